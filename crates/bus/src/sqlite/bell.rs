@@ -1,0 +1,141 @@
+//! The bell: wakes those who wait for a stream, in this process and in others.
+//!
+//! Each process binds a Unix datagram socket in the folder `bells`; a publisher sends the stream's name
+//! to all of them. A bell may get lost (a full buffer, a race with a new process), so a thread also
+//! looks at SQLite's `data_version` every [`FALLBACK`].
+
+use crate::BusError;
+use rusqlite::{Connection, OpenFlags};
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How often the databases are looked at, should a bell get lost.
+const FALLBACK: Duration = Duration::from_millis(100);
+
+/// Wakes waiters.
+pub(super) struct Bell {
+    ears: Arc<Ears>,
+    outgoing: UnixDatagram,
+    own: PathBuf,
+    folder: PathBuf,
+    /// Socket paths are limited to 108 bytes; through the open folder they are short.
+    handle: File,
+}
+
+#[derive(Default)]
+struct Ears {
+    streams: Mutex<BTreeMap<String, watch::Sender<u64>>>,
+}
+
+impl Ears {
+    fn hear(&self, stream: &str) {
+        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        streams.entry(stream.to_owned()).or_default().send_modify(|n| *n += 1);
+    }
+
+    fn hear_all(&self) {
+        for sender in self.streams.lock().unwrap_or_else(PoisonError::into_inner).values() {
+            sender.send_modify(|n| *n += 1);
+        }
+    }
+}
+
+impl Bell {
+    pub(super) fn open<'a>(folder: &Path, databases: impl IntoIterator<Item = &'a Path>) -> Result<Self, BusError> {
+        let failed = |e: std::io::Error| BusError::Store(format!("bells: {e}"));
+        let folder = folder.join("bells");
+        fs::create_dir_all(&folder).map_err(failed)?;
+        let handle = File::open(&folder).map_err(failed)?;
+        let name = format!("{}-{:x}.sock", std::process::id(), super::now_ms());
+        let incoming = bind(&handle, &name).map_err(failed)?;
+        let outgoing = UnixDatagram::unbound().map_err(failed)?;
+        outgoing.set_nonblocking(true).map_err(failed)?;
+        let ears = Arc::new(Ears::default());
+        listen(&ears, incoming).map_err(failed)?;
+        watch_databases(&ears, databases.into_iter().map(Path::to_path_buf).collect()).map_err(failed)?;
+        Ok(Self { ears, outgoing, own: PathBuf::from(name), folder, handle })
+    }
+
+    /// Wakes all who wait for a stream.
+    pub(super) fn ring(&self, stream: &str) {
+        self.ears.hear(stream);
+        let Ok(entries) = fs::read_dir(&self.folder) else { return };
+        for entry in entries.flatten().filter(|e| e.file_name() != self.own.as_os_str()) {
+            let path = through(&self.handle, &entry.file_name().to_string_lossy());
+            if let Err(error) = self.outgoing.send_to(stream.as_bytes(), &path)
+                && error.kind() == std::io::ErrorKind::ConnectionRefused
+            {
+                // Its process is dead.
+                let _gone = fs::remove_file(entry.path());
+            }
+        }
+    }
+
+    /// Changes whenever the stream may have something new.
+    pub(super) fn listen(&self, stream: &str) -> watch::Receiver<u64> {
+        let mut streams = self.ears.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut receiver = streams.entry(stream.to_owned()).or_default().subscribe();
+        receiver.mark_unchanged();
+        receiver
+    }
+}
+
+impl Drop for Bell {
+    fn drop(&mut self) {
+        let _gone = fs::remove_file(self.folder.join(&self.own));
+    }
+}
+
+fn through(folder: &File, name: &str) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}/{name}", folder.as_raw_fd()))
+}
+
+fn bind(folder: &File, name: &str) -> std::io::Result<UnixDatagram> {
+    let path = through(folder, name);
+    // Two buses opened in one millisecond by one process get the same name: the later one takes over.
+    let _stale = fs::remove_file(&path);
+    let socket = UnixDatagram::bind(&path)?;
+    socket.set_read_timeout(Some(Duration::from_secs(1)))?;
+    Ok(socket)
+}
+
+/// Both threads end by themselves when the bell is dropped.
+fn listen(ears: &Arc<Ears>, socket: UnixDatagram) -> std::io::Result<()> {
+    let ears: Weak<Ears> = Arc::downgrade(ears);
+    let run = move || {
+        let mut buffer = [0_u8; 128];
+        while let Some(ears) = ears.upgrade() {
+            let heard = socket.recv(&mut buffer);
+            if let Ok(length) = heard {
+                ears.hear(&String::from_utf8_lossy(&buffer[..length]));
+            }
+        }
+    };
+    std::thread::Builder::new().name("bus-bell".to_owned()).spawn(run).map(|_| ())
+}
+
+fn watch_databases(ears: &Arc<Ears>, databases: Vec<PathBuf>) -> std::io::Result<()> {
+    let ears: Weak<Ears> = Arc::downgrade(ears);
+    let run = move || {
+        let open = |path: &PathBuf| Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).ok();
+        let connections: Vec<Connection> = databases.iter().filter_map(open).collect();
+        let version = |c: &Connection| c.pragma_query_value(None, "data_version", |r| r.get::<_, i64>(0)).ok();
+        let mut seen: Vec<Option<i64>> = connections.iter().map(version).collect();
+        loop {
+            std::thread::sleep(FALLBACK);
+            let Some(ears) = ears.upgrade() else { return };
+            let now: Vec<Option<i64>> = connections.iter().map(version).collect();
+            if now != seen {
+                ears.hear_all();
+                seen = now;
+            }
+        }
+    };
+    std::thread::Builder::new().name("bus-watch".to_owned()).spawn(run).map(|_| ())
+}

@@ -1,0 +1,346 @@
+//! The life of an attempt: offered, granted, heard of, ended.
+
+use super::{NewCard, delivery, done, granted, live, nothing, open_card, ticket};
+use crate::{
+    Assumption, Attempt, AttemptEnd, AttemptId, AttemptOutcome, AttemptStage, CardKind, Decision, DeliveryId,
+    DeliveryKind, Event, FailureClass, HostId, Kind, Millis, NewTicket, Outcome, Phase, Rejected, Report, Session,
+    SessionId, State, Ticket, TicketId, TicketSpec, Usage,
+};
+
+/// First wait after a transient failure; it doubles up to [`MAX_BACKOFF_MS`].
+const BACKOFF_MS: Millis = 2_000;
+/// Longest wait after a transient failure without a time from the runtime.
+const MAX_BACKOFF_MS: Millis = 300_000;
+
+pub(super) fn claim(state: &State, id: &AttemptId, token: u64, host: &HostId) -> Result<Decision, Rejected> {
+    let attempt = live(state, id, token)?;
+    let granted = Outcome::Granted { attempt: id.clone() };
+    if &attempt.host != host {
+        return Err(Rejected::new("not-yours", format!("attempt {id} was offered to {}", attempt.host)));
+    }
+    if attempt.cancelled {
+        return Err(Rejected::new("cancelled", format!("attempt {id} was cancelled")));
+    }
+    match attempt.stage {
+        AttemptStage::Offered => {
+            Ok(Decision { events: vec![Event::AttemptGranted { attempt: id.clone() }], outcome: granted })
+        }
+        // Granted once only: a second claim cannot tell whether the first one's agent runs.
+        _ => Err(Rejected::new("claimed", format!("attempt {id} was granted before"))),
+    }
+}
+
+pub(super) fn decline(state: &State, id: &AttemptId, token: u64, why: &str) -> Result<Decision, Rejected> {
+    live(state, id, token)?;
+    Ok(done([Event::AttemptDeclined { attempt: id.clone(), why: why.to_owned() }]))
+}
+
+pub(super) fn session_started(
+    state: &State,
+    id: &AttemptId,
+    token: u64,
+    session: &SessionId,
+    runtime: &str,
+    directory: &str,
+) -> Result<Decision, Rejected> {
+    let attempt = granted(state, id, token)?;
+    let ticket = ticket(state, &attempt.ticket)?;
+    let old = ticket.sessions.get(&attempt.agent);
+    let new = Session {
+        id: session.clone(),
+        runtime: runtime.to_owned(),
+        host: attempt.host.clone(),
+        directory: directory.to_owned(),
+    };
+    if old == Some(&new) && attempt.session.as_ref() == Some(session) {
+        return Ok(nothing());
+    }
+    let replaces = old.filter(|o| o.id != new.id).map(|o| format!("{} could not be resumed", o.id));
+    Ok(done([Event::SessionStarted { attempt: id.clone(), session: new, replaces }]))
+}
+
+pub(super) fn delivered(
+    state: &State,
+    id: &AttemptId,
+    token: u64,
+    deliveries: &[DeliveryId],
+) -> Result<Decision, Rejected> {
+    granted(state, id, token)?;
+    let fresh: Vec<DeliveryId> = deliveries.iter().filter(|d| state.deliveries.contains_key(d)).cloned().collect();
+    if fresh.is_empty() {
+        return Ok(nothing());
+    }
+    Ok(done([Event::Delivered { attempt: id.clone(), deliveries: fresh }]))
+}
+
+pub(super) fn usage(state: &State, id: &AttemptId, token: u64, usage: Usage) -> Result<Decision, Rejected> {
+    let attempt = granted(state, id, token)?;
+    if attempt.usage == usage {
+        return Ok(nothing());
+    }
+    let mut events = vec![Event::UsageReported { attempt: id.clone(), usage }];
+    // A budget that is used up stops the attempt after the response that used it up.
+    let ticket = ticket(state, &attempt.ticket)?;
+    let spent = ticket.usage.tokens() + usage.tokens().saturating_sub(attempt.usage.tokens());
+    if let Some(limit) = state.policy.budget.ticket
+        && spent > limit
+        && !attempt.cancelled
+    {
+        let why = format!("the ticket has used {spent} of {limit} tokens");
+        events.push(Event::AttemptCancelled { attempt: id.clone(), why });
+    }
+    Ok(done(events))
+}
+
+pub(super) fn report(state: &State, id: &AttemptId, token: u64, report: &Report) -> Result<Decision, Rejected> {
+    granted(state, id, token)?;
+    Ok(done([Event::ReportMade { attempt: id.clone(), report: report.clone() }]))
+}
+
+pub(super) fn assume(
+    state: &State,
+    now: Millis,
+    id: &AttemptId,
+    token: u64,
+    assumed: &str,
+    confidence: f64,
+) -> Result<Decision, Rejected> {
+    let attempt = granted(state, id, token)?;
+    if !(0.0..=1.0).contains(&confidence) {
+        return Err(Rejected::new("invalid-confidence", format!("confidence {confidence} is not between 0 and 1")));
+    }
+    let assumption = Assumption { assumed: assumed.to_owned(), confidence, by: attempt.agent.clone(), at: now };
+    Ok(done([Event::AssumptionLogged { ticket: attempt.ticket.clone(), assumption }]))
+}
+
+pub(super) fn note(state: &State, id: &AttemptId, token: u64, text: &str) -> Result<Decision, Rejected> {
+    let attempt = granted(state, id, token)?;
+    super::board::note(state, &attempt.ticket, text, &attempt.agent)
+}
+
+pub(super) fn ended(
+    state: &State,
+    now: Millis,
+    id: &AttemptId,
+    token: u64,
+    end: &AttemptEnd,
+) -> Result<Decision, Rejected> {
+    let attempt = live(state, id, token)?;
+    let ticket = ticket(state, &attempt.ticket)?;
+    let mut events = Vec::new();
+    if attempt.usage != end.usage {
+        events.push(Event::UsageReported { attempt: id.clone(), usage: end.usage });
+    }
+    if let Some(report) = &end.report {
+        events.push(Event::ReportMade { attempt: id.clone(), report: report.clone() });
+    }
+    let verdict = Verdict::of(state, now, attempt, ticket, end);
+    events.push(Event::AttemptEnded {
+        attempt: id.clone(),
+        outcome: end.outcome.clone(),
+        head: end.head.clone(),
+        base: end.base.clone(),
+        files: end.files.clone(),
+        next: verdict.next,
+        not_before: verdict.not_before,
+    });
+    events.extend(verdict.events);
+    Ok(done(events))
+}
+
+/// Where the ticket goes when an attempt ends.
+struct Verdict {
+    next: Phase,
+    not_before: Millis,
+    events: Vec<Event>,
+}
+
+impl Verdict {
+    fn to(next: Phase) -> Self {
+        Self { next, not_before: 0, events: Vec::new() }
+    }
+
+    fn of(state: &State, now: Millis, attempt: &Attempt, ticket: &Ticket, end: &AttemptEnd) -> Self {
+        if ticket.phase == Phase::Cancelled {
+            return Self::to(Phase::Cancelled);
+        }
+        match &end.outcome {
+            AttemptOutcome::Finished => Self::of_claim(state, now, attempt, ticket, end),
+            AttemptOutcome::Interrupted => Self::of_interruption(state, now, attempt, ticket),
+            AttemptOutcome::Failed { class, message, retry_at } => {
+                Self::of_failure(state, now, attempt, ticket, *class, message, *retry_at)
+            }
+            AttemptOutcome::BaseConflict { with, files } => Self::of_base_conflict(attempt, ticket, with, files),
+            AttemptOutcome::TooLarge { files, bytes } => Self::held(
+                state,
+                now,
+                attempt,
+                format!("{} left {files} uncommitted files ({bytes} bytes)", attempt.ticket),
+                "Too much to be committed unseen. It is kept in the worktree and as a rescue snapshot. \
+                 Remove what does not belong there (or add it to .gitignore), then let the ticket go on."
+                    .to_owned(),
+            ),
+        }
+    }
+
+    /// The agent says it is done. Cheap lies are told apart here; the rest is for the gates.
+    fn of_claim(state: &State, now: Millis, attempt: &Attempt, ticket: &Ticket, end: &AttemptEnd) -> Self {
+        let id = &attempt.ticket;
+        let asked = state.open_cards_of(id).any(|c| c.kind == CardKind::Question);
+        if asked {
+            return Self::to(Phase::Suspended);
+        }
+        let news = ticket.undelivered.iter().any(|d| !attempt.deliveries.contains(d));
+        if news {
+            return Self::to(Phase::Open);
+        }
+        if end.head.is_none() || end.head == end.base {
+            return Self::rejected(state, now, attempt, ticket, "nothing was changed", &format!(
+                "You ended your turn, but the branch of {id} has no change. Do the work of the mission, or ask with \
+                 the tool `ask_user` if it cannot be done."
+            ));
+        }
+        let mut claimed = ticket.clone();
+        claimed.report = end.report.clone().or(claimed.report);
+        let open = claimed.unanswered();
+        if !open.is_empty() {
+            let items: String = open.iter().map(|item| format!("\n- {item}")).collect();
+            return Self::rejected(state, now, attempt, ticket, "the definition of done is not answered", &format!(
+                "These items of the definition of done are not answered yet. Meet each of them, then call the tool \
+                 `report_result` with every item and how it was met:{items}"
+            ));
+        }
+        if let (Some(head), false) = (&end.head, end.tampering.is_empty()) {
+            if ticket.vouched.as_ref() != Some(head) {
+                let mut held = Self::held_with(state, now, attempt, CardKind::Approval,
+                    format!("{id} seems to weaken tests. Go on with it?"), end.tampering.join("\n"),
+                    &["accept", "reject"], "reject", "the agent is told to restore the tests");
+                held.next = Phase::NeedsYou;
+                return held;
+            }
+        }
+        Self::to(Phase::Verifying)
+    }
+
+    /// A person closed it (seen before), a budget stopped it, or the run is being drained.
+    fn of_interruption(state: &State, now: Millis, attempt: &Attempt, ticket: &Ticket) -> Self {
+        if let Some(limit) = state.policy.budget.ticket
+            && attempt.cancelled
+            && ticket.usage.tokens() >= limit
+        {
+            return Self::held(state, now, attempt, format!("{} has used up its budget", attempt.ticket),
+                format!("{} of {limit} tokens. Raise `budget.ticket`, then answer `retry`.", ticket.usage.tokens()));
+        }
+        let asked = state.open_cards_of(&attempt.ticket).any(|c| c.kind == CardKind::Question);
+        Self::to(if asked { Phase::Suspended } else { Phase::Open })
+    }
+
+    fn of_failure(
+        state: &State,
+        now: Millis,
+        attempt: &Attempt,
+        ticket: &Ticket,
+        class: FailureClass,
+        message: &str,
+        retry_at: Option<Millis>,
+    ) -> Self {
+        let transient = class == FailureClass::Transient && ticket.transients + 1 < state.policy.max_transients;
+        let exhausted = ticket.failures + 1 >= state.policy.max_attempts;
+        if class == FailureClass::Auth || (!transient && exhausted) {
+            let question = format!("{} failed {} times", attempt.ticket, ticket.failures + 1);
+            return Self::held(state, now, attempt, question, message.to_owned());
+        }
+        let doubled = BACKOFF_MS << ticket.transients.min(16);
+        let wait = now + doubled.min(MAX_BACKOFF_MS);
+        let not_before = if transient { retry_at.unwrap_or(wait) } else { retry_at.unwrap_or(0) };
+        Self { next: Phase::Open, not_before, events: Vec::new() }
+    }
+
+    /// Accepted branches conflict: somebody must join them first, as a ticket of its own.
+    fn of_base_conflict(attempt: &Attempt, ticket: &Ticket, with: &TicketId, files: &[String]) -> Self {
+        let id = TicketId::new(format!("{}-join{}", attempt.ticket, ticket.attempts));
+        let join: Vec<String> = ticket.spec.after.iter().map(ToString::to_string).collect();
+        let spec = TicketSpec {
+            title: format!("Join the branches of {}", join.join(", ")),
+            description: format!(
+                "{} depends on all of these, but the branch of {with} does not merge with the others.\n\
+                 Merge each branch into this one and resolve the conflicts so that the intent of both sides is kept.\n\
+                 Files in conflict: {}",
+                attempt.ticket,
+                files.join(", ")
+            ),
+            kind: Kind::Integration,
+            parent: Some(attempt.ticket.clone()),
+            priority: ticket.spec.priority,
+            after: ticket.spec.after.clone(),
+            files: files.to_vec(),
+            agent: ticket.spec.agent.clone(),
+            ..TicketSpec::default()
+        };
+        let mut waiting = ticket.spec.clone();
+        waiting.after.push(id.clone());
+        let new = NewTicket { id: Some(id.clone()), spec };
+        let events = vec![
+            Event::TicketAdded { ticket: id, spec: new.spec },
+            Event::TicketEdited { ticket: attempt.ticket.clone(), spec: waiting },
+        ];
+        Self { next: Phase::Open, not_before: 0, events }
+    }
+
+    /// Back to the same session with the reason, or to a person when it happened too often.
+    fn rejected(state: &State, now: Millis, attempt: &Attempt, ticket: &Ticket, why: &str, text: &str) -> Self {
+        let (next, events) = refuse_claim(state, now, &attempt.ticket, ticket, why, text);
+        Self { next, not_before: 0, events }
+    }
+
+    fn held(state: &State, now: Millis, attempt: &Attempt, question: String, brief: String) -> Self {
+        Self::held_with(state, now, attempt, CardKind::Escalation, question, brief,
+            &["retry", "cancel"], "retry", "the same session goes on with fresh limits")
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the fields of a card")]
+    fn held_with(
+        state: &State,
+        now: Millis,
+        attempt: &Attempt,
+        kind: CardKind,
+        question: String,
+        brief: String,
+        options: &[&str],
+        default: &str,
+        consequence: &str,
+    ) -> Self {
+        let default = Some(default);
+        let ticket = &attempt.ticket;
+        let card = NewCard { ticket, attempt: None, kind, question, brief, options, default, consequence };
+        Self { next: Phase::NeedsYou, not_before: 0, events: vec![open_card(state, now, card)] }
+    }
+}
+
+/// Refuses a claim: the phase to go to, and the facts. The breaker is here and nowhere else.
+pub(super) fn refuse_claim(
+    state: &State,
+    now: Millis,
+    id: &TicketId,
+    ticket: &Ticket,
+    why: &str,
+    text: &str,
+) -> (Phase, Vec<Event>) {
+    let rejected = Event::TicketRejected { ticket: id.clone(), why: why.to_owned(), counts: true };
+    let mut events = vec![rejected, delivery(state, 0, id, DeliveryKind::Rejection, text)];
+    if ticket.rejections + 1 < state.policy.max_rejections {
+        return (Phase::Open, events);
+    }
+    events.push(Event::TicketHeld { ticket: id.clone() });
+    events.push(open_card(state, now, NewCard {
+        ticket: id,
+        attempt: None,
+        kind: CardKind::Escalation,
+        question: format!("{id} was rejected {} times. Let it go on?", ticket.rejections + 1),
+        brief: format!("{why}\n\n{text}"),
+        options: &["retry", "cancel"],
+        default: Some("retry"),
+        consequence: "the same session goes on with fresh limits",
+    }));
+    (Phase::NeedsYou, events)
+}

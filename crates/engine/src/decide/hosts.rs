@@ -1,0 +1,56 @@
+//! Hosts come, change, fall silent and come back.
+
+use super::{done, nothing};
+use crate::{Attempt, AttemptId, AttemptStage, Decision, Event, HostId, HostReport, Millis, State};
+
+pub(super) fn report(state: &State, now: Millis, id: &HostId, report: &HostReport) -> Decision {
+    let known = state.hosts.get(id);
+    if known.is_some_and(|h| h.alive && &h.report == report) {
+        return nothing();
+    }
+    let mut events = Vec::new();
+    // A host reports only after it swept its former life: nothing of that is alive.
+    let reborn = |a: &Attempt| &a.host == id && a.incarnation != report.incarnation;
+    for (attempt, a) in state.attempts.iter().filter(|(_, a)| reborn(a)) {
+        if a.stage != AttemptStage::Lost {
+            events.push(lost(attempt, now, "its host started anew"));
+        }
+        events.push(Event::AttemptCleared { attempt: attempt.clone() });
+    }
+    if known.is_some_and(|h| h.report.incarnation != report.incarnation) {
+        events.extend(lose_verifications(state, id, "its host started anew"));
+    }
+    events.push(Event::HostReported { host: id.clone(), report: report.clone() });
+    done(events)
+}
+
+pub(super) fn lapse(state: &State, now: Millis, id: &HostId, incarnation: &str) -> Decision {
+    let lapsed = state.hosts.get(id).is_some_and(|h| h.alive && h.report.incarnation == incarnation);
+    if !lapsed {
+        return nothing();
+    }
+    let mut events = vec![Event::HostLapsed { host: id.clone() }];
+    let clear_at = now + state.policy.lease_ms + state.policy.margin_ms;
+    for (attempt, a) in state.attempts.iter().filter(|(_, a)| &a.host == id && a.stage != AttemptStage::Lost) {
+        match a.stage {
+            AttemptStage::Offered => events.push(Event::AttemptDeclined {
+                attempt: attempt.clone(),
+                why: "its host fell silent".to_owned(),
+            }),
+            _ => events.push(lost(attempt, clear_at, "its host fell silent")),
+        }
+    }
+    events.extend(lose_verifications(state, id, "its host fell silent"));
+    done(events)
+}
+
+fn lost(attempt: &AttemptId, clear_at: Millis, why: &str) -> Event {
+    Event::AttemptLost { attempt: attempt.clone(), clear_at, why: why.to_owned() }
+}
+
+fn lose_verifications<'a>(state: &'a State, host: &'a HostId, why: &'a str) -> impl Iterator<Item = Event> + 'a {
+    let on_host = state.index.verifying.iter().filter(move |id| {
+        state.tickets.get(*id).and_then(|t| t.verifying.as_ref()).is_some_and(|(h, _)| h == host)
+    });
+    on_host.map(move |id| Event::VerificationLost { ticket: id.clone(), why: why.to_owned() })
+}

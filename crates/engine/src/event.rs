@@ -1,0 +1,336 @@
+//! Every fact that can be journaled, in one closed enum.
+//!
+//! This is the stored format: lifetime is for ever, a variant once released keeps its name and its
+//! fields, new fields get a serde default. `tests/golden` holds one record of every variant.
+
+use crate::{
+    Assumption, AttemptId, AttemptOutcome, Card, CardId, Commit, Delivery, DeliveryId, Evidence, HostId, HostReport,
+    Millis, Policy, Report, Session, SessionId, TicketId, TicketSpec, Usage,
+};
+use serde::{Deserialize, Serialize};
+
+/// One fact. `now` of the enclosing record is when it happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// A process took the lease. Writers that see a higher epoch than theirs step down.
+    ForemanElected {
+        /// Counts elections, from 1.
+        epoch: u64,
+        /// Who, for people.
+        foreman: String,
+    },
+    /// The trusted configuration as of now.
+    PolicySet {
+        /// The policy.
+        policy: Policy,
+    },
+    /// A person trusted what this project executes.
+    TrustRecorded {
+        /// Digest of everything that would be executed.
+        hash: String,
+        /// Who.
+        by: String,
+    },
+
+    /// A ticket came to the board.
+    TicketAdded {
+        /// Its id.
+        ticket: TicketId,
+        /// What is asked for.
+        spec: TicketSpec,
+    },
+    /// A person changed what is asked for.
+    TicketEdited {
+        /// The ticket.
+        ticket: TicketId,
+        /// The whole new text.
+        spec: TicketSpec,
+    },
+    /// A remark.
+    TicketNoted {
+        /// The ticket.
+        ticket: TicketId,
+        /// The remark.
+        text: String,
+        /// Who.
+        by: String,
+    },
+    /// An agent took something for granted.
+    AssumptionLogged {
+        /// The ticket.
+        ticket: TicketId,
+        /// What and how sure.
+        assumption: Assumption,
+    },
+    /// A person gave a ticket up.
+    TicketClosed {
+        /// The ticket.
+        ticket: TicketId,
+        /// Why.
+        reason: String,
+        /// Who.
+        by: String,
+    },
+    /// The ticket is to be worked on again.
+    TicketReopened {
+        /// The ticket.
+        ticket: TicketId,
+        /// Why.
+        reason: String,
+        /// Who.
+        by: String,
+    },
+
+    /// A host joined, or its report changed.
+    HostReported {
+        /// The host.
+        host: HostId,
+        /// What it offers.
+        report: HostReport,
+    },
+    /// A host was silent for longer than its lease.
+    HostLapsed {
+        /// The host.
+        host: HostId,
+    },
+
+    /// An attempt was placed on one credit of one host, and its budget set aside.
+    AttemptOffered {
+        /// The attempt.
+        attempt: AttemptId,
+        /// The ticket.
+        ticket: TicketId,
+        /// Fencing token.
+        token: u64,
+        /// The host.
+        host: HostId,
+        /// The agent by name.
+        agent: String,
+        /// The session to resume.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        session: Option<SessionId>,
+        /// Texts to deliver.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        deliveries: Vec<DeliveryId>,
+        /// Tokens set aside.
+        reserved: u64,
+    },
+    /// The host's claim was granted: now, and only now, it may start the agent.
+    AttemptGranted {
+        /// The attempt.
+        attempt: AttemptId,
+    },
+    /// The offer came to nothing; the ticket is open again.
+    AttemptDeclined {
+        /// The attempt.
+        attempt: AttemptId,
+        /// Why.
+        why: String,
+    },
+    /// The runtime's conversation is known. It replaces an earlier one only with a reason.
+    SessionStarted {
+        /// The attempt.
+        attempt: AttemptId,
+        /// The session.
+        session: Session,
+        /// Why an earlier session was given up, if there was one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        replaces: Option<String>,
+    },
+    /// The prompt with these texts went into the session.
+    Delivered {
+        /// The attempt.
+        attempt: AttemptId,
+        /// The texts.
+        deliveries: Vec<DeliveryId>,
+    },
+    /// Measured so far in this attempt (totals, not differences).
+    UsageReported {
+        /// The attempt.
+        attempt: AttemptId,
+        /// Totals.
+        usage: Usage,
+    },
+    /// The agent said what it did.
+    ReportMade {
+        /// The attempt.
+        attempt: AttemptId,
+        /// Its words.
+        report: Report,
+    },
+    /// Somebody wants a live attempt stopped.
+    AttemptCancelled {
+        /// The attempt.
+        attempt: AttemptId,
+        /// Why.
+        why: String,
+    },
+    /// An attempt ended; everything it left is on its branch or in a rescue ref.
+    AttemptEnded {
+        /// The attempt.
+        attempt: AttemptId,
+        /// How.
+        outcome: AttemptOutcome,
+        /// Head of the branch.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        head: Option<Commit>,
+        /// What the branch was based on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        base: Option<Commit>,
+        /// Files that the branch changes.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        files: Vec<String>,
+        /// Where the ticket goes from here.
+        next: crate::Phase,
+        /// Not before this time.
+        #[serde(default)]
+        not_before: Millis,
+    },
+    /// The host of an attempt fell silent, or its process came back without it.
+    AttemptLost {
+        /// The attempt.
+        attempt: AttemptId,
+        /// When nothing of it can be alive any more.
+        clear_at: Millis,
+        /// Why it is believed lost.
+        why: String,
+    },
+    /// Nothing of a lost attempt is alive; the ticket is open again.
+    AttemptCleared {
+        /// The attempt.
+        attempt: AttemptId,
+    },
+
+    /// A host was asked to run the gates on the head commit.
+    VerificationStarted {
+        /// The ticket.
+        ticket: TicketId,
+        /// The host.
+        host: HostId,
+        /// Fencing token.
+        token: u64,
+    },
+    /// The verification came to nothing; another one is needed.
+    VerificationLost {
+        /// The ticket.
+        ticket: TicketId,
+        /// Why.
+        why: String,
+    },
+    /// A gate ran.
+    EvidenceRecorded {
+        /// The result.
+        evidence: Evidence,
+    },
+    /// A person does not believe earlier results for this commit.
+    EvidenceDiscarded {
+        /// The ticket.
+        ticket: TicketId,
+    },
+    /// Work that was done must be proven again (head moved, gates changed).
+    ProofNeeded {
+        /// The ticket.
+        ticket: TicketId,
+        /// The head to prove.
+        head: Commit,
+        /// Why.
+        why: String,
+    },
+    /// Green, but a person's review is needed.
+    ReviewRequested {
+        /// The ticket.
+        ticket: TicketId,
+    },
+    /// A claim was refused.
+    TicketRejected {
+        /// The ticket.
+        ticket: TicketId,
+        /// Why, in one line.
+        why: String,
+        /// Whether it counts towards the breaker.
+        counts: bool,
+    },
+    /// A limit was reached; a card holds the ticket.
+    TicketHeld {
+        /// The ticket.
+        ticket: TicketId,
+    },
+    /// A person let a held or suspended ticket go on, with fresh counters.
+    TicketResumed {
+        /// The ticket.
+        ticket: TicketId,
+    },
+    /// A person accepted this commit by word.
+    Vouched {
+        /// The ticket.
+        ticket: TicketId,
+        /// The commit.
+        commit: Commit,
+        /// Who.
+        by: String,
+    },
+    /// Proven and reviewed.
+    TicketAccepted {
+        /// The ticket.
+        ticket: TicketId,
+        /// The commit.
+        commit: Commit,
+    },
+
+    /// A text is to be given to the session of a ticket.
+    DeliveryQueued {
+        /// The text.
+        delivery: Delivery,
+    },
+    /// Something waits for a person.
+    CardOpened {
+        /// The card.
+        card: Card,
+    },
+    /// A person answered.
+    CardAnswered {
+        /// The card.
+        card: CardId,
+        /// The answer.
+        answer: String,
+        /// Who.
+        by: String,
+    },
+    /// A card no longer matters.
+    CardWithdrawn {
+        /// The card.
+        card: CardId,
+        /// Why.
+        why: String,
+    },
+
+    /// A person's word to merge.
+    MergeApproved {
+        /// The ticket.
+        ticket: TicketId,
+        /// The commit it holds for.
+        commit: Commit,
+        /// Who.
+        by: String,
+    },
+    /// It is on the main branch.
+    Merged {
+        /// The ticket.
+        ticket: TicketId,
+        /// The commit on the main branch.
+        commit: Commit,
+    },
+    /// The merge did not come about; the approval is spent.
+    MergeFailed {
+        /// The ticket.
+        ticket: TicketId,
+        /// Why.
+        why: String,
+    },
+    /// The worktree is gone; everything in it is kept.
+    WorktreeRemoved {
+        /// The ticket.
+        ticket: TicketId,
+    },
+}

@@ -1,0 +1,211 @@
+//! What the outside world tells the engine, and what it gets back.
+
+use crate::{
+    AttemptId, AttemptOutcome, CardId, CardKind, Commit, DeliveryId, Event, Evidence, HostId, HostReport, Policy,
+    Report, SessionId, TicketId, TicketSpec, Usage,
+};
+use serde::{Deserialize, Serialize};
+
+/// An input with its idempotency key: the same key twice has one effect and the same answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Envelope {
+    /// Idempotency key.
+    pub id: String,
+    /// What led to it, for people.
+    pub cause: String,
+    /// The input.
+    pub input: Input,
+}
+
+impl Envelope {
+    /// Wraps an input.
+    #[must_use]
+    pub fn new(id: impl Into<String>, cause: impl Into<String>, input: Input) -> Self {
+        Self { id: id.into(), cause: cause.into(), input }
+    }
+}
+
+/// A ticket to be added, with an id where the person chose one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NewTicket {
+    /// The wanted id.
+    pub id: Option<TicketId>,
+    /// What is asked for.
+    pub spec: TicketSpec,
+}
+
+/// A change of a ticket: what is `None` stays.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "the fields are those of TicketSpec")]
+pub struct TicketChange {
+    pub title: Option<String>,
+    pub description: Option<String>,
+    pub done: Option<Vec<String>>,
+    pub priority: Option<crate::Priority>,
+    pub after: Option<Vec<TicketId>>,
+    pub files: Option<Vec<String>>,
+    pub agent: Option<String>,
+    pub labels: Option<Vec<String>>,
+    pub links: Option<Vec<String>>,
+}
+
+/// A person's answer to a card.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// The card.
+    pub card: CardId,
+    /// An option or free text.
+    pub answer: String,
+    /// Who.
+    pub by: String,
+}
+
+/// What a host knows at the end of an attempt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AttemptEnd {
+    /// How it ended.
+    pub outcome: AttemptOutcome,
+    /// Head of the branch after everything left was committed.
+    pub head: Option<Commit>,
+    /// What the branch was based on.
+    pub base: Option<Commit>,
+    /// Files that the branch changes.
+    pub files: Vec<String>,
+    /// Signs that tests were weakened: deleted, skipped.
+    pub tampering: Vec<String>,
+    /// Totals of the attempt.
+    pub usage: Usage,
+    /// A report made by other means than the tool.
+    pub report: Option<Report>,
+}
+
+/// Everything that can make the engine decide.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "input", rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the fields are those of the events")]
+pub enum Input {
+    /// A process holds the lease and wants to lead.
+    Elect { foreman: String },
+    /// The configuration was read.
+    SetPolicy { policy: Policy },
+    /// A person trusts what would be executed.
+    Trust { hash: String, by: String },
+    /// Tickets, all or none.
+    AddTickets { tickets: Vec<NewTicket> },
+    /// A change of one ticket.
+    EditTicket { ticket: TicketId, change: Box<TicketChange> },
+    /// A remark.
+    NoteTicket { ticket: TicketId, text: String, by: String },
+    /// Give a ticket up.
+    CloseTicket { ticket: TicketId, reason: String, by: String },
+    /// Work on it again.
+    ReopenTicket { ticket: TicketId, reason: String, by: String },
+    /// A person's answer.
+    Answer(Answer),
+    /// A person's word to merge these, in dependency order.
+    ApproveMerge { tickets: Vec<TicketId>, by: String },
+
+    /// A host tells what it offers. A new incarnation proves that everything of the old one is dead.
+    HostReport { host: HostId, report: HostReport },
+    /// A host was silent for longer than its lease.
+    HostLapsed { host: HostId, incarnation: String },
+    /// A host wants to start what it was offered.
+    Claim { attempt: AttemptId, token: u64, host: HostId },
+    /// A host cannot start what it was offered.
+    Decline { attempt: AttemptId, token: u64, why: String },
+    /// The runtime's conversation is known.
+    SessionStarted { attempt: AttemptId, token: u64, session: SessionId, runtime: String, directory: String },
+    /// The prompt went in.
+    Delivered { attempt: AttemptId, token: u64, deliveries: Vec<DeliveryId> },
+    /// Totals so far.
+    Usage { attempt: AttemptId, token: u64, usage: Usage },
+    /// The agent said what it did.
+    AgentReport { attempt: AttemptId, token: u64, report: Report },
+    /// The agent asks a person. `call` makes a repeated call find the same card.
+    Ask { attempt: AttemptId, token: u64, call: String, question: String, brief: String, options: Vec<String> },
+    /// The agent took something for granted.
+    Assume { attempt: AttemptId, token: u64, assumed: String, confidence: f64 },
+    /// The agent remarks.
+    AgentNote { attempt: AttemptId, token: u64, text: String },
+    /// The runtime asked for something that was denied at once.
+    Denied { attempt: AttemptId, token: u64, what: String, why: String },
+    /// An attempt ended.
+    AttemptEnded { attempt: AttemptId, token: u64, end: Box<AttemptEnd> },
+    /// A gate ran.
+    Evidence { token: u64, evidence: Box<Evidence> },
+    /// The gates could not be run at all.
+    VerificationFailed { ticket: TicketId, token: u64, why: String },
+    /// The branch of accepted work has another head than was accepted.
+    HeadMoved { ticket: TicketId, head: Commit },
+    /// The merge is on the main branch, or was found there.
+    MergeDone { ticket: TicketId, commit: Commit, evidence: Vec<Evidence> },
+    /// The merge did not come about.
+    MergeFailed { ticket: TicketId, why: String, back_to_agent: bool, evidence: Vec<Evidence> },
+    /// A worktree of finished work is gone.
+    WorktreeRemoved { ticket: TicketId },
+    /// Time passed: schedule, expire, clear.
+    Tick {
+        /// Whether new attempts may be offered.
+        dispatch: bool,
+        /// Only these tickets, where given.
+        scope: Option<Vec<TicketId>>,
+        /// A lower ceiling than the policy's, for this run.
+        max_parallel: Option<u32>,
+    },
+}
+
+/// What the caller wants to know of its input.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the fields are named after what they hold")]
+pub enum Outcome {
+    /// Done; nothing more to say.
+    Done,
+    /// It had been decided before, or changed nothing.
+    Nothing,
+    /// Tickets were added.
+    Tickets { ids: Vec<TicketId> },
+    /// A card was opened, or found.
+    Card { card: CardId, kind: CardKind },
+    /// An attempt was granted.
+    Granted { attempt: AttemptId },
+    /// These will be merged, in this order.
+    Merging { order: Vec<TicketId> },
+}
+
+/// What was decided: facts to append, and the caller's answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    /// The facts; empty when nothing changes.
+    pub events: Vec<Event>,
+    /// The answer.
+    pub outcome: Outcome,
+}
+
+/// Why an input was refused. Nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct Rejected {
+    /// Stable code: `unknown-ticket`, `stale`, `cycle`, …
+    pub code: String,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+impl Rejected {
+    /// A refusal with a stable code.
+    #[must_use]
+    pub fn new(code: &str, message: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), message: message.into(), hint: None }
+    }
+
+    /// Adds what to do about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}

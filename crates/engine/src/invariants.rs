@@ -1,0 +1,116 @@
+//! The invariants of ARCHITECTURE.md, as far as one state can show them. Checked after every decision
+//! for the tickets that it touched, and for the whole board in every step of the simulation.
+
+use crate::{AttemptStage, Event, Phase, State, Ticket, TicketId};
+use std::collections::BTreeSet;
+
+/// An invariant that does not hold: a bug. The input that led here is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("invariant {number} does not hold for {ticket}: {detail}")]
+pub struct Breach {
+    /// Its number in ARCHITECTURE.md.
+    pub number: u8,
+    /// The ticket.
+    pub ticket: TicketId,
+    /// What is wrong.
+    pub detail: String,
+}
+
+/// Checks the whole board.
+///
+/// # Errors
+/// With the first invariant that does not hold.
+pub fn check_all(state: &State) -> Result<(), Breach> {
+    let mut directories = BTreeSet::new();
+    for (id, attempt) in &state.attempts {
+        if !directories.insert(&attempt.ticket) {
+            return breach(1, &attempt.ticket, format!("{id} is a second live attempt"));
+        }
+    }
+    check_tickets(state, state.tickets.keys())
+}
+
+/// Checks some tickets.
+///
+/// # Errors
+/// With the first invariant that does not hold.
+pub fn check_tickets<'a>(state: &State, ids: impl IntoIterator<Item = &'a TicketId>) -> Result<(), Breach> {
+    for id in ids {
+        if let Some(ticket) = state.tickets.get(id) {
+            check(state, id, ticket)?;
+        }
+    }
+    Ok(())
+}
+
+fn breach(number: u8, ticket: &TicketId, detail: impl Into<String>) -> Result<(), Breach> {
+    Err(Breach { number, ticket: ticket.clone(), detail: detail.into() })
+}
+
+fn check(state: &State, id: &TicketId, ticket: &Ticket) -> Result<(), Breach> {
+    let live = ticket.live.as_ref();
+    if let Some(attempt) = live
+        && state.attempts.get(attempt).is_none_or(|a| &a.ticket != id)
+    {
+        return breach(1, id, format!("its live attempt {attempt} is unknown"));
+    }
+    if (ticket.phase == Phase::Running) != (live.is_some() && ticket.phase != Phase::Cancelled) {
+        return breach(1, id, format!("it is {} with live attempt {live:?}", ticket.phase.as_str()));
+    }
+    if ticket.phase.is_accepted() {
+        check_accepted(state, id, ticket)?;
+    }
+    if ticket.phase == Phase::Merged && ticket.approved.is_none() {
+        return breach(6, id, "merged without a person's approval");
+    }
+    let waits = matches!(ticket.phase, Phase::Suspended | Phase::NeedsYou | Phase::Reviewing);
+    if waits && state.open_cards_of(id).next().is_none() {
+        return breach(9, id, format!("it is {}, but no card tells a person", ticket.phase.as_str()));
+    }
+    Ok(())
+}
+
+fn check_accepted(state: &State, id: &TicketId, ticket: &Ticket) -> Result<(), Breach> {
+    let Some(commit) = &ticket.accepted else { return breach(5, id, "accepted without a commit") };
+    if ticket.head.as_ref() != Some(commit) {
+        return breach(5, id, "the accepted commit is not the head");
+    }
+    let by_word = state.policy.gates.is_empty() && ticket.vouched.as_ref() == Some(commit);
+    // After the merge the gates may change; history is not judged by them.
+    let proven = ticket.phase == Phase::Merged || state.is_proven(id, commit);
+    if !by_word && !proven {
+        return breach(5, id, "accepted without green evidence for its head");
+    }
+    if !ticket.unanswered().is_empty() {
+        return breach(5, id, "accepted with open items of the definition of done");
+    }
+    Ok(())
+}
+
+/// What only the step from one state to the next can show.
+pub(crate) fn check_event(before: &State, now: u64, event: &Event) -> Result<(), Breach> {
+    match event {
+        Event::AttemptOffered { ticket: id, .. } => {
+            let Some(ticket) = before.tickets.get(id) else { return breach(1, id, "offered, but unknown") };
+            if ticket.live.is_some() {
+                return breach(1, id, "offered while an attempt is live");
+            }
+            if !before.dependencies_accepted(id) {
+                return breach(2, id, "offered before all that it depends on is accepted");
+            }
+            if let Some(reason) = crate::ready::obstacles(before, now, id, ticket).first() {
+                return breach(3, id, format!("offered although {reason}"));
+            }
+            Ok(())
+        }
+        Event::AttemptGranted { attempt } => match before.attempts.get(attempt) {
+            Some(a) if a.stage == AttemptStage::Offered => Ok(()),
+            other => breach(7, &other.map_or(TicketId::new("?"), |a| a.ticket.clone()), format!("{attempt} granted twice")),
+        },
+        Event::Merged { ticket: id, .. } => match before.tickets.get(id) {
+            Some(t) if t.approved.is_some() => Ok(()),
+            _ => breach(6, id, "merged without a person's approval"),
+        },
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,48 @@
+//! The rules of Ganger.
+//!
+//! Pure: no IO, no clock, no randomness, no async. Three functions are all there is to it:
+//!
+//! ```text
+//! decide(&State, now, Input) -> Result<Decision, Rejected>   may refuse, never acts
+//! apply(&mut State, &Event)                                  total; replay never panics
+//! plan(&State) -> Plan                                       what should be so, and the next deadline
+//! ```
+//!
+//! [`Ledger`] puts them in the one order that is safe: decide, apply to a working state, check the
+//! invariants, and hand out the records to append before anybody acts on them.
+
+mod decide;
+mod event;
+mod ids;
+mod input;
+mod invariants;
+mod ledger;
+mod model;
+mod plan;
+mod ready;
+mod record;
+mod state;
+
+pub use decide::decide;
+pub use event::Event;
+pub use ids::{AttemptId, CardId, Commit, DeliveryId, HostId, IdError, SessionId, TicketId};
+pub use input::{Answer, AttemptEnd, Decision, Envelope, Input, NewTicket, Outcome, Rejected, TicketChange};
+pub use invariants::{Breach, check_all, check_tickets};
+pub use ledger::{Ledger, Refusal};
+pub use model::{
+    agent::{AgentPolicy, Budget, GatePolicy, Policy, Review},
+    attempt::{Attempt, AttemptOutcome, AttemptStage, FailureClass, Session},
+    card::{Card, CardKind, CardState},
+    delivery::{Delivery, DeliveryKind},
+    evidence::{Evidence, EvidenceKey},
+    host::{Host, HostReport},
+    ticket::{Assumption, DoneAnswer, Kind, Note, Phase, Priority, Report, Ticket, TicketSpec},
+    usage::Usage,
+};
+pub use plan::{Effect, Plan, plan, plan_by_full_scan};
+pub use ready::{Reason, why};
+pub use record::{RECORD_VERSION, Record, RecordError};
+pub use state::{State, StateError};
+
+/// Milliseconds since the Unix epoch. The only notion of time in the engine.
+pub type Millis = u64;

@@ -1,0 +1,109 @@
+//! What decisions depend on: the part of the configuration that is journaled.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// An agent as the engine sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentPolicy {
+    /// The runtime that must be present on a host.
+    pub runtime: String,
+    /// Whether the runtime keeps a conversation between attempts.
+    pub sessions: bool,
+}
+
+/// A gate as the engine sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GatePolicy {
+    /// Its name.
+    pub name: String,
+    /// Digest of its command, folder and timeout. Evidence for another digest is worth nothing.
+    pub digest: String,
+}
+
+/// Who must look at green work before it is accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Review {
+    /// Nobody: green gates suffice; a person still merges.
+    #[default]
+    Off,
+    /// A person, on a card.
+    Person,
+}
+
+/// Ceilings in tokens. `None` means no ceiling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Budget {
+    /// For one ticket over its life.
+    pub ticket: Option<u64>,
+    /// For all tickets of one agent in one UTC day.
+    pub agent_day: Option<u64>,
+    /// For the project in one UTC day.
+    pub day: Option<u64>,
+}
+
+/// The trusted configuration, reduced to what `decide` needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Policy {
+    /// Gates in order.
+    pub gates: Vec<GatePolicy>,
+    /// Agents by name.
+    pub agents: BTreeMap<String, AgentPolicy>,
+    /// The agent of tickets that name none.
+    pub default_agent: String,
+    /// Attempts at once, over all hosts.
+    pub max_parallel: u32,
+    /// Failed attempts in a row before a person is asked.
+    pub max_attempts: u32,
+    /// Rejected claims in a row before a person is asked.
+    pub max_rejections: u32,
+    /// Transient model failures in a row before one counts as a failed attempt.
+    pub max_transients: u32,
+    /// Overlap of expected or observed files, in percent of the smaller set, that still runs in parallel.
+    pub overlap_percent: u32,
+    /// Files (exact, or folders with a trailing `/`) that never count as overlap.
+    pub overlap_ignore: Vec<String>,
+    /// Review policy.
+    pub review: Review,
+    /// Budgets.
+    pub budget: Budget,
+    /// Reserved for an attempt whose ticket has no estimate.
+    pub default_estimate: u64,
+    /// How long a host may be silent.
+    pub lease_ms: u64,
+    /// How long an offer waits to be claimed.
+    pub offer_ms: u64,
+    /// Added to a lapsed lease before work moves: clock margin and time to sweep.
+    pub margin_ms: u64,
+    /// Prefix of generated ticket ids.
+    pub id_prefix: String,
+    /// Least number of digits in generated ids.
+    pub id_width: usize,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            gates: Vec::new(),
+            agents: BTreeMap::new(),
+            default_agent: String::new(),
+            max_parallel: 4,
+            max_attempts: 3,
+            max_rejections: 3,
+            max_transients: 5,
+            overlap_percent: 0,
+            overlap_ignore: Vec::new(),
+            review: Review::Off,
+            budget: Budget::default(),
+            default_estimate: 20_000,
+            lease_ms: 10_000,
+            offer_ms: 15_000,
+            margin_ms: 5_000,
+            id_prefix: "T-".to_owned(),
+            id_width: 1,
+        }
+    }
+}

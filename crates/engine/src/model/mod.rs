@@ -1,0 +1,10 @@
+//! What the board is made of: plain data, all of it stored.
+
+pub(crate) mod agent;
+pub(crate) mod attempt;
+pub(crate) mod card;
+pub(crate) mod delivery;
+pub(crate) mod evidence;
+pub(crate) mod host;
+pub(crate) mod ticket;
+pub(crate) mod usage;

@@ -1,0 +1,286 @@
+//! Tickets: the unit of work.
+
+use crate::{AttemptId, Commit, DeliveryId, HostId, Millis, Session, TicketId, Usage};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How urgent a ticket is. The order is the order of dispatch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Priority {
+    /// Production is down, data is at risk.
+    Critical,
+    /// Blocks other work or hurts users.
+    High,
+    /// Everything else.
+    #[default]
+    Medium,
+    /// Nice to have.
+    Low,
+}
+
+impl Priority {
+    /// The word on the command line and in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Critical => "critical",
+            Self::High => "high",
+            Self::Medium => "medium",
+            Self::Low => "low",
+        }
+    }
+
+    /// Reads the word, in any case.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Critical, Self::High, Self::Medium, Self::Low]
+            .into_iter()
+            .find(|p| p.as_str().eq_ignore_ascii_case(word))
+    }
+}
+
+/// What kind of work a ticket is. Later kinds (reviews, plans, interviews) are tickets too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// A change of the repository.
+    #[default]
+    Task,
+    /// Joins accepted branches that conflict, so that what depends on them has a base.
+    Integration,
+}
+
+/// What a ticket asks for. Everything a person may edit.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TicketSpec {
+    /// One line.
+    pub title: String,
+    /// Free text, Markdown.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// The kind of work.
+    pub kind: Kind,
+    /// The ticket that this one is part of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent: Option<TicketId>,
+    /// The definition of done, item by item. Each must be answered by the agent.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub done: Vec<String>,
+    /// Urgency.
+    pub priority: Priority,
+    /// Tickets that must be accepted first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<TicketId>,
+    /// Files expected to change, relative to the repository root; a trailing `/` means a folder.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<String>,
+    /// The agent by name; the default agent otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// Labels, free words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
+    /// Links, free text.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<String>,
+    /// Expected tokens, for the reservation of budget.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub estimated_tokens: Option<u64>,
+    /// Facts of the format a ticket was imported from, kept for the way back.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// Where a ticket stands. Whether an open ticket is ready is computed, never stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Ready or waiting; `ready::why` tells which.
+    #[default]
+    Open,
+    /// Has a live attempt.
+    Running,
+    /// Waits for a card or children; holds no process and no slot.
+    Suspended,
+    /// Gates run for its head commit.
+    Verifying,
+    /// Waits for a review.
+    Reviewing,
+    /// Proven; waits for a person to merge.
+    Accepted,
+    /// On the main branch.
+    Merged,
+    /// A card holds it.
+    NeedsYou,
+    /// Given up by a person.
+    Cancelled,
+}
+
+impl Phase {
+    /// The word on screens and in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Running => "running",
+            Self::Suspended => "suspended",
+            Self::Verifying => "verifying",
+            Self::Reviewing => "reviewing",
+            Self::Accepted => "accepted",
+            Self::Merged => "merged",
+            Self::NeedsYou => "needs-you",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Work that others may build on.
+    #[must_use]
+    pub fn is_accepted(self) -> bool {
+        matches!(self, Self::Accepted | Self::Merged)
+    }
+
+    /// Nothing will ever happen here again by itself.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Merged | Self::Cancelled)
+    }
+}
+
+/// The agent's word on one item of the definition of done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DoneAnswer {
+    /// The item, verbatim or by its number from 1.
+    pub item: String,
+    /// How it was met.
+    pub how: String,
+}
+
+/// What an agent says it did: a claim, to be proven.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Report {
+    /// In the agent's words.
+    pub summary: String,
+    /// Answers to the definition of done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub done: Vec<DoneAnswer>,
+}
+
+/// Something an agent took for granted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Assumption {
+    /// What was assumed.
+    pub assumed: String,
+    /// From 0 to 1.
+    pub confidence: f64,
+    /// Who assumed it.
+    pub by: String,
+    /// When.
+    pub at: Millis,
+}
+
+/// A remark on a ticket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// The remark.
+    pub text: String,
+    /// Who wrote it.
+    pub by: String,
+    /// When.
+    pub at: Millis,
+}
+
+/// A ticket with everything that happened to it. Serialised in snapshots only.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Ticket {
+    /// What is asked for.
+    pub spec: TicketSpec,
+    /// Counts edits, from 1. Evidence names the revision it was made for.
+    pub revision: u32,
+    /// Order of creation; ties in priority are broken by it.
+    pub order: u64,
+    /// Where it stands.
+    pub phase: Phase,
+    /// When it was added.
+    pub added: Millis,
+    /// When its phase last changed.
+    pub since: Millis,
+    /// The current session of each agent that worked on it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub sessions: BTreeMap<String, Session>,
+    /// The one live attempt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub live: Option<AttemptId>,
+    /// How many attempts there were.
+    pub attempts: u32,
+    /// Failures in a row; reset by a claim.
+    pub failures: u32,
+    /// Transient failures in a row; reset by a claim.
+    pub transients: u32,
+    /// Rejected claims in a row; reset by acceptance and by a person.
+    pub rejections: u32,
+    /// Not to be dispatched before this time.
+    pub not_before: Millis,
+    /// Head of the branch at the last end of an attempt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub head: Option<Commit>,
+    /// What the branch was based on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base: Option<Commit>,
+    /// The agent's last report.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub report: Option<Report>,
+    /// Files that the branch really changes.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub observed: BTreeSet<String>,
+    /// Texts that the session has not been given yet, oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub undelivered: Vec<DeliveryId>,
+    /// The host that verifies, with the token of this verification.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verifying: Option<(HostId, u64)>,
+    /// The commit a person accepted by word, gates or not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vouched: Option<Commit>,
+    /// The accepted commit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<Commit>,
+    /// Approval to merge this commit, and by whom.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approved: Option<(Commit, String)>,
+    /// The commit that brought it to the main branch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub merged: Option<Commit>,
+    /// The host that still holds a worktree for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worktree_on: Option<HostId>,
+    /// What was measured of its attempts.
+    pub usage: Usage,
+    /// Remarks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Note>,
+    /// What its agents took for granted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub assumptions: Vec<Assumption>,
+}
+
+impl Ticket {
+    /// Expected and observed files together.
+    pub fn files(&self) -> impl Iterator<Item = &str> {
+        self.spec.files.iter().chain(&self.observed).map(String::as_str)
+    }
+
+    /// The items of the definition of done that the last report leaves open.
+    #[must_use]
+    pub fn unanswered(&self) -> Vec<&str> {
+        let answered = |number: usize, item: &str| {
+            self.report.iter().flat_map(|r| &r.done).any(|a| {
+                !a.how.trim().is_empty() && (a.item.trim() == item.trim() || a.item.trim() == number.to_string())
+            })
+        };
+        let items = self.spec.done.iter().enumerate();
+        items.filter(|(i, item)| !answered(i + 1, item)).map(|(_, item)| item.as_str()).collect()
+    }
+}

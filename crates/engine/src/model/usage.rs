@@ -1,0 +1,40 @@
+//! Tokens and money, from the runtimes' own events.
+
+use serde::{Deserialize, Serialize};
+
+/// What was measured. Money is in millionths of a US dollar; `None` means that nobody said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Usage {
+    /// Tokens sent, without cached ones.
+    pub input: u64,
+    /// Tokens received.
+    pub output: u64,
+    /// Tokens read from a cache.
+    pub cache_read: u64,
+    /// Tokens written to a cache.
+    pub cache_write: u64,
+    /// Money, where the runtime tells it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub micro_usd: Option<u64>,
+}
+
+impl Usage {
+    /// Tokens that count against a budget: all but cache reads.
+    #[must_use]
+    pub fn tokens(&self) -> u64 {
+        self.input + self.output + self.cache_write
+    }
+
+    /// Adds another measurement.
+    pub fn add(&mut self, other: &Self) {
+        self.input += other.input;
+        self.output += other.output;
+        self.cache_read += other.cache_read;
+        self.cache_write += other.cache_write;
+        self.micro_usd = match (self.micro_usd, other.micro_usd) {
+            (None, None) => None,
+            (a, b) => Some(a.unwrap_or(0) + b.unwrap_or(0)),
+        };
+    }
+}

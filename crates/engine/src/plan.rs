@@ -1,0 +1,120 @@
+//! `plan`: what should be so. Level-triggered: after a crash the same state gives the same plan, and
+//! every effect looks at the world (its probe, see ARCHITECTURE.md) before it acts.
+
+use crate::{AttemptId, AttemptStage, Commit, HostId, Millis, Phase, State, TicketId};
+use std::collections::BTreeSet;
+
+/// Something that should be done in the world. Ordered, so that plans compare.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the fields are named after what they hold")]
+pub enum Effect {
+    /// Offer an attempt to its host. Probe: the claim state.
+    Offer { attempt: AttemptId, host: HostId, token: u64 },
+    /// Tell a host to stop an attempt. Probe: whether the attempt is live.
+    Cancel { attempt: AttemptId, host: HostId, token: u64 },
+    /// Have a host run the gates on the head commit. Probe: evidence with the same key.
+    Verify { ticket: TicketId, host: HostId, token: u64, commit: Commit },
+    /// Land an approved commit on the main branch. Probe: the trailer on main.
+    Merge { ticket: TicketId, commit: Commit },
+    /// Retire the worktree of finished work. Probe: `git worktree list`.
+    RemoveWorktree { ticket: TicketId, host: HostId },
+}
+
+impl Effect {
+    /// Idempotency key: while an effect with this key is under way, it is not started again.
+    #[must_use]
+    pub fn key(&self) -> String {
+        match self {
+            Self::Offer { attempt, token, .. } => format!("offer/{attempt}/{token}"),
+            Self::Cancel { attempt, token, .. } => format!("cancel/{attempt}/{token}"),
+            Self::Verify { ticket, token, .. } => format!("verify/{ticket}/{token}"),
+            Self::Merge { ticket, commit } => format!("merge/{ticket}/{commit}"),
+            Self::RemoveWorktree { ticket, host } => format!("retire/{ticket}/{host}"),
+        }
+    }
+}
+
+/// What should be so, and when to look again if nothing happens.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Plan {
+    /// The effects, in order of their keys' kinds.
+    pub effects: Vec<Effect>,
+    /// When a tick will decide something, if nothing else comes first.
+    pub deadline: Option<Millis>,
+}
+
+/// The plan for this state, from its indexes: cost grows with what is under way, not with the board.
+#[must_use]
+pub fn plan(state: &State) -> Plan {
+    let index = &state.index;
+    let verifying = index.verifying.iter().filter_map(|id| verify_effect(state, id));
+    let cleanup = index.cleanup.iter().filter_map(|id| cleanup_effect(state, id));
+    let merge = next_merge(state, index.merging.iter());
+    let mut effects: Vec<Effect> = attempt_effects(state).chain(verifying).chain(merge).chain(cleanup).collect();
+    effects.sort();
+    let timers = index.timers.first().map(|(at, _)| *at);
+    Plan { effects, deadline: attempt_deadlines(state).chain(timers).min() }
+}
+
+/// The same plan without indexes. The property tests hold [`plan`] against it.
+#[must_use]
+pub fn plan_by_full_scan(state: &State) -> Plan {
+    let ids: BTreeSet<&TicketId> = state.tickets.keys().collect();
+    let verifying = ids.iter().filter_map(|id| verify_effect(state, id));
+    let cleanup = ids.iter().filter_map(|id| cleanup_effect(state, id));
+    let approved = ids.iter().copied().filter(|id| {
+        state.tickets.get(*id).is_some_and(|t| t.phase == Phase::Accepted && t.approved.is_some())
+    });
+    let merge = next_merge(state, approved);
+    let mut effects: Vec<Effect> = attempt_effects(state).chain(verifying).chain(merge).chain(cleanup).collect();
+    effects.sort();
+    let ready = state.tickets.iter().filter(|(id, t)| {
+        t.phase == Phase::Open && t.live.is_none() && t.not_before > 0 && state.dependencies_accepted(id)
+    });
+    let timers = ready.map(|(_, t)| t.not_before).min();
+    Plan { effects, deadline: attempt_deadlines(state).chain(timers).min() }
+}
+
+fn attempt_effects(state: &State) -> impl Iterator<Item = Effect> {
+    state.attempts.iter().filter_map(|(attempt, a)| {
+        let (attempt, host, token) = (attempt.clone(), a.host.clone(), a.token);
+        match (a.stage, a.cancelled) {
+            (AttemptStage::Lost, _) => None,
+            (_, true) => Some(Effect::Cancel { attempt, host, token }),
+            (AttemptStage::Offered, false) => Some(Effect::Offer { attempt, host, token }),
+            (AttemptStage::Granted, false) => None,
+        }
+    })
+}
+
+fn attempt_deadlines(state: &State) -> impl Iterator<Item = Millis> {
+    state.attempts.values().filter_map(|a| match a.stage {
+        AttemptStage::Offered => Some(a.offered + state.policy.offer_ms),
+        AttemptStage::Lost => a.clear_at,
+        AttemptStage::Granted => None,
+    })
+}
+
+fn verify_effect(state: &State, id: &TicketId) -> Option<Effect> {
+    let ticket = state.tickets.get(id).filter(|t| t.phase == Phase::Verifying)?;
+    let (host, token) = ticket.verifying.clone()?;
+    let commit = ticket.head.clone()?;
+    Some(Effect::Verify { ticket: id.clone(), host, token, commit })
+}
+
+fn cleanup_effect(state: &State, id: &TicketId) -> Option<Effect> {
+    let ticket = state.tickets.get(id).filter(|t| t.phase.is_final() && t.live.is_none())?;
+    let host = ticket.worktree_on.clone()?;
+    Some(Effect::RemoveWorktree { ticket: id.clone(), host })
+}
+
+/// Merges happen one at a time, dependencies first: each moves the main branch.
+fn next_merge<'a>(state: &State, approved: impl Iterator<Item = &'a TicketId>) -> Option<Effect> {
+    let approved = approved.filter_map(|id| state.tickets.get(id).map(|t| (id, t)));
+    let free = approved.filter(|(_, t)| {
+        t.spec.after.iter().all(|d| state.tickets.get(d).is_some_and(|t| t.phase == Phase::Merged))
+    });
+    let (id, ticket) = free.min_by_key(|(_, t)| t.order)?;
+    let (commit, _) = ticket.approved.clone()?;
+    Some(Effect::Merge { ticket: id.clone(), commit })
+}

@@ -1,0 +1,181 @@
+//! Why a ticket does not start. Readiness is computed, never stored.
+
+use crate::{Attempt, AttemptStage, Host, HostId, Millis, Phase, State, Ticket, TicketId};
+use serde::Serialize;
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// One reason why a ticket does not start now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "reason", rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the fields are named after what they hold")]
+pub enum Reason {
+    /// It is not open.
+    Phase { phase: Phase },
+    /// It depends on something that is not accepted.
+    DependsOn { ticket: TicketId, phase: Phase },
+    /// It is not to be tried before a time.
+    NotBefore { at: Millis },
+    /// A live ticket works on the same files.
+    Overlap { ticket: TicketId, files: Vec<String> },
+    /// A budget would be exceeded.
+    Budget { which: &'static str, limit: u64, spent: u64, reserved: u64, needed: u64 },
+    /// Its agent is not configured.
+    NoAgent { agent: String },
+    /// No living host has the runtime.
+    NoHost { runtime: String },
+    /// Every slot is taken.
+    NoSlot,
+    /// The session lives on a host without a free slot.
+    SessionBusy { host: HostId },
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Phase { phase } => write!(f, "it is {}", phase.as_str()),
+            Self::DependsOn { ticket, phase } => write!(f, "it waits for {ticket}, which is {}", phase.as_str()),
+            Self::NotBefore { at } => write!(f, "it is not tried again before {at}"),
+            Self::Overlap { ticket, files } => {
+                write!(f, "{ticket} is working on the same files: {}", files.join(", "))
+            }
+            Self::Budget { which, limit, spent, reserved, needed } => write!(
+                f,
+                "the {which} budget of {limit} tokens is too small: {spent} spent, {reserved} reserved, {needed} needed"
+            ),
+            Self::NoAgent { agent } => write!(f, "there is no agent `{agent}` in ganger.toml"),
+            Self::NoHost { runtime } => write!(f, "no host has the runtime `{runtime}`"),
+            Self::NoSlot => write!(f, "every slot is taken"),
+            Self::SessionBusy { host } => write!(f, "its session is on {host}, which has no free slot"),
+        }
+    }
+}
+
+/// All reasons why a ticket does not start now; empty when it could.
+#[must_use]
+pub fn why(state: &State, now: Millis, id: &TicketId) -> Vec<Reason> {
+    let Some(ticket) = state.tickets.get(id) else { return Vec::new() };
+    if ticket.phase != Phase::Open {
+        return vec![Reason::Phase { phase: ticket.phase }];
+    }
+    let mut reasons: Vec<Reason> = unmet_dependencies(state, ticket).collect();
+    reasons.extend(obstacles(state, now, id, ticket));
+    if let Err(reason) = place(state, ticket) {
+        reasons.push(reason);
+    }
+    reasons
+}
+
+fn unmet_dependencies<'a>(state: &'a State, ticket: &'a Ticket) -> impl Iterator<Item = Reason> + 'a {
+    let found = ticket.spec.after.iter().filter_map(|d| state.tickets.get(d).map(|t| (d, t.phase)));
+    found
+        .filter(|(_, phase)| !phase.is_accepted())
+        .map(|(ticket, phase)| Reason::DependsOn { ticket: ticket.clone(), phase })
+}
+
+/// What holds back a ticket whose dependencies are met, before a place is looked for.
+pub(crate) fn obstacles(state: &State, now: Millis, id: &TicketId, ticket: &Ticket) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    if ticket.not_before > now {
+        reasons.push(Reason::NotBefore { at: ticket.not_before });
+    }
+    reasons.extend(overlap(state, id, ticket));
+    reasons.extend(budget(state, now, ticket));
+    reasons
+}
+
+/// The first live ticket, not an ancestor, whose files overlap beyond the limit.
+pub(crate) fn overlap(state: &State, id: &TicketId, ticket: &Ticket) -> Option<Reason> {
+    let mine: BTreeSet<&str> = ticket.files().filter(|f| !is_ignored(state, f)).collect();
+    if mine.is_empty() {
+        return None;
+    }
+    let live = state.attempts.values().map(|a| &a.ticket).filter(|other| *other != id);
+    live.filter(|other| !is_ancestor(state, ticket, other)).find_map(|other| {
+        let theirs: BTreeSet<&str> =
+            state.tickets.get(other)?.files().filter(|f| !is_ignored(state, f)).collect();
+        let shared: Vec<String> =
+            mine.iter().filter(|m| theirs.iter().any(|t| covers(m, t) || covers(t, m))).map(ToString::to_string).collect();
+        let smaller = mine.len().min(theirs.len());
+        let beyond = shared.len() * 100 > smaller * state.policy.overlap_percent as usize;
+        (!shared.is_empty() && beyond).then(|| Reason::Overlap { ticket: other.clone(), files: shared })
+    })
+}
+
+fn is_ignored(state: &State, file: &str) -> bool {
+    state.policy.overlap_ignore.iter().any(|pattern| covers(pattern, file))
+}
+
+/// The same path, or a folder (trailing `/`) that holds it.
+fn covers(pattern: &str, path: &str) -> bool {
+    pattern == path || (pattern.ends_with('/') && path.starts_with(pattern))
+}
+
+fn is_ancestor(state: &State, ticket: &Ticket, other: &TicketId) -> bool {
+    let mut parent = ticket.spec.parent.as_ref();
+    while let Some(id) = parent {
+        if id == other {
+            return true;
+        }
+        parent = state.tickets.get(id).and_then(|t| t.spec.parent.as_ref());
+    }
+    false
+}
+
+/// Tokens to set aside for the next attempt of a ticket.
+pub(crate) fn estimate(state: &State, ticket: &Ticket) -> u64 {
+    ticket.spec.estimated_tokens.unwrap_or(state.policy.default_estimate)
+}
+
+fn budget(state: &State, now: Millis, ticket: &Ticket) -> Option<Reason> {
+    let needed = estimate(state, ticket);
+    let agent = state.agent_of(ticket);
+    let limits = &state.policy.budget;
+    let levels = [
+        ("ticket", limits.ticket, ticket.usage.tokens(), 0),
+        (
+            "agent's daily",
+            limits.agent_day,
+            state.spent_today(now, Some(agent)),
+            state.reserved(|a: &Attempt| a.agent == agent),
+        ),
+        ("daily", limits.day, state.spent_today(now, None), state.reserved(|_| true)),
+    ];
+    levels.into_iter().find_map(|(which, limit, spent, reserved)| {
+        let limit = limit?;
+        // A ticket that has used a part of its budget may use the rest.
+        let needed = if which == "ticket" { needed.min(limit.saturating_sub(spent)).max(1) } else { needed };
+        (spent + reserved + needed > limit).then_some(Reason::Budget { which, limit, spent, reserved, needed })
+    })
+}
+
+/// The host for the next attempt of a ticket: the one that holds its session, else the emptiest.
+pub(crate) fn place<'a>(state: &'a State, ticket: &Ticket) -> Result<(&'a HostId, &'a Host), Reason> {
+    let agent = state.agent_of(ticket);
+    let Some(policy) = state.policy.agents.get(agent) else {
+        return Err(Reason::NoAgent { agent: agent.to_owned() });
+    };
+    let able = |h: &&Host| h.alive && h.report.runtimes.contains(&policy.runtime);
+    let holder = ticket.sessions.get(agent).filter(|_| policy.sessions).map(|s| &s.host);
+    if let Some((id, host)) = holder.and_then(|id| state.hosts.get_key_value(id)).filter(|(_, h)| able(h)) {
+        let free = credit(state, id, host) > 0;
+        return if free { Ok((id, host)) } else { Err(Reason::SessionBusy { host: id.clone() }) };
+    }
+    let mut able_hosts = state.hosts.iter().filter(|(_, h)| able(h)).peekable();
+    if able_hosts.peek().is_none() {
+        return Err(Reason::NoHost { runtime: policy.runtime.clone() });
+    }
+    let best = able_hosts.max_by_key(|(id, host)| credit(state, id, host));
+    best.filter(|(id, host)| credit(state, id, host) > 0).ok_or(Reason::NoSlot)
+}
+
+/// Free slots of a host. Lost attempts still hold theirs: their processes may live.
+pub(crate) fn credit(state: &State, id: &HostId, host: &Host) -> u32 {
+    let taken = state.attempts.values().filter(|a| &a.host == id).count();
+    host.report.slots.saturating_sub(u32::try_from(taken).unwrap_or(u32::MAX))
+}
+
+/// Attempts that count against the ceiling.
+pub(crate) fn live_count(state: &State) -> usize {
+    state.attempts.values().filter(|a| a.stage != AttemptStage::Lost).count()
+}

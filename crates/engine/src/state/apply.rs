@@ -1,0 +1,323 @@
+//! `apply`: how each fact changes the state. Total: an event about something unknown changes nothing.
+
+use super::{State, day_of};
+use crate::{
+    Attempt, AttemptId, AttemptOutcome, AttemptStage, CardState, Event, Host, Millis, Note, Phase, Ticket, TicketId,
+};
+
+impl State {
+    /// Applies one fact.
+    pub fn apply(&mut self, now: Millis, event: &Event) {
+        match event {
+            Event::ForemanElected { epoch, .. } => self.epoch = *epoch,
+            Event::PolicySet { policy } => self.policy = policy.clone(),
+            Event::TrustRecorded { hash, .. } => self.trust = Some(hash.clone()),
+
+            Event::TicketAdded { ticket, spec } => self.add_ticket(now, ticket, spec.clone()),
+            Event::TicketEdited { ticket, spec } => {
+                self.unlink_dependents(ticket);
+                self.change(ticket, |t| {
+                    t.spec = spec.clone();
+                    t.revision += 1;
+                });
+                self.link_dependents(ticket);
+                self.reprioritise(ticket);
+            }
+            Event::TicketNoted { ticket, text, by } => {
+                let note = Note { text: text.clone(), by: by.clone(), at: now };
+                self.change(ticket, |t| t.notes.push(note));
+            }
+            Event::AssumptionLogged { ticket, assumption } => {
+                self.change(ticket, |t| t.assumptions.push(assumption.clone()));
+            }
+            Event::TicketClosed { ticket, .. } => self.enter(now, ticket, Phase::Cancelled),
+            Event::TicketReopened { ticket, .. } => {
+                self.change(ticket, |t| {
+                    t.accepted = None;
+                    t.approved = None;
+                    t.forget_failures();
+                });
+                let running = self.tickets.get(ticket).is_some_and(|t| t.live.is_some());
+                self.enter(now, ticket, if running { Phase::Running } else { Phase::Open });
+            }
+
+            Event::HostReported { host, report } => {
+                self.hosts.insert(host.clone(), Host { report: report.clone(), alive: true });
+            }
+            Event::HostLapsed { host } => {
+                if let Some(host) = self.hosts.get_mut(host) {
+                    host.alive = false;
+                }
+            }
+
+            Event::AttemptOffered { .. }
+            | Event::AttemptGranted { .. }
+            | Event::AttemptDeclined { .. }
+            | Event::SessionStarted { .. }
+            | Event::Delivered { .. }
+            | Event::UsageReported { .. }
+            | Event::ReportMade { .. }
+            | Event::AttemptCancelled { .. }
+            | Event::AttemptEnded { .. }
+            | Event::AttemptLost { .. }
+            | Event::AttemptCleared { .. } => self.apply_attempt(now, event),
+
+            Event::VerificationStarted { ticket, host, token } => {
+                self.next_token = self.next_token.max(*token);
+                self.change(ticket, |t| t.verifying = Some((host.clone(), *token)));
+            }
+            Event::VerificationLost { ticket, .. } => self.change(ticket, |t| t.verifying = None),
+            Event::EvidenceRecorded { evidence } => {
+                self.evidence.entry(evidence.ticket.clone()).or_default().push(evidence.clone());
+            }
+            Event::EvidenceDiscarded { ticket } => {
+                self.evidence.remove(ticket);
+            }
+            Event::ProofNeeded { ticket, head, .. } => {
+                self.change(ticket, |t| {
+                    t.head = Some(head.clone());
+                    t.accepted = None;
+                    t.approved = None;
+                    t.verifying = None;
+                });
+                self.enter(now, ticket, Phase::Verifying);
+            }
+            Event::ReviewRequested { ticket } => self.enter(now, ticket, Phase::Reviewing),
+            Event::TicketRejected { ticket, counts, .. } => {
+                self.change(ticket, |t| {
+                    t.rejections += u32::from(*counts);
+                    t.report = None;
+                    t.accepted = None;
+                    t.approved = None;
+                });
+                self.enter(now, ticket, Phase::Open);
+            }
+            Event::TicketHeld { ticket } => self.enter(now, ticket, Phase::NeedsYou),
+            Event::TicketResumed { ticket } => {
+                self.change(ticket, Ticket::forget_failures);
+                self.enter(now, ticket, Phase::Open);
+            }
+            Event::Vouched { ticket, commit, .. } => self.change(ticket, |t| t.vouched = Some(commit.clone())),
+            Event::TicketAccepted { ticket, commit } => {
+                self.change(ticket, |t| {
+                    t.accepted = Some(commit.clone());
+                    t.forget_failures();
+                });
+                self.enter(now, ticket, Phase::Accepted);
+            }
+
+            Event::DeliveryQueued { delivery } => {
+                self.next_delivery += 1;
+                self.change(&delivery.ticket, |t| t.undelivered.push(delivery.id.clone()));
+                self.deliveries.insert(delivery.id.clone(), delivery.clone());
+            }
+            Event::CardOpened { card } => {
+                self.next_card += 1;
+                self.index.open_cards.insert(card.id.clone());
+                self.cards.insert(card.id.clone(), card.clone());
+            }
+            Event::CardAnswered { card, answer, by } => {
+                let state = CardState::Answered { answer: answer.clone(), by: by.clone(), at: now };
+                self.settle_card(card, state);
+            }
+            Event::CardWithdrawn { card, why } => self.settle_card(card, CardState::Withdrawn { why: why.clone() }),
+
+            Event::MergeApproved { ticket, commit, by } => {
+                self.change(ticket, |t| t.approved = Some((commit.clone(), by.clone())));
+            }
+            Event::Merged { ticket, commit } => {
+                self.change(ticket, |t| t.merged = Some(commit.clone()));
+                self.enter(now, ticket, Phase::Merged);
+            }
+            Event::MergeFailed { ticket, .. } => self.change(ticket, |t| t.approved = None),
+            Event::WorktreeRemoved { ticket } => self.change(ticket, |t| t.worktree_on = None),
+        }
+    }
+
+    fn apply_attempt(&mut self, now: Millis, event: &Event) {
+        match event {
+            Event::AttemptOffered { attempt, ticket, token, host, agent, session, deliveries, reserved } => {
+                let incarnation = self.hosts.get(host).map(|h| h.report.incarnation.clone()).unwrap_or_default();
+                let revision = self.tickets.get(ticket).map_or(0, |t| t.revision);
+                self.next_token = self.next_token.max(*token);
+                self.attempts.insert(
+                    attempt.clone(),
+                    Attempt {
+                        ticket: ticket.clone(),
+                        token: *token,
+                        host: host.clone(),
+                        incarnation,
+                        agent: agent.clone(),
+                        session: session.clone(),
+                        deliveries: deliveries.clone(),
+                        reserved: *reserved,
+                        usage: crate::Usage::default(),
+                        stage: AttemptStage::Offered,
+                        offered: now,
+                        granted: None,
+                        clear_at: None,
+                        revision,
+                        cancelled: false,
+                    },
+                );
+                self.change(ticket, |t| {
+                    t.live = Some(attempt.clone());
+                    t.attempts += 1;
+                });
+                self.enter(now, ticket, Phase::Running);
+            }
+            Event::AttemptGranted { attempt } => {
+                let Some(a) = self.attempts.get_mut(attempt) else { return };
+                a.stage = AttemptStage::Granted;
+                a.granted = Some(now);
+                let (ticket, host) = (a.ticket.clone(), a.host.clone());
+                self.change(&ticket, |t| t.worktree_on = Some(host));
+            }
+            Event::AttemptDeclined { attempt, .. } | Event::AttemptCleared { attempt } => {
+                self.end_attempt(now, attempt, Phase::Open);
+            }
+            Event::SessionStarted { attempt, session, .. } => {
+                let Some(a) = self.attempts.get_mut(attempt) else { return };
+                a.session = Some(session.id.clone());
+                let (ticket, agent) = (a.ticket.clone(), a.agent.clone());
+                self.change(&ticket, |t| {
+                    t.sessions.insert(agent, session.clone());
+                });
+            }
+            Event::Delivered { attempt, deliveries } => {
+                let Some(a) = self.attempts.get(attempt) else { return };
+                let ticket = a.ticket.clone();
+                self.change(&ticket, |t| t.undelivered.retain(|d| !deliveries.contains(d)));
+                for id in deliveries {
+                    self.deliveries.remove(id);
+                }
+            }
+            Event::UsageReported { attempt, usage } => self.account(now, attempt, usage),
+            Event::ReportMade { attempt, report } => {
+                let Some(a) = self.attempts.get(attempt) else { return };
+                let ticket = a.ticket.clone();
+                self.change(&ticket, |t| t.report = Some(report.clone()));
+            }
+            Event::AttemptCancelled { attempt, .. } => {
+                if let Some(a) = self.attempts.get_mut(attempt) {
+                    a.cancelled = true;
+                }
+            }
+            Event::AttemptEnded { attempt, outcome, head, base, files, next, not_before } => {
+                let Some(a) = self.attempts.get(attempt) else { return };
+                let (ticket, agent) = (a.ticket.clone(), a.agent.clone());
+                self.change(&ticket, |t| {
+                    t.head = head.clone().or(t.head.take());
+                    t.base = base.clone().or(t.base.take());
+                    t.observed = files.iter().cloned().collect();
+                    t.not_before = *not_before;
+                    t.verifying = None;
+                    t.count(outcome, &agent);
+                });
+                self.end_attempt(now, attempt, *next);
+            }
+            Event::AttemptLost { attempt, clear_at, .. } => {
+                if let Some(a) = self.attempts.get_mut(attempt) {
+                    a.stage = AttemptStage::Lost;
+                    a.clear_at = Some(*clear_at);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn add_ticket(&mut self, now: Millis, id: &TicketId, spec: crate::TicketSpec) {
+        self.next_ticket += 1;
+        let ticket =
+            Ticket { spec, revision: 1, order: self.next_ticket, added: now, since: now, ..Ticket::default() };
+        self.tickets.insert(id.clone(), ticket);
+        self.link_dependents(id);
+        self.reindex(id);
+        self.reindex_dependents(id);
+    }
+
+    /// Changes a ticket and brings the indexes up to date.
+    fn change(&mut self, id: &TicketId, change: impl FnOnce(&mut Ticket)) {
+        if let Some(ticket) = self.tickets.get_mut(id) {
+            change(ticket);
+            self.reindex(id);
+        }
+    }
+
+    fn enter(&mut self, now: Millis, id: &TicketId, phase: Phase) {
+        let Some(ticket) = self.tickets.get_mut(id) else { return };
+        if ticket.phase != phase {
+            ticket.phase = phase;
+            ticket.since = now;
+        }
+        self.reindex(id);
+        self.reindex_dependents(id);
+    }
+
+    /// The key of the ready index holds the priority: an edit must drop the old key.
+    fn reprioritise(&mut self, id: &TicketId) {
+        self.index.ready.retain(|key| &key.2 != id);
+        self.reindex(id);
+    }
+
+    fn end_attempt(&mut self, now: Millis, attempt: &AttemptId, next: Phase) {
+        let Some(a) = self.attempts.remove(attempt) else { return };
+        self.change(&a.ticket, |t| t.live = None);
+        let cancelled = self.tickets.get(&a.ticket).is_some_and(|t| t.phase == Phase::Cancelled);
+        self.enter(now, &a.ticket, if cancelled { Phase::Cancelled } else { next });
+    }
+
+    /// Usage comes as totals of an attempt: what was counted before is not counted again.
+    fn account(&mut self, now: Millis, attempt: &AttemptId, total: &crate::Usage) {
+        let Some(a) = self.attempts.get_mut(attempt) else { return };
+        let before = std::mem::replace(&mut a.usage, *total);
+        let (ticket, agent) = (a.ticket.clone(), a.agent.clone());
+        let difference = crate::Usage {
+            input: total.input.saturating_sub(before.input),
+            output: total.output.saturating_sub(before.output),
+            cache_read: total.cache_read.saturating_sub(before.cache_read),
+            cache_write: total.cache_write.saturating_sub(before.cache_write),
+            micro_usd: total.micro_usd.map(|m| m.saturating_sub(before.micro_usd.unwrap_or(0))),
+        };
+        if self.spend.day != day_of(now) {
+            self.spend = super::DaySpend { day: day_of(now), ..Default::default() };
+        }
+        *self.spend.by_agent.entry(agent).or_insert(0) += difference.tokens();
+        self.change(&ticket, |t| t.usage.add(&difference));
+    }
+
+    fn settle_card(&mut self, id: &crate::CardId, state: CardState) {
+        let Some(card) = self.cards.get_mut(id) else { return };
+        card.state = state;
+        let ticket = card.ticket.clone();
+        self.index.open_cards.remove(id);
+        self.reindex(&ticket);
+    }
+}
+
+impl Ticket {
+    fn forget_failures(&mut self) {
+        self.failures = 0;
+        self.transients = 0;
+        self.rejections = 0;
+        self.not_before = 0;
+    }
+
+    fn count(&mut self, outcome: &AttemptOutcome, agent: &str) {
+        match outcome {
+            AttemptOutcome::Finished => {
+                self.failures = 0;
+                self.transients = 0;
+            }
+            AttemptOutcome::Failed { class: crate::FailureClass::Transient, .. } => self.transients += 1,
+            AttemptOutcome::Failed { class, .. } => {
+                self.failures += 1;
+                if *class == crate::FailureClass::SessionLost {
+                    self.sessions.remove(agent);
+                }
+            }
+            AttemptOutcome::TooLarge { .. } => self.failures += 1,
+            AttemptOutcome::Interrupted | AttemptOutcome::BaseConflict { .. } => {}
+        }
+    }
+}

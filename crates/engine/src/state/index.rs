@@ -1,0 +1,99 @@
+//! Indexes over the state, kept with every change, so that planning never scans the board.
+
+use super::State;
+use crate::{CardId, Millis, Phase, Priority, TicketId};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What planning looks up. A function of the rest of the state.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Index {
+    /// Open tickets whose dependencies are accepted and that no open card holds, in order of dispatch.
+    pub(crate) ready: BTreeSet<(Priority, u64, TicketId)>,
+    /// Ready tickets that wait for a time.
+    pub(crate) timers: BTreeSet<(Millis, TicketId)>,
+    /// Tickets whose head must be proven.
+    pub(crate) verifying: BTreeSet<TicketId>,
+    /// Accepted tickets with an approval to merge.
+    pub(crate) merging: BTreeSet<TicketId>,
+    /// Finished tickets that still have a worktree.
+    pub(crate) cleanup: BTreeSet<TicketId>,
+    /// Who waits for whom.
+    pub(crate) dependents: BTreeMap<TicketId, BTreeSet<TicketId>>,
+    /// Cards that wait.
+    pub(crate) open_cards: BTreeSet<CardId>,
+}
+
+impl State {
+    /// Makes all indexes anew, after a snapshot was read.
+    pub(crate) fn rebuild_index(&mut self) {
+        self.index = Index::default();
+        self.index.open_cards = self.cards.values().filter(|c| c.is_open()).map(|c| c.id.clone()).collect();
+        let ids: Vec<TicketId> = self.tickets.keys().cloned().collect();
+        for id in &ids {
+            self.link_dependents(id);
+        }
+        for id in &ids {
+            self.reindex(id);
+        }
+    }
+
+    /// Adds a ticket to the lists of those it waits for.
+    pub(crate) fn link_dependents(&mut self, id: &TicketId) {
+        let Some(ticket) = self.tickets.get(id) else { return };
+        for dependency in &ticket.spec.after {
+            self.index.dependents.entry(dependency.clone()).or_default().insert(id.clone());
+        }
+    }
+
+    /// Takes a ticket from the lists of those it waited for.
+    pub(crate) fn unlink_dependents(&mut self, id: &TicketId) {
+        let Some(ticket) = self.tickets.get(id) else { return };
+        for dependency in &ticket.spec.after {
+            if let Some(set) = self.index.dependents.get_mut(dependency) {
+                set.remove(id);
+            }
+        }
+    }
+
+    /// Brings one ticket's place in every index up to date.
+    pub(crate) fn reindex(&mut self, id: &TicketId) {
+        let Some(ticket) = self.tickets.get(id) else { return };
+        let ready = ticket.phase == Phase::Open && ticket.live.is_none() && self.dependencies_accepted(id);
+        let timed = ready && ticket.not_before > 0;
+        let verifying = ticket.phase == Phase::Verifying;
+        let merging = ticket.phase == Phase::Accepted && ticket.approved.is_some();
+        let cleanup = ticket.phase.is_final() && ticket.live.is_none() && ticket.worktree_on.is_some();
+        let key = (ticket.spec.priority, ticket.order, id.clone());
+        let not_before = ticket.not_before;
+
+        set(&mut self.index.verifying, id, verifying);
+        set(&mut self.index.merging, id, merging);
+        set(&mut self.index.cleanup, id, cleanup);
+        set(&mut self.index.ready, &key, ready);
+        self.index.timers.retain(|(_, ticket)| ticket != id);
+        if timed {
+            self.index.timers.insert((not_before, id.clone()));
+        }
+    }
+
+    /// Brings those that wait for this ticket up to date.
+    pub(crate) fn reindex_dependents(&mut self, id: &TicketId) {
+        let dependents = self.index.dependents.get(id).cloned().unwrap_or_default();
+        for dependent in &dependents {
+            self.reindex(dependent);
+        }
+    }
+
+    pub(crate) fn dependencies_accepted(&self, id: &TicketId) -> bool {
+        let accepted = |d: &TicketId| self.tickets.get(d).is_some_and(|t| t.phase.is_accepted());
+        self.tickets.get(id).is_some_and(|t| t.spec.after.iter().all(accepted))
+    }
+}
+
+fn set<T: Ord + Clone>(index: &mut BTreeSet<T>, key: &T, member: bool) {
+    if member {
+        index.insert(key.clone());
+    } else {
+        index.remove(key);
+    }
+}

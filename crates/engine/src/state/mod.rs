@@ -1,0 +1,227 @@
+//! The state: everything that follows from the journal.
+
+mod apply;
+mod index;
+
+pub(crate) use index::Index;
+
+use crate::{
+    Attempt, AttemptId, Card, CardId, Commit, Delivery, DeliveryId, Evidence, Host, HostId, Millis, Phase, Policy,
+    Record, Ticket, TicketId,
+};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// How many decision ids are remembered, to answer a repeated input. More than a day of commands.
+const REMEMBERED_DECISIONS: usize = 4096;
+/// Length of a day, for budgets.
+const DAY_MS: Millis = 86_400_000;
+
+/// Why a record cannot follow the state.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StateError {
+    /// A gap or a repetition in the numbers.
+    #[error("record {found} follows record {last}: the journal has a gap or a repetition")]
+    Gap {
+        /// The last applied record.
+        last: u64,
+        /// What came.
+        found: u64,
+    },
+    /// A record of an older election after a newer one.
+    #[error("record {n} was written under epoch {epoch}, after epoch {current} had begun")]
+    OldEpoch {
+        /// The record.
+        n: u64,
+        /// Its epoch.
+        epoch: u64,
+        /// The epoch in force.
+        current: u64,
+    },
+}
+
+/// Tokens spent in one UTC day.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct DaySpend {
+    pub(crate) day: u64,
+    pub(crate) by_agent: BTreeMap<String, u64>,
+}
+
+/// The whole board. Serialised as the snapshot; indexes are rebuilt.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct State {
+    /// Number of the last applied record.
+    pub n: u64,
+    /// The election in force.
+    pub epoch: u64,
+    /// The configuration in force.
+    pub policy: Policy,
+    /// Digest of what a person trusted last.
+    pub trust: Option<String>,
+    /// All tickets.
+    pub tickets: BTreeMap<TicketId, Ticket>,
+    /// Live attempts only; ended ones live on in the journal.
+    pub attempts: BTreeMap<AttemptId, Attempt>,
+    /// All cards.
+    pub cards: BTreeMap<CardId, Card>,
+    /// Texts that are not delivered yet.
+    pub deliveries: BTreeMap<DeliveryId, Delivery>,
+    /// Evidence of each ticket, oldest first.
+    pub evidence: BTreeMap<TicketId, Vec<Evidence>>,
+    /// Known hosts.
+    pub hosts: BTreeMap<HostId, Host>,
+    pub(crate) next_ticket: u64,
+    pub(crate) next_token: u64,
+    pub(crate) next_card: u64,
+    pub(crate) next_delivery: u64,
+    pub(crate) spend: DaySpend,
+    pub(crate) decided: VecDeque<String>,
+    #[serde(skip)]
+    pub(crate) decided_set: BTreeSet<String>,
+    #[serde(skip)]
+    pub(crate) index: Index,
+}
+
+impl State {
+    /// Reads a snapshot.
+    ///
+    /// # Errors
+    /// When the bytes are not a snapshot of this version.
+    pub fn from_snapshot(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+        let mut state: Self = serde_json::from_slice(bytes)?;
+        state.decided_set = state.decided.iter().cloned().collect();
+        state.rebuild_index();
+        Ok(state)
+    }
+
+    /// Writes a snapshot.
+    #[must_use]
+    pub fn to_snapshot(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// Applies a stored record.
+    ///
+    /// # Errors
+    /// When the record cannot follow; the state is then unchanged.
+    pub fn apply_record(&mut self, record: &Record) -> Result<(), StateError> {
+        if record.n != self.n + 1 {
+            return Err(StateError::Gap { last: self.n, found: record.n });
+        }
+        if record.epoch < self.epoch {
+            return Err(StateError::OldEpoch { n: record.n, epoch: record.epoch, current: self.epoch });
+        }
+        for event in &record.events {
+            self.apply(record.now, event);
+        }
+        self.seal(record);
+        Ok(())
+    }
+
+    /// Takes note of a record whose events are applied.
+    pub(crate) fn seal(&mut self, record: &Record) {
+        self.n = record.n;
+        self.remember(&record.decision_id);
+    }
+
+    /// Whether this input was decided before.
+    #[must_use]
+    pub fn was_decided(&self, decision_id: &str) -> bool {
+        self.decided_set.contains(decision_id)
+    }
+
+    /// Ids that begin with `~` are not idempotency keys (ticks).
+    fn remember(&mut self, decision_id: &str) {
+        if decision_id.starts_with('~') {
+            return;
+        }
+        if self.decided_set.insert(decision_id.to_owned()) {
+            self.decided.push_back(decision_id.to_owned());
+        }
+        if self.decided.len() > REMEMBERED_DECISIONS
+            && let Some(old) = self.decided.pop_front()
+        {
+            self.decided_set.remove(&old);
+        }
+    }
+
+    /// Open cards, oldest first.
+    pub fn open_cards(&self) -> impl Iterator<Item = &Card> {
+        self.index.open_cards.iter().filter_map(|id| self.cards.get(id))
+    }
+
+    /// Open cards of one ticket.
+    pub fn open_cards_of<'a>(&'a self, ticket: &'a TicketId) -> impl Iterator<Item = &'a Card> {
+        self.open_cards().filter(move |card| &card.ticket == ticket)
+    }
+
+    /// Tickets that may be dispatched as far as their own state and dependencies go, in order of dispatch.
+    pub fn ready(&self) -> impl Iterator<Item = (&TicketId, &Ticket)> {
+        self.index.ready.iter().filter_map(|key| self.tickets.get_key_value(&key.2))
+    }
+
+    /// Tickets that wait directly for this one.
+    pub fn dependents<'a>(&'a self, ticket: &TicketId) -> impl Iterator<Item = &'a TicketId> {
+        self.index.dependents.get(ticket).into_iter().flatten()
+    }
+
+    /// The agent that works on a ticket.
+    #[must_use]
+    pub fn agent_of<'a>(&'a self, ticket: &'a Ticket) -> &'a str {
+        ticket.spec.agent.as_deref().unwrap_or(&self.policy.default_agent)
+    }
+
+    /// The newest evidence for a gate on a commit; `toolchain` narrows it where given.
+    #[must_use]
+    pub fn evidence_for(&self, id: &TicketId, commit: &Commit, gate: &str, toolchain: Option<&str>) -> Option<&Evidence> {
+        self.evidence.get(id)?.iter().rev().find(|e| {
+            &e.key.commit == commit && e.key.gate == gate && toolchain.is_none_or(|t| t == e.key.toolchain)
+        })
+    }
+
+    /// Whether every gate of today's policy is green on this commit, and there is at least one.
+    #[must_use]
+    pub fn is_proven(&self, id: &TicketId, commit: &Commit) -> bool {
+        let green = |digest: &str| self.evidence_for(id, commit, digest, None).is_some_and(Evidence::is_green);
+        !self.policy.gates.is_empty() && self.policy.gates.iter().all(|g| green(&g.digest))
+    }
+
+    /// Tokens reserved by live attempts that match.
+    pub(crate) fn reserved(&self, matches: impl Fn(&Attempt) -> bool) -> u64 {
+        let live = self.attempts.values().filter(|a| matches(a));
+        live.map(|a| a.reserved.saturating_sub(a.usage.tokens())).sum()
+    }
+
+    /// Tokens spent today, by one agent or by all.
+    pub(crate) fn spent_today(&self, now: Millis, agent: Option<&str>) -> u64 {
+        if self.spend.day != now / DAY_MS {
+            return 0;
+        }
+        match agent {
+            Some(agent) => self.spend.by_agent.get(agent).copied().unwrap_or(0),
+            None => self.spend.by_agent.values().sum(),
+        }
+    }
+
+    /// Whether anything is under way that will make a next step by itself.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        !self.attempts.is_empty() || !self.index.verifying.is_empty() || !self.index.merging.is_empty()
+    }
+
+    /// How many tickets stand in each phase.
+    #[must_use]
+    pub fn count_by_phase(&self) -> BTreeMap<Phase, usize> {
+        let mut counts = BTreeMap::new();
+        for ticket in self.tickets.values() {
+            *counts.entry(ticket.phase).or_insert(0) += 1;
+        }
+        counts
+    }
+}
+
+/// The day of a time, for budgets.
+pub(crate) fn day_of(now: Millis) -> u64 {
+    now / DAY_MS
+}

@@ -1,3 +1,4 @@
+#![warn(missing_docs)]
 //! The rules of Ganger.
 //!
 //! Pure: no IO, no clock, no randomness, no async. Three functions are all there is to it:
@@ -26,7 +27,9 @@ mod state;
 pub use decide::decide;
 pub use event::Event;
 pub use ids::{AttemptId, CardId, Commit, DeliveryId, HostId, IdError, SessionId, TicketId};
-pub use input::{Answer, AttemptEnd, Decision, Envelope, Input, NewTicket, Outcome, Rejected, TicketChange};
+pub use input::{
+    Answer, AttemptEnd, Decision, Envelope, Input, NewTicket, Outcome, Rejected, TicketChange,
+};
 pub use invariants::{Breach, check_all, check_tickets};
 pub use ledger::{Ledger, Refusal};
 pub use model::{

@@ -9,11 +9,24 @@ use std::collections::BTreeSet;
 #[expect(missing_docs, reason = "the fields are named after what they hold")]
 pub enum Effect {
     /// Offer an attempt to its host. Probe: the claim state.
-    Offer { attempt: AttemptId, host: HostId, token: u64 },
+    Offer {
+        attempt: AttemptId,
+        host: HostId,
+        token: u64,
+    },
     /// Tell a host to stop an attempt. Probe: whether the attempt is live.
-    Cancel { attempt: AttemptId, host: HostId, token: u64 },
+    Cancel {
+        attempt: AttemptId,
+        host: HostId,
+        token: u64,
+    },
     /// Have a host run the gates on the head commit. Probe: evidence with the same key.
-    Verify { ticket: TicketId, host: HostId, token: u64, commit: Commit },
+    Verify {
+        ticket: TicketId,
+        host: HostId,
+        token: u64,
+        commit: Commit,
+    },
     /// Land an approved commit on the main branch. Probe: the trailer on main.
     Merge { ticket: TicketId, commit: Commit },
     /// Retire the worktree of finished work. Probe: `git worktree list`.
@@ -47,13 +60,26 @@ pub struct Plan {
 #[must_use]
 pub fn plan(state: &State) -> Plan {
     let index = &state.index;
-    let verifying = index.verifying.iter().filter_map(|id| verify_effect(state, id));
-    let cleanup = index.cleanup.iter().filter_map(|id| cleanup_effect(state, id));
+    let verifying = index
+        .verifying
+        .iter()
+        .filter_map(|id| verify_effect(state, id));
+    let cleanup = index
+        .cleanup
+        .iter()
+        .filter_map(|id| cleanup_effect(state, id));
     let merge = next_merge(state, index.merging.iter());
-    let mut effects: Vec<Effect> = attempt_effects(state).chain(verifying).chain(merge).chain(cleanup).collect();
+    let mut effects: Vec<Effect> = attempt_effects(state)
+        .chain(verifying)
+        .chain(merge)
+        .chain(cleanup)
+        .collect();
     effects.sort();
     let timers = index.timers.first().map(|(at, _)| *at);
-    Plan { effects, deadline: attempt_deadlines(state).chain(timers).min() }
+    Plan {
+        effects,
+        deadline: attempt_deadlines(state).chain(timers).min(),
+    }
 }
 
 /// The same plan without indexes. The property tests hold [`plan`] against it.
@@ -63,16 +89,29 @@ pub fn plan_by_full_scan(state: &State) -> Plan {
     let verifying = ids.iter().filter_map(|id| verify_effect(state, id));
     let cleanup = ids.iter().filter_map(|id| cleanup_effect(state, id));
     let approved = ids.iter().copied().filter(|id| {
-        state.tickets.get(*id).is_some_and(|t| t.phase == Phase::Accepted && t.approved.is_some())
+        state
+            .tickets
+            .get(*id)
+            .is_some_and(|t| t.phase == Phase::Accepted && t.approved.is_some())
     });
     let merge = next_merge(state, approved);
-    let mut effects: Vec<Effect> = attempt_effects(state).chain(verifying).chain(merge).chain(cleanup).collect();
+    let mut effects: Vec<Effect> = attempt_effects(state)
+        .chain(verifying)
+        .chain(merge)
+        .chain(cleanup)
+        .collect();
     effects.sort();
     let ready = state.tickets.iter().filter(|(id, t)| {
-        t.phase == Phase::Open && t.live.is_none() && t.not_before > 0 && state.dependencies_accepted(id)
+        t.phase == Phase::Open
+            && t.live.is_none()
+            && t.not_before > 0
+            && state.dependencies_accepted(id)
     });
     let timers = ready.map(|(_, t)| t.not_before).min();
-    Plan { effects, deadline: attempt_deadlines(state).chain(timers).min() }
+    Plan {
+        effects,
+        deadline: attempt_deadlines(state).chain(timers).min(),
+    }
 }
 
 fn attempt_effects(state: &State) -> impl Iterator<Item = Effect> {
@@ -80,8 +119,16 @@ fn attempt_effects(state: &State) -> impl Iterator<Item = Effect> {
         let (attempt, host, token) = (attempt.clone(), a.host.clone(), a.token);
         match (a.stage, a.cancelled) {
             (AttemptStage::Lost, _) => None,
-            (_, true) => Some(Effect::Cancel { attempt, host, token }),
-            (AttemptStage::Offered, false) => Some(Effect::Offer { attempt, host, token }),
+            (_, true) => Some(Effect::Cancel {
+                attempt,
+                host,
+                token,
+            }),
+            (AttemptStage::Offered, false) => Some(Effect::Offer {
+                attempt,
+                host,
+                token,
+            }),
             (AttemptStage::Granted, false) => None,
         }
     })
@@ -96,25 +143,47 @@ fn attempt_deadlines(state: &State) -> impl Iterator<Item = Millis> {
 }
 
 fn verify_effect(state: &State, id: &TicketId) -> Option<Effect> {
-    let ticket = state.tickets.get(id).filter(|t| t.phase == Phase::Verifying)?;
+    let ticket = state
+        .tickets
+        .get(id)
+        .filter(|t| t.phase == Phase::Verifying)?;
     let (host, token) = ticket.verifying.clone()?;
     let commit = ticket.head.clone()?;
-    Some(Effect::Verify { ticket: id.clone(), host, token, commit })
+    Some(Effect::Verify {
+        ticket: id.clone(),
+        host,
+        token,
+        commit,
+    })
 }
 
 fn cleanup_effect(state: &State, id: &TicketId) -> Option<Effect> {
-    let ticket = state.tickets.get(id).filter(|t| t.phase.is_final() && t.live.is_none())?;
+    let ticket = state
+        .tickets
+        .get(id)
+        .filter(|t| t.phase.is_final() && t.live.is_none())?;
     let host = ticket.worktree_on.clone()?;
-    Some(Effect::RemoveWorktree { ticket: id.clone(), host })
+    Some(Effect::RemoveWorktree {
+        ticket: id.clone(),
+        host,
+    })
 }
 
 /// Merges happen one at a time, dependencies first: each moves the main branch.
 fn next_merge<'a>(state: &State, approved: impl Iterator<Item = &'a TicketId>) -> Option<Effect> {
     let approved = approved.filter_map(|id| state.tickets.get(id).map(|t| (id, t)));
     let free = approved.filter(|(_, t)| {
-        t.spec.after.iter().all(|d| state.tickets.get(d).is_some_and(|t| t.phase == Phase::Merged))
+        t.spec.after.iter().all(|d| {
+            state
+                .tickets
+                .get(d)
+                .is_some_and(|t| t.phase == Phase::Merged)
+        })
     });
     let (id, ticket) = free.min_by_key(|(_, t)| t.order)?;
     let (commit, _) = ticket.approved.clone()?;
-    Some(Effect::Merge { ticket: id.clone(), commit })
+    Some(Effect::Merge {
+        ticket: id.clone(),
+        commit,
+    })
 }

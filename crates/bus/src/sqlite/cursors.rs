@@ -45,7 +45,13 @@ pub(super) async fn declare(store: &Store, config: ConsumerConfig) -> Result<(),
     store.write(upsert).await
 }
 
-pub(super) async fn look(store: &Store, stream: &str, name: &str, now: u64, max: usize) -> Result<Cursor, BusError> {
+pub(super) async fn look(
+    store: &Store,
+    stream: &str,
+    name: &str,
+    now: u64,
+    max: usize,
+) -> Result<Cursor, BusError> {
     let (s, n) = (stream.to_owned(), name.to_owned());
     let max = i64::try_from(max).unwrap_or(i64::MAX);
     let query = move |c: &Connection| {
@@ -53,18 +59,28 @@ pub(super) async fn look(store: &Store, stream: &str, name: &str, now: u64, max:
             .prepare_cached("SELECT position, filter, max_deliver FROM consumers WHERE stream = ?1 AND name = ?2")?
             .query_row([&s, &n], |r| Ok((r.get::<_, i64>(0)?, r.get(1)?, r.get::<_, Option<u32>>(2)?)))
             .optional()?;
-        let Some((position, filter, limit)) = known else { return Ok(None) };
+        let Some((position, filter, limit)) = known else {
+            return Ok(None);
+        };
         let mut statement = c.prepare_cached(
             "SELECT seq, count FROM unsettled WHERE stream = ?1 AND name = ?2 AND due_ms <= ?3 AND count < ?4
              ORDER BY seq LIMIT ?5",
         )?;
         let limit = limit.unwrap_or(u32::MAX);
-        let rows = statement
-            .query_map(params![s, n, signed(now), limit, max], |r| Ok((r.get::<_, i64>(0)?.unsigned_abs(), r.get(1)?)))?;
+        let rows = statement.query_map(params![s, n, signed(now), limit, max], |r| {
+            Ok((r.get::<_, i64>(0)?.unsigned_abs(), r.get(1)?))
+        })?;
         let due = rows.collect::<Result<Vec<_>, _>>()?;
-        Ok(Some(Cursor { position: position.unsigned_abs(), filter, due }))
+        Ok(Some(Cursor {
+            position: position.unsigned_abs(),
+            filter,
+            due,
+        }))
     };
-    let missing = || BusError::NoConsumer { stream: stream.to_owned(), name: name.to_owned() };
+    let missing = || BusError::NoConsumer {
+        stream: stream.to_owned(),
+        name: name.to_owned(),
+    };
     store.read(query).await?.ok_or_else(missing)
 }
 
@@ -78,8 +94,15 @@ pub(super) async fn take(
     found: &[Delivery],
     now: u64,
 ) -> Result<bool, BusError> {
-    let (stream, name, path) = (stream.to_owned(), name.to_owned(), store.path().to_path_buf());
-    let handed: Vec<(i64, u32)> = found.iter().map(|d| (signed(d.message.sequence), d.count)).collect();
+    let (stream, name, path) = (
+        stream.to_owned(),
+        name.to_owned(),
+        store.path().to_path_buf(),
+    );
+    let handed: Vec<(i64, u32)> = found
+        .iter()
+        .map(|d| (signed(d.message.sequence), d.count))
+        .collect();
     let run = move |c: &Connection| -> rusqlite::Result<bool> {
         let moved = c
             .prepare_cached("UPDATE consumers SET position = ?3 WHERE stream = ?1 AND name = ?2 AND position = ?4")?
@@ -110,7 +133,9 @@ pub(super) async fn take(
         }
         Ok(true)
     };
-    store.write(move |c| run(c).map_err(|e| explain(&path, &e))).await
+    store
+        .write(move |c| run(c).map_err(|e| explain(&path, &e)))
+        .await
 }
 
 pub(super) async fn settle(
@@ -120,7 +145,11 @@ pub(super) async fn settle(
     sequences: &[u64],
     how: Settle,
 ) -> Result<(), BusError> {
-    let (stream, name, path) = (stream.to_owned(), name.to_owned(), store.path().to_path_buf());
+    let (stream, name, path) = (
+        stream.to_owned(),
+        name.to_owned(),
+        store.path().to_path_buf(),
+    );
     let sequences: Vec<i64> = sequences.iter().copied().map(signed).collect();
     let now = signed(super::now_ms());
     let run = move |c: &Connection| -> rusqlite::Result<()> {
@@ -142,5 +171,7 @@ pub(super) async fn settle(
         }
         Ok(())
     };
-    store.write(move |c| run(c).map_err(|e| explain(&path, &e))).await
+    store
+        .write(move |c| run(c).map_err(|e| explain(&path, &e)))
+        .await
 }

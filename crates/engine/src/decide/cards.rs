@@ -2,8 +2,8 @@
 
 use super::{NewCard, delivery, done, granted, nothing, open_card, withdraw_cards};
 use crate::{
-    Answer, AttemptId, Card, CardId, CardKind, CardState, Decision, DeliveryKind, Event, Millis, Outcome, Phase,
-    Rejected, State,
+    Answer, AttemptId, Card, CardId, CardKind, CardState, Decision, DeliveryKind, Event, Millis,
+    Outcome, Phase, Rejected, State,
 };
 
 pub(super) struct Question<'a> {
@@ -22,28 +22,48 @@ pub(super) fn ask(
 ) -> Result<Decision, Rejected> {
     let attempt = granted(state, id, token)?;
     let repeated = state.open_cards_of(&attempt.ticket).find(|c| {
-        c.kind == CardKind::Question && c.attempt.as_ref() == Some(id) && c.question == asked.question
+        c.kind == CardKind::Question
+            && c.attempt.as_ref() == Some(id)
+            && c.question == asked.question
     });
     if let Some(card) = repeated {
         return Ok(found(&card.id));
     }
     let options: Vec<&str> = asked.options.iter().map(String::as_str).collect();
-    let event = open_card(state, now, NewCard {
-        ticket: &attempt.ticket,
-        attempt: Some(id),
-        kind: CardKind::Question,
-        question: asked.question.to_owned(),
-        brief: format!("{}\n\nAsked by {} ({call}).", asked.brief, attempt.agent).trim_start().to_owned(),
-        options: &options,
-        default: None,
-        consequence: "the ticket waits; it holds no process and no slot",
-    });
+    let event = open_card(
+        state,
+        now,
+        NewCard {
+            ticket: &attempt.ticket,
+            attempt: Some(id),
+            kind: CardKind::Question,
+            question: asked.question.to_owned(),
+            brief: format!("{}\n\nAsked by {} ({call}).", asked.brief, attempt.agent)
+                .trim_start()
+                .to_owned(),
+            options: &options,
+            default: None,
+            consequence: "the ticket waits; it holds no process and no slot",
+        },
+    );
     let card = CardId::new(format!("C-{}", state.next_card + 1));
-    Ok(Decision { events: vec![event], outcome: Outcome::Card { card, kind: CardKind::Question } })
+    Ok(Decision {
+        events: vec![event],
+        outcome: Outcome::Card {
+            card,
+            kind: CardKind::Question,
+        },
+    })
 }
 
 fn found(card: &CardId) -> Decision {
-    Decision { events: Vec::new(), outcome: Outcome::Card { card: card.clone(), kind: CardKind::Question } }
+    Decision {
+        events: Vec::new(),
+        outcome: Outcome::Card {
+            card: card.clone(),
+            kind: CardKind::Question,
+        },
+    }
 }
 
 pub(super) fn denied(
@@ -59,16 +79,20 @@ pub(super) fn denied(
     if state.open_cards_of(&attempt.ticket).any(|c| same(&c)) {
         return Ok(nothing());
     }
-    Ok(done([open_card(state, now, NewCard {
-        ticket: &attempt.ticket,
-        attempt: Some(id),
-        kind: CardKind::Permission,
-        question: format!("{} was denied: {what}", attempt.agent),
-        brief: format!("{why}\nThe agent was told so and went on."),
-        options: &["ok"],
-        default: Some("ok"),
-        consequence: "it stays denied",
-    })]))
+    Ok(done([open_card(
+        state,
+        now,
+        NewCard {
+            ticket: &attempt.ticket,
+            attempt: Some(id),
+            kind: CardKind::Permission,
+            question: format!("{} was denied: {what}", attempt.agent),
+            brief: format!("{why}\nThe agent was told so and went on."),
+            options: &["ok"],
+            default: Some("ok"),
+            consequence: "it stays denied",
+        },
+    )]))
 }
 
 pub(super) fn answer(state: &State, now: Millis, answer: &Answer) -> Result<Decision, Rejected> {
@@ -78,18 +102,33 @@ pub(super) fn answer(state: &State, now: Millis, answer: &Answer) -> Result<Deci
     })?;
     match &card.state {
         CardState::Open => {}
-        CardState::Answered { answer: earlier, by, .. } if earlier == &answer.answer && by == &answer.by => {
+        CardState::Answered {
+            answer: earlier,
+            by,
+            ..
+        } if earlier == &answer.answer && by == &answer.by => {
             return Ok(nothing());
         }
-        CardState::Answered { answer: earlier, .. } => {
-            return Err(Rejected::new("answered", format!("{} was answered before: {earlier}", card.id)));
+        CardState::Answered {
+            answer: earlier, ..
+        } => {
+            return Err(Rejected::new(
+                "answered",
+                format!("{} was answered before: {earlier}", card.id),
+            ));
         }
         CardState::Withdrawn { why } => {
-            return Err(Rejected::new("withdrawn", format!("{} was withdrawn: {why}", card.id)));
+            return Err(Rejected::new(
+                "withdrawn",
+                format!("{} was withdrawn: {why}", card.id),
+            ));
         }
     }
     if answer.answer.trim().is_empty() {
-        return Err(Rejected::new("empty-answer", format!("the answer to {} is empty", card.id)));
+        return Err(Rejected::new(
+            "empty-answer",
+            format!("the answer to {} is empty", card.id),
+        ));
     }
     let mut events = vec![Event::CardAnswered {
         card: card.id.clone(),
@@ -100,16 +139,25 @@ pub(super) fn answer(state: &State, now: Millis, answer: &Answer) -> Result<Deci
     Ok(done(events))
 }
 
-fn consequences(state: &State, now: Millis, card: &Card, answer: &Answer) -> Result<Vec<Event>, Rejected> {
+fn consequences(
+    state: &State,
+    now: Millis,
+    card: &Card,
+    answer: &Answer,
+) -> Result<Vec<Event>, Rejected> {
     let id = &card.ticket;
-    let Some(ticket) = state.tickets.get(id) else { return Ok(Vec::new()) };
+    let Some(ticket) = state.tickets.get(id) else {
+        return Ok(Vec::new());
+    };
     let word = answer.answer.trim();
     match (card.kind, word) {
         (CardKind::Permission, _) => Ok(Vec::new()),
         (CardKind::Question, _) => {
             let text = format!("Answer to your question «{}»: {word}", card.question);
             let mut events = vec![delivery(state, 0, id, DeliveryKind::Answer, text)];
-            let others = state.open_cards_of(id).any(|c| c.kind == CardKind::Question && c.id != card.id);
+            let others = state
+                .open_cards_of(id)
+                .any(|c| c.kind == CardKind::Question && c.id != card.id);
             if ticket.phase == Phase::Suspended && !others {
                 events.push(Event::TicketResumed { ticket: id.clone() });
             }
@@ -122,36 +170,65 @@ fn consequences(state: &State, now: Millis, card: &Card, answer: &Answer) -> Res
         (CardKind::Escalation | CardKind::Approval, "cancel") => {
             let mut events = withdraw_cards(state, id, "the ticket was cancelled");
             events.retain(|e| !matches!(e, Event::CardWithdrawn { card: c, .. } if c == &card.id));
-            events.push(Event::TicketClosed { ticket: id.clone(), reason: card.question.clone(), by: answer.by.clone() });
+            events.push(Event::TicketClosed {
+                ticket: id.clone(),
+                reason: card.question.clone(),
+                by: answer.by.clone(),
+            });
             Ok(events)
         }
         (CardKind::Approval, "accept") => Ok(accept(state, now, card, answer)),
         (CardKind::Approval, change) => {
             let text = match change {
-                "reject" => format!("Your work on {id} was rejected by a person: {}\n{}", card.question, card.brief),
-                change => format!("A person reviewed your work on {id} and asks for changes: {change}"),
+                "reject" => format!(
+                    "Your work on {id} was rejected by a person: {}\n{}",
+                    card.question, card.brief
+                ),
+                change => {
+                    format!("A person reviewed your work on {id} and asks for changes: {change}")
+                }
             };
             let why = "a person asks for changes".to_owned();
             Ok(vec![
-                Event::TicketRejected { ticket: id.clone(), why, counts: false },
+                Event::TicketRejected {
+                    ticket: id.clone(),
+                    why,
+                    counts: false,
+                },
                 delivery(state, 0, id, DeliveryKind::Rejection, text),
             ])
         }
-        (CardKind::Escalation, _) => Err(Rejected::new("not-an-option", format!("`{word}` is not an answer to {}", card.id))
-            .hint(format!("answer with one of: {}", card.options.join(", ")))),
+        (CardKind::Escalation, _) => Err(Rejected::new(
+            "not-an-option",
+            format!("`{word}` is not an answer to {}", card.id),
+        )
+        .hint(format!("answer with one of: {}", card.options.join(", ")))),
     }
 }
 
 /// A person's word. It replaces gates only where there are none; otherwise they still have to be green.
 fn accept(state: &State, _now: Millis, card: &Card, answer: &Answer) -> Vec<Event> {
     let id = card.ticket.clone();
-    let Some(head) = state.tickets.get(&id).and_then(|t| t.head.clone()) else { return Vec::new() };
-    let vouched = Event::Vouched { ticket: id.clone(), commit: head.clone(), by: answer.by.clone() };
+    let Some(head) = state.tickets.get(&id).and_then(|t| t.head.clone()) else {
+        return Vec::new();
+    };
+    let vouched = Event::Vouched {
+        ticket: id.clone(),
+        commit: head.clone(),
+        by: answer.by.clone(),
+    };
     let proven = state.policy.gates.is_empty() || state.is_proven(&id, &head);
     let next = if proven {
-        Event::TicketAccepted { ticket: id, commit: head }
+        Event::TicketAccepted {
+            ticket: id,
+            commit: head,
+        }
     } else {
-        Event::ProofNeeded { ticket: id, head, why: "a person let it go on to the gates".to_owned() }
+        Event::ProofNeeded {
+            ticket: id,
+            head,
+            why: "a person let it go on to the gates".to_owned(),
+        }
     };
     vec![vouched, next]
 }

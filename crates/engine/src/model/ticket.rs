@@ -238,6 +238,9 @@ pub struct Ticket {
     /// Texts that the session has not been given yet, oldest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub undelivered: Vec<DeliveryId>,
+    /// The last texts that were delivered: a runtime without sessions is told them again.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub told: Vec<String>,
     /// The host that verifies, with the token of this verification.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verifying: Option<(HostId, u64)>,
@@ -269,7 +272,11 @@ pub struct Ticket {
 impl Ticket {
     /// Expected and observed files together.
     pub fn files(&self) -> impl Iterator<Item = &str> {
-        self.spec.files.iter().chain(&self.observed).map(String::as_str)
+        self.spec
+            .files
+            .iter()
+            .chain(&self.observed)
+            .map(String::as_str)
     }
 
     /// The items of the definition of done that the last report leaves open.
@@ -277,10 +284,14 @@ impl Ticket {
     pub fn unanswered(&self) -> Vec<&str> {
         let answered = |number: usize, item: &str| {
             self.report.iter().flat_map(|r| &r.done).any(|a| {
-                !a.how.trim().is_empty() && (a.item.trim() == item.trim() || a.item.trim() == number.to_string())
+                !a.how.trim().is_empty()
+                    && (a.item.trim() == item.trim() || a.item.trim() == number.to_string())
             })
         };
         let items = self.spec.done.iter().enumerate();
-        items.filter(|(i, item)| !answered(i + 1, item)).map(|(_, item)| item.as_str()).collect()
+        items
+            .filter(|(i, item)| !answered(i + 1, item))
+            .map(|(_, item)| item.as_str())
+            .collect()
     }
 }

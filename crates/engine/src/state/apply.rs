@@ -2,8 +2,12 @@
 
 use super::{State, day_of};
 use crate::{
-    Attempt, AttemptId, AttemptOutcome, AttemptStage, CardState, Event, Host, Millis, Note, Phase, Ticket, TicketId,
+    Attempt, AttemptId, AttemptOutcome, AttemptStage, CardState, Event, Host, Millis, Note, Phase,
+    Ticket, TicketId,
 };
+
+/// How many delivered texts a ticket remembers.
+const REMEMBERED_TEXTS: usize = 10;
 
 impl State {
     /// Applies one fact.
@@ -24,7 +28,11 @@ impl State {
                 self.reprioritise(ticket);
             }
             Event::TicketNoted { ticket, text, by } => {
-                let note = Note { text: text.clone(), by: by.clone(), at: now };
+                let note = Note {
+                    text: text.clone(),
+                    by: by.clone(),
+                    at: now,
+                };
                 self.change(ticket, |t| t.notes.push(note));
             }
             Event::AssumptionLogged { ticket, assumption } => {
@@ -38,11 +46,21 @@ impl State {
                     t.forget_failures();
                 });
                 let running = self.tickets.get(ticket).is_some_and(|t| t.live.is_some());
-                self.enter(now, ticket, if running { Phase::Running } else { Phase::Open });
+                self.enter(
+                    now,
+                    ticket,
+                    if running { Phase::Running } else { Phase::Open },
+                );
             }
 
             Event::HostReported { host, report } => {
-                self.hosts.insert(host.clone(), Host { report: report.clone(), alive: true });
+                self.hosts.insert(
+                    host.clone(),
+                    Host {
+                        report: report.clone(),
+                        alive: true,
+                    },
+                );
             }
             Event::HostLapsed { host } => {
                 if let Some(host) = self.hosts.get_mut(host) {
@@ -62,13 +80,20 @@ impl State {
             | Event::AttemptLost { .. }
             | Event::AttemptCleared { .. } => self.apply_attempt(now, event),
 
-            Event::VerificationStarted { ticket, host, token } => {
+            Event::VerificationStarted {
+                ticket,
+                host,
+                token,
+            } => {
                 self.next_token = self.next_token.max(*token);
                 self.change(ticket, |t| t.verifying = Some((host.clone(), *token)));
             }
             Event::VerificationLost { ticket, .. } => self.change(ticket, |t| t.verifying = None),
             Event::EvidenceRecorded { evidence } => {
-                self.evidence.entry(evidence.ticket.clone()).or_default().push(evidence.clone());
+                self.evidence
+                    .entry(evidence.ticket.clone())
+                    .or_default()
+                    .push(evidence.clone());
             }
             Event::EvidenceDiscarded { ticket } => {
                 self.evidence.remove(ticket);
@@ -97,7 +122,9 @@ impl State {
                 self.change(ticket, Ticket::forget_failures);
                 self.enter(now, ticket, Phase::Open);
             }
-            Event::Vouched { ticket, commit, .. } => self.change(ticket, |t| t.vouched = Some(commit.clone())),
+            Event::Vouched { ticket, commit, .. } => {
+                self.change(ticket, |t| t.vouched = Some(commit.clone()))
+            }
             Event::TicketAccepted { ticket, commit } => {
                 self.change(ticket, |t| {
                     t.accepted = Some(commit.clone());
@@ -108,8 +135,11 @@ impl State {
 
             Event::DeliveryQueued { delivery } => {
                 self.next_delivery += 1;
-                self.change(&delivery.ticket, |t| t.undelivered.push(delivery.id.clone()));
-                self.deliveries.insert(delivery.id.clone(), delivery.clone());
+                self.change(&delivery.ticket, |t| {
+                    t.undelivered.push(delivery.id.clone())
+                });
+                self.deliveries
+                    .insert(delivery.id.clone(), delivery.clone());
             }
             Event::CardOpened { card } => {
                 self.next_card += 1;
@@ -117,10 +147,16 @@ impl State {
                 self.cards.insert(card.id.clone(), card.clone());
             }
             Event::CardAnswered { card, answer, by } => {
-                let state = CardState::Answered { answer: answer.clone(), by: by.clone(), at: now };
+                let state = CardState::Answered {
+                    answer: answer.clone(),
+                    by: by.clone(),
+                    at: now,
+                };
                 self.settle_card(card, state);
             }
-            Event::CardWithdrawn { card, why } => self.settle_card(card, CardState::Withdrawn { why: why.clone() }),
+            Event::CardWithdrawn { card, why } => {
+                self.settle_card(card, CardState::Withdrawn { why: why.clone() })
+            }
 
             Event::MergeApproved { ticket, commit, by } => {
                 self.change(ticket, |t| t.approved = Some((commit.clone(), by.clone())));
@@ -136,8 +172,21 @@ impl State {
 
     fn apply_attempt(&mut self, now: Millis, event: &Event) {
         match event {
-            Event::AttemptOffered { attempt, ticket, token, host, agent, session, deliveries, reserved } => {
-                let incarnation = self.hosts.get(host).map(|h| h.report.incarnation.clone()).unwrap_or_default();
+            Event::AttemptOffered {
+                attempt,
+                ticket,
+                token,
+                host,
+                agent,
+                session,
+                deliveries,
+                reserved,
+            } => {
+                let incarnation = self
+                    .hosts
+                    .get(host)
+                    .map(|h| h.report.incarnation.clone())
+                    .unwrap_or_default();
                 let revision = self.tickets.get(ticket).map_or(0, |t| t.revision);
                 self.next_token = self.next_token.max(*token);
                 self.attempts.insert(
@@ -167,7 +216,9 @@ impl State {
                 self.enter(now, ticket, Phase::Running);
             }
             Event::AttemptGranted { attempt } => {
-                let Some(a) = self.attempts.get_mut(attempt) else { return };
+                let Some(a) = self.attempts.get_mut(attempt) else {
+                    return;
+                };
                 a.stage = AttemptStage::Granted;
                 a.granted = Some(now);
                 let (ticket, host) = (a.ticket.clone(), a.host.clone());
@@ -176,25 +227,43 @@ impl State {
             Event::AttemptDeclined { attempt, .. } | Event::AttemptCleared { attempt } => {
                 self.end_attempt(now, attempt, Phase::Open);
             }
-            Event::SessionStarted { attempt, session, .. } => {
-                let Some(a) = self.attempts.get_mut(attempt) else { return };
+            Event::SessionStarted {
+                attempt, session, ..
+            } => {
+                let Some(a) = self.attempts.get_mut(attempt) else {
+                    return;
+                };
                 a.session = Some(session.id.clone());
                 let (ticket, agent) = (a.ticket.clone(), a.agent.clone());
                 self.change(&ticket, |t| {
                     t.sessions.insert(agent, session.clone());
                 });
             }
-            Event::Delivered { attempt, deliveries } => {
-                let Some(a) = self.attempts.get(attempt) else { return };
+            Event::Delivered {
+                attempt,
+                deliveries,
+            } => {
+                let Some(a) = self.attempts.get(attempt) else {
+                    return;
+                };
                 let ticket = a.ticket.clone();
-                self.change(&ticket, |t| t.undelivered.retain(|d| !deliveries.contains(d)));
-                for id in deliveries {
-                    self.deliveries.remove(id);
-                }
+                let texts: Vec<String> = deliveries
+                    .iter()
+                    .filter_map(|id| self.deliveries.remove(id))
+                    .map(|d| d.text)
+                    .collect();
+                self.change(&ticket, |t| {
+                    t.undelivered.retain(|d| !deliveries.contains(d));
+                    t.told.extend(texts);
+                    let surplus = t.told.len().saturating_sub(REMEMBERED_TEXTS);
+                    t.told.drain(..surplus);
+                });
             }
             Event::UsageReported { attempt, usage } => self.account(now, attempt, usage),
             Event::ReportMade { attempt, report } => {
-                let Some(a) = self.attempts.get(attempt) else { return };
+                let Some(a) = self.attempts.get(attempt) else {
+                    return;
+                };
                 let ticket = a.ticket.clone();
                 self.change(&ticket, |t| t.report = Some(report.clone()));
             }
@@ -203,8 +272,18 @@ impl State {
                     a.cancelled = true;
                 }
             }
-            Event::AttemptEnded { attempt, outcome, head, base, files, next, not_before } => {
-                let Some(a) = self.attempts.get(attempt) else { return };
+            Event::AttemptEnded {
+                attempt,
+                outcome,
+                head,
+                base,
+                files,
+                next,
+                not_before,
+            } => {
+                let Some(a) = self.attempts.get(attempt) else {
+                    return;
+                };
                 let (ticket, agent) = (a.ticket.clone(), a.agent.clone());
                 self.change(&ticket, |t| {
                     t.head = head.clone().or(t.head.take());
@@ -216,7 +295,9 @@ impl State {
                 });
                 self.end_attempt(now, attempt, *next);
             }
-            Event::AttemptLost { attempt, clear_at, .. } => {
+            Event::AttemptLost {
+                attempt, clear_at, ..
+            } => {
                 if let Some(a) = self.attempts.get_mut(attempt) {
                     a.stage = AttemptStage::Lost;
                     a.clear_at = Some(*clear_at);
@@ -228,8 +309,14 @@ impl State {
 
     fn add_ticket(&mut self, now: Millis, id: &TicketId, spec: crate::TicketSpec) {
         self.next_ticket += 1;
-        let ticket =
-            Ticket { spec, revision: 1, order: self.next_ticket, added: now, since: now, ..Ticket::default() };
+        let ticket = Ticket {
+            spec,
+            revision: 1,
+            order: self.next_ticket,
+            added: now,
+            since: now,
+            ..Ticket::default()
+        };
         self.tickets.insert(id.clone(), ticket);
         self.link_dependents(id);
         self.reindex(id);
@@ -245,7 +332,9 @@ impl State {
     }
 
     fn enter(&mut self, now: Millis, id: &TicketId, phase: Phase) {
-        let Some(ticket) = self.tickets.get_mut(id) else { return };
+        let Some(ticket) = self.tickets.get_mut(id) else {
+            return;
+        };
         if ticket.phase != phase {
             ticket.phase = phase;
             ticket.since = now;
@@ -261,15 +350,26 @@ impl State {
     }
 
     fn end_attempt(&mut self, now: Millis, attempt: &AttemptId, next: Phase) {
-        let Some(a) = self.attempts.remove(attempt) else { return };
+        let Some(a) = self.attempts.remove(attempt) else {
+            return;
+        };
         self.change(&a.ticket, |t| t.live = None);
-        let cancelled = self.tickets.get(&a.ticket).is_some_and(|t| t.phase == Phase::Cancelled);
-        self.enter(now, &a.ticket, if cancelled { Phase::Cancelled } else { next });
+        let cancelled = self
+            .tickets
+            .get(&a.ticket)
+            .is_some_and(|t| t.phase == Phase::Cancelled);
+        self.enter(
+            now,
+            &a.ticket,
+            if cancelled { Phase::Cancelled } else { next },
+        );
     }
 
     /// Usage comes as totals of an attempt: what was counted before is not counted again.
     fn account(&mut self, now: Millis, attempt: &AttemptId, total: &crate::Usage) {
-        let Some(a) = self.attempts.get_mut(attempt) else { return };
+        let Some(a) = self.attempts.get_mut(attempt) else {
+            return;
+        };
         let before = std::mem::replace(&mut a.usage, *total);
         let (ticket, agent) = (a.ticket.clone(), a.agent.clone());
         let difference = crate::Usage {
@@ -277,17 +377,24 @@ impl State {
             output: total.output.saturating_sub(before.output),
             cache_read: total.cache_read.saturating_sub(before.cache_read),
             cache_write: total.cache_write.saturating_sub(before.cache_write),
-            micro_usd: total.micro_usd.map(|m| m.saturating_sub(before.micro_usd.unwrap_or(0))),
+            micro_usd: total
+                .micro_usd
+                .map(|m| m.saturating_sub(before.micro_usd.unwrap_or(0))),
         };
         if self.spend.day != day_of(now) {
-            self.spend = super::DaySpend { day: day_of(now), ..Default::default() };
+            self.spend = super::DaySpend {
+                day: day_of(now),
+                ..Default::default()
+            };
         }
         *self.spend.by_agent.entry(agent).or_insert(0) += difference.tokens();
         self.change(&ticket, |t| t.usage.add(&difference));
     }
 
     fn settle_card(&mut self, id: &crate::CardId, state: CardState) {
-        let Some(card) = self.cards.get_mut(id) else { return };
+        let Some(card) = self.cards.get_mut(id) else {
+            return;
+        };
         card.state = state;
         let ticket = card.ticket.clone();
         self.index.open_cards.remove(id);
@@ -309,7 +416,10 @@ impl Ticket {
                 self.failures = 0;
                 self.transients = 0;
             }
-            AttemptOutcome::Failed { class: crate::FailureClass::Transient, .. } => self.transients += 1,
+            AttemptOutcome::Failed {
+                class: crate::FailureClass::Transient,
+                ..
+            } => self.transients += 1,
             AttemptOutcome::Failed { class, .. } => {
                 self.failures += 1;
                 if *class == crate::FailureClass::SessionLost {

@@ -27,7 +27,12 @@ impl State {
     /// Makes all indexes anew, after a snapshot was read.
     pub(crate) fn rebuild_index(&mut self) {
         self.index = Index::default();
-        self.index.open_cards = self.cards.values().filter(|c| c.is_open()).map(|c| c.id.clone()).collect();
+        self.index.open_cards = self
+            .cards
+            .values()
+            .filter(|c| c.is_open())
+            .map(|c| c.id.clone())
+            .collect();
         let ids: Vec<TicketId> = self.tickets.keys().cloned().collect();
         for id in &ids {
             self.link_dependents(id);
@@ -39,15 +44,23 @@ impl State {
 
     /// Adds a ticket to the lists of those it waits for.
     pub(crate) fn link_dependents(&mut self, id: &TicketId) {
-        let Some(ticket) = self.tickets.get(id) else { return };
+        let Some(ticket) = self.tickets.get(id) else {
+            return;
+        };
         for dependency in &ticket.spec.after {
-            self.index.dependents.entry(dependency.clone()).or_default().insert(id.clone());
+            self.index
+                .dependents
+                .entry(dependency.clone())
+                .or_default()
+                .insert(id.clone());
         }
     }
 
     /// Takes a ticket from the lists of those it waited for.
     pub(crate) fn unlink_dependents(&mut self, id: &TicketId) {
-        let Some(ticket) = self.tickets.get(id) else { return };
+        let Some(ticket) = self.tickets.get(id) else {
+            return;
+        };
         for dependency in &ticket.spec.after {
             if let Some(set) = self.index.dependents.get_mut(dependency) {
                 set.remove(id);
@@ -57,12 +70,16 @@ impl State {
 
     /// Brings one ticket's place in every index up to date.
     pub(crate) fn reindex(&mut self, id: &TicketId) {
-        let Some(ticket) = self.tickets.get(id) else { return };
-        let ready = ticket.phase == Phase::Open && ticket.live.is_none() && self.dependencies_accepted(id);
+        let Some(ticket) = self.tickets.get(id) else {
+            return;
+        };
+        let ready =
+            ticket.phase == Phase::Open && ticket.live.is_none() && self.dependencies_accepted(id);
         let timed = ready && ticket.not_before > 0;
         let verifying = ticket.phase == Phase::Verifying;
         let merging = ticket.phase == Phase::Accepted && ticket.approved.is_some();
-        let cleanup = ticket.phase.is_final() && ticket.live.is_none() && ticket.worktree_on.is_some();
+        let cleanup =
+            ticket.phase.is_final() && ticket.live.is_none() && ticket.worktree_on.is_some();
         let key = (ticket.spec.priority, ticket.order, id.clone());
         let not_before = ticket.not_before;
 
@@ -86,7 +103,9 @@ impl State {
 
     pub(crate) fn dependencies_accepted(&self, id: &TicketId) -> bool {
         let accepted = |d: &TicketId| self.tickets.get(d).is_some_and(|t| t.phase.is_accepted());
-        self.tickets.get(id).is_some_and(|t| t.spec.after.iter().all(accepted))
+        self.tickets
+            .get(id)
+            .is_some_and(|t| t.spec.after.iter().all(accepted))
     }
 }
 

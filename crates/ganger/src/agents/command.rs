@@ -1,0 +1,139 @@
+//! Runtime `command`: any program that reads the mission on stdin and works in its folder. It keeps no
+//! conversation, so each mission carries what was said before. It may report by writing JSON to
+//! `$GANGER_REPORT_FILE`, or call the tools at `$GANGER_MCP_URL`.
+
+use super::{AgentEvent, Control, Ear, Launch, TurnEnd, environment_of, stderr_excerpt};
+use crate::os::{self, Spawn};
+use crate::text;
+use ganger_engine::FailureClass;
+use std::ffi::OsString;
+use std::fs::File;
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::process::Child;
+use tokio::sync::mpsc;
+
+const GRACE: Duration = Duration::from_secs(3);
+
+pub(super) async fn drive(launch: Launch, mut commands: mpsc::Receiver<Control>, ear: Ear) {
+    while let Some(command) = commands.recv().await {
+        match command {
+            Control::Prompt(mission) => match begin(&launch, mission).await {
+                Ok(child) => {
+                    ear.tell(AgentEvent::Prompted).await;
+                    let end = follow(&launch, child, &mut commands, &ear).await;
+                    ear.end(end).await;
+                }
+                Err(e) => {
+                    let message = format!("`{}` could not be started: {e}", launch.agent.command);
+                    ear.end(TurnEnd::failed(FailureClass::Setup, message)).await;
+                }
+            },
+            Control::Interrupt => {}
+            Control::Close => return,
+        }
+    }
+}
+
+async fn begin(launch: &Launch, mission: String) -> std::io::Result<Child> {
+    let mut env = environment_of(launch);
+    env.insert("GANGER_MCP_URL".into(), launch.tools.url.clone().into());
+    env.insert(
+        "GANGER_MCP_TOKEN_FILE".into(),
+        launch.tools.token_file.clone().into(),
+    );
+    env.insert(
+        "GANGER_REPORT_FILE".into(),
+        launch.scratch.join("report.json").into(),
+    );
+    let spawn = Spawn {
+        argv: ["sh", "-c", &launch.agent.command]
+            .map(OsString::from)
+            .to_vec(),
+        dir: &launch.worktree,
+        env,
+        host: &launch.host_marker,
+        attempt: Some(launch.attempt.as_str()),
+        stdin: Stdio::piped(),
+        stdout: Stdio::piped(),
+        stderr: Stdio::from(File::create(launch.scratch.join("stderr.log"))?),
+    };
+    let mut child = spawn.start()?;
+    if let Some(mut stdin) = child.stdin.take() {
+        tokio::spawn(async move {
+            // A program that does not read its mission is free not to.
+            let _closed = stdin.write_all(mission.as_bytes()).await;
+        });
+    }
+    Ok(child)
+}
+
+async fn follow(
+    launch: &Launch,
+    mut child: Child,
+    commands: &mut mpsc::Receiver<Control>,
+    ear: &Ear,
+) -> TurnEnd {
+    let mut lines = child
+        .stdout
+        .take()
+        .map(|out| BufReader::new(out).split(b'\n'));
+    loop {
+        let line = async {
+            match lines.as_mut() {
+                Some(lines) => lines.next_segment().await.ok().flatten(),
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            line = line => match line {
+                Some(line) => {
+                    let said = text::clean(&String::from_utf8_lossy(&line));
+                    if !said.trim().is_empty() {
+                        ear.tell(AgentEvent::Said(text::cap(&said, 4_000))).await;
+                    }
+                }
+                None => lines = None,
+            },
+            status = child.wait() => return ended(launch, status, ear).await,
+            command = commands.recv() => match command {
+                Some(Control::Prompt(_)) => {}
+                Some(Control::Interrupt | Control::Close) | None => {
+                    os::terminate_group(&mut child, GRACE).await;
+                    return TurnEnd::Interrupted;
+                }
+            },
+        }
+    }
+}
+
+async fn ended(
+    launch: &Launch,
+    status: std::io::Result<std::process::ExitStatus>,
+    ear: &Ear,
+) -> TurnEnd {
+    let report = std::fs::read(launch.scratch.join("report.json")).ok();
+    if let Some(report) = report {
+        match serde_json::from_slice(&report) {
+            Ok(report) => ear.tell(AgentEvent::Report(report)).await,
+            Err(e) => {
+                ear.tell(AgentEvent::Said(format!(
+                    "the report file cannot be read: {e}"
+                )))
+                .await
+            }
+        }
+    }
+    match status {
+        Ok(status) if status.success() => TurnEnd::Completed,
+        Ok(status) => {
+            let excerpt = stderr_excerpt(&launch.scratch.join("stderr.log"));
+            TurnEnd::failed(
+                FailureClass::Crashed,
+                format!("the command ended with {status}\n{excerpt}"),
+            )
+        }
+        Err(e) => TurnEnd::failed(FailureClass::Crashed, e.to_string()),
+    }
+}

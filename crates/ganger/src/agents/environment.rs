@@ -1,0 +1,122 @@
+//! What an agent finds in its environment: what its runtime needs for a normal login, the tools of a
+//! developer, its own identity, and no more. The forge's and Ganger's credentials never reach it.
+
+use super::Launch;
+use crate::config::RuntimeKind;
+use crate::git;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+
+/// Names that every agent gets.
+const NAMES: [&str; 24] = [
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "LANG",
+    "LANGUAGE",
+    "TZ",
+    "TERM",
+    "TMPDIR",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "NODE_EXTRA_CA_CERTS",
+    "VIRTUAL_ENV",
+    "GOPATH",
+    "GOROOT",
+    "JAVA_HOME",
+    "NVM_DIR",
+];
+/// Beginnings of names that every agent gets.
+const PREFIXES: [&str; 8] = [
+    "LC_",
+    "XDG_",
+    "CARGO_",
+    "RUSTUP_",
+    "RUST",
+    "NPM_CONFIG_",
+    "npm_config_",
+    "PYENV_",
+];
+
+/// Beginnings of names by which a runtime logs in and is configured.
+fn runtime_prefixes(runtime: RuntimeKind) -> &'static [&'static str] {
+    match runtime {
+        RuntimeKind::Claude => &[
+            "ANTHROPIC_",
+            "CLAUDE_",
+            "DISABLE_",
+            "IS_SANDBOX",
+            "AWS_",
+            "VERTEX_",
+            "BASH_",
+        ],
+        RuntimeKind::Opencode => &[
+            "OPENCODE_",
+            "ANTHROPIC_",
+            "OPENAI_",
+            "OPENROUTER_",
+            "GEMINI_",
+            "GOOGLE_",
+            "GROQ_",
+            "MISTRAL_",
+            "DEEPSEEK_",
+            "XAI_",
+            "AWS_",
+            "AZURE_",
+        ],
+        RuntimeKind::Command => &[],
+    }
+}
+
+/// Credentials of the forge, whatever else lets them through.
+const NEVER: [&str; 7] = [
+    "GH_TOKEN",
+    "GITHUB_TOKEN",
+    "GH_ENTERPRISE_TOKEN",
+    "GITLAB_TOKEN",
+    "SSH_AUTH_SOCK",
+    "CARGO_REGISTRY_TOKEN",
+    "NPM_TOKEN",
+];
+
+/// The variables of the caller that a runtime's agents may see.
+pub(super) fn inherited(runtime: RuntimeKind, pass: &[String]) -> BTreeMap<OsString, OsString> {
+    let allowed = |name: &str| {
+        let begins = |prefixes: &[&str]| prefixes.iter().any(|p| name.starts_with(p));
+        let wanted =
+            NAMES.contains(&name) || begins(&PREFIXES) || begins(runtime_prefixes(runtime));
+        (wanted && !NEVER.contains(&name) && !name.ends_with("REGISTRY_TOKEN"))
+            || pass.iter().any(|p| p == name)
+    };
+    std::env::vars_os()
+        .filter(|(name, _)| name.to_str().is_some_and(allowed))
+        .collect()
+}
+
+pub(super) fn for_agent(launch: &Launch) -> BTreeMap<OsString, OsString> {
+    let mut env = inherited(launch.agent.runtime, &launch.pass_env);
+    let mut set = |name: &str, value: &std::ffi::OsStr| {
+        env.insert(name.into(), value.to_owned());
+    };
+    for (name, value) in git::identity(&launch.agent_name) {
+        set(&name, value.as_ref());
+    }
+    // The mission and other files of ours stay out of commits without touching the user's configuration.
+    set("GIT_CONFIG_COUNT", "1".as_ref());
+    set("GIT_CONFIG_KEY_0", "core.excludesFile".as_ref());
+    set("GIT_CONFIG_VALUE_0", launch.excludes.as_os_str());
+    set("GIT_TERMINAL_PROMPT", "0".as_ref());
+    set("GIT_EDITOR", "true".as_ref());
+    set("PAGER", "cat".as_ref());
+    set("GANGER_TICKET", launch.ticket.as_ref());
+    set("GANGER_ATTEMPT_NUMBER", launch.number.to_string().as_ref());
+    env
+}

@@ -1,0 +1,232 @@
+//! What the server tells: server-sent events of one directory, and what they mean for one session.
+
+use super::super::{AgentEvent, TurnEnd, class_of_status};
+use super::server::Api;
+use crate::text;
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
+use ganger_engine::{FailureClass, SessionId, Usage};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// Server-sent events (HTML Living Standard, section 9.2): only `data` lines are used here.
+pub(super) struct EventStream {
+    bytes: BoxStream<'static, Result<Vec<u8>, reqwest::Error>>,
+    buffer: Vec<u8>,
+    ready: VecDeque<Value>,
+}
+
+/// The stream ended.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StreamEnd {
+    #[error("the event stream broke: {0}")]
+    Broken(#[from] reqwest::Error),
+    #[error("the event stream ended")]
+    Ended,
+}
+
+impl EventStream {
+    pub(super) async fn open(api: &Api) -> Result<Self, StreamEnd> {
+        let response = api.stream("/event").await?;
+        let bytes = response
+            .bytes_stream()
+            .map(|chunk| chunk.map(|c| c.to_vec()))
+            .boxed();
+        Ok(Self {
+            bytes,
+            buffer: Vec::new(),
+            ready: VecDeque::new(),
+        })
+    }
+
+    pub(super) async fn next(&mut self) -> Result<Value, StreamEnd> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Ok(event);
+            }
+            let chunk = self.bytes.next().await.ok_or(StreamEnd::Ended)??;
+            self.buffer.extend(chunk);
+            while let Some(end) = self.buffer.iter().position(|b| *b == b'\n') {
+                let line: Vec<u8> = self.buffer.drain(..=end).collect();
+                let data = line
+                    .strip_prefix(b"data:")
+                    .and_then(|d| serde_json::from_slice(d).ok());
+                self.ready.extend(data);
+            }
+        }
+    }
+}
+
+/// What was heard of one session.
+pub(super) struct Heard {
+    session: SessionId,
+    pub(super) turn_open: bool,
+    pub(super) interrupted: bool,
+    was_busy: bool,
+    error: Option<TurnEnd>,
+    /// Tokens by assistant message: each tells its totals again and again.
+    usage: BTreeMap<String, Usage>,
+    began: BTreeSet<String>,
+}
+
+impl Heard {
+    pub(super) fn new(session: SessionId) -> Self {
+        Self {
+            session,
+            turn_open: false,
+            interrupted: false,
+            was_busy: false,
+            error: None,
+            usage: BTreeMap::new(),
+            began: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn begin_turn(&mut self) {
+        self.turn_open = true;
+        self.was_busy = false;
+        self.interrupted = false;
+        self.error = None;
+    }
+
+    /// What an event means.
+    pub(super) fn take(&mut self, event: &Value) -> Vec<AgentEvent> {
+        let properties = &event["properties"];
+        let session = properties["sessionID"]
+            .as_str()
+            .or_else(|| properties["info"]["sessionID"].as_str());
+        let own = session == Some(self.session.as_str());
+        match event["type"].as_str() {
+            // A sub-agent's messages are signs of life, and its tokens count.
+            Some("message.updated") => self.message(&properties["info"]).into_iter().collect(),
+            Some("message.part.updated") if own => self.part(&properties["part"]),
+            Some("session.status") if own => self.status(&properties["status"]),
+            Some("session.idle") if own => self.idle(),
+            Some("session.error") if own => {
+                self.error = Some(failure(&properties["error"]));
+                Vec::new()
+            }
+            // The server's heartbeat says nothing of this session.
+            Some("server.heartbeat" | "server.connected") | None => Vec::new(),
+            Some(_) => vec![AgentEvent::Alive],
+        }
+    }
+
+    fn message(&mut self, info: &Value) -> Option<AgentEvent> {
+        let id = info["id"]
+            .as_str()
+            .filter(|_| info["role"] == "assistant")?;
+        let number = |pointer: &str| info.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "dollars of one message"
+        )]
+        let micro = |usd: f64| (usd * 1e6).round().max(0.0) as u64;
+        let usage = Usage {
+            input: number("/tokens/input"),
+            output: number("/tokens/output") + number("/tokens/reasoning"),
+            cache_read: number("/tokens/cache/read"),
+            cache_write: number("/tokens/cache/write"),
+            micro_usd: info["cost"].as_f64().map(micro),
+        };
+        self.usage.insert(id.to_owned(), usage);
+        let mut sum = Usage::default();
+        self.usage.values().for_each(|u| sum.add(u));
+        Some(AgentEvent::Usage(sum))
+    }
+
+    fn part(&mut self, part: &Value) -> Vec<AgentEvent> {
+        let id = part["id"].as_str().unwrap_or_default().to_owned();
+        match part["type"].as_str() {
+            Some("text") if part["time"]["end"].is_number() && part["synthetic"] != true => {
+                let said = text::clean(part["text"].as_str().unwrap_or_default());
+                if self.began.insert(id) {
+                    vec![AgentEvent::Said(said)]
+                } else {
+                    Vec::new()
+                }
+            }
+            Some("tool") => self.tool(id, part),
+            _ => vec![AgentEvent::Alive],
+        }
+    }
+
+    fn tool(&mut self, id: String, part: &Value) -> Vec<AgentEvent> {
+        let state = &part["state"];
+        let mut events = Vec::new();
+        let status = state["status"].as_str().unwrap_or_default();
+        if matches!(status, "running" | "completed" | "error") && self.began.insert(id.clone()) {
+            let input = &state["input"];
+            let named = ["command", "filePath", "pattern", "url", "description"]
+                .iter()
+                .find_map(|k| input[*k].as_str());
+            let input = named.map_or_else(|| input.to_string(), str::to_owned);
+            let name = part["tool"].as_str().unwrap_or("?").to_owned();
+            events.push(AgentEvent::ToolBegan {
+                id: id.clone(),
+                name,
+                input,
+            });
+        }
+        if matches!(status, "completed" | "error") && self.began.insert(format!("{id}/end")) {
+            let output = state["output"]
+                .as_str()
+                .or_else(|| state["error"].as_str())
+                .unwrap_or_default();
+            events.push(AgentEvent::ToolEnded {
+                id,
+                output: text::clean(output),
+                failed: status == "error",
+            });
+        }
+        events
+    }
+
+    fn status(&mut self, status: &Value) -> Vec<AgentEvent> {
+        match status["type"].as_str() {
+            Some("busy") => {
+                self.was_busy = true;
+                vec![AgentEvent::Alive]
+            }
+            Some("retry") => {
+                self.was_busy = true;
+                vec![AgentEvent::Retrying {
+                    why: text::line(status["message"].as_str().unwrap_or("error"), 300),
+                }]
+            }
+            Some("idle") => self.idle(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The end of the turn: idle after busy, or idle after an error that came before any work.
+    fn idle(&mut self) -> Vec<AgentEvent> {
+        if !self.turn_open || !(self.was_busy || self.error.is_some()) {
+            return Vec::new();
+        }
+        self.turn_open = false;
+        let end = match self.error.take() {
+            _ if self.interrupted => TurnEnd::Interrupted,
+            Some(error) => error,
+            None => TurnEnd::Completed,
+        };
+        vec![AgentEvent::TurnEnded(end)]
+    }
+}
+
+fn failure(error: &Value) -> TurnEnd {
+    let name = error["name"].as_str().unwrap_or("UnknownError");
+    let message = error["data"]["message"].as_str().unwrap_or(name);
+    let retryable = error["data"]["isRetryable"].as_bool().unwrap_or(false);
+    let class = match (name, class_of_status(error["data"]["statusCode"].as_u64())) {
+        ("ProviderAuthError", _) => FailureClass::Auth,
+        (_, FailureClass::Crashed) if retryable => FailureClass::Transient,
+        (_, class) => class,
+    };
+    TurnEnd::Failed {
+        class,
+        message: text::cap(&text::clean(&format!("{name}: {message}")), 2_000),
+        retry_at: None,
+    }
+}

@@ -1,0 +1,226 @@
+//! Runtime `opencode` 1.x: one `opencode serve` for each host, one session and one directory for each
+//! attempt. The turn ends when the session is idle again after it was prompted.
+
+mod events;
+mod server;
+
+pub(crate) use server::OpencodeServer;
+
+use super::{AgentEvent, Control, Ear, Launch, TurnEnd};
+use events::{EventStream, Heard};
+use ganger_engine::{FailureClass, SessionId};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use server::Api;
+use tokio::sync::mpsc;
+
+pub(super) async fn drive(launch: Launch, commands: mpsc::Receiver<Control>, ear: Ear) {
+    let end = match Conversation::open(&launch, &ear).await {
+        Ok(conversation) => conversation.run(commands, &ear).await,
+        Err(end) => Some(end),
+    };
+    if let Some(end) = end {
+        ear.end(end).await;
+    }
+}
+
+struct Conversation<'a> {
+    launch: &'a Launch,
+    api: Api,
+    session: SessionId,
+    stream: EventStream,
+    heard: Heard,
+}
+
+/// A server that went away is nobody's fault: its sessions are resumed.
+fn gone(message: impl std::fmt::Display) -> TurnEnd {
+    TurnEnd::failed(
+        FailureClass::Transient,
+        format!("opencode serve: {message}"),
+    )
+}
+
+impl<'a> Conversation<'a> {
+    async fn open(launch: &'a Launch, ear: &Ear) -> Result<Self, TurnEnd> {
+        let server = &launch.opencode;
+        let api = server
+            .api(launch)
+            .await
+            .map_err(|e| TurnEnd::failed(FailureClass::Setup, e.to_string()))?;
+        server
+            .mark(launch)
+            .map_err(|e| TurnEnd::failed(FailureClass::Setup, e.to_string()))?;
+        let stream = EventStream::open(&api).await.map_err(gone)?;
+        api.post(
+            "/mcp",
+            &json!({"name": "ganger", "config": {
+                "type": "remote", "url": launch.tools.url, "enabled": true, "oauth": false,
+                "headers": {"Authorization": format!("Bearer {}", launch.tools.token)},
+            }}),
+        )
+        .await
+        .map_err(gone)?;
+        let session = match &launch.session {
+            Some(known) => Self::find(&api, known).await?,
+            None => Self::create(&api, launch).await?,
+        };
+        ear.tell(AgentEvent::Session(session.clone())).await;
+        let heard = Heard::new(session.clone());
+        Ok(Self {
+            launch,
+            api,
+            session,
+            stream,
+            heard,
+        })
+    }
+
+    async fn find(api: &Api, session: &SessionId) -> Result<SessionId, TurnEnd> {
+        let response = api
+            .get(&format!("/session/{session}"))
+            .await
+            .map_err(gone)?;
+        match response.status() {
+            StatusCode::OK => Ok(session.clone()),
+            StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST => Err(TurnEnd::failed(
+                FailureClass::SessionLost,
+                format!("opencode does not know session {session}"),
+            )),
+            status => Err(gone(status)),
+        }
+    }
+
+    async fn create(api: &Api, launch: &Launch) -> Result<SessionId, TurnEnd> {
+        let title = format!("{} ({})", launch.ticket, launch.agent_name);
+        let body = json!({"title": title, "permission": rules(launch)});
+        let response = api.post("/session", &body).await.map_err(gone)?;
+        let created: Value = response.json().await.map_err(gone)?;
+        let id = created["id"]
+            .as_str()
+            .ok_or_else(|| gone("the answer to a new session has no id"))?;
+        Ok(SessionId::new(id))
+    }
+
+    /// `None` when the host closed it.
+    async fn run(mut self, mut commands: mpsc::Receiver<Control>, ear: &Ear) -> Option<TurnEnd> {
+        loop {
+            tokio::select! {
+                command = commands.recv() => match command {
+                    Some(Control::Prompt(text)) => {
+                        self.heard.begin_turn();
+                        if let Err(e) = self.prompt(&text).await {
+                            return Some(gone(e));
+                        }
+                        ear.tell(AgentEvent::Prompted).await;
+                    }
+                    Some(Control::Interrupt) => {
+                        self.heard.interrupted = true;
+                        let _gone = self.abort().await;
+                    }
+                    Some(Control::Close) | None => {
+                        if self.heard.turn_open {
+                            let _gone = self.abort().await;
+                        }
+                        return None;
+                    }
+                },
+                event = self.stream.next() => match event {
+                    Ok(event) => self.hear(&event, ear).await,
+                    Err(e) => return Some(gone(e)),
+                },
+            }
+        }
+    }
+
+    async fn prompt(&mut self, text: &str) -> Result<(), reqwest::Error> {
+        let mut body = json!({"parts": [{"type": "text", "text": text}]});
+        if let Some((provider, model)) = self.launch.agent.model.split_once('/') {
+            body["model"] = json!({"providerID": provider, "modelID": model});
+        }
+        let path = format!("/session/{}/prompt_async", self.session);
+        self.api
+            .post(&path, &body)
+            .await?
+            .error_for_status()
+            .map(|_| ())
+    }
+
+    async fn abort(&mut self) -> Result<(), reqwest::Error> {
+        self.api
+            .post(&format!("/session/{}/abort", self.session), &json!({}))
+            .await
+            .map(|_| ())
+    }
+
+    async fn hear(&mut self, event: &Value, ear: &Ear) {
+        match event["type"].as_str() {
+            Some("permission.asked") => self.deny(&event["properties"], ear).await,
+            Some("question.asked") => {
+                let id = event["properties"]["id"].as_str().unwrap_or_default();
+                let _gone = self
+                    .api
+                    .post(&format!("/question/{id}/reject"), &json!({}))
+                    .await;
+            }
+            _ => {
+                for told in self.heard.take(event) {
+                    ear.tell(told).await;
+                }
+            }
+        }
+    }
+
+    /// The rules allow or deny everything that is expected. Whatever is asked all the same (by this session
+    /// or a child of it: all in this directory are ours) is denied at once, and a card tells a person.
+    async fn deny(&mut self, request: &Value, ear: &Ear) {
+        let permission = request["permission"].as_str().unwrap_or("?");
+        let patterns: Vec<&str> = request["patterns"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
+        let what = crate::text::line(&format!("{permission} {}", patterns.join(" ")), 160);
+        let allow = format!(
+            "To allow it from now on: `allow = [\"{permission}\"]` in [agent.{}].",
+            self.launch.agent_name
+        );
+        ear.tell(AgentEvent::Denied { what, why: allow }).await;
+        let id = request["id"].as_str().unwrap_or_default();
+        let message = "Not allowed in this unattended worktree. Find another way inside it, or ask with the \
+                       tool `ganger_ask_user`.";
+        let body = json!({"reply": "reject", "message": message});
+        let _gone = self
+            .api
+            .post(&format!("/permission/{id}/reply"), &body)
+            .await;
+    }
+}
+
+/// Rules for unattended work inside the worktree; the last match wins.
+fn rules(launch: &Launch) -> Value {
+    let rule = |permission: &str, pattern: &str, action: &str| json!({"permission": permission, "pattern": pattern, "action": action});
+    let mut rules = vec![
+        rule("edit", "*", "allow"),
+        rule("bash", "*", "allow"),
+        rule("bash", "git push*", "deny"),
+        rule("bash", "git worktree*", "deny"),
+        rule("external_directory", "*", "deny"),
+        rule("doom_loop", "*", "deny"),
+        rule("question", "*", "deny"),
+        rule("plan_enter", "*", "deny"),
+        rule("plan_exit", "*", "deny"),
+    ];
+    for (own, action) in [(&launch.agent.allow, "allow"), (&launch.agent.deny, "deny")] {
+        for entry in own {
+            // `bash(git push*)` names a pattern, `webfetch` all of it.
+            let (permission, pattern) = entry.split_once('(').unwrap_or((entry, "*)"));
+            rules.push(rule(
+                permission.trim(),
+                pattern.trim_end_matches(')'),
+                action,
+            ));
+        }
+    }
+    Value::Array(rules)
+}

@@ -1,0 +1,299 @@
+//! `ganger demo`: a small real repository, a board with dependencies, a gate that turns red, and a
+//! question, worked off by scripted agents before your eyes.
+
+use super::board::Board;
+use super::out::talk;
+use super::run::work;
+use super::view::Style;
+use crate::failure::{Exit, Failure};
+use crate::foreman::Mode;
+use crate::git::{Git, identity};
+use crate::project::{Project, repository_at};
+use ganger_engine::{
+    Answer, CardId, CardKind, Input, NewTicket, Outcome, Priority, TicketId, TicketSpec,
+};
+use serde_json::json;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Where to put it; a new temporary folder otherwise
+    #[arg(long)]
+    folder: Option<PathBuf>,
+}
+
+pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
+    let folder = match &args.folder {
+        Some(folder) => folder.clone(),
+        None => tempfile::Builder::new()
+            .prefix("ganger-demo-")
+            .tempdir()?
+            .keep(),
+    };
+    let root = folder.join("greeter");
+    if root.exists() {
+        return Err(
+            Failure::usage(format!("{} exists", root.display())).hint("choose another --folder")
+        );
+    }
+    talk!(
+        "A small repository in {}, worked on by SCRIPTED agents:",
+        root.display()
+    );
+    talk!("they play a script instead of asking a model. Everything else is real: git, worktrees,");
+    talk!("gates, the journal. One of them makes a mistake, one has a question.\n");
+    make_repository(&root, &folder)?;
+    std::env::set_current_dir(&root)?;
+    let project = Project::open_or_create(repository_at(&root)?, false)?;
+    let board = Board::of(project).await?;
+    let hash = super::trust::hash(&board.project);
+    board
+        .decide(
+            "the demo",
+            Input::Trust {
+                hash,
+                by: "the demo".to_owned(),
+            },
+        )
+        .await?;
+    let Outcome::Tickets { .. } = board
+        .decide("the demo", Input::AddTickets { tickets: tickets() })
+        .await?
+    else {
+        return Err(Failure::failed("the demo's tickets could not be added"));
+    };
+    let mode = || Mode {
+        dispatch: true,
+        scope: None,
+        max_parallel: None,
+        forever: false,
+    };
+    let style = Style::choose(false);
+    let exit = work(&board, mode(), style).await?;
+    if exit == Exit::NeedsYou {
+        answer_question(&board).await?;
+        work(&board, mode(), style).await?;
+    }
+    close(&board, &root).await
+}
+
+/// The question is yours on a terminal; without one the demo answers it.
+async fn answer_question(board: &Board) -> Result<(), Failure> {
+    let state = board.state().await?;
+    let Some(card) = state.open_cards().find(|c| c.kind == CardKind::Question) else {
+        return Ok(());
+    };
+    talk!(
+        "\n{} asks: {} [{}]",
+        card.ticket,
+        card.question,
+        card.options.join(" / ")
+    );
+    let mut answer = String::new();
+    if std::io::stdin().is_terminal() {
+        talk!(
+            "Your answer (it would also go with `ganger answer {} …`):",
+            card.id
+        );
+        tokio::time::timeout(Duration::from_secs(20), read_line(&mut answer))
+            .await
+            .unwrap_or(Ok(()))?;
+    }
+    if answer.trim().is_empty() {
+        "Hello".clone_into(&mut answer);
+        talk!("No answer came, so the demo answers itself: {answer}");
+    }
+    let id: CardId = card.id.clone();
+    let answer = Answer {
+        card: id,
+        answer: answer.trim().to_owned(),
+        by: board.person(),
+    };
+    board
+        .decide("a person answers", Input::Answer(answer))
+        .await
+        .map(|_| ())
+}
+
+async fn read_line(into: &mut String) -> Result<(), Failure> {
+    use tokio::io::{AsyncBufReadExt, BufReader};
+    BufReader::new(tokio::io::stdin()).read_line(into).await?;
+    Ok(())
+}
+
+async fn close(board: &Board, root: &Path) -> Result<Exit, Failure> {
+    let state = board.state().await?;
+    let accepted = state
+        .tickets
+        .values()
+        .filter(|t| t.phase.is_accepted())
+        .count();
+    talk!(
+        "\n{accepted} of {} tickets are proven. Nothing was merged: that takes your word.",
+        state.tickets.len()
+    );
+    talk!("\n  cd {}", root.display());
+    talk!("  ganger ticket show GREET-3   # a red gate, and how it was mended");
+    talk!("  ganger log GREET-2           # the question and its answer");
+    talk!("  ganger merge --all           # land it");
+    talk!("\nWith real agents, in a repository of yours (Claude Code or opencode installed):");
+    talk!("  ganger init && ganger ticket add \"…\" && ganger run");
+    Ok(if accepted == state.tickets.len() {
+        Exit::Done
+    } else {
+        Exit::Failed
+    })
+}
+
+fn make_repository(root: &Path, folder: &Path) -> Result<(), Failure> {
+    std::fs::create_dir_all(root)?;
+    let program = std::env::current_exe()?;
+    let script = folder.join("script.json");
+    std::fs::write(
+        &script,
+        serde_json::to_vec_pretty(&script_json()).unwrap_or_default(),
+    )?;
+    let quote = |p: &Path| format!("'{}'", p.display().to_string().replace('\'', "'\\''"));
+    let command = format!("{} script-agent {}", quote(&program), quote(&script));
+    let command = toml::Value::String(command).to_string();
+    std::fs::write(
+        root.join("ganger.toml"),
+        format!("{CONFIG}\n[agent.scripted]\nruntime = \"command\"\ncommand = {command}\n"),
+    )?;
+    std::fs::write(
+        root.join("README.md"),
+        "# greeter\n\nSays hello in several languages.\n",
+    )?;
+    std::fs::write(root.join("check.sh"), CHECK)?;
+    let git = identity("demo")
+        .iter()
+        .fold(Git::at(root), |git, (k, v)| git.env(k, v));
+    git.run(&["init", "--quiet", "--initial-branch", "main"])?;
+    git.run(&["add", "--all"])?;
+    git.run(&[
+        "commit",
+        "--quiet",
+        "--message",
+        "A greeter that cannot greet yet",
+    ])?;
+    Ok(())
+}
+
+const CONFIG: &str = "\
+[project]
+main = \"main\"
+agent = \"scripted\"
+
+[limits]
+parallel = 3
+
+[[gate]]
+name = \"check\"
+command = \"sh check.sh\"
+timeout_s = 60
+";
+
+/// The gate: every greeting is one line that ends with an exclamation mark.
+const CHECK: &str = "\
+#!/bin/sh
+# Every greeting is one line that ends with an exclamation mark.
+sleep 0.3
+for file in greetings/*.txt; do
+  [ -e \"$file\" ] || continue
+  if ! grep -q '!$' \"$file\"; then
+    echo \"$file: does not end with an exclamation mark: $(cat \"$file\")\" >&2
+    exit 1
+  fi
+done
+echo \"all greetings are fine\"
+";
+
+fn tickets() -> Vec<NewTicket> {
+    let ticket =
+        |id: &str, title: &str, priority, after: &[&str], file: &str, done: &str| NewTicket {
+            id: Some(TicketId::from(id)),
+            spec: TicketSpec {
+                title: title.to_owned(),
+                priority,
+                after: after.iter().map(|a| TicketId::from(*a)).collect(),
+                files: vec![file.to_owned()],
+                done: vec![done.to_owned()],
+                ..TicketSpec::default()
+            },
+        };
+    let (high, medium, low) = (Priority::High, Priority::Medium, Priority::Low);
+    vec![
+        ticket(
+            "GREET-1",
+            "Greet in German",
+            high,
+            &[],
+            "greetings/de.txt",
+            "greetings/de.txt exists",
+        ),
+        ticket(
+            "GREET-2",
+            "Greet in English",
+            medium,
+            &[],
+            "greetings/en.txt",
+            "a person chose the word",
+        ),
+        ticket(
+            "GREET-3",
+            "Greet in French",
+            medium,
+            &[],
+            "greetings/fr.txt",
+            "greetings/fr.txt exists",
+        ),
+        ticket(
+            "GREET-4",
+            "Greet in Danish",
+            low,
+            &[],
+            "greetings/da.txt",
+            "greetings/da.txt exists",
+        ),
+        ticket(
+            "GREET-5",
+            "List all languages",
+            low,
+            &["GREET-1", "GREET-2", "GREET-3", "GREET-4"],
+            "LANGUAGES.md",
+            "every language is listed",
+        ),
+    ]
+}
+
+fn script_json() -> serde_json::Value {
+    let report = |how: &str| json!({"tool": "report_result", "args": {"summary": how, "done": [{"item": "1", "how": how}]}});
+    let write =
+        |file: &str, text: &str| json!({"write": format!("greetings/{file}"), "text": text});
+    let think = |ms: u64, words: &str| [json!({"say": words}), json!({"sleep_ms": ms})];
+    let steps = |parts: Vec<Vec<serde_json::Value>>| {
+        serde_json::Value::Array(parts.into_iter().flatten().collect())
+    };
+    json!({
+        "GREET-1": [steps(vec![think(1500, "Reading the mission").to_vec(), vec![write("de.txt", "Guten Tag!\n"), report("greetings/de.txt was written")]])],
+        "GREET-2": [
+            steps(vec![think(1200, "Two words are possible").to_vec(), vec![json!({"tool": "ask_user", "args": {
+                "question": "Which word shall greet in English?", "options": ["Hello", "Howdy"]}})]]),
+            steps(vec![think(800, "There is an answer").to_vec(), vec![
+                json!({"run": "mkdir -p greetings && sed -n 's/.*greet in English?»: \\(.*\\)/\\1!/p' \"$GANGER_MISSION\" | tail -n 1 > greetings/en.txt"}),
+                report("the person's word is in greetings/en.txt")]]),
+        ],
+        "GREET-3": [
+            steps(vec![think(1000, "Bonjour it is").to_vec(), vec![write("fr.txt", "Bonjour\n"), report("greetings/fr.txt was written")]]),
+            steps(vec![think(800, "The gate is right: the exclamation mark is missing").to_vec(), vec![write("fr.txt", "Bonjour !\n"), report("greetings/fr.txt ends with an exclamation mark now")]]),
+        ],
+        "GREET-4": [steps(vec![think(1800, "Goddag").to_vec(), vec![
+            json!({"tool": "log_assumption", "args": {"assumed": "Danish greetings may be formal", "confidence": 0.7}}),
+            write("da.txt", "Goddag!\n"), report("greetings/da.txt was written")]])],
+        "GREET-5": [steps(vec![think(1000, "Counting what the others made").to_vec(), vec![
+            json!({"run": "{ echo '# Languages'; ls greetings | sed 's/.txt$//; s/^/- /'; } > LANGUAGES.md"}),
+            report("LANGUAGES.md lists every file in greetings")]])],
+    })
+}

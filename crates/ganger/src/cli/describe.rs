@@ -1,0 +1,190 @@
+//! Facts as people read them: one line for an event, or none when it is only bookkeeping.
+
+use super::out::{clock, span};
+use crate::host::LOCAL;
+use crate::text;
+use ganger_engine::{AttemptId, AttemptOutcome, CardKind, Event, State, TicketId};
+
+/// The ticket that an event is about. Ended attempts are gone from the state, but their id begins with
+/// the ticket's.
+pub(super) fn ticket_of(event: &Event) -> Option<TicketId> {
+    match event {
+        Event::TicketAdded { ticket, .. }
+        | Event::TicketEdited { ticket, .. }
+        | Event::TicketNoted { ticket, .. }
+        | Event::AssumptionLogged { ticket, .. }
+        | Event::TicketClosed { ticket, .. }
+        | Event::TicketReopened { ticket, .. }
+        | Event::AttemptOffered { ticket, .. }
+        | Event::VerificationStarted { ticket, .. }
+        | Event::VerificationLost { ticket, .. }
+        | Event::EvidenceDiscarded { ticket }
+        | Event::ProofNeeded { ticket, .. }
+        | Event::ReviewRequested { ticket }
+        | Event::TicketRejected { ticket, .. }
+        | Event::TicketHeld { ticket }
+        | Event::TicketResumed { ticket }
+        | Event::Vouched { ticket, .. }
+        | Event::TicketAccepted { ticket, .. }
+        | Event::MergeApproved { ticket, .. }
+        | Event::Merged { ticket, .. }
+        | Event::MergeFailed { ticket, .. }
+        | Event::WorktreeRemoved { ticket } => Some(ticket.clone()),
+        Event::AttemptGranted { attempt }
+        | Event::AttemptDeclined { attempt, .. }
+        | Event::SessionStarted { attempt, .. }
+        | Event::Delivered { attempt, .. }
+        | Event::UsageReported { attempt, .. }
+        | Event::ReportMade { attempt, .. }
+        | Event::AttemptCancelled { attempt, .. }
+        | Event::AttemptEnded { attempt, .. }
+        | Event::AttemptLost { attempt, .. }
+        | Event::AttemptCleared { attempt } => Some(ticket_of_attempt(attempt)),
+        Event::EvidenceRecorded { evidence } => Some(evidence.ticket.clone()),
+        Event::DeliveryQueued { delivery } => Some(delivery.ticket.clone()),
+        Event::CardOpened { card } => Some(card.ticket.clone()),
+        Event::ForemanElected { .. }
+        | Event::PolicySet { .. }
+        | Event::TrustRecorded { .. }
+        | Event::HostReported { .. }
+        | Event::HostLapsed { .. }
+        | Event::CardAnswered { .. }
+        | Event::CardWithdrawn { .. } => None,
+    }
+}
+
+/// `T-7-a2` → `T-7`.
+pub(super) fn ticket_of_attempt(attempt: &AttemptId) -> TicketId {
+    let id = attempt.as_str();
+    TicketId::new(id.rsplit_once("-a").map_or(id, |(ticket, _)| ticket))
+}
+
+/// An event in words, with the state before or after it for names.
+pub(super) fn event(state: &State, event: &Event) -> Option<String> {
+    let words = match event {
+        Event::TicketAdded { spec, .. } => format!("added: {}", spec.title),
+        Event::TicketEdited { .. } => "edited".to_owned(),
+        Event::TicketNoted { text, by, .. } => format!("note by {by}: {}", text::line(text, 200)),
+        Event::AssumptionLogged { assumption, .. } => {
+            format!(
+                "{} assumes ({:.0} %): {}",
+                assumption.by,
+                assumption.confidence * 100.0,
+                text::line(&assumption.assumed, 200)
+            )
+        }
+        Event::TicketClosed { reason, by, .. } => {
+            format!("closed by {by}: {}", text::line(reason, 120))
+        }
+        Event::TicketReopened { by, .. } => format!("reopened by {by}"),
+        Event::HostLapsed { host } if host.as_str() != LOCAL => {
+            return Some(format!("host {host} fell silent"));
+        }
+        Event::AttemptGranted { attempt } => {
+            let a = state.attempts.get(attempt)?;
+            let how = if a.session.is_some() {
+                "resumes"
+            } else {
+                "starts"
+            };
+            format!("{} {how} ({attempt})", a.agent)
+        }
+        Event::AttemptDeclined { why, .. } => format!("offer withdrawn: {why}"),
+        Event::SessionStarted {
+            session,
+            replaces: Some(why),
+            ..
+        } => format!("new session {}: {why}", session.id),
+        Event::ReportMade { report, .. } => {
+            format!("reports: {}", text::line(&report.summary, 200))
+        }
+        Event::AttemptCancelled { why, .. } => format!("is being stopped: {why}"),
+        Event::AttemptEnded {
+            outcome,
+            head,
+            not_before,
+            ..
+        } => ended(outcome, head.as_ref().map(|h| h.short()), *not_before),
+        Event::AttemptLost { why, .. } => format!("attempt lost: {why}"),
+        Event::EvidenceRecorded { evidence } => {
+            let verdict = if evidence.is_green() { "green" } else { "red" };
+            format!(
+                "gate {} {verdict} at {} ({})",
+                evidence.name,
+                evidence.key.commit.short(),
+                span(evidence.duration_ms)
+            )
+        }
+        Event::ProofNeeded { why, .. } => format!("must be proven again: {why}"),
+        Event::ReviewRequested { .. } => "waits for your review".to_owned(),
+        Event::TicketRejected { why, .. } => format!("rejected: {}", text::line(why, 200)),
+        Event::TicketHeld { .. } => "needs you".to_owned(),
+        Event::TicketAccepted { commit, .. } => format!("accepted at {}", commit.short()),
+        Event::CardOpened { card } => {
+            let kind = match card.kind {
+                CardKind::Question => "asks",
+                CardKind::Permission => "permission",
+                CardKind::Approval => "needs your approval",
+                CardKind::Escalation => "needs you",
+            };
+            format!("{kind} [{}]: {}", card.id, text::line(&card.question, 200))
+        }
+        Event::CardAnswered { card, answer, by } => {
+            let ticket = &state.cards.get(card)?.ticket;
+            return Some(format!(
+                "{ticket}  {by} answered {card}: {}",
+                text::line(answer, 160)
+            ));
+        }
+        Event::MergeApproved { by, .. } => format!("{by} approves the merge"),
+        Event::Merged { commit, .. } => format!("merged as {}", commit.short()),
+        Event::MergeFailed { why, .. } => format!("not merged: {}", text::line(why, 300)),
+        Event::ForemanElected { .. }
+        | Event::PolicySet { .. }
+        | Event::TrustRecorded { .. }
+        | Event::HostReported { .. }
+        | Event::HostLapsed { .. }
+        | Event::AttemptOffered { .. }
+        | Event::SessionStarted { .. }
+        | Event::Delivered { .. }
+        | Event::UsageReported { .. }
+        | Event::AttemptCleared { .. }
+        | Event::VerificationStarted { .. }
+        | Event::VerificationLost { .. }
+        | Event::EvidenceDiscarded { .. }
+        | Event::TicketResumed { .. }
+        | Event::Vouched { .. }
+        | Event::DeliveryQueued { .. }
+        | Event::CardWithdrawn { .. }
+        | Event::WorktreeRemoved { .. } => return None,
+    };
+    let ticket = ticket_of(event)?;
+    Some(format!("{ticket}  {words}"))
+}
+
+fn ended(outcome: &AttemptOutcome, head: Option<&str>, not_before: u64) -> String {
+    match outcome {
+        AttemptOutcome::Finished => match head {
+            Some(head) => format!("says it is done, at {head}"),
+            None => "says it is done".to_owned(),
+        },
+        AttemptOutcome::Failed { message, .. } if not_before > 0 => {
+            format!(
+                "failed: {} (again at {})",
+                text::line(message, 200),
+                clock(not_before)
+            )
+        }
+        AttemptOutcome::Failed { message, .. } => format!("failed: {}", text::line(message, 200)),
+        AttemptOutcome::Interrupted => "interrupted; its session and files are kept".to_owned(),
+        AttemptOutcome::BaseConflict { with, files } => {
+            format!(
+                "cannot start: {with} conflicts with the other branches in {}",
+                files.join(", ")
+            )
+        }
+        AttemptOutcome::TooLarge { files, bytes } => {
+            format!("left {files} uncommitted files, {bytes} bytes")
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! `ganger init`: finds what is there by reading files, writes a commented ganger.toml, says what it did.
+
+use super::out::{data, hint, talk};
+use crate::config::{Detected, PROJECT_FILE, RuntimeKind, detect};
+use crate::failure::{Exit, Failure};
+use crate::git::Repository;
+use crate::project::{Project, repository_at};
+use std::fmt::Write;
+use std::path::PathBuf;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Give this repository a board of its own, although it is a copy of another project
+    #[arg(long)]
+    new_id: bool,
+    /// The runtime of the first agent; otherwise the first one that is found
+    #[arg(long, value_parser = ["claude", "opencode"])]
+    runtime: Option<String>,
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    let repository = repository_at(&std::env::current_dir()?)?;
+    let main = repository.guess_main();
+    let file = repository.root.join(PROJECT_FILE);
+    let runtimes = find_runtimes();
+    let gates = detect(&repository.root);
+
+    data!("repository  {}", repository.root.display());
+    let has_commit = main
+        .as_deref()
+        .is_some_and(|m| repository.branch(m).is_some());
+    match &main {
+        Some(main) if has_commit => data!("main        {main}"),
+        Some(main) => data!("main        {main} (no commit yet)"),
+        None => data!("main        not found: set `project.main` in {PROJECT_FILE}"),
+    }
+    for (kind, path, version) in &runtimes {
+        data!(
+            "runtime     {} {version} ({})",
+            kind.as_str(),
+            path.display()
+        );
+    }
+    for found in &gates {
+        data!(
+            "gate        {}: `{}` (because of {})",
+            found.gate.name,
+            found.gate.command,
+            found.why
+        );
+    }
+    if file.exists() {
+        data!(
+            "kept        {} (it exists and is never overwritten)",
+            file.display()
+        );
+    } else {
+        let chosen = choose(args, &runtimes);
+        std::fs::write(&file, render(main.as_deref(), &gates, chosen))?;
+        data!("wrote       {}", file.display());
+    }
+    let project = Project::open_or_create(repository, args.new_id)?;
+    data!("board       {}", project.state.display());
+    advise(&project.repository, has_commit, &runtimes, &gates);
+    Ok(Exit::Done)
+}
+
+fn choose(args: &Args, runtimes: &[(RuntimeKind, PathBuf, String)]) -> Option<RuntimeKind> {
+    let named = args.runtime.as_deref();
+    let by_name = RuntimeKind::ALL
+        .into_iter()
+        .find(|k| Some(k.as_str()) == named);
+    by_name.or_else(|| runtimes.first().map(|(kind, ..)| *kind))
+}
+
+/// Runtimes on PATH with their versions.
+pub(super) fn find_runtimes() -> Vec<(RuntimeKind, PathBuf, String)> {
+    let real = RuntimeKind::ALL
+        .into_iter()
+        .filter(|k| *k != RuntimeKind::Command);
+    real.filter_map(|kind| {
+        let path = kind.program(None)?;
+        let version = version_of(&path);
+        Some((kind, path, version))
+    })
+    .collect()
+}
+
+/// What `--version` says; not knowing is no error here.
+pub(super) fn version_of(program: &std::path::Path) -> String {
+    let output = std::process::Command::new(program)
+        .arg("--version")
+        .stdin(std::process::Stdio::null())
+        .output();
+    let text = output
+        .ok()
+        .map(|o| String::from_utf8_lossy(&o.stdout).into_owned())
+        .unwrap_or_default();
+    let number = |w: &&str| w.starts_with(|c: char| c.is_ascii_digit()) && w.contains('.');
+    text.split_whitespace()
+        .find(number)
+        .unwrap_or("of unknown version")
+        .to_owned()
+}
+
+fn advise(
+    repository: &Repository,
+    has_commit: bool,
+    runtimes: &[(RuntimeKind, PathBuf, String)],
+    gates: &[Detected],
+) {
+    talk!("");
+    if !has_commit {
+        hint("make a first commit: agents work on branches of it");
+    }
+    if runtimes.is_empty() {
+        hint(
+            "no agent CLI was found on PATH; install Claude Code or opencode, or use runtime = \"command\"",
+        );
+    }
+    if gates.is_empty() {
+        hint(
+            "no gate was found; without one every result needs your own word. Add [[gate]] to ganger.toml",
+        );
+    }
+    let untracked = repository
+        .git()
+        .holds(&["ls-files", "--error-unmatch", PROJECT_FILE]);
+    if !untracked {
+        hint("look through ganger.toml, then commit it");
+    }
+    hint("next: `ganger ticket add \"…\"`, then `ganger run`");
+}
+
+fn render(main: Option<&str>, gates: &[Detected], runtime: Option<RuntimeKind>) -> String {
+    let mut text = String::from(HEAD);
+    let quoted = |s: &str| toml::Value::String(s.to_owned()).to_string();
+    // Writing to a String cannot fail.
+    let _ok = write!(
+        text,
+        "\n[project]\nmain = {}\n",
+        quoted(main.unwrap_or("main"))
+    );
+    if let Some(setup) = gates.iter().find_map(|g| g.setup.as_deref()) {
+        let _ok = writeln!(
+            text,
+            "# Run once in each fresh worktree.\nsetup = {}",
+            quoted(setup)
+        );
+    }
+    match runtime {
+        Some(kind) => {
+            let _ok = write!(
+                text,
+                "\n[agent.builder]\nruntime = {}\n{AGENT}",
+                quoted(kind.as_str())
+            );
+        }
+        None => text.push_str(NO_AGENT),
+    }
+    text.push_str("\n# Gates run in this order, in a clean workspace at the agent's commit. The first red one sends the\n# work back to the same session with the command and its output.\n");
+    if gates.is_empty() {
+        text.push_str("#[[gate]]\n#name = \"test\"\n#command = \"make test\"\n#timeout_s = 900\n");
+    }
+    for found in gates {
+        let gate = &found.gate;
+        let _ok = write!(
+            text,
+            "\n[[gate]]   # found because of {}\nname = {}\ncommand = {}\ntimeout_s = {}\n",
+            found.why,
+            quoted(&gate.name),
+            quoted(&gate.command),
+            gate.timeout_s
+        );
+    }
+    text.push_str(TAIL);
+    text
+}
+
+const HEAD: &str = "\
+# Ganger's configuration for this repository. Check it in.
+# `ganger config` shows every setting, its value and where it comes from.
+";
+
+const AGENT: &str = "\
+# model = \"\"        # the runtime's own default
+# prompt = \"\"       # instructions before every mission
+# allow = []        # permissions besides the defaults, in the runtime's own words
+# deny = []
+";
+
+const NO_AGENT: &str = "
+# No agent CLI was found on PATH. Take one of these:
+#[agent.builder]
+#runtime = \"claude\"      # or \"opencode\"
+#
+#[agent.builder]
+#runtime = \"command\"     # any program that reads the mission on stdin and works in its folder
+#command = \"my-agent --headless\"
+";
+
+const TAIL: &str = "
+[limits]
+parallel = 4        # agents at once
+attempts = 3        # failures in a row before you are asked
+rejections = 3      # red gates in a row before you are asked
+stall_minutes = 10  # silence before an agent is interrupted
+
+[policy]
+review = \"off\"      # \"person\": green work waits for your review before it counts as accepted
+
+#[budget]
+#ticket_tokens = 500000
+#day_tokens = 5000000
+";

@@ -1,0 +1,159 @@
+//! The command line: a file for each command. stdout is data, stderr is talk.
+
+mod board;
+mod config_command;
+mod demo;
+mod describe;
+mod doctor;
+mod export;
+mod import;
+mod inbox;
+mod init;
+mod live;
+mod log_command;
+mod merge;
+mod out;
+mod rescue;
+mod run;
+mod status;
+mod ticket;
+mod trust;
+mod view;
+
+use crate::failure::{Exit, Failure};
+use clap::{CommandFactory, Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// The foreman for gangs of coding agents.
+///
+/// Ganger works off a board of tickets for a git repository with real agent CLIs, in parallel, each in its
+/// own worktree; it proves what they claim with your own gates, and merges nothing without your word.
+#[derive(Debug, Parser)]
+#[command(name = "ganger", version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make this repository a project: find gates and runtimes, write ganger.toml
+    Init(init::Args),
+    /// Work the board until nothing can move
+    Run(run::Args),
+    /// Show the board at a glance
+    Status(status::Args),
+    /// Add, show and change tickets
+    #[command(subcommand, visible_alias = "t")]
+    Ticket(ticket::Command),
+    /// Show what waits for you
+    Inbox(inbox::InboxArgs),
+    /// Answer a card
+    Answer(inbox::AnswerArgs),
+    /// Land accepted work on the main branch
+    Merge(merge::Args),
+    /// Show what agents said and did
+    Log(log_command::Args),
+    /// Look at and bring back what was kept before a worktree was removed
+    #[command(subcommand)]
+    Rescue(rescue::Command),
+    /// Say that what this project executes may be executed
+    Trust(trust::Args),
+    /// Show every setting and where it comes from
+    Config(config_command::Args),
+    /// Check that everything is in order
+    Doctor(doctor::Args),
+    /// See it all at work on a small repository, with scripted agents
+    Demo(demo::Args),
+    /// Write the whole board as JSON
+    Export(export::Args),
+    /// Print a completion script for a shell
+    Completions {
+        /// bash, zsh, fish, elvish or powershell
+        shell: clap_complete::Shell,
+    },
+    /// Play a script instead of a model: an agent for demos and rehearsals
+    ///
+    /// FILE is JSON: ticket id (or "*") → list of attempts → list of steps. A step is one of
+    /// {"write": PATH, "text": T}, {"append": PATH, "text": T}, {"remove": PATH}, {"run": COMMAND},
+    /// {"say": T}, {"sleep_ms": N}, {"commit": MESSAGE}, {"tool": NAME, "args": {…}}, {"spawn": COMMAND},
+    /// {"report": {…}}, {"exit": N}, {"hang": true}.
+    #[command(verbatim_doc_comment)]
+    ScriptAgent {
+        /// The script
+        file: PathBuf,
+    },
+    /// Kill what a host left behind (started by the host itself)
+    #[command(hide = true)]
+    Guard {
+        #[arg(long)]
+        marker: String,
+        #[arg(long)]
+        stamp: PathBuf,
+        #[arg(long)]
+        lease_ms: u64,
+    },
+}
+
+pub(crate) fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match dispatch(cli.command) {
+        Ok(exit) => ExitCode::from(exit as u8),
+        Err(failure) => {
+            out::failure(&failure);
+            ExitCode::from(failure.exit as u8)
+        }
+    }
+}
+
+fn dispatch(command: Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Guard {
+            marker,
+            stamp,
+            lease_ms,
+        } => {
+            crate::host::run_guard(&marker, &stamp, Duration::from_millis(lease_ms));
+            Ok(Exit::Done)
+        }
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "ganger", &mut std::io::stdout());
+            Ok(Exit::Done)
+        }
+        Command::Init(args) => init::run(&args),
+        Command::Config(args) => config_command::run(&args),
+        Command::Rescue(command) => rescue::run(command),
+        other => {
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .enable_all()
+                .build()?;
+            let done = runtime.block_on(dispatch_async(other));
+            // A reader of stdin or a slow file system must not hold up the end.
+            runtime.shutdown_timeout(Duration::from_millis(200));
+            done
+        }
+    }
+}
+
+async fn dispatch_async(command: Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Run(args) => run::run(args).await,
+        Command::Status(args) => status::run(&args).await,
+        Command::Ticket(command) => ticket::run(command).await,
+        Command::Inbox(args) => inbox::inbox(&args).await,
+        Command::Answer(args) => inbox::answer(args).await,
+        Command::Merge(args) => merge::run(args).await,
+        Command::Log(args) => log_command::run(&args).await,
+        Command::Trust(args) => trust::run(&args).await,
+        Command::Doctor(args) => doctor::run(&args).await,
+        Command::Demo(args) => demo::run(&args).await,
+        Command::Export(args) => export::run(&args).await,
+        Command::ScriptAgent { file } => {
+            let code = crate::agents::script::play(&file).await?;
+            std::process::exit(code)
+        }
+        _ => Ok(Exit::Done),
+    }
+}

@@ -1,0 +1,119 @@
+//! Output: data to stdout, talk to stderr, colours only where they are wanted.
+
+use crate::failure::Failure;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use owo_colors::OwoColorize;
+use serde::Serialize;
+
+/// A line of data.
+macro_rules! data {
+    ($($arg:tt)*) => {{
+        use std::io::Write;
+        // A reader that went away (`| head`) ends the program quietly.
+        if writeln!(anstream::stdout(), $($arg)*).is_err() {
+            std::process::exit(0);
+        }
+    }};
+}
+pub(super) use data;
+
+/// A line of talk.
+macro_rules! talk {
+    ($($arg:tt)*) => {{
+        use std::io::Write;
+        let _closed = writeln!(anstream::stderr(), $($arg)*);
+    }};
+}
+pub(super) use talk;
+
+/// What, why, and what to do about it.
+pub(super) fn failure(failure: &Failure) {
+    talk!("{} {}", "error:".red().bold(), failure.message);
+    if let Some(hint) = &failure.hint {
+        talk!("{} {hint}", "hint:".cyan().bold());
+    }
+}
+
+pub(super) fn hint(text: &str) {
+    talk!("{} {text}", "hint:".cyan().bold());
+}
+
+/// Pretty JSON on stdout.
+pub(super) fn json(value: &impl Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(value).map_err(|e| Failure::failed(e.to_string()))?;
+    data!("{text}");
+    Ok(())
+}
+
+/// A time in UTC, for data.
+pub(super) fn rfc3339(at: u64) -> String {
+    i64::try_from(at)
+        .ok()
+        .and_then(|ms| Timestamp::from_millisecond(ms).ok())
+        .map_or_else(String::new, |t| t.to_string())
+}
+
+/// A time of day in the local zone, for people.
+pub(super) fn clock(at: u64) -> String {
+    let time = i64::try_from(at)
+        .ok()
+        .and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    time.map_or_else(String::new, |t| {
+        t.to_zoned(TimeZone::system())
+            .strftime("%H:%M:%S")
+            .to_string()
+    })
+}
+
+/// How long, in the two largest units.
+pub(super) fn span(ms: u64) -> String {
+    let seconds = ms / 1000;
+    match seconds {
+        0 => format!("{ms} ms"),
+        1..=59 => format!("{seconds}.{} s", ms % 1000 / 100),
+        60..=3599 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+/// `12.3k` and the like.
+pub(super) fn count(n: u64) -> String {
+    match n {
+        0..=9_999 => n.to_string(),
+        10_000..=999_999 => format!("{}.{}k", n / 1000, n % 1000 / 100),
+        _ => format!("{}.{}M", n / 1_000_000, n % 1_000_000 / 100_000),
+    }
+}
+
+/// A table with columns as wide as their longest cell; the last one is not padded.
+pub(super) fn table(rows: &[Vec<String>]) {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |c: usize| {
+        rows.iter()
+            .filter_map(|r| r.get(c))
+            .map(|cell| cell.chars().count())
+            .max()
+            .unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    for row in rows {
+        let cells: Vec<String> = row
+            .iter()
+            .enumerate()
+            .map(|(i, cell)| {
+                let padding = widths
+                    .get(i)
+                    .copied()
+                    .unwrap_or(0)
+                    .saturating_sub(cell.chars().count());
+                if i + 1 == row.len() {
+                    cell.clone()
+                } else {
+                    format!("{cell}{}", " ".repeat(padding))
+                }
+            })
+            .collect();
+        data!("{}", cells.join("  "));
+    }
+}

@@ -1,0 +1,148 @@
+//! `ganger status`: the board at a glance.
+
+use super::board::Board;
+use super::describe::ticket_of_attempt;
+use super::out::{count, data, json, rfc3339, span, table};
+use crate::failure::{Exit, Failure};
+use crate::foreman::{self, Taken};
+use crate::protocol::{ACTIVITY, Activity, ActivityKind, now_ms};
+use crate::text;
+use ganger_engine::{AttemptId, Phase, State};
+use serde_json::json as object;
+use std::collections::BTreeMap;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[arg(long)]
+    json: bool,
+}
+
+/// Activity messages looked through for what live agents are doing.
+const LOOK_BACK: u64 = 2_000;
+
+pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
+    let board = Board::open().await?;
+    let state = board.state().await?;
+    let doing = if state.attempts.is_empty() {
+        BTreeMap::new()
+    } else {
+        latest(&board).await?
+    };
+    let foreman = match foreman::take(&board.project.state, "ganger status")? {
+        Taken::Held(_) => None,
+        Taken::ByOther(who) => Some(who),
+    };
+    if args.json {
+        return as_json(&state, foreman.as_deref(), &doing);
+    }
+    let counts: Vec<String> = state
+        .count_by_phase()
+        .iter()
+        .map(|(p, n)| format!("{n} {}", p.as_str()))
+        .collect();
+    data!(
+        "{}",
+        if counts.is_empty() {
+            "The board is empty.".to_owned()
+        } else {
+            counts.join(", ")
+        }
+    );
+    match &foreman {
+        Some(who) => data!("Led by {who}."),
+        None => data!("No run is active."),
+    }
+    let now = now_ms();
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    for (attempt, a) in &state.attempts {
+        let (status, activity) = doing.get(attempt).cloned().unwrap_or_default();
+        let age = activity.as_ref().map_or(String::new(), |d| {
+            format!("{} ago", span(now.saturating_sub(d.at)))
+        });
+        let shown = activity.map_or(String::new(), |d| text::line(&d.text, 60));
+        let status = if foreman.is_none() {
+            "no run".to_owned()
+        } else {
+            status
+        };
+        rows.push(vec![
+            a.ticket.to_string(),
+            a.agent.clone(),
+            status,
+            shown,
+            age,
+            format!("{} tokens", count(a.usage.tokens())),
+        ]);
+    }
+    table(&rows);
+    let cards = state.open_cards().count();
+    if cards > 0 {
+        data!("{cards} cards wait for you: `ganger inbox`");
+    }
+    let ready = state
+        .ready()
+        .filter(|(_, t)| t.phase == Phase::Open)
+        .count();
+    data!("{ready} ready");
+    Ok(Exit::Done)
+}
+
+type Latest = (String, Option<Activity>);
+
+/// For each attempt its status with its source, and the last thing it did.
+async fn latest(board: &Board) -> Result<BTreeMap<AttemptId, Latest>, Failure> {
+    let last = board.bus.info(ACTIVITY).await?.last_sequence;
+    let from = last.saturating_sub(LOOK_BACK) + 1;
+    let found = board
+        .bus
+        .read(
+            ACTIVITY,
+            from,
+            ">",
+            usize::try_from(LOOK_BACK).unwrap_or(usize::MAX),
+        )
+        .await?;
+    let mut latest: BTreeMap<AttemptId, Latest> = BTreeMap::new();
+    for activity in found
+        .iter()
+        .filter_map(|m| serde_json::from_slice::<Activity>(&m.payload).ok())
+    {
+        let entry = latest.entry(activity.attempt.clone()).or_default();
+        match activity.kind {
+            ActivityKind::Status => entry.0 = activity.text.clone(),
+            ActivityKind::Usage => {}
+            _ => entry.1 = Some(activity),
+        }
+    }
+    Ok(latest)
+}
+
+fn as_json(
+    state: &State,
+    foreman: Option<&str>,
+    doing: &BTreeMap<AttemptId, Latest>,
+) -> Result<Exit, Failure> {
+    let counts: BTreeMap<&str, usize> = state
+        .count_by_phase()
+        .iter()
+        .map(|(p, n)| (p.as_str(), *n))
+        .collect();
+    let attempts: Vec<_> = state
+        .attempts
+        .iter()
+        .map(|(id, a)| {
+            let (status, last) = doing.get(id).cloned().unwrap_or_default();
+            object!({
+                "attempt": id, "ticket": ticket_of_attempt(id), "agent": a.agent, "host": a.host, "stage": a.stage,
+                "session": a.session, "status": status, "offered": rfc3339(a.offered), "tokens": a.usage.tokens(),
+                "doing": last.as_ref().map(|l| l.text.clone()), "heard": last.map(|l| rfc3339(l.at)),
+            })
+        })
+        .collect();
+    let ready: Vec<_> = state.ready().map(|(id, _)| id).collect();
+    json(&object!({
+        "schema": 1, "record": state.n, "epoch": state.epoch, "foreman": foreman, "counts": counts,
+        "attempts": attempts, "ready": ready, "cards": state.open_cards().count(),
+    }))?;
+    Ok(Exit::Done)
+}

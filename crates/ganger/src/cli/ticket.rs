@@ -1,0 +1,636 @@
+//! `ganger ticket`: the board.
+
+use super::board::Board;
+use super::import;
+use super::out::{clock, count, data, json, rfc3339, span, table, talk};
+use crate::failure::{Exit, Failure};
+use crate::protocol::now_ms;
+use crate::text;
+use clap::ValueEnum;
+use ganger_engine::{
+    Input, NewTicket, Outcome, Phase, Priority, State, Ticket, TicketChange, TicketId, TicketSpec,
+    why,
+};
+use serde_json::{Value, json as object};
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Add a ticket
+    Add(AddArgs),
+    /// List tickets
+    List(ListArgs),
+    /// Show one ticket with its evidence, cards and assumptions
+    Show {
+        id: String,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say why a ticket does not start
+    Why {
+        id: String,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Change a ticket; an agent at work is told at its next pause
+    Edit(EditArgs),
+    /// Give a ticket up; what was done is kept
+    Close {
+        id: String,
+        #[arg(long, default_value = "closed by a person")]
+        reason: String,
+    },
+    /// Work on a closed, accepted or held ticket again
+    Reopen {
+        id: String,
+        /// Told to the agent
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Add tickets from a file: requirement JSON or JSONL, or a Markdown roadmap
+    Import {
+        /// The file, or - for standard input
+        file: PathBuf,
+        /// Only check it
+        #[arg(long)]
+        dry_run: bool,
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum PriorityWord {
+    Critical,
+    High,
+    Medium,
+    Low,
+}
+
+impl From<PriorityWord> for Priority {
+    fn from(word: PriorityWord) -> Self {
+        match word {
+            PriorityWord::Critical => Self::Critical,
+            PriorityWord::High => Self::High,
+            PriorityWord::Medium => Self::Medium,
+            PriorityWord::Low => Self::Low,
+        }
+    }
+}
+
+#[derive(Debug, clap::Args)]
+struct Fields {
+    /// What to do, in Markdown
+    #[arg(long, conflicts_with = "description_file")]
+    description: Option<String>,
+    /// A file with the description, or - for standard input
+    #[arg(long, value_name = "FILE")]
+    description_file: Option<PathBuf>,
+    /// An item of the definition of done; may be repeated
+    #[arg(long, value_name = "ITEM", num_args = 1..)]
+    done: Vec<String>,
+    /// How urgent it is
+    #[arg(long)]
+    priority: Option<PriorityWord>,
+    /// A ticket that must be accepted first; may be repeated
+    #[arg(long, value_name = "ID", num_args = 1..)]
+    after: Vec<String>,
+    /// A file that will change; a trailing / means a folder; may be repeated
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    file: Vec<String>,
+    /// The agent by name
+    #[arg(long)]
+    agent: Option<String>,
+    /// The first agent with this runtime
+    #[arg(long, conflicts_with = "agent")]
+    runtime: Option<String>,
+    /// A label; may be repeated
+    #[arg(long, num_args = 1..)]
+    label: Vec<String>,
+    /// A link; may be repeated
+    #[arg(long, num_args = 1..)]
+    link: Vec<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct AddArgs {
+    /// One line
+    title: String,
+    /// An id of your choice
+    #[arg(long)]
+    id: Option<String>,
+    #[command(flatten)]
+    fields: Fields,
+    /// Write the description in $EDITOR
+    #[arg(long, short)]
+    edit: bool,
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct EditArgs {
+    id: String,
+    #[arg(long)]
+    title: Option<String>,
+    #[command(flatten)]
+    fields: Fields,
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ListArgs {
+    /// Only tickets that could start now, in order of dispatch
+    #[arg(long)]
+    ready: bool,
+    /// Only tickets with this status
+    #[arg(long)]
+    status: Option<String>,
+    /// Only tickets with this label
+    #[arg(long)]
+    label: Option<String>,
+    /// Merged and closed ones too
+    #[arg(long, short)]
+    all: bool,
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(command: Command) -> Result<Exit, Failure> {
+    let board = Board::open().await?;
+    match command {
+        Command::Add(args) => add(&board, args).await,
+        Command::List(args) => list(&board, &args).await,
+        Command::Show { id, json } => show(&board, &id, json).await,
+        Command::Why { id, json } => explain(&board, &id, json).await,
+        Command::Edit(args) => edit(&board, args).await,
+        Command::Close { id, reason } => {
+            let input = Input::CloseTicket {
+                ticket: parse(&id)?,
+                reason,
+                by: board.person(),
+            };
+            board.decide("a person closes a ticket", input).await?;
+            talk!("{id} is closed. What was done is kept: `ganger rescue list`.");
+            Ok(Exit::Done)
+        }
+        Command::Reopen { id, reason } => {
+            let input = Input::ReopenTicket {
+                ticket: parse(&id)?,
+                reason,
+                by: board.person(),
+            };
+            board.decide("a person reopens a ticket", input).await?;
+            talk!("{id} is open again.");
+            Ok(Exit::Done)
+        }
+        Command::Import {
+            file,
+            dry_run,
+            json,
+        } => import::run(&board, &file, dry_run, json).await,
+    }
+}
+
+pub(super) fn parse(id: &str) -> Result<TicketId, Failure> {
+    TicketId::parse(id).map_err(|e| Failure::usage(e.to_string()))
+}
+
+fn parse_all(ids: &[String]) -> Result<Vec<TicketId>, Failure> {
+    ids.iter()
+        .flat_map(|i| i.split(','))
+        .map(|i| parse(i.trim()))
+        .collect()
+}
+
+async fn add(board: &Board, args: AddArgs) -> Result<Exit, Failure> {
+    let fields = args.fields;
+    let agent = agent_of(board, &fields)?;
+    let mut description = description_of(&fields)?.unwrap_or_default();
+    if args.edit {
+        description = in_editor(&description)?;
+    }
+    let spec = TicketSpec {
+        title: args.title.trim().to_owned(),
+        description,
+        done: fields.done,
+        priority: fields.priority.map(Priority::from).unwrap_or_default(),
+        after: parse_all(&fields.after)?,
+        files: fields.file,
+        agent,
+        labels: fields.label,
+        links: fields.link,
+        ..TicketSpec::default()
+    };
+    let id = args.id.as_deref().map(parse).transpose()?;
+    let input = Input::AddTickets {
+        tickets: vec![NewTicket { id, spec }],
+    };
+    let Outcome::Tickets { ids } = board.decide("a person adds a ticket", input).await? else {
+        return Err(Failure::failed("the ticket was not added"));
+    };
+    let state = board.state().await?;
+    for id in &ids {
+        match (args.json, state.tickets.get(id)) {
+            (true, Some(ticket)) => json(&ticket_json(&state, id, ticket))?,
+            _ => data!("{id}"),
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn agent_of(board: &Board, fields: &Fields) -> Result<Option<String>, Failure> {
+    let Some(runtime) = &fields.runtime else {
+        return Ok(fields.agent.clone());
+    };
+    let agents = &board.project.config().agents;
+    let found = agents.iter().find(|(_, a)| a.runtime.as_str() == runtime);
+    let missing = || {
+        Failure::usage(format!(
+            "no agent in ganger.toml has the runtime `{runtime}`"
+        ))
+    };
+    found
+        .map(|(name, _)| Some(name.clone()))
+        .ok_or_else(missing)
+}
+
+fn description_of(fields: &Fields) -> Result<Option<String>, Failure> {
+    match (&fields.description, &fields.description_file) {
+        (Some(text), _) => Ok(Some(text.clone())),
+        (None, Some(file)) => read_input(file).map(Some),
+        (None, None) => Ok(None),
+    }
+}
+
+/// A file, or standard input for `-`.
+pub(super) fn read_input(file: &std::path::Path) -> Result<String, Failure> {
+    if file.as_os_str() == "-" {
+        return Ok(std::io::read_to_string(std::io::stdin())?);
+    }
+    std::fs::read_to_string(file).map_err(|e| Failure::usage(format!("{}: {e}", file.display())))
+}
+
+fn in_editor(text: &str) -> Result<String, Failure> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::usage("there is no terminal for an editor")
+            .hint("use --description or --description-file"));
+    }
+    let editor = std::env::var("VISUAL")
+        .or_else(|_| std::env::var("EDITOR"))
+        .unwrap_or_else(|_| "vi".to_owned());
+    let file = tempfile::Builder::new().suffix(".md").tempfile()?;
+    std::fs::write(file.path(), text)?;
+    let status = std::process::Command::new("sh")
+        .arg("-c")
+        .arg(format!("{editor} \"$1\""))
+        .arg("sh")
+        .arg(file.path())
+        .status()?;
+    if !status.success() {
+        return Err(Failure::failed(format!(
+            "`{editor}` ended with {status}; nothing was added"
+        )));
+    }
+    Ok(std::fs::read_to_string(file.path())?)
+}
+
+async fn edit(board: &Board, args: EditArgs) -> Result<Exit, Failure> {
+    let fields = args.fields;
+    let id = parse(&args.id)?;
+    let agent = agent_of(board, &fields)?;
+    let some = |list: Vec<String>| (!list.is_empty()).then_some(list);
+    let after = parse_all(&fields.after)?;
+    let change = TicketChange {
+        title: args.title,
+        description: description_of(&fields)?,
+        done: some(fields.done),
+        priority: fields.priority.map(Priority::from),
+        after: (!after.is_empty()).then_some(after),
+        files: some(fields.file),
+        agent,
+        labels: some(fields.label),
+        links: some(fields.link),
+    };
+    if change == TicketChange::default() {
+        return Err(Failure::usage("nothing to change").hint("see `ganger ticket edit --help`"));
+    }
+    let input = Input::EditTicket {
+        ticket: id.clone(),
+        change: Box::new(change),
+    };
+    let outcome = board.decide("a person edits a ticket", input).await?;
+    let state = board.state().await?;
+    let Some(ticket) = state.tickets.get(&id) else {
+        return Err(Failure::failed("the ticket is gone"));
+    };
+    if args.json {
+        json(&ticket_json(&state, &id, ticket))?;
+    } else if outcome == Outcome::Nothing {
+        talk!("{id} is like that already.");
+    } else {
+        talk!("{id} is now revision {}.", ticket.revision);
+    }
+    Ok(Exit::Done)
+}
+
+async fn list(board: &Board, args: &ListArgs) -> Result<Exit, Failure> {
+    let state = board.state().await?;
+    let known = [
+        "open",
+        "running",
+        "suspended",
+        "verifying",
+        "reviewing",
+        "accepted",
+        "merged",
+        "needs-you",
+        "cancelled",
+    ];
+    if let Some(wanted) = &args.status
+        && !known.contains(&wanted.as_str())
+    {
+        return Err(Failure::usage(format!("there is no status `{wanted}`"))
+            .hint(format!("one of: {}", known.join(", "))));
+    }
+    let wanted = |ticket: &Ticket| {
+        let by_status = args
+            .status
+            .as_deref()
+            .is_none_or(|s| s == ticket.phase.as_str());
+        let by_label = args
+            .label
+            .as_ref()
+            .is_none_or(|l| ticket.spec.labels.contains(l));
+        by_status && by_label && (args.all || args.status.is_some() || !ticket.phase.is_final())
+    };
+    let mut found: Vec<(&TicketId, &Ticket)> = if args.ready {
+        let now = now_ms();
+        state
+            .ready()
+            .filter(|(_, t)| t.not_before <= now && wanted(t))
+            .collect()
+    } else {
+        state.tickets.iter().filter(|(_, t)| wanted(t)).collect()
+    };
+    if !args.ready {
+        found.sort_by_key(|(_, t)| t.order);
+    }
+    if args.json {
+        let tickets: Vec<Value> = found
+            .iter()
+            .map(|(id, t)| ticket_json(&state, id, t))
+            .collect();
+        json(&object!({"schema": 1, "tickets": tickets}))?;
+        return Ok(Exit::Done);
+    }
+    if found.is_empty() {
+        talk!(
+            "{}",
+            if args.ready {
+                "Nothing is ready."
+            } else {
+                "No ticket. `ganger ticket add \"…\"` adds one."
+            }
+        );
+    }
+    table(
+        &found
+            .iter()
+            .map(|(id, t)| row(&state, id, t))
+            .collect::<Vec<_>>(),
+    );
+    Ok(Exit::Done)
+}
+
+fn row(state: &State, id: &TicketId, ticket: &Ticket) -> Vec<String> {
+    let waits: Vec<String> = ticket
+        .spec
+        .after
+        .iter()
+        .filter(|d| {
+            ticket.phase == Phase::Open
+                && !state.tickets.get(d).is_some_and(|t| t.phase.is_accepted())
+        })
+        .map(ToString::to_string)
+        .collect();
+    let waits = if waits.is_empty() {
+        String::new()
+    } else {
+        format!("  (waits for {})", waits.join(", "))
+    };
+    vec![
+        id.to_string(),
+        ticket.phase.as_str().to_owned(),
+        ticket.spec.priority.as_str().to_owned(),
+        format!("{}{waits}", text::line(&ticket.spec.title, 80)),
+    ]
+}
+
+/// The documented JSON shape of a ticket, schema 1.
+pub(super) fn ticket_json(state: &State, id: &TicketId, ticket: &Ticket) -> Value {
+    let spec = &ticket.spec;
+    let waiting: Vec<String> = why(state, now_ms(), id)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let evidence: Vec<Value> = state.evidence.get(id).into_iter().flatten().map(|e| {
+        object!({
+            "gate": e.name, "command": e.command, "exit_code": e.exit_code, "timed_out": e.timed_out,
+            "duration_ms": e.duration_ms, "commit": e.key.commit, "revision": e.revision, "log": e.log,
+            "green": e.is_green(), "at": rfc3339(e.at),
+        })
+    }).collect();
+    let cards: Vec<Value> = state
+        .open_cards_of(id)
+        .map(|c| object!({"id": c.id, "kind": c.kind, "question": c.question}))
+        .collect();
+    object!({
+        "schema": 1, "id": id, "status": ticket.phase.as_str(), "title": spec.title, "description": spec.description,
+        "kind": spec.kind, "parent": spec.parent, "done": spec.done, "priority": spec.priority, "after": spec.after,
+        "files": spec.files, "agent": state.agent_of(ticket), "labels": spec.labels, "links": spec.links,
+        "metadata": spec.metadata, "revision": ticket.revision, "added": rfc3339(ticket.added),
+        "since": rfc3339(ticket.since), "attempts": ticket.attempts, "rejections": ticket.rejections,
+        "head": ticket.head, "base": ticket.base, "accepted": ticket.accepted, "merged": ticket.merged,
+        "observed_files": ticket.observed, "sessions": ticket.sessions, "live_attempt": ticket.live,
+        "report": ticket.report, "usage": ticket.usage, "notes": ticket.notes, "assumptions": ticket.assumptions,
+        "waiting": waiting, "evidence": evidence, "cards": cards,
+    })
+}
+
+async fn show(board: &Board, id: &str, as_json: bool) -> Result<Exit, Failure> {
+    let state = board.state().await?;
+    let (id, ticket) = find(&state, id)?;
+    if as_json {
+        json(&ticket_json(&state, &id, ticket))?;
+        return Ok(Exit::Done);
+    }
+    let spec = &ticket.spec;
+    data!("{id}  {}", spec.title);
+    data!(
+        "status     {} since {} ({})",
+        ticket.phase.as_str(),
+        clock(ticket.since),
+        span(now_ms().saturating_sub(ticket.since))
+    );
+    data!(
+        "priority   {}   revision {}   agent {}",
+        spec.priority.as_str(),
+        ticket.revision,
+        state.agent_of(ticket)
+    );
+    let line = |name: &str, values: &[String]| {
+        if !values.is_empty() {
+            data!("{name:<10} {}", values.join(", "));
+        }
+    };
+    line(
+        "after",
+        &spec
+            .after
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>(),
+    );
+    line("files", &spec.files);
+    line(
+        "changed",
+        &ticket.observed.iter().cloned().collect::<Vec<_>>(),
+    );
+    line("labels", &spec.labels);
+    line("links", &spec.links);
+    let worktree = board.project.worktree(&id);
+    if let Some(head) = &ticket.head {
+        data!("branch     {} at {}", worktree.branch, head.short());
+    }
+    if worktree.path.exists() {
+        data!("worktree   {}", worktree.path.display());
+    }
+    for (agent, session) in &ticket.sessions {
+        data!("session    {agent}: {} {}", session.runtime, session.id);
+    }
+    if ticket.attempts > 0 {
+        let money = ticket.usage.micro_usd.map_or_else(
+            || "cost unknown".to_owned(),
+            |m| format!("${:.4}", m as f64 / 1e6),
+        );
+        data!(
+            "attempts   {} ({} tokens, {money})",
+            ticket.attempts,
+            count(ticket.usage.tokens())
+        );
+    }
+    if !spec.description.is_empty() {
+        data!("\n{}", spec.description.trim_end());
+    }
+    show_done(ticket);
+    show_history(&state, &id, ticket);
+    Ok(Exit::Done)
+}
+
+fn show_done(ticket: &Ticket) {
+    if !ticket.spec.done.is_empty() {
+        data!("\nDefinition of done");
+    }
+    let open = ticket.unanswered();
+    for (i, item) in ticket.spec.done.iter().enumerate() {
+        let answers = ticket.report.iter().flat_map(|r| &r.done);
+        let number = (i + 1).to_string();
+        let answer = answers
+            .into_iter()
+            .find(|a| a.item.trim() == item.trim() || a.item.trim() == number);
+        match answer {
+            Some(answer) if !open.contains(&item.as_str()) => {
+                data!("  [x] {item}: {}", text::line(&answer.how, 200))
+            }
+            _ => data!("  [ ] {item}"),
+        }
+    }
+}
+
+fn show_history(state: &State, id: &TicketId, ticket: &Ticket) {
+    if let Some(report) = &ticket.report {
+        data!(
+            "\nReport\n  {}",
+            report.summary.trim().replace('\n', "\n  ")
+        );
+    }
+    let evidence = state
+        .evidence
+        .get(id)
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    if !evidence.is_empty() {
+        data!("\nEvidence");
+    }
+    for e in evidence {
+        let code = e
+            .exit_code
+            .map_or_else(|| "no exit code".to_owned(), |c| format!("exit {c}"));
+        let verdict = if e.is_green() { "green" } else { "red" };
+        data!(
+            "  {verdict:<5} {} `{}` {code}, {}, at {}, revision {}\n        {}",
+            e.name,
+            e.command,
+            span(e.duration_ms),
+            e.key.commit.short(),
+            e.revision,
+            e.log
+        );
+    }
+    let cards: Vec<_> = state.open_cards_of(id).collect();
+    if !cards.is_empty() {
+        data!("\nWaits for you");
+    }
+    for card in cards {
+        data!("  {}  {}", card.id, card.question);
+    }
+    for assumption in &ticket.assumptions {
+        data!(
+            "\nAssumption by {} ({:.0} %)\n  {}",
+            assumption.by,
+            assumption.confidence * 100.0,
+            assumption.assumed
+        );
+    }
+    for note in &ticket.notes {
+        data!("\nNote by {}\n  {}", note.by, note.text);
+    }
+}
+
+async fn explain(board: &Board, id: &str, as_json: bool) -> Result<Exit, Failure> {
+    let state = board.state().await?;
+    let (id, _) = find(&state, id)?;
+    let reasons = why(&state, now_ms(), &id);
+    if as_json {
+        let texts: Vec<String> = reasons.iter().map(ToString::to_string).collect();
+        json(
+            &object!({"schema": 1, "id": id, "ready": reasons.is_empty(), "reasons": reasons, "texts": texts}),
+        )?;
+        return Ok(Exit::Done);
+    }
+    // Without a running host the only thing missing is a run.
+    let only_host = reasons
+        .iter()
+        .all(|r| matches!(r, ganger_engine::Reason::NoHost { .. }));
+    match reasons.as_slice() {
+        [] => data!("{id} is ready; `ganger run` starts it"),
+        _ if only_host && state.hosts.values().all(|h| !h.alive) => {
+            data!("{id} is ready; `ganger run` starts it")
+        }
+        reasons => reasons.iter().for_each(|r| data!("{id}: {r}")),
+    }
+    Ok(Exit::Done)
+}
+
+pub(super) fn find<'a>(state: &'a State, id: &str) -> Result<(TicketId, &'a Ticket), Failure> {
+    let id = parse(id)?;
+    let missing = || {
+        Failure::failed(format!("there is no ticket {id}"))
+            .hint("`ganger ticket list --all` shows the board")
+    };
+    let ticket = state.tickets.get(&id).ok_or_else(missing)?;
+    Ok((id, ticket))
+}

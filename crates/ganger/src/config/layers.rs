@@ -1,0 +1,326 @@
+//! Reading the layers and merging them, with the origin of every value.
+
+use super::{Config, PROJECT_FILE};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use toml::{Table, Value};
+
+/// What is wrong with the configuration, and where.
+#[derive(Debug, thiserror::Error)]
+#[error("{place}: {message}")]
+pub(crate) struct ConfigError {
+    /// File and line, or the variable.
+    pub(crate) place: String,
+    pub(crate) message: String,
+    pub(crate) hint: Option<String>,
+}
+
+/// The merged configuration.
+#[derive(Debug)]
+pub(crate) struct Layered {
+    pub(crate) config: Config,
+    /// Dotted key → value and where it comes from, for `ganger config`.
+    pub(crate) origins: BTreeMap<String, (String, String)>,
+}
+
+/// Reads all layers for a repository.
+pub(crate) fn load(root: &Path) -> Result<Layered, ConfigError> {
+    let mut merged = defaults();
+    let mut origins = BTreeMap::new();
+    note_origins(&mut origins, "", &merged, "default");
+    let user = user_file();
+    for (path, is_user) in user
+        .iter()
+        .map(|p| (p.clone(), true))
+        .chain([(root.join(PROJECT_FILE), false)])
+    {
+        let Some(text) = read(&path)? else { continue };
+        let table = parse(&path, &text)?;
+        check_scope(&path, &text, &table, is_user)?;
+        note_origins(&mut origins, "", &table, &path.display().to_string());
+        merge(&mut merged, table);
+    }
+    for (key, value, variable) in environment(&merged)? {
+        set(&mut merged, &key, value.clone());
+        origins.insert(key, (shown(&value), variable));
+    }
+    let config: Config = Value::Table(merged)
+        .try_into()
+        .map_err(|e: toml::de::Error| ConfigError {
+            place: "configuration".to_owned(),
+            message: e.message().to_owned(),
+            hint: None,
+        })?;
+    refuse_faults(root, &config, &origins)?;
+    Ok(Layered { config, origins })
+}
+
+/// The user's file.
+pub(crate) fn user_file() -> Option<PathBuf> {
+    use etcetera::BaseStrategy;
+    let strategy = etcetera::choose_base_strategy().ok()?;
+    Some(strategy.config_dir().join("ganger/config.toml"))
+}
+
+fn defaults() -> Table {
+    Table::try_from(Config::default()).unwrap_or_default()
+}
+
+fn read(path: &Path) -> Result<Option<String>, ConfigError> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(ConfigError {
+            place: path.display().to_string(),
+            message: e.to_string(),
+            hint: None,
+        }),
+    }
+}
+
+fn parse(path: &Path, text: &str) -> Result<Table, ConfigError> {
+    // Read as the typed shape first: that finds unknown keys and wrong types, with their place.
+    let typed = toml::from_str::<Config>(text).map(|_| ());
+    typed
+        .and_then(|()| toml::from_str::<Table>(text))
+        .map_err(|e| {
+            let line = e.span().map_or(1, |span| line_of(text, span.start));
+            let message = e.message().trim().to_owned();
+            let hint = message.contains("unknown field").then(|| {
+                "`ganger config` lists every key; a key that was misspelt is never ignored"
+                    .to_owned()
+            });
+            ConfigError {
+                place: format!("{}:{line}", path.display()),
+                message,
+                hint,
+            }
+        })
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    text.get(..offset).unwrap_or(text).matches('\n').count() + 1
+}
+
+/// Some keys only the user's own file may set: a repository must not reach for secrets or other folders.
+fn check_scope(path: &Path, text: &str, table: &Table, is_user: bool) -> Result<(), ConfigError> {
+    if is_user {
+        return Ok(());
+    }
+    let refuse = |key: &str, why: &str| {
+        Err(ConfigError {
+            place: format!("{}:{}", path.display(), locate(text, key)),
+            message: format!("`{key}` {why}"),
+            hint: user_file().map(|f| format!("put it into {}", f.display())),
+        })
+    };
+    if table.contains_key("env") {
+        return refuse(
+            "env",
+            "can be set only in your own configuration, for it passes your environment to agents",
+        );
+    }
+    let worktrees = table
+        .get("project")
+        .and_then(|p| p.get("worktrees"))
+        .and_then(Value::as_str);
+    let outside = |t: &str| {
+        t.starts_with('/')
+            || t.starts_with('~')
+            || t.trim_start_matches("../").contains("..")
+            || t.starts_with("../../")
+    };
+    if worktrees.is_some_and(outside) {
+        return refuse(
+            "project.worktrees",
+            "leaves the parent folder; that can be set only in your own configuration",
+        );
+    }
+    Ok(())
+}
+
+fn merge(into: &mut Table, from: Table) {
+    for (key, value) in from {
+        match (into.get_mut(&key), value) {
+            (Some(Value::Table(old)), Value::Table(new)) => merge(old, new),
+            (_, value) => {
+                into.insert(key, value);
+            }
+        }
+    }
+}
+
+fn note_origins(
+    origins: &mut BTreeMap<String, (String, String)>,
+    prefix: &str,
+    table: &Table,
+    origin: &str,
+) {
+    for (key, value) in table {
+        let path = if prefix.is_empty() {
+            key.clone()
+        } else {
+            format!("{prefix}.{key}")
+        };
+        match value {
+            Value::Table(inner) => note_origins(origins, &path, inner, origin),
+            value => {
+                origins.insert(path, (shown(value), origin.to_owned()));
+            }
+        }
+    }
+}
+
+fn shown(value: &Value) -> String {
+    value.to_string()
+}
+
+/// `GANGER_LIMITS_PARALLEL=8` for `limits.parallel`: every plain value of the fixed sections.
+fn environment(merged: &Table) -> Result<Vec<(String, Value, String)>, ConfigError> {
+    let mut found = Vec::new();
+    let optional = ["ticket_tokens", "agent_day_tokens", "day_tokens"]
+        .map(|k| ("budget", k, Value::Integer(0)));
+    let sections = ["project", "limits", "policy"]
+        .into_iter()
+        .filter_map(|s| Some((s, merged.get(s)?.as_table()?)));
+    let known = sections.flat_map(|(s, t)| t.iter().map(move |(k, v)| (s, k.as_str(), v.clone())));
+    for (section, key, example) in known.chain(optional) {
+        let variable = format!("GANGER_{}_{}", section.to_uppercase(), key.to_uppercase());
+        let Ok(text) = std::env::var(&variable) else {
+            continue;
+        };
+        let wrong = |wanted: &str| ConfigError {
+            place: variable.clone(),
+            message: format!("`{text}` is not {wanted}"),
+            hint: None,
+        };
+        let value = match example {
+            Value::Integer(_) => Value::Integer(text.parse().map_err(|_| wrong("a whole number"))?),
+            Value::Float(_) => Value::Float(text.parse().map_err(|_| wrong("a number"))?),
+            Value::Boolean(_) => Value::Boolean(text.parse().map_err(|_| wrong("true or false"))?),
+            Value::Array(_) => Value::Array(
+                text.split(',')
+                    .map(|t| Value::String(t.trim().to_owned()))
+                    .collect(),
+            ),
+            _ => Value::String(text.clone()),
+        };
+        found.push((format!("{section}.{key}"), value, variable));
+    }
+    Ok(found)
+}
+
+fn set(table: &mut Table, key: &str, value: Value) {
+    if let Some((section, name)) = key.split_once('.') {
+        let section = table
+            .entry(section)
+            .or_insert_with(|| Value::Table(Table::new()));
+        if let Value::Table(section) = section {
+            section.insert(name.to_owned(), value);
+        }
+    }
+}
+
+fn refuse_faults(
+    root: &Path,
+    config: &Config,
+    origins: &BTreeMap<String, (String, String)>,
+) -> Result<(), ConfigError> {
+    let faults = config.faults();
+    let Some((key, _)) = faults.first() else {
+        return Ok(());
+    };
+    let messages: Vec<String> = faults
+        .iter()
+        .map(|(key, why)| format!("`{key}` {why}"))
+        .collect();
+    let top = key.split('[').next().unwrap_or(key);
+    let origin = origins
+        .get(key)
+        .or_else(|| origins.get(top))
+        .map(|(_, o)| o.clone());
+    let file = origin.unwrap_or_else(|| root.join(PROJECT_FILE).display().to_string());
+    let place = match std::fs::read_to_string(&file) {
+        Ok(text) => format!("{file}:{}", locate(&text, key)),
+        Err(_) => file,
+    };
+    Err(ConfigError {
+        place,
+        message: messages.join("\n  "),
+        hint: None,
+    })
+}
+
+/// The line of a dotted key such as `limits.parallel` or `gate[1].command`; 1 when it is not found.
+fn locate(text: &str, key: &str) -> usize {
+    let (section, name) = key.rsplit_once('.').unwrap_or((key, ""));
+    let (section, nth) = match section.split_once('[') {
+        Some((s, n)) => (s, n.trim_end_matches(']').parse().unwrap_or(0)),
+        None => (section, 0_usize),
+    };
+    let header = |line: &str| {
+        let line = line.trim();
+        line == format!("[{section}]") || line == format!("[[{section}]]")
+    };
+    let Some((start, _)) = text.lines().enumerate().filter(|(_, l)| header(l)).nth(nth) else {
+        return 1;
+    };
+    let body = text
+        .lines()
+        .enumerate()
+        .skip(start + 1)
+        .take_while(|(_, l)| !l.trim_start().starts_with('['));
+    let assigns = |line: &str| {
+        line.trim_start()
+            .strip_prefix(name)
+            .is_some_and(|r| r.trim_start().starts_with('='))
+    };
+    let found = body
+        .into_iter()
+        .find(|(_, l)| !name.is_empty() && assigns(l));
+    found.map_or(start, |(i, _)| i) + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Config, locate, parse};
+    use std::path::Path;
+
+    #[test]
+    fn a_fault_is_told_with_file_and_line() {
+        let cases = [
+            (
+                "[limits]\nparallel = 2\nparalel = 3\n",
+                "f.toml:3",
+                "unknown field `paralel`",
+            ),
+            (
+                "[limits]\n\nparallel = \"two\"\n",
+                "f.toml:3",
+                "invalid type",
+            ),
+            (
+                "[[gate]]\nname = \"t\"\n",
+                "f.toml:1",
+                "missing field `command`",
+            ),
+            ("[limits\n", "f.toml:1", ""),
+        ];
+        for (text, place, message) in cases {
+            let error = parse(Path::new("f.toml"), text).unwrap_err();
+            assert_eq!(error.place, place, "{text}");
+            assert!(error.message.contains(message), "{}", error.message);
+        }
+    }
+
+    #[test]
+    fn impossible_values_are_found_and_located() {
+        let text = "[limits]\nattempts = 1\nparallel = 0\n\n[[gate]]\nname = \"a\"\ncommand = \"x\"\n\n[[gate]]\nname = \"b\"\ncommand = \" \"\n";
+        let faults = toml::from_str::<Config>(text).unwrap().faults();
+        let keys: Vec<(&str, usize)> = faults
+            .iter()
+            .map(|(k, _)| (k.as_str(), locate(text, k)))
+            .collect();
+        assert_eq!(keys, [("limits.parallel", 3), ("gate[1].command", 11)]);
+    }
+}

@@ -1,0 +1,12 @@
+//! The configuration: defaults, the user's file, the project's file, `GANGER_*`, flags.
+
+mod detect;
+mod layers;
+mod model;
+
+pub(crate) use detect::{Detected, detect};
+pub(crate) use layers::{ConfigError, Layered, load};
+pub(crate) use model::{Agent, Config, Gate, Limits, RuntimeKind};
+
+/// The project's file, at the root of the repository.
+pub(crate) const PROJECT_FILE: &str = "ganger.toml";

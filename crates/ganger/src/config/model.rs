@@ -1,0 +1,359 @@
+//! The shape of `ganger.toml`. Every key has a default but those that name agents and gates.
+
+use crate::digest;
+use ganger_engine::{AgentPolicy, Budget, GatePolicy, Policy, Review};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The whole configuration.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Config {
+    pub(crate) project: Project,
+    pub(crate) limits: Limits,
+    pub(crate) budget: Budgets,
+    pub(crate) policy: Policies,
+    /// Only in the user's file.
+    pub(crate) env: Environment,
+    #[serde(rename = "agent")]
+    pub(crate) agents: BTreeMap<String, Agent>,
+    #[serde(rename = "gate")]
+    pub(crate) gates: Vec<Gate>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Project {
+    /// The main branch; empty: the repository tells.
+    pub(crate) main: String,
+    /// The agent of tickets that name none; empty: the first one.
+    pub(crate) agent: String,
+    pub(crate) id_prefix: String,
+    pub(crate) id_width: usize,
+    /// Template with `{repo}` and `{id}`, relative to the repository root.
+    pub(crate) worktrees: String,
+    /// Template with `{id}`.
+    pub(crate) branch: String,
+    /// Run once in a fresh worktree.
+    pub(crate) setup: String,
+    pub(crate) setup_timeout_s: u64,
+}
+
+impl Default for Project {
+    fn default() -> Self {
+        Self {
+            main: String::new(),
+            agent: String::new(),
+            id_prefix: "T-".to_owned(),
+            id_width: 1,
+            worktrees: "../{repo}.worktrees/{id}".to_owned(),
+            branch: "ganger/{id}".to_owned(),
+            setup: String::new(),
+            setup_timeout_s: 600,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Limits {
+    pub(crate) parallel: u32,
+    pub(crate) attempts: u32,
+    pub(crate) rejections: u32,
+    pub(crate) transients: u32,
+    /// Minutes without any sign of life before an attempt is interrupted.
+    pub(crate) stall_minutes: f64,
+    /// Minutes that one tool call may take.
+    pub(crate) tool_minutes: f64,
+    pub(crate) overlap_percent: u32,
+    pub(crate) overlap_ignore: Vec<String>,
+    /// What an agent may leave uncommitted before a person is asked.
+    pub(crate) commit_files: u64,
+    pub(crate) commit_mb: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            parallel: 4,
+            attempts: 3,
+            rejections: 3,
+            transients: 5,
+            stall_minutes: 10.0,
+            tool_minutes: 60.0,
+            overlap_percent: 0,
+            overlap_ignore: [
+                "Cargo.lock",
+                "package-lock.json",
+                "pnpm-lock.yaml",
+                "yarn.lock",
+                "uv.lock",
+                "go.sum",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
+            commit_files: 500,
+            commit_mb: 20,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Budgets {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ticket_tokens: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) agent_day_tokens: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) day_tokens: Option<u64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Policies {
+    /// Who looks at green work before it is accepted.
+    pub(crate) review: ReviewBy,
+    /// Fetch origin before a base is chosen.
+    pub(crate) fetch: bool,
+}
+
+impl Default for Policies {
+    fn default() -> Self {
+        Self {
+            review: ReviewBy::Off,
+            fetch: true,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ReviewBy {
+    Off,
+    Person,
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Environment {
+    /// Variables that agents get besides their runtime's usual ones.
+    pub(crate) pass: Vec<String>,
+}
+
+/// The program that runs an agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RuntimeKind {
+    Claude,
+    Opencode,
+    Command,
+}
+
+impl RuntimeKind {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Claude => "claude",
+            Self::Opencode => "opencode",
+            Self::Command => "command",
+        }
+    }
+}
+
+/// A role: how tickets are worked on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Agent {
+    pub(crate) runtime: RuntimeKind,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) model: String,
+    /// Instructions, put before the mission.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) prompt: String,
+    /// For `command`: a shell command. For the others: the program, when it is not on PATH.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) command: String,
+    /// Rules such as `Bash(npm test:*)`, in the runtime's own words, allowed besides the defaults.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) allow: Vec<String>,
+    /// Rules that are always denied.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) deny: Vec<String>,
+}
+
+/// A command that must pass.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Gate {
+    pub(crate) name: String,
+    pub(crate) command: String,
+    #[serde(default = "default_gate_timeout")]
+    pub(crate) timeout_s: u64,
+    /// Relative to the repository root.
+    #[serde(default = "default_gate_dir")]
+    pub(crate) dir: String,
+}
+
+fn default_gate_timeout() -> u64 {
+    900
+}
+
+fn default_gate_dir() -> String {
+    ".".to_owned()
+}
+
+impl Gate {
+    /// Changes whenever the definition does.
+    pub(crate) fn digest(&self) -> String {
+        digest::short(&[
+            &self.name,
+            &self.command,
+            &self.dir,
+            &self.timeout_s.to_string(),
+        ])
+    }
+}
+
+impl Config {
+    /// The agent of tickets that name none.
+    pub(crate) fn default_agent(&self) -> Option<&str> {
+        match self.project.agent.as_str() {
+            "" => self.agents.keys().next().map(String::as_str),
+            named => Some(named),
+        }
+    }
+
+    /// The part that decisions depend on.
+    pub(crate) fn to_policy(&self) -> Policy {
+        let agents = self.agents.iter().map(|(name, agent)| {
+            let sessions = agent.runtime != RuntimeKind::Command;
+            (
+                name.clone(),
+                AgentPolicy {
+                    runtime: agent.runtime.as_str().to_owned(),
+                    sessions,
+                },
+            )
+        });
+        let gates = self.gates.iter().map(|g| GatePolicy {
+            name: g.name.clone(),
+            digest: g.digest(),
+        });
+        Policy {
+            gates: gates.collect(),
+            agents: agents.collect(),
+            default_agent: self.default_agent().unwrap_or_default().to_owned(),
+            max_parallel: self.limits.parallel,
+            max_attempts: self.limits.attempts,
+            max_rejections: self.limits.rejections,
+            max_transients: self.limits.transients,
+            overlap_percent: self.limits.overlap_percent,
+            overlap_ignore: self.limits.overlap_ignore.clone(),
+            review: match self.policy.review {
+                ReviewBy::Off => Review::Off,
+                ReviewBy::Person => Review::Person,
+            },
+            budget: Budget {
+                ticket: self.budget.ticket_tokens,
+                agent_day: self.budget.agent_day_tokens,
+                day: self.budget.day_tokens,
+            },
+            id_prefix: self.project.id_prefix.clone(),
+            id_width: self.project.id_width,
+            ..Policy::default()
+        }
+    }
+
+    /// What no type can tell: each fault as key and reason.
+    pub(crate) fn faults(&self) -> Vec<(String, String)> {
+        let mut faults = Vec::new();
+        let mut fault = |key: &str, why: &str| faults.push((key.to_owned(), why.to_owned()));
+        let at_least_one = [
+            ("limits.parallel", self.limits.parallel),
+            ("limits.attempts", self.limits.attempts),
+            ("limits.rejections", self.limits.rejections),
+            ("limits.transients", self.limits.transients),
+        ];
+        for (key, value) in at_least_one {
+            if value == 0 {
+                fault(key, "must be at least 1");
+            }
+        }
+        for (key, value) in [
+            ("limits.stall_minutes", self.limits.stall_minutes),
+            ("limits.tool_minutes", self.limits.tool_minutes),
+        ] {
+            if value <= 0.0 || !value.is_finite() {
+                fault(key, "must be greater than 0");
+            }
+        }
+        if self.limits.overlap_percent > 100 {
+            fault("limits.overlap_percent", "must be between 0 and 100");
+        }
+        if self.project.id_width > 10 {
+            fault("project.id_width", "must be at most 10");
+        }
+        if !self.project.worktrees.contains("{id}") {
+            fault(
+                "project.worktrees",
+                "must contain {id}, or tickets would share a worktree",
+            );
+        }
+        if !self.project.branch.contains("{id}") {
+            fault(
+                "project.branch",
+                "must contain {id}, or tickets would share a branch",
+            );
+        }
+        if ganger_engine::TicketId::parse(&format!("{}1", self.project.id_prefix)).is_err() {
+            fault(
+                "project.id_prefix",
+                "must begin with a letter or digit and hold only letters, digits, `-` and `_`",
+            );
+        }
+        if !self.project.agent.is_empty() && !self.agents.contains_key(&self.project.agent) {
+            fault(
+                "project.agent",
+                &format!("there is no [agent.{}]", self.project.agent),
+            );
+        }
+        self.agent_faults(&mut faults);
+        self.gate_faults(&mut faults);
+        faults
+    }
+
+    fn agent_faults(&self, faults: &mut Vec<(String, String)>) {
+        for (name, agent) in &self.agents {
+            if ganger_engine::TicketId::parse(name).is_err() {
+                faults.push((
+                    format!("agent.{name}"),
+                    "a name is a letter or digit, then letters, digits, `-`, `_`".to_owned(),
+                ));
+            }
+            if agent.runtime == RuntimeKind::Command && agent.command.trim().is_empty() {
+                faults.push((
+                    format!("agent.{name}.command"),
+                    "runtime \"command\" needs a command".to_owned(),
+                ));
+            }
+        }
+    }
+
+    fn gate_faults(&self, faults: &mut Vec<(String, String)>) {
+        for (i, gate) in self.gates.iter().enumerate() {
+            let key = |field: &str| format!("gate[{i}].{field}");
+            if gate.command.trim().is_empty() {
+                faults.push((key("command"), "is empty".to_owned()));
+            }
+            if gate.timeout_s == 0 {
+                faults.push((key("timeout_s"), "must be at least 1".to_owned()));
+            }
+            if gate.dir.starts_with('/') || gate.dir.split('/').any(|p| p == "..") {
+                faults.push((key("dir"), "must stay inside the repository".to_owned()));
+            }
+            if self.gates.iter().take(i).any(|g| g.name == gate.name) {
+                faults.push((key("name"), format!("`{}` is used twice", gate.name)));
+            }
+        }
+    }
+}

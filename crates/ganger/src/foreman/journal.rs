@@ -1,0 +1,160 @@
+//! The journal on the bus: loading, appending, snapshots.
+
+use crate::os::crash;
+use crate::protocol::{JOURNAL, SNAPSHOT};
+use ganger_bus::{Bus, BusError, Message, Publish};
+use ganger_engine::{Record, State};
+use std::sync::Arc;
+
+/// A snapshot is written when the last one is this many records old.
+const SNAPSHOT_EVERY: u64 = 1_000;
+/// Journal messages read at once.
+const PAGE: usize = 512;
+
+/// The end of the journal as this writer knows it.
+pub(crate) struct Journal {
+    bus: Arc<dyn Bus>,
+    last_sequence: u64,
+    snapshot_n: u64,
+}
+
+/// A loaded board.
+pub(crate) struct Loaded {
+    pub(crate) state: State,
+    pub(crate) journal: Journal,
+    /// A record that this version cannot follow: the board is readable up to it and must not be written.
+    pub(crate) fault: Option<String>,
+}
+
+/// Why a batch was not appended.
+#[derive(Debug)]
+pub(crate) enum AppendError {
+    /// Somebody else appended: load again, and step down if the epoch is higher.
+    Overtaken,
+    /// It was not stored.
+    Bus(BusError),
+}
+
+/// Loads the board: the newest snapshot, then every later record.
+pub(crate) async fn load(bus: &Arc<dyn Bus>) -> Result<Loaded, BusError> {
+    let mut state = read_snapshot(bus).await?.unwrap_or_default();
+    let snapshot_n = state.n;
+    let info = bus.info(JOURNAL).await?;
+    let mut next = first_after(bus, state.n, info.first_sequence, info.last_sequence).await?;
+    let mut fault = None;
+    let mut last_sequence = info.last_sequence;
+    'pages: loop {
+        let page = bus.read(JOURNAL, next, ">", PAGE).await?;
+        let Some(last) = page.last() else { break };
+        next = last.sequence + 1;
+        last_sequence = last_sequence.max(last.sequence);
+        for message in &page {
+            if let Err(why) = apply_message(&mut state, message) {
+                fault = Some(why);
+                break 'pages;
+            }
+        }
+    }
+    Ok(Loaded {
+        state,
+        journal: Journal {
+            bus: Arc::clone(bus),
+            last_sequence,
+            snapshot_n,
+        },
+        fault,
+    })
+}
+
+async fn read_snapshot(bus: &Arc<dyn Bus>) -> Result<Option<State>, BusError> {
+    let info = bus.info(SNAPSHOT).await?;
+    let found = bus.read(SNAPSHOT, info.last_sequence, ">", 1).await?;
+    // One of another version is worth nothing, and no harm: the journal holds everything.
+    Ok(found
+        .first()
+        .and_then(|m| State::from_snapshot(&m.payload).ok()))
+}
+
+/// The first message with a record after `n`: sequences and numbers both grow, so this can be bisected.
+async fn first_after(bus: &Arc<dyn Bus>, n: u64, first: u64, last: u64) -> Result<u64, BusError> {
+    let (mut low, mut high) = (first, last + 1);
+    while n > 0 && low < high {
+        let middle = low + (high - low) / 2;
+        let message = bus.read(JOURNAL, middle, ">", 1).await?.pop();
+        let ends_at = message
+            .and_then(|m| Record::decode_batch(&m.payload, 0).ok())
+            .and_then(|b| b.last().map(|r| r.n));
+        match ends_at {
+            Some(end) if end <= n => low = middle + 1,
+            _ => high = middle,
+        }
+    }
+    Ok(low)
+}
+
+fn apply_message(state: &mut State, message: &Message) -> Result<(), String> {
+    let records = Record::decode_batch(&message.payload, state.n + 1).map_err(|e| e.to_string())?;
+    let known = state.n;
+    for record in records.iter().filter(|r| r.n > known) {
+        state.apply_record(record).map_err(|e| e.to_string())?;
+    }
+    Ok(())
+}
+
+impl Journal {
+    /// Appends a batch. When it returns `Ok`, the batch is durable.
+    pub(crate) async fn append(&mut self, records: &[Record]) -> Result<(), AppendError> {
+        crash::point("before-append");
+        let message = Publish::new("journal.record", Record::encode_batch(records))
+            .expected_last(self.last_sequence);
+        let result = match self.bus.publish(message).await {
+            Ok(ack) => {
+                self.last_sequence = ack.sequence;
+                Ok(())
+            }
+            Err(BusError::WrongLast { .. } | BusError::Ambiguous(_)) => {
+                self.find_own(records).await
+            }
+            Err(e) => Err(AppendError::Bus(e)),
+        };
+        if result.is_ok() {
+            crash::point("after-append");
+        }
+        result
+    }
+
+    /// After an ambiguous append: is the next message ours?
+    async fn find_own(&mut self, records: &[Record]) -> Result<(), AppendError> {
+        let next = self
+            .bus
+            .read(JOURNAL, self.last_sequence + 1, ">", 1)
+            .await
+            .map_err(AppendError::Bus)?;
+        let found = next.first().and_then(|m| {
+            Record::decode_batch(&m.payload, 0)
+                .ok()
+                .map(|b| (m.sequence, b))
+        });
+        match found {
+            Some((sequence, batch)) if batch.as_slice() == records => {
+                self.last_sequence = sequence;
+                Ok(())
+            }
+            Some(_) => Err(AppendError::Overtaken),
+            None => Err(AppendError::Bus(BusError::Store(
+                "the batch was not stored".to_owned(),
+            ))),
+        }
+    }
+
+    /// Writes a snapshot when the last one is old. A failure is no loss: the journal holds everything.
+    pub(crate) async fn snapshot_if_due(&mut self, state: &State) {
+        if state.n - self.snapshot_n < SNAPSHOT_EVERY {
+            return;
+        }
+        let message = Publish::new("journal.snapshot", state.to_snapshot());
+        if self.bus.publish(message).await.is_ok() {
+            self.snapshot_n = state.n;
+        }
+    }
+}

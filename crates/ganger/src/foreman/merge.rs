@@ -1,0 +1,165 @@
+//! Landing approved work: the gates run on the merged result before main moves.
+
+use crate::gates::{self, GateRun};
+use crate::git::{self, Landing};
+use crate::os::crash;
+use crate::project::Project;
+use crate::protocol::{ToForeman, publish_json};
+use ganger_bus::Bus;
+use ganger_engine::{Commit, Envelope, Evidence, HostId, Input, TicketId};
+use std::sync::Arc;
+use tokio::task::JoinHandle;
+
+/// Main may be moved by others while the gates run.
+const TRIES: usize = 3;
+
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) ticket: TicketId,
+    pub(super) commit: Commit,
+    pub(super) title: String,
+    pub(super) revision: u32,
+    pub(super) approved_by: String,
+}
+
+enum Verdict {
+    Merged(Commit),
+    Failed { why: String, back_to_agent: bool },
+}
+
+/// Works in the background; the outcome comes back as any other input does.
+pub(super) fn start(project: Arc<Project>, bus: Arc<dyn Bus>, job: Job) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        let mut evidence = Vec::new();
+        let verdict = work(&project, &job, &mut evidence).await;
+        let input = match verdict {
+            Ok(Verdict::Merged(commit)) => Input::MergeDone {
+                ticket: job.ticket.clone(),
+                commit,
+                evidence,
+            },
+            Ok(Verdict::Failed { why, back_to_agent }) => Input::MergeFailed {
+                ticket: job.ticket.clone(),
+                why,
+                back_to_agent,
+                evidence,
+            },
+            Err(error) => {
+                let why = error.to_string();
+                Input::MergeFailed {
+                    ticket: job.ticket.clone(),
+                    why,
+                    back_to_agent: false,
+                    evidence,
+                }
+            }
+        };
+        let id = format!("merge-{}-{}", job.ticket, uuid::Uuid::now_v7());
+        let envelope = Envelope::new(id, format!("the merge of {}", job.ticket), input);
+        let message = ToForeman {
+            reply_to: None,
+            envelope,
+        };
+        // If this is lost, the plan still wants the merge and its probe finds what was done.
+        let _lost = publish_json(&bus, "control.foreman".to_owned(), &message, None).await;
+    })
+}
+
+async fn work(
+    project: &Arc<Project>,
+    job: &Job,
+    evidence: &mut Vec<Evidence>,
+) -> anyhow::Result<Verdict> {
+    let main = project.main_branch()?;
+    for _ in 0..TRIES {
+        let repository = &project.repository;
+        let Some(old) = repository.branch(&main) else {
+            anyhow::bail!("there is no branch {main}");
+        };
+        // The probe: it is on main already.
+        if repository.is_ancestor(&job.commit, &old) {
+            return Ok(Verdict::Merged(old));
+        }
+        let head = project.worktree(&job.ticket).head(repository);
+        if head.is_some_and(|h| h != job.commit) {
+            return Ok(Verdict::Failed {
+                why: "the branch has moved since it was accepted".to_owned(),
+                back_to_agent: true,
+            });
+        }
+        let message = format!(
+            "{} ({})\n\nGanger-Ticket: {}\nGanger-Accepted: {}\nApproved-by: {}",
+            job.title, job.ticket, job.ticket, job.commit, job.approved_by
+        );
+        let merged = match git::merge_commit(repository, &old, &job.commit, &message)? {
+            Ok(commit) => commit,
+            Err(files) => {
+                let why = format!("conflicts with {main} in {}", files.join(", "));
+                return Ok(Verdict::Failed {
+                    why,
+                    back_to_agent: true,
+                });
+            }
+        };
+        if let Some(red) = prove(project, job, &merged, evidence).await? {
+            let why = format!(
+                "gate `{}` fails on the result of merging it with {main}:\n{}",
+                red.name,
+                red.tail.trim_end()
+            );
+            return Ok(Verdict::Failed {
+                why,
+                back_to_agent: true,
+            });
+        }
+        git::sync_commit(repository, &merged, Some(&old))?;
+        crash::point("merge");
+        match git::land(repository, &main, &old, &merged)? {
+            Landing::Landed => return Ok(Verdict::Merged(merged)),
+            Landing::Moved => {}
+            Landing::Dirty(files) => {
+                let why = format!(
+                    "{main} is checked out with uncommitted changes: {}",
+                    files.join(", ")
+                );
+                return Ok(Verdict::Failed {
+                    why,
+                    back_to_agent: false,
+                });
+            }
+        }
+    }
+    let why = format!("{main} moved {TRIES} times while it was being merged");
+    Ok(Verdict::Failed {
+        why,
+        back_to_agent: false,
+    })
+}
+
+/// Runs every gate on the merged result; returns the first red one.
+async fn prove(
+    project: &Arc<Project>,
+    job: &Job,
+    merged: &Commit,
+    evidence: &mut Vec<Evidence>,
+) -> anyhow::Result<Option<Evidence>> {
+    let host = HostId::from("local");
+    let workspace = gates::Workspace::take(project, "merge").await?;
+    workspace.check_out(merged)?;
+    for gate in &project.config().gates {
+        let run = GateRun {
+            ticket: &job.ticket,
+            revision: job.revision,
+            commit: merged,
+            host: &host,
+            marker: "merge",
+        };
+        let result = gates::run(project, &workspace, gate, &run).await?;
+        let red = !result.is_green();
+        evidence.push(result.clone());
+        if red {
+            return Ok(Some(result));
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,7 @@
+//! Gates: commands that must pass, run in a clean workspace at exactly one commit.
+
+mod run;
+mod workspace;
+
+pub(crate) use run::{GateRun, find_program, run, toolchain};
+pub(crate) use workspace::Workspace;

@@ -1,0 +1,153 @@
+//! One gate on one commit: command, timeout, log, evidence.
+
+use super::Workspace;
+use crate::config::{Config, Gate};
+use crate::os::{self, MARKER_ATTEMPT, Spawn, Target};
+use crate::project::Project;
+use crate::protocol::now_ms;
+use crate::{digest, text};
+use ganger_engine::{Commit, Evidence, EvidenceKey, HostId, TicketId};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+/// How much of a gate's output goes back to the agent.
+const TAIL_BYTES: usize = 6_000;
+/// Between TERM and KILL.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// For whom a gate runs.
+pub(crate) struct GateRun<'a> {
+    pub(crate) ticket: &'a TicketId,
+    pub(crate) revision: u32,
+    pub(crate) commit: &'a Commit,
+    pub(crate) host: &'a HostId,
+    /// The life of the host, for the guard.
+    pub(crate) marker: &'a str,
+}
+
+/// Runs a gate in a workspace that holds the commit.
+pub(crate) async fn run(
+    project: &Project,
+    workspace: &Workspace,
+    gate: &Gate,
+    run: &GateRun<'_>,
+) -> std::io::Result<Evidence> {
+    let log = log_path(project, gate, run)?;
+    let output = File::create(&log)?;
+    let id = format!("gate-{}", uuid::Uuid::new_v4().simple());
+    let dir = workspace.tree.join(&gate.dir);
+    let begun = Instant::now();
+    let spawn = Spawn {
+        argv: ["sh", "-c", &gate.command].map(OsString::from).to_vec(),
+        dir: &dir,
+        env: environment(&workspace.cache),
+        host: run.marker,
+        attempt: Some(&id),
+        stdin: Stdio::null(),
+        stdout: Stdio::from(output.try_clone()?),
+        stderr: Stdio::from(output),
+    };
+    let mut child = spawn.start()?;
+    os::crash::point("gate");
+    let waited = tokio::time::timeout(Duration::from_secs(gate.timeout_s), child.wait()).await;
+    let (exit_code, timed_out) = match waited {
+        Ok(status) => (status?.code(), false),
+        Err(_) => {
+            os::terminate_group(&mut child, GRACE).await;
+            (None, true)
+        }
+    };
+    // What a gate leaves running must not reach into the next one.
+    let target = Target {
+        markers: vec![(MARKER_ATTEMPT.to_owned(), id)],
+        folders: Vec::new(),
+    };
+    let _survivors = tokio::task::spawn_blocking(move || os::sweep(&target)).await;
+    Ok(Evidence {
+        key: EvidenceKey {
+            commit: run.commit.clone(),
+            gate: gate.digest(),
+            toolchain: toolchain(project.config()),
+        },
+        ticket: run.ticket.clone(),
+        revision: run.revision,
+        name: gate.name.clone(),
+        command: gate.command.clone(),
+        exit_code,
+        timed_out,
+        duration_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+        tail: text::tail_of_file(&log, TAIL_BYTES),
+        log: log.display().to_string(),
+        host: run.host.clone(),
+        at: now_ms(),
+    })
+}
+
+fn log_path(project: &Project, gate: &Gate, run: &GateRun<'_>) -> std::io::Result<PathBuf> {
+    let folder = project.state.join("logs/gates").join(run.ticket.as_str());
+    std::fs::create_dir_all(&folder)?;
+    let name: String = gate
+        .name
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .collect();
+    Ok(folder.join(format!("{}-{name}-{}.log", run.commit.short(), now_ms())))
+}
+
+/// The user's environment, without what points at another repository or at an attempt.
+fn environment(cache: &Path) -> BTreeMap<OsString, OsString> {
+    let ours = |name: &OsString| {
+        let name = name.to_string_lossy();
+        name.starts_with("GIT_") || name.starts_with("GANGER_")
+    };
+    let mut env: BTreeMap<OsString, OsString> = std::env::vars_os()
+        .filter(|(name, _)| !ours(name))
+        .collect();
+    env.entry("CARGO_TARGET_DIR".into())
+        .or_insert_with(|| cache.join("target").into());
+    env
+}
+
+/// Digest of the programs that gates start: another compiler makes other evidence.
+pub(crate) fn toolchain(config: &Config) -> String {
+    let describe = |gate: &Gate| {
+        let word = gate
+            .command
+            .split_whitespace()
+            .find(|w| !w.contains('='))
+            .unwrap_or_default();
+        let Some(path) = find_program(word) else {
+            return format!("{word}: shell");
+        };
+        let meta = std::fs::metadata(&path).ok();
+        let modified = meta.as_ref().and_then(|m| m.modified().ok());
+        let stamp = modified
+            .and_then(|t| t.duration_since(std::time::UNIX_EPOCH).ok())
+            .map_or(0, |d| d.as_secs());
+        format!("{}:{}:{stamp}", path.display(), meta.map_or(0, |m| m.len()))
+    };
+    let programs: Vec<String> = config.gates.iter().map(describe).collect();
+    let parts: Vec<&str> = programs.iter().map(String::as_str).collect();
+    digest::short(&parts)
+}
+
+/// Looks a program up on PATH.
+pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
+    if name.is_empty() || name.contains('/') {
+        return Path::new(name).canonicalize().ok();
+    }
+    let path = std::env::var_os("PATH")?;
+    let candidates = std::env::split_paths(&path).map(|dir| dir.join(name));
+    candidates
+        .filter(|p| is_executable(p))
+        .find_map(|p| p.canonicalize().ok())
+}
+
+fn is_executable(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(path).is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
+}

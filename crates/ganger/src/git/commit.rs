@@ -1,0 +1,167 @@
+//! What an agent left: committed under its name, looked at for weakened tests.
+
+use super::{Git, GitResult, identity, zero_separated};
+use ganger_engine::{AttemptId, Commit, TicketId};
+use std::path::Path;
+
+/// Uncommitted changes.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Leftovers {
+    pub(crate) files: u64,
+    pub(crate) bytes: u64,
+}
+
+/// Files of ours in a worktree, which stay out of every commit.
+pub(crate) const OWN_FILES: [&str; 2] = ["MISSION.md", ".builder-session"];
+
+/// Counts what is not committed.
+pub(crate) fn leftovers(worktree: &Path) -> GitResult<Leftovers> {
+    let status = Git::at(worktree).run(&[
+        "status",
+        "--porcelain",
+        "-z",
+        "--untracked-files=all",
+        "--no-renames",
+    ])?;
+    let mut sum = Leftovers::default();
+    for entry in zero_separated(&status) {
+        let path = entry.get(3..).unwrap_or_default();
+        if OWN_FILES.contains(&path) && entry.starts_with("??") {
+            continue;
+        }
+        sum.files += 1;
+        sum.bytes += std::fs::symlink_metadata(worktree.join(path)).map_or(0, |m| m.len());
+    }
+    Ok(sum)
+}
+
+/// Commits everything but our own files. Probe: a commit on the branch with this attempt's trailer and
+/// nothing left over means that it was done before.
+pub(crate) fn commit_leftovers(
+    worktree: &Path,
+    ticket: &TicketId,
+    attempt: &AttemptId,
+    agent: &str,
+    title: &str,
+) -> GitResult<()> {
+    let git = identity(agent)
+        .iter()
+        .fold(Git::at(worktree), |git, (k, v)| git.env(k, v));
+    let own: Vec<String> = OWN_FILES
+        .iter()
+        .filter(|f| !is_tracked(&git, f))
+        .map(|f| format!(":(exclude){f}"))
+        .collect();
+    let mut add = vec![
+        "add".to_owned(),
+        "--all".to_owned(),
+        "--".to_owned(),
+        ".".to_owned(),
+    ];
+    add.extend(own);
+    git.run(&add)?;
+    crate::os::crash::point("commit");
+    if git.holds(&["diff", "--cached", "--quiet"]) {
+        return Ok(());
+    }
+    let message = format!("{title}\n\nGanger-Ticket: {ticket}\nGanger-Attempt: {attempt}");
+    git.run(&[
+        "commit",
+        "--quiet",
+        "--no-verify",
+        "--cleanup=verbatim",
+        "-m",
+        &message,
+    ])
+    .map(|_| ())
+}
+
+fn is_tracked(git: &Git, file: &str) -> bool {
+    git.holds(&["ls-files", "--error-unmatch", "--", file])
+}
+
+/// Files that the branch changes against its base.
+pub(crate) fn ahead_files(worktree: &Path, base: &Commit, head: &Commit) -> GitResult<Vec<String>> {
+    let range = format!("{base}...{head}");
+    let listed = Git::at(worktree).run(&["diff", "--name-only", "-z", "--no-renames", &range])?;
+    Ok(zero_separated(&listed).map(str::to_owned).collect())
+}
+
+/// Signs that tests were weakened against the base: deleted test files, added skip marks.
+pub(crate) fn tampering(worktree: &Path, base: &Commit, head: &Commit) -> GitResult<Vec<String>> {
+    let git = Git::at(worktree);
+    let range = format!("{base}...{head}");
+    let deleted = git.run(&[
+        "diff",
+        "--name-only",
+        "-z",
+        "--find-renames",
+        "--diff-filter=D",
+        &range,
+    ])?;
+    let mut signs: Vec<String> = zero_separated(&deleted)
+        .filter(|f| is_test_file(f))
+        .map(|f| format!("deleted test file: {f}"))
+        .collect();
+    let patch = git.run(&["diff", "--unified=0", "--no-color", "--no-ext-diff", &range])?;
+    let mut file = "";
+    for line in patch.lines() {
+        if let Some(name) = line.strip_prefix("+++ b/") {
+            file = name;
+        } else if let Some(added) = line.strip_prefix('+')
+            && let Some(mark) = SKIP_MARKS.iter().find(|m| added.contains(*m))
+        {
+            signs.push(format!("{file}: a test is skipped with `{mark}`"));
+        }
+    }
+    Ok(signs)
+}
+
+/// Marks by which the common test frameworks skip a test.
+const SKIP_MARKS: [&str; 12] = [
+    "#[ignore",
+    "@pytest.mark.skip",
+    "@unittest.skip",
+    "pytest.skip(",
+    "describe.skip(",
+    "it.skip(",
+    "test.skip(",
+    "xdescribe(",
+    "xit(",
+    "t.Skip(",
+    "@Disabled",
+    "@Ignore",
+];
+
+fn is_test_file(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let in_folder = path
+        .split('/')
+        .any(|part| matches!(part, "test" | "tests" | "__tests__" | "spec"));
+    let named = name.starts_with("test_")
+        || ["_test.", ".test.", ".spec.", "_spec."]
+            .iter()
+            .any(|m| name.contains(m));
+    in_folder || named
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_test_file;
+
+    #[test]
+    fn test_files_are_known_by_folder_or_name() {
+        for path in [
+            "tests/a.rs",
+            "src/a.test.ts",
+            "pkg/a_test.go",
+            "test_a.py",
+            "web/__tests__/a.js",
+        ] {
+            assert!(is_test_file(path), "{path}");
+        }
+        for path in ["src/a.rs", "src/testing.rs", "latest.txt"] {
+            assert!(!is_test_file(path), "{path}");
+        }
+    }
+}

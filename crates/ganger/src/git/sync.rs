@@ -1,0 +1,92 @@
+//! Before evidence is journaled, what it speaks of must be on disk: the commit's objects and its ref.
+
+use super::{Git, Repository};
+use crate::os;
+use ganger_engine::Commit;
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Syncs everything that `commit` reaches and `known` does not, and all refs' folders. Whoever wrote the
+/// objects (the agent, mostly) need not have synced them.
+pub(crate) fn sync_commit(
+    repository: &Repository,
+    commit: &Commit,
+    known: Option<&Commit>,
+) -> io::Result<()> {
+    let mut args = vec![
+        "rev-list".to_owned(),
+        "--objects".to_owned(),
+        "--no-object-names".to_owned(),
+    ];
+    args.push(commit.as_str().to_owned());
+    match known {
+        Some(known) => args.push(format!("^{known}")),
+        None => args.push("--not".to_owned()),
+    }
+    if known.is_none() {
+        args.extend(["--branches".to_owned(), "--remotes".to_owned()]);
+    }
+    let listed = Git::at(&repository.root)
+        .run(&args)
+        .map_err(io::Error::other)?;
+    let objects = repository.common.join("objects");
+    let mut folders = BTreeSet::new();
+    let mut packed = false;
+    for id in listed.lines().filter(|l| l.len() > 2) {
+        let path = objects.join(&id[..2]).join(&id[2..]);
+        match os::sync(&path) {
+            Ok(()) => {
+                folders.insert(path.parent().map(Path::to_owned).unwrap_or_default());
+            }
+            Err(e) if e.kind() == io::ErrorKind::NotFound => packed = true,
+            Err(e) => return Err(e),
+        }
+    }
+    if packed {
+        sync_packs(&objects.join("pack"), &mut folders)?;
+    }
+    folders.insert(objects);
+    sync_refs(&repository.common, &mut folders)?;
+    folders.iter().try_for_each(|folder| os::sync(folder))
+}
+
+fn sync_packs(packs: &Path, folders: &mut BTreeSet<PathBuf>) -> io::Result<()> {
+    let Ok(entries) = packs.read_dir() else {
+        return Ok(());
+    };
+    for entry in entries.flatten() {
+        os::sync(&entry.path())?;
+    }
+    folders.insert(packs.to_owned());
+    Ok(())
+}
+
+/// The refs of tickets and rescues: few files, in few folders.
+fn sync_refs(common: &Path, folders: &mut BTreeSet<PathBuf>) -> io::Result<()> {
+    for name in [
+        "refs",
+        "refs/heads",
+        "refs/heads/ganger",
+        "refs/ganger",
+        "refs/ganger/rescue",
+    ] {
+        let folder = common.join(name);
+        let Ok(entries) = folder.read_dir() else {
+            continue;
+        };
+        for entry in entries.flatten().filter(|e| e.path().is_file()) {
+            match os::sync(&entry.path()) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+                _ => {}
+            }
+        }
+        folders.insert(folder);
+    }
+    let packed = common.join("packed-refs");
+    if packed.exists() {
+        os::sync(&packed)
+    } else {
+        Ok(())
+    }
+}

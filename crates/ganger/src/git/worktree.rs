@@ -1,0 +1,158 @@
+//! One worktree and one branch per ticket.
+
+use super::{Git, GitError, GitResult, Repository, rescue::Rescue};
+use ganger_engine::{Commit, TicketId};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+/// `git worktree add` and `remove` take a lock in the repository: one at a time is quicker than retries.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// Why `git worktree remove` refuses while a ticket is worked on; it also tells our worktrees from others.
+const LOCK_REASON: &str = "Ganger works here";
+
+/// The worktree of a ticket.
+#[derive(Debug, Clone)]
+pub(crate) struct Worktree {
+    pub(crate) path: PathBuf,
+    pub(crate) branch: String,
+}
+
+/// What became of a worktree that was to be retired.
+#[derive(Debug)]
+pub(crate) enum Retired {
+    /// Removed; what was not merged is kept under this ref.
+    Removed { rescue: Option<String> },
+    /// There was none.
+    Absent,
+}
+
+impl Worktree {
+    /// The folders of all worktrees that carry our lock.
+    pub(crate) fn ours(repository: &Repository) -> GitResult<Vec<PathBuf>> {
+        let listed = repository
+            .git()
+            .run(&["worktree", "list", "--porcelain", "-z"])?;
+        let mut path = None;
+        let mut found = Vec::new();
+        for line in super::zero_separated(&listed) {
+            if let Some(folder) = line.strip_prefix("worktree ") {
+                path = Some(PathBuf::from(folder));
+            } else if line.strip_prefix("locked ") == Some(LOCK_REASON) {
+                found.extend(path.take());
+            }
+        }
+        Ok(found)
+    }
+
+    /// Makes sure that it exists: on its branch, or on a new branch at `base`. Never moves a branch.
+    pub(crate) fn ensure(&self, repository: &Repository, base: &Commit) -> GitResult<()> {
+        let git = repository.git();
+        let guard = ONE_AT_A_TIME.lock();
+        if self.is_registered(&git)? {
+            if self.path.join(".git").exists() {
+                return Ok(());
+            }
+            // Deleted by hand: git still lists it. Only this entry is dropped.
+            let _unlocked = git.run(&["worktree", "unlock", &self.shown()]);
+            git.run(&["worktree", "remove", "--force", &self.shown()])?;
+        }
+        if self.path.exists() && self.path.read_dir().is_ok_and(|mut d| d.next().is_some()) {
+            return Err(GitError {
+                command: "worktree add".to_owned(),
+                dir: repository.root.clone(),
+                message: format!(
+                    "{} exists and is not a worktree of this repository",
+                    self.shown()
+                ),
+                code: None,
+            });
+        }
+        let lock = [
+            "worktree",
+            "add",
+            "--quiet",
+            "--lock",
+            "--reason",
+            LOCK_REASON,
+        ];
+        let path = self.shown();
+        let known = repository.branch(&self.branch).is_some();
+        crate::os::crash::point("worktree-add");
+        let tail: Vec<&str> = if known {
+            vec![&path, &self.branch]
+        } else {
+            vec!["-b", &self.branch, &path, base.as_str()]
+        };
+        git.run(&[&lock[..], &tail[..]].concat())?;
+        drop(guard);
+        Ok(())
+    }
+
+    /// The head of its branch.
+    pub(crate) fn head(&self, repository: &Repository) -> Option<Commit> {
+        repository.branch(&self.branch)
+    }
+
+    /// Removes it with proof: nothing lives in it, everything in it is kept as a rescue commit unless
+    /// the tree is clean and the head is merged.
+    pub(crate) fn retire(
+        &self,
+        repository: &Repository,
+        ticket: &TicketId,
+        merged_into: Option<&Commit>,
+    ) -> GitResult<Retired> {
+        let git = repository.git();
+        if !self.is_registered(&git)? {
+            self.drop_merged_branch(repository, merged_into);
+            return Ok(Retired::Absent);
+        }
+        if !self.path.join(".git").exists() {
+            let _unlocked = git.run(&["worktree", "unlock", &self.shown()]);
+            git.run(&["worktree", "remove", "--force", &self.shown()])?;
+            self.drop_merged_branch(repository, merged_into);
+            return Ok(Retired::Absent);
+        }
+        let head = self.head(repository);
+        let head_is_kept = match (&head, merged_into) {
+            (Some(head), Some(main)) => repository.is_ancestor(head, main),
+            _ => false,
+        };
+        let rescue = Rescue::snapshot_if_needed(repository, ticket, &self.path, head_is_kept)?;
+        let guard = ONE_AT_A_TIME.lock();
+        let _unlocked = git.run(&["worktree", "unlock", &self.shown()]);
+        git.run(&["worktree", "remove", "--force", &self.shown()])?;
+        drop(guard);
+        self.drop_merged_branch(repository, merged_into);
+        Ok(Retired::Removed { rescue })
+    }
+
+    /// A branch goes only when its head is on the main branch.
+    fn drop_merged_branch(&self, repository: &Repository, merged_into: Option<&Commit>) {
+        let (Some(head), Some(main)) = (self.head(repository), merged_into) else {
+            return;
+        };
+        if repository.is_ancestor(&head, main) {
+            let name = format!("refs/heads/{}", self.branch);
+            let _kept = repository
+                .git()
+                .run(&["update-ref", "-d", &name, head.as_str()]);
+        }
+    }
+
+    fn is_registered(&self, git: &Git) -> GitResult<bool> {
+        let listed = git.run(&["worktree", "list", "--porcelain", "-z"])?;
+        let paths = super::zero_separated(&listed).filter_map(|l| l.strip_prefix("worktree "));
+        Ok(paths
+            .into_iter()
+            .any(|p| same_path(Path::new(p), &self.path)))
+    }
+
+    fn shown(&self) -> String {
+        self.path.to_string_lossy().into_owned()
+    }
+}
+
+fn same_path(a: &Path, b: &Path) -> bool {
+    a == b || matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
+}

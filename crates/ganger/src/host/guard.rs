@@ -1,0 +1,141 @@
+//! The guard: a process in a session of its own that outlives its host. When its pipe closes, or the
+//! host's stamp grows older than the lease, it kills everything that the host started.
+
+use crate::failure::Failure;
+use crate::os::{self, MARKER_HOST, Target};
+use crate::project::Project;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use tokio::process::{Child, ChildStdin, Command};
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
+
+/// How often the guard looks at the stamp.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Sent down the pipe: the host ends well, there is nothing to sweep.
+const DISMISS: u8 = b'd';
+
+/// The host's end of its guard. A guard that dies is replaced at once.
+pub(super) struct Guard {
+    pipe: Arc<Mutex<Option<ChildStdin>>>,
+    keeper: JoinHandle<()>,
+}
+
+impl Guard {
+    pub(super) fn start(
+        project: &Arc<Project>,
+        incarnation: &str,
+        lease: Duration,
+    ) -> Result<Self, Failure> {
+        Self::stamp(project);
+        let (mut child, pipe) = spawn(project, incarnation, lease)?;
+        let pipe = Arc::new(Mutex::new(pipe));
+        let (shared, project, incarnation) = (
+            Arc::clone(&pipe),
+            Arc::clone(project),
+            incarnation.to_owned(),
+        );
+        let keeper = tokio::spawn(async move {
+            loop {
+                let _status = child.wait().await;
+                match spawn(&project, &incarnation, lease) {
+                    Ok((fresh, pipe)) => {
+                        child = fresh;
+                        *shared.lock().await = pipe;
+                    }
+                    Err(e) => {
+                        crate::log::note(
+                            &project,
+                            &format!("the guard could not be started again: {e}"),
+                        );
+                        tokio::time::sleep(Duration::from_secs(1)).await;
+                    }
+                }
+            }
+        });
+        Ok(Self { pipe, keeper })
+    }
+
+    /// Notes that the host lives.
+    pub(super) fn stamp(project: &Project) {
+        // If this fails for long, the guard sweeps: the safe side.
+        let _full = std::fs::write(stamp_file(project), b"");
+    }
+
+    pub(super) async fn dismiss(self) {
+        use tokio::io::AsyncWriteExt;
+        self.keeper.abort();
+        if let Some(mut pipe) = self.pipe.lock().await.take() {
+            let _gone = pipe.write_all(&[DISMISS]).await;
+        }
+    }
+}
+
+fn stamp_file(project: &Project) -> PathBuf {
+    project.state.join("host-stamp")
+}
+
+fn spawn(
+    project: &Project,
+    incarnation: &str,
+    lease: Duration,
+) -> Result<(Child, Option<ChildStdin>), Failure> {
+    let program = std::env::current_exe()?;
+    let mut child = Command::new(program)
+        .arg("guard")
+        .arg("--marker")
+        .arg(incarnation)
+        .arg("--stamp")
+        .arg(stamp_file(project))
+        .arg("--lease-ms")
+        .arg(lease.as_millis().to_string())
+        // Not a group leader, so that it can make a session of its own.
+        .env_remove("GANGER_CRASH_AT")
+        .current_dir("/")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let pipe = child.stdin.take();
+    Ok((child, pipe))
+}
+
+/// The guard's own program.
+pub(crate) fn run_guard(marker: &str, stamp: &Path, lease: Duration) {
+    // Signals for the host's terminal and group must not reach it.
+    let _leader_already = rustix::process::setsid();
+    let target = Target {
+        markers: vec![(MARKER_HOST.to_owned(), marker.to_owned())],
+        folders: Vec::new(),
+    };
+    let (sender, heard) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let mut byte = [0_u8];
+        let dismissed = std::io::stdin()
+            .read(&mut byte)
+            .is_ok_and(|n| n == 1 && byte == [DISMISS]);
+        let _ended = sender.send(dismissed);
+    });
+    let mut swept_at = None;
+    loop {
+        match heard.recv_timeout(LOOK_EVERY) {
+            Ok(true) => return,
+            Ok(false) | Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => {
+                let _survivors = os::sweep(&target);
+                return;
+            }
+            Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {}
+        }
+        let stamped = std::fs::metadata(stamp).and_then(|m| m.modified()).ok();
+        let old = stamped
+            .and_then(|at| SystemTime::now().duration_since(at).ok())
+            .is_some_and(|age| age > lease);
+        if old && swept_at != stamped {
+            let _survivors = os::sweep(&target);
+            swept_at = stamped;
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! The mission: one text for `MISSION.md` and for the prompt, and what is said to a session that knows it.
+
+use crate::config::Config;
+use crate::git::Worktree;
+use crate::protocol::Offer;
+use ganger_engine::{Kind, TicketId, TicketSpec};
+use std::fmt::Write;
+
+/// The mission of a ticket, with the headings of spec 2.
+pub(crate) fn mission_text(
+    config: &Config,
+    worktree: &Worktree,
+    id: &TicketId,
+    spec: &TicketSpec,
+    revision: u32,
+) -> String {
+    let mut text = format!(
+        "# Mission: {}\n\n## Objective\n{}\n\n## Context\n",
+        spec.title, spec.title
+    );
+    let why = spec
+        .metadata
+        .get("why")
+        .map_or("it was asked for on the board", String::as_str);
+    let related: Vec<String> = spec
+        .after
+        .iter()
+        .map(|d| format!("{d} (its work is in your branch)"))
+        .collect();
+    let related = if related.is_empty() {
+        "none".to_owned()
+    } else {
+        related.join(", ")
+    };
+    // Writing to a String cannot fail.
+    let _ok = write!(
+        text,
+        "- Why this matters: {why}\n- Related work: {related}\n- Branch: {}\n- Ticket: {id}, revision {revision}\n",
+        worktree.branch
+    );
+    for link in &spec.links {
+        let _ok = writeln!(text, "- Link: {link}");
+    }
+    let _ok = write!(text, "\n## Requirements\n{}\n", requirements(spec));
+    let files = if spec.files.is_empty() {
+        "not known; find out".to_owned()
+    } else {
+        spec.files.join(", ")
+    };
+    let _ok = write!(
+        text,
+        "\n## Technical Approach\n- Files to modify: {files}\n- Patterns to follow: those of the code around it, and AGENTS.md where there is one\n\
+         - Constraints: stay inside this worktree ({}); do not push, do not switch branches\n",
+        worktree.path.display()
+    );
+    if spec.kind == Kind::Integration {
+        let branches: Vec<String> = spec
+            .after
+            .iter()
+            .map(|d| worktree.branch.replace(id.as_str(), d.as_str()))
+            .collect();
+        let _ok = writeln!(
+            text,
+            "- Branches to join, with `git merge`: {}",
+            branches.join(", ")
+        );
+    }
+    let _ok = write!(
+        text,
+        "\n## Definition of Done\n{}",
+        definition_of_done(config, spec)
+    );
+    text.push_str(NOTES);
+    text
+}
+
+const NOTES: &str = "\n## Notes\n\
+    - Your word is checked: what is left uncommitted is committed for you, then the gates run in a clean \
+    workspace at that commit. Only what is in the commit counts.\n\
+    - When you are done, call the tool `report_result` (server `ganger`) with a summary and, for every item of \
+    the definition of done, how it was met. Then end your turn.\n\
+    - When only a person can decide something, call `ask_user` and end your turn; you will be resumed with the \
+    answer. What you take for granted, tell with `log_assumption`.\n\
+    - MISSION.md and .builder-session belong to Ganger and stay out of commits.\n";
+
+fn requirements(spec: &TicketSpec) -> String {
+    let text = spec.description.trim();
+    if text.is_empty() {
+        return format!("1. {}", spec.title);
+    }
+    let is_numbered = text.lines().any(|l| l.trim_start().starts_with("1."));
+    if is_numbered {
+        text.to_owned()
+    } else {
+        format!("1. {}", text.replace('\n', "\n   "))
+    }
+}
+
+fn definition_of_done(config: &Config, spec: &TicketSpec) -> String {
+    let mut items: Vec<String> = spec
+        .done
+        .iter()
+        .enumerate()
+        .map(|(i, d)| format!("- ({}) {d}", i + 1))
+        .collect();
+    items.extend(config.gates.iter().map(|g| {
+        let dir = if g.dir == "." {
+            String::new()
+        } else {
+            format!(" in {}", g.dir)
+        };
+        format!("- Gate `{}` passes: `{}`{dir}", g.name, g.command)
+    }));
+    if config.gates.is_empty() {
+        items.push("- A person accepts it (this project has no gates)".to_owned());
+    }
+    items.join("\n") + "\n"
+}
+
+/// What a session is told at the beginning of an attempt.
+pub(crate) fn prompt_text(
+    mission: &str,
+    instructions: &str,
+    offer: &Offer,
+    remembers: bool,
+) -> String {
+    let news: Vec<String> = offer
+        .deliveries
+        .iter()
+        .map(|d| format!("[{}] {}", d.id, d.text))
+        .collect();
+    if remembers && offer.session.is_some() {
+        return match news.as_slice() {
+            [] => "Your last turn was cut off. The worktree is as you left it. Look at `git status`, then go on with the \
+                   mission in MISSION.md where you stopped."
+                .to_owned(),
+            news => format!("{}\n\nThe mission in MISSION.md still holds. Go on.", news.join("\n\n")),
+        };
+    }
+    let mut text = String::new();
+    if !instructions.trim().is_empty() {
+        text.push_str(instructions.trim());
+        text.push_str("\n\n");
+    }
+    text.push_str(mission);
+    let earlier: Vec<String> = offer.told.iter().cloned().chain(news).collect();
+    if !earlier.is_empty() {
+        let _ok = write!(
+            text,
+            "\n## What happened so far\nThis ticket was worked on before; its commits are in your branch.\n\n{}\n",
+            earlier.join("\n\n")
+        );
+    } else if offer.number > 1 {
+        text.push_str("\n## What happened so far\nAn earlier attempt was cut off. What it left is in this worktree: look at `git status` and `git log`, and go on from there.\n");
+    }
+    text.push_str("\nRead AGENTS.md if there is one. Execute this mission with A+ quality; do not stop before it is done or truly blocked.\n");
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::mission_text;
+    use crate::config::{Config, Gate};
+    use crate::git::Worktree;
+    use ganger_engine::{TicketId, TicketSpec};
+
+    #[test]
+    fn the_mission_has_the_headings_of_the_format_in_order() {
+        let spec = TicketSpec {
+            title: "Add a greeting".into(),
+            description: "Say hello.\nIn two languages.".into(),
+            done: vec!["there is a test".into()],
+            files: vec!["src/hello.rs".into()],
+            after: vec!["T-1".into()],
+            ..TicketSpec::default()
+        };
+        let gate = Gate {
+            name: "test".into(),
+            command: "cargo test".into(),
+            timeout_s: 1,
+            dir: ".".into(),
+        };
+        let config = Config {
+            gates: vec![gate],
+            ..Config::default()
+        };
+        let worktree = Worktree {
+            path: "/w/T-2".into(),
+            branch: "ganger/T-2".into(),
+        };
+        let text = mission_text(&config, &worktree, &TicketId::from("T-2"), &spec, 1);
+        let headings: Vec<&str> = text.lines().filter(|l| l.starts_with('#')).collect();
+        assert_eq!(
+            headings,
+            [
+                "# Mission: Add a greeting",
+                "## Objective",
+                "## Context",
+                "## Requirements",
+                "## Technical Approach",
+                "## Definition of Done",
+                "## Notes"
+            ]
+        );
+        for line in [
+            "- Branch: ganger/T-2",
+            "1. Say hello.",
+            "- Files to modify: src/hello.rs",
+            "- (1) there is a test",
+            "- Gate `test` passes: `cargo test`",
+            "- Related work: T-1 (its work is in your branch)",
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line} in\n{text}");
+        }
+    }
+}

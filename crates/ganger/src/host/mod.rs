@@ -1,0 +1,341 @@
+//! A host: offers slots, claims what it is offered, runs attempts and gates on its machine.
+
+mod attempt;
+mod guard;
+mod mission;
+mod session;
+mod verify;
+mod watch;
+mod worktrees;
+
+pub(crate) use guard::run_guard;
+pub(crate) use mission::{mission_text, prompt_text};
+pub(crate) use worktrees::Worktrees;
+
+use crate::agents::OpencodeServer;
+use crate::client::Client;
+use crate::config::RuntimeKind;
+use crate::failure::Failure;
+use crate::mcp::Endpoint;
+use crate::os::{self, MARKER_HOST, Target};
+use crate::project::Project;
+use crate::protocol::{CONTROL, ToHost, host_subject};
+use crate::{gates, text};
+use attempt::AttemptTask;
+use ganger_bus::{Bus, ConsumerConfig, Settle};
+use ganger_engine::{AttemptId, Envelope, HostId, HostReport, Input};
+use guard::Guard;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::{Semaphore, watch as tokio_watch};
+use tokio::task::JoinHandle;
+
+/// The name of the host that lives in the process of `ganger run`.
+pub(crate) const LOCAL: &str = "local";
+/// Beats in the time of one lease.
+const BEATS_PER_LEASE: u32 = 5;
+/// Gates that run at once: they are heavy, and slow gates must not starve agents of CPU.
+const GATES_AT_ONCE: usize = 4;
+
+/// What all parts of a host share.
+pub(crate) struct Shared {
+    pub(crate) id: HostId,
+    /// One life of this host.
+    pub(crate) incarnation: String,
+    pub(crate) project: Arc<Project>,
+    pub(crate) bus: Arc<dyn Bus>,
+    pub(crate) client: Client,
+    pub(crate) tools: Endpoint,
+    pub(crate) opencode: Arc<OpencodeServer>,
+    pub(crate) worktrees: Worktrees,
+    gate_slots: Semaphore,
+    running: Mutex<BTreeMap<AttemptId, Running>>,
+    verifying: Mutex<BTreeSet<u64>>,
+}
+
+struct Running {
+    token: u64,
+    cancel: tokio_watch::Sender<bool>,
+}
+
+/// A host that is up.
+pub(crate) struct Host {
+    shared: Arc<Shared>,
+    guard: Guard,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Host {
+    /// Sweeps the former life, starts the guard and the tool endpoint, and reports.
+    pub(crate) async fn start(project: Arc<Project>, bus: Arc<dyn Bus>) -> Result<Self, Failure> {
+        let id = HostId::from(LOCAL);
+        let incarnation = format!(
+            "{}-{}",
+            project.id,
+            &uuid::Uuid::new_v4().simple().to_string()[..12]
+        );
+        sweep_former_life(&project).await?;
+        let lease = Duration::from_millis(project.config().to_policy().lease_ms);
+        let guard = Guard::start(&project, &incarnation, lease)?;
+        os::write_private(&incarnation_file(&project), incarnation.as_bytes())?;
+        let client = Client::open(&bus, &incarnation).await?;
+        let tools = Endpoint::start().await?;
+        let opencode_folder = project.state.join("opencode");
+        std::fs::create_dir_all(&opencode_folder)?;
+        let shared = Arc::new(Shared {
+            worktrees: Worktrees::new(Arc::clone(&project)),
+            id,
+            incarnation,
+            project,
+            bus,
+            client,
+            tools,
+            opencode: Arc::new(OpencodeServer::new(opencode_folder)),
+            gate_slots: Semaphore::new(GATES_AT_ONCE),
+            running: Mutex::default(),
+            verifying: Mutex::default(),
+        });
+        shared.tools.serve(&shared);
+        let mut host = Self {
+            shared,
+            guard,
+            tasks: Vec::new(),
+        };
+        host.listen().await?;
+        host.tasks
+            .push(tokio::spawn(beat(Arc::clone(&host.shared), lease)));
+        Ok(host)
+    }
+
+    pub(crate) fn id(&self) -> &HostId {
+        &self.shared.id
+    }
+
+    pub(crate) fn incarnation(&self) -> &str {
+        &self.shared.incarnation
+    }
+
+    async fn listen(&mut self) -> Result<(), Failure> {
+        let name = format!("host-{}", self.shared.id);
+        let config = ConsumerConfig {
+            stream: CONTROL.to_owned(),
+            name: name.clone(),
+            filter: host_subject(&self.shared.id),
+            ack_wait: Duration::from_secs(60),
+            max_deliver: None,
+        };
+        self.shared.bus.consumer(config).await?;
+        self.tasks
+            .push(tokio::spawn(obey(Arc::clone(&self.shared), name)));
+        Ok(())
+    }
+
+    /// Ends everything: nothing of this host is alive afterwards.
+    pub(crate) async fn stop(self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+        let marker = self.shared.incarnation.clone();
+        let target = Target {
+            markers: vec![(MARKER_HOST.to_owned(), marker)],
+            folders: Vec::new(),
+        };
+        self.guard.dismiss().await;
+        let _survivors = tokio::task::spawn_blocking(move || os::sweep(&target)).await;
+    }
+}
+
+fn incarnation_file(project: &Project) -> std::path::PathBuf {
+    project.state.join("host-incarnation")
+}
+
+/// What an earlier life left running is killed before this one reports: only then may its attempts be
+/// offered anew.
+async fn sweep_former_life(project: &Arc<Project>) -> Result<(), Failure> {
+    let former = std::fs::read_to_string(incarnation_file(project)).ok();
+    let markers = former
+        .into_iter()
+        .map(|i| (MARKER_HOST.to_owned(), i.trim().to_owned()))
+        .collect();
+    let target = Target {
+        markers,
+        folders: crate::git::Worktree::ours(&project.repository)?,
+    };
+    let swept = tokio::task::spawn_blocking(move || os::sweep(&target)).await;
+    match swept {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(survivors)) => Err(Failure::failed(format!(
+            "processes of an earlier run cannot be killed: {survivors:?}"
+        ))
+        .hint("they may belong to another user; end them, then run it again")),
+        Err(e) => Err(Failure::failed(e.to_string())),
+    }
+}
+
+/// Tells the foreman again and again that this host lives, and the guard too.
+async fn beat(shared: Arc<Shared>, lease: Duration) {
+    let config = shared.project.config();
+    let runtimes = RuntimeKind::ALL.into_iter().filter(|kind| {
+        let agents = config.agents.values().filter(|a| a.runtime == *kind);
+        *kind == RuntimeKind::Command || agents.into_iter().any(|a| kind.program(Some(a)).is_some())
+    });
+    let report = HostReport {
+        incarnation: shared.incarnation.clone(),
+        slots: config.limits.parallel.max(1),
+        runtimes: runtimes.map(|k| k.as_str().to_owned()).collect(),
+        labels: BTreeSet::new(),
+        toolchain: gates::toolchain(config),
+    };
+    let mut last = Instant::now();
+    for n in 0_u64.. {
+        // Stopped for longer than the lease (SIGSTOP, a suspended laptop): the guard has swept, and the
+        // foreman gave the attempts away. They are ended here; a new life would need a new guard.
+        if last.elapsed() > lease {
+            shared.cancel_all();
+        }
+        last = Instant::now();
+        Guard::stamp(&shared.project);
+        let input = Input::HostReport {
+            host: shared.id.clone(),
+            report: report.clone(),
+        };
+        let id = format!("~beat-{}-{n}", shared.incarnation);
+        let _lost = shared
+            .client
+            .tell(Envelope::new(id, "host report", input))
+            .await;
+        tokio::time::sleep(lease / BEATS_PER_LEASE).await;
+    }
+}
+
+/// Does what the foreman asks. Each message may come twice; what is under way is not begun again.
+async fn obey(shared: Arc<Shared>, consumer: String) {
+    loop {
+        let fetched = shared
+            .bus
+            .fetch(CONTROL, &consumer, 64, Duration::from_secs(5))
+            .await;
+        let Ok(deliveries) = fetched else {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            continue;
+        };
+        let sequences: Vec<u64> = deliveries.iter().map(|d| d.message.sequence).collect();
+        for delivery in &deliveries {
+            if let Ok(message) = serde_json::from_slice::<ToHost>(&delivery.message.payload) {
+                shared.obey(message);
+            }
+        }
+        if !sequences.is_empty() {
+            let _again = shared
+                .bus
+                .settle(CONTROL, &consumer, &sequences, Settle::Ack)
+                .await;
+        }
+    }
+}
+
+impl Shared {
+    fn obey(self: &Arc<Self>, message: ToHost) {
+        match message {
+            ToHost::Offer(offer) => {
+                let Some(cancel) = self.begin(&offer.attempt, offer.token) else {
+                    return;
+                };
+                let task = AttemptTask::new(Arc::clone(self), *offer, cancel);
+                tokio::spawn(task.run());
+            }
+            ToHost::Cancel { attempt, token } => {
+                let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(running) = running.get(&attempt).filter(|r| r.token == token) {
+                    let _gone = running.cancel.send(true);
+                }
+            }
+            ToHost::Verify {
+                ticket,
+                token,
+                commit,
+                revision,
+                base,
+                gates,
+            } => {
+                if self
+                    .verifying
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .insert(token)
+                {
+                    let job = verify::Job {
+                        ticket,
+                        token,
+                        commit,
+                        revision,
+                        base,
+                        gates,
+                    };
+                    tokio::spawn(verify::run(Arc::clone(self), job));
+                }
+            }
+            ToHost::Retire { ticket } => {
+                let shared = Arc::clone(self);
+                tokio::spawn(async move { shared.retire(ticket).await });
+            }
+            ToHost::Prepare { ticket } => {
+                let shared = Arc::clone(self);
+                // Only a head start: whatever goes wrong comes up again when the attempt needs it.
+                tokio::spawn(async move { shared.worktrees.prepare(&ticket).await.is_ok() });
+            }
+        }
+    }
+
+    /// Notes an attempt as under way; `None` when it was before.
+    fn begin(&self, attempt: &AttemptId, token: u64) -> Option<tokio_watch::Receiver<bool>> {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if running.get(attempt).is_some_and(|r| r.token == token) {
+            return None;
+        }
+        let (cancel, receiver) = tokio_watch::channel(false);
+        running.insert(attempt.clone(), Running { token, cancel });
+        Some(receiver)
+    }
+
+    fn end(&self, attempt: &AttemptId, token: u64) {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if running.get(attempt).is_some_and(|r| r.token == token) {
+            running.remove(attempt);
+        }
+    }
+
+    fn cancel_all(&self) {
+        for running in self
+            .running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .values()
+        {
+            let _gone = running.cancel.send(true);
+        }
+    }
+
+    async fn retire(&self, ticket: ganger_engine::TicketId) {
+        let outcome = self.worktrees.retire(&ticket).await;
+        match outcome {
+            Ok(()) => {
+                let input = Input::WorktreeRemoved {
+                    ticket: ticket.clone(),
+                };
+                let id = format!("retired-{ticket}-{}", uuid::Uuid::now_v7());
+                let _again = self
+                    .client
+                    .tell(Envelope::new(id, "the worktree was removed", input))
+                    .await;
+            }
+            // It stays, and the plan goes on asking: nothing is lost.
+            Err(e) => crate::log::note(
+                &self.project,
+                &format!(
+                    "{ticket}: worktree kept: {}",
+                    text::line(&e.to_string(), 300)
+                ),
+            ),
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! The stall watch: when nothing was heard for too long. An open tool call has its own limit, and CPU
+//! time of the attempt's processes counts as life.
+
+use crate::config::Limits;
+use crate::os::cpu_ticks;
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+pub(super) struct Watch {
+    attempt: String,
+    silence: Duration,
+    tool: Duration,
+    heard: Instant,
+    open_tools: BTreeSet<String>,
+    tool_since: Instant,
+    cpu: u64,
+}
+
+impl Watch {
+    pub(super) fn new(limits: &Limits, attempt: &str) -> Self {
+        let minutes = |m: f64| Duration::from_secs_f64(m * 60.0);
+        Self {
+            attempt: attempt.to_owned(),
+            silence: minutes(limits.stall_minutes),
+            tool: minutes(limits.tool_minutes),
+            heard: Instant::now(),
+            open_tools: BTreeSet::new(),
+            tool_since: Instant::now(),
+            cpu: 0,
+        }
+    }
+
+    pub(super) fn alive(&mut self) {
+        self.heard = Instant::now();
+    }
+
+    pub(super) fn tool_began(&mut self, id: String) {
+        if self.open_tools.is_empty() {
+            self.tool_since = Instant::now();
+        }
+        self.open_tools.insert(id);
+    }
+
+    pub(super) fn tool_ended(&mut self, id: &str) {
+        self.open_tools.remove(id);
+        self.tool_since = Instant::now();
+    }
+
+    /// Why it is believed to be stuck, if it is.
+    pub(super) fn stalled(&mut self) -> Option<String> {
+        if !self.open_tools.is_empty() {
+            let over = self.tool_since.elapsed() > self.tool;
+            return over.then(|| format!("one tool call has been open for {:?}", self.tool));
+        }
+        if self.heard.elapsed() <= self.silence {
+            return None;
+        }
+        let cpu = cpu_ticks(&self.attempt);
+        if cpu > self.cpu {
+            self.cpu = cpu;
+            self.heard = Instant::now();
+            return None;
+        }
+        Some(format!("no sign of life for {:?}", self.silence))
+    }
+}

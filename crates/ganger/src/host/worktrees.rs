@@ -1,0 +1,264 @@
+//! Worktrees of tickets: made ahead of need, based on fresh main plus accepted work, retired with proof.
+
+use crate::git::{Base, Retired, Worktree, build_base};
+use crate::os::{self, Spawn, Target};
+use crate::project::Project;
+use crate::text;
+use ganger_engine::{Commit, TicketId};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// A fetched main is fresh for so long.
+const FETCH_EVERY: Duration = Duration::from_secs(30);
+
+/// A worktree that is ready for an agent.
+#[derive(Debug, Clone)]
+pub(crate) struct Ready {
+    pub(crate) worktree: Worktree,
+    /// What the branch was based on.
+    pub(crate) base: Commit,
+}
+
+/// Why a worktree is not ready.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PrepareError {
+    #[error("{0}")]
+    Failed(String),
+    #[error("the branch of {with} does not merge with the others")]
+    Conflict { with: TicketId, files: Vec<String> },
+}
+
+/// All worktrees of a host.
+pub(crate) struct Worktrees {
+    project: Arc<Project>,
+    /// One preparation per ticket at a time.
+    locks: Mutex<BTreeMap<TicketId, Arc<tokio::sync::Mutex<()>>>>,
+    main: tokio::sync::Mutex<Option<(Instant, Commit)>>,
+}
+
+impl Worktrees {
+    pub(crate) fn new(project: Arc<Project>) -> Self {
+        Self {
+            project,
+            locks: Mutex::default(),
+            main: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// Makes the worktree of a ticket that builds on nothing but main.
+    pub(crate) async fn prepare(&self, ticket: &TicketId) -> Result<Ready, PrepareError> {
+        self.ensure(ticket, &[], None).await
+    }
+
+    /// Makes sure that the worktree is there, on its branch, set up.
+    pub(crate) async fn ensure(
+        &self,
+        ticket: &TicketId,
+        bases: &[(TicketId, Commit)],
+        known_base: Option<&Commit>,
+    ) -> Result<Ready, PrepareError> {
+        let lock = Arc::clone(
+            self.locks
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .entry(ticket.clone())
+                .or_default(),
+        );
+        let guard = lock.lock().await;
+        let worktree = self.project.worktree(ticket);
+        let exists = worktree.head(&self.project.repository).is_some();
+        let base = match (exists, known_base) {
+            (true, Some(base)) => base.clone(),
+            (true, None) => self.base_of_branch(&worktree).await?,
+            (false, _) => self.new_base(bases).await?,
+        };
+        let fresh = !worktree.path.join(".git").exists();
+        let (project, wanted, at) = (Arc::clone(&self.project), worktree.clone(), base.clone());
+        blocking(move || wanted.ensure(&project.repository, &at)).await?;
+        if fresh || !self.setup_stamp(ticket).exists() {
+            self.set_up(ticket, &worktree).await?;
+        }
+        drop(guard);
+        Ok(Ready { worktree, base })
+    }
+
+    /// The newest main; fetched at most every half minute.
+    pub(crate) async fn fresh_main(&self) -> Result<Commit, PrepareError> {
+        let mut cached = self.main.lock().await;
+        let name = self
+            .project
+            .main_branch()
+            .map_err(|e| PrepareError::Failed(e.to_string()))?;
+        let has_remote = self
+            .project
+            .repository
+            .resolve(&format!("refs/remotes/origin/{name}"))
+            .is_some();
+        let fetch = self.project.config().policy.fetch
+            && has_remote
+            && cached
+                .as_ref()
+                .is_none_or(|(at, _)| at.elapsed() > FETCH_EVERY);
+        let (project, branch) = (Arc::clone(&self.project), name.clone());
+        let found =
+            tokio::task::spawn_blocking(move || project.repository.fresh_main(&branch, fetch))
+                .await;
+        let found = found.map_err(|e| PrepareError::Failed(e.to_string()))?;
+        let (commit, warning) =
+            found.ok_or_else(|| PrepareError::Failed(format!("there is no branch {name}")))?;
+        if let Some(warning) = warning {
+            crate::log::note(&self.project, &warning);
+        }
+        if fetch {
+            *cached = Some((Instant::now(), commit.clone()));
+        }
+        Ok(commit)
+    }
+
+    async fn new_base(&self, bases: &[(TicketId, Commit)]) -> Result<Commit, PrepareError> {
+        let main = self.fresh_main().await?;
+        let (project, bases) = (Arc::clone(&self.project), bases.to_vec());
+        match blocking(move || build_base(&project.repository, &main, &bases)).await? {
+            Base::Commit(commit) => Ok(commit),
+            Base::Conflict { with, files } => Err(PrepareError::Conflict { with, files }),
+        }
+    }
+
+    /// A branch that nobody remembers the base of: where it left main.
+    async fn base_of_branch(&self, worktree: &Worktree) -> Result<Commit, PrepareError> {
+        let main = self.fresh_main().await?;
+        let (project, branch) = (Arc::clone(&self.project), worktree.branch.clone());
+        let found = blocking(move || {
+            project
+                .repository
+                .git()
+                .run(&["merge-base", main.as_str(), &branch])
+        })
+        .await?;
+        Ok(Commit::new(found))
+    }
+
+    fn setup_stamp(&self, ticket: &TicketId) -> PathBuf {
+        self.project.state.join("setup").join(ticket.as_str())
+    }
+
+    /// The setup command, once in a fresh worktree.
+    async fn set_up(&self, ticket: &TicketId, worktree: &Worktree) -> Result<(), PrepareError> {
+        let setup = &self.project.config().project;
+        let stamp = self.setup_stamp(ticket);
+        let failed = |e: std::io::Error| PrepareError::Failed(format!("setup of {ticket}: {e}"));
+        if !setup.setup.trim().is_empty() {
+            let log = self
+                .project
+                .state
+                .join("logs/setup")
+                .join(format!("{ticket}.log"));
+            std::fs::create_dir_all(log.parent().unwrap_or(Path::new("."))).map_err(failed)?;
+            let status = run_setup(
+                &setup.setup,
+                &worktree.path,
+                &log,
+                Duration::from_secs(setup.setup_timeout_s),
+            );
+            if let Err(why) = status.await.map_err(failed)? {
+                let tail = text::tail_of_file(&log, 1_500);
+                return Err(PrepareError::Failed(format!(
+                    "`{}` {why}\n{}",
+                    setup.setup,
+                    tail.trim_end()
+                )));
+            }
+        }
+        os::write_private(&stamp, b"done").map_err(failed)
+    }
+
+    /// Removes the worktree of finished work; everything in it is kept.
+    pub(crate) async fn retire(&self, ticket: &TicketId) -> Result<(), PrepareError> {
+        let (project, id) = (Arc::clone(&self.project), ticket.clone());
+        let stamp = self.setup_stamp(ticket);
+        let retired = blocking(move || {
+            let worktree = project.worktree(&id);
+            // Nothing of ours lives there any more; what a person runs there is left alone and blocks it.
+            let target = Target {
+                markers: Vec::new(),
+                folders: vec![worktree.path.clone()],
+            };
+            let _swept = os::sweep(&target);
+            for file in ["MISSION.md", ".builder-session"] {
+                remove_if_ours(&worktree.path, file);
+            }
+            let main = project
+                .main_branch()
+                .ok()
+                .and_then(|m| project.repository.branch(&m));
+            worktree.retire(&project.repository, &id, main.as_ref())
+        })
+        .await?;
+        let _absent = std::fs::remove_file(stamp);
+        if let Retired::Removed { rescue: Some(name) } = retired {
+            crate::log::note(
+                &self.project,
+                &format!("{ticket}: worktree removed, kept as {name}"),
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Untracked only: a mission that the repository itself keeps stays.
+fn remove_if_ours(worktree: &Path, file: &str) {
+    let tracked = crate::git::Git::at(worktree).holds(&["ls-files", "--error-unmatch", "--", file]);
+    if !tracked {
+        let _absent = std::fs::remove_file(worktree.join(file));
+    }
+}
+
+async fn run_setup(
+    command: &str,
+    dir: &Path,
+    log: &Path,
+    limit: Duration,
+) -> std::io::Result<Result<(), String>> {
+    let output = std::fs::File::create(log)?;
+    let ours = |name: &OsString| {
+        name.to_string_lossy().starts_with("GIT_") || name.to_string_lossy().starts_with("GANGER_")
+    };
+    let spawn = Spawn {
+        argv: ["sh", "-c", command].map(OsString::from).to_vec(),
+        dir,
+        env: std::env::vars_os().filter(|(n, _)| !ours(n)).collect(),
+        host: "setup",
+        attempt: Some("setup"),
+        stdin: Stdio::null(),
+        stdout: Stdio::from(output.try_clone()?),
+        stderr: Stdio::from(output),
+    };
+    let mut child = spawn.start()?;
+    match tokio::time::timeout(limit, child.wait()).await {
+        Ok(status) => {
+            let status = status?;
+            Ok(if status.success() {
+                Ok(())
+            } else {
+                Err(format!("failed ({status})"))
+            })
+        }
+        Err(_) => {
+            os::terminate_group(&mut child, Duration::from_secs(3)).await;
+            Ok(Err(format!("took longer than {limit:?}")))
+        }
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    job: impl FnOnce() -> crate::git::GitResult<T> + Send + 'static,
+) -> Result<T, PrepareError> {
+    let done = tokio::task::spawn_blocking(job)
+        .await
+        .map_err(|e| PrepareError::Failed(e.to_string()))?;
+    done.map_err(|e| PrepareError::Failed(e.to_string()))
+}

@@ -1,0 +1,144 @@
+//! The HTTP endpoint: loopback only, Host and Origin checked, one token for each attempt.
+
+use super::Identity;
+use super::handler::Handler;
+use crate::agents::ToolAccess;
+use crate::failure::Failure;
+use crate::host::Shared;
+use crate::os;
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use ganger_engine::AttemptId;
+use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
+use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::net::TcpListener;
+
+/// Where attempts reach the tools.
+pub(crate) struct Endpoint {
+    url: String,
+    listener: Mutex<Option<TcpListener>>,
+    pub(super) book: Arc<Book>,
+}
+
+/// Who may call, and who has called.
+#[derive(Default)]
+pub(super) struct Book {
+    tokens: Mutex<BTreeMap<String, Identity>>,
+    spoken: Mutex<BTreeSet<AttemptId>>,
+}
+
+impl Book {
+    fn identify(&self, token: &str) -> Option<Identity> {
+        self.tokens
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(token)
+            .cloned()
+    }
+
+    /// Notes that an attempt has reported or asked.
+    pub(super) fn has_spoken(&self, attempt: &AttemptId) {
+        self.spoken
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(attempt.clone());
+    }
+}
+
+impl Endpoint {
+    /// Listens on a free port of the loopback interface.
+    pub(crate) async fn start() -> Result<Self, Failure> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let url = format!("http://{}/mcp", listener.local_addr()?);
+        Ok(Self {
+            url,
+            listener: Mutex::new(Some(listener)),
+            book: Arc::default(),
+        })
+    }
+
+    /// Serves until the host is gone.
+    pub(crate) fn serve(&self, shared: &Arc<Shared>) {
+        let Some(listener) = self
+            .listener
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+        else {
+            return;
+        };
+        let config = StreamableHttpServerConfig::default()
+            .with_legacy_session_mode(false)
+            .with_json_response(true)
+            .enforce_origin_validation();
+        let (weak, book) = (Arc::downgrade(shared), Arc::clone(&self.book));
+        let make = move || Ok(Handler::new(weak.clone(), Arc::clone(&book)));
+        let service =
+            StreamableHttpService::new(make, Arc::new(LocalSessionManager::default()), config);
+        let checked = middleware::from_fn_with_state(Arc::clone(&self.book), identify);
+        let router = Router::new().nest_service("/mcp", service).layer(checked);
+        tokio::spawn(async move { axum::serve(listener, router).await });
+    }
+
+    /// Admits an attempt: its token is in a file that only the user can read.
+    pub(crate) fn admit(&self, identity: Identity, scratch: &Path) -> std::io::Result<ToolAccess> {
+        let token = uuid::Uuid::new_v4().simple().to_string();
+        let token_file = scratch.join("token");
+        os::write_private(&token_file, token.as_bytes())?;
+        self.book
+            .tokens
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(token.clone(), identity);
+        Ok(ToolAccess {
+            url: self.url.clone(),
+            token,
+            token_file,
+        })
+    }
+
+    pub(crate) fn revoke(&self, token: &str) {
+        self.book
+            .tokens
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(token);
+    }
+
+    /// Whether the attempt has reported or asked.
+    pub(crate) fn has_spoken(&self, attempt: &AttemptId) -> bool {
+        self.book
+            .spoken
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(attempt)
+    }
+}
+
+/// Nobody without a token gets any further.
+async fn identify(State(book): State<Arc<Book>>, mut request: Request, next: Next) -> Response {
+    let header = request
+        .headers()
+        .get(header::AUTHORIZATION)
+        .and_then(|h| h.to_str().ok());
+    let identity = header
+        .and_then(|h| h.strip_prefix("Bearer "))
+        .and_then(|t| book.identify(t.trim()));
+    match identity {
+        Some(identity) => {
+            request.extensions_mut().insert(identity);
+            next.run(request).await
+        }
+        None => (
+            StatusCode::UNAUTHORIZED,
+            "the token is missing, unknown or revoked",
+        )
+            .into_response(),
+    }
+}

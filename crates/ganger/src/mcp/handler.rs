@@ -1,0 +1,98 @@
+//! The protocol's server: lists the tools and carries out calls in the name of the caller.
+
+use super::Identity;
+use super::endpoint::Book;
+use crate::host::Shared;
+use crate::tools::{self, Call};
+use rmcp::model::{
+    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ListToolsResult,
+    PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool, ToolAnnotations,
+};
+use rmcp::service::RequestContext;
+use rmcp::{ErrorData, RoleServer, ServerHandler};
+use std::sync::{Arc, Weak};
+
+#[derive(Clone)]
+pub(super) struct Handler {
+    shared: Weak<Shared>,
+    book: Arc<Book>,
+}
+
+impl Handler {
+    pub(super) fn new(shared: Weak<Shared>, book: Arc<Book>) -> Self {
+        Self { shared, book }
+    }
+
+    async fn answer(
+        &self,
+        name: &str,
+        arguments: serde_json::Map<String, serde_json::Value>,
+        caller: &Identity,
+    ) -> tools::Answer {
+        let shared = self.shared.upgrade().ok_or("the host is shutting down")?;
+        let answer = tools::call(
+            name,
+            Call {
+                client: &shared.client,
+                caller,
+                arguments,
+            },
+        )
+        .await;
+        if answer.is_ok() && matches!(name, "report_result" | "ask_user") {
+            self.book.has_spoken(&caller.attempt);
+        }
+        answer
+    }
+}
+
+impl ServerHandler for Handler {
+    fn get_info(&self) -> ServerConfig {
+        let mut info = ServerConfig::default();
+        info.capabilities = ServerCapabilities::builder().enable_tools().build();
+        info.instructions = Some("Ganger's tools for this ticket: report, ask, note.".to_owned());
+        info
+    }
+
+    async fn list_tools(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        let shown = tools::all().into_iter().map(|tool| {
+            let schema = tool.schema.as_object().cloned().unwrap_or_default();
+            let mut shown = Tool::new(tool.name, tool.description, Arc::new(schema));
+            // Harmless by these hints, so that no runtime asks a person before a call.
+            shown.annotations = Some(
+                ToolAnnotations::new()
+                    .read_only(false)
+                    .destructive(false)
+                    .open_world(false),
+            );
+            shown
+        });
+        let mut result = ListToolsResult::default();
+        result.tools = shown.collect();
+        Ok(result)
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let caller = context
+            .extensions
+            .get::<axum::http::request::Parts>()
+            .and_then(|p| p.extensions.get::<Identity>());
+        let Some(caller) = caller else {
+            return Err(ErrorData::invalid_request("the caller is unknown", None));
+        };
+        let arguments = request.arguments.unwrap_or_default();
+        let result = match self.answer(&request.name, arguments, caller).await {
+            Ok(text) => CallToolResult::success(vec![ContentBlock::text(text)]),
+            Err(why) => CallToolResult::error(vec![ContentBlock::text(why)]),
+        };
+        Ok(result.into())
+    }
+}

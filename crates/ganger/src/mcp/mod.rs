@@ -1,0 +1,17 @@
+//! The Model Context Protocol, transports only: one loopback HTTP endpoint for each host. A bearer token
+//! is identity and rights of one attempt, and dies with it.
+
+mod endpoint;
+mod handler;
+
+pub(crate) use endpoint::Endpoint;
+
+use ganger_engine::AttemptId;
+
+/// Who calls.
+#[derive(Debug, Clone)]
+pub(crate) struct Identity {
+    pub(crate) attempt: AttemptId,
+    /// The attempt's fencing token.
+    pub(crate) token: u64,
+}

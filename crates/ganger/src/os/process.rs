@@ -1,0 +1,71 @@
+//! Child processes: a group of their own, default signals, escalation.
+
+use super::sweep::{MARKER_ATTEMPT, MARKER_HOST};
+use rustix::process::{Pid, Signal, kill_process_group};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::process::{Child, Command};
+
+/// How a child is started: never with more environment than it is given.
+pub(crate) struct Spawn<'a> {
+    /// The program and its arguments. Secrets never go here.
+    pub(crate) argv: Vec<OsString>,
+    pub(crate) dir: &'a Path,
+    pub(crate) env: BTreeMap<OsString, OsString>,
+    /// The life of the host, for the guard.
+    pub(crate) host: &'a str,
+    /// The attempt or gate run, for the sweep of its tree.
+    pub(crate) attempt: Option<&'a str>,
+    pub(crate) stdin: Stdio,
+    pub(crate) stdout: Stdio,
+    pub(crate) stderr: Stdio,
+}
+
+impl Spawn<'_> {
+    /// Starts the child as the leader of a new process group.
+    pub(crate) fn start(self) -> std::io::Result<Child> {
+        let mut argv = self.argv.into_iter();
+        let program = argv
+            .next()
+            .ok_or_else(|| std::io::Error::other("no program"))?;
+        let mut command = Command::new(program);
+        command
+            .args(argv)
+            .current_dir(self.dir)
+            .env_clear()
+            .envs(self.env);
+        command.env(MARKER_HOST, self.host).env("PWD", self.dir);
+        if let Some(attempt) = self.attempt {
+            command.env(MARKER_ATTEMPT, attempt);
+        }
+        command
+            .stdin(self.stdin)
+            .stdout(self.stdout)
+            .stderr(self.stderr);
+        command.process_group(0).kill_on_drop(true).spawn()
+    }
+}
+
+/// Sends a signal to the whole group of a child.
+pub(crate) fn signal_group(child: &Child, signal: Signal) {
+    let pid = child
+        .id()
+        .and_then(|id| i32::try_from(id).ok())
+        .and_then(Pid::from_raw);
+    if let Some(pid) = pid {
+        // Gone already is as good as told.
+        let _gone = kill_process_group(pid, signal);
+    }
+}
+
+/// Ends a child and its group: TERM, a grace period, KILL.
+pub(crate) async fn terminate_group(child: &mut Child, grace: Duration) {
+    signal_group(child, Signal::TERM);
+    if tokio::time::timeout(grace, child.wait()).await.is_err() {
+        signal_group(child, Signal::KILL);
+        let _status = child.wait().await;
+    }
+}

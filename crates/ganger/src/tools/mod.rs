@@ -1,0 +1,83 @@
+//! What agents may call. A file per family; transports are in `mcp`.
+
+mod ask;
+mod note;
+mod report;
+
+use crate::client::{Client, SendError};
+use crate::mcp::Identity;
+use ganger_engine::{Envelope, Input, Outcome};
+use serde_json::{Map, Value, json};
+use std::time::Duration;
+
+/// How long a tool call waits for the foreman.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A tool as it is shown to models.
+pub(crate) struct Tool {
+    pub(crate) name: &'static str,
+    pub(crate) description: &'static str,
+    /// JSON Schema of the arguments.
+    pub(crate) schema: Value,
+}
+
+/// All tools, in a fixed order.
+pub(crate) fn all() -> Vec<Tool> {
+    vec![
+        report::tool(),
+        ask::tool(),
+        note::assumption_tool(),
+        note::note_tool(),
+    ]
+}
+
+/// A call with the caller's proven identity.
+pub(crate) struct Call<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) caller: &'a Identity,
+    pub(crate) arguments: Map<String, Value>,
+}
+
+/// What the model is told: the result, or what was wrong with the call.
+pub(crate) type Answer = Result<String, String>;
+
+/// Carries out a call. Unknown tools and wrong arguments are answered in words that a model can act on.
+pub(crate) async fn call(name: &str, call: Call<'_>) -> Answer {
+    match name {
+        "report_result" => report::call(call).await,
+        "ask_user" => ask::call(call).await,
+        "log_assumption" => note::assume(call).await,
+        "ticket_note" => note::note(call).await,
+        other => Err(format!("there is no tool `{other}`")),
+    }
+}
+
+impl Call<'_> {
+    fn text(&self, name: &str) -> Result<String, String> {
+        match self.arguments.get(name) {
+            Some(Value::String(text)) if !text.trim().is_empty() => {
+                Ok(crate::text::cap(&crate::text::clean(text), 20_000))
+            }
+            Some(Value::String(_)) => Err(format!("argument `{name}` is empty")),
+            Some(other) => Err(format!("argument `{name}` must be a string, not {other}")),
+            None => Err(format!("argument `{name}` is missing")),
+        }
+    }
+
+    async fn decide(&self, cause: &str, input: Input) -> Result<Outcome, String> {
+        let id = format!("tool-{}", uuid::Uuid::now_v7());
+        let asked = self
+            .client
+            .ask(Envelope::new(id, cause, input), PATIENCE)
+            .await;
+        asked.map_err(|e| match e {
+            SendError::Rejected(rejected) => rejected.message,
+            other => format!("{other}; try again"),
+        })
+    }
+}
+
+/// An object schema.
+fn object(properties: &Value, required: &[&str]) -> Value {
+    json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})
+}

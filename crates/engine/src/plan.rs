@@ -1,7 +1,9 @@
 //! `plan`: what should be so. Level-triggered: after a crash the same state gives the same plan, and
 //! every effect looks at the world (its probe, see ARCHITECTURE.md) before it acts.
 
-use crate::{AttemptId, AttemptStage, Commit, HostId, Millis, Phase, State, TicketId};
+use crate::{
+    AttemptId, AttemptStage, Commit, HostId, Kind, Millis, Phase, State, Ticket, TicketId,
+};
 use std::collections::BTreeSet;
 
 /// Something that should be done in the world. Ordered, so that plans compare.
@@ -169,21 +171,42 @@ fn cleanup_effect(state: &State, id: &TicketId) -> Option<Effect> {
     })
 }
 
-/// Merges happen one at a time, dependencies first: each moves the main branch.
+/// Merges happen one at a time, dependencies first: each moves the main branch. A join lands before what
+/// it joins: alone those would conflict; after it they are on main already.
 fn next_merge<'a>(state: &State, approved: impl Iterator<Item = &'a TicketId>) -> Option<Effect> {
     let approved = approved.filter_map(|id| state.tickets.get(id).map(|t| (id, t)));
-    let free = approved.filter(|(_, t)| {
-        t.spec.after.iter().all(|d| {
-            state
-                .tickets
-                .get(d)
-                .is_some_and(|t| t.phase == Phase::Merged)
-        })
-    });
-    let (id, ticket) = free.min_by_key(|(_, t)| t.order)?;
+    let (id, ticket) = approved
+        .filter(|(id, t)| may_land(state, id, t))
+        .min_by_key(|(_, t)| t.order)?;
     let (commit, _) = ticket.approved.clone()?;
     Some(Effect::Merge {
         ticket: id.clone(),
         commit,
     })
+}
+
+fn may_land(state: &State, id: &TicketId, ticket: &Ticket) -> bool {
+    let is = |id: &TicketId, wanted: fn(&Ticket) -> bool| state.tickets.get(id).is_some_and(wanted);
+    if ticket.spec.kind == Kind::Integration {
+        return ticket
+            .spec
+            .after
+            .iter()
+            .all(|d| is(d, |t| t.phase == Phase::Merged || is_approved(t)));
+    }
+    let joined = |other: &TicketId| {
+        is(other, |t| {
+            t.spec.kind == Kind::Integration && is_approved(t)
+        })
+    };
+    ticket
+        .spec
+        .after
+        .iter()
+        .all(|d| is(d, |t| t.phase == Phase::Merged))
+        && !state.dependents(id).any(joined)
+}
+
+fn is_approved(ticket: &Ticket) -> bool {
+    ticket.phase == Phase::Accepted && ticket.approved.is_some()
 }

@@ -9,6 +9,8 @@ export const Ganger = async ({ directory }) => ({
     const name = createHash("sha256").update(directory).digest("hex").slice(0, 32);
     try {
       const lines = readFileSync(join(process.env.GANGER_MARKERS, name), "utf8").split("\n");
+      // The key to this server is not for the agents that it runs.
+      output.env.OPENCODE_SERVER_PASSWORD = "";
       for (const line of lines.filter(Boolean)) {
         const at = line.indexOf("=");
         output.env[line.slice(0, at)] = line.slice(at + 1);

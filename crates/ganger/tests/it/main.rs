@@ -1,0 +1,10 @@
+//! Ganger from outside: the real program on real repositories, with real processes.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod board;
+mod model_server;
+mod recovery;
+mod run;
+mod runtimes;
+mod support;

@@ -1,0 +1,132 @@
+//! A scripted model server on loopback, speaking the real protocols of real CLIs: Anthropic Messages and
+//! OpenAI Chat Completions, streaming. It is the one fake: a model cannot be had in a test.
+//!
+//! The script is in the prompt: `[[STEPS [ {step}, … ]]]`. The last user text with a marker opens the
+//! script; every assistant turn after it is one step. Stateless, so it serves any number of agents and
+//! survives every restart of them. A step is `{"text"}`, `{"bash"}`, `{"write","content"}`,
+//! `{"mcp","args"}`, with faults `http`, `retry_after`, `delay_ms`, `drop`, `cut`.
+
+mod script;
+mod wire;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use script::{Reply, Turn};
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// The largest request that a CLI sends: its tools and a long conversation.
+const MAX_REQUEST: usize = 64 << 20;
+
+/// A running server; it ends with the test's process.
+pub(crate) struct ModelServer {
+    pub(crate) url: String,
+    seen: Arc<Mutex<Vec<Value>>>,
+}
+
+type Seen = Arc<Mutex<Vec<Value>>>;
+
+impl ModelServer {
+    pub(crate) fn start() -> Self {
+        let seen = Seen::default();
+        let state = Arc::clone(&seen);
+        let (sender, receiver) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async {
+                let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+                sender.send(listener.local_addr().unwrap()).unwrap();
+                axum::serve(listener, Router::new().fallback(answer).with_state(state))
+                    .await
+                    .unwrap();
+            });
+        });
+        Self {
+            url: format!("http://{}", receiver.recv().unwrap()),
+            seen,
+        }
+    }
+
+    /// How many model requests had a text in them.
+    pub(crate) fn requests_with(&self, text: &str) -> usize {
+        self.seen
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|r| r.to_string().contains(text))
+            .count()
+    }
+}
+
+async fn answer(State(seen): State<Seen>, request: Request) -> Response {
+    let path = request.uri().path().to_owned();
+    let body = axum::body::to_bytes(request.into_body(), MAX_REQUEST)
+        .await
+        .unwrap_or_default();
+    let Ok(body) = serde_json::from_slice::<Value>(&body) else {
+        return axum::Json(json!({"object": "list", "data": []})).into_response();
+    };
+    let api = match path.as_str() {
+        p if p.ends_with("/count_tokens") => {
+            return axum::Json(json!({"input_tokens": 10})).into_response();
+        }
+        p if p.ends_with("/messages") => wire::Api::Anthropic,
+        p if p.ends_with("/chat/completions") => wire::Api::Chat,
+        _ => return (StatusCode::NOT_FOUND, "not found").into_response(),
+    };
+    let turn = Turn::read(&wire::items(api, &body), &wire::tools(api, &body));
+    seen.lock().unwrap().push(body.clone());
+    let reply = turn.reply();
+    tokio::time::sleep(Duration::from_millis(reply.delay_ms)).await;
+    if let Some(status) = reply.http {
+        return error(status, reply.retry_after);
+    }
+    let stream = body["stream"].as_bool().unwrap_or(false);
+    let frames = wire::frames(api, &body, &reply, stream);
+    respond(frames, stream, &reply)
+}
+
+fn error(status: u16, retry_after: Option<u64>) -> Response {
+    let kind = match status {
+        401 => "authentication_error",
+        429 => "rate_limit_error",
+        529 => "overloaded_error",
+        _ => "api_error",
+    };
+    let body = json!({"type": "error", "error": {"type": kind, "code": kind, "message": "scripted error"}});
+    let status = StatusCode::from_u16(status).unwrap();
+    let mut response = (status, axum::Json(body)).into_response();
+    if let Some(seconds) = retry_after {
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, seconds.into());
+    }
+    response
+}
+
+/// A stream that is cut ends with an error, which closes the connection in the middle of the answer.
+fn respond(frames: Vec<String>, stream: bool, reply: &Reply) -> Response {
+    let broken = || Err(std::io::Error::other("cut on purpose"));
+    let mut parts: Vec<std::io::Result<Bytes>> =
+        frames.into_iter().map(|f| Ok(Bytes::from(f))).collect();
+    if reply.drop {
+        parts = vec![broken()];
+    } else if reply.cut {
+        parts.truncate(3);
+        parts.push(broken());
+    }
+    let kind = if stream {
+        "text/event-stream"
+    } else {
+        "application/json"
+    };
+    let body = Body::from_stream(futures_util::stream::iter(parts));
+    ([(header::CONTENT_TYPE, kind)], body).into_response()
+}

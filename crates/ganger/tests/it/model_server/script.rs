@@ -1,0 +1,149 @@
+//! Which step of the script a request is at, and what that step answers.
+
+use serde_json::{Value, json};
+
+const MARK: &str = "[[STEPS";
+
+/// A conversation, reduced to what scripts need.
+pub(crate) enum Item {
+    User(String),
+    Assistant,
+    /// With the id of the call; it carries the step's number.
+    Call(String),
+    Result,
+}
+
+/// A request: the steps, and which one is next.
+pub(crate) struct Turn {
+    step: Option<Value>,
+    number: usize,
+    tools: Vec<String>,
+}
+
+/// What to answer.
+#[derive(Default)]
+pub(crate) struct Reply {
+    pub(crate) text: String,
+    /// Id, name and arguments.
+    pub(crate) call: Option<(String, String, Value)>,
+    pub(crate) http: Option<u16>,
+    pub(crate) retry_after: Option<u64>,
+    pub(crate) delay_ms: u64,
+    pub(crate) drop: bool,
+    pub(crate) cut: bool,
+}
+
+impl Turn {
+    pub(crate) fn read(items: &[Item], tools: &[String]) -> Self {
+        let opened = items
+            .iter()
+            .enumerate()
+            .rev()
+            .find_map(|(i, item)| match item {
+                Item::User(text) => steps(text).map(|s| (i, s)),
+                _ => None,
+            });
+        let Some((start, steps)) = opened else {
+            return Self {
+                step: None,
+                number: 0,
+                tools: tools.to_vec(),
+            };
+        };
+        let number = position(&items[start + 1..]);
+        Self {
+            step: steps.get(number).cloned(),
+            number,
+            tools: tools.to_vec(),
+        }
+    }
+
+    pub(crate) fn reply(&self) -> Reply {
+        let Some(step) = &self.step else {
+            return Reply {
+                text: "ok".to_owned(),
+                ..Reply::default()
+            };
+        };
+        let text = step["text"].as_str().unwrap_or_default().to_owned();
+        let mut reply = Reply {
+            text,
+            http: step["http"].as_u64().and_then(|s| u16::try_from(s).ok()),
+            retry_after: step["retry_after"].as_u64(),
+            delay_ms: step["delay_ms"].as_u64().unwrap_or(0),
+            drop: step["drop"] == true,
+            cut: step["cut"] == true,
+            call: None,
+        };
+        // A request without tools asks for a title or a summary.
+        if !self.tools.is_empty() {
+            let id = format!("call_s{}_{:08x}", self.number, self.tools.len());
+            reply.call = self.call(step).map(|(name, args)| (id, name, args));
+        }
+        if reply.call.is_none() && reply.text.is_empty() {
+            "scripted".clone_into(&mut reply.text);
+        }
+        reply
+    }
+
+    fn call(&self, step: &Value) -> Option<(String, Value)> {
+        if let Some(command) = step["bash"].as_str() {
+            let name = self.pick(&["Bash", "bash"])?;
+            return Some((
+                name,
+                json!({"command": command, "description": "scripted command"}),
+            ));
+        }
+        if let Some(path) = step["write"].as_str() {
+            let name = self.pick(&["Write", "write"])?;
+            let key = if name == "Write" {
+                "file_path"
+            } else {
+                "filePath"
+            };
+            return Some((name, json!({key: path, "content": step["content"]})));
+        }
+        let tool = step["mcp"].as_str()?;
+        let name = self.pick(&[&format!("mcp__ganger__{tool}"), &format!("ganger_{tool}")])?;
+        Some((name, step["args"].clone()))
+    }
+
+    fn pick(&self, names: &[&str]) -> Option<String> {
+        names
+            .iter()
+            .find(|n| self.tools.iter().any(|t| t == *n))
+            .map(ToString::to_string)
+    }
+}
+
+/// The last script in a text. The prompt of some CLIs arrives wrapped and escaped.
+fn steps(text: &str) -> Option<Vec<Value>> {
+    let from = text.rfind(MARK)? + MARK.len();
+    let mut values = serde_json::Deserializer::from_str(&text[from..]).into_iter::<Vec<Value>>();
+    values.next()?.ok()
+}
+
+/// Each assistant turn is one step; calls carry the number, so that repeated requests count once.
+fn position(items: &[Item]) -> usize {
+    let mut next = 0;
+    let mut in_turn = false;
+    for item in items {
+        match item {
+            Item::Call(id) => {
+                let number = id
+                    .split("_s")
+                    .nth(1)
+                    .and_then(|r| r.split('_').next())
+                    .and_then(|n| n.parse::<usize>().ok());
+                next = number.map_or(next, |n| next.max(n + 1));
+                in_turn = true;
+            }
+            Item::Assistant => {
+                next += usize::from(!in_turn);
+                in_turn = true;
+            }
+            Item::User(_) | Item::Result => in_turn = false,
+        }
+    }
+    next
+}

@@ -1,0 +1,285 @@
+//! A hermetic place to try things in: an empty HOME, a repository that is not ours, the real program.
+
+mod processes;
+
+pub(crate) use processes::{alive_with, kill, wait_until};
+
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// The program under test.
+pub(crate) const GANGER: &str = env!("CARGO_BIN_EXE_ganger");
+
+/// What a command printed and how it ended.
+#[derive(Debug)]
+pub(crate) struct Output {
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) code: i32,
+}
+
+impl Output {
+    #[track_caller]
+    pub(crate) fn exits(self, code: i32) -> Self {
+        assert_eq!(
+            self.code, code,
+            "stdout:\n{}\nstderr:\n{}",
+            self.stdout, self.stderr
+        );
+        self
+    }
+
+    #[track_caller]
+    pub(crate) fn says(self, words: &str) -> Self {
+        let all = format!("{}\n{}", self.stdout, self.stderr);
+        assert!(all.contains(words), "`{words}` is not in:\n{all}");
+        self
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|e| panic!("{e}:\n{}\n{}", self.stdout, self.stderr))
+    }
+}
+
+/// A folder with a HOME and a repository `shop`.
+pub(crate) struct Place {
+    folder: TempDir,
+    env: BTreeMap<String, String>,
+}
+
+impl Place {
+    /// With one commit on main, and no project yet.
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = std::env::var("PATH").unwrap();
+        let mut env = BTreeMap::from([
+            ("PATH".to_owned(), path),
+            (
+                "HOME".to_owned(),
+                folder.path().join("home").display().to_string(),
+            ),
+            ("GIT_CONFIG_NOSYSTEM".to_owned(), "1".to_owned()),
+            ("LANG".to_owned(), "C.UTF-8".to_owned()),
+            ("TERM".to_owned(), "dumb".to_owned()),
+        ]);
+        for (name, value) in [("AUTHOR", "tester"), ("COMMITTER", "tester")] {
+            env.insert(format!("GIT_{name}_NAME"), value.to_owned());
+            env.insert(
+                format!("GIT_{name}_EMAIL"),
+                format!("{value}@example.invalid"),
+            );
+        }
+        let place = Self { folder, env };
+        std::fs::create_dir_all(place.home()).unwrap();
+        std::fs::create_dir_all(place.repo()).unwrap();
+        place.write("README.md", "# shop\n");
+        place.git(&["init", "--quiet", "--initial-branch", "main"]);
+        place.commit("first");
+        place
+    }
+
+    /// A project whose agent plays scripts, with the given gate command, trusted.
+    pub(crate) fn scripted(gate: &str, script: &Value) -> Self {
+        let place = Self::new();
+        place.script(script);
+        let gate = toml_string(gate);
+        let command = toml_string(&format!(
+            "{GANGER} script-agent {}",
+            place.path("script.json").display()
+        ));
+        place.write(
+            "ganger.toml",
+            &format!(
+                "[project]\nmain = \"main\"\n[limits]\nparallel = 4\n[policy]\nfetch = false\n\
+                 [agent.scripted]\nruntime = \"command\"\ncommand = {command}\n\
+                 [[gate]]\nname = \"check\"\ncommand = {gate}\ntimeout_s = 60\n"
+            ),
+        );
+        place.commit("project");
+        place.ganger(&["init"]).exits(0);
+        place.ganger(&["trust", "--yes"]).exits(0);
+        place
+    }
+
+    pub(crate) fn script(&self, script: &Value) {
+        std::fs::write(self.path("script.json"), script.to_string()).unwrap();
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn home(&self) -> PathBuf {
+        self.path("home")
+    }
+
+    pub(crate) fn repo(&self) -> PathBuf {
+        self.path("shop")
+    }
+
+    /// The worktree of a ticket.
+    pub(crate) fn worktree(&self, ticket: &str) -> PathBuf {
+        self.path("shop.worktrees").join(ticket)
+    }
+
+    /// The project's folder in the state directory.
+    pub(crate) fn state(&self) -> PathBuf {
+        let id = std::fs::read_to_string(self.repo().join(".git/ganger/project-id")).unwrap();
+        self.home().join(".local/state/ganger").join(id.trim())
+    }
+
+    pub(crate) fn set_env(&mut self, name: &str, value: &str) {
+        self.env.insert(name.to_owned(), value.to_owned());
+    }
+
+    pub(crate) fn write(&self, name: &str, content: &str) {
+        let path = self.repo().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+
+    pub(crate) fn git(&self, args: &[&str]) -> String {
+        self.git_in(&self.repo(), args)
+    }
+
+    pub(crate) fn git_in(&self, dir: &Path, args: &[&str]) -> String {
+        let output = Command::new("git")
+            .args(args)
+            .current_dir(dir)
+            .env_clear()
+            .envs(&self.env)
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "git {args:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8_lossy(&output.stdout)
+            .trim_end()
+            .to_owned()
+    }
+
+    pub(crate) fn commit(&self, message: &str) {
+        self.git(&["add", "--all"]);
+        self.git(&["commit", "--quiet", "--message", message]);
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(GANGER);
+        command
+            .args(args)
+            .current_dir(self.repo())
+            .env_clear()
+            .envs(&self.env)
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs the program to its end.
+    #[must_use = "look at the output, or assert the exit code"]
+    pub(crate) fn ganger(&self, args: &[&str]) -> Output {
+        self.ganger_with(args, &[])
+    }
+
+    pub(crate) fn ganger_with(&self, args: &[&str], env: &[(&str, &str)]) -> Output {
+        let output = self
+            .command(args)
+            .envs(env.iter().copied())
+            .output()
+            .unwrap();
+        Output {
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+            // A signal has no code: shells show 128 and more.
+            code: output.status.code().unwrap_or(128),
+        }
+    }
+
+    /// Starts the program; it is killed when dropped.
+    pub(crate) fn start(&self, args: &[&str]) -> Started {
+        self.start_with(args, &[])
+    }
+
+    pub(crate) fn start_with(&self, args: &[&str], env: &[(&str, &str)]) -> Started {
+        let log = std::fs::File::create(self.path("started.log")).unwrap();
+        let mut command = self.command(args);
+        command
+            .envs(env.iter().copied())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log);
+        Started {
+            child: command.spawn().unwrap(),
+        }
+    }
+
+    /// What the started program printed so far.
+    pub(crate) fn started_log(&self) -> String {
+        std::fs::read_to_string(self.path("started.log")).unwrap_or_default()
+    }
+
+    /// Adds a ticket and returns its id.
+    pub(crate) fn add(&self, args: &[&str]) -> String {
+        let all = [&["ticket", "add"], args].concat();
+        self.ganger(&all).exits(0).stdout.trim().to_owned()
+    }
+
+    pub(crate) fn ticket(&self, id: &str) -> Value {
+        self.ganger(&["ticket", "show", id, "--json"])
+            .exits(0)
+            .json()
+    }
+
+    #[track_caller]
+    pub(crate) fn assert_status(&self, id: &str, status: &str) {
+        let ticket = self.ticket(id);
+        assert_eq!(
+            ticket["status"],
+            status,
+            "{ticket:#}\n{}",
+            self.ganger(&["log", id]).stdout
+        );
+    }
+}
+
+pub(crate) fn toml_string(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+/// A started program.
+pub(crate) struct Started {
+    child: Child,
+}
+
+impl Started {
+    pub(crate) fn pid(&self) -> i32 {
+        i32::try_from(self.child.id()).unwrap()
+    }
+
+    /// Waits for its end; panics after the limit.
+    #[track_caller]
+    pub(crate) fn code(&mut self, limit: Duration) -> i32 {
+        let mut code = None;
+        wait_until("the program ends", limit, || {
+            code = self.child.try_wait().unwrap();
+            code.is_some()
+        });
+        code.unwrap().code().unwrap_or(128)
+    }
+
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        let _ended = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}

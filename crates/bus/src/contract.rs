@@ -49,12 +49,7 @@ impl Publish {
     /// A message without conditions.
     #[must_use]
     pub fn new(subject: impl Into<String>, payload: impl Into<Vec<u8>>) -> Self {
-        Self {
-            subject: subject.into(),
-            payload: payload.into(),
-            message_id: None,
-            expected_last: None,
-        }
+        Self { subject: subject.into(), payload: payload.into(), message_id: None, expected_last: None }
     }
 
     /// With an id against duplicates.
@@ -228,12 +223,7 @@ pub trait Bus: Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<Vec<Message>, BusError>>;
 
     /// Waits until the stream has a sequence beyond `after`, or the time is over. May return early.
-    fn wait<'a>(
-        &'a self,
-        stream: &'a str,
-        after: u64,
-        timeout: Duration,
-    ) -> BoxFuture<'a, Result<(), BusError>>;
+    fn wait<'a>(&'a self, stream: &'a str, after: u64, timeout: Duration) -> BoxFuture<'a, Result<(), BusError>>;
 
     /// What a stream holds.
     fn info<'a>(&'a self, stream: &'a str) -> BoxFuture<'a, Result<StreamInfo, BusError>>;

@@ -9,8 +9,8 @@ mod sqlite;
 mod subject;
 
 pub use contract::{
-    Ack, BoxFuture, Bus, BusError, ConsumerConfig, Delivery, Durability, Message, Publish, Settle,
-    StreamConfig, StreamInfo,
+    Ack, BoxFuture, Bus, BusError, ConsumerConfig, Delivery, Durability, Message, Publish, Settle, StreamConfig,
+    StreamInfo,
 };
 pub use memory::MemoryBus;
 pub use sqlite::{SqliteBus, SqliteOptions};

@@ -1,8 +1,8 @@
 //! The bus in memory: for tests and simulation. Its clock can be given, so that time can be virtual.
 
 use crate::{
-    Ack, BoxFuture, Bus, BusError, ConsumerConfig, Delivery, Message, Publish, Settle,
-    StreamConfig, StreamInfo, subject_matches,
+    Ack, BoxFuture, Bus, BusError, ConsumerConfig, Delivery, Message, Publish, Settle, StreamConfig, StreamInfo,
+    subject_matches,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -37,9 +37,7 @@ struct Consumer {
 impl Default for MemoryBus {
     fn default() -> Self {
         Self::with_clock(Arc::new(|| {
-            let since = SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .unwrap_or_default();
+            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
         }))
     }
@@ -49,11 +47,7 @@ impl MemoryBus {
     /// A bus whose clock gives milliseconds.
     #[must_use]
     pub fn with_clock(clock: Clock) -> Self {
-        Self {
-            streams: Arc::default(),
-            changed: Arc::default(),
-            clock,
-        }
+        Self { streams: Arc::default(), changed: Arc::default(), clock }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Stream>> {
@@ -62,33 +56,15 @@ impl MemoryBus {
 
     fn publish_now(&self, message: Publish) -> Result<Ack, BusError> {
         let mut streams = self.lock();
-        let takes = |s: &&mut Stream| {
-            s.config
-                .subjects
-                .iter()
-                .any(|f| subject_matches(f, &message.subject))
-        };
-        let stream = streams
-            .values_mut()
-            .find(takes)
-            .ok_or_else(|| BusError::NoStream(message.subject.clone()))?;
-        if let Some(&sequence) = message
-            .message_id
-            .as_ref()
-            .and_then(|id| stream.ids.get(id))
-        {
-            return Ok(Ack {
-                sequence,
-                duplicate: true,
-            });
+        let takes = |s: &&mut Stream| s.config.subjects.iter().any(|f| subject_matches(f, &message.subject));
+        let stream = streams.values_mut().find(takes).ok_or_else(|| BusError::NoStream(message.subject.clone()))?;
+        if let Some(&sequence) = message.message_id.as_ref().and_then(|id| stream.ids.get(id)) {
+            return Ok(Ack { sequence, duplicate: true });
         }
         if let Some(expected) = message.expected_last
             && expected != stream.last
         {
-            return Err(BusError::WrongLast {
-                expected,
-                last: stream.last,
-            });
+            return Err(BusError::WrongLast { expected, last: stream.last });
         }
         stream.last += 1;
         if let Some(id) = message.message_id {
@@ -102,32 +78,18 @@ impl MemoryBus {
             time_ms: now,
         });
         stream.trim(now);
-        let ack = Ack {
-            sequence: stream.last,
-            duplicate: false,
-        };
+        let ack = Ack { sequence: stream.last, duplicate: false };
         drop(streams);
         self.changed.notify_waiters();
         Ok(ack)
     }
 
-    fn fetch_now(
-        &self,
-        stream: &str,
-        consumer: &str,
-        max: usize,
-    ) -> Result<Vec<Delivery>, BusError> {
+    fn fetch_now(&self, stream: &str, consumer: &str, max: usize) -> Result<Vec<Delivery>, BusError> {
         let now = (self.clock)();
         let mut streams = self.lock();
         let s = find(&mut streams, stream)?;
-        let Stream {
-            messages,
-            consumers,
-            ..
-        } = s;
-        let c = consumers
-            .get_mut(consumer)
-            .ok_or_else(|| no_consumer(stream, consumer))?;
+        let Stream { messages, consumers, .. } = s;
+        let c = consumers.get_mut(consumer).ok_or_else(|| no_consumer(stream, consumer))?;
         Ok(c.pull(messages, now, max))
     }
 }
@@ -138,10 +100,7 @@ impl Stream {
         let age = self.config.max_age.map_or(u64::MAX, as_ms);
         while self.messages.len() > 1 {
             let too_many = self.messages.len() as u64 > max;
-            let too_old = self
-                .messages
-                .front()
-                .is_some_and(|m| m.time_ms.saturating_add(age) < now);
+            let too_old = self.messages.front().is_some_and(|m| m.time_ms.saturating_add(age) < now);
             if !too_many && !too_old {
                 break;
             }
@@ -153,17 +112,10 @@ impl Stream {
 impl Consumer {
     fn pull(&mut self, messages: &VecDeque<Message>, now: u64, max: usize) -> Vec<Delivery> {
         let limit = self.config.max_deliver.unwrap_or(u32::MAX);
-        self.pending
-            .retain(|_, (count, due)| *due > now || *count < limit);
-        let due: Vec<u64> = self
-            .pending
-            .iter()
-            .filter(|(_, p)| p.1 <= now)
-            .map(|(s, _)| *s)
-            .collect();
-        let fresh = messages.iter().filter(|m| {
-            m.sequence > self.cursor && subject_matches(&self.config.filter, &m.subject)
-        });
+        self.pending.retain(|_, (count, due)| *due > now || *count < limit);
+        let due: Vec<u64> = self.pending.iter().filter(|(_, p)| p.1 <= now).map(|(s, _)| *s).collect();
+        let fresh =
+            messages.iter().filter(|m| m.sequence > self.cursor && subject_matches(&self.config.filter, &m.subject));
         let fresh: Vec<u64> = fresh.map(|m| m.sequence).collect();
         let due_again = now + as_ms(self.config.ack_wait);
         let mut deliveries = Vec::new();
@@ -175,10 +127,7 @@ impl Consumer {
             };
             let count = self.pending.get(&sequence).map_or(0, |p| p.0) + 1;
             self.pending.insert(sequence, (count, due_again));
-            deliveries.push(Delivery {
-                message: message.clone(),
-                count,
-            });
+            deliveries.push(Delivery { message: message.clone(), count });
         }
         deliveries
     }
@@ -207,20 +156,12 @@ fn as_ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn find<'a>(
-    streams: &'a mut BTreeMap<String, Stream>,
-    name: &str,
-) -> Result<&'a mut Stream, BusError> {
-    streams
-        .get_mut(name)
-        .ok_or_else(|| BusError::NoStream(name.to_owned()))
+fn find<'a>(streams: &'a mut BTreeMap<String, Stream>, name: &str) -> Result<&'a mut Stream, BusError> {
+    streams.get_mut(name).ok_or_else(|| BusError::NoStream(name.to_owned()))
 }
 
 fn no_consumer(stream: &str, name: &str) -> BusError {
-    BusError::NoConsumer {
-        stream: stream.to_owned(),
-        name: name.to_owned(),
-    }
+    BusError::NoConsumer { stream: stream.to_owned(), name: name.to_owned() }
 }
 
 impl Bus for MemoryBus {
@@ -258,18 +199,12 @@ impl Bus for MemoryBus {
         Box::pin(async move {
             let mut streams = self.lock();
             let messages = find(&mut streams, stream)?.messages.iter();
-            let wanted =
-                messages.filter(|m| m.sequence >= from && subject_matches(filter, &m.subject));
+            let wanted = messages.filter(|m| m.sequence >= from && subject_matches(filter, &m.subject));
             Ok(wanted.take(max).cloned().collect())
         })
     }
 
-    fn wait<'a>(
-        &'a self,
-        stream: &'a str,
-        after: u64,
-        timeout: Duration,
-    ) -> BoxFuture<'a, Result<(), BusError>> {
+    fn wait<'a>(&'a self, stream: &'a str, after: u64, timeout: Duration) -> BoxFuture<'a, Result<(), BusError>> {
         Box::pin(async move {
             let changed = self.changed.notified();
             if find(&mut self.lock(), stream)?.last > after || timeout.is_zero() {
@@ -300,14 +235,7 @@ impl Bus for MemoryBus {
                 Some(known) => known.config = config,
                 None => {
                     let name = config.name.clone();
-                    s.consumers.insert(
-                        name,
-                        Consumer {
-                            config,
-                            cursor: 0,
-                            pending: BTreeMap::new(),
-                        },
-                    );
+                    s.consumers.insert(name, Consumer { config, cursor: 0, pending: BTreeMap::new() });
                 }
             }
             Ok(())
@@ -331,8 +259,7 @@ impl Bus for MemoryBus {
                     return Ok(deliveries);
                 }
                 // A pending delivery may fall due without any publish: look again now and then.
-                let _elapsed =
-                    tokio::time::timeout(left.min(Duration::from_millis(20)), changed).await;
+                let _elapsed = tokio::time::timeout(left.min(Duration::from_millis(20)), changed).await;
             }
         })
     }
@@ -348,10 +275,7 @@ impl Bus for MemoryBus {
             let now = (self.clock)();
             let mut streams = self.lock();
             let s = find(&mut streams, stream)?;
-            let c = s
-                .consumers
-                .get_mut(consumer)
-                .ok_or_else(|| no_consumer(stream, consumer))?;
+            let c = s.consumers.get_mut(consumer).ok_or_else(|| no_consumer(stream, consumer))?;
             for sequence in sequences {
                 c.settle(*sequence, how, now);
             }

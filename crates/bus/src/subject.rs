@@ -31,11 +31,7 @@ mod tests {
             ("*.b", "a.b", true),
             ("a.b.c", "a.b", false),
         ] {
-            assert_eq!(
-                subject_matches(filter, subject),
-                expected,
-                "{filter} against {subject}"
-            );
+            assert_eq!(subject_matches(filter, subject), expected, "{filter} against {subject}");
         }
     }
 }

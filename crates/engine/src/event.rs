@@ -4,8 +4,8 @@
 //! fields, new fields get a serde default. `tests/golden` holds one record of every variant.
 
 use crate::{
-    Assumption, AttemptId, AttemptOutcome, Card, CardId, Commit, Delivery, DeliveryId, Evidence,
-    HostId, HostReport, Millis, Policy, Report, Session, SessionId, TicketId, TicketSpec, Usage,
+    Assumption, AttemptId, AttemptOutcome, Card, CardId, Commit, Delivery, DeliveryId, Evidence, HostId, HostReport,
+    Millis, Policy, Report, Session, SessionId, TicketId, TicketSpec, Usage,
 };
 use serde::{Deserialize, Serialize};
 

@@ -6,9 +6,7 @@ use std::fmt;
 
 /// Why a text is not an id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{0}` is not a valid id: use a letter or digit, then up to 63 letters, digits, `_` or `-`"
-)]
+#[error("`{0}` is not a valid id: use a letter or digit, then up to 63 letters, digits, `_` or `-`")]
 pub struct IdError(pub String);
 
 macro_rules! id_type {
@@ -85,11 +83,7 @@ impl TicketId {
         let mut chars = text.chars();
         let head = chars.next().is_some_and(|c| c.is_ascii_alphanumeric());
         let tail = chars.all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
-        if head && tail && text.len() <= 64 {
-            Ok(Self::new(text))
-        } else {
-            Err(IdError(text.to_owned()))
-        }
+        if head && tail && text.len() <= 64 { Ok(Self::new(text)) } else { Err(IdError(text.to_owned())) }
     }
 }
 

@@ -1,8 +1,8 @@
 //! What the outside world tells the engine, and what it gets back.
 
 use crate::{
-    AttemptId, AttemptOutcome, CardId, CardKind, Commit, DeliveryId, Event, Evidence, HostId,
-    HostReport, Policy, Report, SessionId, TicketId, TicketSpec, Usage,
+    AttemptId, AttemptOutcome, CardId, CardKind, Commit, DeliveryId, Event, Evidence, HostId, HostReport, Policy,
+    Report, SessionId, TicketId, TicketSpec, Usage,
 };
 use serde::{Deserialize, Serialize};
 
@@ -21,11 +21,7 @@ impl Envelope {
     /// Wraps an input.
     #[must_use]
     pub fn new(id: impl Into<String>, cause: impl Into<String>, input: Input) -> Self {
-        Self {
-            id: id.into(),
-            cause: cause.into(),
-            input,
-        }
+        Self { id: id.into(), cause: cause.into(), input }
     }
 }
 
@@ -98,28 +94,13 @@ pub enum Input {
     /// Tickets, all or none.
     AddTickets { tickets: Vec<NewTicket> },
     /// A change of one ticket.
-    EditTicket {
-        ticket: TicketId,
-        change: Box<TicketChange>,
-    },
+    EditTicket { ticket: TicketId, change: Box<TicketChange> },
     /// A remark.
-    NoteTicket {
-        ticket: TicketId,
-        text: String,
-        by: String,
-    },
+    NoteTicket { ticket: TicketId, text: String, by: String },
     /// Give a ticket up.
-    CloseTicket {
-        ticket: TicketId,
-        reason: String,
-        by: String,
-    },
+    CloseTicket { ticket: TicketId, reason: String, by: String },
     /// Work on it again.
-    ReopenTicket {
-        ticket: TicketId,
-        reason: String,
-        by: String,
-    },
+    ReopenTicket { ticket: TicketId, reason: String, by: String },
     /// A person's answer.
     Answer(Answer),
     /// A person's word to merge these, in dependency order.
@@ -130,101 +111,37 @@ pub enum Input {
     /// A host was silent for longer than its lease.
     HostLapsed { host: HostId, incarnation: String },
     /// A host wants to start what it was offered.
-    Claim {
-        attempt: AttemptId,
-        token: u64,
-        host: HostId,
-    },
+    Claim { attempt: AttemptId, token: u64, host: HostId },
     /// A host cannot start what it was offered.
-    Decline {
-        attempt: AttemptId,
-        token: u64,
-        why: String,
-    },
+    Decline { attempt: AttemptId, token: u64, why: String },
     /// The runtime's conversation is known.
-    SessionStarted {
-        attempt: AttemptId,
-        token: u64,
-        session: SessionId,
-        runtime: String,
-        directory: String,
-    },
+    SessionStarted { attempt: AttemptId, token: u64, session: SessionId, runtime: String, directory: String },
     /// The prompt went in.
-    Delivered {
-        attempt: AttemptId,
-        token: u64,
-        deliveries: Vec<DeliveryId>,
-    },
+    Delivered { attempt: AttemptId, token: u64, deliveries: Vec<DeliveryId> },
     /// Totals so far.
-    Usage {
-        attempt: AttemptId,
-        token: u64,
-        usage: Usage,
-    },
+    Usage { attempt: AttemptId, token: u64, usage: Usage },
     /// The agent said what it did.
-    AgentReport {
-        attempt: AttemptId,
-        token: u64,
-        report: Report,
-    },
+    AgentReport { attempt: AttemptId, token: u64, report: Report },
     /// The agent asks a person. `call` makes a repeated call find the same card.
-    Ask {
-        attempt: AttemptId,
-        token: u64,
-        call: String,
-        question: String,
-        brief: String,
-        options: Vec<String>,
-    },
+    Ask { attempt: AttemptId, token: u64, call: String, question: String, brief: String, options: Vec<String> },
     /// The agent took something for granted.
-    Assume {
-        attempt: AttemptId,
-        token: u64,
-        assumed: String,
-        confidence: f64,
-    },
+    Assume { attempt: AttemptId, token: u64, assumed: String, confidence: f64 },
     /// The agent remarks.
-    AgentNote {
-        attempt: AttemptId,
-        token: u64,
-        text: String,
-    },
+    AgentNote { attempt: AttemptId, token: u64, text: String },
     /// The runtime asked for something that was denied at once.
-    Denied {
-        attempt: AttemptId,
-        token: u64,
-        what: String,
-        why: String,
-    },
+    Denied { attempt: AttemptId, token: u64, what: String, why: String },
     /// An attempt ended.
-    AttemptEnded {
-        attempt: AttemptId,
-        token: u64,
-        end: Box<AttemptEnd>,
-    },
+    AttemptEnded { attempt: AttemptId, token: u64, end: Box<AttemptEnd> },
     /// A gate ran.
     Evidence { token: u64, evidence: Box<Evidence> },
     /// The gates could not be run at all.
-    VerificationFailed {
-        ticket: TicketId,
-        token: u64,
-        why: String,
-    },
+    VerificationFailed { ticket: TicketId, token: u64, why: String },
     /// The branch of accepted work has another head than was accepted.
     HeadMoved { ticket: TicketId, head: Commit },
     /// The merge is on the main branch, or was found there.
-    MergeDone {
-        ticket: TicketId,
-        commit: Commit,
-        evidence: Vec<Evidence>,
-    },
+    MergeDone { ticket: TicketId, commit: Commit, evidence: Vec<Evidence> },
     /// The merge did not come about.
-    MergeFailed {
-        ticket: TicketId,
-        why: String,
-        back_to_agent: bool,
-        evidence: Vec<Evidence>,
-    },
+    MergeFailed { ticket: TicketId, why: String, back_to_agent: bool, evidence: Vec<Evidence> },
     /// A worktree of finished work is gone.
     WorktreeRemoved { ticket: TicketId },
     /// Time passed: schedule, expire, clear.
@@ -282,11 +199,7 @@ impl Rejected {
     /// A refusal with a stable code.
     #[must_use]
     pub fn new(code: &str, message: impl Into<String>) -> Self {
-        Self {
-            code: code.to_owned(),
-            message: message.into(),
-            hint: None,
-        }
+        Self { code: code.to_owned(), message: message.into(), hint: None }
     }
 
     /// Adds what to do about it.

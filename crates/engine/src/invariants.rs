@@ -34,10 +34,7 @@ pub fn check_all(state: &State) -> Result<(), Breach> {
 ///
 /// # Errors
 /// With the first invariant that does not hold.
-pub fn check_tickets<'a>(
-    state: &State,
-    ids: impl IntoIterator<Item = &'a TicketId>,
-) -> Result<(), Breach> {
+pub fn check_tickets<'a>(state: &State, ids: impl IntoIterator<Item = &'a TicketId>) -> Result<(), Breach> {
     for id in ids {
         if let Some(ticket) = state.tickets.get(id) {
             check(state, id, ticket)?;
@@ -47,11 +44,7 @@ pub fn check_tickets<'a>(
 }
 
 fn breach(number: u8, ticket: &TicketId, detail: impl Into<String>) -> Result<(), Breach> {
-    Err(Breach {
-        number,
-        ticket: ticket.clone(),
-        detail: detail.into(),
-    })
+    Err(Breach { number, ticket: ticket.clone(), detail: detail.into() })
 }
 
 fn check(state: &State, id: &TicketId, ticket: &Ticket) -> Result<(), Breach> {
@@ -62,11 +55,7 @@ fn check(state: &State, id: &TicketId, ticket: &Ticket) -> Result<(), Breach> {
         return breach(1, id, format!("its live attempt {attempt} is unknown"));
     }
     if (ticket.phase == Phase::Running) != (live.is_some() && ticket.phase != Phase::Cancelled) {
-        return breach(
-            1,
-            id,
-            format!("it is {} with live attempt {live:?}", ticket.phase.as_str()),
-        );
+        return breach(1, id, format!("it is {} with live attempt {live:?}", ticket.phase.as_str()));
     }
     if ticket.phase.is_accepted() {
         check_accepted(state, id, ticket)?;
@@ -74,19 +63,9 @@ fn check(state: &State, id: &TicketId, ticket: &Ticket) -> Result<(), Breach> {
     if ticket.phase == Phase::Merged && ticket.approved.is_none() {
         return breach(6, id, "merged without a person's approval");
     }
-    let waits = matches!(
-        ticket.phase,
-        Phase::Suspended | Phase::NeedsYou | Phase::Reviewing
-    );
+    let waits = matches!(ticket.phase, Phase::Suspended | Phase::NeedsYou | Phase::Reviewing);
     if waits && state.open_cards_of(id).next().is_none() {
-        return breach(
-            9,
-            id,
-            format!(
-                "it is {}, but no card tells a person",
-                ticket.phase.as_str()
-            ),
-        );
+        return breach(9, id, format!("it is {}, but no card tells a person", ticket.phase.as_str()));
     }
     Ok(())
 }
@@ -130,11 +109,9 @@ pub(crate) fn check_event(before: &State, now: u64, event: &Event) -> Result<(),
         }
         Event::AttemptGranted { attempt } => match before.attempts.get(attempt) {
             Some(a) if a.stage == AttemptStage::Offered => Ok(()),
-            other => breach(
-                7,
-                &other.map_or(TicketId::new("?"), |a| a.ticket.clone()),
-                format!("{attempt} granted twice"),
-            ),
+            other => {
+                breach(7, &other.map_or(TicketId::new("?"), |a| a.ticket.clone()), format!("{attempt} granted twice"))
+            }
         },
         Event::Merged { ticket: id, .. } => match before.tickets.get(id) {
             Some(t) if t.approved.is_some() => Ok(()),

@@ -5,8 +5,8 @@
 //! and load the journal again.
 
 use crate::{
-    Breach, Envelope, Event, Input, Millis, Outcome, RECORD_VERSION, Record, Rejected, State,
-    TicketId, decide, invariants,
+    Breach, Envelope, Event, Input, Millis, Outcome, RECORD_VERSION, Record, Rejected, State, TicketId, decide,
+    invariants,
 };
 use std::collections::BTreeSet;
 
@@ -32,10 +32,7 @@ impl Ledger {
     /// Starts from a loaded state.
     #[must_use]
     pub fn new(state: State) -> Self {
-        Self {
-            state,
-            pending: Vec::new(),
-        }
+        Self { state, pending: Vec::new() }
     }
 
     /// The working state: not to be shown to anybody before [`Ledger::committed`].
@@ -73,12 +70,7 @@ impl Ledger {
         Ok(decision.outcome)
     }
 
-    fn apply(
-        &mut self,
-        now: Millis,
-        envelope: &Envelope,
-        events: Vec<Event>,
-    ) -> Result<(), Breach> {
+    fn apply(&mut self, now: Millis, envelope: &Envelope, events: Vec<Event>) -> Result<(), Breach> {
         let epoch = events.iter().find_map(|e| match e {
             Event::ForemanElected { epoch, .. } => Some(*epoch),
             _ => None,
@@ -133,9 +125,7 @@ impl Ledger {
     fn repeated(&self, input: &Input) -> Outcome {
         match input {
             Input::Claim { attempt, .. } if self.state.attempts.contains_key(attempt) => {
-                Outcome::Granted {
-                    attempt: attempt.clone(),
-                }
+                Outcome::Granted { attempt: attempt.clone() }
             }
             _ => Outcome::Nothing,
         }

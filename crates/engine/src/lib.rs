@@ -27,9 +27,7 @@ mod state;
 pub use decide::decide;
 pub use event::Event;
 pub use ids::{AttemptId, CardId, Commit, DeliveryId, HostId, IdError, SessionId, TicketId};
-pub use input::{
-    Answer, AttemptEnd, Decision, Envelope, Input, NewTicket, Outcome, Rejected, TicketChange,
-};
+pub use input::{Answer, AttemptEnd, Decision, Envelope, Input, NewTicket, Outcome, Rejected, TicketChange};
 pub use invariants::{Breach, check_all, check_tickets};
 pub use ledger::{Ledger, Refusal};
 pub use model::{

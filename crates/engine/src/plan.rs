@@ -1,9 +1,7 @@
 //! `plan`: what should be so. Level-triggered: after a crash the same state gives the same plan, and
 //! every effect looks at the world (its probe, see ARCHITECTURE.md) before it acts.
 
-use crate::{
-    AttemptId, AttemptStage, Commit, HostId, Kind, Millis, Phase, State, Ticket, TicketId,
-};
+use crate::{AttemptId, AttemptStage, Commit, HostId, Kind, Millis, Phase, State, Ticket, TicketId};
 use std::collections::BTreeSet;
 
 /// Something that should be done in the world. Ordered, so that plans compare.
@@ -11,24 +9,11 @@ use std::collections::BTreeSet;
 #[expect(missing_docs, reason = "the fields are named after what they hold")]
 pub enum Effect {
     /// Offer an attempt to its host. Probe: the claim state.
-    Offer {
-        attempt: AttemptId,
-        host: HostId,
-        token: u64,
-    },
+    Offer { attempt: AttemptId, host: HostId, token: u64 },
     /// Tell a host to stop an attempt. Probe: whether the attempt is live.
-    Cancel {
-        attempt: AttemptId,
-        host: HostId,
-        token: u64,
-    },
+    Cancel { attempt: AttemptId, host: HostId, token: u64 },
     /// Have a host run the gates on the head commit. Probe: evidence with the same key.
-    Verify {
-        ticket: TicketId,
-        host: HostId,
-        token: u64,
-        commit: Commit,
-    },
+    Verify { ticket: TicketId, host: HostId, token: u64, commit: Commit },
     /// Land an approved commit on the main branch. Probe: the trailer on main.
     Merge { ticket: TicketId, commit: Commit },
     /// Retire the worktree of finished work. Probe: `git worktree list`.
@@ -62,26 +47,13 @@ pub struct Plan {
 #[must_use]
 pub fn plan(state: &State) -> Plan {
     let index = &state.index;
-    let verifying = index
-        .verifying
-        .iter()
-        .filter_map(|id| verify_effect(state, id));
-    let cleanup = index
-        .cleanup
-        .iter()
-        .filter_map(|id| cleanup_effect(state, id));
+    let verifying = index.verifying.iter().filter_map(|id| verify_effect(state, id));
+    let cleanup = index.cleanup.iter().filter_map(|id| cleanup_effect(state, id));
     let merge = next_merge(state, index.merging.iter());
-    let mut effects: Vec<Effect> = attempt_effects(state)
-        .chain(verifying)
-        .chain(merge)
-        .chain(cleanup)
-        .collect();
+    let mut effects: Vec<Effect> = attempt_effects(state).chain(verifying).chain(merge).chain(cleanup).collect();
     effects.sort();
     let timers = index.timers.first().map(|(at, _)| *at);
-    Plan {
-        effects,
-        deadline: attempt_deadlines(state).chain(timers).min(),
-    }
+    Plan { effects, deadline: attempt_deadlines(state).chain(timers).min() }
 }
 
 /// The same plan without indexes. The property tests hold [`plan`] against it.
@@ -90,30 +62,18 @@ pub fn plan_by_full_scan(state: &State) -> Plan {
     let ids: BTreeSet<&TicketId> = state.tickets.keys().collect();
     let verifying = ids.iter().filter_map(|id| verify_effect(state, id));
     let cleanup = ids.iter().filter_map(|id| cleanup_effect(state, id));
-    let approved = ids.iter().copied().filter(|id| {
-        state
-            .tickets
-            .get(*id)
-            .is_some_and(|t| t.phase == Phase::Accepted && t.approved.is_some())
-    });
+    let approved = ids
+        .iter()
+        .copied()
+        .filter(|id| state.tickets.get(*id).is_some_and(|t| t.phase == Phase::Accepted && t.approved.is_some()));
     let merge = next_merge(state, approved);
-    let mut effects: Vec<Effect> = attempt_effects(state)
-        .chain(verifying)
-        .chain(merge)
-        .chain(cleanup)
-        .collect();
+    let mut effects: Vec<Effect> = attempt_effects(state).chain(verifying).chain(merge).chain(cleanup).collect();
     effects.sort();
     let ready = state.tickets.iter().filter(|(id, t)| {
-        t.phase == Phase::Open
-            && t.live.is_none()
-            && t.not_before > 0
-            && state.dependencies_accepted(id)
+        t.phase == Phase::Open && t.live.is_none() && t.not_before > 0 && state.dependencies_accepted(id)
     });
     let timers = ready.map(|(_, t)| t.not_before).min();
-    Plan {
-        effects,
-        deadline: attempt_deadlines(state).chain(timers).min(),
-    }
+    Plan { effects, deadline: attempt_deadlines(state).chain(timers).min() }
 }
 
 fn attempt_effects(state: &State) -> impl Iterator<Item = Effect> {
@@ -121,16 +81,8 @@ fn attempt_effects(state: &State) -> impl Iterator<Item = Effect> {
         let (attempt, host, token) = (attempt.clone(), a.host.clone(), a.token);
         match (a.stage, a.cancelled) {
             (AttemptStage::Lost, _) => None,
-            (_, true) => Some(Effect::Cancel {
-                attempt,
-                host,
-                token,
-            }),
-            (AttemptStage::Offered, false) => Some(Effect::Offer {
-                attempt,
-                host,
-                token,
-            }),
+            (_, true) => Some(Effect::Cancel { attempt, host, token }),
+            (AttemptStage::Offered, false) => Some(Effect::Offer { attempt, host, token }),
             (AttemptStage::Granted, false) => None,
         }
     })
@@ -145,66 +97,34 @@ fn attempt_deadlines(state: &State) -> impl Iterator<Item = Millis> {
 }
 
 fn verify_effect(state: &State, id: &TicketId) -> Option<Effect> {
-    let ticket = state
-        .tickets
-        .get(id)
-        .filter(|t| t.phase == Phase::Verifying)?;
+    let ticket = state.tickets.get(id).filter(|t| t.phase == Phase::Verifying)?;
     let (host, token) = ticket.verifying.clone()?;
     let commit = ticket.head.clone()?;
-    Some(Effect::Verify {
-        ticket: id.clone(),
-        host,
-        token,
-        commit,
-    })
+    Some(Effect::Verify { ticket: id.clone(), host, token, commit })
 }
 
 fn cleanup_effect(state: &State, id: &TicketId) -> Option<Effect> {
-    let ticket = state
-        .tickets
-        .get(id)
-        .filter(|t| t.phase.is_final() && t.live.is_none())?;
+    let ticket = state.tickets.get(id).filter(|t| t.phase.is_final() && t.live.is_none())?;
     let host = ticket.worktree_on.clone()?;
-    Some(Effect::RemoveWorktree {
-        ticket: id.clone(),
-        host,
-    })
+    Some(Effect::RemoveWorktree { ticket: id.clone(), host })
 }
 
 /// Merges happen one at a time, dependencies first: each moves the main branch. A join lands before what
 /// it joins: alone those would conflict; after it they are on main already.
 fn next_merge<'a>(state: &State, approved: impl Iterator<Item = &'a TicketId>) -> Option<Effect> {
     let approved = approved.filter_map(|id| state.tickets.get(id).map(|t| (id, t)));
-    let (id, ticket) = approved
-        .filter(|(id, t)| may_land(state, id, t))
-        .min_by_key(|(_, t)| t.order)?;
+    let (id, ticket) = approved.filter(|(id, t)| may_land(state, id, t)).min_by_key(|(_, t)| t.order)?;
     let (commit, _) = ticket.approved.clone()?;
-    Some(Effect::Merge {
-        ticket: id.clone(),
-        commit,
-    })
+    Some(Effect::Merge { ticket: id.clone(), commit })
 }
 
 fn may_land(state: &State, id: &TicketId, ticket: &Ticket) -> bool {
     let is = |id: &TicketId, wanted: fn(&Ticket) -> bool| state.tickets.get(id).is_some_and(wanted);
     if ticket.spec.kind == Kind::Integration {
-        return ticket
-            .spec
-            .after
-            .iter()
-            .all(|d| is(d, |t| t.phase == Phase::Merged || is_approved(t)));
+        return ticket.spec.after.iter().all(|d| is(d, |t| t.phase == Phase::Merged || is_approved(t)));
     }
-    let joined = |other: &TicketId| {
-        is(other, |t| {
-            t.spec.kind == Kind::Integration && is_approved(t)
-        })
-    };
-    ticket
-        .spec
-        .after
-        .iter()
-        .all(|d| is(d, |t| t.phase == Phase::Merged))
-        && !state.dependents(id).any(joined)
+    let joined = |other: &TicketId| is(other, |t| t.spec.kind == Kind::Integration && is_approved(t));
+    ticket.spec.after.iter().all(|d| is(d, |t| t.phase == Phase::Merged)) && !state.dependents(id).any(joined)
 }
 
 fn is_approved(ticket: &Ticket) -> bool {

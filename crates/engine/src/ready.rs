@@ -17,18 +17,9 @@ pub enum Reason {
     /// It is not to be tried before a time.
     NotBefore { at: Millis },
     /// A live ticket works on the same files.
-    Overlap {
-        ticket: TicketId,
-        files: Vec<String>,
-    },
+    Overlap { ticket: TicketId, files: Vec<String> },
     /// A budget would be exceeded.
-    Budget {
-        which: &'static str,
-        limit: u64,
-        spent: u64,
-        reserved: u64,
-        needed: u64,
-    },
+    Budget { which: &'static str, limit: u64, spent: u64, reserved: u64, needed: u64 },
     /// Its agent is not configured.
     NoAgent { agent: String },
     /// No living host has the runtime.
@@ -48,19 +39,9 @@ impl fmt::Display for Reason {
             }
             Self::NotBefore { at } => write!(f, "it is not tried again before {at}"),
             Self::Overlap { ticket, files } => {
-                write!(
-                    f,
-                    "{ticket} is working on the same files: {}",
-                    files.join(", ")
-                )
+                write!(f, "{ticket} is working on the same files: {}", files.join(", "))
             }
-            Self::Budget {
-                which,
-                limit,
-                spent,
-                reserved,
-                needed,
-            } => write!(
+            Self::Budget { which, limit, spent, reserved, needed } => write!(
                 f,
                 "the {which} budget of {limit} tokens is too small: {spent} spent, {reserved} reserved, {needed} needed"
             ),
@@ -81,9 +62,7 @@ pub fn why(state: &State, now: Millis, id: &TicketId) -> Vec<Reason> {
         return Vec::new();
     };
     if ticket.phase != Phase::Open {
-        return vec![Reason::Phase {
-            phase: ticket.phase,
-        }];
+        return vec![Reason::Phase { phase: ticket.phase }];
     }
     let mut reasons: Vec<Reason> = unmet_dependencies(state, ticket).collect();
     reasons.extend(obstacles(state, now, id, ticket));
@@ -93,30 +72,18 @@ pub fn why(state: &State, now: Millis, id: &TicketId) -> Vec<Reason> {
     reasons
 }
 
-fn unmet_dependencies<'a>(
-    state: &'a State,
-    ticket: &'a Ticket,
-) -> impl Iterator<Item = Reason> + 'a {
-    let found = ticket
-        .spec
-        .after
-        .iter()
-        .filter_map(|d| state.tickets.get(d).map(|t| (d, t.phase)));
+fn unmet_dependencies<'a>(state: &'a State, ticket: &'a Ticket) -> impl Iterator<Item = Reason> + 'a {
+    let found = ticket.spec.after.iter().filter_map(|d| state.tickets.get(d).map(|t| (d, t.phase)));
     found
         .filter(|(_, phase)| !phase.is_accepted())
-        .map(|(ticket, phase)| Reason::DependsOn {
-            ticket: ticket.clone(),
-            phase,
-        })
+        .map(|(ticket, phase)| Reason::DependsOn { ticket: ticket.clone(), phase })
 }
 
 /// What holds back a ticket whose dependencies are met, before a place is looked for.
 pub(crate) fn obstacles(state: &State, now: Millis, id: &TicketId, ticket: &Ticket) -> Vec<Reason> {
     let mut reasons = Vec::new();
     if ticket.not_before > now {
-        reasons.push(Reason::NotBefore {
-            at: ticket.not_before,
-        });
+        reasons.push(Reason::NotBefore { at: ticket.not_before });
     }
     reasons.extend(overlap(state, id, ticket));
     reasons.extend(budget(state, now, ticket));
@@ -129,39 +96,22 @@ pub(crate) fn overlap(state: &State, id: &TicketId, ticket: &Ticket) -> Option<R
     if mine.is_empty() {
         return None;
     }
-    let live = state
-        .attempts
-        .values()
-        .map(|a| &a.ticket)
-        .filter(|other| *other != id);
-    live.filter(|other| !is_ancestor(state, ticket, other))
-        .find_map(|other| {
-            let theirs: BTreeSet<&str> = state
-                .tickets
-                .get(other)?
-                .files()
-                .filter(|f| !is_ignored(state, f))
-                .collect();
-            let shared: Vec<String> = mine
-                .iter()
-                .filter(|m| theirs.iter().any(|t| covers(m, t) || covers(t, m)))
-                .map(ToString::to_string)
-                .collect();
-            let smaller = mine.len().min(theirs.len());
-            let beyond = shared.len() * 100 > smaller * state.policy.overlap_percent as usize;
-            (!shared.is_empty() && beyond).then(|| Reason::Overlap {
-                ticket: other.clone(),
-                files: shared,
-            })
-        })
+    let live = state.attempts.values().map(|a| &a.ticket).filter(|other| *other != id);
+    live.filter(|other| !is_ancestor(state, ticket, other)).find_map(|other| {
+        let theirs: BTreeSet<&str> = state.tickets.get(other)?.files().filter(|f| !is_ignored(state, f)).collect();
+        let shared: Vec<String> = mine
+            .iter()
+            .filter(|m| theirs.iter().any(|t| covers(m, t) || covers(t, m)))
+            .map(ToString::to_string)
+            .collect();
+        let smaller = mine.len().min(theirs.len());
+        let beyond = shared.len() * 100 > smaller * state.policy.overlap_percent as usize;
+        (!shared.is_empty() && beyond).then(|| Reason::Overlap { ticket: other.clone(), files: shared })
+    })
 }
 
 fn is_ignored(state: &State, file: &str) -> bool {
-    state
-        .policy
-        .overlap_ignore
-        .iter()
-        .any(|pattern| covers(pattern, file))
+    state.policy.overlap_ignore.iter().any(|pattern| covers(pattern, file))
 }
 
 /// The same path, or a folder (trailing `/`) that holds it.
@@ -182,10 +132,7 @@ fn is_ancestor(state: &State, ticket: &Ticket, other: &TicketId) -> bool {
 
 /// Tokens to set aside for the next attempt of a ticket.
 pub(crate) fn estimate(state: &State, ticket: &Ticket) -> u64 {
-    ticket
-        .spec
-        .estimated_tokens
-        .unwrap_or(state.policy.default_estimate)
+    ticket.spec.estimated_tokens.unwrap_or(state.policy.default_estimate)
 }
 
 fn budget(state: &State, now: Millis, ticket: &Ticket) -> Option<Reason> {
@@ -200,85 +147,43 @@ fn budget(state: &State, now: Millis, ticket: &Ticket) -> Option<Reason> {
             state.spent_today(now, Some(agent)),
             state.reserved(|a: &Attempt| a.agent == agent),
         ),
-        (
-            "daily",
-            limits.day,
-            state.spent_today(now, None),
-            state.reserved(|_| true),
-        ),
+        ("daily", limits.day, state.spent_today(now, None), state.reserved(|_| true)),
     ];
-    levels
-        .into_iter()
-        .find_map(|(which, limit, spent, reserved)| {
-            let limit = limit?;
-            // A ticket that has used a part of its budget may use the rest.
-            let needed = if which == "ticket" {
-                needed.min(limit.saturating_sub(spent)).max(1)
-            } else {
-                needed
-            };
-            (spent + reserved + needed > limit).then_some(Reason::Budget {
-                which,
-                limit,
-                spent,
-                reserved,
-                needed,
-            })
-        })
+    levels.into_iter().find_map(|(which, limit, spent, reserved)| {
+        let limit = limit?;
+        // A ticket that has used a part of its budget may use the rest.
+        let needed = if which == "ticket" { needed.min(limit.saturating_sub(spent)).max(1) } else { needed };
+        (spent + reserved + needed > limit).then_some(Reason::Budget { which, limit, spent, reserved, needed })
+    })
 }
 
 /// The host for the next attempt of a ticket: the one that holds its session, else the emptiest.
-pub(crate) fn place<'a>(
-    state: &'a State,
-    ticket: &Ticket,
-) -> Result<(&'a HostId, &'a Host), Reason> {
+pub(crate) fn place<'a>(state: &'a State, ticket: &Ticket) -> Result<(&'a HostId, &'a Host), Reason> {
     let agent = state.agent_of(ticket);
     let Some(policy) = state.policy.agents.get(agent) else {
-        return Err(Reason::NoAgent {
-            agent: agent.to_owned(),
-        });
+        return Err(Reason::NoAgent { agent: agent.to_owned() });
     };
     let able = |h: &&Host| h.alive && h.report.runtimes.contains(&policy.runtime);
-    let holder = ticket
-        .sessions
-        .get(agent)
-        .filter(|_| policy.sessions)
-        .map(|s| &s.host);
-    if let Some((id, host)) = holder
-        .and_then(|id| state.hosts.get_key_value(id))
-        .filter(|(_, h)| able(h))
-    {
+    let holder = ticket.sessions.get(agent).filter(|_| policy.sessions).map(|s| &s.host);
+    if let Some((id, host)) = holder.and_then(|id| state.hosts.get_key_value(id)).filter(|(_, h)| able(h)) {
         let free = credit(state, id, host) > 0;
-        return if free {
-            Ok((id, host))
-        } else {
-            Err(Reason::SessionBusy { host: id.clone() })
-        };
+        return if free { Ok((id, host)) } else { Err(Reason::SessionBusy { host: id.clone() }) };
     }
     let mut able_hosts = state.hosts.iter().filter(|(_, h)| able(h)).peekable();
     if able_hosts.peek().is_none() {
-        return Err(Reason::NoHost {
-            runtime: policy.runtime.clone(),
-        });
+        return Err(Reason::NoHost { runtime: policy.runtime.clone() });
     }
     let best = able_hosts.max_by_key(|(id, host)| credit(state, id, host));
-    best.filter(|(id, host)| credit(state, id, host) > 0)
-        .ok_or(Reason::NoSlot)
+    best.filter(|(id, host)| credit(state, id, host) > 0).ok_or(Reason::NoSlot)
 }
 
 /// Free slots of a host. Lost attempts still hold theirs: their processes may live.
 pub(crate) fn credit(state: &State, id: &HostId, host: &Host) -> u32 {
     let taken = state.attempts.values().filter(|a| &a.host == id).count();
-    host.report
-        .slots
-        .saturating_sub(u32::try_from(taken).unwrap_or(u32::MAX))
+    host.report.slots.saturating_sub(u32::try_from(taken).unwrap_or(u32::MAX))
 }
 
 /// Attempts that count against the ceiling.
 pub(crate) fn live_count(state: &State) -> usize {
-    state
-        .attempts
-        .values()
-        .filter(|a| a.stage != AttemptStage::Lost)
-        .count()
+    state.attempts.values().filter(|a| a.stage != AttemptStage::Lost).count()
 }

@@ -73,14 +73,8 @@ impl Record {
         }
         let newer = serde_json::from_slice::<Vec<Head>>(bytes).ok();
         match newer.into_iter().flatten().find(|h| h.v > RECORD_VERSION) {
-            Some(head) => RecordError::Newer {
-                n: head.n,
-                v: head.v,
-            },
-            None => RecordError::Unreadable {
-                n: expected_n,
-                source,
-            },
+            Some(head) => RecordError::Newer { n: head.n, v: head.v },
+            None => RecordError::Unreadable { n: expected_n, source },
         }
     }
 }

@@ -35,51 +35,25 @@ impl Client {
         let subject = format!("control.reply.{name}");
         let waiting = Waiting::default();
         let from = bus.info(CONTROL).await?.last_sequence + 1;
-        let reader = tokio::spawn(read_replies(
-            Arc::clone(bus),
-            subject.clone(),
-            from,
-            Arc::clone(&waiting),
-        ));
-        Ok(Self {
-            bus: Arc::clone(bus),
-            subject,
-            waiting,
-            reader,
-        })
+        let reader = tokio::spawn(read_replies(Arc::clone(bus), subject.clone(), from, Arc::clone(&waiting)));
+        Ok(Self { bus: Arc::clone(bus), subject, waiting, reader })
     }
 
     /// Sends an input without waiting for its outcome.
     pub(crate) async fn tell(&self, envelope: Envelope) -> Result<(), BusError> {
-        let message = ToForeman {
-            reply_to: None,
-            envelope,
-        };
+        let message = ToForeman { reply_to: None, envelope };
         publish_json(&self.bus, "control.foreman".to_owned(), &message, None).await
     }
 
     /// Sends an input and waits until it is decided and durable.
-    pub(crate) async fn ask(
-        &self,
-        envelope: Envelope,
-        patience: Duration,
-    ) -> Result<Outcome, SendError> {
+    pub(crate) async fn ask(&self, envelope: Envelope, patience: Duration) -> Result<Outcome, SendError> {
         let (sender, answer) = oneshot::channel();
         let id = envelope.id.clone();
-        self.waiting
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(id.clone(), sender);
-        let message = ToForeman {
-            reply_to: Some(self.subject.clone()),
-            envelope,
-        };
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), sender);
+        let message = ToForeman { reply_to: Some(self.subject.clone()), envelope };
         publish_json(&self.bus, "control.foreman".to_owned(), &message, None).await?;
         let reply = tokio::time::timeout(patience, answer).await;
-        self.waiting
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&id);
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
         match reply {
             Ok(Ok(reply)) => Ok(reply.result?),
             _ => Err(SendError::Silent(patience)),
@@ -104,10 +78,7 @@ async fn read_replies(bus: Arc<dyn Bus>, subject: String, mut next: u64, waiting
             let Ok(reply) = serde_json::from_slice::<Reply>(&message.payload) else {
                 continue;
             };
-            let sender = waiting
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .remove(&reply.id);
+            let sender = waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&reply.id);
             if let Some(sender) = sender {
                 // Whoever asked may have lost patience.
                 let _gone = sender.send(reply);

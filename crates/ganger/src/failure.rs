@@ -23,11 +23,7 @@ pub(crate) struct Failure {
 
 impl Failure {
     fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            hint: None,
-            exit,
-        }
+        Self { message: message.into(), hint: None, exit }
     }
 
     pub(crate) fn failed(message: impl Into<String>) -> Self {
@@ -86,7 +82,9 @@ impl From<ganger_bus::BusError> for Failure {
     fn from(e: ganger_bus::BusError) -> Self {
         use ganger_bus::BusError;
         match &e {
-            BusError::Full(_) => Self::failed(e.to_string()).hint("free some space, then run it again: nothing was lost"),
+            BusError::Full(_) => {
+                Self::failed(e.to_string()).hint("free some space, then run it again: nothing was lost")
+            }
             BusError::NetworkFileSystem { .. } => {
                 Self::usage(e.to_string()).hint("set XDG_STATE_HOME to a folder on a local disk")
             }
@@ -99,10 +97,6 @@ impl From<ganger_bus::BusError> for Failure {
 
 impl From<ganger_engine::Rejected> for Failure {
     fn from(e: ganger_engine::Rejected) -> Self {
-        Self {
-            message: e.message,
-            hint: e.hint,
-            exit: Exit::Failed,
-        }
+        Self { message: e.message, hint: e.hint, exit: Exit::Failed }
     }
 }

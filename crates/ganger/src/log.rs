@@ -8,10 +8,7 @@ pub(crate) fn note(project: &Project, line: &str) {
     let folder = project.state.join("logs");
     let write = || -> std::io::Result<()> {
         std::fs::create_dir_all(&folder)?;
-        let mut file = std::fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(folder.join("ganger.log"))?;
+        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("ganger.log"))?;
         writeln!(
             file,
             "{} [{}] {}",

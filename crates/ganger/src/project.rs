@@ -24,11 +24,8 @@ impl Project {
     pub(crate) fn open() -> Result<Self, Failure> {
         let repository = find_repository()?;
         let id = read_id(&repository).ok_or_else(|| {
-            Failure::usage(format!(
-                "{} is not a Ganger project yet",
-                repository.root.display()
-            ))
-            .hint("run `ganger init` first")
+            Failure::usage(format!("{} is not a Ganger project yet", repository.root.display()))
+                .hint("run `ganger init` first")
         })?;
         let project = Self::assemble(repository, id)?;
         project.check_place()?;
@@ -49,12 +46,7 @@ impl Project {
     fn assemble(repository: Repository, id: String) -> Result<Self, Failure> {
         let layered = config::load(&repository.root)?;
         let state = state_home()?.join("ganger").join(&id);
-        Ok(Self {
-            repository,
-            id,
-            state,
-            layered,
-        })
+        Ok(Self { repository, id, state, layered })
     }
 
     pub(crate) fn config(&self) -> &Config {
@@ -65,8 +57,7 @@ impl Project {
     pub(crate) fn main_branch(&self) -> Result<String, Failure> {
         match self.config().project.main.as_str() {
             "" => self.repository.guess_main().ok_or_else(|| {
-                Failure::usage("the main branch could not be found")
-                    .hint("set `project.main` in ganger.toml")
+                Failure::usage("the main branch could not be found").hint("set `project.main` in ganger.toml")
             }),
             named => Ok(named.to_owned()),
         }
@@ -75,10 +66,7 @@ impl Project {
     /// The worktree and branch of a ticket, by the templates.
     pub(crate) fn worktree(&self, ticket: &TicketId) -> Worktree {
         let project = &self.config().project;
-        let fill = |t: &str| {
-            t.replace("{repo}", &self.repository.name())
-                .replace("{id}", ticket.as_str())
-        };
+        let fill = |t: &str| t.replace("{repo}", &self.repository.name()).replace("{id}", ticket.as_str());
         Worktree {
             path: normalize(&self.repository.root.join(fill(&project.worktrees))),
             branch: fill(&project.branch),
@@ -91,9 +79,7 @@ impl Project {
         let here = self.repository.root.display().to_string();
         let known = std::fs::read_to_string(&marker).ok().filter(|k| *k != here);
         if let Some(known) = known {
-            let there = Repository::discover(Path::new(&known))
-                .ok()
-                .and_then(|r| read_id(&r));
+            let there = Repository::discover(Path::new(&known)).ok().and_then(|r| read_id(&r));
             if there.as_deref() == Some(&self.id) {
                 return Err(Failure::usage(format!(
                     "{here} is a copy of {known}: both have the project id {}",
@@ -102,28 +88,19 @@ impl Project {
                 .hint("`ganger init --new-id` here gives this copy a board of its own"));
             }
             // Moved: the links between repository and worktrees are absolute.
-            let parents = self
-                .worktree(&TicketId::new("x"))
-                .path
-                .parent()
-                .map(Path::to_owned);
-            let worktrees = parents
-                .iter()
-                .filter_map(|p| p.read_dir().ok())
-                .flatten()
-                .flatten();
+            let parents = self.worktree(&TicketId::new("x")).path.parent().map(Path::to_owned);
+            let worktrees = parents.iter().filter_map(|p| p.read_dir().ok()).flatten().flatten();
             let mut args = vec!["worktree".to_owned(), "repair".to_owned()];
             args.extend(worktrees.map(|e| e.path().display().to_string()));
             self.repository.git().run(&args)?;
         }
-        os::write_private(&marker, here.as_bytes())
-            .map_err(|e| Failure::failed(format!("{}: {e}", marker.display())))
+        os::write_private(&marker, here.as_bytes()).map_err(|e| Failure::failed(format!("{}: {e}", marker.display())))
     }
 }
 
 fn find_repository() -> Result<Repository, Failure> {
-    let here = std::env::current_dir()
-        .map_err(|e| Failure::usage(format!("the current folder cannot be read: {e}")))?;
+    let here =
+        std::env::current_dir().map_err(|e| Failure::usage(format!("the current folder cannot be read: {e}")))?;
     repository_at(&here)
 }
 
@@ -137,21 +114,15 @@ pub(crate) fn repository_at(folder: &Path) -> Result<Repository, Failure> {
             .hint("run `git init` first, or change to your repository")
     })?;
     if !repository.root.join(".git").exists() {
-        return Err(Failure::usage(format!(
-            "{} is a bare repository",
-            repository.root.display()
-        ))
-        .hint("clone it, and run Ganger in the clone"));
+        return Err(Failure::usage(format!("{} is a bare repository", repository.root.display()))
+            .hint("clone it, and run Ganger in the clone"));
     }
     Ok(repository)
 }
 
 fn state_home() -> Result<PathBuf, Failure> {
-    let strategy = etcetera::choose_base_strategy()
-        .map_err(|e| Failure::usage(format!("no home folder: {e}")))?;
-    strategy
-        .state_dir()
-        .ok_or_else(|| Failure::usage("no folder for state").hint("set XDG_STATE_HOME"))
+    let strategy = etcetera::choose_base_strategy().map_err(|e| Failure::usage(format!("no home folder: {e}")))?;
+    strategy.state_dir().ok_or_else(|| Failure::usage("no folder for state").hint("set XDG_STATE_HOME"))
 }
 
 fn id_file(repository: &Repository) -> PathBuf {
@@ -161,28 +132,16 @@ fn id_file(repository: &Repository) -> PathBuf {
 fn read_id(repository: &Repository) -> Option<String> {
     let id = std::fs::read_to_string(id_file(repository)).ok()?;
     let id = id.trim();
-    ganger_engine::TicketId::parse(id)
-        .ok()
-        .map(|_| id.to_owned())
+    ganger_engine::TicketId::parse(id).ok().map(|_| id.to_owned())
 }
 
 fn create_id(repository: &Repository) -> Result<String, Failure> {
-    let name: String = repository
-        .name()
-        .chars()
-        .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
-        .take(40)
-        .collect();
+    let name: String = repository.name().chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(40).collect();
     let name = name.trim_start_matches('-');
     let random = uuid::Uuid::new_v4().simple().to_string();
-    let id = format!(
-        "{}-{}",
-        if name.is_empty() { "repo" } else { name },
-        &random[..8]
-    );
+    let id = format!("{}-{}", if name.is_empty() { "repo" } else { name }, &random[..8]);
     let file = id_file(repository);
-    os::write_private(&file, id.as_bytes())
-        .map_err(|e| Failure::failed(format!("{}: {e}", file.display())))?;
+    os::write_private(&file, id.as_bytes()).map_err(|e| Failure::failed(format!("{}: {e}", file.display())))?;
     Ok(id)
 }
 

@@ -2,8 +2,7 @@
 
 use ganger_bus::{Bus, BusError, Durability, Publish, StreamConfig};
 use ganger_engine::{
-    AttemptId, Commit, Delivery, Envelope, HostId, Outcome, Rejected, SessionId, TicketId,
-    TicketSpec,
+    AttemptId, Commit, Delivery, Envelope, HostId, Outcome, Rejected, SessionId, TicketId, TicketSpec,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -35,24 +34,10 @@ pub(crate) struct Reply {
 #[serde(tag = "to-host", rename_all = "kebab-case")]
 pub(crate) enum ToHost {
     Offer(Box<Offer>),
-    Cancel {
-        attempt: AttemptId,
-        token: u64,
-    },
-    Verify {
-        ticket: TicketId,
-        token: u64,
-        commit: Commit,
-        revision: u32,
-        base: Option<Commit>,
-        gates: Vec<String>,
-    },
-    Retire {
-        ticket: TicketId,
-    },
-    Prepare {
-        ticket: TicketId,
-    },
+    Cancel { attempt: AttemptId, token: u64 },
+    Verify { ticket: TicketId, token: u64, commit: Commit, revision: u32, base: Option<Commit>, gates: Vec<String> },
+    Retire { ticket: TicketId },
+    Prepare { ticket: TicketId },
 }
 
 /// Everything that a host needs to run an attempt.
@@ -147,12 +132,7 @@ pub(crate) async fn publish_json(
     message_id: Option<String>,
 ) -> Result<(), BusError> {
     let payload = serde_json::to_vec(message).map_err(|e| BusError::Store(e.to_string()))?;
-    let publish = Publish {
-        subject,
-        payload,
-        message_id,
-        expected_last: None,
-    };
+    let publish = Publish { subject, payload, message_id, expected_last: None };
     bus.publish(publish).await.map(|_| ())
 }
 

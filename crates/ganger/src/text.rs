@@ -25,12 +25,7 @@ pub(crate) fn clean(text: &str) -> String {
 fn skip_escape(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) {
     match chars.next() {
         // CSI: parameters until a final byte.
-        Some('[') => {
-            while chars
-                .next()
-                .is_some_and(|c| !('\u{40}'..='\u{7e}').contains(&c))
-            {}
-        }
+        Some('[') => while chars.next().is_some_and(|c| !('\u{40}'..='\u{7e}').contains(&c)) {},
         // OSC: until BEL or ST.
         Some(']') => {
             while let Some(c) = chars.next() {
@@ -86,10 +81,7 @@ mod tests {
 
     #[test]
     fn terminal_sequences_and_controls_are_removed() {
-        assert_eq!(
-            clean("\u{1b}[31mred\u{1b}[0m\r\n\u{1b}]0;title\u{7}x\u{0}\u{202e}y"),
-            "red\nxy"
-        );
+        assert_eq!(clean("\u{1b}[31mred\u{1b}[0m\r\n\u{1b}]0;title\u{7}x\u{0}\u{202e}y"), "red\nxy");
     }
 
     #[test]

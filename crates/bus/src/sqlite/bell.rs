@@ -36,29 +36,18 @@ struct Ears {
 impl Ears {
     fn hear(&self, stream: &str) {
         let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
-        streams
-            .entry(stream.to_owned())
-            .or_default()
-            .send_modify(|n| *n += 1);
+        streams.entry(stream.to_owned()).or_default().send_modify(|n| *n += 1);
     }
 
     fn hear_all(&self) {
-        for sender in self
-            .streams
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .values()
-        {
+        for sender in self.streams.lock().unwrap_or_else(PoisonError::into_inner).values() {
             sender.send_modify(|n| *n += 1);
         }
     }
 }
 
 impl Bell {
-    pub(super) fn open<'a>(
-        folder: &Path,
-        databases: impl IntoIterator<Item = &'a Path>,
-    ) -> Result<Self, BusError> {
+    pub(super) fn open<'a>(folder: &Path, databases: impl IntoIterator<Item = &'a Path>) -> Result<Self, BusError> {
         let failed = |e: std::io::Error| BusError::Store(format!("bells: {e}"));
         let folder = folder.join("bells");
         fs::create_dir_all(&folder).map_err(failed)?;
@@ -69,18 +58,8 @@ impl Bell {
         outgoing.set_nonblocking(true).map_err(failed)?;
         let ears = Arc::new(Ears::default());
         listen(&ears, incoming).map_err(failed)?;
-        watch_databases(
-            &ears,
-            databases.into_iter().map(Path::to_path_buf).collect(),
-        )
-        .map_err(failed)?;
-        Ok(Self {
-            ears,
-            outgoing,
-            own: PathBuf::from(name),
-            folder,
-            handle,
-        })
+        watch_databases(&ears, databases.into_iter().map(Path::to_path_buf).collect()).map_err(failed)?;
+        Ok(Self { ears, outgoing, own: PathBuf::from(name), folder, handle })
     }
 
     /// Wakes all who wait for a stream.
@@ -89,10 +68,7 @@ impl Bell {
         let Ok(entries) = fs::read_dir(&self.folder) else {
             return;
         };
-        for entry in entries
-            .flatten()
-            .filter(|e| e.file_name() != self.own.as_os_str())
-        {
+        for entry in entries.flatten().filter(|e| e.file_name() != self.own.as_os_str()) {
             let path = through(&self.handle, &entry.file_name().to_string_lossy());
             if let Err(error) = self.outgoing.send_to(stream.as_bytes(), &path)
                 && error.kind() == std::io::ErrorKind::ConnectionRefused
@@ -105,11 +81,7 @@ impl Bell {
 
     /// Changes whenever the stream may have something new.
     pub(super) fn listen(&self, stream: &str) -> watch::Receiver<u64> {
-        let mut streams = self
-            .ears
-            .streams
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut streams = self.ears.streams.lock().unwrap_or_else(PoisonError::into_inner);
         let mut receiver = streams.entry(stream.to_owned()).or_default().subscribe();
         receiver.mark_unchanged();
         receiver
@@ -147,23 +119,15 @@ fn listen(ears: &Arc<Ears>, socket: UnixDatagram) -> std::io::Result<()> {
             }
         }
     };
-    std::thread::Builder::new()
-        .name("bus-bell".to_owned())
-        .spawn(run)
-        .map(|_| ())
+    std::thread::Builder::new().name("bus-bell".to_owned()).spawn(run).map(|_| ())
 }
 
 fn watch_databases(ears: &Arc<Ears>, databases: Vec<PathBuf>) -> std::io::Result<()> {
     let ears: Weak<Ears> = Arc::downgrade(ears);
     let run = move || {
-        let open = |path: &PathBuf| {
-            Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).ok()
-        };
+        let open = |path: &PathBuf| Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).ok();
         let connections: Vec<Connection> = databases.iter().filter_map(open).collect();
-        let version = |c: &Connection| {
-            c.pragma_query_value(None, "data_version", |r| r.get::<_, i64>(0))
-                .ok()
-        };
+        let version = |c: &Connection| c.pragma_query_value(None, "data_version", |r| r.get::<_, i64>(0)).ok();
         let mut seen: Vec<Option<i64>> = connections.iter().map(version).collect();
         loop {
             std::thread::sleep(FALLBACK);
@@ -175,8 +139,5 @@ fn watch_databases(ears: &Arc<Ears>, databases: Vec<PathBuf>) -> std::io::Result
             }
         }
     };
-    std::thread::Builder::new()
-        .name("bus-watch".to_owned())
-        .spawn(run)
-        .map(|_| ())
+    std::thread::Builder::new().name("bus-watch".to_owned()).spawn(run).map(|_| ())
 }

@@ -23,9 +23,8 @@ pub(super) fn create_tables(store: &Store) -> Result<(), BusError> {
              stream TEXT NOT NULL, name TEXT NOT NULL, seq INTEGER NOT NULL, count INTEGER NOT NULL,
              due_ms INTEGER NOT NULL, PRIMARY KEY (stream, name, seq)
          ) STRICT, WITHOUT ROWID;";
-    let prepared = connection
-        .busy_timeout(std::time::Duration::from_secs(10))
-        .and_then(|()| connection.execute_batch(tables));
+    let prepared =
+        connection.busy_timeout(std::time::Duration::from_secs(10)).and_then(|()| connection.execute_batch(tables));
     prepared.map_err(|e| explain(path, &e))
 }
 
@@ -37,7 +36,13 @@ pub(super) async fn declare(store: &Store, config: ConsumerConfig) -> Result<(),
              ON CONFLICT (stream, name) DO UPDATE SET filter = ?3, ack_wait_ms = ?4, max_deliver = ?5",
         )
         .and_then(|mut s| {
-            s.execute(params![config.stream, config.name, config.filter, signed_ms(config.ack_wait), config.max_deliver])
+            s.execute(params![
+                config.stream,
+                config.name,
+                config.filter,
+                signed_ms(config.ack_wait),
+                config.max_deliver
+            ])
         })
         .map(|_| ())
         .map_err(|e| explain(&path, &e))
@@ -45,13 +50,7 @@ pub(super) async fn declare(store: &Store, config: ConsumerConfig) -> Result<(),
     store.write(upsert).await
 }
 
-pub(super) async fn look(
-    store: &Store,
-    stream: &str,
-    name: &str,
-    now: u64,
-    max: usize,
-) -> Result<Cursor, BusError> {
+pub(super) async fn look(store: &Store, stream: &str, name: &str, now: u64, max: usize) -> Result<Cursor, BusError> {
     let (s, n) = (stream.to_owned(), name.to_owned());
     let max = i64::try_from(max).unwrap_or(i64::MAX);
     let query = move |c: &Connection| {
@@ -71,16 +70,9 @@ pub(super) async fn look(
             Ok((r.get::<_, i64>(0)?.unsigned_abs(), r.get(1)?))
         })?;
         let due = rows.collect::<Result<Vec<_>, _>>()?;
-        Ok(Some(Cursor {
-            position: position.unsigned_abs(),
-            filter,
-            due,
-        }))
+        Ok(Some(Cursor { position: position.unsigned_abs(), filter, due }))
     };
-    let missing = || BusError::NoConsumer {
-        stream: stream.to_owned(),
-        name: name.to_owned(),
-    };
+    let missing = || BusError::NoConsumer { stream: stream.to_owned(), name: name.to_owned() };
     store.read(query).await?.ok_or_else(missing)
 }
 
@@ -94,23 +86,15 @@ pub(super) async fn take(
     found: &[Delivery],
     now: u64,
 ) -> Result<bool, BusError> {
-    let (stream, name, path) = (
-        stream.to_owned(),
-        name.to_owned(),
-        store.path().to_path_buf(),
-    );
-    let handed: Vec<(i64, u32)> = found
-        .iter()
-        .map(|d| (signed(d.message.sequence), d.count))
-        .collect();
+    let (stream, name, path) = (stream.to_owned(), name.to_owned(), store.path().to_path_buf());
+    let handed: Vec<(i64, u32)> = found.iter().map(|d| (signed(d.message.sequence), d.count)).collect();
     let run = move |c: &Connection| -> rusqlite::Result<bool> {
         let moved = c
             .prepare_cached("UPDATE consumers SET position = ?3 WHERE stream = ?1 AND name = ?2 AND position = ?4")?
             .execute(params![stream, name, signed(position), signed(cursor.position)])?;
         // A redelivery taken by another process in between has a later due time or is settled.
-        let mut still_due = c.prepare_cached(
-            "SELECT 1 FROM unsettled WHERE stream = ?1 AND name = ?2 AND seq = ?3 AND due_ms <= ?4",
-        )?;
+        let mut still_due =
+            c.prepare_cached("SELECT 1 FROM unsettled WHERE stream = ?1 AND name = ?2 AND seq = ?3 AND due_ms <= ?4")?;
         for (sequence, _) in &cursor.due {
             if !still_due.exists(params![stream, name, signed(*sequence), signed(now)])? {
                 return Ok(false);
@@ -133,9 +117,7 @@ pub(super) async fn take(
         }
         Ok(true)
     };
-    store
-        .write(move |c| run(c).map_err(|e| explain(&path, &e)))
-        .await
+    store.write(move |c| run(c).map_err(|e| explain(&path, &e))).await
 }
 
 pub(super) async fn settle(
@@ -145,11 +127,7 @@ pub(super) async fn settle(
     sequences: &[u64],
     how: Settle,
 ) -> Result<(), BusError> {
-    let (stream, name, path) = (
-        stream.to_owned(),
-        name.to_owned(),
-        store.path().to_path_buf(),
-    );
+    let (stream, name, path) = (stream.to_owned(), name.to_owned(), store.path().to_path_buf());
     let sequences: Vec<i64> = sequences.iter().copied().map(signed).collect();
     let now = signed(super::now_ms());
     let run = move |c: &Connection| -> rusqlite::Result<()> {
@@ -171,7 +149,5 @@ pub(super) async fn settle(
         }
         Ok(())
     };
-    store
-        .write(move |c| run(c).map_err(|e| explain(&path, &e)))
-        .await
+    store.write(move |c| run(c).map_err(|e| explain(&path, &e))).await
 }

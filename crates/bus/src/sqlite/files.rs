@@ -7,24 +7,13 @@ use std::path::Path;
 
 pub(super) fn prepare_folder(folder: &Path, refuse_network: bool) -> Result<(), BusError> {
     let failed = |e: std::io::Error| BusError::Store(format!("{}: {e}", folder.display()));
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .map_err(failed)?;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
     fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).map_err(failed)?;
     let stat = rustix::fs::statfs(folder).map_err(|e| failed(e.into()))?;
-    #[expect(
-        clippy::cast_sign_loss,
-        clippy::cast_possible_truncation,
-        reason = "a magic number, compared bit by bit"
-    )]
+    #[expect(clippy::cast_sign_loss, clippy::cast_possible_truncation, reason = "a magic number, compared bit by bit")]
     let magic = stat.f_type as u32;
     match network_file_system(magic) {
-        Some(kind) if refuse_network => Err(BusError::NetworkFileSystem {
-            path: folder.display().to_string(),
-            kind,
-        }),
+        Some(kind) if refuse_network => Err(BusError::NetworkFileSystem { path: folder.display().to_string(), kind }),
         _ => Ok(()),
     }
 }

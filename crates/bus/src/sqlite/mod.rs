@@ -11,8 +11,8 @@ mod store;
 mod streams;
 
 use crate::{
-    Ack, BoxFuture, Bus, BusError, ConsumerConfig, Delivery, Durability, Message, Publish, Settle,
-    StreamConfig, StreamInfo, subject_matches,
+    Ack, BoxFuture, Bus, BusError, ConsumerConfig, Delivery, Durability, Message, Publish, Settle, StreamConfig,
+    StreamInfo, subject_matches,
 };
 use bell::Bell;
 use std::collections::BTreeMap;
@@ -37,10 +37,7 @@ impl SqliteOptions {
     /// The usual options for a folder.
     #[must_use]
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self {
-            folder: folder.into(),
-            refuse_network: true,
-        }
+        Self { folder: folder.into(), refuse_network: true }
     }
 }
 
@@ -64,12 +61,7 @@ impl SqliteBus {
         let process = Store::open(&options.folder.join("activity.db"), Durability::Process)?;
         cursors::create_tables(&process)?;
         let bell = Bell::open(&options.folder, [power.path(), process.path()])?;
-        Ok(Self {
-            power: Arc::new(power),
-            process: Arc::new(process),
-            bell: Arc::new(bell),
-            streams: Arc::default(),
-        })
+        Ok(Self { power: Arc::new(power), process: Arc::new(process), bell: Arc::new(bell), streams: Arc::default() })
     }
 
     /// Reads every page of both databases.
@@ -83,10 +75,7 @@ impl SqliteBus {
 
     fn config(&self, stream: &str) -> Result<StreamConfig, BusError> {
         let streams = self.streams.read().unwrap_or_else(PoisonError::into_inner);
-        streams
-            .get(stream)
-            .cloned()
-            .ok_or_else(|| BusError::NoStream(stream.to_owned()))
+        streams.get(stream).cloned().ok_or_else(|| BusError::NoStream(stream.to_owned()))
     }
 
     fn store_of(&self, config: &StreamConfig) -> &Arc<Store> {
@@ -99,59 +88,31 @@ impl SqliteBus {
     fn stream_for(&self, subject: &str) -> Result<StreamConfig, BusError> {
         let streams = self.streams.read().unwrap_or_else(PoisonError::into_inner);
         let takes = |c: &&StreamConfig| c.subjects.iter().any(|f| subject_matches(f, subject));
-        streams
-            .values()
-            .find(takes)
-            .cloned()
-            .ok_or_else(|| BusError::NoStream(subject.to_owned()))
+        streams.values().find(takes).cloned().ok_or_else(|| BusError::NoStream(subject.to_owned()))
     }
 
     /// One look for deliveries. Another process may pull from the same consumer: the cursor is moved
     /// only if it is still where it was when the messages were read.
-    async fn fetch_once(
-        &self,
-        config: &StreamConfig,
-        name: &str,
-        max: usize,
-    ) -> Result<Vec<Delivery>, BusError> {
+    async fn fetch_once(&self, config: &StreamConfig, name: &str, max: usize) -> Result<Vec<Delivery>, BusError> {
         loop {
             let now = now_ms();
             let cursor = cursors::look(&self.process, &config.name, name, now, max).await?;
             let store = self.store_of(config);
             let mut found = Vec::new();
             for (sequence, count) in &cursor.due {
-                if let Some(message) = streams::read(store, &config.name, *sequence, 1)
-                    .await?
-                    .pop()
+                if let Some(message) = streams::read(store, &config.name, *sequence, 1).await?.pop()
                     && message.sequence == *sequence
                 {
-                    found.push(Delivery {
-                        message,
-                        count: count + 1,
-                    });
+                    found.push(Delivery { message, count: count + 1 });
                 }
             }
             let room = max.saturating_sub(found.len());
             let (fresh, position) = self.fresh(config, &cursor, room).await?;
-            found.extend(
-                fresh
-                    .into_iter()
-                    .map(|message| Delivery { message, count: 1 }),
-            );
+            found.extend(fresh.into_iter().map(|message| Delivery { message, count: 1 }));
             if cursor.due.is_empty() && position == cursor.position {
                 return Ok(Vec::new());
             }
-            if cursors::take(
-                &self.process,
-                &config.name,
-                name,
-                cursor,
-                position,
-                &found,
-                now,
-            )
-            .await?
-            {
+            if cursors::take(&self.process, &config.name, name, cursor, position, &found, now).await? {
                 return Ok(found);
             }
         }
@@ -168,8 +129,7 @@ impl SqliteBus {
         let mut position = cursor.position;
         let mut fresh = Vec::new();
         while fresh.len() < room {
-            let page =
-                streams::read(self.store_of(config), &config.name, position + 1, PAGE).await?;
+            let page = streams::read(self.store_of(config), &config.name, position + 1, PAGE).await?;
             let last_page = page.len() < PAGE;
             for message in page {
                 if fresh.len() == room {
@@ -189,9 +149,7 @@ impl SqliteBus {
 }
 
 pub(crate) fn now_ms() -> u64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
@@ -231,21 +189,12 @@ impl Bus for SqliteBus {
                 return streams::read(self.store_of(&config), stream, from, max).await;
             }
             let position = from.saturating_sub(1);
-            let cursor = cursors::Cursor {
-                position,
-                filter: filter.to_owned(),
-                due: Vec::new(),
-            };
+            let cursor = cursors::Cursor { position, filter: filter.to_owned(), due: Vec::new() };
             Ok(self.fresh(&config, &cursor, max).await?.0)
         })
     }
 
-    fn wait<'a>(
-        &'a self,
-        stream: &'a str,
-        after: u64,
-        timeout: Duration,
-    ) -> BoxFuture<'a, Result<(), BusError>> {
+    fn wait<'a>(&'a self, stream: &'a str, after: u64, timeout: Duration) -> BoxFuture<'a, Result<(), BusError>> {
         Box::pin(async move {
             let mut rung = self.bell.listen(stream);
             if self.info(stream).await?.last_sequence > after {
@@ -299,8 +248,6 @@ impl Bus for SqliteBus {
         sequences: &'a [u64],
         how: Settle,
     ) -> BoxFuture<'a, Result<(), BusError>> {
-        Box::pin(
-            async move { cursors::settle(&self.process, stream, consumer, sequences, how).await },
-        )
+        Box::pin(async move { cursors::settle(&self.process, stream, consumer, sequences, how).await })
     }
 }

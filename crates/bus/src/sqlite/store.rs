@@ -32,23 +32,14 @@ impl Store {
         let writer = open_writer(path, durability)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let reader = Connection::open_with_flags(path, flags).map_err(|e| explain(path, &e))?;
-        reader
-            .pragma_update(None, "query_only", true)
-            .map_err(|e| explain(path, &e))?;
-        reader
-            .busy_timeout(Duration::from_secs(10))
-            .map_err(|e| explain(path, &e))?;
+        reader.pragma_update(None, "query_only", true).map_err(|e| explain(path, &e))?;
+        reader.busy_timeout(Duration::from_secs(10)).map_err(|e| explain(path, &e))?;
         let (jobs, queue) = mpsc::channel();
         let name = path.to_path_buf();
-        let spawned = std::thread::Builder::new()
-            .name("bus-writer".to_owned())
-            .spawn(move || write_loop(&writer, &queue, &name));
+        let spawned =
+            std::thread::Builder::new().name("bus-writer".to_owned()).spawn(move || write_loop(&writer, &queue, &name));
         spawned.map_err(|e| BusError::Store(e.to_string()))?;
-        Ok(Self {
-            path: path.to_path_buf(),
-            jobs,
-            reader: Arc::new(Mutex::new(reader)),
-        })
+        Ok(Self { path: path.to_path_buf(), jobs, reader: Arc::new(Mutex::new(reader)) })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -68,12 +59,8 @@ impl Store {
                 let _gone = reply.send(result.and_then(|value| committed.map(|()| value)));
             })
         });
-        self.jobs
-            .send(job)
-            .map_err(|_| BusError::Store("the writer has stopped".to_owned()))?;
-        answer
-            .await
-            .map_err(|_| BusError::Ambiguous("the writer has stopped".to_owned()))?
+        self.jobs.send(job).map_err(|_| BusError::Store("the writer has stopped".to_owned()))?;
+        answer.await.map_err(|_| BusError::Ambiguous("the writer has stopped".to_owned()))?
     }
 
     /// Runs a query beside the writer.
@@ -86,9 +73,7 @@ impl Store {
             let connection = reader.lock().unwrap_or_else(PoisonError::into_inner);
             query(&connection).map_err(|e| explain(&path, &e))
         };
-        tokio::task::spawn_blocking(run)
-            .await
-            .map_err(|e| BusError::Store(e.to_string()))?
+        tokio::task::spawn_blocking(run).await.map_err(|e| BusError::Store(e.to_string()))?
     }
 }
 
@@ -117,18 +102,13 @@ fn open_writer(path: &Path, durability: Durability) -> Result<Connection, BusErr
 
 /// Looks at a file without changing it: read-only, no WAL recovery on a foreign file.
 fn check_identity(path: &Path) -> Result<(), BusError> {
-    let foreign = |why: String| BusError::Foreign {
-        path: path.display().to_string(),
-        why,
-    };
+    let foreign = |why: String| BusError::Foreign { path: path.display().to_string(), why };
     let mut head = [0_u8; 100];
-    let read = std::fs::File::open(path)
-        .and_then(|mut file| std::io::Read::read_exact(&mut file, &mut head));
+    let read = std::fs::File::open(path).and_then(|mut file| std::io::Read::read_exact(&mut file, &mut head));
     if read.is_err() || !head.starts_with(b"SQLite format 3\0") {
         return Err(foreign("it is not a SQLite database".to_owned()));
     }
-    let number =
-        |at: usize| i32::from_be_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
+    let number = |at: usize| i32::from_be_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
     // Offsets of the SQLite file format, section 1.3: user version 60, application id 68.
     let (version, application) = (number(60), number(68));
     // A crash right after creation leaves the identity in the WAL, with zeros here.
@@ -136,9 +116,7 @@ fn check_identity(path: &Path) -> Result<(), BusError> {
         return Err(foreign(format!("its application id is {application:#x}")));
     }
     if version > SCHEMA_VERSION {
-        return Err(foreign(format!(
-            "its version is {version}; this program knows up to {SCHEMA_VERSION}"
-        )));
+        return Err(foreign(format!("its version is {version}; this program knows up to {SCHEMA_VERSION}")));
     }
     Ok(())
 }
@@ -151,22 +129,15 @@ pub(super) fn check(path: &Path) -> Result<(), BusError> {
     check_identity(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(|e| explain(path, &e))?;
-    let verdict: String = connection
-        .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
-        .map_err(|e| explain(path, &e))?;
+    let verdict: String =
+        connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(|e| explain(path, &e))?;
     match verdict.as_str() {
         "ok" => Ok(()),
-        why => Err(BusError::Corrupt {
-            path: path.display().to_string(),
-            why: why.to_owned(),
-        }),
+        why => Err(BusError::Corrupt { path: path.display().to_string(), why: why.to_owned() }),
     }
 }
 
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "the signature of SQLite's busy handler"
-)]
+#[expect(clippy::unnecessary_wraps, reason = "the signature of SQLite's busy handler")]
 fn nap(naps: i32) -> bool {
     std::thread::sleep(BUSY_NAP);
     naps < BUSY_NAPS
@@ -182,9 +153,7 @@ fn write_loop(connection: &Connection, queue: &mpsc::Receiver<Job>, path: &Path)
 
 fn run_batch(connection: &Connection, batch: Vec<Job>, path: &Path) {
     let mut finishes = Vec::with_capacity(batch.len());
-    let mut outcome = connection
-        .execute_batch("BEGIN IMMEDIATE")
-        .map_err(|e| explain(path, &e));
+    let mut outcome = connection.execute_batch("BEGIN IMMEDIATE").map_err(|e| explain(path, &e));
     let begun = outcome.is_ok();
     for job in batch {
         finishes.push(job(connection));
@@ -194,12 +163,10 @@ fn run_batch(connection: &Connection, batch: Vec<Job>, path: &Path) {
         }
     }
     if outcome.is_ok() {
-        outcome = connection
-            .execute_batch("COMMIT")
-            .map_err(|e| match explain(path, &e) {
-                full @ BusError::Full(_) => full,
-                other => BusError::Ambiguous(other.to_string()),
-            });
+        outcome = connection.execute_batch("COMMIT").map_err(|e| match explain(path, &e) {
+            full @ BusError::Full(_) => full,
+            other => BusError::Ambiguous(other.to_string()),
+        });
     }
     if !connection.is_autocommit() {
         let _failed = connection.execute_batch("ROLLBACK");
@@ -215,10 +182,7 @@ fn again(outcome: &Result<(), BusError>) -> Result<(), BusError> {
         Ok(()) => Ok(()),
         Err(BusError::Full(path)) => Err(BusError::Full(path.clone())),
         Err(BusError::Ambiguous(why)) => Err(BusError::Ambiguous(why.clone())),
-        Err(BusError::Corrupt { path, why }) => Err(BusError::Corrupt {
-            path: path.clone(),
-            why: why.clone(),
-        }),
+        Err(BusError::Corrupt { path, why }) => Err(BusError::Corrupt { path: path.clone(), why: why.clone() }),
         Err(other) => Err(BusError::Store(other.to_string())),
     }
 }
@@ -227,13 +191,10 @@ pub(super) fn explain(path: &Path, error: &rusqlite::Error) -> BusError {
     let shown = path.display().to_string();
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => BusError::Full(shown),
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => BusError::Corrupt {
-            path: shown,
-            why: error.to_string(),
-        },
-        Some(ErrorCode::SystemIoFailure) if error.to_string().contains("full") => {
-            BusError::Full(shown)
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            BusError::Corrupt { path: shown, why: error.to_string() }
         }
+        Some(ErrorCode::SystemIoFailure) if error.to_string().contains("full") => BusError::Full(shown),
         _ => BusError::Store(format!("{shown}: {error}")),
     }
 }

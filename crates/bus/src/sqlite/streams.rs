@@ -10,23 +10,13 @@ use std::time::Duration;
 const TRIM_EVERY: u64 = 256;
 
 pub(super) async fn create(store: &Store, stream: &str) -> Result<(), BusError> {
-    let valid = !stream.is_empty()
-        && stream
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+    let valid = !stream.is_empty() && stream.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
     if !valid {
         return Err(BusError::NoStream(stream.to_owned()));
     }
     let exists = {
         let name = table(stream);
-        store.read(move |c| {
-            c.query_row(
-                "SELECT 1 FROM sqlite_master WHERE name = ?1",
-                [name],
-                |_| Ok(()),
-            )
-            .optional()
-        })
+        store.read(move |c| c.query_row("SELECT 1 FROM sqlite_master WHERE name = ?1", [name], |_| Ok(())).optional())
     };
     if exists.await?.is_some() {
         return Ok(());
@@ -53,40 +43,19 @@ fn table(stream: &str) -> String {
     format!("stream_{stream}")
 }
 
-pub(super) async fn publish(
-    store: &Store,
-    config: StreamConfig,
-    message: Publish,
-) -> Result<Ack, BusError> {
+pub(super) async fn publish(store: &Store, config: StreamConfig, message: Publish) -> Result<Ack, BusError> {
     let path = store.path().to_path_buf();
-    store
-        .write(move |c| publish_in(c, &path, &config, &message))
-        .await
+    store.write(move |c| publish_in(c, &path, &config, &message)).await
 }
 
-fn publish_in(
-    c: &Connection,
-    path: &PathBuf,
-    config: &StreamConfig,
-    message: &Publish,
-) -> Result<Ack, BusError> {
+fn publish_in(c: &Connection, path: &PathBuf, config: &StreamConfig, message: &Publish) -> Result<Ack, BusError> {
     let failed = |e: rusqlite::Error| explain(path, &e);
     let table = table(&config.name);
     if let Some(id) = &message.message_id {
-        let mut known = c
-            .prepare_cached(&format!(
-                "SELECT seq FROM \"{table}\" WHERE message_id = ?1"
-            ))
-            .map_err(failed)?;
-        if let Some(sequence) = known
-            .query_row([id], |r| r.get::<_, i64>(0))
-            .optional()
-            .map_err(failed)?
-        {
-            return Ok(Ack {
-                sequence: sequence.unsigned_abs(),
-                duplicate: true,
-            });
+        let mut known =
+            c.prepare_cached(&format!("SELECT seq FROM \"{table}\" WHERE message_id = ?1")).map_err(failed)?;
+        if let Some(sequence) = known.query_row([id], |r| r.get::<_, i64>(0)).optional().map_err(failed)? {
+            return Ok(Ack { sequence: sequence.unsigned_abs(), duplicate: true });
         }
     }
     let last: i64 = c
@@ -104,15 +73,14 @@ fn publish_in(
     c.prepare_cached(&format!(
         "INSERT INTO \"{table}\" (seq, subject, message_id, time_ms, payload) VALUES (?1, ?2, ?3, ?4, ?5)"
     ))
-    .and_then(|mut s| s.execute(params![signed(sequence), message.subject, message.message_id, signed(now), message.payload]))
+    .and_then(|mut s| {
+        s.execute(params![signed(sequence), message.subject, message.message_id, signed(now), message.payload])
+    })
     .map_err(failed)?;
     if sequence % TRIM_EVERY == 0 || config.max_messages.is_some_and(|m| m < TRIM_EVERY) {
         trim(c, config, sequence, now).map_err(failed)?;
     }
-    Ok(Ack {
-        sequence,
-        duplicate: false,
-    })
+    Ok(Ack { sequence, duplicate: false })
 }
 
 /// Drops what retention allows to drop; the last message stays, for it carries the sequence.
@@ -120,10 +88,8 @@ fn trim(c: &Connection, config: &StreamConfig, last: u64, now: u64) -> rusqlite:
     let table = table(&config.name);
     if let Some(max) = config.max_messages {
         let floor = last.saturating_sub(max);
-        c.prepare_cached(&format!(
-            "DELETE FROM \"{table}\" WHERE seq <= ?1 AND seq < ?2"
-        ))?
-        .execute([signed(floor), signed(last)])?;
+        c.prepare_cached(&format!("DELETE FROM \"{table}\" WHERE seq <= ?1 AND seq < ?2"))?
+            .execute([signed(floor), signed(last)])?;
     }
     if let Some(age) = config.max_age {
         let oldest = now.saturating_sub(u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
@@ -137,12 +103,7 @@ fn trim(c: &Connection, config: &StreamConfig, last: u64, now: u64) -> rusqlite:
     Ok(())
 }
 
-pub(super) async fn read(
-    store: &Store,
-    stream: &str,
-    from: u64,
-    max: usize,
-) -> Result<Vec<Message>, BusError> {
+pub(super) async fn read(store: &Store, stream: &str, from: u64, max: usize) -> Result<Vec<Message>, BusError> {
     let table = table(stream);
     let max = i64::try_from(max).unwrap_or(i64::MAX);
     let query = move |c: &Connection| {
@@ -165,18 +126,12 @@ pub(super) async fn read(
 pub(super) async fn info(store: &Store, stream: &str) -> Result<StreamInfo, BusError> {
     let table = table(stream);
     let query = move |c: &Connection| {
-        let bounds =
-            format!("SELECT coalesce(min(seq), 1), coalesce(max(seq), 0) FROM \"{table}\"");
-        let (first, last) = c
-            .prepare_cached(&bounds)?
-            .query_row([], |r| Ok((r.get::<_, i64>(0)?, r.get::<_, i64>(1)?)))?;
+        let bounds = format!("SELECT coalesce(min(seq), 1), coalesce(max(seq), 0) FROM \"{table}\"");
+        let (first, last) =
+            c.prepare_cached(&bounds)?.query_row([], |r| Ok((r.get::<_, i64>(0)?, r.get::<_, i64>(1)?)))?;
         // Only prefixes are dropped, so the bounds give the number.
         let messages = u64::try_from(last + 1 - first).unwrap_or(0);
-        Ok(StreamInfo {
-            messages,
-            first_sequence: first.unsigned_abs(),
-            last_sequence: last.unsigned_abs(),
-        })
+        Ok(StreamInfo { messages, first_sequence: first.unsigned_abs(), last_sequence: last.unsigned_abs() })
     };
     store.read(query).await
 }

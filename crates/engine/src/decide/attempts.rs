@@ -2,9 +2,9 @@
 
 use super::{NewCard, delivery, done, granted, live, nothing, open_card, ticket};
 use crate::{
-    Assumption, Attempt, AttemptEnd, AttemptId, AttemptOutcome, AttemptStage, CardKind, Decision,
-    DeliveryId, DeliveryKind, Event, FailureClass, HostId, Kind, Millis, NewTicket, Outcome, Phase,
-    Rejected, Report, Session, SessionId, State, Ticket, TicketId, TicketSpec, Usage,
+    Assumption, Attempt, AttemptEnd, AttemptId, AttemptOutcome, AttemptStage, CardKind, Decision, DeliveryId,
+    DeliveryKind, Event, FailureClass, HostId, Kind, Millis, NewTicket, Outcome, Phase, Rejected, Report, Session,
+    SessionId, State, Ticket, TicketId, TicketSpec, Usage,
 };
 
 /// First wait after a transient failure; it doubles up to [`MAX_BACKOFF_MS`].
@@ -12,54 +12,27 @@ const BACKOFF_MS: Millis = 2_000;
 /// Longest wait after a transient failure without a time from the runtime.
 const MAX_BACKOFF_MS: Millis = 300_000;
 
-pub(super) fn claim(
-    state: &State,
-    id: &AttemptId,
-    token: u64,
-    host: &HostId,
-) -> Result<Decision, Rejected> {
+pub(super) fn claim(state: &State, id: &AttemptId, token: u64, host: &HostId) -> Result<Decision, Rejected> {
     let attempt = live(state, id, token)?;
-    let granted = Outcome::Granted {
-        attempt: id.clone(),
-    };
+    let granted = Outcome::Granted { attempt: id.clone() };
     if &attempt.host != host {
-        return Err(Rejected::new(
-            "not-yours",
-            format!("attempt {id} was offered to {}", attempt.host),
-        ));
+        return Err(Rejected::new("not-yours", format!("attempt {id} was offered to {}", attempt.host)));
     }
     if attempt.cancelled {
-        return Err(Rejected::new(
-            "cancelled",
-            format!("attempt {id} was cancelled"),
-        ));
+        return Err(Rejected::new("cancelled", format!("attempt {id} was cancelled")));
     }
     match attempt.stage {
-        AttemptStage::Offered => Ok(Decision {
-            events: vec![Event::AttemptGranted {
-                attempt: id.clone(),
-            }],
-            outcome: granted,
-        }),
+        AttemptStage::Offered => {
+            Ok(Decision { events: vec![Event::AttemptGranted { attempt: id.clone() }], outcome: granted })
+        }
         // Granted once only: a second claim cannot tell whether the first one's agent runs.
-        _ => Err(Rejected::new(
-            "claimed",
-            format!("attempt {id} was granted before"),
-        )),
+        _ => Err(Rejected::new("claimed", format!("attempt {id} was granted before"))),
     }
 }
 
-pub(super) fn decline(
-    state: &State,
-    id: &AttemptId,
-    token: u64,
-    why: &str,
-) -> Result<Decision, Rejected> {
+pub(super) fn decline(state: &State, id: &AttemptId, token: u64, why: &str) -> Result<Decision, Rejected> {
     live(state, id, token)?;
-    Ok(done([Event::AttemptDeclined {
-        attempt: id.clone(),
-        why: why.to_owned(),
-    }]))
+    Ok(done([Event::AttemptDeclined { attempt: id.clone(), why: why.to_owned() }]))
 }
 
 pub(super) fn session_started(
@@ -82,14 +55,8 @@ pub(super) fn session_started(
     if old == Some(&new) && attempt.session.as_ref() == Some(session) {
         return Ok(nothing());
     }
-    let replaces = old
-        .filter(|o| o.id != new.id)
-        .map(|o| format!("{} could not be resumed", o.id));
-    Ok(done([Event::SessionStarted {
-        attempt: id.clone(),
-        session: new,
-        replaces,
-    }]))
+    let replaces = old.filter(|o| o.id != new.id).map(|o| format!("{} could not be resumed", o.id));
+    Ok(done([Event::SessionStarted { attempt: id.clone(), session: new, replaces }]))
 }
 
 pub(super) fn delivered(
@@ -99,34 +66,19 @@ pub(super) fn delivered(
     deliveries: &[DeliveryId],
 ) -> Result<Decision, Rejected> {
     granted(state, id, token)?;
-    let fresh: Vec<DeliveryId> = deliveries
-        .iter()
-        .filter(|d| state.deliveries.contains_key(d))
-        .cloned()
-        .collect();
+    let fresh: Vec<DeliveryId> = deliveries.iter().filter(|d| state.deliveries.contains_key(d)).cloned().collect();
     if fresh.is_empty() {
         return Ok(nothing());
     }
-    Ok(done([Event::Delivered {
-        attempt: id.clone(),
-        deliveries: fresh,
-    }]))
+    Ok(done([Event::Delivered { attempt: id.clone(), deliveries: fresh }]))
 }
 
-pub(super) fn usage(
-    state: &State,
-    id: &AttemptId,
-    token: u64,
-    usage: Usage,
-) -> Result<Decision, Rejected> {
+pub(super) fn usage(state: &State, id: &AttemptId, token: u64, usage: Usage) -> Result<Decision, Rejected> {
     let attempt = granted(state, id, token)?;
     if attempt.usage == usage {
         return Ok(nothing());
     }
-    let mut events = vec![Event::UsageReported {
-        attempt: id.clone(),
-        usage,
-    }];
+    let mut events = vec![Event::UsageReported { attempt: id.clone(), usage }];
     // A budget that is used up stops the attempt after the response that used it up.
     let ticket = ticket(state, &attempt.ticket)?;
     let spent = ticket.usage.tokens() + usage.tokens().saturating_sub(attempt.usage.tokens());
@@ -135,25 +87,14 @@ pub(super) fn usage(
         && !attempt.cancelled
     {
         let why = format!("the ticket has used {spent} of {limit} tokens");
-        events.push(Event::AttemptCancelled {
-            attempt: id.clone(),
-            why,
-        });
+        events.push(Event::AttemptCancelled { attempt: id.clone(), why });
     }
     Ok(done(events))
 }
 
-pub(super) fn report(
-    state: &State,
-    id: &AttemptId,
-    token: u64,
-    report: &Report,
-) -> Result<Decision, Rejected> {
+pub(super) fn report(state: &State, id: &AttemptId, token: u64, report: &Report) -> Result<Decision, Rejected> {
     granted(state, id, token)?;
-    Ok(done([Event::ReportMade {
-        attempt: id.clone(),
-        report: report.clone(),
-    }]))
+    Ok(done([Event::ReportMade { attempt: id.clone(), report: report.clone() }]))
 }
 
 pub(super) fn assume(
@@ -166,29 +107,13 @@ pub(super) fn assume(
 ) -> Result<Decision, Rejected> {
     let attempt = granted(state, id, token)?;
     if !(0.0..=1.0).contains(&confidence) {
-        return Err(Rejected::new(
-            "invalid-confidence",
-            format!("confidence {confidence} is not between 0 and 1"),
-        ));
+        return Err(Rejected::new("invalid-confidence", format!("confidence {confidence} is not between 0 and 1")));
     }
-    let assumption = Assumption {
-        assumed: assumed.to_owned(),
-        confidence,
-        by: attempt.agent.clone(),
-        at: now,
-    };
-    Ok(done([Event::AssumptionLogged {
-        ticket: attempt.ticket.clone(),
-        assumption,
-    }]))
+    let assumption = Assumption { assumed: assumed.to_owned(), confidence, by: attempt.agent.clone(), at: now };
+    Ok(done([Event::AssumptionLogged { ticket: attempt.ticket.clone(), assumption }]))
 }
 
-pub(super) fn note(
-    state: &State,
-    id: &AttemptId,
-    token: u64,
-    text: &str,
-) -> Result<Decision, Rejected> {
+pub(super) fn note(state: &State, id: &AttemptId, token: u64, text: &str) -> Result<Decision, Rejected> {
     let attempt = granted(state, id, token)?;
     super::board::note(state, &attempt.ticket, text, &attempt.agent)
 }
@@ -204,16 +129,10 @@ pub(super) fn ended(
     let ticket = ticket(state, &attempt.ticket)?;
     let mut events = Vec::new();
     if attempt.usage != end.usage {
-        events.push(Event::UsageReported {
-            attempt: id.clone(),
-            usage: end.usage,
-        });
+        events.push(Event::UsageReported { attempt: id.clone(), usage: end.usage });
     }
     if let Some(report) = &end.report {
-        events.push(Event::ReportMade {
-            attempt: id.clone(),
-            report: report.clone(),
-        });
+        events.push(Event::ReportMade { attempt: id.clone(), report: report.clone() });
     }
     let verdict = Verdict::of(state, now, attempt, ticket, end);
     events.push(Event::AttemptEnded {
@@ -238,20 +157,10 @@ struct Verdict {
 
 impl Verdict {
     fn to(next: Phase) -> Self {
-        Self {
-            next,
-            not_before: 0,
-            events: Vec::new(),
-        }
+        Self { next, not_before: 0, events: Vec::new() }
     }
 
-    fn of(
-        state: &State,
-        now: Millis,
-        attempt: &Attempt,
-        ticket: &Ticket,
-        end: &AttemptEnd,
-    ) -> Self {
+    fn of(state: &State, now: Millis, attempt: &Attempt, ticket: &Ticket, end: &AttemptEnd) -> Self {
         if ticket.phase == Phase::Cancelled {
             return Self::to(Phase::Cancelled);
         }
@@ -275,24 +184,13 @@ impl Verdict {
     }
 
     /// The agent says it is done. Cheap lies are told apart here; the rest is for the gates.
-    fn of_claim(
-        state: &State,
-        now: Millis,
-        attempt: &Attempt,
-        ticket: &Ticket,
-        end: &AttemptEnd,
-    ) -> Self {
+    fn of_claim(state: &State, now: Millis, attempt: &Attempt, ticket: &Ticket, end: &AttemptEnd) -> Self {
         let id = &attempt.ticket;
-        let asked = state
-            .open_cards_of(id)
-            .any(|c| c.kind == CardKind::Question);
+        let asked = state.open_cards_of(id).any(|c| c.kind == CardKind::Question);
         if asked {
             return Self::to(Phase::Suspended);
         }
-        let news = ticket
-            .undelivered
-            .iter()
-            .any(|d| !attempt.deliveries.contains(d));
+        let news = ticket.undelivered.iter().any(|d| !attempt.deliveries.contains(d));
         if news {
             return Self::to(Phase::Open);
         }
@@ -357,15 +255,10 @@ impl Verdict {
                 now,
                 attempt,
                 format!("{} has used up its budget", attempt.ticket),
-                format!(
-                    "{} of {limit} tokens. Raise `budget.ticket`, then answer `retry`.",
-                    ticket.usage.tokens()
-                ),
+                format!("{} of {limit} tokens. Raise `budget.ticket`, then answer `retry`.", ticket.usage.tokens()),
             );
         }
-        let asked = state
-            .open_cards_of(&attempt.ticket)
-            .any(|c| c.kind == CardKind::Question);
+        let asked = state.open_cards_of(&attempt.ticket).any(|c| c.kind == CardKind::Question);
         Self::to(if asked { Phase::Suspended } else { Phase::Open })
     }
 
@@ -378,8 +271,7 @@ impl Verdict {
         message: &str,
         retry_at: Option<Millis>,
     ) -> Self {
-        let transient =
-            class == FailureClass::Transient && ticket.transients + 1 < state.policy.max_transients;
+        let transient = class == FailureClass::Transient && ticket.transients + 1 < state.policy.max_transients;
         let exhausted = ticket.failures + 1 >= state.policy.max_attempts;
         if class == FailureClass::Auth || (!transient && exhausted) {
             let question = format!("{} failed {} times", attempt.ticket, ticket.failures + 1);
@@ -387,25 +279,12 @@ impl Verdict {
         }
         let doubled = BACKOFF_MS << ticket.transients.min(16);
         let wait = now + doubled.min(MAX_BACKOFF_MS);
-        let not_before = if transient {
-            retry_at.unwrap_or(wait)
-        } else {
-            retry_at.unwrap_or(0)
-        };
-        Self {
-            next: Phase::Open,
-            not_before,
-            events: Vec::new(),
-        }
+        let not_before = if transient { retry_at.unwrap_or(wait) } else { retry_at.unwrap_or(0) };
+        Self { next: Phase::Open, not_before, events: Vec::new() }
     }
 
     /// Accepted branches conflict: somebody must join them first, as a ticket of its own.
-    fn of_base_conflict(
-        attempt: &Attempt,
-        ticket: &Ticket,
-        with: &TicketId,
-        files: &[String],
-    ) -> Self {
+    fn of_base_conflict(attempt: &Attempt, ticket: &Ticket, with: &TicketId, files: &[String]) -> Self {
         let id = TicketId::new(format!("{}-join{}", attempt.ticket, ticket.attempts));
         let join: Vec<String> = ticket.spec.after.iter().map(ToString::to_string).collect();
         let spec = TicketSpec {
@@ -427,51 +306,21 @@ impl Verdict {
         };
         let mut waiting = ticket.spec.clone();
         waiting.after.push(id.clone());
-        let new = NewTicket {
-            id: Some(id.clone()),
-            spec,
-        };
+        let new = NewTicket { id: Some(id.clone()), spec };
         let events = vec![
-            Event::TicketAdded {
-                ticket: id,
-                spec: new.spec,
-            },
-            Event::TicketEdited {
-                ticket: attempt.ticket.clone(),
-                spec: waiting,
-            },
+            Event::TicketAdded { ticket: id, spec: new.spec },
+            Event::TicketEdited { ticket: attempt.ticket.clone(), spec: waiting },
         ];
-        Self {
-            next: Phase::Open,
-            not_before: 0,
-            events,
-        }
+        Self { next: Phase::Open, not_before: 0, events }
     }
 
     /// Back to the same session with the reason, or to a person when it happened too often.
-    fn rejected(
-        state: &State,
-        now: Millis,
-        attempt: &Attempt,
-        ticket: &Ticket,
-        why: &str,
-        text: &str,
-    ) -> Self {
+    fn rejected(state: &State, now: Millis, attempt: &Attempt, ticket: &Ticket, why: &str, text: &str) -> Self {
         let (next, events) = refuse_claim(state, now, &attempt.ticket, ticket, why, text);
-        Self {
-            next,
-            not_before: 0,
-            events,
-        }
+        Self { next, not_before: 0, events }
     }
 
-    fn held(
-        state: &State,
-        now: Millis,
-        attempt: &Attempt,
-        question: String,
-        brief: String,
-    ) -> Self {
+    fn held(state: &State, now: Millis, attempt: &Attempt, question: String, brief: String) -> Self {
         Self::held_with(
             state,
             now,
@@ -499,21 +348,8 @@ impl Verdict {
     ) -> Self {
         let default = Some(default);
         let ticket = &attempt.ticket;
-        let card = NewCard {
-            ticket,
-            attempt: None,
-            kind,
-            question,
-            brief,
-            options,
-            default,
-            consequence,
-        };
-        Self {
-            next: Phase::NeedsYou,
-            not_before: 0,
-            events: vec![open_card(state, now, card)],
-        }
+        let card = NewCard { ticket, attempt: None, kind, question, brief, options, default, consequence };
+        Self { next: Phase::NeedsYou, not_before: 0, events: vec![open_card(state, now, card)] }
     }
 }
 
@@ -526,15 +362,8 @@ pub(super) fn refuse_claim(
     why: &str,
     text: &str,
 ) -> (Phase, Vec<Event>) {
-    let rejected = Event::TicketRejected {
-        ticket: id.clone(),
-        why: why.to_owned(),
-        counts: true,
-    };
-    let mut events = vec![
-        rejected,
-        delivery(state, 0, id, DeliveryKind::Rejection, text),
-    ];
+    let rejected = Event::TicketRejected { ticket: id.clone(), why: why.to_owned(), counts: true };
+    let mut events = vec![rejected, delivery(state, 0, id, DeliveryKind::Rejection, text)];
     if ticket.rejections + 1 < state.policy.max_rejections {
         return (Phase::Open, events);
     }
@@ -546,10 +375,7 @@ pub(super) fn refuse_claim(
             ticket: id,
             attempt: None,
             kind: CardKind::Escalation,
-            question: format!(
-                "{id} was rejected {} times. Let it go on?",
-                ticket.rejections + 1
-            ),
+            question: format!("{id} was rejected {} times. Let it go on?", ticket.rejections + 1),
             brief: format!("{why}\n\n{text}"),
             options: &["retry", "cancel"],
             default: Some("retry"),

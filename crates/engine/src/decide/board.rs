@@ -2,8 +2,7 @@
 
 use super::{delivery, done, ticket, withdraw_cards};
 use crate::{
-    Decision, DeliveryKind, Event, NewTicket, Outcome, Phase, Rejected, State, TicketChange,
-    TicketId, TicketSpec,
+    Decision, DeliveryKind, Event, NewTicket, Outcome, Phase, Rejected, State, TicketChange, TicketId, TicketSpec,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,10 +11,7 @@ const MAX_TICKETS: usize = 100_000;
 
 pub(super) fn add(state: &State, new: &[NewTicket]) -> Result<Decision, Rejected> {
     if state.tickets.len() + new.len() > MAX_TICKETS {
-        return Err(Rejected::new(
-            "board-full",
-            format!("a board holds at most {MAX_TICKETS} tickets"),
-        ));
+        return Err(Rejected::new("board-full", format!("a board holds at most {MAX_TICKETS} tickets")));
     }
     let ids = assign_ids(state, new);
     let mut faults = Vec::new();
@@ -34,21 +30,12 @@ pub(super) fn add(state: &State, new: &[NewTicket]) -> Result<Decision, Rejected
         let unknown = spec.after.iter().chain(&spec.parent).filter(|d| !known(d));
         faults.extend(unknown.map(|d| format!("{id}: depends on {d}, which does not exist")));
     }
-    faults
-        .extend(cycle(state, &specs).map(|path| format!("the dependencies form a circle: {path}")));
+    faults.extend(cycle(state, &specs).map(|path| format!("the dependencies form a circle: {path}")));
     refuse_faults("invalid-tickets", &faults)?;
 
     let added = ids.iter().zip(new);
-    let events = added
-        .map(|(id, t)| Event::TicketAdded {
-            ticket: id.clone(),
-            spec: t.spec.clone(),
-        })
-        .collect();
-    Ok(Decision {
-        events,
-        outcome: Outcome::Tickets { ids },
-    })
+    let events = added.map(|(id, t)| Event::TicketAdded { ticket: id.clone(), spec: t.spec.clone() }).collect();
+    Ok(Decision { events, outcome: Outcome::Tickets { ids } })
 }
 
 /// Keeps the ids that were asked for and fills the others from the counter.
@@ -57,18 +44,12 @@ fn assign_ids(state: &State, new: &[NewTicket]) -> Vec<TicketId> {
     let mut counter = state.next_ticket;
     let mut fresh = || loop {
         counter += 1;
-        let id = TicketId::new(format!(
-            "{}{counter:0w$}",
-            state.policy.id_prefix,
-            w = state.policy.id_width
-        ));
+        let id = TicketId::new(format!("{}{counter:0w$}", state.policy.id_prefix, w = state.policy.id_width));
         if !state.tickets.contains_key(&id) && !taken.contains(&id) {
             return id;
         }
     };
-    new.iter()
-        .map(|t| t.id.clone().unwrap_or_else(&mut fresh))
-        .collect()
+    new.iter().map(|t| t.id.clone().unwrap_or_else(&mut fresh)).collect()
 }
 
 fn spec_faults(state: &State, id: &TicketId, spec: &TicketSpec) -> Vec<String> {
@@ -84,18 +65,10 @@ fn spec_faults(state: &State, id: &TicketId, spec: &TicketSpec) -> Vec<String> {
         && !state.policy.agents.contains_key(agent)
     {
         let known: Vec<&str> = state.policy.agents.keys().map(String::as_str).collect();
-        faults.push(format!(
-            "{id}: there is no agent `{agent}` (known: {})",
-            known.join(", ")
-        ));
+        faults.push(format!("{id}: there is no agent `{agent}` (known: {})", known.join(", ")));
     }
     let outside = |f: &&String| f.starts_with('/') || f.split('/').any(|part| part == "..");
-    faults.extend(
-        spec.files
-            .iter()
-            .filter(outside)
-            .map(|f| format!("{id}: file `{f}` is outside the repository")),
-    );
+    faults.extend(spec.files.iter().filter(outside).map(|f| format!("{id}: file `{f}` is outside the repository")));
     faults
 }
 
@@ -104,11 +77,7 @@ fn cycle(state: &State, specs: &BTreeMap<&TicketId, &TicketSpec>) -> Option<Stri
     let after = |id: &TicketId| -> Vec<TicketId> {
         match specs.get(id) {
             Some(spec) => spec.after.clone(),
-            None => state
-                .tickets
-                .get(id)
-                .map(|t| t.spec.after.clone())
-                .unwrap_or_default(),
+            None => state.tickets.get(id).map(|t| t.spec.after.clone()).unwrap_or_default(),
         }
     };
     let mut finished: BTreeSet<TicketId> = BTreeSet::new();
@@ -122,11 +91,7 @@ fn cycle(state: &State, specs: &BTreeMap<&TicketId, &TicketSpec>) -> Option<Stri
                 continue;
             };
             if let Some(at) = path.iter().position(|(id, _)| *id == next) {
-                let circle = path
-                    .iter()
-                    .skip(at)
-                    .map(|(id, _)| id.as_str())
-                    .chain([next.as_str()]);
+                let circle = path.iter().skip(at).map(|(id, _)| id.as_str()).chain([next.as_str()]);
                 return Some(circle.collect::<Vec<_>>().join(" → "));
             }
             if !finished.contains(&next) {
@@ -142,26 +107,16 @@ fn refuse_faults(code: &str, faults: &[String]) -> Result<(), Rejected> {
     match faults {
         [] => Ok(()),
         [one] => Err(Rejected::new(code, one.clone())),
-        many => Err(Rejected::new(
-            code,
-            format!("{} faults:\n  {}", many.len(), many.join("\n  ")),
-        )
-        .hint("nothing was added; mend all of them and try again")),
+        many => Err(Rejected::new(code, format!("{} faults:\n  {}", many.len(), many.join("\n  ")))
+            .hint("nothing was added; mend all of them and try again")),
     }
 }
 
-pub(super) fn edit(
-    state: &State,
-    id: &TicketId,
-    change: &TicketChange,
-) -> Result<Decision, Rejected> {
+pub(super) fn edit(state: &State, id: &TicketId, change: &TicketChange) -> Result<Decision, Rejected> {
     let ticket = ticket(state, id)?;
     if ticket.phase.is_final() {
-        return Err(Rejected::new(
-            "final",
-            format!("{id} is {} and cannot be edited", ticket.phase.as_str()),
-        )
-        .hint(format!("`ganger ticket reopen {id}` first")));
+        return Err(Rejected::new("final", format!("{id} is {} and cannot be edited", ticket.phase.as_str()))
+            .hint(format!("`ganger ticket reopen {id}` first")));
     }
     let spec = changed(&ticket.spec, change);
     if spec == ticket.spec {
@@ -170,39 +125,22 @@ pub(super) fn edit(
     let mut faults = spec_faults(state, id, &spec);
     let unknown = spec.after.iter().filter(|d| !state.tickets.contains_key(d));
     faults.extend(unknown.map(|d| format!("{id}: depends on {d}, which does not exist")));
-    faults.extend(
-        cycle(state, &BTreeMap::from([(id, &spec)]))
-            .map(|p| format!("the dependencies form a circle: {p}")),
-    );
+    faults.extend(cycle(state, &BTreeMap::from([(id, &spec)])).map(|p| format!("the dependencies form a circle: {p}")));
     refuse_faults("invalid-edit", &faults)?;
 
     let mission_changed = (&spec.title, &spec.description, &spec.done)
-        != (
-            &ticket.spec.title,
-            &ticket.spec.description,
-            &ticket.spec.done,
-        );
-    let mut events = vec![Event::TicketEdited {
-        ticket: id.clone(),
-        spec,
-    }];
+        != (&ticket.spec.title, &ticket.spec.description, &ticket.spec.done);
+    let mut events = vec![Event::TicketEdited { ticket: id.clone(), spec }];
     if mission_changed && ticket.attempts > 0 {
         let text = format!(
             "The mission has changed: it is now revision {}. Read it again and bring the work in line with it.",
             ticket.revision + 1
         );
         events.push(delivery(state, 0, id, DeliveryKind::Revision, text));
-        if matches!(
-            ticket.phase,
-            Phase::Verifying | Phase::Reviewing | Phase::Accepted
-        ) {
+        if matches!(ticket.phase, Phase::Verifying | Phase::Reviewing | Phase::Accepted) {
             events.extend(withdraw_cards(state, id, "the mission changed"));
             let why = "the mission changed".to_owned();
-            events.push(Event::TicketRejected {
-                ticket: id.clone(),
-                why,
-                counts: false,
-            });
+            events.push(Event::TicketRejected { ticket: id.clone(), why, counts: false });
         }
     }
     Ok(done(events))
@@ -223,78 +161,40 @@ fn changed(old: &TicketSpec, change: &TicketChange) -> TicketSpec {
     spec
 }
 
-pub(super) fn note(
-    state: &State,
-    id: &TicketId,
-    text: &str,
-    by: &str,
-) -> Result<Decision, Rejected> {
+pub(super) fn note(state: &State, id: &TicketId, text: &str, by: &str) -> Result<Decision, Rejected> {
     ticket(state, id)?;
-    Ok(done([Event::TicketNoted {
-        ticket: id.clone(),
-        text: text.to_owned(),
-        by: by.to_owned(),
-    }]))
+    Ok(done([Event::TicketNoted { ticket: id.clone(), text: text.to_owned(), by: by.to_owned() }]))
 }
 
-pub(super) fn close(
-    state: &State,
-    id: &TicketId,
-    reason: &str,
-    by: &str,
-) -> Result<Decision, Rejected> {
+pub(super) fn close(state: &State, id: &TicketId, reason: &str, by: &str) -> Result<Decision, Rejected> {
     let ticket = ticket(state, id)?;
     match ticket.phase {
         Phase::Cancelled => return Ok(super::nothing()),
         Phase::Merged => {
-            return Err(Rejected::new(
-                "final",
-                format!("{id} is merged; it is closed already"),
-            ));
+            return Err(Rejected::new("final", format!("{id} is merged; it is closed already")));
         }
         _ => {}
     }
-    let mut events = vec![Event::TicketClosed {
-        ticket: id.clone(),
-        reason: reason.to_owned(),
-        by: by.to_owned(),
-    }];
+    let mut events = vec![Event::TicketClosed { ticket: id.clone(), reason: reason.to_owned(), by: by.to_owned() }];
     if let Some(attempt) = &ticket.live {
-        events.push(Event::AttemptCancelled {
-            attempt: attempt.clone(),
-            why: "the ticket was closed".to_owned(),
-        });
+        events.push(Event::AttemptCancelled { attempt: attempt.clone(), why: "the ticket was closed".to_owned() });
     }
     events.extend(withdraw_cards(state, id, "the ticket was closed"));
     Ok(done(events))
 }
 
-pub(super) fn reopen(
-    state: &State,
-    id: &TicketId,
-    reason: &str,
-    by: &str,
-) -> Result<Decision, Rejected> {
+pub(super) fn reopen(state: &State, id: &TicketId, reason: &str, by: &str) -> Result<Decision, Rejected> {
     let ticket = ticket(state, id)?;
     let refusal = match ticket.phase {
-        Phase::Cancelled if ticket.live.is_some() => {
-            Some("its last attempt is still being stopped")
-        }
+        Phase::Cancelled if ticket.live.is_some() => Some("its last attempt is still being stopped"),
         Phase::Cancelled | Phase::Accepted | Phase::Reviewing | Phase::NeedsYou => None,
         Phase::Merged => Some("it is merged: add a new ticket for what is missing"),
         _ => Some("it is not closed"),
     };
     if let Some(why) = refusal {
-        return Err(Rejected::new(
-            "cannot-reopen",
-            format!("{id} cannot be reopened: {why}"),
-        ));
+        return Err(Rejected::new("cannot-reopen", format!("{id} cannot be reopened: {why}")));
     }
-    let reopened = Event::TicketReopened {
-        ticket: id.clone(),
-        reason: reason.to_owned(),
-        by: by.to_owned(),
-    };
+    let reopened = Event::TicketReopened { ticket: id.clone(), reason: reason.to_owned(), by: by.to_owned() };
     let mut events = vec![reopened];
     events.extend(withdraw_cards(state, id, "the ticket was reopened"));
     if ticket.attempts > 0 && !reason.is_empty() {

@@ -2,8 +2,8 @@
 
 use super::{NewCard, delivery, done, granted, nothing, open_card, withdraw_cards};
 use crate::{
-    Answer, AttemptId, Card, CardId, CardKind, CardState, Decision, DeliveryKind, Event, Millis,
-    Outcome, Phase, Rejected, State,
+    Answer, AttemptId, Card, CardId, CardKind, CardState, Decision, DeliveryKind, Event, Millis, Outcome, Phase,
+    Rejected, State,
 };
 
 pub(super) struct Question<'a> {
@@ -21,11 +21,9 @@ pub(super) fn ask(
     asked: Question<'_>,
 ) -> Result<Decision, Rejected> {
     let attempt = granted(state, id, token)?;
-    let repeated = state.open_cards_of(&attempt.ticket).find(|c| {
-        c.kind == CardKind::Question
-            && c.attempt.as_ref() == Some(id)
-            && c.question == asked.question
-    });
+    let repeated = state
+        .open_cards_of(&attempt.ticket)
+        .find(|c| c.kind == CardKind::Question && c.attempt.as_ref() == Some(id) && c.question == asked.question);
     if let Some(card) = repeated {
         return Ok(found(&card.id));
     }
@@ -38,32 +36,18 @@ pub(super) fn ask(
             attempt: Some(id),
             kind: CardKind::Question,
             question: asked.question.to_owned(),
-            brief: format!("{}\n\nAsked by {} ({call}).", asked.brief, attempt.agent)
-                .trim_start()
-                .to_owned(),
+            brief: format!("{}\n\nAsked by {} ({call}).", asked.brief, attempt.agent).trim_start().to_owned(),
             options: &options,
             default: None,
             consequence: "the ticket waits; it holds no process and no slot",
         },
     );
     let card = CardId::new(format!("C-{}", state.next_card + 1));
-    Ok(Decision {
-        events: vec![event],
-        outcome: Outcome::Card {
-            card,
-            kind: CardKind::Question,
-        },
-    })
+    Ok(Decision { events: vec![event], outcome: Outcome::Card { card, kind: CardKind::Question } })
 }
 
 fn found(card: &CardId) -> Decision {
-    Decision {
-        events: Vec::new(),
-        outcome: Outcome::Card {
-            card: card.clone(),
-            kind: CardKind::Question,
-        },
-    }
+    Decision { events: Vec::new(), outcome: Outcome::Card { card: card.clone(), kind: CardKind::Question } }
 }
 
 pub(super) fn denied(
@@ -102,49 +86,26 @@ pub(super) fn answer(state: &State, now: Millis, answer: &Answer) -> Result<Deci
     })?;
     match &card.state {
         CardState::Open => {}
-        CardState::Answered {
-            answer: earlier,
-            by,
-            ..
-        } if earlier == &answer.answer && by == &answer.by => {
+        CardState::Answered { answer: earlier, by, .. } if earlier == &answer.answer && by == &answer.by => {
             return Ok(nothing());
         }
-        CardState::Answered {
-            answer: earlier, ..
-        } => {
-            return Err(Rejected::new(
-                "answered",
-                format!("{} was answered before: {earlier}", card.id),
-            ));
+        CardState::Answered { answer: earlier, .. } => {
+            return Err(Rejected::new("answered", format!("{} was answered before: {earlier}", card.id)));
         }
         CardState::Withdrawn { why } => {
-            return Err(Rejected::new(
-                "withdrawn",
-                format!("{} was withdrawn: {why}", card.id),
-            ));
+            return Err(Rejected::new("withdrawn", format!("{} was withdrawn: {why}", card.id)));
         }
     }
     if answer.answer.trim().is_empty() {
-        return Err(Rejected::new(
-            "empty-answer",
-            format!("the answer to {} is empty", card.id),
-        ));
+        return Err(Rejected::new("empty-answer", format!("the answer to {} is empty", card.id)));
     }
-    let mut events = vec![Event::CardAnswered {
-        card: card.id.clone(),
-        answer: answer.answer.clone(),
-        by: answer.by.clone(),
-    }];
+    let mut events =
+        vec![Event::CardAnswered { card: card.id.clone(), answer: answer.answer.clone(), by: answer.by.clone() }];
     events.extend(consequences(state, now, card, answer)?);
     Ok(done(events))
 }
 
-fn consequences(
-    state: &State,
-    now: Millis,
-    card: &Card,
-    answer: &Answer,
-) -> Result<Vec<Event>, Rejected> {
+fn consequences(state: &State, now: Millis, card: &Card, answer: &Answer) -> Result<Vec<Event>, Rejected> {
     let id = &card.ticket;
     let Some(ticket) = state.tickets.get(id) else {
         return Ok(Vec::new());
@@ -155,18 +116,15 @@ fn consequences(
         (CardKind::Question, _) => {
             let text = format!("Answer to your question «{}»: {word}", card.question);
             let mut events = vec![delivery(state, 0, id, DeliveryKind::Answer, text)];
-            let others = state
-                .open_cards_of(id)
-                .any(|c| c.kind == CardKind::Question && c.id != card.id);
+            let others = state.open_cards_of(id).any(|c| c.kind == CardKind::Question && c.id != card.id);
             if ticket.phase == Phase::Suspended && !others {
                 events.push(Event::TicketResumed { ticket: id.clone() });
             }
             Ok(events)
         }
-        (CardKind::Escalation, "retry") => Ok(vec![
-            Event::EvidenceDiscarded { ticket: id.clone() },
-            Event::TicketResumed { ticket: id.clone() },
-        ]),
+        (CardKind::Escalation, "retry") => {
+            Ok(vec![Event::EvidenceDiscarded { ticket: id.clone() }, Event::TicketResumed { ticket: id.clone() }])
+        }
         (CardKind::Escalation | CardKind::Approval, "cancel") => {
             let mut events = withdraw_cards(state, id, "the ticket was cancelled");
             events.retain(|e| !matches!(e, Event::CardWithdrawn { card: c, .. } if c == &card.id));
@@ -180,29 +138,21 @@ fn consequences(
         (CardKind::Approval, "accept") => Ok(accept(state, now, card, answer)),
         (CardKind::Approval, change) => {
             let text = match change {
-                "reject" => format!(
-                    "Your work on {id} was rejected by a person: {}\n{}",
-                    card.question, card.brief
-                ),
+                "reject" => format!("Your work on {id} was rejected by a person: {}\n{}", card.question, card.brief),
                 change => {
                     format!("A person reviewed your work on {id} and asks for changes: {change}")
                 }
             };
             let why = "a person asks for changes".to_owned();
             Ok(vec![
-                Event::TicketRejected {
-                    ticket: id.clone(),
-                    why,
-                    counts: false,
-                },
+                Event::TicketRejected { ticket: id.clone(), why, counts: false },
                 delivery(state, 0, id, DeliveryKind::Rejection, text),
             ])
         }
-        (CardKind::Escalation, _) => Err(Rejected::new(
-            "not-an-option",
-            format!("`{word}` is not an answer to {}", card.id),
-        )
-        .hint(format!("answer with one of: {}", card.options.join(", ")))),
+        (CardKind::Escalation, _) => {
+            Err(Rejected::new("not-an-option", format!("`{word}` is not an answer to {}", card.id))
+                .hint(format!("answer with one of: {}", card.options.join(", "))))
+        }
     }
 }
 
@@ -212,23 +162,12 @@ fn accept(state: &State, _now: Millis, card: &Card, answer: &Answer) -> Vec<Even
     let Some(head) = state.tickets.get(&id).and_then(|t| t.head.clone()) else {
         return Vec::new();
     };
-    let vouched = Event::Vouched {
-        ticket: id.clone(),
-        commit: head.clone(),
-        by: answer.by.clone(),
-    };
+    let vouched = Event::Vouched { ticket: id.clone(), commit: head.clone(), by: answer.by.clone() };
     let proven = state.policy.gates.is_empty() || state.is_proven(&id, &head);
     let next = if proven {
-        Event::TicketAccepted {
-            ticket: id,
-            commit: head,
-        }
+        Event::TicketAccepted { ticket: id, commit: head }
     } else {
-        Event::ProofNeeded {
-            ticket: id,
-            head,
-            why: "a person let it go on to the gates".to_owned(),
-        }
+        Event::ProofNeeded { ticket: id, head, why: "a person let it go on to the gates".to_owned() }
     };
     vec![vouched, next]
 }

@@ -15,40 +15,27 @@ pub(super) fn report(state: &State, now: Millis, id: &HostId, report: &HostRepor
         if a.stage != AttemptStage::Lost {
             events.push(lost(attempt, now, "its host started anew"));
         }
-        events.push(Event::AttemptCleared {
-            attempt: attempt.clone(),
-        });
+        events.push(Event::AttemptCleared { attempt: attempt.clone() });
     }
     if known.is_some_and(|h| h.report.incarnation != report.incarnation) {
         events.extend(lose_verifications(state, id, "its host started anew"));
     }
-    events.push(Event::HostReported {
-        host: id.clone(),
-        report: report.clone(),
-    });
+    events.push(Event::HostReported { host: id.clone(), report: report.clone() });
     done(events)
 }
 
 pub(super) fn lapse(state: &State, now: Millis, id: &HostId, incarnation: &str) -> Decision {
-    let lapsed = state
-        .hosts
-        .get(id)
-        .is_some_and(|h| h.alive && h.report.incarnation == incarnation);
+    let lapsed = state.hosts.get(id).is_some_and(|h| h.alive && h.report.incarnation == incarnation);
     if !lapsed {
         return nothing();
     }
     let mut events = vec![Event::HostLapsed { host: id.clone() }];
     let clear_at = now + state.policy.lease_ms + state.policy.margin_ms;
-    for (attempt, a) in state
-        .attempts
-        .iter()
-        .filter(|(_, a)| &a.host == id && a.stage != AttemptStage::Lost)
-    {
+    for (attempt, a) in state.attempts.iter().filter(|(_, a)| &a.host == id && a.stage != AttemptStage::Lost) {
         match a.stage {
-            AttemptStage::Offered => events.push(Event::AttemptDeclined {
-                attempt: attempt.clone(),
-                why: "its host fell silent".to_owned(),
-            }),
+            AttemptStage::Offered => {
+                events.push(Event::AttemptDeclined { attempt: attempt.clone(), why: "its host fell silent".to_owned() })
+            }
             _ => events.push(lost(attempt, clear_at, "its host fell silent")),
         }
     }
@@ -57,27 +44,13 @@ pub(super) fn lapse(state: &State, now: Millis, id: &HostId, incarnation: &str) 
 }
 
 fn lost(attempt: &AttemptId, clear_at: Millis, why: &str) -> Event {
-    Event::AttemptLost {
-        attempt: attempt.clone(),
-        clear_at,
-        why: why.to_owned(),
-    }
+    Event::AttemptLost { attempt: attempt.clone(), clear_at, why: why.to_owned() }
 }
 
-fn lose_verifications<'a>(
-    state: &'a State,
-    host: &'a HostId,
-    why: &'a str,
-) -> impl Iterator<Item = Event> + 'a {
-    let on_host = state.index.verifying.iter().filter(move |id| {
-        state
-            .tickets
-            .get(*id)
-            .and_then(|t| t.verifying.as_ref())
-            .is_some_and(|(h, _)| h == host)
-    });
-    on_host.map(move |id| Event::VerificationLost {
-        ticket: id.clone(),
-        why: why.to_owned(),
-    })
+fn lose_verifications<'a>(state: &'a State, host: &'a HostId, why: &'a str) -> impl Iterator<Item = Event> + 'a {
+    let on_host =
+        state.index.verifying.iter().filter(move |id| {
+            state.tickets.get(*id).and_then(|t| t.verifying.as_ref()).is_some_and(|(h, _)| h == host)
+        });
+    on_host.map(move |id| Event::VerificationLost { ticket: id.clone(), why: why.to_owned() })
 }

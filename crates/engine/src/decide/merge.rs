@@ -13,40 +13,27 @@ pub(super) fn approve(state: &State, wanted: &[TicketId], by: &str) -> Result<De
             Phase::Accepted | Phase::Merged => {}
             phase => faults.push(format!("{id} is {}, not accepted", phase.as_str())),
         }
-        let missing = ticket.spec.after.iter().filter(|d| {
-            !set.contains(d)
-                && state
-                    .tickets
-                    .get(d)
-                    .is_some_and(|t| t.phase != Phase::Merged)
-        });
-        faults.extend(
-            missing.map(|d| format!("{id} builds on {d}, which is not merged and was not named")),
-        );
+        let missing = ticket
+            .spec
+            .after
+            .iter()
+            .filter(|d| !set.contains(d) && state.tickets.get(d).is_some_and(|t| t.phase != Phase::Merged));
+        faults.extend(missing.map(|d| format!("{id} builds on {d}, which is not merged and was not named")));
     }
     if !faults.is_empty() {
         return Err(Rejected::new("cannot-merge", faults.join("\n"))
             .hint("`ganger merge --all` merges everything that is accepted, in order"));
     }
     let order = in_dependency_order(state, &set);
-    let fresh = order
-        .iter()
-        .filter_map(|id| state.tickets.get(id).map(|t| (id, t)));
+    let fresh = order.iter().filter_map(|id| state.tickets.get(id).map(|t| (id, t)));
     let events = fresh
         .filter(|(_, t)| t.phase == Phase::Accepted && t.approved.is_none())
         .filter_map(|(id, t)| {
             let commit = t.accepted.clone()?;
-            Some(Event::MergeApproved {
-                ticket: id.clone(),
-                commit,
-                by: by.to_owned(),
-            })
+            Some(Event::MergeApproved { ticket: id.clone(), commit, by: by.to_owned() })
         })
         .collect();
-    Ok(Decision {
-        events,
-        outcome: Outcome::Merging { order },
-    })
+    Ok(Decision { events, outcome: Outcome::Merging { order } })
 }
 
 /// Dependencies first; among equals the order of creation.
@@ -57,10 +44,7 @@ fn in_dependency_order(state: &State, set: &BTreeSet<&TicketId>) -> Vec<TicketId
     while !rest.is_empty() {
         let free = |id: &&TicketId| {
             let after = state.tickets.get(*id).map(|t| &t.spec.after);
-            after
-                .into_iter()
-                .flatten()
-                .all(|d| !set.contains(d) || order.contains(d))
+            after.into_iter().flatten().all(|d| !set.contains(d) || order.contains(d))
         };
         // Dependencies are acyclic, so there is always one; the fallback only keeps this total.
         let at = rest.iter().position(free).unwrap_or(0);
@@ -80,22 +64,13 @@ pub(super) fn landed(
         return Ok(nothing());
     }
     if ticket.phase != Phase::Accepted {
-        return Err(Rejected::new(
-            "not-accepted",
-            format!("{id} is {}, not accepted", ticket.phase.as_str()),
-        ));
+        return Err(Rejected::new("not-accepted", format!("{id} is {}, not accepted", ticket.phase.as_str())));
     }
     if ticket.approved.is_none() {
-        return Err(Rejected::new(
-            "not-approved",
-            format!("nobody approved the merge of {id}"),
-        ));
+        return Err(Rejected::new("not-approved", format!("nobody approved the merge of {id}")));
     }
     let mut events: Vec<Event> = recorded(evidence).collect();
-    events.push(Event::Merged {
-        ticket: id.clone(),
-        commit: commit.clone(),
-    });
+    events.push(Event::Merged { ticket: id.clone(), commit: commit.clone() });
     Ok(done(events))
 }
 
@@ -111,45 +86,34 @@ pub(super) fn failed(
         return Ok(nothing());
     }
     let mut events: Vec<Event> = recorded(evidence).collect();
-    events.push(Event::MergeFailed {
-        ticket: id.clone(),
-        why: why.to_owned(),
-    });
+    events.push(Event::MergeFailed { ticket: id.clone(), why: why.to_owned() });
     // What builds on it cannot land before it.
-    let waiting = state
-        .index
-        .merging
-        .iter()
-        .filter(|other| *other != id && builds_on(state, other, id));
+    let waiting = state.index.merging.iter().filter(|other| *other != id && builds_on(state, other, id));
     events.extend(waiting.map(|other| Event::MergeFailed {
         ticket: other.clone(),
         why: format!("it builds on {id}, which was not merged"),
     }));
     if back_to_agent {
-        events.push(Event::TicketRejected {
-            ticket: id.clone(),
-            why: why.to_owned(),
-            counts: true,
-        });
-        events.push(delivery(state, 0, id, DeliveryKind::Rejection, format!(
-            "Your branch was accepted, but it cannot land on the main branch: {why}\n\
+        events.push(Event::TicketRejected { ticket: id.clone(), why: why.to_owned(), counts: true });
+        events.push(delivery(
+            state,
+            0,
+            id,
+            DeliveryKind::Rejection,
+            format!(
+                "Your branch was accepted, but it cannot land on the main branch: {why}\n\
              Merge the main branch into yours, resolve what is in the way, run the gates, and commit."
-        )));
+            ),
+        ));
     }
     Ok(super::done(events))
 }
 
 fn recorded(evidence: &[Evidence]) -> impl Iterator<Item = Event> + '_ {
-    evidence.iter().map(|e| Event::EvidenceRecorded {
-        evidence: e.clone(),
-    })
+    evidence.iter().map(|e| Event::EvidenceRecorded { evidence: e.clone() })
 }
 
 fn builds_on(state: &State, id: &TicketId, base: &TicketId) -> bool {
-    let after = state
-        .tickets
-        .get(id)
-        .map(|t| t.spec.after.as_slice())
-        .unwrap_or_default();
+    let after = state.tickets.get(id).map(|t| t.spec.after.as_slice()).unwrap_or_default();
     after.iter().any(|d| d == base || builds_on(state, d, base))
 }

@@ -9,8 +9,8 @@ mod schedule;
 mod verify;
 
 use crate::{
-    Attempt, AttemptId, Card, CardId, CardKind, Decision, Delivery, DeliveryId, DeliveryKind,
-    Event, Input, Millis, Outcome, Rejected, State, Ticket, TicketId,
+    Attempt, AttemptId, Card, CardId, CardKind, Decision, Delivery, DeliveryId, DeliveryKind, Event, Input, Millis,
+    Outcome, Rejected, State, Ticket, TicketId,
 };
 
 /// Decides one input. The events are not applied yet.
@@ -19,17 +19,13 @@ use crate::{
 /// When the input is refused; nothing changes then.
 pub fn decide(state: &State, now: Millis, input: &Input) -> Result<Decision, Rejected> {
     match input {
-        Input::Elect { foreman } => Ok(done([Event::ForemanElected {
-            epoch: state.epoch + 1,
-            foreman: foreman.clone(),
-        }])),
+        Input::Elect { foreman } => {
+            Ok(done([Event::ForemanElected { epoch: state.epoch + 1, foreman: foreman.clone() }]))
+        }
         Input::SetPolicy { policy } => Ok(verify::set_policy(state, policy)),
         Input::Trust { hash, by } => Ok(match &state.trust {
             Some(known) if known == hash => nothing(),
-            _ => done([Event::TrustRecorded {
-                hash: hash.clone(),
-                by: by.clone(),
-            }]),
+            _ => done([Event::TrustRecorded { hash: hash.clone(), by: by.clone() }]),
         }),
         Input::AddTickets { tickets } => board::add(state, tickets),
         Input::EditTicket { ticket, change } => board::edit(state, ticket, change),
@@ -41,141 +37,54 @@ pub fn decide(state: &State, now: Millis, input: &Input) -> Result<Decision, Rej
 
         Input::HostReport { host, report } => Ok(hosts::report(state, now, host, report)),
         Input::HostLapsed { host, incarnation } => Ok(hosts::lapse(state, now, host, incarnation)),
-        Input::Claim {
-            attempt,
-            token,
-            host,
-        } => attempts::claim(state, attempt, *token, host),
-        Input::Decline {
-            attempt,
-            token,
-            why,
-        } => attempts::decline(state, attempt, *token, why),
-        Input::SessionStarted {
-            attempt,
-            token,
-            session,
-            runtime,
-            directory,
-        } => attempts::session_started(state, attempt, *token, session, runtime, directory),
-        Input::Delivered {
-            attempt,
-            token,
-            deliveries,
-        } => attempts::delivered(state, attempt, *token, deliveries),
-        Input::Usage {
-            attempt,
-            token,
-            usage,
-        } => attempts::usage(state, attempt, *token, *usage),
-        Input::AgentReport {
-            attempt,
-            token,
-            report,
-        } => attempts::report(state, attempt, *token, report),
-        Input::Ask {
-            attempt,
-            token,
-            call,
-            question,
-            brief,
-            options,
-        } => cards::ask(
-            state,
-            now,
-            attempt,
-            *token,
-            call,
-            cards::Question {
-                question,
-                brief,
-                options,
-            },
-        ),
-        Input::Assume {
-            attempt,
-            token,
-            assumed,
-            confidence,
-        } => attempts::assume(state, now, attempt, *token, assumed, *confidence),
-        Input::AgentNote {
-            attempt,
-            token,
-            text,
-        } => attempts::note(state, attempt, *token, text),
-        Input::Denied {
-            attempt,
-            token,
-            what,
-            why,
-        } => cards::denied(state, now, attempt, *token, what, why),
-        Input::AttemptEnded {
-            attempt,
-            token,
-            end,
-        } => attempts::ended(state, now, attempt, *token, end),
-        Input::Evidence { token, evidence } => verify::evidence(state, now, *token, evidence),
-        Input::VerificationFailed { ticket, token, why } => {
-            verify::failed(state, ticket, *token, why)
+        Input::Claim { attempt, token, host } => attempts::claim(state, attempt, *token, host),
+        Input::Decline { attempt, token, why } => attempts::decline(state, attempt, *token, why),
+        Input::SessionStarted { attempt, token, session, runtime, directory } => {
+            attempts::session_started(state, attempt, *token, session, runtime, directory)
         }
+        Input::Delivered { attempt, token, deliveries } => attempts::delivered(state, attempt, *token, deliveries),
+        Input::Usage { attempt, token, usage } => attempts::usage(state, attempt, *token, *usage),
+        Input::AgentReport { attempt, token, report } => attempts::report(state, attempt, *token, report),
+        Input::Ask { attempt, token, call, question, brief, options } => {
+            cards::ask(state, now, attempt, *token, call, cards::Question { question, brief, options })
+        }
+        Input::Assume { attempt, token, assumed, confidence } => {
+            attempts::assume(state, now, attempt, *token, assumed, *confidence)
+        }
+        Input::AgentNote { attempt, token, text } => attempts::note(state, attempt, *token, text),
+        Input::Denied { attempt, token, what, why } => cards::denied(state, now, attempt, *token, what, why),
+        Input::AttemptEnded { attempt, token, end } => attempts::ended(state, now, attempt, *token, end),
+        Input::Evidence { token, evidence } => verify::evidence(state, now, *token, evidence),
+        Input::VerificationFailed { ticket, token, why } => verify::failed(state, ticket, *token, why),
         Input::HeadMoved { ticket, head } => Ok(verify::head_moved(state, ticket, head)),
-        Input::MergeDone {
-            ticket,
-            commit,
-            evidence,
-        } => merge::landed(state, ticket, commit, evidence),
-        Input::MergeFailed {
-            ticket,
-            why,
-            back_to_agent,
-            evidence,
-        } => merge::failed(state, ticket, why, *back_to_agent, evidence),
-        Input::WorktreeRemoved { ticket } => Ok(done([Event::WorktreeRemoved {
-            ticket: ticket.clone(),
-        }])),
-        Input::Tick {
-            dispatch,
-            scope,
-            max_parallel,
-        } => Ok(schedule::tick(
-            state,
-            now,
-            *dispatch,
-            scope.as_deref(),
-            *max_parallel,
-        )),
+        Input::MergeDone { ticket, commit, evidence } => merge::landed(state, ticket, commit, evidence),
+        Input::MergeFailed { ticket, why, back_to_agent, evidence } => {
+            merge::failed(state, ticket, why, *back_to_agent, evidence)
+        }
+        Input::WorktreeRemoved { ticket } => Ok(done([Event::WorktreeRemoved { ticket: ticket.clone() }])),
+        Input::Tick { dispatch, scope, max_parallel } => {
+            Ok(schedule::tick(state, now, *dispatch, scope.as_deref(), *max_parallel))
+        }
     }
 }
 
 fn done(events: impl Into<Vec<Event>>) -> Decision {
-    Decision {
-        events: events.into(),
-        outcome: Outcome::Done,
-    }
+    Decision { events: events.into(), outcome: Outcome::Done }
 }
 
 fn nothing() -> Decision {
-    Decision {
-        events: Vec::new(),
-        outcome: Outcome::Nothing,
-    }
+    Decision { events: Vec::new(), outcome: Outcome::Nothing }
 }
 
 fn ticket<'a>(state: &'a State, id: &TicketId) -> Result<&'a Ticket, Rejected> {
     state.tickets.get(id).ok_or_else(|| {
-        Rejected::new("unknown-ticket", format!("there is no ticket {id}"))
-            .hint("`ganger ticket list` shows the board")
+        Rejected::new("unknown-ticket", format!("there is no ticket {id}")).hint("`ganger ticket list` shows the board")
     })
 }
 
 /// The one place where late output of an old attempt is dropped.
 fn live<'a>(state: &'a State, attempt: &AttemptId, token: u64) -> Result<&'a Attempt, Rejected> {
-    let stale = || {
-        Rejected::new(
-            "stale",
-            format!("attempt {attempt} with token {token} is not live any more"),
-        )
-    };
+    let stale = || Rejected::new("stale", format!("attempt {attempt} with token {token} is not live any more"));
     let found = state.attempts.get(attempt).ok_or_else(stale)?;
     let fenced = found.token != token || found.stage == crate::AttemptStage::Lost;
     if fenced { Err(stale()) } else { Ok(found) }
@@ -186,21 +95,12 @@ fn granted<'a>(state: &'a State, attempt: &AttemptId, token: u64) -> Result<&'a 
     let found = live(state, attempt, token)?;
     match found.stage {
         crate::AttemptStage::Granted => Ok(found),
-        _ => Err(Rejected::new(
-            "not-granted",
-            format!("attempt {attempt} was never granted"),
-        )),
+        _ => Err(Rejected::new("not-granted", format!("attempt {attempt} was never granted"))),
     }
 }
 
 /// A text for the session of a ticket. `nth` counts those of one decision, from 0.
-fn delivery(
-    state: &State,
-    nth: u64,
-    ticket: &TicketId,
-    kind: DeliveryKind,
-    text: impl Into<String>,
-) -> Event {
+fn delivery(state: &State, nth: u64, ticket: &TicketId, kind: DeliveryKind, text: impl Into<String>) -> Event {
     Event::DeliveryQueued {
         delivery: Delivery {
             id: DeliveryId::new(format!("D-{}", state.next_delivery + 1 + nth)),
@@ -245,9 +145,5 @@ fn open_card(state: &State, now: Millis, card: NewCard<'_>) -> Event {
 /// Withdraws every open card of a ticket but the informational ones.
 fn withdraw_cards(state: &State, ticket: &TicketId, why: &str) -> Vec<Event> {
     let open = state.open_cards_of(ticket);
-    open.map(|card| Event::CardWithdrawn {
-        card: card.id.clone(),
-        why: why.to_owned(),
-    })
-    .collect()
+    open.map(|card| Event::CardWithdrawn { card: card.id.clone(), why: why.to_owned() }).collect()
 }

@@ -19,61 +19,36 @@ pub(super) fn tick(
         events = verification(state, now);
     }
     if events.is_empty() && dispatch {
-        let ceiling = max_parallel
-            .unwrap_or(u32::MAX)
-            .min(state.policy.max_parallel) as usize;
+        let ceiling = max_parallel.unwrap_or(u32::MAX).min(state.policy.max_parallel) as usize;
         if live_count(state) < ceiling {
             events.extend(next_offer(state, now, scope));
         }
     }
-    if events.is_empty() {
-        nothing()
-    } else {
-        Decision {
-            events,
-            outcome: Outcome::Done,
-        }
-    }
+    if events.is_empty() { nothing() } else { Decision { events, outcome: Outcome::Done } }
 }
 
 fn expiries(state: &State, now: Millis) -> impl Iterator<Item = Event> {
-    state
-        .attempts
-        .iter()
-        .filter_map(move |(id, a)| match a.stage {
-            AttemptStage::Offered if a.offered + state.policy.offer_ms <= now => {
-                Some(Event::AttemptDeclined {
-                    attempt: id.clone(),
-                    why: "the offer was not claimed in time".to_owned(),
-                })
-            }
-            AttemptStage::Lost if a.clear_at.is_some_and(|at| at <= now) => {
-                Some(Event::AttemptCleared {
-                    attempt: id.clone(),
-                })
-            }
-            _ => None,
-        })
+    state.attempts.iter().filter_map(move |(id, a)| match a.stage {
+        AttemptStage::Offered if a.offered + state.policy.offer_ms <= now => {
+            Some(Event::AttemptDeclined { attempt: id.clone(), why: "the offer was not claimed in time".to_owned() })
+        }
+        AttemptStage::Lost if a.clear_at.is_some_and(|at| at <= now) => {
+            Some(Event::AttemptCleared { attempt: id.clone() })
+        }
+        _ => None,
+    })
 }
 
 /// The first ticket in verification that can be concluded or needs a host.
 fn verification(state: &State, now: Millis) -> Vec<Event> {
-    let waiting = state
-        .index
-        .verifying
-        .iter()
-        .filter_map(|id| state.tickets.get_key_value(id));
+    let waiting = state.index.verifying.iter().filter_map(|id| state.tickets.get_key_value(id));
     for (id, ticket) in waiting.filter(|(_, t)| t.verifying.is_none()) {
         if let Some(events) = verify::conclude(state, now, id, ticket) {
             return events;
         }
         if let Some(host) = verifier(state, ticket) {
             let token = state.next_token + 1;
-            return vec![Event::VerificationStarted {
-                ticket: id.clone(),
-                host: host.clone(),
-                token,
-            }];
+            return vec![Event::VerificationStarted { ticket: id.clone(), host: host.clone(), token }];
         }
     }
     Vec::new()
@@ -81,14 +56,8 @@ fn verification(state: &State, now: Millis) -> Vec<Event> {
 
 /// The host that has the commit: the one with the worktree, else any that lives.
 fn verifier<'a>(state: &'a State, ticket: &Ticket) -> Option<&'a HostId> {
-    let holder = ticket
-        .worktree_on
-        .as_ref()
-        .and_then(|id| state.hosts.get_key_value(id));
-    let alive = holder
-        .into_iter()
-        .chain(&state.hosts)
-        .find(|(_, h)| h.alive);
+    let holder = ticket.worktree_on.as_ref().and_then(|id| state.hosts.get_key_value(id));
+    let alive = holder.into_iter().chain(&state.hosts).find(|(_, h)| h.alive);
     alive.map(|(id, _)| id)
 }
 
@@ -110,9 +79,10 @@ fn next_offer(state: &State, now: Millis, scope: Option<&[TicketId]>) -> Option<
 fn offer(state: &State, id: &TicketId, ticket: &Ticket, host: &HostId) -> Event {
     let agent = state.agent_of(ticket);
     let policy = state.policy.agents.get(agent);
-    let session = ticket.sessions.get(agent).filter(|s| {
-        policy.is_some_and(|p| p.sessions && p.runtime == s.runtime) && &s.host == host
-    });
+    let session = ticket
+        .sessions
+        .get(agent)
+        .filter(|s| policy.is_some_and(|p| p.sessions && p.runtime == s.runtime) && &s.host == host);
     Event::AttemptOffered {
         attempt: AttemptId::new(format!("{id}-a{}", ticket.attempts + 1)),
         ticket: id.clone(),

@@ -2,17 +2,14 @@
 
 use super::{NewCard, attempts::refuse_claim, done, nothing, open_card, ticket};
 use crate::{
-    CardKind, Commit, Decision, Event, Evidence, Millis, Phase, Policy, Rejected, Review, State,
-    Ticket, TicketId,
+    CardKind, Commit, Decision, Event, Evidence, Millis, Phase, Policy, Rejected, Review, State, Ticket, TicketId,
 };
 
 pub(super) fn set_policy(state: &State, policy: &Policy) -> Decision {
     if &state.policy == policy {
         return nothing();
     }
-    let mut events = vec![Event::PolicySet {
-        policy: policy.clone(),
-    }];
+    let mut events = vec![Event::PolicySet { policy: policy.clone() }];
     if state.policy.gates != policy.gates {
         for (id, ticket) in &state.tickets {
             let Some(reproof) = reproof(state, policy, id, ticket) else {
@@ -31,25 +28,14 @@ pub(super) fn set_policy(state: &State, policy: &Policy) -> Decision {
 fn reproof(state: &State, policy: &Policy, id: &TicketId, ticket: &Ticket) -> Option<Event> {
     let why = "the gates changed".to_owned();
     match (ticket.phase, &ticket.head) {
-        (Phase::Verifying, _) => Some(Event::VerificationLost {
-            ticket: id.clone(),
-            why,
-        }),
+        (Phase::Verifying, _) => Some(Event::VerificationLost { ticket: id.clone(), why }),
         (Phase::Accepted | Phase::Reviewing, Some(head)) => {
-            let green = |d: &str| {
-                state
-                    .evidence_for(id, head, d, None)
-                    .is_some_and(Evidence::is_green)
-            };
+            let green = |d: &str| state.evidence_for(id, head, d, None).is_some_and(Evidence::is_green);
             let proven = match policy.gates.as_slice() {
                 [] => ticket.vouched.as_ref() == Some(head),
                 gates => gates.iter().all(|g| green(&g.digest)),
             };
-            (!proven).then(|| Event::ProofNeeded {
-                ticket: id.clone(),
-                head: head.clone(),
-                why,
-            })
+            (!proven).then(|| Event::ProofNeeded { ticket: id.clone(), head: head.clone(), why })
         }
         _ => None,
     }
@@ -57,64 +43,36 @@ fn reproof(state: &State, policy: &Policy, id: &TicketId, ticket: &Ticket) -> Op
 
 pub(super) fn head_moved(state: &State, id: &TicketId, head: &Commit) -> Decision {
     let moved = state.tickets.get(id).is_some_and(|t| {
-        matches!(
-            t.phase,
-            Phase::Accepted | Phase::Reviewing | Phase::Verifying
-        ) && t.head.as_ref() != Some(head)
+        matches!(t.phase, Phase::Accepted | Phase::Reviewing | Phase::Verifying) && t.head.as_ref() != Some(head)
     });
     if !moved {
         return nothing();
     }
     let why = "the head of the branch moved".to_owned();
     let mut events = super::withdraw_cards(state, id, &why);
-    events.push(Event::ProofNeeded {
-        ticket: id.clone(),
-        head: head.clone(),
-        why,
-    });
+    events.push(Event::ProofNeeded { ticket: id.clone(), head: head.clone(), why });
     done(events)
 }
 
-pub(super) fn evidence(
-    state: &State,
-    now: Millis,
-    token: u64,
-    evidence: &Evidence,
-) -> Result<Decision, Rejected> {
+pub(super) fn evidence(state: &State, now: Millis, token: u64, evidence: &Evidence) -> Result<Decision, Rejected> {
     let id = &evidence.ticket;
     let ticket = expect_verification(state, id, token)?;
-    let repeated = state
-        .evidence
-        .get(id)
-        .into_iter()
-        .flatten()
-        .any(|e| e.key == evidence.key);
+    let repeated = state.evidence.get(id).into_iter().flatten().any(|e| e.key == evidence.key);
     if repeated {
         return Ok(nothing());
     }
-    let mut events = vec![Event::EvidenceRecorded {
-        evidence: evidence.clone(),
-    }];
+    let mut events = vec![Event::EvidenceRecorded { evidence: evidence.clone() }];
     if ticket.head.as_ref() != Some(&evidence.key.commit) {
         return Ok(done(events));
     }
     if !evidence.is_green() {
-        let (_, refusal) = refuse_claim(
-            state,
-            now,
-            id,
-            ticket,
-            &summary(evidence),
-            &rejection_text(evidence),
-        );
+        let (_, refusal) = refuse_claim(state, now, id, ticket, &summary(evidence), &rejection_text(evidence));
         events.extend(refusal);
         return Ok(done(events));
     }
     let green = |digest: &str| {
         digest == evidence.key.gate
-            || state
-                .evidence_for(id, &evidence.key.commit, digest, None)
-                .is_some_and(Evidence::is_green)
+            || state.evidence_for(id, &evidence.key.commit, digest, None).is_some_and(Evidence::is_green)
     };
     if state.policy.gates.iter().all(|g| green(&g.digest)) {
         events.extend(after_green(state, now, id, &evidence.key.commit));
@@ -123,17 +81,9 @@ pub(super) fn evidence(
 }
 
 /// What follows when every gate is green: review where the policy asks for one, else acceptance.
-pub(super) fn after_green(
-    state: &State,
-    now: Millis,
-    id: &TicketId,
-    commit: &Commit,
-) -> Vec<Event> {
+pub(super) fn after_green(state: &State, now: Millis, id: &TicketId, commit: &Commit) -> Vec<Event> {
     match state.policy.review {
-        Review::Off => vec![Event::TicketAccepted {
-            ticket: id.clone(),
-            commit: commit.clone(),
-        }],
+        Review::Off => vec![Event::TicketAccepted { ticket: id.clone(), commit: commit.clone() }],
         Review::Person => vec![
             Event::ReviewRequested { ticket: id.clone() },
             open_card(
@@ -143,13 +93,8 @@ pub(super) fn after_green(
                     ticket: id,
                     attempt: None,
                     kind: CardKind::Approval,
-                    question: format!(
-                        "Review {id} at {}: accept, or say what to change",
-                        commit.short()
-                    ),
-                    brief: format!(
-                        "All gates are green. `git diff main...ganger/{id}` shows the change."
-                    ),
+                    question: format!("Review {id} at {}: accept, or say what to change", commit.short()),
+                    brief: format!("All gates are green. `git diff main...ganger/{id}` shows the change."),
                     options: &["accept", "<what to change>"],
                     default: None,
                     consequence: "it stays in review until you answer",
@@ -160,18 +105,10 @@ pub(super) fn after_green(
 }
 
 /// Phase `verifying` with evidence for everything, or with no gate at all: what `tick` decides.
-pub(super) fn conclude(
-    state: &State,
-    now: Millis,
-    id: &TicketId,
-    ticket: &Ticket,
-) -> Option<Vec<Event>> {
+pub(super) fn conclude(state: &State, now: Millis, id: &TicketId, ticket: &Ticket) -> Option<Vec<Event>> {
     let head = ticket.head.as_ref()?;
     if ticket.vouched.as_ref() == Some(head) && state.policy.gates.is_empty() {
-        return Some(vec![Event::TicketAccepted {
-            ticket: id.clone(),
-            commit: head.clone(),
-        }]);
+        return Some(vec![Event::TicketAccepted { ticket: id.clone(), commit: head.clone() }]);
     }
     if state.policy.gates.is_empty() {
         let card = open_card(
@@ -182,10 +119,7 @@ pub(super) fn conclude(
                 attempt: None,
                 kind: CardKind::Approval,
                 question: format!("{id} has no gate that could prove it. Accept it on your word?"),
-                brief: format!(
-                    "Commit {}. Add [[gate]] to ganger.toml to have this checked.",
-                    head.short()
-                ),
+                brief: format!("Commit {}. Add [[gate]] to ganger.toml to have this checked.", head.short()),
                 options: &["accept", "cancel"],
                 default: None,
                 consequence: "it waits",
@@ -196,43 +130,25 @@ pub(super) fn conclude(
     if state.is_proven(id, head) {
         return Some(after_green(state, now, id, head));
     }
-    let red = state.policy.gates.iter().find_map(|g| {
-        state
-            .evidence_for(id, head, &g.digest, None)
-            .filter(|e| !e.is_green())
-    })?;
-    let text = format!(
-        "Nothing was committed since, so this still holds.\n\n{}",
-        rejection_text(red)
-    );
+    let red = state
+        .policy
+        .gates
+        .iter()
+        .find_map(|g| state.evidence_for(id, head, &g.digest, None).filter(|e| !e.is_green()))?;
+    let text = format!("Nothing was committed since, so this still holds.\n\n{}", rejection_text(red));
     Some(refuse_claim(state, now, id, ticket, &summary(red), &text).1)
 }
 
-pub(super) fn failed(
-    state: &State,
-    id: &TicketId,
-    token: u64,
-    why: &str,
-) -> Result<Decision, Rejected> {
+pub(super) fn failed(state: &State, id: &TicketId, token: u64, why: &str) -> Result<Decision, Rejected> {
     expect_verification(state, id, token)?;
-    Ok(done([Event::VerificationLost {
-        ticket: id.clone(),
-        why: why.to_owned(),
-    }]))
+    Ok(done([Event::VerificationLost { ticket: id.clone(), why: why.to_owned() }]))
 }
 
-fn expect_verification<'a>(
-    state: &'a State,
-    id: &TicketId,
-    token: u64,
-) -> Result<&'a Ticket, Rejected> {
+fn expect_verification<'a>(state: &'a State, id: &TicketId, token: u64) -> Result<&'a Ticket, Rejected> {
     let ticket = ticket(state, id)?;
     match &ticket.verifying {
         Some((_, expected)) if *expected == token && ticket.phase == Phase::Verifying => Ok(ticket),
-        _ => Err(Rejected::new(
-            "stale",
-            format!("verification {token} of {id} is not the current one"),
-        )),
+        _ => Err(Rejected::new("stale", format!("verification {token} of {id} is not the current one"))),
     }
 }
 

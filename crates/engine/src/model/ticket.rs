@@ -272,11 +272,7 @@ pub struct Ticket {
 impl Ticket {
     /// Expected and observed files together.
     pub fn files(&self) -> impl Iterator<Item = &str> {
-        self.spec
-            .files
-            .iter()
-            .chain(&self.observed)
-            .map(String::as_str)
+        self.spec.files.iter().chain(&self.observed).map(String::as_str)
     }
 
     /// The items of the definition of done that the last report leaves open.
@@ -284,14 +280,10 @@ impl Ticket {
     pub fn unanswered(&self) -> Vec<&str> {
         let answered = |number: usize, item: &str| {
             self.report.iter().flat_map(|r| &r.done).any(|a| {
-                !a.how.trim().is_empty()
-                    && (a.item.trim() == item.trim() || a.item.trim() == number.to_string())
+                !a.how.trim().is_empty() && (a.item.trim() == item.trim() || a.item.trim() == number.to_string())
             })
         };
         let items = self.spec.done.iter().enumerate();
-        items
-            .filter(|(i, item)| !answered(i + 1, item))
-            .map(|(_, item)| item.as_str())
-            .collect()
+        items.filter(|(i, item)| !answered(i + 1, item)).map(|(_, item)| item.as_str()).collect()
     }
 }

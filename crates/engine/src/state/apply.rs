@@ -2,8 +2,7 @@
 
 use super::{State, day_of};
 use crate::{
-    Attempt, AttemptId, AttemptOutcome, AttemptStage, CardState, Event, Host, Millis, Note, Phase,
-    Ticket, TicketId,
+    Attempt, AttemptId, AttemptOutcome, AttemptStage, CardState, Event, Host, Millis, Note, Phase, Ticket, TicketId,
 };
 
 /// How many delivered texts a ticket remembers.
@@ -28,11 +27,7 @@ impl State {
                 self.reprioritise(ticket);
             }
             Event::TicketNoted { ticket, text, by } => {
-                let note = Note {
-                    text: text.clone(),
-                    by: by.clone(),
-                    at: now,
-                };
+                let note = Note { text: text.clone(), by: by.clone(), at: now };
                 self.change(ticket, |t| t.notes.push(note));
             }
             Event::AssumptionLogged { ticket, assumption } => {
@@ -46,21 +41,11 @@ impl State {
                     t.forget_failures();
                 });
                 let running = self.tickets.get(ticket).is_some_and(|t| t.live.is_some());
-                self.enter(
-                    now,
-                    ticket,
-                    if running { Phase::Running } else { Phase::Open },
-                );
+                self.enter(now, ticket, if running { Phase::Running } else { Phase::Open });
             }
 
             Event::HostReported { host, report } => {
-                self.hosts.insert(
-                    host.clone(),
-                    Host {
-                        report: report.clone(),
-                        alive: true,
-                    },
-                );
+                self.hosts.insert(host.clone(), Host { report: report.clone(), alive: true });
             }
             Event::HostLapsed { host } => {
                 if let Some(host) = self.hosts.get_mut(host) {
@@ -80,20 +65,13 @@ impl State {
             | Event::AttemptLost { .. }
             | Event::AttemptCleared { .. } => self.apply_attempt(now, event),
 
-            Event::VerificationStarted {
-                ticket,
-                host,
-                token,
-            } => {
+            Event::VerificationStarted { ticket, host, token } => {
                 self.next_token = self.next_token.max(*token);
                 self.change(ticket, |t| t.verifying = Some((host.clone(), *token)));
             }
             Event::VerificationLost { ticket, .. } => self.change(ticket, |t| t.verifying = None),
             Event::EvidenceRecorded { evidence } => {
-                self.evidence
-                    .entry(evidence.ticket.clone())
-                    .or_default()
-                    .push(evidence.clone());
+                self.evidence.entry(evidence.ticket.clone()).or_default().push(evidence.clone());
             }
             Event::EvidenceDiscarded { ticket } => {
                 self.evidence.remove(ticket);
@@ -122,9 +100,7 @@ impl State {
                 self.change(ticket, Ticket::forget_failures);
                 self.enter(now, ticket, Phase::Open);
             }
-            Event::Vouched { ticket, commit, .. } => {
-                self.change(ticket, |t| t.vouched = Some(commit.clone()))
-            }
+            Event::Vouched { ticket, commit, .. } => self.change(ticket, |t| t.vouched = Some(commit.clone())),
             Event::TicketAccepted { ticket, commit } => {
                 self.change(ticket, |t| {
                     t.accepted = Some(commit.clone());
@@ -135,11 +111,8 @@ impl State {
 
             Event::DeliveryQueued { delivery } => {
                 self.next_delivery += 1;
-                self.change(&delivery.ticket, |t| {
-                    t.undelivered.push(delivery.id.clone())
-                });
-                self.deliveries
-                    .insert(delivery.id.clone(), delivery.clone());
+                self.change(&delivery.ticket, |t| t.undelivered.push(delivery.id.clone()));
+                self.deliveries.insert(delivery.id.clone(), delivery.clone());
             }
             Event::CardOpened { card } => {
                 self.next_card += 1;
@@ -147,16 +120,10 @@ impl State {
                 self.cards.insert(card.id.clone(), card.clone());
             }
             Event::CardAnswered { card, answer, by } => {
-                let state = CardState::Answered {
-                    answer: answer.clone(),
-                    by: by.clone(),
-                    at: now,
-                };
+                let state = CardState::Answered { answer: answer.clone(), by: by.clone(), at: now };
                 self.settle_card(card, state);
             }
-            Event::CardWithdrawn { card, why } => {
-                self.settle_card(card, CardState::Withdrawn { why: why.clone() })
-            }
+            Event::CardWithdrawn { card, why } => self.settle_card(card, CardState::Withdrawn { why: why.clone() }),
 
             Event::MergeApproved { ticket, commit, by } => {
                 self.change(ticket, |t| t.approved = Some((commit.clone(), by.clone())));
@@ -172,21 +139,8 @@ impl State {
 
     fn apply_attempt(&mut self, now: Millis, event: &Event) {
         match event {
-            Event::AttemptOffered {
-                attempt,
-                ticket,
-                token,
-                host,
-                agent,
-                session,
-                deliveries,
-                reserved,
-            } => {
-                let incarnation = self
-                    .hosts
-                    .get(host)
-                    .map(|h| h.report.incarnation.clone())
-                    .unwrap_or_default();
+            Event::AttemptOffered { attempt, ticket, token, host, agent, session, deliveries, reserved } => {
+                let incarnation = self.hosts.get(host).map(|h| h.report.incarnation.clone()).unwrap_or_default();
                 let revision = self.tickets.get(ticket).map_or(0, |t| t.revision);
                 self.next_token = self.next_token.max(*token);
                 self.attempts.insert(
@@ -227,9 +181,7 @@ impl State {
             Event::AttemptDeclined { attempt, .. } | Event::AttemptCleared { attempt } => {
                 self.end_attempt(now, attempt, Phase::Open);
             }
-            Event::SessionStarted {
-                attempt, session, ..
-            } => {
+            Event::SessionStarted { attempt, session, .. } => {
                 let Some(a) = self.attempts.get_mut(attempt) else {
                     return;
                 };
@@ -239,19 +191,13 @@ impl State {
                     t.sessions.insert(agent, session.clone());
                 });
             }
-            Event::Delivered {
-                attempt,
-                deliveries,
-            } => {
+            Event::Delivered { attempt, deliveries } => {
                 let Some(a) = self.attempts.get(attempt) else {
                     return;
                 };
                 let ticket = a.ticket.clone();
-                let texts: Vec<String> = deliveries
-                    .iter()
-                    .filter_map(|id| self.deliveries.remove(id))
-                    .map(|d| d.text)
-                    .collect();
+                let texts: Vec<String> =
+                    deliveries.iter().filter_map(|id| self.deliveries.remove(id)).map(|d| d.text).collect();
                 self.change(&ticket, |t| {
                     t.undelivered.retain(|d| !deliveries.contains(d));
                     t.told.extend(texts);
@@ -272,15 +218,7 @@ impl State {
                     a.cancelled = true;
                 }
             }
-            Event::AttemptEnded {
-                attempt,
-                outcome,
-                head,
-                base,
-                files,
-                next,
-                not_before,
-            } => {
+            Event::AttemptEnded { attempt, outcome, head, base, files, next, not_before } => {
                 let Some(a) = self.attempts.get(attempt) else {
                     return;
                 };
@@ -295,9 +233,7 @@ impl State {
                 });
                 self.end_attempt(now, attempt, *next);
             }
-            Event::AttemptLost {
-                attempt, clear_at, ..
-            } => {
+            Event::AttemptLost { attempt, clear_at, .. } => {
                 if let Some(a) = self.attempts.get_mut(attempt) {
                     a.stage = AttemptStage::Lost;
                     a.clear_at = Some(*clear_at);
@@ -309,14 +245,7 @@ impl State {
 
     fn add_ticket(&mut self, now: Millis, id: &TicketId, spec: crate::TicketSpec) {
         self.next_ticket += 1;
-        let ticket = Ticket {
-            spec,
-            revision: 1,
-            order: self.next_ticket,
-            added: now,
-            since: now,
-            ..Ticket::default()
-        };
+        let ticket = Ticket { spec, revision: 1, order: self.next_ticket, added: now, since: now, ..Ticket::default() };
         self.tickets.insert(id.clone(), ticket);
         self.link_dependents(id);
         self.reindex(id);
@@ -354,15 +283,8 @@ impl State {
             return;
         };
         self.change(&a.ticket, |t| t.live = None);
-        let cancelled = self
-            .tickets
-            .get(&a.ticket)
-            .is_some_and(|t| t.phase == Phase::Cancelled);
-        self.enter(
-            now,
-            &a.ticket,
-            if cancelled { Phase::Cancelled } else { next },
-        );
+        let cancelled = self.tickets.get(&a.ticket).is_some_and(|t| t.phase == Phase::Cancelled);
+        self.enter(now, &a.ticket, if cancelled { Phase::Cancelled } else { next });
     }
 
     /// Usage comes as totals of an attempt: what was counted before is not counted again.
@@ -377,15 +299,10 @@ impl State {
             output: total.output.saturating_sub(before.output),
             cache_read: total.cache_read.saturating_sub(before.cache_read),
             cache_write: total.cache_write.saturating_sub(before.cache_write),
-            micro_usd: total
-                .micro_usd
-                .map(|m| m.saturating_sub(before.micro_usd.unwrap_or(0))),
+            micro_usd: total.micro_usd.map(|m| m.saturating_sub(before.micro_usd.unwrap_or(0))),
         };
         if self.spend.day != day_of(now) {
-            self.spend = super::DaySpend {
-                day: day_of(now),
-                ..Default::default()
-            };
+            self.spend = super::DaySpend { day: day_of(now), ..Default::default() };
         }
         *self.spend.by_agent.entry(agent).or_insert(0) += difference.tokens();
         self.change(&ticket, |t| t.usage.add(&difference));
@@ -416,10 +333,7 @@ impl Ticket {
                 self.failures = 0;
                 self.transients = 0;
             }
-            AttemptOutcome::Failed {
-                class: crate::FailureClass::Transient,
-                ..
-            } => self.transients += 1,
+            AttemptOutcome::Failed { class: crate::FailureClass::Transient, .. } => self.transients += 1,
             AttemptOutcome::Failed { class, .. } => {
                 self.failures += 1;
                 if *class == crate::FailureClass::SessionLost {

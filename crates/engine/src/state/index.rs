@@ -27,12 +27,7 @@ impl State {
     /// Makes all indexes anew, after a snapshot was read.
     pub(crate) fn rebuild_index(&mut self) {
         self.index = Index::default();
-        self.index.open_cards = self
-            .cards
-            .values()
-            .filter(|c| c.is_open())
-            .map(|c| c.id.clone())
-            .collect();
+        self.index.open_cards = self.cards.values().filter(|c| c.is_open()).map(|c| c.id.clone()).collect();
         let ids: Vec<TicketId> = self.tickets.keys().cloned().collect();
         for id in &ids {
             self.link_dependents(id);
@@ -48,11 +43,7 @@ impl State {
             return;
         };
         for dependency in &ticket.spec.after {
-            self.index
-                .dependents
-                .entry(dependency.clone())
-                .or_default()
-                .insert(id.clone());
+            self.index.dependents.entry(dependency.clone()).or_default().insert(id.clone());
         }
     }
 
@@ -73,13 +64,11 @@ impl State {
         let Some(ticket) = self.tickets.get(id) else {
             return;
         };
-        let ready =
-            ticket.phase == Phase::Open && ticket.live.is_none() && self.dependencies_accepted(id);
+        let ready = ticket.phase == Phase::Open && ticket.live.is_none() && self.dependencies_accepted(id);
         let timed = ready && ticket.not_before > 0;
         let verifying = ticket.phase == Phase::Verifying;
         let merging = ticket.phase == Phase::Accepted && ticket.approved.is_some();
-        let cleanup =
-            ticket.phase.is_final() && ticket.live.is_none() && ticket.worktree_on.is_some();
+        let cleanup = ticket.phase.is_final() && ticket.live.is_none() && ticket.worktree_on.is_some();
         let key = (ticket.spec.priority, ticket.order, id.clone());
         let not_before = ticket.not_before;
 
@@ -103,9 +92,7 @@ impl State {
 
     pub(crate) fn dependencies_accepted(&self, id: &TicketId) -> bool {
         let accepted = |d: &TicketId| self.tickets.get(d).is_some_and(|t| t.phase.is_accepted());
-        self.tickets
-            .get(id)
-            .is_some_and(|t| t.spec.after.iter().all(accepted))
+        self.tickets.get(id).is_some_and(|t| t.spec.after.iter().all(accepted))
     }
 }
 

@@ -6,8 +6,8 @@ mod index;
 pub(crate) use index::Index;
 
 use crate::{
-    Attempt, AttemptId, Card, CardId, Commit, Delivery, DeliveryId, Evidence, Host, HostId, Millis,
-    Phase, Policy, Record, Ticket, TicketId,
+    Attempt, AttemptId, Card, CardId, Commit, Delivery, DeliveryId, Evidence, Host, HostId, Millis, Phase, Policy,
+    Record, Ticket, TicketId,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -107,17 +107,10 @@ impl State {
     /// When the record cannot follow; the state is then unchanged.
     pub fn apply_record(&mut self, record: &Record) -> Result<(), StateError> {
         if record.n != self.n + 1 {
-            return Err(StateError::Gap {
-                last: self.n,
-                found: record.n,
-            });
+            return Err(StateError::Gap { last: self.n, found: record.n });
         }
         if record.epoch < self.epoch {
-            return Err(StateError::OldEpoch {
-                n: record.n,
-                epoch: record.epoch,
-                current: self.epoch,
-            });
+            return Err(StateError::OldEpoch { n: record.n, epoch: record.epoch, current: self.epoch });
         }
         for event in &record.events {
             self.apply(record.now, event);
@@ -155,10 +148,7 @@ impl State {
 
     /// Open cards, oldest first.
     pub fn open_cards(&self) -> impl Iterator<Item = &Card> {
-        self.index
-            .open_cards
-            .iter()
-            .filter_map(|id| self.cards.get(id))
+        self.index.open_cards.iter().filter_map(|id| self.cards.get(id))
     }
 
     /// Open cards of one ticket.
@@ -168,10 +158,7 @@ impl State {
 
     /// Tickets that may be dispatched as far as their own state and dependencies go, in order of dispatch.
     pub fn ready(&self) -> impl Iterator<Item = (&TicketId, &Ticket)> {
-        self.index
-            .ready
-            .iter()
-            .filter_map(|key| self.tickets.get_key_value(&key.2))
+        self.index.ready.iter().filter_map(|key| self.tickets.get_key_value(&key.2))
     }
 
     /// Tickets that wait directly for this one.
@@ -182,11 +169,7 @@ impl State {
     /// The agent that works on a ticket.
     #[must_use]
     pub fn agent_of<'a>(&'a self, ticket: &'a Ticket) -> &'a str {
-        ticket
-            .spec
-            .agent
-            .as_deref()
-            .unwrap_or(&self.policy.default_agent)
+        ticket.spec.agent.as_deref().unwrap_or(&self.policy.default_agent)
     }
 
     /// The newest evidence for a gate on a commit; `toolchain` narrows it where given.
@@ -198,28 +181,24 @@ impl State {
         gate: &str,
         toolchain: Option<&str>,
     ) -> Option<&Evidence> {
-        self.evidence.get(id)?.iter().rev().find(|e| {
-            &e.key.commit == commit
-                && e.key.gate == gate
-                && toolchain.is_none_or(|t| t == e.key.toolchain)
-        })
+        self.evidence
+            .get(id)?
+            .iter()
+            .rev()
+            .find(|e| &e.key.commit == commit && e.key.gate == gate && toolchain.is_none_or(|t| t == e.key.toolchain))
     }
 
     /// Whether every gate of today's policy is green on this commit, and there is at least one.
     #[must_use]
     pub fn is_proven(&self, id: &TicketId, commit: &Commit) -> bool {
-        let green = |digest: &str| {
-            self.evidence_for(id, commit, digest, None)
-                .is_some_and(Evidence::is_green)
-        };
+        let green = |digest: &str| self.evidence_for(id, commit, digest, None).is_some_and(Evidence::is_green);
         !self.policy.gates.is_empty() && self.policy.gates.iter().all(|g| green(&g.digest))
     }
 
     /// Tokens reserved by live attempts that match.
     pub(crate) fn reserved(&self, matches: impl Fn(&Attempt) -> bool) -> u64 {
         let live = self.attempts.values().filter(|a| matches(a));
-        live.map(|a| a.reserved.saturating_sub(a.usage.tokens()))
-            .sum()
+        live.map(|a| a.reserved.saturating_sub(a.usage.tokens())).sum()
     }
 
     /// Tokens spent today, by one agent or by all.
@@ -236,9 +215,7 @@ impl State {
     /// Whether anything is under way that will make a next step by itself.
     #[must_use]
     pub fn is_busy(&self) -> bool {
-        !self.attempts.is_empty()
-            || !self.index.verifying.is_empty()
-            || !self.index.merging.is_empty()
+        !self.attempts.is_empty() || !self.index.verifying.is_empty() || !self.index.merging.is_empty()
     }
 
     /// How many tickets stand in each phase.

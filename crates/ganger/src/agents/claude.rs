@@ -3,9 +3,7 @@
 //!
 //! The turn ends with a `result` line, and is judged by its `is_error`, never by the exit code.
 
-use super::{
-    AgentEvent, Control, Ear, Launch, TurnEnd, class_of_status, environment_of, stderr_excerpt,
-};
+use super::{AgentEvent, Control, Ear, Launch, TurnEnd, class_of_status, environment_of, stderr_excerpt};
 use crate::os::{self, Spawn};
 use crate::text;
 use ganger_engine::{FailureClass, SessionId, Usage};
@@ -24,19 +22,8 @@ use tokio::sync::mpsc;
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Tools that need no question when they stay inside the worktree.
-const ALLOWED: [&str; 11] = [
-    "Bash",
-    "Edit",
-    "Write",
-    "Read",
-    "Glob",
-    "Grep",
-    "NotebookEdit",
-    "TodoWrite",
-    "Task",
-    "Skill",
-    "mcp__ganger",
-];
+const ALLOWED: [&str; 11] =
+    ["Bash", "Edit", "Write", "Read", "Glob", "Grep", "NotebookEdit", "TodoWrite", "Task", "Skill", "mcp__ganger"];
 /// Never, in an unattended worktree: what leaves it, what publishes, what waits for a person nobody sees.
 const DENIED: [&str; 7] = [
     "AskUserQuestion",
@@ -73,10 +60,7 @@ impl Process {
         let fresh = SessionId::new(uuid::Uuid::new_v4().to_string());
         let session = launch.session.clone().unwrap_or(fresh);
         let mut env = environment_of(launch);
-        for (name, value) in [
-            ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
-            ("DISABLE_AUTOUPDATER", "1"),
-        ] {
+        for (name, value) in [("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"), ("DISABLE_AUTOUPDATER", "1")] {
             env.entry(name.into()).or_insert_with(|| value.into());
         }
         let spawn = Spawn {
@@ -84,7 +68,7 @@ impl Process {
             dir: &launch.worktree,
             env,
             host: &launch.host_marker,
-            attempt: Some(launch.attempt.as_str()),
+            attempt: Some(&launch.marker),
             stdin: Stdio::piped(),
             stdout: Stdio::piped(),
             stderr: Stdio::from(File::create(launch.scratch.join("stderr.log"))?),
@@ -94,15 +78,7 @@ impl Process {
             return Err(std::io::Error::other("no pipes"));
         };
         let lines = BufReader::new(stdout).lines();
-        Ok(Self {
-            child,
-            stdin,
-            lines,
-            session,
-            requests: 0,
-            interrupted: false,
-            turn_open: false,
-        })
+        Ok(Self { child, stdin, lines, session, requests: 0, interrupted: false, turn_open: false })
     }
 
     async fn run(mut self, launch: &Launch, mut commands: mpsc::Receiver<Control>, ear: &Ear) {
@@ -154,10 +130,7 @@ impl Process {
             self.interrupt().await;
         }
         drop(self.stdin);
-        if tokio::time::timeout(GRACE, self.child.wait())
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(GRACE, self.child.wait()).await.is_err() {
             os::terminate_group(&mut self.child, Duration::from_secs(1)).await;
         }
     }
@@ -166,18 +139,10 @@ impl Process {
         let status = self.child.wait().await;
         let said = stderr_excerpt(&launch.scratch.join("stderr.log"));
         let lost = said.contains("No conversation found") || said.contains("already in use");
-        let class = if lost {
-            FailureClass::SessionLost
-        } else {
-            FailureClass::Crashed
-        };
+        let class = if lost { FailureClass::SessionLost } else { FailureClass::Crashed };
         let status = status.map_or_else(|e| e.to_string(), |s| s.to_string());
         let message = format!("claude ended without a result ({status})\n{said}");
-        let end = if self.interrupted {
-            TurnEnd::Interrupted
-        } else {
-            TurnEnd::failed(class, message.trim())
-        };
+        let end = if self.interrupted { TurnEnd::Interrupted } else { TurnEnd::failed(class, message.trim()) };
         ear.end(end).await;
     }
 
@@ -191,11 +156,7 @@ impl Process {
             Some("control_request") => self.permission(&event, launch, ear).await,
             Some("result") => self.result(&event, ear).await,
             Some("system") if event["subtype"] == "api_retry" => {
-                let why = format!(
-                    "{} (HTTP {})",
-                    event["error"].as_str().unwrap_or("error"),
-                    event["error_status"]
-                );
+                let why = format!("{} (HTTP {})", event["error"].as_str().unwrap_or("error"), event["error_status"]);
                 ear.tell(AgentEvent::Retrying { why }).await;
             }
             _ => ear.tell(AgentEvent::Alive).await,
@@ -210,8 +171,7 @@ impl Process {
             return;
         }
         let tool = request["tool_name"].as_str().unwrap_or("?");
-        let response = if is_inside(request, &launch.worktree) || tool.starts_with("mcp__ganger__")
-        {
+        let response = if is_inside(request, &launch.worktree) || tool.starts_with("mcp__ganger__") {
             json!({"behavior": "allow", "updatedInput": request["input"]})
         } else {
             let why = format!(
@@ -221,10 +181,7 @@ impl Process {
                 launch.worktree.display()
             );
             let what = text::line(&format!("{tool} {}", summary(&request["input"])), 160);
-            let allow = format!(
-                "To allow it from now on: `allow = [\"{tool}\"]` in [agent.{}].",
-                launch.agent_name
-            );
+            let allow = format!("To allow it from now on: `allow = [\"{tool}\"]` in [agent.{}].", launch.agent_name);
             ear.tell(AgentEvent::Denied { what, why: allow }).await;
             json!({"behavior": "deny", "message": why})
         };
@@ -249,9 +206,7 @@ impl Process {
             let status = event["api_error_status"].as_u64();
             let class = match class_of_status(status) {
                 // A connection that never came about has no status.
-                FailureClass::Crashed if status.is_none() && message.contains("API Error") => {
-                    FailureClass::Transient
-                }
+                FailureClass::Crashed if status.is_none() && message.contains("API Error") => FailureClass::Transient,
                 class => class,
             };
             TurnEnd::failed(class, text::cap(&text::clean(message), 2_000))
@@ -263,11 +218,7 @@ impl Process {
 }
 
 fn arguments(launch: &Launch, session: &SessionId) -> std::io::Result<Vec<OsString>> {
-    let program = if launch.agent.command.is_empty() {
-        "claude"
-    } else {
-        &launch.agent.command
-    };
+    let program = if launch.agent.command.is_empty() { "claude" } else { &launch.agent.command };
     let mcp = json!({"mcpServers": {"ganger": {
         "type": "http",
         "url": launch.tools.url,
@@ -276,18 +227,9 @@ fn arguments(launch: &Launch, session: &SessionId) -> std::io::Result<Vec<OsStri
     let mcp_file = launch.scratch.join("mcp.json");
     os::write_private(&mcp_file, mcp.to_string().as_bytes())?;
     let rules = |defaults: &[&str], own: &[String]| {
-        defaults
-            .iter()
-            .map(ToString::to_string)
-            .chain(own.iter().cloned())
-            .collect::<Vec<_>>()
-            .join(",")
+        defaults.iter().map(ToString::to_string).chain(own.iter().cloned()).collect::<Vec<_>>().join(",")
     };
-    let resume = if launch.session.is_some() {
-        "--resume"
-    } else {
-        "--session-id"
-    };
+    let resume = if launch.session.is_some() { "--resume" } else { "--session-id" };
     let mut argv: Vec<OsString> = [
         program,
         "-p",
@@ -305,14 +247,8 @@ fn arguments(launch: &Launch, session: &SessionId) -> std::io::Result<Vec<OsStri
     .map(OsString::from)
     .to_vec();
     argv.extend(["--mcp-config".into(), mcp_file.into_os_string()]);
-    argv.extend([
-        "--allowedTools".into(),
-        rules(&ALLOWED, &launch.agent.allow).into(),
-    ]);
-    argv.extend([
-        "--disallowedTools".into(),
-        rules(&DENIED, &launch.agent.deny).into(),
-    ]);
+    argv.extend(["--allowedTools".into(), rules(&ALLOWED, &launch.agent.allow).into()]);
+    argv.extend(["--disallowedTools".into(), rules(&DENIED, &launch.agent.deny).into()]);
     argv.extend([resume.into(), session.as_str().into()]);
     if !launch.agent.model.is_empty() {
         argv.extend(["--model".into(), launch.agent.model.clone().into()]);
@@ -324,25 +260,14 @@ fn arguments(launch: &Launch, session: &SessionId) -> std::io::Result<Vec<OsStri
 fn is_inside(request: &Value, worktree: &Path) -> bool {
     let input = &request["input"];
     let named = ["blocked_path"].iter().filter_map(|k| request[*k].as_str());
-    let mut paths = named
-        .chain(
-            ["file_path", "notebook_path", "path"]
-                .iter()
-                .filter_map(|k| input[*k].as_str()),
-        )
-        .peekable();
-    let clean = |p: &str| {
-        !Path::new(p)
-            .components()
-            .any(|c| c == std::path::Component::ParentDir)
-    };
+    let mut paths =
+        named.chain(["file_path", "notebook_path", "path"].iter().filter_map(|k| input[*k].as_str())).peekable();
+    let clean = |p: &str| !Path::new(p).components().any(|c| c == std::path::Component::ParentDir);
     paths.peek().is_some() && paths.all(|p| clean(p) && worktree.join(p).starts_with(worktree))
 }
 
 fn summary(input: &Value) -> String {
-    let named = ["command", "file_path", "url", "query"]
-        .iter()
-        .find_map(|k| input[*k].as_str());
+    let named = ["command", "file_path", "url", "query"].iter().find_map(|k| input[*k].as_str());
     named.map_or_else(|| input.to_string(), str::to_owned)
 }
 
@@ -356,12 +281,7 @@ async fn assistant(event: &Value, ear: &Ear) {
             Some("tool_use") => {
                 let id = block["id"].as_str().unwrap_or_default().to_owned();
                 let name = block["name"].as_str().unwrap_or("?").to_owned();
-                ear.tell(AgentEvent::ToolBegan {
-                    id,
-                    name,
-                    input: summary(&block["input"]),
-                })
-                .await;
+                ear.tell(AgentEvent::ToolBegan { id, name, input: summary(&block["input"]) }).await;
             }
             _ => {}
         }
@@ -373,16 +293,9 @@ async fn tool_results(event: &Value, ear: &Ear) {
         if block["type"] == "tool_result" {
             let id = block["tool_use_id"].as_str().unwrap_or_default().to_owned();
             let content = &block["content"];
-            let output = content
-                .as_str()
-                .map_or_else(|| content.to_string(), str::to_owned);
+            let output = content.as_str().map_or_else(|| content.to_string(), str::to_owned);
             let failed = block["is_error"].as_bool().unwrap_or(false);
-            ear.tell(AgentEvent::ToolEnded {
-                id,
-                output: text::clean(&output),
-                failed,
-            })
-            .await;
+            ear.tell(AgentEvent::ToolEnded { id, output: text::clean(&output), failed }).await;
         }
     }
 }
@@ -390,22 +303,14 @@ async fn tool_results(event: &Value, ear: &Ear) {
 /// `modelUsage` and `total_cost_usd` are totals of the process.
 fn usage(event: &Value) -> Usage {
     let mut sum = Usage::default();
-    for model in event["modelUsage"]
-        .as_object()
-        .into_iter()
-        .flat_map(|m| m.values())
-    {
+    for model in event["modelUsage"].as_object().into_iter().flat_map(|m| m.values()) {
         let number = |key: &str| model[key].as_u64().unwrap_or(0);
         sum.input += number("inputTokens");
         sum.output += number("outputTokens");
         sum.cache_read += number("cacheReadInputTokens");
         sum.cache_write += number("cacheCreationInputTokens");
     }
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "dollars of one session"
-    )]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "dollars of one session")]
     let micro = |usd: f64| (usd * 1e6).round().max(0.0) as u64;
     sum.micro_usd = event["total_cost_usd"].as_f64().map(micro);
     sum

@@ -39,22 +39,14 @@ pub(super) async fn drive(launch: Launch, mut commands: mpsc::Receiver<Control>,
 async fn begin(launch: &Launch, mission: String) -> std::io::Result<Child> {
     let mut env = environment_of(launch);
     env.insert("GANGER_MCP_URL".into(), launch.tools.url.clone().into());
-    env.insert(
-        "GANGER_MCP_TOKEN_FILE".into(),
-        launch.tools.token_file.clone().into(),
-    );
-    env.insert(
-        "GANGER_REPORT_FILE".into(),
-        launch.scratch.join("report.json").into(),
-    );
+    env.insert("GANGER_MCP_TOKEN_FILE".into(), launch.tools.token_file.clone().into());
+    env.insert("GANGER_REPORT_FILE".into(), launch.scratch.join("report.json").into());
     let spawn = Spawn {
-        argv: ["sh", "-c", &launch.agent.command]
-            .map(OsString::from)
-            .to_vec(),
+        argv: ["sh", "-c", &launch.agent.command].map(OsString::from).to_vec(),
         dir: &launch.worktree,
         env,
         host: &launch.host_marker,
-        attempt: Some(launch.attempt.as_str()),
+        attempt: Some(&launch.marker),
         stdin: Stdio::piped(),
         stdout: Stdio::piped(),
         stderr: Stdio::from(File::create(launch.scratch.join("stderr.log"))?),
@@ -69,16 +61,8 @@ async fn begin(launch: &Launch, mission: String) -> std::io::Result<Child> {
     Ok(child)
 }
 
-async fn follow(
-    launch: &Launch,
-    mut child: Child,
-    commands: &mut mpsc::Receiver<Control>,
-    ear: &Ear,
-) -> TurnEnd {
-    let mut lines = child
-        .stdout
-        .take()
-        .map(|out| BufReader::new(out).split(b'\n'));
+async fn follow(launch: &Launch, mut child: Child, commands: &mut mpsc::Receiver<Control>, ear: &Ear) -> TurnEnd {
+    let mut lines = child.stdout.take().map(|out| BufReader::new(out).split(b'\n'));
     loop {
         let line = async {
             match lines.as_mut() {
@@ -108,31 +92,19 @@ async fn follow(
     }
 }
 
-async fn ended(
-    launch: &Launch,
-    status: std::io::Result<std::process::ExitStatus>,
-    ear: &Ear,
-) -> TurnEnd {
+async fn ended(launch: &Launch, status: std::io::Result<std::process::ExitStatus>, ear: &Ear) -> TurnEnd {
     let report = std::fs::read(launch.scratch.join("report.json")).ok();
     if let Some(report) = report {
         match serde_json::from_slice(&report) {
             Ok(report) => ear.tell(AgentEvent::Report(report)).await,
-            Err(e) => {
-                ear.tell(AgentEvent::Said(format!(
-                    "the report file cannot be read: {e}"
-                )))
-                .await
-            }
+            Err(e) => ear.tell(AgentEvent::Said(format!("the report file cannot be read: {e}"))).await,
         }
     }
     match status {
         Ok(status) if status.success() => TurnEnd::Completed,
         Ok(status) => {
             let excerpt = stderr_excerpt(&launch.scratch.join("stderr.log"));
-            TurnEnd::failed(
-                FailureClass::Crashed,
-                format!("the command ended with {status}\n{excerpt}"),
-            )
+            TurnEnd::failed(FailureClass::Crashed, format!("the command ended with {status}\n{excerpt}"))
         }
         Err(e) => TurnEnd::failed(FailureClass::Crashed, e.to_string()),
     }

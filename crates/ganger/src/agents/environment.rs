@@ -35,29 +35,12 @@ const NAMES: [&str; 24] = [
     "NVM_DIR",
 ];
 /// Beginnings of names that every agent gets.
-const PREFIXES: [&str; 8] = [
-    "LC_",
-    "XDG_",
-    "CARGO_",
-    "RUSTUP_",
-    "RUST",
-    "NPM_CONFIG_",
-    "npm_config_",
-    "PYENV_",
-];
+const PREFIXES: [&str; 8] = ["LC_", "XDG_", "CARGO_", "RUSTUP_", "RUST", "NPM_CONFIG_", "npm_config_", "PYENV_"];
 
 /// Beginnings of names by which a runtime logs in and is configured.
 fn runtime_prefixes(runtime: RuntimeKind) -> &'static [&'static str] {
     match runtime {
-        RuntimeKind::Claude => &[
-            "ANTHROPIC_",
-            "CLAUDE_",
-            "DISABLE_",
-            "IS_SANDBOX",
-            "AWS_",
-            "VERTEX_",
-            "BASH_",
-        ],
+        RuntimeKind::Claude => &["ANTHROPIC_", "CLAUDE_", "DISABLE_", "IS_SANDBOX", "AWS_", "VERTEX_", "BASH_"],
         RuntimeKind::Opencode => &[
             "OPENCODE_",
             "ANTHROPIC_",
@@ -91,14 +74,10 @@ const NEVER: [&str; 7] = [
 pub(super) fn inherited(runtime: RuntimeKind, pass: &[String]) -> BTreeMap<OsString, OsString> {
     let allowed = |name: &str| {
         let begins = |prefixes: &[&str]| prefixes.iter().any(|p| name.starts_with(p));
-        let wanted =
-            NAMES.contains(&name) || begins(&PREFIXES) || begins(runtime_prefixes(runtime));
-        (wanted && !NEVER.contains(&name) && !name.ends_with("REGISTRY_TOKEN"))
-            || pass.iter().any(|p| p == name)
+        let wanted = NAMES.contains(&name) || begins(&PREFIXES) || begins(runtime_prefixes(runtime));
+        (wanted && !NEVER.contains(&name) && !name.ends_with("REGISTRY_TOKEN")) || pass.iter().any(|p| p == name)
     };
-    std::env::vars_os()
-        .filter(|(name, _)| name.to_str().is_some_and(allowed))
-        .collect()
+    std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(allowed)).collect()
 }
 
 pub(super) fn for_agent(launch: &Launch) -> BTreeMap<OsString, OsString> {

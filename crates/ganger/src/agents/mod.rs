@@ -11,7 +11,7 @@ pub(crate) use opencode::OpencodeServer;
 
 use crate::config::{Agent, RuntimeKind};
 use crate::gates::find_program;
-use ganger_engine::{AttemptId, FailureClass, SessionId, Usage};
+use ganger_engine::{FailureClass, SessionId, Usage};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -85,7 +85,6 @@ pub(crate) struct ToolAccess {
 /// What a driver needs to begin.
 #[derive(Debug, Clone)]
 pub(crate) struct Launch {
-    pub(crate) attempt: AttemptId,
     pub(crate) number: u32,
     pub(crate) ticket: String,
     pub(crate) agent_name: String,
@@ -97,6 +96,8 @@ pub(crate) struct Launch {
     pub(crate) session: Option<SessionId>,
     /// The life of the host, for markers.
     pub(crate) host_marker: String,
+    /// The attempt's marker: unique over projects, hosts and their lives, for it decides who is killed.
+    pub(crate) marker: String,
     pub(crate) tools: ToolAccess,
     /// Variables that the user lets through.
     pub(crate) pass_env: Vec<String>,
@@ -127,17 +128,9 @@ pub(crate) enum AgentEvent {
     /// The agent says.
     Said(String),
     /// A tool call began.
-    ToolBegan {
-        id: String,
-        name: String,
-        input: String,
-    },
+    ToolBegan { id: String, name: String, input: String },
     /// A tool call ended.
-    ToolEnded {
-        id: String,
-        output: String,
-        failed: bool,
-    },
+    ToolEnded { id: String, output: String, failed: bool },
     /// Totals of this attempt.
     Usage(Usage),
     /// The runtime asked, and was told no.
@@ -160,20 +153,12 @@ pub(crate) enum TurnEnd {
     /// Interrupted on request.
     Interrupted,
     /// An error.
-    Failed {
-        class: FailureClass,
-        message: String,
-        retry_at: Option<u64>,
-    },
+    Failed { class: FailureClass, message: String, retry_at: Option<u64> },
 }
 
 impl TurnEnd {
     fn failed(class: FailureClass, message: impl Into<String>) -> Self {
-        Self::Failed {
-            class,
-            message: message.into(),
-            retry_at: None,
-        }
+        Self::Failed { class, message: message.into(), retry_at: None }
     }
 }
 

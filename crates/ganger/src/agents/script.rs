@@ -65,23 +65,15 @@ enum Step {
 /// Plays the script for the ticket and attempt in the environment. Returns the exit code.
 pub(crate) async fn play(file: &Path) -> Result<i32, Failure> {
     keep_mission(&std::io::read_to_string(std::io::stdin())?)?;
-    let text = std::fs::read_to_string(file)
-        .map_err(|e| Failure::usage(format!("{}: {e}", file.display())))?;
+    let text = std::fs::read_to_string(file).map_err(|e| Failure::usage(format!("{}: {e}", file.display())))?;
     let script: Script = serde_json::from_str(&text).map_err(|e| {
-        Failure::usage(format!("{}:{}: {e}", file.display(), e.line()))
-            .hint("see `ganger script-agent --help`")
+        Failure::usage(format!("{}:{}: {e}", file.display(), e.line())).hint("see `ganger script-agent --help`")
     })?;
     let ticket = std::env::var("GANGER_TICKET").unwrap_or_default();
-    let number: usize = std::env::var("GANGER_ATTEMPT_NUMBER")
-        .ok()
-        .and_then(|n| n.parse().ok())
-        .unwrap_or(1);
+    let number: usize = std::env::var("GANGER_ATTEMPT_NUMBER").ok().and_then(|n| n.parse().ok()).unwrap_or(1);
     let attempts = script.get(&ticket).or_else(|| script.get("*"));
     let Some(steps) = attempts.and_then(|a| a.get(number - 1).or(a.last())) else {
-        return Err(Failure::usage(format!(
-            "{}: there is no script for `{ticket}`",
-            file.display()
-        )));
+        return Err(Failure::usage(format!("{}: there is no script for `{ticket}`", file.display())));
     };
     for step in steps {
         if let Some(code) = perform(step).await? {
@@ -127,14 +119,7 @@ async fn perform(step: &Step) -> Result<Option<i32>, Failure> {
         Step::Sleep { sleep_ms } => tokio::time::sleep(Duration::from_millis(*sleep_ms)).await,
         Step::Commit { commit } => {
             let git = Git::at(".");
-            git.run(&[
-                "add",
-                "--all",
-                "--",
-                ".",
-                ":(exclude)MISSION.md",
-                ":(exclude).builder-session",
-            ])?;
+            git.run(&["add", "--all", "--", ".", ":(exclude)MISSION.md", ":(exclude).builder-session"])?;
             git.run(&["commit", "--quiet", "--message", commit])?;
         }
         Step::Tool { tool, args } => {
@@ -142,8 +127,7 @@ async fn perform(step: &Step) -> Result<Option<i32>, Failure> {
             say(&format!("{tool}: {result}"))?;
         }
         Step::Report { report } => {
-            let file =
-                std::env::var("GANGER_REPORT_FILE").unwrap_or_else(|_| "report.json".to_owned());
+            let file = std::env::var("GANGER_REPORT_FILE").unwrap_or_else(|_| "report.json".to_owned());
             std::fs::write(file, report.to_string())?;
         }
         Step::Exit { exit } => return Ok(Some(*exit)),
@@ -166,35 +150,23 @@ fn put(path: &str, text: &str, append: bool) -> Result<(), Failure> {
         std::fs::create_dir_all(folder)?;
     }
     let mut options = std::fs::OpenOptions::new();
-    let mut file = options
-        .create(true)
-        .write(true)
-        .append(append)
-        .truncate(!append)
-        .open(path)?;
+    let mut file = options.create(true).write(true).append(append).truncate(!append).open(path)?;
     file.write_all(text.as_bytes())?;
     Ok(())
 }
 
 fn inside(path: &str) -> Result<&Path, Failure> {
     let path = Path::new(path);
-    if path
-        .components()
-        .all(|c| matches!(c, Component::Normal(_) | Component::CurDir))
-    {
+    if path.components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir)) {
         return Ok(path);
     }
-    Err(Failure::usage(format!(
-        "`{}` leaves the worktree",
-        path.display()
-    )))
+    Err(Failure::usage(format!("`{}` leaves the worktree", path.display())))
 }
 
 /// One tool call over the attempt's MCP endpoint.
 async fn call_tool(name: &str, args: &Value) -> Result<String, Failure> {
     let variable = |name: &str| {
-        std::env::var(name)
-            .map_err(|_| Failure::failed(format!("{name} is not set: there are no tools here")))
+        std::env::var(name).map_err(|_| Failure::failed(format!("{name} is not set: there are no tools here")))
     };
     let url = variable("GANGER_MCP_URL")?;
     let token = std::fs::read_to_string(variable("GANGER_MCP_TOKEN_FILE")?)?;
@@ -211,17 +183,9 @@ async fn call_tool(name: &str, args: &Value) -> Result<String, Failure> {
         .await
         .map_err(|e| Failure::failed(format!("{name}: {e}")))?;
     let status = response.status();
-    let answer: Value = response
-        .json()
-        .await
-        .map_err(|e| Failure::failed(format!("{name}: {status}: {e}")))?;
-    let text = answer
-        .pointer("/result/content/0/text")
-        .and_then(Value::as_str);
-    let failed = answer
-        .pointer("/result/isError")
-        .and_then(Value::as_bool)
-        .unwrap_or(false);
+    let answer: Value = response.json().await.map_err(|e| Failure::failed(format!("{name}: {status}: {e}")))?;
+    let text = answer.pointer("/result/content/0/text").and_then(Value::as_str);
+    let failed = answer.pointer("/result/isError").and_then(Value::as_bool).unwrap_or(false);
     match text {
         Some(text) if !failed => Ok(text.to_owned()),
         Some(text) => Ok(format!("error: {text}")),

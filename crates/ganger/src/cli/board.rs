@@ -33,10 +33,7 @@ impl Board {
     pub(super) async fn of(project: Project) -> Result<Self, Failure> {
         let bus: Arc<dyn Bus> = Arc::new(SqliteBus::open(&SqliteOptions::new(&project.state))?);
         declare_streams(&bus).await?;
-        Ok(Self {
-            project: Arc::new(project),
-            bus,
-        })
+        Ok(Self { project: Arc::new(project), bus })
     }
 
     /// The state as of now. A journal that cannot be followed to its end is shown as far as it can,
@@ -44,10 +41,7 @@ impl Board {
     pub(super) async fn state(&self) -> Result<State, Failure> {
         let Loaded { state, fault, .. } = foreman::load(&self.bus).await?;
         if let Some(fault) = fault {
-            super::out::talk!(
-                "warning: the board is shown as of record {}: {fault}",
-                state.n
-            );
+            super::out::talk!("warning: the board is shown as of record {}: {fault}", state.n);
         }
         Ok(state)
     }
@@ -73,22 +67,15 @@ impl Board {
             }
             tokio::time::sleep(RETRY).await;
         }
-        Err(Failure::failed("the foreman does not answer")
-            .hint("`ganger doctor` shows who holds the lease"))
+        Err(Failure::failed("the foreman does not answer").hint("`ganger doctor` shows who holds the lease"))
     }
 
     /// `None` when somebody else appended in between.
     async fn decide_alone(&self, envelope: &Envelope) -> Result<Option<Outcome>, Failure> {
-        let Loaded {
-            state,
-            mut journal,
-            fault,
-        } = foreman::load(&self.bus).await?;
+        let Loaded { state, mut journal, fault } = foreman::load(&self.bus).await?;
         if let Some(fault) = fault {
-            return Err(
-                Failure::failed(format!("the journal cannot be followed: {fault}"))
-                    .hint("the board is read-only; `ganger doctor` says more"),
-            );
+            return Err(Failure::failed(format!("the journal cannot be followed: {fault}"))
+                .hint("the board is read-only; `ganger doctor` says more"));
         }
         let mut ledger = Ledger::new(state);
         let refused = |refusal: Refusal| match refusal {
@@ -121,26 +108,16 @@ impl Board {
 
     /// Who acts, for the record.
     pub(super) fn person(&self) -> String {
-        let configured = self
-            .project
-            .repository
-            .git()
-            .run(&["config", "user.name"])
-            .ok()
-            .filter(|n| !n.is_empty());
-        configured
-            .or_else(|| std::env::var("USER").ok())
-            .unwrap_or_else(|| "somebody".to_owned())
+        let configured = self.project.repository.git().run(&["config", "user.name"]).ok().filter(|n| !n.is_empty());
+        configured.or_else(|| std::env::var("USER").ok()).unwrap_or_else(|| "somebody".to_owned())
     }
 }
 
 /// Commands that are a person's alone refuse to be run by an agent, however deep.
 pub(super) fn require_person(command: &str) -> Result<(), Failure> {
     if os::ancestors_have_marker() {
-        return Err(Failure::refused(format!(
-            "`ganger {command}` is for people, and this was started by an agent"
-        ))
-        .hint("ask with the tool `ask_user`"));
+        return Err(Failure::refused(format!("`ganger {command}` is for people, and this was started by an agent"))
+            .hint("ask with the tool `ask_user`"));
     }
     Ok(())
 }

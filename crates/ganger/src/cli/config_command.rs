@@ -16,26 +16,13 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let project = Project::open()?;
     let wanted = |key: &str| args.prefix.as_deref().is_none_or(|p| key.starts_with(p));
-    let values: Vec<_> = project
-        .layered
-        .origins
-        .iter()
-        .filter(|(key, _)| wanted(key))
-        .collect();
+    let values: Vec<_> = project.layered.origins.iter().filter(|(key, _)| wanted(key)).collect();
     if args.json {
-        let values: Vec<_> = values
-            .iter()
-            .map(|(k, (v, o))| object!({"key": k, "value": v, "origin": o}))
-            .collect();
+        let values: Vec<_> = values.iter().map(|(k, (v, o))| object!({"key": k, "value": v, "origin": o})).collect();
         json(&object!({"schema": 1, "values": values}))?;
         return Ok(Exit::Done);
     }
-    table(
-        &values
-            .iter()
-            .map(|(k, (v, o))| vec![(*k).clone(), v.clone(), o.clone()])
-            .collect::<Vec<_>>(),
-    );
+    table(&values.iter().map(|(k, (v, o))| vec![(*k).clone(), v.clone(), o.clone()]).collect::<Vec<_>>());
     if values.is_empty() {
         data!("no such key");
     }

@@ -9,9 +9,7 @@ use crate::failure::{Exit, Failure};
 use crate::foreman::Mode;
 use crate::git::{Git, identity};
 use crate::project::{Project, repository_at};
-use ganger_engine::{
-    Answer, CardId, CardKind, Input, NewTicket, Outcome, Priority, TicketId, TicketSpec,
-};
+use ganger_engine::{Answer, CardId, CardKind, Input, NewTicket, Outcome, Priority, TicketId, TicketSpec};
 use serde_json::json;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -27,21 +25,13 @@ pub(super) struct Args {
 pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     let folder = match &args.folder {
         Some(folder) => folder.clone(),
-        None => tempfile::Builder::new()
-            .prefix("ganger-demo-")
-            .tempdir()?
-            .keep(),
+        None => tempfile::Builder::new().prefix("ganger-demo-").tempdir()?.keep(),
     };
     let root = folder.join("greeter");
     if root.exists() {
-        return Err(
-            Failure::usage(format!("{} exists", root.display())).hint("choose another --folder")
-        );
+        return Err(Failure::usage(format!("{} exists", root.display())).hint("choose another --folder"));
     }
-    talk!(
-        "A small repository in {}, worked on by SCRIPTED agents:",
-        root.display()
-    );
+    talk!("A small repository in {}, worked on by SCRIPTED agents:", root.display());
     talk!("they play a script instead of asking a model. Everything else is real: git, worktrees,");
     talk!("gates, the journal. One of them makes a mistake, one has a question.\n");
     make_repository(&root, &folder)?;
@@ -49,27 +39,11 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     let project = Project::open_or_create(repository_at(&root)?, false)?;
     let board = Board::of(project).await?;
     let hash = super::trust::hash(&board.project);
-    board
-        .decide(
-            "the demo",
-            Input::Trust {
-                hash,
-                by: "the demo".to_owned(),
-            },
-        )
-        .await?;
-    let Outcome::Tickets { .. } = board
-        .decide("the demo", Input::AddTickets { tickets: tickets() })
-        .await?
-    else {
+    board.decide("the demo", Input::Trust { hash, by: "the demo".to_owned() }).await?;
+    let Outcome::Tickets { .. } = board.decide("the demo", Input::AddTickets { tickets: tickets() }).await? else {
         return Err(Failure::failed("the demo's tickets could not be added"));
     };
-    let mode = || Mode {
-        dispatch: true,
-        scope: None,
-        max_parallel: None,
-        forever: false,
-    };
+    let mode = || Mode { dispatch: true, scope: None, max_parallel: None, forever: false };
     let style = Style::choose(false);
     let exit = work(&board, mode(), style).await?;
     if exit == Exit::NeedsYou {
@@ -85,36 +59,19 @@ async fn answer_question(board: &Board) -> Result<(), Failure> {
     let Some(card) = state.open_cards().find(|c| c.kind == CardKind::Question) else {
         return Ok(());
     };
-    talk!(
-        "\n{} asks: {} [{}]",
-        card.ticket,
-        card.question,
-        card.options.join(" / ")
-    );
+    talk!("\n{} asks: {} [{}]", card.ticket, card.question, card.options.join(" / "));
     let mut answer = String::new();
     if std::io::stdin().is_terminal() {
-        talk!(
-            "Your answer (it would also go with `ganger answer {} …`):",
-            card.id
-        );
-        tokio::time::timeout(Duration::from_secs(20), read_line(&mut answer))
-            .await
-            .unwrap_or(Ok(()))?;
+        talk!("Your answer (it would also go with `ganger answer {} …`):", card.id);
+        tokio::time::timeout(Duration::from_secs(20), read_line(&mut answer)).await.unwrap_or(Ok(()))?;
     }
     if answer.trim().is_empty() {
         "Hello".clone_into(&mut answer);
         talk!("No answer came, so the demo answers itself: {answer}");
     }
     let id: CardId = card.id.clone();
-    let answer = Answer {
-        card: id,
-        answer: answer.trim().to_owned(),
-        by: board.person(),
-    };
-    board
-        .decide("a person answers", Input::Answer(answer))
-        .await
-        .map(|_| ())
+    let answer = Answer { card: id, answer: answer.trim().to_owned(), by: board.person() };
+    board.decide("a person answers", Input::Answer(answer)).await.map(|_| ())
 }
 
 async fn read_line(into: &mut String) -> Result<(), Failure> {
@@ -125,36 +82,22 @@ async fn read_line(into: &mut String) -> Result<(), Failure> {
 
 async fn close(board: &Board, root: &Path) -> Result<Exit, Failure> {
     let state = board.state().await?;
-    let accepted = state
-        .tickets
-        .values()
-        .filter(|t| t.phase.is_accepted())
-        .count();
-    talk!(
-        "\n{accepted} of {} tickets are proven. Nothing was merged: that takes your word.",
-        state.tickets.len()
-    );
+    let accepted = state.tickets.values().filter(|t| t.phase.is_accepted()).count();
+    talk!("\n{accepted} of {} tickets are proven. Nothing was merged: that takes your word.", state.tickets.len());
     talk!("\n  cd {}", root.display());
     talk!("  ganger ticket show GREET-3   # a red gate, and how it was mended");
     talk!("  ganger log GREET-2           # the question and its answer");
     talk!("  ganger merge --all           # land it");
     talk!("\nWith real agents, in a repository of yours (Claude Code or opencode installed):");
     talk!("  ganger init && ganger ticket add \"…\" && ganger run");
-    Ok(if accepted == state.tickets.len() {
-        Exit::Done
-    } else {
-        Exit::Failed
-    })
+    Ok(if accepted == state.tickets.len() { Exit::Done } else { Exit::Failed })
 }
 
 fn make_repository(root: &Path, folder: &Path) -> Result<(), Failure> {
     std::fs::create_dir_all(root)?;
     let program = std::env::current_exe()?;
     let script = folder.join("script.json");
-    std::fs::write(
-        &script,
-        serde_json::to_vec_pretty(&script_json()).unwrap_or_default(),
-    )?;
+    std::fs::write(&script, serde_json::to_vec_pretty(&script_json()).unwrap_or_default())?;
     let quote = |p: &Path| format!("'{}'", p.display().to_string().replace('\'', "'\\''"));
     let command = format!("{} script-agent {}", quote(&program), quote(&script));
     let command = toml::Value::String(command).to_string();
@@ -162,22 +105,12 @@ fn make_repository(root: &Path, folder: &Path) -> Result<(), Failure> {
         root.join("ganger.toml"),
         format!("{CONFIG}\n[agent.scripted]\nruntime = \"command\"\ncommand = {command}\n"),
     )?;
-    std::fs::write(
-        root.join("README.md"),
-        "# greeter\n\nSays hello in several languages.\n",
-    )?;
+    std::fs::write(root.join("README.md"), "# greeter\n\nSays hello in several languages.\n")?;
     std::fs::write(root.join("check.sh"), CHECK)?;
-    let git = identity("demo")
-        .iter()
-        .fold(Git::at(root), |git, (k, v)| git.env(k, v));
+    let git = identity("demo").iter().fold(Git::at(root), |git, (k, v)| git.env(k, v));
     git.run(&["init", "--quiet", "--initial-branch", "main"])?;
     git.run(&["add", "--all"])?;
-    git.run(&[
-        "commit",
-        "--quiet",
-        "--message",
-        "A greeter that cannot greet yet",
-    ])?;
+    git.run(&["commit", "--quiet", "--message", "A greeter that cannot greet yet"])?;
     Ok(())
 }
 
@@ -211,52 +144,23 @@ echo \"all greetings are fine\"
 ";
 
 fn tickets() -> Vec<NewTicket> {
-    let ticket =
-        |id: &str, title: &str, priority, after: &[&str], file: &str, done: &str| NewTicket {
-            id: Some(TicketId::from(id)),
-            spec: TicketSpec {
-                title: title.to_owned(),
-                priority,
-                after: after.iter().map(|a| TicketId::from(*a)).collect(),
-                files: vec![file.to_owned()],
-                done: vec![done.to_owned()],
-                ..TicketSpec::default()
-            },
-        };
+    let ticket = |id: &str, title: &str, priority, after: &[&str], file: &str, done: &str| NewTicket {
+        id: Some(TicketId::from(id)),
+        spec: TicketSpec {
+            title: title.to_owned(),
+            priority,
+            after: after.iter().map(|a| TicketId::from(*a)).collect(),
+            files: vec![file.to_owned()],
+            done: vec![done.to_owned()],
+            ..TicketSpec::default()
+        },
+    };
     let (high, medium, low) = (Priority::High, Priority::Medium, Priority::Low);
     vec![
-        ticket(
-            "GREET-1",
-            "Greet in German",
-            high,
-            &[],
-            "greetings/de.txt",
-            "greetings/de.txt exists",
-        ),
-        ticket(
-            "GREET-2",
-            "Greet in English",
-            medium,
-            &[],
-            "greetings/en.txt",
-            "a person chose the word",
-        ),
-        ticket(
-            "GREET-3",
-            "Greet in French",
-            medium,
-            &[],
-            "greetings/fr.txt",
-            "greetings/fr.txt exists",
-        ),
-        ticket(
-            "GREET-4",
-            "Greet in Danish",
-            low,
-            &[],
-            "greetings/da.txt",
-            "greetings/da.txt exists",
-        ),
+        ticket("GREET-1", "Greet in German", high, &[], "greetings/de.txt", "greetings/de.txt exists"),
+        ticket("GREET-2", "Greet in English", medium, &[], "greetings/en.txt", "a person chose the word"),
+        ticket("GREET-3", "Greet in French", medium, &[], "greetings/fr.txt", "greetings/fr.txt exists"),
+        ticket("GREET-4", "Greet in Danish", low, &[], "greetings/da.txt", "greetings/da.txt exists"),
         ticket(
             "GREET-5",
             "List all languages",
@@ -269,13 +173,11 @@ fn tickets() -> Vec<NewTicket> {
 }
 
 fn script_json() -> serde_json::Value {
-    let report = |how: &str| json!({"tool": "report_result", "args": {"summary": how, "done": [{"item": "1", "how": how}]}});
-    let write =
-        |file: &str, text: &str| json!({"write": format!("greetings/{file}"), "text": text});
+    let report =
+        |how: &str| json!({"tool": "report_result", "args": {"summary": how, "done": [{"item": "1", "how": how}]}});
+    let write = |file: &str, text: &str| json!({"write": format!("greetings/{file}"), "text": text});
     let think = |ms: u64, words: &str| [json!({"say": words}), json!({"sleep_ms": ms})];
-    let steps = |parts: Vec<Vec<serde_json::Value>>| {
-        serde_json::Value::Array(parts.into_iter().flatten().collect())
-    };
+    let steps = |parts: Vec<Vec<serde_json::Value>>| serde_json::Value::Array(parts.into_iter().flatten().collect());
     json!({
         "GREET-1": [steps(vec![think(1500, "Reading the mission").to_vec(), vec![write("de.txt", "Guten Tag!\n"), report("greetings/de.txt was written")]])],
         "GREET-2": [

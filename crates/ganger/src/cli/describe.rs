@@ -82,29 +82,18 @@ pub(super) fn event(state: &State, event: &Event) -> Option<String> {
         }
         Event::AttemptGranted { attempt } => {
             let a = state.attempts.get(attempt)?;
-            let how = if a.session.is_some() {
-                "resumes"
-            } else {
-                "starts"
-            };
+            let how = if a.session.is_some() { "resumes" } else { "starts" };
             format!("{} {how} ({attempt})", a.agent)
         }
         Event::AttemptDeclined { why, .. } => format!("offer withdrawn: {why}"),
-        Event::SessionStarted {
-            session,
-            replaces: Some(why),
-            ..
-        } => format!("new session {}: {why}", session.id),
+        Event::SessionStarted { session, replaces: Some(why), .. } => format!("new session {}: {why}", session.id),
         Event::ReportMade { report, .. } => {
             format!("reports: {}", text::line(&report.summary, 200))
         }
         Event::AttemptCancelled { why, .. } => format!("is being stopped: {why}"),
-        Event::AttemptEnded {
-            outcome,
-            head,
-            not_before,
-            ..
-        } => ended(outcome, head.as_ref().map(|h| h.short()), *not_before),
+        Event::AttemptEnded { outcome, head, not_before, .. } => {
+            ended(outcome, head.as_ref().map(|h| h.short()), *not_before)
+        }
         Event::AttemptLost { why, .. } => format!("attempt lost: {why}"),
         Event::EvidenceRecorded { evidence } => {
             let verdict = if evidence.is_green() { "green" } else { "red" };
@@ -131,10 +120,7 @@ pub(super) fn event(state: &State, event: &Event) -> Option<String> {
         }
         Event::CardAnswered { card, answer, by } => {
             let ticket = &state.cards.get(card)?.ticket;
-            return Some(format!(
-                "{ticket}  {by} answered {card}: {}",
-                text::line(answer, 160)
-            ));
+            return Some(format!("{ticket}  {by} answered {card}: {}", text::line(answer, 160)));
         }
         Event::MergeApproved { by, .. } => format!("{by} approves the merge"),
         Event::Merged { commit, .. } => format!("merged as {}", commit.short()),
@@ -169,19 +155,12 @@ fn ended(outcome: &AttemptOutcome, head: Option<&str>, not_before: u64) -> Strin
             None => "says it is done".to_owned(),
         },
         AttemptOutcome::Failed { message, .. } if not_before > 0 => {
-            format!(
-                "failed: {} (again at {})",
-                text::line(message, 200),
-                clock(not_before)
-            )
+            format!("failed: {} (again at {})", text::line(message, 200), clock(not_before))
         }
         AttemptOutcome::Failed { message, .. } => format!("failed: {}", text::line(message, 200)),
         AttemptOutcome::Interrupted => "interrupted; its session and files are kept".to_owned(),
         AttemptOutcome::BaseConflict { with, files } => {
-            format!(
-                "cannot start: {with} conflicts with the other branches in {}",
-                files.join(", ")
-            )
+            format!("cannot start: {with} conflicts with the other branches in {}", files.join(", "))
         }
         AttemptOutcome::TooLarge { files, bytes } => {
             format!("left {files} uncommitted files, {bytes} bytes")

@@ -28,30 +28,17 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
         Ok(project) => {
             findings.push(Finding {
                 what: "project",
-                result: Ok(format!(
-                    "{} at {}",
-                    project.id,
-                    project.repository.root.display()
-                )),
+                result: Ok(format!("{} at {}", project.id, project.repository.root.display())),
             });
             findings.push(runtimes(&project));
             findings.push(gates(&project));
-            findings.push(Finding {
-                what: "store",
-                result: check_store(&project),
-            });
+            findings.push(Finding { what: "store", result: check_store(&project) });
             findings.push(rescues(&project));
-            if findings
-                .iter()
-                .all(|f| f.what != "store" || f.result.is_ok())
-            {
+            if findings.iter().all(|f| f.what != "store" || f.result.is_ok()) {
                 findings.extend(board(project).await);
             }
         }
-        Err(e) => findings.push(Finding {
-            what: "project",
-            result: Err(e.message),
-        }),
+        Err(e) => findings.push(Finding { what: "project", result: Err(e.message) }),
     }
     let healthy = findings.iter().all(|f| f.result.is_ok());
     if args.json {
@@ -59,9 +46,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
             .iter()
             .map(|f| object!({"what": f.what, "ok": f.result.is_ok(), "detail": f.result.as_ref().unwrap_or_else(|e| e)}))
             .collect();
-        json(
-            &object!({"schema": 1, "version": env!("CARGO_PKG_VERSION"), "healthy": healthy, "findings": shown}),
-        )?;
+        json(&object!({"schema": 1, "version": env!("CARGO_PKG_VERSION"), "healthy": healthy, "findings": shown}))?;
     } else {
         for finding in &findings {
             match &finding.result {
@@ -76,81 +61,48 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
 fn git_version() -> Finding {
     let found = Git::at("/").run(&["version"]).map_err(|e| e.message);
     let result = found.and_then(|version| {
-        let numbers = version
-            .split_whitespace()
-            .nth(2)
-            .unwrap_or_default()
-            .split('.');
+        let numbers = version.split_whitespace().nth(2).unwrap_or_default().split('.');
         let mut numbers = numbers.filter_map(|n| n.parse::<u32>().ok());
         match (numbers.next(), numbers.next()) {
             (Some(major), Some(minor)) if (major, minor) >= (2, 38) => Ok(version),
             _ => Err(format!("{version} is too old: 2.38 or later is needed")),
         }
     });
-    Finding {
-        what: "git",
-        result,
-    }
+    Finding { what: "git", result }
 }
 
 fn runtimes(project: &Project) -> Finding {
-    let found: Vec<String> = find_runtimes()
-        .iter()
-        .map(|(k, _, v)| format!("{} {v}", k.as_str()))
-        .collect();
+    let found: Vec<String> = find_runtimes().iter().map(|(k, _, v)| format!("{} {v}", k.as_str())).collect();
     let agents = &project.config().agents;
     let missing: Vec<String> = agents
         .iter()
         .filter(|(_, a)| a.runtime.program(Some(a)).is_none())
-        .map(|(name, a)| {
-            format!(
-                "agent {name} needs {}, which was not found",
-                a.runtime.as_str()
-            )
-        })
+        .map(|(name, a)| format!("agent {name} needs {}, which was not found", a.runtime.as_str()))
         .collect();
     let result = match (agents.is_empty(), missing.is_empty()) {
         (true, _) => Err("no agent is configured in ganger.toml".to_owned()),
         (false, false) => Err(missing.join("; ")),
-        (false, true) if found.is_empty() => {
-            Ok("no agent CLI on PATH (and none is needed)".to_owned())
-        }
+        (false, true) if found.is_empty() => Ok("no agent CLI on PATH (and none is needed)".to_owned()),
         (false, true) => Ok(found.join(", ")),
     };
-    Finding {
-        what: "runtimes",
-        result,
-    }
+    Finding { what: "runtimes", result }
 }
 
 fn gates(project: &Project) -> Finding {
     let gates = &project.config().gates;
     let names: Vec<&str> = gates.iter().map(|g| g.name.as_str()).collect();
-    let result = if names.is_empty() {
-        Ok("none: every result needs a person's word".to_owned())
-    } else {
-        Ok(names.join(", "))
-    };
-    Finding {
-        what: "gates",
-        result,
-    }
+    let result =
+        if names.is_empty() { Ok("none: every result needs a person's word".to_owned()) } else { Ok(names.join(", ")) };
+    Finding { what: "gates", result }
 }
 
 fn check_store(project: &Project) -> Result<String, String> {
-    SqliteBus::check(&project.state)
-        .map(|()| project.state.display().to_string())
-        .map_err(|e| e.to_string())
+    SqliteBus::check(&project.state).map(|()| project.state.display().to_string()).map_err(|e| e.to_string())
 }
 
 fn rescues(project: &Project) -> Finding {
-    let result = Rescue::list(&project.repository)
-        .map(|r| format!("{} kept", r.len()))
-        .map_err(|e| e.to_string());
-    Finding {
-        what: "rescue",
-        result,
-    }
+    let result = Rescue::list(&project.repository).map(|r| format!("{} kept", r.len())).map_err(|e| e.to_string());
+    Finding { what: "rescue", result }
 }
 
 async fn board(project: Project) -> Vec<Finding> {
@@ -163,39 +115,21 @@ async fn board(project: Project) -> Vec<Finding> {
     let (Loaded { state, fault, .. }, lease) = match opened.await {
         Ok(opened) => opened,
         Err(e) => {
-            return vec![Finding {
-                what: "board",
-                result: Err(e.message),
-            }];
+            return vec![Finding { what: "board", result: Err(e.message) }];
         }
     };
     let journal = match fault {
-        None => Ok(format!(
-            "{} records, {} tickets",
-            state.n,
-            state.tickets.len()
-        )),
+        None => Ok(format!("{} records, {} tickets", state.n, state.tickets.len())),
         Some(fault) => Err(format!("read-only as of record {}: {fault}", state.n)),
     };
-    let rules = check_all(&state)
-        .map(|()| "every invariant holds".to_owned())
-        .map_err(|b| b.to_string());
+    let rules = check_all(&state).map(|()| "every invariant holds".to_owned()).map_err(|b| b.to_string());
     let lease = match lease {
         Taken::Held(_) => "free".to_owned(),
         Taken::ByOther(who) => format!("held by {who}"),
     };
     vec![
-        Finding {
-            what: "journal",
-            result: journal,
-        },
-        Finding {
-            what: "rules",
-            result: rules,
-        },
-        Finding {
-            what: "lease",
-            result: Ok(lease),
-        },
+        Finding { what: "journal", result: journal },
+        Finding { what: "rules", result: rules },
+        Finding { what: "lease", result: Ok(lease) },
     ]
 }

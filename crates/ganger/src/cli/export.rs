@@ -12,14 +12,8 @@ pub(super) struct Args {}
 pub(super) async fn run(_args: &Args) -> Result<Exit, Failure> {
     let board = Board::open().await?;
     let state = board.state().await?;
-    let tickets: Vec<Value> = state
-        .tickets
-        .iter()
-        .map(|(id, t)| ticket_json(&state, id, t))
-        .collect();
+    let tickets: Vec<Value> = state.tickets.iter().map(|(id, t)| ticket_json(&state, id, t)).collect();
     let cards: Vec<Value> = state.cards.values().map(|c| object!(c)).collect();
-    json(
-        &object!({"schema": 1, "record": state.n, "project": board.project.id, "tickets": tickets, "cards": cards}),
-    )?;
+    json(&object!({"schema": 1, "record": state.n, "project": board.project.id, "tickets": tickets, "cards": cards}))?;
     Ok(Exit::Done)
 }

@@ -37,42 +37,23 @@ struct Requirement {
 /// A ticket, or what is wrong at which place.
 type Parsed = Result<Option<NewTicket>, String>;
 
-pub(super) async fn run(
-    board: &Board,
-    file: &Path,
-    dry_run: bool,
-    as_json: bool,
-) -> Result<Exit, Failure> {
+pub(super) async fn run(board: &Board, file: &Path, dry_run: bool, as_json: bool) -> Result<Exit, Failure> {
     let text = read_input(file)?;
     let parsed = parse(file, &text);
     let faults: Vec<&String> = parsed.iter().filter_map(|p| p.as_ref().err()).collect();
     if !faults.is_empty() {
         let lines: String = faults.iter().map(|f| format!("\n  {f}")).collect();
-        return Err(
-            Failure::failed(format!("{} cannot be imported:{lines}", file.display()))
-                .hint("nothing was added; mend all of them and try again"),
-        );
+        return Err(Failure::failed(format!("{} cannot be imported:{lines}", file.display()))
+            .hint("nothing was added; mend all of them and try again"));
     }
-    let mut tickets: Vec<NewTicket> = parsed
-        .into_iter()
-        .filter_map(|p| p.ok().flatten())
-        .collect();
+    let mut tickets: Vec<NewTicket> = parsed.into_iter().filter_map(|p| p.ok().flatten()).collect();
     resolve_agents(board, &mut tickets);
     let number = tickets.len();
     if number == 0 {
-        return Err(Failure::failed(format!(
-            "{} holds no open ticket",
-            file.display()
-        )));
+        return Err(Failure::failed(format!("{} holds no open ticket", file.display())));
     }
     if dry_run {
-        tickets.iter().for_each(|t| {
-            data!(
-                "{}  {}",
-                t.id.as_ref().map_or("-", TicketId::as_str),
-                t.spec.title
-            )
-        });
+        tickets.iter().for_each(|t| data!("{}  {}", t.id.as_ref().map_or("-", TicketId::as_str), t.spec.title));
         talk!("{number} tickets could be read; nothing was added.");
         return Ok(Exit::Done);
     }
@@ -97,10 +78,7 @@ fn resolve_agents(board: &Board, tickets: &mut [NewTicket]) {
             if agents.contains_key(&agent) {
                 ticket.spec.agent = Some(agent);
             } else {
-                ticket
-                    .spec
-                    .metadata
-                    .insert("assignedAgent".to_owned(), agent);
+                ticket.spec.metadata.insert("assignedAgent".to_owned(), agent);
             }
         }
     }
@@ -118,39 +96,27 @@ fn parse(file: &Path, text: &str) -> Vec<Parsed> {
 fn parse_json(name: &str, text: &str) -> Vec<Parsed> {
     // One value (an array, a requirement, or an object that holds them), or one per line.
     match serde_json::from_str::<Value>(text) {
-        Ok(Value::Array(items)) => items
-            .into_iter()
-            .enumerate()
-            .map(|(i, v)| requirement(&format!("{name}[{i}]"), v))
-            .collect(),
+        Ok(Value::Array(items)) => {
+            items.into_iter().enumerate().map(|(i, v)| requirement(&format!("{name}[{i}]"), v)).collect()
+        }
         Ok(Value::Object(map)) => match map.get("requirements").or_else(|| map.get("tickets")) {
-            Some(Value::Array(items)) => items
-                .iter()
-                .enumerate()
-                .map(|(i, v)| requirement(&format!("{name}[{i}]"), v.clone()))
-                .collect(),
+            Some(Value::Array(items)) => {
+                items.iter().enumerate().map(|(i, v)| requirement(&format!("{name}[{i}]"), v.clone())).collect()
+            }
             _ => vec![requirement(name, Value::Object(map))],
         },
         Ok(_) => vec![Err(format!("{name}: neither an object nor a list"))],
         Err(whole) => {
-            let lines: Vec<(usize, &str)> = text
-                .lines()
-                .enumerate()
-                .filter(|(_, l)| !l.trim().is_empty())
-                .collect();
+            let lines: Vec<(usize, &str)> = text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty()).collect();
             let is_jsonl = lines.len() > 1
                 && lines.iter().all(|(_, l)| l.trim_start().starts_with('{'))
-                && lines
-                    .first()
-                    .is_some_and(|(_, l)| serde_json::from_str::<Value>(l).is_ok());
+                && lines.first().is_some_and(|(_, l)| serde_json::from_str::<Value>(l).is_ok());
             if !is_jsonl {
                 return vec![Err(format!("{name}:{}: {whole}", whole.line()))];
             }
             let one = |(i, line): &(usize, &str)| {
                 let place = format!("{name}:{}", i + 1);
-                serde_json::from_str(line)
-                    .map_err(|e| format!("{place}: {e}"))
-                    .and_then(|v| requirement(&place, v))
+                serde_json::from_str(line).map_err(|e| format!("{place}: {e}")).and_then(|v| requirement(&place, v))
             };
             lines.iter().map(one).collect()
         }
@@ -164,51 +130,30 @@ fn requirement(place: &str, value: Value) -> Parsed {
     }
     let priority = match r.priority.as_deref() {
         None => Priority::default(),
-        Some(word) => Priority::parse(word).ok_or_else(|| {
-            format!("{place}: priority `{word}` is not one of CRITICAL, HIGH, MEDIUM, LOW")
-        })?,
+        Some(word) => Priority::parse(word)
+            .ok_or_else(|| format!("{place}: priority `{word}` is not one of CRITICAL, HIGH, MEDIUM, LOW"))?,
     };
     let id = |text: &str| TicketId::parse(text).map_err(|e| format!("{place}: {e}"));
     let plain = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
-    let mut metadata: BTreeMap<String, String> = r
-        .metadata
-        .iter()
-        .map(|(k, v)| (k.clone(), plain(v)))
-        .collect();
+    let mut metadata: BTreeMap<String, String> = r.metadata.iter().map(|(k, v)| (k.clone(), plain(v))).collect();
     metadata.extend(r.kind.map(|k| ("type".to_owned(), k)));
     let spec = TicketSpec {
         title: r.title,
         description: r.description,
         done: r.acceptance_criteria,
         priority,
-        after: r
-            .dependencies
-            .iter()
-            .map(|d| id(d))
-            .collect::<Result<_, _>>()?,
+        after: r.dependencies.iter().map(|d| id(d)).collect::<Result<_, _>>()?,
         files: r.files,
         agent: r.assigned_agent,
         estimated_tokens: r.estimated_tokens,
         metadata,
         ..TicketSpec::default()
     };
-    Ok(Some(NewTicket {
-        id: Some(id(&r.id)?),
-        spec,
-    }))
+    Ok(Some(NewTicket { id: Some(id(&r.id)?), spec }))
 }
 
 fn is_complete(status: &str) -> bool {
-    [
-        "complete",
-        "completed",
-        "done",
-        "closed",
-        "merged",
-        "cancelled",
-    ]
-    .iter()
-    .any(|w| status.eq_ignore_ascii_case(w))
+    ["complete", "completed", "done", "closed", "merged", "cancelled"].iter().any(|w| status.eq_ignore_ascii_case(w))
 }
 
 /// A roadmap: table rows `| REQ-1 | Title | Status | … |`, headings `### REQ-1: Title` followed by
@@ -237,10 +182,7 @@ fn parse_roadmap(name: &str, text: &str) -> Vec<Parsed> {
         } else if let Some(open) = section.as_mut() {
             open.take(trimmed);
         } else if let Some(title) = trimmed.strip_prefix("- [ ] ") {
-            let spec = TicketSpec {
-                title: title.trim().to_owned(),
-                ..TicketSpec::default()
-            };
+            let spec = TicketSpec { title: title.trim().to_owned(), ..TicketSpec::default() };
             tickets.push(Ok(Some(NewTicket { id: None, spec })));
         }
     }
@@ -250,26 +192,16 @@ fn parse_roadmap(name: &str, text: &str) -> Vec<Parsed> {
 
 fn table_cells(line: &str) -> Option<Vec<String>> {
     let inner = line.strip_prefix('|')?.strip_suffix('|')?;
-    Some(
-        inner
-            .split('|')
-            .map(|c| c.trim().trim_matches('*').to_owned())
-            .collect(),
-    )
+    Some(inner.split('|').map(|c| c.trim().trim_matches('*').to_owned()).collect())
 }
 
 fn table_row(place: &str, names: &[String], cells: &[String]) -> Parsed {
     let cell = |wanted: &[&str]| {
         let at = names.iter().position(|n| wanted.contains(&n.as_str()))?;
-        cells
-            .get(at)
-            .map(String::as_str)
-            .filter(|c| !c.is_empty() && *c != "-")
+        cells.get(at).map(String::as_str).filter(|c| !c.is_empty() && *c != "-")
     };
-    let mut fields = Section::new(
-        place,
-        cell(&["title", "requirement", "name", "task", "description"]).unwrap_or_default(),
-    );
+    let mut fields =
+        Section::new(place, cell(&["title", "requirement", "name", "task", "description"]).unwrap_or_default());
     fields.id = cell(&["id", "req", "ticket"]).map(str::to_owned);
     for (key, wanted) in KEYS {
         if let Some(value) = cell(wanted) {
@@ -283,14 +215,8 @@ fn table_row(place: &str, names: &[String], cells: &[String]) -> Parsed {
 const KEYS: [(&str, &[&str]); 5] = [
     ("status", &["status", "state"]),
     ("priority", &["priority"]),
-    (
-        "agent",
-        &["agent", "assigned agent", "assignedagent", "owner"],
-    ),
-    (
-        "after",
-        &["dependencies", "depends on", "after", "blocked by"],
-    ),
+    ("agent", &["agent", "assigned agent", "assignedagent", "owner"]),
+    ("after", &["dependencies", "depends on", "after", "blocked by"]),
     ("files", &["files"]),
 ];
 
@@ -305,33 +231,19 @@ struct Section {
 
 impl Section {
     fn new(place: &str, title: &str) -> Self {
-        let spec = TicketSpec {
-            title: title.to_owned(),
-            ..TicketSpec::default()
-        };
-        Self {
-            place: place.to_owned(),
-            id: None,
-            status: None,
-            fault: None,
-            spec,
-        }
+        let spec = TicketSpec { title: title.to_owned(), ..TicketSpec::default() };
+        Self { place: place.to_owned(), id: None, status: None, fault: None, spec }
     }
 
     /// Only headings that begin with an id open one: others are chapters.
     fn open(place: &str, heading: &str) -> Option<Self> {
-        let (id, title) = heading
-            .split_once([':', ' '])
-            .map(|(i, t)| (i.trim_matches(['[', ']']), t))?;
+        let (id, title) = heading.split_once([':', ' ']).map(|(i, t)| (i.trim_matches(['[', ']']), t))?;
         let has_digit = id.chars().any(|c| c.is_ascii_digit());
         let has_letter = id.chars().next().is_some_and(|c| c.is_ascii_alphabetic());
         if !(has_digit && has_letter && id.contains('-') && TicketId::parse(id).is_ok()) {
             return None;
         }
-        let mut section = Self::new(
-            place,
-            title.trim().trim_start_matches([':', '-', '–']).trim(),
-        );
+        let mut section = Self::new(place, title.trim().trim_start_matches([':', '-', '–']).trim());
         section.id = Some(id.to_owned());
         Some(section)
     }
@@ -340,9 +252,7 @@ impl Section {
         let bare = line.trim_start_matches(['-', '*', ' ']);
         if let Some((key, value)) = bare.split_once(':') {
             let key = key.trim_matches(['*', ' ']).to_lowercase();
-            let known = KEYS
-                .iter()
-                .find(|(_, spellings)| spellings.contains(&key.as_str()));
+            let known = KEYS.iter().find(|(_, spellings)| spellings.contains(&key.as_str()));
             if let Some((key, _)) = known {
                 self.set(key, value.trim_matches(['*', ' ']));
                 return;
@@ -357,21 +267,12 @@ impl Section {
     }
 
     fn set(&mut self, key: &str, value: &str) {
-        let list = || {
-            value
-                .split(',')
-                .map(|v| v.trim().trim_matches('`').to_owned())
-                .filter(|v| !v.is_empty())
-        };
+        let list = || value.split(',').map(|v| v.trim().trim_matches('`').to_owned()).filter(|v| !v.is_empty());
         match key {
             "status" => self.status = Some(value.to_owned()),
             "priority" => match Priority::parse(value) {
                 Some(priority) => self.spec.priority = priority,
-                None => {
-                    self.fault = Some(format!(
-                        "priority `{value}` is not one of critical, high, medium, low"
-                    ))
-                }
+                None => self.fault = Some(format!("priority `{value}` is not one of critical, high, medium, low")),
             },
             "agent" => self.spec.agent = Some(value.to_owned()),
             "after" => {
@@ -390,19 +291,11 @@ impl Section {
         if let Some(fault) = self.fault {
             return Err(format!("{}: {fault}", self.place));
         }
-        let pending = |s: &str| {
-            ["pending", "new", "todo", "open"]
-                .iter()
-                .any(|w| s.eq_ignore_ascii_case(w))
-        };
+        let pending = |s: &str| ["pending", "new", "todo", "open"].iter().any(|w| s.eq_ignore_ascii_case(w));
         if !self.status.as_deref().is_none_or(pending) {
             return Ok(None);
         }
-        let id = self
-            .id
-            .map(|id| TicketId::parse(&id))
-            .transpose()
-            .map_err(|e| format!("{}: {e}", self.place))?;
+        let id = self.id.map(|id| TicketId::parse(&id)).transpose().map_err(|e| format!("{}: {e}", self.place))?;
         let mut spec = self.spec;
         spec.description = spec.description.trim().to_owned();
         Ok(Some(NewTicket { id, spec }))
@@ -419,11 +312,7 @@ mod tests {
         parsed
             .into_iter()
             .filter_map(|p| match p {
-                Ok(Some(t)) => Some(format!(
-                    "{} {}",
-                    t.id.map(|i| i.to_string()).unwrap_or_default(),
-                    t.spec.title
-                )),
+                Ok(Some(t)) => Some(format!("{} {}", t.id.map(|i| i.to_string()).unwrap_or_default(), t.spec.title)),
                 Ok(None) => None,
                 Err(e) => Some(format!("error {e}")),
             })
@@ -436,14 +325,8 @@ mod tests {
         let two = r#"{"id":"REQ-2","title":"Two","dependencies":["REQ-1"]}"#;
         let done = r#"{"id":"REQ-3","title":"Three","status":"COMPLETE"}"#;
         assert_eq!(titles(one), ["REQ-1 One"]);
-        assert_eq!(
-            titles(&format!("[{one},{two},{done}]")),
-            ["REQ-1 One", "REQ-2 Two"]
-        );
-        assert_eq!(
-            titles(&format!("{one}\n{two}\n")),
-            ["REQ-1 One", "REQ-2 Two"]
-        );
+        assert_eq!(titles(&format!("[{one},{two},{done}]")), ["REQ-1 One", "REQ-2 Two"]);
+        assert_eq!(titles(&format!("{one}\n{two}\n")), ["REQ-1 One", "REQ-2 Two"]);
     }
 
     #[test]
@@ -451,16 +334,8 @@ mod tests {
         let text = "{\"id\":\"REQ-1\",\"title\":\"One\"}\n{\"id\":\"REQ 2\",\"title\":\"x\"}\n{\"id\":\"REQ-3\"}\n";
         let found = titles(text);
         assert_eq!(found[0], "REQ-1 One");
-        assert!(
-            found[1].starts_with("error f:2: `REQ 2` is not a valid id"),
-            "{}",
-            found[1]
-        );
-        assert!(
-            found[2].starts_with("error f:3: missing field `title`"),
-            "{}",
-            found[2]
-        );
+        assert!(found[1].starts_with("error f:2: `REQ 2` is not a valid id"), "{}", found[1]);
+        assert!(found[2].starts_with("error f:3: missing field `title`"), "{}", found[2]);
     }
 
     #[test]

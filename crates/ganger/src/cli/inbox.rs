@@ -26,10 +26,7 @@ pub(super) struct AnswerArgs {
 pub(super) async fn inbox(args: &InboxArgs) -> Result<Exit, Failure> {
     let board = Board::open().await?;
     let state = board.state().await?;
-    let mut cards: Vec<(&Card, usize)> = state
-        .open_cards()
-        .map(|c| (c, held_up(&state, c)))
-        .collect();
+    let mut cards: Vec<(&Card, usize)> = state.open_cards().map(|c| (c, held_up(&state, c))).collect();
     cards.sort_by_key(|(card, held)| (std::cmp::Reverse(*held), card.opened));
     if args.json {
         let shown: Vec<Value> = cards.iter().map(|(c, held)| card_json(c, *held)).collect();
@@ -61,11 +58,7 @@ fn held_up(state: &State, card: &Card) -> usize {
 fn show(card: &Card, held: usize) {
     let age = span(now_ms().saturating_sub(card.opened));
     data!("{}  {}  {}", card.id, card.ticket, card.question);
-    let holds = if held == 0 {
-        "holds up nothing".to_owned()
-    } else {
-        format!("holds up {held}")
-    };
+    let holds = if held == 0 { "holds up nothing".to_owned() } else { format!("holds up {held}") };
     data!("     {age} ago, {holds}");
     for line in card.brief.lines() {
         data!("     {line}");
@@ -79,11 +72,7 @@ fn show(card: &Card, held: usize) {
             None => data!("     until then: {}", card.consequence),
         }
     }
-    data!(
-        "     ganger answer {} {}\n",
-        card.id,
-        card.default.as_deref().unwrap_or("…")
-    );
+    data!("     ganger answer {} {}\n", card.id, card.default.as_deref().unwrap_or("…"));
 }
 
 fn card_json(card: &Card, held: usize) -> Value {
@@ -97,15 +86,8 @@ fn card_json(card: &Card, held: usize) -> Value {
 pub(super) async fn answer(args: AnswerArgs) -> Result<Exit, Failure> {
     require_person("answer")?;
     let board = Board::open().await?;
-    let answer = Answer {
-        card: CardId::new(&args.card),
-        answer: args.answer.join(" "),
-        by: board.person(),
-    };
-    match board
-        .decide("a person answers", Input::Answer(answer))
-        .await?
-    {
+    let answer = Answer { card: CardId::new(&args.card), answer: args.answer.join(" "), by: board.person() };
+    match board.decide("a person answers", Input::Answer(answer)).await? {
         Outcome::Nothing => talk!("{} had this answer already.", args.card),
         _ => talk!("{} is answered.", args.card),
     }

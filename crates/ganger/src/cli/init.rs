@@ -26,34 +26,20 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let gates = detect(&repository.root);
 
     data!("repository  {}", repository.root.display());
-    let has_commit = main
-        .as_deref()
-        .is_some_and(|m| repository.branch(m).is_some());
+    let has_commit = main.as_deref().is_some_and(|m| repository.branch(m).is_some());
     match &main {
         Some(main) if has_commit => data!("main        {main}"),
         Some(main) => data!("main        {main} (no commit yet)"),
         None => data!("main        not found: set `project.main` in {PROJECT_FILE}"),
     }
     for (kind, path, version) in &runtimes {
-        data!(
-            "runtime     {} {version} ({})",
-            kind.as_str(),
-            path.display()
-        );
+        data!("runtime     {} {version} ({})", kind.as_str(), path.display());
     }
     for found in &gates {
-        data!(
-            "gate        {}: `{}` (because of {})",
-            found.gate.name,
-            found.gate.command,
-            found.why
-        );
+        data!("gate        {}: `{}` (because of {})", found.gate.name, found.gate.command, found.why);
     }
     if file.exists() {
-        data!(
-            "kept        {} (it exists and is never overwritten)",
-            file.display()
-        );
+        data!("kept        {} (it exists and is never overwritten)", file.display());
     } else {
         let chosen = choose(args, &runtimes);
         std::fs::write(&file, render(main.as_deref(), &gates, chosen))?;
@@ -67,17 +53,13 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
 
 fn choose(args: &Args, runtimes: &[(RuntimeKind, PathBuf, String)]) -> Option<RuntimeKind> {
     let named = args.runtime.as_deref();
-    let by_name = RuntimeKind::ALL
-        .into_iter()
-        .find(|k| Some(k.as_str()) == named);
+    let by_name = RuntimeKind::ALL.into_iter().find(|k| Some(k.as_str()) == named);
     by_name.or_else(|| runtimes.first().map(|(kind, ..)| *kind))
 }
 
 /// Runtimes on PATH with their versions.
 pub(super) fn find_runtimes() -> Vec<(RuntimeKind, PathBuf, String)> {
-    let real = RuntimeKind::ALL
-        .into_iter()
-        .filter(|k| *k != RuntimeKind::Command);
+    let real = RuntimeKind::ALL.into_iter().filter(|k| *k != RuntimeKind::Command);
     real.filter_map(|kind| {
         let path = kind.program(None)?;
         let version = version_of(&path);
@@ -88,44 +70,24 @@ pub(super) fn find_runtimes() -> Vec<(RuntimeKind, PathBuf, String)> {
 
 /// What `--version` says; not knowing is no error here.
 pub(super) fn version_of(program: &std::path::Path) -> String {
-    let output = std::process::Command::new(program)
-        .arg("--version")
-        .stdin(std::process::Stdio::null())
-        .output();
-    let text = output
-        .ok()
-        .map(|o| String::from_utf8_lossy(&o.stdout).into_owned())
-        .unwrap_or_default();
+    let output = std::process::Command::new(program).arg("--version").stdin(std::process::Stdio::null()).output();
+    let text = output.ok().map(|o| String::from_utf8_lossy(&o.stdout).into_owned()).unwrap_or_default();
     let number = |w: &&str| w.starts_with(|c: char| c.is_ascii_digit()) && w.contains('.');
-    text.split_whitespace()
-        .find(number)
-        .unwrap_or("of unknown version")
-        .to_owned()
+    text.split_whitespace().find(number).unwrap_or("of unknown version").to_owned()
 }
 
-fn advise(
-    repository: &Repository,
-    has_commit: bool,
-    runtimes: &[(RuntimeKind, PathBuf, String)],
-    gates: &[Detected],
-) {
+fn advise(repository: &Repository, has_commit: bool, runtimes: &[(RuntimeKind, PathBuf, String)], gates: &[Detected]) {
     talk!("");
     if !has_commit {
         hint("make a first commit: agents work on branches of it");
     }
     if runtimes.is_empty() {
-        hint(
-            "no agent CLI was found on PATH; install Claude Code or opencode, or use runtime = \"command\"",
-        );
+        hint("no agent CLI was found on PATH; install Claude Code or opencode, or use runtime = \"command\"");
     }
     if gates.is_empty() {
-        hint(
-            "no gate was found; without one every result needs your own word. Add [[gate]] to ganger.toml",
-        );
+        hint("no gate was found; without one every result needs your own word. Add [[gate]] to ganger.toml");
     }
-    let untracked = repository
-        .git()
-        .holds(&["ls-files", "--error-unmatch", PROJECT_FILE]);
+    let untracked = repository.git().holds(&["ls-files", "--error-unmatch", PROJECT_FILE]);
     if !untracked {
         hint("look through ganger.toml, then commit it");
     }
@@ -136,25 +98,13 @@ fn render(main: Option<&str>, gates: &[Detected], runtime: Option<RuntimeKind>) 
     let mut text = String::from(HEAD);
     let quoted = |s: &str| toml::Value::String(s.to_owned()).to_string();
     // Writing to a String cannot fail.
-    let _ok = write!(
-        text,
-        "\n[project]\nmain = {}\n",
-        quoted(main.unwrap_or("main"))
-    );
+    let _ok = write!(text, "\n[project]\nmain = {}\n", quoted(main.unwrap_or("main")));
     if let Some(setup) = gates.iter().find_map(|g| g.setup.as_deref()) {
-        let _ok = writeln!(
-            text,
-            "# Run once in each fresh worktree.\nsetup = {}",
-            quoted(setup)
-        );
+        let _ok = writeln!(text, "# Run once in each fresh worktree.\nsetup = {}", quoted(setup));
     }
     match runtime {
         Some(kind) => {
-            let _ok = write!(
-                text,
-                "\n[agent.builder]\nruntime = {}\n{AGENT}",
-                quoted(kind.as_str())
-            );
+            let _ok = write!(text, "\n[agent.builder]\nruntime = {}\n{AGENT}", quoted(kind.as_str()));
         }
         None => text.push_str(NO_AGENT),
     }

@@ -29,11 +29,7 @@ impl Lanes {
         let screen = MultiProgress::new();
         let board = screen.add(ProgressBar::new_spinner());
         board.set_style(line_style());
-        Self {
-            screen,
-            board,
-            lanes: BTreeMap::new(),
-        }
+        Self { screen, board, lanes: BTreeMap::new() }
     }
 
     /// A line that stays, above the lanes.
@@ -57,18 +53,9 @@ impl Lanes {
 
     pub(super) fn draw(&mut self, state: &State) {
         let at_work = |phase: Phase| matches!(phase, Phase::Running | Phase::Verifying);
-        let wanted: BTreeMap<&TicketId, Phase> = state
-            .tickets
-            .iter()
-            .filter(|(_, t)| at_work(t.phase))
-            .map(|(id, t)| (id, t.phase))
-            .collect();
-        let gone: Vec<TicketId> = self
-            .lanes
-            .keys()
-            .filter(|id| !wanted.contains_key(id))
-            .cloned()
-            .collect();
+        let wanted: BTreeMap<&TicketId, Phase> =
+            state.tickets.iter().filter(|(_, t)| at_work(t.phase)).map(|(id, t)| (id, t.phase)).collect();
+        let gone: Vec<TicketId> = self.lanes.keys().filter(|id| !wanted.contains_key(id)).cloned().collect();
         for id in gone {
             if let Some(lane) = self.lanes.remove(&id) {
                 lane.bar.finish_and_clear();
@@ -77,41 +64,17 @@ impl Lanes {
         }
         let now = now_ms();
         for (id, phase) in wanted {
-            let Self {
-                screen,
-                board,
-                lanes,
-            } = &mut *self;
+            let Self { screen, board, lanes } = &mut *self;
             let lane = lanes.entry(id.clone()).or_insert_with(|| {
                 let bar = screen.insert_before(board, ProgressBar::new_spinner());
                 bar.set_style(line_style());
-                Lane {
-                    bar,
-                    doing: String::new(),
-                    since: now,
-                    tokens: 0,
-                }
+                Lane { bar, doing: String::new(), since: now, tokens: 0 }
             });
-            let agent = state
-                .tickets
-                .get(id)
-                .map(|t| state.agent_of(t))
-                .unwrap_or_default();
-            let what = if phase == Phase::Verifying {
-                "gates"
-            } else {
-                agent
-            };
+            let agent = state.tickets.get(id).map(|t| state.agent_of(t)).unwrap_or_default();
+            let what = if phase == Phase::Verifying { "gates" } else { agent };
             let age = span(now.saturating_sub(lane.since));
-            let tokens = if lane.tokens > 0 {
-                format!(" {} tokens", count(lane.tokens))
-            } else {
-                String::new()
-            };
-            lane.bar.set_message(format!(
-                "{id:<8} {what:<10} {:<DOING_WIDTH$} {age}{tokens}",
-                lane.doing
-            ));
+            let tokens = if lane.tokens > 0 { format!(" {} tokens", count(lane.tokens)) } else { String::new() };
+            lane.bar.set_message(format!("{id:<8} {what:<10} {:<DOING_WIDTH$} {age}{tokens}", lane.doing));
             lane.bar.tick();
         }
         self.board.set_message(footer(state));
@@ -127,21 +90,12 @@ impl Lanes {
 }
 
 fn line_style() -> ProgressStyle {
-    ProgressStyle::with_template("{spinner:.cyan} {wide_msg}")
-        .unwrap_or_else(|_| ProgressStyle::default_spinner())
+    ProgressStyle::with_template("{spinner:.cyan} {wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
 fn footer(state: &State) -> String {
-    let counts: Vec<String> = state
-        .count_by_phase()
-        .iter()
-        .map(|(p, n)| format!("{n} {}", p.as_str()))
-        .collect();
+    let counts: Vec<String> = state.count_by_phase().iter().map(|(p, n)| format!("{n} {}", p.as_str())).collect();
     let cards = state.open_cards().count();
-    let cards = if cards > 0 {
-        format!(" · {cards} cards wait for you")
-    } else {
-        String::new()
-    };
+    let cards = if cards > 0 { format!(" · {cards} cards wait for you") } else { String::new() };
     format!("{}{cards}", counts.join(" · "))
 }

@@ -29,26 +29,12 @@ const PAGE: usize = 1_000;
 pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     let board = Board::open().await?;
     let current = board.state().await?;
-    let wanted = args
-        .ticket
-        .as_deref()
-        .map(|id| ticket::find(&current, id).map(|(id, _)| id))
-        .transpose()?;
-    let mut reader = Reader {
-        wanted,
-        state: State::default(),
-        journal: 1,
-        activity: 1,
-        json: args.json,
-    };
+    let wanted = args.ticket.as_deref().map(|id| ticket::find(&current, id).map(|(id, _)| id)).transpose()?;
+    let mut reader = Reader { wanted, state: State::default(), journal: 1, activity: 1, json: args.json };
     loop {
         let lines = reader.read(&board).await?;
         for (at, line) in &lines {
-            if args.json {
-                data!("{line}")
-            } else {
-                data!("{} {line}", clock(*at))
-            }
+            if args.json { data!("{line}") } else { data!("{} {line}", clock(*at)) }
         }
         if !args.follow {
             return Ok(Exit::Done);
@@ -100,8 +86,7 @@ impl Reader {
                 match (ours, self.json, words) {
                     (true, true, _) => lines.push((
                         record.now,
-                        json!({"schema": 1, "n": record.n, "at": record.now, "fact": event})
-                            .to_string(),
+                        json!({"schema": 1, "n": record.n, "at": record.now, "fact": event}).to_string(),
                     )),
                     (true, false, Some(words)) => lines.push((record.now, words)),
                     _ => {}
@@ -119,10 +104,7 @@ impl Reader {
             return;
         }
         if self.json {
-            lines.push((
-                activity.at,
-                json!({"schema": 1, "at": activity.at, "activity": activity}).to_string(),
-            ));
+            lines.push((activity.at, json!({"schema": 1, "at": activity.at, "activity": activity}).to_string()));
             return;
         }
         let mark = match activity.kind {

@@ -34,10 +34,7 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     trust::require(&board, &before).await?;
     refuse_dirty_main(&board)?;
     let from = board.bus.info(JOURNAL).await?.last_sequence + 1;
-    let input = Input::ApproveMerge {
-        tickets: wanted.clone(),
-        by: board.person(),
-    };
+    let input = Input::ApproveMerge { tickets: wanted.clone(), by: board.person() };
     let Outcome::Merging { order } = board.decide("a person approves merges", input).await? else {
         return Err(Failure::failed("the merge was not approved"));
     };
@@ -45,12 +42,7 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     match foreman::take(&board.project.state, "ganger merge")? {
         Taken::Held(lease) => {
             drop(lease);
-            let mode = Mode {
-                dispatch: false,
-                scope: Some(Vec::new()),
-                max_parallel: None,
-                forever: false,
-            };
+            let mode = Mode { dispatch: false, scope: Some(Vec::new()), max_parallel: None, forever: false };
             work(&board, mode, Style::Plain).await?;
         }
         Taken::ByOther(_) => wait(&board, &order).await?,
@@ -67,23 +59,15 @@ fn wanted(state: &State, args: &Args) -> Result<Vec<TicketId>, Failure> {
             .map(|(id, _)| id.clone())
             .collect());
     }
-    args.tickets
-        .iter()
-        .map(|id| ticket::find(state, id).map(|(id, _)| id))
-        .collect()
+    args.tickets.iter().map(|id| ticket::find(state, id).map(|(id, _)| id)).collect()
 }
 
 /// Before anything is approved: a checkout of main with changes is a person's, and stays as it is.
 fn refuse_dirty_main(board: &Board) -> Result<(), Failure> {
     let repository = &board.project.repository;
     let main = board.project.main_branch()?;
-    let current = repository
-        .git()
-        .run(&["symbolic-ref", "--quiet", "--short", "HEAD"])
-        .unwrap_or_default();
-    let status = repository
-        .git()
-        .run(&["status", "--porcelain", "--untracked-files=no"])?;
+    let current = repository.git().run(&["symbolic-ref", "--quiet", "--short", "HEAD"]).unwrap_or_default();
+    let status = repository.git().run(&["status", "--porcelain", "--untracked-files=no"])?;
     if current == main && !status.is_empty() {
         let files: Vec<&str> = status.lines().filter_map(|l| l.get(3..)).collect();
         return Err(Failure::needs_you(format!(
@@ -99,28 +83,17 @@ async fn wait(board: &Board, order: &[TicketId]) -> Result<(), Failure> {
     loop {
         let seen = board.bus.info(JOURNAL).await?.last_sequence;
         let state = board.state().await?;
-        let pending = |id: &&TicketId| {
-            state
-                .tickets
-                .get(*id)
-                .is_some_and(|t| t.phase == Phase::Accepted && t.approved.is_some())
-        };
+        let pending =
+            |id: &&TicketId| state.tickets.get(*id).is_some_and(|t| t.phase == Phase::Accepted && t.approved.is_some());
         if !order.iter().any(|id| pending(&id)) {
             return Ok(());
         }
-        if matches!(
-            foreman::take(&board.project.state, "ganger merge")?,
-            Taken::Held(_)
-        ) {
+        if matches!(foreman::take(&board.project.state, "ganger merge")?, Taken::Held(_)) {
             return Err(
-                Failure::failed("the run ended before everything was merged")
-                    .hint("`ganger merge` again goes on"),
+                Failure::failed("the run ended before everything was merged").hint("`ganger merge` again goes on")
             );
         }
-        board
-            .bus
-            .wait(JOURNAL, seen, Duration::from_secs(1))
-            .await?;
+        board.bus.wait(JOURNAL, seen, Duration::from_secs(1)).await?;
     }
 }
 

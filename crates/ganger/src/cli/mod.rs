@@ -110,11 +110,7 @@ pub(crate) fn main() -> ExitCode {
 
 fn dispatch(command: Command) -> Result<Exit, Failure> {
     match command {
-        Command::Guard {
-            marker,
-            stamp,
-            lease_ms,
-        } => {
+        Command::Guard { marker, stamp, lease_ms } => {
             crate::host::run_guard(&marker, &stamp, Duration::from_millis(lease_ms));
             Ok(Exit::Done)
         }
@@ -126,9 +122,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Config(args) => config_command::run(&args),
         Command::Rescue(command) => rescue::run(command),
         other => {
-            let runtime = tokio::runtime::Builder::new_multi_thread()
-                .enable_all()
-                .build()?;
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
             let done = runtime.block_on(dispatch_async(other));
             // A reader of stdin or a slow file system must not hold up the end.
             runtime.shutdown_timeout(Duration::from_millis(200));

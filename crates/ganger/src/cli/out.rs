@@ -56,14 +56,8 @@ pub(super) fn rfc3339(at: u64) -> String {
 
 /// A time of day in the local zone, for people.
 pub(super) fn clock(at: u64) -> String {
-    let time = i64::try_from(at)
-        .ok()
-        .and_then(|ms| Timestamp::from_millisecond(ms).ok());
-    time.map_or_else(String::new, |t| {
-        t.to_zoned(TimeZone::system())
-            .strftime("%H:%M:%S")
-            .to_string()
-    })
+    let time = i64::try_from(at).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    time.map_or_else(String::new, |t| t.to_zoned(TimeZone::system()).strftime("%H:%M:%S").to_string())
 }
 
 /// How long, in the two largest units.
@@ -89,29 +83,15 @@ pub(super) fn count(n: u64) -> String {
 /// A table with columns as wide as their longest cell; the last one is not padded.
 pub(super) fn table(rows: &[Vec<String>]) {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |c: usize| {
-        rows.iter()
-            .filter_map(|r| r.get(c))
-            .map(|cell| cell.chars().count())
-            .max()
-            .unwrap_or(0)
-    };
+    let width = |c: usize| rows.iter().filter_map(|r| r.get(c)).map(|cell| cell.chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(width).collect();
     for row in rows {
         let cells: Vec<String> = row
             .iter()
             .enumerate()
             .map(|(i, cell)| {
-                let padding = widths
-                    .get(i)
-                    .copied()
-                    .unwrap_or(0)
-                    .saturating_sub(cell.chars().count());
-                if i + 1 == row.len() {
-                    cell.clone()
-                } else {
-                    format!("{cell}{}", " ".repeat(padding))
-                }
+                let padding = widths.get(i).copied().unwrap_or(0).saturating_sub(cell.chars().count());
+                if i + 1 == row.len() { cell.clone() } else { format!("{cell}{}", " ".repeat(padding)) }
             })
             .collect();
         data!("{}", cells.join("  "));

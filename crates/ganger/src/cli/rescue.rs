@@ -44,37 +44,25 @@ pub(super) fn run(command: Command) -> Result<Exit, Failure> {
     let project = Project::open()?;
     let repository = &project.repository;
     match command {
-        Command::List { json: true } => {
-            json(&object!({"schema": 1, "rescues": Rescue::list(repository)?}))?
-        }
+        Command::List { json: true } => json(&object!({"schema": 1, "rescues": Rescue::list(repository)?}))?,
         Command::List { json: false } => {
             let rescues = Rescue::list(repository)?;
             if rescues.is_empty() {
                 talk!("Nothing had to be rescued.");
             }
-            table(
-                &rescues
-                    .into_iter()
-                    .map(|r| vec![r.name, r.when, r.subject])
-                    .collect::<Vec<_>>(),
-            );
+            table(&rescues.into_iter().map(|r| vec![r.name, r.when, r.subject]).collect::<Vec<_>>());
         }
         Command::Show { name } => data!("{}", Rescue::show(repository, &name)?),
         Command::Restore { name, into } => {
             let ticket = super::ticket::parse(name.split('/').next().unwrap_or_default())?;
             let beside = project.worktree(&ticket).path;
-            let folder = into.unwrap_or_else(|| {
-                beside.with_file_name(format!("rescued-{}", name.replace('/', "-")))
-            });
+            let folder = into.unwrap_or_else(|| beside.with_file_name(format!("rescued-{}", name.replace('/', "-"))));
             Rescue::restore(repository, &name, &folder)?;
             data!("{}", folder.display());
         }
         Command::Keep { ticket } => {
             let ticket = super::ticket::parse(&ticket)?;
-            data!(
-                "{}",
-                Rescue::snapshot(repository, &ticket, &project.worktree(&ticket).path)?
-            );
+            data!("{}", Rescue::snapshot(repository, &ticket, &project.worktree(&ticket).path)?);
         }
         Command::Drop { name } => {
             require_person("rescue drop")?;

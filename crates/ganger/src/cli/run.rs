@@ -42,34 +42,25 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
         return dry_run(&board, &state, scope.as_deref(), args.json);
     }
     trust::require(&board, &state).await?;
-    let mode = Mode {
-        dispatch: true,
-        scope,
-        max_parallel: args.max_parallel,
-        forever: args.forever,
-    };
+    let mode = Mode { dispatch: true, scope, max_parallel: args.max_parallel, forever: args.forever };
     work(&board, mode, Style::choose(args.json)).await
 }
 
 fn check_agents(board: &Board) -> Result<(), Failure> {
     let config = board.project.config();
     if config.agents.is_empty() {
-        return Err(Failure::usage("no agent is configured")
-            .hint("add an [agent.…] to ganger.toml; `ganger init` shows how"));
+        return Err(
+            Failure::usage("no agent is configured").hint("add an [agent.…] to ganger.toml; `ganger init` shows how")
+        );
     }
     let main = board.project.main_branch()?;
     if board.project.repository.branch(&main).is_none() {
-        return Err(
-            Failure::usage(format!("the branch {main} has no commit yet"))
-                .hint("make a first commit: agents work on branches of it"),
-        );
+        return Err(Failure::usage(format!("the branch {main} has no commit yet"))
+            .hint("make a first commit: agents work on branches of it"));
     }
     for (name, agent) in &config.agents {
         if agent.runtime.program(Some(agent)).is_none() {
-            talk!(
-                "warning: agent {name}: the program of runtime `{}` was not found",
-                agent.runtime.as_str()
-            );
+            talk!("warning: agent {name}: the program of runtime `{}` was not found", agent.runtime.as_str());
         }
     }
     Ok(())
@@ -86,11 +77,7 @@ fn scope_of(state: &State, named: &[String]) -> Result<Option<Vec<TicketId>>, Fa
         rest.push(ticket::find(state, id)?.0);
     }
     while let Some(id) = rest.pop() {
-        let after = state
-            .tickets
-            .get(&id)
-            .map(|t| t.spec.after.clone())
-            .unwrap_or_default();
+        let after = state.tickets.get(&id).map(|t| t.spec.after.clone()).unwrap_or_default();
         if scope.insert(id) {
             rest.extend(after);
         }
@@ -103,20 +90,12 @@ pub(super) async fn work(board: &Board, mode: Mode, style: Style) -> Result<Exit
     let lease = match foreman::take(&board.project.state, "ganger run")? {
         Taken::Held(lease) => lease,
         Taken::ByOther(holder) => {
-            return Err(Failure::failed(format!(
-                "this project is being worked on already, by {holder}"
-            ))
-            .hint("commands such as `ganger ticket add` and `ganger answer` reach that run"));
+            return Err(Failure::failed(format!("this project is being worked on already, by {holder}"))
+                .hint("commands such as `ganger ticket add` and `ganger answer` reach that run"));
         }
     };
     let (records, feed) = mpsc::unbounded_channel();
-    let mut foreman = Foreman::lead(
-        Arc::clone(&board.project),
-        Arc::clone(&board.bus),
-        lease,
-        records,
-    )
-    .await?;
+    let mut foreman = Foreman::lead(Arc::clone(&board.project), Arc::clone(&board.bus), lease, records).await?;
     let view = View::open(style, foreman.state().clone(), feed, Arc::clone(&board.bus)).await?;
     let host = Host::start(Arc::clone(&board.project), Arc::clone(&board.bus)).await?;
     foreman.expect_host(host.incarnation());
@@ -142,11 +121,7 @@ pub(super) async fn work(board: &Board, mode: Mode, style: Style) -> Result<Exit
 
 /// Once drains, twice stops. Both keep everything.
 async fn listen_for_signals(stop: watch::Sender<Stop>) {
-    let streams = (
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::terminate()),
-        signal(SignalKind::hangup()),
-    );
+    let streams = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()));
     let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) = streams else {
         return;
     };
@@ -157,9 +132,7 @@ async fn listen_for_signals(stop: watch::Sender<Stop>) {
             _ = hangup.recv() => Stop::Now,
         };
         match wanted {
-            Stop::Drain => talk!(
-                "\nNo new work is started; agents finish their turns. Ctrl-C again stops them now."
-            ),
+            Stop::Drain => talk!("\nNo new work is started; agents finish their turns. Ctrl-C again stops them now."),
             _ => talk!("\nStopping. Sessions, files and commits are kept."),
         }
         let _ended = stop.send(wanted);
@@ -180,32 +153,13 @@ fn conclude(state: &State, mode: &Mode, ending: Ending, waits: bool, style: Styl
 
 fn has_stuck_tickets(state: &State, mode: &Mode) -> bool {
     let in_scope = |id: &TicketId| mode.scope.as_ref().is_none_or(|s| s.contains(id));
-    state
-        .tickets
-        .iter()
-        .any(|(id, t)| t.phase == Phase::Open && in_scope(id))
+    state.tickets.iter().any(|(id, t)| t.phase == Phase::Open && in_scope(id))
 }
 
 fn summarize(state: &State, mode: &Mode) {
-    let counts: Vec<String> = state
-        .count_by_phase()
-        .iter()
-        .map(|(p, n)| format!("{n} {}", p.as_str()))
-        .collect();
-    talk!(
-        "\n{}",
-        if counts.is_empty() {
-            "The board is empty.".to_owned()
-        } else {
-            counts.join(", ")
-        }
-    );
-    for (id, _) in state
-        .tickets
-        .iter()
-        .filter(|(_, t)| t.phase == Phase::Open && mode.dispatch)
-        .take(10)
-    {
+    let counts: Vec<String> = state.count_by_phase().iter().map(|(p, n)| format!("{n} {}", p.as_str())).collect();
+    talk!("\n{}", if counts.is_empty() { "The board is empty.".to_owned() } else { counts.join(", ") });
+    for (id, _) in state.tickets.iter().filter(|(_, t)| t.phase == Phase::Open && mode.dispatch).take(10) {
         let reasons = why(state, now_ms(), id);
         let shown: Vec<String> = reasons
             .iter()
@@ -220,26 +174,14 @@ fn summarize(state: &State, mode: &Mode) {
     if cards > 0 {
         hint(&format!("{cards} cards wait for you: `ganger inbox`"));
     }
-    let accepted: Vec<&str> = state
-        .tickets
-        .iter()
-        .filter(|(_, t)| t.phase == Phase::Accepted)
-        .map(|(id, _)| id.as_str())
-        .collect();
+    let accepted: Vec<&str> =
+        state.tickets.iter().filter(|(_, t)| t.phase == Phase::Accepted).map(|(id, _)| id.as_str()).collect();
     if !accepted.is_empty() && mode.dispatch {
-        hint(&format!(
-            "look at it with `git diff main...ganger/{}`; land it with `ganger merge --all`",
-            accepted[0]
-        ));
+        hint(&format!("look at it with `git diff main...ganger/{}`; land it with `ganger merge --all`", accepted[0]));
     }
 }
 
-fn dry_run(
-    board: &Board,
-    state: &State,
-    scope: Option<&[TicketId]>,
-    as_json: bool,
-) -> Result<Exit, Failure> {
+fn dry_run(board: &Board, state: &State, scope: Option<&[TicketId]>, as_json: bool) -> Result<Exit, Failure> {
     let config = board.project.config();
     let in_scope = |id: &TicketId| scope.is_none_or(|s| s.contains(id));
     let mut shown = Vec::new();
@@ -254,30 +196,16 @@ fn dry_run(
             number: t.attempts + 1,
             agent: agent.to_owned(),
             session: t.sessions.get(agent).map(|s| s.id.clone()),
-            deliveries: t
-                .undelivered
-                .iter()
-                .filter_map(|d| state.deliveries.get(d))
-                .cloned()
-                .collect(),
+            deliveries: t.undelivered.iter().filter_map(|d| state.deliveries.get(d)).cloned().collect(),
             told: t.told.clone(),
             bases: Vec::new(),
             base: None,
         };
         let mission = mission_text(config, &board.project.worktree(id), id, &t.spec, t.revision);
-        let instructions = config
-            .agents
-            .get(agent)
-            .map(|a| a.prompt.as_str())
-            .unwrap_or_default();
-        let remembers = config
-            .agents
-            .get(agent)
-            .is_some_and(|a| a.runtime.capabilities().resume);
+        let instructions = config.agents.get(agent).map(|a| a.prompt.as_str()).unwrap_or_default();
+        let remembers = config.agents.get(agent).is_some_and(|a| a.runtime.capabilities().resume);
         let prompt = prompt_text(&mission, instructions, &offer, remembers);
-        shown.push(
-            object!({"ticket": id, "agent": agent, "session": offer.session, "prompt": prompt}),
-        );
+        shown.push(object!({"ticket": id, "agent": agent, "session": offer.session, "prompt": prompt}));
     }
     if as_json {
         json(&object!({"schema": 1, "would_start": shown}))?;
@@ -288,12 +216,7 @@ fn dry_run(
     }
     for entry in &shown {
         let word = |key: &str| entry[key].as_str().unwrap_or_default().to_owned();
-        data!(
-            "=== {} by {} ===\n{}",
-            word("ticket"),
-            word("agent"),
-            word("prompt")
-        );
+        data!("=== {} by {} ===\n{}", word("ticket"), word("agent"), word("prompt"));
     }
     Ok(Exit::Done)
 }

@@ -23,11 +23,7 @@ const LOOK_BACK: u64 = 2_000;
 pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     let board = Board::open().await?;
     let state = board.state().await?;
-    let doing = if state.attempts.is_empty() {
-        BTreeMap::new()
-    } else {
-        latest(&board).await?
-    };
+    let doing = if state.attempts.is_empty() { BTreeMap::new() } else { latest(&board).await? };
     let foreman = match foreman::take(&board.project.state, "ganger status")? {
         Taken::Held(_) => None,
         Taken::ByOther(who) => Some(who),
@@ -35,19 +31,8 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     if args.json {
         return as_json(&state, foreman.as_deref(), &doing);
     }
-    let counts: Vec<String> = state
-        .count_by_phase()
-        .iter()
-        .map(|(p, n)| format!("{n} {}", p.as_str()))
-        .collect();
-    data!(
-        "{}",
-        if counts.is_empty() {
-            "The board is empty.".to_owned()
-        } else {
-            counts.join(", ")
-        }
-    );
+    let counts: Vec<String> = state.count_by_phase().iter().map(|(p, n)| format!("{n} {}", p.as_str())).collect();
+    data!("{}", if counts.is_empty() { "The board is empty.".to_owned() } else { counts.join(", ") });
     match &foreman {
         Some(who) => data!("Led by {who}."),
         None => data!("No run is active."),
@@ -56,15 +41,9 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     let mut rows: Vec<Vec<String>> = Vec::new();
     for (attempt, a) in &state.attempts {
         let (status, activity) = doing.get(attempt).cloned().unwrap_or_default();
-        let age = activity.as_ref().map_or(String::new(), |d| {
-            format!("{} ago", span(now.saturating_sub(d.at)))
-        });
+        let age = activity.as_ref().map_or(String::new(), |d| format!("{} ago", span(now.saturating_sub(d.at))));
         let shown = activity.map_or(String::new(), |d| text::line(&d.text, 60));
-        let status = if foreman.is_none() {
-            "no run".to_owned()
-        } else {
-            status
-        };
+        let status = if foreman.is_none() { "no run".to_owned() } else { status };
         rows.push(vec![
             a.ticket.to_string(),
             a.agent.clone(),
@@ -79,10 +58,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     if cards > 0 {
         data!("{cards} cards wait for you: `ganger inbox`");
     }
-    let ready = state
-        .ready()
-        .filter(|(_, t)| t.phase == Phase::Open)
-        .count();
+    let ready = state.ready().filter(|(_, t)| t.phase == Phase::Open).count();
     data!("{ready} ready");
     Ok(Exit::Done)
 }
@@ -93,20 +69,9 @@ type Latest = (String, Option<Activity>);
 async fn latest(board: &Board) -> Result<BTreeMap<AttemptId, Latest>, Failure> {
     let last = board.bus.info(ACTIVITY).await?.last_sequence;
     let from = last.saturating_sub(LOOK_BACK) + 1;
-    let found = board
-        .bus
-        .read(
-            ACTIVITY,
-            from,
-            ">",
-            usize::try_from(LOOK_BACK).unwrap_or(usize::MAX),
-        )
-        .await?;
+    let found = board.bus.read(ACTIVITY, from, ">", usize::try_from(LOOK_BACK).unwrap_or(usize::MAX)).await?;
     let mut latest: BTreeMap<AttemptId, Latest> = BTreeMap::new();
-    for activity in found
-        .iter()
-        .filter_map(|m| serde_json::from_slice::<Activity>(&m.payload).ok())
-    {
+    for activity in found.iter().filter_map(|m| serde_json::from_slice::<Activity>(&m.payload).ok()) {
         let entry = latest.entry(activity.attempt.clone()).or_default();
         match activity.kind {
             ActivityKind::Status => entry.0 = activity.text.clone(),
@@ -117,16 +82,8 @@ async fn latest(board: &Board) -> Result<BTreeMap<AttemptId, Latest>, Failure> {
     Ok(latest)
 }
 
-fn as_json(
-    state: &State,
-    foreman: Option<&str>,
-    doing: &BTreeMap<AttemptId, Latest>,
-) -> Result<Exit, Failure> {
-    let counts: BTreeMap<&str, usize> = state
-        .count_by_phase()
-        .iter()
-        .map(|(p, n)| (p.as_str(), *n))
-        .collect();
+fn as_json(state: &State, foreman: Option<&str>, doing: &BTreeMap<AttemptId, Latest>) -> Result<Exit, Failure> {
+    let counts: BTreeMap<&str, usize> = state.count_by_phase().iter().map(|(p, n)| (p.as_str(), *n)).collect();
     let attempts: Vec<_> = state
         .attempts
         .iter()

@@ -8,8 +8,7 @@ use crate::protocol::now_ms;
 use crate::text;
 use clap::ValueEnum;
 use ganger_engine::{
-    Input, NewTicket, Outcome, Phase, Priority, State, Ticket, TicketChange, TicketId, TicketSpec,
-    why,
+    Input, NewTicket, Outcome, Phase, Priority, State, Ticket, TicketChange, TicketId, TicketSpec, why,
 };
 use serde_json::{Value, json as object};
 use std::io::IsTerminal;
@@ -167,30 +166,18 @@ pub(super) async fn run(command: Command) -> Result<Exit, Failure> {
         Command::Why { id, json } => explain(&board, &id, json).await,
         Command::Edit(args) => edit(&board, args).await,
         Command::Close { id, reason } => {
-            let input = Input::CloseTicket {
-                ticket: parse(&id)?,
-                reason,
-                by: board.person(),
-            };
+            let input = Input::CloseTicket { ticket: parse(&id)?, reason, by: board.person() };
             board.decide("a person closes a ticket", input).await?;
             talk!("{id} is closed. What was done is kept: `ganger rescue list`.");
             Ok(Exit::Done)
         }
         Command::Reopen { id, reason } => {
-            let input = Input::ReopenTicket {
-                ticket: parse(&id)?,
-                reason,
-                by: board.person(),
-            };
+            let input = Input::ReopenTicket { ticket: parse(&id)?, reason, by: board.person() };
             board.decide("a person reopens a ticket", input).await?;
             talk!("{id} is open again.");
             Ok(Exit::Done)
         }
-        Command::Import {
-            file,
-            dry_run,
-            json,
-        } => import::run(&board, &file, dry_run, json).await,
+        Command::Import { file, dry_run, json } => import::run(&board, &file, dry_run, json).await,
     }
 }
 
@@ -199,10 +186,7 @@ pub(super) fn parse(id: &str) -> Result<TicketId, Failure> {
 }
 
 fn parse_all(ids: &[String]) -> Result<Vec<TicketId>, Failure> {
-    ids.iter()
-        .flat_map(|i| i.split(','))
-        .map(|i| parse(i.trim()))
-        .collect()
+    ids.iter().flat_map(|i| i.split(',')).map(|i| parse(i.trim())).collect()
 }
 
 async fn add(board: &Board, args: AddArgs) -> Result<Exit, Failure> {
@@ -225,9 +209,7 @@ async fn add(board: &Board, args: AddArgs) -> Result<Exit, Failure> {
         ..TicketSpec::default()
     };
     let id = args.id.as_deref().map(parse).transpose()?;
-    let input = Input::AddTickets {
-        tickets: vec![NewTicket { id, spec }],
-    };
+    let input = Input::AddTickets { tickets: vec![NewTicket { id, spec }] };
     let Outcome::Tickets { ids } = board.decide("a person adds a ticket", input).await? else {
         return Err(Failure::failed("the ticket was not added"));
     };
@@ -247,14 +229,8 @@ fn agent_of(board: &Board, fields: &Fields) -> Result<Option<String>, Failure> {
     };
     let agents = &board.project.config().agents;
     let found = agents.iter().find(|(_, a)| a.runtime.as_str() == runtime);
-    let missing = || {
-        Failure::usage(format!(
-            "no agent in ganger.toml has the runtime `{runtime}`"
-        ))
-    };
-    found
-        .map(|(name, _)| Some(name.clone()))
-        .ok_or_else(missing)
+    let missing = || Failure::usage(format!("no agent in ganger.toml has the runtime `{runtime}`"));
+    found.map(|(name, _)| Some(name.clone())).ok_or_else(missing)
 }
 
 fn description_of(fields: &Fields) -> Result<Option<String>, Failure> {
@@ -275,12 +251,11 @@ pub(super) fn read_input(file: &std::path::Path) -> Result<String, Failure> {
 
 fn in_editor(text: &str) -> Result<String, Failure> {
     if !std::io::stdin().is_terminal() {
-        return Err(Failure::usage("there is no terminal for an editor")
-            .hint("use --description or --description-file"));
+        return Err(
+            Failure::usage("there is no terminal for an editor").hint("use --description or --description-file")
+        );
     }
-    let editor = std::env::var("VISUAL")
-        .or_else(|_| std::env::var("EDITOR"))
-        .unwrap_or_else(|_| "vi".to_owned());
+    let editor = std::env::var("VISUAL").or_else(|_| std::env::var("EDITOR")).unwrap_or_else(|_| "vi".to_owned());
     let file = tempfile::Builder::new().suffix(".md").tempfile()?;
     std::fs::write(file.path(), text)?;
     let status = std::process::Command::new("sh")
@@ -290,9 +265,7 @@ fn in_editor(text: &str) -> Result<String, Failure> {
         .arg(file.path())
         .status()?;
     if !status.success() {
-        return Err(Failure::failed(format!(
-            "`{editor}` ended with {status}; nothing was added"
-        )));
+        return Err(Failure::failed(format!("`{editor}` ended with {status}; nothing was added")));
     }
     Ok(std::fs::read_to_string(file.path())?)
 }
@@ -317,10 +290,7 @@ async fn edit(board: &Board, args: EditArgs) -> Result<Exit, Failure> {
     if change == TicketChange::default() {
         return Err(Failure::usage("nothing to change").hint("see `ganger ticket edit --help`"));
     }
-    let input = Input::EditTicket {
-        ticket: id.clone(),
-        change: Box::new(change),
-    };
+    let input = Input::EditTicket { ticket: id.clone(), change: Box::new(change) };
     let outcome = board.decide("a person edits a ticket", input).await?;
     let state = board.state().await?;
     let Some(ticket) = state.tickets.get(&id) else {
@@ -338,40 +308,23 @@ async fn edit(board: &Board, args: EditArgs) -> Result<Exit, Failure> {
 
 async fn list(board: &Board, args: &ListArgs) -> Result<Exit, Failure> {
     let state = board.state().await?;
-    let known = [
-        "open",
-        "running",
-        "suspended",
-        "verifying",
-        "reviewing",
-        "accepted",
-        "merged",
-        "needs-you",
-        "cancelled",
-    ];
+    let known =
+        ["open", "running", "suspended", "verifying", "reviewing", "accepted", "merged", "needs-you", "cancelled"];
     if let Some(wanted) = &args.status
         && !known.contains(&wanted.as_str())
     {
-        return Err(Failure::usage(format!("there is no status `{wanted}`"))
-            .hint(format!("one of: {}", known.join(", "))));
+        return Err(
+            Failure::usage(format!("there is no status `{wanted}`")).hint(format!("one of: {}", known.join(", ")))
+        );
     }
     let wanted = |ticket: &Ticket| {
-        let by_status = args
-            .status
-            .as_deref()
-            .is_none_or(|s| s == ticket.phase.as_str());
-        let by_label = args
-            .label
-            .as_ref()
-            .is_none_or(|l| ticket.spec.labels.contains(l));
+        let by_status = args.status.as_deref().is_none_or(|s| s == ticket.phase.as_str());
+        let by_label = args.label.as_ref().is_none_or(|l| ticket.spec.labels.contains(l));
         by_status && by_label && (args.all || args.status.is_some() || !ticket.phase.is_final())
     };
     let mut found: Vec<(&TicketId, &Ticket)> = if args.ready {
         let now = now_ms();
-        state
-            .ready()
-            .filter(|(_, t)| t.not_before <= now && wanted(t))
-            .collect()
+        state.ready().filter(|(_, t)| t.not_before <= now && wanted(t)).collect()
     } else {
         state.tickets.iter().filter(|(_, t)| wanted(t)).collect()
     };
@@ -379,29 +332,14 @@ async fn list(board: &Board, args: &ListArgs) -> Result<Exit, Failure> {
         found.sort_by_key(|(_, t)| t.order);
     }
     if args.json {
-        let tickets: Vec<Value> = found
-            .iter()
-            .map(|(id, t)| ticket_json(&state, id, t))
-            .collect();
+        let tickets: Vec<Value> = found.iter().map(|(id, t)| ticket_json(&state, id, t)).collect();
         json(&object!({"schema": 1, "tickets": tickets}))?;
         return Ok(Exit::Done);
     }
     if found.is_empty() {
-        talk!(
-            "{}",
-            if args.ready {
-                "Nothing is ready."
-            } else {
-                "No ticket. `ganger ticket add \"…\"` adds one."
-            }
-        );
+        talk!("{}", if args.ready { "Nothing is ready." } else { "No ticket. `ganger ticket add \"…\"` adds one." });
     }
-    table(
-        &found
-            .iter()
-            .map(|(id, t)| row(&state, id, t))
-            .collect::<Vec<_>>(),
-    );
+    table(&found.iter().map(|(id, t)| row(&state, id, t)).collect::<Vec<_>>());
     Ok(Exit::Done)
 }
 
@@ -410,17 +348,10 @@ fn row(state: &State, id: &TicketId, ticket: &Ticket) -> Vec<String> {
         .spec
         .after
         .iter()
-        .filter(|d| {
-            ticket.phase == Phase::Open
-                && !state.tickets.get(d).is_some_and(|t| t.phase.is_accepted())
-        })
+        .filter(|d| ticket.phase == Phase::Open && !state.tickets.get(d).is_some_and(|t| t.phase.is_accepted()))
         .map(ToString::to_string)
         .collect();
-    let waits = if waits.is_empty() {
-        String::new()
-    } else {
-        format!("  (waits for {})", waits.join(", "))
-    };
+    let waits = if waits.is_empty() { String::new() } else { format!("  (waits for {})", waits.join(", ")) };
     vec![
         id.to_string(),
         ticket.phase.as_str().to_owned(),
@@ -432,21 +363,22 @@ fn row(state: &State, id: &TicketId, ticket: &Ticket) -> Vec<String> {
 /// The documented JSON shape of a ticket, schema 1.
 pub(super) fn ticket_json(state: &State, id: &TicketId, ticket: &Ticket) -> Value {
     let spec = &ticket.spec;
-    let waiting: Vec<String> = why(state, now_ms(), id)
-        .iter()
-        .map(ToString::to_string)
-        .collect();
-    let evidence: Vec<Value> = state.evidence.get(id).into_iter().flatten().map(|e| {
-        object!({
-            "gate": e.name, "command": e.command, "exit_code": e.exit_code, "timed_out": e.timed_out,
-            "duration_ms": e.duration_ms, "commit": e.key.commit, "revision": e.revision, "log": e.log,
-            "green": e.is_green(), "at": rfc3339(e.at),
+    let waiting: Vec<String> = why(state, now_ms(), id).iter().map(ToString::to_string).collect();
+    let evidence: Vec<Value> = state
+        .evidence
+        .get(id)
+        .into_iter()
+        .flatten()
+        .map(|e| {
+            object!({
+                "gate": e.name, "command": e.command, "exit_code": e.exit_code, "timed_out": e.timed_out,
+                "duration_ms": e.duration_ms, "commit": e.key.commit, "revision": e.revision, "log": e.log,
+                "green": e.is_green(), "at": rfc3339(e.at),
+            })
         })
-    }).collect();
-    let cards: Vec<Value> = state
-        .open_cards_of(id)
-        .map(|c| object!({"id": c.id, "kind": c.kind, "question": c.question}))
         .collect();
+    let cards: Vec<Value> =
+        state.open_cards_of(id).map(|c| object!({"id": c.id, "kind": c.kind, "question": c.question})).collect();
     object!({
         "schema": 1, "id": id, "status": ticket.phase.as_str(), "title": spec.title, "description": spec.description,
         "kind": spec.kind, "parent": spec.parent, "done": spec.done, "priority": spec.priority, "after": spec.after,
@@ -475,30 +407,15 @@ async fn show(board: &Board, id: &str, as_json: bool) -> Result<Exit, Failure> {
         clock(ticket.since),
         span(now_ms().saturating_sub(ticket.since))
     );
-    data!(
-        "priority   {}   revision {}   agent {}",
-        spec.priority.as_str(),
-        ticket.revision,
-        state.agent_of(ticket)
-    );
+    data!("priority   {}   revision {}   agent {}", spec.priority.as_str(), ticket.revision, state.agent_of(ticket));
     let line = |name: &str, values: &[String]| {
         if !values.is_empty() {
             data!("{name:<10} {}", values.join(", "));
         }
     };
-    line(
-        "after",
-        &spec
-            .after
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>(),
-    );
+    line("after", &spec.after.iter().map(ToString::to_string).collect::<Vec<_>>());
     line("files", &spec.files);
-    line(
-        "changed",
-        &ticket.observed.iter().cloned().collect::<Vec<_>>(),
-    );
+    line("changed", &ticket.observed.iter().cloned().collect::<Vec<_>>());
     line("labels", &spec.labels);
     line("links", &spec.links);
     let worktree = board.project.worktree(&id);
@@ -512,15 +429,9 @@ async fn show(board: &Board, id: &str, as_json: bool) -> Result<Exit, Failure> {
         data!("session    {agent}: {} {}", session.runtime, session.id);
     }
     if ticket.attempts > 0 {
-        let money = ticket.usage.micro_usd.map_or_else(
-            || "cost unknown".to_owned(),
-            |m| format!("${:.4}", m as f64 / 1e6),
-        );
-        data!(
-            "attempts   {} ({} tokens, {money})",
-            ticket.attempts,
-            count(ticket.usage.tokens())
-        );
+        let money =
+            ticket.usage.micro_usd.map_or_else(|| "cost unknown".to_owned(), |m| format!("${:.4}", m as f64 / 1e6));
+        data!("attempts   {} ({} tokens, {money})", ticket.attempts, count(ticket.usage.tokens()));
     }
     if !spec.description.is_empty() {
         data!("\n{}", spec.description.trim_end());
@@ -538,9 +449,7 @@ fn show_done(ticket: &Ticket) {
     for (i, item) in ticket.spec.done.iter().enumerate() {
         let answers = ticket.report.iter().flat_map(|r| &r.done);
         let number = (i + 1).to_string();
-        let answer = answers
-            .into_iter()
-            .find(|a| a.item.trim() == item.trim() || a.item.trim() == number);
+        let answer = answers.into_iter().find(|a| a.item.trim() == item.trim() || a.item.trim() == number);
         match answer {
             Some(answer) if !open.contains(&item.as_str()) => {
                 data!("  [x] {item}: {}", text::line(&answer.how, 200))
@@ -552,23 +461,14 @@ fn show_done(ticket: &Ticket) {
 
 fn show_history(state: &State, id: &TicketId, ticket: &Ticket) {
     if let Some(report) = &ticket.report {
-        data!(
-            "\nReport\n  {}",
-            report.summary.trim().replace('\n', "\n  ")
-        );
+        data!("\nReport\n  {}", report.summary.trim().replace('\n', "\n  "));
     }
-    let evidence = state
-        .evidence
-        .get(id)
-        .map(Vec::as_slice)
-        .unwrap_or_default();
+    let evidence = state.evidence.get(id).map(Vec::as_slice).unwrap_or_default();
     if !evidence.is_empty() {
         data!("\nEvidence");
     }
     for e in evidence {
-        let code = e
-            .exit_code
-            .map_or_else(|| "no exit code".to_owned(), |c| format!("exit {c}"));
+        let code = e.exit_code.map_or_else(|| "no exit code".to_owned(), |c| format!("exit {c}"));
         let verdict = if e.is_green() { "green" } else { "red" };
         data!(
             "  {verdict:<5} {} `{}` {code}, {}, at {}, revision {}\n        {}",
@@ -588,12 +488,7 @@ fn show_history(state: &State, id: &TicketId, ticket: &Ticket) {
         data!("  {}  {}", card.id, card.question);
     }
     for assumption in &ticket.assumptions {
-        data!(
-            "\nAssumption by {} ({:.0} %)\n  {}",
-            assumption.by,
-            assumption.confidence * 100.0,
-            assumption.assumed
-        );
+        data!("\nAssumption by {} ({:.0} %)\n  {}", assumption.by, assumption.confidence * 100.0, assumption.assumed);
     }
     for note in &ticket.notes {
         data!("\nNote by {}\n  {}", note.by, note.text);
@@ -606,15 +501,11 @@ async fn explain(board: &Board, id: &str, as_json: bool) -> Result<Exit, Failure
     let reasons = why(&state, now_ms(), &id);
     if as_json {
         let texts: Vec<String> = reasons.iter().map(ToString::to_string).collect();
-        json(
-            &object!({"schema": 1, "id": id, "ready": reasons.is_empty(), "reasons": reasons, "texts": texts}),
-        )?;
+        json(&object!({"schema": 1, "id": id, "ready": reasons.is_empty(), "reasons": reasons, "texts": texts}))?;
         return Ok(Exit::Done);
     }
     // Without a running host the only thing missing is a run.
-    let only_host = reasons
-        .iter()
-        .all(|r| matches!(r, ganger_engine::Reason::NoHost { .. }));
+    let only_host = reasons.iter().all(|r| matches!(r, ganger_engine::Reason::NoHost { .. }));
     match reasons.as_slice() {
         [] => data!("{id} is ready; `ganger run` starts it"),
         _ if only_host && state.hosts.values().all(|h| !h.alive) => {
@@ -627,10 +518,8 @@ async fn explain(board: &Board, id: &str, as_json: bool) -> Result<Exit, Failure
 
 pub(super) fn find<'a>(state: &'a State, id: &str) -> Result<(TicketId, &'a Ticket), Failure> {
     let id = parse(id)?;
-    let missing = || {
-        Failure::failed(format!("there is no ticket {id}"))
-            .hint("`ganger ticket list --all` shows the board")
-    };
+    let missing =
+        || Failure::failed(format!("there is no ticket {id}")).hint("`ganger ticket list --all` shows the board");
     let ticket = state.tickets.get(&id).ok_or_else(missing)?;
     Ok((id, ticket))
 }

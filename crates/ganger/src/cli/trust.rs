@@ -36,10 +36,7 @@ pub(super) fn executed(project: &Project) -> Vec<(String, String)> {
         lines.push(("setup".to_owned(), config.project.setup.clone()));
     }
     for gate in &config.gates {
-        lines.push((
-            format!("gate {}", gate.name),
-            format!("{} (in {})", gate.command, gate.dir),
-        ));
+        lines.push((format!("gate {}", gate.name), format!("{} (in {})", gate.command, gate.dir)));
     }
     for (name, agent) in &config.agents {
         let program = match (agent.runtime, agent.command.as_str()) {
@@ -47,20 +44,13 @@ pub(super) fn executed(project: &Project) -> Vec<(String, String)> {
             (kind, "") => kind.as_str().to_owned(),
             (_, path) => path.to_owned(),
         };
-        let rules = [("allow", &agent.allow), ("deny", &agent.deny)]
-            .into_iter()
-            .filter(|(_, r)| !r.is_empty());
-        let rules: String = rules
-            .map(|(n, r)| format!(", {n} {}", r.join(" ")))
-            .collect();
+        let rules = [("allow", &agent.allow), ("deny", &agent.deny)].into_iter().filter(|(_, r)| !r.is_empty());
+        let rules: String = rules.map(|(n, r)| format!(", {n} {}", r.join(" "))).collect();
         lines.push((format!("agent {name}"), format!("{program}{rules}")));
     }
     for file in AGENT_FILES {
         if let Ok(content) = std::fs::read_to_string(project.repository.root.join(file)) {
-            lines.push((
-                format!("file {file}"),
-                format!("digest {}", digest::short(&[&content])),
-            ));
+            lines.push((format!("file {file}"), format!("digest {}", digest::short(&[&content]))));
         }
     }
     lines
@@ -69,10 +59,7 @@ pub(super) fn executed(project: &Project) -> Vec<(String, String)> {
 /// Changes whenever anything that would be executed does.
 pub(super) fn hash(project: &Project) -> String {
     let lines = executed(project);
-    let parts: Vec<&str> = lines
-        .iter()
-        .flat_map(|(what, how)| [what.as_str(), how.as_str()])
-        .collect();
+    let parts: Vec<&str> = lines.iter().flat_map(|(what, how)| [what.as_str(), how.as_str()]).collect();
     digest::full(&parts)
 }
 
@@ -102,15 +89,9 @@ pub(super) async fn require(board: &Board, state: &State) -> Result<(), Failure>
     if state.trust.as_ref() == Some(&hash) {
         return Ok(());
     }
-    let opening = if state.trust.is_some() {
-        "What this project executes has changed"
-    } else {
-        "This project would execute"
-    };
-    let lines: String = executed(&board.project)
-        .iter()
-        .map(|(w, h)| format!("\n  {w:<16}  {h}"))
-        .collect();
+    let opening =
+        if state.trust.is_some() { "What this project executes has changed" } else { "This project would execute" };
+    let lines: String = executed(&board.project).iter().map(|(w, h)| format!("\n  {w:<16}  {h}")).collect();
     if !std::io::stdin().is_terminal() {
         return Err(Failure::needs_you(format!("{opening}:{lines}\nand nobody has said that it may"))
             .hint("`ganger trust` in a terminal, or `ganger trust --yes` on a machine that was set up on purpose"));
@@ -124,13 +105,7 @@ pub(super) async fn require(board: &Board, state: &State) -> Result<(), Failure>
 
 async fn record(board: &Board, hash: String) -> Result<(), Failure> {
     let by = board.person();
-    board
-        .decide(
-            "a person trusts what is executed",
-            Input::Trust { hash, by },
-        )
-        .await
-        .map(|_| ())
+    board.decide("a person trusts what is executed", Input::Trust { hash, by }).await.map(|_| ())
 }
 
 fn confirmed() -> Result<bool, Failure> {

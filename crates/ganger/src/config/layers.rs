@@ -29,11 +29,7 @@ pub(crate) fn load(root: &Path) -> Result<Layered, ConfigError> {
     let mut origins = BTreeMap::new();
     note_origins(&mut origins, "", &merged, "default");
     let user = user_file();
-    for (path, is_user) in user
-        .iter()
-        .map(|p| (p.clone(), true))
-        .chain([(root.join(PROJECT_FILE), false)])
-    {
+    for (path, is_user) in user.iter().map(|p| (p.clone(), true)).chain([(root.join(PROJECT_FILE), false)]) {
         let Some(text) = read(&path)? else { continue };
         let table = parse(&path, &text)?;
         check_scope(&path, &text, &table, is_user)?;
@@ -44,13 +40,11 @@ pub(crate) fn load(root: &Path) -> Result<Layered, ConfigError> {
         set(&mut merged, &key, value.clone());
         origins.insert(key, (shown(&value), variable));
     }
-    let config: Config = Value::Table(merged)
-        .try_into()
-        .map_err(|e: toml::de::Error| ConfigError {
-            place: "configuration".to_owned(),
-            message: e.message().to_owned(),
-            hint: None,
-        })?;
+    let config: Config = Value::Table(merged).try_into().map_err(|e: toml::de::Error| ConfigError {
+        place: "configuration".to_owned(),
+        message: e.message().to_owned(),
+        hint: None,
+    })?;
     refuse_faults(root, &config, &origins)?;
     Ok(Layered { config, origins })
 }
@@ -70,32 +64,21 @@ fn read(path: &Path) -> Result<Option<String>, ConfigError> {
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(ConfigError {
-            place: path.display().to_string(),
-            message: e.to_string(),
-            hint: None,
-        }),
+        Err(e) => Err(ConfigError { place: path.display().to_string(), message: e.to_string(), hint: None }),
     }
 }
 
 fn parse(path: &Path, text: &str) -> Result<Table, ConfigError> {
     // Read as the typed shape first: that finds unknown keys and wrong types, with their place.
     let typed = toml::from_str::<Config>(text).map(|_| ());
-    typed
-        .and_then(|()| toml::from_str::<Table>(text))
-        .map_err(|e| {
-            let line = e.span().map_or(1, |span| line_of(text, span.start));
-            let message = e.message().trim().to_owned();
-            let hint = message.contains("unknown field").then(|| {
-                "`ganger config` lists every key; a key that was misspelt is never ignored"
-                    .to_owned()
-            });
-            ConfigError {
-                place: format!("{}:{line}", path.display()),
-                message,
-                hint,
-            }
-        })
+    typed.and_then(|()| toml::from_str::<Table>(text)).map_err(|e| {
+        let line = e.span().map_or(1, |span| line_of(text, span.start));
+        let message = e.message().trim().to_owned();
+        let hint = message
+            .contains("unknown field")
+            .then(|| "`ganger config` lists every key; a key that was misspelt is never ignored".to_owned());
+        ConfigError { place: format!("{}:{line}", path.display()), message, hint }
+    })
 }
 
 fn line_of(text: &str, offset: usize) -> usize {
@@ -115,15 +98,9 @@ fn check_scope(path: &Path, text: &str, table: &Table, is_user: bool) -> Result<
         })
     };
     if table.contains_key("env") {
-        return refuse(
-            "env",
-            "can be set only in your own configuration, for it passes your environment to agents",
-        );
+        return refuse("env", "can be set only in your own configuration, for it passes your environment to agents");
     }
-    let worktrees = table
-        .get("project")
-        .and_then(|p| p.get("worktrees"))
-        .and_then(Value::as_str);
+    let worktrees = table.get("project").and_then(|p| p.get("worktrees")).and_then(Value::as_str);
     let outside = |t: &str| {
         t.starts_with('/')
             || t.starts_with('~')
@@ -131,10 +108,7 @@ fn check_scope(path: &Path, text: &str, table: &Table, is_user: bool) -> Result<
             || t.starts_with("../../")
     };
     if worktrees.is_some_and(outside) {
-        return refuse(
-            "project.worktrees",
-            "leaves the parent folder; that can be set only in your own configuration",
-        );
+        return refuse("project.worktrees", "leaves the parent folder; that can be set only in your own configuration");
     }
     Ok(())
 }
@@ -150,18 +124,9 @@ fn merge(into: &mut Table, from: Table) {
     }
 }
 
-fn note_origins(
-    origins: &mut BTreeMap<String, (String, String)>,
-    prefix: &str,
-    table: &Table,
-    origin: &str,
-) {
+fn note_origins(origins: &mut BTreeMap<String, (String, String)>, prefix: &str, table: &Table, origin: &str) {
     for (key, value) in table {
-        let path = if prefix.is_empty() {
-            key.clone()
-        } else {
-            format!("{prefix}.{key}")
-        };
+        let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
         match value {
             Value::Table(inner) => note_origins(origins, &path, inner, origin),
             value => {
@@ -178,11 +143,8 @@ fn shown(value: &Value) -> String {
 /// `GANGER_LIMITS_PARALLEL=8` for `limits.parallel`: every plain value of the fixed sections.
 fn environment(merged: &Table) -> Result<Vec<(String, Value, String)>, ConfigError> {
     let mut found = Vec::new();
-    let optional = ["ticket_tokens", "agent_day_tokens", "day_tokens"]
-        .map(|k| ("budget", k, Value::Integer(0)));
-    let sections = ["project", "limits", "policy"]
-        .into_iter()
-        .filter_map(|s| Some((s, merged.get(s)?.as_table()?)));
+    let optional = ["ticket_tokens", "agent_day_tokens", "day_tokens"].map(|k| ("budget", k, Value::Integer(0)));
+    let sections = ["project", "limits", "policy"].into_iter().filter_map(|s| Some((s, merged.get(s)?.as_table()?)));
     let known = sections.flat_map(|(s, t)| t.iter().map(move |(k, v)| (s, k.as_str(), v.clone())));
     for (section, key, example) in known.chain(optional) {
         let variable = format!("GANGER_{}_{}", section.to_uppercase(), key.to_uppercase());
@@ -198,11 +160,7 @@ fn environment(merged: &Table) -> Result<Vec<(String, Value, String)>, ConfigErr
             Value::Integer(_) => Value::Integer(text.parse().map_err(|_| wrong("a whole number"))?),
             Value::Float(_) => Value::Float(text.parse().map_err(|_| wrong("a number"))?),
             Value::Boolean(_) => Value::Boolean(text.parse().map_err(|_| wrong("true or false"))?),
-            Value::Array(_) => Value::Array(
-                text.split(',')
-                    .map(|t| Value::String(t.trim().to_owned()))
-                    .collect(),
-            ),
+            Value::Array(_) => Value::Array(text.split(',').map(|t| Value::String(t.trim().to_owned())).collect()),
             _ => Value::String(text.clone()),
         };
         found.push((format!("{section}.{key}"), value, variable));
@@ -212,9 +170,7 @@ fn environment(merged: &Table) -> Result<Vec<(String, Value, String)>, ConfigErr
 
 fn set(table: &mut Table, key: &str, value: Value) {
     if let Some((section, name)) = key.split_once('.') {
-        let section = table
-            .entry(section)
-            .or_insert_with(|| Value::Table(Table::new()));
+        let section = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
         if let Value::Table(section) = section {
             section.insert(name.to_owned(), value);
         }
@@ -230,25 +186,15 @@ fn refuse_faults(
     let Some((key, _)) = faults.first() else {
         return Ok(());
     };
-    let messages: Vec<String> = faults
-        .iter()
-        .map(|(key, why)| format!("`{key}` {why}"))
-        .collect();
+    let messages: Vec<String> = faults.iter().map(|(key, why)| format!("`{key}` {why}")).collect();
     let top = key.split('[').next().unwrap_or(key);
-    let origin = origins
-        .get(key)
-        .or_else(|| origins.get(top))
-        .map(|(_, o)| o.clone());
+    let origin = origins.get(key).or_else(|| origins.get(top)).map(|(_, o)| o.clone());
     let file = origin.unwrap_or_else(|| root.join(PROJECT_FILE).display().to_string());
     let place = match std::fs::read_to_string(&file) {
         Ok(text) => format!("{file}:{}", locate(&text, key)),
         Err(_) => file,
     };
-    Err(ConfigError {
-        place,
-        message: messages.join("\n  "),
-        hint: None,
-    })
+    Err(ConfigError { place, message: messages.join("\n  "), hint: None })
 }
 
 /// The line of a dotted key such as `limits.parallel` or `gate[1].command`; 1 when it is not found.
@@ -265,19 +211,9 @@ fn locate(text: &str, key: &str) -> usize {
     let Some((start, _)) = text.lines().enumerate().filter(|(_, l)| header(l)).nth(nth) else {
         return 1;
     };
-    let body = text
-        .lines()
-        .enumerate()
-        .skip(start + 1)
-        .take_while(|(_, l)| !l.trim_start().starts_with('['));
-    let assigns = |line: &str| {
-        line.trim_start()
-            .strip_prefix(name)
-            .is_some_and(|r| r.trim_start().starts_with('='))
-    };
-    let found = body
-        .into_iter()
-        .find(|(_, l)| !name.is_empty() && assigns(l));
+    let body = text.lines().enumerate().skip(start + 1).take_while(|(_, l)| !l.trim_start().starts_with('['));
+    let assigns = |line: &str| line.trim_start().strip_prefix(name).is_some_and(|r| r.trim_start().starts_with('='));
+    let found = body.into_iter().find(|(_, l)| !name.is_empty() && assigns(l));
     found.map_or(start, |(i, _)| i) + 1
 }
 
@@ -289,21 +225,9 @@ mod tests {
     #[test]
     fn a_fault_is_told_with_file_and_line() {
         let cases = [
-            (
-                "[limits]\nparallel = 2\nparalel = 3\n",
-                "f.toml:3",
-                "unknown field `paralel`",
-            ),
-            (
-                "[limits]\n\nparallel = \"two\"\n",
-                "f.toml:3",
-                "invalid type",
-            ),
-            (
-                "[[gate]]\nname = \"t\"\n",
-                "f.toml:1",
-                "missing field `command`",
-            ),
+            ("[limits]\nparallel = 2\nparalel = 3\n", "f.toml:3", "unknown field `paralel`"),
+            ("[limits]\n\nparallel = \"two\"\n", "f.toml:3", "invalid type"),
+            ("[[gate]]\nname = \"t\"\n", "f.toml:1", "missing field `command`"),
             ("[limits\n", "f.toml:1", ""),
         ];
         for (text, place, message) in cases {
@@ -317,10 +241,7 @@ mod tests {
     fn impossible_values_are_found_and_located() {
         let text = "[limits]\nattempts = 1\nparallel = 0\n\n[[gate]]\nname = \"a\"\ncommand = \"x\"\n\n[[gate]]\nname = \"b\"\ncommand = \" \"\n";
         let faults = toml::from_str::<Config>(text).unwrap().faults();
-        let keys: Vec<(&str, usize)> = faults
-            .iter()
-            .map(|(k, _)| (k.as_str(), locate(text, k)))
-            .collect();
+        let keys: Vec<(&str, usize)> = faults.iter().map(|(k, _)| (k.as_str(), locate(text, k))).collect();
         assert_eq!(keys, [("limits.parallel", 3), ("gate[1].command", 11)]);
     }
 }

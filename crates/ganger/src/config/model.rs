@@ -82,16 +82,9 @@ impl Default for Limits {
             stall_minutes: 10.0,
             tool_minutes: 60.0,
             overlap_percent: 0,
-            overlap_ignore: [
-                "Cargo.lock",
-                "package-lock.json",
-                "pnpm-lock.yaml",
-                "yarn.lock",
-                "uv.lock",
-                "go.sum",
-            ]
-            .map(str::to_owned)
-            .to_vec(),
+            overlap_ignore: ["Cargo.lock", "package-lock.json", "pnpm-lock.yaml", "yarn.lock", "uv.lock", "go.sum"]
+                .map(str::to_owned)
+                .to_vec(),
             commit_files: 500,
             commit_mb: 20,
         }
@@ -120,10 +113,7 @@ pub(crate) struct Policies {
 
 impl Default for Policies {
     fn default() -> Self {
-        Self {
-            review: ReviewBy::Off,
-            fetch: true,
-        }
+        Self { review: ReviewBy::Off, fetch: true }
     }
 }
 
@@ -205,12 +195,7 @@ fn default_gate_dir() -> String {
 impl Gate {
     /// Changes whenever the definition does.
     pub(crate) fn digest(&self) -> String {
-        digest::short(&[
-            &self.name,
-            &self.command,
-            &self.dir,
-            &self.timeout_s.to_string(),
-        ])
+        digest::short(&[&self.name, &self.command, &self.dir, &self.timeout_s.to_string()])
     }
 }
 
@@ -227,18 +212,9 @@ impl Config {
     pub(crate) fn to_policy(&self) -> Policy {
         let agents = self.agents.iter().map(|(name, agent)| {
             let sessions = agent.runtime != RuntimeKind::Command;
-            (
-                name.clone(),
-                AgentPolicy {
-                    runtime: agent.runtime.as_str().to_owned(),
-                    sessions,
-                },
-            )
+            (name.clone(), AgentPolicy { runtime: agent.runtime.as_str().to_owned(), sessions })
         });
-        let gates = self.gates.iter().map(|g| GatePolicy {
-            name: g.name.clone(),
-            digest: g.digest(),
-        });
+        let gates = self.gates.iter().map(|g| GatePolicy { name: g.name.clone(), digest: g.digest() });
         Policy {
             gates: gates.collect(),
             agents: agents.collect(),
@@ -279,10 +255,9 @@ impl Config {
                 fault(key, "must be at least 1");
             }
         }
-        for (key, value) in [
-            ("limits.stall_minutes", self.limits.stall_minutes),
-            ("limits.tool_minutes", self.limits.tool_minutes),
-        ] {
+        for (key, value) in
+            [("limits.stall_minutes", self.limits.stall_minutes), ("limits.tool_minutes", self.limits.tool_minutes)]
+        {
             if value <= 0.0 || !value.is_finite() {
                 fault(key, "must be greater than 0");
             }
@@ -294,28 +269,16 @@ impl Config {
             fault("project.id_width", "must be at most 10");
         }
         if !self.project.worktrees.contains("{id}") {
-            fault(
-                "project.worktrees",
-                "must contain {id}, or tickets would share a worktree",
-            );
+            fault("project.worktrees", "must contain {id}, or tickets would share a worktree");
         }
         if !self.project.branch.contains("{id}") {
-            fault(
-                "project.branch",
-                "must contain {id}, or tickets would share a branch",
-            );
+            fault("project.branch", "must contain {id}, or tickets would share a branch");
         }
         if ganger_engine::TicketId::parse(&format!("{}1", self.project.id_prefix)).is_err() {
-            fault(
-                "project.id_prefix",
-                "must begin with a letter or digit and hold only letters, digits, `-` and `_`",
-            );
+            fault("project.id_prefix", "must begin with a letter or digit and hold only letters, digits, `-` and `_`");
         }
         if !self.project.agent.is_empty() && !self.agents.contains_key(&self.project.agent) {
-            fault(
-                "project.agent",
-                &format!("there is no [agent.{}]", self.project.agent),
-            );
+            fault("project.agent", &format!("there is no [agent.{}]", self.project.agent));
         }
         self.agent_faults(&mut faults);
         self.gate_faults(&mut faults);
@@ -331,10 +294,7 @@ impl Config {
                 ));
             }
             if agent.runtime == RuntimeKind::Command && agent.command.trim().is_empty() {
-                faults.push((
-                    format!("agent.{name}.command"),
-                    "runtime \"command\" needs a command".to_owned(),
-                ));
+                faults.push((format!("agent.{name}.command"), "runtime \"command\" needs a command".to_owned()));
             }
         }
     }

@@ -30,14 +30,8 @@ pub(super) struct Effects {
 
 impl Effects {
     pub(super) fn new(project: Arc<Project>, bus: Arc<dyn Bus>) -> Self {
-        let effects = Self {
-            project,
-            bus,
-            acting: BTreeMap::new(),
-            prepared: BTreeSet::new(),
-            merge: None,
-            incarnation: None,
-        };
+        let effects =
+            Self { project, bus, acting: BTreeMap::new(), prepared: BTreeSet::new(), merge: None, incarnation: None };
         effects.lay_ballast();
         effects
     }
@@ -49,33 +43,19 @@ impl Effects {
     /// Whether the host of this run is on the board, in its present life.
     pub(super) fn host_reported(&self, state: &State, host: &HostId) -> bool {
         let expected = self.incarnation.as_ref();
-        expected.is_none_or(|i| {
-            state
-                .hosts
-                .get(host)
-                .is_some_and(|h| h.alive && &h.report.incarnation == i)
-        })
+        expected.is_none_or(|i| state.hosts.get(host).is_some_and(|h| h.alive && &h.report.incarnation == i))
     }
 
     pub(super) fn is_idle(&self) -> bool {
         self.merge.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
-    pub(super) async fn act(
-        &mut self,
-        state: &State,
-        plan: &Plan,
-        stopping: Stop,
-    ) -> Result<(), Failure> {
+    pub(super) async fn act(&mut self, state: &State, plan: &Plan, stopping: Stop) -> Result<(), Failure> {
         let wanted: BTreeSet<String> = plan.effects.iter().map(Effect::key).collect();
         self.acting.retain(|key, _| wanted.contains(key));
         for effect in &plan.effects {
             let key = effect.key();
-            if self
-                .acting
-                .get(&key)
-                .is_some_and(|begun| begun.elapsed() < REPEAT)
-            {
+            if self.acting.get(&key).is_some_and(|begun| begun.elapsed() < REPEAT) {
                 continue;
             }
             self.acting.insert(key, Instant::now());
@@ -96,35 +76,19 @@ impl Effects {
                 Some(offer) => self.tell(host, &ToHost::Offer(Box::new(offer))).await,
                 None => Ok(()),
             },
-            Effect::Cancel {
-                attempt,
-                host,
-                token,
-            } => {
-                self.tell(
-                    host,
-                    &ToHost::Cancel {
-                        attempt: attempt.clone(),
-                        token: *token,
-                    },
-                )
-                .await
+            Effect::Cancel { attempt, host, token } => {
+                self.tell(host, &ToHost::Cancel { attempt: attempt.clone(), token: *token }).await
             }
-            Effect::Verify {
-                ticket,
-                host,
-                token,
-                commit,
-            } => {
+            Effect::Verify { ticket, host, token, commit } => {
                 let Some(t) = state.tickets.get(ticket) else {
                     return Ok(());
                 };
                 let toolchain = state.hosts.get(host).map(|h| h.report.toolchain.as_str());
-                let missing = state.policy.gates.iter().filter(|g| {
-                    state
-                        .evidence_for(ticket, commit, &g.digest, toolchain)
-                        .is_none()
-                });
+                let missing = state
+                    .policy
+                    .gates
+                    .iter()
+                    .filter(|g| state.evidence_for(ticket, commit, &g.digest, toolchain).is_none());
                 let verify = ToHost::Verify {
                     ticket: ticket.clone(),
                     token: *token,
@@ -136,13 +100,7 @@ impl Effects {
                 self.tell(host, &verify).await
             }
             Effect::RemoveWorktree { ticket, host } => {
-                self.tell(
-                    host,
-                    &ToHost::Retire {
-                        ticket: ticket.clone(),
-                    },
-                )
-                .await
+                self.tell(host, &ToHost::Retire { ticket: ticket.clone() }).await
             }
             Effect::Merge { ticket, commit } => {
                 if self.is_idle()
@@ -153,17 +111,9 @@ impl Effects {
                         commit: commit.clone(),
                         title: t.spec.title.clone(),
                         revision: t.revision,
-                        approved_by: t
-                            .approved
-                            .as_ref()
-                            .map(|(_, by)| by.clone())
-                            .unwrap_or_default(),
+                        approved_by: t.approved.as_ref().map(|(_, by)| by.clone()).unwrap_or_default(),
                     };
-                    self.merge = Some(merge::start(
-                        Arc::clone(&self.project),
-                        Arc::clone(&self.bus),
-                        job,
-                    ));
+                    self.merge = Some(merge::start(Arc::clone(&self.project), Arc::clone(&self.bus), job));
                 }
                 Ok(())
             }
@@ -179,14 +129,7 @@ impl Effects {
             let key = format!("stop/{attempt}/{}", a.token);
             if a.stage != AttemptStage::Lost && !self.acting.contains_key(&key) {
                 self.acting.insert(key, Instant::now());
-                self.tell(
-                    &a.host,
-                    &ToHost::Cancel {
-                        attempt: attempt.clone(),
-                        token: a.token,
-                    },
-                )
-                .await?;
+                self.tell(&a.host, &ToHost::Cancel { attempt: attempt.clone(), token: a.token }).await?;
             }
         }
         Ok(())
@@ -236,21 +179,11 @@ const BALLAST_BYTES: usize = 1 << 20;
 fn offer(state: &State, id: &AttemptId) -> Option<Offer> {
     let attempt = state.attempts.get(id)?;
     let ticket = state.tickets.get(&attempt.ticket)?;
-    let deliveries = attempt
-        .deliveries
-        .iter()
-        .filter_map(|d| state.deliveries.get(d))
-        .cloned()
-        .collect();
+    let deliveries = attempt.deliveries.iter().filter_map(|d| state.deliveries.get(d)).cloned().collect();
     let accepted = |d: &TicketId| Some((d.clone(), state.tickets.get(d)?.accepted.clone()?));
     let mut bases: Vec<(TicketId, _)> = ticket.spec.after.iter().filter_map(accepted).collect();
     // A join contains what it joined: taken first, the others have nothing to add.
-    let is_join = |id: &TicketId| {
-        state
-            .tickets
-            .get(id)
-            .is_some_and(|t| t.spec.kind == Kind::Integration)
-    };
+    let is_join = |id: &TicketId| state.tickets.get(id).is_some_and(|t| t.spec.kind == Kind::Integration);
     bases.sort_by_key(|(id, _)| !is_join(id));
     Some(Offer {
         attempt: id.clone(),

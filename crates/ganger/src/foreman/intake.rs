@@ -51,11 +51,7 @@ impl Inbox {
             bus.consumer(config).await?;
             pullers.push(tokio::spawn(pull(Arc::clone(bus), stream, sender.clone())));
         }
-        Ok(Self {
-            bus: Arc::clone(bus),
-            queue,
-            pullers,
-        })
+        Ok(Self { bus: Arc::clone(bus), queue, pullers })
     }
 
     /// Waits for one, takes what else is there.
@@ -68,15 +64,9 @@ impl Inbox {
     /// They are decided and durable.
     pub(super) async fn settle(&self, received: &[Received]) -> Result<(), BusError> {
         for stream in [CONTROL, RESULTS] {
-            let sequences: Vec<u64> = received
-                .iter()
-                .filter(|r| r.stream == stream)
-                .map(|r| r.sequence)
-                .collect();
+            let sequences: Vec<u64> = received.iter().filter(|r| r.stream == stream).map(|r| r.sequence).collect();
             if !sequences.is_empty() {
-                self.bus
-                    .settle(stream, NAME, &sequences, Settle::Ack)
-                    .await?;
+                self.bus.settle(stream, NAME, &sequences, Settle::Ack).await?;
             }
         }
         Ok(())
@@ -116,11 +106,5 @@ async fn pull(bus: Arc<dyn Bus>, stream: &'static str, sender: mpsc::Sender<Rece
 fn parse(stream: &'static str, delivery: Delivery) -> Option<Received> {
     let message = delivery.message;
     let ToForeman { reply_to, envelope } = serde_json::from_slice(&message.payload).ok()?;
-    Some(Received {
-        reply_to,
-        envelope,
-        stream,
-        sequence: message.sequence,
-        sent: message.time_ms,
-    })
+    Some(Received { reply_to, envelope, stream, sequence: message.sequence, sent: message.time_ms })
 }

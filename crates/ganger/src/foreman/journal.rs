@@ -55,24 +55,14 @@ pub(crate) async fn load(bus: &Arc<dyn Bus>) -> Result<Loaded, BusError> {
             }
         }
     }
-    Ok(Loaded {
-        state,
-        journal: Journal {
-            bus: Arc::clone(bus),
-            last_sequence,
-            snapshot_n,
-        },
-        fault,
-    })
+    Ok(Loaded { state, journal: Journal { bus: Arc::clone(bus), last_sequence, snapshot_n }, fault })
 }
 
 async fn read_snapshot(bus: &Arc<dyn Bus>) -> Result<Option<State>, BusError> {
     let info = bus.info(SNAPSHOT).await?;
     let found = bus.read(SNAPSHOT, info.last_sequence, ">", 1).await?;
     // One of another version is worth nothing, and no harm: the journal holds everything.
-    Ok(found
-        .first()
-        .and_then(|m| State::from_snapshot(&m.payload).ok()))
+    Ok(found.first().and_then(|m| State::from_snapshot(&m.payload).ok()))
 }
 
 /// The first message with a record after `n`: sequences and numbers both grow, so this can be bisected.
@@ -81,9 +71,8 @@ async fn first_after(bus: &Arc<dyn Bus>, n: u64, first: u64, last: u64) -> Resul
     while n > 0 && low < high {
         let middle = low + (high - low) / 2;
         let message = bus.read(JOURNAL, middle, ">", 1).await?.pop();
-        let ends_at = message
-            .and_then(|m| Record::decode_batch(&m.payload, 0).ok())
-            .and_then(|b| b.last().map(|r| r.n));
+        let ends_at =
+            message.and_then(|m| Record::decode_batch(&m.payload, 0).ok()).and_then(|b| b.last().map(|r| r.n));
         match ends_at {
             Some(end) if end <= n => low = middle + 1,
             _ => high = middle,
@@ -105,16 +94,13 @@ impl Journal {
     /// Appends a batch. When it returns `Ok`, the batch is durable.
     pub(crate) async fn append(&mut self, records: &[Record]) -> Result<(), AppendError> {
         crash::point("before-append");
-        let message = Publish::new("journal.record", Record::encode_batch(records))
-            .expected_last(self.last_sequence);
+        let message = Publish::new("journal.record", Record::encode_batch(records)).expected_last(self.last_sequence);
         let result = match self.bus.publish(message).await {
             Ok(ack) => {
                 self.last_sequence = ack.sequence;
                 Ok(())
             }
-            Err(BusError::WrongLast { .. } | BusError::Ambiguous(_)) => {
-                self.find_own(records).await
-            }
+            Err(BusError::WrongLast { .. } | BusError::Ambiguous(_)) => self.find_own(records).await,
             Err(e) => Err(AppendError::Bus(e)),
         };
         if result.is_ok() {
@@ -125,25 +111,15 @@ impl Journal {
 
     /// After an ambiguous append: is the next message ours?
     async fn find_own(&mut self, records: &[Record]) -> Result<(), AppendError> {
-        let next = self
-            .bus
-            .read(JOURNAL, self.last_sequence + 1, ">", 1)
-            .await
-            .map_err(AppendError::Bus)?;
-        let found = next.first().and_then(|m| {
-            Record::decode_batch(&m.payload, 0)
-                .ok()
-                .map(|b| (m.sequence, b))
-        });
+        let next = self.bus.read(JOURNAL, self.last_sequence + 1, ">", 1).await.map_err(AppendError::Bus)?;
+        let found = next.first().and_then(|m| Record::decode_batch(&m.payload, 0).ok().map(|b| (m.sequence, b)));
         match found {
             Some((sequence, batch)) if batch.as_slice() == records => {
                 self.last_sequence = sequence;
                 Ok(())
             }
             Some(_) => Err(AppendError::Overtaken),
-            None => Err(AppendError::Bus(BusError::Store(
-                "the batch was not stored".to_owned(),
-            ))),
+            None => Err(AppendError::Bus(BusError::Store("the batch was not stored".to_owned()))),
         }
     }
 

@@ -24,13 +24,7 @@ pub(crate) enum Taken {
 pub(crate) fn take(state: &Path, who: &str) -> Result<Taken, Failure> {
     std::fs::create_dir_all(state)?;
     let path = state.join("foreman.lock");
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(&path)?;
+    let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path)?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => {
             file.set_len(0)?;

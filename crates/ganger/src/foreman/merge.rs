@@ -33,43 +33,24 @@ pub(super) fn start(project: Arc<Project>, bus: Arc<dyn Bus>, job: Job) -> JoinH
         let mut evidence = Vec::new();
         let verdict = work(&project, &job, &mut evidence).await;
         let input = match verdict {
-            Ok(Verdict::Merged(commit)) => Input::MergeDone {
-                ticket: job.ticket.clone(),
-                commit,
-                evidence,
-            },
-            Ok(Verdict::Failed { why, back_to_agent }) => Input::MergeFailed {
-                ticket: job.ticket.clone(),
-                why,
-                back_to_agent,
-                evidence,
-            },
+            Ok(Verdict::Merged(commit)) => Input::MergeDone { ticket: job.ticket.clone(), commit, evidence },
+            Ok(Verdict::Failed { why, back_to_agent }) => {
+                Input::MergeFailed { ticket: job.ticket.clone(), why, back_to_agent, evidence }
+            }
             Err(error) => {
                 let why = error.to_string();
-                Input::MergeFailed {
-                    ticket: job.ticket.clone(),
-                    why,
-                    back_to_agent: false,
-                    evidence,
-                }
+                Input::MergeFailed { ticket: job.ticket.clone(), why, back_to_agent: false, evidence }
             }
         };
         let id = format!("merge-{}-{}", job.ticket, uuid::Uuid::now_v7());
         let envelope = Envelope::new(id, format!("the merge of {}", job.ticket), input);
-        let message = ToForeman {
-            reply_to: None,
-            envelope,
-        };
+        let message = ToForeman { reply_to: None, envelope };
         // If this is lost, the plan still wants the merge and its probe finds what was done.
         let _lost = publish_json(&bus, "control.foreman".to_owned(), &message, None).await;
     })
 }
 
-async fn work(
-    project: &Arc<Project>,
-    job: &Job,
-    evidence: &mut Vec<Evidence>,
-) -> anyhow::Result<Verdict> {
+async fn work(project: &Arc<Project>, job: &Job, evidence: &mut Vec<Evidence>) -> anyhow::Result<Verdict> {
     let main = project.main_branch()?;
     for _ in 0..TRIES {
         let repository = &project.repository;
@@ -95,22 +76,13 @@ async fn work(
             Ok(commit) => commit,
             Err(files) => {
                 let why = format!("conflicts with {main} in {}", files.join(", "));
-                return Ok(Verdict::Failed {
-                    why,
-                    back_to_agent: true,
-                });
+                return Ok(Verdict::Failed { why, back_to_agent: true });
             }
         };
         if let Some(red) = prove(project, job, &merged, evidence).await? {
-            let why = format!(
-                "gate `{}` fails on the result of merging it with {main}:\n{}",
-                red.name,
-                red.tail.trim_end()
-            );
-            return Ok(Verdict::Failed {
-                why,
-                back_to_agent: true,
-            });
+            let why =
+                format!("gate `{}` fails on the result of merging it with {main}:\n{}", red.name, red.tail.trim_end());
+            return Ok(Verdict::Failed { why, back_to_agent: true });
         }
         git::sync_commit(repository, &merged, Some(&old))?;
         crash::point("merge");
@@ -118,22 +90,13 @@ async fn work(
             Landing::Landed => return Ok(Verdict::Merged(merged)),
             Landing::Moved => {}
             Landing::Dirty(files) => {
-                let why = format!(
-                    "{main} is checked out with uncommitted changes: {}",
-                    files.join(", ")
-                );
-                return Ok(Verdict::Failed {
-                    why,
-                    back_to_agent: false,
-                });
+                let why = format!("{main} is checked out with uncommitted changes: {}", files.join(", "));
+                return Ok(Verdict::Failed { why, back_to_agent: false });
             }
         }
     }
     let why = format!("{main} moved {TRIES} times while it was being merged");
-    Ok(Verdict::Failed {
-        why,
-        back_to_agent: false,
-    })
+    Ok(Verdict::Failed { why, back_to_agent: false })
 }
 
 /// Runs every gate on the merged result; returns the first red one.
@@ -147,13 +110,7 @@ async fn prove(
     let workspace = gates::Workspace::take(project, "merge").await?;
     workspace.check_out(merged)?;
     for gate in &project.config().gates {
-        let run = GateRun {
-            ticket: &job.ticket,
-            revision: job.revision,
-            commit: merged,
-            host: &host,
-            marker: "merge",
-        };
+        let run = GateRun { ticket: &job.ticket, revision: job.revision, commit: merged, host: &host, marker: "merge" };
         let result = gates::run(project, &workspace, gate, &run).await?;
         let red = !result.is_green();
         evidence.push(result.clone());

@@ -16,9 +16,7 @@ use crate::project::Project;
 use crate::protocol::{Reply, now_ms, publish_json};
 use effects::Effects;
 use ganger_bus::{Bus, BusError};
-use ganger_engine::{
-    Envelope, HostId, Input, Ledger, Phase, Plan, Record, Refusal, State, TicketId, plan,
-};
+use ganger_engine::{Envelope, HostId, Input, Ledger, Phase, Plan, Record, Refusal, State, TicketId, plan};
 use intake::{Inbox, Received};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -83,33 +81,17 @@ impl Foreman {
         lease: Lease,
         records: mpsc::UnboundedSender<Record>,
     ) -> Result<Self, Failure> {
-        let Loaded {
-            state,
-            journal,
-            fault,
-        } = load(&bus).await?;
+        let Loaded { state, journal, fault } = load(&bus).await?;
         if let Some(fault) = fault {
-            return Err(
-                Failure::failed(format!("the journal cannot be followed: {fault}"))
-                    .hint("the board is read-only; `ganger doctor` says more"),
-            );
+            return Err(Failure::failed(format!("the journal cannot be followed: {fault}"))
+                .hint("the board is read-only; `ganger doctor` says more"));
         }
         let now = Instant::now();
         let heard = state.hosts.keys().map(|id| (id.clone(), now)).collect();
         let inbox = Inbox::open(&bus).await?;
         let effects = Effects::new(Arc::clone(&project), Arc::clone(&bus));
         let ledger = Ledger::new(state);
-        let mut foreman = Self {
-            bus,
-            ledger,
-            journal,
-            inbox,
-            effects,
-            heard,
-            records,
-            ticks: 0,
-            _lease: lease,
-        };
+        let mut foreman = Self { bus, ledger, journal, inbox, effects, heard, records, ticks: 0, _lease: lease };
         for envelope in opening(&project) {
             foreman.decide(&envelope)?;
         }
@@ -120,16 +102,9 @@ impl Foreman {
 
     /// A host is known to be gone: nothing is offered to it until it reports again.
     pub(crate) async fn dismiss_host(&mut self, host: &HostId) -> Result<(), Failure> {
-        let known = self
-            .state()
-            .hosts
-            .get(host)
-            .map(|h| h.report.incarnation.clone());
+        let known = self.state().hosts.get(host).map(|h| h.report.incarnation.clone());
         if let Some(incarnation) = known {
-            let input = Input::HostLapsed {
-                host: host.clone(),
-                incarnation,
-            };
+            let input = Input::HostLapsed { host: host.clone(), incarnation };
             self.decide(&Envelope::new("~gone", "the host's process ended", input))?;
         }
         self.commit().await
@@ -153,9 +128,7 @@ impl Foreman {
             self.settle_batch(replies).await?;
             let plan = plan(self.state());
             crash::point("before-act");
-            self.effects
-                .act(self.ledger.state(), &plan, stopping)
-                .await?;
+            self.effects.act(self.ledger.state(), &plan, stopping).await?;
             self.journal.snapshot_if_due(self.ledger.state()).await;
             if let Some(ending) = self.ending(mode, host, &plan, stopping) {
                 return Ok(ending);
@@ -183,13 +156,7 @@ impl Foreman {
                 Err(Refused::Fatal(failure)) => return Err(failure),
             };
             if let Some(subject) = &message.reply_to {
-                replies.push((
-                    subject.clone(),
-                    Reply {
-                        id: message.envelope.id.clone(),
-                        result,
-                    },
-                ));
+                replies.push((subject.clone(), Reply { id: message.envelope.id.clone(), result }));
             }
         }
         self.settle_batch(replies).await?;
@@ -216,11 +183,7 @@ impl Foreman {
                 max_parallel: mode.max_parallel,
             };
             let before = self.ledger.pending().len();
-            self.decide(&Envelope::new(
-                format!("~{}", self.ticks),
-                "time passed",
-                input,
-            ))?;
+            self.decide(&Envelope::new(format!("~{}", self.ticks), "time passed", input))?;
             if self.ledger.pending().len() == before {
                 return Ok(());
             }
@@ -233,25 +196,14 @@ impl Foreman {
             .state()
             .hosts
             .iter()
-            .filter(|(id, host)| {
-                host.alive && self.heard.get(*id).is_none_or(|at| at.elapsed() > lease)
-            })
+            .filter(|(id, host)| host.alive && self.heard.get(*id).is_none_or(|at| at.elapsed() > lease))
             .map(|(id, host)| {
                 let incarnation = host.report.incarnation.clone();
-                let input = Input::HostLapsed {
-                    host: id.clone(),
-                    incarnation,
-                };
-                Envelope::new(
-                    format!("~lapse-{id}"),
-                    format!("{id} was silent for longer than its lease"),
-                    input,
-                )
+                let input = Input::HostLapsed { host: id.clone(), incarnation };
+                Envelope::new(format!("~lapse-{id}"), format!("{id} was silent for longer than its lease"), input)
             })
             .collect();
-        silent
-            .iter()
-            .try_for_each(|envelope| self.decide(envelope).map(|_| ()).map_err(Failure::from))
+        silent.iter().try_for_each(|envelope| self.decide(envelope).map(|_| ()).map_err(Failure::from))
     }
 
     fn hear(&mut self, input: &Input) {
@@ -279,9 +231,7 @@ impl Foreman {
         match self.journal.append(self.ledger.pending()).await {
             Ok(()) => {}
             Err(AppendError::Overtaken) => {
-                return Err(Failure::failed(
-                    "another foreman has taken over; this one steps down",
-                ));
+                return Err(Failure::failed("another foreman has taken over; this one steps down"));
             }
             Err(AppendError::Bus(e @ BusError::Full(_))) => {
                 return self.close_on_full_disk(e).await;
@@ -324,10 +274,7 @@ impl Foreman {
     /// Everything that a person has to know at the end.
     pub(crate) fn waits_for_person(&self) -> bool {
         let held = [Phase::NeedsYou, Phase::Suspended, Phase::Reviewing];
-        self.state()
-            .tickets
-            .values()
-            .any(|t| held.contains(&t.phase))
+        self.state().tickets.values().any(|t| held.contains(&t.phase))
     }
 
     /// Which life of the local host counts.
@@ -342,23 +289,13 @@ pub(crate) fn opening(project: &Project) -> [Envelope; 2] {
     let unique = uuid::Uuid::now_v7();
     let policy = project.config().to_policy();
     [
-        Envelope::new(
-            format!("elect-{unique}"),
-            "took the lease",
-            Input::Elect { foreman: who },
-        ),
-        Envelope::new(
-            format!("policy-{unique}"),
-            "the configuration was read",
-            Input::SetPolicy { policy },
-        ),
+        Envelope::new(format!("elect-{unique}"), "took the lease", Input::Elect { foreman: who }),
+        Envelope::new(format!("policy-{unique}"), "the configuration was read", Input::SetPolicy { policy }),
     ]
 }
 
 fn patience(plan: &Plan) -> Duration {
-    let until = plan.deadline.map_or(LOOK_AROUND, |at| {
-        Duration::from_millis(at.saturating_sub(now_ms()))
-    });
+    let until = plan.deadline.map_or(LOOK_AROUND, |at| Duration::from_millis(at.saturating_sub(now_ms())));
     until.min(LOOK_AROUND).max(Duration::from_millis(1))
 }
 

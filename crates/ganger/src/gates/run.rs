@@ -62,17 +62,10 @@ pub(crate) async fn run(
         }
     };
     // What a gate leaves running must not reach into the next one.
-    let target = Target {
-        markers: vec![(MARKER_ATTEMPT.to_owned(), id)],
-        folders: Vec::new(),
-    };
+    let target = Target { markers: vec![(MARKER_ATTEMPT.to_owned(), id)], folders: Vec::new() };
     let _survivors = tokio::task::spawn_blocking(move || os::sweep(&target)).await;
     Ok(Evidence {
-        key: EvidenceKey {
-            commit: run.commit.clone(),
-            gate: gate.digest(),
-            toolchain: toolchain(project.config()),
-        },
+        key: EvidenceKey { commit: run.commit.clone(), gate: gate.digest(), toolchain: toolchain(project.config()) },
         ticket: run.ticket.clone(),
         revision: run.revision,
         name: gate.name.clone(),
@@ -90,11 +83,7 @@ pub(crate) async fn run(
 fn log_path(project: &Project, gate: &Gate, run: &GateRun<'_>) -> std::io::Result<PathBuf> {
     let folder = project.state.join("logs/gates").join(run.ticket.as_str());
     std::fs::create_dir_all(&folder)?;
-    let name: String = gate
-        .name
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
-        .collect();
+    let name: String = gate.name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
     Ok(folder.join(format!("{}-{name}-{}.log", run.commit.short(), now_ms())))
 }
 
@@ -104,30 +93,21 @@ fn environment(cache: &Path) -> BTreeMap<OsString, OsString> {
         let name = name.to_string_lossy();
         name.starts_with("GIT_") || name.starts_with("GANGER_")
     };
-    let mut env: BTreeMap<OsString, OsString> = std::env::vars_os()
-        .filter(|(name, _)| !ours(name))
-        .collect();
-    env.entry("CARGO_TARGET_DIR".into())
-        .or_insert_with(|| cache.join("target").into());
+    let mut env: BTreeMap<OsString, OsString> = std::env::vars_os().filter(|(name, _)| !ours(name)).collect();
+    env.entry("CARGO_TARGET_DIR".into()).or_insert_with(|| cache.join("target").into());
     env
 }
 
 /// Digest of the programs that gates start: another compiler makes other evidence.
 pub(crate) fn toolchain(config: &Config) -> String {
     let describe = |gate: &Gate| {
-        let word = gate
-            .command
-            .split_whitespace()
-            .find(|w| !w.contains('='))
-            .unwrap_or_default();
+        let word = gate.command.split_whitespace().find(|w| !w.contains('=')).unwrap_or_default();
         let Some(path) = find_program(word) else {
             return format!("{word}: shell");
         };
         let meta = std::fs::metadata(&path).ok();
         let modified = meta.as_ref().and_then(|m| m.modified().ok());
-        let stamp = modified
-            .and_then(|t| t.duration_since(std::time::UNIX_EPOCH).ok())
-            .map_or(0, |d| d.as_secs());
+        let stamp = modified.and_then(|t| t.duration_since(std::time::UNIX_EPOCH).ok()).map_or(0, |d| d.as_secs());
         format!("{}:{}:{stamp}", path.display(), meta.map_or(0, |m| m.len()))
     };
     let programs: Vec<String> = config.gates.iter().map(describe).collect();
@@ -142,9 +122,7 @@ pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
     }
     let path = std::env::var_os("PATH")?;
     let candidates = std::env::split_paths(&path).map(|dir| dir.join(name));
-    candidates
-        .filter(|p| is_executable(p))
-        .find_map(|p| p.canonicalize().ok())
+    candidates.filter(|p| is_executable(p)).find_map(|p| p.canonicalize().ok())
 }
 
 fn is_executable(path: &Path) -> bool {

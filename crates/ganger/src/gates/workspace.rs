@@ -30,17 +30,9 @@ impl Workspace {
                 let lock = File::create(pool.join(format!("{name}.lock")))?;
                 if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
                     let source = project.repository.root.clone();
-                    let (tree, cache) = (
-                        pool.join(&name).join("tree"),
-                        pool.join(&name).join("cache"),
-                    );
+                    let (tree, cache) = (pool.join(&name).join("tree"), pool.join(&name).join("cache"));
                     std::fs::create_dir_all(&cache)?;
-                    return Ok(Self {
-                        source,
-                        tree,
-                        cache,
-                        _lock: lock,
-                    });
+                    return Ok(Self { source, tree, cache, _lock: lock });
                 }
             }
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
@@ -56,15 +48,7 @@ impl Workspace {
         let _absent = std::fs::remove_dir_all(&self.tree);
         let parent = self.tree.parent().unwrap_or(Path::new("."));
         let (source, tree) = (self.source.to_string_lossy(), self.tree.to_string_lossy());
-        Git::at(parent).run(&[
-            "clone",
-            "--quiet",
-            "--shared",
-            "--no-checkout",
-            "--no-tags",
-            &source,
-            &tree,
-        ])?;
+        Git::at(parent).run(&["clone", "--quiet", "--shared", "--no-checkout", "--no-tags", &source, &tree])?;
         self.switch(commit)
     }
 
@@ -78,13 +62,7 @@ impl Workspace {
             });
         }
         let git = Git::at(&self.tree);
-        git.run(&[
-            "checkout",
-            "--quiet",
-            "--force",
-            "--detach",
-            commit.as_str(),
-        ])?;
+        git.run(&["checkout", "--quiet", "--force", "--detach", commit.as_str()])?;
         git.run(&["clean", "--quiet", "-ffdx"]).map(|_| ())
     }
 }

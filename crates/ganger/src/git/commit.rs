@@ -16,13 +16,7 @@ pub(crate) const OWN_FILES: [&str; 2] = ["MISSION.md", ".builder-session"];
 
 /// Counts what is not committed.
 pub(crate) fn leftovers(worktree: &Path) -> GitResult<Leftovers> {
-    let status = Git::at(worktree).run(&[
-        "status",
-        "--porcelain",
-        "-z",
-        "--untracked-files=all",
-        "--no-renames",
-    ])?;
+    let status = Git::at(worktree).run(&["status", "--porcelain", "-z", "--untracked-files=all", "--no-renames"])?;
     let mut sum = Leftovers::default();
     for entry in zero_separated(&status) {
         let path = entry.get(3..).unwrap_or_default();
@@ -44,20 +38,10 @@ pub(crate) fn commit_leftovers(
     agent: &str,
     title: &str,
 ) -> GitResult<()> {
-    let git = identity(agent)
-        .iter()
-        .fold(Git::at(worktree), |git, (k, v)| git.env(k, v));
-    let own: Vec<String> = OWN_FILES
-        .iter()
-        .filter(|f| !is_tracked(&git, f))
-        .map(|f| format!(":(exclude){f}"))
-        .collect();
-    let mut add = vec![
-        "add".to_owned(),
-        "--all".to_owned(),
-        "--".to_owned(),
-        ".".to_owned(),
-    ];
+    let git = identity(agent).iter().fold(Git::at(worktree), |git, (k, v)| git.env(k, v));
+    let own: Vec<String> =
+        OWN_FILES.iter().filter(|f| !is_tracked(&git, f)).map(|f| format!(":(exclude){f}")).collect();
+    let mut add = vec!["add".to_owned(), "--all".to_owned(), "--".to_owned(), ".".to_owned()];
     add.extend(own);
     git.run(&add)?;
     crate::os::crash::point("commit");
@@ -65,15 +49,7 @@ pub(crate) fn commit_leftovers(
         return Ok(());
     }
     let message = format!("{title}\n\nGanger-Ticket: {ticket}\nGanger-Attempt: {attempt}");
-    git.run(&[
-        "commit",
-        "--quiet",
-        "--no-verify",
-        "--cleanup=verbatim",
-        "-m",
-        &message,
-    ])
-    .map(|_| ())
+    git.run(&["commit", "--quiet", "--no-verify", "--cleanup=verbatim", "-m", &message]).map(|_| ())
 }
 
 fn is_tracked(git: &Git, file: &str) -> bool {
@@ -91,18 +67,9 @@ pub(crate) fn ahead_files(worktree: &Path, base: &Commit, head: &Commit) -> GitR
 pub(crate) fn tampering(worktree: &Path, base: &Commit, head: &Commit) -> GitResult<Vec<String>> {
     let git = Git::at(worktree);
     let range = format!("{base}...{head}");
-    let deleted = git.run(&[
-        "diff",
-        "--name-only",
-        "-z",
-        "--find-renames",
-        "--diff-filter=D",
-        &range,
-    ])?;
-    let mut signs: Vec<String> = zero_separated(&deleted)
-        .filter(|f| is_test_file(f))
-        .map(|f| format!("deleted test file: {f}"))
-        .collect();
+    let deleted = git.run(&["diff", "--name-only", "-z", "--find-renames", "--diff-filter=D", &range])?;
+    let mut signs: Vec<String> =
+        zero_separated(&deleted).filter(|f| is_test_file(f)).map(|f| format!("deleted test file: {f}")).collect();
     let patch = git.run(&["diff", "--unified=0", "--no-color", "--no-ext-diff", &range])?;
     let mut file = "";
     for line in patch.lines() {
@@ -135,13 +102,8 @@ const SKIP_MARKS: [&str; 12] = [
 
 fn is_test_file(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
-    let in_folder = path
-        .split('/')
-        .any(|part| matches!(part, "test" | "tests" | "__tests__" | "spec"));
-    let named = name.starts_with("test_")
-        || ["_test.", ".test.", ".spec.", "_spec."]
-            .iter()
-            .any(|m| name.contains(m));
+    let in_folder = path.split('/').any(|part| matches!(part, "test" | "tests" | "__tests__" | "spec"));
+    let named = name.starts_with("test_") || ["_test.", ".test.", ".spec.", "_spec."].iter().any(|m| name.contains(m));
     in_folder || named
 }
 
@@ -151,13 +113,7 @@ mod tests {
 
     #[test]
     fn test_files_are_known_by_folder_or_name() {
-        for path in [
-            "tests/a.rs",
-            "src/a.test.ts",
-            "pkg/a_test.go",
-            "test_a.py",
-            "web/__tests__/a.js",
-        ] {
+        for path in ["tests/a.rs", "src/a.test.ts", "pkg/a_test.go", "test_a.py", "web/__tests__/a.js"] {
             assert!(is_test_file(path), "{path}");
         }
         for path in ["src/a.rs", "src/testing.rs", "latest.txt"] {

@@ -14,11 +14,7 @@ pub(crate) enum Base {
 
 /// Main plus accepted branches. What is contained already is skipped, so a join that contains others
 /// should come first.
-pub(crate) fn build_base(
-    repository: &Repository,
-    main: &Commit,
-    accepted: &[(TicketId, Commit)],
-) -> GitResult<Base> {
+pub(crate) fn build_base(repository: &Repository, main: &Commit, accepted: &[(TicketId, Commit)]) -> GitResult<Base> {
     let mut base = main.clone();
     for (ticket, head) in accepted {
         if repository.is_ancestor(head, &base) {
@@ -32,10 +28,7 @@ pub(crate) fn build_base(
         match merge_commit(repository, &base, head, &message)? {
             Ok(commit) => base = commit,
             Err(files) => {
-                return Ok(Base::Conflict {
-                    with: ticket.clone(),
-                    files,
-                });
+                return Ok(Base::Conflict { with: ticket.clone(), files });
             }
         }
     }
@@ -49,34 +42,15 @@ pub(crate) fn merge_commit(
     theirs: &Commit,
     message: &str,
 ) -> GitResult<Result<Commit, Vec<String>>> {
-    let git = identity("ganger")
-        .iter()
-        .fold(repository.git(), |git, (k, v)| git.env(k, v));
-    let args = [
-        "merge-tree",
-        "--write-tree",
-        "--name-only",
-        "--no-messages",
-        "-z",
-        ours.as_str(),
-        theirs.as_str(),
-    ];
+    let git = identity("ganger").iter().fold(repository.git(), |git, (k, v)| git.env(k, v));
+    let args = ["merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", ours.as_str(), theirs.as_str()];
     let output = git.output(&args)?;
     let text = super::text(&output.stdout);
     let mut parts = zero_separated(&text);
     let tree = parts.next().unwrap_or_default().trim().to_owned();
     match output.status.code() {
         Some(0) => {
-            let args = [
-                "commit-tree",
-                &tree,
-                "-p",
-                ours.as_str(),
-                "-p",
-                theirs.as_str(),
-                "-m",
-                message,
-            ];
+            let args = ["commit-tree", &tree, "-p", ours.as_str(), "-p", theirs.as_str(), "-m", message];
             Ok(Ok(Commit::new(git.run(&args)?)))
         }
         Some(1) => Ok(Err(parts.map(str::to_owned).collect())),
@@ -102,17 +76,10 @@ pub(crate) enum Landing {
 
 /// Moves main from `old` to `new`, a descendant. Where main is checked out, the checkout follows by
 /// fast-forward; it is refused when that has changes.
-pub(crate) fn land(
-    repository: &Repository,
-    main: &str,
-    old: &Commit,
-    new: &Commit,
-) -> GitResult<Landing> {
+pub(crate) fn land(repository: &Repository, main: &str, old: &Commit, new: &Commit) -> GitResult<Landing> {
     let reference = format!("refs/heads/{main}");
     let Some(checkout) = checkout_of(repository, &reference)? else {
-        let moved = repository
-            .git()
-            .run(&["update-ref", &reference, new.as_str(), old.as_str()]);
+        let moved = repository.git().run(&["update-ref", &reference, new.as_str(), old.as_str()]);
         return match moved {
             Ok(_) => Ok(Landing::Landed),
             Err(e) if repository.branch(main).as_ref() != Some(old) => {
@@ -124,12 +91,7 @@ pub(crate) fn land(
     };
     let status = checkout.run(&["status", "--porcelain", "--untracked-files=no"])?;
     if !status.is_empty() {
-        return Ok(Landing::Dirty(
-            status
-                .lines()
-                .map(|l| l.get(3..).unwrap_or(l).to_owned())
-                .collect(),
-        ));
+        return Ok(Landing::Dirty(status.lines().map(|l| l.get(3..).unwrap_or(l).to_owned()).collect()));
     }
     if checkout.run(&["rev-parse", "HEAD"])? != old.as_str() {
         return Ok(Landing::Moved);
@@ -137,22 +99,16 @@ pub(crate) fn land(
     match checkout.run(&["merge", "--quiet", "--ff-only", new.as_str()]) {
         Ok(_) => Ok(Landing::Landed),
         // Untracked files in the way are the person's, too.
-        Err(e) if e.message.contains("would be overwritten") => Ok(Landing::Dirty(
-            e.message
-                .lines()
-                .filter_map(|l| l.strip_prefix('\t'))
-                .map(str::to_owned)
-                .collect(),
-        )),
+        Err(e) if e.message.contains("would be overwritten") => {
+            Ok(Landing::Dirty(e.message.lines().filter_map(|l| l.strip_prefix('\t')).map(str::to_owned).collect()))
+        }
         Err(e) => Err(e),
     }
 }
 
 /// The worktree that has a branch checked out.
 fn checkout_of(repository: &Repository, reference: &str) -> GitResult<Option<Git>> {
-    let listed = repository
-        .git()
-        .run(&["worktree", "list", "--porcelain", "-z"])?;
+    let listed = repository.git().run(&["worktree", "list", "--porcelain", "-z"])?;
     let mut path = None;
     for line in zero_separated(&listed) {
         if let Some(found) = line.strip_prefix("worktree ") {

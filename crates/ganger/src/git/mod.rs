@@ -42,18 +42,12 @@ pub(crate) struct Git {
 
 impl Git {
     pub(crate) fn at(dir: impl Into<PathBuf>) -> Self {
-        Self {
-            dir: dir.into(),
-            env: Vec::new(),
-        }
+        Self { dir: dir.into(), env: Vec::new() }
     }
 
     /// With one more environment variable, such as another index.
     pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
-        self.env.push((
-            name.to_owned(),
-            value.as_ref().to_string_lossy().into_owned(),
-        ));
+        self.env.push((name.to_owned(), value.as_ref().to_string_lossy().into_owned()));
         self
     }
 
@@ -86,27 +80,10 @@ impl Git {
         for name in INHERITED {
             command.env_remove(name);
         }
-        command
-            .env("LC_ALL", "C")
-            .env("GIT_TERMINAL_PROMPT", "0")
-            .env("GIT_OPTIONAL_LOCKS", "0");
+        command.env("LC_ALL", "C").env("GIT_TERMINAL_PROMPT", "0").env("GIT_OPTIONAL_LOCKS", "0");
         command.envs(self.env.iter().map(|(k, v)| (k, v)));
-        command.args([
-            "-c",
-            "core.hooksPath=/dev/null",
-            "-c",
-            "gc.auto=0",
-            "-c",
-            "maintenance.auto=false",
-        ]);
-        command.args([
-            "-c",
-            "core.quotePath=false",
-            "-c",
-            "commit.gpgSign=false",
-            "-c",
-            "advice.detachedHead=false",
-        ]);
+        command.args(["-c", "core.hooksPath=/dev/null", "-c", "gc.auto=0", "-c", "maintenance.auto=false"]);
+        command.args(["-c", "core.quotePath=false", "-c", "commit.gpgSign=false", "-c", "advice.detachedHead=false"]);
         command.args(args);
         command
     }
@@ -114,17 +91,8 @@ impl Git {
     fn error<S: AsRef<OsStr>>(&self, args: &[S], message: &str, code: Option<i32>) -> GitError {
         let words: Vec<_> = args.iter().map(|a| a.as_ref().to_string_lossy()).collect();
         let message = message.trim();
-        let message = if message.is_empty() {
-            "no message"
-        } else {
-            message
-        };
-        GitError {
-            command: words.join(" "),
-            dir: self.dir.clone(),
-            message: message.to_owned(),
-            code,
-        }
+        let message = if message.is_empty() { "no message" } else { message };
+        GitError { command: words.join(" "), dir: self.dir.clone(), message: message.to_owned(), code }
     }
 }
 

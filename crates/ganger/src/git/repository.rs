@@ -19,14 +19,9 @@ impl Repository {
         let git = Git::at(folder);
         let common = git.run(&["rev-parse", "--path-format=absolute", "--git-common-dir"])?;
         let listed = git.run(&["worktree", "list", "--porcelain", "-z"])?;
-        let first = super::zero_separated(&listed)
-            .next()
-            .and_then(|l| l.strip_prefix("worktree "));
+        let first = super::zero_separated(&listed).next().and_then(|l| l.strip_prefix("worktree "));
         let root = first.map_or_else(|| folder.to_owned(), PathBuf::from);
-        Ok(Self {
-            root,
-            common: PathBuf::from(common),
-        })
+        Ok(Self { root, common: PathBuf::from(common) })
     }
 
     pub(crate) fn git(&self) -> Git {
@@ -35,33 +30,17 @@ impl Repository {
 
     /// The name of the folder, for templates.
     pub(crate) fn name(&self) -> String {
-        self.root.file_name().map_or_else(
-            || "repository".to_owned(),
-            |n| n.to_string_lossy().into_owned(),
-        )
+        self.root.file_name().map_or_else(|| "repository".to_owned(), |n| n.to_string_lossy().into_owned())
     }
 
     /// The main branch: what `origin/HEAD` says, else `main` or `master`, else what is checked out.
     pub(crate) fn guess_main(&self) -> Option<String> {
         let git = self.git();
-        let remote = git
-            .run(&[
-                "symbolic-ref",
-                "--quiet",
-                "--short",
-                "refs/remotes/origin/HEAD",
-            ])
-            .ok();
+        let remote = git.run(&["symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD"]).ok();
         let remote = remote.and_then(|r| r.strip_prefix("origin/").map(str::to_owned));
         let named = ["main", "master", "trunk"].into_iter().map(str::to_owned);
-        let current = git
-            .run(&["symbolic-ref", "--quiet", "--short", "HEAD"])
-            .ok();
-        remote
-            .into_iter()
-            .chain(named.filter(|b| self.branch(b).is_some()))
-            .chain(current)
-            .next()
+        let current = git.run(&["symbolic-ref", "--quiet", "--short", "HEAD"]).ok();
+        remote.into_iter().chain(named.filter(|b| self.branch(b).is_some())).chain(current).next()
     }
 
     /// The head of a local branch.
@@ -72,39 +51,23 @@ impl Repository {
     /// The commit that a name stands for.
     pub(crate) fn resolve(&self, name: &str) -> Option<Commit> {
         let wanted = format!("{name}^{{commit}}");
-        self.git()
-            .run(&[
-                "rev-parse",
-                "--verify",
-                "--quiet",
-                "--end-of-options",
-                &wanted,
-            ])
-            .ok()
-            .map(Commit::new)
+        self.git().run(&["rev-parse", "--verify", "--quiet", "--end-of-options", &wanted]).ok().map(Commit::new)
     }
 
     /// The newest main: the remote's where there is one, fetched now; the local branch otherwise.
     /// A remote that cannot be reached is not an error: the last known state of it serves.
     pub(crate) fn fresh_main(&self, main: &str, fetch: bool) -> Option<(Commit, Option<String>)> {
         let git = self.git();
-        let has_remote = git
-            .run(&["remote"])
-            .is_ok_and(|r| r.lines().any(|l| l == "origin"));
+        let has_remote = git.run(&["remote"]).is_ok_and(|r| r.lines().any(|l| l == "origin"));
         let mut warning = None;
         if has_remote && fetch {
             let refspec = format!("+refs/heads/{main}:refs/remotes/origin/{main}");
             let fetched = git.run(&["fetch", "--quiet", "--no-tags", "origin", &refspec]);
-            warning = fetched.err().map(|e| {
-                format!(
-                    "origin could not be fetched, its last known {main} is used: {}",
-                    e.message
-                )
-            });
+            warning = fetched
+                .err()
+                .map(|e| format!("origin could not be fetched, its last known {main} is used: {}", e.message));
         }
-        let remote = has_remote
-            .then(|| self.resolve(&format!("refs/remotes/origin/{main}")))
-            .flatten();
+        let remote = has_remote.then(|| self.resolve(&format!("refs/remotes/origin/{main}"))).flatten();
         let local = self.branch(main);
         let newest = match (remote, local) {
             // The local main may hold merges that were not pushed yet.
@@ -116,11 +79,6 @@ impl Repository {
     }
 
     pub(crate) fn is_ancestor(&self, older: &Commit, newer: &Commit) -> bool {
-        self.git().holds(&[
-            "merge-base",
-            "--is-ancestor",
-            older.as_str(),
-            newer.as_str(),
-        ])
+        self.git().holds(&["merge-base", "--is-ancestor", older.as_str(), newer.as_str()])
     }
 }

@@ -28,9 +28,7 @@ impl Rescue {
         worktree: &Path,
         head_is_kept: bool,
     ) -> GitResult<Option<String>> {
-        let dirty = !Git::at(worktree)
-            .run(&["status", "--porcelain", "--untracked-files=all"])?
-            .is_empty();
+        let dirty = !Git::at(worktree).run(&["status", "--porcelain", "--untracked-files=all"])?.is_empty();
         if !dirty && head_is_kept {
             return Ok(None);
         }
@@ -38,19 +36,11 @@ impl Rescue {
     }
 
     /// Keeps a worktree's whole state, ignored files apart. The worktree and its index stay as they are.
-    pub(crate) fn snapshot(
-        repository: &Repository,
-        ticket: &TicketId,
-        worktree: &Path,
-    ) -> GitResult<String> {
-        let time = jiff::Timestamp::now()
-            .strftime("%Y%m%dT%H%M%S%6fZ")
-            .to_string();
+    pub(crate) fn snapshot(repository: &Repository, ticket: &TicketId, worktree: &Path) -> GitResult<String> {
+        let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S%6fZ").to_string();
         let index = tempfile::NamedTempFile::new().map_err(|e| io_error(worktree, &e))?;
         let git = Git::at(worktree).env("GIT_INDEX_FILE", index.path());
-        let git = super::identity("ganger")
-            .iter()
-            .fold(git, |git, (k, v)| git.env(k, v));
+        let git = super::identity("ganger").iter().fold(git, |git, (k, v)| git.env(k, v));
         // The index of the worktree is taken as its own tree first: staged content may differ from both.
         let staged = Git::at(worktree).run(&["write-tree"]).ok();
         git.run(&["read-tree", "HEAD"])?;
@@ -67,35 +57,23 @@ impl Rescue {
         let tree = git.run(&["write-tree"])?;
         let head = git.run(&["rev-parse", "HEAD"])?;
         let message = format!("rescue of {ticket}\n\nGanger-Ticket: {ticket}");
-        let mut args = vec![
-            "commit-tree".to_owned(),
-            tree.clone(),
-            "-p".to_owned(),
-            head,
-        ];
+        let mut args = vec!["commit-tree".to_owned(), tree.clone(), "-p".to_owned(), head];
         if let Some(staged) = staged.filter(|s| *s != tree) {
-            let index_commit =
-                git.run(&["commit-tree", &staged, "-m", &format!("index of {ticket}")])?;
+            let index_commit = git.run(&["commit-tree", &staged, "-m", &format!("index of {ticket}")])?;
             args.extend(["-p".to_owned(), index_commit]);
         }
         args.extend(["-m".to_owned(), message]);
         let commit = git.run(&args)?;
         let name = format!("{ticket}/{time}");
-        repository
-            .git()
-            .run(&["update-ref", &format!("{PREFIX}{name}"), &commit, ""])?;
-        super::sync_commit(repository, &Commit::new(commit), None)
-            .map_err(|e| io_error(worktree, &e))?;
+        repository.git().run(&["update-ref", &format!("{PREFIX}{name}"), &commit, ""])?;
+        super::sync_commit(repository, &Commit::new(commit), None).map_err(|e| io_error(worktree, &e))?;
         Ok(name)
     }
 
     /// All rescues, newest first.
     pub(crate) fn list(repository: &Repository) -> GitResult<Vec<Self>> {
         let format = "--format=%(refname)%00%(objectname)%00%(committerdate:iso-strict)%00%(contents:subject)";
-        let listed =
-            repository
-                .git()
-                .run(&["for-each-ref", "--sort=-committerdate", format, PREFIX])?;
+        let listed = repository.git().run(&["for-each-ref", "--sort=-committerdate", format, PREFIX])?;
         let parse = |line: &str| {
             let mut parts = line.split('\0');
             Some(Self {
@@ -111,9 +89,7 @@ impl Rescue {
     /// What it changes against the commit that was checked out.
     pub(crate) fn show(repository: &Repository, name: &str) -> GitResult<String> {
         let reference = format!("{PREFIX}{name}");
-        repository
-            .git()
-            .run(&["diff", "--stat", &format!("{reference}^1"), &reference])
+        repository.git().run(&["diff", "--stat", &format!("{reference}^1"), &reference])
     }
 
     /// Checks it out into a new folder, as a detached worktree with everything as it was.
@@ -121,35 +97,18 @@ impl Rescue {
         let reference = format!("{PREFIX}{name}");
         repository
             .git()
-            .run(&[
-                "worktree",
-                "add",
-                "--quiet",
-                "--detach",
-                &into.to_string_lossy(),
-                &reference,
-            ])
+            .run(&["worktree", "add", "--quiet", "--detach", &into.to_string_lossy(), &reference])
             .map(|_| ())
     }
 
     /// Forgets it. A person only.
     pub(crate) fn discard(repository: &Repository, name: &str) -> GitResult<()> {
         let reference = format!("{PREFIX}{name}");
-        let commit = repository
-            .git()
-            .run(&["rev-parse", "--verify", &reference])?;
-        repository
-            .git()
-            .run(&["update-ref", "-d", &reference, &commit])
-            .map(|_| ())
+        let commit = repository.git().run(&["rev-parse", "--verify", &reference])?;
+        repository.git().run(&["update-ref", "-d", &reference, &commit]).map(|_| ())
     }
 }
 
 fn io_error(dir: &Path, error: &std::io::Error) -> super::GitError {
-    super::GitError {
-        command: "rescue".to_owned(),
-        dir: dir.to_owned(),
-        message: error.to_string(),
-        code: None,
-    }
+    super::GitError { command: "rescue".to_owned(), dir: dir.to_owned(), message: error.to_string(), code: None }
 }

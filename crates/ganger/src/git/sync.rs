@@ -9,16 +9,8 @@ use std::path::{Path, PathBuf};
 
 /// Syncs everything that `commit` reaches and `known` does not, and all refs' folders. Whoever wrote the
 /// objects (the agent, mostly) need not have synced them.
-pub(crate) fn sync_commit(
-    repository: &Repository,
-    commit: &Commit,
-    known: Option<&Commit>,
-) -> io::Result<()> {
-    let mut args = vec![
-        "rev-list".to_owned(),
-        "--objects".to_owned(),
-        "--no-object-names".to_owned(),
-    ];
+pub(crate) fn sync_commit(repository: &Repository, commit: &Commit, known: Option<&Commit>) -> io::Result<()> {
+    let mut args = vec!["rev-list".to_owned(), "--objects".to_owned(), "--no-object-names".to_owned()];
     args.push(commit.as_str().to_owned());
     match known {
         Some(known) => args.push(format!("^{known}")),
@@ -27,9 +19,7 @@ pub(crate) fn sync_commit(
     if known.is_none() {
         args.extend(["--branches".to_owned(), "--remotes".to_owned()]);
     }
-    let listed = Git::at(&repository.root)
-        .run(&args)
-        .map_err(io::Error::other)?;
+    let listed = Git::at(&repository.root).run(&args).map_err(io::Error::other)?;
     let objects = repository.common.join("objects");
     let mut folders = BTreeSet::new();
     let mut packed = false;
@@ -64,13 +54,7 @@ fn sync_packs(packs: &Path, folders: &mut BTreeSet<PathBuf>) -> io::Result<()> {
 
 /// The refs of tickets and rescues: few files, in few folders.
 fn sync_refs(common: &Path, folders: &mut BTreeSet<PathBuf>) -> io::Result<()> {
-    for name in [
-        "refs",
-        "refs/heads",
-        "refs/heads/ganger",
-        "refs/ganger",
-        "refs/ganger/rescue",
-    ] {
+    for name in ["refs", "refs/heads", "refs/heads/ganger", "refs/ganger", "refs/ganger/rescue"] {
         let folder = common.join(name);
         let Ok(entries) = folder.read_dir() else {
             continue;
@@ -84,9 +68,5 @@ fn sync_refs(common: &Path, folders: &mut BTreeSet<PathBuf>) -> io::Result<()> {
         folders.insert(folder);
     }
     let packed = common.join("packed-refs");
-    if packed.exists() {
-        os::sync(&packed)
-    } else {
-        Ok(())
-    }
+    if packed.exists() { os::sync(&packed) } else { Ok(()) }
 }

@@ -30,9 +30,7 @@ pub(crate) enum Retired {
 impl Worktree {
     /// The folders of all worktrees that carry our lock.
     pub(crate) fn ours(repository: &Repository) -> GitResult<Vec<PathBuf>> {
-        let listed = repository
-            .git()
-            .run(&["worktree", "list", "--porcelain", "-z"])?;
+        let listed = repository.git().run(&["worktree", "list", "--porcelain", "-z"])?;
         let mut path = None;
         let mut found = Vec::new();
         for line in super::zero_separated(&listed) {
@@ -61,29 +59,16 @@ impl Worktree {
             return Err(GitError {
                 command: "worktree add".to_owned(),
                 dir: repository.root.clone(),
-                message: format!(
-                    "{} exists and is not a worktree of this repository",
-                    self.shown()
-                ),
+                message: format!("{} exists and is not a worktree of this repository", self.shown()),
                 code: None,
             });
         }
-        let lock = [
-            "worktree",
-            "add",
-            "--quiet",
-            "--lock",
-            "--reason",
-            LOCK_REASON,
-        ];
+        let lock = ["worktree", "add", "--quiet", "--lock", "--reason", LOCK_REASON];
         let path = self.shown();
         let known = repository.branch(&self.branch).is_some();
         crate::os::crash::point("worktree-add");
-        let tail: Vec<&str> = if known {
-            vec![&path, &self.branch]
-        } else {
-            vec!["-b", &self.branch, &path, base.as_str()]
-        };
+        let tail: Vec<&str> =
+            if known { vec![&path, &self.branch] } else { vec!["-b", &self.branch, &path, base.as_str()] };
         git.run(&[&lock[..], &tail[..]].concat())?;
         drop(guard);
         Ok(())
@@ -134,18 +119,14 @@ impl Worktree {
         };
         if repository.is_ancestor(&head, main) {
             let name = format!("refs/heads/{}", self.branch);
-            let _kept = repository
-                .git()
-                .run(&["update-ref", "-d", &name, head.as_str()]);
+            let _kept = repository.git().run(&["update-ref", "-d", &name, head.as_str()]);
         }
     }
 
     fn is_registered(&self, git: &Git) -> GitResult<bool> {
         let listed = git.run(&["worktree", "list", "--porcelain", "-z"])?;
         let paths = super::zero_separated(&listed).filter_map(|l| l.strip_prefix("worktree "));
-        Ok(paths
-            .into_iter()
-            .any(|p| same_path(Path::new(p), &self.path)))
+        Ok(paths.into_iter().any(|p| same_path(Path::new(p), &self.path)))
     }
 
     fn shown(&self) -> String {

@@ -10,9 +10,7 @@ use crate::git;
 use crate::os::{self, Target, crash};
 use crate::protocol::{Activity, ActivityKind, Offer, ToForeman, now_ms, publish_json};
 use crate::{mcp, text};
-use ganger_engine::{
-    AttemptEnd, AttemptOutcome, Commit, Envelope, FailureClass, Input, Kind, Outcome, Report, Usage,
-};
+use ganger_engine::{AttemptEnd, AttemptOutcome, Commit, Envelope, FailureClass, Input, Kind, Outcome, Report, Usage};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,11 +35,7 @@ pub(super) struct Left {
 
 impl AttemptTask {
     pub(super) fn new(shared: Arc<Shared>, offer: Offer, cancel: watch::Receiver<bool>) -> Self {
-        Self {
-            shared,
-            offer,
-            cancel,
-        }
+        Self { shared, offer, cancel }
     }
 
     pub(super) async fn run(mut self) {
@@ -55,20 +49,10 @@ impl AttemptTask {
 
     /// A delivery is only an offer: the agent starts when the foreman has granted the claim.
     async fn claim(&self) -> bool {
-        let input = Input::Claim {
-            attempt: self.offer.attempt.clone(),
-            token: self.offer.token,
-            host: self.shared.id.clone(),
-        };
+        let input =
+            Input::Claim { attempt: self.offer.attempt.clone(), token: self.offer.token, host: self.shared.id.clone() };
         let id = format!("claim-{}-{}", self.offer.attempt, self.offer.token);
-        let granted = self
-            .shared
-            .client
-            .ask(
-                Envelope::new(id, "a host claims its offer", input),
-                PATIENCE,
-            )
-            .await;
+        let granted = self.shared.client.ask(Envelope::new(id, "a host claims its offer", input), PATIENCE).await;
         matches!(granted, Ok(Outcome::Granted { .. }))
     }
 
@@ -78,30 +62,15 @@ impl AttemptTask {
             Kind::Integration => self.offer.bases.get(..1).unwrap_or_default(),
             Kind::Task => &self.offer.bases,
         };
-        let ready = match self
-            .shared
-            .worktrees
-            .ensure(&self.offer.ticket, bases, self.offer.base.as_ref())
-            .await
-        {
+        let ready = match self.shared.worktrees.ensure(&self.offer.ticket, bases, self.offer.base.as_ref()).await {
             Ok(ready) => ready,
             Err(PrepareError::Conflict { with, files }) => {
                 return nothing_left(AttemptOutcome::BaseConflict { with, files });
             }
             Err(PrepareError::Failed(message)) => return failed(FailureClass::Setup, message),
         };
-        let Some(agent) = self
-            .shared
-            .project
-            .config()
-            .agents
-            .get(&self.offer.agent)
-            .cloned()
-        else {
-            return failed(
-                FailureClass::Setup,
-                format!("there is no agent `{}` in ganger.toml", self.offer.agent),
-            );
+        let Some(agent) = self.shared.project.config().agents.get(&self.offer.agent).cloned() else {
+            return failed(FailureClass::Setup, format!("there is no agent `{}` in ganger.toml", self.offer.agent));
         };
         match self.run_session(&ready, &agent).await {
             Ok(left) => self.conclude(&ready, left).await,
@@ -119,36 +88,21 @@ impl AttemptTask {
         );
         write_own_file(&ready.worktree.path, "MISSION.md", &mission)?;
         let scratch = self.scratch()?;
-        let identity = mcp::Identity {
-            attempt: self.offer.attempt.clone(),
-            token: self.offer.token,
-        };
+        let identity = mcp::Identity { attempt: self.offer.attempt.clone(), token: self.offer.token };
         let access = self.shared.tools.admit(identity, &scratch)?;
         let remembers = agent.runtime.capabilities().resume;
         let prompt = prompt_text(&mission, &agent.prompt, &self.offer, remembers);
         let launch = self.launch(ready, agent, scratch, access.clone())?;
-        let left = session::run(SessionRun {
-            task: self,
-            ready,
-            launch,
-            prompt,
-        })
-        .await;
+        let left = session::run(SessionRun { task: self, ready, launch, prompt }).await;
         self.shared.tools.revoke(&access.token);
         self.kill_tree(&ready.worktree.path).await;
         Ok(left)
     }
 
-    fn launch(
-        &self,
-        ready: &Ready,
-        agent: &Agent,
-        scratch: PathBuf,
-        tools: ToolAccess,
-    ) -> std::io::Result<Launch> {
+    fn launch(&self, ready: &Ready, agent: &Agent, scratch: PathBuf, tools: ToolAccess) -> std::io::Result<Launch> {
         let project = &self.shared.project;
         Ok(Launch {
-            attempt: self.offer.attempt.clone(),
+            marker: self.marker(),
             number: self.offer.number,
             ticket: self.offer.ticket.to_string(),
             agent_name: self.offer.agent.clone(),
@@ -164,59 +118,37 @@ impl AttemptTask {
         })
     }
 
+    fn marker(&self) -> String {
+        format!("{}/{}", self.shared.incarnation, self.offer.attempt)
+    }
+
     fn scratch(&self) -> std::io::Result<PathBuf> {
-        let folder = self
-            .shared
-            .project
-            .state
-            .join("attempts")
-            .join(self.offer.attempt.as_str());
+        let folder = self.shared.project.state.join("attempts").join(self.offer.attempt.as_str());
         std::fs::create_dir_all(&folder)?;
         Ok(folder)
     }
 
     async fn kill_tree(&self, worktree: &Path) {
-        let target = Target::attempt(self.offer.attempt.as_str(), worktree);
+        let target = Target::attempt(&self.marker(), worktree);
         let swept = tokio::task::spawn_blocking(move || os::sweep(&target)).await;
         if let Ok(Ok(killed @ 1..)) = swept {
-            self.note(
-                ActivityKind::Note,
-                format!("ended {killed} processes that the agent left running"),
-            )
-            .await;
+            self.note(ActivityKind::Note, format!("ended {killed} processes that the agent left running")).await;
         }
     }
 
     /// What is left is committed under the agent's name; what the branch holds is looked at.
     async fn conclude(&self, ready: &Ready, left: Left) -> AttemptEnd {
-        let mut end = AttemptEnd {
-            usage: left.usage,
-            report: left.report,
-            ..nothing_left(outcome_of(left.end))
-        };
+        let mut end = AttemptEnd { usage: left.usage, report: left.report, ..nothing_left(outcome_of(left.end)) };
         if end.outcome != AttemptOutcome::Finished {
             return end;
         }
         let (shared, offer, ready) = (Arc::clone(&self.shared), self.offer.clone(), ready.clone());
-        let looked =
-            tokio::task::spawn_blocking(move || look_at_work(&shared, &offer, &ready)).await;
+        let looked = tokio::task::spawn_blocking(move || look_at_work(&shared, &offer, &ready)).await;
         match looked {
-            Ok(Ok(Looked::Too { files, bytes })) => {
-                end.outcome = AttemptOutcome::TooLarge { files, bytes }
-            }
-            Ok(Ok(Looked::Work {
-                head,
-                base,
-                files,
-                tampering,
-            })) => {
-                self.note(
-                    ActivityKind::Note,
-                    format!("{} files changed, head {}", files.len(), head.short()),
-                )
-                .await;
-                (end.head, end.base, end.files, end.tampering) =
-                    (Some(head), Some(base), files, tampering);
+            Ok(Ok(Looked::Too { files, bytes })) => end.outcome = AttemptOutcome::TooLarge { files, bytes },
+            Ok(Ok(Looked::Work { head, base, files, tampering })) => {
+                self.note(ActivityKind::Note, format!("{} files changed, head {}", files.len(), head.short())).await;
+                (end.head, end.base, end.files, end.tampering) = (Some(head), Some(base), files, tampering);
             }
             Ok(Err(e)) => return failed(FailureClass::Setup, e.to_string()),
             Err(e) => return failed(FailureClass::Setup, e.to_string()),
@@ -225,29 +157,16 @@ impl AttemptTask {
     }
 
     async fn publish_end(&self, end: AttemptEnd) {
-        let input = Input::AttemptEnded {
-            attempt: self.offer.attempt.clone(),
-            token: self.offer.token,
-            end: Box::new(end),
-        };
+        let input =
+            Input::AttemptEnded { attempt: self.offer.attempt.clone(), token: self.offer.token, end: Box::new(end) };
         let id = format!("end-{}-{}", self.offer.attempt, self.offer.token);
-        let envelope = Envelope::new(
-            id.clone(),
-            format!("attempt {} ended", self.offer.attempt),
-            input,
-        );
-        let message = ToForeman {
-            reply_to: None,
-            envelope,
-        };
+        let envelope = Envelope::new(id.clone(), format!("attempt {} ended", self.offer.attempt), input);
+        let message = ToForeman { reply_to: None, envelope };
         let subject = format!("results.{}.{}", self.offer.agent, self.offer.ticket);
         if let Err(e) = publish_json(&self.shared.bus, subject, &message, Some(id)).await {
             crate::log::note(
                 &self.shared.project,
-                &format!(
-                    "{}: its end could not be published: {e}",
-                    self.offer.attempt
-                ),
+                &format!("{}: its end could not be published: {e}", self.offer.attempt),
             );
         }
     }
@@ -261,13 +180,7 @@ impl AttemptTask {
             kind,
             text: text::cap(&said, 8_000),
         };
-        let _lost = publish_json(
-            &self.shared.bus,
-            format!("activity.{}", self.offer.attempt),
-            &activity,
-            None,
-        )
-        .await;
+        let _lost = publish_json(&self.shared.bus, format!("activity.{}", self.offer.attempt), &activity, None).await;
     }
 }
 
@@ -275,15 +188,7 @@ fn outcome_of(end: TurnEnd) -> AttemptOutcome {
     match end {
         TurnEnd::Completed => AttemptOutcome::Finished,
         TurnEnd::Interrupted => AttemptOutcome::Interrupted,
-        TurnEnd::Failed {
-            class,
-            message,
-            retry_at,
-        } => AttemptOutcome::Failed {
-            class,
-            message,
-            retry_at,
-        },
+        TurnEnd::Failed { class, message, retry_at } => AttemptOutcome::Failed { class, message, retry_at },
     }
 }
 
@@ -300,24 +205,12 @@ fn nothing_left(outcome: AttemptOutcome) -> AttemptEnd {
 }
 
 fn failed(class: FailureClass, message: impl Into<String>) -> AttemptEnd {
-    nothing_left(AttemptOutcome::Failed {
-        class,
-        message: message.into(),
-        retry_at: None,
-    })
+    nothing_left(AttemptOutcome::Failed { class, message: message.into(), retry_at: None })
 }
 
 enum Looked {
-    Too {
-        files: u64,
-        bytes: u64,
-    },
-    Work {
-        head: Commit,
-        base: Commit,
-        files: Vec<String>,
-        tampering: Vec<String>,
-    },
+    Too { files: u64, bytes: u64 },
+    Work { head: Commit, base: Commit, files: Vec<String>, tampering: Vec<String> },
 }
 
 fn look_at_work(shared: &Shared, offer: &Offer, ready: &Ready) -> git::GitResult<Looked> {
@@ -325,25 +218,13 @@ fn look_at_work(shared: &Shared, offer: &Offer, ready: &Ready) -> git::GitResult
     let limits = &shared.project.config().limits;
     let left = git::leftovers(path)?;
     if left.files > limits.commit_files || left.bytes > limits.commit_mb * 1_000_000 {
-        return Ok(Looked::Too {
-            files: left.files,
-            bytes: left.bytes,
-        });
+        return Ok(Looked::Too { files: left.files, bytes: left.bytes });
     }
     if left.files > 0 {
-        git::commit_leftovers(
-            path,
-            &offer.ticket,
-            &offer.attempt,
-            &offer.agent,
-            &offer.spec.title,
-        )?;
+        git::commit_leftovers(path, &offer.ticket, &offer.attempt, &offer.agent, &offer.spec.title)?;
     }
     let repository = &shared.project.repository;
-    let head = ready
-        .worktree
-        .head(repository)
-        .unwrap_or_else(|| ready.base.clone());
+    let head = ready.worktree.head(repository).unwrap_or_else(|| ready.base.clone());
     git::sync_commit(repository, &head, Some(&ready.base)).map_err(|e| git::GitError {
         command: "sync".to_owned(),
         dir: path.clone(),
@@ -353,36 +234,20 @@ fn look_at_work(shared: &Shared, offer: &Offer, ready: &Ready) -> git::GitResult
     crash::point("commit-synced");
     let files = git::ahead_files(path, &ready.base, &head)?;
     let tampering = git::tampering(path, &ready.base, &head)?;
-    Ok(Looked::Work {
-        head,
-        base: ready.base.clone(),
-        files,
-        tampering,
-    })
+    Ok(Looked::Work { head, base: ready.base.clone(), files, tampering })
 }
 
 /// Writes a file of ours into a worktree, unless the repository itself has one of this name.
 pub(super) fn write_own_file(worktree: &Path, name: &str, content: &str) -> std::io::Result<()> {
     let tracked = git::Git::at(worktree).holds(&["ls-files", "--error-unmatch", "--", name]);
-    if tracked {
-        Ok(())
-    } else {
-        std::fs::write(worktree.join(name), content)
-    }
+    if tracked { Ok(()) } else { std::fs::write(worktree.join(name), content) }
 }
 
 /// Ignore patterns for the agents' git: the user's own and ours.
 fn excludes_file(project: &crate::project::Project) -> std::io::Result<PathBuf> {
     let path = project.state.join("git-excludes");
-    let users = git::Git::at(&project.repository.root)
-        .run(&["config", "--path", "core.excludesFile"])
-        .ok();
-    let users = users
-        .and_then(|p| std::fs::read_to_string(p).ok())
-        .unwrap_or_default();
-    os::write_private(
-        &path,
-        format!("{users}\n/MISSION.md\n/.builder-session\n").as_bytes(),
-    )?;
+    let users = git::Git::at(&project.repository.root).run(&["config", "--path", "core.excludesFile"]).ok();
+    let users = users.and_then(|p| std::fs::read_to_string(p).ok()).unwrap_or_default();
+    os::write_private(&path, format!("{users}\n/MISSION.md\n/.builder-session\n").as_bytes())?;
     Ok(path)
 }

@@ -25,19 +25,11 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    pub(super) fn start(
-        project: &Arc<Project>,
-        incarnation: &str,
-        lease: Duration,
-    ) -> Result<Self, Failure> {
+    pub(super) fn start(project: &Arc<Project>, incarnation: &str, lease: Duration) -> Result<Self, Failure> {
         Self::stamp(project);
         let (mut child, pipe) = spawn(project, incarnation, lease)?;
         let pipe = Arc::new(Mutex::new(pipe));
-        let (shared, project, incarnation) = (
-            Arc::clone(&pipe),
-            Arc::clone(project),
-            incarnation.to_owned(),
-        );
+        let (shared, project, incarnation) = (Arc::clone(&pipe), Arc::clone(project), incarnation.to_owned());
         let keeper = tokio::spawn(async move {
             loop {
                 let _status = child.wait().await;
@@ -47,10 +39,7 @@ impl Guard {
                         *shared.lock().await = pipe;
                     }
                     Err(e) => {
-                        crate::log::note(
-                            &project,
-                            &format!("the guard could not be started again: {e}"),
-                        );
+                        crate::log::note(&project, &format!("the guard could not be started again: {e}"));
                         tokio::time::sleep(Duration::from_secs(1)).await;
                     }
                 }
@@ -78,11 +67,7 @@ fn stamp_file(project: &Project) -> PathBuf {
     project.state.join("host-stamp")
 }
 
-fn spawn(
-    project: &Project,
-    incarnation: &str,
-    lease: Duration,
-) -> Result<(Child, Option<ChildStdin>), Failure> {
+fn spawn(project: &Project, incarnation: &str, lease: Duration) -> Result<(Child, Option<ChildStdin>), Failure> {
     let program = std::env::current_exe()?;
     let mut child = Command::new(program)
         .arg("guard")
@@ -107,16 +92,11 @@ fn spawn(
 pub(crate) fn run_guard(marker: &str, stamp: &Path, lease: Duration) {
     // Signals for the host's terminal and group must not reach it.
     let _leader_already = rustix::process::setsid();
-    let target = Target {
-        markers: vec![(MARKER_HOST.to_owned(), marker.to_owned())],
-        folders: Vec::new(),
-    };
+    let target = Target { markers: vec![(MARKER_HOST.to_owned(), marker.to_owned())], folders: Vec::new() };
     let (sender, heard) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let mut byte = [0_u8];
-        let dismissed = std::io::stdin()
-            .read(&mut byte)
-            .is_ok_and(|n| n == 1 && byte == [DISMISS]);
+        let dismissed = std::io::stdin().read(&mut byte).is_ok_and(|n| n == 1 && byte == [DISMISS]);
         let _ended = sender.send(dismissed);
     });
     let mut swept_at = None;
@@ -130,9 +110,7 @@ pub(crate) fn run_guard(marker: &str, stamp: &Path, lease: Duration) {
             Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {}
         }
         let stamped = std::fs::metadata(stamp).and_then(|m| m.modified()).ok();
-        let old = stamped
-            .and_then(|at| SystemTime::now().duration_since(at).ok())
-            .is_some_and(|age| age > lease);
+        let old = stamped.and_then(|at| SystemTime::now().duration_since(at).ok()).is_some_and(|age| age > lease);
         if old && swept_at != stamped {
             let _survivors = os::sweep(&target);
             swept_at = stamped;

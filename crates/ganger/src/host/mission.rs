@@ -14,24 +14,10 @@ pub(crate) fn mission_text(
     spec: &TicketSpec,
     revision: u32,
 ) -> String {
-    let mut text = format!(
-        "# Mission: {}\n\n## Objective\n{}\n\n## Context\n",
-        spec.title, spec.title
-    );
-    let why = spec
-        .metadata
-        .get("why")
-        .map_or("it was asked for on the board", String::as_str);
-    let related: Vec<String> = spec
-        .after
-        .iter()
-        .map(|d| format!("{d} (its work is in your branch)"))
-        .collect();
-    let related = if related.is_empty() {
-        "none".to_owned()
-    } else {
-        related.join(", ")
-    };
+    let mut text = format!("# Mission: {}\n\n## Objective\n{}\n\n## Context\n", spec.title, spec.title);
+    let why = spec.metadata.get("why").map_or("it was asked for on the board", String::as_str);
+    let related: Vec<String> = spec.after.iter().map(|d| format!("{d} (its work is in your branch)")).collect();
+    let related = if related.is_empty() { "none".to_owned() } else { related.join(", ") };
     // Writing to a String cannot fail.
     let _ok = write!(
         text,
@@ -42,11 +28,7 @@ pub(crate) fn mission_text(
         let _ok = writeln!(text, "- Link: {link}");
     }
     let _ok = write!(text, "\n## Requirements\n{}\n", requirements(spec));
-    let files = if spec.files.is_empty() {
-        "not known; find out".to_owned()
-    } else {
-        spec.files.join(", ")
-    };
+    let files = if spec.files.is_empty() { "not known; find out".to_owned() } else { spec.files.join(", ") };
     let _ok = write!(
         text,
         "\n## Technical Approach\n- Files to modify: {files}\n- Patterns to follow: those of the code around it, and AGENTS.md where there is one\n\
@@ -54,22 +36,11 @@ pub(crate) fn mission_text(
         worktree.path.display()
     );
     if spec.kind == Kind::Integration {
-        let branches: Vec<String> = spec
-            .after
-            .iter()
-            .map(|d| worktree.branch.replace(id.as_str(), d.as_str()))
-            .collect();
-        let _ok = writeln!(
-            text,
-            "- Branches to join, with `git merge`: {}",
-            branches.join(", ")
-        );
+        let branches: Vec<String> =
+            spec.after.iter().map(|d| worktree.branch.replace(id.as_str(), d.as_str())).collect();
+        let _ok = writeln!(text, "- Branches to join, with `git merge`: {}", branches.join(", "));
     }
-    let _ok = write!(
-        text,
-        "\n## Definition of Done\n{}",
-        definition_of_done(config, spec)
-    );
+    let _ok = write!(text, "\n## Definition of Done\n{}", definition_of_done(config, spec));
     text.push_str(NOTES);
     text
 }
@@ -89,26 +60,13 @@ fn requirements(spec: &TicketSpec) -> String {
         return format!("1. {}", spec.title);
     }
     let is_numbered = text.lines().any(|l| l.trim_start().starts_with("1."));
-    if is_numbered {
-        text.to_owned()
-    } else {
-        format!("1. {}", text.replace('\n', "\n   "))
-    }
+    if is_numbered { text.to_owned() } else { format!("1. {}", text.replace('\n', "\n   ")) }
 }
 
 fn definition_of_done(config: &Config, spec: &TicketSpec) -> String {
-    let mut items: Vec<String> = spec
-        .done
-        .iter()
-        .enumerate()
-        .map(|(i, d)| format!("- ({}) {d}", i + 1))
-        .collect();
+    let mut items: Vec<String> = spec.done.iter().enumerate().map(|(i, d)| format!("- ({}) {d}", i + 1)).collect();
     items.extend(config.gates.iter().map(|g| {
-        let dir = if g.dir == "." {
-            String::new()
-        } else {
-            format!(" in {}", g.dir)
-        };
+        let dir = if g.dir == "." { String::new() } else { format!(" in {}", g.dir) };
         format!("- Gate `{}` passes: `{}`{dir}", g.name, g.command)
     }));
     if config.gates.is_empty() {
@@ -118,22 +76,15 @@ fn definition_of_done(config: &Config, spec: &TicketSpec) -> String {
 }
 
 /// What a session is told at the beginning of an attempt.
-pub(crate) fn prompt_text(
-    mission: &str,
-    instructions: &str,
-    offer: &Offer,
-    remembers: bool,
-) -> String {
-    let news: Vec<String> = offer
-        .deliveries
-        .iter()
-        .map(|d| format!("[{}] {}", d.id, d.text))
-        .collect();
+pub(crate) fn prompt_text(mission: &str, instructions: &str, offer: &Offer, remembers: bool) -> String {
+    let news: Vec<String> = offer.deliveries.iter().map(|d| format!("[{}] {}", d.id, d.text)).collect();
     if remembers && offer.session.is_some() {
         return match news.as_slice() {
-            [] => "Your last turn was cut off. The worktree is as you left it. Look at `git status`, then go on with the \
+            [] => {
+                "Your last turn was cut off. The worktree is as you left it. Look at `git status`, then go on with the \
                    mission in MISSION.md where you stopped."
-                .to_owned(),
+                    .to_owned()
+            }
             news => format!("{}\n\nThe mission in MISSION.md still holds. Go on.", news.join("\n\n")),
         };
     }
@@ -174,20 +125,9 @@ mod tests {
             after: vec!["T-1".into()],
             ..TicketSpec::default()
         };
-        let gate = Gate {
-            name: "test".into(),
-            command: "cargo test".into(),
-            timeout_s: 1,
-            dir: ".".into(),
-        };
-        let config = Config {
-            gates: vec![gate],
-            ..Config::default()
-        };
-        let worktree = Worktree {
-            path: "/w/T-2".into(),
-            branch: "ganger/T-2".into(),
-        };
+        let gate = Gate { name: "test".into(), command: "cargo test".into(), timeout_s: 1, dir: ".".into() };
+        let config = Config { gates: vec![gate], ..Config::default() };
+        let worktree = Worktree { path: "/w/T-2".into(), branch: "ganger/T-2".into() };
         let text = mission_text(&config, &worktree, &TicketId::from("T-2"), &spec, 1);
         let headings: Vec<&str> = text.lines().filter(|l| l.starts_with('#')).collect();
         assert_eq!(

@@ -70,11 +70,7 @@ impl Host {
     /// Sweeps the former life, starts the guard and the tool endpoint, and reports.
     pub(crate) async fn start(project: Arc<Project>, bus: Arc<dyn Bus>) -> Result<Self, Failure> {
         let id = HostId::from(LOCAL);
-        let incarnation = format!(
-            "{}-{}",
-            project.id,
-            &uuid::Uuid::new_v4().simple().to_string()[..12]
-        );
+        let incarnation = format!("{}-{}", project.id, &uuid::Uuid::new_v4().simple().to_string()[..12]);
         sweep_former_life(&project).await?;
         let lease = Duration::from_millis(project.config().to_policy().lease_ms);
         let guard = Guard::start(&project, &incarnation, lease)?;
@@ -97,14 +93,9 @@ impl Host {
             verifying: Mutex::default(),
         });
         shared.tools.serve(&shared);
-        let mut host = Self {
-            shared,
-            guard,
-            tasks: Vec::new(),
-        };
+        let mut host = Self { shared, guard, tasks: Vec::new() };
         host.listen().await?;
-        host.tasks
-            .push(tokio::spawn(beat(Arc::clone(&host.shared), lease)));
+        host.tasks.push(tokio::spawn(beat(Arc::clone(&host.shared), lease)));
         Ok(host)
     }
 
@@ -126,8 +117,7 @@ impl Host {
             max_deliver: None,
         };
         self.shared.bus.consumer(config).await?;
-        self.tasks
-            .push(tokio::spawn(obey(Arc::clone(&self.shared), name)));
+        self.tasks.push(tokio::spawn(obey(Arc::clone(&self.shared), name)));
         Ok(())
     }
 
@@ -135,10 +125,7 @@ impl Host {
     pub(crate) async fn stop(self) {
         self.tasks.iter().for_each(JoinHandle::abort);
         let marker = self.shared.incarnation.clone();
-        let target = Target {
-            markers: vec![(MARKER_HOST.to_owned(), marker)],
-            folders: Vec::new(),
-        };
+        let target = Target { markers: vec![(MARKER_HOST.to_owned(), marker)], folders: Vec::new() };
         self.guard.dismiss().await;
         let _survivors = tokio::task::spawn_blocking(move || os::sweep(&target)).await;
     }
@@ -152,21 +139,15 @@ fn incarnation_file(project: &Project) -> std::path::PathBuf {
 /// offered anew.
 async fn sweep_former_life(project: &Arc<Project>) -> Result<(), Failure> {
     let former = std::fs::read_to_string(incarnation_file(project)).ok();
-    let markers = former
-        .into_iter()
-        .map(|i| (MARKER_HOST.to_owned(), i.trim().to_owned()))
-        .collect();
-    let target = Target {
-        markers,
-        folders: crate::git::Worktree::ours(&project.repository)?,
-    };
+    let markers = former.into_iter().map(|i| (MARKER_HOST.to_owned(), i.trim().to_owned())).collect();
+    let target = Target { markers, folders: crate::git::Worktree::ours(&project.repository)? };
     let swept = tokio::task::spawn_blocking(move || os::sweep(&target)).await;
     match swept {
         Ok(Ok(_)) => Ok(()),
-        Ok(Err(survivors)) => Err(Failure::failed(format!(
-            "processes of an earlier run cannot be killed: {survivors:?}"
-        ))
-        .hint("they may belong to another user; end them, then run it again")),
+        Ok(Err(survivors)) => {
+            Err(Failure::failed(format!("processes of an earlier run cannot be killed: {survivors:?}"))
+                .hint("they may belong to another user; end them, then run it again"))
+        }
         Err(e) => Err(Failure::failed(e.to_string())),
     }
 }
@@ -194,15 +175,9 @@ async fn beat(shared: Arc<Shared>, lease: Duration) {
         }
         last = Instant::now();
         Guard::stamp(&shared.project);
-        let input = Input::HostReport {
-            host: shared.id.clone(),
-            report: report.clone(),
-        };
+        let input = Input::HostReport { host: shared.id.clone(), report: report.clone() };
         let id = format!("~beat-{}-{n}", shared.incarnation);
-        let _lost = shared
-            .client
-            .tell(Envelope::new(id, "host report", input))
-            .await;
+        let _lost = shared.client.tell(Envelope::new(id, "host report", input)).await;
         tokio::time::sleep(lease / BEATS_PER_LEASE).await;
     }
 }
@@ -210,10 +185,7 @@ async fn beat(shared: Arc<Shared>, lease: Duration) {
 /// Does what the foreman asks. Each message may come twice; what is under way is not begun again.
 async fn obey(shared: Arc<Shared>, consumer: String) {
     loop {
-        let fetched = shared
-            .bus
-            .fetch(CONTROL, &consumer, 64, Duration::from_secs(5))
-            .await;
+        let fetched = shared.bus.fetch(CONTROL, &consumer, 64, Duration::from_secs(5)).await;
         let Ok(deliveries) = fetched else {
             tokio::time::sleep(Duration::from_millis(200)).await;
             continue;
@@ -225,10 +197,7 @@ async fn obey(shared: Arc<Shared>, consumer: String) {
             }
         }
         if !sequences.is_empty() {
-            let _again = shared
-                .bus
-                .settle(CONTROL, &consumer, &sequences, Settle::Ack)
-                .await;
+            let _again = shared.bus.settle(CONTROL, &consumer, &sequences, Settle::Ack).await;
         }
     }
 }
@@ -249,28 +218,9 @@ impl Shared {
                     let _gone = running.cancel.send(true);
                 }
             }
-            ToHost::Verify {
-                ticket,
-                token,
-                commit,
-                revision,
-                base,
-                gates,
-            } => {
-                if self
-                    .verifying
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .insert(token)
-                {
-                    let job = verify::Job {
-                        ticket,
-                        token,
-                        commit,
-                        revision,
-                        base,
-                        gates,
-                    };
+            ToHost::Verify { ticket, token, commit, revision, base, gates } => {
+                if self.verifying.lock().unwrap_or_else(PoisonError::into_inner).insert(token) {
+                    let job = verify::Job { ticket, token, commit, revision, base, gates };
                     tokio::spawn(verify::run(Arc::clone(self), job));
                 }
             }
@@ -305,12 +255,7 @@ impl Shared {
     }
 
     fn cancel_all(&self) {
-        for running in self
-            .running
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .values()
-        {
+        for running in self.running.lock().unwrap_or_else(PoisonError::into_inner).values() {
             let _gone = running.cancel.send(true);
         }
     }
@@ -319,22 +264,14 @@ impl Shared {
         let outcome = self.worktrees.retire(&ticket).await;
         match outcome {
             Ok(()) => {
-                let input = Input::WorktreeRemoved {
-                    ticket: ticket.clone(),
-                };
+                let input = Input::WorktreeRemoved { ticket: ticket.clone() };
                 let id = format!("retired-{ticket}-{}", uuid::Uuid::now_v7());
-                let _again = self
-                    .client
-                    .tell(Envelope::new(id, "the worktree was removed", input))
-                    .await;
+                let _again = self.client.tell(Envelope::new(id, "the worktree was removed", input)).await;
             }
             // It stays, and the plan goes on asking: nothing is lost.
             Err(e) => crate::log::note(
                 &self.project,
-                &format!(
-                    "{ticket}: worktree kept: {}",
-                    text::line(&e.to_string(), 300)
-                ),
+                &format!("{ticket}: worktree kept: {}", text::line(&e.to_string(), 300)),
             ),
         }
     }

@@ -41,7 +41,7 @@ struct Conversation<'a> {
 /// Runs a conversation to its end.
 pub(super) async fn run(run: SessionRun<'_>) -> Left {
     let limits = &run.task.shared.project.config().limits;
-    let watch = Watch::new(limits, run.launch.attempt.as_str());
+    let watch = Watch::new(limits, &run.launch.marker);
     let capabilities = run.launch.agent.runtime.capabilities();
     let runtime = run.launch.agent.runtime.as_str();
     let began_at = run.ready.worktree.head(&run.task.shared.project.repository);
@@ -67,11 +67,7 @@ pub(super) async fn run(run: SessionRun<'_>) -> Left {
         let drained = async { while conversation.live.events.recv().await.is_some() {} };
         let _slow = tokio::time::timeout(Duration::from_secs(8), drained).await;
     }
-    Left {
-        end,
-        usage: conversation.usage,
-        report: conversation.report,
-    }
+    Left { end, usage: conversation.usage, report: conversation.report }
 }
 
 impl Conversation<'_> {
@@ -122,8 +118,7 @@ impl Conversation<'_> {
 
     async fn introduce(&mut self, session: SessionId) -> Result<(), TurnEnd> {
         let path = &self.ready.worktree.path;
-        write_own_file(path, ".builder-session", session.as_str())
-            .map_err(|e| crashed(&e.to_string()))?;
+        write_own_file(path, ".builder-session", session.as_str()).map_err(|e| crashed(&e.to_string()))?;
         let offer = &self.task.offer;
         let input = Input::SessionStarted {
             attempt: offer.attempt.clone(),
@@ -133,30 +128,14 @@ impl Conversation<'_> {
             directory: path.display().to_string(),
         };
         let id = format!("session-{}-{session}", offer.attempt);
-        let asked = self
-            .task
-            .shared
-            .client
-            .ask(Envelope::new(id, "a session began", input), PATIENCE)
-            .await;
-        asked
-            .map(|_| ())
-            .map_err(|e| crashed(&format!("the session could not be journaled: {e}")))
+        let asked = self.task.shared.client.ask(Envelope::new(id, "a session began", input), PATIENCE).await;
+        asked.map(|_| ()).map_err(|e| crashed(&format!("the session could not be journaled: {e}")))
     }
 
     async fn say(&mut self, text: String) -> Result<(), TurnEnd> {
         self.watch.alive();
-        self.task
-            .note(
-                ActivityKind::Note,
-                format!("prompt: {}", text::line(&text, 200)),
-            )
-            .await;
-        self.live
-            .control
-            .send(Control::Prompt(text))
-            .await
-            .map_err(|_| crashed("the driver is gone"))?;
+        self.task.note(ActivityKind::Note, format!("prompt: {}", text::line(&text, 200))).await;
+        self.live.control.send(Control::Prompt(text)).await.map_err(|_| crashed("the driver is gone"))?;
         self.set_status("working", "the prompt was sent").await;
         Ok(())
     }
@@ -168,22 +147,12 @@ impl Conversation<'_> {
             AgentEvent::Said(said) => self.task.note(ActivityKind::Say, said).await,
             AgentEvent::ToolBegan { id, name, input } => {
                 self.watch.tool_began(id);
-                self.task
-                    .note(
-                        ActivityKind::Tool,
-                        format!("{name} {}", text::line(&input, 500)),
-                    )
-                    .await;
+                self.task.note(ActivityKind::Tool, format!("{name} {}", text::line(&input, 500))).await;
             }
             AgentEvent::ToolEnded { id, output, failed } => {
                 self.watch.tool_ended(&id);
                 let mark = if failed { "failed: " } else { "" };
-                self.task
-                    .note(
-                        ActivityKind::ToolEnd,
-                        format!("{mark}{}", text::cap(&output, 2_000)),
-                    )
-                    .await;
+                self.task.note(ActivityKind::ToolEnd, format!("{mark}{}", text::cap(&output, 2_000))).await;
             }
             AgentEvent::Usage(usage) => self.account(usage).await,
             AgentEvent::Denied { what, why } => self.denied(what, why).await,
@@ -199,18 +168,9 @@ impl Conversation<'_> {
             return;
         }
         let deliveries = offer.deliveries.iter().map(|d| d.id.clone()).collect();
-        let input = Input::Delivered {
-            attempt: offer.attempt.clone(),
-            token: offer.token,
-            deliveries,
-        };
+        let input = Input::Delivered { attempt: offer.attempt.clone(), token: offer.token, deliveries };
         let id = format!("delivered-{}-{}", offer.attempt, offer.token);
-        let _stale = self
-            .task
-            .shared
-            .client
-            .ask(Envelope::new(id, "the prompt went in", input), PATIENCE)
-            .await;
+        let _stale = self.task.shared.client.ask(Envelope::new(id, "the prompt went in", input), PATIENCE).await;
     }
 
     async fn account(&mut self, usage: Usage) {
@@ -220,49 +180,25 @@ impl Conversation<'_> {
         let grown = usage.tokens() > self.usage.tokens();
         self.usage = usage;
         if grown {
-            self.task
-                .note(ActivityKind::Usage, usage.tokens().to_string())
-                .await;
+            self.task.note(ActivityKind::Usage, usage.tokens().to_string()).await;
             let offer = &self.task.offer;
-            let input = Input::Usage {
-                attempt: offer.attempt.clone(),
-                token: offer.token,
-                usage,
-            };
+            let input = Input::Usage { attempt: offer.attempt.clone(), token: offer.token, usage };
             let id = format!("~usage-{}", offer.attempt);
-            let _lost = self
-                .task
-                .shared
-                .client
-                .tell(Envelope::new(id, "tokens were used", input))
-                .await;
+            let _lost = self.task.shared.client.tell(Envelope::new(id, "tokens were used", input)).await;
         }
     }
 
     async fn denied(&mut self, what: String, why: String) {
-        self.task
-            .note(ActivityKind::Note, format!("denied: {what}"))
-            .await;
+        self.task.note(ActivityKind::Note, format!("denied: {what}")).await;
         let offer = &self.task.offer;
         let id = format!("denied-{}-{}", offer.attempt, uuid::Uuid::now_v7());
-        let input = Input::Denied {
-            attempt: offer.attempt.clone(),
-            token: offer.token,
-            what,
-            why,
-        };
-        let _lost = self
-            .task
-            .shared
-            .client
-            .tell(Envelope::new(id, "a permission was denied", input))
-            .await;
+        let input = Input::Denied { attempt: offer.attempt.clone(), token: offer.token, what, why };
+        let _lost = self.task.shared.client.tell(Envelope::new(id, "a permission was denied", input)).await;
     }
 
     /// A clean end without report and without change is a claim not made: one continuation.
     async fn turn_ended(&mut self, end: TurnEnd) -> Option<TurnEnd> {
-        self.set_status("finished", "the runtime's terminal event")
-            .await;
+        self.set_status("finished", "the runtime's terminal event").await;
         if self.stalled && end == TurnEnd::Interrupted {
             let text = "You seemed to be stuck and were interrupted. Go on with the mission in another way; if a command \
                         does not end, do not run it in the foreground.";
@@ -283,11 +219,7 @@ impl Conversation<'_> {
     }
 
     fn has_changes(&self) -> bool {
-        let moved = self
-            .ready
-            .worktree
-            .head(&self.task.shared.project.repository)
-            != self.began_at;
+        let moved = self.ready.worktree.head(&self.task.shared.project.repository) != self.began_at;
         moved || git::leftovers(&self.ready.worktree.path).is_ok_and(|l| l.files > 0)
     }
 
@@ -297,25 +229,17 @@ impl Conversation<'_> {
         if self.stalled || !self.can_continue {
             self.set_status("stalled", &why).await;
             let message = format!("stalled: {why}");
-            return Some(TurnEnd::Failed {
-                class: FailureClass::Stalled,
-                message,
-                retry_at: None,
-            });
+            return Some(TurnEnd::Failed { class: FailureClass::Stalled, message, retry_at: None });
         }
         self.stalled = true;
         self.watch.alive();
-        self.task
-            .note(ActivityKind::Note, format!("stalled ({why}): interrupting"))
-            .await;
+        self.task.note(ActivityKind::Note, format!("stalled ({why}): interrupting")).await;
         let _gone = self.live.control.send(Control::Interrupt).await;
         None
     }
 
     async fn interrupt(&mut self) -> TurnEnd {
-        self.task
-            .note(ActivityKind::Note, "interrupted by Ganger".to_owned())
-            .await;
+        self.task.note(ActivityKind::Note, "interrupted by Ganger".to_owned()).await;
         let _gone = self.live.control.send(Control::Interrupt).await;
         let ended = async {
             while let Some(event) = self.live.events.recv().await {
@@ -326,11 +250,7 @@ impl Conversation<'_> {
                 }
             }
         };
-        let limit = if self.can_continue {
-            INTERRUPT_LIMIT
-        } else {
-            Duration::ZERO
-        };
+        let limit = if self.can_continue { INTERRUPT_LIMIT } else { Duration::ZERO };
         let _killed_later = tokio::time::timeout(limit, ended).await;
         TurnEnd::Interrupted
     }
@@ -338,20 +258,11 @@ impl Conversation<'_> {
     async fn set_status(&mut self, status: &'static str, source: &str) {
         if self.status != status {
             self.status = status;
-            self.task
-                .note(
-                    ActivityKind::Status,
-                    format!("{status} ({})", text::line(source, 200)),
-                )
-                .await;
+            self.task.note(ActivityKind::Status, format!("{status} ({})", text::line(source, 200))).await;
         }
     }
 }
 
 fn crashed(message: &str) -> TurnEnd {
-    TurnEnd::Failed {
-        class: FailureClass::Crashed,
-        message: message.to_owned(),
-        retry_at: None,
-    }
+    TurnEnd::Failed { class: FailureClass::Crashed, message: message.to_owned(), retry_at: None }
 }

@@ -20,52 +20,26 @@ pub(super) struct Job {
 pub(super) async fn run(shared: Arc<Shared>, job: Job) {
     let outcome = work(&shared, &job).await;
     if let Err(e) = outcome {
-        let input = Input::VerificationFailed {
-            ticket: job.ticket.clone(),
-            token: job.token,
-            why: e.to_string(),
-        };
+        let input = Input::VerificationFailed { ticket: job.ticket.clone(), token: job.token, why: e.to_string() };
         let id = format!("unverified-{}-{}", job.ticket, job.token);
         publish(&shared, &job, id, input).await;
-        crate::log::note(
-            &shared.project,
-            &format!("{}: the gates could not be run: {e}", job.ticket),
-        );
+        crate::log::note(&shared.project, &format!("{}: the gates could not be run: {e}", job.ticket));
     }
-    shared
-        .verifying
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .remove(&job.token);
+    shared.verifying.lock().unwrap_or_else(PoisonError::into_inner).remove(&job.token);
 }
 
 async fn work(shared: &Arc<Shared>, job: &Job) -> anyhow::Result<()> {
     let _slot = shared.gate_slots.acquire().await?;
     let workspace = Workspace::take(&shared.project, "head").await?;
-    let (repository, commit, base) = (
-        shared.project.repository.clone(),
-        job.commit.clone(),
-        job.base.clone(),
-    );
+    let (repository, commit, base) = (shared.project.repository.clone(), job.commit.clone(), job.base.clone());
     let workspace = tokio::task::spawn_blocking(move || -> anyhow::Result<Workspace> {
         git::sync_commit(&repository, &commit, base.as_ref())?;
         workspace.check_out(&commit)?;
         Ok(workspace)
     })
     .await??;
-    for gate in shared
-        .project
-        .config()
-        .gates
-        .iter()
-        .filter(|g| job.gates.contains(&g.name))
-    {
-        note(
-            shared,
-            job,
-            format!("{}: running `{}`", gate.name, gate.command),
-        )
-        .await;
+    for gate in shared.project.config().gates.iter().filter(|g| job.gates.contains(&g.name)) {
+        note(shared, job, format!("{}: running `{}`", gate.name, gate.command)).await;
         let run = GateRun {
             ticket: &job.ticket,
             revision: job.revision,
@@ -76,12 +50,7 @@ async fn work(shared: &Arc<Shared>, job: &Job) -> anyhow::Result<()> {
         let evidence = gates::run(&shared.project, &workspace, gate, &run).await?;
         let green = evidence.is_green();
         let verdict = if green { "green" } else { "red" };
-        note(
-            shared,
-            job,
-            format!("{}: {verdict} after {} ms", gate.name, evidence.duration_ms),
-        )
-        .await;
+        note(shared, job, format!("{}: {verdict} after {} ms", gate.name, evidence.duration_ms)).await;
         publish_evidence(shared, job, evidence).await;
         if !green {
             break;
@@ -91,45 +60,22 @@ async fn work(shared: &Arc<Shared>, job: &Job) -> anyhow::Result<()> {
 }
 
 async fn publish_evidence(shared: &Arc<Shared>, job: &Job, evidence: Evidence) {
-    let id = format!(
-        "evidence-{}-{}-{}",
-        job.ticket, job.token, evidence.key.gate
-    );
-    publish(
-        shared,
-        job,
-        id,
-        Input::Evidence {
-            token: job.token,
-            evidence: Box::new(evidence),
-        },
-    )
-    .await;
+    let id = format!("evidence-{}-{}-{}", job.ticket, job.token, evidence.key.gate);
+    publish(shared, job, id, Input::Evidence { token: job.token, evidence: Box::new(evidence) }).await;
 }
 
 async fn publish(shared: &Arc<Shared>, job: &Job, id: String, input: Input) {
     let envelope = Envelope::new(id.clone(), format!("gates of {}", job.ticket), input);
-    let message = ToForeman {
-        reply_to: None,
-        envelope,
-    };
+    let message = ToForeman { reply_to: None, envelope };
     let subject = format!("evidence.{}.{}", shared.id, job.ticket);
     if let Err(e) = publish_json(&shared.bus, subject, &message, Some(id)).await {
-        crate::log::note(
-            &shared.project,
-            &format!("{}: evidence could not be published: {e}", job.ticket),
-        );
+        crate::log::note(&shared.project, &format!("{}: evidence could not be published: {e}", job.ticket));
     }
 }
 
 async fn note(shared: &Arc<Shared>, job: &Job, text: String) {
     let attempt = AttemptId::new(format!("{}-gates", job.ticket));
-    let activity = Activity {
-        at: now_ms(),
-        ticket: job.ticket.clone(),
-        attempt: attempt.clone(),
-        kind: ActivityKind::Gate,
-        text,
-    };
+    let activity =
+        Activity { at: now_ms(), ticket: job.ticket.clone(), attempt: attempt.clone(), kind: ActivityKind::Gate, text };
     let _lost = publish_json(&shared.bus, format!("activity.{attempt}"), &activity, None).await;
 }

@@ -13,8 +13,14 @@ pub(super) struct Watch {
     heard: Instant,
     open_tools: BTreeSet<String>,
     tool_since: Instant,
-    cpu: u64,
+    /// CPU time when the silence was first too long, and when that was.
+    probation: Option<(u64, Instant)>,
 }
+
+/// How long a silent attempt is watched for CPU time before it is believed to be stuck.
+const PROBATION: Duration = Duration::from_secs(2);
+/// CPU time in that span that counts as life: a tenth of one core. An idle runtime uses less.
+const LIVELY_TICKS: u64 = 20;
 
 impl Watch {
     pub(super) fn new(limits: &Limits, attempt: &str) -> Self {
@@ -26,12 +32,13 @@ impl Watch {
             heard: Instant::now(),
             open_tools: BTreeSet::new(),
             tool_since: Instant::now(),
-            cpu: 0,
+            probation: None,
         }
     }
 
     pub(super) fn alive(&mut self) {
         self.heard = Instant::now();
+        self.probation = None;
     }
 
     pub(super) fn tool_began(&mut self, id: String) {
@@ -55,11 +62,17 @@ impl Watch {
         if self.heard.elapsed() <= self.silence {
             return None;
         }
-        let cpu = cpu_ticks(&self.attempt);
-        if cpu > self.cpu {
-            self.cpu = cpu;
-            self.heard = Instant::now();
-            return None;
+        match self.probation {
+            None => {
+                self.probation = Some((cpu_ticks(&self.attempt), Instant::now()));
+                return None;
+            }
+            Some((_, since)) if since.elapsed() < PROBATION => return None,
+            Some((before, _)) if cpu_ticks(&self.attempt) >= before + LIVELY_TICKS => {
+                self.alive();
+                return None;
+            }
+            Some(_) => {}
         }
         Some(format!("no sign of life for {:?}", self.silence))
     }

@@ -42,11 +42,7 @@ pub(crate) struct Worktrees {
 
 impl Worktrees {
     pub(crate) fn new(project: Arc<Project>) -> Self {
-        Self {
-            project,
-            locks: Mutex::default(),
-            main: tokio::sync::Mutex::default(),
-        }
+        Self { project, locks: Mutex::default(), main: tokio::sync::Mutex::default() }
     }
 
     /// Makes the worktree of a ticket that builds on nothing but main.
@@ -61,13 +57,8 @@ impl Worktrees {
         bases: &[(TicketId, Commit)],
         known_base: Option<&Commit>,
     ) -> Result<Ready, PrepareError> {
-        let lock = Arc::clone(
-            self.locks
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .entry(ticket.clone())
-                .or_default(),
-        );
+        let lock =
+            Arc::clone(self.locks.lock().unwrap_or_else(PoisonError::into_inner).entry(ticket.clone()).or_default());
         let guard = lock.lock().await;
         let worktree = self.project.worktree(ticket);
         let exists = worktree.head(&self.project.repository).is_some();
@@ -89,27 +80,15 @@ impl Worktrees {
     /// The newest main; fetched at most every half minute.
     pub(crate) async fn fresh_main(&self) -> Result<Commit, PrepareError> {
         let mut cached = self.main.lock().await;
-        let name = self
-            .project
-            .main_branch()
-            .map_err(|e| PrepareError::Failed(e.to_string()))?;
-        let has_remote = self
-            .project
-            .repository
-            .resolve(&format!("refs/remotes/origin/{name}"))
-            .is_some();
+        let name = self.project.main_branch().map_err(|e| PrepareError::Failed(e.to_string()))?;
+        let has_remote = self.project.repository.resolve(&format!("refs/remotes/origin/{name}")).is_some();
         let fetch = self.project.config().policy.fetch
             && has_remote
-            && cached
-                .as_ref()
-                .is_none_or(|(at, _)| at.elapsed() > FETCH_EVERY);
+            && cached.as_ref().is_none_or(|(at, _)| at.elapsed() > FETCH_EVERY);
         let (project, branch) = (Arc::clone(&self.project), name.clone());
-        let found =
-            tokio::task::spawn_blocking(move || project.repository.fresh_main(&branch, fetch))
-                .await;
+        let found = tokio::task::spawn_blocking(move || project.repository.fresh_main(&branch, fetch)).await;
         let found = found.map_err(|e| PrepareError::Failed(e.to_string()))?;
-        let (commit, warning) =
-            found.ok_or_else(|| PrepareError::Failed(format!("there is no branch {name}")))?;
+        let (commit, warning) = found.ok_or_else(|| PrepareError::Failed(format!("there is no branch {name}")))?;
         if let Some(warning) = warning {
             crate::log::note(&self.project, &warning);
         }
@@ -132,13 +111,7 @@ impl Worktrees {
     async fn base_of_branch(&self, worktree: &Worktree) -> Result<Commit, PrepareError> {
         let main = self.fresh_main().await?;
         let (project, branch) = (Arc::clone(&self.project), worktree.branch.clone());
-        let found = blocking(move || {
-            project
-                .repository
-                .git()
-                .run(&["merge-base", main.as_str(), &branch])
-        })
-        .await?;
+        let found = blocking(move || project.repository.git().run(&["merge-base", main.as_str(), &branch])).await?;
         Ok(Commit::new(found))
     }
 
@@ -152,25 +125,12 @@ impl Worktrees {
         let stamp = self.setup_stamp(ticket);
         let failed = |e: std::io::Error| PrepareError::Failed(format!("setup of {ticket}: {e}"));
         if !setup.setup.trim().is_empty() {
-            let log = self
-                .project
-                .state
-                .join("logs/setup")
-                .join(format!("{ticket}.log"));
+            let log = self.project.state.join("logs/setup").join(format!("{ticket}.log"));
             std::fs::create_dir_all(log.parent().unwrap_or(Path::new("."))).map_err(failed)?;
-            let status = run_setup(
-                &setup.setup,
-                &worktree.path,
-                &log,
-                Duration::from_secs(setup.setup_timeout_s),
-            );
+            let status = run_setup(&setup.setup, &worktree.path, &log, Duration::from_secs(setup.setup_timeout_s));
             if let Err(why) = status.await.map_err(failed)? {
                 let tail = text::tail_of_file(&log, 1_500);
-                return Err(PrepareError::Failed(format!(
-                    "`{}` {why}\n{}",
-                    setup.setup,
-                    tail.trim_end()
-                )));
+                return Err(PrepareError::Failed(format!("`{}` {why}\n{}", setup.setup, tail.trim_end())));
             }
         }
         os::write_private(&stamp, b"done").map_err(failed)
@@ -183,27 +143,18 @@ impl Worktrees {
         let retired = blocking(move || {
             let worktree = project.worktree(&id);
             // Nothing of ours lives there any more; what a person runs there is left alone and blocks it.
-            let target = Target {
-                markers: Vec::new(),
-                folders: vec![worktree.path.clone()],
-            };
+            let target = Target { markers: Vec::new(), folders: vec![worktree.path.clone()] };
             let _swept = os::sweep(&target);
             for file in ["MISSION.md", ".builder-session"] {
                 remove_if_ours(&worktree.path, file);
             }
-            let main = project
-                .main_branch()
-                .ok()
-                .and_then(|m| project.repository.branch(&m));
+            let main = project.main_branch().ok().and_then(|m| project.repository.branch(&m));
             worktree.retire(&project.repository, &id, main.as_ref())
         })
         .await?;
         let _absent = std::fs::remove_file(stamp);
         if let Retired::Removed { rescue: Some(name) } = retired {
-            crate::log::note(
-                &self.project,
-                &format!("{ticket}: worktree removed, kept as {name}"),
-            );
+            crate::log::note(&self.project, &format!("{ticket}: worktree removed, kept as {name}"));
         }
         Ok(())
     }
@@ -217,16 +168,10 @@ fn remove_if_ours(worktree: &Path, file: &str) {
     }
 }
 
-async fn run_setup(
-    command: &str,
-    dir: &Path,
-    log: &Path,
-    limit: Duration,
-) -> std::io::Result<Result<(), String>> {
+async fn run_setup(command: &str, dir: &Path, log: &Path, limit: Duration) -> std::io::Result<Result<(), String>> {
     let output = std::fs::File::create(log)?;
-    let ours = |name: &OsString| {
-        name.to_string_lossy().starts_with("GIT_") || name.to_string_lossy().starts_with("GANGER_")
-    };
+    let ours =
+        |name: &OsString| name.to_string_lossy().starts_with("GIT_") || name.to_string_lossy().starts_with("GANGER_");
     let spawn = Spawn {
         argv: ["sh", "-c", command].map(OsString::from).to_vec(),
         dir,
@@ -241,11 +186,7 @@ async fn run_setup(
     match tokio::time::timeout(limit, child.wait()).await {
         Ok(status) => {
             let status = status?;
-            Ok(if status.success() {
-                Ok(())
-            } else {
-                Err(format!("failed ({status})"))
-            })
+            Ok(if status.success() { Ok(()) } else { Err(format!("failed ({status})")) })
         }
         Err(_) => {
             os::terminate_group(&mut child, Duration::from_secs(3)).await;
@@ -257,8 +198,6 @@ async fn run_setup(
 async fn blocking<T: Send + 'static>(
     job: impl FnOnce() -> crate::git::GitResult<T> + Send + 'static,
 ) -> Result<T, PrepareError> {
-    let done = tokio::task::spawn_blocking(job)
-        .await
-        .map_err(|e| PrepareError::Failed(e.to_string()))?;
+    let done = tokio::task::spawn_blocking(job).await.map_err(|e| PrepareError::Failed(e.to_string()))?;
     done.map_err(|e| PrepareError::Failed(e.to_string()))
 }

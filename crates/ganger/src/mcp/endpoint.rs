@@ -35,19 +35,12 @@ pub(super) struct Book {
 
 impl Book {
     fn identify(&self, token: &str) -> Option<Identity> {
-        self.tokens
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(token)
-            .cloned()
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner).get(token).cloned()
     }
 
     /// Notes that an attempt has reported or asked.
     pub(super) fn has_spoken(&self, attempt: &AttemptId) {
-        self.spoken
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(attempt.clone());
+        self.spoken.lock().unwrap_or_else(PoisonError::into_inner).insert(attempt.clone());
     }
 }
 
@@ -56,21 +49,12 @@ impl Endpoint {
     pub(crate) async fn start() -> Result<Self, Failure> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let url = format!("http://{}/mcp", listener.local_addr()?);
-        Ok(Self {
-            url,
-            listener: Mutex::new(Some(listener)),
-            book: Arc::default(),
-        })
+        Ok(Self { url, listener: Mutex::new(Some(listener)), book: Arc::default() })
     }
 
     /// Serves until the host is gone.
     pub(crate) fn serve(&self, shared: &Arc<Shared>) {
-        let Some(listener) = self
-            .listener
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
-        else {
+        let Some(listener) = self.listener.lock().unwrap_or_else(PoisonError::into_inner).take() else {
             return;
         };
         let config = StreamableHttpServerConfig::default()
@@ -79,8 +63,7 @@ impl Endpoint {
             .enforce_origin_validation();
         let (weak, book) = (Arc::downgrade(shared), Arc::clone(&self.book));
         let make = move || Ok(Handler::new(weak.clone(), Arc::clone(&book)));
-        let service =
-            StreamableHttpService::new(make, Arc::new(LocalSessionManager::default()), config);
+        let service = StreamableHttpService::new(make, Arc::new(LocalSessionManager::default()), config);
         let checked = middleware::from_fn_with_state(Arc::clone(&self.book), identify);
         let router = Router::new().nest_service("/mcp", service).layer(checked);
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -91,54 +74,29 @@ impl Endpoint {
         let token = uuid::Uuid::new_v4().simple().to_string();
         let token_file = scratch.join("token");
         os::write_private(&token_file, token.as_bytes())?;
-        self.book
-            .tokens
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(token.clone(), identity);
-        Ok(ToolAccess {
-            url: self.url.clone(),
-            token,
-            token_file,
-        })
+        self.book.tokens.lock().unwrap_or_else(PoisonError::into_inner).insert(token.clone(), identity);
+        Ok(ToolAccess { url: self.url.clone(), token, token_file })
     }
 
     pub(crate) fn revoke(&self, token: &str) {
-        self.book
-            .tokens
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(token);
+        self.book.tokens.lock().unwrap_or_else(PoisonError::into_inner).remove(token);
     }
 
     /// Whether the attempt has reported or asked.
     pub(crate) fn has_spoken(&self, attempt: &AttemptId) -> bool {
-        self.book
-            .spoken
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .contains(attempt)
+        self.book.spoken.lock().unwrap_or_else(PoisonError::into_inner).contains(attempt)
     }
 }
 
 /// Nobody without a token gets any further.
 async fn identify(State(book): State<Arc<Book>>, mut request: Request, next: Next) -> Response {
-    let header = request
-        .headers()
-        .get(header::AUTHORIZATION)
-        .and_then(|h| h.to_str().ok());
-    let identity = header
-        .and_then(|h| h.strip_prefix("Bearer "))
-        .and_then(|t| book.identify(t.trim()));
+    let header = request.headers().get(header::AUTHORIZATION).and_then(|h| h.to_str().ok());
+    let identity = header.and_then(|h| h.strip_prefix("Bearer ")).and_then(|t| book.identify(t.trim()));
     match identity {
         Some(identity) => {
             request.extensions_mut().insert(identity);
             next.run(request).await
         }
-        None => (
-            StatusCode::UNAUTHORIZED,
-            "the token is missing, unknown or revoked",
-        )
-            .into_response(),
+        None => (StatusCode::UNAUTHORIZED, "the token is missing, unknown or revoked").into_response(),
     }
 }

@@ -5,8 +5,8 @@ use super::endpoint::Book;
 use crate::host::Shared;
 use crate::tools::{self, Call};
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ListToolsResult,
-    PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool, ToolAnnotations,
+    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ListToolsResult, PaginatedRequestParams,
+    ServerCapabilities, ServerConfig, Tool, ToolAnnotations,
 };
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
@@ -30,15 +30,7 @@ impl Handler {
         caller: &Identity,
     ) -> tools::Answer {
         let shared = self.shared.upgrade().ok_or("the host is shutting down")?;
-        let answer = tools::call(
-            name,
-            Call {
-                client: &shared.client,
-                caller,
-                arguments,
-            },
-        )
-        .await;
+        let answer = tools::call(name, Call { client: &shared.client, caller, arguments }).await;
         if answer.is_ok() && matches!(name, "report_result" | "ask_user") {
             self.book.has_spoken(&caller.attempt);
         }
@@ -63,12 +55,7 @@ impl ServerHandler for Handler {
             let schema = tool.schema.as_object().cloned().unwrap_or_default();
             let mut shown = Tool::new(tool.name, tool.description, Arc::new(schema));
             // Harmless by these hints, so that no runtime asks a person before a call.
-            shown.annotations = Some(
-                ToolAnnotations::new()
-                    .read_only(false)
-                    .destructive(false)
-                    .open_world(false),
-            );
+            shown.annotations = Some(ToolAnnotations::new().read_only(false).destructive(false).open_world(false));
             shown
         });
         let mut result = ListToolsResult::default();
@@ -81,10 +68,8 @@ impl ServerHandler for Handler {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let caller = context
-            .extensions
-            .get::<axum::http::request::Parts>()
-            .and_then(|p| p.extensions.get::<Identity>());
+        let caller =
+            context.extensions.get::<axum::http::request::Parts>().and_then(|p| p.extensions.get::<Identity>());
         let Some(caller) = caller else {
             return Err(ErrorData::invalid_request("the caller is unknown", None));
         };

@@ -15,10 +15,7 @@ fn armed() -> Option<&'static Armed> {
     let read = || {
         let wanted = std::env::var("GANGER_CRASH_AT").ok()?;
         let (point, nth) = wanted.split_once(':').unwrap_or((&wanted, "1"));
-        Some(Armed {
-            point: point.to_owned(),
-            left: AtomicU32::new(nth.parse().unwrap_or(1)),
-        })
+        Some(Armed { point: point.to_owned(), left: AtomicU32::new(nth.parse().unwrap_or(1)) })
     };
     ARMED.get_or_init(read).as_ref()
 }

@@ -5,9 +5,7 @@ mod process;
 mod sweep;
 
 pub(crate) use process::{Spawn, signal_group, terminate_group};
-pub(crate) use sweep::{
-    MARKER_ATTEMPT, MARKER_HOST, Target, ancestors_have_marker, cpu_ticks, sweep,
-};
+pub(crate) use sweep::{MARKER_ATTEMPT, MARKER_HOST, Target, ancestors_have_marker, cpu_ticks, sweep};
 
 use std::fs::File;
 use std::io::Write;
@@ -19,12 +17,7 @@ pub(crate) fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> 
     let folder = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
     let temporary = path.with_extension(format!("tmp{}", std::process::id()));
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&temporary)?;
+    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
     file.write_all(content)?;
     file.sync_all()?;
     std::fs::rename(&temporary, path)

@@ -28,33 +28,21 @@ impl Spawn<'_> {
     /// Starts the child as the leader of a new process group.
     pub(crate) fn start(self) -> std::io::Result<Child> {
         let mut argv = self.argv.into_iter();
-        let program = argv
-            .next()
-            .ok_or_else(|| std::io::Error::other("no program"))?;
+        let program = argv.next().ok_or_else(|| std::io::Error::other("no program"))?;
         let mut command = Command::new(program);
-        command
-            .args(argv)
-            .current_dir(self.dir)
-            .env_clear()
-            .envs(self.env);
+        command.args(argv).current_dir(self.dir).env_clear().envs(self.env);
         command.env(MARKER_HOST, self.host).env("PWD", self.dir);
         if let Some(attempt) = self.attempt {
             command.env(MARKER_ATTEMPT, attempt);
         }
-        command
-            .stdin(self.stdin)
-            .stdout(self.stdout)
-            .stderr(self.stderr);
+        command.stdin(self.stdin).stdout(self.stdout).stderr(self.stderr);
         command.process_group(0).kill_on_drop(true).spawn()
     }
 }
 
 /// Sends a signal to the whole group of a child.
 pub(crate) fn signal_group(child: &Child, signal: Signal) {
-    let pid = child
-        .id()
-        .and_then(|id| i32::try_from(id).ok())
-        .and_then(Pid::from_raw);
+    let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
     if let Some(pid) = pid {
         // Gone already is as good as told.
         let _gone = kill_process_group(pid, signal);

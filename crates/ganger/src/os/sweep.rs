@@ -27,23 +27,14 @@ pub(crate) struct Target {
 impl Target {
     /// Everything of one attempt.
     pub(crate) fn attempt(id: &str, folder: &Path) -> Self {
-        Self {
-            markers: vec![(MARKER_ATTEMPT.to_owned(), id.to_owned())],
-            folders: vec![folder.to_owned()],
-        }
+        Self { markers: vec![(MARKER_ATTEMPT.to_owned(), id.to_owned())], folders: vec![folder.to_owned()] }
     }
 
     fn is_hit(&self, pid: i32) -> bool {
-        let entries: Vec<String> = self
-            .markers
-            .iter()
-            .map(|(n, v)| format!("{n}={v}"))
-            .collect();
+        let entries: Vec<String> = self.markers.iter().map(|(n, v)| format!("{n}={v}")).collect();
         let marked = !entries.is_empty()
             && std::fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environment| {
-                environment
-                    .split(|b| *b == 0)
-                    .any(|e| entries.iter().any(|wanted| wanted.as_bytes() == e))
+                environment.split(|b| *b == 0).any(|e| entries.iter().any(|wanted| wanted.as_bytes() == e))
             });
         marked || (!self.folders.is_empty() && self.works_inside(pid))
     }
@@ -71,9 +62,8 @@ pub(crate) fn sweep(target: &Target) -> Result<usize, BTreeSet<i32>> {
     let mut killed = BTreeSet::new();
     let mut clean_looks = 0;
     loop {
-        let hits: BTreeSet<i32> = processes()
-            .filter(|pid| !spared.contains(pid) && !is_zombie(*pid) && target.is_hit(*pid))
-            .collect();
+        let hits: BTreeSet<i32> =
+            processes().filter(|pid| !spared.contains(pid) && !is_zombie(*pid) && target.is_hit(*pid)).collect();
         clean_looks = if hits.is_empty() { clean_looks + 1 } else { 0 };
         if clean_looks == 2 {
             return Ok(killed.len());
@@ -101,8 +91,7 @@ fn processes() -> impl Iterator<Item = i32> {
 
 fn is_zombie(pid: i32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(')')
-        .is_some_and(|(_, rest)| rest.trim_start().starts_with('Z'))
+    stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('Z'))
 }
 
 /// Whether a process has a controlling terminal and does not belong to our own session.
@@ -113,18 +102,12 @@ fn has_other_terminal(pid: i32) -> bool {
         Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
     };
     let own = session_and_terminal("self");
-    session_and_terminal(&pid.to_string())
-        .is_some_and(|(s, t)| t != 0 && own.is_none_or(|(o, _)| o != s))
+    session_and_terminal(&pid.to_string()).is_some_and(|(s, t)| t != 0 && own.is_none_or(|(o, _)| o != s))
 }
 
 fn parent(pid: i32) -> Option<i32> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit_once(')')?
-        .1
-        .split_whitespace()
-        .nth(1)?
-        .parse()
-        .ok()
+    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }
 
 /// This process and its ancestors: a person may well run the program from inside a worktree.
@@ -137,34 +120,19 @@ fn own_line() -> BTreeSet<i32> {
 pub(crate) fn ancestors_have_marker() -> bool {
     let prefix = format!("{MARKER_ATTEMPT}=");
     own_line().into_iter().any(|pid| {
-        std::fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environment| {
-            environment
-                .split(|b| *b == 0)
-                .any(|e| e.starts_with(prefix.as_bytes()))
-        })
+        std::fs::read(format!("/proc/{pid}/environ"))
+            .is_ok_and(|environment| environment.split(|b| *b == 0).any(|e| e.starts_with(prefix.as_bytes())))
     })
 }
 
 /// CPU time of everything that carries an attempt's marker, in clock ticks.
 pub(crate) fn cpu_ticks(attempt: &str) -> u64 {
-    let target = Target {
-        markers: vec![(MARKER_ATTEMPT.to_owned(), attempt.to_owned())],
-        folders: Vec::new(),
-    };
+    let target = Target { markers: vec![(MARKER_ATTEMPT.to_owned(), attempt.to_owned())], folders: Vec::new() };
     let ticks = |pid: i32| -> Option<u64> {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
         // utime, stime, and those of waited-for children: fields 14 to 17.
-        Some(
-            fields
-                .get(11..15)?
-                .iter()
-                .filter_map(|f| f.parse::<u64>().ok())
-                .sum(),
-        )
+        Some(fields.get(11..15)?.iter().filter_map(|f| f.parse::<u64>().ok()).sum())
     };
-    processes()
-        .filter(|pid| target.is_hit(*pid))
-        .filter_map(ticks)
-        .sum()
+    processes().filter(|pid| target.is_hit(*pid)).filter_map(ticks).sum()
 }

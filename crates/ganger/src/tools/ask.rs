@@ -24,16 +24,8 @@ pub(super) fn tool() -> Tool {
 pub(super) async fn call(call: Call<'_>) -> Answer {
     let question = crate::text::line(&call.text("question")?, 500);
     let brief = call.text("context").unwrap_or_default();
-    let options = call
-        .arguments
-        .get("options")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten();
-    let options = options
-        .filter_map(Value::as_str)
-        .map(str::to_owned)
-        .collect();
+    let options = call.arguments.get("options").and_then(Value::as_array).into_iter().flatten();
+    let options = options.filter_map(Value::as_str).map(str::to_owned).collect();
     let input = Input::Ask {
         attempt: call.caller.attempt.clone(),
         token: call.caller.token,

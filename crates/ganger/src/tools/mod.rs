@@ -23,12 +23,7 @@ pub(crate) struct Tool {
 
 /// All tools, in a fixed order.
 pub(crate) fn all() -> Vec<Tool> {
-    vec![
-        report::tool(),
-        ask::tool(),
-        note::assumption_tool(),
-        note::note_tool(),
-    ]
+    vec![report::tool(), ask::tool(), note::assumption_tool(), note::note_tool()]
 }
 
 /// A call with the caller's proven identity.
@@ -66,10 +61,7 @@ impl Call<'_> {
 
     async fn decide(&self, cause: &str, input: Input) -> Result<Outcome, String> {
         let id = format!("tool-{}", uuid::Uuid::now_v7());
-        let asked = self
-            .client
-            .ask(Envelope::new(id, cause, input), PATIENCE)
-            .await;
+        let asked = self.client.ask(Envelope::new(id, cause, input), PATIENCE).await;
         asked.map_err(|e| match e {
             SendError::Rejected(rejected) => rejected.message,
             other => format!("{other}; try again"),

@@ -31,30 +31,13 @@ pub(super) async fn assume(call: Call<'_>) -> Answer {
     let confidence = call.arguments.get("confidence").and_then(Value::as_f64);
     let confidence = confidence.ok_or("argument `confidence` must be a number between 0 and 1")?;
     let (attempt, token) = (call.caller.attempt.clone(), call.caller.token);
-    call.decide(
-        "the agent assumes",
-        Input::Assume {
-            attempt,
-            token,
-            assumed,
-            confidence,
-        },
-    )
-    .await?;
+    call.decide("the agent assumes", Input::Assume { attempt, token, assumed, confidence }).await?;
     Ok("Noted. Go on.".to_owned())
 }
 
 pub(super) async fn note(call: Call<'_>) -> Answer {
     let text = call.text("text")?;
     let (attempt, token) = (call.caller.attempt.clone(), call.caller.token);
-    call.decide(
-        "the agent remarks",
-        Input::AgentNote {
-            attempt,
-            token,
-            text,
-        },
-    )
-    .await?;
+    call.decide("the agent remarks", Input::AgentNote { attempt, token, text }).await?;
     Ok("Noted.".to_owned())
 }

@@ -30,16 +30,9 @@ pub(super) async fn call(call: Call<'_>) -> Answer {
     let summary = call.text("summary")?;
     let done = answers(call.arguments.get("done"))?;
     let report = Report { summary, done };
-    let input = Input::AgentReport {
-        attempt: call.caller.attempt.clone(),
-        token: call.caller.token,
-        report,
-    };
+    let input = Input::AgentReport { attempt: call.caller.attempt.clone(), token: call.caller.token, report };
     call.decide("the agent reports", input).await?;
-    Ok(
-        "Noted. End your turn now: the gates run next, and you will hear of anything that is red."
-            .to_owned(),
-    )
+    Ok("Noted. End your turn now: the gates run next, and you will hear of anything that is red.".to_owned())
 }
 
 /// Objects `{item, how}`, as the schema says; a plain object of item → how is understood too.
@@ -60,10 +53,7 @@ fn answers(value: Option<&Value>) -> Result<Vec<DoneAnswer>, String> {
             .collect(),
         Some(Value::Object(map)) => {
             let answer = |(item, how): (&String, &Value)| {
-                Ok(DoneAnswer {
-                    item: item.clone(),
-                    how: how.as_str().ok_or_else(wrong)?.to_owned(),
-                })
+                Ok(DoneAnswer { item: item.clone(), how: how.as_str().ok_or_else(wrong)?.to_owned() })
             };
             map.iter().map(answer).collect()
         }

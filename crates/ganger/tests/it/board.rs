@@ -11,11 +11,7 @@ fn project() -> Place {
 fn init_finds_gates_writes_a_commented_file_and_never_overwrites() {
     let place = Place::new();
     place.write("Cargo.toml", "[package]\nname = \"x\"\n");
-    place
-        .ganger(&["init"])
-        .exits(0)
-        .says("gate        test: `cargo test` (because of Cargo.toml)")
-        .says("wrote");
+    place.ganger(&["init"]).exits(0).says("gate        test: `cargo test` (because of Cargo.toml)").says("wrote");
     let file = place.repo().join("ganger.toml");
     let written = std::fs::read_to_string(&file).unwrap();
     assert!(written.contains("[[gate]]") && written.lines().any(|l| l.starts_with("# ")));
@@ -27,17 +23,9 @@ fn init_finds_gates_writes_a_commented_file_and_never_overwrites() {
 #[test]
 fn outside_a_repository_or_project_it_says_what_to_do() {
     let place = Place::new();
-    place
-        .ganger(&["status"])
-        .exits(2)
-        .says("is not a Ganger project yet")
-        .says("hint: run `ganger init` first");
+    place.ganger(&["status"]).exits(2).says("is not a Ganger project yet").says("hint: run `ganger init` first");
     std::fs::remove_dir_all(place.repo().join(".git")).unwrap();
-    place
-        .ganger(&["init"])
-        .exits(2)
-        .says("is not in a git repository")
-        .says("hint:");
+    place.ganger(&["init"]).exits(2).says("is not in a git repository").says("hint:");
 }
 
 #[test]
@@ -46,26 +34,12 @@ fn ready_is_computed_from_dependencies_and_why_explains() {
     place.add(&["low", "--priority", "low"]);
     place.add(&["waits", "--after", "T-1", "--priority", "critical"]);
     place.add(&["urgent", "--priority", "high"]);
-    let list = place
-        .ganger(&["ticket", "list", "--ready", "--json"])
-        .exits(0)
-        .json();
+    let list = place.ganger(&["ticket", "list", "--ready", "--json"]).exits(0).json();
     assert_eq!(list["schema"], 1);
-    let ids: Vec<_> = list["tickets"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|t| t["id"].clone())
-        .collect();
+    let ids: Vec<_> = list["tickets"].as_array().unwrap().iter().map(|t| t["id"].clone()).collect();
     assert_eq!(ids, ["T-3", "T-1"], "in order of dispatch");
-    place
-        .ganger(&["ticket", "why", "T-2"])
-        .exits(0)
-        .says("T-2: it waits for T-1, which is open");
-    place
-        .ganger(&["ticket", "why", "T-1"])
-        .exits(0)
-        .says("T-1 is ready");
+    place.ganger(&["ticket", "why", "T-2"]).exits(0).says("T-2: it waits for T-1, which is open");
+    place.ganger(&["ticket", "why", "T-1"]).exits(0).says("T-1 is ready");
 }
 
 #[test]
@@ -78,10 +52,7 @@ fn an_import_is_all_or_nothing_and_lists_every_fault() {
         .says("REQ-2: the id is taken")
         .says("REQ-1: depends on REQ-9, which does not exist")
         .says("hint: nothing was added");
-    assert_eq!(
-        place.ganger(&["ticket", "list", "--json"]).json()["tickets"],
-        json!([])
-    );
+    assert_eq!(place.ganger(&["ticket", "list", "--json"]).json()["tickets"], json!([]));
     place.write("circle.json", "[{\"id\":\"REQ-1\",\"title\":\"a\",\"dependencies\":[\"REQ-2\"]},{\"id\":\"REQ-2\",\"title\":\"b\",\"dependencies\":[\"REQ-1\"]}]");
     place
         .ganger(&["ticket", "import", "circle.json"])
@@ -93,17 +64,11 @@ fn an_import_is_all_or_nothing_and_lists_every_fault() {
 fn a_requirement_keeps_what_it_carries() {
     let place = project();
     place.write("req.json", r#"{"id":"REQ-042","priority":"HIGH","title":"Add API","assignedAgent":"roy","status":"PENDING","estimatedTokens":40000,"dependencies":[],"acceptanceCriteria":["it works"],"files":["src/api.ts"],"metadata":{"phase":"2.1"},"type":"backend"}"#);
-    place
-        .ganger(&["ticket", "import", "req.json"])
-        .exits(0)
-        .says("REQ-042");
+    place.ganger(&["ticket", "import", "req.json"]).exits(0).says("REQ-042");
     let ticket = place.ticket("REQ-042");
     assert_eq!(ticket["priority"], "high");
     assert_eq!(ticket["done"], json!(["it works"]));
-    assert_eq!(
-        ticket["metadata"],
-        json!({"phase": "2.1", "type": "backend", "assignedAgent": "roy"})
-    );
+    assert_eq!(ticket["metadata"], json!({"phase": "2.1", "type": "backend", "assignedAgent": "roy"}));
 }
 
 #[test]
@@ -111,18 +76,9 @@ fn edits_make_revisions_and_circles_are_refused() {
     let place = project();
     place.add(&["one"]);
     place.add(&["two", "--after", "T-1"]);
-    place
-        .ganger(&["ticket", "edit", "T-1", "--title", "uno"])
-        .exits(0)
-        .says("revision 2");
-    place
-        .ganger(&["ticket", "edit", "T-1", "--after", "T-2"])
-        .exits(1)
-        .says("circle: T-1 → T-2 → T-1");
-    place
-        .ganger(&["ticket", "edit", "T-1"])
-        .exits(2)
-        .says("nothing to change");
+    place.ganger(&["ticket", "edit", "T-1", "--title", "uno"]).exits(0).says("revision 2");
+    place.ganger(&["ticket", "edit", "T-1", "--after", "T-2"]).exits(1).says("circle: T-1 → T-2 → T-1");
+    place.ganger(&["ticket", "edit", "T-1"]).exits(2).says("nothing to change");
     assert_eq!(place.ticket("T-1")["title"], "uno");
 }
 
@@ -131,37 +87,13 @@ fn bad_configuration_is_told_with_file_line_and_key() {
     let place = project();
     let good = std::fs::read_to_string(place.repo().join("ganger.toml")).unwrap();
     for (old, new, place_of_fault, words) in [
-        (
-            "parallel = 4",
-            "paralel = 4",
-            "ganger.toml:4",
-            "unknown field `paralel`",
-        ),
-        (
-            "parallel = 4",
-            "parallel = 0",
-            "ganger.toml:4",
-            "`limits.parallel` must be at least 1",
-        ),
-        (
-            "parallel = 4",
-            "parallel = \"x\"",
-            "ganger.toml:4",
-            "invalid type",
-        ),
-        (
-            "[limits]",
-            "[env]\npass = [\"SECRET\"]\n[limits]",
-            "ganger.toml:3",
-            "only in your own configuration",
-        ),
+        ("parallel = 4", "paralel = 4", "ganger.toml:4", "unknown field `paralel`"),
+        ("parallel = 4", "parallel = 0", "ganger.toml:4", "`limits.parallel` must be at least 1"),
+        ("parallel = 4", "parallel = \"x\"", "ganger.toml:4", "invalid type"),
+        ("[limits]", "[env]\npass = [\"SECRET\"]\n[limits]", "ganger.toml:3", "only in your own configuration"),
     ] {
         place.write("ganger.toml", &good.replace(old, new));
-        place
-            .ganger(&["status"])
-            .exits(2)
-            .says(place_of_fault)
-            .says(words);
+        place.ganger(&["status"]).exits(2).says(place_of_fault).says(words);
     }
 }
 
@@ -169,30 +101,15 @@ fn bad_configuration_is_told_with_file_line_and_key() {
 fn every_value_has_an_origin() {
     let mut place = project();
     place.set_env("GANGER_LIMITS_ATTEMPTS", "9");
-    let values = place
-        .ganger(&["config", "limits", "--json"])
-        .exits(0)
-        .json()["values"]
-        .clone();
+    let values = place.ganger(&["config", "limits", "--json"]).exits(0).json()["values"].clone();
     let origin = |key: &str| {
-        values
-            .as_array()
-            .unwrap()
-            .iter()
-            .find(|v| v["key"] == key)
-            .unwrap()["origin"]
-            .as_str()
-            .unwrap()
-            .to_owned()
+        values.as_array().unwrap().iter().find(|v| v["key"] == key).unwrap()["origin"].as_str().unwrap().to_owned()
     };
     assert!(origin("limits.parallel").ends_with("ganger.toml"));
     assert_eq!(origin("limits.attempts"), "GANGER_LIMITS_ATTEMPTS");
     assert_eq!(origin("limits.stall_minutes"), "default");
     place.set_env("GANGER_LIMITS_ATTEMPTS", "many");
-    place
-        .ganger(&["config"])
-        .exits(2)
-        .says("GANGER_LIMITS_ATTEMPTS: `many` is not a whole number");
+    place.ganger(&["config"]).exits(2).says("GANGER_LIMITS_ATTEMPTS: `many` is not a whole number");
 }
 
 #[test]
@@ -200,34 +117,16 @@ fn nothing_is_executed_before_it_is_trusted_and_a_change_asks_again() {
     let place = project();
     place.add(&["a"]);
     let config = std::fs::read_to_string(place.repo().join("ganger.toml")).unwrap();
-    place.write(
-        "ganger.toml",
-        &config.replace("command = \"true\"", "command = \"touch ../pwned\""),
-    );
-    place
-        .ganger(&["run"])
-        .exits(3)
-        .says("has changed")
-        .says("touch ../pwned")
-        .says("ganger trust --yes");
+    place.write("ganger.toml", &config.replace("command = \"true\"", "command = \"touch ../pwned\""));
+    place.ganger(&["run"]).exits(3).says("has changed").says("touch ../pwned").says("ganger trust --yes");
     assert!(!place.path("pwned").exists());
 }
 
 #[test]
 fn a_dry_run_shows_the_prompt_and_starts_nothing() {
     let place = project();
-    place.add(&[
-        "Add a thing",
-        "--description",
-        "With care.",
-        "--done",
-        "it is there",
-    ]);
-    place
-        .ganger(&["run", "--dry-run"])
-        .exits(0)
-        .says("# Mission: Add a thing")
-        .says("- (1) it is there");
+    place.add(&["Add a thing", "--description", "With care.", "--done", "it is there"]);
+    place.ganger(&["run", "--dry-run"]).exits(0).says("# Mission: Add a thing").says("- (1) it is there");
     assert!(!place.worktree("T-1").exists());
     place.assert_status("T-1", "open");
 }
@@ -237,15 +136,7 @@ fn a_copied_repository_does_not_share_the_board_and_a_moved_one_keeps_it() {
     let place = project();
     place.add(&["a"]);
     let (here, copy, moved) = (place.repo(), place.path("copy"), place.path("moved"));
-    assert!(
-        std::process::Command::new("cp")
-            .arg("-r")
-            .arg(&here)
-            .arg(&copy)
-            .status()
-            .unwrap()
-            .success()
-    );
+    assert!(std::process::Command::new("cp").arg("-r").arg(&here).arg(&copy).status().unwrap().success());
     std::fs::rename(&here, &moved).unwrap();
     std::fs::rename(&copy, &here).unwrap();
     // Now the copy lies where the original was, and the original elsewhere, with the same id.
@@ -270,16 +161,9 @@ fn a_damaged_store_is_told_and_left_alone() {
     for leftover in ["ganger.db-wal", "ganger.db-shm"] {
         let _absent = std::fs::remove_file(place.state().join(leftover));
     }
-    std::fs::write(
-        &db,
-        b"this is somebody else's file, and it is long enough to be looked at in earnest, really",
-    )
-    .unwrap();
-    place
-        .ganger(&["status"])
-        .exits(1)
-        .says("is not a store of this program")
-        .says("it was not touched");
+    std::fs::write(&db, b"this is somebody else's file, and it is long enough to be looked at in earnest, really")
+        .unwrap();
+    place.ganger(&["status"]).exits(1).says("is not a store of this program").says("it was not touched");
     place.ganger(&["doctor"]).exits(1).says("BAD   store");
     assert!(std::fs::read(&db).unwrap().starts_with(b"this is somebody"));
 }

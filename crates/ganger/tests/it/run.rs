@@ -17,27 +17,14 @@ fn tickets_are_worked_off_proven_and_merged_in_dependency_order() {
     place.add(&["make b", "--after", "T-1"]);
     place.ganger(&["run"]).exits(0).says("T-2  accepted");
     assert_eq!(place.git(&["rev-parse", "--abbrev-ref", "HEAD"]), "main");
-    assert!(
-        !place.repo().join("a.txt").exists(),
-        "nothing is merged without a person's word"
-    );
+    assert!(!place.repo().join("a.txt").exists(), "nothing is merged without a person's word");
 
-    place
-        .ganger(&["merge", "--all"])
-        .exits(0)
-        .says("T-1  merged as")
-        .says("T-2  merged as");
-    assert!(
-        place.repo().join("b.txt").exists(),
-        "the checkout of main follows"
-    );
+    place.ganger(&["merge", "--all"]).exits(0).says("T-1  merged as").says("T-2  merged as");
+    assert!(place.repo().join("b.txt").exists(), "the checkout of main follows");
     assert_eq!(place.git(&["status", "--porcelain"]), "");
     assert!(!place.worktree("T-1").exists() && !place.worktree("T-2").exists());
     let author = place.git(&["log", "--format=%an", "--diff-filter=A", "--", "b.txt"]);
-    assert_eq!(
-        author, "scripted",
-        "what the agent left is committed under its name"
-    );
+    assert_eq!(author, "scripted", "what the agent left is committed under its name");
 }
 
 #[test]
@@ -46,25 +33,13 @@ fn a_red_gate_goes_back_with_its_output_until_it_is_green() {
         [{"write": "word.txt", "text": "wrong\n"}],
         [{"run": "grep -q 'expected right' \"$GANGER_MISSION\" && echo right > word.txt"}],
     ]});
-    let place = Place::scripted(
-        "grep -q right word.txt || { echo expected right; exit 7; }",
-        &script,
-    );
+    let place = Place::scripted("grep -q right word.txt || { echo expected right; exit 7; }", &script);
     place.add(&["write the right word"]);
     place.ganger(&["run"]).exits(0);
     let evidence = place.ticket("T-1")["evidence"].clone();
-    let codes: Vec<_> = evidence
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|e| e["exit_code"].clone())
-        .collect();
+    let codes: Vec<_> = evidence.as_array().unwrap().iter().map(|e| e["exit_code"].clone()).collect();
     assert_eq!(codes, [json!(7), json!(0)]);
-    assert!(
-        std::fs::read_to_string(evidence[0]["log"].as_str().unwrap())
-            .unwrap()
-            .contains("expected right")
-    );
+    assert!(std::fs::read_to_string(evidence[0]["log"].as_str().unwrap()).unwrap().contains("expected right"));
 }
 
 #[test]
@@ -72,26 +47,13 @@ fn the_breaker_asks_a_person_after_too_many_rejections_and_an_answer_lets_it_go_
     let script = json!({"T-1": [[{"run": "date +%N >> tries.txt"}]]});
     let place = Place::scripted("false", &script);
     place.add(&["impossible"]);
-    place
-        .ganger(&["run"])
-        .exits(3)
-        .says("T-1 was rejected 3 times");
+    place.ganger(&["run"]).exits(3).says("T-1 was rejected 3 times");
     place.assert_status("T-1", "needs-you");
-    let card = place.ganger(&["inbox", "--json"]).json()["cards"][0]["id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    place
-        .ganger(&["answer", &card, "maybe"])
-        .exits(1)
-        .says("not an answer")
-        .says("retry, cancel");
+    let card = place.ganger(&["inbox", "--json"]).json()["cards"][0]["id"].as_str().unwrap().to_owned();
+    place.ganger(&["answer", &card, "maybe"]).exits(1).says("not an answer").says("retry, cancel");
     place.ganger(&["answer", &card, "cancel"]).exits(0);
     place.assert_status("T-1", "cancelled");
-    place
-        .ganger(&["answer", &card, "retry"])
-        .exits(1)
-        .says("was answered before");
+    place.ganger(&["answer", &card, "retry"]).exits(1).says("was answered before");
 }
 
 #[test]
@@ -111,20 +73,13 @@ fn a_claim_without_any_change_is_not_believed() {
     let place = Place::scripted("true", &json!({"T-1": [[{"say": "all done!"}]]}));
     place.add(&["do something"]);
     place.ganger(&["run"]).exits(3).says("nothing was changed");
-    assert_eq!(
-        place.ticket("T-1")["evidence"],
-        json!([]),
-        "no gate runs for nothing"
-    );
+    assert_eq!(place.ticket("T-1")["evidence"], json!([]), "no gate runs for nothing");
 }
 
 #[test]
 fn the_definition_of_done_must_be_answered_item_by_item() {
     let report = |items: &[&str]| {
-        let done: Vec<_> = items
-            .iter()
-            .map(|i| json!({"item": i, "how": "by doing it"}))
-            .collect();
+        let done: Vec<_> = items.iter().map(|i| json!({"item": i, "how": "by doing it"})).collect();
         json!({"tool": "report_result", "args": {"summary": "s", "done": done}})
     };
     let script = json!({"T-1": [
@@ -133,10 +88,7 @@ fn the_definition_of_done_must_be_answered_item_by_item() {
     ]});
     let place = Place::scripted("true", &script);
     place.add(&["two items", "--done", "item one", "--done", "item two"]);
-    place
-        .ganger(&["run"])
-        .exits(0)
-        .says("rejected: the definition of done is not answered");
+    place.ganger(&["run"]).exits(0).says("rejected: the definition of done is not answered");
     place.assert_status("T-1", "accepted");
 }
 
@@ -148,10 +100,7 @@ fn a_question_suspends_the_ticket_and_the_answer_reaches_the_agent_in_a_later_ru
     ]});
     let place = Place::scripted("grep -q blue colour.txt", &script);
     place.add(&["paint"]);
-    place
-        .ganger(&["run"])
-        .exits(3)
-        .says("asks [C-1]: Which colour?");
+    place.ganger(&["run"]).exits(3).says("asks [C-1]: Which colour?");
     place.assert_status("T-1", "suspended");
     place.ganger(&["answer", "C-1", "blue"]).exits(0);
     place.ganger(&["run"]).exits(0).says("accepted");
@@ -189,16 +138,10 @@ fn accepted_branches_that_conflict_get_a_ticket_that_joins_them() {
     place.add(&["first"]);
     place.add(&["second"]);
     place.add(&["third", "--after", "T-1", "--after", "T-2"]);
-    place
-        .ganger(&["run"])
-        .exits(0)
-        .says("Join the branches of T-1, T-2");
+    place.ganger(&["run"]).exits(0).says("Join the branches of T-1, T-2");
     assert_eq!(place.git(&["show", "ganger/T-3:copy.txt"]), "one\ntwo");
     place.ganger(&["merge", "--all"]).exits(0);
-    assert_eq!(
-        std::fs::read_to_string(place.repo().join("same.txt")).unwrap(),
-        "one\ntwo\n"
-    );
+    assert_eq!(std::fs::read_to_string(place.repo().join("same.txt")).unwrap(), "one\ntwo\n");
 }
 
 #[test]
@@ -212,10 +155,7 @@ fn a_merge_that_conflicts_names_the_files_and_goes_back_to_the_agent() {
     place.ganger(&["run"]).exits(0);
     place.write("README.md", "# from a person\n");
     place.commit("meanwhile");
-    place
-        .ganger(&["merge", "T-1"])
-        .exits(1)
-        .says("conflicts with main in README.md");
+    place.ganger(&["merge", "T-1"]).exits(1).says("conflicts with main in README.md");
     place.ganger(&["run"]).exits(0);
     place.ganger(&["merge", "T-1"]).exits(0);
 }
@@ -226,14 +166,8 @@ fn a_dirty_checkout_of_main_is_left_alone() {
     place.add(&["a"]);
     place.ganger(&["run"]).exits(0);
     place.write("README.md", "unsaved work");
-    place
-        .ganger(&["merge", "T-1"])
-        .exits(3)
-        .says("uncommitted changes: README.md");
-    assert_eq!(
-        std::fs::read_to_string(place.repo().join("README.md")).unwrap(),
-        "unsaved work"
-    );
+    place.ganger(&["merge", "T-1"]).exits(3).says("uncommitted changes: README.md");
+    assert_eq!(std::fs::read_to_string(place.repo().join("README.md")).unwrap(), "unsaved work");
     place.assert_status("T-1", "accepted");
 }
 
@@ -271,17 +205,10 @@ fn a_second_run_says_who_holds_the_lease_and_commands_reach_the_first() {
     );
     place.add(&["wait"]);
     let mut first = place.start(&["run"]);
-    wait_until("the agent is at work", LIMIT, || {
-        place.started_log().contains("T-1  scripted starts")
-    });
-    place
-        .ganger(&["run"])
-        .exits(1)
-        .says("worked on already, by ganger run (process");
+    wait_until("the agent is at work", LIMIT, || place.started_log().contains("T-1  scripted starts"));
+    place.ganger(&["run"]).exits(1).says("worked on already, by ganger run (process");
     place.add(&["another", "--id", "X-1"]);
-    wait_until("the new ticket is started too", LIMIT, || {
-        place.started_log().contains("X-1  scripted starts")
-    });
+    wait_until("the new ticket is started too", LIMIT, || place.started_log().contains("X-1  scripted starts"));
     std::fs::write(place.path("go"), "").unwrap();
     assert_eq!(first.code(LIMIT), 0);
     place.assert_status("X-1", "accepted");
@@ -297,21 +224,14 @@ fn ctrl_c_once_drains_and_twice_stops_and_both_keep_everything() {
     );
     place.add(&["long work"]);
     let mut run = place.start(&["run"]);
-    wait_until("the agent is at work", LIMIT, || {
-        place.path("ready").exists()
-    });
+    wait_until("the agent is at work", LIMIT, || place.path("ready").exists());
     kill(run.pid(), 2);
-    wait_until("it says that it drains", LIMIT, || {
-        place.started_log().contains("agents finish their turns")
-    });
+    wait_until("it says that it drains", LIMIT, || place.started_log().contains("agents finish their turns"));
     assert!(!run.has_ended(), "the agent may finish");
     kill(run.pid(), 2);
     assert_eq!(run.code(LIMIT), 130);
     place.assert_status("T-1", "open");
-    assert_eq!(
-        std::fs::read_to_string(place.worktree("T-1").join("kept.txt")).unwrap(),
-        "kept"
-    );
+    assert_eq!(std::fs::read_to_string(place.worktree("T-1").join("kept.txt")).unwrap(), "kept");
     std::fs::write(place.path("go"), "").unwrap();
     place.ganger(&["run"]).exits(0);
     place.assert_status("T-1", "accepted");
@@ -325,10 +245,7 @@ fn without_gates_only_a_persons_word_accepts() {
     place.commit("no gates");
     place.ganger(&["trust", "--yes"]).exits(0);
     place.add(&["a"]);
-    place
-        .ganger(&["run"])
-        .exits(3)
-        .says("no gate that could prove it");
+    place.ganger(&["run"]).exits(3).says("no gate that could prove it");
     place.ganger(&["answer", "C-1", "accept"]).exits(0);
     place.assert_status("T-1", "accepted");
 }
@@ -345,21 +262,10 @@ fn weakened_tests_need_a_persons_word() {
     place.write("tests/a_test.py", "def test_a(): pass\n");
     place.commit("a test");
     place.add(&["tidy up"]);
-    place
-        .ganger(&["run"])
-        .exits(3)
-        .says("seems to weaken tests");
+    place.ganger(&["run"]).exits(3).says("seems to weaken tests");
     let card = place.ganger(&["inbox", "--json"]).json()["cards"][0].clone();
-    assert!(
-        card["brief"]
-            .as_str()
-            .unwrap()
-            .contains("deleted test file: tests/a_test.py"),
-        "{card:#}"
-    );
-    place
-        .ganger(&["answer", card["id"].as_str().unwrap(), "reject"])
-        .exits(0);
+    assert!(card["brief"].as_str().unwrap().contains("deleted test file: tests/a_test.py"), "{card:#}");
+    place.ganger(&["answer", card["id"].as_str().unwrap(), "reject"]).exits(0);
     place.ganger(&["run"]).exits(0);
     place.assert_status("T-1", "accepted");
 }

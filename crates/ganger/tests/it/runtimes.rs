@@ -1,1 +1,263 @@
+//! The real agent CLIs from npm, against the scripted model server: what users install is what is tested.
 
+use crate::model_server::ModelServer;
+use crate::support::{Place, alive_with, kill, wait_until};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::time::Duration;
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Where `./dev npm` installs the CLIs; a test without them fails, and says what to do.
+fn program(package: &str, file: &str) -> PathBuf {
+    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/npm");
+    let root = std::env::var("GANGER_TEST_NPM").unwrap_or_else(|_| default.to_owned());
+    let path = PathBuf::from(root).join("node_modules").join(package).join(file);
+    assert!(path.exists(), "{} is missing: run `./dev npm` first", path.display());
+    path
+}
+
+/// A project with both CLIs as agents `claude` and `opencode`.
+struct Shop {
+    place: Place,
+    model: ModelServer,
+}
+
+impl Shop {
+    fn new(gate: &str) -> Self {
+        let model = ModelServer::start();
+        let mut place = Place::new();
+        let bin = place.path("bin");
+        std::fs::create_dir_all(&bin).unwrap();
+        let claude = program("@anthropic-ai/claude-code-linux-x64", "claude");
+        let opencode = program("opencode-ai", "bin/opencode.exe");
+        std::os::unix::fs::symlink(claude, bin.join("claude")).unwrap();
+        std::os::unix::fs::symlink(opencode, bin.join("opencode")).unwrap();
+        place.set_env("PATH", &format!("{}:{}", bin.display(), std::env::var("PATH").unwrap()));
+        place.set_env("ANTHROPIC_BASE_URL", &model.url);
+        place.set_env("ANTHROPIC_API_KEY", "sk-test");
+        place.set_env("CLAUDE_CODE_MAX_RETRIES", "2");
+        let provider = json!({"enabled_providers": ["mock"], "model": "mock/mock-1", "small_model": "mock/mock-1",
+            "provider": {"mock": {"npm": "@ai-sdk/openai-compatible", "name": "Mock",
+                "options": {"baseURL": format!("{}/v1", model.url), "apiKey": "sk-test"},
+                "models": {"mock-1": {"name": "Mock 1", "tool_call": true, "limit": {"context": 200_000, "output": 8192}}}}}});
+        place.set_env("OPENCODE_CONFIG_CONTENT", &provider.to_string());
+        place.set_env("OPENCODE_DISABLE_MODELS_FETCH", "1");
+        place.set_env("OPENCODE_DISABLE_LSP_DOWNLOAD", "1");
+        place.write(
+            "ganger.toml",
+            &format!(
+                "[project]\nmain = \"main\"\n[limits]\nparallel = 4\n[policy]\nfetch = false\n\
+             [agent.claude]\nruntime = \"claude\"\n[agent.opencode]\nruntime = \"opencode\"\n\
+             [[gate]]\nname = \"check\"\ncommand = {}\n",
+                crate::support::toml_string(gate)
+            ),
+        );
+        place.commit("project");
+        place.ganger(&["init"]).exits(0);
+        place.ganger(&["trust", "--yes"]).exits(0);
+        Self { place, model }
+    }
+
+    /// A ticket whose mission carries the script.
+    fn add(&self, agent: &str, steps: &Value, more: &[&str]) -> String {
+        let description = format!("Follow the script. [[STEPS {steps} ]]");
+        self.place.add(&[&["scripted work", "--agent", agent, "--description", &description], more].concat())
+    }
+
+    fn session(&self, ticket: &str, agent: &str) -> String {
+        self.place.ticket(ticket)["sessions"][agent]["id"].as_str().unwrap_or_default().to_owned()
+    }
+
+    fn edit(&self, from: &str, to: &str) {
+        let config = std::fs::read_to_string(self.place.repo().join("ganger.toml")).unwrap();
+        assert!(config.contains(from));
+        self.place.write("ganger.toml", &config.replace(from, to));
+        self.place.commit("configuration");
+        self.place.ganger(&["trust", "--yes"]).exits(0);
+    }
+}
+
+fn report(how: &str) -> Value {
+    json!({"mcp": "report_result", "args": {"summary": how, "done": [{"item": "1", "how": how}]}})
+}
+
+macro_rules! for_each_cli {
+    ($($test:ident),* $(,)?) => {
+        mod claude { $( #[test] fn $test() { super::$test("claude") } )* }
+        mod opencode { $( #[test] fn $test() { super::$test("opencode") } )* }
+    };
+}
+
+for_each_cli!(
+    one_ticket_is_done_and_accounted,
+    a_rejected_solution_is_mended_by_the_same_session,
+    a_limited_and_cut_off_model_does_not_lose_the_session,
+    a_killed_run_resumes_the_same_session,
+    a_question_is_answered_after_a_restart,
+    a_session_that_says_done_without_doing_is_asked_once_more,
+    a_session_that_hangs_is_interrupted_and_goes_on,
+    a_build_product_does_not_turn_a_red_gate_green,
+    what_is_not_allowed_is_denied_at_once_and_shown,
+);
+
+fn one_ticket_is_done_and_accounted(cli: &str) {
+    let shop = Shop::new("test -f hello.txt");
+    let steps = json!([{"bash": "echo hello > hello.txt; env > ../env.txt"}, report("written"), {"text": "finished"}]);
+    let id = shop.add(cli, &steps, &["--done", "hello.txt exists"]);
+    shop.place.ganger(&["run"]).exits(0);
+    let ticket = shop.place.ticket(&id);
+    assert_eq!(ticket["status"], "accepted", "{ticket:#}");
+    assert_eq!(ticket["report"]["summary"], "written");
+    assert!(ticket["usage"]["input"].as_u64().unwrap() > 0, "{ticket:#}");
+    let session = std::fs::read_to_string(shop.place.worktree(&id).join(".builder-session")).unwrap();
+    assert_eq!(session, shop.session(&id, cli));
+    assert_eq!(shop.place.git_in(&shop.place.worktree(&id), &["ls-files"]), "README.md\nganger.toml\nhello.txt");
+    shop.place.ganger(&["log", &id]).exits(0).says("echo hello > hello.txt").says("finished");
+    let env = std::fs::read_to_string(shop.place.path("shop.worktrees/env.txt")).unwrap();
+    assert!(
+        env.lines().any(|l| l.starts_with("GANGER_ATTEMPT=") && l.ends_with(&format!("/{id}-a1"))),
+        "tool shells carry the marker:\n{env}"
+    );
+}
+
+fn a_rejected_solution_is_mended_by_the_same_session(cli: &str) {
+    let shop = Shop::new("grep -q right word.txt || { echo expected right; exit 7; }");
+    let steps = json!([
+        {"bash": "echo wrong > word.txt"}, {"text": "done"},
+        {"bash": "echo right > word.txt"}, {"text": "mended"},
+    ]);
+    let id = shop.add(cli, &steps, &[]);
+    shop.place.ganger(&["run"]).exits(0).says("rejected: gate `check` failed with exit code 7");
+    let ticket = shop.place.ticket(&id);
+    assert_eq!(ticket["attempts"], 2);
+    assert!(shop.model.requests_with("expected right") > 0, "the model was told the gate's output");
+    let first_session = shop.session(&id, cli);
+    let log = shop.place.ganger(&["log", &id, "--json"]).stdout;
+    let sessions: Vec<&str> = log.lines().filter(|l| l.contains("session-started")).collect();
+    assert!(!sessions.is_empty() && sessions.iter().all(|l| l.contains(&first_session)), "{sessions:?}");
+}
+
+fn a_limited_and_cut_off_model_does_not_lose_the_session(cli: &str) {
+    let shop = Shop::new("test -f a.txt && test -f b.txt");
+    let steps = json!([
+        {"http": 429, "retry_after": 1, "times": 4, "bash": "echo a > a.txt"},
+        {"cut": true, "times": 1, "text": "let me"},
+        {"bash": "echo b > b.txt"}, {"text": "done"},
+    ]);
+    let id = shop.add(cli, &steps, &[]);
+    shop.place.ganger(&["run"]).exits(0);
+    let session = shop.session(&id, cli);
+    let log = shop.place.ganger(&["log", &id, "--json"]).stdout;
+    assert!(log.lines().filter(|l| l.contains("session-started")).all(|l| l.contains(&session)), "{log}");
+}
+
+fn a_killed_run_resumes_the_same_session(cli: &str) {
+    let shop = Shop::new("test -f late.txt");
+    let steps = json!([
+        {"bash": "echo early > early.txt"},
+        {"bash": "touch ready; for i in $(seq 300); do test -e go && break; sleep 0.1; done"},
+        {"bash": "echo late > late.txt"}, {"text": "done"},
+    ]);
+    let id = shop.add(cli, &steps, &[]);
+    let run = shop.place.start(&["run"]);
+    wait_until("the agent is in the middle of its turn", LIMIT, || shop.place.worktree(&id).join("ready").exists());
+    let session = shop.session(&id, cli);
+    kill(run.pid(), 9);
+    let marker = format!("HOME={}", shop.place.home().display());
+    wait_until("the guard has ended everything", Duration::from_secs(10), || {
+        alive_with(&marker, "claude").is_empty()
+            && alive_with(&marker, "opencode").is_empty()
+            && alive_with(&marker, "seq 300").is_empty()
+    });
+    std::fs::write(shop.place.worktree(&id).join("go"), "").unwrap();
+    shop.place.ganger(&["run"]).exits(0);
+    assert_eq!(shop.session(&id, cli), session);
+    assert!(shop.model.requests_with("Your last turn was cut off") > 0);
+    let files = shop.place.git(&["ls-tree", "--name-only", &format!("ganger/{id}")]);
+    assert!(files.contains("early.txt") && files.contains("late.txt"), "{files}");
+}
+
+fn a_question_is_answered_after_a_restart(cli: &str) {
+    let shop = Shop::new("grep -q blue colour.txt");
+    let steps = json!([
+        {"mcp": "ask_user", "args": {"question": "Which colour?", "options": ["red", "blue"]}}, {"text": "I wait."},
+        {"bash": "echo blue > colour.txt"}, {"text": "painted"},
+    ]);
+    let id = shop.add(cli, &steps, &[]);
+    shop.place.ganger(&["run"]).exits(3).says("Which colour?");
+    let session = shop.session(&id, cli);
+    shop.place.ganger(&["answer", "C-1", "blue"]).exits(0);
+    shop.place.ganger(&["run"]).exits(0);
+    assert_eq!(shop.session(&id, cli), session);
+    assert!(shop.model.requests_with("Which colour?»: blue") > 0, "the answer reached the model");
+}
+
+fn a_session_that_says_done_without_doing_is_asked_once_more(cli: &str) {
+    let shop = Shop::new("test -f a.txt");
+    let steps = json!([{"text": "All done!"}, {"bash": "echo a > a.txt"}, {"text": "now it is"}]);
+    let id = shop.add(cli, &steps, &[]);
+    shop.place.ganger(&["run"]).exits(0);
+    assert_eq!(shop.place.ticket(&id)["attempts"], 1, "the continuation is in the same attempt");
+    assert!(shop.model.requests_with("nothing has changed in the worktree") > 0);
+}
+
+fn a_session_that_hangs_is_interrupted_and_goes_on(cli: &str) {
+    let shop = Shop::new("test -f a.txt");
+    shop.edit("parallel = 4", "parallel = 4\nstall_minutes = 0.1");
+    let steps = json!([{"text": "thinking", "delay_ms": 45_000}, {"text": "still thinking", "delay_ms": 45_000}]);
+    let id = shop.add(cli, &steps, &[]);
+    shop.edit("stall_minutes = 0.1", "stall_minutes = 0.1\nattempts = 1");
+    shop.place.ganger(&["run"]).exits(3);
+    let ticket = shop.place.ticket(&id);
+    assert_eq!(ticket["status"], "needs-you", "{ticket:#}");
+    let log = shop.place.ganger(&["log", &id]).exits(0).says("interrupting").says("You seemed to be stuck").stdout;
+    assert!(log.contains("stalled"), "{log}");
+}
+
+fn a_build_product_does_not_turn_a_red_gate_green(cli: &str) {
+    let shop = Shop::new("test -f built");
+    let steps = json!([{"bash": "echo built > .gitignore; echo yes > built"}, {"text": "done"}, {"text": "really"}]);
+    let id = shop.add(cli, &steps, &[]);
+    shop.edit("parallel = 4", "parallel = 4\nrejections = 1");
+    shop.place.ganger(&["run"]).exits(3);
+    assert_eq!(shop.place.ticket(&id)["evidence"][0]["green"], false);
+}
+
+fn what_is_not_allowed_is_denied_at_once_and_shown(cli: &str) {
+    let shop = Shop::new("test -f a.txt");
+    let outside = shop.place.path("outside.txt");
+    let steps = json!([
+        {"write": outside.display().to_string(), "content": "x"},
+        {"bash": "echo a > a.txt"}, {"text": "done"},
+    ]);
+    let id = shop.add(cli, &steps, &[]);
+    // A runtime may end its turn when it is denied; the next one goes on.
+    let _exit = shop.place.ganger(&["run"]);
+    assert!(!outside.exists(), "nothing was written outside of the worktree");
+    shop.place.assert_status(&id, "accepted");
+}
+
+#[test]
+fn four_agents_of_two_kinds_work_in_parallel_with_a_dependency() {
+    let shop = Shop::new("true");
+    let work =
+        |file: &str| json!([{"bash": format!("date +%s%N > {file}; sleep 1; date +%s%N >> {file}")}, {"text": "done"}]);
+    shop.add("claude", &work("one"), &[]);
+    shop.add("opencode", &work("two"), &[]);
+    shop.add("opencode", &work("three"), &[]);
+    shop.add(
+        "claude",
+        &json!([{"bash": "cat one two three > four"}, {"text": "done"}]),
+        &["--after", "T-1", "T-2", "T-3"],
+    );
+    shop.place.ganger(&["run"]).exits(0);
+    let span = |ticket: &str, file: &str| -> (u128, u128) {
+        let marks = shop.place.git(&["show", &format!("ganger/{ticket}:{file}")]);
+        let numbers: Vec<u128> = marks.lines().map(|l| l.parse().unwrap()).collect();
+        (numbers[0], numbers[1])
+    };
+    let (two, three) = (span("T-2", "two"), span("T-3", "three"));
+    assert!(two.0 < three.1 && three.0 < two.1, "two sessions of one server at once: {two:?} {three:?}");
+    assert_eq!(shop.place.git(&["show", "ganger/T-4:four"]).lines().count(), 6);
+}

@@ -28,15 +28,8 @@ pub(super) enum StreamEnd {
 impl EventStream {
     pub(super) async fn open(api: &Api) -> Result<Self, StreamEnd> {
         let response = api.stream("/event").await?;
-        let bytes = response
-            .bytes_stream()
-            .map(|chunk| chunk.map(|c| c.to_vec()))
-            .boxed();
-        Ok(Self {
-            bytes,
-            buffer: Vec::new(),
-            ready: VecDeque::new(),
-        })
+        let bytes = response.bytes_stream().map(|chunk| chunk.map(|c| c.to_vec())).boxed();
+        Ok(Self { bytes, buffer: Vec::new(), ready: VecDeque::new() })
     }
 
     pub(super) async fn next(&mut self) -> Result<Value, StreamEnd> {
@@ -48,9 +41,7 @@ impl EventStream {
             self.buffer.extend(chunk);
             while let Some(end) = self.buffer.iter().position(|b| *b == b'\n') {
                 let line: Vec<u8> = self.buffer.drain(..=end).collect();
-                let data = line
-                    .strip_prefix(b"data:")
-                    .and_then(|d| serde_json::from_slice(d).ok());
+                let data = line.strip_prefix(b"data:").and_then(|d| serde_json::from_slice(d).ok());
                 self.ready.extend(data);
             }
         }
@@ -92,9 +83,7 @@ impl Heard {
     /// What an event means.
     pub(super) fn take(&mut self, event: &Value) -> Vec<AgentEvent> {
         let properties = &event["properties"];
-        let session = properties["sessionID"]
-            .as_str()
-            .or_else(|| properties["info"]["sessionID"].as_str());
+        let session = properties["sessionID"].as_str().or_else(|| properties["info"]["sessionID"].as_str());
         let own = session == Some(self.session.as_str());
         match event["type"].as_str() {
             // A sub-agent's messages are signs of life, and its tokens count.
@@ -113,15 +102,9 @@ impl Heard {
     }
 
     fn message(&mut self, info: &Value) -> Option<AgentEvent> {
-        let id = info["id"]
-            .as_str()
-            .filter(|_| info["role"] == "assistant")?;
+        let id = info["id"].as_str().filter(|_| info["role"] == "assistant")?;
         let number = |pointer: &str| info.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "dollars of one message"
-        )]
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "dollars of one message")]
         let micro = |usd: f64| (usd * 1e6).round().max(0.0) as u64;
         let usage = Usage {
             input: number("/tokens/input"),
@@ -141,11 +124,7 @@ impl Heard {
         match part["type"].as_str() {
             Some("text") if part["time"]["end"].is_number() && part["synthetic"] != true => {
                 let said = text::clean(part["text"].as_str().unwrap_or_default());
-                if self.began.insert(id) {
-                    vec![AgentEvent::Said(said)]
-                } else {
-                    Vec::new()
-                }
+                if self.began.insert(id) { vec![AgentEvent::Said(said)] } else { Vec::new() }
             }
             Some("tool") => self.tool(id, part),
             _ => vec![AgentEvent::Alive],
@@ -158,27 +137,15 @@ impl Heard {
         let status = state["status"].as_str().unwrap_or_default();
         if matches!(status, "running" | "completed" | "error") && self.began.insert(id.clone()) {
             let input = &state["input"];
-            let named = ["command", "filePath", "pattern", "url", "description"]
-                .iter()
-                .find_map(|k| input[*k].as_str());
+            let named =
+                ["command", "filePath", "pattern", "url", "description"].iter().find_map(|k| input[*k].as_str());
             let input = named.map_or_else(|| input.to_string(), str::to_owned);
             let name = part["tool"].as_str().unwrap_or("?").to_owned();
-            events.push(AgentEvent::ToolBegan {
-                id: id.clone(),
-                name,
-                input,
-            });
+            events.push(AgentEvent::ToolBegan { id: id.clone(), name, input });
         }
         if matches!(status, "completed" | "error") && self.began.insert(format!("{id}/end")) {
-            let output = state["output"]
-                .as_str()
-                .or_else(|| state["error"].as_str())
-                .unwrap_or_default();
-            events.push(AgentEvent::ToolEnded {
-                id,
-                output: text::clean(output),
-                failed: status == "error",
-            });
+            let output = state["output"].as_str().or_else(|| state["error"].as_str()).unwrap_or_default();
+            events.push(AgentEvent::ToolEnded { id, output: text::clean(output), failed: status == "error" });
         }
         events
     }
@@ -191,9 +158,7 @@ impl Heard {
             }
             Some("retry") => {
                 self.was_busy = true;
-                vec![AgentEvent::Retrying {
-                    why: text::line(status["message"].as_str().unwrap_or("error"), 300),
-                }]
+                vec![AgentEvent::Retrying { why: text::line(status["message"].as_str().unwrap_or("error"), 300) }]
             }
             Some("idle") => self.idle(),
             _ => Vec::new(),
@@ -224,9 +189,5 @@ fn failure(error: &Value) -> TurnEnd {
         (_, FailureClass::Crashed) if retryable => FailureClass::Transient,
         (_, class) => class,
     };
-    TurnEnd::Failed {
-        class,
-        message: text::cap(&text::clean(&format!("{name}: {message}")), 2_000),
-        retry_at: None,
-    }
+    TurnEnd::Failed { class, message: text::cap(&text::clean(&format!("{name}: {message}")), 2_000), retry_at: None }
 }

@@ -34,22 +34,14 @@ struct Conversation<'a> {
 
 /// A server that went away is nobody's fault: its sessions are resumed.
 fn gone(message: impl std::fmt::Display) -> TurnEnd {
-    TurnEnd::failed(
-        FailureClass::Transient,
-        format!("opencode serve: {message}"),
-    )
+    TurnEnd::failed(FailureClass::Transient, format!("opencode serve: {message}"))
 }
 
 impl<'a> Conversation<'a> {
     async fn open(launch: &'a Launch, ear: &Ear) -> Result<Self, TurnEnd> {
         let server = &launch.opencode;
-        let api = server
-            .api(launch)
-            .await
-            .map_err(|e| TurnEnd::failed(FailureClass::Setup, e.to_string()))?;
-        server
-            .mark(launch)
-            .map_err(|e| TurnEnd::failed(FailureClass::Setup, e.to_string()))?;
+        let api = server.api(launch).await.map_err(|e| TurnEnd::failed(FailureClass::Setup, e.to_string()))?;
+        server.mark(launch).map_err(|e| TurnEnd::failed(FailureClass::Setup, e.to_string()))?;
         let stream = EventStream::open(&api).await.map_err(gone)?;
         api.post(
             "/mcp",
@@ -66,26 +58,16 @@ impl<'a> Conversation<'a> {
         };
         ear.tell(AgentEvent::Session(session.clone())).await;
         let heard = Heard::new(session.clone());
-        Ok(Self {
-            launch,
-            api,
-            session,
-            stream,
-            heard,
-        })
+        Ok(Self { launch, api, session, stream, heard })
     }
 
     async fn find(api: &Api, session: &SessionId) -> Result<SessionId, TurnEnd> {
-        let response = api
-            .get(&format!("/session/{session}"))
-            .await
-            .map_err(gone)?;
+        let response = api.get(&format!("/session/{session}")).await.map_err(gone)?;
         match response.status() {
             StatusCode::OK => Ok(session.clone()),
-            StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST => Err(TurnEnd::failed(
-                FailureClass::SessionLost,
-                format!("opencode does not know session {session}"),
-            )),
+            StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST => {
+                Err(TurnEnd::failed(FailureClass::SessionLost, format!("opencode does not know session {session}")))
+            }
             status => Err(gone(status)),
         }
     }
@@ -95,9 +77,7 @@ impl<'a> Conversation<'a> {
         let body = json!({"title": title, "permission": rules(launch)});
         let response = api.post("/session", &body).await.map_err(gone)?;
         let created: Value = response.json().await.map_err(gone)?;
-        let id = created["id"]
-            .as_str()
-            .ok_or_else(|| gone("the answer to a new session has no id"))?;
+        let id = created["id"].as_str().ok_or_else(|| gone("the answer to a new session has no id"))?;
         Ok(SessionId::new(id))
     }
 
@@ -138,18 +118,11 @@ impl<'a> Conversation<'a> {
             body["model"] = json!({"providerID": provider, "modelID": model});
         }
         let path = format!("/session/{}/prompt_async", self.session);
-        self.api
-            .post(&path, &body)
-            .await?
-            .error_for_status()
-            .map(|_| ())
+        self.api.post(&path, &body).await?.error_for_status().map(|_| ())
     }
 
     async fn abort(&mut self) -> Result<(), reqwest::Error> {
-        self.api
-            .post(&format!("/session/{}/abort", self.session), &json!({}))
-            .await
-            .map(|_| ())
+        self.api.post(&format!("/session/{}/abort", self.session), &json!({})).await.map(|_| ())
     }
 
     async fn hear(&mut self, event: &Value, ear: &Ear) {
@@ -157,10 +130,7 @@ impl<'a> Conversation<'a> {
             Some("permission.asked") => self.deny(&event["properties"], ear).await,
             Some("question.asked") => {
                 let id = event["properties"]["id"].as_str().unwrap_or_default();
-                let _gone = self
-                    .api
-                    .post(&format!("/question/{id}/reject"), &json!({}))
-                    .await;
+                let _gone = self.api.post(&format!("/question/{id}/reject"), &json!({})).await;
             }
             _ => {
                 for told in self.heard.take(event) {
@@ -174,26 +144,17 @@ impl<'a> Conversation<'a> {
     /// or a child of it: all in this directory are ours) is denied at once, and a card tells a person.
     async fn deny(&mut self, request: &Value, ear: &Ear) {
         let permission = request["permission"].as_str().unwrap_or("?");
-        let patterns: Vec<&str> = request["patterns"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .collect();
+        let patterns: Vec<&str> =
+            request["patterns"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         let what = crate::text::line(&format!("{permission} {}", patterns.join(" ")), 160);
-        let allow = format!(
-            "To allow it from now on: `allow = [\"{permission}\"]` in [agent.{}].",
-            self.launch.agent_name
-        );
+        let allow =
+            format!("To allow it from now on: `allow = [\"{permission}\"]` in [agent.{}].", self.launch.agent_name);
         ear.tell(AgentEvent::Denied { what, why: allow }).await;
         let id = request["id"].as_str().unwrap_or_default();
         let message = "Not allowed in this unattended worktree. Find another way inside it, or ask with the \
                        tool `ganger_ask_user`.";
         let body = json!({"reply": "reject", "message": message});
-        let _gone = self
-            .api
-            .post(&format!("/permission/{id}/reply"), &body)
-            .await;
+        let _gone = self.api.post(&format!("/permission/{id}/reply"), &body).await;
     }
 }
 
@@ -215,11 +176,7 @@ fn rules(launch: &Launch) -> Value {
         for entry in own {
             // `bash(git push*)` names a pattern, `webfetch` all of it.
             let (permission, pattern) = entry.split_once('(').unwrap_or((entry, "*)"));
-            rules.push(rule(
-                permission.trim(),
-                pattern.trim_end_matches(')'),
-                action,
-            ));
+            rules.push(rule(permission.trim(), pattern.trim_end_matches(')'), action));
         }
     }
     Value::Array(rules)

@@ -57,44 +57,25 @@ pub(crate) enum ServerError {
 impl OpencodeServer {
     /// Keeps its files in `folder`.
     pub(crate) fn new(folder: PathBuf) -> Self {
-        Self {
-            folder,
-            running: Mutex::new(None),
-        }
+        Self { folder, running: Mutex::new(None) }
     }
 
     /// The interface for the worktree of an attempt; starts the server when there is none.
     pub(super) async fn api(&self, launch: &Launch) -> Result<Api, ServerError> {
         let mut running = self.running.lock().await;
-        let alive = running
-            .as_mut()
-            .is_some_and(|r| matches!(r.child.try_wait(), Ok(None)));
+        let alive = running.as_mut().is_some_and(|r| matches!(r.child.try_wait(), Ok(None)));
         if !alive {
             *running = Some(self.start(launch).await?);
         }
-        let (url, password) = running
-            .as_ref()
-            .map(|r| (r.url.clone(), r.password.clone()))
-            .unwrap_or_default();
+        let (url, password) = running.as_ref().map(|r| (r.url.clone(), r.password.clone())).unwrap_or_default();
         let directory = launch.worktree.display().to_string();
-        Ok(Api {
-            client: Client::new(),
-            url,
-            password,
-            directory,
-        })
+        Ok(Api { client: Client::new(), url, password, directory })
     }
 
     /// Writes the marker that tool shells in the worktree get.
     pub(super) fn mark(&self, launch: &Launch) -> std::io::Result<()> {
-        let content = format!(
-            "{MARKER_ATTEMPT}={}\n{MARKER_HOST}={}\n",
-            launch.attempt, launch.host_marker
-        );
-        os::write_private(
-            &self.markers().join(marker_name(&launch.worktree)),
-            content.as_bytes(),
-        )
+        let content = format!("{MARKER_ATTEMPT}={}\n{MARKER_HOST}={}\n", launch.marker, launch.host_marker);
+        os::write_private(&self.markers().join(marker_name(&launch.worktree)), content.as_bytes())
     }
 
     fn markers(&self) -> PathBuf {
@@ -106,16 +87,11 @@ impl OpencodeServer {
         os::write_private(&plugin, PLUGIN.as_bytes())?;
         let password = uuid::Uuid::new_v4().simple().to_string();
         let mut env = environment::inherited(RuntimeKind::Opencode, &launch.pass_env);
-        let own = env
-            .get(&OsString::from("OPENCODE_CONFIG_CONTENT"))
-            .and_then(|c| c.to_str().map(str::to_owned));
+        let own = env.get(&OsString::from("OPENCODE_CONFIG_CONTENT")).and_then(|c| c.to_str().map(str::to_owned));
         let mut set = |name: &str, value: OsString| {
             env.insert(name.into(), value);
         };
-        set(
-            "OPENCODE_CONFIG_CONTENT",
-            configuration(own.as_deref(), &plugin).to_string().into(),
-        );
+        set("OPENCODE_CONFIG_CONTENT", configuration(own.as_deref(), &plugin).to_string().into());
         set("OPENCODE_SERVER_PASSWORD", password.clone().into());
         set("OPENCODE_DISABLE_AUTOUPDATE", "1".into());
         set("GANGER_MARKERS", self.markers().into());
@@ -131,21 +107,9 @@ impl OpencodeServer {
     }
 
     fn spawn(&self, launch: &Launch, env: BTreeMap<OsString, OsString>) -> std::io::Result<Child> {
-        let program = if launch.agent.command.is_empty() {
-            "opencode"
-        } else {
-            &launch.agent.command
-        };
+        let program = if launch.agent.command.is_empty() { "opencode" } else { &launch.agent.command };
         let port = free_port()?;
-        let argv = [
-            program,
-            "serve",
-            "--hostname",
-            "127.0.0.1",
-            "--port",
-            &port.to_string(),
-        ]
-        .map(OsString::from);
+        let argv = [program, "serve", "--hostname", "127.0.0.1", "--port", &port.to_string()].map(OsString::from);
         Spawn {
             argv: argv.to_vec(),
             dir: &self.folder,
@@ -161,15 +125,8 @@ impl OpencodeServer {
 }
 
 /// A request that is sent before it listens may never be answered: its own line is awaited.
-async fn wait_until_it_listens(
-    mut child: Child,
-    password: String,
-    stderr: &Path,
-) -> Result<Running, ServerError> {
-    let stdout = child
-        .stdout
-        .take()
-        .ok_or_else(|| std::io::Error::other("no pipe"))?;
+async fn wait_until_it_listens(mut child: Child, password: String, stderr: &Path) -> Result<Running, ServerError> {
+    let stdout = child.stdout.take().ok_or_else(|| std::io::Error::other("no pipe"))?;
     let mut lines = BufReader::new(stdout).lines();
     let listening = async {
         while let Ok(Some(line)) = lines.next_line().await {
@@ -179,24 +136,16 @@ async fn wait_until_it_listens(
         }
         None
     };
-    let found = tokio::time::timeout(START_LIMIT, listening)
-        .await
-        .map_err(|_| ServerError::Slow(START_LIMIT))?;
+    let found = tokio::time::timeout(START_LIMIT, listening).await.map_err(|_| ServerError::Slow(START_LIMIT))?;
     let url = found.ok_or_else(|| ServerError::Ended(crate::text::tail_of_file(stderr, 1_500)))?;
     // Whatever it prints later is read and dropped, or it would block on a full pipe.
     tokio::spawn(async move { while matches!(lines.next_line().await, Ok(Some(_))) {} });
-    Ok(Running {
-        child,
-        url,
-        password,
-    })
+    Ok(Running { child, url, password })
 }
 
 /// The user's inline configuration with what unattended work needs on top.
 fn configuration(own: Option<&str>, plugin: &Path) -> Value {
-    let mut config: Value = own
-        .and_then(|c| serde_json::from_str(c).ok())
-        .unwrap_or_else(|| json!({}));
+    let mut config: Value = own.and_then(|c| serde_json::from_str(c).ok()).unwrap_or_else(|| json!({}));
     config["autoupdate"] = json!(false);
     config["share"] = json!("disabled");
     let mut plugins: Vec<Value> = config["plugin"].as_array().cloned().unwrap_or_default();
@@ -214,41 +163,25 @@ fn marker_name(worktree: &Path) -> String {
 
 /// `--port 0` takes 4096 in this program: a free port is chosen here.
 fn free_port() -> std::io::Result<u16> {
-    std::net::TcpListener::bind("127.0.0.1:0")
-        .and_then(|l| l.local_addr())
-        .map(|a| a.port())
+    std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).map(|a| a.port())
 }
 
 impl Api {
     pub(super) async fn get(&self, path: &str) -> Result<Response, reqwest::Error> {
-        let request = self
-            .client
-            .get(format!("{}{path}", self.url))
-            .timeout(Duration::from_secs(60));
-        request
-            .query(&[("directory", &self.directory)])
-            .basic_auth("opencode", Some(&self.password))
-            .send()
-            .await
+        let request = self.client.get(format!("{}{path}", self.url)).timeout(Duration::from_secs(60));
+        request.query(&[("directory", &self.directory)]).basic_auth("opencode", Some(&self.password)).send().await
     }
 
     /// An answer without end: no time limit.
     pub(super) async fn stream(&self, path: &str) -> Result<Response, reqwest::Error> {
         let request = self.client.get(format!("{}{path}", self.url));
-        let request = request
-            .query(&[("directory", &self.directory)])
-            .basic_auth("opencode", Some(&self.password));
+        let request = request.query(&[("directory", &self.directory)]).basic_auth("opencode", Some(&self.password));
         request.send().await?.error_for_status()
     }
 
     pub(super) async fn post(&self, path: &str, body: &Value) -> Result<Response, reqwest::Error> {
-        let request = self
-            .client
-            .post(format!("{}{path}", self.url))
-            .timeout(Duration::from_secs(60));
-        let request = request
-            .query(&[("directory", &self.directory)])
-            .basic_auth("opencode", Some(&self.password));
+        let request = self.client.post(format!("{}{path}", self.url)).timeout(Duration::from_secs(60));
+        let request = request.query(&[("directory", &self.directory)]).basic_auth("opencode", Some(&self.password));
         request.json(body).send().await
     }
 }

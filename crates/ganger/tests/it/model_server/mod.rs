@@ -4,7 +4,8 @@
 //! The script is in the prompt: `[[STEPS [ {step}, … ]]]`. The last user text with a marker opens the
 //! script; every assistant turn after it is one step. Stateless, so it serves any number of agents and
 //! survives every restart of them. A step is `{"text"}`, `{"bash"}`, `{"write","content"}`,
-//! `{"mcp","args"}`, with faults `http`, `retry_after`, `delay_ms`, `drop`, `cut`.
+//! `{"mcp","args"}`, with faults `http`, `retry_after`, `delay_ms`, `drop`, `cut`; with `times` a fault goes
+//! away after so many requests.
 
 mod script;
 mod wire;
@@ -36,40 +37,25 @@ impl ModelServer {
         let state = Arc::clone(&seen);
         let (sender, receiver) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
                 sender.send(listener.local_addr().unwrap()).unwrap();
-                axum::serve(listener, Router::new().fallback(answer).with_state(state))
-                    .await
-                    .unwrap();
+                axum::serve(listener, Router::new().fallback(answer).with_state(state)).await.unwrap();
             });
         });
-        Self {
-            url: format!("http://{}", receiver.recv().unwrap()),
-            seen,
-        }
+        Self { url: format!("http://{}", receiver.recv().unwrap()), seen }
     }
 
     /// How many model requests had a text in them.
     pub(crate) fn requests_with(&self, text: &str) -> usize {
-        self.seen
-            .lock()
-            .unwrap()
-            .iter()
-            .filter(|r| r.to_string().contains(text))
-            .count()
+        self.seen.lock().unwrap().iter().filter(|r| r.to_string().contains(text)).count()
     }
 }
 
 async fn answer(State(seen): State<Seen>, request: Request) -> Response {
     let path = request.uri().path().to_owned();
-    let body = axum::body::to_bytes(request.into_body(), MAX_REQUEST)
-        .await
-        .unwrap_or_default();
+    let body = axum::body::to_bytes(request.into_body(), MAX_REQUEST).await.unwrap_or_default();
     let Ok(body) = serde_json::from_slice::<Value>(&body) else {
         return axum::Json(json!({"object": "list", "data": []})).into_response();
     };
@@ -82,8 +68,15 @@ async fn answer(State(seen): State<Seen>, request: Request) -> Response {
         _ => return (StatusCode::NOT_FOUND, "not found").into_response(),
     };
     let turn = Turn::read(&wire::items(api, &body), &wire::tools(api, &body));
-    seen.lock().unwrap().push(body.clone());
-    let reply = turn.reply();
+    let earlier = {
+        let mut seen = seen.lock().unwrap();
+        let earlier = seen.iter().filter(|r| r["ganger-step"] == turn.key()).count();
+        let mut request = body.clone();
+        request["ganger-step"] = turn.key();
+        seen.push(request);
+        earlier
+    };
+    let reply = turn.reply(earlier);
     tokio::time::sleep(Duration::from_millis(reply.delay_ms)).await;
     if let Some(status) = reply.http {
         return error(status, reply.retry_after);
@@ -104,9 +97,7 @@ fn error(status: u16, retry_after: Option<u64>) -> Response {
     let status = StatusCode::from_u16(status).unwrap();
     let mut response = (status, axum::Json(body)).into_response();
     if let Some(seconds) = retry_after {
-        response
-            .headers_mut()
-            .insert(header::RETRY_AFTER, seconds.into());
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     }
     response
 }
@@ -114,19 +105,14 @@ fn error(status: u16, retry_after: Option<u64>) -> Response {
 /// A stream that is cut ends with an error, which closes the connection in the middle of the answer.
 fn respond(frames: Vec<String>, stream: bool, reply: &Reply) -> Response {
     let broken = || Err(std::io::Error::other("cut on purpose"));
-    let mut parts: Vec<std::io::Result<Bytes>> =
-        frames.into_iter().map(|f| Ok(Bytes::from(f))).collect();
+    let mut parts: Vec<std::io::Result<Bytes>> = frames.into_iter().map(|f| Ok(Bytes::from(f))).collect();
     if reply.drop {
         parts = vec![broken()];
     } else if reply.cut {
         parts.truncate(3);
         parts.push(broken());
     }
-    let kind = if stream {
-        "text/event-stream"
-    } else {
-        "application/json"
-    };
+    let kind = if stream { "text/event-stream" } else { "application/json" };
     let body = Body::from_stream(futures_util::stream::iter(parts));
     ([(header::CONTENT_TYPE, kind)], body).into_response()
 }

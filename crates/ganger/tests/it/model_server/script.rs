@@ -35,36 +35,32 @@ pub(crate) struct Reply {
 
 impl Turn {
     pub(crate) fn read(items: &[Item], tools: &[String]) -> Self {
-        let opened = items
-            .iter()
-            .enumerate()
-            .rev()
-            .find_map(|(i, item)| match item {
-                Item::User(text) => steps(text).map(|s| (i, s)),
-                _ => None,
-            });
+        let opened = items.iter().enumerate().rev().find_map(|(i, item)| match item {
+            Item::User(text) => steps(text).map(|s| (i, s)),
+            _ => None,
+        });
         let Some((start, steps)) = opened else {
-            return Self {
-                step: None,
-                number: 0,
-                tools: tools.to_vec(),
-            };
+            return Self { step: None, number: 0, tools: tools.to_vec() };
         };
         let number = position(&items[start + 1..]);
-        Self {
-            step: steps.get(number).cloned(),
-            number,
-            tools: tools.to_vec(),
-        }
+        Self { step: steps.get(number).cloned(), number, tools: tools.to_vec() }
     }
 
-    pub(crate) fn reply(&self) -> Reply {
-        let Some(step) = &self.step else {
-            return Reply {
-                text: "ok".to_owned(),
-                ..Reply::default()
-            };
+    /// Tells this step of this script from others; requests without tools ask for titles.
+    pub(crate) fn key(&self) -> Value {
+        json!([self.step, self.number, self.tools.is_empty()])
+    }
+
+    /// The answer, after so many earlier requests for the same step.
+    pub(crate) fn reply(&self, earlier: usize) -> Reply {
+        let Some(mut step) = self.step.clone() else {
+            return Reply { text: "ok".to_owned(), ..Reply::default() };
         };
+        if step["times"].as_u64().is_some_and(|times| earlier as u64 >= times) {
+            for fault in ["http", "retry_after", "delay_ms", "drop", "cut"] {
+                step[fault] = Value::Null;
+            }
+        }
         let text = step["text"].as_str().unwrap_or_default().to_owned();
         let mut reply = Reply {
             text,
@@ -78,7 +74,7 @@ impl Turn {
         // A request without tools asks for a title or a summary.
         if !self.tools.is_empty() {
             let id = format!("call_s{}_{:08x}", self.number, self.tools.len());
-            reply.call = self.call(step).map(|(name, args)| (id, name, args));
+            reply.call = self.call(&step).map(|(name, args)| (id, name, args));
         }
         if reply.call.is_none() && reply.text.is_empty() {
             "scripted".clone_into(&mut reply.text);
@@ -89,18 +85,11 @@ impl Turn {
     fn call(&self, step: &Value) -> Option<(String, Value)> {
         if let Some(command) = step["bash"].as_str() {
             let name = self.pick(&["Bash", "bash"])?;
-            return Some((
-                name,
-                json!({"command": command, "description": "scripted command"}),
-            ));
+            return Some((name, json!({"command": command, "description": "scripted command"})));
         }
         if let Some(path) = step["write"].as_str() {
             let name = self.pick(&["Write", "write"])?;
-            let key = if name == "Write" {
-                "file_path"
-            } else {
-                "filePath"
-            };
+            let key = if name == "Write" { "file_path" } else { "filePath" };
             return Some((name, json!({key: path, "content": step["content"]})));
         }
         let tool = step["mcp"].as_str()?;
@@ -109,10 +98,7 @@ impl Turn {
     }
 
     fn pick(&self, names: &[&str]) -> Option<String> {
-        names
-            .iter()
-            .find(|n| self.tools.iter().any(|t| t == *n))
-            .map(ToString::to_string)
+        names.iter().find(|n| self.tools.iter().any(|t| t == *n)).map(ToString::to_string)
     }
 }
 
@@ -130,11 +116,8 @@ fn position(items: &[Item]) -> usize {
     for item in items {
         match item {
             Item::Call(id) => {
-                let number = id
-                    .split("_s")
-                    .nth(1)
-                    .and_then(|r| r.split('_').next())
-                    .and_then(|n| n.parse::<usize>().ok());
+                let number =
+                    id.split("_s").nth(1).and_then(|r| r.split('_').next()).and_then(|n| n.parse::<usize>().ok());
                 next = number.map_or(next, |n| next.max(n + 1));
                 in_turn = true;
             }

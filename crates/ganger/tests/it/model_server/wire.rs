@@ -15,12 +15,7 @@ pub(crate) fn tools(api: Api, body: &Value) -> Vec<String> {
         Api::Anthropic => t["name"].as_str().map(str::to_owned),
         Api::Chat => t["function"]["name"].as_str().map(str::to_owned),
     };
-    body["tools"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(name)
-        .collect()
+    body["tools"].as_array().into_iter().flatten().filter_map(name).collect()
 }
 
 pub(crate) fn items(api: Api, body: &Value) -> Vec<Item> {
@@ -32,13 +27,11 @@ pub(crate) fn items(api: Api, body: &Value) -> Vec<Item> {
 }
 
 fn anthropic_items(message: &Value) -> Vec<Item> {
-    let user = message["role"] == "user";
-    let text = |t: &str| {
-        if user {
-            Item::User(t.to_owned())
-        } else {
-            Item::Assistant
-        }
+    let text = |t: &str| match message["role"].as_str() {
+        Some("user") => Item::User(t.to_owned()),
+        Some("assistant") => Item::Assistant,
+        // A system message within the conversation.
+        _ => Item::Result,
     };
     match &message["content"] {
         Value::String(t) => vec![text(t)],
@@ -58,11 +51,7 @@ fn anthropic_items(message: &Value) -> Vec<Item> {
 fn chat_items(message: &Value) -> Vec<Item> {
     let text = match &message["content"] {
         Value::String(t) => t.clone(),
-        Value::Array(parts) => parts
-            .iter()
-            .filter_map(|p| p["text"].as_str())
-            .collect::<Vec<_>>()
-            .join("\n"),
+        Value::Array(parts) => parts.iter().filter_map(|p| p["text"].as_str()).collect::<Vec<_>>().join("\n"),
         _ => String::new(),
     };
     match message["role"].as_str() {
@@ -95,10 +84,8 @@ pub(crate) fn frames(api: Api, body: &Value, reply: &Reply, stream: bool) -> Vec
 
 fn anthropic_content(reply: &Reply) -> Vec<Value> {
     let text = (!reply.text.is_empty()).then(|| json!({"type": "text", "text": reply.text}));
-    let call = reply
-        .call
-        .as_ref()
-        .map(|(id, name, args)| json!({"type": "tool_use", "id": id, "name": name, "input": args}));
+    let call =
+        reply.call.as_ref().map(|(id, name, args)| json!({"type": "tool_use", "id": id, "name": name, "input": args}));
     text.into_iter().chain(call).collect()
 }
 
@@ -109,10 +96,7 @@ fn anthropic_message(body: &Value, reply: &Reply) -> Value {
 }
 
 fn event(value: &Value) -> String {
-    format!(
-        "event: {}\ndata: {value}\n\n",
-        value["type"].as_str().unwrap_or("message")
-    )
+    format!("event: {}\ndata: {value}\n\n", value["type"].as_str().unwrap_or("message"))
 }
 
 fn anthropic_stream(body: &Value, reply: &Reply) -> Vec<String> {
@@ -122,32 +106,18 @@ fn anthropic_stream(body: &Value, reply: &Reply) -> Vec<String> {
     let mut frames = vec![event(&json!({"type": "message_start", "message": start}))];
     for (index, block) in anthropic_content(reply).into_iter().enumerate() {
         let (empty, delta) = if block["type"] == "text" {
-            (
-                json!({"type": "text", "text": ""}),
-                json!({"type": "text_delta", "text": block["text"]}),
-            )
+            (json!({"type": "text", "text": ""}), json!({"type": "text_delta", "text": block["text"]}))
         } else {
             let mut empty = block.clone();
             empty["input"] = json!({});
-            (
-                empty,
-                json!({"type": "input_json_delta", "partial_json": block["input"].to_string()}),
-            )
+            (empty, json!({"type": "input_json_delta", "partial_json": block["input"].to_string()}))
         };
-        frames.push(event(
-            &json!({"type": "content_block_start", "index": index, "content_block": empty}),
-        ));
-        frames.push(event(
-            &json!({"type": "content_block_delta", "index": index, "delta": delta}),
-        ));
-        frames.push(event(
-            &json!({"type": "content_block_stop", "index": index}),
-        ));
+        frames.push(event(&json!({"type": "content_block_start", "index": index, "content_block": empty})));
+        frames.push(event(&json!({"type": "content_block_delta", "index": index, "delta": delta})));
+        frames.push(event(&json!({"type": "content_block_stop", "index": index})));
     }
     let delta = json!({"stop_reason": stop, "stop_sequence": null});
-    frames.push(event(
-        &json!({"type": "message_delta", "delta": delta, "usage": {"output_tokens": 10}}),
-    ));
+    frames.push(event(&json!({"type": "message_delta", "delta": delta, "usage": {"output_tokens": 10}})));
     frames.push(event(&json!({"type": "message_stop"})));
     frames
 }
@@ -158,10 +128,7 @@ fn chat_stream(body: &Value, reply: &Reply) -> Vec<String> {
         let chunk = json!({"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": body["model"], "choices": choices});
         format!("data: {chunk}\n\n")
     };
-    let mut frames = vec![chunk(
-        json!({"role": "assistant", "content": ""}),
-        Value::Null,
-    )];
+    let mut frames = vec![chunk(json!({"role": "assistant", "content": ""}), Value::Null)];
     if !reply.text.is_empty() {
         frames.push(chunk(json!({"content": reply.text}), Value::Null));
     }
@@ -169,14 +136,7 @@ fn chat_stream(body: &Value, reply: &Reply) -> Vec<String> {
         let call = json!({"index": 0, "id": id, "type": "function", "function": {"name": name, "arguments": args.to_string()}});
         frames.push(chunk(json!({"tool_calls": [call]}), Value::Null));
     }
-    frames.push(chunk(
-        json!({}),
-        json!(if reply.call.is_some() {
-            "tool_calls"
-        } else {
-            "stop"
-        }),
-    ));
+    frames.push(chunk(json!({}), json!(if reply.call.is_some() { "tool_calls" } else { "stop" })));
     let usage = json!({"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110});
     let end = json!({"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": body["model"], "choices": [], "usage": usage});
     frames.push(format!("data: {end}\n\n"));

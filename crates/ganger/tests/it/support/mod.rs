@@ -25,11 +25,7 @@ pub(crate) struct Output {
 impl Output {
     #[track_caller]
     pub(crate) fn exits(self, code: i32) -> Self {
-        assert_eq!(
-            self.code, code,
-            "stdout:\n{}\nstderr:\n{}",
-            self.stdout, self.stderr
-        );
+        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
         self
     }
 
@@ -41,8 +37,7 @@ impl Output {
     }
 
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout)
-            .unwrap_or_else(|e| panic!("{e}:\n{}\n{}", self.stdout, self.stderr))
+        serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("{e}:\n{}\n{}", self.stdout, self.stderr))
     }
 }
 
@@ -59,20 +54,14 @@ impl Place {
         let path = std::env::var("PATH").unwrap();
         let mut env = BTreeMap::from([
             ("PATH".to_owned(), path),
-            (
-                "HOME".to_owned(),
-                folder.path().join("home").display().to_string(),
-            ),
+            ("HOME".to_owned(), folder.path().join("home").display().to_string()),
             ("GIT_CONFIG_NOSYSTEM".to_owned(), "1".to_owned()),
             ("LANG".to_owned(), "C.UTF-8".to_owned()),
             ("TERM".to_owned(), "dumb".to_owned()),
         ]);
         for (name, value) in [("AUTHOR", "tester"), ("COMMITTER", "tester")] {
             env.insert(format!("GIT_{name}_NAME"), value.to_owned());
-            env.insert(
-                format!("GIT_{name}_EMAIL"),
-                format!("{value}@example.invalid"),
-            );
+            env.insert(format!("GIT_{name}_EMAIL"), format!("{value}@example.invalid"));
         }
         let place = Self { folder, env };
         std::fs::create_dir_all(place.home()).unwrap();
@@ -88,10 +77,7 @@ impl Place {
         let place = Self::new();
         place.script(script);
         let gate = toml_string(gate);
-        let command = toml_string(&format!(
-            "{GANGER} script-agent {}",
-            place.path("script.json").display()
-        ));
+        let command = toml_string(&format!("{GANGER} script-agent {}", place.path("script.json").display()));
         place.write(
             "ganger.toml",
             &format!(
@@ -148,21 +134,9 @@ impl Place {
     }
 
     pub(crate) fn git_in(&self, dir: &Path, args: &[&str]) -> String {
-        let output = Command::new("git")
-            .args(args)
-            .current_dir(dir)
-            .env_clear()
-            .envs(&self.env)
-            .output()
-            .unwrap();
-        assert!(
-            output.status.success(),
-            "git {args:?}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        String::from_utf8_lossy(&output.stdout)
-            .trim_end()
-            .to_owned()
+        let output = Command::new("git").args(args).current_dir(dir).env_clear().envs(&self.env).output().unwrap();
+        assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
     }
 
     pub(crate) fn commit(&self, message: &str) {
@@ -172,12 +146,7 @@ impl Place {
 
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(GANGER);
-        command
-            .args(args)
-            .current_dir(self.repo())
-            .env_clear()
-            .envs(&self.env)
-            .stdin(Stdio::null());
+        command.args(args).current_dir(self.repo()).env_clear().envs(&self.env).stdin(Stdio::null());
         command
     }
 
@@ -188,11 +157,7 @@ impl Place {
     }
 
     pub(crate) fn ganger_with(&self, args: &[&str], env: &[(&str, &str)]) -> Output {
-        let output = self
-            .command(args)
-            .envs(env.iter().copied())
-            .output()
-            .unwrap();
+        let output = self.command(args).envs(env.iter().copied()).output().unwrap();
         Output {
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
@@ -209,13 +174,8 @@ impl Place {
     pub(crate) fn start_with(&self, args: &[&str], env: &[(&str, &str)]) -> Started {
         let log = std::fs::File::create(self.path("started.log")).unwrap();
         let mut command = self.command(args);
-        command
-            .envs(env.iter().copied())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log);
-        Started {
-            child: command.spawn().unwrap(),
-        }
+        command.envs(env.iter().copied()).stdout(log.try_clone().unwrap()).stderr(log);
+        Started { child: command.spawn().unwrap() }
     }
 
     /// What the started program printed so far.
@@ -230,20 +190,13 @@ impl Place {
     }
 
     pub(crate) fn ticket(&self, id: &str) -> Value {
-        self.ganger(&["ticket", "show", id, "--json"])
-            .exits(0)
-            .json()
+        self.ganger(&["ticket", "show", id, "--json"]).exits(0).json()
     }
 
     #[track_caller]
     pub(crate) fn assert_status(&self, id: &str, status: &str) {
         let ticket = self.ticket(id);
-        assert_eq!(
-            ticket["status"],
-            status,
-            "{ticket:#}\n{}",
-            self.ganger(&["log", id]).stdout
-        );
+        assert_eq!(ticket["status"], status, "{ticket:#}\n{}", self.ganger(&["log", id]).stdout);
     }
 }
 

@@ -1,0 +1,62 @@
+//! What must hold, seen from outside: agents that really run, main that really moves, and the engine's
+//! own invariants on every state.
+
+use ganger_engine::{Record, State, check_all, plan, plan_by_full_scan};
+use std::collections::BTreeMap;
+
+#[derive(Default)]
+pub(crate) struct Checks {
+    /// Ticket → attempt whose agent is running right now, anywhere.
+    running: BTreeMap<String, String>,
+    pub(crate) failure: Option<String>,
+}
+
+impl Checks {
+    pub(crate) fn fail(&mut self, why: String) {
+        self.failure.get_or_insert(why);
+    }
+
+    /// An agent process starts.
+    pub(crate) fn agent_starts(&mut self, ticket: &str, attempt: &str) {
+        if let Some(other) = self.running.insert(ticket.to_owned(), attempt.to_owned()) {
+            self.fail(format!("invariant 1: {attempt} starts while {other} runs"));
+        }
+    }
+
+    /// An agent process is gone.
+    pub(crate) fn agent_is_gone(&mut self, ticket: &str, attempt: &str) {
+        if self.running.get(ticket).is_some_and(|a| a == attempt) {
+            self.running.remove(ticket);
+        }
+    }
+
+    /// A durable state: the rules hold, and the plan does not depend on the indexes.
+    pub(crate) fn state(&mut self, state: &State) {
+        if let Err(breach) = check_all(state) {
+            self.fail(breach.to_string());
+        }
+        let (quick, full) = (plan(state), plan_by_full_scan(state));
+        if quick != full {
+            self.fail(format!("invariant 8: plans differ:\n{quick:?}\n{full:?}"));
+        }
+    }
+
+    /// The journal gives the same state, also by way of a snapshot in its middle.
+    pub(crate) fn replay(&mut self, records: &[Record], state: &State) {
+        let mut replayed = State::default();
+        for (i, record) in records.iter().enumerate() {
+            if let Err(e) = replayed.apply_record(record) {
+                return self.fail(format!("replay: {e}"));
+            }
+            if i == records.len() / 2 {
+                replayed = match State::from_snapshot(&replayed.to_snapshot()) {
+                    Ok(state) => state,
+                    Err(e) => return self.fail(format!("snapshot: {e}")),
+                };
+            }
+        }
+        if &replayed != state {
+            self.fail("invariant 8: the replayed state differs".to_owned());
+        }
+    }
+}

@@ -1,0 +1,341 @@
+//! A host with its agents and its guard. Agents hang, die, exit twice, speak after their end and lie.
+
+use crate::world::{ToHost, World};
+use ganger_engine::{
+    AttemptEnd, AttemptOutcome, Commit, DoneAnswer, Evidence, EvidenceKey, FailureClass, HostId, HostReport, Input,
+    Outcome, Report, Usage,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(crate) struct Host {
+    index: usize,
+    life: u64,
+    next_beat: u64,
+    attempts: BTreeMap<String, Running>,
+    gates: Vec<Gate>,
+    /// Dead or paused until then.
+    away: Option<Away>,
+    verifying: BTreeSet<u64>,
+}
+
+struct Away {
+    until: u64,
+    /// When the guard has swept what was running.
+    swept_at: u64,
+    swept: bool,
+    dead: bool,
+}
+
+struct Running {
+    ticket: String,
+    token: u64,
+    nth: u32,
+    head: Option<String>,
+    deliveries: Vec<String>,
+    granted: bool,
+    ends_at: u64,
+    behaviour: Behaviour,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Behaviour {
+    Good,
+    Red,
+    NoChange,
+    Unanswered,
+    Asks,
+    Crashes,
+    Limited,
+    Hangs,
+}
+
+struct Gate {
+    ticket: String,
+    token: u64,
+    commit: String,
+    gates: Vec<(String, String)>,
+    revision: u32,
+    at: u64,
+}
+
+/// Between two reports.
+const BEAT_MS: u64 = 2_000;
+/// The lease of the policy, after which the guard sweeps.
+const LEASE_MS: u64 = 10_000;
+
+impl Host {
+    pub(crate) fn new(index: usize, world: &mut World) -> Self {
+        let next_beat = world.now + world.rng.below(BEAT_MS);
+        Self {
+            index,
+            life: 0,
+            next_beat,
+            attempts: BTreeMap::new(),
+            gates: Vec::new(),
+            away: None,
+            verifying: BTreeSet::new(),
+        }
+    }
+
+    fn name(&self) -> String {
+        format!("host-{}", self.index)
+    }
+
+    pub(crate) fn step(&mut self, world: &mut World) {
+        if self.is_away(world) {
+            return;
+        }
+        if world.fault(6_000) {
+            return self.leave(world);
+        }
+        if self.next_beat <= world.now {
+            self.beat(world);
+        }
+        let messages: Vec<(u64, ToHost)> = world.fetch(&self.name());
+        for (sequence, message) in messages {
+            self.obey(world, message);
+            world.settle(&self.name(), &[sequence]);
+        }
+        self.run_agents(world);
+        self.run_gates(world);
+    }
+
+    /// Dies, or is stopped for a while. In both cases the guard ends what was running.
+    fn leave(&mut self, world: &mut World) {
+        let dead = world.rng.one_in(2);
+        let until = world.now + world.rng.between(500, 60_000);
+        let swept_at = if dead { world.now + world.rng.below(2_000) } else { world.now + LEASE_MS + world.rng.below(1_500) };
+        world.crashes += u64::from(dead);
+        world.say(format!("{} {} until {until}", self.name(), if dead { "dies" } else { "is paused" }));
+        self.away = Some(Away { until, swept_at, swept: false, dead });
+    }
+
+    fn is_away(&mut self, world: &mut World) -> bool {
+        let Some(away) = &mut self.away else { return false };
+        if world.now >= away.swept_at && !away.swept {
+            away.swept = true;
+            for (id, running) in &self.attempts {
+                world.checks.agent_is_gone(&running.ticket, id);
+            }
+        }
+        if world.now < away.until {
+            return true;
+        }
+        let (dead, swept) = (away.dead, away.swept);
+        if dead && !swept {
+            // A new life sweeps the old one before it reports.
+            for (id, running) in &self.attempts {
+                world.checks.agent_is_gone(&running.ticket, id);
+            }
+        }
+        if dead {
+            self.life += 1;
+            self.attempts.clear();
+            self.gates.clear();
+            self.verifying.clear();
+        } else if swept {
+            // It wakes up to find its agents gone, and says so; the foreman may know better by now.
+            for running in self.attempts.values_mut() {
+                running.behaviour = Behaviour::Crashes;
+                running.ends_at = world.now;
+            }
+        }
+        self.away = None;
+        self.next_beat = world.now;
+        false
+    }
+
+    fn beat(&mut self, world: &mut World) {
+        self.next_beat = world.now + BEAT_MS;
+        let report = HostReport {
+            incarnation: format!("{}-{}", self.name(), self.life),
+            slots: 2,
+            runtimes: BTreeSet::from(["sim".to_owned()]),
+            labels: BTreeSet::new(),
+            toolchain: "tools".to_owned(),
+        };
+        let input = Input::HostReport { host: HostId::new(self.name()), report };
+        world.tell_foreman(format!("~beat-{}-{}", self.name(), world.now), input, None);
+    }
+
+    fn obey(&mut self, world: &mut World, message: ToHost) {
+        match message {
+            ToHost::Offer { attempt, ticket, token, nth, revision: _, head, deliveries } => {
+                if self.attempts.get(&attempt).is_some_and(|r| r.token == token) {
+                    return;
+                }
+                let behaviour = self.choose(world, nth);
+                let running = Running { ticket, token, nth, head, deliveries, granted: false, ends_at: u64::MAX, behaviour };
+                self.attempts.insert(attempt.clone(), running);
+                let claim = Input::Claim { attempt: attempt.as_str().into(), token, host: HostId::new(self.name()) };
+                world.tell_foreman(format!("claim-{attempt}-{token}-{}", self.life), claim, Some(self.index));
+            }
+            ToHost::Reply { id, result } => self.reply(world, &id, result.is_ok_and(|o| matches!(o, Outcome::Granted { .. }))),
+            ToHost::Cancel { attempt, token } => {
+                if let Some(running) = self.attempts.get_mut(&attempt).filter(|r| r.token == token && r.granted) {
+                    running.ends_at = world.now;
+                }
+            }
+            ToHost::Verify { ticket, token, commit, gates, revision } => {
+                if self.verifying.insert(token) {
+                    let at = world.now + world.rng.between(200, 8_000);
+                    self.gates.push(Gate { ticket, token, commit, gates, revision, at });
+                }
+            }
+            ToHost::Retire { ticket } => {
+                let input = Input::WorktreeRemoved { ticket: ticket.as_str().into() };
+                world.tell_foreman(format!("retired-{ticket}-{}", world.now), input, None);
+            }
+        }
+    }
+
+    fn choose(&self, world: &mut World, nth: u32) -> Behaviour {
+        // In calm times agents are good in the end, or nothing would ever come to rest.
+        if !world.faults && nth > 2 {
+            return Behaviour::Good;
+        }
+        match world.rng.below(16) {
+            0 | 1 => Behaviour::Red,
+            2 => Behaviour::NoChange,
+            3 => Behaviour::Unanswered,
+            4 => Behaviour::Asks,
+            5 => Behaviour::Crashes,
+            6 => Behaviour::Limited,
+            7 => Behaviour::Hangs,
+            _ => Behaviour::Good,
+        }
+    }
+
+    /// Only a grant starts the agent.
+    fn reply(&mut self, world: &mut World, id: &str, granted: bool) {
+        let found = self.attempts.iter_mut().find(|(attempt, r)| id.starts_with(&format!("claim-{attempt}-{}-", r.token)));
+        let Some((attempt, running)) = found else { return };
+        let attempt = attempt.clone();
+        if !granted {
+            if !running.granted {
+                self.attempts.remove(&attempt);
+            }
+            return;
+        }
+        if running.granted || !id.ends_with(&format!("-{}", self.life)) {
+            return;
+        }
+        running.granted = true;
+        running.ends_at = world.now + world.rng.between(500, 90_000);
+        let (ticket, token, deliveries) = (running.ticket.clone(), running.token, running.deliveries.clone());
+        world.checks.agent_starts(&ticket, &attempt);
+        let session = Input::SessionStarted {
+            attempt: attempt.as_str().into(),
+            token,
+            session: format!("session-{ticket}").as_str().into(),
+            runtime: "sim".to_owned(),
+            directory: format!("/worktrees/{ticket}"),
+        };
+        world.tell_foreman(format!("session-{attempt}"), session, None);
+        let deliveries = deliveries.iter().map(|d| d.as_str().into()).collect();
+        let delivered = Input::Delivered { attempt: attempt.as_str().into(), token, deliveries };
+        world.tell_foreman(format!("delivered-{attempt}"), delivered, None);
+    }
+
+    fn run_agents(&mut self, world: &mut World) {
+        let due: Vec<String> =
+            self.attempts.iter().filter(|(_, r)| r.granted && r.ends_at <= world.now).map(|(id, _)| id.clone()).collect();
+        for id in due {
+            let Some(running) = self.attempts.remove(&id) else { continue };
+            world.checks.agent_is_gone(&running.ticket, &id);
+            self.end(world, &id, &running);
+        }
+    }
+
+    fn end(&self, world: &mut World, id: &str, running: &Running) {
+        if running.behaviour == Behaviour::Asks {
+            let ask = Input::Ask {
+                attempt: id.into(),
+                token: running.token,
+                call: "ask_user".to_owned(),
+                question: format!("Which one, in {id}?"),
+                brief: String::new(),
+                options: Vec::new(),
+            };
+            world.tell_foreman(format!("ask-{id}"), ask, None);
+        }
+        let end = Input::AttemptEnded { attempt: id.into(), token: running.token, end: Box::new(self.left(world, id, running)) };
+        world.tell_foreman(format!("end-{id}-{}", running.token), end.clone(), None);
+        if world.fault(20) {
+            world.tell_foreman(format!("end-again-{id}-{}", world.now), end, None);
+        }
+        if world.fault(10) {
+            let usage = Usage { input: 1, ..Usage::default() };
+            let late = Input::Usage { attempt: id.into(), token: running.token, usage };
+            world.tell_foreman(format!("~late-{id}"), late, None);
+        }
+    }
+
+    fn left(&self, world: &mut World, id: &str, running: &Running) -> AttemptEnd {
+        let failed = |class, message: &str| AttemptOutcome::Failed { class, message: message.to_owned(), retry_at: None };
+        let outcome = match running.behaviour {
+            Behaviour::Crashes => failed(FailureClass::Crashed, "died"),
+            Behaviour::Hangs => failed(FailureClass::Stalled, "stalled"),
+            Behaviour::Limited => failed(FailureClass::Transient, "429"),
+            _ => AttemptOutcome::Finished,
+        };
+        let base = Commit::from("base");
+        // The name of a commit tells what the gates will find: the hidden truth.
+        let head = match running.behaviour {
+            Behaviour::Good | Behaviour::Unanswered => format!("good-{id}"),
+            Behaviour::Red => format!("red-{id}"),
+            _ => running.head.clone().unwrap_or_else(|| "base".to_owned()),
+        };
+        let answer = DoneAnswer { item: "1".to_owned(), how: "done".to_owned() };
+        let done = if running.behaviour == Behaviour::Unanswered { Vec::new() } else { vec![answer] };
+        AttemptEnd {
+            outcome,
+            head: Some(Commit::new(head)),
+            base: Some(base),
+            files: vec![format!("file-{}", running.ticket)],
+            tampering: Vec::new(),
+            usage: Usage { input: 100 * u64::from(running.nth), output: world.rng.below(50), ..Usage::default() },
+            report: Some(Report { summary: "done".to_owned(), done }),
+        }
+    }
+
+    fn run_gates(&mut self, world: &mut World) {
+        let (due, rest): (Vec<Gate>, Vec<Gate>) = std::mem::take(&mut self.gates).into_iter().partition(|g| g.at <= world.now);
+        self.gates = rest;
+        for gate in due {
+            self.verifying.remove(&gate.token);
+            if world.fault(15) {
+                let input = Input::VerificationFailed { ticket: gate.ticket.as_str().into(), token: gate.token, why: "no workspace".to_owned() };
+                world.tell_foreman(format!("unverified-{}-{}", gate.ticket, gate.token), input, None);
+                continue;
+            }
+            self.report_gates(world, &gate);
+        }
+    }
+
+    fn report_gates(&self, world: &mut World, gate: &Gate) {
+        let green = gate.commit.starts_with("good");
+        for (name, digest) in &gate.gates {
+            let passes = green || name == "build";
+            let evidence = Evidence {
+                key: EvidenceKey { commit: gate.commit.as_str().into(), gate: digest.clone(), toolchain: "tools".to_owned() },
+                ticket: gate.ticket.as_str().into(),
+                revision: gate.revision,
+                name: name.clone(),
+                command: name.clone(),
+                exit_code: Some(i32::from(!passes)),
+                timed_out: false,
+                duration_ms: 1,
+                log: String::new(),
+                tail: String::new(),
+                host: HostId::new(self.name()),
+                at: world.now,
+            };
+            let input = Input::Evidence { token: gate.token, evidence: Box::new(evidence) };
+            world.tell_foreman(format!("evidence-{}-{}-{digest}", gate.ticket, gate.token), input, None);
+            if !passes {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! A person: adds tickets, answers late, changes their mind, closes, and merges.
+
+use crate::world::World;
+use ganger_engine::{Answer, CardKind, Input, NewTicket, Phase, State, TicketChange, TicketId, TicketSpec};
+
+pub(crate) struct Person {
+    to_add: u64,
+    actions: u64,
+}
+
+impl Person {
+    pub(crate) fn new(tickets: u64) -> Self {
+        Self { to_add: tickets, actions: 0 }
+    }
+
+    pub(crate) fn is_done(&self, state: &State) -> bool {
+        self.to_add == 0 && state.open_cards().all(|c| c.kind == CardKind::Permission)
+    }
+
+    pub(crate) fn step(&mut self, world: &mut World, state: &State) {
+        if self.to_add > 0 && world.rng.one_in(30) {
+            self.add(world, state);
+        }
+        // Sometimes quick, sometimes after a long lunch.
+        if world.rng.one_in(300) {
+            self.answer(world, state);
+        }
+        if world.fault(4_000) {
+            self.close(world, state);
+        }
+        if world.fault(3_000) {
+            self.edit(world, state);
+        }
+        if world.rng.one_in(1_500) {
+            self.merge(world, state);
+        }
+    }
+
+    fn tell(&mut self, world: &mut World, input: Input) {
+        self.actions += 1;
+        world.tell_foreman(format!("person-{}", self.actions), input, None);
+    }
+
+    fn add(&mut self, world: &mut World, state: &State) {
+        self.to_add -= 1;
+        let known: Vec<&TicketId> = state.tickets.keys().collect();
+        let mut after = Vec::new();
+        if !known.is_empty() && world.rng.one_in(2) {
+            after.push(known[world.rng.below(known.len() as u64) as usize].clone());
+        }
+        // Few files for many tickets: overlaps are common.
+        let file = format!("file-{}", world.rng.below(6));
+        let spec = TicketSpec {
+            title: format!("ticket {}", self.to_add),
+            done: vec!["it works".to_owned()],
+            files: vec![file],
+            after,
+            ..TicketSpec::default()
+        };
+        self.tell(world, Input::AddTickets { tickets: vec![NewTicket { id: None, spec }] });
+    }
+
+    fn answer(&mut self, world: &mut World, state: &State) {
+        let Some(card) = state.open_cards().next() else { return };
+        let word = match card.kind {
+            CardKind::Question => "the left one",
+            CardKind::Permission => "ok",
+            CardKind::Approval => "accept",
+            CardKind::Escalation if world.rng.one_in(8) => "cancel",
+            CardKind::Escalation => "retry",
+        };
+        let answer = Answer { card: card.id.clone(), answer: word.to_owned(), by: "person".to_owned() };
+        self.tell(world, Input::Answer(answer));
+    }
+
+    fn close(&mut self, world: &mut World, state: &State) {
+        // Nothing may depend on what is given up, or its dependents would wait for ever by right.
+        let free = state.tickets.iter().find(|(id, t)| !t.phase.is_final() && state.dependents(id).next().is_none());
+        if let Some((ticket, _)) = free {
+            let (ticket, reason) = (ticket.clone(), "changed my mind".to_owned());
+            self.tell(world, Input::CloseTicket { ticket, reason, by: "person".to_owned() });
+        }
+    }
+
+    fn edit(&mut self, world: &mut World, state: &State) {
+        let Some((ticket, t)) = state.tickets.iter().find(|(_, t)| !t.phase.is_final()) else { return };
+        let change = TicketChange { title: Some(format!("{}!", t.spec.title)), ..TicketChange::default() };
+        let ticket = ticket.clone();
+        self.tell(world, Input::EditTicket { ticket, change: Box::new(change) });
+    }
+
+    fn merge(&mut self, world: &mut World, state: &State) {
+        let accepted = state.tickets.iter().filter(|(_, t)| t.phase == Phase::Accepted).map(|(id, _)| id.clone());
+        let tickets: Vec<TicketId> = accepted.collect();
+        if !tickets.is_empty() {
+            self.tell(world, Input::ApproveMerge { tickets, by: "person".to_owned() });
+        }
+    }
+}

@@ -80,6 +80,8 @@ fn attempt_effects(state: &State) -> impl Iterator<Item = Effect> {
     state.attempts.iter().filter_map(|(attempt, a)| {
         let (attempt, host, token) = (attempt.clone(), a.host.clone(), a.token);
         match (a.stage, a.cancelled) {
+            // Its host is back, in the same life: what it still runs was given up, and must end.
+            (AttemptStage::Lost, _) if is_alive(state, &host) => Some(Effect::Cancel { attempt, host, token }),
             (AttemptStage::Lost, _) => None,
             (_, true) => Some(Effect::Cancel { attempt, host, token }),
             (AttemptStage::Offered, false) => Some(Effect::Offer { attempt, host, token }),
@@ -91,9 +93,13 @@ fn attempt_effects(state: &State) -> impl Iterator<Item = Effect> {
 fn attempt_deadlines(state: &State) -> impl Iterator<Item = Millis> {
     state.attempts.values().filter_map(|a| match a.stage {
         AttemptStage::Offered => Some(a.offered + state.policy.offer_ms),
-        AttemptStage::Lost => a.clear_at,
+        AttemptStage::Lost => a.clear_at.filter(|_| !is_alive(state, &a.host)),
         AttemptStage::Granted => None,
     })
+}
+
+fn is_alive(state: &State, host: &HostId) -> bool {
+    state.hosts.get(host).is_some_and(|h| h.alive)
 }
 
 fn verify_effect(state: &State, id: &TicketId) -> Option<Effect> {

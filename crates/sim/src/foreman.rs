@@ -110,8 +110,8 @@ impl Foreman {
         };
         world.say(format!("foreman {} leads", self.index));
         let elect = Input::Elect { foreman: format!("foreman {}", self.index) };
-        leading.decide(world, &Envelope::new(format!("~elect-{}", world.now), "elected", elect))?;
-        leading.decide(world, &Envelope::new("~policy", "configuration", Input::SetPolicy { policy: policy() }))?;
+        leading.decide(world, &Envelope::new(format!("~elect-{}", world.now), "elected", elect))?.ok();
+        leading.decide(world, &Envelope::new("~policy", "configuration", Input::SetPolicy { policy: policy() }))?.ok();
         leading.commit(world)?;
         self.leading = Some(leading);
         Ok(())
@@ -232,7 +232,8 @@ impl Leading {
             world.say("an append fails");
             return Err(Stopped::Failed);
         }
-        let message = Publish::new("journal.record", Record::encode_batch(self.ledger.pending())).expected_last(self.last_sequence);
+        let message = Publish::new("journal.record", Record::encode_batch(self.ledger.pending()))
+            .expected_last(self.last_sequence);
         // Ambiguous: stored or not, nobody says.
         let lost = world.fault(400);
         let stored = if lost && world.rng.one_in(2) {
@@ -303,18 +304,32 @@ impl Leading {
                 };
                 (host, offer)
             }
-            Effect::Cancel { attempt, host, token } => (host, ToHost::Cancel { attempt: attempt.to_string(), token: *token }),
+            Effect::Cancel { attempt, host, token } => {
+                (host, ToHost::Cancel { attempt: attempt.to_string(), token: *token })
+            }
             Effect::Verify { ticket, host, token, commit } => {
-                let missing = state.policy.gates.iter().filter(|g| state.evidence_for(ticket, commit, &g.digest, Some("tools")).is_none());
+                let missing = state
+                    .policy
+                    .gates
+                    .iter()
+                    .filter(|g| state.evidence_for(ticket, commit, &g.digest, Some("tools")).is_none());
                 let gates = missing.map(|g| (g.name.clone(), g.digest.clone())).collect();
                 let revision = state.tickets.get(ticket).map_or(0, |t| t.revision);
-                let verify = ToHost::Verify { ticket: ticket.to_string(), token: *token, commit: commit.to_string(), gates, revision };
+                let verify = ToHost::Verify {
+                    ticket: ticket.to_string(),
+                    token: *token,
+                    commit: commit.to_string(),
+                    gates,
+                    revision,
+                };
                 (host, verify)
             }
             Effect::RemoveWorktree { ticket, host } => (host, ToHost::Retire { ticket: ticket.to_string() }),
             Effect::Merge { ticket, commit } => {
                 if state.tickets.get(ticket).is_none_or(|t| t.approved.as_ref().is_none_or(|(c, _)| c != commit)) {
-                    world.checks.fail(format!("invariant 6: {ticket} would be merged at {commit} without approval for it"));
+                    world
+                        .checks
+                        .fail(format!("invariant 6: {ticket} would be merged at {commit} without approval for it"));
                 }
                 self.merging.entry(format!("{ticket} {commit}")).or_insert(world.now + 1_500);
                 return;
@@ -325,7 +340,8 @@ impl Leading {
 
     /// The gates on the merged result took their time; the probe looks at main first.
     fn finish_merges(&mut self, world: &mut World) {
-        let due: Vec<String> = self.merging.iter().filter(|(_, at)| **at <= world.now).map(|(k, _)| k.clone()).collect();
+        let due: Vec<String> =
+            self.merging.iter().filter(|(_, at)| **at <= world.now).map(|(k, _)| k.clone()).collect();
         for key in due {
             self.merging.remove(&key);
             let Some((ticket, commit)) = key.split_once(' ') else { continue };

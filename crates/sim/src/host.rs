@@ -33,6 +33,7 @@ struct Running {
     head: Option<String>,
     deliveries: Vec<String>,
     granted: bool,
+    claimed_at: u64,
     ends_at: u64,
     behaviour: Behaviour,
 }
@@ -104,20 +105,24 @@ impl Host {
     fn leave(&mut self, world: &mut World) {
         let dead = world.rng.one_in(2);
         let until = world.now + world.rng.between(500, 60_000);
-        let swept_at = if dead { world.now + world.rng.below(2_000) } else { world.now + LEASE_MS + world.rng.below(1_500) };
+        let swept_at =
+            if dead { world.now + world.rng.below(2_000) } else { world.now + LEASE_MS + world.rng.below(1_500) };
         world.crashes += u64::from(dead);
         world.say(format!("{} {} until {until}", self.name(), if dead { "dies" } else { "is paused" }));
         self.away = Some(Away { until, swept_at, swept: false, dead });
     }
 
-    fn is_away(&mut self, world: &mut World) -> bool {
-        let Some(away) = &mut self.away else { return false };
-        if world.now >= away.swept_at && !away.swept {
-            away.swept = true;
-            for (id, running) in &self.attempts {
-                world.checks.agent_is_gone(&running.ticket, id);
-            }
+    /// The guard is a process of its own: it sweeps in time whatever else happens.
+    pub(crate) fn sweep_if_due(&mut self, world: &mut World) {
+        let Some(away) = self.away.as_mut().filter(|a| world.now >= a.swept_at && !a.swept) else { return };
+        away.swept = true;
+        for (id, running) in &self.attempts {
+            world.checks.agent_is_gone(&running.ticket, id);
         }
+    }
+
+    fn is_away(&mut self, world: &mut World) -> bool {
+        let Some(away) = &self.away else { return false };
         if world.now < away.until {
             return true;
         }
@@ -165,17 +170,33 @@ impl Host {
                     return;
                 }
                 let behaviour = self.choose(world, nth);
-                let running = Running { ticket, token, nth, head, deliveries, granted: false, ends_at: u64::MAX, behaviour };
+                let running = Running {
+                    ticket,
+                    token,
+                    nth,
+                    head,
+                    deliveries,
+                    granted: false,
+                    claimed_at: world.now,
+                    ends_at: u64::MAX,
+                    behaviour,
+                };
                 self.attempts.insert(attempt.clone(), running);
                 let claim = Input::Claim { attempt: attempt.as_str().into(), token, host: HostId::new(self.name()) };
                 world.tell_foreman(format!("claim-{attempt}-{token}-{}", self.life), claim, Some(self.index));
             }
-            ToHost::Reply { id, result } => self.reply(world, &id, result.is_ok_and(|o| matches!(o, Outcome::Granted { .. }))),
-            ToHost::Cancel { attempt, token } => {
-                if let Some(running) = self.attempts.get_mut(&attempt).filter(|r| r.token == token && r.granted) {
-                    running.ends_at = world.now;
-                }
+            ToHost::Reply { id, result } => {
+                self.reply(world, &id, result.is_ok_and(|o| matches!(o, Outcome::Granted { .. })))
             }
+            ToHost::Cancel { attempt, token } => match self.attempts.get_mut(&attempt).filter(|r| r.token == token) {
+                Some(running) if running.granted => running.ends_at = world.now,
+                Some(_) => {}
+                None => {
+                    let why = "it does not run here".to_owned();
+                    let decline = Input::Decline { attempt: attempt.as_str().into(), token, why };
+                    world.tell_foreman(format!("~unknown-{attempt}"), decline, None);
+                }
+            },
             ToHost::Verify { ticket, token, commit, gates, revision } => {
                 if self.verifying.insert(token) {
                     let at = world.now + world.rng.between(200, 8_000);
@@ -208,7 +229,8 @@ impl Host {
 
     /// Only a grant starts the agent.
     fn reply(&mut self, world: &mut World, id: &str, granted: bool) {
-        let found = self.attempts.iter_mut().find(|(attempt, r)| id.starts_with(&format!("claim-{attempt}-{}-", r.token)));
+        let found =
+            self.attempts.iter_mut().find(|(attempt, r)| id.starts_with(&format!("claim-{attempt}-{}-", r.token)));
         let Some((attempt, running)) = found else { return };
         let attempt = attempt.clone();
         if !granted {
@@ -219,6 +241,13 @@ impl Host {
         }
         if running.granted || !id.ends_with(&format!("-{}", self.life)) {
             return;
+        }
+        if world.now > running.claimed_at + LEASE_MS {
+            // Too old to be sure that it was not given up since.
+            let (token, why) = (running.token, "the grant came too late".to_owned());
+            self.attempts.remove(&attempt);
+            let decline = Input::Decline { attempt: attempt.as_str().into(), token, why };
+            return world.tell_foreman(format!("~late-{attempt}"), decline, None);
         }
         running.granted = true;
         running.ends_at = world.now + world.rng.between(500, 90_000);
@@ -238,8 +267,12 @@ impl Host {
     }
 
     fn run_agents(&mut self, world: &mut World) {
-        let due: Vec<String> =
-            self.attempts.iter().filter(|(_, r)| r.granted && r.ends_at <= world.now).map(|(id, _)| id.clone()).collect();
+        let due: Vec<String> = self
+            .attempts
+            .iter()
+            .filter(|(_, r)| r.granted && r.ends_at <= world.now)
+            .map(|(id, _)| id.clone())
+            .collect();
         for id in due {
             let Some(running) = self.attempts.remove(&id) else { continue };
             world.checks.agent_is_gone(&running.ticket, &id);
@@ -259,7 +292,11 @@ impl Host {
             };
             world.tell_foreman(format!("ask-{id}"), ask, None);
         }
-        let end = Input::AttemptEnded { attempt: id.into(), token: running.token, end: Box::new(self.left(world, id, running)) };
+        let end = Input::AttemptEnded {
+            attempt: id.into(),
+            token: running.token,
+            end: Box::new(self.left(world, id, running)),
+        };
         world.tell_foreman(format!("end-{id}-{}", running.token), end.clone(), None);
         if world.fault(20) {
             world.tell_foreman(format!("end-again-{id}-{}", world.now), end, None);
@@ -272,7 +309,8 @@ impl Host {
     }
 
     fn left(&self, world: &mut World, id: &str, running: &Running) -> AttemptEnd {
-        let failed = |class, message: &str| AttemptOutcome::Failed { class, message: message.to_owned(), retry_at: None };
+        let failed =
+            |class, message: &str| AttemptOutcome::Failed { class, message: message.to_owned(), retry_at: None };
         let outcome = match running.behaviour {
             Behaviour::Crashes => failed(FailureClass::Crashed, "died"),
             Behaviour::Hangs => failed(FailureClass::Stalled, "stalled"),
@@ -300,12 +338,17 @@ impl Host {
     }
 
     fn run_gates(&mut self, world: &mut World) {
-        let (due, rest): (Vec<Gate>, Vec<Gate>) = std::mem::take(&mut self.gates).into_iter().partition(|g| g.at <= world.now);
+        let (due, rest): (Vec<Gate>, Vec<Gate>) =
+            std::mem::take(&mut self.gates).into_iter().partition(|g| g.at <= world.now);
         self.gates = rest;
         for gate in due {
             self.verifying.remove(&gate.token);
             if world.fault(15) {
-                let input = Input::VerificationFailed { ticket: gate.ticket.as_str().into(), token: gate.token, why: "no workspace".to_owned() };
+                let input = Input::VerificationFailed {
+                    ticket: gate.ticket.as_str().into(),
+                    token: gate.token,
+                    why: "no workspace".to_owned(),
+                };
                 world.tell_foreman(format!("unverified-{}-{}", gate.ticket, gate.token), input, None);
                 continue;
             }
@@ -318,7 +361,11 @@ impl Host {
         for (name, digest) in &gate.gates {
             let passes = green || name == "build";
             let evidence = Evidence {
-                key: EvidenceKey { commit: gate.commit.as_str().into(), gate: digest.clone(), toolchain: "tools".to_owned() },
+                key: EvidenceKey {
+                    commit: gate.commit.as_str().into(),
+                    gate: digest.clone(),
+                    toolchain: "tools".to_owned(),
+                },
                 ticket: gate.ticket.as_str().into(),
                 revision: gate.revision,
                 name: name.clone(),

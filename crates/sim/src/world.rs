@@ -53,11 +53,33 @@ pub struct Outcome {
 /// What a foreman tells a host.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum ToHost {
-    Offer { attempt: String, ticket: String, token: u64, nth: u32, revision: u32, head: Option<String>, deliveries: Vec<String> },
-    Cancel { attempt: String, token: u64 },
-    Verify { ticket: String, token: u64, commit: String, gates: Vec<(String, String)>, revision: u32 },
-    Retire { ticket: String },
-    Reply { id: String, result: Result<Decided, Rejected> },
+    Offer {
+        attempt: String,
+        ticket: String,
+        token: u64,
+        nth: u32,
+        revision: u32,
+        head: Option<String>,
+        deliveries: Vec<String>,
+    },
+    Cancel {
+        attempt: String,
+        token: u64,
+    },
+    Verify {
+        ticket: String,
+        token: u64,
+        commit: String,
+        gates: Vec<(String, String)>,
+        revision: u32,
+    },
+    Retire {
+        ticket: String,
+    },
+    Reply {
+        id: String,
+        result: Result<Decided, Rejected>,
+    },
 }
 
 /// An input on its way to the foreman.
@@ -166,7 +188,10 @@ impl World {
     pub(crate) fn fetch<T: for<'a> Deserialize<'a>>(&mut self, name: &str) -> Vec<(u64, T)> {
         let max = usize::try_from(self.rng.between(1, 12)).unwrap_or(1);
         let fetched = ready(self.bus.fetch(CONTROL, name, max, Duration::ZERO)).unwrap_or_default();
-        fetched.into_iter().filter_map(|d| Some((d.message.sequence, serde_json::from_slice(&d.message.payload).ok()?))).collect()
+        fetched
+            .into_iter()
+            .filter_map(|d| Some((d.message.sequence, serde_json::from_slice(&d.message.payload).ok()?)))
+            .collect()
     }
 
     pub(crate) fn settle(&mut self, name: &str, sequences: &[u64]) {
@@ -194,6 +219,7 @@ pub fn run(settings: Settings) -> Outcome {
     let failure = loop {
         world.advance();
         world.faults = world.now < calm_from;
+        hosts.iter_mut().for_each(|h| h.sweep_if_due(&mut world));
         // The order of the actors is random, too.
         let turn = world.rng.below(2) as usize;
         for i in [turn, 1 - turn] {
@@ -208,9 +234,7 @@ pub fn run(settings: Settings) -> Outcome {
         if let Some(failure) = world.checks.failure.take() {
             break Some(failure);
         }
-        if !world.faults
-            && state.as_ref().is_some_and(|s| is_at_rest(s) && person.is_done(s))
-        {
+        if !world.faults && state.as_ref().is_some_and(|s| is_at_rest(s) && person.is_done(s)) {
             break None;
         }
         if world.now > end {
@@ -229,5 +253,7 @@ fn is_at_rest(state: &State) -> bool {
 
 fn describe(state: &State) -> String {
     let open = state.tickets.iter().filter(|(_, t)| !t.phase.is_accepted() && !t.phase.is_final());
-    open.map(|(id, t)| format!("{id} is {} ({} cards)", t.phase.as_str(), state.open_cards_of(id).count())).collect::<Vec<_>>().join(", ")
+    open.map(|(id, t)| format!("{id} is {} ({} cards)", t.phase.as_str(), state.open_cards_of(id).count()))
+        .collect::<Vec<_>>()
+        .join(", ")
 }

@@ -31,6 +31,9 @@ pub(super) fn claim(state: &State, id: &AttemptId, token: u64, host: &HostId) ->
 }
 
 pub(super) fn decline(state: &State, id: &AttemptId, token: u64, why: &str) -> Result<Decision, Rejected> {
+    if is_lost(state, id, token) {
+        return Ok(done([Event::AttemptCleared { attempt: id.clone() }]));
+    }
     live(state, id, token)?;
     Ok(done([Event::AttemptDeclined { attempt: id.clone(), why: why.to_owned() }]))
 }
@@ -125,6 +128,10 @@ pub(super) fn ended(
     token: u64,
     end: &AttemptEnd,
 ) -> Result<Decision, Rejected> {
+    if is_lost(state, id, token) {
+        // Too late to count; but nothing of it is alive any more.
+        return Ok(done([Event::AttemptCleared { attempt: id.clone() }]));
+    }
     let attempt = live(state, id, token)?;
     let ticket = ticket(state, &attempt.ticket)?;
     let mut events = Vec::new();
@@ -146,6 +153,11 @@ pub(super) fn ended(
     });
     events.extend(verdict.events);
     Ok(done(events))
+}
+
+/// Given up, because its host was silent; the host may still speak of it.
+fn is_lost(state: &State, id: &AttemptId, token: u64) -> bool {
+    state.attempts.get(id).is_some_and(|a| a.token == token && a.stage == AttemptStage::Lost)
 }
 
 /// Where the ticket goes when an attempt ends.

@@ -32,7 +32,10 @@ fn expiries(state: &State, now: Millis) -> impl Iterator<Item = Event> {
         AttemptStage::Offered if a.offered + state.policy.offer_ms <= now => {
             Some(Event::AttemptDeclined { attempt: id.clone(), why: "the offer was not claimed in time".to_owned() })
         }
-        AttemptStage::Lost if a.clear_at.is_some_and(|at| at <= now) => {
+        // A host that is back has to say itself that the attempt has ended.
+        AttemptStage::Lost
+            if a.clear_at.is_some_and(|at| at <= now) && !state.hosts.get(&a.host).is_some_and(|h| h.alive) =>
+        {
             Some(Event::AttemptCleared { attempt: id.clone() })
         }
         _ => None,

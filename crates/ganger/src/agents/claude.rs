@@ -21,9 +21,9 @@ use tokio::sync::mpsc;
 /// After stdin is closed: time for session hooks and the transcript.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Tools that need no question when they stay inside the worktree.
-const ALLOWED: [&str; 11] =
-    ["Bash", "Edit", "Write", "Read", "Glob", "Grep", "NotebookEdit", "TodoWrite", "Task", "Skill", "mcp__ganger"];
+/// Tools that need no question. Edits are not among them: mode `acceptEdits` settles those inside the
+/// worktree, and those outside are asked for and denied.
+const ALLOWED: [&str; 7] = ["Bash", "Glob", "Grep", "TodoWrite", "Task", "Skill", "mcp__ganger"];
 /// Never, in an unattended worktree: what leaves it, what publishes, what waits for a person nobody sees.
 const DENIED: [&str; 7] = [
     "AskUserQuestion",

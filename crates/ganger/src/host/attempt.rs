@@ -52,7 +52,13 @@ impl AttemptTask {
         let input =
             Input::Claim { attempt: self.offer.attempt.clone(), token: self.offer.token, host: self.shared.id.clone() };
         let id = format!("claim-{}-{}", self.offer.attempt, self.offer.token);
+        let asked = std::time::Instant::now();
         let granted = self.shared.client.ask(Envelope::new(id, "a host claims its offer", input), PATIENCE).await;
+        // A grant that is older than the lease (this process was stopped) may have been given up since.
+        if asked.elapsed() > self.shared.lease {
+            self.shared.decline(self.offer.attempt.clone(), self.offer.token, "the grant came too late");
+            return false;
+        }
         matches!(granted, Ok(Outcome::Granted { .. }))
     }
 

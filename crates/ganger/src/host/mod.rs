@@ -49,6 +49,8 @@ pub(crate) struct Shared {
     pub(crate) tools: Endpoint,
     pub(crate) opencode: Arc<OpencodeServer>,
     pub(crate) worktrees: Worktrees,
+    /// How long this host may be silent.
+    lease: Duration,
     gate_slots: Semaphore,
     running: Mutex<BTreeMap<AttemptId, Running>>,
     verifying: Mutex<BTreeSet<u64>>,
@@ -88,6 +90,7 @@ impl Host {
             client,
             tools,
             opencode: Arc::new(OpencodeServer::new(opencode_folder)),
+            lease,
             gate_slots: Semaphore::new(GATES_AT_ONCE),
             running: Mutex::default(),
             verifying: Mutex::default(),
@@ -214,8 +217,9 @@ impl Shared {
             }
             ToHost::Cancel { attempt, token } => {
                 let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Some(running) = running.get(&attempt).filter(|r| r.token == token) {
-                    let _gone = running.cancel.send(true);
+                match running.get(&attempt).filter(|r| r.token == token) {
+                    Some(running) => drop(running.cancel.send(true)),
+                    None => self.decline(attempt, token, "it does not run here"),
                 }
             }
             ToHost::Verify { ticket, token, commit, revision, base, gates } => {
@@ -234,6 +238,17 @@ impl Shared {
                 tokio::spawn(async move { shared.worktrees.prepare(&ticket).await.is_ok() });
             }
         }
+    }
+
+    /// Tells the foreman that nothing of an attempt runs here.
+    fn decline(self: &Arc<Self>, attempt: AttemptId, token: u64, why: &str) {
+        let (shared, why) = (Arc::clone(self), why.to_owned());
+        tokio::spawn(async move {
+            let id = format!("~declined-{attempt}-{token}");
+            let input = Input::Decline { attempt, token, why };
+            // If it is lost, the plan asks again.
+            let _lost = shared.client.tell(Envelope::new(id, "a host declines", input)).await;
+        });
     }
 
     /// Notes an attempt as under way; `None` when it was before.

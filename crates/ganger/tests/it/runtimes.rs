@@ -242,7 +242,7 @@ fn what_is_not_allowed_is_denied_at_once_and_shown(cli: &str) {
 fn four_agents_of_two_kinds_work_in_parallel_with_a_dependency() {
     let shop = Shop::new("true");
     let work =
-        |file: &str| json!([{"bash": format!("date +%s%N > {file}; sleep 1; date +%s%N >> {file}")}, {"text": "done"}]);
+        |file: &str| json!([{"bash": format!("date +%s%N > {file}; sleep 6; date +%s%N >> {file}")}, {"text": "done"}]);
     shop.add("claude", &work("one"), &[]);
     shop.add("opencode", &work("two"), &[]);
     shop.add("opencode", &work("three"), &[]);

@@ -74,12 +74,17 @@ pub(crate) fn frames(api: Api, body: &Value, reply: &Reply, stream: bool) -> Vec
         (Api::Anthropic, false) => vec![anthropic_message(body, reply).to_string()],
         (Api::Chat, true) => chat_stream(body, reply),
         (Api::Chat, false) => vec![
-            json!({"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": body["model"],
+            json!({"id": unique("chatcmpl"), "object": "chat.completion", "created": 1, "model": body["model"],
                    "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": reply.text}}],
                    "usage": {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}})
             .to_string(),
         ],
     }
+}
+
+/// Transcripts tell messages by their ids.
+fn unique(kind: &str) -> String {
+    format!("{kind}_{}", uuid::Uuid::new_v4().simple())
 }
 
 fn anthropic_content(reply: &Reply) -> Vec<Value> {
@@ -90,7 +95,7 @@ fn anthropic_content(reply: &Reply) -> Vec<Value> {
 }
 
 fn anthropic_message(body: &Value, reply: &Reply) -> Value {
-    json!({"id": "msg_1", "type": "message", "role": "assistant", "model": body["model"], "stop_sequence": null,
+    json!({"id": unique("msg"), "type": "message", "role": "assistant", "model": body["model"], "stop_sequence": null,
            "content": anthropic_content(reply), "stop_reason": if reply.call.is_some() { "tool_use" } else { "end_turn" },
            "usage": {"input_tokens": 100, "output_tokens": 10}})
 }
@@ -123,9 +128,10 @@ fn anthropic_stream(body: &Value, reply: &Reply) -> Vec<String> {
 }
 
 fn chat_stream(body: &Value, reply: &Reply) -> Vec<String> {
+    let id = unique("chatcmpl");
     let chunk = |delta: Value, finish: Value| {
         let choices = json!([{"index": 0, "delta": delta, "finish_reason": finish}]);
-        let chunk = json!({"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": body["model"], "choices": choices});
+        let chunk = json!({"id": id, "object": "chat.completion.chunk", "created": 1, "model": body["model"], "choices": choices});
         format!("data: {chunk}\n\n")
     };
     let mut frames = vec![chunk(json!({"role": "assistant", "content": ""}), Value::Null)];
@@ -138,7 +144,7 @@ fn chat_stream(body: &Value, reply: &Reply) -> Vec<String> {
     }
     frames.push(chunk(json!({}), json!(if reply.call.is_some() { "tool_calls" } else { "stop" })));
     let usage = json!({"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110});
-    let end = json!({"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": body["model"], "choices": [], "usage": usage});
+    let end = json!({"id": id, "object": "chat.completion.chunk", "created": 1, "model": body["model"], "choices": [], "usage": usage});
     frames.push(format!("data: {end}\n\n"));
     frames.push("data: [DONE]\n\n".to_owned());
     frames

@@ -74,7 +74,11 @@ impl From<crate::git::GitError> for Failure {
 
 impl From<std::io::Error> for Failure {
     fn from(e: std::io::Error) -> Self {
-        Self::failed(e.to_string())
+        match e.kind() {
+            std::io::ErrorKind::StorageFull => Self::failed(format!("the disk is full: {e}"))
+                .hint("free some space, then run it again: nothing was lost"),
+            _ => Self::failed(e.to_string()),
+        }
     }
 }
 

@@ -77,7 +77,10 @@ impl Project {
     fn check_place(&self) -> Result<(), Failure> {
         let marker = self.state.join("root");
         let here = self.repository.root.display().to_string();
-        let known = std::fs::read_to_string(&marker).ok().filter(|k| *k != here);
+        let known = std::fs::read_to_string(&marker).ok();
+        if known.as_ref() == Some(&here) {
+            return Ok(());
+        }
         if let Some(known) = known {
             let there = Repository::discover(Path::new(&known)).ok().and_then(|r| read_id(&r));
             if there.as_deref() == Some(&self.id) {

@@ -186,7 +186,7 @@ impl Host {
                 world.tell_foreman(format!("claim-{attempt}-{token}-{}", self.life), claim, Some(self.index));
             }
             ToHost::Reply { id, result } => {
-                self.reply(world, &id, result.is_ok_and(|o| matches!(o, Outcome::Granted { .. })))
+                self.reply(world, &id, result.is_ok_and(|o| matches!(o, Outcome::Granted { .. })));
             }
             ToHost::Cancel { attempt, token } => match self.attempts.get_mut(&attempt).filter(|r| r.token == token) {
                 Some(running) if running.granted => running.ends_at = world.now,

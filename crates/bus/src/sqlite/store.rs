@@ -137,7 +137,6 @@ pub(super) fn check(path: &Path) -> Result<(), BusError> {
     }
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "the signature of SQLite's busy handler")]
 fn nap(naps: i32) -> bool {
     std::thread::sleep(BUSY_NAP);
     naps < BUSY_NAPS

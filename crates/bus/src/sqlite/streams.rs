@@ -3,7 +3,7 @@
 use super::store::{Store, explain};
 use crate::{Ack, BusError, Message, Publish, StreamConfig, StreamInfo};
 use rusqlite::{Connection, OptionalExtension, params};
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 /// Retention looks at the stream once in so many messages.
@@ -48,7 +48,7 @@ pub(super) async fn publish(store: &Store, config: StreamConfig, message: Publis
     store.write(move |c| publish_in(c, &path, &config, &message)).await
 }
 
-fn publish_in(c: &Connection, path: &PathBuf, config: &StreamConfig, message: &Publish) -> Result<Ack, BusError> {
+fn publish_in(c: &Connection, path: &Path, config: &StreamConfig, message: &Publish) -> Result<Ack, BusError> {
     let failed = |e: rusqlite::Error| explain(path, &e);
     let table = table(&config.name);
     if let Some(id) = &message.message_id {
@@ -77,7 +77,7 @@ fn publish_in(c: &Connection, path: &PathBuf, config: &StreamConfig, message: &P
         s.execute(params![signed(sequence), message.subject, message.message_id, signed(now), message.payload])
     })
     .map_err(failed)?;
-    if sequence % TRIM_EVERY == 0 || config.max_messages.is_some_and(|m| m < TRIM_EVERY) {
+    if sequence.is_multiple_of(TRIM_EVERY) || config.max_messages.is_some_and(|m| m < TRIM_EVERY) {
         trim(c, config, sequence, now).map_err(failed)?;
     }
     Ok(Ack { sequence, duplicate: false })

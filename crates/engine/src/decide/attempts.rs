@@ -236,22 +236,22 @@ impl Verdict {
                 ),
             );
         }
-        if let (Some(head), false) = (&end.head, end.tampering.is_empty()) {
-            if ticket.vouched.as_ref() != Some(head) {
-                let mut held = Self::held_with(
-                    state,
-                    now,
-                    attempt,
-                    CardKind::Approval,
-                    format!("{id} seems to weaken tests. Go on with it?"),
-                    end.tampering.join("\n"),
-                    &["accept", "reject"],
-                    "reject",
-                    "the agent is told to restore the tests",
-                );
-                held.next = Phase::NeedsYou;
-                return held;
-            }
+        if let (Some(head), false) = (&end.head, end.tampering.is_empty())
+            && ticket.vouched.as_ref() != Some(head)
+        {
+            let mut held = Self::held_with(
+                state,
+                now,
+                attempt,
+                CardKind::Approval,
+                format!("{id} seems to weaken tests. Go on with it?"),
+                end.tampering.join("\n"),
+                &["accept", "reject"],
+                "reject",
+                "the agent is told to restore the tests",
+            );
+            held.next = Phase::NeedsYou;
+            return held;
         }
         Self::to(Phase::Verifying)
     }

@@ -34,7 +34,8 @@ pub(super) fn lapse(state: &State, now: Millis, id: &HostId, incarnation: &str) 
     for (attempt, a) in state.attempts.iter().filter(|(_, a)| &a.host == id && a.stage != AttemptStage::Lost) {
         match a.stage {
             AttemptStage::Offered => {
-                events.push(Event::AttemptDeclined { attempt: attempt.clone(), why: "its host fell silent".to_owned() })
+                events
+                    .push(Event::AttemptDeclined { attempt: attempt.clone(), why: "its host fell silent".to_owned() });
             }
             _ => events.push(lost(attempt, clear_at, "its host fell silent")),
         }

@@ -107,7 +107,7 @@ async fn report(board: &Board, from: u64, order: &[TicketId]) -> Result<Exit, Fa
         };
         match (&ticket.merged, failures.get(id)) {
             (Some(commit), _) if ticket.phase == Phase::Merged => {
-                data!("{id}  merged as {}", commit.short())
+                data!("{id}  merged as {}", commit.short());
             }
             (_, Some(why)) => {
                 all = false;

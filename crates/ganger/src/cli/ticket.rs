@@ -452,7 +452,7 @@ fn show_done(ticket: &Ticket) {
         let answer = answers.into_iter().find(|a| a.item.trim() == item.trim() || a.item.trim() == number);
         match answer {
             Some(answer) if !open.contains(&item.as_str()) => {
-                data!("  [x] {item}: {}", text::line(&answer.how, 200))
+                data!("  [x] {item}: {}", text::line(&answer.how, 200));
             }
             _ => data!("  [ ] {item}"),
         }
@@ -509,7 +509,7 @@ async fn explain(board: &Board, id: &str, as_json: bool) -> Result<Exit, Failure
     match reasons.as_slice() {
         [] => data!("{id} is ready; `ganger run` starts it"),
         _ if only_host && state.hosts.values().all(|h| !h.alive) => {
-            data!("{id} is ready; `ganger run` starts it")
+            data!("{id} is ready; `ganger run` starts it");
         }
         reasons => reasons.iter().for_each(|r| data!("{id}: {r}")),
     }

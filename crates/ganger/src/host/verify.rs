@@ -8,6 +8,9 @@ use crate::protocol::{Activity, ActivityKind, ToForeman, now_ms, publish_json};
 use ganger_engine::{AttemptId, Commit, Envelope, Evidence, Input, TicketId};
 use std::sync::{Arc, PoisonError};
 
+/// How often a gate that was killed from outside is run again.
+const KILLED_RETRIES: usize = 2;
+
 pub(super) struct Job {
     pub(super) ticket: TicketId,
     pub(super) token: u64,
@@ -47,7 +50,15 @@ async fn work(shared: &Arc<Shared>, job: &Job) -> anyhow::Result<()> {
             host: &shared.id,
             marker: &shared.incarnation,
         };
-        let evidence = gates::run(&shared.project, &workspace, gate, &run).await?;
+        let mut evidence = gates::run(&shared.project, &workspace, gate, &run).await?;
+        // Ended by a signal from outside (the OOM killer, a person): that says nothing of the work.
+        for _ in 0..KILLED_RETRIES {
+            if evidence.exit_code.is_some() || evidence.timed_out {
+                break;
+            }
+            note(shared, job, format!("{}: was killed; running it again", gate.name)).await;
+            evidence = gates::run(&shared.project, &workspace, gate, &run).await?;
+        }
         let green = evidence.is_green();
         let verdict = if green { "green" } else { "red" };
         note(shared, job, format!("{}: {verdict} after {} ms", gate.name, evidence.duration_ms)).await;

@@ -166,6 +166,19 @@ impl Place {
         }
     }
 
+    /// Runs a shell script where it may mount file systems that nobody else sees.
+    pub(crate) fn shell_in_mount_namespace(&self, script: &str) -> Output {
+        let mut command = Command::new("unshare");
+        command.args(["--map-root-user", "--mount", "sh", "-c", script]);
+        let output =
+            command.current_dir(self.repo()).env_clear().envs(&self.env).stdin(Stdio::null()).output().unwrap();
+        Output {
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+            code: output.status.code().unwrap_or(128),
+        }
+    }
+
     /// Starts the program; it is killed when dropped.
     pub(crate) fn start(&self, args: &[&str]) -> Started {
         self.start_with(args, &[])

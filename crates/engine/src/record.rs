@@ -59,7 +59,10 @@ impl Record {
     /// When it is not a batch of records that this version knows.
     pub fn decode_batch(bytes: &[u8], expected_n: u64) -> Result<Vec<Self>, RecordError> {
         match serde_json::from_slice::<Vec<Self>>(bytes) {
-            Ok(records) => Ok(records),
+            Ok(records) => match records.iter().find(|r| r.v > RECORD_VERSION) {
+                Some(newer) => Err(RecordError::Newer { n: newer.n, v: newer.v }),
+                None => Ok(records),
+            },
             Err(source) => Err(Self::explain(bytes, expected_n, source)),
         }
     }

@@ -38,6 +38,7 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one of it in a process")]
 enum Command {
     /// Make this repository a project: find gates and runtimes, write ganger.toml
     Init(init::Args),

@@ -58,9 +58,7 @@ impl ServerHandler for Handler {
             shown.annotations = Some(ToolAnnotations::new().read_only(false).destructive(false).open_world(false));
             shown
         });
-        let mut result = ListToolsResult::default();
-        result.tools = shown.collect();
-        Ok(result)
+        Ok(ListToolsResult { tools: shown.collect(), ..ListToolsResult::default() })
     }
 
     async fn call_tool(

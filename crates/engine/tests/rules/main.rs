@@ -1,0 +1,8 @@
+//! The rules by given, when, then; by golden files; and by properties.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod golden;
+mod life;
+mod properties;
+mod support;

@@ -1,0 +1,165 @@
+//! One helper for all: inputs given, one input when, and the facts and effects that follow as text.
+
+use expect_test::Expect;
+use ganger_engine::{
+    AgentPolicy, AttemptEnd, AttemptOutcome, Commit, DoneAnswer, Envelope, Evidence, EvidenceKey, GatePolicy, HostId,
+    HostReport, Input, Ledger, NewTicket, Policy, Refusal, Report, State, TicketId, TicketSpec, Usage, plan,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+pub(crate) const NOW: u64 = 1_000_000;
+
+/// A ledger that was told these inputs; none of them may be refused.
+pub(crate) fn given(inputs: &[Input]) -> Ledger {
+    let mut ledger = Ledger::new(State::default());
+    for (i, input) in inputs.iter().enumerate() {
+        let envelope = Envelope::new(format!("given-{i}"), "given", input.clone());
+        ledger.decide(NOW + i as u64, &envelope).unwrap_or_else(|e| panic!("given {input:?}: {e}"));
+    }
+    ledger.committed();
+    ledger
+}
+
+/// Given, when, then.
+#[track_caller]
+pub(crate) fn check(inputs: &[Input], when: Input, then: &Expect) {
+    let mut ledger = given(inputs);
+    let mut shown = String::new();
+    match ledger.decide(NOW + 1_000, &Envelope::new("when", "when", when)) {
+        Ok(_) => {
+            for record in ledger.committed() {
+                for event in &record.events {
+                    let fact = serde_json::to_value(event).unwrap();
+                    writeln!(shown, "{}", short(&fact)).unwrap();
+                }
+            }
+        }
+        Err(Refusal::Rejected(rejected)) => writeln!(shown, "refused ({}): {rejected}", rejected.code).unwrap(),
+        Err(Refusal::Breach(breach)) => panic!("{breach}"),
+    }
+    for effect in plan(ledger.state()).effects {
+        writeln!(shown, "then {}", effect.key()).unwrap();
+    }
+    then.assert_eq(&shown);
+}
+
+/// A fact as one short line: its name, and what is plain in it.
+fn short(fact: &serde_json::Value) -> String {
+    let name = fact["event"].as_str().unwrap();
+    let mut words = vec![name.to_owned()];
+    for (key, value) in fact.as_object().unwrap() {
+        match (key.as_str(), value) {
+            ("event" | "text", _) => {}
+            (_, serde_json::Value::String(text)) => words.push(format!("{key}={text}")),
+            (_, serde_json::Value::Number(number)) => words.push(format!("{key}={number}")),
+            ("card", card) => {
+                words.push(format!("[{}] {}", card["id"].as_str().unwrap(), card["question"].as_str().unwrap()));
+            }
+            ("delivery", d) => words.push(format!("{} {}", d["id"].as_str().unwrap(), d["kind"].as_str().unwrap())),
+            ("outcome", outcome) => words.push(outcome["kind"].as_str().unwrap().to_owned()),
+            ("evidence", e) => words.push(format!("{} exit={}", e["name"].as_str().unwrap(), e["exit_code"])),
+            _ => {}
+        }
+    }
+    words.join(" ")
+}
+
+pub(crate) fn policy() -> Policy {
+    let agent = AgentPolicy { runtime: "r".into(), sessions: true };
+    Policy {
+        gates: vec![GatePolicy { name: "test".into(), digest: "d".into() }],
+        agents: BTreeMap::from([("builder".to_owned(), agent)]),
+        default_agent: "builder".into(),
+        max_parallel: 2,
+        ..Policy::default()
+    }
+}
+
+pub(crate) fn add(title: &str, change: impl FnOnce(&mut TicketSpec)) -> Input {
+    let mut spec = TicketSpec { title: title.into(), ..TicketSpec::default() };
+    change(&mut spec);
+    Input::AddTickets { tickets: vec![NewTicket { id: None, spec }] }
+}
+
+pub(crate) fn host(life: &str) -> Input {
+    let report = HostReport {
+        incarnation: life.into(),
+        slots: 2,
+        runtimes: BTreeSet::from(["r".to_owned()]),
+        labels: BTreeSet::new(),
+        toolchain: "tc".into(),
+    };
+    Input::HostReport { host: HostId::from("h"), report }
+}
+
+pub(crate) fn tick() -> Input {
+    Input::Tick { dispatch: true, scope: None, max_parallel: None }
+}
+
+/// A board with a leader, a host and one ticket.
+pub(crate) fn board() -> Vec<Input> {
+    vec![
+        Input::Elect { foreman: "f".into() },
+        Input::SetPolicy { policy: policy() },
+        host("life-1"),
+        add("one", |_| {}),
+    ]
+}
+
+/// The board after more inputs.
+pub(crate) fn after(mut inputs: Vec<Input>, more: impl IntoIterator<Item = Input>) -> Vec<Input> {
+    inputs.extend(more);
+    inputs
+}
+
+pub(crate) fn claim(attempt: &str, token: u64) -> Input {
+    Input::Claim { attempt: attempt.into(), token, host: HostId::from("h") }
+}
+
+/// The first attempt of T-1 is at work.
+pub(crate) fn at_work() -> Vec<Input> {
+    after(board(), [tick(), claim("T-1-a1", 1)])
+}
+
+pub(crate) fn ended(attempt: &str, token: u64, change: impl FnOnce(&mut AttemptEnd)) -> Input {
+    let mut end = AttemptEnd {
+        outcome: AttemptOutcome::Finished,
+        head: Some(Commit::from("head")),
+        base: Some(Commit::from("base")),
+        files: vec!["a".into()],
+        tampering: Vec::new(),
+        usage: Usage::default(),
+        report: None,
+    };
+    change(&mut end);
+    Input::AttemptEnded { attempt: attempt.into(), token, end: Box::new(end) }
+}
+
+pub(crate) fn report(items: &[&str]) -> Report {
+    let done = items.iter().map(|i| DoneAnswer { item: (*i).to_owned(), how: "so".into() }).collect();
+    Report { summary: "s".into(), done }
+}
+
+pub(crate) fn evidence(ticket: &str, token: u64, commit: &str, exit_code: i32) -> Input {
+    let evidence = Evidence {
+        key: EvidenceKey { commit: Commit::from(commit), gate: "d".into(), toolchain: "tc".into() },
+        ticket: TicketId::from(ticket),
+        revision: 1,
+        name: "test".into(),
+        command: "make test".into(),
+        exit_code: Some(exit_code),
+        timed_out: false,
+        duration_ms: 5,
+        log: "log".into(),
+        tail: "tail".into(),
+        host: HostId::from("h"),
+        at: NOW,
+    };
+    Input::Evidence { token, evidence: Box::new(evidence) }
+}
+
+/// T-1 is accepted at `head`.
+pub(crate) fn accepted() -> Vec<Input> {
+    after(at_work(), [ended("T-1-a1", 1, |_| {}), tick(), evidence("T-1", 2, "head", 0)])
+}

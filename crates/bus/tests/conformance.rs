@@ -1,5 +1,7 @@
 //! One suite for every store: what `Bus` promises.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use ganger_bus::{
     Bus, BusError, ConsumerConfig, Durability, MemoryBus, Publish, Settle, SqliteBus, SqliteOptions, StreamConfig,
 };

@@ -144,7 +144,8 @@ fn create_id(repository: &Repository) -> Result<String, Failure> {
     let random = uuid::Uuid::new_v4().simple().to_string();
     let id = format!("{}-{}", if name.is_empty() { "repo" } else { name }, &random[..8]);
     let file = id_file(repository);
-    os::write_private(&file, id.as_bytes()).map_err(|e| Failure::failed(format!("{}: {e}", file.display())))?;
+    let written = os::write_private(&file, id.as_bytes()).and_then(|()| os::sync(&file));
+    written.map_err(|e| Failure::failed(format!("{}: {e}", file.display())))?;
     Ok(id)
 }
 

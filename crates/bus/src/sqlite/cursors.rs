@@ -50,7 +50,7 @@ pub(super) async fn declare(store: &Store, config: ConsumerConfig) -> Result<(),
     store.write(upsert).await
 }
 
-pub(super) async fn look(store: &Store, stream: &str, name: &str, now: u64, max: usize) -> Result<Cursor, BusError> {
+pub(super) fn look(store: &Store, stream: &str, name: &str, now: u64, max: usize) -> Result<Cursor, BusError> {
     let (s, n) = (stream.to_owned(), name.to_owned());
     let max = i64::try_from(max).unwrap_or(i64::MAX);
     let query = move |c: &Connection| {
@@ -73,7 +73,7 @@ pub(super) async fn look(store: &Store, stream: &str, name: &str, now: u64, max:
         Ok(Some(Cursor { position: position.unsigned_abs(), filter, due }))
     };
     let missing = || BusError::NoConsumer { stream: stream.to_owned(), name: name.to_owned() };
-    store.read(query).await?.ok_or_else(missing)
+    store.read(query)?.ok_or_else(missing)
 }
 
 /// Moves the cursor and notes what is handed out; false when another process was quicker.

@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use store::Store;
+use streams::Stream;
 
 /// How often a consumer looks for deliveries that fell due without any publish.
 const DUE_POLL: Duration = Duration::from_millis(250);
@@ -47,7 +48,7 @@ pub struct SqliteBus {
     power: Arc<Store>,
     process: Arc<Store>,
     bell: Arc<Bell>,
-    streams: Arc<RwLock<BTreeMap<String, StreamConfig>>>,
+    streams: Arc<RwLock<BTreeMap<String, Arc<Stream>>>>,
 }
 
 impl SqliteBus {
@@ -60,8 +61,16 @@ impl SqliteBus {
         let power = Store::open(&options.folder.join("ganger.db"), Durability::Power)?;
         let process = Store::open(&options.folder.join("activity.db"), Durability::Process)?;
         cursors::create_tables(&process)?;
-        let bell = Bell::open(&options.folder, [power.path(), process.path()])?;
-        Ok(Self { power: Arc::new(power), process: Arc::new(process), bell: Arc::new(bell), streams: Arc::default() })
+        let bell = Arc::new(Bell::open(&options.folder, [power.path(), process.path()])?);
+        for store in [&power, &process] {
+            let bell = Arc::downgrade(&bell);
+            store.on_commit(move |stream| {
+                if let Some(bell) = bell.upgrade() {
+                    bell.ring(stream);
+                }
+            });
+        }
+        Ok(Self { power: Arc::new(power), process: Arc::new(process), bell, streams: Arc::default() })
     }
 
     /// Reads every page of both databases.
@@ -73,63 +82,58 @@ impl SqliteBus {
         store::check(&folder.join("activity.db"))
     }
 
-    fn config(&self, stream: &str) -> Result<StreamConfig, BusError> {
+    fn declared(&self, stream: &str) -> Result<Arc<Stream>, BusError> {
         let streams = self.streams.read().unwrap_or_else(PoisonError::into_inner);
         streams.get(stream).cloned().ok_or_else(|| BusError::NoStream(stream.to_owned()))
     }
 
-    fn store_of(&self, config: &StreamConfig) -> &Arc<Store> {
-        match config.durability {
+    fn store_of(&self, stream: &Stream) -> &Arc<Store> {
+        match stream.config.durability {
             Durability::Power => &self.power,
             Durability::Process => &self.process,
         }
     }
 
-    fn stream_for(&self, subject: &str) -> Result<StreamConfig, BusError> {
+    fn stream_for(&self, subject: &str) -> Result<Arc<Stream>, BusError> {
         let streams = self.streams.read().unwrap_or_else(PoisonError::into_inner);
-        let takes = |c: &&StreamConfig| c.subjects.iter().any(|f| subject_matches(f, subject));
+        let takes = |s: &&Arc<Stream>| s.config.subjects.iter().any(|f| subject_matches(f, subject));
         streams.values().find(takes).cloned().ok_or_else(|| BusError::NoStream(subject.to_owned()))
     }
 
     /// One look for deliveries. Another process may pull from the same consumer: the cursor is moved
     /// only if it is still where it was when the messages were read.
-    async fn fetch_once(&self, config: &StreamConfig, name: &str, max: usize) -> Result<Vec<Delivery>, BusError> {
+    async fn fetch_once(&self, stream: &Stream, name: &str, max: usize) -> Result<Vec<Delivery>, BusError> {
         loop {
             let now = now_ms();
-            let cursor = cursors::look(&self.process, &config.name, name, now, max).await?;
-            let store = self.store_of(config);
+            let cursor = cursors::look(&self.process, &stream.config.name, name, now, max)?;
+            let store = self.store_of(stream);
             let mut found = Vec::new();
             for (sequence, count) in &cursor.due {
-                if let Some(message) = streams::read(store, &config.name, *sequence, 1).await?.pop()
+                if let Some(message) = streams::read(store, &stream.config.name, *sequence, 1)?.pop()
                     && message.sequence == *sequence
                 {
                     found.push(Delivery { message, count: count + 1 });
                 }
             }
             let room = max.saturating_sub(found.len());
-            let (fresh, position) = self.fresh(config, &cursor, room).await?;
+            let (fresh, position) = self.fresh(stream, &cursor, room)?;
             found.extend(fresh.into_iter().map(|message| Delivery { message, count: 1 }));
             if cursor.due.is_empty() && position == cursor.position {
                 return Ok(Vec::new());
             }
-            if cursors::take(&self.process, &config.name, name, cursor, position, &found, now).await? {
+            if cursors::take(&self.process, &stream.config.name, name, cursor, position, &found, now).await? {
                 return Ok(found);
             }
         }
     }
 
     /// Messages beyond the cursor that match its filter, and how far was looked.
-    async fn fresh(
-        &self,
-        config: &StreamConfig,
-        cursor: &cursors::Cursor,
-        room: usize,
-    ) -> Result<(Vec<Message>, u64), BusError> {
+    fn fresh(&self, stream: &Stream, cursor: &cursors::Cursor, room: usize) -> Result<(Vec<Message>, u64), BusError> {
         const PAGE: usize = 256;
         let mut position = cursor.position;
         let mut fresh = Vec::new();
         while fresh.len() < room {
-            let page = streams::read(self.store_of(config), &config.name, position + 1, PAGE).await?;
+            let page = streams::read(self.store_of(stream), &stream.config.name, position + 1, PAGE)?;
             let last_page = page.len() < PAGE;
             for message in page {
                 if fresh.len() == room {
@@ -156,22 +160,18 @@ pub(crate) fn now_ms() -> u64 {
 impl Bus for SqliteBus {
     fn declare(&self, config: StreamConfig) -> BoxFuture<'_, Result<(), BusError>> {
         Box::pin(async move {
-            streams::create(self.store_of(&config), &config.name).await?;
+            let stream = Arc::new(Stream::new(config));
+            streams::create(self.store_of(&stream), &stream.config.name).await?;
             let mut streams = self.streams.write().unwrap_or_else(PoisonError::into_inner);
-            streams.insert(config.name.clone(), config);
+            streams.insert(stream.config.name.clone(), stream);
             Ok(())
         })
     }
 
     fn publish(&self, message: Publish) -> BoxFuture<'_, Result<Ack, BusError>> {
         Box::pin(async move {
-            let config = self.stream_for(&message.subject)?;
-            let name = config.name.clone();
-            let ack = streams::publish(self.store_of(&config), config.clone(), message).await?;
-            if !ack.duplicate {
-                self.bell.ring(&name);
-            }
-            Ok(ack)
+            let stream = self.stream_for(&message.subject)?;
+            streams::publish(self.store_of(&stream), Arc::clone(&stream), message).await
         })
     }
 
@@ -183,14 +183,14 @@ impl Bus for SqliteBus {
         max: usize,
     ) -> BoxFuture<'a, Result<Vec<Message>, BusError>> {
         Box::pin(async move {
-            let config = self.config(stream)?;
-            let whole = filter == ">" || config.subjects.iter().all(|s| s == filter);
+            let known = self.declared(stream)?;
+            let whole = filter == ">" || known.config.subjects.iter().all(|s| s == filter);
             if whole {
-                return streams::read(self.store_of(&config), stream, from, max).await;
+                return streams::read(self.store_of(&known), stream, from, max);
             }
             let position = from.saturating_sub(1);
             let cursor = cursors::Cursor { position, filter: filter.to_owned(), due: Vec::new() };
-            Ok(self.fresh(&config, &cursor, max).await?.0)
+            Ok(self.fresh(&known, &cursor, max)?.0)
         })
     }
 
@@ -207,14 +207,14 @@ impl Bus for SqliteBus {
 
     fn info<'a>(&'a self, stream: &'a str) -> BoxFuture<'a, Result<StreamInfo, BusError>> {
         Box::pin(async move {
-            let config = self.config(stream)?;
-            streams::info(self.store_of(&config), stream).await
+            let known = self.declared(stream)?;
+            streams::info(self.store_of(&known), stream)
         })
     }
 
     fn consumer(&self, config: ConsumerConfig) -> BoxFuture<'_, Result<(), BusError>> {
         Box::pin(async move {
-            self.config(&config.stream)?;
+            self.declared(&config.stream)?;
             cursors::declare(&self.process, config).await
         })
     }
@@ -227,11 +227,11 @@ impl Bus for SqliteBus {
         timeout: Duration,
     ) -> BoxFuture<'a, Result<Vec<Delivery>, BusError>> {
         Box::pin(async move {
-            let config = self.config(stream)?;
+            let known = self.declared(stream)?;
             let begun = Instant::now();
             let mut rung = self.bell.listen(stream);
             loop {
-                let deliveries = self.fetch_once(&config, consumer, max).await?;
+                let deliveries = self.fetch_once(&known, consumer, max).await?;
                 let left = timeout.saturating_sub(begun.elapsed());
                 if !deliveries.is_empty() || left.is_zero() {
                     return Ok(deliveries);

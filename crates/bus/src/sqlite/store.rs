@@ -2,9 +2,12 @@
 
 use crate::{BusError, Durability};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rustix::fs::{FlockOperation, flock};
+use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// "GANG": tells our files from others.
@@ -13,18 +16,33 @@ const APPLICATION_ID: i32 = 0x4741_4E47;
 const SCHEMA_VERSION: i32 = 1;
 /// The most jobs of one transaction: enough to share a sync, few enough to keep the wait short.
 const MAX_BATCH: usize = 64;
+/// A batch of this size makes the next one worth waiting for.
+const CROWD: usize = 8;
+/// How long it is waited for: less than a sync takes.
+const LINGER: Duration = Duration::from_micros(120);
 /// One nap while another process writes. Short and even: a growing nap would starve one of many.
 const BUSY_NAP: Duration = Duration::from_micros(300);
 /// Naps before giving up: about 15 seconds.
 const BUSY_NAPS: i32 = 50_000;
 
 type Finish = Box<dyn FnOnce(Result<(), BusError>) + Send>;
-type Job = Box<dyn FnOnce(&Connection) -> Finish + Send>;
+type Job = Box<dyn FnOnce(&Connection, &mut Batch) -> Finish + Send>;
+
+/// What the jobs of one transaction share: nobody else can write between them.
+#[derive(Default)]
+pub(super) struct Batch {
+    /// The last sequence of each stream that was asked for.
+    pub(super) last: BTreeMap<Arc<str>, u64>,
+}
+
+/// Called after a commit with the name of each stream that grew.
+type OnCommit = Arc<OnceLock<Box<dyn Fn(&str) + Send + Sync>>>;
 
 pub(super) struct Store {
     path: PathBuf,
+    on_commit: OnCommit,
     jobs: mpsc::Sender<Job>,
-    reader: Arc<Mutex<Connection>>,
+    reader: Mutex<Connection>,
 }
 
 impl Store {
@@ -35,11 +53,17 @@ impl Store {
         reader.pragma_update(None, "query_only", true).map_err(|e| explain(path, &e))?;
         reader.busy_timeout(Duration::from_secs(10)).map_err(|e| explain(path, &e))?;
         let (jobs, queue) = mpsc::channel();
-        let name = path.to_path_buf();
-        let spawned =
-            std::thread::Builder::new().name("bus-writer".to_owned()).spawn(move || write_loop(&writer, &queue, &name));
+        let turn = File::create(path.with_extension("turn")).map_err(|e| BusError::Store(e.to_string()))?;
+        let writing = Writer { connection: writer, path: path.to_path_buf(), turn, on_commit: OnCommit::default() };
+        let on_commit = Arc::clone(&writing.on_commit);
+        let spawned = std::thread::Builder::new().name("bus-writer".to_owned()).spawn(move || writing.work(&queue));
         spawned.map_err(|e| BusError::Store(e.to_string()))?;
-        Ok(Self { path: path.to_path_buf(), jobs, reader: Arc::new(Mutex::new(reader)) })
+        Ok(Self { path: path.to_path_buf(), on_commit, jobs, reader: Mutex::new(reader) })
+    }
+
+    /// Sets what is called after each commit; once.
+    pub(super) fn on_commit(&self, call: impl Fn(&str) + Send + Sync + 'static) {
+        let _set_before = self.on_commit.set(Box::new(call));
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -51,9 +75,17 @@ impl Store {
         &self,
         job: impl FnOnce(&Connection) -> Result<T, BusError> + Send + 'static,
     ) -> Result<T, BusError> {
+        self.write_in_batch(move |connection, _| job(connection)).await
+    }
+
+    /// As [`Store::write`], with what the transaction's jobs share.
+    pub(super) async fn write_in_batch<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Connection, &mut Batch) -> Result<T, BusError> + Send + 'static,
+    ) -> Result<T, BusError> {
         let (reply, answer) = oneshot::channel();
-        let job: Job = Box::new(move |connection| {
-            let result = job(connection);
+        let job: Job = Box::new(move |connection, batch| {
+            let result = job(connection, batch);
             Box::new(move |committed| {
                 // The caller may be gone; the write stands all the same.
                 let _gone = reply.send(result.and_then(|value| committed.map(|()| value)));
@@ -63,17 +95,11 @@ impl Store {
         answer.await.map_err(|_| BusError::Ambiguous("the writer has stopped".to_owned()))?
     }
 
-    /// Runs a query beside the writer.
-    pub(super) async fn read<T: Send + 'static>(
-        &self,
-        query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
-    ) -> Result<T, BusError> {
-        let (reader, path) = (Arc::clone(&self.reader), self.path.clone());
-        let run = move || {
-            let connection = reader.lock().unwrap_or_else(PoisonError::into_inner);
-            query(&connection).map_err(|e| explain(&path, &e))
-        };
-        tokio::task::spawn_blocking(run).await.map_err(|e| BusError::Store(e.to_string()))?
+    /// Runs a query beside the writer, at once: queries are indexed and small, and handing them to another
+    /// thread would cost more than they do.
+    pub(super) fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, BusError> {
+        let connection = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        query(&connection).map_err(|e| explain(&self.path, &e))
     }
 }
 
@@ -142,36 +168,77 @@ fn nap(naps: i32) -> bool {
     naps < BUSY_NAPS
 }
 
-fn write_loop(connection: &Connection, queue: &mpsc::Receiver<Job>, path: &Path) {
-    while let Ok(first) = queue.recv() {
-        let mut batch = vec![first];
-        batch.extend(queue.try_iter().take(MAX_BATCH - 1));
-        run_batch(connection, batch, path);
+/// Those who were answered together mostly come back together: a crowd is waited for, very shortly, so that
+/// it shares one sync again. A single writer never waits.
+fn linger(queue: &mpsc::Receiver<Job>, jobs: &mut Vec<Job>, expected: usize) {
+    let until = Instant::now() + LINGER;
+    while jobs.len() < expected.min(MAX_BATCH) {
+        let left = until.saturating_duration_since(Instant::now());
+        match queue.recv_timeout(left) {
+            Ok(job) => jobs.push(job),
+            Err(_) => return,
+        }
     }
 }
 
-fn run_batch(connection: &Connection, batch: Vec<Job>, path: &Path) {
-    let mut finishes = Vec::with_capacity(batch.len());
-    let mut outcome = connection.execute_batch("BEGIN IMMEDIATE").map_err(|e| explain(path, &e));
-    let begun = outcome.is_ok();
-    for job in batch {
-        finishes.push(job(connection));
-        // SQLite rolls back by itself when the disk is full: then nothing of the batch was stored.
-        if begun && outcome.is_ok() && connection.is_autocommit() {
-            outcome = Err(BusError::Full(path.display().to_string()));
+/// The one that writes, in a thread of its own.
+struct Writer {
+    connection: Connection,
+    path: PathBuf,
+    /// Processes queue up here in order. SQLite's own lock has no queue: one of many would starve.
+    turn: File,
+    on_commit: OnCommit,
+}
+
+impl Writer {
+    fn work(&self, queue: &mpsc::Receiver<Job>) {
+        let mut last = 1;
+        while let Ok(first) = queue.recv() {
+            let mut jobs = vec![first];
+            jobs.extend(queue.try_iter().take(MAX_BATCH - 1));
+            if last >= CROWD {
+                linger(queue, &mut jobs, last);
+            }
+            last = jobs.len();
+            self.run(jobs);
         }
     }
-    if outcome.is_ok() {
-        outcome = connection.execute_batch("COMMIT").map_err(|e| match explain(path, &e) {
-            full @ BusError::Full(_) => full,
-            other => BusError::Ambiguous(other.to_string()),
-        });
+
+    fn run(&self, jobs: Vec<Job>) {
+        let _unfair = flock(&self.turn, FlockOperation::LockExclusive);
+        let mut batch = Batch::default();
+        let (outcome, finishes) = self.run_in_turn(jobs, &mut batch);
+        let _unlocked = flock(&self.turn, FlockOperation::Unlock);
+        if let (Ok(()), Some(call)) = (&outcome, self.on_commit.get()) {
+            batch.last.keys().for_each(|stream| call(stream));
+        }
+        for finish in finishes {
+            finish(again(&outcome));
+        }
     }
-    if !connection.is_autocommit() {
-        let _failed = connection.execute_batch("ROLLBACK");
-    }
-    for finish in finishes {
-        finish(again(&outcome));
+
+    fn run_in_turn(&self, jobs: Vec<Job>, batch: &mut Batch) -> (Result<(), BusError>, Vec<Finish>) {
+        let (connection, path) = (&self.connection, &self.path);
+        let mut finishes = Vec::with_capacity(jobs.len());
+        let mut outcome = connection.execute_batch("BEGIN IMMEDIATE").map_err(|e| explain(path, &e));
+        let begun = outcome.is_ok();
+        for job in jobs {
+            finishes.push(job(connection, batch));
+            // SQLite rolls back by itself when the disk is full: then nothing of the batch was stored.
+            if begun && outcome.is_ok() && connection.is_autocommit() {
+                outcome = Err(BusError::Full(path.display().to_string()));
+            }
+        }
+        if outcome.is_ok() {
+            outcome = connection.execute_batch("COMMIT").map_err(|e| match explain(path, &e) {
+                full @ BusError::Full(_) => full,
+                other => BusError::Ambiguous(other.to_string()),
+            });
+        }
+        if !connection.is_autocommit() {
+            let _failed = connection.execute_batch("ROLLBACK");
+        }
+        (outcome, finishes)
     }
 }
 

@@ -1,9 +1,9 @@
 //! Messages: one table per stream.
 
-use super::store::{Store, explain};
+use super::store::{Batch, Store, explain};
 use crate::{Ack, BusError, Message, Publish, StreamConfig, StreamInfo};
 use rusqlite::{Connection, OptionalExtension, params};
-use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Retention looks at the stream once in so many messages.
@@ -14,14 +14,11 @@ pub(super) async fn create(store: &Store, stream: &str) -> Result<(), BusError> 
     if !valid {
         return Err(BusError::NoStream(stream.to_owned()));
     }
-    let exists = {
-        let name = table(stream);
-        store.read(move |c| c.query_row("SELECT 1 FROM sqlite_master WHERE name = ?1", [name], |_| Ok(())).optional())
-    };
-    if exists.await?.is_some() {
+    let table = table(stream);
+    let known = "SELECT 1 FROM sqlite_master WHERE name = ?1";
+    if store.read(|c| c.query_row(known, [&table], |_| Ok(())).optional())?.is_some() {
         return Ok(());
     }
-    let table = table(stream);
     let path = store.path().to_path_buf();
     let create = move |c: &Connection| {
         c.execute_batch(&format!(
@@ -43,42 +40,76 @@ fn table(stream: &str) -> String {
     format!("stream_{stream}")
 }
 
-pub(super) async fn publish(store: &Store, config: StreamConfig, message: Publish) -> Result<Ack, BusError> {
-    let path = store.path().to_path_buf();
-    store.write(move |c| publish_in(c, &path, &config, &message)).await
+/// A declared stream with its statements: their texts are the keys of the statement cache.
+#[derive(Debug)]
+pub(super) struct Stream {
+    pub(super) config: StreamConfig,
+    name: Arc<str>,
+    by_id: String,
+    last: String,
+    insert: String,
 }
 
-fn publish_in(c: &Connection, path: &Path, config: &StreamConfig, message: &Publish) -> Result<Ack, BusError> {
-    let failed = |e: rusqlite::Error| explain(path, &e);
-    let table = table(&config.name);
+impl Stream {
+    pub(super) fn new(config: StreamConfig) -> Self {
+        let table = table(&config.name);
+        Self {
+            name: Arc::from(config.name.as_str()),
+            by_id: format!("SELECT seq FROM \"{table}\" WHERE message_id = ?1"),
+            last: format!("SELECT coalesce(max(seq), 0) FROM \"{table}\""),
+            insert: format!(
+                "INSERT INTO \"{table}\" (seq, subject, message_id, time_ms, payload) VALUES (?1, ?2, ?3, ?4, ?5)"
+            ),
+            config,
+        }
+    }
+}
+
+pub(super) async fn publish(store: &Store, stream: Arc<Stream>, message: Publish) -> Result<Ack, BusError> {
+    let path = store.path().to_path_buf();
+    let job = move |c: &Connection, batch: &mut Batch| {
+        publish_in(c, batch, &stream, &message).map_err(|e| match e {
+            PublishError::Sqlite(e) => explain(&path, &e),
+            PublishError::WrongLast { expected, last } => BusError::WrongLast { expected, last },
+        })
+    };
+    store.write_in_batch(job).await
+}
+
+enum PublishError {
+    Sqlite(rusqlite::Error),
+    WrongLast { expected: u64, last: u64 },
+}
+
+impl From<rusqlite::Error> for PublishError {
+    fn from(e: rusqlite::Error) -> Self {
+        Self::Sqlite(e)
+    }
+}
+
+fn publish_in(c: &Connection, batch: &mut Batch, stream: &Stream, message: &Publish) -> Result<Ack, PublishError> {
     if let Some(id) = &message.message_id {
-        let mut known =
-            c.prepare_cached(&format!("SELECT seq FROM \"{table}\" WHERE message_id = ?1")).map_err(failed)?;
-        if let Some(sequence) = known.query_row([id], |r| r.get::<_, i64>(0)).optional().map_err(failed)? {
+        let known = c.prepare_cached(&stream.by_id)?.query_row([id], |r| r.get::<_, i64>(0)).optional()?;
+        if let Some(sequence) = known {
             return Ok(Ack { sequence: sequence.unsigned_abs(), duplicate: true });
         }
     }
-    let last: i64 = c
-        .prepare_cached(&format!("SELECT coalesce(max(seq), 0) FROM \"{table}\""))
-        .and_then(|mut s| s.query_row([], |r| r.get(0)))
-        .map_err(failed)?;
-    let last = last.unsigned_abs();
+    let last = match batch.last.get(&stream.name) {
+        Some(last) => *last,
+        None => c.prepare_cached(&stream.last)?.query_row([], |r| r.get::<_, i64>(0))?.unsigned_abs(),
+    };
     if let Some(expected) = message.expected_last
         && expected != last
     {
-        return Err(BusError::WrongLast { expected, last });
+        return Err(PublishError::WrongLast { expected, last });
     }
-    let sequence = last + 1;
-    let now = super::now_ms();
-    c.prepare_cached(&format!(
-        "INSERT INTO \"{table}\" (seq, subject, message_id, time_ms, payload) VALUES (?1, ?2, ?3, ?4, ?5)"
-    ))
-    .and_then(|mut s| {
-        s.execute(params![signed(sequence), message.subject, message.message_id, signed(now), message.payload])
-    })
-    .map_err(failed)?;
+    let (sequence, now) = (last + 1, super::now_ms());
+    let row = params![signed(sequence), message.subject, message.message_id, signed(now), message.payload];
+    c.prepare_cached(&stream.insert)?.execute(row)?;
+    batch.last.insert(Arc::clone(&stream.name), sequence);
+    let config = &stream.config;
     if sequence.is_multiple_of(TRIM_EVERY) || config.max_messages.is_some_and(|m| m < TRIM_EVERY) {
-        trim(c, config, sequence, now).map_err(failed)?;
+        trim(c, config, sequence, now)?;
     }
     Ok(Ack { sequence, duplicate: false })
 }
@@ -103,7 +134,7 @@ fn trim(c: &Connection, config: &StreamConfig, last: u64, now: u64) -> rusqlite:
     Ok(())
 }
 
-pub(super) async fn read(store: &Store, stream: &str, from: u64, max: usize) -> Result<Vec<Message>, BusError> {
+pub(super) fn read(store: &Store, stream: &str, from: u64, max: usize) -> Result<Vec<Message>, BusError> {
     let table = table(stream);
     let max = i64::try_from(max).unwrap_or(i64::MAX);
     let query = move |c: &Connection| {
@@ -120,10 +151,10 @@ pub(super) async fn read(store: &Store, stream: &str, from: u64, max: usize) -> 
         })?;
         rows.collect()
     };
-    store.read(query).await
+    store.read(query)
 }
 
-pub(super) async fn info(store: &Store, stream: &str) -> Result<StreamInfo, BusError> {
+pub(super) fn info(store: &Store, stream: &str) -> Result<StreamInfo, BusError> {
     let table = table(stream);
     let query = move |c: &Connection| {
         let bounds = format!("SELECT coalesce(min(seq), 1), coalesce(max(seq), 0) FROM \"{table}\"");
@@ -133,7 +164,7 @@ pub(super) async fn info(store: &Store, stream: &str) -> Result<StreamInfo, BusE
         let messages = u64::try_from(last + 1 - first).unwrap_or(0);
         Ok(StreamInfo { messages, first_sequence: first.unsigned_abs(), last_sequence: last.unsigned_abs() })
     };
-    store.read(query).await
+    store.read(query)
 }
 
 /// SQLite's integers are signed; ours never reach the sign bit.

@@ -202,6 +202,7 @@ pub struct Ticket {
     /// Order of creation; ties in priority are broken by it.
     pub order: u64,
     /// Where it stands.
+    #[serde(skip_serializing_if = "is_default")]
     pub phase: Phase,
     /// When it was added.
     pub added: Millis,
@@ -214,14 +215,19 @@ pub struct Ticket {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub live: Option<AttemptId>,
     /// How many attempts there were.
+    #[serde(skip_serializing_if = "is_default")]
     pub attempts: u32,
     /// Failures in a row; reset by a claim.
+    #[serde(skip_serializing_if = "is_default")]
     pub failures: u32,
     /// Transient failures in a row; reset by a claim.
+    #[serde(skip_serializing_if = "is_default")]
     pub transients: u32,
     /// Rejected claims in a row; reset by acceptance and by a person.
+    #[serde(skip_serializing_if = "is_default")]
     pub rejections: u32,
     /// Not to be dispatched before this time.
+    #[serde(skip_serializing_if = "is_default")]
     pub not_before: Millis,
     /// Head of the branch at the last end of an attempt.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -260,6 +266,7 @@ pub struct Ticket {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub worktree_on: Option<HostId>,
     /// What was measured of its attempts.
+    #[serde(skip_serializing_if = "is_default")]
     pub usage: Usage,
     /// Remarks.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -267,6 +274,11 @@ pub struct Ticket {
     /// What its agents took for granted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub assumptions: Vec<Assumption>,
+}
+
+/// Snapshots hold many tickets that nothing has happened to yet.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    value == &T::default()
 }
 
 impl Ticket {

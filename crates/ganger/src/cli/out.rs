@@ -85,6 +85,7 @@ pub(super) fn table(rows: &[Vec<String>]) {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |c: usize| rows.iter().filter_map(|r| r.get(c)).map(|cell| cell.chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut text = String::new();
     for row in rows {
         let cells: Vec<String> = row
             .iter()
@@ -94,6 +95,10 @@ pub(super) fn table(rows: &[Vec<String>]) {
                 if i + 1 == row.len() { cell.clone() } else { format!("{cell}{}", " ".repeat(padding)) }
             })
             .collect();
-        data!("{}", cells.join("  "));
+        text.push_str(&cells.join("  "));
+        text.push('\n');
+    }
+    if !rows.is_empty() {
+        data!("{}", text.trim_end_matches('\n'));
     }
 }

@@ -114,7 +114,7 @@ fn show_record(style: Style, state: &mut State, record: &Record, mut lanes: Opti
         match (style, words) {
             (Style::Json, _) => data!(
                 "{}",
-                json!({"schema": 1, "n": record.n, "at": super::out::rfc3339(record.now), "cause": record.cause, "fact": event})
+                json!({"schema": 1, "n": record.n, "at": super::out::rfc3339(record.now), "at_ms": record.now, "cause": record.cause, "fact": event})
             ),
             (Style::Plain, Some(words)) => data!("{} {words}", clock(record.now)),
             (Style::Lanes, Some(words)) => {

@@ -39,37 +39,46 @@ pub(crate) fn commit_leftovers(
     title: &str,
 ) -> GitResult<()> {
     let git = identity(agent).iter().fold(Git::at(worktree), |git, (k, v)| git.env(k, v));
-    let own: Vec<String> =
-        OWN_FILES.iter().filter(|f| !is_tracked(&git, f)).map(|f| format!(":(exclude){f}")).collect();
+    let tracked = own_files_tracked(worktree);
+    let own = OWN_FILES.iter().filter(|f| !tracked.contains(f)).map(|f| format!(":(exclude){f}"));
     let mut add = vec!["add".to_owned(), "--all".to_owned(), "--".to_owned(), ".".to_owned()];
     add.extend(own);
     git.run(&add)?;
     crate::os::crash::point("commit");
-    if git.holds(&["diff", "--cached", "--quiet"]) {
-        return Ok(());
-    }
     let message = format!("{title}\n\nGanger-Ticket: {ticket}\nGanger-Attempt: {attempt}");
-    git.run(&["commit", "--quiet", "--no-verify", "--cleanup=verbatim", "-m", &message]).map(|_| ())
+    let commit = git.run(&["commit", "--quiet", "--no-verify", "--cleanup=verbatim", "-m", &message]);
+    match commit {
+        // What looked like a change (a file mode, a line ending) may turn out to be none.
+        Err(_) if git.holds(&["diff", "--cached", "--quiet"]) => Ok(()),
+        done => done.map(|_| ()),
+    }
 }
 
-fn is_tracked(git: &Git, file: &str) -> bool {
-    git.holds(&["ls-files", "--error-unmatch", "--", file])
+/// Which of our files the repository itself keeps.
+pub(crate) fn own_files_tracked(worktree: &Path) -> Vec<&'static str> {
+    let listed = Git::at(worktree).run(&[&["ls-files", "-z", "--"][..], &OWN_FILES].concat()).unwrap_or_default();
+    OWN_FILES.into_iter().filter(|f| zero_separated(&listed).any(|l| l == *f)).collect()
 }
 
-/// Files that the branch changes against its base.
-pub(crate) fn ahead_files(worktree: &Path, base: &Commit, head: &Commit) -> GitResult<Vec<String>> {
-    let range = format!("{base}...{head}");
-    let listed = Git::at(worktree).run(&["diff", "--name-only", "-z", "--no-renames", &range])?;
-    Ok(zero_separated(&listed).map(str::to_owned).collect())
+/// What a branch changes against its base.
+#[derive(Debug, Default)]
+pub(crate) struct Change {
+    pub(crate) files: Vec<String>,
+    /// Signs that tests were weakened: deleted test files, added skip marks.
+    pub(crate) tampering: Vec<String>,
 }
 
-/// Signs that tests were weakened against the base: deleted test files, added skip marks.
-pub(crate) fn tampering(worktree: &Path, base: &Commit, head: &Commit) -> GitResult<Vec<String>> {
+/// Looks at what a branch changes.
+pub(crate) fn change(worktree: &Path, base: &Commit, head: &Commit) -> GitResult<Change> {
+    if base == head {
+        return Ok(Change::default());
+    }
     let git = Git::at(worktree);
     let range = format!("{base}...{head}");
-    let deleted = git.run(&["diff", "--name-only", "-z", "--find-renames", "--diff-filter=D", &range])?;
+    let listed = git.run(&["diff", "--name-status", "-z", "--find-renames", &range])?;
+    let (files, deleted) = read_name_status(&listed);
     let mut signs: Vec<String> =
-        zero_separated(&deleted).filter(|f| is_test_file(f)).map(|f| format!("deleted test file: {f}")).collect();
+        deleted.iter().filter(|f| is_test_file(f)).map(|f| format!("deleted test file: {f}")).collect();
     let patch = git.run(&["diff", "--unified=0", "--no-color", "--no-ext-diff", &range])?;
     let mut file = "";
     for line in patch.lines() {
@@ -81,7 +90,22 @@ pub(crate) fn tampering(worktree: &Path, base: &Commit, head: &Commit) -> GitRes
             signs.push(format!("{file}: a test is skipped with `{mark}`"));
         }
     }
-    Ok(signs)
+    Ok(Change { files, tampering: signs })
+}
+
+/// All files of `--name-status -z`, and those that were deleted. A rename has two names and deletes none.
+fn read_name_status(listed: &str) -> (Vec<String>, Vec<String>) {
+    let (mut files, mut deleted) = (Vec::new(), Vec::new());
+    let mut parts = zero_separated(listed);
+    while let (Some(status), Some(name)) = (parts.next(), parts.next()) {
+        files.push(name.to_owned());
+        if status.starts_with(['R', 'C']) {
+            files.extend(parts.next().map(str::to_owned));
+        } else if status == "D" {
+            deleted.push(name.to_owned());
+        }
+    }
+    (files, deleted)
 }
 
 /// Marks by which the common test frameworks skip a test.

@@ -10,7 +10,7 @@ mod rescue;
 mod sync;
 mod worktree;
 
-pub(crate) use commit::{ahead_files, commit_leftovers, leftovers, tampering};
+pub(crate) use commit::{Change, change, commit_leftovers, leftovers, own_files_tracked};
 pub(crate) use land::{Base, Landing, build_base, land, merge_commit};
 pub(crate) use repository::Repository;
 pub(crate) use rescue::Rescue;

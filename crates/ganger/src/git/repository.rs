@@ -17,7 +17,12 @@ impl Repository {
     /// Finds the repository that a folder is in; from a linked worktree, the main one.
     pub(crate) fn discover(folder: &Path) -> GitResult<Self> {
         let git = Git::at(folder);
-        let common = git.run(&["rev-parse", "--path-format=absolute", "--git-common-dir"])?;
+        let shown = git.run(&["rev-parse", "--path-format=absolute", "--git-common-dir", "--show-toplevel"])?;
+        let (common, top) = shown.split_once('\n').unwrap_or((&shown, ""));
+        let common = common.to_owned();
+        if Path::new(top).join(".git") == Path::new(&common) {
+            return Ok(Self { root: PathBuf::from(top), common: PathBuf::from(common) });
+        }
         let listed = git.run(&["worktree", "list", "--porcelain", "-z"])?;
         let first = super::zero_separated(&listed).next().and_then(|l| l.strip_prefix("worktree "));
         let root = first.map_or_else(|| folder.to_owned(), PathBuf::from);

@@ -47,7 +47,9 @@ impl Worktree {
     pub(crate) fn ensure(&self, repository: &Repository, base: &Commit) -> GitResult<()> {
         let git = repository.git();
         let guard = ONE_AT_A_TIME.lock();
-        if self.is_registered(&git)? {
+        let known = repository.branch(&self.branch).is_some();
+        // Only what was made before can be registered already.
+        if (known || self.path.exists()) && self.is_registered(&git)? {
             if self.path.join(".git").exists() {
                 return Ok(());
             }
@@ -65,7 +67,6 @@ impl Worktree {
         }
         let lock = ["worktree", "add", "--quiet", "--lock", "--reason", LOCK_REASON];
         let path = self.shown();
-        let known = repository.branch(&self.branch).is_some();
         crate::os::crash::point("worktree-add");
         let tail: Vec<&str> =
             if known { vec![&path, &self.branch] } else { vec!["-b", &self.branch, &path, base.as_str()] };

@@ -6,7 +6,7 @@ use super::worktrees::{PrepareError, Ready};
 use super::{Shared, mission_text, prompt_text};
 use crate::agents::{Launch, ToolAccess, TurnEnd};
 use crate::config::Agent;
-use crate::git;
+use crate::git::{self, Change};
 use crate::os::{self, Target, crash};
 use crate::protocol::{Activity, ActivityKind, Offer, ToForeman, now_ms, publish_json};
 use crate::{mcp, text};
@@ -92,7 +92,7 @@ impl AttemptTask {
             &self.offer.spec,
             self.offer.revision,
         );
-        write_own_file(&ready.worktree.path, "MISSION.md", &mission)?;
+        ready.write_own_file("MISSION.md", &mission)?;
         let scratch = self.scratch()?;
         let identity = mcp::Identity { attempt: self.offer.attempt.clone(), token: self.offer.token };
         let access = self.shared.tools.admit(identity, &scratch)?;
@@ -119,7 +119,7 @@ impl AttemptTask {
             host_marker: self.shared.incarnation.clone(),
             tools,
             pass_env: project.config().env.pass.clone(),
-            excludes: excludes_file(project)?,
+            excludes: self.shared.excludes.clone(),
             opencode: Arc::clone(&self.shared.opencode),
         })
     }
@@ -238,19 +238,13 @@ fn look_at_work(shared: &Shared, offer: &Offer, ready: &Ready) -> git::GitResult
         code: None,
     })?;
     crash::point("commit-synced");
-    let files = git::ahead_files(path, &ready.base, &head)?;
-    let tampering = git::tampering(path, &ready.base, &head)?;
+    shared.note_synced(&head);
+    let Change { files, tampering } = git::change(path, &ready.base, &head)?;
     Ok(Looked::Work { head, base: ready.base.clone(), files, tampering })
 }
 
-/// Writes a file of ours into a worktree, unless the repository itself has one of this name.
-pub(super) fn write_own_file(worktree: &Path, name: &str, content: &str) -> std::io::Result<()> {
-    let tracked = git::Git::at(worktree).holds(&["ls-files", "--error-unmatch", "--", name]);
-    if tracked { Ok(()) } else { std::fs::write(worktree.join(name), content) }
-}
-
 /// Ignore patterns for the agents' git: the user's own and ours.
-fn excludes_file(project: &crate::project::Project) -> std::io::Result<PathBuf> {
+pub(super) fn excludes_file(project: &crate::project::Project) -> std::io::Result<PathBuf> {
     let path = project.state.join("git-excludes");
     let users = git::Git::at(&project.repository.root).run(&["config", "--path", "core.excludesFile"]).ok();
     let users = users.and_then(|p| std::fs::read_to_string(p).ok()).unwrap_or_default();

@@ -23,7 +23,7 @@ use crate::protocol::{CONTROL, ToHost, host_subject};
 use crate::{gates, text};
 use attempt::AttemptTask;
 use ganger_bus::{Bus, ConsumerConfig, Settle};
-use ganger_engine::{AttemptId, Envelope, HostId, HostReport, Input};
+use ganger_engine::{AttemptId, Commit, Envelope, HostId, HostReport, Input};
 use guard::Guard;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -49,11 +49,15 @@ pub(crate) struct Shared {
     pub(crate) tools: Endpoint,
     pub(crate) opencode: Arc<OpencodeServer>,
     pub(crate) worktrees: Worktrees,
+    /// Ignore patterns for the agents' git.
+    excludes: std::path::PathBuf,
     /// How long this host may be silent.
     lease: Duration,
     gate_slots: Semaphore,
     running: Mutex<BTreeMap<AttemptId, Running>>,
     verifying: Mutex<BTreeSet<u64>>,
+    /// Commits that this life brought to disk.
+    synced: Mutex<BTreeSet<Commit>>,
 }
 
 struct Running {
@@ -81,6 +85,7 @@ impl Host {
         let tools = Endpoint::start().await?;
         let opencode_folder = project.state.join("opencode");
         std::fs::create_dir_all(&opencode_folder)?;
+        let excludes = attempt::excludes_file(&project)?;
         let shared = Arc::new(Shared {
             worktrees: Worktrees::new(Arc::clone(&project)),
             id,
@@ -90,10 +95,12 @@ impl Host {
             client,
             tools,
             opencode: Arc::new(OpencodeServer::new(opencode_folder)),
+            excludes,
             lease,
             gate_slots: Semaphore::new(GATES_AT_ONCE),
             running: Mutex::default(),
             verifying: Mutex::default(),
+            synced: Mutex::default(),
         });
         shared.tools.serve(&shared);
         let mut host = Self { shared, guard, tasks: Vec::new() };
@@ -238,6 +245,14 @@ impl Shared {
                 tokio::spawn(async move { shared.worktrees.prepare(&ticket).await.is_ok() });
             }
         }
+    }
+
+    fn note_synced(&self, commit: &Commit) {
+        self.synced.lock().unwrap_or_else(PoisonError::into_inner).insert(commit.clone());
+    }
+
+    fn is_synced(&self, commit: &Commit) -> bool {
+        self.synced.lock().unwrap_or_else(PoisonError::into_inner).contains(commit)
     }
 
     /// Tells the foreman that nothing of an attempt runs here.

@@ -1,6 +1,6 @@
 //! The conversation of one attempt: prompt, events, the one continuation, the stall watch, the end.
 
-use super::attempt::{AttemptTask, Left, PATIENCE, write_own_file};
+use super::attempt::{AttemptTask, Left, PATIENCE};
 use super::watch::Watch;
 use super::worktrees::Ready;
 use crate::agents::{self, AgentEvent, Control, Launch, Live, TurnEnd};
@@ -44,7 +44,9 @@ pub(super) async fn run(run: SessionRun<'_>) -> Left {
     let watch = Watch::new(limits, &run.launch.marker);
     let capabilities = run.launch.agent.runtime.capabilities();
     let runtime = run.launch.agent.runtime.as_str();
-    let began_at = run.ready.worktree.head(&run.task.shared.project.repository);
+    // Only a runtime that can be told to go on is asked what it changed.
+    let repository = &run.task.shared.project.repository;
+    let began_at = capabilities.prompt_again.then(|| run.ready.worktree.head(repository)).flatten();
     let live = agents::start(run.launch);
     let mut conversation = Conversation {
         task: run.task,
@@ -118,7 +120,7 @@ impl Conversation<'_> {
 
     async fn introduce(&mut self, session: SessionId) -> Result<(), TurnEnd> {
         let path = &self.ready.worktree.path;
-        write_own_file(path, ".builder-session", session.as_str()).map_err(|e| crashed(&e.to_string()))?;
+        self.ready.write_own_file(".builder-session", session.as_str()).map_err(|e| crashed(&e.to_string()))?;
         let offer = &self.task.offer;
         let input = Input::SessionStarted {
             attempt: offer.attempt.clone(),
@@ -134,8 +136,9 @@ impl Conversation<'_> {
 
     async fn say(&mut self, text: String) -> Result<(), TurnEnd> {
         self.watch.alive();
-        self.task.note(ActivityKind::Note, format!("prompt: {}", text::line(&text, 200))).await;
+        let shown = format!("prompt: {}", text::line(&text, 200));
         self.live.control.send(Control::Prompt(text)).await.map_err(|_| crashed("the driver is gone"))?;
+        self.task.note(ActivityKind::Note, shown).await;
         self.set_status("working", "the prompt was sent").await;
         Ok(())
     }

@@ -35,8 +35,11 @@ async fn work(shared: &Arc<Shared>, job: &Job) -> anyhow::Result<()> {
     let _slot = shared.gate_slots.acquire().await?;
     let workspace = Workspace::take(&shared.project, "head").await?;
     let (repository, commit, base) = (shared.project.repository.clone(), job.commit.clone(), job.base.clone());
+    let synced = shared.is_synced(&commit);
     let workspace = tokio::task::spawn_blocking(move || -> anyhow::Result<Workspace> {
-        git::sync_commit(&repository, &commit, base.as_ref())?;
+        if !synced {
+            git::sync_commit(&repository, &commit, base.as_ref())?;
+        }
         workspace.check_out(&commit)?;
         Ok(workspace)
     })

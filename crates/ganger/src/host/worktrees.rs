@@ -15,12 +15,24 @@ use std::time::{Duration, Instant};
 /// A fetched main is fresh for so long.
 const FETCH_EVERY: Duration = Duration::from_secs(30);
 
+/// Main is looked up at most so often: many worktrees are made at once.
+const LOOK_EVERY: Duration = Duration::from_millis(300);
+
 /// A worktree that is ready for an agent.
 #[derive(Debug, Clone)]
 pub(crate) struct Ready {
     pub(crate) worktree: Worktree,
     /// What the branch was based on.
     pub(crate) base: Commit,
+    /// Which files of ours the repository itself keeps; those are left alone.
+    tracked: Vec<&'static str>,
+}
+
+impl Ready {
+    /// Writes a file of ours, unless the repository itself has one of this name.
+    pub(crate) fn write_own_file(&self, name: &str, content: &str) -> std::io::Result<()> {
+        if self.tracked.contains(&name) { Ok(()) } else { std::fs::write(self.worktree.path.join(name), content) }
+    }
 }
 
 /// Why a worktree is not ready.
@@ -38,11 +50,20 @@ pub(crate) struct Worktrees {
     /// One preparation per ticket at a time.
     locks: Mutex<BTreeMap<TicketId, Arc<tokio::sync::Mutex<()>>>>,
     main: tokio::sync::Mutex<Option<(Instant, Commit)>>,
+    fetched: Mutex<Option<Instant>>,
+    /// Those that were made ready in this life: no git command is needed to know it again.
+    ready: Mutex<BTreeMap<TicketId, Ready>>,
 }
 
 impl Worktrees {
     pub(crate) fn new(project: Arc<Project>) -> Self {
-        Self { project, locks: Mutex::default(), main: tokio::sync::Mutex::default() }
+        Self {
+            project,
+            locks: Mutex::default(),
+            main: tokio::sync::Mutex::default(),
+            fetched: Mutex::default(),
+            ready: Mutex::default(),
+        }
     }
 
     /// Makes the worktree of a ticket that builds on nothing but main.
@@ -60,6 +81,9 @@ impl Worktrees {
         let lock =
             Arc::clone(self.locks.lock().unwrap_or_else(PoisonError::into_inner).entry(ticket.clone()).or_default());
         let guard = lock.lock().await;
+        if let Some(ready) = self.remembered(ticket) {
+            return Ok(ready);
+        }
         let worktree = self.project.worktree(ticket);
         let exists = worktree.head(&self.project.repository).is_some();
         let base = match (exists, known_base) {
@@ -73,18 +97,33 @@ impl Worktrees {
         if fresh || !self.setup_stamp(ticket).exists() {
             self.set_up(ticket, &worktree).await?;
         }
+        let tracked = crate::git::own_files_tracked(&worktree.path);
+        let ready = Ready { worktree, base, tracked };
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner).insert(ticket.clone(), ready.clone());
         drop(guard);
-        Ok(Ready { worktree, base })
+        Ok(ready)
+    }
+
+    /// A worktree that was made ready before, and is still there.
+    fn remembered(&self, ticket: &TicketId) -> Option<Ready> {
+        let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        if ready.get(ticket).is_some_and(|r| !r.worktree.path.join(".git").exists()) {
+            ready.remove(ticket);
+        }
+        ready.get(ticket).cloned()
     }
 
     /// The newest main; fetched at most every half minute.
     pub(crate) async fn fresh_main(&self) -> Result<Commit, PrepareError> {
         let mut cached = self.main.lock().await;
+        if let Some((_, commit)) = cached.as_ref().filter(|(at, _)| at.elapsed() < LOOK_EVERY) {
+            return Ok(commit.clone());
+        }
         let name = self.project.main_branch().map_err(|e| PrepareError::Failed(e.to_string()))?;
         let has_remote = self.project.repository.resolve(&format!("refs/remotes/origin/{name}")).is_some();
         let fetch = self.project.config().policy.fetch
             && has_remote
-            && cached.as_ref().is_none_or(|(at, _)| at.elapsed() > FETCH_EVERY);
+            && self.fetched.lock().unwrap_or_else(PoisonError::into_inner).is_none_or(|at| at.elapsed() > FETCH_EVERY);
         let (project, branch) = (Arc::clone(&self.project), name.clone());
         let found = tokio::task::spawn_blocking(move || project.repository.fresh_main(&branch, fetch)).await;
         let found = found.map_err(|e| PrepareError::Failed(e.to_string()))?;
@@ -93,8 +132,9 @@ impl Worktrees {
             crate::log::note(&self.project, &warning);
         }
         if fetch {
-            *cached = Some((Instant::now(), commit.clone()));
+            *self.fetched.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         }
+        *cached = Some((Instant::now(), commit.clone()));
         Ok(commit)
     }
 
@@ -140,6 +180,7 @@ impl Worktrees {
     pub(crate) async fn retire(&self, ticket: &TicketId) -> Result<(), PrepareError> {
         let (project, id) = (Arc::clone(&self.project), ticket.clone());
         let stamp = self.setup_stamp(ticket);
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner).remove(ticket);
         let retired = blocking(move || {
             let worktree = project.worktree(&id);
             // Nothing of ours lives there any more; what a person runs there is left alone and blocks it.

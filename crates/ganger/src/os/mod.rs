@@ -12,14 +12,14 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-/// Writes a file that only the user can read, and replaces an older one at once.
+/// Writes a file that only the user can read, and replaces an older one at once. It is not synced: what
+/// must survive a power cut is synced by whoever writes it.
 pub(crate) fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
     let temporary = path.with_extension(format!("tmp{}", std::process::id()));
     let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
     file.write_all(content)?;
-    file.sync_all()?;
     std::fs::rename(&temporary, path)
 }
 

@@ -99,6 +99,7 @@ for_each_cli!(
     a_session_that_hangs_is_interrupted_and_goes_on,
     a_build_product_does_not_turn_a_red_gate_green,
     what_is_not_allowed_is_denied_at_once_and_shown,
+    three_kills_in_mid_turn_lose_nothing,
 );
 
 fn one_ticket_is_done_and_accounted(cli: &str) {
@@ -237,6 +238,41 @@ fn what_is_not_allowed_is_denied_at_once_and_shown(cli: &str) {
     let _exit = shop.place.ganger(&["run"]);
     assert!(!outside.exists(), "nothing was written outside of the worktree");
     shop.place.assert_status(&id, "accepted");
+}
+
+/// The agent, the run, and the agent again: each while it is in the middle of a tool call.
+fn three_kills_in_mid_turn_lose_nothing(cli: &str) {
+    let shop = Shop::new("test -f late.txt");
+    let wait = json!({"bash": "for i in $(seq 300); do test -e go && break; sleep 0.1; done"});
+    let first = json!({"bash": "echo early > early.txt"});
+    let last = json!({"bash": "test -e go && echo late > late.txt"});
+    let steps = json!([first, wait, wait, wait, wait, wait, wait, last, {"text": "done"}]);
+    let id = shop.add(cli, &steps, &[]);
+    let home = format!("HOME={}", shop.place.home().display());
+    let at_work = || alive_with(&home, "seq 300");
+    let mut run = shop.place.start(&["run"]);
+    for victim in [cli, "ganger", cli] {
+        wait_until("a tool call is open", LIMIT, || !at_work().is_empty());
+        let tools = at_work();
+        if victim == "ganger" {
+            kill(run.pid(), 9);
+            wait_until("the run is gone", LIMIT, || run.has_ended());
+        } else {
+            let words = if cli == "claude" { "stream-json" } else { "serve --hostname" };
+            alive_with(&home, words).into_iter().for_each(|pid| kill(pid, 9));
+        }
+        wait_until("its tool call is gone too", LIMIT, || at_work().iter().all(|pid| !tools.contains(pid)));
+        if victim == "ganger" {
+            run = shop.place.start(&["run"]);
+        }
+    }
+    wait_until("it is at work again", LIMIT, || !at_work().is_empty());
+    let session = shop.session(&id, cli);
+    std::fs::write(shop.place.worktree(&id).join("go"), "").unwrap();
+    assert_eq!(run.code(LIMIT), 0, "{}", shop.place.started_log());
+    assert_eq!(shop.session(&id, cli), session);
+    let files = shop.place.git(&["ls-tree", "--name-only", &format!("ganger/{id}")]);
+    assert!(files.contains("early.txt") && files.contains("late.txt"), "{files}");
 }
 
 #[test]

@@ -1,0 +1,23 @@
+#!/bin/sh
+# What the work costs without any supervision: the same git commands, the same 200 ms of work and the same
+# gate, 8 at once, by xargs. Frozen: a change of it changes what the numbers mean.
+# usage: xargs-baseline.sh REPOSITORY TICKETS GATE
+set -e
+repo=$1 tickets=$2 gate=$3
+export repo gate
+seq "$tickets" | xargs -P8 -I{} sh -c '
+  set -e
+  tree="$repo.baseline/{}"
+  # git takes a lock for each worktree command; a second try is what a careful script would do.
+  until git -C "$repo" worktree add --quiet -b "baseline/{}" "$tree" main 2> /dev/null; do sleep 0.01; done
+  cd "$tree"
+  sleep 0.2
+  echo {} > "work-{}.txt"
+  git add --all
+  git -c user.name=b -c user.email=b@example.invalid commit --quiet -m "work {}"
+  clean="$repo.clean/{}"
+  git clone --quiet --shared --no-checkout "$repo" "$clean"
+  cd "$clean"
+  git checkout --quiet --detach "$(git -C "$tree" rev-parse HEAD)"
+  sh -c "$gate"
+'

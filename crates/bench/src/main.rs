@@ -1,0 +1,39 @@
+//! `./dev bench [append|dispatch|makespan|board]`: both sides are measured in one run, interleaved A B A B, and
+//! printed. A ratio over its limit ends the command with exit code 1.
+
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "it is a command for developers")]
+
+mod append;
+mod board;
+mod report;
+mod work;
+
+use report::Report;
+
+fn main() -> std::process::ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    // A process of the contention benchmark.
+    if let [mode, folder, count] = args.as_slice()
+        && mode == "append-from-another-process"
+    {
+        return append::other_process(folder, count.parse().unwrap());
+    }
+    let wanted = |name: &str| args.is_empty() || args.iter().any(|a| a == name);
+    let mut report = Report::default();
+    if wanted("append") {
+        append::one_writer(&mut report);
+        append::many_threads(&mut report);
+        append::four_processes(&mut report);
+    }
+    if wanted("dispatch") {
+        work::dispatch(&mut report);
+    }
+    if wanted("makespan") {
+        work::makespan(&mut report);
+    }
+    if wanted("board") {
+        board::replay(&mut report);
+        board::status(&mut report);
+    }
+    report.print()
+}

@@ -1,0 +1,130 @@
+//! Work: how long from ready to a started agent, and how long a whole board takes.
+
+use crate::report::{Report, ms, percentile};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tempfile::TempDir;
+
+const BASELINE: &str = include_str!("../scripts/xargs-baseline.sh");
+
+/// A repository with a project in a home of its own.
+pub(crate) struct Shop {
+    folder: TempDir,
+}
+
+impl Shop {
+    pub(crate) fn new(agent: &str, gate: &str) -> Self {
+        let shop = Self { folder: tempfile::tempdir().unwrap() };
+        std::fs::create_dir_all(shop.path("shop")).unwrap();
+        let config = format!(
+            "[project]\nmain = \"main\"\n[policy]\nfetch = false\n[limits]\nparallel = 8\n\
+             [agent.a]\nruntime = \"command\"\ncommand = '''{agent}'''\n[[gate]]\nname = \"g\"\ncommand = '''{gate}'''\n"
+        );
+        std::fs::write(shop.path("shop/ganger.toml"), config).unwrap();
+        for args in [
+            &["init", "-q", "-b", "main"][..],
+            &["add", "-A"],
+            &["-c", "user.name=b", "-c", "user.email=b@x", "commit", "-qm", "c"],
+        ] {
+            assert!(Command::new("git").args(args).current_dir(shop.path("shop")).status().unwrap().success());
+        }
+        ganger(&shop, &["init"]);
+        ganger(&shop, &["trust", "--yes"]);
+        shop
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+}
+
+/// Runs the release build to its end.
+pub(crate) fn ganger(shop: &Shop, args: &[&str]) -> String {
+    let program = std::env::current_exe().unwrap().with_file_name("ganger");
+    let mut command = Command::new(program);
+    command.args(args).current_dir(shop.path("shop")).env("HOME", shop.path("home")).env_remove("XDG_STATE_HOME");
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    assert!(output.status.success(), "ganger {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Tickets that wait for each other: each becomes ready when the one before is accepted. The agent notes
+/// when it runs; the journal knows when the ticket became ready (its predecessor was accepted).
+pub(crate) fn dispatch(report: &mut Report) {
+    const TICKETS: usize = 120;
+    let agent = "date +%s%N > started";
+    let shop = Shop::new(agent, "true");
+    let lines: String = (1..=TICKETS).map(|i| format!("{{\"id\":\"D-{i}\",\"title\":\"t {i}\"}}\n")).collect();
+    std::fs::write(shop.path("b.jsonl"), lines).unwrap();
+    ganger(&shop, &["ticket", "import", &shop.path("b.jsonl").display().to_string()]);
+    let log = ganger(&shop, &["run", "--json", "--max-parallel", "1"]);
+    let mut plain: Vec<Duration> = (0..TICKETS).map(|_| fork_and_exec(&shop)).collect();
+    let mut ours = offered_to_started(&shop, &log);
+    let (a, b) = (percentile(&mut ours, 95), percentile(&mut plain, 95));
+    let more = (a.as_secs_f64() - b.as_secs_f64()) * 1e3;
+    let detail = format!("p95 of {}: ours {} fork and exec {}", ours.len(), ms(a), ms(b));
+    report.add("from offered to started, ms more than fork and exec", &detail, more, "5", more <= 5.0);
+}
+
+fn fork_and_exec(shop: &Shop) -> Duration {
+    let mark = shop.path("mark");
+    let begun = SystemTime::now();
+    let script = format!("date +%s%N > {}", mark.display());
+    assert!(Command::new("sh").args(["-c", &script]).status().unwrap().success());
+    stamp(&std::fs::read_to_string(&mark).unwrap()).duration_since(begun).unwrap_or_default()
+}
+
+fn stamp(text: &str) -> SystemTime {
+    UNIX_EPOCH + Duration::from_nanos(text.trim().parse().unwrap())
+}
+
+/// From the record of the offer to the agent's own mark.
+fn offered_to_started(shop: &Shop, log: &str) -> Vec<Duration> {
+    let mut taken = Vec::new();
+    for line in log.lines() {
+        let Ok(entry) = serde_json::from_str::<serde_json::Value>(line) else { continue };
+        let (fact, at) = (&entry["fact"], entry["at_ms"].as_u64());
+        if let (true, Some(ticket), Some(at)) = (fact["event"] == "attempt-offered", fact["ticket"].as_str(), at) {
+            let output = Command::new("git")
+                .args(["show", &format!("ganger/{ticket}:started")])
+                .current_dir(shop.path("shop"))
+                .output()
+                .unwrap();
+            let started = stamp(&String::from_utf8_lossy(&output.stdout));
+            taken.push(started.duration_since(UNIX_EPOCH + Duration::from_millis(at)).unwrap_or_default());
+        }
+    }
+    assert!(!taken.is_empty(), "no offer in the log");
+    taken
+}
+
+pub(crate) fn makespan(report: &mut Report) {
+    const TICKETS: usize = 100;
+    let shop = Shop::new("sleep 0.2; echo $GANGER_TICKET > work-$GANGER_TICKET.txt", "true");
+    let script = shop.path("baseline.sh");
+    std::fs::write(&script, BASELINE).unwrap();
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for round in 0..2 {
+        let lines: String = (0..TICKETS).map(|i| format!("{{\"id\":\"M{round}-{i}\",\"title\":\"t\"}}\n")).collect();
+        std::fs::write(shop.path("b.jsonl"), lines).unwrap();
+        ganger(&shop, &["ticket", "import", &shop.path("b.jsonl").display().to_string()]);
+        let begun = Instant::now();
+        ganger(&shop, &["run", "--max-parallel", "8"]);
+        ours.push(begun.elapsed());
+        let copy = shop.path(&format!("plain{round}"));
+        assert!(
+            Command::new("git").args(["clone", "-q"]).arg(shop.path("shop")).arg(&copy).status().unwrap().success()
+        );
+        let begun = Instant::now();
+        assert!(
+            Command::new("sh").arg(&script).arg(&copy).arg(TICKETS.to_string()).arg("true").status().unwrap().success()
+        );
+        theirs.push(begun.elapsed());
+    }
+    let sum = |d: &[Duration]| d.iter().sum::<Duration>().as_secs_f64();
+    let ratio = sum(&ours) / sum(&theirs);
+    let detail =
+        format!("ours {:.2} s xargs {:.2} s for {TICKETS} tickets (means)", sum(&ours) / 2.0, sum(&theirs) / 2.0);
+    report.add("makespan, 8 at once", &detail, ratio, "1.15", ratio <= 1.15);
+}

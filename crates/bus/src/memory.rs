@@ -114,14 +114,15 @@ impl Consumer {
         let limit = self.config.max_deliver.unwrap_or(u32::MAX);
         self.pending.retain(|_, (count, due)| *due > now || *count < limit);
         let due: Vec<u64> = self.pending.iter().filter(|(_, p)| p.1 <= now).map(|(s, _)| *s).collect();
-        let fresh =
-            messages.iter().filter(|m| m.sequence > self.cursor && subject_matches(&self.config.filter, &m.subject));
-        let fresh: Vec<u64> = fresh.map(|m| m.sequence).collect();
+        let from = messages.partition_point(|m| m.sequence <= self.cursor);
+        let fresh = messages.range(from..).filter(|m| subject_matches(&self.config.filter, &m.subject));
+        let fresh: Vec<u64> = fresh.take(max).map(|m| m.sequence).collect();
         let due_again = now + as_ms(self.config.ack_wait);
         let mut deliveries = Vec::new();
         for sequence in due.into_iter().chain(fresh).take(max) {
             self.cursor = self.cursor.max(sequence);
-            let Some(message) = messages.iter().find(|m| m.sequence == sequence) else {
+            let found = messages.binary_search_by_key(&sequence, |m| m.sequence).ok();
+            let Some(message) = found.and_then(|at| messages.get(at)) else {
                 self.pending.remove(&sequence);
                 continue;
             };
@@ -198,8 +199,9 @@ impl Bus for MemoryBus {
     ) -> BoxFuture<'a, Result<Vec<Message>, BusError>> {
         Box::pin(async move {
             let mut streams = self.lock();
-            let messages = find(&mut streams, stream)?.messages.iter();
-            let wanted = messages.filter(|m| m.sequence >= from && subject_matches(filter, &m.subject));
+            let messages = &find(&mut streams, stream)?.messages;
+            let start = messages.partition_point(|m| m.sequence < from);
+            let wanted = messages.range(start..).filter(|m| subject_matches(filter, &m.subject));
             Ok(wanted.take(max).cloned().collect())
         })
     }

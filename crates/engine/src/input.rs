@@ -110,8 +110,8 @@ pub enum Input {
     HostReport { host: HostId, report: HostReport },
     /// A host was silent for longer than its lease.
     HostLapsed { host: HostId, incarnation: String },
-    /// A host wants to start what it was offered.
-    Claim { attempt: AttemptId, token: u64, host: HostId },
+    /// A host wants to start what it was offered, in the life in which it was offered.
+    Claim { attempt: AttemptId, token: u64, host: HostId, incarnation: String },
     /// A host cannot start what it was offered.
     Decline { attempt: AttemptId, token: u64, why: String },
     /// The runtime's conversation is known.

@@ -154,10 +154,10 @@ impl Leading {
         let mut replies = Vec::new();
         for (_, message) in &received {
             if let Input::HostReport { host, .. } = &message.envelope.input {
-                self.heard.insert(host.clone(), world.now);
                 if message.sent + self.ledger.state().policy.lease_ms < world.now {
                     continue;
                 }
+                self.heard.insert(host.clone(), world.now);
             }
             let result = self.decide(world, &message.envelope)?;
             if let Some(host) = message.reply_to {
@@ -167,6 +167,7 @@ impl Leading {
         self.lapse(world)?;
         self.tick(world)?;
         self.commit(world)?;
+        self.check_current(world)?;
         for (host, reply) in replies {
             world.publish(&format!("host-{host}"), &reply);
         }
@@ -253,6 +254,12 @@ impl Leading {
             }
         }
         Ok(())
+    }
+
+    /// What a zombie refuses by its old state must not be settled in the name of all.
+    fn check_current(&self, world: &World) -> Result<(), Stopped> {
+        let last = ready(world.bus.info(JOURNAL)).map_or(0, |i| i.last_sequence);
+        if last == self.last_sequence { Ok(()) } else { Err(Stopped::Overtaken) }
     }
 
     /// Reads the tail and compares decisions, as the program does.

@@ -11,11 +11,15 @@ pub(crate) struct Host {
     index: usize,
     life: u64,
     next_beat: u64,
+    /// When the last report was sent that the foreman answered.
+    heard_of: u64,
     attempts: BTreeMap<String, Running>,
     gates: Vec<Gate>,
     /// Dead or paused until then.
     away: Option<Away>,
     verifying: BTreeSet<u64>,
+    /// Tokens of all offers that this life has taken up.
+    begun: BTreeSet<u64>,
 }
 
 struct Away {
@@ -59,6 +63,11 @@ struct Gate {
     at: u64,
 }
 
+fn decline(world: &mut World, attempt: &str, token: u64, why: &str) {
+    let input = Input::Decline { attempt: attempt.into(), token, why: why.to_owned() };
+    world.tell_foreman(format!("~declined-{attempt}"), input, None);
+}
+
 /// Between two reports.
 const BEAT_MS: u64 = 2_000;
 /// The lease of the policy, after which the guard sweeps.
@@ -71,10 +80,12 @@ impl Host {
             index,
             life: 0,
             next_beat,
+            heard_of: world.now,
             attempts: BTreeMap::new(),
             gates: Vec::new(),
             away: None,
             verifying: BTreeSet::new(),
+            begun: BTreeSet::new(),
         }
     }
 
@@ -97,8 +108,25 @@ impl Host {
             self.obey(world, message);
             world.settle(&self.name(), &[sequence]);
         }
+        self.keep_the_lease(world);
         self.run_agents(world);
         self.run_gates(world);
+    }
+
+    /// The lease holds from the last report that was answered. After it, everything ends here.
+    fn keep_the_lease(&mut self, world: &mut World) {
+        if world.now > self.heard_of + LEASE_MS {
+            for running in self.attempts.values_mut().filter(|r| r.granted) {
+                running.behaviour = Behaviour::Crashes;
+                running.ends_at = world.now;
+            }
+        }
+        let silent = self.attempts.iter().filter(|(_, r)| !r.granted && world.now > r.claimed_at + LEASE_MS);
+        let unheard: Vec<(String, u64)> = silent.map(|(id, r)| (id.clone(), r.token)).collect();
+        for (attempt, token) in unheard {
+            self.attempts.remove(&attempt);
+            decline(world, &attempt, token, "the grant was not heard");
+        }
     }
 
     /// Dies, or is stopped for a while. In both cases the guard ends what was running.
@@ -135,9 +163,11 @@ impl Host {
         }
         if dead {
             self.life += 1;
+            self.heard_of = world.now;
             self.attempts.clear();
             self.gates.clear();
             self.verifying.clear();
+            self.begun.clear();
         } else if swept {
             // It wakes up to find its agents gone, and says so; the foreman may know better by now.
             for running in self.attempts.values_mut() {
@@ -160,13 +190,14 @@ impl Host {
             toolchain: "tools".to_owned(),
         };
         let input = Input::HostReport { host: HostId::new(self.name()), report };
-        world.tell_foreman(format!("~beat-{}-{}", self.name(), world.now), input, None);
+        world.tell_foreman(format!("~beat {}", world.now), input, Some(self.index));
     }
 
     fn obey(&mut self, world: &mut World, message: ToHost) {
         match message {
             ToHost::Offer { attempt, ticket, token, nth, revision: _, head, deliveries } => {
-                if self.attempts.get(&attempt).is_some_and(|r| r.token == token) {
+                // An offer may come again long after it was given back or done.
+                if !self.begun.insert(token) {
                     return;
                 }
                 let behaviour = self.choose(world, nth);
@@ -182,8 +213,17 @@ impl Host {
                     behaviour,
                 };
                 self.attempts.insert(attempt.clone(), running);
-                let claim = Input::Claim { attempt: attempt.as_str().into(), token, host: HostId::new(self.name()) };
+                let claim = Input::Claim {
+                    attempt: attempt.as_str().into(),
+                    token,
+                    host: HostId::new(self.name()),
+                    incarnation: format!("{}-{}", self.name(), self.life),
+                };
                 world.tell_foreman(format!("claim-{attempt}-{token}-{}", self.life), claim, Some(self.index));
+            }
+            ToHost::Reply { id, .. } if id.starts_with("~beat ") => {
+                let sent = id.trim_start_matches("~beat ").parse().unwrap_or(0);
+                self.heard_of = self.heard_of.max(sent);
             }
             ToHost::Reply { id, result } => {
                 self.reply(world, &id, result.is_ok_and(|o| matches!(o, Outcome::Granted { .. })));
@@ -191,11 +231,7 @@ impl Host {
             ToHost::Cancel { attempt, token } => match self.attempts.get_mut(&attempt).filter(|r| r.token == token) {
                 Some(running) if running.granted => running.ends_at = world.now,
                 Some(_) => {}
-                None => {
-                    let why = "it does not run here".to_owned();
-                    let decline = Input::Decline { attempt: attempt.as_str().into(), token, why };
-                    world.tell_foreman(format!("~unknown-{attempt}"), decline, None);
-                }
+                None => decline(world, &attempt, token, "it does not run here"),
             },
             ToHost::Verify { ticket, token, commit, gates, revision } => {
                 if self.verifying.insert(token) {
@@ -244,10 +280,9 @@ impl Host {
         }
         if world.now > running.claimed_at + LEASE_MS {
             // Too old to be sure that it was not given up since.
-            let (token, why) = (running.token, "the grant came too late".to_owned());
+            let token = running.token;
             self.attempts.remove(&attempt);
-            let decline = Input::Decline { attempt: attempt.as_str().into(), token, why };
-            return world.tell_foreman(format!("~late-{attempt}"), decline, None);
+            return decline(world, &attempt, token, "the grant came too late");
         }
         running.granted = true;
         running.ends_at = world.now + world.rng.between(500, 90_000);

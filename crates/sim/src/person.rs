@@ -45,6 +45,10 @@ impl Person {
         self.to_add -= 1;
         let known: Vec<&TicketId> = state.tickets.keys().collect();
         let mut after = Vec::new();
+        let known: Vec<&TicketId> = known
+            .into_iter()
+            .filter(|id| state.tickets.get(*id).is_some_and(|t| t.phase != Phase::Cancelled))
+            .collect();
         if !known.is_empty() && world.rng.one_in(2) {
             after.push(known[world.rng.below(known.len() as u64) as usize].clone());
         }
@@ -66,6 +70,7 @@ impl Person {
             CardKind::Question => "the left one",
             CardKind::Permission => "ok",
             CardKind::Approval => "accept",
+            CardKind::Escalation if card.options.iter().any(|o| o == "go on") => "go on",
             CardKind::Escalation if world.rng.one_in(8) => "cancel",
             CardKind::Escalation => "retry",
         };

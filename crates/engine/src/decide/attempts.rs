@@ -12,10 +12,16 @@ const BACKOFF_MS: Millis = 2_000;
 /// Longest wait after a transient failure without a time from the runtime.
 const MAX_BACKOFF_MS: Millis = 300_000;
 
-pub(super) fn claim(state: &State, id: &AttemptId, token: u64, host: &HostId) -> Result<Decision, Rejected> {
+pub(super) fn claim(
+    state: &State,
+    id: &AttemptId,
+    token: u64,
+    host: &HostId,
+    incarnation: &str,
+) -> Result<Decision, Rejected> {
     let attempt = live(state, id, token)?;
     let granted = Outcome::Granted { attempt: id.clone() };
-    if &attempt.host != host {
+    if &attempt.host != host || attempt.incarnation != incarnation {
         return Err(Rejected::new("not-yours", format!("attempt {id} was offered to {}", attempt.host)));
     }
     if attempt.cancelled {

@@ -2,7 +2,8 @@
 
 use super::{delivery, done, ticket, withdraw_cards};
 use crate::{
-    Decision, DeliveryKind, Event, NewTicket, Outcome, Phase, Rejected, State, TicketChange, TicketId, TicketSpec,
+    Decision, DeliveryKind, Event, Millis, NewTicket, Outcome, Phase, Rejected, State, TicketChange, TicketId,
+    TicketSpec,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,6 +30,7 @@ pub(super) fn add(state: &State, new: &[NewTicket]) -> Result<Decision, Rejected
         let known = |d: &TicketId| state.tickets.contains_key(d) || specs.contains_key(d);
         let unknown = spec.after.iter().chain(&spec.parent).filter(|d| !known(d));
         faults.extend(unknown.map(|d| format!("{id}: depends on {d}, which does not exist")));
+        faults.extend(cancelled(state, spec).map(|d| format!("{id}: depends on {d}, which was closed")));
     }
     faults.extend(cycle(state, &specs).map(|path| format!("the dependencies form a circle: {path}")));
     refuse_faults("invalid-tickets", &faults)?;
@@ -50,6 +52,11 @@ fn assign_ids(state: &State, new: &[NewTicket]) -> Vec<TicketId> {
         }
     };
     new.iter().map(|t| t.id.clone().unwrap_or_else(&mut fresh)).collect()
+}
+
+/// Dependencies that nobody will ever accept.
+fn cancelled<'a>(state: &'a State, spec: &'a TicketSpec) -> impl Iterator<Item = &'a TicketId> {
+    spec.after.iter().filter(|d| state.tickets.get(d).is_some_and(|t| t.phase == Phase::Cancelled))
 }
 
 fn spec_faults(state: &State, id: &TicketId, spec: &TicketSpec) -> Vec<String> {
@@ -125,6 +132,8 @@ pub(super) fn edit(state: &State, id: &TicketId, change: &TicketChange) -> Resul
     let mut faults = spec_faults(state, id, &spec);
     let unknown = spec.after.iter().filter(|d| !state.tickets.contains_key(d));
     faults.extend(unknown.map(|d| format!("{id}: depends on {d}, which does not exist")));
+    let fresh = cancelled(state, &spec).filter(|d| !ticket.spec.after.contains(d));
+    faults.extend(fresh.map(|d| format!("{id}: depends on {d}, which was closed")));
     faults.extend(cycle(state, &BTreeMap::from([(id, &spec)])).map(|p| format!("the dependencies form a circle: {p}")));
     refuse_faults("invalid-edit", &faults)?;
 
@@ -166,7 +175,7 @@ pub(super) fn note(state: &State, id: &TicketId, text: &str, by: &str) -> Result
     Ok(done([Event::TicketNoted { ticket: id.clone(), text: text.to_owned(), by: by.to_owned() }]))
 }
 
-pub(super) fn close(state: &State, id: &TicketId, reason: &str, by: &str) -> Result<Decision, Rejected> {
+pub(super) fn close(state: &State, now: Millis, id: &TicketId, reason: &str, by: &str) -> Result<Decision, Rejected> {
     let ticket = ticket(state, id)?;
     match ticket.phase {
         Phase::Cancelled => return Ok(super::nothing()),
@@ -180,6 +189,7 @@ pub(super) fn close(state: &State, id: &TicketId, reason: &str, by: &str) -> Res
         events.push(Event::AttemptCancelled { attempt: attempt.clone(), why: "the ticket was closed".to_owned() });
     }
     events.extend(withdraw_cards(state, id, "the ticket was closed"));
+    events.extend(super::cards::orphaned(state, now, id));
     Ok(done(events))
 }
 
@@ -197,6 +207,7 @@ pub(super) fn reopen(state: &State, id: &TicketId, reason: &str, by: &str) -> Re
     let reopened = Event::TicketReopened { ticket: id.clone(), reason: reason.to_owned(), by: by.to_owned() };
     let mut events = vec![reopened];
     events.extend(withdraw_cards(state, id, "the ticket was reopened"));
+    events.extend(super::cards::adopted(state, id));
     if ticket.attempts > 0 && !reason.is_empty() {
         events.push(delivery(state, 0, id, DeliveryKind::Message, reason));
     }

@@ -1,9 +1,9 @@
 //! Questions, denials and a person's answers.
 
-use super::{NewCard, delivery, done, granted, nothing, open_card, withdraw_cards};
+use super::{NewCard, delivery, done, granted, nothing, open_card, open_nth_card, withdraw_cards};
 use crate::{
     Answer, AttemptId, Card, CardId, CardKind, CardState, Decision, DeliveryKind, Event, Millis, Outcome, Phase,
-    Rejected, State,
+    Rejected, State, TicketId,
 };
 
 pub(super) struct Question<'a> {
@@ -122,12 +122,18 @@ fn consequences(state: &State, now: Millis, card: &Card, answer: &Answer) -> Res
             }
             Ok(events)
         }
-        (CardKind::Escalation, "retry") => {
+        (CardKind::Escalation, GO_ON) if card.options.iter().any(|o| o == GO_ON) => {
+            let mut spec = ticket.spec.clone();
+            spec.after.retain(|d| state.tickets.get(d).is_some_and(|t| t.phase != Phase::Cancelled));
+            Ok(vec![Event::TicketEdited { ticket: id.clone(), spec }])
+        }
+        (CardKind::Escalation, "retry") if card.options.iter().any(|o| o == "retry") => {
             Ok(vec![Event::EvidenceDiscarded { ticket: id.clone() }, Event::TicketResumed { ticket: id.clone() }])
         }
         (CardKind::Escalation | CardKind::Approval, "cancel") => {
             let mut events = withdraw_cards(state, id, "the ticket was cancelled");
             events.retain(|e| !matches!(e, Event::CardWithdrawn { card: c, .. } if c == &card.id));
+            events.extend(orphaned(state, now, id));
             events.push(Event::TicketClosed {
                 ticket: id.clone(),
                 reason: card.question.clone(),
@@ -154,6 +160,38 @@ fn consequences(state: &State, now: Millis, card: &Card, answer: &Answer) -> Res
                 .hint(format!("answer with one of: {}", card.options.join(", "))))
         }
     }
+}
+
+/// The answer that lets a ticket go on without what it depended on.
+const GO_ON: &str = "go on";
+
+/// What depended on a ticket that is closed would wait for ever: a person is asked, ticket by ticket.
+pub(super) fn orphaned(state: &State, now: Millis, closed: &TicketId) -> Vec<Event> {
+    let waiting = state
+        .dependents(closed)
+        .filter(|d| state.tickets.get(d).is_some_and(|t| !t.phase.is_final() && !t.phase.is_accepted()));
+    let card = |(nth, ticket): (usize, &TicketId)| {
+        let new = NewCard {
+            ticket,
+            attempt: None,
+            kind: CardKind::Escalation,
+            question: format!("{ticket} depends on {closed}, which was closed. Go on without it?"),
+            brief: "It will not start before you answer.".to_owned(),
+            options: &[GO_ON, "cancel"],
+            default: None,
+            consequence: "it waits",
+        };
+        open_nth_card(state, now, nth as u64, new)
+    };
+    waiting.enumerate().map(card).collect()
+}
+
+/// The closed ticket is back: those who depend on it just wait again.
+pub(super) fn adopted(state: &State, reopened: &TicketId) -> Vec<Event> {
+    let cards = state.dependents(reopened).flat_map(|d| state.open_cards_of(d));
+    let orphan_cards = cards.filter(|c| c.options.iter().any(|o| o == GO_ON));
+    let why = format!("{reopened} was reopened");
+    orphan_cards.map(|c| Event::CardWithdrawn { card: c.id.clone(), why: why.clone() }).collect()
 }
 
 /// A person's word. It replaces gates only where there are none; otherwise they still have to be green.

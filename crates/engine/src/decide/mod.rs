@@ -30,14 +30,16 @@ pub fn decide(state: &State, now: Millis, input: &Input) -> Result<Decision, Rej
         Input::AddTickets { tickets } => board::add(state, tickets),
         Input::EditTicket { ticket, change } => board::edit(state, ticket, change),
         Input::NoteTicket { ticket, text, by } => board::note(state, ticket, text, by),
-        Input::CloseTicket { ticket, reason, by } => board::close(state, ticket, reason, by),
+        Input::CloseTicket { ticket, reason, by } => board::close(state, now, ticket, reason, by),
         Input::ReopenTicket { ticket, reason, by } => board::reopen(state, ticket, reason, by),
         Input::Answer(answer) => cards::answer(state, now, answer),
         Input::ApproveMerge { tickets, by } => merge::approve(state, tickets, by),
 
         Input::HostReport { host, report } => Ok(hosts::report(state, now, host, report)),
         Input::HostLapsed { host, incarnation } => Ok(hosts::lapse(state, now, host, incarnation)),
-        Input::Claim { attempt, token, host } => attempts::claim(state, attempt, *token, host),
+        Input::Claim { attempt, token, host, incarnation } => {
+            attempts::claim(state, attempt, *token, host, incarnation)
+        }
         Input::Decline { attempt, token, why } => attempts::decline(state, attempt, *token, why),
         Input::SessionStarted { attempt, token, session, runtime, directory } => {
             attempts::session_started(state, attempt, *token, session, runtime, directory)
@@ -125,9 +127,14 @@ struct NewCard<'a> {
 }
 
 fn open_card(state: &State, now: Millis, card: NewCard<'_>) -> Event {
+    open_nth_card(state, now, 0, card)
+}
+
+/// As [`open_card`], for the `nth` card of one decision, from 0.
+fn open_nth_card(state: &State, now: Millis, nth: u64, card: NewCard<'_>) -> Event {
     Event::CardOpened {
         card: Card {
-            id: CardId::new(format!("C-{}", state.next_card + 1)),
+            id: CardId::new(format!("C-{}", state.next_card + 1 + nth)),
             ticket: card.ticket.clone(),
             attempt: card.attempt.cloned(),
             kind: card.kind,

@@ -114,7 +114,7 @@ pub(crate) fn after(mut inputs: Vec<Input>, more: impl IntoIterator<Item = Input
 }
 
 pub(crate) fn claim(attempt: &str, token: u64) -> Input {
-    Input::Claim { attempt: attempt.into(), token, host: HostId::from("h") }
+    Input::Claim { attempt: attempt.into(), token, host: HostId::from("h"), incarnation: "life-1".into() }
 }
 
 /// The first attempt of T-1 is at work.

@@ -3,7 +3,7 @@
 use super::out::{clock, span};
 use crate::host::LOCAL;
 use crate::text;
-use ganger_engine::{AttemptId, AttemptOutcome, CardKind, Event, State, TicketId};
+use ganger_engine::{AttemptId, AttemptOutcome, CardKind, Event, Phase, State, TicketId};
 
 /// The ticket that an event is about. Ended attempts are gone from the state, but their id begins with
 /// the ticket's.
@@ -91,6 +91,9 @@ pub(super) fn event(state: &State, event: &Event) -> Option<String> {
             format!("reports: {}", text::line(&report.summary, 200))
         }
         Event::AttemptCancelled { why, .. } => format!("is being stopped: {why}"),
+        Event::AttemptEnded { outcome: AttemptOutcome::Finished, next: Phase::Suspended, .. } => {
+            "waits for an answer".to_owned()
+        }
         Event::AttemptEnded { outcome, head, not_before, .. } => {
             ended(outcome, head.as_ref().map(|h| h.short()), *not_before)
         }

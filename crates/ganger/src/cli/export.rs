@@ -2,7 +2,7 @@
 
 use super::board::Board;
 use super::out::json;
-use super::ticket::ticket_json;
+use super::ticket_show::ticket_json;
 use crate::failure::{Exit, Failure};
 use serde_json::{Value, json as object};
 

@@ -1,7 +1,7 @@
 //! Lanes on a terminal: a line for each agent at work, with what it does and for how long, and one for
 //! the board.
 
-use super::out::{count, span};
+use super::out::{cards_wait, count, span};
 use crate::protocol::{Activity, ActivityKind, now_ms};
 use crate::text;
 use ganger_engine::{Phase, State, TicketId};
@@ -96,6 +96,6 @@ fn line_style() -> ProgressStyle {
 fn footer(state: &State) -> String {
     let counts: Vec<String> = state.count_by_phase().iter().map(|(p, n)| format!("{n} {}", p.as_str())).collect();
     let cards = state.open_cards().count();
-    let cards = if cards > 0 { format!(" · {cards} cards wait for you") } else { String::new() };
+    let cards = if cards > 0 { format!(" · {}", cards_wait(cards)) } else { String::new() };
     format!("{}{cards}", counts.join(" · "))
 }

@@ -17,6 +17,7 @@ mod rescue;
 mod run;
 mod status;
 mod ticket;
+mod ticket_show;
 mod trust;
 mod view;
 

@@ -71,6 +71,11 @@ pub(super) fn span(ms: u64) -> String {
     }
 }
 
+/// `1 card waits for you`, `2 cards wait for you`.
+pub(super) fn cards_wait(n: usize) -> String {
+    if n == 1 { "1 card waits for you".to_owned() } else { format!("{n} cards wait for you") }
+}
+
 /// `12.3k` and the like.
 pub(super) fn count(n: u64) -> String {
     match n {

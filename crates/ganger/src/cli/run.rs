@@ -1,7 +1,7 @@
 //! `ganger run`: one process with foreman and host, until nothing can move.
 
 use super::board::Board;
-use super::out::{data, hint, json, talk};
+use super::out::{cards_wait, data, hint, json, talk};
 use super::view::{Style, View};
 use super::{ticket, trust};
 use crate::failure::{Exit, Failure};
@@ -172,7 +172,7 @@ fn summarize(state: &State, mode: &Mode) {
     }
     let cards = state.open_cards().count();
     if cards > 0 {
-        hint(&format!("{cards} cards wait for you: `ganger inbox`"));
+        hint(&format!("{}: `ganger inbox`", cards_wait(cards)));
     }
     let accepted: Vec<&str> =
         state.tickets.iter().filter(|(_, t)| t.phase == Phase::Accepted).map(|(id, _)| id.as_str()).collect();

@@ -2,7 +2,7 @@
 
 use super::board::Board;
 use super::describe::ticket_of_attempt;
-use super::out::{count, data, json, rfc3339, span, table};
+use super::out::{cards_wait, count, data, json, rfc3339, span, table};
 use crate::failure::{Exit, Failure};
 use crate::foreman::{self, Taken};
 use crate::protocol::{ACTIVITY, Activity, ActivityKind, now_ms};
@@ -56,7 +56,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     table(&rows);
     let cards = state.open_cards().count();
     if cards > 0 {
-        data!("{cards} cards wait for you: `ganger inbox`");
+        data!("{}: `ganger inbox`", cards_wait(cards));
     }
     let ready = state.ready().filter(|(_, t)| t.phase == Phase::Open).count();
     data!("{ready} ready");

@@ -2,14 +2,13 @@
 
 use super::board::Board;
 use super::import;
-use super::out::{clock, count, data, json, rfc3339, span, table, talk};
+use super::out::{data, json, table, talk};
+use super::ticket_show::{self, ticket_json};
 use crate::failure::{Exit, Failure};
 use crate::protocol::now_ms;
 use crate::text;
 use clap::ValueEnum;
-use ganger_engine::{
-    Input, NewTicket, Outcome, Phase, Priority, State, Ticket, TicketChange, TicketId, TicketSpec, why,
-};
+use ganger_engine::{Input, NewTicket, Outcome, Phase, Priority, State, Ticket, TicketChange, TicketId, TicketSpec};
 use serde_json::{Value, json as object};
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -162,8 +161,8 @@ pub(super) async fn run(command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Add(args) => add(&board, args).await,
         Command::List(args) => list(&board, &args).await,
-        Command::Show { id, json } => show(&board, &id, json).await,
-        Command::Why { id, json } => explain(&board, &id, json).await,
+        Command::Show { id, json } => ticket_show::show(&board, &id, json).await,
+        Command::Why { id, json } => ticket_show::explain(&board, &id, json).await,
         Command::Edit(args) => edit(&board, args).await,
         Command::Close { id, reason } => {
             let input = Input::CloseTicket { ticket: parse(&id)?, reason, by: board.person() };
@@ -358,162 +357,6 @@ fn row(state: &State, id: &TicketId, ticket: &Ticket) -> Vec<String> {
         ticket.spec.priority.as_str().to_owned(),
         format!("{}{waits}", text::line(&ticket.spec.title, 80)),
     ]
-}
-
-/// The documented JSON shape of a ticket, schema 1.
-pub(super) fn ticket_json(state: &State, id: &TicketId, ticket: &Ticket) -> Value {
-    let spec = &ticket.spec;
-    let waiting: Vec<String> = why(state, now_ms(), id).iter().map(ToString::to_string).collect();
-    let evidence: Vec<Value> = state
-        .evidence
-        .get(id)
-        .into_iter()
-        .flatten()
-        .map(|e| {
-            object!({
-                "gate": e.name, "command": e.command, "exit_code": e.exit_code, "timed_out": e.timed_out,
-                "duration_ms": e.duration_ms, "commit": e.key.commit, "revision": e.revision, "log": e.log,
-                "green": e.is_green(), "at": rfc3339(e.at),
-            })
-        })
-        .collect();
-    let cards: Vec<Value> =
-        state.open_cards_of(id).map(|c| object!({"id": c.id, "kind": c.kind, "question": c.question})).collect();
-    object!({
-        "schema": 1, "id": id, "status": ticket.phase.as_str(), "title": spec.title, "description": spec.description,
-        "kind": spec.kind, "parent": spec.parent, "done": spec.done, "priority": spec.priority, "after": spec.after,
-        "files": spec.files, "agent": state.agent_of(ticket), "labels": spec.labels, "links": spec.links,
-        "metadata": spec.metadata, "revision": ticket.revision, "added": rfc3339(ticket.added),
-        "since": rfc3339(ticket.since), "attempts": ticket.attempts, "rejections": ticket.rejections,
-        "head": ticket.head, "base": ticket.base, "accepted": ticket.accepted, "merged": ticket.merged,
-        "observed_files": ticket.observed, "sessions": ticket.sessions, "live_attempt": ticket.live,
-        "report": ticket.report, "usage": ticket.usage, "notes": ticket.notes, "assumptions": ticket.assumptions,
-        "waiting": waiting, "evidence": evidence, "cards": cards,
-    })
-}
-
-async fn show(board: &Board, id: &str, as_json: bool) -> Result<Exit, Failure> {
-    let state = board.state().await?;
-    let (id, ticket) = find(&state, id)?;
-    if as_json {
-        json(&ticket_json(&state, &id, ticket))?;
-        return Ok(Exit::Done);
-    }
-    let spec = &ticket.spec;
-    data!("{id}  {}", spec.title);
-    data!(
-        "status     {} since {} ({})",
-        ticket.phase.as_str(),
-        clock(ticket.since),
-        span(now_ms().saturating_sub(ticket.since))
-    );
-    data!("priority   {}   revision {}   agent {}", spec.priority.as_str(), ticket.revision, state.agent_of(ticket));
-    let line = |name: &str, values: &[String]| {
-        if !values.is_empty() {
-            data!("{name:<10} {}", values.join(", "));
-        }
-    };
-    line("after", &spec.after.iter().map(ToString::to_string).collect::<Vec<_>>());
-    line("files", &spec.files);
-    line("changed", &ticket.observed.iter().cloned().collect::<Vec<_>>());
-    line("labels", &spec.labels);
-    line("links", &spec.links);
-    let worktree = board.project.worktree(&id);
-    if let Some(head) = &ticket.head {
-        data!("branch     {} at {}", worktree.branch, head.short());
-    }
-    if worktree.path.exists() {
-        data!("worktree   {}", worktree.path.display());
-    }
-    for (agent, session) in &ticket.sessions {
-        data!("session    {agent}: {} {}", session.runtime, session.id);
-    }
-    if ticket.attempts > 0 {
-        let money =
-            ticket.usage.micro_usd.map_or_else(|| "cost unknown".to_owned(), |m| format!("${:.4}", m as f64 / 1e6));
-        data!("attempts   {} ({} tokens, {money})", ticket.attempts, count(ticket.usage.tokens()));
-    }
-    if !spec.description.is_empty() {
-        data!("\n{}", spec.description.trim_end());
-    }
-    show_done(ticket);
-    show_history(&state, &id, ticket);
-    Ok(Exit::Done)
-}
-
-fn show_done(ticket: &Ticket) {
-    if !ticket.spec.done.is_empty() {
-        data!("\nDefinition of done");
-    }
-    let open = ticket.unanswered();
-    for (i, item) in ticket.spec.done.iter().enumerate() {
-        let answers = ticket.report.iter().flat_map(|r| &r.done);
-        let number = (i + 1).to_string();
-        let answer = answers.into_iter().find(|a| a.item.trim() == item.trim() || a.item.trim() == number);
-        match answer {
-            Some(answer) if !open.contains(&item.as_str()) => {
-                data!("  [x] {item}: {}", text::line(&answer.how, 200));
-            }
-            _ => data!("  [ ] {item}"),
-        }
-    }
-}
-
-fn show_history(state: &State, id: &TicketId, ticket: &Ticket) {
-    if let Some(report) = &ticket.report {
-        data!("\nReport\n  {}", report.summary.trim().replace('\n', "\n  "));
-    }
-    let evidence = state.evidence.get(id).map(Vec::as_slice).unwrap_or_default();
-    if !evidence.is_empty() {
-        data!("\nEvidence");
-    }
-    for e in evidence {
-        let code = e.exit_code.map_or_else(|| "no exit code".to_owned(), |c| format!("exit {c}"));
-        let verdict = if e.is_green() { "green" } else { "red" };
-        data!(
-            "  {verdict:<5} {} `{}` {code}, {}, at {}, revision {}\n        {}",
-            e.name,
-            e.command,
-            span(e.duration_ms),
-            e.key.commit.short(),
-            e.revision,
-            e.log
-        );
-    }
-    let cards: Vec<_> = state.open_cards_of(id).collect();
-    if !cards.is_empty() {
-        data!("\nWaits for you");
-    }
-    for card in cards {
-        data!("  {}  {}", card.id, card.question);
-    }
-    for assumption in &ticket.assumptions {
-        data!("\nAssumption by {} ({:.0} %)\n  {}", assumption.by, assumption.confidence * 100.0, assumption.assumed);
-    }
-    for note in &ticket.notes {
-        data!("\nNote by {}\n  {}", note.by, note.text);
-    }
-}
-
-async fn explain(board: &Board, id: &str, as_json: bool) -> Result<Exit, Failure> {
-    let state = board.state().await?;
-    let (id, _) = find(&state, id)?;
-    let reasons = why(&state, now_ms(), &id);
-    if as_json {
-        let texts: Vec<String> = reasons.iter().map(ToString::to_string).collect();
-        json(&object!({"schema": 1, "id": id, "ready": reasons.is_empty(), "reasons": reasons, "texts": texts}))?;
-        return Ok(Exit::Done);
-    }
-    // Without a running host the only thing missing is a run.
-    let only_host = reasons.iter().all(|r| matches!(r, ganger_engine::Reason::NoHost { .. }));
-    match reasons.as_slice() {
-        [] => data!("{id} is ready; `ganger run` starts it"),
-        _ if only_host && state.hosts.values().all(|h| !h.alive) => {
-            data!("{id} is ready; `ganger run` starts it");
-        }
-        reasons => reasons.iter().for_each(|r| data!("{id}: {r}")),
-    }
-    Ok(Exit::Done)
 }
 
 pub(super) fn find<'a>(state: &'a State, id: &str) -> Result<(TicketId, &'a Ticket), Failure> {

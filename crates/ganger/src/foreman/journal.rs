@@ -109,6 +109,12 @@ impl Journal {
         result
     }
 
+    /// Whether nobody else has appended since: a writer that was overtaken must not answer for the others,
+    /// not even with a refusal.
+    pub(crate) async fn is_current(&self) -> Result<bool, BusError> {
+        Ok(self.bus.info(JOURNAL).await?.last_sequence == self.last_sequence)
+    }
+
     /// After an ambiguous append: is the next message ours?
     async fn find_own(&mut self, records: &[Record]) -> Result<(), AppendError> {
         let next = self.bus.read(JOURNAL, self.last_sequence + 1, ">", 1).await.map_err(AppendError::Bus)?;

@@ -95,9 +95,24 @@ impl Foreman {
         for envelope in opening(&project) {
             foreman.decide(&envelope)?;
         }
+        foreman.look_at_heads(&project)?;
         // Whoever held the lease before had this host in its process: both are gone.
         foreman.dismiss_host(&HostId::from(LOCAL)).await?;
         Ok(foreman)
+    }
+
+    /// A person may have committed to the branch of accepted work meanwhile: that must be proven, too.
+    fn look_at_heads(&mut self, project: &Project) -> Result<(), Failure> {
+        let accepted = self.state().tickets.iter().filter(|(_, t)| t.phase == Phase::Accepted);
+        let moved: Vec<Envelope> = accepted
+            .filter_map(|(id, t)| {
+                let head = project.worktree(id).head(&project.repository)?;
+                let moved = t.accepted.as_ref() != Some(&head);
+                moved.then(|| Input::HeadMoved { ticket: id.clone(), head })
+            })
+            .map(|input| Envelope::new("~head", "the branch of accepted work moved", input))
+            .collect();
+        moved.iter().try_for_each(|envelope| self.decide(envelope).map(|_| ()).map_err(Failure::from))
     }
 
     /// A host is known to be gone: nothing is offered to it until it reports again.
@@ -124,8 +139,7 @@ impl Foreman {
         loop {
             let stopping = *stop.borrow_and_update();
             self.tick(mode, stopping)?;
-            let replies = Vec::new();
-            self.settle_batch(replies).await?;
+            self.commit().await?;
             let plan = plan(self.state());
             crash::point("before-act");
             self.effects.act(self.ledger.state(), &plan, stopping).await?;
@@ -146,10 +160,10 @@ impl Foreman {
     async fn take_in(&mut self, received: Vec<Received>) -> Result<(), Failure> {
         let mut replies = Vec::new();
         for message in &received {
-            self.hear(&message.envelope.input);
             if message.is_stale_report(self.state().policy.lease_ms) {
                 continue;
             }
+            self.hear(&message.envelope.input);
             let result = match self.decide(&message.envelope) {
                 Ok(outcome) => Ok(outcome),
                 Err(Refused::Rejected(rejected)) => Err(rejected),
@@ -159,16 +173,14 @@ impl Foreman {
                 replies.push((subject.clone(), Reply { id: message.envelope.id.clone(), result }));
             }
         }
-        self.settle_batch(replies).await?;
-        self.inbox.settle(&received).await?;
-        Ok(())
-    }
-
-    async fn settle_batch(&mut self, replies: Vec<(String, Reply)>) -> Result<(), Failure> {
         self.commit().await?;
+        if !self.journal.is_current().await? {
+            return Err(Failure::failed("another foreman has taken over; this one steps down"));
+        }
         for (subject, reply) in replies {
             publish_json(&self.bus, subject, &reply, None).await?;
         }
+        self.inbox.settle(&received).await?;
         Ok(())
     }
 

@@ -5,6 +5,7 @@ use super::session::{self, SessionRun};
 use super::worktrees::{PrepareError, Ready};
 use super::{Shared, mission_text, prompt_text};
 use crate::agents::{Launch, ToolAccess, TurnEnd};
+use crate::client::SendError;
 use crate::config::Agent;
 use crate::git::{self, Change};
 use crate::os::{self, Target, crash};
@@ -49,8 +50,12 @@ impl AttemptTask {
 
     /// A delivery is only an offer: the agent starts when the foreman has granted the claim.
     async fn claim(&self) -> bool {
-        let input =
-            Input::Claim { attempt: self.offer.attempt.clone(), token: self.offer.token, host: self.shared.id.clone() };
+        let input = Input::Claim {
+            attempt: self.offer.attempt.clone(),
+            token: self.offer.token,
+            host: self.shared.id.clone(),
+            incarnation: self.shared.incarnation.clone(),
+        };
         let id = format!("claim-{}-{}", self.offer.attempt, self.offer.token);
         let asked = std::time::Instant::now();
         let granted = self.shared.client.ask(Envelope::new(id, "a host claims its offer", input), PATIENCE).await;
@@ -58,6 +63,10 @@ impl AttemptTask {
         if asked.elapsed() > self.shared.lease {
             self.shared.decline(self.offer.attempt.clone(), self.offer.token, "the grant came too late");
             return false;
+        }
+        if let Err(SendError::Silent(_)) = granted {
+            // It may have been granted all the same, and nobody would ever run it.
+            self.shared.decline(self.offer.attempt.clone(), self.offer.token, "the grant was not heard");
         }
         matches!(granted, Ok(Outcome::Granted { .. }))
     }

@@ -56,6 +56,8 @@ pub(crate) struct Shared {
     gate_slots: Semaphore,
     running: Mutex<BTreeMap<AttemptId, Running>>,
     verifying: Mutex<BTreeSet<u64>>,
+    /// Tokens of all offers that this life has taken up.
+    begun: Mutex<BTreeSet<u64>>,
     /// Commits that this life brought to disk.
     synced: Mutex<BTreeSet<Commit>>,
 }
@@ -100,6 +102,7 @@ impl Host {
             gate_slots: Semaphore::new(GATES_AT_ONCE),
             running: Mutex::default(),
             verifying: Mutex::default(),
+            begun: Mutex::default(),
             synced: Mutex::default(),
         });
         shared.tools.serve(&shared);
@@ -176,19 +179,22 @@ async fn beat(shared: Arc<Shared>, lease: Duration) {
         labels: BTreeSet::new(),
         toolchain: gates::toolchain(config),
     };
-    let mut last = Instant::now();
+    let pause = lease / BEATS_PER_LEASE;
+    let mut heard_of = Instant::now();
     for n in 0_u64.. {
-        // Stopped for longer than the lease (SIGSTOP, a suspended laptop): the guard has swept, and the
-        // foreman gave the attempts away. They are ended here; a new life would need a new guard.
-        if last.elapsed() > lease {
-            shared.cancel_all();
-        }
-        last = Instant::now();
         Guard::stamp(&shared.project);
         let input = Input::HostReport { host: shared.id.clone(), report: report.clone() };
         let id = format!("~beat-{}-{n}", shared.incarnation);
-        let _lost = shared.client.tell(Envelope::new(id, "host report", input)).await;
-        tokio::time::sleep(lease / BEATS_PER_LEASE).await;
+        let sent = Instant::now();
+        if shared.client.ask(Envelope::new(id, "host report", input), pause).await.is_ok() {
+            heard_of = sent;
+        }
+        // The lease holds from the last report that was answered. After it (this process was stopped, the
+        // foreman cannot be reached) the attempts are given away: whatever of them still runs ends here.
+        if heard_of.elapsed() > lease {
+            shared.cancel_all();
+        }
+        tokio::time::sleep(pause.saturating_sub(sent.elapsed())).await;
     }
 }
 
@@ -268,10 +274,11 @@ impl Shared {
 
     /// Notes an attempt as under way; `None` when it was before.
     fn begin(&self, attempt: &AttemptId, token: u64) -> Option<tokio_watch::Receiver<bool>> {
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        if running.get(attempt).is_some_and(|r| r.token == token) {
+        // An offer may come again long after it was given back or done.
+        if !self.begun.lock().unwrap_or_else(PoisonError::into_inner).insert(token) {
             return None;
         }
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let (cancel, receiver) = tokio_watch::channel(false);
         running.insert(attempt.clone(), Running { token, cancel });
         Some(receiver)

@@ -238,6 +238,20 @@ fn ctrl_c_once_drains_and_twice_stops_and_both_keep_everything() {
 }
 
 #[test]
+fn a_commit_of_a_person_on_accepted_work_must_be_proven_too() {
+    let place = Place::scripted("! test -e broken", &json!({"*": [[{"run": "rm -f broken; date +%N > a.txt"}]]}));
+    place.add(&["a"]);
+    place.ganger(&["run"]).exits(0);
+    let worktree = place.worktree("T-1");
+    std::fs::write(worktree.join("broken"), "").unwrap();
+    place.git_in(&worktree, &["add", "broken"]);
+    place.git_in(&worktree, &["commit", "--quiet", "--message", "a person's"]);
+    place.ganger(&["run"]).exits(0).says("the head of the branch moved").says("rejected: gate `check`");
+    place.assert_status("T-1", "accepted");
+    assert_eq!(place.git(&["ls-tree", "--name-only", "ganger/T-1", "broken"]), "");
+}
+
+#[test]
 fn without_gates_only_a_persons_word_accepts() {
     let place = Place::scripted("true", &json!({"T-1": [[{"write": "a.txt", "text": "a"}]]}));
     let config = std::fs::read_to_string(place.repo().join("ganger.toml")).unwrap();

@@ -74,7 +74,11 @@ impl OpencodeServer {
 
     /// Writes the marker that tool shells in the worktree get.
     pub(super) fn mark(&self, launch: &Launch) -> std::io::Result<()> {
-        let content = format!("{MARKER_ATTEMPT}={}\n{MARKER_HOST}={}\n", launch.marker, launch.host_marker);
+        let mut content = format!("{MARKER_ATTEMPT}={}\n{MARKER_HOST}={}\n", launch.marker, launch.host_marker);
+        // The server belongs to no agent: each one's commits carry its own name all the same.
+        for (name, value) in crate::git::identity(&launch.agent_name) {
+            content.push_str(&format!("{name}={value}\n"));
+        }
         os::write_private(&self.markers().join(marker_name(&launch.worktree)), content.as_bytes())
     }
 
@@ -95,9 +99,6 @@ impl OpencodeServer {
         set("OPENCODE_SERVER_PASSWORD", password.clone().into());
         set("OPENCODE_DISABLE_AUTOUPDATE", "1".into());
         set("GANGER_MARKERS", self.markers().into());
-        for (name, value) in crate::git::identity(&launch.agent_name) {
-            set(&name, value.into());
-        }
         set("GIT_CONFIG_COUNT", "1".into());
         set("GIT_CONFIG_KEY_0", "core.excludesFile".into());
         set("GIT_CONFIG_VALUE_0", launch.excludes.clone().into());

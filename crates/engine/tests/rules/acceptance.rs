@@ -1,0 +1,198 @@
+//! From green to merged, the ways back, and what a person's word is good for.
+
+use crate::support::{accepted, after, at_work, board, check, claim, ended, evidence, policy, tick};
+use expect_test::expect;
+use ganger_engine::{Answer, AttemptOutcome, Input, Policy, Review, TicketId};
+
+fn answer(card: &str, word: &str) -> Input {
+    Input::Answer(Answer { card: card.into(), answer: word.into(), by: "p".into() })
+}
+
+#[test]
+fn only_a_person_merges_and_only_in_dependency_order() {
+    let approve = |ids: &[&str]| Input::ApproveMerge {
+        tickets: ids.iter().map(|i| TicketId::from(*i)).collect(),
+        by: "p".into(),
+    };
+    check(
+        &at_work(),
+        approve(&["T-1"]),
+        &expect![[r#"
+        refused (cannot-merge): T-1 is running, not accepted
+    "#]],
+    );
+    check(
+        &accepted(),
+        approve(&["T-1"]),
+        &expect![[r#"
+        merge-approved by=p commit=head ticket=T-1
+        then merge/T-1/head
+    "#]],
+    );
+    let done = Input::MergeDone { ticket: TicketId::from("T-1"), commit: "m".into(), evidence: Vec::new() };
+    check(
+        &accepted(),
+        done.clone(),
+        &expect![[r#"
+        refused (not-approved): nobody approved the merge of T-1
+    "#]],
+    );
+    check(
+        &after(accepted(), [approve(&["T-1"])]),
+        done,
+        &expect![[r#"
+        merged commit=m ticket=T-1
+        then retire/T-1/h
+    "#]],
+    );
+}
+
+#[test]
+fn a_failed_merge_spends_the_approval() {
+    let approve = Input::ApproveMerge { tickets: vec![TicketId::from("T-1")], by: "p".into() };
+    let failed = Input::MergeFailed {
+        ticket: TicketId::from("T-1"),
+        why: "conflict".into(),
+        back_to_agent: true,
+        evidence: Vec::new(),
+    };
+    check(
+        &after(accepted(), [approve]),
+        failed,
+        &expect![[r#"
+        merge-failed ticket=T-1 why=conflict
+        ticket-rejected ticket=T-1 why=conflict
+        delivery-queued D-1 rejection
+    "#]],
+    );
+}
+
+#[test]
+fn accepted_work_is_proven_again_when_the_gates_or_the_head_change() {
+    let mut other = policy();
+    other.gates[0].digest = "d2".into();
+    check(
+        &accepted(),
+        Input::SetPolicy { policy: other },
+        &expect![[r#"
+        policy-set
+        proof-needed head=head ticket=T-1 why=the gates changed
+    "#]],
+    );
+    check(
+        &accepted(),
+        Input::HeadMoved { ticket: TicketId::from("T-1"), head: "new".into() },
+        &expect![[r#"
+        proof-needed head=new ticket=T-1 why=the head of the branch moved
+    "#]],
+    );
+}
+
+#[test]
+fn a_review_by_a_person_comes_between_green_and_accepted() {
+    let review = Policy { review: Review::Person, ..policy() };
+    let verifying = after(
+        board(),
+        [Input::SetPolicy { policy: review }, tick(), claim("T-1-a1", 1), ended("T-1-a1", 1, |_| {}), tick()],
+    );
+    check(
+        &verifying,
+        evidence("T-1", 2, "head", 0),
+        &expect![[r#"
+        evidence-recorded test exit=0
+        review-requested ticket=T-1
+        card-opened [C-1] Review T-1 at head: accept, or say what to change
+    "#]],
+    );
+    let reviewing = after(verifying, [evidence("T-1", 2, "head", 0)]);
+    check(
+        &reviewing,
+        answer("C-1", "accept"),
+        &expect![[r#"
+        card-answered answer=accept by=p card=C-1
+        vouched by=p commit=head ticket=T-1
+        ticket-accepted commit=head ticket=T-1
+    "#]],
+    );
+    check(
+        &reviewing,
+        answer("C-1", "rename it"),
+        &expect![[r#"
+        card-answered answer=rename it by=p card=C-1
+        ticket-rejected ticket=T-1 why=a person asks for changes
+        delivery-queued D-1 rejection
+    "#]],
+    );
+}
+
+#[test]
+fn weakened_tests_need_a_persons_word() {
+    check(
+        &at_work(),
+        ended("T-1-a1", 1, |e| e.tampering = vec!["deleted".into()]),
+        &expect![[r#"
+        attempt-ended attempt=T-1-a1 base=base head=head next=needs-you not_before=0 finished
+        card-opened [C-1] T-1 seems to weaken tests. Go on with it?
+    "#]],
+    );
+}
+
+#[test]
+fn without_gates_only_a_person_accepts() {
+    let none = Policy { gates: Vec::new(), ..policy() };
+    let inputs =
+        after(board(), [Input::SetPolicy { policy: none }, tick(), claim("T-1-a1", 1), ended("T-1-a1", 1, |_| {})]);
+    check(
+        &inputs,
+        tick(),
+        &expect![[r#"
+        ticket-held ticket=T-1
+        card-opened [C-1] T-1 has no gate that could prove it. Accept it on your word?
+    "#]],
+    );
+    check(
+        &after(inputs, [tick()]),
+        answer("C-1", "accept"),
+        &expect![[r#"
+        card-answered answer=accept by=p card=C-1
+        vouched by=p commit=head ticket=T-1
+        ticket-accepted commit=head ticket=T-1
+    "#]],
+    );
+}
+
+#[test]
+fn branches_that_conflict_make_a_ticket_that_joins_them() {
+    let conflict = AttemptOutcome::BaseConflict { with: TicketId::from("T-9"), files: vec!["f".into()] };
+    check(
+        &at_work(),
+        ended("T-1-a1", 1, |e| e.outcome = conflict),
+        &expect![[r#"
+        attempt-ended attempt=T-1-a1 base=base head=head next=open not_before=0 base-conflict
+        ticket-added ticket=T-1-join1
+        ticket-edited ticket=T-1
+    "#]],
+    );
+}
+
+#[test]
+fn closing_stops_the_attempt_and_keeps_the_worktree_until_it_has_ended() {
+    let close = Input::CloseTicket { ticket: TicketId::from("T-1"), reason: "no".into(), by: "p".into() };
+    check(
+        &at_work(),
+        close.clone(),
+        &expect![[r#"
+        ticket-closed by=p reason=no ticket=T-1
+        attempt-cancelled attempt=T-1-a1 why=the ticket was closed
+        then cancel/T-1-a1/1
+    "#]],
+    );
+    check(
+        &after(at_work(), [close]),
+        ended("T-1-a1", 1, |e| e.outcome = AttemptOutcome::Interrupted),
+        &expect![[r#"
+        attempt-ended attempt=T-1-a1 base=base head=head next=cancelled not_before=0 interrupted
+        then retire/T-1/h
+    "#]],
+    );
+}

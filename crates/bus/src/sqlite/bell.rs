@@ -12,11 +12,13 @@ use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 
 /// How often the databases are looked at, should a bell get lost.
 const FALLBACK: Duration = Duration::from_millis(100);
+/// File times are no finer than the kernel's tick.
+const CLOCK_GRAIN: Duration = Duration::from_millis(50);
 
 /// Wakes waiters.
 pub(super) struct Bell {
@@ -26,6 +28,7 @@ pub(super) struct Bell {
     folder: PathBuf,
     /// Socket paths are limited to 108 bytes; through the open folder they are short.
     handle: File,
+    others: Mutex<Others>,
 }
 
 #[derive(Default)]
@@ -59,22 +62,21 @@ impl Bell {
         let ears = Arc::new(Ears::default());
         listen(&ears, incoming).map_err(failed)?;
         watch_databases(&ears, databases.into_iter().map(Path::to_path_buf).collect()).map_err(failed)?;
-        Ok(Self { ears, outgoing, own: PathBuf::from(name), folder, handle })
+        Ok(Self { ears, outgoing, own: PathBuf::from(name), folder, handle, others: Mutex::default() })
     }
 
     /// Wakes all who wait for a stream.
     pub(super) fn ring(&self, stream: &str) {
         self.ears.hear(stream);
-        let Ok(entries) = fs::read_dir(&self.folder) else {
-            return;
-        };
-        for entry in entries.flatten().filter(|e| e.file_name() != self.own.as_os_str()) {
-            let path = through(&self.handle, &entry.file_name().to_string_lossy());
+        let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        others.refresh(&self.handle, &self.folder, &self.own);
+        for name in &others.names {
+            let path = through(&self.handle, name);
             if let Err(error) = self.outgoing.send_to(stream.as_bytes(), &path)
                 && error.kind() == std::io::ErrorKind::ConnectionRefused
             {
                 // Its process is dead.
-                let _gone = fs::remove_file(entry.path());
+                let _gone = fs::remove_file(self.folder.join(name));
             }
         }
     }
@@ -85,6 +87,26 @@ impl Bell {
         let mut receiver = streams.entry(stream.to_owned()).or_default().subscribe();
         receiver.mark_unchanged();
         receiver
+    }
+}
+
+/// The bells of other processes; their folder is read again when it has changed.
+#[derive(Default)]
+struct Others {
+    names: Vec<String>,
+    as_of: Option<SystemTime>,
+}
+
+impl Others {
+    fn refresh(&mut self, handle: &File, folder: &Path, own: &Path) {
+        let changed = handle.metadata().and_then(|m| m.modified()).ok();
+        if changed.is_some() && changed == self.as_of {
+            return;
+        }
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.file_name());
+        self.names = entries.filter(|n| n != own.as_os_str()).map(|n| n.to_string_lossy().into_owned()).collect();
+        // A second change within the clock's grain would not be seen: what is that young is not kept.
+        self.as_of = changed.filter(|at| at.elapsed().is_ok_and(|age| age > CLOCK_GRAIN));
     }
 }
 

@@ -4,6 +4,7 @@ use super::store::{Store, explain};
 use super::streams::{signed, signed_ms};
 use crate::{BusError, ConsumerConfig, Delivery, Settle};
 use rusqlite::{Connection, OptionalExtension, params};
+use std::sync::Arc;
 
 pub(super) struct Cursor {
     pub(super) position: u64,
@@ -29,7 +30,7 @@ pub(super) fn create_tables(store: &Store) -> Result<(), BusError> {
 }
 
 pub(super) async fn declare(store: &Store, config: ConsumerConfig) -> Result<(), BusError> {
-    let path = store.path().to_path_buf();
+    let path = Arc::clone(store.path());
     let upsert = move |c: &Connection| {
         c.prepare_cached(
             "INSERT INTO consumers (stream, name, filter, ack_wait_ms, max_deliver) VALUES (?1, ?2, ?3, ?4, ?5)
@@ -86,7 +87,7 @@ pub(super) async fn take(
     found: &[Delivery],
     now: u64,
 ) -> Result<bool, BusError> {
-    let (stream, name, path) = (stream.to_owned(), name.to_owned(), store.path().to_path_buf());
+    let (stream, name, path) = (stream.to_owned(), name.to_owned(), Arc::clone(store.path()));
     let handed: Vec<(i64, u32)> = found.iter().map(|d| (signed(d.message.sequence), d.count)).collect();
     let run = move |c: &Connection| -> rusqlite::Result<bool> {
         let moved = c
@@ -127,7 +128,7 @@ pub(super) async fn settle(
     sequences: &[u64],
     how: Settle,
 ) -> Result<(), BusError> {
-    let (stream, name, path) = (stream.to_owned(), name.to_owned(), store.path().to_path_buf());
+    let (stream, name, path) = (stream.to_owned(), name.to_owned(), Arc::clone(store.path()));
     let sequences: Vec<i64> = sequences.iter().copied().map(signed).collect();
     let now = signed(super::now_ms());
     let run = move |c: &Connection| -> rusqlite::Result<()> {

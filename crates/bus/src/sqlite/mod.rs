@@ -61,7 +61,7 @@ impl SqliteBus {
         let power = Store::open(&options.folder.join("ganger.db"), Durability::Power)?;
         let process = Store::open(&options.folder.join("activity.db"), Durability::Process)?;
         cursors::create_tables(&process)?;
-        let bell = Arc::new(Bell::open(&options.folder, [power.path(), process.path()])?);
+        let bell = Arc::new(Bell::open(&options.folder, [&**power.path(), &**process.path()])?);
         for store in [&power, &process] {
             let bell = Arc::downgrade(&bell);
             store.on_commit(move |stream| {

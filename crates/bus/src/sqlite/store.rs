@@ -18,15 +18,41 @@ const SCHEMA_VERSION: i32 = 1;
 const MAX_BATCH: usize = 64;
 /// A batch of this size makes the next one worth waiting for.
 const CROWD: usize = 8;
-/// How long it is waited for: less than a sync takes.
-const LINGER: Duration = Duration::from_micros(120);
+/// How long it is waited for: about as long as a sync takes.
+const LINGER: Duration = Duration::from_micros(250);
 /// One nap while another process writes. Short and even: a growing nap would starve one of many.
 const BUSY_NAP: Duration = Duration::from_micros(300);
 /// Naps before giving up: about 15 seconds.
 const BUSY_NAPS: i32 = 50_000;
 
-type Finish = Box<dyn FnOnce(Result<(), BusError>) + Send>;
-type Job = Box<dyn FnOnce(&Connection, &mut Batch) -> Finish + Send>;
+/// A write and whoever waits for it.
+trait Job: Send {
+    fn run(&mut self, connection: &Connection, batch: &mut Batch);
+    fn answer(self: Box<Self>, committed: Result<(), BusError>);
+}
+
+struct Write<T, W> {
+    write: Option<W>,
+    result: Option<Result<T, BusError>>,
+    reply: oneshot::Sender<Result<T, BusError>>,
+}
+
+impl<T, W> Job for Write<T, W>
+where
+    T: Send,
+    W: FnOnce(&Connection, &mut Batch) -> Result<T, BusError> + Send,
+{
+    fn run(&mut self, connection: &Connection, batch: &mut Batch) {
+        self.result = self.write.take().map(|write| write(connection, batch));
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), BusError>) {
+        if let Some(result) = self.result {
+            // The caller may be gone; the write stands all the same.
+            let _gone = self.reply.send(result.and_then(|value| committed.map(|()| value)));
+        }
+    }
+}
 
 /// What the jobs of one transaction share: nobody else can write between them.
 #[derive(Default)]
@@ -39,9 +65,9 @@ pub(super) struct Batch {
 type OnCommit = Arc<OnceLock<Box<dyn Fn(&str) + Send + Sync>>>;
 
 pub(super) struct Store {
-    path: PathBuf,
+    path: Arc<Path>,
     on_commit: OnCommit,
-    jobs: mpsc::Sender<Job>,
+    jobs: mpsc::Sender<Box<dyn Job>>,
     reader: Mutex<Connection>,
 }
 
@@ -58,7 +84,7 @@ impl Store {
         let on_commit = Arc::clone(&writing.on_commit);
         let spawned = std::thread::Builder::new().name("bus-writer".to_owned()).spawn(move || writing.work(&queue));
         spawned.map_err(|e| BusError::Store(e.to_string()))?;
-        Ok(Self { path: path.to_path_buf(), on_commit, jobs, reader: Mutex::new(reader) })
+        Ok(Self { path: Arc::from(path), on_commit, jobs, reader: Mutex::new(reader) })
     }
 
     /// Sets what is called after each commit; once.
@@ -66,7 +92,7 @@ impl Store {
         let _set_before = self.on_commit.set(Box::new(call));
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Arc<Path> {
         &self.path
     }
 
@@ -84,13 +110,7 @@ impl Store {
         job: impl FnOnce(&Connection, &mut Batch) -> Result<T, BusError> + Send + 'static,
     ) -> Result<T, BusError> {
         let (reply, answer) = oneshot::channel();
-        let job: Job = Box::new(move |connection, batch| {
-            let result = job(connection, batch);
-            Box::new(move |committed| {
-                // The caller may be gone; the write stands all the same.
-                let _gone = reply.send(result.and_then(|value| committed.map(|()| value)));
-            })
-        });
+        let job = Box::new(Write { write: Some(job), result: None, reply });
         self.jobs.send(job).map_err(|_| BusError::Store("the writer has stopped".to_owned()))?;
         answer.await.map_err(|_| BusError::Ambiguous("the writer has stopped".to_owned()))?
     }
@@ -168,19 +188,6 @@ fn nap(naps: i32) -> bool {
     naps < BUSY_NAPS
 }
 
-/// Those who were answered together mostly come back together: a crowd is waited for, very shortly, so that
-/// it shares one sync again. A single writer never waits.
-fn linger(queue: &mpsc::Receiver<Job>, jobs: &mut Vec<Job>, expected: usize) {
-    let until = Instant::now() + LINGER;
-    while jobs.len() < expected.min(MAX_BATCH) {
-        let left = until.saturating_duration_since(Instant::now());
-        match queue.recv_timeout(left) {
-            Ok(job) => jobs.push(job),
-            Err(_) => return,
-        }
-    }
-}
-
 /// The one that writes, in a thread of its own.
 struct Writer {
     connection: Connection,
@@ -191,43 +198,48 @@ struct Writer {
 }
 
 impl Writer {
-    fn work(&self, queue: &mpsc::Receiver<Job>) {
+    fn work(&self, queue: &mpsc::Receiver<Box<dyn Job>>) {
         let mut last = 1;
         while let Ok(first) = queue.recv() {
-            let mut jobs = vec![first];
-            jobs.extend(queue.try_iter().take(MAX_BATCH - 1));
-            if last >= CROWD {
-                linger(queue, &mut jobs, last);
-            }
-            last = jobs.len();
-            self.run(jobs);
+            last = self.run(first, &mut Crowd { queue, expected: last, until: None });
         }
     }
 
-    fn run(&self, jobs: Vec<Job>) {
+    /// Runs one transaction; says how many jobs shared it.
+    fn run(&self, first: Box<dyn Job>, others: &mut Crowd<'_>) -> usize {
         let _unfair = flock(&self.turn, FlockOperation::LockExclusive);
         let mut batch = Batch::default();
-        let (outcome, finishes) = self.run_in_turn(jobs, &mut batch);
+        let (outcome, done) = self.run_in_turn(first, others, &mut batch);
         let _unlocked = flock(&self.turn, FlockOperation::Unlock);
+        let jobs = done.len();
         if let (Ok(()), Some(call)) = (&outcome, self.on_commit.get()) {
             batch.last.keys().for_each(|stream| call(stream));
         }
-        for finish in finishes {
-            finish(again(&outcome));
+        for job in done {
+            job.answer(again(&outcome));
         }
+        jobs
     }
 
-    fn run_in_turn(&self, jobs: Vec<Job>, batch: &mut Batch) -> (Result<(), BusError>, Vec<Finish>) {
+    fn run_in_turn(
+        &self,
+        first: Box<dyn Job>,
+        others: &mut Crowd<'_>,
+        batch: &mut Batch,
+    ) -> (Result<(), BusError>, Vec<Box<dyn Job>>) {
         let (connection, path) = (&self.connection, &self.path);
-        let mut finishes = Vec::with_capacity(jobs.len());
+        let mut done = Vec::with_capacity(MAX_BATCH);
         let mut outcome = connection.execute_batch("BEGIN IMMEDIATE").map_err(|e| explain(path, &e));
         let begun = outcome.is_ok();
-        for job in jobs {
-            finishes.push(job(connection, batch));
+        let mut next = Some(first);
+        while let Some(mut job) = next {
+            job.run(connection, batch);
+            done.push(job);
             // SQLite rolls back by itself when the disk is full: then nothing of the batch was stored.
             if begun && outcome.is_ok() && connection.is_autocommit() {
                 outcome = Err(BusError::Full(path.display().to_string()));
             }
+            next = others.next_after(done.len());
         }
         if outcome.is_ok() {
             outcome = connection.execute_batch("COMMIT").map_err(|e| match explain(path, &e) {
@@ -238,7 +250,40 @@ impl Writer {
         if !connection.is_autocommit() {
             let _failed = connection.execute_batch("ROLLBACK");
         }
-        (outcome, finishes)
+        (outcome, done)
+    }
+}
+
+/// Jobs that may share a transaction that is open. Those who were answered together mostly come back together:
+/// a crowd is waited for, very shortly, so that it shares one sync again, and the first of it are written while
+/// the others are still waking up. A single writer never waits.
+struct Crowd<'a> {
+    queue: &'a mpsc::Receiver<Box<dyn Job>>,
+    /// Jobs of the last transaction.
+    expected: usize,
+    /// When waiting ends; it begins when the queue is empty for the first time.
+    until: Option<Instant>,
+}
+
+impl Crowd<'_> {
+    fn next_after(&mut self, so_far: usize) -> Option<Box<dyn Job>> {
+        if so_far >= MAX_BATCH {
+            return None;
+        }
+        loop {
+            if let Ok(job) = self.queue.try_recv() {
+                return Some(job);
+            }
+            if self.expected < CROWD || so_far >= self.expected {
+                return None;
+            }
+            let now = Instant::now();
+            if now >= *self.until.get_or_insert(now + LINGER) {
+                return None;
+            }
+            // Going to sleep and being woken would take longer than the wait.
+            std::thread::yield_now();
+        }
     }
 }
 

@@ -19,7 +19,7 @@ pub(super) async fn create(store: &Store, stream: &str) -> Result<(), BusError> 
     if store.read(|c| c.query_row(known, [&table], |_| Ok(())).optional())?.is_some() {
         return Ok(());
     }
-    let path = store.path().to_path_buf();
+    let path = Arc::clone(store.path());
     let create = move |c: &Connection| {
         c.execute_batch(&format!(
             "CREATE TABLE IF NOT EXISTS \"{table}\" (
@@ -66,7 +66,7 @@ impl Stream {
 }
 
 pub(super) async fn publish(store: &Store, stream: Arc<Stream>, message: Publish) -> Result<Ack, BusError> {
-    let path = store.path().to_path_buf();
+    let path = Arc::clone(store.path());
     let job = move |c: &Connection, batch: &mut Batch| {
         publish_in(c, batch, &stream, &message).map_err(|e| match e {
             PublishError::Sqlite(e) => explain(&path, &e),

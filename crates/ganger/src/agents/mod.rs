@@ -10,7 +10,7 @@ pub(crate) mod script;
 pub(crate) use opencode::OpencodeServer;
 
 use crate::config::{Agent, RuntimeKind};
-use crate::gates::find_program;
+use crate::os;
 use ganger_engine::{FailureClass, SessionId, Usage};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -64,9 +64,9 @@ impl RuntimeKind {
     pub(crate) fn program(self, agent: Option<&Agent>) -> Option<PathBuf> {
         let named = agent.map(|a| a.command.as_str()).filter(|c| !c.is_empty());
         match self {
-            Self::Claude => find_program(named.unwrap_or("claude")),
-            Self::Opencode => find_program(named.unwrap_or("opencode")),
-            Self::Command => find_program("sh"),
+            Self::Claude => os::program_on_path(named.unwrap_or("claude")),
+            Self::Opencode => os::program_on_path(named.unwrap_or("opencode")),
+            Self::Command => os::program_on_path("sh"),
         }
     }
 }

@@ -3,5 +3,5 @@
 mod run;
 mod workspace;
 
-pub(crate) use run::{GateRun, find_program, run, toolchain};
+pub(crate) use run::{GateRun, run, toolchain};
 pub(crate) use workspace::Workspace;

@@ -102,7 +102,7 @@ fn environment(cache: &Path) -> BTreeMap<OsString, OsString> {
 pub(crate) fn toolchain(config: &Config) -> String {
     let describe = |gate: &Gate| {
         let word = gate.command.split_whitespace().find(|w| !w.contains('=')).unwrap_or_default();
-        let Some(path) = find_program(word) else {
+        let Some(path) = os::program_on_path(word) else {
             return format!("{word}: shell");
         };
         let meta = std::fs::metadata(&path).ok();
@@ -113,19 +113,4 @@ pub(crate) fn toolchain(config: &Config) -> String {
     let programs: Vec<String> = config.gates.iter().map(describe).collect();
     let parts: Vec<&str> = programs.iter().map(String::as_str).collect();
     digest::short(&parts)
-}
-
-/// Looks a program up on PATH.
-pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
-    if name.is_empty() || name.contains('/') {
-        return Path::new(name).canonicalize().ok();
-    }
-    let path = std::env::var_os("PATH")?;
-    let candidates = std::env::split_paths(&path).map(|dir| dir.join(name));
-    candidates.filter(|p| is_executable(p)).find_map(|p| p.canonicalize().ok())
-}
-
-fn is_executable(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::metadata(path).is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
 }

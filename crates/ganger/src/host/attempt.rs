@@ -3,7 +3,7 @@
 
 use super::session::{self, SessionRun};
 use super::worktrees::{PrepareError, Ready};
-use super::{Shared, mission_text, prompt_text};
+use super::{Shared, Starting, mission_text, prompt_text};
 use crate::agents::{Launch, ToolAccess, TurnEnd};
 use crate::client::SendError;
 use crate::config::Agent;
@@ -24,6 +24,8 @@ pub(super) struct AttemptTask {
     pub(super) shared: Arc<Shared>,
     pub(super) offer: Offer,
     pub(super) cancel: watch::Receiver<bool>,
+    /// Until the agent was prompted.
+    pub(super) starting: Option<Starting>,
 }
 
 /// What the session left behind, besides the worktree.
@@ -35,10 +37,6 @@ pub(super) struct Left {
 }
 
 impl AttemptTask {
-    pub(super) fn new(shared: Arc<Shared>, offer: Offer, cancel: watch::Receiver<bool>) -> Self {
-        Self { shared, offer, cancel }
-    }
-
     pub(super) async fn run(mut self) {
         let (attempt, token) = (self.offer.attempt.clone(), self.offer.token);
         if self.claim().await {

@@ -58,6 +58,8 @@ pub(crate) struct Shared {
     verifying: Mutex<BTreeSet<u64>>,
     /// Tokens of all offers that this life has taken up.
     begun: Mutex<BTreeSet<u64>>,
+    /// Attempts between their offer and their prompt. What can wait makes way for them.
+    starting: tokio_watch::Sender<usize>,
     /// Commits that this life brought to disk.
     synced: Mutex<BTreeSet<Commit>>,
 }
@@ -103,6 +105,7 @@ impl Host {
             running: Mutex::default(),
             verifying: Mutex::default(),
             begun: Mutex::default(),
+            starting: tokio_watch::Sender::new(0),
             synced: Mutex::default(),
         });
         shared.tools.serve(&shared);
@@ -218,6 +221,22 @@ async fn obey(shared: Arc<Shared>, consumer: String) {
     }
 }
 
+/// One attempt that is about to start, for as long as this lives.
+struct Starting(Arc<Shared>);
+
+impl Starting {
+    fn new(shared: Arc<Shared>) -> Self {
+        shared.starting.send_modify(|n| *n += 1);
+        Self(shared)
+    }
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        self.0.starting.send_modify(|n| *n -= 1);
+    }
+}
+
 impl Shared {
     fn obey(self: &Arc<Self>, message: ToHost) {
         match message {
@@ -225,7 +244,8 @@ impl Shared {
                 let Some(cancel) = self.begin(&offer.attempt, offer.token) else {
                     return;
                 };
-                let task = AttemptTask::new(Arc::clone(self), *offer, cancel);
+                let starting = Starting::new(Arc::clone(self));
+                let task = AttemptTask { shared: Arc::clone(self), offer: *offer, cancel, starting: Some(starting) };
                 tokio::spawn(task.run());
             }
             ToHost::Cancel { attempt, token } => {
@@ -247,8 +267,11 @@ impl Shared {
             }
             ToHost::Prepare { ticket } => {
                 let shared = Arc::clone(self);
-                // Only a head start: whatever goes wrong comes up again when the attempt needs it.
-                tokio::spawn(async move { shared.worktrees.prepare(&ticket).await.is_ok() });
+                tokio::spawn(async move {
+                    let _quiet = shared.starting.subscribe().wait_for(|n| *n == 0).await.is_ok();
+                    // Only a head start: whatever goes wrong comes up again when the attempt needs it.
+                    shared.worktrees.prepare(&ticket).await.is_ok()
+                });
             }
         }
     }

@@ -166,6 +166,7 @@ impl Conversation<'_> {
     }
 
     async fn delivered(&mut self) {
+        self.task.starting = None;
         let offer = &self.task.offer;
         if offer.deliveries.is_empty() || self.continued {
             return;

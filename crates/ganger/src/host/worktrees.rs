@@ -68,7 +68,7 @@ impl Worktrees {
 
     /// Makes the worktree of a ticket that builds on nothing but main.
     pub(crate) async fn prepare(&self, ticket: &TicketId) -> Result<Ready, PrepareError> {
-        self.ensure(ticket, &[], None).await
+        self.make(ticket, &[], None, Pace::AtLeisure).await
     }
 
     /// Makes sure that the worktree is there, on its branch, set up.
@@ -77,6 +77,16 @@ impl Worktrees {
         ticket: &TicketId,
         bases: &[(TicketId, Commit)],
         known_base: Option<&Commit>,
+    ) -> Result<Ready, PrepareError> {
+        self.make(ticket, bases, known_base, Pace::AtOnce).await
+    }
+
+    async fn make(
+        &self,
+        ticket: &TicketId,
+        bases: &[(TicketId, Commit)],
+        known_base: Option<&Commit>,
+        pace: Pace,
     ) -> Result<Ready, PrepareError> {
         let lock =
             Arc::clone(self.locks.lock().unwrap_or_else(PoisonError::into_inner).entry(ticket.clone()).or_default());
@@ -93,7 +103,10 @@ impl Worktrees {
         };
         let fresh = !worktree.path.join(".git").exists();
         let (project, wanted, at) = (Arc::clone(&self.project), worktree.clone(), base.clone());
-        blocking(move || wanted.ensure(&project.repository, &at)).await?;
+        match pace {
+            Pace::AtOnce => blocking(move || wanted.ensure(&project.repository, &at)).await?,
+            Pace::AtLeisure => at_leisure(move || wanted.ensure(&project.repository, &at)).await?,
+        }
         if fresh || !self.setup_stamp(ticket).exists() {
             self.set_up(ticket, &worktree).await?;
         }
@@ -234,6 +247,32 @@ async fn run_setup(command: &str, dir: &Path, log: &Path, limit: Duration) -> st
             Ok(Err(format!("took longer than {limit:?}")))
         }
     }
+}
+
+/// How urgently a worktree is needed.
+#[derive(Debug, Clone, Copy)]
+enum Pace {
+    /// An attempt waits for it.
+    AtOnce,
+    /// It is made ahead of need, and makes way for whatever else runs.
+    AtLeisure,
+}
+
+/// Nice value of what can wait.
+const LEISURELY: i32 = 10;
+
+/// As [`blocking`], in a thread of low priority, which its git commands inherit.
+async fn at_leisure<T: Send + 'static>(
+    job: impl FnOnce() -> crate::git::GitResult<T> + Send + 'static,
+) -> Result<T, PrepareError> {
+    let (sender, done) = tokio::sync::oneshot::channel();
+    let run = move || {
+        let _at_full_speed = rustix::process::nice(LEISURELY);
+        let _gone = sender.send(job());
+    };
+    let failed = |e: String| PrepareError::Failed(e);
+    std::thread::Builder::new().name("leisure".to_owned()).spawn(run).map_err(|e| failed(e.to_string()))?;
+    done.await.map_err(|e| failed(e.to_string()))?.map_err(|e| failed(e.to_string()))
 }
 
 async fn blocking<T: Send + 'static>(

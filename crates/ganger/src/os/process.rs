@@ -3,8 +3,9 @@
 use super::sweep::{MARKER_ATTEMPT, MARKER_HOST};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::path::Path;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::process::{Child, Command};
@@ -29,7 +30,10 @@ impl Spawn<'_> {
     pub(crate) fn start(self) -> std::io::Result<Child> {
         let mut argv = self.argv.into_iter();
         let program = argv.next().ok_or_else(|| std::io::Error::other("no program"))?;
-        let mut command = Command::new(program);
+        // A program by its path is started by `posix_spawn`, which does not copy our page tables.
+        let mut command = Command::new(
+            find_program(&program, self.env.get(OsStr::new("PATH"))).map_or(program, PathBuf::into_os_string),
+        );
         command.args(argv).current_dir(self.dir).env_clear().envs(self.env);
         command.env(MARKER_HOST, self.host).env("PWD", self.dir);
         if let Some(attempt) = self.attempt {
@@ -38,6 +42,22 @@ impl Spawn<'_> {
         command.stdin(self.stdin).stdout(self.stdout).stderr(self.stderr);
         command.process_group(0).kill_on_drop(true).spawn()
     }
+}
+
+/// Where a search path has a program; `None` when it has none. What is a path already is looked at itself.
+fn find_program(program: impl AsRef<OsStr>, path: Option<&OsString>) -> Option<PathBuf> {
+    let program = Path::new(program.as_ref());
+    let is_program =
+        |file: &PathBuf| file.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0);
+    if program.components().count() > 1 {
+        return Some(program.to_path_buf()).filter(is_program);
+    }
+    std::env::split_paths(path?).map(|folder| folder.join(program)).find(is_program)
+}
+
+/// As [`find_program`] on our own search path, through all links.
+pub(crate) fn program_on_path(program: &str) -> Option<PathBuf> {
+    find_program(program, std::env::var_os("PATH").as_ref())?.canonicalize().ok()
 }
 
 /// Sends a signal to the whole group of a child.

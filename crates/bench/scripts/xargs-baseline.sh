@@ -8,8 +8,9 @@ export repo gate
 seq "$tickets" | xargs -P8 -I{} sh -c '
   set -e
   tree="$repo.baseline/{}"
-  # git takes a lock for each worktree command; a second try is what a careful script would do.
-  until git -C "$repo" worktree add --quiet -b "baseline/{}" "$tree" main 2> /dev/null; do sleep 0.01; done
+  # One at a time, as a careful script would do: git takes a lock for it, and when a second one fails at it, the
+  # branch may be there already and a second try never succeeds.
+  flock "$repo.lock" git -C "$repo" worktree add --quiet -b "baseline/{}" "$tree" main
   cd "$tree"
   sleep 0.2
   echo {} > "work-{}.txt"

@@ -49,21 +49,29 @@ pub(crate) fn ganger(shop: &Shop, args: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Tickets that wait for each other: each becomes ready when the one before is accepted. The agent notes
-/// when it runs; the journal knows when the ticket became ready (its predecessor was accepted).
+/// From the offer of a ticket whose worktree is ready to the agent's own mark, against plain fork and exec of the
+/// same command; in rounds, in turn. The agent works for a moment, as the making of worktrees ahead of need takes one.
 pub(crate) fn dispatch(report: &mut Report) {
-    const TICKETS: usize = 120;
-    let agent = "date +%s%N > started";
-    let shop = Shop::new(agent, "true");
-    let lines: String = (1..=TICKETS).map(|i| format!("{{\"id\":\"D-{i}\",\"title\":\"t {i}\"}}\n")).collect();
-    std::fs::write(shop.path("b.jsonl"), lines).unwrap();
-    ganger(&shop, &["ticket", "import", &shop.path("b.jsonl").display().to_string()]);
-    let log = ganger(&shop, &["run", "--json", "--max-parallel", "1"]);
-    let mut plain: Vec<Duration> = (0..TICKETS).map(|_| fork_and_exec(&shop)).collect();
-    let mut ours = offered_to_started(&shop, &log);
-    let (a, b) = (percentile(&mut ours, 95), percentile(&mut plain, 95));
-    let more = (a.as_secs_f64() - b.as_secs_f64()) * 1e3;
-    let detail = format!("p95 of {}: ours {} fork and exec {}", ours.len(), ms(a), ms(b));
+    const ROUNDS: usize = 10;
+    const TICKETS: usize = 50;
+    let shop = Shop::new("date +%s%N > started; sleep 0.05", "true");
+    let (mut ours, mut plain) = (Vec::new(), Vec::new());
+    for round in 0..ROUNDS {
+        let lines: String = (0..TICKETS).map(|i| format!("{{\"id\":\"D{round}-{i}\",\"title\":\"t\"}}\n")).collect();
+        std::fs::write(shop.path("b.jsonl"), lines).unwrap();
+        ganger(&shop, &["ticket", "import", &shop.path("b.jsonl").display().to_string()]);
+        let log = ganger(&shop, &["run", "--json", "--max-parallel", "1"]);
+        ours.extend(offered_to_started(&shop, &log));
+        plain.extend((0..TICKETS).map(|_| fork_and_exec(&shop)));
+    }
+    assert_eq!(ours.len(), plain.len());
+    let more = |percent| {
+        let (a, b) = (percentile(&mut ours.clone(), percent), percentile(&mut plain.clone(), percent));
+        (a, b, (a.as_secs_f64() - b.as_secs_f64()) * 1e3)
+    };
+    let ((.., middle), (a, b, more)) = (more(50), more(95));
+    let detail =
+        format!("p95 of {} pairs: ours {} fork and exec {}; p50 {middle:.2} ms more", ours.len(), ms(a), ms(b));
     report.add("from offered to started, ms more than fork and exec", &detail, more, "5", more <= 5.0);
 }
 

@@ -4,8 +4,8 @@
 //! to all of them. A bell may get lost (a full buffer, a race with a new process), so a thread also
 //! looks at SQLite's `data_version` every [`FALLBACK`].
 
+use super::store::Store;
 use crate::BusError;
-use rusqlite::{Connection, OpenFlags};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::fd::AsRawFd;
@@ -50,7 +50,7 @@ impl Ears {
 }
 
 impl Bell {
-    pub(super) fn open<'a>(folder: &Path, databases: impl IntoIterator<Item = &'a Path>) -> Result<Self, BusError> {
+    pub(super) fn open(folder: &Path, stores: &[&Arc<Store>]) -> Result<Self, BusError> {
         let failed = |e: std::io::Error| BusError::Store(format!("bells: {e}"));
         let folder = folder.join("bells");
         fs::create_dir_all(&folder).map_err(failed)?;
@@ -61,7 +61,7 @@ impl Bell {
         outgoing.set_nonblocking(true).map_err(failed)?;
         let ears = Arc::new(Ears::default());
         listen(&ears, incoming).map_err(failed)?;
-        watch_databases(&ears, databases.into_iter().map(Path::to_path_buf).collect()).map_err(failed)?;
+        watch_stores(&ears, stores.iter().map(|s| Arc::downgrade(s)).collect()).map_err(failed)?;
         Ok(Self { ears, outgoing, own: PathBuf::from(name), folder, handle, others: Mutex::default() })
     }
 
@@ -144,21 +144,18 @@ fn listen(ears: &Arc<Ears>, socket: UnixDatagram) -> std::io::Result<()> {
     std::thread::Builder::new().name("bus-bell".to_owned()).spawn(run).map(|_| ())
 }
 
-fn watch_databases(ears: &Arc<Ears>, databases: Vec<PathBuf>) -> std::io::Result<()> {
+fn watch_stores(ears: &Arc<Ears>, stores: Vec<Weak<Store>>) -> std::io::Result<()> {
     let ears: Weak<Ears> = Arc::downgrade(ears);
     let run = move || {
-        let open = |path: &PathBuf| Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).ok();
-        let connections: Vec<Connection> = databases.iter().filter_map(open).collect();
-        let version = |c: &Connection| c.pragma_query_value(None, "data_version", |r| r.get::<_, i64>(0)).ok();
-        let mut seen: Vec<Option<i64>> = connections.iter().map(version).collect();
-        loop {
-            std::thread::sleep(FALLBACK);
-            let Some(ears) = ears.upgrade() else { return };
-            let now: Vec<Option<i64>> = connections.iter().map(version).collect();
+        let mut seen = Vec::new();
+        while let Some(ears) = ears.upgrade() {
+            let now: Vec<Option<i64>> = stores.iter().map(|s| s.upgrade()?.data_version()).collect();
             if now != seen {
                 ears.hear_all();
                 seen = now;
             }
+            drop(ears);
+            std::thread::sleep(FALLBACK);
         }
     };
     std::thread::Builder::new().name("bus-watch".to_owned()).spawn(run).map(|_| ())

@@ -58,10 +58,10 @@ impl SqliteBus {
     /// [`BusError::Foreign`] and [`BusError::Corrupt`] leave the files untouched.
     pub fn open(options: &SqliteOptions) -> Result<Self, BusError> {
         files::prepare_folder(&options.folder, options.refuse_network)?;
-        let power = Store::open(&options.folder.join("ganger.db"), Durability::Power)?;
-        let process = Store::open(&options.folder.join("activity.db"), Durability::Process)?;
+        let power = Arc::new(Store::open(&options.folder.join("ganger.db"), Durability::Power)?);
+        let process = Arc::new(Store::open(&options.folder.join("activity.db"), Durability::Process)?);
         cursors::create_tables(&process)?;
-        let bell = Arc::new(Bell::open(&options.folder, [&**power.path(), &**process.path()])?);
+        let bell = Arc::new(Bell::open(&options.folder, &[&power, &process])?);
         for store in [&power, &process] {
             let bell = Arc::downgrade(&bell);
             store.on_commit(move |stream| {
@@ -70,7 +70,7 @@ impl SqliteBus {
                 }
             });
         }
-        Ok(Self { power: Arc::new(power), process: Arc::new(process), bell, streams: Arc::default() })
+        Ok(Self { power, process, bell, streams: Arc::default() })
     }
 
     /// Reads every page of both databases.

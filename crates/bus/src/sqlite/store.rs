@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
@@ -67,8 +68,10 @@ type OnCommit = Arc<OnceLock<Box<dyn Fn(&str) + Send + Sync>>>;
 pub(super) struct Store {
     path: Arc<Path>,
     on_commit: OnCommit,
-    jobs: mpsc::Sender<Box<dyn Job>>,
+    /// `None` only while it is closed.
+    jobs: Option<mpsc::Sender<Box<dyn Job>>>,
     reader: Mutex<Connection>,
+    writer: Option<JoinHandle<()>>,
 }
 
 impl Store {
@@ -83,8 +86,8 @@ impl Store {
         let writing = Writer { connection: writer, path: path.to_path_buf(), turn, on_commit: OnCommit::default() };
         let on_commit = Arc::clone(&writing.on_commit);
         let spawned = std::thread::Builder::new().name("bus-writer".to_owned()).spawn(move || writing.work(&queue));
-        spawned.map_err(|e| BusError::Store(e.to_string()))?;
-        Ok(Self { path: Arc::from(path), on_commit, jobs, reader: Mutex::new(reader) })
+        let writer = Some(spawned.map_err(|e| BusError::Store(e.to_string()))?);
+        Ok(Self { path: Arc::from(path), on_commit, jobs: Some(jobs), reader: Mutex::new(reader), writer })
     }
 
     /// Sets what is called after each commit; once.
@@ -111,8 +114,16 @@ impl Store {
     ) -> Result<T, BusError> {
         let (reply, answer) = oneshot::channel();
         let job = Box::new(Write { write: Some(job), result: None, reply });
-        self.jobs.send(job).map_err(|_| BusError::Store("the writer has stopped".to_owned()))?;
+        let sent = self.jobs.as_ref().is_some_and(|jobs| jobs.send(job).is_ok());
+        if !sent {
+            return Err(BusError::Store("the writer has stopped".to_owned()));
+        }
         answer.await.map_err(|_| BusError::Ambiguous("the writer has stopped".to_owned()))?
+    }
+
+    /// Changes when another connection has written.
+    pub(super) fn data_version(&self) -> Option<i64> {
+        self.read(|c| c.pragma_query_value(None, "data_version", |row| row.get(0))).ok()
     }
 
     /// Runs a query beside the writer, at once: queries are indexed and small, and handing them to another
@@ -120,6 +131,17 @@ impl Store {
     pub(super) fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, BusError> {
         let connection = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
         query(&connection).map_err(|e| explain(&self.path, &e))
+    }
+}
+
+/// Closed in order: whoever closes the last connection clears the write-ahead log away, which everybody who opens
+/// the database later would have to read otherwise.
+impl Drop for Store {
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        if let Some(writer) = self.writer.take() {
+            let _panicked = writer.join();
+        }
     }
 }
 

@@ -19,12 +19,13 @@ impl State {
             Event::TicketAdded { ticket, spec } => self.add_ticket(now, ticket, spec.clone()),
             Event::TicketEdited { ticket, spec } => {
                 self.unlink_dependents(ticket);
+                self.leave_ready(ticket);
                 self.change(ticket, |t| {
                     t.spec = spec.clone();
                     t.revision += 1;
                 });
                 self.link_dependents(ticket);
-                self.reprioritise(ticket);
+                self.reindex(ticket);
             }
             Event::TicketNoted { ticket, text, by } => {
                 let note = Note { text: text.clone(), by: by.clone(), at: now };
@@ -272,10 +273,11 @@ impl State {
         self.reindex_dependents(id);
     }
 
-    /// The key of the ready index holds the priority: an edit must drop the old key.
-    fn reprioritise(&mut self, id: &TicketId) {
-        self.index.ready.retain(|key| &key.2 != id);
-        self.reindex(id);
+    /// The key of the ready index holds the priority, which an edit may change.
+    fn leave_ready(&mut self, id: &TicketId) {
+        if let Some(ticket) = self.tickets.get(id) {
+            self.index.ready.remove(&(ticket.spec.priority, ticket.order, id.clone()));
+        }
     }
 
     fn end_attempt(&mut self, now: Millis, attempt: &AttemptId, next: Phase) {

@@ -9,6 +9,7 @@ use crate::project::Project;
 use crate::protocol::{declare_streams, now_ms};
 use ganger_bus::{Bus, SqliteBus, SqliteOptions};
 use ganger_engine::{Envelope, Input, Ledger, Outcome, Refusal, State};
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,6 +45,12 @@ impl Board {
             super::out::talk!("warning: the board is shown as of record {}: {fault}", state.n);
         }
         Ok(state)
+    }
+
+    /// As [`Board::state`], for commands that end right after they printed it. It is never freed: ten thousand
+    /// tickets take longer to free than to print.
+    pub(super) async fn last_state(&self) -> Result<ManuallyDrop<State>, Failure> {
+        self.state().await.map(ManuallyDrop::new)
     }
 
     /// Has one input decided, durably.

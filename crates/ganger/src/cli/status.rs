@@ -22,7 +22,7 @@ const LOOK_BACK: u64 = 2_000;
 
 pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     let board = Board::open().await?;
-    let state = board.state().await?;
+    let state = board.last_state().await?;
     let doing = if state.attempts.is_empty() { BTreeMap::new() } else { latest(&board).await? };
     let foreman = match foreman::take(&board.project.state, "ganger status")? {
         Taken::Held(_) => None,

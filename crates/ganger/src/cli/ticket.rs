@@ -306,7 +306,7 @@ async fn edit(board: &Board, args: EditArgs) -> Result<Exit, Failure> {
 }
 
 async fn list(board: &Board, args: &ListArgs) -> Result<Exit, Failure> {
-    let state = board.state().await?;
+    let state = board.last_state().await?;
     let known =
         ["open", "running", "suspended", "verifying", "reviewing", "accepted", "merged", "needs-you", "cancelled"];
     if let Some(wanted) = &args.status

@@ -217,6 +217,9 @@ pub enum Event {
         ticket: TicketId,
         /// Why.
         why: String,
+        /// When the gates could not be run: not before this time.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        not_before: Millis,
     },
     /// A gate ran.
     EvidenceRecorded {
@@ -333,4 +336,16 @@ pub enum Event {
         /// The ticket.
         ticket: TicketId,
     },
+    /// The worktree of finished work could not be removed with everything in it kept: it stays, for a person.
+    WorktreeKept {
+        /// The ticket.
+        ticket: TicketId,
+        /// Why.
+        why: String,
+    },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+fn is_zero(time: &Millis) -> bool {
+    *time == 0
 }

@@ -138,12 +138,16 @@ pub enum Input {
     VerificationFailed { ticket: TicketId, token: u64, why: String },
     /// The branch of accepted work has another head than was accepted.
     HeadMoved { ticket: TicketId, head: Commit },
+    /// The merge is proven: may the main branch move now? Decides nothing.
+    ConfirmMerge { ticket: TicketId, commit: Commit },
     /// The merge is on the main branch, or was found there.
     MergeDone { ticket: TicketId, commit: Commit, evidence: Vec<Evidence> },
     /// The merge did not come about.
     MergeFailed { ticket: TicketId, why: String, back_to_agent: bool, evidence: Vec<Evidence> },
     /// A worktree of finished work is gone.
     WorktreeRemoved { ticket: TicketId },
+    /// A worktree of finished work cannot be removed without losing something.
+    WorktreeKept { ticket: TicketId, why: String },
     /// Time passed: schedule, expire, clear.
     Tick {
         /// Whether new attempts may be offered.

@@ -6,7 +6,7 @@
 //! ```text
 //! decide(&State, now, Input) -> Result<Decision, Rejected>   may refuse, never acts
 //! apply(&mut State, &Event)                                  total; replay never panics
-//! plan(&State) -> Plan                                       what should be so, and the next deadline
+//! plan(&State, now) -> Plan                                  what should be so, and the next deadline
 //! ```
 //!
 //! [`Ledger`] puts them in the one order that is safe: decide, apply to a working state, check the

@@ -45,20 +45,20 @@ pub struct Plan {
 
 /// The plan for this state, from its indexes: cost grows with what is under way, not with the board.
 #[must_use]
-pub fn plan(state: &State) -> Plan {
+pub fn plan(state: &State, now: Millis) -> Plan {
     let index = &state.index;
     let verifying = index.verifying.iter().filter_map(|id| verify_effect(state, id));
     let cleanup = index.cleanup.iter().filter_map(|id| cleanup_effect(state, id));
     let merge = next_merge(state, index.merging.iter());
     let mut effects: Vec<Effect> = attempt_effects(state).chain(verifying).chain(merge).chain(cleanup).collect();
     effects.sort();
-    let timers = index.timers.first().map(|(at, _)| *at);
+    let timers = state.timers(now).next().map(|(at, _)| at);
     Plan { effects, deadline: attempt_deadlines(state).chain(timers).min() }
 }
 
 /// The same plan without indexes. The property tests hold [`plan`] against it.
 #[must_use]
-pub fn plan_by_full_scan(state: &State) -> Plan {
+pub fn plan_by_full_scan(state: &State, now: Millis) -> Plan {
     let ids: BTreeSet<&TicketId> = state.tickets.keys().collect();
     let verifying = ids.iter().filter_map(|id| verify_effect(state, id));
     let cleanup = ids.iter().filter_map(|id| cleanup_effect(state, id));
@@ -69,10 +69,11 @@ pub fn plan_by_full_scan(state: &State) -> Plan {
     let merge = next_merge(state, approved);
     let mut effects: Vec<Effect> = attempt_effects(state).chain(verifying).chain(merge).chain(cleanup).collect();
     effects.sort();
-    let ready = state.tickets.iter().filter(|(id, t)| {
-        t.phase == Phase::Open && t.live.is_none() && t.not_before > 0 && state.dependencies_accepted(id)
+    let timed = state.tickets.iter().filter(|(id, t)| {
+        let ready = t.phase == Phase::Open && t.live.is_none() && state.dependencies_accepted(id);
+        t.not_before > now && (ready || t.phase == Phase::Verifying)
     });
-    let timers = ready.map(|(_, t)| t.not_before).min();
+    let timers = timed.map(|(_, t)| t.not_before).min();
     Plan { effects, deadline: attempt_deadlines(state).chain(timers).min() }
 }
 

@@ -33,14 +33,14 @@ impl Checks {
     }
 
     /// A durable state: the rules hold, and the plan does not depend on the indexes.
-    pub(crate) fn state(&mut self, state: &State) {
+    pub(crate) fn state(&mut self, state: &State, now: u64) {
         if std::mem::replace(&mut self.seen, state.n) == state.n {
             return;
         }
         if let Err(breach) = check_all(state) {
             self.fail(breach.to_string());
         }
-        let (quick, full) = (plan(state), plan_by_full_scan(state));
+        let (quick, full) = (plan(state, now), plan_by_full_scan(state, now));
         if quick != full {
             self.fail(format!("invariant 8: plans differ:\n{quick:?}\n{full:?}"));
         }

@@ -174,7 +174,7 @@ impl Leading {
         let sequences: Vec<u64> = received.iter().map(|(s, _)| *s).collect();
         crash(world, 900, "before it settles")?;
         world.settle("foreman", &sequences);
-        world.checks.state(self.ledger.state());
+        world.checks.state(self.ledger.state(), world.now);
         if world.rng.one_in(400) {
             let (records, _) = records(world);
             // Only what is durable can be compared; a zombie's view may be old.
@@ -277,7 +277,7 @@ impl Leading {
     }
 
     fn act(&mut self, world: &mut World) -> Result<(), Stopped> {
-        let plan = plan(self.ledger.state());
+        let plan = plan(self.ledger.state(), world.now);
         let wanted: Vec<String> = plan.effects.iter().map(Effect::key).collect();
         self.acting.retain(|key, _| wanted.contains(key));
         for effect in &plan.effects {

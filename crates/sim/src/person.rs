@@ -14,7 +14,7 @@ impl Person {
     }
 
     pub(crate) fn is_done(&self, state: &State) -> bool {
-        self.to_add == 0 && state.open_cards().all(|c| c.kind == CardKind::Permission)
+        self.to_add == 0 && state.open_cards().all(|c| matches!(c.kind, CardKind::Permission | CardKind::Notice))
     }
 
     pub(crate) fn step(&mut self, world: &mut World, state: &State) {
@@ -68,7 +68,7 @@ impl Person {
         let Some(card) = state.open_cards().next() else { return };
         let word = match card.kind {
             CardKind::Question => "the left one",
-            CardKind::Permission => "ok",
+            CardKind::Permission | CardKind::Notice => "ok",
             CardKind::Approval => "accept",
             CardKind::Escalation if card.options.iter().any(|o| o == "go on") => "go on",
             CardKind::Escalation if world.rng.one_in(8) => "cancel",

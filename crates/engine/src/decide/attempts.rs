@@ -297,7 +297,8 @@ impl Verdict {
         }
         let doubled = BACKOFF_MS << ticket.transients.min(16);
         let wait = now + doubled.min(MAX_BACKOFF_MS);
-        let not_before = if transient { retry_at.unwrap_or(wait) } else { retry_at.unwrap_or(0) };
+        let pause = if class == FailureClass::Transient { wait } else { 0 };
+        let not_before = retry_at.unwrap_or(pause);
         Self { next: Phase::Open, not_before, events: Vec::new() }
     }
 

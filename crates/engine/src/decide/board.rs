@@ -2,8 +2,8 @@
 
 use super::{delivery, done, ticket, withdraw_cards};
 use crate::{
-    Decision, DeliveryKind, Event, Millis, NewTicket, Outcome, Phase, Rejected, State, TicketChange, TicketId,
-    TicketSpec,
+    CardKind, Decision, DeliveryKind, Event, Millis, NewTicket, Outcome, Phase, Rejected, State, TicketChange,
+    TicketId, TicketSpec,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -146,9 +146,14 @@ pub(super) fn edit(state: &State, id: &TicketId, change: &TicketChange) -> Resul
             ticket.revision + 1
         );
         events.push(delivery(state, 0, id, DeliveryKind::Revision, text));
-        if matches!(ticket.phase, Phase::Verifying | Phase::Reviewing | Phase::Accepted) {
-            events.extend(withdraw_cards(state, id, "the mission changed"));
+        // Also what a person is just asked to accept was made for another mission.
+        let asked = || state.open_cards_of(id).any(|c| c.kind == CardKind::Approval);
+        if matches!(ticket.phase, Phase::Verifying | Phase::Reviewing | Phase::Accepted)
+            || ticket.phase == Phase::NeedsYou && asked()
+        {
             let why = "the mission changed".to_owned();
+            events.extend(withdraw_cards(state, id, &why));
+            events.extend(super::merge::unapprove_dependents(state, id, &why));
             events.push(Event::TicketRejected { ticket: id.clone(), why, counts: false });
         }
     }
@@ -189,6 +194,7 @@ pub(super) fn close(state: &State, now: Millis, id: &TicketId, reason: &str, by:
         events.push(Event::AttemptCancelled { attempt: attempt.clone(), why: "the ticket was closed".to_owned() });
     }
     events.extend(withdraw_cards(state, id, "the ticket was closed"));
+    events.extend(super::merge::unapprove_dependents(state, id, "the ticket was closed"));
     events.extend(super::cards::orphaned(state, now, id));
     Ok(done(events))
 }
@@ -207,6 +213,7 @@ pub(super) fn reopen(state: &State, id: &TicketId, reason: &str, by: &str) -> Re
     let reopened = Event::TicketReopened { ticket: id.clone(), reason: reason.to_owned(), by: by.to_owned() };
     let mut events = vec![reopened];
     events.extend(withdraw_cards(state, id, "the ticket was reopened"));
+    events.extend(super::merge::unapprove_dependents(state, id, "the ticket was reopened"));
     events.extend(super::cards::adopted(state, id));
     if ticket.attempts > 0 && !reason.is_empty() {
         events.push(delivery(state, 0, id, DeliveryKind::Message, reason));

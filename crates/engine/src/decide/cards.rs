@@ -112,7 +112,7 @@ fn consequences(state: &State, now: Millis, card: &Card, answer: &Answer) -> Res
     };
     let word = answer.answer.trim();
     match (card.kind, word) {
-        (CardKind::Permission, _) => Ok(Vec::new()),
+        (CardKind::Permission | CardKind::Notice, _) => Ok(Vec::new()),
         (CardKind::Question, _) => {
             let text = format!("Answer to your question «{}»: {word}", card.question);
             let mut events = vec![delivery(state, 0, id, DeliveryKind::Answer, text)];
@@ -167,16 +167,16 @@ const GO_ON: &str = "go on";
 
 /// What depended on a ticket that is closed would wait for ever: a person is asked, ticket by ticket.
 pub(super) fn orphaned(state: &State, now: Millis, closed: &TicketId) -> Vec<Event> {
-    let waiting = state
-        .dependents(closed)
-        .filter(|d| state.tickets.get(d).is_some_and(|t| !t.phase.is_final() && !t.phase.is_accepted()));
+    let waiting = state.dependents(closed).filter(|d| state.tickets.get(d).is_some_and(|t| !t.phase.is_final()));
     let card = |(nth, ticket): (usize, &TicketId)| {
         let new = NewCard {
             ticket,
             attempt: None,
             kind: CardKind::Escalation,
             question: format!("{ticket} depends on {closed}, which was closed. Go on without it?"),
-            brief: "It will not start before you answer.".to_owned(),
+            brief: "It will neither start nor be merged before you answer. A branch that was begun holds that work \
+                    already."
+                .to_owned(),
             options: &[GO_ON, "cancel"],
             default: None,
             consequence: "it waits",
@@ -192,6 +192,26 @@ pub(super) fn adopted(state: &State, reopened: &TicketId) -> Vec<Event> {
     let orphan_cards = cards.filter(|c| c.options.iter().any(|o| o == GO_ON));
     let why = format!("{reopened} was reopened");
     orphan_cards.map(|c| Event::CardWithdrawn { card: c.id.clone(), why: why.clone() }).collect()
+}
+
+/// What the world would lose with a worktree is a person's to look at.
+pub(super) fn worktree_kept(state: &State, now: Millis, id: &TicketId, why: &str) -> Result<Decision, Rejected> {
+    let ticket = super::ticket(state, id)?;
+    if ticket.worktree_on.is_none() {
+        return Ok(nothing());
+    }
+    let card = NewCard {
+        ticket: id,
+        attempt: None,
+        kind: CardKind::Notice,
+        question: format!("The worktree of {id} was kept: it cannot be removed without losing something"),
+        brief: format!("{why}\nLook into it, then remove it yourself with `git worktree remove --force`."),
+        options: &["ok"],
+        default: Some("ok"),
+        consequence: "the worktree stays",
+    };
+    let kept = Event::WorktreeKept { ticket: id.clone(), why: why.to_owned() };
+    Ok(done([kept, open_card(state, now, card)]))
 }
 
 /// A person's word. It replaces gates only where there are none; otherwise they still have to be green.

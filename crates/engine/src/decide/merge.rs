@@ -87,12 +87,7 @@ pub(super) fn failed(
     }
     let mut events: Vec<Event> = recorded(evidence).collect();
     events.push(Event::MergeFailed { ticket: id.clone(), why: why.to_owned() });
-    // What builds on it cannot land before it.
-    let waiting = state.index.merging.iter().filter(|other| *other != id && builds_on(state, other, id));
-    events.extend(waiting.map(|other| Event::MergeFailed {
-        ticket: other.clone(),
-        why: format!("it builds on {id}, which was not merged"),
-    }));
+    events.extend(unapprove_dependents(state, id, "it was not merged"));
     if back_to_agent {
         events.push(Event::TicketRejected { ticket: id.clone(), why: why.to_owned(), counts: true });
         events.push(delivery(
@@ -107,6 +102,23 @@ pub(super) fn failed(
         ));
     }
     Ok(super::done(events))
+}
+
+/// What builds on a ticket cannot land without it.
+pub(super) fn unapprove_dependents(state: &State, id: &TicketId, why: &str) -> Vec<Event> {
+    let waiting = state.index.merging.iter().filter(|other| *other != id && builds_on(state, other, id));
+    let why = format!("it builds on {id}: {why}");
+    waiting.map(|other| Event::MergeFailed { ticket: other.clone(), why: why.clone() }).collect()
+}
+
+/// The last word before the main branch moves: a person may have thought better of it meanwhile.
+pub(super) fn confirm(state: &State, id: &TicketId, commit: &crate::Commit) -> Result<Decision, Rejected> {
+    let ticket = ticket(state, id)?;
+    let approved = ticket.approved.as_ref().is_some_and(|(approved, _)| approved == commit);
+    if ticket.phase == Phase::Accepted && approved {
+        return Ok(done([]));
+    }
+    Err(Rejected::new("not-approved", format!("{id} is not to be merged any more")))
 }
 
 fn recorded(evidence: &[Evidence]) -> impl Iterator<Item = Event> + '_ {

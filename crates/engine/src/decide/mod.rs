@@ -57,12 +57,14 @@ pub fn decide(state: &State, now: Millis, input: &Input) -> Result<Decision, Rej
         Input::Denied { attempt, token, what, why } => cards::denied(state, now, attempt, *token, what, why),
         Input::AttemptEnded { attempt, token, end } => attempts::ended(state, now, attempt, *token, end),
         Input::Evidence { token, evidence } => verify::evidence(state, now, *token, evidence),
-        Input::VerificationFailed { ticket, token, why } => verify::failed(state, ticket, *token, why),
+        Input::VerificationFailed { ticket, token, why } => verify::failed(state, now, ticket, *token, why),
         Input::HeadMoved { ticket, head } => Ok(verify::head_moved(state, ticket, head)),
         Input::MergeDone { ticket, commit, evidence } => merge::landed(state, ticket, commit, evidence),
         Input::MergeFailed { ticket, why, back_to_agent, evidence } => {
             merge::failed(state, ticket, why, *back_to_agent, evidence)
         }
+        Input::ConfirmMerge { ticket, commit } => merge::confirm(state, ticket, commit),
+        Input::WorktreeKept { ticket, why } => cards::worktree_kept(state, now, ticket, why),
         Input::WorktreeRemoved { ticket } => Ok(done([Event::WorktreeRemoved { ticket: ticket.clone() }])),
         Input::Tick { dispatch, scope, max_parallel } => {
             Ok(schedule::tick(state, now, *dispatch, scope.as_deref(), *max_parallel))

@@ -45,11 +45,13 @@ fn expiries(state: &State, now: Millis) -> impl Iterator<Item = Event> {
 /// The first ticket in verification that can be concluded or needs a host.
 fn verification(state: &State, now: Millis) -> Vec<Event> {
     let waiting = state.index.verifying.iter().filter_map(|id| state.tickets.get_key_value(id));
-    for (id, ticket) in waiting.filter(|(_, t)| t.verifying.is_none()) {
-        if let Some(events) = verify::conclude(state, now, id, ticket) {
+    for (id, ticket) in waiting.filter(|(_, t)| t.verifying.is_none() && t.not_before <= now) {
+        let host = verifier(state, ticket);
+        let toolchain = host.and_then(|id| state.hosts.get(id)).map(|h| h.report.toolchain.as_str());
+        if let Some(events) = verify::conclude(state, now, id, ticket, toolchain) {
             return events;
         }
-        if let Some(host) = verifier(state, ticket) {
+        if let Some(host) = host {
             let token = state.next_token + 1;
             return vec![Event::VerificationStarted { ticket: id.clone(), host: host.clone(), token }];
         }

@@ -18,6 +18,7 @@ pub(super) fn set_policy(state: &State, policy: &Policy) -> Decision {
             if ticket.phase == Phase::Reviewing {
                 events.extend(super::withdraw_cards(state, id, "the gates changed"));
             }
+            events.extend(super::merge::unapprove_dependents(state, id, "the gates changed"));
             events.push(reproof);
         }
     }
@@ -28,7 +29,7 @@ pub(super) fn set_policy(state: &State, policy: &Policy) -> Decision {
 fn reproof(state: &State, policy: &Policy, id: &TicketId, ticket: &Ticket) -> Option<Event> {
     let why = "the gates changed".to_owned();
     match (ticket.phase, &ticket.head) {
-        (Phase::Verifying, _) => Some(Event::VerificationLost { ticket: id.clone(), why }),
+        (Phase::Verifying, _) => Some(Event::VerificationLost { ticket: id.clone(), why, not_before: 0 }),
         (Phase::Accepted | Phase::Reviewing, Some(head)) => {
             let green = |d: &str| state.evidence_for(id, head, d, None).is_some_and(Evidence::is_green);
             let proven = match policy.gates.as_slice() {
@@ -50,6 +51,7 @@ pub(super) fn head_moved(state: &State, id: &TicketId, head: &Commit) -> Decisio
     }
     let why = "the head of the branch moved".to_owned();
     let mut events = super::withdraw_cards(state, id, &why);
+    events.extend(super::merge::unapprove_dependents(state, id, &why));
     events.push(Event::ProofNeeded { ticket: id.clone(), head: head.clone(), why });
     done(events)
 }
@@ -104,8 +106,15 @@ pub(super) fn after_green(state: &State, now: Millis, id: &TicketId, commit: &Co
     }
 }
 
-/// Phase `verifying` with evidence for everything, or with no gate at all: what `tick` decides.
-pub(super) fn conclude(state: &State, now: Millis, id: &TicketId, ticket: &Ticket) -> Option<Vec<Event>> {
+/// Phase `verifying` with evidence for everything from the toolchain of today, or with no gate at all: what `tick`
+/// decides.
+pub(super) fn conclude(
+    state: &State,
+    now: Millis,
+    id: &TicketId,
+    ticket: &Ticket,
+    toolchain: Option<&str>,
+) -> Option<Vec<Event>> {
     let head = ticket.head.as_ref()?;
     if ticket.vouched.as_ref() == Some(head) && state.policy.gates.is_empty() {
         return Some(vec![Event::TicketAccepted { ticket: id.clone(), commit: head.clone() }]);
@@ -127,21 +136,44 @@ pub(super) fn conclude(state: &State, now: Millis, id: &TicketId, ticket: &Ticke
         );
         return Some(vec![Event::TicketHeld { ticket: id.clone() }, card]);
     }
-    if state.is_proven(id, head) {
+    let toolchain = Some(toolchain?);
+    let known: Vec<Option<&Evidence>> =
+        state.policy.gates.iter().map(|g| state.evidence_for(id, head, &g.digest, toolchain)).collect();
+    if known.iter().all(|e| e.is_some_and(Evidence::is_green)) {
         return Some(after_green(state, now, id, head));
     }
-    let red = state
-        .policy
-        .gates
-        .iter()
-        .find_map(|g| state.evidence_for(id, head, &g.digest, None).filter(|e| !e.is_green()))?;
+    let red = known.into_iter().flatten().find(|e| !e.is_green())?;
     let text = format!("Nothing was committed since, so this still holds.\n\n{}", rejection_text(red));
     Some(refuse_claim(state, now, id, ticket, &summary(red), &text).1)
 }
 
-pub(super) fn failed(state: &State, id: &TicketId, token: u64, why: &str) -> Result<Decision, Rejected> {
-    expect_verification(state, id, token)?;
-    Ok(done([Event::VerificationLost { ticket: id.clone(), why: why.to_owned() }]))
+/// First wait after gates could not be run; it doubles.
+const BACKOFF_MS: Millis = 1_000;
+
+/// The gates could not be run at all: that says nothing of the work.
+pub(super) fn failed(state: &State, now: Millis, id: &TicketId, token: u64, why: &str) -> Result<Decision, Rejected> {
+    let ticket = expect_verification(state, id, token)?;
+    let tries = ticket.unverifiable + 1;
+    let not_before = now + (BACKOFF_MS << ticket.unverifiable.min(8));
+    let mut events = vec![Event::VerificationLost { ticket: id.clone(), why: why.to_owned(), not_before }];
+    if tries >= state.policy.max_attempts {
+        events.push(Event::TicketHeld { ticket: id.clone() });
+        events.push(open_card(
+            state,
+            now,
+            NewCard {
+                ticket: id,
+                attempt: None,
+                kind: CardKind::Escalation,
+                question: format!("The gates of {id} could not be run {tries} times"),
+                brief: why.to_owned(),
+                options: &["retry", "cancel"],
+                default: None,
+                consequence: "it waits, with its work kept on its branch",
+            },
+        ));
+    }
+    Ok(done(events))
 }
 
 fn expect_verification<'a>(state: &'a State, id: &TicketId, token: u64) -> Result<&'a Ticket, Rejected> {

@@ -15,6 +15,8 @@ pub enum CardKind {
     Approval,
     /// A limit was reached; a person decides how to go on.
     Escalation,
+    /// Something that a person should know; nothing waits for it.
+    Notice,
 }
 
 /// Whether a card still waits.

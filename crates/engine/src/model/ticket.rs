@@ -223,6 +223,9 @@ pub struct Ticket {
     /// Transient failures in a row; reset by a claim.
     #[serde(skip_serializing_if = "is_default")]
     pub transients: u32,
+    /// Verifications in a row that could not be run; reset by evidence.
+    #[serde(skip_serializing_if = "is_default")]
+    pub unverifiable: u32,
     /// Rejected claims in a row; reset by acceptance and by a person.
     #[serde(skip_serializing_if = "is_default")]
     pub rejections: u32,

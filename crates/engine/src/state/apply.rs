@@ -70,8 +70,15 @@ impl State {
                 self.next_token = self.next_token.max(*token);
                 self.change(ticket, |t| t.verifying = Some((host.clone(), *token)));
             }
-            Event::VerificationLost { ticket, .. } => self.change(ticket, |t| t.verifying = None),
+            Event::VerificationLost { ticket, not_before, .. } => self.change(ticket, |t| {
+                t.verifying = None;
+                if *not_before > 0 {
+                    t.unverifiable += 1;
+                    t.not_before = *not_before;
+                }
+            }),
             Event::EvidenceRecorded { evidence } => {
+                self.change(&evidence.ticket, |t| t.unverifiable = 0);
                 self.evidence.entry(evidence.ticket.clone()).or_default().push(evidence.clone());
             }
             Event::EvidenceDiscarded { ticket } => {
@@ -134,7 +141,9 @@ impl State {
                 self.enter(now, ticket, Phase::Merged);
             }
             Event::MergeFailed { ticket, .. } => self.change(ticket, |t| t.approved = None),
-            Event::WorktreeRemoved { ticket } => self.change(ticket, |t| t.worktree_on = None),
+            Event::WorktreeRemoved { ticket } | Event::WorktreeKept { ticket, .. } => {
+                self.change(ticket, |t| t.worktree_on = None)
+            }
         }
     }
 
@@ -224,13 +233,14 @@ impl State {
                     return;
                 };
                 let (ticket, agent) = (a.ticket.clone(), a.agent.clone());
+                let max_transients = self.policy.max_transients;
                 self.change(&ticket, |t| {
                     t.head = head.clone().or(t.head.take());
                     t.base = base.clone().or(t.base.take());
                     t.observed = files.iter().cloned().collect();
                     t.not_before = *not_before;
                     t.verifying = None;
-                    t.count(outcome, &agent);
+                    t.count(outcome, &agent, max_transients);
                 });
                 self.end_attempt(now, attempt, *next);
             }
@@ -326,16 +336,21 @@ impl Ticket {
         self.failures = 0;
         self.transients = 0;
         self.rejections = 0;
+        self.unverifiable = 0;
         self.not_before = 0;
     }
 
-    fn count(&mut self, outcome: &AttemptOutcome, agent: &str) {
+    fn count(&mut self, outcome: &AttemptOutcome, agent: &str, max_transients: u32) {
         match outcome {
             AttemptOutcome::Finished => {
                 self.failures = 0;
                 self.transients = 0;
             }
-            AttemptOutcome::Failed { class: crate::FailureClass::Transient, .. } => self.transients += 1,
+            AttemptOutcome::Failed { class: crate::FailureClass::Transient, .. } => {
+                self.transients += 1;
+                // What does not pass is a failure like any other.
+                self.failures += u32::from(self.transients >= max_transients);
+            }
             AttemptOutcome::Failed { class, .. } => {
                 self.failures += 1;
                 if *class == crate::FailureClass::SessionLost {

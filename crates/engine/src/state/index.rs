@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) struct Index {
     /// Open tickets whose dependencies are accepted and that no open card holds, in order of dispatch.
     pub(crate) ready: BTreeSet<(Priority, u64, TicketId)>,
-    /// Ready tickets that wait for a time.
+    /// Tickets that are not to be dispatched or verified before a time, which may be past.
     pub(crate) timers: BTreeSet<(Millis, TicketId)>,
     /// Tickets whose head must be proven.
     pub(crate) verifying: BTreeSet<TicketId>,
@@ -65,8 +65,8 @@ impl State {
             return;
         };
         let ready = ticket.phase == Phase::Open && ticket.live.is_none() && self.dependencies_accepted(id);
-        let timed = ready && ticket.not_before > 0;
         let verifying = ticket.phase == Phase::Verifying;
+        let timed = (ready || verifying) && ticket.not_before > 0;
         let merging = ticket.phase == Phase::Accepted && ticket.approved.is_some();
         let cleanup = ticket.phase.is_final() && ticket.live.is_none() && ticket.worktree_on.is_some();
         let key = (ticket.spec.priority, ticket.order, id.clone());

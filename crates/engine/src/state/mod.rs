@@ -161,6 +161,12 @@ impl State {
         self.index.ready.iter().filter_map(|key| self.tickets.get_key_value(&key.2))
     }
 
+    /// Tickets that wait for a time to come, soonest first.
+    pub fn timers(&self, now: Millis) -> impl Iterator<Item = (Millis, &TicketId)> {
+        let coming = self.index.timers.iter().skip_while(move |(at, _)| *at <= now);
+        coming.map(|(at, id)| (*at, id))
+    }
+
     /// Tickets that wait directly for this one.
     pub fn dependents<'a>(&'a self, ticket: &TicketId) -> impl Iterator<Item = &'a TicketId> {
         self.index.dependents.get(ticket).into_iter().flatten()

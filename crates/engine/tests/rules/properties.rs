@@ -4,7 +4,7 @@
 use crate::support::{add, board, claim, ended, evidence, host, policy, tick};
 use ganger_engine::{
     Answer, AttemptOutcome, AttemptStage, Envelope, FailureClass, HostId, Input, Ledger, Phase, Policy, Record,
-    Refusal, State, TicketId, check_all, plan, plan_by_full_scan,
+    Refusal, State, TicketChange, TicketId, check_all, plan, plan_by_full_scan,
 };
 use proptest::prelude::*;
 
@@ -14,7 +14,7 @@ fn choose(state: &State, kind: u8, pick: u8) -> Input {
     let id = ticket(pick).unwrap_or(TicketId::from("T-1"));
     let attempt = state.attempts.iter().nth(usize::from(pick) % state.attempts.len().max(1));
     let verifying = state.tickets.iter().find(|(_, t)| t.phase == Phase::Verifying && t.verifying.is_some());
-    match (kind % 14, attempt, verifying) {
+    match (kind % 17, attempt, verifying) {
         (0, ..) => add("more", |s| {
             s.after = ticket(pick).into_iter().filter(|_| pick.is_multiple_of(2)).collect();
             s.files = vec![format!("f{}", pick % 4)];
@@ -52,6 +52,15 @@ fn choose(state: &State, kind: u8, pick: u8) -> Input {
             policy.gates[0].digest = format!("d{}", pick % 2);
             Input::SetPolicy { policy }
         }
+        (14, ..) => {
+            let done = Some(vec![format!("item {}", pick % 3)]);
+            Input::EditTicket { ticket: id, change: Box::new(TicketChange { done, ..TicketChange::default() }) }
+        }
+        (15, _, Some((id, t))) => {
+            let token = t.verifying.as_ref().unwrap().1;
+            Input::VerificationFailed { ticket: id.clone(), token, why: "no folder".into() }
+        }
+        (16, ..) => Input::WorktreeKept { ticket: id, why: "a repository inside".into() },
         _ => tick(),
     }
 }
@@ -63,12 +72,12 @@ proptest! {
     fn replay_plan_and_invariants_hold_over_any_history(steps in prop::collection::vec((any::<u8>(), any::<u8>(), 0_u64..20_000), 1..120)) {
         let mut ledger = Ledger::new(State::default());
         let mut records: Vec<Record> = Vec::new();
-        let mut now = 1_000_000;
+        let now = std::cell::Cell::new(1_000_000);
         let opening = board().into_iter().map(|i| (i, 0));
         let mut step = |ledger: &mut Ledger, input: Input, wait: u64| {
-            now += wait;
+            now.set(now.get() + wait);
             let envelope = Envelope::new(format!("i{}", records.len()), "any", input);
-            if let Err(Refusal::Breach(breach)) = ledger.decide(now, &envelope) {
+            if let Err(Refusal::Breach(breach)) = ledger.decide(now.get(), &envelope) {
                 panic!("{breach} after {:?}", envelope.input);
             }
             records.extend(ledger.committed());
@@ -78,7 +87,7 @@ proptest! {
             let input = choose(ledger.state(), kind, pick);
             step(&mut ledger, input, wait);
             prop_assert_eq!(check_all(ledger.state()), Ok(()));
-            prop_assert_eq!(plan(ledger.state()), plan_by_full_scan(ledger.state()));
+            prop_assert_eq!(plan(ledger.state(), now.get()), plan_by_full_scan(ledger.state(), now.get()));
         }
         let mut replayed = State::default();
         for record in &records {
@@ -86,6 +95,6 @@ proptest! {
         }
         prop_assert_eq!(&replayed, ledger.state());
         prop_assert_eq!(&State::from_snapshot(&replayed.to_snapshot()).unwrap(), ledger.state());
-        prop_assert_eq!(plan(&replayed), plan(ledger.state()));
+        prop_assert_eq!(plan(&replayed, now.get()), plan(ledger.state(), now.get()));
     }
 }

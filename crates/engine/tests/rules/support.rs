@@ -38,7 +38,7 @@ pub(crate) fn check(inputs: &[Input], when: Input, then: &Expect) {
         Err(Refusal::Rejected(rejected)) => writeln!(shown, "refused ({}): {rejected}", rejected.code).unwrap(),
         Err(Refusal::Breach(breach)) => panic!("{breach}"),
     }
-    for effect in plan(ledger.state()).effects {
+    for effect in plan(ledger.state(), NOW + 1_000).effects {
         writeln!(shown, "then {}", effect.key()).unwrap();
     }
     then.assert_eq(&shown);

@@ -29,7 +29,8 @@ pub(super) fn ticket_of(event: &Event) -> Option<TicketId> {
         | Event::MergeApproved { ticket, .. }
         | Event::Merged { ticket, .. }
         | Event::MergeFailed { ticket, .. }
-        | Event::WorktreeRemoved { ticket } => Some(ticket.clone()),
+        | Event::WorktreeRemoved { ticket }
+        | Event::WorktreeKept { ticket, .. } => Some(ticket.clone()),
         Event::AttemptGranted { attempt }
         | Event::AttemptDeclined { attempt, .. }
         | Event::SessionStarted { attempt, .. }
@@ -116,6 +117,7 @@ pub(super) fn event(state: &State, event: &Event) -> Option<String> {
             let kind = match card.kind {
                 CardKind::Question => "asks",
                 CardKind::Permission => "permission",
+                CardKind::Notice => "notice",
                 CardKind::Approval => "needs your approval",
                 CardKind::Escalation => "needs you",
             };
@@ -145,7 +147,8 @@ pub(super) fn event(state: &State, event: &Event) -> Option<String> {
         | Event::Vouched { .. }
         | Event::DeliveryQueued { .. }
         | Event::CardWithdrawn { .. }
-        | Event::WorktreeRemoved { .. } => return None,
+        | Event::WorktreeRemoved { .. }
+        | Event::WorktreeKept { .. } => return None,
     };
     let ticket = ticket_of(event)?;
     Some(format!("{ticket}  {words}"))

@@ -42,9 +42,9 @@ pub(super) async fn inbox(args: &InboxArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// How many tickets wait for the card's ticket, itself included; a denied permission holds up none.
+/// How many tickets wait for the card's ticket, itself included; a denied permission and a notice hold up none.
 fn held_up(state: &State, card: &Card) -> usize {
-    if card.kind == CardKind::Permission {
+    if matches!(card.kind, CardKind::Permission | CardKind::Notice) {
         return 0;
     }
     let mut found: BTreeSet<&TicketId> = BTreeSet::from([&card.ticket]);

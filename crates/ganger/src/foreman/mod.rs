@@ -140,7 +140,7 @@ impl Foreman {
             let stopping = *stop.borrow_and_update();
             self.tick(mode, stopping)?;
             self.commit().await?;
-            let plan = plan(self.state());
+            let plan = plan(self.state(), now_ms());
             crash::point("before-act");
             self.effects.act(self.ledger.state(), &plan, stopping).await?;
             self.journal.snapshot_if_due(self.ledger.state()).await;
@@ -276,7 +276,8 @@ impl Foreman {
             Stop::Drain if idle => Some(Ending::Stopped),
             Stop::No if idle && !mode.forever && plan.effects.is_empty() => {
                 let host_is_up = self.effects.host_reported(state, host);
-                let waits_for_time = mode.dispatch && plan.deadline.is_some();
+                let in_scope = |id: &TicketId| mode.scope.as_ref().is_none_or(|s| s.contains(id));
+                let waits_for_time = mode.dispatch && state.timers(now_ms()).any(|(_, id)| in_scope(id));
                 (host_is_up && !waits_for_time).then_some(Ending::Still)
             }
             _ => None,

@@ -34,10 +34,26 @@ pub(crate) struct Reply {
 #[serde(tag = "to-host", rename_all = "kebab-case")]
 pub(crate) enum ToHost {
     Offer(Box<Offer>),
-    Cancel { attempt: AttemptId, token: u64 },
-    Verify { ticket: TicketId, token: u64, commit: Commit, revision: u32, base: Option<Commit>, gates: Vec<String> },
-    Retire { ticket: TicketId },
-    Prepare { ticket: TicketId },
+    Cancel {
+        attempt: AttemptId,
+        token: u64,
+    },
+    Verify {
+        ticket: TicketId,
+        token: u64,
+        commit: Commit,
+        revision: u32,
+        base: Option<Commit>,
+        gates: Vec<String>,
+    },
+    /// In this life of the host only: an old message must not remove what is worked in again.
+    Retire {
+        ticket: TicketId,
+        incarnation: String,
+    },
+    Prepare {
+        ticket: TicketId,
+    },
 }
 
 /// Everything that a host needs to run an attempt.

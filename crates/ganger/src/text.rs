@@ -22,6 +22,16 @@ pub(crate) fn clean(text: &str) -> String {
     out
 }
 
+/// As [`clean`], for every text in a value.
+pub(crate) fn clean_json(value: &mut serde_json::Value) {
+    match value {
+        serde_json::Value::String(text) => *text = clean(text),
+        serde_json::Value::Array(items) => items.iter_mut().for_each(clean_json),
+        serde_json::Value::Object(fields) => fields.values_mut().for_each(clean_json),
+        _ => {}
+    }
+}
+
 fn skip_escape(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) {
     match chars.next() {
         // CSI: parameters until a final byte.

@@ -320,6 +320,12 @@ fn again(outcome: &Result<(), BusError>) -> Result<(), BusError> {
     }
 }
 
+/// Whether the disk of a file has less room than a few pages take.
+fn is_full(path: &Path) -> bool {
+    let disk = path.parent().and_then(|folder| rustix::fs::statvfs(folder).ok());
+    disk.is_some_and(|d| d.f_bavail * d.f_frsize < 64 * 1024)
+}
+
 pub(super) fn explain(path: &Path, error: &rusqlite::Error) -> BusError {
     let shown = path.display().to_string();
     match error.sqlite_error_code() {
@@ -327,7 +333,8 @@ pub(super) fn explain(path: &Path, error: &rusqlite::Error) -> BusError {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
             BusError::Corrupt { path: shown, why: error.to_string() }
         }
-        Some(ErrorCode::SystemIoFailure) if error.to_string().contains("full") => BusError::Full(shown),
+        // Without room for its shared memory SQLite only knows that something failed.
+        Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) if is_full(path) => BusError::Full(shown),
         _ => BusError::Store(format!("{shown}: {error}")),
     }
 }

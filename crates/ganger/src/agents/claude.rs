@@ -53,6 +53,8 @@ struct Process {
     requests: u32,
     interrupted: bool,
     turn_open: bool,
+    /// A prompt lies in the pipe; whatever the process says next proves that it reads.
+    unread: bool,
 }
 
 impl Process {
@@ -78,7 +80,7 @@ impl Process {
             return Err(std::io::Error::other("no pipes"));
         };
         let lines = BufReader::new(stdout).lines();
-        Ok(Self { child, stdin, lines, session, requests: 0, interrupted: false, turn_open: false })
+        Ok(Self { child, stdin, lines, session, requests: 0, interrupted: false, turn_open: false, unread: false })
     }
 
     async fn run(mut self, launch: &Launch, mut commands: mpsc::Receiver<Control>, ear: &Ear) {
@@ -90,9 +92,7 @@ impl Process {
                         self.turn_open = true;
                         self.interrupted = false;
                         let message = json!({"type": "user", "message": {"role": "user", "content": text}});
-                        if self.write(&message).await.is_ok() {
-                            ear.tell(AgentEvent::Prompted).await;
-                        }
+                        self.unread = self.write(&message).await.is_ok();
                     }
                     Some(Control::Interrupt) => self.interrupt().await,
                     Some(Control::Close) | None => return self.close().await,
@@ -150,6 +150,9 @@ impl Process {
         let Ok(event) = serde_json::from_str::<Value>(line) else {
             return;
         };
+        if std::mem::take(&mut self.unread) {
+            ear.tell(AgentEvent::Prompted).await;
+        }
         match event["type"].as_str() {
             Some("assistant") => assistant(&event, ear).await,
             Some("user") => tool_results(&event, ear).await,

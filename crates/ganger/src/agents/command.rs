@@ -95,7 +95,11 @@ async fn follow(launch: &Launch, mut child: Child, commands: &mut mpsc::Receiver
 async fn ended(launch: &Launch, status: std::io::Result<std::process::ExitStatus>, ear: &Ear) -> TurnEnd {
     let report = std::fs::read(launch.scratch.join("report.json")).ok();
     if let Some(report) = report {
-        match serde_json::from_slice(&report) {
+        let read = serde_json::from_slice(&report).and_then(|mut value: serde_json::Value| {
+            text::clean_json(&mut value);
+            serde_json::from_value(value)
+        });
+        match read {
             Ok(report) => ear.tell(AgentEvent::Report(report)).await,
             Err(e) => ear.tell(AgentEvent::Said(format!("the report file cannot be read: {e}"))).await,
         }

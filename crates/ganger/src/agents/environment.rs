@@ -3,7 +3,7 @@
 
 use super::Launch;
 use crate::config::RuntimeKind;
-use crate::git;
+use crate::{git, os};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
@@ -59,23 +59,12 @@ fn runtime_prefixes(runtime: RuntimeKind) -> &'static [&'static str] {
     }
 }
 
-/// Credentials of the forge, whatever else lets them through.
-const NEVER: [&str; 7] = [
-    "GH_TOKEN",
-    "GITHUB_TOKEN",
-    "GH_ENTERPRISE_TOKEN",
-    "GITLAB_TOKEN",
-    "SSH_AUTH_SOCK",
-    "CARGO_REGISTRY_TOKEN",
-    "NPM_TOKEN",
-];
-
 /// The variables of the caller that a runtime's agents may see.
 pub(super) fn inherited(runtime: RuntimeKind, pass: &[String]) -> BTreeMap<OsString, OsString> {
     let allowed = |name: &str| {
         let begins = |prefixes: &[&str]| prefixes.iter().any(|p| name.starts_with(p));
         let wanted = NAMES.contains(&name) || begins(&PREFIXES) || begins(runtime_prefixes(runtime));
-        (wanted && !NEVER.contains(&name) && !name.ends_with("REGISTRY_TOKEN")) || pass.iter().any(|p| p == name)
+        (wanted && !os::is_credential(name)) || pass.iter().any(|p| p == name)
     };
     std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(allowed)).collect()
 }

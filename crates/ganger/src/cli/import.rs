@@ -34,8 +34,36 @@ struct Requirement {
     kind: Option<String>,
 }
 
-/// A ticket, or what is wrong at which place.
-type Parsed = Result<Option<NewTicket>, String>;
+/// An entry, or what is wrong at which place.
+type Parsed = Result<Entry, String>;
+
+/// What a file holds.
+enum Entry {
+    Open(NewTicket),
+    /// It is left out, and nothing waits for it.
+    Complete(Option<TicketId>),
+    /// Somebody else is at it, or it is held up; told, and left out.
+    Elsewhere {
+        name: String,
+        status: String,
+    },
+}
+
+/// The open tickets, without dependencies on what is complete.
+fn open_tickets(entries: Vec<Entry>) -> Vec<NewTicket> {
+    let (mut tickets, mut complete) = (Vec::new(), Vec::new());
+    for entry in entries {
+        match entry {
+            Entry::Open(ticket) => tickets.push(ticket),
+            Entry::Complete(id) => complete.extend(id),
+            Entry::Elsewhere { name, status } => talk!("{name} is left out: its status is `{status}`"),
+        }
+    }
+    for ticket in &mut tickets {
+        ticket.spec.after.retain(|d| !complete.contains(d));
+    }
+    tickets
+}
 
 pub(super) async fn run(board: &Board, file: &Path, dry_run: bool, as_json: bool) -> Result<Exit, Failure> {
     let text = read_input(file)?;
@@ -46,7 +74,7 @@ pub(super) async fn run(board: &Board, file: &Path, dry_run: bool, as_json: bool
         return Err(Failure::failed(format!("{} cannot be imported:{lines}", file.display()))
             .hint("nothing was added; mend all of them and try again"));
     }
-    let mut tickets: Vec<NewTicket> = parsed.into_iter().filter_map(|p| p.ok().flatten()).collect();
+    let mut tickets = open_tickets(parsed.into_iter().filter_map(Result::ok).collect());
     resolve_agents(board, &mut tickets);
     let number = tickets.len();
     if number == 0 {
@@ -126,7 +154,7 @@ fn parse_json(name: &str, text: &str) -> Vec<Parsed> {
 fn requirement(place: &str, value: Value) -> Parsed {
     let r: Requirement = serde_json::from_value(value).map_err(|e| format!("{place}: {e}"))?;
     if r.status.as_deref().is_some_and(is_complete) {
-        return Ok(None);
+        return Ok(Entry::Complete(TicketId::parse(&r.id).ok()));
     }
     let priority = match r.priority.as_deref() {
         None => Priority::default(),
@@ -149,7 +177,7 @@ fn requirement(place: &str, value: Value) -> Parsed {
         metadata,
         ..TicketSpec::default()
     };
-    Ok(Some(NewTicket { id: Some(id(&r.id)?), spec }))
+    Ok(Entry::Open(NewTicket { id: Some(id(&r.id)?), spec }))
 }
 
 fn is_complete(status: &str) -> bool {
@@ -183,7 +211,7 @@ fn parse_roadmap(name: &str, text: &str) -> Vec<Parsed> {
             open.take(trimmed);
         } else if let Some(title) = trimmed.strip_prefix("- [ ] ") {
             let spec = TicketSpec { title: title.trim().to_owned(), ..TicketSpec::default() };
-            tickets.push(Ok(Some(NewTicket { id: None, spec })));
+            tickets.push(Ok(Entry::Open(NewTicket { id: None, spec })));
         }
     }
     tickets.extend(section.take().map(Section::finish));
@@ -291,32 +319,33 @@ impl Section {
         if let Some(fault) = self.fault {
             return Err(format!("{}: {fault}", self.place));
         }
-        let pending = |s: &str| ["pending", "new", "todo", "open"].iter().any(|w| s.eq_ignore_ascii_case(w));
-        if !self.status.as_deref().is_none_or(pending) {
-            return Ok(None);
-        }
         let id = self.id.map(|id| TicketId::parse(&id)).transpose().map_err(|e| format!("{}: {e}", self.place))?;
+        if self.status.as_deref().is_some_and(is_complete) {
+            return Ok(Entry::Complete(id));
+        }
+        let pending = |s: &str| ["pending", "new", "todo", "open"].iter().any(|w| s.eq_ignore_ascii_case(w));
+        if let Some(status) = self.status.filter(|s| !pending(s)) {
+            return Ok(Entry::Elsewhere { name: id.map_or(self.spec.title, |id| id.to_string()), status });
+        }
         let mut spec = self.spec;
         spec.description = spec.description.trim().to_owned();
-        Ok(Some(NewTicket { id, spec }))
+        Ok(Entry::Open(NewTicket { id, spec }))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::{open_tickets, parse};
     use std::path::Path;
 
     fn titles(text: &str) -> Vec<String> {
-        let parsed = parse(Path::new("f"), text);
-        parsed
-            .into_iter()
-            .filter_map(|p| match p {
-                Ok(Some(t)) => Some(format!("{} {}", t.id.map(|i| i.to_string()).unwrap_or_default(), t.spec.title)),
-                Ok(None) => None,
-                Err(e) => Some(format!("error {e}")),
-            })
-            .collect()
+        let (read, faults): (Vec<_>, Vec<_>) = parse(Path::new("f"), text).into_iter().partition(Result::is_ok);
+        let tickets = open_tickets(read.into_iter().filter_map(Result::ok).collect());
+        let shown = tickets.into_iter().map(|t| {
+            let after: String = t.spec.after.iter().map(|d| format!(" after {d}")).collect();
+            format!("{} {}{after}", t.id.map(|i| i.to_string()).unwrap_or_default(), t.spec.title)
+        });
+        shown.chain(faults.into_iter().filter_map(Result::err).map(|e| format!("error {e}"))).collect()
     }
 
     #[test]
@@ -325,8 +354,8 @@ mod tests {
         let two = r#"{"id":"REQ-2","title":"Two","dependencies":["REQ-1"]}"#;
         let done = r#"{"id":"REQ-3","title":"Three","status":"COMPLETE"}"#;
         assert_eq!(titles(one), ["REQ-1 One"]);
-        assert_eq!(titles(&format!("[{one},{two},{done}]")), ["REQ-1 One", "REQ-2 Two"]);
-        assert_eq!(titles(&format!("{one}\n{two}\n")), ["REQ-1 One", "REQ-2 Two"]);
+        assert_eq!(titles(&format!("[{one},{two},{done}]")), ["REQ-1 One", "REQ-2 Two after REQ-1"]);
+        assert_eq!(titles(&format!("{one}\n{two}\n")), ["REQ-1 One", "REQ-2 Two after REQ-1"]);
     }
 
     #[test]
@@ -343,7 +372,8 @@ mod tests {
         let text = "# Roadmap\n\n## Phase 1\n\n| ID | Title | Status | Priority |\n|---|---|---|---|\n\
                     | REQ-001 | First | Pending | HIGH |\n| REQ-002 | Second | Complete | LOW |\n\n\
                     ### REQ-003: Third\n**Status:** New\n**Depends on:** REQ-001\nDo it.\n- [ ] is tested\n\n\
-                    ### REQ-004: Fourth\n- Status: In Progress\n";
-        assert_eq!(titles(text), ["REQ-001 First", "REQ-003 Third"]);
+                    ### REQ-004: Fourth\n- Status: In Progress\n\n\
+                    ### REQ-005: Fifth\n**Status:** Pending\n**Depends on:** REQ-001, REQ-002\n";
+        assert_eq!(titles(text), ["REQ-001 First", "REQ-003 Third after REQ-001", "REQ-005 Fifth after REQ-001"]);
     }
 }

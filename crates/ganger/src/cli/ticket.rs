@@ -1,6 +1,6 @@
 //! `ganger ticket`: the board.
 
-use super::board::Board;
+use super::board::{Board, require_person};
 use super::import;
 use super::out::{data, json, table, talk};
 use super::ticket_show::{self, ticket_json};
@@ -157,6 +157,15 @@ pub(super) struct ListArgs {
 }
 
 pub(super) async fn run(command: Command) -> Result<Exit, Failure> {
+    // What is asked of an agent, and whether it is done, is not for agents to say.
+    let for_people = match &command {
+        Command::Edit(_) => Some("ticket edit"),
+        Command::Close { .. } => Some("ticket close"),
+        Command::Reopen { .. } => Some("ticket reopen"),
+        Command::Import { .. } => Some("ticket import"),
+        Command::Add(_) | Command::List(_) | Command::Show { .. } | Command::Why { .. } => None,
+    };
+    for_people.map_or(Ok(()), require_person)?;
     let board = Board::open().await?;
     match command {
         Command::Add(args) => add(&board, args).await,

@@ -8,6 +8,7 @@ use crate::failure::{Exit, Failure};
 use crate::project::Project;
 use ganger_engine::{Input, State};
 use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -16,17 +17,27 @@ pub(super) struct Args {
     yes: bool,
 }
 
-/// Files by which a repository configures agents: they can name commands and tools.
-const AGENT_FILES: [&str; 8] = [
-    ".claude/settings.json",
-    ".claude/settings.local.json",
-    ".mcp.json",
-    "opencode.json",
-    "opencode.jsonc",
-    ".opencode/opencode.json",
-    "CLAUDE.md",
-    "AGENTS.md",
-];
+/// Files and folders by which a repository configures agents: they can name commands and hold plugins.
+const AGENT_FILES: [&str; 8] =
+    [".claude", ".mcp.json", "opencode.json", "opencode.jsonc", ".opencode", ".codex", "CLAUDE.md", "AGENTS.md"];
+/// More than so many files are not configuration.
+const MAX_FILES: usize = 500;
+
+/// The files at a path, in order; what was installed there by a package manager is not the repository's.
+fn files_at(path: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut rest = vec![path.to_owned()];
+    while let Some(path) = rest.pop() {
+        if path.is_dir() && !path.is_symlink() {
+            let inside = path.read_dir().into_iter().flatten().flatten().map(|e| e.path());
+            rest.extend(inside.filter(|p| p.file_name().is_none_or(|n| n != "node_modules")));
+        } else if path.is_file() && found.len() < MAX_FILES {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
 
 /// What would be executed, line by line.
 pub(super) fn executed(project: &Project) -> Vec<(String, String)> {
@@ -48,10 +59,12 @@ pub(super) fn executed(project: &Project) -> Vec<(String, String)> {
         let rules: String = rules.map(|(n, r)| format!(", {n} {}", r.join(" "))).collect();
         lines.push((format!("agent {name}"), format!("{program}{rules}")));
     }
-    for file in AGENT_FILES {
-        if let Ok(content) = std::fs::read_to_string(project.repository.root.join(file)) {
-            lines.push((format!("file {file}"), format!("digest {}", digest::short(&[&content]))));
-        }
+    let root = &project.repository.root;
+    for file in AGENT_FILES.iter().flat_map(|name| files_at(&root.join(name))) {
+        let content = std::fs::read(&file).unwrap_or_default();
+        let shown = file.strip_prefix(root).unwrap_or(&file).display();
+        let digest = digest::short(&[&String::from_utf8_lossy(&content)]);
+        lines.push((format!("file {shown}"), format!("digest {digest}")));
     }
     lines
 }

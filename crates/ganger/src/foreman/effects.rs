@@ -1,7 +1,7 @@
 //! Acting on the plan: what is wanted and not under way is begun. After a crash the same plan comes
 //! again, and every effect looks at the world before it acts (ARCHITECTURE.md has the table).
 
-use super::{Stop, merge};
+use super::{Mode, Stop, merge};
 use crate::failure::Failure;
 use crate::os::crash;
 use crate::project::Project;
@@ -50,7 +50,7 @@ impl Effects {
         self.merge.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
-    pub(super) async fn act(&mut self, state: &State, plan: &Plan, stopping: Stop) -> Result<(), Failure> {
+    pub(super) async fn act(&mut self, state: &State, plan: &Plan, mode: &Mode, stopping: Stop) -> Result<(), Failure> {
         let wanted: BTreeSet<String> = plan.effects.iter().map(Effect::key).collect();
         self.acting.retain(|key, _| wanted.contains(key));
         for effect in &plan.effects {
@@ -61,10 +61,10 @@ impl Effects {
             self.acting.insert(key, Instant::now());
             self.begin(state, effect).await?;
         }
-        if stopping == Stop::Now {
-            self.interrupt_all(state).await?;
-        } else {
-            self.prepare_ahead(state).await?;
+        match stopping {
+            Stop::Now => self.interrupt_all(state).await?,
+            Stop::No if mode.dispatch => self.prepare_ahead(state, mode).await?,
+            _ => {}
         }
         crash::point("after-act");
         Ok(())
@@ -100,7 +100,8 @@ impl Effects {
                 self.tell(host, &verify).await
             }
             Effect::RemoveWorktree { ticket, host } => {
-                self.tell(host, &ToHost::Retire { ticket: ticket.clone() }).await
+                let incarnation = state.hosts.get(host).map(|h| h.report.incarnation.clone()).unwrap_or_default();
+                self.tell(host, &ToHost::Retire { ticket: ticket.clone(), incarnation }).await
             }
             Effect::Merge { ticket, commit } => {
                 if self.is_idle()
@@ -111,6 +112,7 @@ impl Effects {
                         commit: commit.clone(),
                         title: t.spec.title.clone(),
                         revision: t.revision,
+                        marker: self.incarnation.clone().unwrap_or_default(),
                         approved_by: t.approved.as_ref().map(|(_, by)| by.clone()).unwrap_or_default(),
                     };
                     self.merge = Some(merge::start(Arc::clone(&self.project), Arc::clone(&self.bus), job));
@@ -136,12 +138,13 @@ impl Effects {
     }
 
     /// Worktrees take longer to make than agents to start: the next ones are made while others work.
-    async fn prepare_ahead(&mut self, state: &State) -> Result<(), BusError> {
+    async fn prepare_ahead(&mut self, state: &State, mode: &Mode) -> Result<(), BusError> {
         let Some((host, _)) = state.hosts.iter().find(|(_, h)| h.alive) else {
             return Ok(());
         };
         let next: Vec<TicketId> = state
             .ready()
+            .filter(|(id, _)| mode.scope.as_ref().is_none_or(|s| s.contains(id)))
             .filter(|(_, t)| t.spec.after.is_empty() && t.attempts == 0)
             .take(PREPARE_AHEAD + state.attempts.len())
             .map(|(id, _)| id.clone())

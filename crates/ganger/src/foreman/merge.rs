@@ -1,5 +1,6 @@
 //! Landing approved work: the gates run on the merged result before main moves.
 
+use crate::client::Client;
 use crate::gates::{self, GateRun};
 use crate::git::{self, Landing};
 use crate::os::crash;
@@ -8,10 +9,13 @@ use crate::protocol::{ToForeman, publish_json};
 use ganger_bus::Bus;
 use ganger_engine::{Commit, Envelope, Evidence, HostId, Input, TicketId};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::task::JoinHandle;
 
 /// Main may be moved by others while the gates run.
 const TRIES: usize = 3;
+/// The foreman answers in milliseconds, but for a busy disk.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
 pub(super) struct Job {
@@ -20,6 +24,8 @@ pub(super) struct Job {
     pub(super) title: String,
     pub(super) revision: u32,
     pub(super) approved_by: String,
+    /// The life of the host in this process: its guard ends the gates, too.
+    pub(super) marker: String,
 }
 
 enum Verdict {
@@ -31,7 +37,7 @@ enum Verdict {
 pub(super) fn start(project: Arc<Project>, bus: Arc<dyn Bus>, job: Job) -> JoinHandle<()> {
     tokio::spawn(async move {
         let mut evidence = Vec::new();
-        let verdict = work(&project, &job, &mut evidence).await;
+        let verdict = work(&project, &bus, &job, &mut evidence).await;
         let input = match verdict {
             Ok(Verdict::Merged(commit)) => Input::MergeDone { ticket: job.ticket.clone(), commit, evidence },
             Ok(Verdict::Failed { why, back_to_agent }) => {
@@ -50,7 +56,12 @@ pub(super) fn start(project: Arc<Project>, bus: Arc<dyn Bus>, job: Job) -> JoinH
     })
 }
 
-async fn work(project: &Arc<Project>, job: &Job, evidence: &mut Vec<Evidence>) -> anyhow::Result<Verdict> {
+async fn work(
+    project: &Arc<Project>,
+    bus: &Arc<dyn Bus>,
+    job: &Job,
+    evidence: &mut Vec<Evidence>,
+) -> anyhow::Result<Verdict> {
     let main = project.main_branch()?;
     for _ in 0..TRIES {
         let repository = &project.repository;
@@ -84,10 +95,16 @@ async fn work(project: &Arc<Project>, job: &Job, evidence: &mut Vec<Evidence>) -
                 format!("gate `{}` fails on the result of merging it with {main}:\n{}", red.name, red.tail.trim_end());
             return Ok(Verdict::Failed { why, back_to_agent: true });
         }
-        git::sync_commit(repository, &merged, Some(&old))?;
+        let main_ref = format!("refs/heads/{main}");
+        git::sync_commit(repository, &merged, Some(&old), &main_ref)?;
+        confirm(bus, job).await?;
         crash::point("merge");
         match git::land(repository, &main, &old, &merged)? {
-            Landing::Landed => return Ok(Verdict::Merged(merged)),
+            Landing::Landed => {
+                // What the journal calls merged is on main after a power cut, too.
+                git::sync_commit(repository, &merged, Some(&merged), &main_ref)?;
+                return Ok(Verdict::Merged(merged));
+            }
             Landing::Moved => {}
             Landing::Dirty(files) => {
                 let why = format!("{main} is checked out with uncommitted changes: {}", files.join(", "));
@@ -97,6 +114,15 @@ async fn work(project: &Arc<Project>, job: &Job, evidence: &mut Vec<Evidence>) -
     }
     let why = format!("{main} moved {TRIES} times while it was being merged");
     Ok(Verdict::Failed { why, back_to_agent: false })
+}
+
+/// Gates take their time, and a person may have taken the approval back meanwhile.
+async fn confirm(bus: &Arc<dyn Bus>, job: &Job) -> anyhow::Result<()> {
+    let id = format!("~confirm-{}-{}", job.ticket, uuid::Uuid::now_v7());
+    let input = Input::ConfirmMerge { ticket: job.ticket.clone(), commit: job.commit.clone() };
+    let client = Client::open(bus, &id).await?;
+    client.ask(Envelope::new(id, "a merge is proven", input), PATIENCE).await?;
+    Ok(())
 }
 
 /// Runs every gate on the merged result; returns the first red one.
@@ -110,7 +136,8 @@ async fn prove(
     let workspace = gates::Workspace::take(project, "merge").await?;
     workspace.check_out(merged)?;
     for gate in &project.config().gates {
-        let run = GateRun { ticket: &job.ticket, revision: job.revision, commit: merged, host: &host, marker: "merge" };
+        let run =
+            GateRun { ticket: &job.ticket, revision: job.revision, commit: merged, host: &host, marker: &job.marker };
         let result = gates::run(project, &workspace, gate, &run).await?;
         let red = !result.is_green();
         evidence.push(result.clone());

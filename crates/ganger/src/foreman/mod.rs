@@ -142,7 +142,7 @@ impl Foreman {
             self.commit().await?;
             let plan = plan(self.state(), now_ms());
             crash::point("before-act");
-            self.effects.act(self.ledger.state(), &plan, stopping).await?;
+            self.effects.act(self.ledger.state(), &plan, mode, stopping).await?;
             self.journal.snapshot_if_due(self.ledger.state()).await;
             if let Some(ending) = self.ending(mode, host, &plan, stopping) {
                 return Ok(ending);
@@ -167,7 +167,11 @@ impl Foreman {
             let result = match self.decide(&message.envelope) {
                 Ok(outcome) => Ok(outcome),
                 Err(Refused::Rejected(rejected)) => Err(rejected),
-                Err(Refused::Fatal(failure)) => return Err(failure),
+                Err(Refused::Fatal(failure)) => {
+                    // It must not come again in every later run.
+                    self.inbox.settle(std::slice::from_ref(message)).await?;
+                    return Err(failure);
+                }
             };
             if let Some(subject) = &message.reply_to {
                 replies.push((subject.clone(), Reply { id: message.envelope.id.clone(), result }));

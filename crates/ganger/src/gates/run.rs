@@ -51,15 +51,15 @@ pub(crate) async fn run(
         stdout: Stdio::from(output.try_clone()?),
         stderr: Stdio::from(output),
     };
-    let mut child = spawn.start()?;
-    os::crash::point("gate");
-    let waited = tokio::time::timeout(Duration::from_secs(gate.timeout_s), child.wait()).await;
-    let (exit_code, timed_out) = match waited {
-        Ok(status) => (status?.code(), false),
-        Err(_) => {
-            os::terminate_group(&mut child, GRACE).await;
-            (None, true)
-        }
+    let (exit_code, timed_out) = if dir.is_dir() {
+        wait(spawn.start()?, Duration::from_secs(gate.timeout_s)).await?
+    } else {
+        // The work took the gate's folder away: that is for the agent to hear, not a fault of this machine.
+        std::fs::write(
+            &log,
+            format!("the folder `{}` of gate `{}` does not exist at this commit", gate.dir, gate.name),
+        )?;
+        (Some(NO_FOLDER), false)
     };
     // What a gate leaves running must not reach into the next one.
     let target = Target { markers: vec![(MARKER_ATTEMPT.to_owned(), id)], folders: Vec::new() };
@@ -80,6 +80,21 @@ pub(crate) async fn run(
     })
 }
 
+/// Exit code of a gate whose folder is not there: that of shells for what they cannot find.
+const NO_FOLDER: i32 = 127;
+
+/// Exit code, and whether the time was up.
+async fn wait(mut child: tokio::process::Child, limit: Duration) -> std::io::Result<(Option<i32>, bool)> {
+    os::crash::point("gate");
+    match tokio::time::timeout(limit, child.wait()).await {
+        Ok(status) => Ok((status?.code(), false)),
+        Err(_) => {
+            os::terminate_group(&mut child, GRACE).await;
+            Ok((None, true))
+        }
+    }
+}
+
 fn log_path(project: &Project, gate: &Gate, run: &GateRun<'_>) -> std::io::Result<PathBuf> {
     let folder = project.state.join("logs/gates").join(run.ticket.as_str());
     std::fs::create_dir_all(&folder)?;
@@ -87,13 +102,10 @@ fn log_path(project: &Project, gate: &Gate, run: &GateRun<'_>) -> std::io::Resul
     Ok(folder.join(format!("{}-{name}-{}.log", run.commit.short(), now_ms())))
 }
 
-/// The user's environment, without what points at another repository or at an attempt.
+/// The user's environment, without what points at another repository or at an attempt, and without credentials:
+/// gates run what agents wrote.
 fn environment(cache: &Path) -> BTreeMap<OsString, OsString> {
-    let ours = |name: &OsString| {
-        let name = name.to_string_lossy();
-        name.starts_with("GIT_") || name.starts_with("GANGER_")
-    };
-    let mut env: BTreeMap<OsString, OsString> = std::env::vars_os().filter(|(name, _)| !ours(name)).collect();
+    let mut env = os::environment_for_commands();
     env.entry("CARGO_TARGET_DIR".into()).or_insert_with(|| cache.join("target").into());
     env
 }

@@ -18,6 +18,7 @@ pub(crate) use sync::sync_commit;
 pub(crate) use worktree::{Retired, Worktree};
 
 use std::ffi::OsStr;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -75,7 +76,8 @@ impl Git {
 
     fn command<S: AsRef<OsStr>>(&self, args: &[S]) -> Command {
         let mut command = Command::new("git");
-        command.current_dir(&self.dir);
+        // In a group of its own: Ctrl-C is for us, and must not end a commit or a merge in its middle.
+        command.current_dir(&self.dir).process_group(0);
         // Whatever repository the caller works in must not leak in.
         for name in INHERITED {
             command.env_remove(name);

@@ -67,7 +67,7 @@ impl Repository {
         let mut warning = None;
         if has_remote && fetch {
             let refspec = format!("+refs/heads/{main}:refs/remotes/origin/{main}");
-            let fetched = git.run(&["fetch", "--quiet", "--no-tags", "origin", &refspec]);
+            let fetched = self.patient().run(&["fetch", "--quiet", "--no-tags", "origin", &refspec]);
             warning = fetched
                 .err()
                 .map(|e| format!("origin could not be fetched, its last known {main} is used: {}", e.message));
@@ -81,6 +81,16 @@ impl Repository {
             (None, local) => local?,
         };
         Some((newest, warning))
+    }
+
+    /// For what goes over a network: it gives up on a remote that is silent, and never asks on the terminal.
+    fn patient(&self) -> Git {
+        let own = std::env::var_os("GIT_SSH_COMMAND").is_some()
+            || std::env::var_os("GIT_SSH").is_some()
+            || self.git().holds(&["config", "core.sshCommand"]);
+        let git = self.git().env("GIT_HTTP_LOW_SPEED_LIMIT", "100").env("GIT_HTTP_LOW_SPEED_TIME", "20");
+        let ssh = "ssh -oBatchMode=yes -oConnectTimeout=10 -oServerAliveInterval=5 -oServerAliveCountMax=3";
+        if own { git } else { git.env("GIT_SSH_COMMAND", ssh) }
     }
 
     pub(crate) fn is_ancestor(&self, older: &Commit, newer: &Commit) -> bool {

@@ -3,9 +3,38 @@
 
 use super::{Git, GitResult, Repository};
 use ganger_engine::{Commit, TicketId};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const PREFIX: &str = "refs/ganger/rescue/";
+
+/// Folders that are built again from what is kept.
+const BUILT_FOLDERS: [&str; 4] = ["node_modules", "target", ".venv", "__pycache__"];
+/// The same, as pathspecs.
+const BUILT: [&str; 4] = [
+    ":(exclude,glob)**/node_modules/**",
+    ":(exclude,glob)**/target/**",
+    ":(exclude,glob)**/.venv/**",
+    ":(exclude,glob)**/__pycache__/**",
+];
+
+/// A repository that somebody made or cloned in a worktree: git would keep its name only.
+fn repository_inside(worktree: &Path) -> Option<PathBuf> {
+    let mut folders = vec![worktree.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in folder.read_dir().into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let built = BUILT_FOLDERS.iter().any(|b| name == *b);
+            if built || !entry.file_type().is_ok_and(|t| t.is_dir()) {
+                continue;
+            }
+            if name == ".git" {
+                return Some(folder);
+            }
+            folders.push(entry.path());
+        }
+    }
+    None
+}
 
 /// A kept state.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -26,16 +55,24 @@ impl Rescue {
         repository: &Repository,
         ticket: &TicketId,
         worktree: &Path,
-        head_is_kept: bool,
+        merged_into: Option<&Commit>,
     ) -> GitResult<Option<String>> {
-        let dirty = !Git::at(worktree).run(&["status", "--porcelain", "--untracked-files=all"])?.is_empty();
+        if let Some(inner) = repository_inside(worktree) {
+            let message = format!("{} is a repository of its own, which git cannot keep", inner.display());
+            return Err(io_error(worktree, &std::io::Error::other(message)));
+        }
+        let status = [&["status", "--porcelain", "--untracked-files=all", "--ignored", "--", "."][..], &BUILT].concat();
+        let dirty = !Git::at(worktree).run(&status)?.is_empty();
+        // What is checked out may be another commit than the branch's: in the middle of a rebase, for example.
+        let head = Git::at(worktree).run(&["rev-parse", "HEAD"]).map(Commit::new)?;
+        let head_is_kept = merged_into.is_some_and(|main| repository.is_ancestor(&head, main));
         if !dirty && head_is_kept {
             return Ok(None);
         }
         Self::snapshot(repository, ticket, worktree).map(Some)
     }
 
-    /// Keeps a worktree's whole state, ignored files apart. The worktree and its index stay as they are.
+    /// Keeps a worktree's whole state, ignored files too, build folders apart. The worktree and its index stay as they are.
     pub(crate) fn snapshot(repository: &Repository, ticket: &TicketId, worktree: &Path) -> GitResult<String> {
         let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S%6fZ").to_string();
         let index = tempfile::NamedTempFile::new().map_err(|e| io_error(worktree, &e))?;
@@ -44,16 +81,7 @@ impl Rescue {
         // The index of the worktree is taken as its own tree first: staged content may differ from both.
         let staged = Git::at(worktree).run(&["write-tree"]).ok();
         git.run(&["read-tree", "HEAD"])?;
-        git.run(&[
-            "add",
-            "--all",
-            "--force",
-            "--",
-            ".",
-            ":(exclude,glob)**/node_modules/**",
-            ":(exclude,glob)**/target/**",
-        ])
-        .or_else(|_| git.run(&["add", "--all"]))?;
+        git.run(&[&["add", "--all", "--force", "--", "."][..], &BUILT].concat())?;
         let tree = git.run(&["write-tree"])?;
         let head = git.run(&["rev-parse", "HEAD"])?;
         let message = format!("rescue of {ticket}\n\nGanger-Ticket: {ticket}");
@@ -66,7 +94,8 @@ impl Rescue {
         let commit = git.run(&args)?;
         let name = format!("{ticket}/{time}");
         repository.git().run(&["update-ref", &format!("{PREFIX}{name}"), &commit, ""])?;
-        super::sync_commit(repository, &Commit::new(commit), None).map_err(|e| io_error(worktree, &e))?;
+        super::sync_commit(repository, &Commit::new(commit), None, &format!("{PREFIX}{name}"))
+            .map_err(|e| io_error(worktree, &e))?;
         Ok(name)
     }
 

@@ -7,9 +7,14 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Syncs everything that `commit` reaches and `known` does not, and all refs' folders. Whoever wrote the
-/// objects (the agent, mostly) need not have synced them.
-pub(crate) fn sync_commit(repository: &Repository, commit: &Commit, known: Option<&Commit>) -> io::Result<()> {
+/// Syncs everything that `commit` reaches and `known` does not, and the ref (by its full name) that holds it. Whoever
+/// wrote them (the agent, mostly) need not have synced them.
+pub(crate) fn sync_commit(
+    repository: &Repository,
+    commit: &Commit,
+    known: Option<&Commit>,
+    reference: &str,
+) -> io::Result<()> {
     let mut args = vec!["rev-list".to_owned(), "--objects".to_owned(), "--no-object-names".to_owned()];
     args.push(commit.as_str().to_owned());
     match known {
@@ -37,7 +42,7 @@ pub(crate) fn sync_commit(repository: &Repository, commit: &Commit, known: Optio
         sync_packs(&objects.join("pack"), &mut folders)?;
     }
     folders.insert(objects);
-    sync_refs(&repository.common, &mut folders)?;
+    sync_ref(&repository.common, reference, &mut folders)?;
     folders.iter().try_for_each(|folder| os::sync(folder))
 }
 
@@ -52,20 +57,14 @@ fn sync_packs(packs: &Path, folders: &mut BTreeSet<PathBuf>) -> io::Result<()> {
     Ok(())
 }
 
-/// The refs of tickets and rescues: few files, in few folders.
-fn sync_refs(common: &Path, folders: &mut BTreeSet<PathBuf>) -> io::Result<()> {
-    for name in ["refs", "refs/heads", "refs/heads/ganger", "refs/ganger", "refs/ganger/rescue"] {
-        let folder = common.join(name);
-        let Ok(entries) = folder.read_dir() else {
-            continue;
-        };
-        for entry in entries.flatten().filter(|e| e.path().is_file()) {
-            match os::sync(&entry.path()) {
-                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-                _ => {}
-            }
-        }
-        folders.insert(folder);
+/// A ref is a file of its own, or a line of `packed-refs`.
+fn sync_ref(common: &Path, reference: &str, folders: &mut BTreeSet<PathBuf>) -> io::Result<()> {
+    let file = common.join(reference);
+    if file.is_file() {
+        os::sync(&file)?;
+        let inside = file.ancestors().skip(1).take_while(|folder| *folder != common);
+        folders.extend(inside.map(Path::to_owned));
+        folders.insert(common.to_owned());
     }
     let packed = common.join("packed-refs");
     if packed.exists() { os::sync(&packed) } else { Ok(()) }

@@ -70,6 +70,9 @@ impl Worktree {
         crate::os::crash::point("worktree-add");
         let tail: Vec<&str> =
             if known { vec![&path, &self.branch] } else { vec!["-b", &self.branch, &path, base.as_str()] };
+        if !known {
+            self.note_base(repository, base)?;
+        }
         git.run(&[&lock[..], &tail[..]].concat())?;
         drop(guard);
         Ok(())
@@ -99,12 +102,7 @@ impl Worktree {
             self.drop_merged_branch(repository, merged_into);
             return Ok(Retired::Absent);
         }
-        let head = self.head(repository);
-        let head_is_kept = match (&head, merged_into) {
-            (Some(head), Some(main)) => repository.is_ancestor(head, main),
-            _ => false,
-        };
-        let rescue = Rescue::snapshot_if_needed(repository, ticket, &self.path, head_is_kept)?;
+        let rescue = Rescue::snapshot_if_needed(repository, ticket, &self.path, merged_into)?;
         let guard = ONE_AT_A_TIME.lock();
         let _unlocked = git.run(&["worktree", "unlock", &self.shown()]);
         git.run(&["worktree", "remove", "--force", &self.shown()])?;
@@ -113,14 +111,65 @@ impl Worktree {
         Ok(Retired::Removed { rescue })
     }
 
+    /// Full name of its branch.
+    pub(crate) fn reference(&self) -> String {
+        format!("refs/heads/{}", self.branch)
+    }
+
+    /// What the branch is based on, as it was noted when that was made or moved.
+    pub(crate) fn noted_base(&self, repository: &Repository) -> Option<Commit> {
+        repository.resolve(&self.base_reference())
+    }
+
+    /// Notes what the branch is based on: after a crash nobody else knows.
+    pub(crate) fn note_base(&self, repository: &Repository, base: &Commit) -> GitResult<()> {
+        repository.git().run(&["update-ref", &self.base_reference(), base.as_str()]).map(|_| ())
+    }
+
+    fn base_reference(&self) -> String {
+        format!("refs/ganger/base/{}", self.branch)
+    }
+
+    /// Whether nothing was done in it: no commit of its own, no change.
+    pub(crate) fn is_untouched(&self, repository: &Repository, base: &Commit) -> bool {
+        self.head(repository).as_ref() == Some(base) && super::leftovers(&self.path).is_ok_and(|l| l.files == 0)
+    }
+
+    /// Moves an untouched branch to a newer base.
+    pub(crate) fn rebase_untouched(&self, repository: &Repository, base: &Commit) -> GitResult<()> {
+        Git::at(&self.path).run(&["reset", "--quiet", "--keep", base.as_str()])?;
+        self.note_base(repository, base)
+    }
+
+    /// Makes the checkout be on the branch again, when an agent left it. What it committed elsewhere comes along when
+    /// it builds on the branch.
+    pub(crate) fn return_to_branch(&self, repository: &Repository) -> GitResult<()> {
+        let git = Git::at(&self.path);
+        if git.run(&["symbolic-ref", "--quiet", "HEAD"]).is_ok_and(|now| now == self.reference()) {
+            return Ok(());
+        }
+        let elsewhere = Commit::new(git.run(&["rev-parse", "HEAD"])?);
+        match self.head(repository) {
+            Some(head) if repository.is_ancestor(&head, &elsewhere) => {
+                git.run(&["checkout", "--quiet", "-B", &self.branch]).map(|_| ())
+            }
+            _ => Err(GitError {
+                command: "checkout".to_owned(),
+                dir: self.path.clone(),
+                message: format!("the worktree is not on its branch {} any more, and holds other commits", self.branch),
+                code: None,
+            }),
+        }
+    }
+
     /// A branch goes only when its head is on the main branch.
     fn drop_merged_branch(&self, repository: &Repository, merged_into: Option<&Commit>) {
         let (Some(head), Some(main)) = (self.head(repository), merged_into) else {
             return;
         };
         if repository.is_ancestor(&head, main) {
-            let name = format!("refs/heads/{}", self.branch);
-            let _kept = repository.git().run(&["update-ref", "-d", &name, head.as_str()]);
+            let _kept = repository.git().run(&["update-ref", "-d", &self.reference(), head.as_str()]);
+            let _absent = repository.git().run(&["update-ref", "-d", &self.base_reference()]);
         }
     }
 

@@ -20,6 +20,9 @@ use tokio::sync::watch;
 /// The foreman decides in milliseconds; a busy disk may take seconds.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Between two tries to publish the end of an attempt, on a full disk for example.
+const PUBLISH_AGAIN: Duration = Duration::from_secs(1);
+
 pub(super) struct AttemptTask {
     pub(super) shared: Arc<Shared>,
     pub(super) offer: Offer,
@@ -38,12 +41,10 @@ pub(super) struct Left {
 
 impl AttemptTask {
     pub(super) async fn run(mut self) {
-        let (attempt, token) = (self.offer.attempt.clone(), self.offer.token);
         if self.claim().await {
             let end = self.work().await;
             self.publish_end(end).await;
         }
-        self.shared.end(&attempt, token);
     }
 
     /// A delivery is only an offer: the agent starts when the foreman has granted the claim.
@@ -75,7 +76,12 @@ impl AttemptTask {
             Kind::Integration => self.offer.bases.get(..1).unwrap_or_default(),
             Kind::Task => &self.offer.bases,
         };
-        let ready = match self.shared.worktrees.ensure(&self.offer.ticket, bases, self.offer.base.as_ref()).await {
+        let made = self.shared.worktrees.ensure(&self.offer.ticket, bases, self.offer.base.as_ref());
+        let made = tokio::select! {
+            made = made => made,
+            _ = self.cancel.changed() => return nothing_left(AttemptOutcome::Interrupted),
+        };
+        let ready = match made {
             Ok(ready) => ready,
             Err(PrepareError::Conflict { with, files }) => {
                 return nothing_left(AttemptOutcome::BaseConflict { with, files });
@@ -176,11 +182,11 @@ impl AttemptTask {
         let envelope = Envelope::new(id.clone(), format!("attempt {} ended", self.offer.attempt), input);
         let message = ToForeman { reply_to: None, envelope };
         let subject = format!("results.{}.{}", self.offer.agent, self.offer.ticket);
-        if let Err(e) = publish_json(&self.shared.bus, subject, &message, Some(id)).await {
-            crate::log::note(
-                &self.shared.project,
-                &format!("{}: its end could not be published: {e}", self.offer.attempt),
-            );
+        // Nobody else can tell it: as long as it is not stored, the ticket would run for ever.
+        while let Err(e) = publish_json(&self.shared.bus, subject.clone(), &message, Some(id.clone())).await {
+            let note = format!("{}: its end could not be published yet: {e}", self.offer.attempt);
+            crate::log::note(&self.shared.project, &note);
+            tokio::time::sleep(PUBLISH_AGAIN).await;
         }
     }
 
@@ -229,16 +235,18 @@ enum Looked {
 fn look_at_work(shared: &Shared, offer: &Offer, ready: &Ready) -> git::GitResult<Looked> {
     let path = &ready.worktree.path;
     let limits = &shared.project.config().limits;
+    let repository = &shared.project.repository;
+    ready.worktree.return_to_branch(repository)?;
     let left = git::leftovers(path)?;
     if left.files > limits.commit_files || left.bytes > limits.commit_mb * 1_000_000 {
+        git::Rescue::snapshot(repository, &offer.ticket, path)?;
         return Ok(Looked::Too { files: left.files, bytes: left.bytes });
     }
     if left.files > 0 {
         git::commit_leftovers(path, &offer.ticket, &offer.attempt, &offer.agent, &offer.spec.title)?;
     }
-    let repository = &shared.project.repository;
     let head = ready.worktree.head(repository).unwrap_or_else(|| ready.base.clone());
-    git::sync_commit(repository, &head, Some(&ready.base)).map_err(|e| git::GitError {
+    git::sync_commit(repository, &head, Some(&ready.base), &ready.worktree.reference()).map_err(|e| git::GitError {
         command: "sync".to_owned(),
         dir: path.clone(),
         message: e.to_string(),

@@ -8,7 +8,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
@@ -51,7 +51,7 @@ impl Guard {
     /// Notes that the host lives.
     pub(super) fn stamp(project: &Project) {
         // If this fails for long, the guard sweeps: the safe side.
-        let _full = std::fs::write(stamp_file(project), b"");
+        let _full = os::write_private(&stamp_file(project), awake_ms().to_string().as_bytes());
     }
 
     pub(super) async fn dismiss(self) {
@@ -88,6 +88,12 @@ fn spawn(project: &Project, incarnation: &str, lease: Duration) -> Result<(Child
     Ok((child, pipe))
 }
 
+/// Time of this machine that stands still while it sleeps and does not jump: after a night's sleep nobody was silent.
+fn awake_ms() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    u64::try_from(time.tv_sec * 1_000 + time.tv_nsec / 1_000_000).unwrap_or(0)
+}
+
 /// The guard's own program.
 pub(crate) fn run_guard(marker: &str, stamp: &Path, lease: Duration) {
     // Signals for the host's terminal and group must not reach it.
@@ -109,8 +115,8 @@ pub(crate) fn run_guard(marker: &str, stamp: &Path, lease: Duration) {
             }
             Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {}
         }
-        let stamped = std::fs::metadata(stamp).and_then(|m| m.modified()).ok();
-        let old = stamped.and_then(|at| SystemTime::now().duration_since(at).ok()).is_some_and(|age| age > lease);
+        let stamped = std::fs::read_to_string(stamp).ok().and_then(|text| text.trim().parse::<u64>().ok());
+        let old = stamped.is_some_and(|at| u128::from(awake_ms().saturating_sub(at)) > lease.as_millis());
         if old && swept_at != stamped {
             let _survivors = os::sweep(&target);
             swept_at = stamped;

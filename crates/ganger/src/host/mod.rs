@@ -19,11 +19,11 @@ use crate::failure::Failure;
 use crate::mcp::Endpoint;
 use crate::os::{self, MARKER_HOST, Target};
 use crate::project::Project;
-use crate::protocol::{CONTROL, ToHost, host_subject};
+use crate::protocol::{CONTROL, Offer, ToHost, host_subject};
 use crate::{gates, text};
 use attempt::AttemptTask;
 use ganger_bus::{Bus, ConsumerConfig, Settle};
-use ganger_engine::{AttemptId, Commit, Envelope, HostId, HostReport, Input};
+use ganger_engine::{AttemptId, Commit, Envelope, HostId, HostReport, Input, TicketId};
 use guard::Guard;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -66,6 +66,7 @@ pub(crate) struct Shared {
 
 struct Running {
     token: u64,
+    ticket: TicketId,
     cancel: tokio_watch::Sender<bool>,
 }
 
@@ -91,7 +92,7 @@ impl Host {
         std::fs::create_dir_all(&opencode_folder)?;
         let excludes = attempt::excludes_file(&project)?;
         let shared = Arc::new(Shared {
-            worktrees: Worktrees::new(Arc::clone(&project)),
+            worktrees: Worktrees::new(Arc::clone(&project), incarnation.clone()),
             id,
             incarnation,
             project,
@@ -221,6 +222,26 @@ async fn obey(shared: Arc<Shared>, consumer: String) {
     }
 }
 
+/// The entry of an attempt in the table of the host; it goes with this, even when the attempt's task panics. A
+/// cancel that comes later is answered with "it does not run here".
+struct UnderWay {
+    shared: Arc<Shared>,
+    attempt: AttemptId,
+    token: u64,
+}
+
+impl UnderWay {
+    fn new(shared: Arc<Shared>, offer: &Offer) -> Self {
+        Self { shared, attempt: offer.attempt.clone(), token: offer.token }
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.shared.end(&self.attempt, self.token);
+    }
+}
+
 /// One attempt that is about to start, for as long as this lives.
 struct Starting(Arc<Shared>);
 
@@ -241,12 +262,16 @@ impl Shared {
     fn obey(self: &Arc<Self>, message: ToHost) {
         match message {
             ToHost::Offer(offer) => {
-                let Some(cancel) = self.begin(&offer.attempt, offer.token) else {
+                let Some(cancel) = self.begin(&offer) else {
                     return;
                 };
+                let under_way = UnderWay::new(Arc::clone(self), &offer);
                 let starting = Starting::new(Arc::clone(self));
                 let task = AttemptTask { shared: Arc::clone(self), offer: *offer, cancel, starting: Some(starting) };
-                tokio::spawn(task.run());
+                tokio::spawn(async move {
+                    task.run().await;
+                    drop(under_way);
+                });
             }
             ToHost::Cancel { attempt, token } => {
                 let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
@@ -261,9 +286,11 @@ impl Shared {
                     tokio::spawn(verify::run(Arc::clone(self), job));
                 }
             }
-            ToHost::Retire { ticket } => {
-                let shared = Arc::clone(self);
-                tokio::spawn(async move { shared.retire(ticket).await });
+            ToHost::Retire { ticket, incarnation } => {
+                if incarnation == self.incarnation && !self.works_on(&ticket) {
+                    let shared = Arc::clone(self);
+                    tokio::spawn(async move { shared.retire(ticket).await });
+                }
             }
             ToHost::Prepare { ticket } => {
                 let shared = Arc::clone(self);
@@ -296,15 +323,20 @@ impl Shared {
     }
 
     /// Notes an attempt as under way; `None` when it was before.
-    fn begin(&self, attempt: &AttemptId, token: u64) -> Option<tokio_watch::Receiver<bool>> {
+    fn begin(&self, offer: &Offer) -> Option<tokio_watch::Receiver<bool>> {
         // An offer may come again long after it was given back or done.
-        if !self.begun.lock().unwrap_or_else(PoisonError::into_inner).insert(token) {
+        if !self.begun.lock().unwrap_or_else(PoisonError::into_inner).insert(offer.token) {
             return None;
         }
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let (cancel, receiver) = tokio_watch::channel(false);
-        running.insert(attempt.clone(), Running { token, cancel });
+        running.insert(offer.attempt.clone(), Running { token: offer.token, ticket: offer.ticket.clone(), cancel });
         Some(receiver)
+    }
+
+    fn works_on(&self, ticket: &TicketId) -> bool {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.values().any(|r| &r.ticket == ticket)
     }
 
     fn end(&self, attempt: &AttemptId, token: u64) {
@@ -320,19 +352,18 @@ impl Shared {
         }
     }
 
-    async fn retire(&self, ticket: ganger_engine::TicketId) {
-        let outcome = self.worktrees.retire(&ticket).await;
-        match outcome {
-            Ok(()) => {
-                let input = Input::WorktreeRemoved { ticket: ticket.clone() };
-                let id = format!("retired-{ticket}-{}", uuid::Uuid::now_v7());
-                let _again = self.client.tell(Envelope::new(id, "the worktree was removed", input)).await;
+    async fn retire(&self, ticket: TicketId) {
+        let input = match self.worktrees.retire(&ticket).await {
+            Ok(()) => Input::WorktreeRemoved { ticket: ticket.clone() },
+            // It stays, with everything in it, and a person is told.
+            Err(e) => {
+                let why = text::line(&e.to_string(), 1_000);
+                crate::log::note(&self.project, &format!("{ticket}: worktree kept: {why}"));
+                Input::WorktreeKept { ticket: ticket.clone(), why }
             }
-            // It stays, and the plan goes on asking: nothing is lost.
-            Err(e) => crate::log::note(
-                &self.project,
-                &format!("{ticket}: worktree kept: {}", text::line(&e.to_string(), 300)),
-            ),
-        }
+        };
+        let id = format!("retired-{ticket}-{}", uuid::Uuid::now_v7());
+        // If it is lost, the plan asks again.
+        let _lost = self.client.tell(Envelope::new(id, "a worktree is not needed any more", input)).await;
     }
 }

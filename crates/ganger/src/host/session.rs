@@ -236,7 +236,7 @@ impl Conversation<'_> {
             return Some(TurnEnd::Failed { class: FailureClass::Stalled, message, retry_at: None });
         }
         self.stalled = true;
-        self.watch.alive();
+        self.watch.second_chance();
         self.task.note(ActivityKind::Note, format!("stalled ({why}): interrupting")).await;
         let _gone = self.live.control.send(Control::Interrupt).await;
         None

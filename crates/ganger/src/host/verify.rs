@@ -36,9 +36,10 @@ async fn work(shared: &Arc<Shared>, job: &Job) -> anyhow::Result<()> {
     let workspace = Workspace::take(&shared.project, "head").await?;
     let (repository, commit, base) = (shared.project.repository.clone(), job.commit.clone(), job.base.clone());
     let synced = shared.is_synced(&commit);
+    let reference = shared.project.worktree(&job.ticket).reference();
     let workspace = tokio::task::spawn_blocking(move || -> anyhow::Result<Workspace> {
         if !synced {
-            git::sync_commit(&repository, &commit, base.as_ref())?;
+            git::sync_commit(&repository, &commit, base.as_ref(), &reference)?;
         }
         workspace.check_out(&commit)?;
         Ok(workspace)

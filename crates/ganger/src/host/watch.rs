@@ -41,6 +41,12 @@ impl Watch {
         self.probation = None;
     }
 
+    /// It was interrupted: calls that were open get their time anew.
+    pub(super) fn second_chance(&mut self) {
+        self.open_tools.clear();
+        self.alive();
+    }
+
     pub(super) fn tool_began(&mut self, id: String) {
         if self.open_tools.is_empty() {
             self.tool_since = Instant::now();

@@ -26,6 +26,9 @@ pub(crate) struct Ready {
     pub(crate) base: Commit,
     /// Which files of ours the repository itself keeps; those are left alone.
     tracked: Vec<&'static str>,
+    /// Accepted work that it was made with.
+    holds: Vec<(TicketId, Commit)>,
+    made: Instant,
 }
 
 impl Ready {
@@ -47,6 +50,8 @@ pub(crate) enum PrepareError {
 /// All worktrees of a host.
 pub(crate) struct Worktrees {
     project: Arc<Project>,
+    /// The life of the host, in the environment of setup commands.
+    marker: String,
     /// One preparation per ticket at a time.
     locks: Mutex<BTreeMap<TicketId, Arc<tokio::sync::Mutex<()>>>>,
     main: tokio::sync::Mutex<Option<(Instant, Commit)>>,
@@ -56,9 +61,10 @@ pub(crate) struct Worktrees {
 }
 
 impl Worktrees {
-    pub(crate) fn new(project: Arc<Project>) -> Self {
+    pub(crate) fn new(project: Arc<Project>, marker: String) -> Self {
         Self {
             project,
+            marker,
             locks: Mutex::default(),
             main: tokio::sync::Mutex::default(),
             fetched: Mutex::default(),
@@ -91,13 +97,13 @@ impl Worktrees {
         let lock =
             Arc::clone(self.locks.lock().unwrap_or_else(PoisonError::into_inner).entry(ticket.clone()).or_default());
         let guard = lock.lock().await;
-        if let Some(ready) = self.remembered(ticket) {
+        if let Some(ready) = self.remembered(ticket, bases, known_base.is_some()) {
             return Ok(ready);
         }
         let worktree = self.project.worktree(ticket);
         let exists = worktree.head(&self.project.repository).is_some();
-        let base = match (exists, known_base) {
-            (true, Some(base)) => base.clone(),
+        let base = match (exists, known_base.cloned().or_else(|| worktree.noted_base(&self.project.repository))) {
+            (true, Some(base)) => base,
             (true, None) => self.base_of_branch(&worktree).await?,
             (false, _) => self.new_base(bases).await?,
         };
@@ -110,20 +116,61 @@ impl Worktrees {
         if fresh || !self.setup_stamp(ticket).exists() {
             self.set_up(ticket, &worktree).await?;
         }
+        let base = if exists { self.bring_up_to_date(&worktree, base, bases).await? } else { base };
         let tracked = crate::git::own_files_tracked(&worktree.path);
-        let ready = Ready { worktree, base, tracked };
+        let ready = Ready { worktree, base, tracked, holds: bases.to_vec(), made: Instant::now() };
         self.ready.lock().unwrap_or_else(PoisonError::into_inner).insert(ticket.clone(), ready.clone());
         drop(guard);
         Ok(ready)
     }
 
-    /// A worktree that was made ready before, and is still there.
-    fn remembered(&self, ticket: &TicketId) -> Option<Ready> {
+    /// A worktree that was made ready before, is still there, and is based on what it should be.
+    fn remembered(&self, ticket: &TicketId, bases: &[(TicketId, Commit)], worked_in: bool) -> Option<Ready> {
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
-        if ready.get(ticket).is_some_and(|r| !r.worktree.path.join(".git").exists()) {
+        let serves = |r: &Ready| {
+            let fresh = worked_in || r.made.elapsed() < FETCH_EVERY;
+            fresh && r.worktree.path.join(".git").exists() && bases.iter().all(|b| r.holds.contains(b))
+        };
+        if ready.get(ticket).is_some_and(|r| !serves(r)) {
             ready.remove(ticket);
         }
         ready.get(ticket).cloned()
+    }
+
+    /// A branch that was made earlier: nothing done on it yet, it moves to today's base; work on it gets what it
+    /// depends on and does not have. Returns what it is based on.
+    async fn bring_up_to_date(
+        &self,
+        worktree: &Worktree,
+        base: Commit,
+        bases: &[(TicketId, Commit)],
+    ) -> Result<Commit, PrepareError> {
+        let repository = self.project.repository.clone();
+        if worktree.is_untouched(&repository, &base) {
+            let wanted = self.new_base(bases).await?;
+            if wanted != base {
+                let (worktree, wanted) = (worktree.clone(), wanted.clone());
+                blocking(move || worktree.rebase_untouched(&repository, &wanted)).await?;
+            }
+            return Ok(wanted);
+        }
+        let Some(head) = worktree.head(&repository) else {
+            return Ok(base);
+        };
+        let missing: Vec<(TicketId, Commit)> =
+            bases.iter().filter(|(_, commit)| !repository.is_ancestor(commit, &head)).cloned().collect();
+        if missing.is_empty() {
+            return Ok(base);
+        }
+        let (from, at) = (repository.clone(), head.clone());
+        match blocking(move || build_base(&from, &at, &missing)).await? {
+            Base::Conflict { with, files } => Err(PrepareError::Conflict { with, files }),
+            Base::Commit(joined) => {
+                let git = crate::git::Git::at(&worktree.path);
+                blocking(move || git.run(&["merge", "--quiet", "--ff-only", joined.as_str()])).await?;
+                Ok(base)
+            }
+        }
     }
 
     /// The newest main; fetched at most every half minute.
@@ -180,7 +227,8 @@ impl Worktrees {
         if !setup.setup.trim().is_empty() {
             let log = self.project.state.join("logs/setup").join(format!("{ticket}.log"));
             std::fs::create_dir_all(log.parent().unwrap_or(Path::new("."))).map_err(failed)?;
-            let status = run_setup(&setup.setup, &worktree.path, &log, Duration::from_secs(setup.setup_timeout_s));
+            let status =
+                run_setup(&setup.setup, &self.marker, &worktree.path, &log, Duration::from_secs(setup.setup_timeout_s));
             if let Err(why) = status.await.map_err(failed)? {
                 let tail = text::tail_of_file(&log, 1_500);
                 return Err(PrepareError::Failed(format!("`{}` {why}\n{}", setup.setup, tail.trim_end())));
@@ -193,6 +241,9 @@ impl Worktrees {
     pub(crate) async fn retire(&self, ticket: &TicketId) -> Result<(), PrepareError> {
         let (project, id) = (Arc::clone(&self.project), ticket.clone());
         let stamp = self.setup_stamp(ticket);
+        let lock =
+            Arc::clone(self.locks.lock().unwrap_or_else(PoisonError::into_inner).entry(ticket.clone()).or_default());
+        let _guard = lock.lock().await;
         self.ready.lock().unwrap_or_else(PoisonError::into_inner).remove(ticket);
         let retired = blocking(move || {
             let worktree = project.worktree(&id);
@@ -222,15 +273,19 @@ fn remove_if_ours(worktree: &Path, file: &str) {
     }
 }
 
-async fn run_setup(command: &str, dir: &Path, log: &Path, limit: Duration) -> std::io::Result<Result<(), String>> {
+async fn run_setup(
+    command: &str,
+    marker: &str,
+    dir: &Path,
+    log: &Path,
+    limit: Duration,
+) -> std::io::Result<Result<(), String>> {
     let output = std::fs::File::create(log)?;
-    let ours =
-        |name: &OsString| name.to_string_lossy().starts_with("GIT_") || name.to_string_lossy().starts_with("GANGER_");
     let spawn = Spawn {
         argv: ["sh", "-c", command].map(OsString::from).to_vec(),
         dir,
-        env: std::env::vars_os().filter(|(n, _)| !ours(n)).collect(),
-        host: "setup",
+        env: os::environment_for_commands(),
+        host: marker,
         attempt: Some("setup"),
         stdin: Stdio::null(),
         stdout: Stdio::from(output.try_clone()?),

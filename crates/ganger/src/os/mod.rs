@@ -4,7 +4,9 @@ pub(crate) mod crash;
 mod process;
 mod sweep;
 
-pub(crate) use process::{Spawn, program_on_path, signal_group, terminate_group};
+pub(crate) use process::{
+    Spawn, environment_for_commands, is_credential, program_on_path, signal_group, terminate_group,
+};
 pub(crate) use sweep::{MARKER_ATTEMPT, MARKER_HOST, Target, ancestors_have_marker, cpu_ticks, sweep};
 
 use std::fs::File;

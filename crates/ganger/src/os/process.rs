@@ -44,6 +44,28 @@ impl Spawn<'_> {
     }
 }
 
+/// Credentials that no program gets which runs what an agent wrote.
+const CREDENTIALS: [&str; 6] =
+    ["GH_TOKEN", "GITHUB_TOKEN", "GH_ENTERPRISE_TOKEN", "GITLAB_TOKEN", "SSH_AUTH_SOCK", "NPM_TOKEN"];
+
+/// Whether a variable holds a credential of a forge or a registry.
+pub(crate) fn is_credential(name: &str) -> bool {
+    let upper = name.to_ascii_uppercase();
+    let registry = upper.starts_with("CARGO_REGISTR") || upper.starts_with("NPM_CONFIG_");
+    let secret = ["TOKEN", "AUTH", "PASSWORD", "SECRET"].iter().any(|word| upper.contains(word));
+    CREDENTIALS.contains(&name) || (registry && secret)
+}
+
+/// The user's environment for the project's own commands (gates, setup): without what points at another repository
+/// or at an attempt, and without credentials.
+pub(crate) fn environment_for_commands() -> BTreeMap<OsString, OsString> {
+    let stays = |name: &OsString| {
+        let name = name.to_string_lossy();
+        !name.starts_with("GIT_") && !name.starts_with("GANGER_") && !is_credential(&name)
+    };
+    std::env::vars_os().filter(|(name, _)| stays(name)).collect()
+}
+
 /// Where a search path has a program; `None` when it has none. What is a path already is looked at itself.
 fn find_program(program: impl AsRef<OsStr>, path: Option<&OsString>) -> Option<PathBuf> {
     let program = Path::new(program.as_ref());

@@ -39,9 +39,10 @@ impl Target {
         marked || (!self.folders.is_empty() && self.works_inside(pid))
     }
 
-    /// By folder only what has no terminal of its own: a person's shell in a worktree is left alone.
+    /// By folder only what has no terminal: a person's shell and editor in a worktree are left alone. Everything that
+    /// an attempt started carries its marker, unless it cleared its own environment.
     fn works_inside(&self, pid: i32) -> bool {
-        if has_other_terminal(pid) {
+        if has_terminal(pid) {
             return false;
         }
         let Ok(folder) = std::fs::read_link(format!("/proc/{pid}/cwd")) else {
@@ -94,15 +95,11 @@ fn is_zombie(pid: i32) -> bool {
     stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('Z'))
 }
 
-/// Whether a process has a controlling terminal and does not belong to our own session.
-fn has_other_terminal(pid: i32) -> bool {
-    let session_and_terminal = |pid: &str| -> Option<(i64, i64)> {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(3);
-        Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
-    };
-    let own = session_and_terminal("self");
-    session_and_terminal(&pid.to_string()).is_some_and(|(s, t)| t != 0 && own.is_none_or(|(o, _)| o != s))
+fn has_terminal(pid: i32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // Field 7, after pid, name, state, parent, group and session.
+    let terminal = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(4)?.parse::<i64>().ok());
+    terminal.is_some_and(|t| t != 0)
 }
 
 fn parent(pid: i32) -> Option<i32> {
@@ -116,12 +113,13 @@ fn own_line() -> BTreeSet<i32> {
     std::iter::successors(Some(own), |pid| parent(*pid).filter(|p| *p > 0)).collect()
 }
 
-/// Whether this process or one of its ancestors was started by an attempt.
+/// Whether this process or one of its ancestors was started by a host: an agent, or a server that agents share.
 pub(crate) fn ancestors_have_marker() -> bool {
-    let prefix = format!("{MARKER_ATTEMPT}=");
+    let prefixes = [MARKER_ATTEMPT, MARKER_HOST].map(|name| format!("{name}="));
+    let marked = |entry: &[u8]| prefixes.iter().any(|prefix| entry.starts_with(prefix.as_bytes()));
     own_line().into_iter().any(|pid| {
         std::fs::read(format!("/proc/{pid}/environ"))
-            .is_ok_and(|environment| environment.split(|b| *b == 0).any(|e| e.starts_with(prefix.as_bytes())))
+            .is_ok_and(|environment| environment.split(|b| *b == 0).any(marked))
     })
 }
 

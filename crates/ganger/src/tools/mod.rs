@@ -37,7 +37,8 @@ pub(crate) struct Call<'a> {
 pub(crate) type Answer = Result<String, String>;
 
 /// Carries out a call. Unknown tools and wrong arguments are answered in words that a model can act on.
-pub(crate) async fn call(name: &str, call: Call<'_>) -> Answer {
+pub(crate) async fn call(name: &str, mut call: Call<'_>) -> Answer {
+    call.arguments.values_mut().for_each(crate::text::clean_json);
     match name {
         "report_result" => report::call(call).await,
         "ask_user" => ask::call(call).await,

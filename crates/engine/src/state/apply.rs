@@ -142,7 +142,7 @@ impl State {
             }
             Event::MergeFailed { ticket, .. } => self.change(ticket, |t| t.approved = None),
             Event::WorktreeRemoved { ticket } | Event::WorktreeKept { ticket, .. } => {
-                self.change(ticket, |t| t.worktree_on = None)
+                self.change(ticket, |t| t.worktree_on = None);
             }
         }
     }

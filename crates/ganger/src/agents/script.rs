@@ -119,7 +119,8 @@ async fn perform(step: &Step) -> Result<Option<i32>, Failure> {
         Step::Sleep { sleep_ms } => tokio::time::sleep(Duration::from_millis(*sleep_ms)).await,
         Step::Commit { commit } => {
             let git = Git::at(".");
-            git.run(&["add", "--all", "--", ".", ":(exclude)MISSION.md", ":(exclude).builder-session"])?;
+            // Our own files are ignored by the configuration that agents get.
+            git.run(&["add", "--all"])?;
             git.run(&["commit", "--quiet", "--message", commit])?;
         }
         Step::Tool { tool, args } => {

@@ -39,7 +39,7 @@ type Parsed = Result<Entry, String>;
 
 /// What a file holds.
 enum Entry {
-    Open(NewTicket),
+    Open(Box<NewTicket>),
     /// It is left out, and nothing waits for it.
     Complete(Option<TicketId>),
     /// Somebody else is at it, or it is held up; told, and left out.
@@ -54,7 +54,7 @@ fn open_tickets(entries: Vec<Entry>) -> Vec<NewTicket> {
     let (mut tickets, mut complete) = (Vec::new(), Vec::new());
     for entry in entries {
         match entry {
-            Entry::Open(ticket) => tickets.push(ticket),
+            Entry::Open(ticket) => tickets.push(*ticket),
             Entry::Complete(id) => complete.extend(id),
             Entry::Elsewhere { name, status } => talk!("{name} is left out: its status is `{status}`"),
         }
@@ -177,7 +177,7 @@ fn requirement(place: &str, value: Value) -> Parsed {
         metadata,
         ..TicketSpec::default()
     };
-    Ok(Entry::Open(NewTicket { id: Some(id(&r.id)?), spec }))
+    Ok(Entry::Open(Box::new(NewTicket { id: Some(id(&r.id)?), spec })))
 }
 
 fn is_complete(status: &str) -> bool {
@@ -211,7 +211,7 @@ fn parse_roadmap(name: &str, text: &str) -> Vec<Parsed> {
             open.take(trimmed);
         } else if let Some(title) = trimmed.strip_prefix("- [ ] ") {
             let spec = TicketSpec { title: title.trim().to_owned(), ..TicketSpec::default() };
-            tickets.push(Ok(Entry::Open(NewTicket { id: None, spec })));
+            tickets.push(Ok(Entry::Open(Box::new(NewTicket { id: None, spec }))));
         }
     }
     tickets.extend(section.take().map(Section::finish));
@@ -329,7 +329,7 @@ impl Section {
         }
         let mut spec = self.spec;
         spec.description = spec.description.trim().to_owned();
-        Ok(Entry::Open(NewTicket { id, spec }))
+        Ok(Entry::Open(Box::new(NewTicket { id, spec })))
     }
 }
 

@@ -7,6 +7,7 @@ use super::view::Style;
 use super::{ticket, trust};
 use crate::failure::{Exit, Failure};
 use crate::foreman::{self, Mode, Taken};
+use crate::git;
 use crate::protocol::JOURNAL;
 use ganger_engine::{Event, Input, Outcome, Phase, Record, State, TicketId};
 use std::collections::BTreeMap;
@@ -66,6 +67,7 @@ fn wanted(state: &State, args: &Args) -> Result<Vec<TicketId>, Failure> {
 fn refuse_dirty_main(board: &Board) -> Result<(), Failure> {
     let repository = &board.project.repository;
     let main = board.project.main_branch()?;
+    git::mend_half_landing(repository, &main)?;
     let current = repository.git().run(&["symbolic-ref", "--quiet", "--short", "HEAD"]).unwrap_or_default();
     let status = repository.git().run(&["status", "--porcelain", "--untracked-files=no"])?;
     if current == main && !status.is_empty() {

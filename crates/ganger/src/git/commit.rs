@@ -40,10 +40,12 @@ pub(crate) fn commit_leftovers(
 ) -> GitResult<()> {
     let git = identity(agent).iter().fold(Git::at(worktree), |git, (k, v)| git.env(k, v));
     let tracked = own_files_tracked(worktree);
-    let own = OWN_FILES.iter().filter(|f| !tracked.contains(f)).map(|f| format!(":(exclude){f}"));
-    let mut add = vec!["add".to_owned(), "--all".to_owned(), "--".to_owned(), ".".to_owned()];
-    add.extend(own);
-    git.run(&add)?;
+    git.run(&["add", "--all"])?;
+    // Not by an excluding pathspec: git refuses those for files that the repository ignores.
+    let own: Vec<&str> = OWN_FILES.into_iter().filter(|f| !tracked.contains(f)).collect();
+    if !own.is_empty() {
+        git.run(&[&["rm", "--quiet", "--cached", "--ignore-unmatch", "--"][..], &own].concat())?;
+    }
     crate::os::crash::point("commit");
     let message = format!("{title}\n\nGanger-Ticket: {ticket}\nGanger-Attempt: {attempt}");
     let commit = git.run(&["commit", "--quiet", "--no-verify", "--cleanup=verbatim", "-m", &message]);

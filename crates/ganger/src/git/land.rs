@@ -1,7 +1,10 @@
 //! Joining branches: bases for tickets that depend on others, and landing on the main branch.
 
 use super::{Git, GitError, GitResult, Repository, identity, zero_separated};
+use crate::os;
 use ganger_engine::{Commit, TicketId};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 /// What a ticket's branch starts from.
 #[derive(Debug)]
@@ -78,6 +81,7 @@ pub(crate) enum Landing {
 /// fast-forward; it is refused when that has changes.
 pub(crate) fn land(repository: &Repository, main: &str, old: &Commit, new: &Commit) -> GitResult<Landing> {
     let reference = format!("refs/heads/{main}");
+    mend_half_landing(repository, main)?;
     let Some(checkout) = checkout_of(repository, &reference)? else {
         let moved = repository.git().run(&["update-ref", &reference, new.as_str(), old.as_str()]);
         return match moved {
@@ -96,13 +100,72 @@ pub(crate) fn land(repository: &Repository, main: &str, old: &Commit, new: &Comm
     if checkout.run(&["rev-parse", "HEAD"])? != old.as_str() {
         return Ok(Landing::Moved);
     }
-    match checkout.run(&["merge", "--quiet", "--ff-only", new.as_str()]) {
-        Ok(_) => Ok(Landing::Landed),
+    repository.git().run(&["update-ref", LANDING, new.as_str()])?;
+    let unsynced = |e: std::io::Error| GitError {
+        command: "sync".to_owned(),
+        dir: repository.root.clone(),
+        message: e.to_string(),
+        code: None,
+    };
+    super::sync_commit(repository, new, Some(new), LANDING).map_err(unsynced)?;
+    // The index is synced by git itself; without that a power cut could leave an empty one.
+    let landed = match checkout.run(&["-c", "core.fsync=all", "merge", "--quiet", "--ff-only", new.as_str()]) {
+        Ok(_) => {
+            let changed = checkout.run(&["diff", "--name-only", "-z", old.as_str(), new.as_str()])?;
+            sync_files(checkout.dir(), &changed);
+            Ok(Landing::Landed)
+        }
         // Untracked files in the way are the person's, too.
         Err(e) if e.message.contains("would be overwritten") => {
             Ok(Landing::Dirty(e.message.lines().filter_map(|l| l.strip_prefix('\t')).map(str::to_owned).collect()))
         }
         Err(e) => Err(e),
+    };
+    repository.git().run(&["update-ref", "-d", LANDING])?;
+    landed
+}
+
+/// The merge that a checkout of main is just being moved to.
+const LANDING: &str = "refs/ganger/landing";
+
+/// A power cut in the middle of a landing may leave index, files and main apart from each other: that is no change of
+/// a person. When nothing but files of that merge differs, the checkout is set to what main is, and what was there
+/// is kept under `refs/ganger/rescue/landing/`.
+pub(crate) fn mend_half_landing(repository: &Repository, main: &str) -> GitResult<()> {
+    let Some(landing) = repository.resolve(LANDING) else {
+        return Ok(());
+    };
+    if let Some(checkout) = checkout_of(repository, &format!("refs/heads/{main}"))? {
+        let names = |args: &[&str]| -> GitResult<BTreeSet<String>> {
+            Ok(zero_separated(&checkout.run(args)?).map(str::to_owned).collect())
+        };
+        let parent = format!("{landing}^1");
+        let landed = names(&["diff", "--name-only", "-z", &parent, landing.as_str()])?;
+        // Files may be there before the index knows of them.
+        let unknown = names(&["ls-files", "--others", "-z"])?;
+        for file in landed.intersection(&unknown) {
+            checkout.run(&["add", "--force", "--", file])?;
+        }
+        let changed = names(&["diff", "--name-only", "-z", "HEAD"])?;
+        if !changed.is_empty() && changed.is_subset(&landed) {
+            let kept = checkout.run(&["stash", "create", "a landing that was cut off"])?;
+            let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S%6fZ").to_string();
+            repository.git().run(&["update-ref", &format!("refs/ganger/rescue/landing/{time}"), &kept])?;
+            checkout.run(&["-c", "core.fsync=all", "reset", "--quiet", "--hard"])?;
+        }
+    }
+    repository.git().run(&["update-ref", "-d", LANDING]).map(|_| ())
+}
+
+/// Brings files of a checkout to disk. A failure loses nothing: all of it is in the commit, too.
+fn sync_files(checkout: &Path, listed: &str) {
+    let files: Vec<PathBuf> = zero_separated(listed).map(|name| checkout.join(name)).collect();
+    let inside = |file: &PathBuf| -> Vec<PathBuf> {
+        file.ancestors().skip(1).take_while(|f| f.starts_with(checkout)).map(Path::to_owned).collect()
+    };
+    let folders: BTreeSet<PathBuf> = files.iter().flat_map(inside).collect();
+    for path in files.iter().chain(&folders) {
+        let _removed = os::sync(path);
     }
 }
 

@@ -11,7 +11,7 @@ mod sync;
 mod worktree;
 
 pub(crate) use commit::{Change, change, commit_leftovers, leftovers, own_files_tracked};
-pub(crate) use land::{Base, Landing, build_base, land, merge_commit};
+pub(crate) use land::{Base, Landing, build_base, land, mend_half_landing, merge_commit};
 pub(crate) use repository::Repository;
 pub(crate) use rescue::Rescue;
 pub(crate) use sync::sync_commit;
@@ -19,7 +19,7 @@ pub(crate) use worktree::{Retired, Worktree};
 
 use std::ffi::OsStr;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// A git command that failed.
@@ -44,6 +44,10 @@ pub(crate) struct Git {
 impl Git {
     pub(crate) fn at(dir: impl Into<PathBuf>) -> Self {
         Self { dir: dir.into(), env: Vec::new() }
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// With one more environment variable, such as another index.

@@ -42,8 +42,9 @@ pub(crate) fn sync_commit(
         sync_packs(&objects.join("pack"), &mut folders)?;
     }
     folders.insert(objects);
-    sync_ref(&repository.common, reference, &mut folders)?;
-    folders.iter().try_for_each(|folder| os::sync(folder))
+    // The innermost first, and the ref last: it must not be there before what it speaks of.
+    folders.iter().rev().try_for_each(|folder| os::sync(folder))?;
+    sync_ref(&repository.common, reference)
 }
 
 fn sync_packs(packs: &Path, folders: &mut BTreeSet<PathBuf>) -> io::Result<()> {
@@ -58,13 +59,12 @@ fn sync_packs(packs: &Path, folders: &mut BTreeSet<PathBuf>) -> io::Result<()> {
 }
 
 /// A ref is a file of its own, or a line of `packed-refs`.
-fn sync_ref(common: &Path, reference: &str, folders: &mut BTreeSet<PathBuf>) -> io::Result<()> {
+fn sync_ref(common: &Path, reference: &str) -> io::Result<()> {
     let file = common.join(reference);
     if file.is_file() {
         os::sync(&file)?;
-        let inside = file.ancestors().skip(1).take_while(|folder| *folder != common);
-        folders.extend(inside.map(Path::to_owned));
-        folders.insert(common.to_owned());
+        let folders = file.ancestors().skip(1).take_while(|folder| folder.starts_with(common));
+        folders.into_iter().try_for_each(os::sync)?;
     }
     let packed = common.join("packed-refs");
     if packed.exists() { os::sync(&packed) } else { Ok(()) }

@@ -48,6 +48,9 @@ impl Worktree {
         let git = repository.git();
         let guard = ONE_AT_A_TIME.lock();
         let known = repository.branch(&self.branch).is_some();
+        if !known {
+            self.set_broken_ref_aside(repository)?;
+        }
         // Only what was made before can be registered already.
         if (known || self.path.exists()) && self.is_registered(&git)? {
             if self.path.join(".git").exists() {
@@ -76,6 +79,25 @@ impl Worktree {
         git.run(&[&lock[..], &tail[..]].concat())?;
         drop(guard);
         Ok(())
+    }
+
+    /// After a power cut a ref may be on disk without the commit that it names. That commit is lost (what was
+    /// claimed is synced, so nobody claimed it yet), and the name must not block the ticket for ever. It is kept in
+    /// `ganger/broken-refs` of the common directory.
+    fn set_broken_ref_aside(&self, repository: &Repository) -> GitResult<()> {
+        let file = repository.common.join(self.reference());
+        if !file.is_file() {
+            return Ok(());
+        }
+        let aside = repository.common.join("ganger/broken-refs");
+        let name = format!("{}-{}", self.branch.replace('/', "-"), jiff::Timestamp::now().as_millisecond());
+        let moved = std::fs::create_dir_all(&aside).and_then(|()| std::fs::rename(&file, aside.join(name)));
+        moved.map_err(|e| GitError {
+            command: "worktree add".to_owned(),
+            dir: repository.root.clone(),
+            message: format!("{} is broken and cannot be moved away: {e}", self.reference()),
+            code: None,
+        })
     }
 
     /// The head of its branch.
@@ -144,10 +166,10 @@ impl Worktree {
     /// Makes the checkout be on the branch again, when an agent left it. What it committed elsewhere comes along when
     /// it builds on the branch.
     pub(crate) fn return_to_branch(&self, repository: &Repository) -> GitResult<()> {
-        let git = Git::at(&self.path);
-        if git.run(&["symbolic-ref", "--quiet", "HEAD"]).is_ok_and(|now| now == self.reference()) {
+        if self.is_on_branch() {
             return Ok(());
         }
+        let git = Git::at(&self.path);
         let elsewhere = Commit::new(git.run(&["rev-parse", "HEAD"])?);
         match self.head(repository) {
             Some(head) if repository.is_ancestor(&head, &elsewhere) => {
@@ -160,6 +182,14 @@ impl Worktree {
                 code: None,
             }),
         }
+    }
+
+    /// By the files of git itself (gitrepository-layout): this is asked at the end of every attempt.
+    fn is_on_branch(&self) -> bool {
+        let link = std::fs::read_to_string(self.path.join(".git")).unwrap_or_default();
+        let folder = link.trim().strip_prefix("gitdir: ").map(|folder| self.path.join(folder));
+        let head = folder.and_then(|folder| std::fs::read_to_string(folder.join("HEAD")).ok());
+        head.is_some_and(|head| head.trim().strip_prefix("ref: ") == Some(&self.reference()))
     }
 
     /// A branch goes only when its head is on the main branch.

@@ -4,6 +4,7 @@
 
 mod board;
 mod model_server;
+mod power;
 mod recovery;
 mod run;
 mod runtimes;

@@ -350,3 +350,99 @@ fn find(folder: &Path, name: &str) -> std::path::PathBuf {
     let entries = folder.read_dir().unwrap().flatten();
     entries.map(|e| e.path().join(name)).find(|p| p.exists()).unwrap()
 }
+
+#[test]
+fn what_only_a_worktree_holds_is_kept_when_it_goes() {
+    let place = Place::scripted(
+        "true",
+        &json!({"*": [[{"run": "echo '*.local' > .gitignore; echo secret > notes.local; echo x > work.txt"}]]}),
+    );
+    place.add(&["ignored files"]);
+    place.ganger(&["run"]).exits(0);
+    place.ganger(&["merge", "--all"]).exits(0);
+    assert!(!place.worktree("T-1").exists());
+    let kept = place.ganger(&["rescue", "list", "--json"]).exits(0).json();
+    let name = kept["rescues"][0]["name"].as_str().unwrap();
+    let ref_name = format!("refs/ganger/rescue/{name}");
+    assert_eq!(place.git(&["show", &format!("{ref_name}:notes.local")]), "secret");
+}
+
+#[test]
+fn a_repository_inside_a_worktree_keeps_it_and_tells_a_person() {
+    let inner = "mkdir inner; cd inner; git init -q; echo mine > file; git add file; git commit -qm inner";
+    let place = Place::scripted("true", &json!({"*": [[{"write": "a.txt", "text": "a"}, {"run": inner}]]}));
+    place.write(".gitignore", "inner/\n");
+    place.commit("ignore");
+    place.add(&["clones something"]);
+    place.ganger(&["run"]).exits(0);
+    place.ganger(&["merge", "--all"]).exits(0);
+    assert!(place.worktree("T-1").join("inner/.git").exists());
+    place.ganger(&["inbox"]).says("was kept").says("inner is a repository of its own");
+}
+
+#[test]
+fn commits_that_an_agent_made_beside_its_branch_come_along() {
+    let beside = "git checkout -q --detach; echo deep > deep.txt; git add deep.txt; git commit -qm detached";
+    let place = Place::scripted("test -e deep.txt", &json!({"*": [[{"run": beside}]]}));
+    place.add(&["detached"]);
+    place.ganger(&["run"]).exits(0);
+    place.assert_status("T-1", "accepted");
+    assert_eq!(place.git(&["show", "ganger/T-1:deep.txt"]), "deep");
+}
+
+#[test]
+fn a_worktree_that_was_made_early_gets_what_its_ticket_depends_on_now() {
+    let place = Place::scripted(
+        "true",
+        &json!({
+            "T-1": [[{"write": "first.txt", "text": "1"}]],
+            // Made ready while T-1 worked, and it did nothing yet.
+            "T-2": [[{"run": "cat first.txt second-main.txt > both.txt"}]],
+        }),
+    );
+    place.add(&["first"]);
+    place.add(&["second"]);
+    place.git(&["branch", "ganger/T-2"]);
+    place.git(&["update-ref", "refs/ganger/base/ganger/T-2", "main"]);
+    place.ganger(&["ticket", "edit", "T-2", "--after", "T-1"]).exits(0);
+    place.write("second-main.txt", "2\n");
+    place.commit("main moved");
+    place.ganger(&["run"]).exits(0);
+    place.assert_status("T-2", "accepted");
+    assert_eq!(place.git(&["show", "ganger/T-2:both.txt"]), "12");
+}
+
+#[test]
+fn a_ticket_that_changed_nothing_is_not_accepted_for_the_work_it_builds_on() {
+    let place = Place::scripted(
+        "true",
+        &json!({
+            "T-1": [[{"write": "first.txt", "text": "1"}]],
+            "T-2": [[{"run": "touch ../../begun; until test -e ../../go; do sleep 0.05; done"}], [], [], []],
+        }),
+    );
+    place.add(&["first"]);
+    place.add(&["second", "--after", "T-1"]);
+    let run = place.start(&["run"]);
+    wait_until("the second agent is at work", LIMIT, || place.path("begun").exists());
+    kill(run.pid(), 9);
+    drop(run);
+    place.ganger(&["run"]).exits(3);
+    place.assert_status("T-2", "needs-you");
+}
+
+#[test]
+fn a_gate_whose_folder_is_gone_is_red_and_the_agent_hears_of_it() {
+    let place = Place::scripted(
+        "true",
+        &json!({"*": [[{"run": "rm -r web; echo x > x"}], [{"run": "mkdir web; echo back > web/index.html"}]]}),
+    );
+    place.write("web/index.html", "<p>\n");
+    let config = std::fs::read_to_string(place.repo().join("ganger.toml")).unwrap();
+    place.write("ganger.toml", &format!("{config}dir = \"web\"\n"));
+    place.commit("a gate in a folder");
+    place.ganger(&["trust", "--yes"]).exits(0);
+    place.add(&["moves folders"]);
+    place.ganger(&["run"]).exits(0).says("gate `check` failed");
+    place.assert_status("T-1", "accepted");
+}

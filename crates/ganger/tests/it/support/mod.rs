@@ -1,5 +1,6 @@
 //! A hermetic place to try things in: an empty HOME, a repository that is not ours, the real program.
 
+pub(crate) mod disk;
 mod processes;
 
 pub(crate) use processes::{alive_with, kill, wait_until};
@@ -177,6 +178,11 @@ impl Place {
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
             code: output.status.code().unwrap_or(128),
         }
+    }
+
+    /// Runs another program in the place, in its environment, to its end.
+    pub(crate) fn outside(&self, mut command: Command) -> std::process::Output {
+        command.current_dir(self.repo()).env_clear().envs(&self.env).stdin(Stdio::null()).output().unwrap()
     }
 
     /// Starts the program; it is killed when dropped.

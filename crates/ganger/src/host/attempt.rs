@@ -79,7 +79,10 @@ impl AttemptTask {
         let made = self.shared.worktrees.ensure(&self.offer.ticket, bases, self.offer.base.as_ref());
         let made = tokio::select! {
             made = made => made,
-            _ = self.cancel.changed() => return nothing_left(AttemptOutcome::Interrupted),
+            _ = self.cancel.changed() => {
+                self.shared.worktrees.stop_setup(&self.offer.ticket).await;
+                return nothing_left(AttemptOutcome::Interrupted);
+            }
         };
         let ready = match made {
             Ok(ready) => ready,

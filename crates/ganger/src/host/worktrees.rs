@@ -1,7 +1,7 @@
 //! Worktrees of tickets: made ahead of need, based on fresh main plus accepted work, retired with proof.
 
 use crate::git::{Base, Retired, Worktree, build_base};
-use crate::os::{self, Spawn, Target};
+use crate::os::{self, MARKER_ATTEMPT, Spawn, Target};
 use crate::project::Project;
 use crate::text;
 use ganger_engine::{Commit, TicketId};
@@ -219,6 +219,18 @@ impl Worktrees {
         self.project.state.join("setup").join(ticket.as_str())
     }
 
+    /// The mark of everything that the setup command of a ticket starts.
+    fn setup_run(&self, ticket: &TicketId) -> String {
+        format!("{}/setup-{ticket}", self.marker)
+    }
+
+    /// Ends a setup command whose attempt was stopped; its worktree is set up anew next time.
+    pub(crate) async fn stop_setup(&self, ticket: &TicketId) {
+        let markers = vec![(MARKER_ATTEMPT.to_owned(), self.setup_run(ticket))];
+        let target = Target { markers, folders: Vec::new() };
+        let _survivors = tokio::task::spawn_blocking(move || os::sweep(&target)).await;
+    }
+
     /// The setup command, once in a fresh worktree.
     async fn set_up(&self, ticket: &TicketId, worktree: &Worktree) -> Result<(), PrepareError> {
         let setup = &self.project.config().project;
@@ -227,8 +239,14 @@ impl Worktrees {
         if !setup.setup.trim().is_empty() {
             let log = self.project.state.join("logs/setup").join(format!("{ticket}.log"));
             std::fs::create_dir_all(log.parent().unwrap_or(Path::new("."))).map_err(failed)?;
-            let status =
-                run_setup(&setup.setup, &self.marker, &worktree.path, &log, Duration::from_secs(setup.setup_timeout_s));
+            let run = self.setup_run(ticket);
+            let status = run_setup(
+                &setup.setup,
+                (&self.marker, &run),
+                &worktree.path,
+                &log,
+                Duration::from_secs(setup.setup_timeout_s),
+            );
             if let Err(why) = status.await.map_err(failed)? {
                 let tail = text::tail_of_file(&log, 1_500);
                 return Err(PrepareError::Failed(format!("`{}` {why}\n{}", setup.setup, tail.trim_end())));
@@ -275,7 +293,7 @@ fn remove_if_ours(worktree: &Path, file: &str) {
 
 async fn run_setup(
     command: &str,
-    marker: &str,
+    (marker, run): (&str, &str),
     dir: &Path,
     log: &Path,
     limit: Duration,
@@ -286,7 +304,7 @@ async fn run_setup(
         dir,
         env: os::environment_for_commands(),
         host: marker,
-        attempt: Some("setup"),
+        attempt: Some(run),
         stdin: Stdio::null(),
         stdout: Stdio::from(output.try_clone()?),
         stderr: Stdio::from(output),

@@ -10,7 +10,7 @@ use crate::foreman::{self, Mode, Taken};
 use crate::git;
 use crate::protocol::JOURNAL;
 use ganger_engine::{Event, Input, Outcome, Phase, Record, State, TicketId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 #[derive(Debug, clap::Args)]
@@ -18,7 +18,7 @@ pub(super) struct Args {
     /// Accepted tickets
     #[arg(required_unless_present = "all")]
     tickets: Vec<String>,
-    /// Everything that is accepted
+    /// Everything that is accepted and can land
     #[arg(long, conflicts_with = "tickets")]
     all: bool,
 }
@@ -53,14 +53,27 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
 
 fn wanted(state: &State, args: &Args) -> Result<Vec<TicketId>, Failure> {
     if args.all {
-        return Ok(state
-            .tickets
-            .iter()
-            .filter(|(_, t)| t.phase == Phase::Accepted)
-            .map(|(id, _)| id.clone())
-            .collect());
+        return Ok(all_that_can_land(state));
     }
     args.tickets.iter().map(|id| ticket::find(state, id).map(|(id, _)| id)).collect()
+}
+
+/// Accepted tickets that build on nothing but merged work and each other. The others are named, and wait.
+fn all_that_can_land(state: &State) -> Vec<TicketId> {
+    let accepted = state.tickets.iter().filter(|(_, t)| t.phase == Phase::Accepted);
+    let mut chosen: BTreeSet<TicketId> = accepted.map(|(id, _)| id.clone()).collect();
+    let is_merged = |id: &TicketId| state.tickets.get(id).is_some_and(|t| t.phase == Phase::Merged);
+    loop {
+        let missing = |id: &TicketId| {
+            let after = state.tickets.get(id).map(|t| t.spec.after.as_slice()).unwrap_or_default();
+            after.iter().find(|d| !is_merged(d) && !chosen.contains(*d)).cloned()
+        };
+        let Some((id, dependency)) = chosen.iter().find_map(|id| Some((id.clone(), missing(id)?))) else {
+            return chosen.into_iter().collect();
+        };
+        talk!("{id} is left out: it builds on {dependency}, which is not accepted");
+        chosen.remove(&id);
+    }
 }
 
 /// Before anything is approved: a checkout of main with changes is a person's, and stays as it is.

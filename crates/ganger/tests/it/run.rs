@@ -283,3 +283,16 @@ fn weakened_tests_need_a_persons_word() {
     place.ganger(&["run"]).exits(0);
     place.assert_status("T-1", "accepted");
 }
+
+#[test]
+fn one_ticket_that_cannot_land_does_not_hold_up_the_others() {
+    let place = Place::scripted("true", &json!({"*": [[{"run": "echo $GANGER_TICKET > $GANGER_TICKET.txt"}]]}));
+    place.add(&["one"]);
+    place.add(&["two", "--after", "T-1"]);
+    place.add(&["three"]);
+    place.ganger(&["run"]).exits(0);
+    place.ganger(&["ticket", "reopen", "T-1", "--reason", "not like this"]).exits(0);
+    place.ganger(&["merge", "--all"]).exits(0).says("T-2 is left out: it builds on T-1").says("T-3  merged as");
+    place.assert_status("T-2", "accepted");
+    place.assert_status("T-3", "merged");
+}

@@ -176,7 +176,7 @@ pub(super) async fn run(command: Command) -> Result<Exit, Failure> {
         Command::Close { id, reason } => {
             let input = Input::CloseTicket { ticket: parse(&id)?, reason, by: board.person() };
             board.decide("a person closes a ticket", input).await?;
-            talk!("{id} is closed. What was done is kept: `ganger rescue list`.");
+            talk!("{id} is closed. What was done on it is kept.");
             Ok(Exit::Done)
         }
         Command::Reopen { id, reason } => {

@@ -147,19 +147,18 @@ fn show_history(state: &State, id: &TicketId, ticket: &Ticket) {
 pub(super) async fn explain(board: &Board, id: &str, as_json: bool) -> Result<Exit, Failure> {
     let state = board.state().await?;
     let (id, _) = find(&state, id)?;
-    let reasons = why(&state, now_ms(), &id);
+    let mut reasons = why(&state, now_ms(), &id);
+    // Without a run there is no host, and that is no reason of the ticket.
+    if state.hosts.values().all(|h| !h.alive) {
+        reasons.retain(|r| !matches!(r, ganger_engine::Reason::NoHost { .. }));
+    }
     if as_json {
         let texts: Vec<String> = reasons.iter().map(ToString::to_string).collect();
         json(&object!({"schema": 1, "id": id, "ready": reasons.is_empty(), "reasons": reasons, "texts": texts}))?;
         return Ok(Exit::Done);
     }
-    // Without a running host the only thing missing is a run.
-    let only_host = reasons.iter().all(|r| matches!(r, ganger_engine::Reason::NoHost { .. }));
     match reasons.as_slice() {
         [] => data!("{id} is ready; `ganger run` starts it"),
-        _ if only_host && state.hosts.values().all(|h| !h.alive) => {
-            data!("{id} is ready; `ganger run` starts it");
-        }
         reasons => reasons.iter().for_each(|r| data!("{id}: {r}")),
     }
     Ok(Exit::Done)

@@ -9,3 +9,4 @@ mod recovery;
 mod run;
 mod runtimes;
 mod support;
+mod transcripts;

@@ -1,0 +1,179 @@
+//! What a person sees: whole sessions at the command line, with output and exit codes.
+
+use crate::support::Place;
+use expect_test::{Expect, expect};
+use serde_json::json;
+use std::fmt::Write;
+
+/// Plays commands and compares everything that they print.
+#[track_caller]
+fn transcript(place: &Place, commands: &[&[&str]], expected: &Expect) {
+    let mut shown = String::new();
+    for args in commands {
+        let output = place.ganger(args);
+        write!(shown, "$ ganger {}\n{}", args.join(" "), output.stdout).unwrap();
+        if !output.stderr.is_empty() {
+            writeln!(shown, "--\n{}", output.stderr.trim_end()).unwrap();
+        }
+        if output.code != 0 {
+            writeln!(shown, "=> {}", output.code).unwrap();
+        }
+    }
+    expected.assert_eq(&plain(place, &shown));
+}
+
+/// Without what differs from run to run: folders, times, commits.
+fn plain(place: &Place, shown: &str) -> String {
+    let shown = shown.replace(&place.path("").display().to_string(), "/place/");
+    let is_hash = |w: &str| w.len() >= 10 && w.chars().all(|c| c.is_ascii_hexdigit()) && w.contains(char::is_numeric);
+    let is_time = |w: &str| w.len() == 8 && w.split(':').filter(|p| p.len() == 2).count() == 3;
+    let word = |w: &str| -> String {
+        match w.trim_matches(|c: char| !c.is_alphanumeric()) {
+            bare if is_hash(bare) => w.replace(bare, "COMMIT"),
+            bare if is_time(bare) => w.replace(bare, "TIME"),
+            _ => w.to_owned(),
+        }
+    };
+    let lines = shown.lines().map(|line| line.split(' ').map(word).collect::<Vec<_>>().join(" "));
+    lines.map(|line| age(&line) + "\n").collect()
+}
+
+/// `12 ms`, `1.2 s`: how long something took.
+fn age(line: &str) -> String {
+    let mut words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+    for i in 1..words.len() {
+        let number = words[i - 1].trim_start_matches('(').to_owned();
+        let unit = words[i].trim_end_matches([')', ',']).to_owned();
+        if number.parse::<f64>().is_ok() && ["ms", "s"].contains(&unit.as_str()) {
+            words[i - 1] = words[i - 1].replace(&number, "N");
+            words[i] = words[i].replacen(&unit, "ms", 1);
+        }
+    }
+    words.join(" ")
+}
+
+#[test]
+fn a_board_is_filled_and_asked() {
+    let place = Place::scripted("true", &json!({}));
+    transcript(
+        &place,
+        &[
+            &["ticket", "list"],
+            &["ticket", "add", "Reject negative amounts", "--done", "a test covers it", "--priority", "high"],
+            &["ticket", "add", "Say so in the docs", "--after", "T-1"],
+            &["ticket", "add", "Lost", "--after", "T-9"],
+            &["ticket", "edit", "T-1", "--after", "T-2"],
+            &["ticket", "list"],
+            &["ticket", "why", "T-2"],
+            &["ticket", "show", "T-7"],
+            &["ticket", "close", "T-1", "--reason", "not needed"],
+            &["inbox"],
+            &["answer", "C-1", "perhaps"],
+            &["answer", "C-1", "go on"],
+            &["status"],
+        ],
+        &expect![[r#"
+            $ ganger ticket list
+            --
+            No ticket. `ganger ticket add "…"` adds one.
+            $ ganger ticket add Reject negative amounts --done a test covers it --priority high
+            T-1
+            $ ganger ticket add Say so in the docs --after T-1
+            T-2
+            $ ganger ticket add Lost --after T-9
+            --
+            error: T-3: depends on T-9, which does not exist
+            => 1
+            $ ganger ticket edit T-1 --after T-2
+            --
+            error: the dependencies form a circle: T-1 → T-2 → T-1
+            => 1
+            $ ganger ticket list
+            T-1  open  high    Reject negative amounts
+            T-2  open  medium  Say so in the docs  (waits for T-1)
+            $ ganger ticket why T-2
+            T-2: it waits for T-1, which is open
+            $ ganger ticket show T-7
+            --
+            error: there is no ticket T-7
+            hint: `ganger ticket list --all` shows the board
+            => 1
+            $ ganger ticket close T-1 --reason not needed
+            --
+            T-1 is closed. What was done on it is kept.
+            $ ganger inbox
+            C-1  T-2  T-2 depends on T-1, which was closed. Go on without it?
+                 N ms ago, holds up 1
+                 It will neither start nor be merged before you answer. A branch that was begun holds that work already.
+                 answer: go on | cancel
+                 until then: it waits
+                 ganger answer C-1 …
+
+            $ ganger answer C-1 perhaps
+            --
+            error: `perhaps` is not an answer to C-1
+            hint: answer with one of: go on, cancel
+            => 1
+            $ ganger answer C-1 go on
+            --
+            C-1 is answered.
+            $ ganger status
+            1 open, 1 cancelled
+            No run is active.
+            1 ready
+        "#]],
+    );
+}
+
+#[test]
+fn a_run_is_watched_and_merged() {
+    let place = Place::scripted(
+        "test -e good.txt",
+        &json!({"*": [
+            [{"write": "bad.txt", "text": "b"}],
+            [{"write": "good.txt", "text": "g"}, {"report": {"summary": "mended", "done": []}}],
+        ]}),
+    );
+    place.add(&["Make it good"]);
+    transcript(
+        &place,
+        &[&["run"], &["merge", "T-1"], &["merge", "--all"], &["rescue", "list"], &["frobnicate"]],
+        &expect![[r#"
+            $ ganger run
+            TIME T-1  scripted starts (T-1-a1)
+            TIME T-1  says it is done, at COMMIT
+            TIME T-1  gate check red at COMMIT (N ms)
+            TIME T-1  rejected: gate `check` failed with exit code 1
+            TIME T-1  scripted starts (T-1-a2)
+            TIME T-1  reports: mended
+            TIME T-1  says it is done, at COMMIT
+            TIME T-1  gate check green at COMMIT (N ms)
+            TIME T-1  accepted at COMMIT
+            --
+
+            1 accepted
+            hint: look at it with `git diff main...ganger/T-1`; land it with `ganger merge --all`
+            $ ganger merge T-1
+            TIME T-1  gate check green at COMMIT (N ms)
+            TIME T-1  merged as COMMIT
+            T-1  merged as COMMIT
+            --
+
+            1 merged
+            $ ganger merge --all
+            --
+            Nothing is accepted.
+            $ ganger rescue list
+            --
+            Nothing had to be rescued.
+            $ ganger frobnicate
+            --
+            error: unrecognized subcommand 'frobnicate'
+
+            Usage: ganger <COMMAND>
+
+            For more information, try '--help'.
+            => 2
+        "#]],
+    );
+}

@@ -1,4 +1,4 @@
-//! `./dev bench [append|dispatch|makespan|board]`: both sides are measured in one run, interleaved A B A B, and
+//! `./dev bench [append|dispatch|makespan|idle|board]`: both sides are measured in one run, interleaved A B A B, and
 //! printed. A ratio over its limit ends the command with exit code 1.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "it is a command for developers")]
@@ -30,6 +30,9 @@ fn main() -> std::process::ExitCode {
     }
     if wanted("makespan") {
         work::makespan(&mut report);
+    }
+    if wanted("idle") {
+        work::idle(&mut report);
     }
     if wanted("board") {
         board::replay(&mut report);

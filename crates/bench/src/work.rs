@@ -15,10 +15,14 @@ pub(crate) struct Shop {
 
 impl Shop {
     pub(crate) fn new(agent: &str, gate: &str) -> Self {
+        Self::with_slots(agent, gate, 8)
+    }
+
+    fn with_slots(agent: &str, gate: &str, slots: usize) -> Self {
         let shop = Self { folder: tempfile::tempdir().unwrap() };
         std::fs::create_dir_all(shop.path("shop")).unwrap();
         let config = format!(
-            "[project]\nmain = \"main\"\n[policy]\nfetch = false\n[limits]\nparallel = 8\n\
+            "[project]\nmain = \"main\"\n[policy]\nfetch = false\n[limits]\nparallel = {slots}\n\
              [agent.a]\nruntime = \"command\"\ncommand = '''{agent}'''\n[[gate]]\nname = \"g\"\ncommand = '''{gate}'''\n"
         );
         std::fs::write(shop.path("shop/ganger.toml"), config).unwrap();
@@ -135,4 +139,30 @@ pub(crate) fn makespan(report: &mut Report) {
     let detail =
         format!("ours {:.2} s xargs {:.2} s for {TICKETS} tickets (means)", sum(&ours) / 2.0, sum(&theirs) / 2.0);
     report.add("makespan, 8 at once", &detail, ratio, "1.15", ratio <= 1.15);
+}
+
+/// What supervision costs while agents are idle: memory of the one process that runs them all.
+pub(crate) fn idle(report: &mut Report) {
+    const AGENTS: usize = 200;
+    let shop = Shop::with_slots("touch started-$GANGER_TICKET; exec sleep 600", "true", AGENTS);
+    let lines: String = (0..AGENTS).map(|i| format!("{{\"id\":\"I-{i}\",\"title\":\"t\"}}\n")).collect();
+    std::fs::write(shop.path("b.jsonl"), lines).unwrap();
+    ganger(&shop, &["ticket", "import", &shop.path("b.jsonl").display().to_string()]);
+    let program = std::env::current_exe().unwrap().with_file_name("ganger");
+    let mut command = Command::new(program);
+    command.arg("run").current_dir(shop.path("shop")).env("HOME", shop.path("home")).env_remove("XDG_STATE_HOME");
+    let mut run = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let started = |i: usize| shop.path(&format!("shop.worktrees/I-{i}/started-I-{i}")).exists();
+    while !(0..AGENTS).all(started) {
+        assert!(run.try_wait().unwrap().is_none(), "the run ended before all agents had started");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    // Time for what starting them left to be freed or not.
+    std::thread::sleep(Duration::from_secs(3));
+    let status = std::fs::read_to_string(format!("/proc/{}/status", run.id())).unwrap();
+    let resident = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).unwrap();
+    let mib = resident.trim().trim_end_matches(" kB").parse::<f64>().unwrap() / 1024.0;
+    run.kill().unwrap();
+    run.wait().unwrap();
+    report.add("memory with 200 idle agents, MiB", "resident set of `ganger run`", mib, "64", mib <= 64.0);
 }

@@ -102,7 +102,9 @@ impl Worktrees {
         }
         let worktree = self.project.worktree(ticket);
         let exists = worktree.head(&self.project.repository).is_some();
-        let base = match (exists, known_base.cloned().or_else(|| worktree.noted_base(&self.project.repository))) {
+        // What is noted beside the branch moves with it; the journal hears of it at the end of an attempt.
+        let noted = worktree.noted_base(&self.project.repository).or_else(|| known_base.cloned());
+        let base = match (exists, noted) {
             (true, Some(base)) => base,
             (true, None) => self.base_of_branch(&worktree).await?,
             (false, _) => self.new_base(bases).await?,

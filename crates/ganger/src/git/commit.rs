@@ -29,7 +29,7 @@ pub(crate) fn leftovers(worktree: &Path) -> GitResult<Leftovers> {
     Ok(sum)
 }
 
-/// Commits everything but our own files. Probe: a commit on the branch with this attempt's trailer and
+/// Commits everything but our own files, which `excludes` names (and what the user's own such file does). Probe: a commit on the branch with this attempt's trailer and
 /// nothing left over means that it was done before.
 pub(crate) fn commit_leftovers(
     worktree: &Path,
@@ -37,15 +37,12 @@ pub(crate) fn commit_leftovers(
     attempt: &AttemptId,
     agent: &str,
     title: &str,
+    excludes: &Path,
 ) -> GitResult<()> {
     let git = identity(agent).iter().fold(Git::at(worktree), |git, (k, v)| git.env(k, v));
-    let tracked = own_files_tracked(worktree);
-    git.run(&["add", "--all"])?;
     // Not by an excluding pathspec: git refuses those for files that the repository ignores.
-    let own: Vec<&str> = OWN_FILES.into_iter().filter(|f| !tracked.contains(f)).collect();
-    if !own.is_empty() {
-        git.run(&[&["rm", "--quiet", "--cached", "--ignore-unmatch", "--"][..], &own].concat())?;
-    }
+    let excludes = format!("core.excludesFile={}", excludes.display());
+    git.run(&["-c", &excludes, "add", "--all"])?;
     crate::os::crash::point("commit");
     let message = format!("{title}\n\nGanger-Ticket: {ticket}\nGanger-Attempt: {attempt}");
     let commit = git.run(&["commit", "--quiet", "--no-verify", "--cleanup=verbatim", "-m", &message]);

@@ -140,16 +140,23 @@ impl Worktree {
 
     /// What the branch is based on, as it was noted when that was made or moved.
     pub(crate) fn noted_base(&self, repository: &Repository) -> Option<Commit> {
-        repository.resolve(&self.base_reference())
+        let noted = std::fs::read_to_string(self.base_file(repository)).ok()?;
+        Some(Commit::new(noted.trim())).filter(|commit| !commit.as_str().is_empty())
     }
 
-    /// Notes what the branch is based on: after a crash nobody else knows.
+    /// Notes what the branch is based on: after a crash nobody else knows. In a file of ours in the common directory:
+    /// the branch keeps the commit itself alive, and a git command for each ticket would take longer.
     pub(crate) fn note_base(&self, repository: &Repository, base: &Commit) -> GitResult<()> {
-        repository.git().run(&["update-ref", &self.base_reference(), base.as_str()]).map(|_| ())
+        crate::os::write_private(&self.base_file(repository), base.as_str().as_bytes()).map_err(|e| GitError {
+            command: "worktree add".to_owned(),
+            dir: repository.root.clone(),
+            message: format!("the base of {} cannot be noted: {e}", self.branch),
+            code: None,
+        })
     }
 
-    fn base_reference(&self) -> String {
-        format!("refs/ganger/base/{}", self.branch)
+    fn base_file(&self, repository: &Repository) -> PathBuf {
+        repository.common.join("ganger/base").join(&self.branch)
     }
 
     /// Whether nothing was done in it: no commit of its own, no change.
@@ -199,7 +206,7 @@ impl Worktree {
         };
         if repository.is_ancestor(&head, main) {
             let _kept = repository.git().run(&["update-ref", "-d", &self.reference(), head.as_str()]);
-            let _absent = repository.git().run(&["update-ref", "-d", &self.base_reference()]);
+            let _absent = std::fs::remove_file(self.base_file(repository));
         }
     }
 

@@ -246,7 +246,7 @@ fn look_at_work(shared: &Shared, offer: &Offer, ready: &Ready) -> git::GitResult
         return Ok(Looked::Too { files: left.files, bytes: left.bytes });
     }
     if left.files > 0 {
-        git::commit_leftovers(path, &offer.ticket, &offer.attempt, &offer.agent, &offer.spec.title)?;
+        git::commit_leftovers(path, &offer.ticket, &offer.attempt, &offer.agent, &offer.spec.title, &shared.excludes)?;
     }
     let head = ready.worktree.head(repository).unwrap_or_else(|| ready.base.clone());
     git::sync_commit(repository, &head, Some(&ready.base), &ready.worktree.reference()).map_err(|e| git::GitError {

@@ -1,6 +1,6 @@
 //! The life of an attempt: offered, granted, heard of, ended.
 
-use super::{NewCard, delivery, done, granted, live, nothing, open_card, ticket};
+use super::{NewCard, delivery, done, escalate, granted, live, nothing, open_card, ticket};
 use crate::{
     Assumption, Attempt, AttemptEnd, AttemptId, AttemptOutcome, AttemptStage, CardKind, Decision, DeliveryId,
     DeliveryKind, Event, FailureClass, HostId, Kind, Millis, NewTicket, Outcome, Phase, Rejected, Report, Session,
@@ -386,20 +386,8 @@ pub(super) fn refuse_claim(
     if ticket.rejections + 1 < state.policy.max_rejections {
         return (Phase::Open, events);
     }
-    events.push(Event::TicketHeld { ticket: id.clone() });
-    events.push(open_card(
-        state,
-        now,
-        NewCard {
-            ticket: id,
-            attempt: None,
-            kind: CardKind::Escalation,
-            question: format!("{id} was rejected {} times. Let it go on?", ticket.rejections + 1),
-            brief: format!("{why}\n\n{text}"),
-            options: &["retry", "cancel"],
-            default: Some("retry"),
-            consequence: "the same session goes on with fresh limits",
-        },
-    ));
+    let question = format!("{id} was rejected {} times. Let it go on?", ticket.rejections + 1);
+    let consequence = "the same session goes on with fresh limits";
+    events.extend(escalate(state, now, id, question, format!("{why}\n\n{text}"), Some("retry"), consequence));
     (Phase::NeedsYou, events)
 }

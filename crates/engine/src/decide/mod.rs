@@ -151,6 +151,21 @@ fn open_nth_card(state: &State, now: Millis, nth: u64, card: NewCard<'_>) -> Eve
     }
 }
 
+/// A limit was reached: the ticket waits until a person says how to go on.
+fn escalate(
+    state: &State,
+    now: Millis,
+    ticket: &TicketId,
+    question: String,
+    brief: String,
+    default: Option<&str>,
+    consequence: &str,
+) -> [Event; 2] {
+    let (kind, options) = (CardKind::Escalation, &["retry", "cancel"]);
+    let card = NewCard { ticket, attempt: None, kind, question, brief, options, default, consequence };
+    [Event::TicketHeld { ticket: ticket.clone() }, open_card(state, now, card)]
+}
+
 /// Withdraws every open card of a ticket but the informational ones.
 fn withdraw_cards(state: &State, ticket: &TicketId, why: &str) -> Vec<Event> {
     let open = state.open_cards_of(ticket);

@@ -1,6 +1,6 @@
 //! From a claim to acceptance: evidence, review, and the ways back.
 
-use super::{NewCard, attempts::refuse_claim, done, nothing, open_card, ticket};
+use super::{NewCard, attempts::refuse_claim, done, escalate, nothing, open_card, ticket};
 use crate::{
     CardKind, Commit, Decision, Event, Evidence, Millis, Phase, Policy, Rejected, Review, State, Ticket, TicketId,
 };
@@ -157,21 +157,9 @@ pub(super) fn failed(state: &State, now: Millis, id: &TicketId, token: u64, why:
     let not_before = now + (BACKOFF_MS << ticket.unverifiable.min(8));
     let mut events = vec![Event::VerificationLost { ticket: id.clone(), why: why.to_owned(), not_before }];
     if tries >= state.policy.max_attempts {
-        events.push(Event::TicketHeld { ticket: id.clone() });
-        events.push(open_card(
-            state,
-            now,
-            NewCard {
-                ticket: id,
-                attempt: None,
-                kind: CardKind::Escalation,
-                question: format!("The gates of {id} could not be run {tries} times"),
-                brief: why.to_owned(),
-                options: &["retry", "cancel"],
-                default: None,
-                consequence: "it waits, with its work kept on its branch",
-            },
-        ));
+        let question = format!("The gates of {id} could not be run {tries} times");
+        let consequence = "it waits, with its work kept on its branch";
+        events.extend(escalate(state, now, id, question, why.to_owned(), None, consequence));
     }
     Ok(done(events))
 }

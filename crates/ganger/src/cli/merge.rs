@@ -116,7 +116,7 @@ async fn report(board: &Board, from: u64, order: &[TicketId]) -> Result<Exit, Fa
     let failures = failures_since(board, from).await?;
     let state = board.state().await?;
     let mut all = true;
-    let mut conflict = false;
+    let mut went_back = false;
     for id in order {
         let Some(ticket) = state.tickets.get(id) else {
             continue;
@@ -127,7 +127,7 @@ async fn report(board: &Board, from: u64, order: &[TicketId]) -> Result<Exit, Fa
             }
             (_, Some(why)) => {
                 all = false;
-                conflict |= why.contains("conflicts with") || why.starts_with("gate ");
+                went_back |= ticket.phase != Phase::Accepted;
                 data!("{id}  not merged: {}", why.trim_end());
             }
             _ => {
@@ -136,7 +136,7 @@ async fn report(board: &Board, from: u64, order: &[TicketId]) -> Result<Exit, Fa
             }
         }
     }
-    if conflict {
+    if went_back {
         super::out::hint("what conflicts went back to its agent: `ganger run` mends it");
     }
     Ok(if all { Exit::Done } else { Exit::Failed })

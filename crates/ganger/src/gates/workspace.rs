@@ -54,12 +54,7 @@ impl Workspace {
 
     fn switch(&self, commit: &Commit) -> GitResult<()> {
         if !self.tree.join(".git").exists() {
-            return Err(crate::git::GitError {
-                command: "checkout".to_owned(),
-                dir: self.tree.clone(),
-                message: "there is no clone yet".to_owned(),
-                code: None,
-            });
+            return Err(crate::git::GitError::new("checkout", &self.tree, "there is no clone yet"));
         }
         let git = Git::at(&self.tree);
         git.run(&["checkout", "--quiet", "--force", "--detach", commit.as_str()])?;

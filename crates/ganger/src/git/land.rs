@@ -1,6 +1,6 @@
 //! Joining branches: bases for tickets that depend on others, and landing on the main branch.
 
-use super::{Git, GitError, GitResult, Repository, identity, zero_separated};
+use super::{Git, GitError, GitResult, Repository, Rescue, identity, zero_separated};
 use crate::os;
 use ganger_engine::{Commit, TicketId};
 use std::collections::BTreeSet;
@@ -101,13 +101,7 @@ pub(crate) fn land(repository: &Repository, main: &str, old: &Commit, new: &Comm
         return Ok(Landing::Moved);
     }
     repository.git().run(&["update-ref", LANDING, new.as_str()])?;
-    let unsynced = |e: std::io::Error| GitError {
-        command: "sync".to_owned(),
-        dir: repository.root.clone(),
-        message: e.to_string(),
-        code: None,
-    };
-    super::sync_commit(repository, new, Some(new), LANDING).map_err(unsynced)?;
+    super::sync_commit(repository, new, Some(new), LANDING)?;
     // The index is synced by git itself; without that a power cut could leave an empty one.
     let landed = match checkout.run(&["-c", "core.fsync=all", "merge", "--quiet", "--ff-only", new.as_str()]) {
         Ok(_) => {
@@ -149,8 +143,7 @@ pub(crate) fn mend_half_landing(repository: &Repository, main: &str) -> GitResul
         let changed = names(&["diff", "--name-only", "-z", "HEAD"])?;
         if !changed.is_empty() && changed.is_subset(&landed) {
             let kept = checkout.run(&["stash", "create", "a landing that was cut off"])?;
-            let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S%6fZ").to_string();
-            repository.git().run(&["update-ref", &format!("refs/ganger/rescue/landing/{time}"), &kept])?;
+            Rescue::keep(repository, "landing", Commit::new(kept))?;
             checkout.run(&["-c", "core.fsync=all", "reset", "--quiet", "--hard"])?;
         }
     }

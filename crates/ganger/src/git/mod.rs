@@ -32,6 +32,13 @@ pub(crate) struct GitError {
     pub(crate) code: Option<i32>,
 }
 
+impl GitError {
+    /// A failure that is not the exit code of a git command.
+    pub(crate) fn new(command: &str, dir: &Path, message: impl ToString) -> Self {
+        Self { command: command.to_owned(), dir: dir.to_owned(), message: message.to_string(), code: None }
+    }
+}
+
 pub(crate) type GitResult<T> = Result<T, GitError>;
 
 /// A folder in which git is run.

@@ -1,7 +1,7 @@
 //! Rescue: everything in a worktree (index, tree, untracked) as a commit under
 //! `refs/ganger/rescue/<ticket>/<time>`, before anything is removed.
 
-use super::{Git, GitResult, Repository};
+use super::{Git, GitError, GitResult, Repository};
 use ganger_engine::{Commit, TicketId};
 use std::path::{Path, PathBuf};
 
@@ -59,7 +59,7 @@ impl Rescue {
     ) -> GitResult<Option<String>> {
         if let Some(inner) = repository_inside(worktree) {
             let message = format!("{} is a repository of its own, which git cannot keep", inner.display());
-            return Err(io_error(worktree, &std::io::Error::other(message)));
+            return Err(GitError::new("rescue", worktree, message));
         }
         let status = [&["status", "--porcelain", "--untracked-files=all", "--ignored", "--", "."][..], &BUILT].concat();
         let dirty = !Git::at(worktree).run(&status)?.is_empty();
@@ -74,8 +74,7 @@ impl Rescue {
 
     /// Keeps a worktree's whole state, ignored files too, build folders apart. The worktree and its index stay as they are.
     pub(crate) fn snapshot(repository: &Repository, ticket: &TicketId, worktree: &Path) -> GitResult<String> {
-        let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S%6fZ").to_string();
-        let index = tempfile::NamedTempFile::new().map_err(|e| io_error(worktree, &e))?;
+        let index = tempfile::NamedTempFile::new().map_err(|e| GitError::new("rescue", worktree, e))?;
         let git = Git::at(worktree).env("GIT_INDEX_FILE", index.path());
         let git = super::identity("ganger").iter().fold(git, |git, (k, v)| git.env(k, v));
         // The index of the worktree is taken as its own tree first: staged content may differ from both.
@@ -92,10 +91,15 @@ impl Rescue {
         }
         args.extend(["-m".to_owned(), message]);
         let commit = git.run(&args)?;
-        let name = format!("{ticket}/{time}");
-        repository.git().run(&["update-ref", &format!("{PREFIX}{name}"), &commit, ""])?;
-        super::sync_commit(repository, &Commit::new(commit), None, &format!("{PREFIX}{name}"))
-            .map_err(|e| io_error(worktree, &e))?;
+        Self::keep(repository, ticket.as_str(), Commit::new(commit))
+    }
+
+    /// Gives a commit that holds what is to be kept its name, `<of what>/<now>`, and brings it to disk.
+    pub(crate) fn keep(repository: &Repository, of_what: &str, commit: Commit) -> GitResult<String> {
+        let name = format!("{of_what}/{}", jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S%6fZ"));
+        let reference = format!("{PREFIX}{name}");
+        repository.git().run(&["update-ref", &reference, commit.as_str(), ""])?;
+        super::sync_commit(repository, &commit, None, &reference)?;
         Ok(name)
     }
 
@@ -136,8 +140,4 @@ impl Rescue {
         let commit = repository.git().run(&["rev-parse", "--verify", &reference])?;
         repository.git().run(&["update-ref", "-d", &reference, &commit]).map(|_| ())
     }
-}
-
-fn io_error(dir: &Path, error: &std::io::Error) -> super::GitError {
-    super::GitError { command: "rescue".to_owned(), dir: dir.to_owned(), message: error.to_string(), code: None }
 }

@@ -1,6 +1,6 @@
 //! Before evidence is journaled, what it speaks of must be on disk: the commit's objects and its ref.
 
-use super::{Git, Repository};
+use super::{Git, GitError, GitResult, Repository};
 use crate::os;
 use ganger_engine::Commit;
 use std::collections::BTreeSet;
@@ -14,7 +14,11 @@ pub(crate) fn sync_commit(
     commit: &Commit,
     known: Option<&Commit>,
     reference: &str,
-) -> io::Result<()> {
+) -> GitResult<()> {
+    sync_all(repository, commit, known, reference).map_err(|e| GitError::new("sync", &repository.root, e))
+}
+
+fn sync_all(repository: &Repository, commit: &Commit, known: Option<&Commit>, reference: &str) -> io::Result<()> {
     let mut args = vec!["rev-list".to_owned(), "--objects".to_owned(), "--no-object-names".to_owned()];
     args.push(commit.as_str().to_owned());
     match known {

@@ -61,12 +61,8 @@ impl Worktree {
             git.run(&["worktree", "remove", "--force", &self.shown()])?;
         }
         if self.path.exists() && self.path.read_dir().is_ok_and(|mut d| d.next().is_some()) {
-            return Err(GitError {
-                command: "worktree add".to_owned(),
-                dir: repository.root.clone(),
-                message: format!("{} exists and is not a worktree of this repository", self.shown()),
-                code: None,
-            });
+            let message = format!("{} exists and is not a worktree of this repository", self.shown());
+            return Err(GitError::new("worktree add", &repository.root, message));
         }
         let lock = ["worktree", "add", "--quiet", "--lock", "--reason", LOCK_REASON];
         let path = self.shown();
@@ -92,12 +88,8 @@ impl Worktree {
         let aside = repository.common.join("ganger/broken-refs");
         let name = format!("{}-{}", self.branch.replace('/', "-"), jiff::Timestamp::now().as_millisecond());
         let moved = std::fs::create_dir_all(&aside).and_then(|()| std::fs::rename(&file, aside.join(name)));
-        moved.map_err(|e| GitError {
-            command: "worktree add".to_owned(),
-            dir: repository.root.clone(),
-            message: format!("{} is broken and cannot be moved away: {e}", self.reference()),
-            code: None,
-        })
+        let told = |e: std::io::Error| format!("{} is broken and cannot be moved away: {e}", self.reference());
+        moved.map_err(|e| GitError::new("worktree add", &repository.root, told(e)))
     }
 
     /// The head of its branch.
@@ -147,12 +139,9 @@ impl Worktree {
     /// Notes what the branch is based on: after a crash nobody else knows. In a file of ours in the common directory:
     /// the branch keeps the commit itself alive, and a git command for each ticket would take longer.
     pub(crate) fn note_base(&self, repository: &Repository, base: &Commit) -> GitResult<()> {
-        crate::os::write_private(&self.base_file(repository), base.as_str().as_bytes()).map_err(|e| GitError {
-            command: "worktree add".to_owned(),
-            dir: repository.root.clone(),
-            message: format!("the base of {} cannot be noted: {e}", self.branch),
-            code: None,
-        })
+        let noted = crate::os::write_private(&self.base_file(repository), base.as_str().as_bytes());
+        let told = |e: std::io::Error| format!("the base of {} cannot be noted: {e}", self.branch);
+        noted.map_err(|e| GitError::new("worktree add", &repository.root, told(e)))
     }
 
     fn base_file(&self, repository: &Repository) -> PathBuf {
@@ -182,12 +171,11 @@ impl Worktree {
             Some(head) if repository.is_ancestor(&head, &elsewhere) => {
                 git.run(&["checkout", "--quiet", "-B", &self.branch]).map(|_| ())
             }
-            _ => Err(GitError {
-                command: "checkout".to_owned(),
-                dir: self.path.clone(),
-                message: format!("the worktree is not on its branch {} any more, and holds other commits", self.branch),
-                code: None,
-            }),
+            _ => {
+                let told =
+                    format!("the worktree is not on its branch {} any more, and holds other commits", self.branch);
+                Err(GitError::new("checkout", &self.path, told))
+            }
         }
     }
 

@@ -249,12 +249,7 @@ fn look_at_work(shared: &Shared, offer: &Offer, ready: &Ready) -> git::GitResult
         git::commit_leftovers(path, &offer.ticket, &offer.attempt, &offer.agent, &offer.spec.title, &shared.excludes)?;
     }
     let head = ready.worktree.head(repository).unwrap_or_else(|| ready.base.clone());
-    git::sync_commit(repository, &head, Some(&ready.base), &ready.worktree.reference()).map_err(|e| git::GitError {
-        command: "sync".to_owned(),
-        dir: path.clone(),
-        message: e.to_string(),
-        code: None,
-    })?;
+    git::sync_commit(repository, &head, Some(&ready.base), &ready.worktree.reference())?;
     crash::point("commit-synced");
     shared.note_synced(&head);
     let Change { files, tampering } = git::change(path, &ready.base, &head)?;

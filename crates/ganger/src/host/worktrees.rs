@@ -94,8 +94,7 @@ impl Worktrees {
         known_base: Option<&Commit>,
         pace: Pace,
     ) -> Result<Ready, PrepareError> {
-        let lock =
-            Arc::clone(self.locks.lock().unwrap_or_else(PoisonError::into_inner).entry(ticket.clone()).or_default());
+        let lock = self.lock_of(ticket);
         let guard = lock.lock().await;
         if let Some(ready) = self.remembered(ticket, bases, known_base.is_some()) {
             return Ok(ready);
@@ -124,6 +123,11 @@ impl Worktrees {
         self.ready.lock().unwrap_or_else(PoisonError::into_inner).insert(ticket.clone(), ready.clone());
         drop(guard);
         Ok(ready)
+    }
+
+    /// One at a time makes or removes a ticket's worktree.
+    fn lock_of(&self, ticket: &TicketId) -> Arc<tokio::sync::Mutex<()>> {
+        Arc::clone(self.locks.lock().unwrap_or_else(PoisonError::into_inner).entry(ticket.clone()).or_default())
     }
 
     /// A worktree that was made ready before, is still there, and is based on what it should be.
@@ -261,8 +265,7 @@ impl Worktrees {
     pub(crate) async fn retire(&self, ticket: &TicketId) -> Result<(), PrepareError> {
         let (project, id) = (Arc::clone(&self.project), ticket.clone());
         let stamp = self.setup_stamp(ticket);
-        let lock =
-            Arc::clone(self.locks.lock().unwrap_or_else(PoisonError::into_inner).entry(ticket.clone()).or_default());
+        let lock = self.lock_of(ticket);
         let _guard = lock.lock().await;
         self.ready.lock().unwrap_or_else(PoisonError::into_inner).remove(ticket);
         let retired = blocking(move || {

@@ -226,7 +226,7 @@ fn unescape_bare(text: &str) -> Vec<u8> {
     text.split("\\x").skip(1).filter_map(|hex| u8::from_str_radix(hex, 16).ok()).collect()
 }
 
-/// All files below a folder, but what is in one of these folders.
+/// All files below a folder.
 pub(crate) fn files_below(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut rest = vec![folder.to_owned()];

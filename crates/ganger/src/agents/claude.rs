@@ -3,16 +3,18 @@
 //!
 //! The turn ends with a `result` line, and is judged by its `is_error`, never by the exit code.
 
-use super::{AgentEvent, Control, Ear, Launch, TurnEnd, class_of_status, environment_of, stderr_excerpt};
-use crate::os::{self, Spawn};
+use super::{
+    AgentEvent, Ask, AskKind, Control, Ear, Launch, Pipes, TurnEnd, Verdict, class_of_status, environment_of,
+    start_piped, stderr_excerpt,
+};
+use crate::os;
 use crate::text;
 use ganger_engine::{FailureClass, SessionId, Usage};
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs::File;
 use std::path::Path;
-use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout};
@@ -20,6 +22,9 @@ use tokio::sync::mpsc;
 
 /// After stdin is closed: time for session hooks and the transcript.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// How soon a turn follows for a message that came too late for the one that ended.
+const FOLLOWS: Duration = Duration::from_millis(1_500);
 
 /// Tools that need no question. Edits are not among them: mode `acceptEdits` settles those inside the
 /// worktree, and those outside are asked for and denied.
@@ -53,8 +58,19 @@ struct Process {
     requests: u32,
     interrupted: bool,
     turn_open: bool,
-    /// A prompt lies in the pipe; whatever the process says next proves that it reads.
-    unread: bool,
+    /// What lies in the pipe; whatever the process says next proves that it reads.
+    unread: Vec<Written>,
+    /// A message was written after the last tool result of this turn: it may come to a turn of its own.
+    trailing: bool,
+    /// The end of a turn, while a turn of its own may follow for what was said in it.
+    held: Option<TurnEnd>,
+    /// What was asked and is not answered yet: the input of the tool by request.
+    asked: BTreeMap<String, Value>,
+}
+
+enum Written {
+    Prompt,
+    Steer(String),
 }
 
 impl Process {
@@ -65,22 +81,20 @@ impl Process {
         for (name, value) in [("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"), ("DISABLE_AUTOUPDATER", "1")] {
             env.entry(name.into()).or_insert_with(|| value.into());
         }
-        let spawn = Spawn {
-            argv: arguments(launch, &session)?,
-            dir: &launch.worktree,
-            env,
-            host: &launch.host_marker,
-            attempt: Some(&launch.marker),
-            stdin: Stdio::piped(),
-            stdout: Stdio::piped(),
-            stderr: Stdio::from(File::create(launch.scratch.join("stderr.log"))?),
-        };
-        let mut child = spawn.start()?;
-        let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err(std::io::Error::other("no pipes"));
-        };
-        let lines = BufReader::new(stdout).lines();
-        Ok(Self { child, stdin, lines, session, requests: 0, interrupted: false, turn_open: false, unread: false })
+        let Pipes { child, stdin, stdout } = start_piped(launch, arguments(launch, &session)?, env)?;
+        Ok(Self {
+            child,
+            stdin,
+            lines: BufReader::new(stdout).lines(),
+            session,
+            requests: 0,
+            interrupted: false,
+            turn_open: false,
+            unread: Vec::new(),
+            trailing: false,
+            held: None,
+            asked: BTreeMap::new(),
+        })
     }
 
     async fn run(mut self, launch: &Launch, mut commands: mpsc::Receiver<Control>, ear: &Ear) {
@@ -91,17 +105,36 @@ impl Process {
                     Some(Control::Prompt(text)) => {
                         self.turn_open = true;
                         self.interrupted = false;
-                        let message = json!({"type": "user", "message": {"role": "user", "content": text}});
-                        self.unread = self.write(&message).await.is_ok();
+                        self.say(&text, Written::Prompt).await;
                     }
+                    Some(Control::Steer { id, text }) if self.turn_open => {
+                        self.trailing = true;
+                        self.say(&text, Written::Steer(id)).await;
+                    }
+                    Some(Control::Steer { id, .. }) => ear.tell(AgentEvent::NotSteered { id }).await,
+                    Some(Control::Permit { request, verdict }) => self.permit(&request, verdict).await,
                     Some(Control::Interrupt) => self.interrupt().await,
                     Some(Control::Close) | None => return self.close().await,
                 },
+                () = tokio::time::sleep(FOLLOWS), if self.held.is_some() => {
+                    if let Some(end) = self.held.take() {
+                        self.turn_open = false;
+                        ear.end(end).await;
+                    }
+                }
                 line = self.lines.next_line() => match line {
                     Ok(Some(line)) => self.hear(&line, launch, ear).await,
                     Ok(None) | Err(_) => return self.died(launch, ear).await,
                 },
             }
+        }
+    }
+
+    async fn say(&mut self, text: &str, what: Written) {
+        let message = json!({"type": "user", "message": {"role": "user", "content": text}});
+        // If it cannot be written the process is gone, which is heard of by its end.
+        if self.write(&message).await.is_ok() {
+            self.unread.push(what);
         }
     }
 
@@ -150,13 +183,27 @@ impl Process {
         let Ok(event) = serde_json::from_str::<Value>(line) else {
             return;
         };
-        if std::mem::take(&mut self.unread) {
-            ear.tell(AgentEvent::Prompted).await;
+        self.held = None;
+        for read in std::mem::take(&mut self.unread) {
+            let event = match read {
+                Written::Prompt => AgentEvent::Prompted,
+                Written::Steer(id) => AgentEvent::Steered { id },
+            };
+            ear.tell(event).await;
         }
         match event["type"].as_str() {
             Some("assistant") => assistant(&event, ear).await,
-            Some("user") => tool_results(&event, ear).await,
+            Some("user") => {
+                self.trailing = false;
+                tool_results(&event, ear).await;
+            }
             Some("control_request") => self.permission(&event, launch, ear).await,
+            Some("control_cancel_request") => {
+                let request = event["request_id"].as_str().unwrap_or_default().to_owned();
+                if self.asked.remove(&request).is_some() {
+                    ear.tell(AgentEvent::Unasked { request }).await;
+                }
+            }
             Some("result") => self.result(&event, ear).await,
             Some("system") if event["subtype"] == "api_retry" => {
                 let why = format!("{} (HTTP {})", event["error"].as_str().unwrap_or("error"), event["error_status"]);
@@ -166,38 +213,42 @@ impl Process {
         }
     }
 
-    /// What the rules did not settle. Edits inside the worktree are what the agent is there for;
-    /// everything else is denied at once, with the reason, and a card tells a person.
+    /// What its own rules did not settle.
     async fn permission(&mut self, event: &Value, launch: &Launch, ear: &Ear) {
-        let request = &event["request"];
-        if request["subtype"] != "can_use_tool" {
+        let asked = &event["request"];
+        if asked["subtype"] != "can_use_tool" {
             return;
         }
-        let tool = request["tool_name"].as_str().unwrap_or("?");
-        let response = if is_inside(request, &launch.worktree) || tool.starts_with("mcp__ganger__") {
-            json!({"behavior": "allow", "updatedInput": request["input"]})
-        } else {
-            let why = format!(
-                "`{tool}` is not allowed in this unattended worktree by the rules of agent `{}`. \
-                 Find another way inside {}, or ask with the tool `ask_user`.",
-                launch.agent_name,
-                launch.worktree.display()
-            );
-            let what = text::line(&format!("{tool} {}", summary(&request["input"])), 160);
-            let allow = format!("To allow it from now on: `allow = [\"{tool}\"]` in [agent.{}].", launch.agent_name);
-            ear.tell(AgentEvent::Denied { what, why: allow }).await;
-            json!({"behavior": "deny", "message": why})
+        let request = event["request_id"].as_str().unwrap_or_default().to_owned();
+        let tool = asked["tool_name"].as_str().unwrap_or("?");
+        let kind = match tool {
+            "Bash" => AskKind::Command,
+            "Edit" | "MultiEdit" | "Write" | "NotebookEdit" => AskKind::Edit,
+            "Read" | "Glob" | "Grep" => AskKind::Read,
+            "WebFetch" => AskKind::Fetch,
+            other => AskKind::Tool(other.to_owned()),
+        };
+        self.asked.insert(request.clone(), asked["input"].clone());
+        let usual = is_inside(asked, &launch.worktree) || tool.starts_with("mcp__ganger__");
+        let subject = summary(&asked["input"]);
+        let by = asked["agent_id"].as_str().unwrap_or_default().to_owned();
+        ear.tell(AgentEvent::Asked(Ask { request, kind, subject, usual, by })).await;
+    }
+
+    async fn permit(&mut self, request: &str, verdict: Verdict) {
+        let Some(input) = self.asked.remove(request) else { return };
+        let response = match verdict {
+            Verdict::Allow => json!({"behavior": "allow", "updatedInput": input}),
+            Verdict::Deny(why) => json!({"behavior": "deny", "message": why}),
         };
         let answer = json!({
             "type": "control_response",
-            "response": {"subtype": "success", "request_id": event["request_id"], "response": response},
+            "response": {"subtype": "success", "request_id": request, "response": response},
         });
-        // If it cannot be written the process is gone, which is heard of by its end.
         let _gone = self.write(&answer).await;
     }
 
     async fn result(&mut self, event: &Value, ear: &Ear) {
-        self.turn_open = false;
         ear.tell(AgentEvent::Usage(usage(event))).await;
         let failed = event["is_error"].as_bool().unwrap_or(true);
         let end = if self.interrupted {
@@ -216,6 +267,11 @@ impl Process {
         } else {
             TurnEnd::Completed
         };
+        if std::mem::take(&mut self.trailing) && end == TurnEnd::Completed {
+            self.held = Some(end);
+            return;
+        }
+        self.turn_open = false;
         ear.end(end).await;
     }
 }

@@ -2,16 +2,14 @@
 //! conversation, so each mission carries what was said before. It may report by writing JSON to
 //! `$GANGER_REPORT_FILE`, or call the tools at `$GANGER_MCP_URL`.
 
-use super::{AgentEvent, Control, Ear, Launch, TurnEnd, environment_of, stderr_excerpt};
-use crate::os::{self, Spawn};
+use super::{AgentEvent, Control, Ear, Launch, Pipes, TurnEnd, environment_of, start_piped, stderr_excerpt};
+use crate::os;
 use crate::text;
 use ganger_engine::FailureClass;
 use std::ffi::OsString;
-use std::fs::File;
-use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::process::Child;
+use tokio::process::{Child, ChildStdout};
 use tokio::sync::mpsc;
 
 const GRACE: Duration = Duration::from_secs(3);
@@ -20,9 +18,9 @@ pub(super) async fn drive(launch: Launch, mut commands: mpsc::Receiver<Control>,
     while let Some(command) = commands.recv().await {
         match command {
             Control::Prompt(mission) => match begin(&launch, mission).await {
-                Ok(child) => {
+                Ok(begun) => {
                     ear.tell(AgentEvent::Prompted).await;
-                    let end = follow(&launch, child, &mut commands, &ear).await;
+                    let end = follow(&launch, begun, &mut commands, &ear).await;
                     ear.end(end).await;
                 }
                 Err(e) => {
@@ -30,39 +28,34 @@ pub(super) async fn drive(launch: Launch, mut commands: mpsc::Receiver<Control>,
                     ear.end(TurnEnd::failed(FailureClass::Setup, message)).await;
                 }
             },
-            Control::Interrupt => {}
+            Control::Steer { id, .. } => ear.tell(AgentEvent::NotSteered { id }).await,
+            Control::Interrupt | Control::Permit { .. } => {}
             Control::Close => return,
         }
     }
 }
 
-async fn begin(launch: &Launch, mission: String) -> std::io::Result<Child> {
+async fn begin(launch: &Launch, mission: String) -> std::io::Result<(Child, ChildStdout)> {
     let mut env = environment_of(launch);
     env.insert("GANGER_MCP_URL".into(), launch.tools.url.clone().into());
     env.insert("GANGER_MCP_TOKEN_FILE".into(), launch.tools.token_file.clone().into());
     env.insert("GANGER_REPORT_FILE".into(), launch.scratch.join("report.json").into());
-    let spawn = Spawn {
-        argv: ["sh", "-c", &launch.agent.command].map(OsString::from).to_vec(),
-        dir: &launch.worktree,
-        env,
-        host: &launch.host_marker,
-        attempt: Some(&launch.marker),
-        stdin: Stdio::piped(),
-        stdout: Stdio::piped(),
-        stderr: Stdio::from(File::create(launch.scratch.join("stderr.log"))?),
-    };
-    let mut child = spawn.start()?;
-    if let Some(mut stdin) = child.stdin.take() {
-        tokio::spawn(async move {
-            // A program that does not read its mission is free not to.
-            let _closed = stdin.write_all(mission.as_bytes()).await;
-        });
-    }
-    Ok(child)
+    let argv = ["sh", "-c", &launch.agent.command].map(OsString::from).to_vec();
+    let Pipes { child, mut stdin, stdout } = start_piped(launch, argv, env)?;
+    tokio::spawn(async move {
+        // A program that does not read its mission is free not to.
+        let _closed = stdin.write_all(mission.as_bytes()).await;
+    });
+    Ok((child, stdout))
 }
 
-async fn follow(launch: &Launch, mut child: Child, commands: &mut mpsc::Receiver<Control>, ear: &Ear) -> TurnEnd {
-    let mut lines = child.stdout.take().map(|out| BufReader::new(out).split(b'\n'));
+async fn follow(
+    launch: &Launch,
+    (mut child, stdout): (Child, ChildStdout),
+    commands: &mut mpsc::Receiver<Control>,
+    ear: &Ear,
+) -> TurnEnd {
+    let mut lines = Some(BufReader::new(stdout).split(b'\n'));
     loop {
         let line = async {
             match lines.as_mut() {
@@ -82,7 +75,8 @@ async fn follow(launch: &Launch, mut child: Child, commands: &mut mpsc::Receiver
             },
             status = child.wait() => return ended(launch, status, ear).await,
             command = commands.recv() => match command {
-                Some(Control::Prompt(_)) => {}
+                Some(Control::Steer { id, .. }) => ear.tell(AgentEvent::NotSteered { id }).await,
+                Some(Control::Prompt(_) | Control::Permit { .. }) => {}
                 Some(Control::Interrupt | Control::Close) | None => {
                     os::terminate_group(&mut child, GRACE).await;
                     return TurnEnd::Interrupted;

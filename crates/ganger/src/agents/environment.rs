@@ -55,6 +55,26 @@ fn runtime_prefixes(runtime: RuntimeKind) -> &'static [&'static str] {
             "AWS_",
             "AZURE_",
         ],
+        RuntimeKind::Codex => &["CODEX_", "OPENAI_", "AZURE_"],
+        RuntimeKind::Gemini => &["GEMINI_", "GOOGLE_", "CLOUDSDK_"],
+        // It may be any of them.
+        RuntimeKind::Acp => &[
+            "ANTHROPIC_",
+            "CLAUDE_",
+            "IS_SANDBOX",
+            "OPENCODE_",
+            "CODEX_",
+            "OPENAI_",
+            "OPENROUTER_",
+            "GEMINI_",
+            "GOOGLE_",
+            "MISTRAL_",
+            "GROQ_",
+            "DEEPSEEK_",
+            "XAI_",
+            "AWS_",
+            "AZURE_",
+        ],
         RuntimeKind::Command => &[],
     }
 }

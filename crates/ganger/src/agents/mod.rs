@@ -1,7 +1,9 @@
 //! Agents: one file per runtime behind one small interface. A driver is a task that owns its process;
 //! it is talked to by [`Control`] and heard by [`AgentEvent`].
 
+mod acp;
 mod claude;
+mod codex;
 mod command;
 mod environment;
 mod opencode;
@@ -10,12 +12,16 @@ pub(crate) mod script;
 pub(crate) use opencode::OpencodeServer;
 
 use crate::config::{Agent, RuntimeKind};
-use crate::os;
+use crate::{os, tools};
 use ganger_engine::{FailureClass, SessionId, Usage};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::Arc;
+use tokio::process::{Child, ChildStdin, ChildStdout};
 use tokio::sync::mpsc;
 
 /// What a runtime's driver can do.
@@ -27,46 +33,65 @@ pub(crate) struct Capabilities {
     pub(crate) prompt_again: bool,
     /// Can be interrupted without losing the session.
     pub(crate) interrupt: bool,
+    /// Takes a message in the middle of a turn.
+    pub(crate) steer: bool,
     /// Asks for permission, and takes the answer.
     pub(crate) permissions: bool,
     /// Tells its tokens.
     pub(crate) usage: bool,
+    /// Tells what it cost.
+    pub(crate) cost: bool,
     /// Reaches Ganger's tools.
     pub(crate) tools: bool,
 }
 
 impl RuntimeKind {
-    pub(crate) const ALL: [Self; 3] = [Self::Claude, Self::Opencode, Self::Command];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Claude, Self::Opencode, Self::Codex, Self::Gemini, Self::Acp, Self::Command];
 
     pub(crate) fn capabilities(self) -> Capabilities {
         let all = Capabilities {
             resume: true,
             prompt_again: true,
             interrupt: true,
+            steer: true,
             permissions: true,
             usage: true,
+            cost: true,
             tools: true,
         };
         match self {
             Self::Claude | Self::Opencode => all,
+            Self::Codex => Capabilities { cost: false, ..all },
+            // The protocol has no word for either; what agents do with a prompt while they are busy differs.
+            Self::Gemini | Self::Acp => Capabilities { steer: false, cost: false, ..all },
             Self::Command => Capabilities {
                 resume: false,
                 prompt_again: false,
                 interrupt: false,
+                steer: false,
                 permissions: false,
                 usage: false,
+                cost: false,
                 tools: true,
             },
         }
+    }
+
+    /// The name under which the model finds the tool `ask_user`. Gemini CLI hides every tool of that name when
+    /// nobody sits before it (0.61.0).
+    pub(crate) fn ask_tool(self) -> &'static str {
+        if self == Self::Gemini { "ask_person" } else { tools::ASK }
     }
 
     /// The program of an agent, if it can be found.
     pub(crate) fn program(self, agent: Option<&Agent>) -> Option<PathBuf> {
         let named = agent.map(|a| a.command.as_str()).filter(|c| !c.is_empty());
         match self {
-            Self::Claude => os::program_on_path(named.unwrap_or("claude")),
-            Self::Opencode => os::program_on_path(named.unwrap_or("opencode")),
             Self::Command => os::program_on_path("sh"),
+            // A command line: its first word.
+            Self::Acp => os::program_on_path(named?.split_whitespace().next()?),
+            _ => os::program_on_path(named.unwrap_or(self.as_str())),
         }
     }
 }
@@ -103,6 +128,8 @@ pub(crate) struct Launch {
     pub(crate) pass_env: Vec<String>,
     /// A further file of ignore patterns for the agent's git.
     pub(crate) excludes: PathBuf,
+    /// A folder of the project for homes that runtimes get of their own.
+    pub(crate) runtimes: PathBuf,
     /// The opencode server of this host.
     pub(crate) opencode: Arc<OpencodeServer>,
 }
@@ -112,10 +139,53 @@ pub(crate) struct Launch {
 pub(crate) enum Control {
     /// Begin a turn with this text.
     Prompt(String),
+    /// Say this in the turn that runs; answered by [`AgentEvent::Steered`] or [`AgentEvent::NotSteered`].
+    #[expect(dead_code, reason = "nobody sends messages to live sessions yet")]
+    Steer { id: String, text: String },
+    /// The answer to [`AgentEvent::Asked`].
+    Permit { request: String, verdict: Verdict },
     /// Stop the turn; the session stays.
     Interrupt,
     /// Stop everything; the driver ends.
     Close,
+}
+
+/// May it?
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// This once.
+    Allow,
+    /// No; the reason goes to the model.
+    Deny(String),
+}
+
+/// What a permission is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum AskKind {
+    /// A shell command.
+    Command,
+    /// A change of files.
+    Edit,
+    /// Reading files.
+    Read,
+    /// Something from the network.
+    Fetch,
+    /// Any other tool, by its own name.
+    Tool(String),
+}
+
+/// A request for permission. It is bound to the process that asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ask {
+    /// The runtime's id of the request.
+    pub(crate) request: String,
+    pub(crate) kind: AskKind,
+    /// The command, the path, the address.
+    pub(crate) subject: String,
+    /// Whether unattended work in a worktree is expected to do this.
+    pub(crate) usual: bool,
+    /// Which sub-agent asks; empty: the agent itself.
+    pub(crate) by: String,
 }
 
 /// What a driver tells the host.
@@ -133,8 +203,14 @@ pub(crate) enum AgentEvent {
     ToolEnded { id: String, output: String, failed: bool },
     /// Totals of this attempt.
     Usage(Usage),
-    /// The runtime asked, and was told no.
-    Denied { what: String, why: String },
+    /// The runtime asks and waits.
+    Asked(Ask),
+    /// It does not wait for this any more.
+    Unasked { request: String },
+    /// A message went into the turn that runs.
+    Steered { id: String },
+    /// There was no turn that could take it.
+    NotSteered { id: String },
     /// The runtime tries again by itself.
     Retrying { why: String },
     /// A report made by other means than the tool.
@@ -178,6 +254,8 @@ pub(crate) fn start(launch: Launch) -> Live {
     let ear = Ear { sender };
     match launch.agent.runtime {
         RuntimeKind::Claude => drop(tokio::spawn(claude::drive(launch, commands, ear))),
+        RuntimeKind::Codex => drop(tokio::spawn(codex::drive(launch, commands, ear))),
+        RuntimeKind::Gemini | RuntimeKind::Acp => drop(tokio::spawn(acp::drive(launch, commands, ear))),
         RuntimeKind::Opencode => drop(tokio::spawn(opencode::drive(launch, commands, ear))),
         RuntimeKind::Command => drop(tokio::spawn(command::drive(launch, commands, ear))),
     }
@@ -201,6 +279,32 @@ impl Ear {
     }
 }
 
+/// A program that is talked to over its standard streams.
+struct Pipes {
+    child: Child,
+    stdin: ChildStdin,
+    stdout: ChildStdout,
+}
+
+/// Starts such a program in the worktree; what it says on stderr is kept for errors.
+fn start_piped(launch: &Launch, argv: Vec<OsString>, env: BTreeMap<OsString, OsString>) -> std::io::Result<Pipes> {
+    let spawn = os::Spawn {
+        argv,
+        dir: &launch.worktree,
+        env,
+        host: &launch.host_marker,
+        attempt: Some(&launch.marker),
+        stdin: Stdio::piped(),
+        stdout: Stdio::piped(),
+        stderr: Stdio::from(File::create(launch.scratch.join("stderr.log"))?),
+    };
+    let mut child = spawn.start()?;
+    match (child.stdin.take(), child.stdout.take()) {
+        (Some(stdin), Some(stdout)) => Ok(Pipes { child, stdin, stdout }),
+        _ => Err(std::io::Error::other("no pipes")),
+    }
+}
+
 /// What a failure means, by the HTTP status that the model's service gave.
 fn class_of_status(status: Option<u64>) -> FailureClass {
     match status {
@@ -217,6 +321,6 @@ fn stderr_excerpt(path: &Path) -> String {
 }
 
 /// The environment of an agent, ready for a child.
-fn environment_of(launch: &Launch) -> BTreeMap<std::ffi::OsString, std::ffi::OsString> {
+fn environment_of(launch: &Launch) -> BTreeMap<OsString, OsString> {
     environment::for_agent(launch)
 }

@@ -59,7 +59,7 @@ fn choose(args: &Args, runtimes: &[(RuntimeKind, PathBuf, String)]) -> Option<Ru
 
 /// Runtimes on PATH with their versions.
 pub(super) fn find_runtimes() -> Vec<(RuntimeKind, PathBuf, String)> {
-    let real = RuntimeKind::ALL.into_iter().filter(|k| *k != RuntimeKind::Command);
+    let real = RuntimeKind::ALL.into_iter().filter(|k| !matches!(k, RuntimeKind::Command | RuntimeKind::Acp));
     real.filter_map(|kind| {
         let path = kind.program(None)?;
         let version = version_of(&path);

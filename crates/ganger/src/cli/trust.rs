@@ -51,7 +51,7 @@ pub(super) fn executed(project: &Project) -> Vec<(String, String)> {
     }
     for (name, agent) in &config.agents {
         let program = match (agent.runtime, agent.command.as_str()) {
-            (RuntimeKind::Command, command) => command.to_owned(),
+            (RuntimeKind::Command | RuntimeKind::Acp, command) => command.to_owned(),
             (kind, "") => kind.as_str().to_owned(),
             (_, path) => path.to_owned(),
         };

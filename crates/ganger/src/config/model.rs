@@ -137,6 +137,10 @@ pub(crate) struct Environment {
 pub(crate) enum RuntimeKind {
     Claude,
     Opencode,
+    Codex,
+    Gemini,
+    /// Any agent that speaks the Agent Client Protocol on its standard streams.
+    Acp,
     Command,
 }
 
@@ -145,6 +149,9 @@ impl RuntimeKind {
         match self {
             Self::Claude => "claude",
             Self::Opencode => "opencode",
+            Self::Codex => "codex",
+            Self::Gemini => "gemini",
+            Self::Acp => "acp",
             Self::Command => "command",
         }
     }
@@ -160,7 +167,7 @@ pub(crate) struct Agent {
     /// Instructions, put before the mission.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) prompt: String,
-    /// For `command`: a shell command. For the others: the program, when it is not on PATH.
+    /// For `command` and `acp`: a shell command. For the others: the program, when it is not on PATH.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) command: String,
     /// Rules such as `Bash(npm test:*)`, in the runtime's own words, allowed besides the defaults.
@@ -293,8 +300,10 @@ impl Config {
                     "a name is a letter or digit, then letters, digits, `-`, `_`".to_owned(),
                 ));
             }
-            if agent.runtime == RuntimeKind::Command && agent.command.trim().is_empty() {
-                faults.push((format!("agent.{name}.command"), "runtime \"command\" needs a command".to_owned()));
+            let needs_command = matches!(agent.runtime, RuntimeKind::Command | RuntimeKind::Acp);
+            if needs_command && agent.command.trim().is_empty() {
+                let why = format!("runtime \"{}\" needs a command", agent.runtime.as_str());
+                faults.push((format!("agent.{name}.command"), why));
             }
         }
     }

@@ -110,7 +110,8 @@ impl AttemptTask {
         );
         ready.write_own_file("MISSION.md", &mission)?;
         let scratch = self.scratch()?;
-        let identity = mcp::Identity { attempt: self.offer.attempt.clone(), token: self.offer.token };
+        let ask_tool = agent.runtime.ask_tool();
+        let identity = mcp::Identity { attempt: self.offer.attempt.clone(), token: self.offer.token, ask_tool };
         let access = self.shared.tools.admit(identity, &scratch)?;
         let remembers = agent.runtime.capabilities().resume;
         let prompt = prompt_text(&mission, &agent.prompt, &self.offer, remembers);
@@ -136,6 +137,7 @@ impl AttemptTask {
             tools,
             pass_env: project.config().env.pass.clone(),
             excludes: self.shared.excludes.clone(),
+            runtimes: project.state.join("runtimes"),
             opencode: Arc::clone(&self.shared.opencode),
         })
     }

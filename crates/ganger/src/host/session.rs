@@ -158,10 +158,10 @@ impl Conversation<'_> {
                 self.task.note(ActivityKind::ToolEnd, format!("{mark}{}", text::cap(&output, 2_000))).await;
             }
             AgentEvent::Usage(usage) => self.account(usage).await,
-            AgentEvent::Denied { what, why } => self.denied(what, why).await,
+            AgentEvent::Asked(ask) => self.asked(ask).await,
             AgentEvent::Retrying { why } => self.set_status("rate limited", &why).await,
             AgentEvent::Report(report) => self.report = Some(report),
-            AgentEvent::Session(_) | AgentEvent::Alive | AgentEvent::TurnEnded(_) => {}
+            _ => {}
         }
     }
 
@@ -190,6 +190,18 @@ impl Conversation<'_> {
             let id = format!("~usage-{}", offer.attempt);
             let _lost = self.task.shared.client.tell(Envelope::new(id, "tokens were used", input)).await;
         }
+    }
+
+    async fn asked(&mut self, ask: agents::Ask) {
+        if ask.usual {
+            let _gone =
+                self.live.control.send(Control::Permit { request: ask.request, verdict: agents::Verdict::Allow }).await;
+            return;
+        }
+        let what = format!("{:?} {}", ask.kind, ask.subject);
+        let verdict = agents::Verdict::Deny("not allowed in this unattended worktree".to_owned());
+        let _gone = self.live.control.send(Control::Permit { request: ask.request, verdict }).await;
+        self.denied(what, "see the rules".to_owned()).await;
     }
 
     async fn denied(&mut self, what: String, why: String) {

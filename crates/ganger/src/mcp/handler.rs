@@ -30,8 +30,9 @@ impl Handler {
         caller: &Identity,
     ) -> tools::Answer {
         let shared = self.shared.upgrade().ok_or("the host is shutting down")?;
+        let name = if name == caller.ask_tool { tools::ASK } else { name };
         let answer = tools::call(name, Call { client: &shared.client, caller, arguments }).await;
-        if answer.is_ok() && matches!(name, "report_result" | "ask_user") {
+        if answer.is_ok() && matches!(name, "report_result" | tools::ASK) {
             self.book.has_spoken(&caller.attempt);
         }
         answer
@@ -49,11 +50,13 @@ impl ServerHandler for Handler {
     async fn list_tools(
         &self,
         _request: Option<PaginatedRequestParams>,
-        _context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
+        let ask_tool = caller(&context)?.ask_tool;
         let shown = tools::all().into_iter().map(|tool| {
+            let name = if tool.name == tools::ASK { ask_tool } else { tool.name };
             let schema = tool.schema.as_object().cloned().unwrap_or_default();
-            let mut shown = Tool::new(tool.name, tool.description, Arc::new(schema));
+            let mut shown = Tool::new(name, tool.description, Arc::new(schema));
             // Harmless by these hints, so that no runtime asks a person before a call.
             shown.annotations = Some(ToolAnnotations::new().read_only(false).destructive(false).open_world(false));
             shown
@@ -66,11 +69,7 @@ impl ServerHandler for Handler {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let caller =
-            context.extensions.get::<axum::http::request::Parts>().and_then(|p| p.extensions.get::<Identity>());
-        let Some(caller) = caller else {
-            return Err(ErrorData::invalid_request("the caller is unknown", None));
-        };
+        let caller = caller(&context)?;
         let arguments = request.arguments.unwrap_or_default();
         let result = match self.answer(&request.name, arguments, caller).await {
             Ok(text) => CallToolResult::success(vec![ContentBlock::text(text)]),
@@ -78,4 +77,11 @@ impl ServerHandler for Handler {
         };
         Ok(result.into())
     }
+}
+
+/// Whose token came with the request.
+fn caller(context: &RequestContext<RoleServer>) -> Result<&Identity, ErrorData> {
+    let parts = context.extensions.get::<axum::http::request::Parts>();
+    let caller = parts.and_then(|p| p.extensions.get::<Identity>());
+    caller.ok_or_else(|| ErrorData::invalid_request("the caller is unknown", None))
 }

@@ -14,4 +14,6 @@ pub(crate) struct Identity {
     pub(crate) attempt: AttemptId,
     /// The attempt's fencing token.
     pub(crate) token: u64,
+    /// The name under which its runtime lets the model see `ask_user`.
+    pub(crate) ask_tool: &'static str,
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 pub(super) fn tool() -> Tool {
     Tool {
-        name: "ask_user",
+        name: super::ASK,
         description: "Ask a person something that only a person can decide. Returns at once; end your turn after it. \
                       You will be resumed with the answer.",
         schema: object(
@@ -29,7 +29,7 @@ pub(super) async fn call(call: Call<'_>) -> Answer {
     let input = Input::Ask {
         attempt: call.caller.attempt.clone(),
         token: call.caller.token,
-        call: "ask_user".to_owned(),
+        call: super::ASK.to_owned(),
         question,
         brief,
         options,

@@ -10,6 +10,9 @@ use ganger_engine::{Envelope, Input, Outcome};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
+/// The tool by which an agent asks a person.
+pub(crate) const ASK: &str = "ask_user";
+
 /// How long a tool call waits for the foreman.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -41,7 +44,7 @@ pub(crate) async fn call(name: &str, mut call: Call<'_>) -> Answer {
     call.arguments.values_mut().for_each(crate::text::clean_json);
     match name {
         "report_result" => report::call(call).await,
-        "ask_user" => ask::call(call).await,
+        ASK => ask::call(call).await,
         "log_assumption" => note::assume(call).await,
         "ticket_note" => note::note(call).await,
         other => Err(format!("there is no tool `{other}`")),

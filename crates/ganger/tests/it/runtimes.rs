@@ -17,11 +17,20 @@ fn program(package: &str, file: &str) -> PathBuf {
     path
 }
 
-/// A project with both CLIs as agents `claude` and `opencode`.
+/// A project with every CLI as an agent of its name; `acp` is Claude's adapter.
 struct Shop {
     place: Place,
     model: ModelServer,
 }
+
+/// Where each CLI's program lies in its package.
+const PROGRAMS: [(&str, &str, &str); 5] = [
+    ("claude", "@anthropic-ai/claude-code-linux-x64", "claude"),
+    ("opencode", "opencode-ai", "bin/opencode.exe"),
+    ("codex", "@openai/codex-linux-x64", "vendor/x86_64-unknown-linux-musl/bin/codex"),
+    ("gemini", "@google/gemini-cli", "bundle/gemini.js"),
+    ("claude-agent-acp", "@agentclientprotocol/claude-agent-acp", "dist/index.js"),
+];
 
 impl Shop {
     fn new(gate: &str) -> Self {
@@ -29,27 +38,20 @@ impl Shop {
         let mut place = Place::new();
         let bin = place.path("bin");
         std::fs::create_dir_all(&bin).unwrap();
-        let claude = program("@anthropic-ai/claude-code-linux-x64", "claude");
-        let opencode = program("opencode-ai", "bin/opencode.exe");
-        std::os::unix::fs::symlink(claude, bin.join("claude")).unwrap();
-        std::os::unix::fs::symlink(opencode, bin.join("opencode")).unwrap();
+        for (name, package, file) in PROGRAMS {
+            std::os::unix::fs::symlink(program(package, file), bin.join(name)).unwrap();
+        }
         place.set_env("PATH", &format!("{}:{}", bin.display(), std::env::var("PATH").unwrap()));
-        place.set_env("ANTHROPIC_BASE_URL", &model.url);
-        place.set_env("ANTHROPIC_API_KEY", "sk-test");
-        place.set_env("CLAUDE_CODE_MAX_RETRIES", "2");
-        let provider = json!({"enabled_providers": ["mock"], "model": "mock/mock-1", "small_model": "mock/mock-1",
-            "provider": {"mock": {"npm": "@ai-sdk/openai-compatible", "name": "Mock",
-                "options": {"baseURL": format!("{}/v1", model.url), "apiKey": "sk-test"},
-                "models": {"mock-1": {"name": "Mock 1", "tool_call": true, "limit": {"context": 200_000, "output": 8192}}}}}});
-        place.set_env("OPENCODE_CONFIG_CONTENT", &provider.to_string());
-        place.set_env("OPENCODE_DISABLE_MODELS_FETCH", "1");
-        place.set_env("OPENCODE_DISABLE_LSP_DOWNLOAD", "1");
+        log_in(&mut place, &model.url);
+        let agents = ["claude", "opencode", "codex"].map(|n| format!("[agent.{n}]\nruntime = \"{n}\"\n"));
         place.write(
             "ganger.toml",
             &format!(
-                "[project]\nmain = \"main\"\n[limits]\nparallel = 4\n[policy]\nfetch = false\n\
-             [agent.claude]\nruntime = \"claude\"\n[agent.opencode]\nruntime = \"opencode\"\n\
-             [[gate]]\nname = \"check\"\ncommand = {}\n",
+                "[project]\nmain = \"main\"\n[limits]\nparallel = 4\n[policy]\nfetch = false\n{}\
+                 [agent.gemini]\nruntime = \"gemini\"\nmodel = \"gemini-2.5-pro\"\n\
+                 [agent.acp]\nruntime = \"acp\"\ncommand = \"claude-agent-acp\"\n\
+                 [[gate]]\nname = \"check\"\ncommand = {}\n",
+                agents.concat(),
                 crate::support::toml_string(gate)
             ),
         );
@@ -78,6 +80,39 @@ impl Shop {
     }
 }
 
+/// The model server as what each CLI's user would have configured.
+fn log_in(place: &mut Place, url: &str) {
+    for (name, value) in
+        [("ANTHROPIC_BASE_URL", url), ("ANTHROPIC_API_KEY", "sk-test"), ("CLAUDE_CODE_MAX_RETRIES", "2")]
+    {
+        place.set_env(name, value);
+    }
+    // Needed by the adapter when root runs it.
+    place.set_env("IS_SANDBOX", "1");
+    let provider = json!({"enabled_providers": ["mock"], "model": "mock/mock-1", "small_model": "mock/mock-1",
+        "provider": {"mock": {"npm": "@ai-sdk/openai-compatible", "name": "Mock",
+            "options": {"baseURL": format!("{url}/v1"), "apiKey": "sk-test"},
+            "models": {"mock-1": {"name": "Mock 1", "tool_call": true, "limit": {"context": 200_000, "output": 8192}}}}}});
+    place.set_env("OPENCODE_CONFIG_CONTENT", &provider.to_string());
+    place.set_env("OPENCODE_DISABLE_MODELS_FETCH", "1");
+    place.set_env("OPENCODE_DISABLE_LSP_DOWNLOAD", "1");
+    // Codex does not work with a home below the folder for temporary files.
+    let temporary = place.path("tmp");
+    std::fs::create_dir_all(&temporary).unwrap();
+    place.set_env("TMPDIR", &temporary.display().to_string());
+    let codex = place.home().join(".codex");
+    std::fs::create_dir_all(&codex).unwrap();
+    let provider = format!(
+        "model = \"gpt-mock\"\nmodel_provider = \"mock\"\n[analytics]\nenabled = false\n[model_providers.mock]\n\
+         name = \"mock\"\nbase_url = \"{url}/v1\"\nwire_api = \"responses\"\nenv_key = \"OPENAI_MOCK_KEY\"\n\
+         request_max_retries = 1\nstream_max_retries = 1\n"
+    );
+    std::fs::write(codex.join("config.toml"), provider).unwrap();
+    place.set_env("OPENAI_MOCK_KEY", "sk-test");
+    place.set_env("GEMINI_API_KEY", "sk-test");
+    place.set_env("GOOGLE_GEMINI_BASE_URL", url);
+}
+
 fn report(how: &str) -> Value {
     json!({"mcp": "report_result", "args": {"summary": how, "done": [{"item": "1", "how": how}]}})
 }
@@ -86,6 +121,9 @@ macro_rules! for_each_cli {
     ($($test:ident),* $(,)?) => {
         mod claude { $( #[test] fn $test() { super::$test("claude") } )* }
         mod opencode { $( #[test] fn $test() { super::$test("opencode") } )* }
+        mod codex { $( #[test] fn $test() { super::$test("codex") } )* }
+        mod gemini { $( #[test] fn $test() { super::$test("gemini") } )* }
+        mod acp { $( #[test] fn $test() { super::$test("acp") } )* }
     };
 }
 
@@ -158,7 +196,7 @@ fn a_killed_run_resumes_the_same_session(cli: &str) {
     let shop = Shop::new("test -f late.txt");
     let steps = json!([
         {"bash": "echo early > early.txt"},
-        {"bash": "touch ready; for i in $(seq 300); do test -e go && break; sleep 0.1; done"},
+        {"bash": "touch ready; timeout 30 sh -c 'until test -e go; do sleep 0.1; done'"},
         {"bash": "echo late > late.txt"}, {"text": "done"},
     ]);
     let id = shop.add(cli, &steps, &[]);
@@ -170,7 +208,7 @@ fn a_killed_run_resumes_the_same_session(cli: &str) {
     wait_until("the guard has ended everything", Duration::from_secs(10), || {
         alive_with(&marker, "claude").is_empty()
             && alive_with(&marker, "opencode").is_empty()
-            && alive_with(&marker, "seq 300").is_empty()
+            && alive_with(&marker, "until test -e go").is_empty()
     });
     std::fs::write(shop.place.worktree(&id).join("go"), "").unwrap();
     shop.place.ganger(&["run"]).exits(0);
@@ -240,16 +278,28 @@ fn what_is_not_allowed_is_denied_at_once_and_shown(cli: &str) {
     shop.place.assert_status(&id, "accepted");
 }
 
+/// What tells a CLI's process from others.
+fn command_line_of(cli: &str) -> &'static str {
+    match cli {
+        "claude" => "stream-json",
+        "opencode" => "serve --hostname",
+        "codex" => "app-server",
+        "gemini" => "--acp",
+        _ => "claude-agent-acp",
+    }
+}
+
 /// The agent, the run, and the agent again: each while it is in the middle of a tool call.
 fn three_kills_in_mid_turn_lose_nothing(cli: &str) {
     let shop = Shop::new("test -f late.txt");
-    let wait = json!({"bash": "for i in $(seq 300); do test -e go && break; sleep 0.1; done"});
+    // No two alike: a runtime may take repetition for a loop.
+    let wait = |n: u32| json!({"bash": format!("timeout {} sh -c 'until test -e go; do sleep 0.1; done'", 30 + n)});
     let first = json!({"bash": "echo early > early.txt"});
     let last = json!({"bash": "test -e go && echo late > late.txt"});
-    let steps = json!([first, wait, wait, wait, wait, wait, wait, last, {"text": "done"}]);
+    let steps = json!([first, wait(1), wait(2), wait(3), wait(4), wait(5), wait(6), last, {"text": "done"}]);
     let id = shop.add(cli, &steps, &[]);
     let home = format!("HOME={}", shop.place.home().display());
-    let at_work = || alive_with(&home, "seq 300");
+    let at_work = || alive_with(&home, "until test -e go");
     let mut run = shop.place.start(&["run"]);
     for victim in [cli, "ganger", cli] {
         wait_until("a tool call is open", LIMIT, || !at_work().is_empty());
@@ -258,8 +308,7 @@ fn three_kills_in_mid_turn_lose_nothing(cli: &str) {
             kill(run.pid(), 9);
             wait_until("the run is gone", LIMIT, || run.has_ended());
         } else {
-            let words = if cli == "claude" { "stream-json" } else { "serve --hostname" };
-            alive_with(&home, words).into_iter().for_each(|pid| kill(pid, 9));
+            alive_with(&home, command_line_of(cli)).into_iter().for_each(|pid| kill(pid, 9));
         }
         wait_until("its tool call is gone too", LIMIT, || at_work().iter().all(|pid| !tools.contains(pid)));
         if victim == "ganger" {

@@ -6,7 +6,7 @@ mod server;
 
 pub(crate) use server::OpencodeServer;
 
-use super::{AgentEvent, Control, Ear, Launch, TurnEnd};
+use super::{AgentEvent, Ask, AskKind, Control, Ear, Launch, TurnEnd, Verdict};
 use events::{EventStream, Heard};
 use ganger_engine::{FailureClass, SessionId};
 use reqwest::StatusCode;
@@ -93,6 +93,13 @@ impl<'a> Conversation<'a> {
                         }
                         ear.tell(AgentEvent::Prompted).await;
                     }
+                    Some(Control::Steer { id, text }) => {
+                        // A prompt to a busy session is read at its next step.
+                        let said = self.heard.turn_open && self.prompt(&text).await.is_ok();
+                        let event = if said { AgentEvent::Steered { id } } else { AgentEvent::NotSteered { id } };
+                        ear.tell(event).await;
+                    }
+                    Some(Control::Permit { request, verdict }) => self.permit(&request, verdict).await,
                     Some(Control::Interrupt) => {
                         self.heard.interrupted = true;
                         let _gone = self.abort().await;
@@ -127,7 +134,11 @@ impl<'a> Conversation<'a> {
 
     async fn hear(&mut self, event: &Value, ear: &Ear) {
         match event["type"].as_str() {
-            Some("permission.asked") => self.deny(&event["properties"], ear).await,
+            Some("permission.asked") => self.asked(&event["properties"], ear).await,
+            Some("permission.replied") => {
+                let request = event["properties"]["requestID"].as_str().unwrap_or_default().to_owned();
+                ear.tell(AgentEvent::Unasked { request }).await;
+            }
             Some("question.asked") => {
                 let id = event["properties"]["id"].as_str().unwrap_or_default();
                 let _gone = self.api.post(&format!("/question/{id}/reject"), &json!({})).await;
@@ -140,21 +151,32 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    /// The rules allow or deny everything that is expected. Whatever is asked all the same (by this session
-    /// or a child of it: all in this directory are ours) is denied at once, and a card tells a person.
-    async fn deny(&mut self, request: &Value, ear: &Ear) {
-        let permission = request["permission"].as_str().unwrap_or("?");
+    /// The rules settle everything that is expected. What is asked all the same may come from this session or a
+    /// child of it: all in this directory are ours.
+    async fn asked(&mut self, request: &Value, ear: &Ear) {
+        let text = |key: &str| request[key].as_str().unwrap_or_default().to_owned();
         let patterns: Vec<&str> =
             request["patterns"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        let what = crate::text::line(&format!("{permission} {}", patterns.join(" ")), 160);
-        let allow =
-            format!("To allow it from now on: `allow = [\"{permission}\"]` in [agent.{}].", self.launch.agent_name);
-        ear.tell(AgentEvent::Denied { what, why: allow }).await;
-        let id = request["id"].as_str().unwrap_or_default();
-        let message = "Not allowed in this unattended worktree. Find another way inside it, or ask with the \
-                       tool `ganger_ask_user`.";
-        let body = json!({"reply": "reject", "message": message});
-        let _gone = self.api.post(&format!("/permission/{id}/reply"), &body).await;
+        let kind = match request["permission"].as_str().unwrap_or("?") {
+            "bash" => AskKind::Command,
+            "edit" => AskKind::Edit,
+            "read" => AskKind::Read,
+            "webfetch" => AskKind::Fetch,
+            other => AskKind::Tool(other.to_owned()),
+        };
+        let child = text("sessionID") != self.session.as_str();
+        let by = if child { format!("sub-agent {}", text("sessionID")) } else { String::new() };
+        ear.tell(AgentEvent::Asked(Ask { request: text("id"), kind, subject: patterns.join(" "), usual: false, by }))
+            .await;
+    }
+
+    async fn permit(&mut self, request: &str, verdict: Verdict) {
+        let body = match verdict {
+            Verdict::Allow => json!({"reply": "once"}),
+            Verdict::Deny(why) => json!({"reply": "reject", "message": why}),
+        };
+        // Gone already is as good as answered.
+        let _gone = self.api.post(&format!("/permission/{request}/reply"), &body).await;
     }
 }
 

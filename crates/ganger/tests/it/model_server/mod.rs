@@ -1,5 +1,5 @@
-//! A scripted model server on loopback, speaking the real protocols of real CLIs: Anthropic Messages and
-//! OpenAI Chat Completions, streaming. It is the one fake: a model cannot be had in a test.
+//! A scripted model server on loopback, speaking the real protocols of real CLIs: Anthropic Messages,
+//! OpenAI Chat Completions and Responses, Gemini, streaming. It is the one fake: a model cannot be had in a test.
 //!
 //! The script is in the prompt: `[[STEPS [ {step}, … ]]]`. The last user text with a marker opens the
 //! script; every assistant turn after it is one step. Stateless, so it serves any number of agents and
@@ -59,15 +59,13 @@ async fn answer(State(seen): State<Seen>, request: Request) -> Response {
     let Ok(body) = serde_json::from_slice::<Value>(&body) else {
         return axum::Json(json!({"object": "list", "data": []})).into_response();
     };
-    let api = match path.as_str() {
-        p if p.ends_with("/count_tokens") => {
-            return axum::Json(json!({"input_tokens": 10})).into_response();
-        }
-        p if p.ends_with("/messages") => wire::Api::Anthropic,
-        p if p.ends_with("/chat/completions") => wire::Api::Chat,
-        _ => return (StatusCode::NOT_FOUND, "not found").into_response(),
+    if path.ends_with("/count_tokens") || path.ends_with(":countTokens") {
+        return axum::Json(json!({"input_tokens": 10, "totalTokens": 10})).into_response();
+    }
+    let Some(api) = wire::Api::at(&path) else {
+        return (StatusCode::NOT_FOUND, "not found").into_response();
     };
-    let turn = Turn::read(&wire::items(api, &body), &wire::tools(api, &body));
+    let turn = Turn::read(&api.items(&body), &api.tools(&body));
     let earlier = {
         let mut seen = seen.lock().unwrap();
         let earlier = seen.iter().filter(|r| r["ganger-step"] == turn.key()).count();
@@ -81,8 +79,8 @@ async fn answer(State(seen): State<Seen>, request: Request) -> Response {
     if let Some(status) = reply.http {
         return error(status, reply.retry_after);
     }
-    let stream = body["stream"].as_bool().unwrap_or(false);
-    let frames = wire::frames(api, &body, &reply, stream);
+    let stream = api.streams(&path, &body);
+    let frames = api.frames(&body, &reply, stream);
     respond(frames, stream, &reply)
 }
 

@@ -84,16 +84,33 @@ impl Turn {
 
     fn call(&self, step: &Value) -> Option<(String, Value)> {
         if let Some(command) = step["bash"].as_str() {
-            let name = self.pick(&["Bash", "bash"])?;
-            return Some((name, json!({"command": command, "description": "scripted command"})));
+            let name = self.pick(&["Bash", "bash", "run_shell_command", "exec_command"])?;
+            let key = if name == "exec_command" { "cmd" } else { "command" };
+            let mut args = json!({key: command});
+            if name != "exec_command" {
+                args["description"] = json!("scripted command");
+            }
+            return Some((name, args));
         }
         if let Some(path) = step["write"].as_str() {
-            let name = self.pick(&["Write", "write"])?;
-            let key = if name == "Write" { "file_path" } else { "filePath" };
+            let Some(name) = self.pick(&["Write", "write", "write_file"]) else {
+                // Codex offers a shell only.
+                let command = format!("printf %s '{}' > '{path}'", step["content"].as_str().unwrap_or_default());
+                return self.call(&json!({"bash": command}));
+            };
+            let key = if name == "write" { "filePath" } else { "file_path" };
             return Some((name, json!({key: path, "content": step["content"]})));
         }
         let tool = step["mcp"].as_str()?;
-        let name = self.pick(&[&format!("mcp__ganger__{tool}"), &format!("ganger_{tool}")])?;
+        // Gemini hides that name.
+        let tool = if tool == "ask_user" && self.tools.iter().any(|t| t.ends_with("ask_person")) {
+            "ask_person"
+        } else {
+            tool
+        };
+        let names =
+            ["mcp__ganger__", "ganger_", "mcp_ganger_", "mcp__ganger::"].map(|prefix| format!("{prefix}{tool}"));
+        let name = self.pick(&names.each_ref().map(String::as_str))?;
         Some((name, step["args"].clone()))
     }
 

@@ -1,0 +1,317 @@
+//! Runtimes `acp` and `gemini`: any agent that speaks the Agent Client Protocol (version 1) on its standard streams,
+//! one process and one session for each attempt. The turn ends with the answer to `session/prompt`. What the protocol
+//! crate changes between its major versions stays in this folder.
+
+mod gemini;
+mod updates;
+
+use super::{AgentEvent, Ask, Control, Ear, Launch, Pipes, TurnEnd, Verdict, environment_of, start_piped};
+use crate::config::RuntimeKind;
+use crate::tools;
+use agent_client_protocol::schema::ProtocolVersion;
+use agent_client_protocol::v1::schema::{
+    CancelNotification, ContentBlock, HttpHeader, InitializeRequest, LoadSessionRequest, McpServer, McpServerHttp,
+    NewSessionRequest, PermissionOption, PermissionOptionKind, PromptRequest, PromptResponse, RequestPermissionOutcome,
+    RequestPermissionRequest, RequestPermissionResponse, SelectedPermissionOutcome, SessionId as AcpSession,
+    SessionNotification, SessionUpdate, TextContent,
+};
+use agent_client_protocol::v1::{ConnectionTo, Responder};
+use agent_client_protocol::{Agent, BoxFuture, ByteStreams, Client, Error};
+use ganger_engine::{FailureClass, SessionId};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::time::Duration;
+use tokio::process::Child;
+use tokio::sync::mpsc;
+use tokio_util::compat::{TokioAsyncReadCompatExt, TokioAsyncWriteCompatExt};
+use updates::Meter;
+
+/// A turn that is cancelled ends with an answer; some agents take a moment.
+const GRACE: Duration = Duration::from_secs(2);
+/// A loaded session tells its whole history again, some agents after their answer: it is over when this long
+/// nothing came.
+const QUIET: Duration = Duration::from_millis(400);
+/// Starting takes up to 10 seconds, more on a busy machine.
+const START_LIMIT: Duration = Duration::from_secs(90);
+
+pub(super) async fn drive(launch: Launch, commands: mpsc::Receiver<Control>, ear: Ear) {
+    let started = start(&launch);
+    let Pipes { mut child, stdin, stdout } = match started {
+        Ok(pipes) => pipes,
+        Err(e) => {
+            let message = format!("the agent could not be started: {e}");
+            return ear.end(TurnEnd::failed(FailureClass::Setup, message)).await;
+        }
+    };
+    let (sender, heard) = mpsc::unbounded_channel();
+    let asked = sender.clone();
+    let transport = ByteStreams::new(stdin.compat_write(), stdout.compat());
+    let client = Client
+        .v1()
+        .on_receive_notification(
+            async move |told: SessionNotification, _connection| {
+                let _closed = sender.send(Heard::Update(Box::new(told.update)));
+                Ok(())
+            },
+            agent_client_protocol::on_receive_notification!(),
+        )
+        .on_receive_request(
+            async move |request: RequestPermissionRequest, responder, _connection| {
+                let _closed = asked.send(Heard::Asked(Box::new(request), responder));
+                Ok(())
+            },
+            agent_client_protocol::on_receive_request!(),
+        );
+    let talk = client.connect_with(transport, async |connection| {
+        let talk = Conversation::open(&launch, connection, heard, &mut child).await;
+        match talk {
+            Ok(conversation) => conversation.run(commands, &ear).await,
+            Err(end) => ear.end(end).await,
+        }
+        Ok(())
+    });
+    // What goes wrong is heard of as the end of a request or of the process.
+    let _ended = talk.await;
+    crate::os::terminate_group(&mut child, Duration::from_millis(500)).await;
+}
+
+fn start(launch: &Launch) -> std::io::Result<Pipes> {
+    let mut env = environment_of(launch);
+    let argv: Vec<OsString> = if launch.agent.runtime == RuntimeKind::Gemini {
+        env.extend(gemini::environment(launch)?);
+        let program = if launch.agent.command.is_empty() { "gemini" } else { &launch.agent.command };
+        let model = if launch.agent.model.is_empty() { vec![] } else { vec!["-m", &launch.agent.model] };
+        [program, "--acp"].into_iter().chain(model).map(OsString::from).collect()
+    } else {
+        ["sh", "-c", &format!("exec {}", launch.agent.command)].map(OsString::from).to_vec()
+    };
+    start_piped(launch, argv, env)
+}
+
+/// What the agent says besides answers.
+#[expect(clippy::large_enum_variant, reason = "few are under way at once")]
+enum Heard {
+    Update(Box<SessionUpdate>),
+    Asked(Box<RequestPermissionRequest>, Responder<RequestPermissionResponse>),
+}
+
+struct Conversation<'a> {
+    launch: &'a Launch,
+    connection: ConnectionTo<Agent>,
+    heard: mpsc::UnboundedReceiver<Heard>,
+    child: &'a mut Child,
+    session: AcpSession,
+    /// The turn that runs.
+    turn: Option<BoxFuture<'static, Result<PromptResponse, Error>>>,
+    interrupted: bool,
+    meter: Meter,
+    asked: BTreeMap<String, (Vec<PermissionOption>, Responder<RequestPermissionResponse>)>,
+    /// Reasons of refusals: the protocol has no place for them, so they open the next turn.
+    reasons: Vec<String>,
+    requests: u32,
+    said: String,
+}
+
+impl<'a> Conversation<'a> {
+    async fn open(
+        launch: &'a Launch,
+        connection: ConnectionTo<Agent>,
+        heard: mpsc::UnboundedReceiver<Heard>,
+        child: &'a mut Child,
+    ) -> Result<Self, TurnEnd> {
+        let mut this = Self {
+            launch,
+            connection,
+            heard,
+            child,
+            session: AcpSession::new(""),
+            turn: None,
+            interrupted: false,
+            meter: Meter::default(),
+            asked: BTreeMap::new(),
+            reasons: Vec::new(),
+            requests: 0,
+            said: String::new(),
+        };
+        match tokio::time::timeout(START_LIMIT, this.introduce()).await {
+            Ok(Ok(())) => Ok(this),
+            Ok(Err(end)) => Err(end),
+            Err(_) => Err(this.crashed(&format!("no session within {START_LIMIT:?}"))),
+        }
+    }
+
+    async fn introduce(&mut self) -> Result<(), TurnEnd> {
+        let hello = self.connection.send_request(InitializeRequest::new(ProtocolVersion::V1)).block_task();
+        let hello = hello.await.map_err(|e| self.crashed(&e.to_string()))?;
+        let token = format!("Bearer {}", self.launch.tools.token);
+        let tools =
+            McpServerHttp::new("ganger", &self.launch.tools.url).headers(vec![HttpHeader::new("Authorization", token)]);
+        let tools = if hello.agent_capabilities.mcp_capabilities.http { vec![McpServer::Http(tools)] } else { vec![] };
+        let directory = &self.launch.worktree;
+        match &self.launch.session {
+            Some(known) if hello.agent_capabilities.load_session => {
+                if self.launch.agent.runtime == RuntimeKind::Gemini {
+                    let kept = gemini::keep_session(&self.launch.runtimes, known.as_str());
+                    kept.map_err(|e| self.crashed(&e.to_string()))?;
+                }
+                self.session = AcpSession::new(known.as_str());
+                let request = LoadSessionRequest::new(self.session.clone(), directory).mcp_servers(tools);
+                let loaded = self.connection.send_request(request).block_task().await;
+                loaded.map_err(|e| TurnEnd::failed(FailureClass::SessionLost, said(&e)))?;
+                while tokio::time::timeout(QUIET, self.heard.recv()).await.is_ok_and(|h| h.is_some()) {}
+            }
+            Some(known) => {
+                let message = format!("the agent cannot load sessions; {known} is lost with its process");
+                return Err(TurnEnd::failed(FailureClass::SessionLost, message));
+            }
+            None => {
+                let request = NewSessionRequest::new(directory).mcp_servers(tools);
+                let opened = self.connection.send_request(request).block_task().await;
+                self.session = opened.map_err(|e| self.failure(&e))?.session_id;
+            }
+        }
+        Ok(())
+    }
+
+    async fn run(mut self, mut commands: mpsc::Receiver<Control>, ear: &Ear) {
+        ear.tell(AgentEvent::Session(SessionId::new(self.session.0.to_string()))).await;
+        loop {
+            let turn = async {
+                match self.turn.as_mut() {
+                    Some(turn) => turn.await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                // What was said before the end comes before it.
+                biased;
+                heard = self.heard.recv() => match heard {
+                    Some(Heard::Update(update)) => self.update(*update, ear).await,
+                    Some(Heard::Asked(request, responder)) => self.asks(&request, responder, ear).await,
+                    None => return ear.end(self.crashed("the connection ended")).await,
+                },
+                answer = turn => {
+                    self.turn = None;
+                    self.turn_ended(answer, ear).await;
+                }
+                command = commands.recv() => match command {
+                    Some(Control::Prompt(text)) => self.prompt(&text, ear).await,
+                    Some(Control::Steer { id, .. }) => ear.tell(AgentEvent::NotSteered { id }).await,
+                    Some(Control::Permit { request, verdict }) => self.permit(&request, verdict),
+                    Some(Control::Interrupt) => self.cancel(),
+                    Some(Control::Close) | None => return self.close().await,
+                },
+                _ = self.child.wait() => return ear.end(self.crashed("the agent ended")).await,
+            }
+        }
+    }
+
+    async fn prompt(&mut self, text: &str, ear: &Ear) {
+        self.interrupted = false;
+        let reasons = self.reasons.drain(..).map(|why| format!("A request of yours was denied: {why}\n\n"));
+        let text = format!("{}{text}", reasons.collect::<String>());
+        let text = text.replace(tools::ASK, self.launch.agent.runtime.ask_tool());
+        let prompt = vec![ContentBlock::Text(TextContent::new(text))];
+        let request = self.connection.send_request(PromptRequest::new(self.session.clone(), prompt));
+        self.turn = Some(Box::pin(request.block_task()));
+        ear.tell(AgentEvent::Prompted).await;
+    }
+
+    fn cancel(&mut self) {
+        self.interrupted = true;
+        // A cancelled turn wants its open requests answered so.
+        for (_, (_, responder)) in std::mem::take(&mut self.asked) {
+            let _gone = responder.respond(RequestPermissionResponse::new(RequestPermissionOutcome::Cancelled));
+        }
+        let _gone = self.connection.send_notification(CancelNotification::new(self.session.clone()));
+    }
+
+    async fn close(mut self) {
+        if self.turn.is_some() {
+            self.cancel();
+            if let Some(turn) = self.turn.take() {
+                let _slow = tokio::time::timeout(GRACE, turn).await;
+            }
+        }
+    }
+
+    async fn update(&mut self, update: SessionUpdate, ear: &Ear) {
+        if let SessionUpdate::AgentMessageChunk(chunk) = &update {
+            if let ContentBlock::Text(text) = &chunk.content {
+                self.said.push_str(&text.text);
+            }
+            return ear.tell(AgentEvent::Alive).await;
+        }
+        self.flush(ear).await;
+        for event in updates::read(update, &mut self.meter) {
+            ear.tell(event).await;
+        }
+    }
+
+    /// Messages come in pieces; a whole one is told.
+    async fn flush(&mut self, ear: &Ear) {
+        if !self.said.trim().is_empty() {
+            ear.tell(AgentEvent::Said(crate::text::clean(&self.said))).await;
+        }
+        self.said.clear();
+    }
+
+    async fn asks(
+        &mut self,
+        request: &RequestPermissionRequest,
+        responder: Responder<RequestPermissionResponse>,
+        ear: &Ear,
+    ) {
+        self.requests += 1;
+        let id = self.requests.to_string();
+        let (kind, subject, usual) = updates::wish(request, &self.launch.worktree);
+        self.asked.insert(id.clone(), (request.options.clone(), responder));
+        ear.tell(AgentEvent::Asked(Ask { request: id, kind, subject, usual, by: String::new() })).await;
+    }
+
+    fn permit(&mut self, request: &str, verdict: Verdict) {
+        let Some((options, responder)) = self.asked.remove(request) else { return };
+        let wanted = match &verdict {
+            Verdict::Allow => [PermissionOptionKind::AllowOnce, PermissionOptionKind::AllowAlways],
+            Verdict::Deny(_) => [PermissionOptionKind::RejectOnce, PermissionOptionKind::RejectAlways],
+        };
+        let option = wanted.iter().find_map(|kind| options.iter().find(|o| o.kind == *kind));
+        let outcome = option.map_or(RequestPermissionOutcome::Cancelled, |o| {
+            RequestPermissionOutcome::Selected(SelectedPermissionOutcome::new(o.option_id.clone()))
+        });
+        let _gone = responder.respond(RequestPermissionResponse::new(outcome));
+        if let Verdict::Deny(why) = verdict {
+            self.reasons.push(why);
+        }
+    }
+
+    async fn turn_ended(&mut self, answer: Result<PromptResponse, Error>, ear: &Ear) {
+        self.flush(ear).await;
+        let end = match answer {
+            Ok(answer) => {
+                if let Some(usage) = self.meter.turn(&answer) {
+                    ear.tell(AgentEvent::Usage(usage)).await;
+                }
+                updates::turn_end(answer.stop_reason)
+            }
+            Err(e) => self.failure(&e),
+        };
+        ear.end(if self.interrupted { TurnEnd::Interrupted } else { end }).await;
+    }
+
+    fn failure(&self, error: &Error) -> TurnEnd {
+        updates::failure(error.code.into(), &said(error))
+    }
+
+    fn crashed(&self, message: &str) -> TurnEnd {
+        let excerpt = super::stderr_excerpt(&self.launch.scratch.join("stderr.log"));
+        let message = format!("{message}\n{excerpt}");
+        TurnEnd::failed(FailureClass::Crashed, crate::text::cap(&crate::text::clean(message.trim()), 2_000))
+    }
+}
+
+/// An error's message with its details.
+fn said(error: &Error) -> String {
+    let details = error.data.as_ref().map(|d| format!(" {d}")).unwrap_or_default();
+    format!("{}{details}", error.message)
+}

@@ -1,0 +1,178 @@
+//! What an agent's updates and requests mean.
+
+use super::super::{AgentEvent, AskKind, TurnEnd, class_of_status};
+use crate::text;
+use agent_client_protocol::v1::schema::{
+    PromptResponse, RequestPermissionRequest, SessionUpdate, StopReason, ToolCallContent, ToolCallStatus,
+    ToolCallUpdateFields, ToolKind,
+};
+use ganger_engine::{FailureClass, Usage};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// Counts tokens, and which tool calls were told of.
+#[derive(Default)]
+pub(super) struct Meter {
+    sum: Usage,
+    /// What the session had cost when this process first heard of it: the totals go over all attempts.
+    cost_before: Option<u64>,
+    began: BTreeSet<String>,
+    names: BTreeMap<String, String>,
+}
+
+impl Meter {
+    /// The tokens of a turn, where its answer tells them.
+    pub(super) fn turn(&mut self, answer: &PromptResponse) -> Option<Usage> {
+        let told = match &answer.usage {
+            Some(usage) => Usage {
+                input: usage.input_tokens,
+                output: usage.output_tokens,
+                cache_read: usage.cached_read_tokens.unwrap_or(0),
+                cache_write: usage.cached_write_tokens.unwrap_or(0),
+                micro_usd: None,
+            },
+            // Gemini tells them in a place of its own.
+            None => {
+                let meta = answer.meta.as_ref().map(|m| Value::Object(m.clone()))?;
+                let count = |key: &str| meta.pointer(&format!("/quota/token_count/{key}")).and_then(Value::as_u64);
+                Usage { input: count("input_tokens")?, output: count("output_tokens")?, ..Usage::default() }
+            }
+        };
+        self.sum.add(&told);
+        Some(self.sum)
+    }
+
+    fn cost(&mut self, usd: f64) -> Usage {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "dollars of one session")]
+        let micro = (usd * 1e6).round().max(0.0) as u64;
+        let before = *self.cost_before.get_or_insert(0);
+        self.sum.micro_usd = Some(micro.saturating_sub(before));
+        self.sum
+    }
+}
+
+pub(super) fn read(update: SessionUpdate, meter: &mut Meter) -> Vec<AgentEvent> {
+    match update {
+        SessionUpdate::ToolCall(call) => {
+            let fields = ToolCallUpdateFields::new()
+                .title(call.title)
+                .kind(call.kind)
+                .status(call.status)
+                .content(call.content)
+                .raw_input(call.raw_input);
+            tool(call.tool_call_id.0.to_string(), &fields, meter)
+        }
+        SessionUpdate::ToolCallUpdate(update) => tool(update.tool_call_id.0.to_string(), &update.fields, meter),
+        SessionUpdate::UsageUpdate(usage) => match usage.cost.filter(|c| c.currency == "USD" && c.amount > 0.0) {
+            Some(cost) => vec![AgentEvent::Usage(meter.cost(cost.amount))],
+            None => vec![AgentEvent::Alive],
+        },
+        _ => vec![AgentEvent::Alive],
+    }
+}
+
+fn tool(id: String, fields: &ToolCallUpdateFields, meter: &mut Meter) -> Vec<AgentEvent> {
+    if let Some(title) = &fields.title {
+        meter.names.insert(id.clone(), title.clone());
+    }
+    let mut events = Vec::new();
+    let begun = !matches!(fields.status, Some(ToolCallStatus::Pending));
+    if begun && meter.began.insert(id.clone()) {
+        let title = meter.names.get(&id).cloned().unwrap_or_default();
+        let name = fields.kind.map_or("tool", name_of).to_owned();
+        let input = fields.raw_input.as_ref().map_or(title.clone(), |raw| subject(raw, &title));
+        events.push(AgentEvent::ToolBegan { id: id.clone(), name, input });
+    }
+    if matches!(fields.status, Some(ToolCallStatus::Completed | ToolCallStatus::Failed)) {
+        let output = text::clean(&output(fields));
+        events.push(AgentEvent::ToolEnded { id, output, failed: fields.status == Some(ToolCallStatus::Failed) });
+    }
+    if events.is_empty() { vec![AgentEvent::Alive] } else { events }
+}
+
+fn name_of(kind: ToolKind) -> &'static str {
+    match kind {
+        ToolKind::Execute => "command",
+        ToolKind::Edit | ToolKind::Delete | ToolKind::Move => "edit",
+        ToolKind::Read => "read",
+        ToolKind::Search => "search",
+        ToolKind::Fetch => "fetch",
+        _ => "tool",
+    }
+}
+
+fn output(fields: &ToolCallUpdateFields) -> String {
+    let parts = fields.content.iter().flatten().filter_map(|c| match c {
+        ToolCallContent::Content(content) => {
+            serde_json::to_value(&content.content).ok()?["text"].as_str().map(str::to_owned)
+        }
+        ToolCallContent::Diff(diff) => Some(diff.path.display().to_string()),
+        _ => None,
+    });
+    parts.collect::<Vec<_>>().join("\n")
+}
+
+fn subject(raw: &Value, title: &str) -> String {
+    let named = ["command", "file_path", "filePath", "path", "url"].iter().find_map(|k| raw[*k].as_str());
+    named.map_or_else(|| title.to_owned(), str::to_owned)
+}
+
+/// What a request is for, and whether unattended work in a worktree is expected to do it.
+pub(super) fn wish(request: &RequestPermissionRequest, worktree: &Path) -> (AskKind, String, bool) {
+    let call = &request.tool_call;
+    let title = call.fields.title.clone().unwrap_or_default();
+    let raw = call.fields.raw_input.clone().unwrap_or_default();
+    let paths: Vec<&Path> = call.fields.locations.iter().flatten().map(|l| l.path.as_path()).collect();
+    let named = subject(&raw, &title);
+    let inside = |p: &Path| {
+        !p.components().any(|c| c == std::path::Component::ParentDir) && worktree.join(p).starts_with(worktree)
+    };
+    match call.fields.kind {
+        Some(ToolKind::Execute) => (AskKind::Command, named, true),
+        Some(ToolKind::Edit | ToolKind::Delete | ToolKind::Move) => {
+            let named = if paths.is_empty() { vec![Path::new(&named)] } else { paths };
+            let usual = named.iter().all(|p| inside(p));
+            let shown: Vec<String> = named.iter().map(|p| p.display().to_string()).collect();
+            (AskKind::Edit, shown.join(" "), usual)
+        }
+        Some(ToolKind::Read | ToolKind::Search) => (AskKind::Read, named, paths.iter().all(|p| inside(p))),
+        Some(ToolKind::Fetch) => (AskKind::Fetch, named, false),
+        _ => {
+            // Three agents, three names for the tool of a server.
+            let own = title.ends_with("(ganger MCP Server)")
+                || title.starts_with("mcp__ganger__")
+                || title.starts_with("ganger_");
+            (AskKind::Tool(title), String::new(), own)
+        }
+    }
+}
+
+pub(super) fn turn_end(reason: StopReason) -> TurnEnd {
+    match reason {
+        StopReason::EndTurn => TurnEnd::Completed,
+        StopReason::Cancelled => TurnEnd::Interrupted,
+        StopReason::MaxTokens => TurnEnd::failed(FailureClass::Crashed, "the model's limit of tokens was reached"),
+        StopReason::MaxTurnRequests => {
+            TurnEnd::failed(FailureClass::Crashed, "the limit of model requests was reached")
+        }
+        StopReason::Refusal => TurnEnd::failed(FailureClass::Crashed, "the model refused"),
+        other => TurnEnd::failed(FailureClass::Crashed, format!("the turn ended with {other:?}")),
+    }
+}
+
+/// Errors come as JSON-RPC codes; an HTTP status is there as the code itself, or only in the text.
+pub(super) fn failure(code: i32, said: &str) -> TurnEnd {
+    let status = u64::try_from(code).ok().filter(|c| (400..600).contains(c)).or_else(|| status_in(said));
+    let class = match (code, class_of_status(status)) {
+        // `auth_required` of the protocol.
+        (-32000, FailureClass::Crashed) => FailureClass::Auth,
+        (_, class) => class,
+    };
+    TurnEnd::failed(class, text::cap(&text::clean(said), 2_000))
+}
+
+fn status_in(said: &str) -> Option<u64> {
+    let numbers = said.split(|c: char| !c.is_ascii_digit()).filter(|w| w.len() == 3);
+    numbers.filter_map(|n| n.parse().ok()).find(|n| matches!(n, 401 | 403 | 408 | 429 | 500 | 502 | 503 | 504 | 529))
+}

@@ -1,0 +1,112 @@
+//! What the notices of `codex app-server` mean.
+
+use super::super::{AgentEvent, TurnEnd, class_of_status};
+use crate::text;
+use ganger_engine::{FailureClass, Usage};
+use serde_json::Value;
+
+/// What an item that began means.
+pub(super) fn item_began(item: &Value) -> AgentEvent {
+    let id = item["id"].as_str().unwrap_or_default().to_owned();
+    let text = |key: &str| item[key].as_str().unwrap_or_default().to_owned();
+    let (name, input) = match item["type"].as_str() {
+        Some("commandExecution") => ("command".to_owned(), text("command")),
+        Some("mcpToolCall") => (format!("{}/{}", text("server"), text("tool")), item["arguments"].to_string()),
+        Some("fileChange") => ("edit".to_owned(), paths(item).join(" ")),
+        Some("webSearch") => ("search".to_owned(), text("query")),
+        Some("collabAgentToolCall") => ("agent".to_owned(), text("prompt")),
+        _ => return AgentEvent::Alive,
+    };
+    AgentEvent::ToolBegan { id, name, input }
+}
+
+/// What an item that is complete means.
+pub(super) fn item_completed(item: &Value) -> AgentEvent {
+    let id = item["id"].as_str().unwrap_or_default().to_owned();
+    match item["type"].as_str() {
+        Some("agentMessage") => AgentEvent::Said(text::clean(item["text"].as_str().unwrap_or_default())),
+        Some("commandExecution") => {
+            let output = text::clean(item["aggregatedOutput"].as_str().unwrap_or_default());
+            let failed = item["status"] != "completed" || item["exitCode"].as_i64().is_some_and(|code| code != 0);
+            AgentEvent::ToolEnded { id, output, failed }
+        }
+        Some("mcpToolCall") => {
+            let said = item.pointer("/result/content/0/text").and_then(Value::as_str);
+            let output = said.map_or_else(|| item["error"].to_string(), text::clean);
+            AgentEvent::ToolEnded { id, output, failed: item["status"] != "completed" }
+        }
+        Some("fileChange" | "webSearch" | "collabAgentToolCall") => {
+            let failed = matches!(item["status"].as_str(), Some("failed" | "declined"));
+            AgentEvent::ToolEnded { id, output: paths(item).join(" "), failed }
+        }
+        _ => AgentEvent::Alive,
+    }
+}
+
+/// The files that a change touches.
+pub(super) fn paths(item: &Value) -> Vec<String> {
+    let changes = item["changes"].as_array().into_iter().flatten();
+    changes.filter_map(|c| c["path"].as_str().map(str::to_owned)).collect()
+}
+
+/// Totals of a thread grow over all its turns, and over all attempts that resume it: what was there before this
+/// process began is known from its first measurement.
+#[derive(Default)]
+pub(super) struct Meter {
+    before: Option<Usage>,
+}
+
+impl Meter {
+    pub(super) fn read(&mut self, told: &Value) -> Usage {
+        let (total, last) = (counts(&told["total"]), counts(&told["last"]));
+        let before = *self.before.get_or_insert_with(|| minus(total, last));
+        minus(total, before)
+    }
+}
+
+fn counts(told: &Value) -> Usage {
+    let number = |key: &str| told[key].as_u64().unwrap_or(0);
+    let cached = number("cachedInputTokens") + number("cacheWriteInputTokens");
+    Usage {
+        input: number("inputTokens").saturating_sub(cached),
+        output: number("outputTokens"),
+        cache_read: number("cachedInputTokens"),
+        cache_write: number("cacheWriteInputTokens"),
+        micro_usd: None,
+    }
+}
+
+fn minus(a: Usage, b: Usage) -> Usage {
+    Usage {
+        input: a.input.saturating_sub(b.input),
+        output: a.output.saturating_sub(b.output),
+        cache_read: a.cache_read.saturating_sub(b.cache_read),
+        cache_write: a.cache_write.saturating_sub(b.cache_write),
+        micro_usd: None,
+    }
+}
+
+/// How a turn ended, by its terminal notice.
+pub(super) fn turn_end(turn: &Value) -> TurnEnd {
+    match turn["status"].as_str() {
+        Some("completed") => TurnEnd::Completed,
+        Some("interrupted") => TurnEnd::Interrupted,
+        _ => failure(&turn["error"]),
+    }
+}
+
+fn failure(error: &Value) -> TurnEnd {
+    let info = &error["codexErrorInfo"];
+    let status = info.as_object().and_then(|o| o.values().find_map(|v| v["httpStatusCode"].as_u64()));
+    let class = match info.as_str() {
+        Some("unauthorized") => FailureClass::Auth,
+        Some("usageLimitExceeded" | "rateLimitExceeded" | "serverOverloaded" | "internalServerError") => {
+            FailureClass::Transient
+        }
+        // A stream that broke off has no status; the thread can be resumed.
+        None if info.is_object() && status.is_none() => FailureClass::Transient,
+        _ => class_of_status(status),
+    };
+    let message = error["message"].as_str().unwrap_or("the turn failed without a reason");
+    TurnEnd::failed(class, text::cap(&text::clean(message), 2_000))
+}

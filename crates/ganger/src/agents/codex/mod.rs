@@ -1,0 +1,314 @@
+//! Runtime `codex`: one `codex app-server` for each attempt (its v2 protocol, as of codex 0.169), one thread for each
+//! ticket, resumed by its id. The turn ends with `turn/completed`.
+
+mod events;
+mod rpc;
+
+use super::{AgentEvent, Ask, AskKind, Control, Ear, Launch, Pipes, TurnEnd, Verdict, environment_of, start_piped};
+use crate::text;
+use events::Meter;
+use ganger_engine::{FailureClass, SessionId};
+use rpc::{Message, Rpc};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::Path;
+use std::time::Duration;
+use tokio::process::Child;
+use tokio::sync::mpsc;
+
+/// After stdin is closed: time for the rollout file.
+const GRACE: Duration = Duration::from_secs(3);
+
+pub(super) async fn drive(launch: Launch, commands: mpsc::Receiver<Control>, ear: Ear) {
+    match Conversation::open(&launch).await {
+        Ok(conversation) => conversation.run(commands, &ear).await,
+        Err(end) => ear.end(end).await,
+    }
+}
+
+struct Conversation<'a> {
+    launch: &'a Launch,
+    child: Child,
+    rpc: Rpc,
+    thread: String,
+    /// The turn that runs.
+    turn: Option<String>,
+    meter: Meter,
+    /// What was asked and is not answered yet: the request's id, and how an answer to it looks.
+    asked: BTreeMap<String, (Value, Form)>,
+    /// Requests of ours that are not answered yet.
+    sent: BTreeMap<u64, Sent>,
+    /// What the items that are open would change: an approval names only the item.
+    changes: BTreeMap<String, Vec<String>>,
+}
+
+/// How the answer to a request looks.
+#[derive(Debug, Clone, Copy)]
+enum Form {
+    Decision,
+    Elicitation,
+}
+
+#[derive(Debug)]
+enum Sent {
+    Turn,
+    Steer(String),
+    Other,
+}
+
+fn crashed(message: impl std::fmt::Display) -> TurnEnd {
+    TurnEnd::failed(FailureClass::Crashed, format!("codex app-server: {message}"))
+}
+
+impl<'a> Conversation<'a> {
+    async fn open(launch: &'a Launch) -> Result<Self, TurnEnd> {
+        let program = if launch.agent.command.is_empty() { "codex" } else { &launch.agent.command };
+        let argv = [program, "app-server"].map(OsString::from).to_vec();
+        let setup =
+            |e: std::io::Error| TurnEnd::failed(FailureClass::Setup, format!("codex could not be started: {e}"));
+        let Pipes { child, stdin, stdout } = start_piped(launch, argv, environment_of(launch)).map_err(setup)?;
+        let mut this = Self {
+            launch,
+            child,
+            rpc: Rpc::new(stdin, stdout),
+            thread: String::new(),
+            turn: None,
+            meter: Meter::default(),
+            asked: BTreeMap::new(),
+            sent: BTreeMap::new(),
+            changes: BTreeMap::new(),
+        };
+        let client = json!({"clientInfo": {"name": "ganger", "title": "Ganger", "version": env!("CARGO_PKG_VERSION")}});
+        this.call("initialize", client).await?.map_err(|e| crashed(&e["message"]))?;
+        this.rpc.notify("initialized").await.map_err(crashed)?;
+        this.thread = this.open_thread().await?;
+        Ok(this)
+    }
+
+    async fn open_thread(&mut self) -> Result<String, TurnEnd> {
+        let mut params = thread_parameters(self.launch);
+        let (method, lost) = match &self.launch.session {
+            Some(known) => {
+                params["threadId"] = json!(known.as_str());
+                params["excludeTurns"] = json!(true);
+                ("thread/resume", FailureClass::SessionLost)
+            }
+            None => ("thread/start", FailureClass::Setup),
+        };
+        let opened = self.call(method, params).await?;
+        let opened = opened.map_err(|e| TurnEnd::failed(lost, format!("codex {method}: {}", e["message"])))?;
+        opened.pointer("/thread/id").and_then(Value::as_str).map(str::to_owned).ok_or_else(|| crashed("no thread id"))
+    }
+
+    /// A request whose answer is awaited; nothing else matters before the first prompt.
+    async fn call(&mut self, method: &str, params: Value) -> Result<Result<Value, Value>, TurnEnd> {
+        let wanted = self.rpc.request(method, params).await.map_err(crashed)?;
+        while let Some(message) = self.rpc.next().await {
+            match message {
+                Message::Answer { id, result } if id == wanted => return Ok(result),
+                _ => {}
+            }
+        }
+        Err(crashed(super::stderr_excerpt(&self.launch.scratch.join("stderr.log"))))
+    }
+
+    async fn run(mut self, mut commands: mpsc::Receiver<Control>, ear: &Ear) {
+        ear.tell(AgentEvent::Session(SessionId::new(self.thread.clone()))).await;
+        loop {
+            tokio::select! {
+                command = commands.recv() => match command {
+                    None | Some(Control::Close) => return self.close().await,
+                    // A pipe that broke is heard of as the end of the process.
+                    Some(command) => drop(self.obey(command, ear).await),
+                },
+                message = self.rpc.next() => match message {
+                    Some(message) => self.hear(message, ear).await,
+                    None => return self.died(ear).await,
+                },
+            }
+        }
+    }
+
+    async fn obey(&mut self, command: Control, ear: &Ear) -> std::io::Result<()> {
+        match command {
+            Control::Prompt(text) => {
+                let id = self.rpc.request("turn/start", self.input(&text)).await?;
+                self.sent.insert(id, Sent::Turn);
+            }
+            Control::Steer { id, text } => match self.turn.clone() {
+                Some(turn) => {
+                    let mut params = self.input(&text);
+                    params["expectedTurnId"] = json!(turn);
+                    let request = self.rpc.request("turn/steer", params).await?;
+                    self.sent.insert(request, Sent::Steer(id));
+                }
+                None => ear.tell(AgentEvent::NotSteered { id }).await,
+            },
+            Control::Interrupt => {
+                if let Some(turn) = &self.turn {
+                    let params = json!({"threadId": self.thread, "turnId": turn});
+                    let id = self.rpc.request("turn/interrupt", params).await?;
+                    self.sent.insert(id, Sent::Other);
+                }
+            }
+            Control::Permit { request, verdict } => self.permit(&request, verdict).await?,
+            Control::Close => {}
+        }
+        Ok(())
+    }
+
+    fn input(&self, text: &str) -> Value {
+        json!({"threadId": self.thread, "input": [{"type": "text", "text": text}]})
+    }
+
+    async fn permit(&mut self, request: &str, verdict: Verdict) -> std::io::Result<()> {
+        let Some((id, form)) = self.asked.remove(request) else { return Ok(()) };
+        let allowed = verdict == Verdict::Allow;
+        let answer = match form {
+            Form::Decision => json!({"decision": if allowed { "accept" } else { "decline" }}),
+            Form::Elicitation if allowed => json!({"action": "accept", "content": {}}),
+            Form::Elicitation => json!({"action": "decline"}),
+        };
+        self.rpc.answer(&id, answer).await?;
+        // A refusal has no room for its reason: it is said in the running turn.
+        if let (Verdict::Deny(why), Some(turn)) = (verdict, self.turn.clone()) {
+            let mut params = self.input(&format!("The last request was denied: {why}"));
+            params["expectedTurnId"] = json!(turn);
+            let id = self.rpc.request("turn/steer", params).await?;
+            self.sent.insert(id, Sent::Other);
+        }
+        Ok(())
+    }
+
+    async fn hear(&mut self, message: Message, ear: &Ear) {
+        match message {
+            Message::Answer { id, result } => self.answered(id, result, ear).await,
+            Message::Request { id, method, params } => self.asks(id, &method, &params, ear).await,
+            Message::Notice { method, params } => self.notice(&method, &params, ear).await,
+        }
+    }
+
+    async fn answered(&mut self, id: u64, result: Result<Value, Value>, ear: &Ear) {
+        match (self.sent.remove(&id), result) {
+            (Some(Sent::Turn), Ok(answer)) => {
+                self.turn = answer.pointer("/turn/id").and_then(Value::as_str).map(str::to_owned);
+                ear.tell(AgentEvent::Prompted).await;
+            }
+            (Some(Sent::Turn), Err(error)) => ear.end(crashed(&error["message"])).await,
+            (Some(Sent::Steer(id)), Ok(_)) => ear.tell(AgentEvent::Steered { id }).await,
+            (Some(Sent::Steer(id)), Err(_)) => ear.tell(AgentEvent::NotSteered { id }).await,
+            (Some(Sent::Other) | None, _) => {}
+        }
+    }
+
+    async fn asks(&mut self, id: Value, method: &str, params: &Value, ear: &Ear) {
+        let request = id.to_string();
+        let text = |key: &str| params[key].as_str().unwrap_or_default().to_owned();
+        let (kind, subject, form) = match method {
+            "item/commandExecution/requestApproval" => (AskKind::Command, text("command"), Form::Decision),
+            "item/fileChange/requestApproval" => {
+                let files = self.changes.get(params["itemId"].as_str().unwrap_or_default());
+                (AskKind::Edit, files.map_or_else(|| text("grantRoot"), |f| f.join(" ")), Form::Decision)
+            }
+            "mcpServer/elicitation/request" => {
+                let tool = params.pointer("/_meta/tool_name").and_then(Value::as_str).unwrap_or_default();
+                (AskKind::Tool(format!("{}/{tool}", text("serverName"))), String::new(), Form::Elicitation)
+            }
+            // It would wait for ever.
+            _ => return drop(self.rpc.refuse(&id).await),
+        };
+        self.asked.insert(request.clone(), (id, form));
+        // Inside its sandbox it does not ask: what it asks for leaves it.
+        ear.tell(AgentEvent::Asked(Ask { request, kind, subject, usual: false, by: String::new() })).await;
+    }
+
+    async fn notice(&mut self, method: &str, params: &Value, ear: &Ear) {
+        if params["threadId"].as_str().is_some_and(|t| t != self.thread) {
+            // A sub-agent's thread: a sign of life.
+            return ear.tell(AgentEvent::Alive).await;
+        }
+        match method {
+            "item/started" => {
+                if params["item"]["type"] == "fileChange" {
+                    let id = params["item"]["id"].as_str().unwrap_or_default().to_owned();
+                    self.changes.insert(id, events::paths(&params["item"]));
+                }
+                ear.tell(events::item_began(&params["item"])).await;
+            }
+            "item/completed" => ear.tell(events::item_completed(&params["item"])).await,
+            "thread/tokenUsage/updated" => {
+                ear.tell(AgentEvent::Usage(self.meter.read(&params["tokenUsage"]))).await;
+            }
+            "serverRequest/resolved" => {
+                let request = params["requestId"].to_string();
+                if self.asked.remove(&request).is_some() {
+                    ear.tell(AgentEvent::Unasked { request }).await;
+                }
+            }
+            "error" if params["willRetry"] == true => {
+                let why = text::line(params["error"]["message"].as_str().unwrap_or("error"), 300);
+                ear.tell(AgentEvent::Retrying { why }).await;
+            }
+            "turn/completed" => {
+                self.turn = None;
+                ear.end(events::turn_end(&params["turn"])).await;
+            }
+            _ => ear.tell(AgentEvent::Alive).await,
+        }
+    }
+
+    /// A turn that is open is interrupted first: the thread keeps what was done.
+    async fn close(mut self) {
+        if let Some(turn) = self.turn.take() {
+            let params = json!({"threadId": self.thread, "turnId": turn});
+            let _gone = self.rpc.request("turn/interrupt", params).await;
+        }
+        drop(self.rpc);
+        if tokio::time::timeout(GRACE, self.child.wait()).await.is_err() {
+            crate::os::terminate_group(&mut self.child, Duration::from_secs(1)).await;
+        }
+    }
+
+    async fn died(mut self, ear: &Ear) {
+        let status = self.child.wait().await.map_or_else(|e| e.to_string(), |s| s.to_string());
+        let said = super::stderr_excerpt(&self.launch.scratch.join("stderr.log"));
+        ear.end(crashed(format!("ended ({status})\n{said}").trim())).await;
+    }
+}
+
+/// The sandbox lets it write to the worktree and to the two folders without which it could not commit there.
+fn thread_parameters(launch: &Launch) -> Value {
+    let mut params = json!({
+        "cwd": launch.worktree,
+        "approvalPolicy": "on-request",
+        "sandbox": "workspace-write",
+        "config": {
+            "sandbox_workspace_write": {
+                "writable_roots": git_folders(&launch.worktree),
+                "network_access": true,
+                // Else it could write to every worktree of a repository that lies there.
+                "exclude_slash_tmp": launch.worktree.starts_with("/tmp"),
+            },
+            "mcp_servers": {"ganger": {
+                "url": launch.tools.url,
+                "http_headers": {"Authorization": format!("Bearer {}", launch.tools.token)},
+                "default_tools_approval_mode": "approve",
+            }},
+        },
+    });
+    if !launch.agent.model.is_empty() {
+        params["model"] = json!(launch.agent.model);
+    }
+    params
+}
+
+/// The repository's folder and the one of this worktree in it.
+fn git_folders(worktree: &Path) -> Vec<String> {
+    let Ok(link) = std::fs::read_to_string(worktree.join(".git")) else {
+        return Vec::new();
+    };
+    let own = Path::new(link.trim().strip_prefix("gitdir: ").unwrap_or_default()).to_owned();
+    let common = own.parent().and_then(Path::parent).map(Path::to_owned);
+    common.into_iter().chain([own]).map(|p| p.display().to_string()).collect()
+}

@@ -5,7 +5,7 @@
 
 use crate::{
     Assumption, AttemptId, AttemptOutcome, Card, CardId, Commit, Delivery, DeliveryId, Evidence, HostId, HostReport,
-    Millis, Policy, Report, Session, SessionId, TicketId, TicketSpec, Usage,
+    Millis, Permit, Policy, Report, Session, SessionId, TicketId, TicketSpec, Usage, Verdict,
 };
 use serde::{Deserialize, Serialize};
 
@@ -306,6 +306,70 @@ pub enum Event {
         card: CardId,
         /// Why.
         why: String,
+    },
+
+    /// Nobody answered a request in time and it was denied, or its runtime does not wait any more.
+    AskLapsed {
+        /// The card.
+        card: CardId,
+        /// Why.
+        why: String,
+    },
+    /// A person answered a request that waits.
+    VerdictGiven {
+        /// The answer.
+        verdict: Verdict,
+    },
+    /// The process that asked has its answer.
+    VerdictTaken {
+        /// The answer.
+        verdict: Verdict,
+    },
+    /// From now on this is allowed.
+    Permitted {
+        /// What, and to whom.
+        permit: Permit,
+        /// Who said so.
+        by: String,
+    },
+    /// A permit for one request was used up.
+    PermitUsed {
+        /// The permit.
+        permit: Permit,
+    },
+    /// A model request had these messages in it.
+    MessageSeen {
+        /// The ticket.
+        ticket: TicketId,
+        /// The messages.
+        deliveries: Vec<DeliveryId>,
+        /// How that is known.
+        evidence: String,
+    },
+    /// No session will read these messages any more.
+    DeliveryReturned {
+        /// The ticket.
+        ticket: TicketId,
+        /// The messages.
+        deliveries: Vec<DeliveryId>,
+        /// Why.
+        why: String,
+    },
+    /// A person stopped the ticket; it waits until somebody resumes it.
+    TicketStopped {
+        /// The ticket.
+        ticket: TicketId,
+        /// Why.
+        why: String,
+        /// Who.
+        by: String,
+    },
+    /// A person lets it go on.
+    StopLifted {
+        /// The ticket.
+        ticket: TicketId,
+        /// Who.
+        by: String,
     },
 
     /// A person's word to merge.

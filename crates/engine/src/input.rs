@@ -2,7 +2,7 @@
 
 use crate::{
     AttemptId, AttemptOutcome, CardId, CardKind, Commit, DeliveryId, Event, Evidence, HostId, HostReport, Policy,
-    Report, SessionId, TicketId, TicketSpec, Usage,
+    Report, SessionId, TicketId, TicketSpec, Urgency, Usage, Wish,
 };
 use serde::{Deserialize, Serialize};
 
@@ -103,6 +103,12 @@ pub enum Input {
     ReopenTicket { ticket: TicketId, reason: String, by: String },
     /// A person's answer.
     Answer(Answer),
+    /// A person writes to the session of a ticket.
+    Tell { ticket: TicketId, text: String, urgency: Urgency, by: String },
+    /// A person stops a ticket; it waits until it is resumed.
+    StopTicket { ticket: TicketId, why: String, by: String },
+    /// A person lets a stopped ticket go on.
+    ResumeTicket { ticket: TicketId, by: String },
     /// A person's word to merge these, in dependency order.
     ApproveMerge { tickets: Vec<TicketId>, by: String },
 
@@ -128,8 +134,14 @@ pub enum Input {
     Assume { attempt: AttemptId, token: u64, assumed: String, confidence: f64 },
     /// The agent remarks.
     AgentNote { attempt: AttemptId, token: u64, text: String },
-    /// The runtime asked for something that was denied at once.
-    Denied { attempt: AttemptId, token: u64, what: String, why: String },
+    /// A model request had these texts in it.
+    Seen { attempt: AttemptId, token: u64, deliveries: Vec<DeliveryId>, evidence: String },
+    /// The runtime asks whether it may, and waits. `by` names a sub-agent.
+    AskPermission { attempt: AttemptId, token: u64, request: String, wish: Wish, by: String },
+    /// The runtime has the answer to its request.
+    PermissionSettled { attempt: AttemptId, token: u64, request: String },
+    /// Nobody answered in time, or the runtime does not wait any more.
+    PermissionLapsed { attempt: AttemptId, token: u64, request: String, why: String },
     /// An attempt ended.
     AttemptEnded { attempt: AttemptId, token: u64, end: Box<AttemptEnd> },
     /// A gate ran.
@@ -174,6 +186,10 @@ pub enum Outcome {
     Card { card: CardId, kind: CardKind },
     /// An attempt was granted.
     Granted { attempt: AttemptId },
+    /// A person allowed it before.
+    Permitted,
+    /// A message waits to be delivered.
+    Queued { delivery: DeliveryId },
     /// These will be merged, in this order.
     Merging { order: Vec<TicketId> },
 }

@@ -34,9 +34,10 @@ pub use model::{
     agent::{AgentPolicy, Budget, GatePolicy, Policy, Review},
     attempt::{Attempt, AttemptOutcome, AttemptStage, FailureClass, Session},
     card::{Card, CardKind, CardState},
-    delivery::{Delivery, DeliveryKind},
+    delivery::{Delivery, DeliveryKind, Message, Urgency},
     evidence::{Evidence, EvidenceKey},
     host::{Host, HostReport},
+    permission::{Asked, Permit, Scope, Verdict, Wish},
     ticket::{Assumption, DoneAnswer, Kind, Note, Phase, Priority, Report, Ticket, TicketSpec},
     usage::Usage,
 };

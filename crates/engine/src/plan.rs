@@ -1,7 +1,9 @@
 //! `plan`: what should be so. Level-triggered: after a crash the same state gives the same plan, and
 //! every effect looks at the world (its probe, see ARCHITECTURE.md) before it acts.
 
-use crate::{AttemptId, AttemptStage, Commit, HostId, Kind, Millis, Phase, State, Ticket, TicketId};
+use crate::{
+    Attempt, AttemptId, AttemptStage, Commit, DeliveryId, HostId, Kind, Millis, Phase, State, Ticket, TicketId, Verdict,
+};
 use std::collections::BTreeSet;
 
 /// Something that should be done in the world. Ordered, so that plans compare.
@@ -12,6 +14,10 @@ pub enum Effect {
     Offer { attempt: AttemptId, host: HostId, token: u64 },
     /// Tell a host to stop an attempt. Probe: whether the attempt is live.
     Cancel { attempt: AttemptId, host: HostId, token: u64 },
+    /// Give a text to a session that is at work. Probe: whether it is delivered.
+    Deliver { attempt: AttemptId, host: HostId, token: u64, delivery: DeliveryId },
+    /// Give a process the answer to its request. Probe: whether it has it.
+    Settle { host: HostId, token: u64, verdict: Verdict },
     /// Have a host run the gates on the head commit. Probe: evidence with the same key.
     Verify { ticket: TicketId, host: HostId, token: u64, commit: Commit },
     /// Land an approved commit on the main branch. Probe: the trailer on main.
@@ -27,6 +33,8 @@ impl Effect {
         match self {
             Self::Offer { attempt, token, .. } => format!("offer/{attempt}/{token}"),
             Self::Cancel { attempt, token, .. } => format!("cancel/{attempt}/{token}"),
+            Self::Deliver { attempt, token, delivery, .. } => format!("deliver/{attempt}/{token}/{delivery}"),
+            Self::Settle { token, verdict, .. } => format!("settle/{}/{token}/{}", verdict.attempt, verdict.request),
             Self::Verify { ticket, token, .. } => format!("verify/{ticket}/{token}"),
             Self::Merge { ticket, commit } => format!("merge/{ticket}/{commit}"),
             Self::RemoveWorktree { ticket, host } => format!("retire/{ticket}/{host}"),
@@ -50,7 +58,8 @@ pub fn plan(state: &State, now: Millis) -> Plan {
     let verifying = index.verifying.iter().filter_map(|id| verify_effect(state, id));
     let cleanup = index.cleanup.iter().filter_map(|id| cleanup_effect(state, id));
     let merge = next_merge(state, index.merging.iter());
-    let mut effects: Vec<Effect> = attempt_effects(state).chain(verifying).chain(merge).chain(cleanup).collect();
+    let live = attempt_effects(state).chain(session_effects(state));
+    let mut effects: Vec<Effect> = live.chain(verifying).chain(merge).chain(cleanup).collect();
     effects.sort();
     let timers = state.timers(now).next().map(|(at, _)| at);
     Plan { effects, deadline: attempt_deadlines(state).chain(timers).min() }
@@ -67,7 +76,8 @@ pub fn plan_by_full_scan(state: &State, now: Millis) -> Plan {
         .copied()
         .filter(|id| state.tickets.get(*id).is_some_and(|t| t.phase == Phase::Accepted && t.approved.is_some()));
     let merge = next_merge(state, approved);
-    let mut effects: Vec<Effect> = attempt_effects(state).chain(verifying).chain(merge).chain(cleanup).collect();
+    let live = attempt_effects(state).chain(session_effects(state));
+    let mut effects: Vec<Effect> = live.chain(verifying).chain(merge).chain(cleanup).collect();
     effects.sort();
     let timed = state.tickets.iter().filter(|(id, t)| {
         let ready = t.phase == Phase::Open && t.live.is_none() && state.dependencies_accepted(id);
@@ -89,6 +99,33 @@ fn attempt_effects(state: &State) -> impl Iterator<Item = Effect> {
             (AttemptStage::Granted, false) => None,
         }
     })
+}
+
+/// What a session at work should hear.
+fn session_effects(state: &State) -> impl Iterator<Item = Effect> {
+    let at_work = state.attempts.iter().filter(|(_, a)| a.stage == AttemptStage::Granted && !a.cancelled);
+    at_work.flat_map(|(id, a)| {
+        let deliver = news(state, a).map(|delivery| Effect::Deliver {
+            attempt: id.clone(),
+            host: a.host.clone(),
+            token: a.token,
+            delivery: delivery.clone(),
+        });
+        let settle = a.verdicts.iter().map(|verdict| Effect::Settle {
+            host: a.host.clone(),
+            token: a.token,
+            verdict: verdict.clone(),
+        });
+        deliver.chain(settle).collect::<Vec<_>>()
+    })
+}
+
+/// Texts that came after an attempt was offered, for a runtime that can hear them.
+fn news<'a>(state: &'a State, attempt: &'a Attempt) -> impl Iterator<Item = &'a DeliveryId> {
+    let listens = state.policy.agents.get(&attempt.agent).is_some_and(|p| p.sessions);
+    let ticket = state.tickets.get(&attempt.ticket).filter(|_| listens);
+    let undelivered = ticket.into_iter().flat_map(|t| &t.undelivered);
+    undelivered.filter(|d| !attempt.deliveries.contains(d))
 }
 
 fn attempt_deadlines(state: &State) -> impl Iterator<Item = Millis> {

@@ -2,7 +2,7 @@
 
 use ganger_bus::{Bus, BusError, Durability, Publish, StreamConfig};
 use ganger_engine::{
-    AttemptId, Commit, Delivery, Envelope, HostId, Outcome, Rejected, SessionId, TicketId, TicketSpec,
+    AttemptId, Commit, Delivery, Envelope, HostId, Outcome, Rejected, SessionId, TicketId, TicketSpec, Verdict,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -46,6 +46,17 @@ pub(crate) enum ToHost {
         base: Option<Commit>,
         gates: Vec<String>,
     },
+    /// A text for a session that is at work.
+    Deliver {
+        attempt: AttemptId,
+        token: u64,
+        news: Box<News>,
+    },
+    /// The answer to a request of a running process.
+    Settle {
+        token: u64,
+        verdict: Verdict,
+    },
     /// In this life of the host only: an old message must not remove what is worked in again.
     Retire {
         ticket: TicketId,
@@ -54,6 +65,14 @@ pub(crate) enum ToHost {
     Prepare {
         ticket: TicketId,
     },
+}
+
+/// A text that came while an attempt ran, with the mission as it is now.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct News {
+    pub(crate) delivery: Delivery,
+    pub(crate) spec: TicketSpec,
+    pub(crate) revision: u32,
 }
 
 /// Everything that a host needs to run an attempt.

@@ -331,6 +331,14 @@ impl Leading {
                 };
                 (host, verify)
             }
+            Effect::Deliver { attempt, host, token, delivery } => {
+                let delivery = delivery.to_string();
+                (host, ToHost::Deliver { attempt: attempt.to_string(), token: *token, delivery })
+            }
+            Effect::Settle { host, token, verdict } => {
+                let (attempt, request) = (verdict.attempt.to_string(), verdict.request.clone());
+                (host, ToHost::Settle { attempt, token: *token, request })
+            }
             Effect::RemoveWorktree { ticket, host } => (host, ToHost::Retire { ticket: ticket.to_string() }),
             Effect::Merge { ticket, commit } => {
                 if state.tickets.get(ticket).is_none_or(|t| t.approved.as_ref().is_none_or(|(c, _)| c != commit)) {

@@ -3,7 +3,7 @@
 use crate::world::{ToHost, World};
 use ganger_engine::{
     AttemptEnd, AttemptOutcome, Commit, DoneAnswer, Evidence, EvidenceKey, FailureClass, HostId, HostReport, Input,
-    Outcome, Report, Usage,
+    Outcome, Report, Usage, Wish,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -239,6 +239,19 @@ impl Host {
                     self.gates.push(Gate { ticket, token, commit, gates, revision, at });
                 }
             }
+            ToHost::Deliver { attempt, token, delivery } => {
+                let at_work = self.attempts.get(&attempt).is_some_and(|r| r.granted && r.token == token);
+                // Not before the turn is over: it may as well end first.
+                if at_work && world.rng.one_in(2) {
+                    let deliveries = vec![delivery.as_str().into()];
+                    let delivered = Input::Delivered { attempt: attempt.as_str().into(), token, deliveries };
+                    world.tell_foreman(format!("delivered-{attempt}-{delivery}"), delivered, None);
+                }
+            }
+            ToHost::Settle { attempt, token, request } => {
+                let input = Input::PermissionSettled { attempt: attempt.as_str().into(), token, request };
+                world.tell_foreman(format!("~settled-{attempt}-{}", world.now), input, None);
+            }
             ToHost::Retire { ticket } => {
                 let input = Input::WorktreeRemoved { ticket: ticket.as_str().into() };
                 world.tell_foreman(format!("retired-{ticket}-{}", world.now), input, None);
@@ -299,6 +312,21 @@ impl Host {
         let deliveries = deliveries.iter().map(|d| d.as_str().into()).collect();
         let delivered = Input::Delivered { attempt: attempt.as_str().into(), token, deliveries };
         world.tell_foreman(format!("delivered-{attempt}"), delivered, None);
+        if world.rng.one_in(4) {
+            self.ask_permission(world, &attempt, token);
+        }
+    }
+
+    /// Its runtime asks whether it may; some do not wait for the answer.
+    fn ask_permission(&self, world: &mut World, attempt: &str, token: u64) {
+        let wish = Wish { tool: "command".to_owned(), subject: format!("make {}", world.rng.below(3)) };
+        let (request, by) = ("1".to_owned(), String::new());
+        let asked = Input::AskPermission { attempt: attempt.into(), token, request: request.clone(), wish, by };
+        world.tell_foreman(format!("asked-{attempt}-{token}"), asked, None);
+        if world.fault(3) {
+            let lapsed = Input::PermissionLapsed { attempt: attempt.into(), token, request, why: "late".to_owned() };
+            world.tell_foreman(format!("lapsed-{attempt}-{token}"), lapsed, None);
+        }
     }
 
     fn run_agents(&mut self, world: &mut World) {

@@ -1,7 +1,7 @@
 //! A person: adds tickets, answers late, changes their mind, closes, and merges.
 
 use crate::world::World;
-use ganger_engine::{Answer, CardKind, Input, NewTicket, Phase, State, TicketChange, TicketId, TicketSpec};
+use ganger_engine::{Answer, CardKind, Input, NewTicket, Phase, State, TicketChange, TicketId, TicketSpec, Urgency};
 
 pub(crate) struct Person {
     to_add: u64,
@@ -30,6 +30,12 @@ impl Person {
         }
         if world.fault(3_000) {
             self.edit(world, state);
+        }
+        if world.fault(2_000) {
+            self.write(world, state);
+        }
+        if world.fault(2_500) {
+            self.stop(world, state);
         }
         if world.rng.one_in(1_500) {
             self.merge(world, state);
@@ -68,14 +74,34 @@ impl Person {
         let Some(card) = state.open_cards().next() else { return };
         let word = match card.kind {
             CardKind::Question => "the left one",
-            CardKind::Permission | CardKind::Notice => "ok",
+            CardKind::Permission => ["once", "ticket", "agent", "project", "deny no"][world.rng.below(5) as usize],
+            CardKind::Notice => "ok",
             CardKind::Approval => "accept",
             CardKind::Escalation if card.options.iter().any(|o| o == "go on") => "go on",
+            CardKind::Escalation if card.options.iter().any(|o| o == "resume") => "resume",
             CardKind::Escalation if world.rng.one_in(8) => "cancel",
             CardKind::Escalation => "retry",
         };
         let answer = Answer { card: card.id.clone(), answer: word.to_owned(), by: "person".to_owned() };
         self.tell(world, Input::Answer(answer));
+    }
+
+    fn write(&mut self, world: &mut World, state: &State) {
+        let Some((ticket, _)) = state.tickets.iter().find(|(_, t)| t.phase == Phase::Running) else { return };
+        let (text, by) = ("hurry".to_owned(), "person".to_owned());
+        let urgency = [Urgency::Idle, Urgency::Now, Urgency::Interrupt][world.rng.below(3) as usize];
+        self.tell(world, Input::Tell { ticket: ticket.clone(), text, urgency, by });
+    }
+
+    /// Stops a ticket; now and then lets it go on again before it has stopped.
+    fn stop(&mut self, world: &mut World, state: &State) {
+        let running = state.tickets.iter().find(|(_, t)| matches!(t.phase, Phase::Running | Phase::Open));
+        let Some((ticket, _)) = running else { return };
+        let (ticket, by) = (ticket.clone(), "person".to_owned());
+        self.tell(world, Input::StopTicket { ticket: ticket.clone(), why: String::new(), by: by.clone() });
+        if world.rng.one_in(3) {
+            self.tell(world, Input::ResumeTicket { ticket, by });
+        }
     }
 
     fn close(&mut self, world: &mut World, state: &State) {

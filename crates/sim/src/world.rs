@@ -76,6 +76,16 @@ pub(crate) enum ToHost {
     Retire {
         ticket: String,
     },
+    Deliver {
+        attempt: String,
+        token: u64,
+        delivery: String,
+    },
+    Settle {
+        attempt: String,
+        token: u64,
+        request: String,
+    },
     Reply {
         id: String,
         result: Result<Decided, Rejected>,

@@ -1,6 +1,6 @@
 //! The life of an attempt: offered, granted, heard of, ended.
 
-use super::{NewCard, delivery, done, escalate, granted, live, nothing, open_card, ticket};
+use super::{NewCard, delivery, done, escalate, granted, live, messages, nothing, open_card, permissions, ticket};
 use crate::{
     Assumption, Attempt, AttemptEnd, AttemptId, AttemptOutcome, AttemptStage, CardKind, Decision, DeliveryId,
     DeliveryKind, Event, FailureClass, HostId, Kind, Millis, NewTicket, Outcome, Phase, Rejected, Report, Session,
@@ -41,7 +41,9 @@ pub(super) fn decline(state: &State, id: &AttemptId, token: u64, why: &str) -> R
         return Ok(done([Event::AttemptCleared { attempt: id.clone() }]));
     }
     live(state, id, token)?;
-    Ok(done([Event::AttemptDeclined { attempt: id.clone(), why: why.to_owned() }]))
+    let mut events = permissions::withdraw(state, id);
+    events.push(Event::AttemptDeclined { attempt: id.clone(), why: why.to_owned() });
+    Ok(done(events))
 }
 
 pub(super) fn session_started(
@@ -147,6 +149,7 @@ pub(super) fn ended(
     if let Some(report) = &end.report {
         events.push(Event::ReportMade { attempt: id.clone(), report: report.clone() });
     }
+    events.extend(permissions::withdraw(state, id));
     let verdict = Verdict::of(state, now, attempt, ticket, end);
     events.push(Event::AttemptEnded {
         attempt: id.clone(),
@@ -181,6 +184,10 @@ impl Verdict {
     fn of(state: &State, now: Millis, attempt: &Attempt, ticket: &Ticket, end: &AttemptEnd) -> Self {
         if ticket.phase == Phase::Cancelled {
             return Self::to(Phase::Cancelled);
+        }
+        if let Some((by, why)) = &ticket.stopped {
+            let card = messages::card(state, now, &attempt.ticket, why, by);
+            return Self { next: Phase::NeedsYou, not_before: 0, events: vec![card] };
         }
         match &end.outcome {
             AttemptOutcome::Finished => Self::of_claim(state, now, attempt, ticket, end),

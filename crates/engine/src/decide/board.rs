@@ -195,6 +195,7 @@ pub(super) fn close(state: &State, now: Millis, id: &TicketId, reason: &str, by:
     }
     events.extend(withdraw_cards(state, id, "the ticket was closed"));
     events.extend(super::merge::unapprove_dependents(state, id, "the ticket was closed"));
+    events.extend(super::messages::returned(state, id, "the ticket was closed"));
     events.extend(super::cards::orphaned(state, now, id));
     Ok(done(events))
 }

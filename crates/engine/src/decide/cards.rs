@@ -1,6 +1,8 @@
 //! Questions, denials and a person's answers.
 
-use super::{NewCard, delivery, done, granted, nothing, open_card, open_nth_card, withdraw_cards};
+use super::{
+    NewCard, delivery, done, granted, messages, nothing, open_card, open_nth_card, permissions, withdraw_cards,
+};
 use crate::{
     Answer, AttemptId, Card, CardId, CardKind, CardState, Decision, DeliveryKind, Event, Millis, Outcome, Phase,
     Rejected, State, TicketId,
@@ -50,35 +52,6 @@ fn found(card: &CardId) -> Decision {
     Decision { events: Vec::new(), outcome: Outcome::Card { card: card.clone(), kind: CardKind::Question } }
 }
 
-pub(super) fn denied(
-    state: &State,
-    now: Millis,
-    id: &AttemptId,
-    token: u64,
-    what: &str,
-    why: &str,
-) -> Result<Decision, Rejected> {
-    let attempt = granted(state, id, token)?;
-    let same = |c: &&Card| c.kind == CardKind::Permission && c.question.contains(what);
-    if state.open_cards_of(&attempt.ticket).any(|c| same(&c)) {
-        return Ok(nothing());
-    }
-    Ok(done([open_card(
-        state,
-        now,
-        NewCard {
-            ticket: &attempt.ticket,
-            attempt: Some(id),
-            kind: CardKind::Permission,
-            question: format!("{} was denied: {what}", attempt.agent),
-            brief: format!("{why}\nThe agent was told so and went on."),
-            options: &["ok"],
-            default: Some("ok"),
-            consequence: "it stays denied",
-        },
-    )]))
-}
-
 pub(super) fn answer(state: &State, now: Millis, answer: &Answer) -> Result<Decision, Rejected> {
     let card = state.cards.get(&answer.card).ok_or_else(|| {
         Rejected::new("unknown-card", format!("there is no card {}", answer.card))
@@ -92,6 +65,7 @@ pub(super) fn answer(state: &State, now: Millis, answer: &Answer) -> Result<Deci
         CardState::Answered { answer: earlier, .. } => {
             return Err(Rejected::new("answered", format!("{} was answered before: {earlier}", card.id)));
         }
+        CardState::Withdrawn { .. } if permissions::may_be_answered_late(card) => {}
         CardState::Withdrawn { why } => {
             return Err(Rejected::new("withdrawn", format!("{} was withdrawn: {why}", card.id)));
         }
@@ -112,7 +86,11 @@ fn consequences(state: &State, now: Millis, card: &Card, answer: &Answer) -> Res
     };
     let word = answer.answer.trim();
     match (card.kind, word) {
-        (CardKind::Permission | CardKind::Notice, _) => Ok(Vec::new()),
+        (CardKind::Permission, _) => match &card.asked {
+            Some(asked) => permissions::consequences(state, card, asked, answer),
+            None => Ok(Vec::new()),
+        },
+        (CardKind::Notice, _) => Ok(Vec::new()),
         (CardKind::Question, _) => {
             let text = format!("Answer to your question «{}»: {word}", card.question);
             let mut events = vec![delivery(state, 0, id, DeliveryKind::Answer, text)];
@@ -126,6 +104,10 @@ fn consequences(state: &State, now: Millis, card: &Card, answer: &Answer) -> Res
             let mut spec = ticket.spec.clone();
             spec.after.retain(|d| state.tickets.get(d).is_some_and(|t| t.phase != Phase::Cancelled));
             Ok(vec![Event::TicketEdited { ticket: id.clone(), spec }])
+        }
+        (CardKind::Escalation, word) if messages::is_resume(word) && ticket.stopped.is_some() => {
+            let lifted = Event::StopLifted { ticket: id.clone(), by: answer.by.clone() };
+            Ok(vec![lifted, Event::TicketResumed { ticket: id.clone() }])
         }
         (CardKind::Escalation, "retry") if card.options.iter().any(|o| o == "retry") => {
             Ok(vec![Event::EvidenceDiscarded { ticket: id.clone() }, Event::TicketResumed { ticket: id.clone() }])

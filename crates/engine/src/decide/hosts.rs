@@ -1,6 +1,6 @@
 //! Hosts come, change, fall silent and come back.
 
-use super::{done, nothing};
+use super::{done, nothing, permissions::withdraw};
 use crate::{Attempt, AttemptId, AttemptStage, Decision, Event, HostId, HostReport, Millis, State};
 
 pub(super) fn report(state: &State, now: Millis, id: &HostId, report: &HostReport) -> Decision {
@@ -13,6 +13,7 @@ pub(super) fn report(state: &State, now: Millis, id: &HostId, report: &HostRepor
     let reborn = |a: &Attempt| &a.host == id && a.incarnation != report.incarnation;
     for (attempt, a) in state.attempts.iter().filter(|(_, a)| reborn(a)) {
         if a.stage != AttemptStage::Lost {
+            events.extend(withdraw(state, attempt));
             events.push(lost(attempt, now, "its host started anew"));
         }
         events.push(Event::AttemptCleared { attempt: attempt.clone() });
@@ -37,7 +38,10 @@ pub(super) fn lapse(state: &State, now: Millis, id: &HostId, incarnation: &str) 
                 events
                     .push(Event::AttemptDeclined { attempt: attempt.clone(), why: "its host fell silent".to_owned() });
             }
-            _ => events.push(lost(attempt, clear_at, "its host fell silent")),
+            _ => {
+                events.extend(withdraw(state, attempt));
+                events.push(lost(attempt, clear_at, "its host fell silent"));
+            }
         }
     }
     events.extend(lose_verifications(state, id, "its host fell silent"));

@@ -5,6 +5,8 @@ mod board;
 mod cards;
 mod hosts;
 mod merge;
+mod messages;
+mod permissions;
 mod schedule;
 mod verify;
 
@@ -33,6 +35,9 @@ pub fn decide(state: &State, now: Millis, input: &Input) -> Result<Decision, Rej
         Input::CloseTicket { ticket, reason, by } => board::close(state, now, ticket, reason, by),
         Input::ReopenTicket { ticket, reason, by } => board::reopen(state, ticket, reason, by),
         Input::Answer(answer) => cards::answer(state, now, answer),
+        Input::Tell { ticket, text, urgency, by } => messages::tell(state, ticket, text, *urgency, by),
+        Input::StopTicket { ticket, why, by } => messages::stop(state, now, ticket, why, by),
+        Input::ResumeTicket { ticket, by } => messages::resume(state, ticket, by),
         Input::ApproveMerge { tickets, by } => merge::approve(state, tickets, by),
 
         Input::HostReport { host, report } => Ok(hosts::report(state, now, host, report)),
@@ -54,7 +59,16 @@ pub fn decide(state: &State, now: Millis, input: &Input) -> Result<Decision, Rej
             attempts::assume(state, now, attempt, *token, assumed, *confidence)
         }
         Input::AgentNote { attempt, token, text } => attempts::note(state, attempt, *token, text),
-        Input::Denied { attempt, token, what, why } => cards::denied(state, now, attempt, *token, what, why),
+        Input::Seen { attempt, token, deliveries, evidence } => {
+            messages::seen(state, attempt, *token, deliveries, evidence)
+        }
+        Input::AskPermission { attempt, token, request, wish, by } => {
+            permissions::ask(state, now, attempt, *token, request, wish, by)
+        }
+        Input::PermissionSettled { attempt, token, request } => permissions::settled(state, attempt, *token, request),
+        Input::PermissionLapsed { attempt, token, request, why } => {
+            permissions::lapsed(state, attempt, *token, request, why)
+        }
         Input::AttemptEnded { attempt, token, end } => attempts::ended(state, now, attempt, *token, end),
         Input::Evidence { token, evidence } => verify::evidence(state, now, *token, evidence),
         Input::VerificationFailed { ticket, token, why } => verify::failed(state, now, ticket, *token, why),
@@ -112,6 +126,8 @@ fn delivery(state: &State, nth: u64, ticket: &TicketId, kind: DeliveryKind, text
             kind,
             text: text.into(),
             delivered: None,
+            urgency: crate::Urgency::Idle,
+            by: String::new(),
         },
     }
 }
@@ -147,6 +163,7 @@ fn open_nth_card(state: &State, now: Millis, nth: u64, card: NewCard<'_>) -> Eve
             consequence: card.consequence.to_owned(),
             opened: now,
             state: crate::CardState::Open,
+            asked: None,
         },
     }
 }

@@ -1,6 +1,6 @@
 //! Attempts and sessions.
 
-use crate::{DeliveryId, HostId, Millis, SessionId, TicketId, Usage};
+use crate::{DeliveryId, HostId, Millis, SessionId, TicketId, Usage, Verdict};
 use serde::{Deserialize, Serialize};
 
 /// A persistent conversation of one runtime in one worktree.
@@ -61,6 +61,9 @@ pub struct Attempt {
     pub revision: u32,
     /// A person or a rule wants it stopped.
     pub cancelled: bool,
+    /// Answers to its requests that it does not have yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub verdicts: Vec<Verdict>,
 }
 
 /// Why an attempt failed, as far as it matters for what happens next.

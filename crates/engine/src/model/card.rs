@@ -1,6 +1,6 @@
 //! Cards: what waits for a person.
 
-use crate::{AttemptId, CardId, Millis, TicketId};
+use crate::{Asked, AttemptId, CardId, Millis, TicketId};
 use serde::{Deserialize, Serialize};
 
 /// What a card is about.
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub enum CardKind {
     /// An agent asks.
     Question,
-    /// Something was denied; the card says what and how to allow it.
+    /// A runtime asks whether it may.
     Permission,
     /// A person's word is needed to accept.
     Approval,
@@ -66,6 +66,9 @@ pub struct Card {
     pub opened: Millis,
     /// Whether it waits.
     pub state: CardState,
+    /// For permissions: what is asked for, and by which process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Asked>,
 }
 
 impl Card {

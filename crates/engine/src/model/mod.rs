@@ -6,5 +6,6 @@ pub(crate) mod card;
 pub(crate) mod delivery;
 pub(crate) mod evidence;
 pub(crate) mod host;
+pub(crate) mod permission;
 pub(crate) mod ticket;
 pub(crate) mod usage;

@@ -271,6 +271,12 @@ pub struct Ticket {
     /// What was measured of its attempts.
     #[serde(skip_serializing_if = "is_default")]
     pub usage: Usage,
+    /// Who stopped it, until it may go on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<(String, String)>,
+    /// What people told its session.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub messages: Vec<crate::Message>,
     /// Remarks.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<Note>,

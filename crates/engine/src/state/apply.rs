@@ -7,6 +7,8 @@ use crate::{
 
 /// How many delivered texts a ticket remembers.
 const REMEMBERED_TEXTS: usize = 10;
+/// How many messages of people a ticket remembers.
+const REMEMBERED_MESSAGES: usize = 50;
 
 impl State {
     /// Applies one fact.
@@ -39,6 +41,7 @@ impl State {
                 self.change(ticket, |t| {
                     t.accepted = None;
                     t.approved = None;
+                    t.stopped = None;
                     t.forget_failures();
                 });
                 let running = self.tickets.get(ticket).is_some_and(|t| t.live.is_some());
@@ -105,7 +108,10 @@ impl State {
             }
             Event::TicketHeld { ticket } => self.enter(now, ticket, Phase::NeedsYou),
             Event::TicketResumed { ticket } => {
-                self.change(ticket, Ticket::forget_failures);
+                self.change(ticket, |t| {
+                    t.stopped = None;
+                    t.forget_failures();
+                });
                 self.enter(now, ticket, Phase::Open);
             }
             Event::Vouched { ticket, commit, .. } => self.change(ticket, |t| t.vouched = Some(commit.clone())),
@@ -119,7 +125,12 @@ impl State {
 
             Event::DeliveryQueued { delivery } => {
                 self.next_delivery += 1;
-                self.change(&delivery.ticket, |t| t.undelivered.push(delivery.id.clone()));
+                self.change(&delivery.ticket, |t| {
+                    t.undelivered.push(delivery.id.clone());
+                    if !delivery.by.is_empty() {
+                        t.remember_message(now, delivery);
+                    }
+                });
                 self.deliveries.insert(delivery.id.clone(), delivery.clone());
             }
             Event::CardOpened { card } => {
@@ -132,6 +143,47 @@ impl State {
                 self.settle_card(card, state);
             }
             Event::CardWithdrawn { card, why } => self.settle_card(card, CardState::Withdrawn { why: why.clone() }),
+
+            Event::AskLapsed { card, why } => {
+                let asked = self.cards.get_mut(card).and_then(|c| c.asked.as_mut());
+                if let Some(asked) = asked {
+                    asked.lapsed = Some(why.clone());
+                }
+            }
+            Event::VerdictGiven { verdict } => {
+                if let Some(a) = self.attempts.get_mut(&verdict.attempt) {
+                    a.verdicts.push(verdict.clone());
+                }
+            }
+            Event::VerdictTaken { verdict } => {
+                if let Some(a) = self.attempts.get_mut(&verdict.attempt) {
+                    a.verdicts.retain(|v| v != verdict);
+                }
+            }
+            Event::Permitted { permit, .. } => self.permits.push(permit.clone()),
+            Event::PermitUsed { permit } => {
+                if let Some(at) = self.permits.iter().position(|p| p == permit) {
+                    self.permits.remove(at);
+                }
+            }
+            Event::MessageSeen { ticket, deliveries, evidence } => self.change(ticket, |t| {
+                for message in t.messages.iter_mut().filter(|m| deliveries.contains(&m.id)) {
+                    message.seen = Some((now, evidence.clone()));
+                }
+            }),
+            Event::DeliveryReturned { ticket, deliveries, why } => {
+                deliveries.iter().for_each(|id| drop(self.deliveries.remove(id)));
+                self.change(ticket, |t| {
+                    t.undelivered.retain(|d| !deliveries.contains(d));
+                    for message in t.messages.iter_mut().filter(|m| deliveries.contains(&m.id)) {
+                        message.returned = Some(why.clone());
+                    }
+                });
+            }
+            Event::TicketStopped { ticket, why, by } => {
+                self.change(ticket, |t| t.stopped = Some((by.clone(), why.clone())));
+            }
+            Event::StopLifted { ticket, .. } => self.change(ticket, |t| t.stopped = None),
 
             Event::MergeApproved { ticket, commit, by } => {
                 self.change(ticket, |t| t.approved = Some((commit.clone(), by.clone())));
@@ -171,6 +223,7 @@ impl State {
                         clear_at: None,
                         revision,
                         cancelled: false,
+                        verdicts: Vec::new(),
                     },
                 );
                 self.change(ticket, |t| {
@@ -208,7 +261,11 @@ impl State {
                 let ticket = a.ticket.clone();
                 let texts: Vec<String> =
                     deliveries.iter().filter_map(|id| self.deliveries.remove(id)).map(|d| d.text).collect();
+                let delivered = Some((now, attempt.clone()));
                 self.change(&ticket, |t| {
+                    for message in t.messages.iter_mut().filter(|m| deliveries.contains(&m.id)) {
+                        message.delivered.clone_from(&delivered);
+                    }
                     t.undelivered.retain(|d| !deliveries.contains(d));
                     t.told.extend(texts);
                     let surplus = t.told.len().saturating_sub(REMEMBERED_TEXTS);
@@ -245,10 +302,18 @@ impl State {
                 self.end_attempt(now, attempt, *next);
             }
             Event::AttemptLost { attempt, clear_at, .. } => {
-                if let Some(a) = self.attempts.get_mut(attempt) {
-                    a.stage = AttemptStage::Lost;
-                    a.clear_at = Some(*clear_at);
-                }
+                let Some(a) = self.attempts.get_mut(attempt) else {
+                    return;
+                };
+                let granted = a.stage == AttemptStage::Granted;
+                a.stage = AttemptStage::Lost;
+                a.clear_at = Some(*clear_at);
+                let ticket = a.ticket.clone();
+                // They may have gone out without anybody being told so.
+                self.change(&ticket, |t| {
+                    let pending = t.messages.iter_mut().filter(|m| granted && t.undelivered.contains(&m.id));
+                    pending.for_each(|m| m.possibly_repeated = true);
+                });
             }
             _ => {}
         }
@@ -332,6 +397,21 @@ impl State {
 }
 
 impl Ticket {
+    fn remember_message(&mut self, now: Millis, delivery: &crate::Delivery) {
+        self.messages.push(crate::Message {
+            id: delivery.id.clone(),
+            by: delivery.by.clone(),
+            text: delivery.text.clone(),
+            sent: now,
+            delivered: None,
+            seen: None,
+            possibly_repeated: false,
+            returned: None,
+        });
+        let surplus = self.messages.len().saturating_sub(REMEMBERED_MESSAGES);
+        self.messages.drain(..surplus);
+    }
+
     fn forget_failures(&mut self) {
         self.failures = 0;
         self.transients = 0;

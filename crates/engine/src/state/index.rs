@@ -17,6 +17,8 @@ pub(crate) struct Index {
     pub(crate) merging: BTreeSet<TicketId>,
     /// Finished tickets that still have a worktree.
     pub(crate) cleanup: BTreeSet<TicketId>,
+    /// Open tickets that a person stopped and no card holds yet.
+    pub(crate) stopped: BTreeSet<TicketId>,
     /// Who waits for whom.
     pub(crate) dependents: BTreeMap<TicketId, BTreeSet<TicketId>>,
     /// Cards that wait.
@@ -64,7 +66,9 @@ impl State {
         let Some(ticket) = self.tickets.get(id) else {
             return;
         };
-        let ready = ticket.phase == Phase::Open && ticket.live.is_none() && self.dependencies_accepted(id);
+        let free = ticket.phase == Phase::Open && ticket.live.is_none();
+        let stopped = free && ticket.stopped.is_some();
+        let ready = free && !stopped && self.dependencies_accepted(id);
         let verifying = ticket.phase == Phase::Verifying;
         let timed = (ready || verifying) && ticket.not_before > 0;
         let merging = ticket.phase == Phase::Accepted && ticket.approved.is_some();
@@ -72,6 +76,7 @@ impl State {
         let key = (ticket.spec.priority, ticket.order, id.clone());
         let not_before = ticket.not_before;
 
+        set(&mut self.index.stopped, id, stopped);
         set(&mut self.index.verifying, id, verifying);
         set(&mut self.index.merging, id, merging);
         set(&mut self.index.cleanup, id, cleanup);

@@ -6,8 +6,8 @@ mod index;
 pub(crate) use index::Index;
 
 use crate::{
-    Attempt, AttemptId, Card, CardId, Commit, Delivery, DeliveryId, Evidence, Host, HostId, Millis, Phase, Policy,
-    Record, Ticket, TicketId,
+    Attempt, AttemptId, Card, CardId, Commit, Delivery, DeliveryId, Evidence, Host, HostId, Millis, Permit, Phase,
+    Policy, Record, Ticket, TicketId,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -65,6 +65,9 @@ pub struct State {
     pub attempts: BTreeMap<AttemptId, Attempt>,
     /// All cards.
     pub cards: BTreeMap<CardId, Card>,
+    /// What people have allowed for later requests.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub permits: Vec<Permit>,
     /// Texts that are not delivered yet.
     pub deliveries: BTreeMap<DeliveryId, Delivery>,
     /// Evidence of each ticket, oldest first.

@@ -6,5 +6,6 @@ mod acceptance;
 mod dead_ends;
 mod golden;
 mod life;
+mod live;
 mod properties;
 mod support;

@@ -48,7 +48,9 @@ pub(crate) fn check(inputs: &[Input], when: Input, then: &Expect) {
 fn short(fact: &serde_json::Value) -> String {
     let name = fact["event"].as_str().unwrap();
     let mut words = vec![name.to_owned()];
-    for (key, value) in fact.as_object().unwrap() {
+    // In one order, whatever else is built with this crate.
+    let fields: BTreeMap<_, _> = fact.as_object().unwrap().iter().collect();
+    for (key, value) in fields {
         match (key.as_str(), value) {
             ("event" | "text", _) => {}
             (_, serde_json::Value::String(text)) => words.push(format!("{key}={text}")),

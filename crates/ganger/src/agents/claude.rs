@@ -4,7 +4,7 @@
 //! The turn ends with a `result` line, and is judged by its `is_error`, never by the exit code.
 
 use super::{
-    AgentEvent, Ask, AskKind, Control, Ear, Launch, Pipes, TurnEnd, Verdict, class_of_status, environment_of,
+    AgentEvent, Ask, AskKind, Control, Ear, Launch, Pipes, TurnEnd, Verdict, class_of_status, environment_of, rules,
     start_piped, stderr_excerpt,
 };
 use crate::os;
@@ -29,16 +29,9 @@ const FOLLOWS: Duration = Duration::from_millis(1_500);
 /// Tools that need no question. Edits are not among them: mode `acceptEdits` settles those inside the
 /// worktree, and those outside are asked for and denied.
 const ALLOWED: [&str; 7] = ["Bash", "Glob", "Grep", "TodoWrite", "Task", "Skill", "mcp__ganger"];
-/// Never, in an unattended worktree: what leaves it, what publishes, what waits for a person nobody sees.
-const DENIED: [&str; 7] = [
-    "AskUserQuestion",
-    "EnterWorktree",
-    "ExitWorktree",
-    "EnterPlanMode",
-    "ExitPlanMode",
-    "Bash(git push:*)",
-    "Bash(git worktree:*)",
-];
+/// Never, in an unattended worktree, besides what the rules deny everywhere: what leaves it, and what waits for a
+/// person nobody sees.
+const DENIED: [&str; 5] = ["AskUserQuestion", "EnterWorktree", "ExitWorktree", "EnterPlanMode", "ExitPlanMode"];
 
 pub(super) async fn drive(launch: Launch, commands: mpsc::Receiver<Control>, ear: Ear) {
     match Process::start(&launch) {
@@ -285,9 +278,11 @@ fn arguments(launch: &Launch, session: &SessionId) -> std::io::Result<Vec<OsStri
     }}});
     let mcp_file = launch.scratch.join("mcp.json");
     os::write_private(&mcp_file, mcp.to_string().as_bytes())?;
-    let rules = |defaults: &[&str], own: &[String]| {
-        defaults.iter().map(ToString::to_string).chain(own.iter().cloned()).collect::<Vec<_>>().join(",")
+    let own = |list: &[String]| list.iter().flat_map(|r| rules::for_claude(r)).collect::<Vec<_>>();
+    let together = |defaults: &[&str], more: Vec<String>| {
+        defaults.iter().map(ToString::to_string).chain(more).collect::<Vec<_>>().join(",")
     };
+    let denied = rules::DENIED.iter().flat_map(|r| rules::for_claude(r)).chain(own(&launch.agent.deny));
     let resume = if launch.session.is_some() { "--resume" } else { "--session-id" };
     let mut argv: Vec<OsString> = [
         program,
@@ -306,8 +301,14 @@ fn arguments(launch: &Launch, session: &SessionId) -> std::io::Result<Vec<OsStri
     .map(OsString::from)
     .to_vec();
     argv.extend(["--mcp-config".into(), mcp_file.into_os_string()]);
-    argv.extend(["--allowedTools".into(), rules(&ALLOWED, &launch.agent.allow).into()]);
-    argv.extend(["--disallowedTools".into(), rules(&DENIED, &launch.agent.deny).into()]);
+    argv.extend(["--allowedTools".into(), together(&ALLOWED, own(&launch.agent.allow)).into()]);
+    argv.extend(["--disallowedTools".into(), together(&DENIED, denied.collect()).into()]);
+    if !launch.agent.ask.is_empty() {
+        let settings = json!({"permissions": {"ask": own(&launch.agent.ask)}});
+        let file = launch.scratch.join("settings.json");
+        os::write_private(&file, settings.to_string().as_bytes())?;
+        argv.extend(["--settings".into(), file.into_os_string()]);
+    }
     argv.extend([resume.into(), session.as_str().into()]);
     if !launch.agent.model.is_empty() {
         argv.extend(["--model".into(), launch.agent.model.clone().into()]);

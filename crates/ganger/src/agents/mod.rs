@@ -7,9 +7,11 @@ mod codex;
 mod command;
 mod environment;
 mod opencode;
+mod rules;
 pub(crate) mod script;
 
 pub(crate) use opencode::OpencodeServer;
+pub(crate) use rules::{Judgement, judge};
 
 use crate::config::{Agent, RuntimeKind};
 use crate::{os, tools};
@@ -37,6 +39,8 @@ pub(crate) struct Capabilities {
     pub(crate) steer: bool,
     /// Asks for permission, and takes the answer.
     pub(crate) permissions: bool,
+    /// Takes the reason of a refusal with the answer.
+    pub(crate) reasons: bool,
     /// Tells its tokens.
     pub(crate) usage: bool,
     /// Tells what it cost.
@@ -56,6 +60,7 @@ impl RuntimeKind {
             interrupt: true,
             steer: true,
             permissions: true,
+            reasons: true,
             usage: true,
             cost: true,
             tools: true,
@@ -63,14 +68,15 @@ impl RuntimeKind {
         match self {
             Self::Claude | Self::Opencode => all,
             Self::Codex => Capabilities { cost: false, ..all },
-            // The protocol has no word for either; what agents do with a prompt while they are busy differs.
-            Self::Gemini | Self::Acp => Capabilities { steer: false, cost: false, ..all },
+            // The protocol has no word for any of these; what agents do with a prompt while they are busy differs.
+            Self::Gemini | Self::Acp => Capabilities { steer: false, reasons: false, cost: false, ..all },
             Self::Command => Capabilities {
                 resume: false,
                 prompt_again: false,
                 interrupt: false,
                 steer: false,
                 permissions: false,
+                reasons: false,
                 usage: false,
                 cost: false,
                 tools: true,
@@ -140,7 +146,6 @@ pub(crate) enum Control {
     /// Begin a turn with this text.
     Prompt(String),
     /// Say this in the turn that runs; answered by [`AgentEvent::Steered`] or [`AgentEvent::NotSteered`].
-    #[expect(dead_code, reason = "nobody sends messages to live sessions yet")]
     Steer { id: String, text: String },
     /// The answer to [`AgentEvent::Asked`].
     Permit { request: String, verdict: Verdict },

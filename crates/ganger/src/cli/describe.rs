@@ -3,7 +3,7 @@
 use super::out::{clock, span};
 use crate::host::LOCAL;
 use crate::text;
-use ganger_engine::{AttemptId, AttemptOutcome, CardKind, Event, Phase, State, TicketId};
+use ganger_engine::{AttemptId, AttemptOutcome, CardKind, Event, Phase, Scope, State, TicketId};
 
 /// The ticket that an event is about. Ended attempts are gone from the state, but their id begins with
 /// the ticket's.
@@ -26,6 +26,10 @@ pub(super) fn ticket_of(event: &Event) -> Option<TicketId> {
         | Event::TicketResumed { ticket }
         | Event::Vouched { ticket, .. }
         | Event::TicketAccepted { ticket, .. }
+        | Event::MessageSeen { ticket, .. }
+        | Event::DeliveryReturned { ticket, .. }
+        | Event::TicketStopped { ticket, .. }
+        | Event::StopLifted { ticket, .. }
         | Event::MergeApproved { ticket, .. }
         | Event::Merged { ticket, .. }
         | Event::MergeFailed { ticket, .. }
@@ -42,6 +46,7 @@ pub(super) fn ticket_of(event: &Event) -> Option<TicketId> {
         | Event::AttemptLost { attempt, .. }
         | Event::AttemptCleared { attempt } => Some(ticket_of_attempt(attempt)),
         Event::EvidenceRecorded { evidence } => Some(evidence.ticket.clone()),
+        Event::VerdictGiven { verdict } | Event::VerdictTaken { verdict } => Some(ticket_of_attempt(&verdict.attempt)),
         Event::DeliveryQueued { delivery } => Some(delivery.ticket.clone()),
         Event::CardOpened { card } => Some(card.ticket.clone()),
         Event::ForemanElected { .. }
@@ -50,6 +55,9 @@ pub(super) fn ticket_of(event: &Event) -> Option<TicketId> {
         | Event::HostReported { .. }
         | Event::HostLapsed { .. }
         | Event::CardAnswered { .. }
+        | Event::AskLapsed { .. }
+        | Event::Permitted { .. }
+        | Event::PermitUsed { .. }
         | Event::CardWithdrawn { .. } => None,
     }
 }
@@ -127,6 +135,29 @@ pub(super) fn event(state: &State, event: &Event) -> Option<String> {
             let ticket = &state.cards.get(card)?.ticket;
             return Some(format!("{ticket}  {by} answered {card}: {}", text::line(answer, 160)));
         }
+        Event::AskLapsed { card, why } => {
+            let card = state.cards.get(card)?;
+            return Some(format!("{}  {} lapsed: {why}", card.ticket, card.id));
+        }
+        Event::Permitted { permit, by } => {
+            let whom = match &permit.scope {
+                Scope::Once { ticket } => format!("{ticket} once"),
+                Scope::Ticket { ticket } => ticket.to_string(),
+                Scope::Agent { agent } => format!("agent {agent}"),
+                Scope::Project => "everybody".to_owned(),
+            };
+            return Some(format!("{by} allows {whom}: {} {}", permit.wish.tool, text::line(&permit.wish.subject, 160)));
+        }
+        Event::DeliveryQueued { delivery } if !delivery.by.is_empty() => {
+            format!("{} writes [{}]: {}", delivery.by, delivery.id, text::line(&delivery.text, 200))
+        }
+        Event::MessageSeen { deliveries, evidence, .. } => {
+            let ids: Vec<String> = deliveries.iter().map(ToString::to_string).collect();
+            format!("has seen {} ({evidence})", ids.join(", "))
+        }
+        Event::DeliveryReturned { why, .. } => format!("a message was not delivered: {why}"),
+        Event::TicketStopped { by, .. } => format!("stopped by {by}"),
+        Event::StopLifted { by, .. } => format!("{by} lets it go on"),
         Event::MergeApproved { by, .. } => format!("{by} approves the merge"),
         Event::Merged { commit, .. } => format!("merged as {}", commit.short()),
         Event::MergeFailed { why, .. } => format!("not merged: {}", text::line(why, 300)),
@@ -146,6 +177,9 @@ pub(super) fn event(state: &State, event: &Event) -> Option<String> {
         | Event::TicketResumed { .. }
         | Event::Vouched { .. }
         | Event::DeliveryQueued { .. }
+        | Event::VerdictGiven { .. }
+        | Event::VerdictTaken { .. }
+        | Event::PermitUsed { .. }
         | Event::CardWithdrawn { .. }
         | Event::WorktreeRemoved { .. }
         | Event::WorktreeKept { .. } => return None,

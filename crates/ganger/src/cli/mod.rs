@@ -16,6 +16,8 @@ mod out;
 mod rescue;
 mod run;
 mod status;
+mod stop;
+mod tell;
 mod ticket;
 mod ticket_show;
 mod trust;
@@ -54,6 +56,18 @@ enum Command {
     Inbox(inbox::InboxArgs),
     /// Answer a card
     Answer(inbox::AnswerArgs),
+    /// Say something to the session of a ticket
+    Tell(tell::TellArgs),
+    /// Interrupt the turn of a ticket's session, and say something
+    Interrupt(tell::InterruptArgs),
+    /// Send one of the usual interventions to the session of a ticket
+    Nudge(tell::NudgeArgs),
+    /// Stop a ticket; nothing is lost, and it waits until it is resumed
+    Stop(stop::StopArgs),
+    /// Let a stopped ticket go on
+    Resume(stop::TicketArg),
+    /// Print the runtime's own command that opens a ticket's session; the ticket waits meanwhile
+    Attach(stop::TicketArg),
     /// Land accepted work on the main branch
     Merge(merge::Args),
     /// Show what agents said and did
@@ -140,6 +154,12 @@ async fn dispatch_async(command: Command) -> Result<Exit, Failure> {
         Command::Ticket(command) => ticket::run(command).await,
         Command::Inbox(args) => inbox::inbox(&args).await,
         Command::Answer(args) => inbox::answer(args).await,
+        Command::Tell(args) => tell::tell(args).await,
+        Command::Interrupt(args) => tell::interrupt(args).await,
+        Command::Nudge(args) => tell::nudge(args).await,
+        Command::Stop(args) => stop::stop(args).await,
+        Command::Resume(args) => stop::resume(args).await,
+        Command::Attach(args) => stop::attach(args).await,
         Command::Merge(args) => merge::run(args).await,
         Command::Log(args) => log_command::run(&args).await,
         Command::Trust(args) => trust::run(&args).await,

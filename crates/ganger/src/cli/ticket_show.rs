@@ -37,8 +37,49 @@ pub(super) fn ticket_json(state: &State, id: &TicketId, ticket: &Ticket) -> Valu
         "head": ticket.head, "base": ticket.base, "accepted": ticket.accepted, "merged": ticket.merged,
         "observed_files": ticket.observed, "sessions": ticket.sessions, "live_attempt": ticket.live,
         "report": ticket.report, "usage": ticket.usage, "notes": ticket.notes, "assumptions": ticket.assumptions,
+        "stopped_by": ticket.stopped.as_ref().map(|(by, _)| by), "messages": messages_json(ticket),
         "waiting": waiting, "evidence": evidence, "cards": cards,
     })
+}
+
+fn messages_json(ticket: &Ticket) -> Vec<Value> {
+    let shown = ticket.messages.iter().map(|m| {
+        object!({
+            "id": m.id, "by": m.by, "text": m.text, "sent": rfc3339(m.sent),
+            "delivered": m.delivered.as_ref().map(|(at, attempt)| object!({"at": rfc3339(*at), "attempt": attempt})),
+            "seen": m.seen.as_ref().map(|(at, evidence)| object!({"at": rfc3339(*at), "evidence": evidence})),
+            "possibly_repeated": m.possibly_repeated, "returned": m.returned,
+        })
+    });
+    shown.collect()
+}
+
+fn show_messages(ticket: &Ticket) {
+    if !ticket.messages.is_empty() {
+        data!("\nMessages");
+    }
+    for m in &ticket.messages {
+        let became = match (&m.returned, &m.seen, &m.delivered) {
+            (Some(why), ..) => format!("not delivered: {why}"),
+            (_, Some((at, evidence)), _) => format!("seen {} ({evidence})", clock(*at)),
+            (_, _, Some((at, attempt))) => format!("delivered {} to {attempt}", clock(*at)),
+            _ => format!("sent {}, not delivered yet", clock(m.sent)),
+        };
+        let twice = if m.possibly_repeated { ", possibly repeated" } else { "" };
+        data!("  {}  {}: {}\n        {became}{twice}", m.id, m.by, text::line(&m.text, 200));
+    }
+}
+
+/// Requests that were denied because nobody answered, or died with their process: an answer still counts.
+fn show_lapsed(state: &State, id: &TicketId) {
+    let lapsed = |c: &&ganger_engine::Card| matches!(c.state, ganger_engine::CardState::Withdrawn { .. });
+    let cards: Vec<_> = state.cards.values().filter(|c| &c.ticket == id && c.asked.is_some()).filter(lapsed).collect();
+    if !cards.is_empty() {
+        data!("\nWas not allowed; an answer counts for the next time");
+    }
+    for card in cards {
+        data!("  {}  {}", card.id, card.question);
+    }
 }
 
 pub(super) async fn show(board: &Board, id: &str, as_json: bool) -> Result<Exit, Failure> {
@@ -136,6 +177,8 @@ fn show_history(state: &State, id: &TicketId, ticket: &Ticket) {
     for card in cards {
         data!("  {}  {}", card.id, card.question);
     }
+    show_lapsed(state, id);
+    show_messages(ticket);
     for assumption in &ticket.assumptions {
         data!("\nAssumption by {} ({:.0} %)\n  {}", assumption.by, assumption.confidence * 100.0, assumption.assumed);
     }

@@ -55,7 +55,9 @@ pub(super) fn executed(project: &Project) -> Vec<(String, String)> {
             (kind, "") => kind.as_str().to_owned(),
             (_, path) => path.to_owned(),
         };
-        let rules = [("allow", &agent.allow), ("deny", &agent.deny)].into_iter().filter(|(_, r)| !r.is_empty());
+        let rules = [("allow", &agent.allow), ("ask", &agent.ask), ("deny", &agent.deny)]
+            .into_iter()
+            .filter(|(_, r)| !r.is_empty());
         let rules: String = rules.map(|(n, r)| format!(", {n} {}", r.join(" "))).collect();
         lines.push((format!("agent {name}"), format!("{program}{rules}")));
     }

@@ -65,6 +65,8 @@ pub(crate) struct Limits {
     pub(crate) stall_minutes: f64,
     /// Minutes that one tool call may take.
     pub(crate) tool_minutes: f64,
+    /// Minutes that a request for permission waits for a person before it is denied.
+    pub(crate) permission_minutes: f64,
     pub(crate) overlap_percent: u32,
     pub(crate) overlap_ignore: Vec<String>,
     /// What an agent may leave uncommitted before a person is asked.
@@ -81,6 +83,7 @@ impl Default for Limits {
             transients: 5,
             stall_minutes: 10.0,
             tool_minutes: 60.0,
+            permission_minutes: 5.0,
             overlap_percent: 0,
             overlap_ignore: ["Cargo.lock", "package-lock.json", "pnpm-lock.yaml", "yarn.lock", "uv.lock", "go.sum"]
                 .map(str::to_owned)
@@ -170,9 +173,12 @@ pub(crate) struct Agent {
     /// For `command` and `acp`: a shell command. For the others: the program, when it is not on PATH.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) command: String,
-    /// Rules such as `Bash(npm test:*)`, in the runtime's own words, allowed besides the defaults.
+    /// Rules such as `command(npm publish*)`, `fetch(example.org)`, `mcp(server/tool)`: allowed besides the defaults.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) allow: Vec<String>,
+    /// Rules whose requests a person answers, on a card.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) ask: Vec<String>,
     /// Rules that are always denied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) deny: Vec<String>,
@@ -268,6 +274,9 @@ impl Config {
             if value <= 0.0 || !value.is_finite() {
                 fault(key, "must be greater than 0");
             }
+        }
+        if self.limits.permission_minutes < 0.0 || !self.limits.permission_minutes.is_finite() {
+            fault("limits.permission_minutes", "must be at least 0");
         }
         if self.limits.overlap_percent > 100 {
             fault("limits.overlap_percent", "must be between 0 and 100");

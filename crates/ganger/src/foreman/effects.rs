@@ -5,9 +5,9 @@ use super::{Mode, Stop, merge};
 use crate::failure::Failure;
 use crate::os::crash;
 use crate::project::Project;
-use crate::protocol::{Offer, ToHost, host_subject, publish_json};
+use crate::protocol::{News, Offer, ToHost, host_subject, publish_json};
 use ganger_bus::{Bus, BusError};
-use ganger_engine::{AttemptId, AttemptStage, Effect, HostId, Kind, Plan, State, TicketId};
+use ganger_engine::{AttemptId, AttemptStage, DeliveryId, Effect, HostId, Kind, Plan, State, TicketId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -78,6 +78,16 @@ impl Effects {
             },
             Effect::Cancel { attempt, host, token } => {
                 self.tell(host, &ToHost::Cancel { attempt: attempt.clone(), token: *token }).await
+            }
+            Effect::Deliver { attempt, host, token, delivery } => match news(state, delivery) {
+                Some(news) => {
+                    let news = Box::new(news);
+                    self.tell(host, &ToHost::Deliver { attempt: attempt.clone(), token: *token, news }).await
+                }
+                None => Ok(()),
+            },
+            Effect::Settle { host, token, verdict } => {
+                self.tell(host, &ToHost::Settle { token: *token, verdict: verdict.clone() }).await
             }
             Effect::Verify { ticket, host, token, commit } => {
                 let Some(t) = state.tickets.get(ticket) else {
@@ -174,6 +184,12 @@ impl Effects {
     fn ballast(&self) -> PathBuf {
         self.project.state.join("ballast")
     }
+}
+
+fn news(state: &State, id: &DeliveryId) -> Option<News> {
+    let delivery = state.deliveries.get(id)?.clone();
+    let ticket = state.tickets.get(&delivery.ticket)?;
+    Some(News { delivery, spec: ticket.spec.clone(), revision: ticket.revision })
 }
 
 /// Room for some thousand records.

@@ -3,7 +3,7 @@
 
 use super::session::{self, SessionRun};
 use super::worktrees::{PrepareError, Ready};
-use super::{Shared, Starting, mission_text, prompt_text};
+use super::{Order, Shared, Starting, mission_text, prompt_text};
 use crate::agents::{Launch, ToolAccess, TurnEnd};
 use crate::client::SendError;
 use crate::config::Agent;
@@ -15,7 +15,7 @@ use ganger_engine::{AttemptEnd, AttemptOutcome, Commit, Envelope, FailureClass, 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 /// The foreman decides in milliseconds; a busy disk may take seconds.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
@@ -27,6 +27,7 @@ pub(super) struct AttemptTask {
     pub(super) shared: Arc<Shared>,
     pub(super) offer: Offer,
     pub(super) cancel: watch::Receiver<bool>,
+    pub(super) orders: mpsc::UnboundedReceiver<Order>,
     /// Until the agent was prompted.
     pub(super) starting: Option<Starting>,
 }

@@ -5,7 +5,6 @@ mod guard;
 mod mission;
 mod session;
 mod verify;
-mod watch;
 mod worktrees;
 
 pub(crate) use guard::run_guard;
@@ -19,16 +18,16 @@ use crate::failure::Failure;
 use crate::mcp::Endpoint;
 use crate::os::{self, MARKER_HOST, Target};
 use crate::project::Project;
-use crate::protocol::{CONTROL, Offer, ToHost, host_subject};
+use crate::protocol::{CONTROL, News, Offer, ToHost, host_subject};
 use crate::{gates, text};
 use attempt::AttemptTask;
 use ganger_bus::{Bus, ConsumerConfig, Settle};
-use ganger_engine::{AttemptId, Commit, Envelope, HostId, HostReport, Input, TicketId};
+use ganger_engine::{AttemptId, Commit, Envelope, HostId, HostReport, Input, TicketId, Verdict};
 use guard::Guard;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::{Semaphore, watch as tokio_watch};
+use tokio::sync::{Semaphore, mpsc, watch as tokio_watch};
 use tokio::task::JoinHandle;
 
 /// The name of the host that lives in the process of `ganger run`.
@@ -68,6 +67,20 @@ struct Running {
     token: u64,
     ticket: TicketId,
     cancel: tokio_watch::Sender<bool>,
+    orders: mpsc::UnboundedSender<Order>,
+}
+
+/// What a session at work is to hear.
+#[derive(Debug)]
+pub(crate) enum Order {
+    News(Box<News>),
+    Settle(Verdict),
+}
+
+/// How a running attempt is reached.
+pub(crate) struct Reach {
+    pub(crate) cancel: tokio_watch::Receiver<bool>,
+    pub(crate) orders: mpsc::UnboundedReceiver<Order>,
 }
 
 /// A host that is up.
@@ -262,12 +275,13 @@ impl Shared {
     fn obey(self: &Arc<Self>, message: ToHost) {
         match message {
             ToHost::Offer(offer) => {
-                let Some(cancel) = self.begin(&offer) else {
+                let Some(Reach { cancel, orders }) = self.begin(&offer) else {
                     return;
                 };
                 let under_way = UnderWay::new(Arc::clone(self), &offer);
                 let starting = Starting::new(Arc::clone(self));
-                let task = AttemptTask { shared: Arc::clone(self), offer: *offer, cancel, starting: Some(starting) };
+                let (shared, offer, starting) = (Arc::clone(self), *offer, Some(starting));
+                let task = AttemptTask { shared, offer, cancel, orders, starting };
                 tokio::spawn(async move {
                     task.run().await;
                     drop(under_way);
@@ -279,6 +293,12 @@ impl Shared {
                     Some(running) => drop(running.cancel.send(true)),
                     None => self.decline(attempt, token, "it does not run here"),
                 }
+            }
+            // What does not run here hears nothing; the plan knows by its end.
+            ToHost::Deliver { attempt, token, news } => self.order(&attempt, token, Order::News(news)),
+            ToHost::Settle { token, verdict } => {
+                let attempt = verdict.attempt.clone();
+                self.order(&attempt, token, Order::Settle(verdict));
             }
             ToHost::Verify { ticket, token, commit, revision, base, gates } => {
                 if self.verifying.lock().unwrap_or_else(PoisonError::into_inner).insert(token) {
@@ -323,15 +343,24 @@ impl Shared {
     }
 
     /// Notes an attempt as under way; `None` when it was before.
-    fn begin(&self, offer: &Offer) -> Option<tokio_watch::Receiver<bool>> {
+    fn begin(&self, offer: &Offer) -> Option<Reach> {
         // An offer may come again long after it was given back or done.
         if !self.begun.lock().unwrap_or_else(PoisonError::into_inner).insert(offer.token) {
             return None;
         }
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let (cancel, receiver) = tokio_watch::channel(false);
-        running.insert(offer.attempt.clone(), Running { token: offer.token, ticket: offer.ticket.clone(), cancel });
-        Some(receiver)
+        let (cancel, cancelled) = tokio_watch::channel(false);
+        let (orders, received) = mpsc::unbounded_channel();
+        let entry = Running { token: offer.token, ticket: offer.ticket.clone(), cancel, orders };
+        running.insert(offer.attempt.clone(), entry);
+        Some(Reach { cancel: cancelled, orders: received })
+    }
+
+    fn order(&self, attempt: &AttemptId, token: u64, order: Order) {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(running) = running.get(attempt).filter(|r| r.token == token) {
+            let _ended = running.orders.send(order);
+        }
     }
 
     fn works_on(&self, ticket: &TicketId) -> bool {

@@ -106,8 +106,6 @@ struct Conversation<'a> {
     interrupted: bool,
     meter: Meter,
     asked: BTreeMap<String, (Vec<PermissionOption>, Responder<RequestPermissionResponse>)>,
-    /// Reasons of refusals: the protocol has no place for them, so they open the next turn.
-    reasons: Vec<String>,
     requests: u32,
     said: String,
 }
@@ -129,7 +127,6 @@ impl<'a> Conversation<'a> {
             interrupted: false,
             meter: Meter::default(),
             asked: BTreeMap::new(),
-            reasons: Vec::new(),
             requests: 0,
             said: String::new(),
         };
@@ -197,7 +194,7 @@ impl<'a> Conversation<'a> {
                 command = commands.recv() => match command {
                     Some(Control::Prompt(text)) => self.prompt(&text, ear).await,
                     Some(Control::Steer { id, .. }) => ear.tell(AgentEvent::NotSteered { id }).await,
-                    Some(Control::Permit { request, verdict }) => self.permit(&request, verdict),
+                    Some(Control::Permit { request, verdict }) => self.permit(&request, &verdict),
                     Some(Control::Interrupt) => self.cancel(),
                     Some(Control::Close) | None => return self.close().await,
                 },
@@ -208,8 +205,6 @@ impl<'a> Conversation<'a> {
 
     async fn prompt(&mut self, text: &str, ear: &Ear) {
         self.interrupted = false;
-        let reasons = self.reasons.drain(..).map(|why| format!("A request of yours was denied: {why}\n\n"));
-        let text = format!("{}{text}", reasons.collect::<String>());
         let text = text.replace(tools::ASK, self.launch.agent.runtime.ask_tool());
         let prompt = vec![ContentBlock::Text(TextContent::new(text))];
         let request = self.connection.send_request(PromptRequest::new(self.session.clone(), prompt));
@@ -269,9 +264,9 @@ impl<'a> Conversation<'a> {
         ear.tell(AgentEvent::Asked(Ask { request: id, kind, subject, usual, by: String::new() })).await;
     }
 
-    fn permit(&mut self, request: &str, verdict: Verdict) {
+    fn permit(&mut self, request: &str, verdict: &Verdict) {
         let Some((options, responder)) = self.asked.remove(request) else { return };
-        let wanted = match &verdict {
+        let wanted = match verdict {
             Verdict::Allow => [PermissionOptionKind::AllowOnce, PermissionOptionKind::AllowAlways],
             Verdict::Deny(_) => [PermissionOptionKind::RejectOnce, PermissionOptionKind::RejectAlways],
         };
@@ -280,9 +275,6 @@ impl<'a> Conversation<'a> {
             RequestPermissionOutcome::Selected(SelectedPermissionOutcome::new(o.option_id.clone()))
         });
         let _gone = responder.respond(RequestPermissionResponse::new(outcome));
-        if let Verdict::Deny(why) = verdict {
-            self.reasons.push(why);
-        }
     }
 
     async fn turn_ended(&mut self, answer: Result<PromptResponse, Error>, ear: &Ear) {

@@ -6,7 +6,7 @@ mod server;
 
 pub(crate) use server::OpencodeServer;
 
-use super::{AgentEvent, Ask, AskKind, Control, Ear, Launch, TurnEnd, Verdict};
+use super::{AgentEvent, Ask, AskKind, Control, Ear, Launch, TurnEnd, Verdict, rules};
 use events::{EventStream, Heard};
 use ganger_engine::{FailureClass, SessionId};
 use reqwest::StatusCode;
@@ -183,23 +183,21 @@ impl<'a> Conversation<'a> {
 /// Rules for unattended work inside the worktree; the last match wins.
 fn rules(launch: &Launch) -> Value {
     let rule = |permission: &str, pattern: &str, action: &str| json!({"permission": permission, "pattern": pattern, "action": action});
-    let mut rules = vec![
+    let mut all = vec![
         rule("edit", "*", "allow"),
         rule("bash", "*", "allow"),
-        rule("bash", "git push*", "deny"),
-        rule("bash", "git worktree*", "deny"),
-        rule("external_directory", "*", "deny"),
+        rule("external_directory", "*", "ask"),
         rule("doom_loop", "*", "deny"),
         rule("question", "*", "deny"),
         rule("plan_enter", "*", "deny"),
         rule("plan_exit", "*", "deny"),
     ];
-    for (own, action) in [(&launch.agent.allow, "allow"), (&launch.agent.deny, "deny")] {
+    let denied: Vec<String> = rules::DENIED.iter().map(ToString::to_string).chain(launch.agent.deny.clone()).collect();
+    for (own, action) in [(&launch.agent.allow, "allow"), (&launch.agent.ask, "ask"), (&denied, "deny")] {
         for entry in own {
-            // `bash(git push*)` names a pattern, `webfetch` all of it.
-            let (permission, pattern) = entry.split_once('(').unwrap_or((entry, "*)"));
-            rules.push(rule(permission.trim(), pattern.trim_end_matches(')'), action));
+            let (permission, pattern) = rules::for_opencode(entry);
+            all.push(rule(&permission, &pattern, action));
         }
     }
-    Value::Array(rules)
+    Value::Array(all)
 }

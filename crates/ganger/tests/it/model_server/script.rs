@@ -87,6 +87,10 @@ impl Turn {
             let name = self.pick(&["Bash", "bash", "run_shell_command", "exec_command"])?;
             let key = if name == "exec_command" { "cmd" } else { "command" };
             let mut args = json!({key: command});
+            if step["escalate"] == true && name == "exec_command" {
+                args["sandbox_permissions"] = json!("require_escalated");
+                args["justification"] = json!("it is needed");
+            }
             if name != "exec_command" {
                 args["description"] = json!("scripted command");
             }

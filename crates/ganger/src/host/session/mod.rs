@@ -1,14 +1,22 @@
 //! The conversation of one attempt: prompt, events, the one continuation, the stall watch, the end.
 
+mod messages;
+mod permissions;
+mod watch;
+
+use super::Order;
 use super::attempt::{AttemptTask, Left, PATIENCE};
-use super::watch::Watch;
 use super::worktrees::Ready;
 use crate::agents::{self, AgentEvent, Control, Launch, Live, TurnEnd};
+use crate::config::Agent;
 use crate::git;
 use crate::protocol::ActivityKind;
 use crate::text;
 use ganger_engine::{Commit, Envelope, FailureClass, Input, Report, SessionId, Usage};
+use messages::Mail;
+use permissions::Asks;
 use std::time::Duration;
+use watch::Watch;
 
 /// How often the stall watch looks.
 const WATCH_EVERY: Duration = Duration::from_millis(500);
@@ -26,15 +34,20 @@ pub(super) struct SessionRun<'a> {
 struct Conversation<'a> {
     task: &'a mut AttemptTask,
     ready: &'a Ready,
-    runtime: &'static str,
+    agent: Agent,
     live: Live,
+    asks: Asks,
+    mail: Mail,
     watch: Watch,
     usage: Usage,
     report: Option<Report>,
     began_at: Option<Commit>,
     continued: bool,
     can_continue: bool,
+    can_steer: bool,
     stalled: bool,
+    /// A person interrupted the turn to say something.
+    told_to_stop: bool,
     status: &'static str,
 }
 
@@ -43,7 +56,7 @@ pub(super) async fn run(run: SessionRun<'_>) -> Left {
     let limits = &run.task.shared.project.config().limits;
     let watch = Watch::new(limits, &run.launch.marker);
     let capabilities = run.launch.agent.runtime.capabilities();
-    let runtime = run.launch.agent.runtime.as_str();
+    let agent = run.launch.agent.clone();
     // Only a runtime that can be told to go on is asked what it changed.
     let repository = &run.task.shared.project.repository;
     let began_at = capabilities.prompt_again.then(|| run.ready.worktree.head(repository)).flatten();
@@ -51,15 +64,19 @@ pub(super) async fn run(run: SessionRun<'_>) -> Left {
     let mut conversation = Conversation {
         task: run.task,
         ready: run.ready,
-        runtime,
+        agent,
         live,
+        asks: Asks::default(),
+        mail: Mail::default(),
         watch,
         usage: Usage::default(),
         report: None,
         began_at,
         continued: false,
         can_continue: capabilities.prompt_again,
+        can_steer: capabilities.steer,
         stalled: false,
+        told_to_stop: false,
         status: "starting",
     };
     let end = conversation.talk(run.prompt, capabilities.resume).await;
@@ -97,8 +114,16 @@ impl Conversation<'_> {
                     },
                 },
                 _ = self.task.cancel.changed() => return self.interrupt().await,
+                Some(order) = self.task.orders.recv() => self.obey(order).await,
                 _ = look.tick() => if let Some(end) = self.look().await { return end },
             }
+        }
+    }
+
+    async fn obey(&mut self, order: Order) {
+        match order {
+            Order::News(news) => self.news(*news).await,
+            Order::Settle(verdict) => self.settle(verdict).await,
         }
     }
 
@@ -126,7 +151,7 @@ impl Conversation<'_> {
             attempt: offer.attempt.clone(),
             token: offer.token,
             session: session.clone(),
-            runtime: self.runtime.to_owned(),
+            runtime: self.agent.runtime.as_str().to_owned(),
             directory: path.display().to_string(),
         };
         let id = format!("session-{}-{session}", offer.attempt);
@@ -146,35 +171,31 @@ impl Conversation<'_> {
     async fn hear(&mut self, event: AgentEvent) {
         self.watch.alive();
         match event {
-            AgentEvent::Prompted => self.delivered().await,
-            AgentEvent::Said(said) => self.task.note(ActivityKind::Say, said).await,
+            AgentEvent::Prompted => self.prompted().await,
+            AgentEvent::Said(said) => {
+                self.model_acted("it answered").await;
+                self.task.note(ActivityKind::Say, said).await;
+            }
             AgentEvent::ToolBegan { id, name, input } => {
+                self.model_acted("it called a tool").await;
                 self.watch.tool_began(id);
                 self.task.note(ActivityKind::Tool, format!("{name} {}", text::line(&input, 500))).await;
             }
             AgentEvent::ToolEnded { id, output, failed } => {
                 self.watch.tool_ended(&id);
+                self.at_tool_boundary();
                 let mark = if failed { "failed: " } else { "" };
                 self.task.note(ActivityKind::ToolEnd, format!("{mark}{}", text::cap(&output, 2_000))).await;
             }
             AgentEvent::Usage(usage) => self.account(usage).await,
             AgentEvent::Asked(ask) => self.asked(ask).await,
+            AgentEvent::Unasked { request } => self.unasked(request).await,
+            AgentEvent::Steered { id } => self.steered(&id).await,
+            AgentEvent::NotSteered { id } => self.not_steered(&id),
             AgentEvent::Retrying { why } => self.set_status("rate limited", &why).await,
             AgentEvent::Report(report) => self.report = Some(report),
-            _ => {}
+            AgentEvent::Session(_) | AgentEvent::Alive | AgentEvent::TurnEnded(_) => {}
         }
-    }
-
-    async fn delivered(&mut self) {
-        self.task.starting = None;
-        let offer = &self.task.offer;
-        if offer.deliveries.is_empty() || self.continued {
-            return;
-        }
-        let deliveries = offer.deliveries.iter().map(|d| d.id.clone()).collect();
-        let input = Input::Delivered { attempt: offer.attempt.clone(), token: offer.token, deliveries };
-        let id = format!("delivered-{}-{}", offer.attempt, offer.token);
-        let _stale = self.task.shared.client.ask(Envelope::new(id, "the prompt went in", input), PATIENCE).await;
     }
 
     async fn account(&mut self, usage: Usage) {
@@ -192,29 +213,13 @@ impl Conversation<'_> {
         }
     }
 
-    async fn asked(&mut self, ask: agents::Ask) {
-        if ask.usual {
-            let _gone =
-                self.live.control.send(Control::Permit { request: ask.request, verdict: agents::Verdict::Allow }).await;
-            return;
-        }
-        let what = format!("{:?} {}", ask.kind, ask.subject);
-        let verdict = agents::Verdict::Deny("not allowed in this unattended worktree".to_owned());
-        let _gone = self.live.control.send(Control::Permit { request: ask.request, verdict }).await;
-        self.denied(what, "see the rules".to_owned()).await;
-    }
-
-    async fn denied(&mut self, what: String, why: String) {
-        self.task.note(ActivityKind::Note, format!("denied: {what}")).await;
-        let offer = &self.task.offer;
-        let id = format!("denied-{}-{}", offer.attempt, uuid::Uuid::now_v7());
-        let input = Input::Denied { attempt: offer.attempt.clone(), token: offer.token, what, why };
-        let _lost = self.task.shared.client.tell(Envelope::new(id, "a permission was denied", input)).await;
-    }
-
     /// A clean end without report and without change is a claim not made: one continuation.
     async fn turn_ended(&mut self, end: TurnEnd) -> Option<TurnEnd> {
         self.set_status("finished", "the runtime's terminal event").await;
+        let over = end == TurnEnd::Completed || (end == TurnEnd::Interrupted && std::mem::take(&mut self.told_to_stop));
+        if over && let Some(text) = self.take_waiting() {
+            return self.say(text).await.err();
+        }
         if self.stalled && end == TurnEnd::Interrupted {
             let text = "You seemed to be stuck and were interrupted. Go on with the mission in another way; if a command \
                         does not end, do not run it in the foreground.";
@@ -241,6 +246,11 @@ impl Conversation<'_> {
 
     /// One interruption and one more chance; then it has failed.
     async fn look(&mut self) -> Option<TurnEnd> {
+        self.deny_overdue().await;
+        if !self.asks.is_empty() {
+            // It waits for a person, who has a limit of their own.
+            self.watch.alive();
+        }
         let why = self.watch.stalled()?;
         if self.stalled || !self.can_continue {
             self.set_status("stalled", &why).await;

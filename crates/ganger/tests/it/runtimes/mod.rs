@@ -1,5 +1,7 @@
 //! The real agent CLIs from npm, against the scripted model server: what users install is what is tested.
 
+mod control;
+
 use crate::model_server::ModelServer;
 use crate::support::{Place, alive_with, kill, wait_until};
 use serde_json::{Value, json};
@@ -117,6 +119,7 @@ fn report(how: &str) -> Value {
     json!({"mcp": "report_result", "args": {"summary": how, "done": [{"item": "1", "how": how}]}})
 }
 
+/// One test for each CLI.
 macro_rules! for_each_cli {
     ($($test:ident),* $(,)?) => {
         mod claude { $( #[test] fn $test() { super::$test("claude") } )* }
@@ -126,6 +129,8 @@ macro_rules! for_each_cli {
         mod acp { $( #[test] fn $test() { super::$test("acp") } )* }
     };
 }
+
+pub(crate) use for_each_cli;
 
 for_each_cli!(
     one_ticket_is_done_and_accounted,

@@ -1,0 +1,130 @@
+//! What a person wants of a session: to be told something, to stop, to go on.
+
+use super::{NewCard, delivery, done, granted, nothing, open_card, ticket, withdraw_cards};
+use crate::{
+    AttemptId, AttemptStage, CardKind, Decision, DeliveryId, DeliveryKind, Event, Millis, Outcome, Phase, Rejected,
+    State, TicketId, Urgency,
+};
+
+/// The answer that lets a stopped ticket go on.
+const RESUME: &str = "resume";
+
+pub(super) fn tell(state: &State, id: &TicketId, text: &str, urgency: Urgency, by: &str) -> Result<Decision, Rejected> {
+    let found = ticket(state, id)?;
+    if text.trim().is_empty() {
+        return Err(Rejected::new("empty-message", "the message is empty"));
+    }
+    if found.phase.is_final() || found.phase == Phase::Accepted {
+        return Err(Rejected::new(
+            "nobody-listens",
+            format!("{id} is {}: no session would read it", found.phase.as_str()),
+        )
+        .hint(format!("`ganger ticket reopen {id}` lets the agent work on it again")));
+    }
+    let works = found.live.as_ref().and_then(|a| state.attempts.get(a)).is_some_and(|a| a.stage != AttemptStage::Lost);
+    if urgency == Urgency::Interrupt && !works {
+        return Err(Rejected::new("not-running", format!("nothing of {id} runs that could be interrupted"))
+            .hint("without interrupting: `ganger tell`"));
+    }
+    let mut event = delivery(state, 0, id, DeliveryKind::Message, text.trim());
+    if let Event::DeliveryQueued { delivery } = &mut event {
+        delivery.urgency = urgency;
+        delivery.by = by.to_owned();
+    }
+    let delivery = DeliveryId::new(format!("D-{}", state.next_delivery + 1));
+    let mut events = vec![event];
+    // A person who writes to the agent is not done with the work.
+    if matches!(found.phase, Phase::Verifying | Phase::Reviewing) {
+        let why = format!("{by} wrote to the agent");
+        events.extend(withdraw_cards(state, id, &why));
+        events.push(Event::TicketRejected { ticket: id.clone(), why, counts: false });
+    }
+    Ok(Decision { events, outcome: Outcome::Queued { delivery } })
+}
+
+/// A model request had these texts in it.
+pub(super) fn seen(
+    state: &State,
+    id: &AttemptId,
+    token: u64,
+    deliveries: &[DeliveryId],
+    evidence: &str,
+) -> Result<Decision, Rejected> {
+    let attempt = granted(state, id, token)?;
+    let messages = &ticket(state, &attempt.ticket)?.messages;
+    let fresh = messages.iter().filter(|m| deliveries.contains(&m.id) && m.seen.is_none());
+    let fresh: Vec<DeliveryId> = fresh.map(|m| m.id.clone()).collect();
+    if fresh.is_empty() {
+        return Ok(nothing());
+    }
+    Ok(done([Event::MessageSeen { ticket: attempt.ticket.clone(), deliveries: fresh, evidence: evidence.to_owned() }]))
+}
+
+pub(super) fn stop(state: &State, now: Millis, id: &TicketId, why: &str, by: &str) -> Result<Decision, Rejected> {
+    let found = ticket(state, id)?;
+    match (&found.live, found.phase) {
+        (Some(attempt), Phase::Running) => {
+            let cancelled = state.attempts.get(attempt).is_some_and(|a| a.cancelled);
+            let cancel = (!cancelled)
+                .then(|| Event::AttemptCancelled { attempt: attempt.clone(), why: format!("{by} stopped it") });
+            let stopped = Event::TicketStopped { ticket: id.clone(), why: why.to_owned(), by: by.to_owned() };
+            Ok(done(cancel.into_iter().chain([stopped]).collect::<Vec<_>>()))
+        }
+        (None, Phase::Open) => {
+            let stopped = Event::TicketStopped { ticket: id.clone(), why: why.to_owned(), by: by.to_owned() };
+            let held = Event::TicketHeld { ticket: id.clone() };
+            Ok(done([stopped, held, card(state, now, id, why, by)]))
+        }
+        (_, phase) => {
+            Err(Rejected::new("not-running", format!("{id} is {}: there is nothing to stop", phase.as_str()))
+                .hint(format!("`ganger ticket close {id}` gives it up")))
+        }
+    }
+}
+
+/// The card that holds a stopped ticket.
+pub(super) fn card(state: &State, now: Millis, id: &TicketId, why: &str, by: &str) -> Event {
+    let new = NewCard {
+        ticket: id,
+        attempt: None,
+        kind: CardKind::Escalation,
+        question: format!("{id} was stopped by {by}. Let it go on?"),
+        brief: format!("{why}\nIts session, branch and worktree are as they were.").trim_start().to_owned(),
+        options: &[RESUME, "cancel"],
+        default: None,
+        consequence: "it waits",
+    };
+    open_card(state, now, new)
+}
+
+pub(super) fn resume(state: &State, id: &TicketId, by: &str) -> Result<Decision, Rejected> {
+    let found = ticket(state, id)?;
+    if found.stopped.is_none() {
+        return Err(Rejected::new("not-stopped", format!("{id} was not stopped; it is {}", found.phase.as_str()))
+            .hint(format!("`ganger ticket why {id}` tells what it waits for")));
+    }
+    let holds = state.open_cards_of(id).filter(|c| c.options.iter().any(|o| o == RESUME));
+    let answered =
+        holds.map(|c| Event::CardAnswered { card: c.id.clone(), answer: RESUME.to_owned(), by: by.to_owned() });
+    let mut events: Vec<Event> = answered.collect();
+    events.push(Event::StopLifted { ticket: id.clone(), by: by.to_owned() });
+    if found.live.is_none() {
+        events.push(Event::TicketResumed { ticket: id.clone() });
+    }
+    Ok(done(events))
+}
+
+/// Whether a card's answer means that a stopped ticket goes on.
+pub(super) fn is_resume(word: &str) -> bool {
+    word == RESUME
+}
+
+/// Messages that no session will read any more: who wrote them finds that with the ticket.
+pub(super) fn returned(state: &State, id: &TicketId, why: &str) -> Option<Event> {
+    let found = state.tickets.get(id)?;
+    let pending = found.undelivered.iter().filter_map(|d| state.deliveries.get(d));
+    let deliveries: Vec<DeliveryId> =
+        pending.filter(|d| d.kind == DeliveryKind::Message).map(|d| d.id.clone()).collect();
+    let returned = Event::DeliveryReturned { ticket: id.clone(), deliveries: deliveries.clone(), why: why.to_owned() };
+    (!deliveries.is_empty()).then_some(returned)
+}

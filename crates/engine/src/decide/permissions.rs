@@ -1,0 +1,152 @@
+//! Permissions: a request becomes a card unless a person allowed it before; the answer goes back to the process
+//! that asked, or, when that is gone, counts for the next one.
+
+use super::{NewCard, done, granted, nothing, open_card};
+use crate::{
+    Answer, Asked, AttemptId, Card, CardId, CardKind, CardState, Decision, Event, Millis, Outcome, Permit, Rejected,
+    Scope, State, Verdict, Wish,
+};
+
+/// The answers to a permission card. The last one may be followed by a reason.
+const OPTIONS: [&str; 5] = ["once", "ticket", "agent", "project", "deny"];
+
+pub(super) fn ask(
+    state: &State,
+    now: Millis,
+    id: &AttemptId,
+    token: u64,
+    request: &str,
+    wish: &Wish,
+    by: &str,
+) -> Result<Decision, Rejected> {
+    let attempt = granted(state, id, token)?;
+    let permit = state.permits.iter().find(|p| p.covers(wish, &attempt.ticket, &attempt.agent));
+    if let Some(permit) = permit {
+        let once = matches!(permit.scope, Scope::Once { .. });
+        let used = once.then(|| Event::PermitUsed { permit: permit.clone() });
+        return Ok(Decision { events: used.into_iter().collect(), outcome: Outcome::Permitted });
+    }
+    let repeated = state
+        .open_cards_of(&attempt.ticket)
+        .find(|c| c.asked.as_ref().is_some_and(|a| a.token == token && a.request == request && a.lapsed.is_none()));
+    if let Some(card) = repeated {
+        let outcome = Outcome::Card { card: card.id.clone(), kind: CardKind::Permission };
+        return Ok(Decision { events: Vec::new(), outcome });
+    }
+    let who = if by.is_empty() { attempt.agent.clone() } else { format!("{} ({by})", attempt.agent) };
+    let mut event = open_card(
+        state,
+        now,
+        NewCard {
+            ticket: &attempt.ticket,
+            attempt: Some(id),
+            kind: CardKind::Permission,
+            question: format!("May {who} {}?", shown(wish)),
+            brief: format!(
+                "Asked for {}. `once` allows this request; `ticket`, `agent` and `project` allow the same from now on; \
+                 `deny REASON` tells the agent why.",
+                attempt.ticket
+            ),
+            options: &OPTIONS,
+            default: None,
+            consequence: "the agent waits, and is told no when nobody answers in time",
+        },
+    );
+    if let Event::CardOpened { card } = &mut event {
+        card.asked = Some(Asked { token, request: request.to_owned(), wish: wish.clone(), lapsed: None });
+    }
+    let card = CardId::new(format!("C-{}", state.next_card + 1));
+    Ok(Decision { events: vec![event], outcome: Outcome::Card { card, kind: CardKind::Permission } })
+}
+
+fn shown(wish: &Wish) -> String {
+    match wish.tool.as_str() {
+        "command" => format!("run `{}`", wish.subject),
+        "edit" => format!("change {}", wish.subject),
+        "read" => format!("read {}", wish.subject),
+        "fetch" => format!("fetch {}", wish.subject),
+        tool => format!("use {tool} {}", wish.subject).trim_end().to_owned(),
+    }
+}
+
+/// What a person's word on a permission card leads to, besides the note that it was given.
+pub(super) fn consequences(state: &State, card: &Card, asked: &Asked, answer: &Answer) -> Result<Vec<Event>, Rejected> {
+    let (word, reason) = split(&answer.answer);
+    let waits = waiting(state, card, asked);
+    let ticket = card.ticket.clone();
+    let attempt = card.attempt.as_ref().and_then(|a| state.attempts.get(a));
+    let agent =
+        attempt.map(|a| a.agent.clone()).or_else(|| state.tickets.get(&ticket).map(|t| state.agent_of(t).to_owned()));
+    let scope = match word {
+        "deny" => None,
+        "once" if waits => None,
+        "once" => Some(Scope::Once { ticket }),
+        "ticket" => Some(Scope::Ticket { ticket }),
+        "agent" => agent.map(|agent| Scope::Agent { agent }),
+        "project" => Some(Scope::Project),
+        _ => {
+            return Err(Rejected::new("not-an-option", format!("`{word}` is not an answer to {}", card.id))
+                .hint(format!("answer with one of: {}", OPTIONS.join(", "))));
+        }
+    };
+    let permit = scope.map(|scope| Permit { scope, wish: asked.wish.clone() });
+    let permit = permit.filter(|p| !state.permits.contains(p));
+    let permitted = permit.map(|permit| Event::Permitted { permit, by: answer.by.clone() });
+    let verdict = waits.then(|| {
+        let why = if reason.is_empty() { "a person said no".to_owned() } else { reason.to_owned() };
+        let denied = (word == "deny").then_some(why);
+        let attempt = card.attempt.clone()?;
+        Some(Event::VerdictGiven { verdict: Verdict { attempt, request: asked.request.clone(), denied } })
+    });
+    Ok(permitted.into_iter().chain(verdict.flatten()).collect())
+}
+
+fn split(answer: &str) -> (&str, &str) {
+    let answer = answer.trim();
+    let (word, rest) = answer.split_once([' ', ':']).unwrap_or((answer, ""));
+    (word, rest.trim_start_matches([' ', ':']))
+}
+
+/// Whether the process that asked is there and waits.
+fn waiting(state: &State, card: &Card, asked: &Asked) -> bool {
+    let attempt = card.attempt.as_ref().and_then(|a| state.attempts.get(a));
+    card.is_open() && asked.lapsed.is_none() && attempt.is_some_and(|a| a.token == asked.token)
+}
+
+/// The process has its answer.
+pub(super) fn settled(state: &State, id: &AttemptId, token: u64, request: &str) -> Result<Decision, Rejected> {
+    let attempt = super::live(state, id, token)?;
+    let verdict = attempt.verdicts.iter().find(|v| v.request == request);
+    let Some(verdict) = verdict else { return Ok(nothing()) };
+    Ok(done([Event::VerdictTaken { verdict: verdict.clone() }]))
+}
+
+/// Nobody answered in time, or the runtime does not wait any more.
+pub(super) fn lapsed(
+    state: &State,
+    id: &AttemptId,
+    token: u64,
+    request: &str,
+    why: &str,
+) -> Result<Decision, Rejected> {
+    let attempt = super::live(state, id, token)?;
+    let card = state
+        .open_cards_of(&attempt.ticket)
+        .find(|c| c.asked.as_ref().is_some_and(|a| a.token == token && a.request == request && a.lapsed.is_none()));
+    let Some(card) = card else { return Ok(nothing()) };
+    Ok(done([Event::AskLapsed { card: card.id.clone(), why: why.to_owned() }]))
+}
+
+/// A request dies with the process that made it.
+pub(super) fn withdraw(state: &State, attempt: &AttemptId) -> Vec<Event> {
+    let Some(found) = state.attempts.get(attempt) else { return Vec::new() };
+    let cards = state.open_cards_of(&found.ticket);
+    let own = cards.filter(|c| c.kind == CardKind::Permission && c.attempt.as_ref() == Some(attempt));
+    let why = "the process that asked is gone; an answer counts for the next request".to_owned();
+    own.map(|c| Event::CardWithdrawn { card: c.id.clone(), why: why.clone() }).collect()
+}
+
+/// Whether an answer still means something although the card does not wait any more.
+pub(super) fn may_be_answered_late(card: &Card) -> bool {
+    card.asked.is_some() && matches!(card.state, CardState::Withdrawn { .. })
+}

@@ -1,0 +1,84 @@
+//! Permissions: what a runtime asks for, and what a person has allowed.
+
+use crate::{AttemptId, TicketId};
+use serde::{Deserialize, Serialize};
+
+/// What is asked for. Two requests are the same when both fields are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wish {
+    /// `command`, `edit`, `read`, `fetch`, or the name of another tool.
+    pub tool: String,
+    /// The command, the paths, the address; empty for other tools.
+    pub subject: String,
+}
+
+/// A request of a running process; a card shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// Fencing token of the attempt: the request dies with its process.
+    pub token: u64,
+    /// The runtime's own id of the request.
+    pub request: String,
+    /// What is asked for.
+    pub wish: Wish,
+    /// Nobody answered in time and it was denied, or the runtime does not wait for it any more. An answer
+    /// counts for the next request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lapsed: Option<String>,
+}
+
+/// Who may from now on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "scope", rename_all = "kebab-case")]
+pub enum Scope {
+    /// The next request of this ticket, once.
+    Once {
+        /// The ticket.
+        ticket: TicketId,
+    },
+    /// Every request of this ticket.
+    Ticket {
+        /// The ticket.
+        ticket: TicketId,
+    },
+    /// Every request of this agent.
+    Agent {
+        /// The agent by name.
+        agent: String,
+    },
+    /// Everybody in this project.
+    Project,
+}
+
+/// A person's word that holds for later requests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Permit {
+    /// Who may.
+    pub scope: Scope,
+    /// What.
+    pub wish: Wish,
+}
+
+impl Permit {
+    /// Whether it covers a request.
+    #[must_use]
+    pub fn covers(&self, wish: &Wish, ticket: &TicketId, agent: &str) -> bool {
+        let who = match &self.scope {
+            Scope::Once { ticket: t } | Scope::Ticket { ticket: t } => t == ticket,
+            Scope::Agent { agent: a } => a == agent,
+            Scope::Project => true,
+        };
+        who && &self.wish == wish
+    }
+}
+
+/// An answer on its way to the process that asked.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Verdict {
+    /// The attempt that asked.
+    pub attempt: AttemptId,
+    /// The runtime's own id of the request.
+    pub request: String,
+    /// `None` when it is allowed; else why not.
+    pub denied: Option<String>,
+}

@@ -1,0 +1,286 @@
+//! What happens while a session is at work: permissions, messages, stop and resume.
+
+use crate::support::{after, at_work, board, check, ended, host, tick};
+use expect_test::expect;
+use ganger_engine::{Answer, AttemptOutcome, Input, Urgency, Wish};
+
+fn asks(request: &str) -> Input {
+    let wish = Wish { tool: "command".into(), subject: "git push".into() };
+    Input::AskPermission { attempt: "T-1-a1".into(), token: 1, request: request.into(), wish, by: String::new() }
+}
+
+fn answers(card: &str, answer: &str) -> Input {
+    Input::Answer(Answer { card: card.into(), answer: answer.into(), by: "p".into() })
+}
+
+fn lapses(request: &str) -> Input {
+    let why = "nobody answered".into();
+    Input::PermissionLapsed { attempt: "T-1-a1".into(), token: 1, request: request.into(), why }
+}
+
+fn tells(urgency: Urgency) -> Input {
+    Input::Tell { ticket: "T-1".into(), text: "look at the log".into(), urgency, by: "p".into() }
+}
+
+fn stops() -> Input {
+    Input::StopTicket { ticket: "T-1".into(), why: "lunch".into(), by: "p".into() }
+}
+
+fn interrupted() -> Input {
+    ended("T-1-a1", 1, |e| e.outcome = AttemptOutcome::Interrupted)
+}
+
+#[test]
+fn a_request_becomes_a_card_and_the_answer_goes_to_the_process_that_asked() {
+    check(
+        &at_work(),
+        asks("7"),
+        &expect![[r#"
+        card-opened [C-1] May builder run `git push`?
+    "#]],
+    );
+    check(
+        &after(at_work(), [asks("7")]),
+        answers("C-1", "once"),
+        &expect![[r#"
+        card-answered answer=once by=p card=C-1
+        verdict-given
+        then settle/T-1-a1/1/7
+    "#]],
+    );
+    check(
+        &after(at_work(), [asks("7")]),
+        answers("C-1", "deny not from here"),
+        &expect![[r#"
+        card-answered answer=deny not from here by=p card=C-1
+        verdict-given
+        then settle/T-1-a1/1/7
+    "#]],
+    );
+    let settled = Input::PermissionSettled { attempt: "T-1-a1".into(), token: 1, request: "7".into() };
+    check(
+        &after(at_work(), [asks("7"), answers("C-1", "once")]),
+        settled,
+        &expect![[r#"
+        verdict-taken
+    "#]],
+    );
+}
+
+#[test]
+fn what_is_always_allowed_is_not_asked_again() {
+    check(
+        &after(at_work(), [asks("7"), answers("C-1", "agent")]),
+        asks("8"),
+        &expect![[r#"
+        then settle/T-1-a1/1/7
+    "#]],
+    );
+}
+
+#[test]
+fn an_answer_that_comes_too_late_counts_once_for_the_next_request() {
+    let late = || after(at_work(), [asks("7"), lapses("7"), answers("C-1", "once")]);
+    check(
+        &after(at_work(), [asks("7"), lapses("7")]),
+        answers("C-1", "once"),
+        &expect![[r#"
+        card-answered answer=once by=p card=C-1
+        permitted by=p
+    "#]],
+    );
+    check(
+        &late(),
+        asks("8"),
+        &expect![[r#"
+        permit-used
+    "#]],
+    );
+    check(
+        &after(late(), [asks("8")]),
+        asks("9"),
+        &expect![[r#"
+        card-opened [C-2] May builder run `git push`?
+    "#]],
+    );
+}
+
+#[test]
+fn a_dead_process_withdraws_its_request_and_a_late_word_still_counts() {
+    check(
+        &after(at_work(), [asks("7")]),
+        interrupted(),
+        &expect![[r#"
+        card-withdrawn card=C-1 why=the process that asked is gone; an answer counts for the next request
+        attempt-ended attempt=T-1-a1 base=base head=head next=open not_before=0 interrupted
+    "#]],
+    );
+    check(
+        &after(at_work(), [asks("7"), interrupted()]),
+        answers("C-1", "ticket"),
+        &expect![[r#"
+        card-answered answer=ticket by=p card=C-1
+        permitted by=p
+    "#]],
+    );
+    check(
+        &after(at_work(), [asks("7")]),
+        host("life-2"),
+        &expect![[r#"
+        card-withdrawn card=C-1 why=the process that asked is gone; an answer counts for the next request
+        attempt-lost attempt=T-1-a1 clear_at=1001000 why=its host started anew
+        attempt-cleared attempt=T-1-a1
+        host-reported host=h
+    "#]],
+    );
+}
+
+#[test]
+fn another_word_than_the_options_is_refused() {
+    check(
+        &after(at_work(), [asks("7")]),
+        answers("C-1", "maybe"),
+        &expect![[r#"
+        refused (not-an-option): `maybe` is not an answer to C-1
+    "#]],
+    );
+}
+
+#[test]
+fn a_message_goes_to_the_session_that_is_at_work() {
+    check(
+        &at_work(),
+        tells(Urgency::Now),
+        &expect![[r#"
+        delivery-queued D-1 message
+        then deliver/T-1-a1/1/D-1
+    "#]],
+    );
+    let delivered = Input::Delivered { attempt: "T-1-a1".into(), token: 1, deliveries: vec!["D-1".into()] };
+    check(
+        &after(at_work(), [tells(Urgency::Now)]),
+        delivered,
+        &expect![[r#"
+        delivered attempt=T-1-a1
+    "#]],
+    );
+}
+
+#[test]
+fn a_message_that_was_not_read_before_the_claim_sends_the_ticket_back() {
+    check(
+        &after(at_work(), [tells(Urgency::Idle)]),
+        ended("T-1-a1", 1, |_| {}),
+        &expect![[r#"
+        attempt-ended attempt=T-1-a1 base=base head=head next=open not_before=0 finished
+    "#]],
+    );
+}
+
+#[test]
+fn a_message_during_verification_takes_the_claim_back() {
+    check(
+        &after(at_work(), [ended("T-1-a1", 1, |_| {})]),
+        tells(Urgency::Idle),
+        &expect![[r#"
+        delivery-queued D-1 message
+        ticket-rejected ticket=T-1 why=p wrote to the agent
+    "#]],
+    );
+}
+
+#[test]
+fn a_message_that_nobody_would_read_is_refused() {
+    check(
+        &crate::support::accepted(),
+        tells(Urgency::Idle),
+        &expect![[r#"
+        refused (nobody-listens): T-1 is accepted: no session would read it
+    "#]],
+    );
+    check(
+        &board(),
+        tells(Urgency::Interrupt),
+        &expect![[r#"
+        refused (not-running): nothing of T-1 runs that could be interrupted
+    "#]],
+    );
+    let closed = Input::CloseTicket { ticket: "T-1".into(), reason: "r".into(), by: "p".into() };
+    check(
+        &after(board(), [tells(Urgency::Idle)]),
+        closed,
+        &expect![[r#"
+        ticket-closed by=p reason=r ticket=T-1
+        delivery-returned ticket=T-1 why=the ticket was closed
+    "#]],
+    );
+}
+
+#[test]
+fn a_stopped_ticket_waits_until_it_is_resumed() {
+    check(
+        &at_work(),
+        stops(),
+        &expect![[r#"
+        attempt-cancelled attempt=T-1-a1 why=p stopped it
+        ticket-stopped by=p ticket=T-1 why=lunch
+        then cancel/T-1-a1/1
+    "#]],
+    );
+    check(
+        &after(at_work(), [stops()]),
+        interrupted(),
+        &expect![[r#"
+        attempt-ended attempt=T-1-a1 base=base head=head next=needs-you not_before=0 interrupted
+        card-opened [C-1] T-1 was stopped by p. Let it go on?
+    "#]],
+    );
+    let resumed = || Input::ResumeTicket { ticket: "T-1".into(), by: "p".into() };
+    check(
+        &after(at_work(), [stops(), interrupted()]),
+        resumed(),
+        &expect![[r#"
+        card-answered answer=resume by=p card=C-1
+        stop-lifted by=p ticket=T-1
+        ticket-resumed ticket=T-1
+    "#]],
+    );
+    check(
+        &after(at_work(), [stops(), interrupted()]),
+        answers("C-1", "resume"),
+        &expect![[r#"
+        card-answered answer=resume by=p card=C-1
+        stop-lifted by=p ticket=T-1
+        ticket-resumed ticket=T-1
+    "#]],
+    );
+    check(&after(board(), [stops()]), tick(), &expect![[""]]);
+    check(
+        &after(at_work(), [stops(), host("life-2")]),
+        tick(),
+        &expect![[r#"
+        ticket-held ticket=T-1
+        card-opened [C-1] T-1 was stopped by p. Let it go on?
+    "#]],
+    );
+    check(
+        &board(),
+        resumed(),
+        &expect![[r#"
+        refused (not-stopped): T-1 was not stopped; it is open
+    "#]],
+    );
+}
+
+#[test]
+fn resumed_before_it_has_stopped_it_just_goes_on() {
+    let resumed = Input::ResumeTicket { ticket: "T-1".into(), by: "p".into() };
+    check(
+        &after(at_work(), [stops(), resumed, interrupted()]),
+        tick(),
+        &expect![[r#"
+        attempt-offered agent=builder attempt=T-1-a2 host=h reserved=20000 ticket=T-1 token=2
+        then offer/T-1-a2/2
+    "#]],
+    );
+}

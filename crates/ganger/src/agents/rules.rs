@@ -1,0 +1,157 @@
+//! Rules such as `command(git push*)`: one language for all runtimes, put into each runtime's own words where it has
+//! some, and enforced here for what it asks.
+//!
+//! A rule is a tool, and a pattern in brackets where one is meant; `*` stands for any characters. Tools are `command`,
+//! `edit`, `read`, `fetch`, `agent` (the runtime's own sub-agents) and `mcp(server/tool)`; every other word is the
+//! runtime's own name of a tool.
+
+use super::{Ask, AskKind};
+use crate::config::Agent;
+
+/// What the rules say of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Judgement {
+    Allow,
+    /// A person has to say.
+    Ask,
+    /// With the reason for the model.
+    Deny(String),
+}
+
+/// Never, in an unattended worktree: what publishes, and what leaves it.
+pub(crate) const DENIED: [&str; 2] = ["command(git push*)", "command(git worktree*)"];
+
+/// The strictest rule wins; what no rule names is allowed where unattended work is expected to do it.
+pub(crate) fn judge(agent: &Agent, ask: &Ask) -> Judgement {
+    let denied = DENIED.iter().copied().chain(agent.deny.iter().map(String::as_str)).find(|r| covers(r, ask));
+    if let Some(rule) = denied {
+        return Judgement::Deny(format!("the rule `deny = [\"{rule}\"]` of this project forbids it; find another way"));
+    }
+    if agent.ask.iter().any(|r| covers(r, ask)) {
+        return Judgement::Ask;
+    }
+    let allowed = ask.usual || agent.allow.iter().any(|r| covers(r, ask));
+    if allowed { Judgement::Allow } else { Judgement::Ask }
+}
+
+fn covers(rule: &str, ask: &Ask) -> bool {
+    let (tool, pattern) = parse(rule);
+    let (name, subject) = match &ask.kind {
+        AskKind::Tool(name) => (name.as_str(), name.replace("mcp__", "").replace("__", "/")),
+        kind => (kind.name(), ask.subject.clone()),
+    };
+    match (tool == name, tool == "mcp" && matches!(ask.kind, AskKind::Tool(_)), pattern) {
+        (true, _, None) => true,
+        (true, _, Some(pattern)) | (_, true, Some(pattern)) => glob(pattern, &subject),
+        _ => false,
+    }
+}
+
+/// Tool and pattern.
+fn parse(rule: &str) -> (&str, Option<&str>) {
+    match rule.trim().split_once('(') {
+        Some((tool, pattern)) => (tool.trim(), Some(pattern.strip_suffix(')').unwrap_or(pattern).trim())),
+        None => (rule.trim(), None),
+    }
+}
+
+/// Whether a text fits a pattern in which `*` stands for anything.
+fn glob(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = text.strip_prefix(first) else { return false };
+    let mut parts = parts.peekable();
+    if parts.peek().is_none() {
+        return rest.is_empty();
+    }
+    while let Some(part) = parts.next() {
+        if parts.peek().is_none() {
+            return rest.ends_with(part);
+        }
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    true
+}
+
+/// In the words of Claude Code.
+pub(super) fn for_claude(rule: &str) -> Vec<String> {
+    let (tool, pattern) = parse(rule);
+    let path = |p: &str| if p.starts_with('/') { format!("/{p}") } else { p.to_owned() };
+    match (tool, pattern) {
+        ("command", None) => vec!["Bash".to_owned()],
+        ("command", Some(p)) => vec![format!("Bash({p})")],
+        ("edit", None) => vec!["Edit".to_owned(), "Write".to_owned(), "NotebookEdit".to_owned()],
+        ("edit", Some(p)) => vec![format!("Edit({})", path(p))],
+        ("read", None) => vec!["Read".to_owned()],
+        ("read", Some(p)) => vec![format!("Read({})", path(p))],
+        ("fetch", None) => vec!["WebFetch".to_owned()],
+        ("fetch", Some(p)) => vec![format!("WebFetch(domain:{p})")],
+        ("agent", _) => vec!["Task".to_owned(), "Agent".to_owned()],
+        ("mcp", Some(p)) => vec![format!("mcp__{}", p.replace('/', "__"))],
+        _ => vec![rule.to_owned()],
+    }
+}
+
+/// In the words of opencode: permission and pattern.
+pub(super) fn for_opencode(rule: &str) -> (String, String) {
+    let (tool, pattern) = parse(rule);
+    let all = pattern.unwrap_or("*").to_owned();
+    match tool {
+        "command" => ("bash".to_owned(), all),
+        "fetch" => ("webfetch".to_owned(), all),
+        "agent" => ("task".to_owned(), all),
+        "mcp" => (all.replace('/', "_"), "*".to_owned()),
+        other => (other.to_owned(), all),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn agent(allow: &[&str], ask: &[&str], deny: &[&str]) -> Agent {
+        let words = |list: &[&str]| format!("{list:?}");
+        let text =
+            format!("runtime = \"claude\"\nallow = {}\nask = {}\ndeny = {}", words(allow), words(ask), words(deny));
+        toml::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"))
+    }
+
+    fn command(subject: &str) -> Ask {
+        let (request, by) = (String::new(), String::new());
+        Ask { request, kind: AskKind::Command, subject: subject.to_owned(), usual: true, by }
+    }
+
+    #[test]
+    fn the_strictest_rule_wins() {
+        let agent = agent(&["command(curl*)"], &["command(curl*example*)"], &["command(rm -rf*)"]);
+        assert_eq!(judge(&agent, &command("make")), Judgement::Allow);
+        assert_eq!(judge(&agent, &command("curl -s http://example.org")), Judgement::Ask);
+        assert!(matches!(judge(&agent, &command("rm -rf /")), Judgement::Deny(_)));
+        assert!(matches!(judge(&agent, &command("git push origin main")), Judgement::Deny(_)));
+        let outside = Ask { usual: false, ..command("curl there") };
+        assert_eq!(judge(&agent, &outside), Judgement::Allow);
+        assert_eq!(judge(&agent, &Ask { usual: false, ..command("wget there") }), Judgement::Ask);
+    }
+
+    #[test]
+    fn a_tool_of_a_server_is_named_by_both() {
+        let agent = agent(&["mcp(files/*)"], &[], &[]);
+        let tool = |name: &str| Ask { kind: AskKind::Tool(name.to_owned()), usual: false, ..command("") };
+        assert_eq!(judge(&agent, &tool("mcp__files__read")), Judgement::Allow);
+        assert_eq!(judge(&agent, &tool("files/read")), Judgement::Allow);
+        assert_eq!(judge(&agent, &tool("mcp__mail__send")), Judgement::Ask);
+    }
+
+    #[test]
+    fn rules_are_put_into_the_words_of_each_runtime() {
+        assert_eq!(for_claude("command(git push*)"), ["Bash(git push*)"]);
+        assert_eq!(for_claude("edit(/etc/*)"), ["Edit(//etc/*)"]);
+        assert_eq!(for_claude("mcp(files/read)"), ["mcp__files__read"]);
+        assert_eq!(for_claude("WebSearch"), ["WebSearch"]);
+        assert_eq!(for_opencode("command(git push*)"), ("bash".to_owned(), "git push*".to_owned()));
+        assert_eq!(for_opencode("mcp(files/read)"), ("files_read".to_owned(), "*".to_owned()));
+    }
+}

@@ -1,0 +1,102 @@
+//! `ganger stop`, `resume` and `attach`: a ticket waits while a person has it.
+
+use super::board::{Board, require_person};
+use super::out::{data, talk};
+use super::ticket::find;
+use crate::failure::{Exit, Failure};
+use ganger_engine::{Input, Session, Ticket};
+use std::path::Path;
+use std::time::Duration;
+
+/// How long the end of an attempt is waited for: an interrupt, what was left is committed, its processes end.
+const PATIENCE: Duration = Duration::from_secs(40);
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+#[derive(Debug, clap::Args)]
+pub(super) struct StopArgs {
+    /// The ticket, such as T-3
+    ticket: String,
+    /// Why, for the record
+    #[arg(long, default_value = "")]
+    reason: String,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct TicketArg {
+    /// The ticket, such as T-3
+    ticket: String,
+}
+
+pub(super) async fn stop(args: StopArgs) -> Result<Exit, Failure> {
+    require_person("stop")?;
+    let board = Board::open().await?;
+    let state = board.state().await?;
+    let (ticket, _) = find(&state, &args.ticket)?;
+    let input = Input::StopTicket { ticket: ticket.clone(), why: args.reason, by: board.person() };
+    board.decide("a person stops it", input).await?;
+    talk!("{ticket} is stopped; its session, branch and worktree stay. `ganger resume {ticket}` lets it go on.");
+    Ok(Exit::Done)
+}
+
+pub(super) async fn resume(args: TicketArg) -> Result<Exit, Failure> {
+    require_person("resume")?;
+    let board = Board::open().await?;
+    let state = board.state().await?;
+    let (ticket, _) = find(&state, &args.ticket)?;
+    board.decide("a person lets it go on", Input::ResumeTicket { ticket: ticket.clone(), by: board.person() }).await?;
+    talk!("{ticket} goes on with the next free slot of `ganger run`.");
+    Ok(Exit::Done)
+}
+
+/// The runtime's own command is printed, not run: it wants the person's terminal. The ticket waits meanwhile.
+pub(super) async fn attach(args: TicketArg) -> Result<Exit, Failure> {
+    require_person("attach")?;
+    let board = Board::open().await?;
+    let state = board.state().await?;
+    let (id, found) = find(&state, &args.ticket)?;
+    let agent = state.agent_of(found).to_owned();
+    let home = board.project.state.join("runtimes/gemini");
+    let command = command_of(found, &agent, &home)?;
+    if found.stopped.is_none() && !found.phase.is_final() && !found.phase.is_accepted() {
+        let why = "a person works in its session".to_owned();
+        let input = Input::StopTicket { ticket: id.clone(), why, by: board.person() };
+        // A ticket that waits for something else is held by that.
+        let _waits = board.decide("a person attaches", input).await;
+    }
+    wait_until_it_stopped(&board, &id).await?;
+    data!("{command}");
+    talk!("hint: {id} waits until you say `ganger resume {id}`");
+    Ok(Exit::Done)
+}
+
+async fn wait_until_it_stopped(board: &Board, id: &ganger_engine::TicketId) -> Result<(), Failure> {
+    let begun = std::time::Instant::now();
+    loop {
+        let state = board.state().await?;
+        if state.tickets.get(id).is_none_or(|t| t.live.is_none()) {
+            return Ok(());
+        }
+        if begun.elapsed() > PATIENCE {
+            return Err(Failure::failed(format!("{id} is still being stopped"))
+                .hint(format!("try again soon; `ganger log {id}` shows what it does")));
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+fn command_of(ticket: &Ticket, agent: &str, gemini_home: &Path) -> Result<String, Failure> {
+    let Some(Session { id, runtime, directory, .. }) = ticket.sessions.get(agent) else {
+        return Err(Failure::refused(format!("agent `{agent}` has no session for this ticket yet"))
+            .hint("`ganger run` starts one"));
+    };
+    let open = match runtime.as_str() {
+        "claude" => format!("claude --resume {id}"),
+        "opencode" => format!("opencode --session {id}"),
+        "codex" => format!("codex resume {id}"),
+        "gemini" => format!("GEMINI_CLI_HOME='{}' gemini --resume {id}", gemini_home.display()),
+        other => {
+            return Err(Failure::refused(format!("runtime `{other}` has no command that opens a session by hand")));
+        }
+    };
+    Ok(format!("cd '{directory}' && {open}"))
+}

@@ -1,0 +1,192 @@
+//! A session at work under control: permissions, messages, interruptions, stop and resume, on the real CLIs.
+
+use super::{LIMIT, Shop, command_line_of, for_each_cli};
+use crate::support::{alive_with, kill, wait_until};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+for_each_cli!(
+    a_request_becomes_a_card_and_goes_on_when_it_is_allowed,
+    a_request_is_denied_with_a_reason_that_reaches_the_model,
+    a_request_that_nobody_answers_is_denied_and_the_agent_goes_on,
+    a_message_is_said_when_the_session_is_idle,
+    a_message_that_cannot_wait_is_said_in_the_turn_or_right_after_it,
+    an_interrupted_session_hears_why_and_goes_on,
+    a_stopped_ticket_waits_and_resumes_its_session,
+    nothing_outlives_a_killed_agent,
+);
+
+/// A command that the rules leave to a person.
+fn asked_for(file: &str) -> Value {
+    json!({"bash": format!("touch {file}"), "escalate": true})
+}
+
+fn shop_that_asks(gate: &str, more: &str) -> Shop {
+    let shop = Shop::new(gate);
+    for agent in ["claude", "opencode", "codex", "gemini", "acp"] {
+        let runtime = format!("[agent.{agent}]\n");
+        shop.edit(&runtime, &format!("{runtime}ask = [\"command(touch asked*)\"]\n"));
+    }
+    shop.edit("parallel = 4", &format!("parallel = 4\n{more}"));
+    shop
+}
+
+/// The permission card, once it is there.
+fn wait_for_card(shop: &Shop) -> String {
+    let mut card = String::new();
+    wait_until("a card asks for permission", LIMIT, || {
+        let inbox = shop.place.ganger(&["inbox", "--json"]).exits(0).json();
+        let cards = inbox["cards"].as_array().unwrap();
+        let found = cards.iter().find(|c| c["kind"] == "permission");
+        card = found.map(|c| c["id"].as_str().unwrap().to_owned()).unwrap_or_default();
+        !card.is_empty()
+    });
+    card
+}
+
+fn a_request_becomes_a_card_and_goes_on_when_it_is_allowed(cli: &str) {
+    let shop = shop_that_asks("test -f asked.txt", "");
+    let id = shop.add(cli, &json!([asked_for("asked.txt"), {"text": "done"}]), &[]);
+    let mut run = shop.place.start(&["run"]);
+    let card = wait_for_card(&shop);
+    shop.place.ganger(&["answer", &card, "once"]).exits(0);
+    assert_eq!(run.code(LIMIT), 0, "{}", shop.place.started_log());
+    shop.place.assert_status(&id, "accepted");
+    shop.place.ganger(&["log", &id]).exits(0).says("permission blocked").says("allowed:");
+    assert_eq!(shop.place.ticket(&id)["attempts"], 1);
+}
+
+fn a_request_is_denied_with_a_reason_that_reaches_the_model(cli: &str) {
+    let shop = shop_that_asks("test -f other.txt && ! test -f asked.txt", "");
+    let steps = json!([asked_for("asked.txt"), {"bash": "touch other.txt"}, {"text": "done"}, {"bash": "touch other.txt"}, {"text": "done"}]);
+    let id = shop.add(cli, &steps, &[]);
+    let mut run = shop.place.start(&["run"]);
+    let card = wait_for_card(&shop);
+    shop.place.ganger(&["answer", &card, "deny", "take the other file"]).exits(0);
+    assert_eq!(run.code(LIMIT), 0, "{}", shop.place.started_log());
+    shop.place.assert_status(&id, "accepted");
+    assert!(shop.model.requests_with("take the other file") > 0, "the reason reached the model");
+}
+
+fn a_request_that_nobody_answers_is_denied_and_the_agent_goes_on(cli: &str) {
+    let shop = shop_that_asks("test -f other.txt", "permission_minutes = 0.02");
+    let steps = json!([asked_for("asked.txt"), {"bash": "touch other.txt"}, {"text": "done"}, {"bash": "touch other.txt"}, {"text": "done"}]);
+    let id = shop.add(cli, &steps, &[]);
+    shop.place.ganger(&["run"]).exits(0).says("lapsed");
+    shop.place.assert_status(&id, "accepted");
+    shop.place.ganger(&["ticket", "show", &id]).exits(0).says("an answer counts for the next time");
+}
+
+/// A tool call that is open until the test lets it go on.
+fn open_call(file: &str) -> Value {
+    json!({"bash": format!("touch ready-{file}; timeout 50 sh -c 'until test -e {file}; do sleep 0.1; done'")})
+}
+
+fn wait_for_call(shop: &Shop, id: &str, file: &str) {
+    let mark = shop.place.worktree(id).join(format!("ready-{file}"));
+    wait_until("the agent is in the middle of its turn", LIMIT, || mark.exists());
+}
+
+fn let_go(shop: &Shop, id: &str, file: &str) {
+    std::fs::write(shop.place.worktree(id).join(file), "").unwrap();
+}
+
+fn a_message_is_said_when_the_session_is_idle(cli: &str) {
+    let shop = Shop::new("test -f second.txt");
+    let steps = json!([open_call("go"), {"text": "first done"}, {"bash": "touch second.txt"}, {"text": "done"}]);
+    let id = shop.add(cli, &steps, &[]);
+    let mut run = shop.place.start(&["run"]);
+    wait_for_call(&shop, &id, "go");
+    shop.place.ganger(&["tell", &id, "mind the second file"]).exits(0);
+    let_go(&shop, &id, "go");
+    assert_eq!(run.code(LIMIT), 0, "{}", shop.place.started_log());
+    let ticket = shop.place.ticket(&id);
+    assert_eq!(ticket["attempts"], 1, "the same attempt hears it: {ticket:#}");
+    assert!(shop.model.requests_with("mind the second file") > 0);
+    assert!(ticket["messages"][0]["seen"].is_object(), "{ticket:#}");
+}
+
+fn a_message_that_cannot_wait_is_said_in_the_turn_or_right_after_it(cli: &str) {
+    let shop = Shop::new("test -f second.txt");
+    let steps =
+        json!([open_call("go"), open_call("on"), {"bash": "touch second.txt"}, {"text": "done"}, {"text": "really"}]);
+    let id = shop.add(cli, &steps, &[]);
+    let mut run = shop.place.start(&["run"]);
+    wait_for_call(&shop, &id, "go");
+    shop.place.ganger(&["tell", "--now", &id, "mind the second file"]).exits(0);
+    let steers = !matches!(cli, "gemini" | "acp");
+    if steers {
+        wait_until("it is delivered", LIMIT, || shop.place.ticket(&id)["messages"][0]["delivered"].is_object());
+    }
+    let_go(&shop, &id, "go");
+    wait_for_call(&shop, &id, "on");
+    assert_eq!(shop.model.requests_with("mind the second file") > 0, steers, "seen in the turn that runs");
+    let_go(&shop, &id, "on");
+    assert_eq!(run.code(LIMIT), 0, "{}", shop.place.started_log());
+    let ticket = shop.place.ticket(&id);
+    assert_eq!(ticket["attempts"], 1, "{ticket:#}");
+    assert!(shop.model.requests_with("mind the second file") > 0);
+    assert!(ticket["messages"][0]["seen"].is_object(), "{ticket:#}");
+}
+
+fn an_interrupted_session_hears_why_and_goes_on(cli: &str) {
+    let shop = Shop::new("test -f second.txt");
+    let steps = json!([open_call("never"), {"bash": "touch second.txt"}, {"text": "done"}]);
+    let id = shop.add(cli, &steps, &[]);
+    let mut run = shop.place.start(&["run"]);
+    wait_for_call(&shop, &id, "never");
+    let session = shop.session(&id, cli);
+    shop.place.ganger(&["interrupt", &id, "do not wait for it"]).exits(0);
+    assert_eq!(run.code(LIMIT), 0, "{}", shop.place.started_log());
+    assert!(shop.model.requests_with("do not wait for it") > 0);
+    assert_eq!((shop.place.ticket(&id)["attempts"].as_u64(), shop.session(&id, cli)), (Some(1), session));
+}
+
+fn a_stopped_ticket_waits_and_resumes_its_session(cli: &str) {
+    let shop = Shop::new("test -f second.txt");
+    // An interruption leaves a message in some transcripts, which counts as a step.
+    let steps =
+        json!([open_call("go"), {"bash": "touch second.txt"}, {"bash": "touch second.txt; ls"}, {"text": "done"}]);
+    let id = shop.add(cli, &steps, &[]);
+    let mut run = shop.place.start(&["run"]);
+    wait_for_call(&shop, &id, "go");
+    let session = shop.session(&id, cli);
+    shop.place.ganger(&["stop", &id, "--reason", "lunch"]).exits(0);
+    assert_eq!(run.code(LIMIT), 3, "{}", shop.place.started_log());
+    shop.place.assert_status(&id, "needs-you");
+    let home = format!("HOME={}", shop.place.home().display());
+    assert!(alive_with(&home, "until test -e go").is_empty(), "its tool call is gone");
+    if cli == "acp" {
+        shop.place.ganger(&["attach", &id]).exits(4).says("no command");
+    } else {
+        shop.place.ganger(&["attach", &id]).exits(0).says(&session);
+    }
+    shop.place.ganger(&["resume", &id]).exits(0);
+    let_go(&shop, &id, "go");
+    shop.place.ganger(&["run"]).exits(0);
+    assert_eq!(shop.session(&id, cli), session);
+}
+
+fn nothing_outlives_a_killed_agent(cli: &str) {
+    let shop = Shop::new("true");
+    // In a file, as one runtime takes ampersands out of what it runs.
+    shop.place.write("leave.sh", "setsid sleep 4711 > /dev/null 2>&1 &\n");
+    shop.place.commit("a script");
+    let steps = json!([
+        {"bash": "sh leave.sh; touch ready-go; timeout 50 sh -c 'until test -e go; do sleep 0.1; done'"},
+        {"text": "done"}, {"bash": "touch b.txt"}, {"text": "done"},
+    ]);
+    let id = shop.add(cli, &steps, &[]);
+    let home = format!("HOME={}", shop.place.home().display());
+    let mut run = shop.place.start(&["run"]);
+    wait_for_call(&shop, &id, "go");
+    let left: Vec<i32> = alive_with(&home, "sleep 4711");
+    assert!(!left.is_empty(), "it has a process in a session of its own");
+    alive_with(&home, command_line_of(cli)).into_iter().for_each(|pid| kill(pid, 9));
+    wait_until("what it started is gone", Duration::from_secs(5), || {
+        alive_with(&home, "sleep 4711").iter().all(|pid| !left.contains(pid))
+    });
+    kill(run.pid(), 9);
+    wait_until("the run is gone", LIMIT, || run.has_ended());
+    wait_until("nothing is left of it", Duration::from_secs(5), || alive_with(&home, "sleep 4711").is_empty());
+}

@@ -67,7 +67,7 @@ impl<'a> Conversation<'a> {
         let argv = [program, "app-server"].map(OsString::from).to_vec();
         let setup =
             |e: std::io::Error| TurnEnd::failed(FailureClass::Setup, format!("codex could not be started: {e}"));
-        let Pipes { child, stdin, stdout } = start_piped(launch, argv, environment_of(launch)).map_err(setup)?;
+        let Pipes { child, stdin, stdout } = start_piped(launch, argv, environment(launch)).map_err(setup)?;
         let mut this = Self {
             launch,
             child,
@@ -275,6 +275,17 @@ impl<'a> Conversation<'a> {
         let said = super::stderr_excerpt(&self.launch.scratch.join("stderr.log"));
         ear.end(crashed(format!("ended ({status})\n{said}").trim())).await;
     }
+}
+
+/// What runs in the sandbox is not asked for, and the sandbox has a network: that nothing is pushed is git's to see to.
+fn environment(launch: &Launch) -> BTreeMap<OsString, OsString> {
+    let mut env = environment_of(launch);
+    if !launch.agent.allow.iter().any(|rule| rule.starts_with("command(git push")) {
+        env.insert("GIT_CONFIG_COUNT".into(), "2".into());
+        env.insert("GIT_CONFIG_KEY_1".into(), "url./dev/null/agents-do-not-push/.pushInsteadOf".into());
+        env.insert("GIT_CONFIG_VALUE_1".into(), "".into());
+    }
+    env
 }
 
 /// The sandbox lets it write to the worktree and to the two folders without which it could not commit there.

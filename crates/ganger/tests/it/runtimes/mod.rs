@@ -141,7 +141,8 @@ for_each_cli!(
     a_session_that_says_done_without_doing_is_asked_once_more,
     a_session_that_hangs_is_interrupted_and_goes_on,
     a_build_product_does_not_turn_a_red_gate_green,
-    what_is_not_allowed_is_denied_at_once_and_shown,
+    nothing_is_written_outside_of_the_worktree_without_a_word,
+    what_the_rules_forbid_is_not_done_and_nobody_is_asked,
     three_kills_in_mid_turn_lose_nothing,
 );
 
@@ -269,8 +270,9 @@ fn a_build_product_does_not_turn_a_red_gate_green(cli: &str) {
     assert_eq!(shop.place.ticket(&id)["evidence"][0]["green"], false);
 }
 
-fn what_is_not_allowed_is_denied_at_once_and_shown(cli: &str) {
+fn nothing_is_written_outside_of_the_worktree_without_a_word(cli: &str) {
     let shop = Shop::new("test -f a.txt");
+    shop.edit("parallel = 4", "parallel = 4\npermission_minutes = 0.02");
     let outside = shop.place.path("outside.txt");
     let steps = json!([
         {"write": outside.display().to_string(), "content": "x"},
@@ -292,6 +294,19 @@ fn command_line_of(cli: &str) -> &'static str {
         "gemini" => "--acp",
         _ => "claude-agent-acp",
     }
+}
+
+fn what_the_rules_forbid_is_not_done_and_nobody_is_asked(cli: &str) {
+    let shop = Shop::new("test -f a.txt");
+    let away = shop.place.path("away.git");
+    shop.place.git(&["init", "-q", "--bare", &away.display().to_string()]);
+    let push = format!("git push -q {} HEAD:refs/heads/stolen", away.display());
+    let steps = json!([{"bash": push}, {"bash": "echo a > a.txt"}, {"text": "done"}, {"bash": "echo a > a.txt"}, {"text": "done"}]);
+    let id = shop.add(cli, &steps, &[]);
+    shop.place.ganger(&["run"]).exits(0);
+    shop.place.assert_status(&id, "accepted");
+    assert_eq!(shop.place.git_in(&away, &["branch", "--list"]), "", "nothing was pushed");
+    assert_eq!(shop.place.ganger(&["inbox", "--json"]).json()["cards"], json!([]));
 }
 
 /// The agent, the run, and the agent again: each while it is in the middle of a tool call.

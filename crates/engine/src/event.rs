@@ -95,6 +95,16 @@ pub enum Event {
         host: HostId,
     },
 
+    /// The service of a runtime takes nothing before a time: its agents wait.
+    RuntimePaused {
+        /// The runtime.
+        runtime: String,
+        /// Until then.
+        until: Millis,
+        /// What the service said.
+        why: String,
+    },
+
     /// An attempt was placed on one credit of one host, and its budget set aside.
     AttemptOffered {
         /// The attempt.

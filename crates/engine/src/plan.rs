@@ -62,7 +62,7 @@ pub fn plan(state: &State, now: Millis) -> Plan {
     let mut effects: Vec<Effect> = live.chain(verifying).chain(merge).chain(cleanup).collect();
     effects.sort();
     let timers = state.timers(now).next().map(|(at, _)| at);
-    Plan { effects, deadline: attempt_deadlines(state).chain(timers).min() }
+    Plan { effects, deadline: attempt_deadlines(state).chain(timers).chain(pauses(state, now)).min() }
 }
 
 /// The same plan without indexes. The property tests hold [`plan`] against it.
@@ -84,7 +84,7 @@ pub fn plan_by_full_scan(state: &State, now: Millis) -> Plan {
         t.not_before > now && (ready || t.phase == Phase::Verifying)
     });
     let timers = timed.map(|(_, t)| t.not_before).min();
-    Plan { effects, deadline: attempt_deadlines(state).chain(timers).min() }
+    Plan { effects, deadline: attempt_deadlines(state).chain(timers).chain(pauses(state, now)).min() }
 }
 
 fn attempt_effects(state: &State) -> impl Iterator<Item = Effect> {
@@ -134,6 +134,11 @@ fn attempt_deadlines(state: &State) -> impl Iterator<Item = Millis> {
         AttemptStage::Lost => a.clear_at.filter(|_| !is_alive(state, &a.host)),
         AttemptStage::Granted => None,
     })
+}
+
+/// A runtime that is not limited any more has work waiting.
+fn pauses(state: &State, now: Millis) -> impl Iterator<Item = Millis> {
+    state.paused.values().map(|(until, _)| *until).filter(move |until| *until > now)
 }
 
 fn is_alive(state: &State, host: &HostId) -> bool {

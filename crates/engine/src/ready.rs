@@ -20,6 +20,8 @@ pub enum Reason {
     Overlap { ticket: TicketId, files: Vec<String> },
     /// A budget would be exceeded.
     Budget { which: &'static str, limit: u64, spent: u64, reserved: u64, needed: u64 },
+    /// The service of its runtime takes nothing before a time.
+    Paused { runtime: String, until: Millis, why: String },
     /// Its agent is not configured.
     NoAgent { agent: String },
     /// No living host has the runtime.
@@ -45,6 +47,7 @@ impl fmt::Display for Reason {
                 f,
                 "the {which} budget of {limit} tokens is too small: {spent} spent, {reserved} reserved, {needed} needed"
             ),
+            Self::Paused { runtime, until, why } => write!(f, "{runtime} is limited until {until}: {why}"),
             Self::NoAgent { agent } => write!(f, "there is no agent `{agent}` in ganger.toml"),
             Self::NoHost { runtime } => write!(f, "no host has the runtime `{runtime}`"),
             Self::NoSlot => write!(f, "every slot is taken"),
@@ -66,7 +69,7 @@ pub fn why(state: &State, now: Millis, id: &TicketId) -> Vec<Reason> {
     }
     let mut reasons: Vec<Reason> = unmet_dependencies(state, ticket).collect();
     reasons.extend(obstacles(state, now, id, ticket));
-    if let Err(reason) = place(state, ticket) {
+    if let Err(reason) = place(state, now, ticket) {
         reasons.push(reason);
     }
     reasons
@@ -85,9 +88,18 @@ pub(crate) fn obstacles(state: &State, now: Millis, id: &TicketId, ticket: &Tick
     if ticket.not_before > now {
         reasons.push(Reason::NotBefore { at: ticket.not_before });
     }
+    reasons.extend(paused(state, now, ticket));
     reasons.extend(overlap(state, id, ticket));
     reasons.extend(budget(state, now, ticket));
     reasons
+}
+
+fn paused(state: &State, now: Millis, ticket: &Ticket) -> Option<Reason> {
+    let agent = state.agent_now(now, ticket);
+    let until = state.paused_until(now, agent)?;
+    let runtime = state.policy.agents.get(agent)?.runtime.clone();
+    let why = state.paused.get(&runtime).map(|(_, why)| why.clone()).unwrap_or_default();
+    Some(Reason::Paused { runtime, until, why })
 }
 
 /// The first live ticket, not an ancestor, whose files overlap beyond the limit.
@@ -137,7 +149,7 @@ pub(crate) fn estimate(state: &State, ticket: &Ticket) -> u64 {
 
 fn budget(state: &State, now: Millis, ticket: &Ticket) -> Option<Reason> {
     let needed = estimate(state, ticket);
-    let agent = state.agent_of(ticket);
+    let agent = state.agent_now(now, ticket);
     let limits = &state.policy.budget;
     let levels = [
         ("ticket", limits.ticket, ticket.usage.tokens(), 0),
@@ -158,8 +170,8 @@ fn budget(state: &State, now: Millis, ticket: &Ticket) -> Option<Reason> {
 }
 
 /// The host for the next attempt of a ticket: the one that holds its session, else the emptiest.
-pub(crate) fn place<'a>(state: &'a State, ticket: &Ticket) -> Result<(&'a HostId, &'a Host), Reason> {
-    let agent = state.agent_of(ticket);
+pub(crate) fn place<'a>(state: &'a State, now: Millis, ticket: &Ticket) -> Result<(&'a HostId, &'a Host), Reason> {
+    let agent = state.agent_now(now, ticket);
     let Some(policy) = state.policy.agents.get(agent) else {
         return Err(Reason::NoAgent { agent: agent.to_owned() });
     };

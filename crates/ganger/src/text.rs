@@ -85,6 +85,12 @@ pub(crate) fn tail_of_file(path: &Path, bytes: usize) -> String {
     clean(&String::from_utf8_lossy(&read().unwrap_or_default()))
 }
 
+/// A time of day in the local zone, for people.
+pub(crate) fn clock(at: u64) -> String {
+    let time = i64::try_from(at).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    time.map_or_else(String::new, |t| t.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M:%S").to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::{cap, clean, line};

@@ -377,7 +377,12 @@ impl Host {
         let outcome = match running.behaviour {
             Behaviour::Crashes => failed(FailureClass::Crashed, "died"),
             Behaviour::Hangs => failed(FailureClass::Stalled, "stalled"),
-            Behaviour::Limited => failed(FailureClass::Transient, "429"),
+            // A limit of the service, or a hiccup.
+            Behaviour::Limited => AttemptOutcome::Failed {
+                class: FailureClass::Transient,
+                message: "429".to_owned(),
+                retry_at: world.rng.one_in(2).then(|| world.now + 60_000),
+            },
             _ => AttemptOutcome::Finished,
         };
         let base = Commit::from("base");

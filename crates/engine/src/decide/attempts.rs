@@ -9,6 +9,10 @@ use crate::{
 
 /// First wait after a transient failure; it doubles up to [`MAX_BACKOFF_MS`].
 const BACKOFF_MS: Millis = 2_000;
+/// A time to wait that is at least so long is a limit of the service, and no hiccup.
+const LIMIT_MS: Millis = 30_000;
+/// Those who waited for the same limit come back within so long.
+const JITTER_MS: Millis = 5_000;
 /// Longest wait after a transient failure without a time from the runtime.
 const MAX_BACKOFF_MS: Millis = 300_000;
 
@@ -298,15 +302,25 @@ impl Verdict {
     ) -> Self {
         let transient = class == FailureClass::Transient && ticket.transients + 1 < state.policy.max_transients;
         let exhausted = ticket.failures + 1 >= state.policy.max_attempts;
-        if class == FailureClass::Auth || (!transient && exhausted) {
+        let hopeless = matches!(class, FailureClass::Auth | FailureClass::Runaway);
+        if hopeless || (!transient && exhausted) {
             let question = format!("{} failed {} times", attempt.ticket, ticket.failures + 1);
             return Self::held(state, now, attempt, question, message.to_owned());
         }
         let doubled = BACKOFF_MS << ticket.transients.min(16);
         let wait = now + doubled.min(MAX_BACKOFF_MS);
         let pause = if class == FailureClass::Transient { wait } else { 0 };
-        let not_before = retry_at.unwrap_or(pause);
-        Self { next: Phase::Open, not_before, events: Vec::new() }
+        match retry_at.filter(|at| *at >= now + LIMIT_MS) {
+            // Not this ticket but the service: everybody who would ask it waits, and not all come back at once.
+            Some(at) => {
+                let until = at + attempt.token * 1_013 % JITTER_MS;
+                let runtime = state.policy.agents.get(&attempt.agent).map(|p| p.runtime.clone());
+                let why = message.lines().next().unwrap_or_default().to_owned();
+                let paused = runtime.map(|runtime| Event::RuntimePaused { runtime, until, why });
+                Self { next: Phase::Open, not_before: 0, events: paused.into_iter().collect() }
+            }
+            None => Self { next: Phase::Open, not_before: retry_at.unwrap_or(pause), events: Vec::new() },
+        }
     }
 
     /// Accepted branches conflict: somebody must join them first, as a ticket of its own.

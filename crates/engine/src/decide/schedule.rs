@@ -83,16 +83,16 @@ fn next_offer(state: &State, now: Millis, scope: Option<&[TicketId]>) -> Option<
         if !obstacles(state, now, id, ticket).is_empty() {
             continue;
         }
-        let Ok((host, _)) = place(state, ticket) else {
+        let Ok((host, _)) = place(state, now, ticket) else {
             continue;
         };
-        return Some(offer(state, id, ticket, host));
+        return Some(offer(state, now, id, ticket, host));
     }
     None
 }
 
-fn offer(state: &State, id: &TicketId, ticket: &Ticket, host: &HostId) -> Event {
-    let agent = state.agent_of(ticket);
+fn offer(state: &State, now: Millis, id: &TicketId, ticket: &Ticket, host: &HostId) -> Event {
+    let agent = state.agent_now(now, ticket);
     let policy = state.policy.agents.get(agent);
     let session = ticket
         .sessions

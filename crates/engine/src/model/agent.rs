@@ -10,6 +10,9 @@ pub struct AgentPolicy {
     pub runtime: String,
     /// Whether the runtime keeps a conversation between attempts.
     pub sessions: bool,
+    /// The agent that takes over while this one's runtime is paused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<String>,
 }
 
 /// A gate as the engine sees it.

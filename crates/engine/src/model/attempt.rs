@@ -76,6 +76,8 @@ pub enum FailureClass {
     Auth,
     /// Nothing happened for too long, and one interruption did not help.
     Stalled,
+    /// It ran in a circle or used too many tokens, and one interruption did not help.
+    Runaway,
     /// The agent process ended without a terminal event or reported an error.
     Crashed,
     /// The session id is not known to the runtime any more.

@@ -10,6 +10,9 @@ pub struct Usage {
     pub input: u64,
     /// Tokens received.
     pub output: u64,
+    /// Of these, tokens of reasoning that nobody sees.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub reasoning: u64,
     /// Tokens read from a cache.
     pub cache_read: u64,
     /// Tokens written to a cache.
@@ -26,10 +29,24 @@ impl Usage {
         self.input + self.output + self.cache_write
     }
 
+    /// What came on top of an earlier total.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Self {
+        Self {
+            input: self.input.saturating_sub(before.input),
+            output: self.output.saturating_sub(before.output),
+            reasoning: self.reasoning.saturating_sub(before.reasoning),
+            cache_read: self.cache_read.saturating_sub(before.cache_read),
+            cache_write: self.cache_write.saturating_sub(before.cache_write),
+            micro_usd: self.micro_usd.map(|m| m.saturating_sub(before.micro_usd.unwrap_or(0))),
+        }
+    }
+
     /// Adds another measurement.
     pub fn add(&mut self, other: &Self) {
         self.input += other.input;
         self.output += other.output;
+        self.reasoning += other.reasoning;
         self.cache_read += other.cache_read;
         self.cache_write += other.cache_write;
         self.micro_usd = match (self.micro_usd, other.micro_usd) {
@@ -37,4 +54,9 @@ impl Usage {
             (a, b) => Some(a.unwrap_or(0) + b.unwrap_or(0)),
         };
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+fn is_zero(tokens: &u64) -> bool {
+    *tokens == 0
 }

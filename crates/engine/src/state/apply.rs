@@ -57,6 +57,10 @@ impl State {
                 }
             }
 
+            Event::RuntimePaused { runtime, until, why } => {
+                self.paused.insert(runtime.clone(), (*until, why.clone()));
+            }
+
             Event::AttemptOffered { .. }
             | Event::AttemptGranted { .. }
             | Event::AttemptDeclined { .. }
@@ -371,13 +375,7 @@ impl State {
         };
         let before = std::mem::replace(&mut a.usage, *total);
         let (ticket, agent) = (a.ticket.clone(), a.agent.clone());
-        let difference = crate::Usage {
-            input: total.input.saturating_sub(before.input),
-            output: total.output.saturating_sub(before.output),
-            cache_read: total.cache_read.saturating_sub(before.cache_read),
-            cache_write: total.cache_write.saturating_sub(before.cache_write),
-            micro_usd: total.micro_usd.map(|m| m.saturating_sub(before.micro_usd.unwrap_or(0))),
-        };
+        let difference = total.since(&before);
         if self.spend.day != day_of(now) {
             self.spend = super::DaySpend { day: day_of(now), ..Default::default() };
         }

@@ -65,6 +65,9 @@ pub struct State {
     pub attempts: BTreeMap<AttemptId, Attempt>,
     /// All cards.
     pub cards: BTreeMap<CardId, Card>,
+    /// Runtimes whose service takes nothing before a time, and what it said. Times may be past.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub paused: BTreeMap<String, (Millis, String)>,
     /// What people have allowed for later requests.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub permits: Vec<Permit>,
@@ -179,6 +182,22 @@ impl State {
     #[must_use]
     pub fn agent_of<'a>(&'a self, ticket: &'a Ticket) -> &'a str {
         ticket.spec.agent.as_deref().unwrap_or(&self.policy.default_agent)
+    }
+
+    /// Until when the service of an agent's runtime takes nothing.
+    #[must_use]
+    pub fn paused_until(&self, now: Millis, agent: &str) -> Option<Millis> {
+        let runtime = &self.policy.agents.get(agent)?.runtime;
+        self.paused.get(runtime).map(|(until, _)| *until).filter(|until| *until > now)
+    }
+
+    /// The agent that would work on a ticket now: its own, or while that one's runtime is paused, its fallback.
+    #[must_use]
+    pub fn agent_now<'a>(&'a self, now: Millis, ticket: &'a Ticket) -> &'a str {
+        let own = self.agent_of(ticket);
+        let fallback = self.policy.agents.get(own).and_then(|p| p.fallback.as_deref());
+        let free = fallback.filter(|f| self.paused_until(now, f).is_none());
+        if self.paused_until(now, own).is_some() { free.unwrap_or(own) } else { own }
     }
 
     /// The newest evidence for a gate on a commit; `toolchain` narrows it where given.

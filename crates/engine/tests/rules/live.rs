@@ -1,8 +1,8 @@
 //! What happens while a session is at work: permissions, messages, stop and resume.
 
-use crate::support::{after, at_work, board, check, ended, host, tick};
+use crate::support::{NOW, after, at_work, board, check, ended, host, policy, tick};
 use expect_test::expect;
-use ganger_engine::{Answer, AttemptOutcome, Input, Urgency, Wish};
+use ganger_engine::{AgentPolicy, Answer, AttemptOutcome, FailureClass, Input, Urgency, Wish};
 
 fn asks(request: &str) -> Input {
     let wish = Wish { tool: "command".into(), subject: "git push".into() };
@@ -24,6 +24,48 @@ fn tells(urgency: Urgency) -> Input {
 
 fn stops() -> Input {
     Input::StopTicket { ticket: "T-1".into(), why: "lunch".into(), by: "p".into() }
+}
+
+fn limited() -> Input {
+    let failed = AttemptOutcome::Failed {
+        class: FailureClass::Transient,
+        message: "limit reached".into(),
+        retry_at: Some(NOW + 600_000),
+    };
+    ended("T-1-a1", 1, |e| e.outcome = failed)
+}
+
+#[test]
+fn a_limit_of_the_service_pauses_its_runtime_for_everybody() {
+    check(
+        &at_work(),
+        limited(),
+        &expect![[r#"
+        attempt-ended attempt=T-1-a1 base=base head=head next=open not_before=0 failed
+        runtime-paused runtime=r until=1601013 why=limit reached
+    "#]],
+    );
+    check(&after(at_work(), [limited()]), tick(), &expect![[""]]);
+}
+
+#[test]
+fn while_a_runtime_is_paused_the_fallback_takes_over() {
+    let mut policy = policy();
+    let other = AgentPolicy { runtime: "s".into(), sessions: true, fallback: None };
+    policy.agents.insert("other".into(), other);
+    policy.agents.get_mut("builder").unwrap().fallback = Some("other".into());
+    let mut report = host("life-1");
+    if let Input::HostReport { report, .. } = &mut report {
+        report.runtimes.insert("s".into());
+    }
+    check(
+        &after(at_work(), [Input::SetPolicy { policy }, report, limited()]),
+        tick(),
+        &expect![[r#"
+        attempt-offered agent=other attempt=T-1-a2 host=h reserved=20000 ticket=T-1 token=2
+        then offer/T-1-a2/2
+    "#]],
+    );
 }
 
 fn interrupted() -> Input {

@@ -57,6 +57,8 @@ struct Process {
     trailing: bool,
     /// The end of a turn, while a turn of its own may follow for what was said in it.
     held: Option<TurnEnd>,
+    /// When the account's limit ends, if it is used up.
+    limited_until: Option<u64>,
     /// What was asked and is not answered yet: the input of the tool by request.
     asked: BTreeMap<String, Value>,
 }
@@ -86,6 +88,7 @@ impl Process {
             unread: Vec::new(),
             trailing: false,
             held: None,
+            limited_until: None,
             asked: BTreeMap::new(),
         })
     }
@@ -200,9 +203,27 @@ impl Process {
             Some("result") => self.result(&event, ear).await,
             Some("system") if event["subtype"] == "api_retry" => {
                 let why = format!("{} (HTTP {})", event["error"].as_str().unwrap_or("error"), event["error_status"]);
-                ear.tell(AgentEvent::Retrying { why }).await;
+                let delay = event["retry_delay_ms"].as_u64();
+                let until = delay.map(|ms| crate::protocol::now_ms() + ms);
+                ear.tell(AgentEvent::Retrying { why, until }).await;
             }
+            Some("rate_limit_event") => self.limited(&event["rate_limit_info"], ear).await,
             _ => ear.tell(AgentEvent::Alive).await,
+        }
+    }
+
+    /// The account's limit: when it is used up, the turn fails soon after this was told.
+    async fn limited(&mut self, info: &Value, ear: &Ear) {
+        self.limited_until = match info["status"].as_str() {
+            Some("rejected") => info["resetsAt"].as_u64().map(|seconds| seconds * 1_000),
+            _ => None,
+        };
+        match self.limited_until {
+            until @ Some(_) => {
+                let why = info["rateLimitType"].as_str().unwrap_or("usage limit").to_owned();
+                ear.tell(AgentEvent::Retrying { why, until }).await;
+            }
+            None => ear.tell(AgentEvent::Alive).await,
         }
     }
 
@@ -256,7 +277,11 @@ impl Process {
                 FailureClass::Crashed if status.is_none() && message.contains("API Error") => FailureClass::Transient,
                 class => class,
             };
-            TurnEnd::failed(class, text::cap(&text::clean(message), 2_000))
+            let message = text::cap(&text::clean(message), 2_000);
+            match self.limited_until.take() {
+                retry_at @ Some(_) => TurnEnd::Failed { class: FailureClass::Transient, message, retry_at },
+                None => TurnEnd::failed(class, message),
+            }
         } else {
             TurnEnd::Completed
         };

@@ -11,7 +11,7 @@ mod rules;
 pub(crate) mod script;
 
 pub(crate) use opencode::OpencodeServer;
-pub(crate) use rules::{Judgement, judge};
+pub(crate) use rules::{Judgement, glob, judge};
 
 use crate::config::{Agent, RuntimeKind};
 use crate::{os, tools};
@@ -49,7 +49,36 @@ pub(crate) struct Capabilities {
     pub(crate) tools: bool,
 }
 
+impl Capabilities {
+    /// Each flag with its name for people.
+    pub(crate) fn named(self) -> [(&'static str, bool); 9] {
+        [
+            ("a session is resumed by a later attempt", self.resume),
+            ("a further prompt in the same process", self.prompt_again),
+            ("interrupt without losing the session", self.interrupt),
+            ("a message in the running turn (`tell --now`)", self.steer),
+            ("permission requests become cards", self.permissions),
+            ("the reason of a refusal comes with it", self.reasons),
+            ("tells its tokens", self.usage),
+            ("tells what it cost", self.cost),
+            ("Ganger's tools", self.tools),
+        ]
+    }
+}
+
 impl RuntimeKind {
+    /// The surface by which it is driven.
+    pub(crate) fn driver(self) -> &'static str {
+        match self {
+            Self::Claude => "bidirectional `stream-json`",
+            Self::Opencode => "`opencode serve` (HTTP)",
+            Self::Codex => "`codex app-server` (JSON-RPC)",
+            Self::Gemini => "`gemini --acp`",
+            Self::Acp => "Agent Client Protocol 1",
+            Self::Command => "a shell command",
+        }
+    }
+
     pub(crate) const ALL: [Self; 6] =
         [Self::Claude, Self::Opencode, Self::Codex, Self::Gemini, Self::Acp, Self::Command];
 
@@ -217,7 +246,7 @@ pub(crate) enum AgentEvent {
     /// There was no turn that could take it.
     NotSteered { id: String },
     /// The runtime tries again by itself.
-    Retrying { why: String },
+    Retrying { why: String, until: Option<u64> },
     /// A report made by other means than the tool.
     Report(ganger_engine::Report),
     /// Any other sign of life.

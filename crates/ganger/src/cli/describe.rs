@@ -52,6 +52,7 @@ pub(super) fn ticket_of(event: &Event) -> Option<TicketId> {
         Event::ForemanElected { .. }
         | Event::PolicySet { .. }
         | Event::TrustRecorded { .. }
+        | Event::RuntimePaused { .. }
         | Event::HostReported { .. }
         | Event::HostLapsed { .. }
         | Event::CardAnswered { .. }
@@ -88,6 +89,9 @@ pub(super) fn event(state: &State, event: &Event) -> Option<String> {
         Event::TicketReopened { by, .. } => format!("reopened by {by}"),
         Event::HostLapsed { host } if host.as_str() != LOCAL => {
             return Some(format!("host {host} fell silent"));
+        }
+        Event::RuntimePaused { runtime, until, why } => {
+            return Some(format!("{runtime} is limited until {}: {}", clock(*until), text::line(why, 160)));
         }
         Event::AttemptGranted { attempt } => {
             let a = state.attempts.get(attempt)?;

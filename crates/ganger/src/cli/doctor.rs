@@ -3,6 +3,7 @@
 use super::board::Board;
 use super::init::find_runtimes;
 use super::out::{data, json};
+use crate::config::RuntimeKind;
 use crate::failure::{Exit, Failure};
 use crate::foreman::{self, Loaded, Taken};
 use crate::git::{Git, Rescue};
@@ -15,6 +16,12 @@ use serde_json::json as object;
 pub(super) struct Args {
     #[arg(long)]
     json: bool,
+    /// Run one short session of this agent or runtime, with a real model: it must write a file and call a tool
+    #[arg(long, value_name = "NAME", conflicts_with = "json")]
+    prove: Option<String>,
+    /// Print the table of what each runtime's driver can do, as Markdown
+    #[arg(long, hide = true)]
+    capabilities: bool,
 }
 
 struct Finding {
@@ -23,14 +30,26 @@ struct Finding {
 }
 
 pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
+    if let Some(name) = &args.prove {
+        return super::prove::run(name).await;
+    }
+    if args.capabilities {
+        data!("{}", capabilities().trim_end());
+        return Ok(Exit::Done);
+    }
     let mut findings = vec![git_version()];
+    findings.extend(find_runtimes().iter().map(|(kind, path, version)| {
+        let login = super::login::found(*kind).map_or("no login found".to_owned(), |l| format!("login by {l}"));
+        let detail = format!("{version} at {}, driven by {}, {login}", path.display(), kind.driver());
+        Finding { what: kind.as_str(), result: Ok(detail) }
+    }));
     match Project::open() {
         Ok(project) => {
             findings.push(Finding {
                 what: "project",
                 result: Ok(format!("{} at {}", project.id, project.repository.root.display())),
             });
-            findings.push(runtimes(&project));
+            findings.push(agents(&project));
             findings.push(gates(&project));
             findings.push(Finding { what: "store", result: check_store(&project) });
             findings.push(rescues(&project));
@@ -71,21 +90,35 @@ fn git_version() -> Finding {
     Finding { what: "git", result }
 }
 
-fn runtimes(project: &Project) -> Finding {
-    let found: Vec<String> = find_runtimes().iter().map(|(k, _, v)| format!("{} {v}", k.as_str())).collect();
+fn agents(project: &Project) -> Finding {
     let agents = &project.config().agents;
     let missing: Vec<String> = agents
         .iter()
         .filter(|(_, a)| a.runtime.program(Some(a)).is_none())
         .map(|(name, a)| format!("agent {name} needs {}, which was not found", a.runtime.as_str()))
         .collect();
+    let found: Vec<String> = agents.iter().map(|(name, a)| format!("{name} ({})", a.runtime.as_str())).collect();
     let result = match (agents.is_empty(), missing.is_empty()) {
         (true, _) => Err("no agent is configured in ganger.toml".to_owned()),
         (false, false) => Err(missing.join("; ")),
-        (false, true) if found.is_empty() => Ok("no agent CLI on PATH (and none is needed)".to_owned()),
         (false, true) => Ok(found.join(", ")),
     };
-    Finding { what: "runtimes", result }
+    Finding { what: "agents", result }
+}
+
+/// The table of docs/runtimes.md: made from the flags that the program itself goes by.
+fn capabilities() -> String {
+    let kinds = RuntimeKind::ALL;
+    let header: Vec<String> = kinds.iter().map(|k| format!("`{}`", k.as_str())).collect();
+    let mut table = format!("| | {} |\n|---|{}\n", header.join(" | "), "---|".repeat(kinds.len()));
+    let drivers: Vec<&str> = kinds.iter().map(|k| k.driver()).collect();
+    table.push_str(&format!("| driven by | {} |\n", drivers.join(" | ")));
+    let flags: Vec<_> = kinds.iter().map(|k| k.capabilities().named()).collect();
+    for (row, (name, _)) in flags[0].iter().enumerate() {
+        let words: Vec<&str> = flags.iter().map(|f| if f[row].1 { "yes" } else { "no" }).collect();
+        table.push_str(&format!("| {name} | {} |\n", words.join(" | ")));
+    }
+    table
 }
 
 fn gates(project: &Project) -> Finding {

@@ -2,6 +2,7 @@
 
 mod board;
 mod config_command;
+mod cost;
 mod demo;
 mod describe;
 mod doctor;
@@ -11,8 +12,10 @@ mod inbox;
 mod init;
 mod live;
 mod log_command;
+mod login;
 mod merge;
 mod out;
+mod prove;
 mod rescue;
 mod run;
 mod status;
@@ -68,6 +71,8 @@ enum Command {
     Resume(stop::TicketArg),
     /// Print the runtime's own command that opens a ticket's session; the ticket waits meanwhile
     Attach(stop::TicketArg),
+    /// Tokens and money, by ticket, agent, runtime, day or attempt
+    Cost(cost::Args),
     /// Land accepted work on the main branch
     Merge(merge::Args),
     /// Show what agents said and did
@@ -100,6 +105,14 @@ enum Command {
     ScriptAgent {
         /// The script
         file: PathBuf,
+    },
+    /// Ganger's tools on standard streams (started by an agent's runtime)
+    #[command(hide = true)]
+    McpStdio {
+        #[arg(long)]
+        url: String,
+        #[arg(long)]
+        token_file: PathBuf,
     },
     /// Kill what a host left behind (started by the host itself)
     #[command(hide = true)]
@@ -160,12 +173,17 @@ async fn dispatch_async(command: Command) -> Result<Exit, Failure> {
         Command::Stop(args) => stop::stop(args).await,
         Command::Resume(args) => stop::resume(args).await,
         Command::Attach(args) => stop::attach(args).await,
+        Command::Cost(args) => cost::run(&args).await,
         Command::Merge(args) => merge::run(args).await,
         Command::Log(args) => log_command::run(&args).await,
         Command::Trust(args) => trust::run(&args).await,
         Command::Doctor(args) => doctor::run(&args).await,
         Command::Demo(args) => demo::run(&args).await,
         Command::Export(args) => export::run(&args).await,
+        Command::McpStdio { url, token_file } => {
+            crate::mcp::serve_stdio(&url, &token_file).await?;
+            Ok(Exit::Done)
+        }
         Command::ScriptAgent { file } => {
             let code = crate::agents::script::play(&file).await?;
             std::process::exit(code)

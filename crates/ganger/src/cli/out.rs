@@ -2,7 +2,6 @@
 
 use crate::failure::Failure;
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use owo_colors::OwoColorize;
 use serde::Serialize;
 
@@ -54,11 +53,7 @@ pub(super) fn rfc3339(at: u64) -> String {
         .map_or_else(String::new, |t| t.to_string())
 }
 
-/// A time of day in the local zone, for people.
-pub(super) fn clock(at: u64) -> String {
-    let time = i64::try_from(at).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
-    time.map_or_else(String::new, |t| t.to_zoned(TimeZone::system()).strftime("%H:%M:%S").to_string())
-}
+pub(super) use crate::text::clock;
 
 /// How long, in the two largest units.
 pub(super) fn span(ms: u64) -> String {

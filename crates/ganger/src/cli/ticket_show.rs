@@ -6,13 +6,13 @@ use super::ticket::find;
 use crate::failure::{Exit, Failure};
 use crate::protocol::now_ms;
 use crate::text;
-use ganger_engine::{State, Ticket, TicketId, why};
+use ganger_engine::{Reason, State, Ticket, TicketId, why};
 use serde_json::{Value, json as object};
 
 /// The documented JSON shape of a ticket, schema 1.
 pub(super) fn ticket_json(state: &State, id: &TicketId, ticket: &Ticket) -> Value {
     let spec = &ticket.spec;
-    let waiting: Vec<String> = why(state, now_ms(), id).iter().map(ToString::to_string).collect();
+    let waiting: Vec<String> = why(state, now_ms(), id).iter().map(in_words).collect();
     let evidence: Vec<Value> = state
         .evidence
         .get(id)
@@ -187,22 +187,31 @@ fn show_history(state: &State, id: &TicketId, ticket: &Ticket) {
     }
 }
 
+/// A reason with times as people read them.
+fn in_words(reason: &Reason) -> String {
+    match reason {
+        Reason::NotBefore { at } => format!("it is not tried again before {}", clock(*at)),
+        Reason::Paused { runtime, until, why } => format!("{runtime} is limited until {}: {why}", clock(*until)),
+        other => other.to_string(),
+    }
+}
+
 pub(super) async fn explain(board: &Board, id: &str, as_json: bool) -> Result<Exit, Failure> {
     let state = board.state().await?;
     let (id, _) = find(&state, id)?;
     let mut reasons = why(&state, now_ms(), &id);
     // Without a run there is no host, and that is no reason of the ticket.
     if state.hosts.values().all(|h| !h.alive) {
-        reasons.retain(|r| !matches!(r, ganger_engine::Reason::NoHost { .. }));
+        reasons.retain(|r| !matches!(r, Reason::NoHost { .. }));
     }
     if as_json {
-        let texts: Vec<String> = reasons.iter().map(ToString::to_string).collect();
+        let texts: Vec<String> = reasons.iter().map(in_words).collect();
         json(&object!({"schema": 1, "id": id, "ready": reasons.is_empty(), "reasons": reasons, "texts": texts}))?;
         return Ok(Exit::Done);
     }
     match reasons.as_slice() {
         [] => data!("{id} is ready; `ganger run` starts it"),
-        reasons => reasons.iter().for_each(|r| data!("{id}: {r}")),
+        reasons => reasons.iter().for_each(|r| data!("{id}: {}", in_words(r))),
     }
     Ok(Exit::Done)
 }

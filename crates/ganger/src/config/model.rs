@@ -1,7 +1,7 @@
 //! The shape of `ganger.toml`. Every key has a default but those that name agents and gates.
 
 use crate::digest;
-use ganger_engine::{AgentPolicy, Budget, GatePolicy, Policy, Review};
+use ganger_engine::{AgentPolicy, Budget, GatePolicy, Policy, Review, Usage};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -19,6 +19,52 @@ pub(crate) struct Config {
     pub(crate) agents: BTreeMap<String, Agent>,
     #[serde(rename = "gate")]
     pub(crate) gates: Vec<Gate>,
+    #[serde(rename = "price")]
+    pub(crate) prices: Prices,
+}
+
+/// What models cost, by patterns of their names.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Prices(pub(crate) BTreeMap<String, Price>);
+
+/// US dollars for a million tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Price {
+    pub(crate) input: f64,
+    pub(crate) output: f64,
+    #[serde(default)]
+    pub(crate) cache_read: f64,
+    #[serde(default)]
+    pub(crate) cache_write: f64,
+}
+
+impl Default for Prices {
+    /// The list that is built in.
+    fn default() -> Self {
+        #[derive(Deserialize)]
+        struct File {
+            price: BTreeMap<String, Price>,
+        }
+        let file = toml::from_str::<File>(include_str!("../../assets/prices.toml"));
+        Self(file.map(|f| f.price).unwrap_or_default())
+    }
+}
+
+impl Price {
+    /// What so many tokens cost, in millionths of a dollar: dollars for a million are that for one.
+    pub(crate) fn micro_usd(&self, usage: &Usage) -> u64 {
+        #[expect(clippy::cast_precision_loss, reason = "tokens of one project")]
+        let cost = |tokens: u64, price: f64| tokens as f64 * price;
+        let sum = cost(usage.input, self.input)
+            + cost(usage.output, self.output)
+            + cost(usage.cache_read, self.cache_read)
+            + cost(usage.cache_write, self.cache_write);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "money of one project")]
+        let micro = sum.round().max(0.0) as u64;
+        micro
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -67,6 +113,13 @@ pub(crate) struct Limits {
     pub(crate) tool_minutes: f64,
     /// Minutes that a request for permission waits for a person before it is denied.
     pub(crate) permission_minutes: f64,
+    /// The same tool call with the same arguments so many times in a row interrupts an attempt.
+    pub(crate) same_calls: u32,
+    /// So do minutes in which tokens flow, but no file changes and nothing new is run.
+    pub(crate) circle_minutes: f64,
+    /// And so do more tokens than this in one attempt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) attempt_tokens: Option<u64>,
     pub(crate) overlap_percent: u32,
     pub(crate) overlap_ignore: Vec<String>,
     /// What an agent may leave uncommitted before a person is asked.
@@ -84,6 +137,9 @@ impl Default for Limits {
             stall_minutes: 10.0,
             tool_minutes: 60.0,
             permission_minutes: 5.0,
+            same_calls: 10,
+            circle_minutes: 20.0,
+            attempt_tokens: None,
             overlap_percent: 0,
             overlap_ignore: ["Cargo.lock", "package-lock.json", "pnpm-lock.yaml", "yarn.lock", "uv.lock", "go.sum"]
                 .map(str::to_owned)
@@ -173,6 +229,9 @@ pub(crate) struct Agent {
     /// For `command` and `acp`: a shell command. For the others: the program, when it is not on PATH.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) command: String,
+    /// The agent that takes over while this one's runtime is limited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) fallback: Option<String>,
     /// Rules such as `command(npm publish*)`, `fetch(example.org)`, `mcp(server/tool)`: allowed besides the defaults.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) allow: Vec<String>,
@@ -182,6 +241,22 @@ pub(crate) struct Agent {
     /// Rules that are always denied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) deny: Vec<String>,
+}
+
+impl Agent {
+    /// One of a runtime with nothing else said.
+    pub(crate) fn plain(runtime: RuntimeKind) -> Self {
+        Self {
+            runtime,
+            model: String::new(),
+            prompt: String::new(),
+            command: String::new(),
+            fallback: None,
+            allow: Vec::new(),
+            ask: Vec::new(),
+            deny: Vec::new(),
+        }
+    }
 }
 
 /// A command that must pass.
@@ -225,7 +300,8 @@ impl Config {
     pub(crate) fn to_policy(&self) -> Policy {
         let agents = self.agents.iter().map(|(name, agent)| {
             let sessions = agent.runtime != RuntimeKind::Command;
-            (name.clone(), AgentPolicy { runtime: agent.runtime.as_str().to_owned(), sessions })
+            let (runtime, fallback) = (agent.runtime.as_str().to_owned(), agent.fallback.clone());
+            (name.clone(), AgentPolicy { runtime, sessions, fallback })
         });
         let gates = self.gates.iter().map(|g| GatePolicy { name: g.name.clone(), digest: g.digest() });
         Policy {
@@ -262,15 +338,18 @@ impl Config {
             ("limits.attempts", self.limits.attempts),
             ("limits.rejections", self.limits.rejections),
             ("limits.transients", self.limits.transients),
+            ("limits.same_calls", self.limits.same_calls),
         ];
         for (key, value) in at_least_one {
             if value == 0 {
                 fault(key, "must be at least 1");
             }
         }
-        for (key, value) in
-            [("limits.stall_minutes", self.limits.stall_minutes), ("limits.tool_minutes", self.limits.tool_minutes)]
-        {
+        for (key, value) in [
+            ("limits.stall_minutes", self.limits.stall_minutes),
+            ("limits.tool_minutes", self.limits.tool_minutes),
+            ("limits.circle_minutes", self.limits.circle_minutes),
+        ] {
             if value <= 0.0 || !value.is_finite() {
                 fault(key, "must be greater than 0");
             }
@@ -308,6 +387,9 @@ impl Config {
                     format!("agent.{name}"),
                     "a name is a letter or digit, then letters, digits, `-`, `_`".to_owned(),
                 ));
+            }
+            if agent.fallback.as_ref().is_some_and(|f| f == name || !self.agents.contains_key(f)) {
+                faults.push((format!("agent.{name}.fallback"), "must name another agent".to_owned()));
             }
             let needs_command = matches!(agent.runtime, RuntimeKind::Command | RuntimeKind::Acp);
             if needs_command && agent.command.trim().is_empty() {

@@ -58,6 +58,22 @@ pub(crate) async fn load(bus: &Arc<dyn Bus>) -> Result<Loaded, BusError> {
     Ok(Loaded { state, journal: Journal { bus: Arc::clone(bus), last_sequence, snapshot_n }, fault })
 }
 
+/// The whole history, oldest first.
+pub(crate) async fn read_records(bus: &Arc<dyn Bus>) -> Result<Vec<Record>, BusError> {
+    let mut next = bus.info(JOURNAL).await?.first_sequence;
+    let mut records: Vec<Record> = Vec::new();
+    loop {
+        let page = bus.read(JOURNAL, next, ">", PAGE).await?;
+        let Some(last) = page.last() else { return Ok(records) };
+        next = last.sequence + 1;
+        for message in &page {
+            let expected = records.last().map_or(1, |r| r.n + 1);
+            let batch = Record::decode_batch(&message.payload, expected);
+            records.extend(batch.map_err(|e| BusError::Store(e.to_string()))?);
+        }
+    }
+}
+
 async fn read_snapshot(bus: &Arc<dyn Bus>) -> Result<Option<State>, BusError> {
     let info = bus.info(SNAPSHOT).await?;
     let found = bus.read(SNAPSHOT, info.last_sequence, ">", 1).await?;

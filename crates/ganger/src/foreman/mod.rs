@@ -6,7 +6,7 @@ mod journal;
 mod lease;
 mod merge;
 
-pub(crate) use journal::{AppendError, Journal, Loaded, load};
+pub(crate) use journal::{AppendError, Journal, Loaded, load, read_records};
 pub(crate) use lease::{Lease, Taken, take};
 
 use crate::failure::Failure;
@@ -16,7 +16,7 @@ use crate::project::Project;
 use crate::protocol::{Reply, now_ms, publish_json};
 use effects::Effects;
 use ganger_bus::{Bus, BusError};
-use ganger_engine::{Envelope, HostId, Input, Ledger, Phase, Plan, Record, Refusal, State, TicketId, plan};
+use ganger_engine::{Envelope, HostId, Input, Ledger, Phase, Plan, Record, Refusal, State, Ticket, TicketId, plan};
 use intake::{Inbox, Received};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -281,7 +281,11 @@ impl Foreman {
             Stop::No if idle && !mode.forever && plan.effects.is_empty() => {
                 let host_is_up = self.effects.host_reported(state, host);
                 let in_scope = |id: &TicketId| mode.scope.as_ref().is_none_or(|s| s.contains(id));
-                let waits_for_time = mode.dispatch && state.timers(now_ms()).any(|(_, id)| in_scope(id));
+                let now = now_ms();
+                let timed = state.timers(now).any(|(_, id)| in_scope(id));
+                let is_paused = |t: &Ticket| state.paused_until(now, state.agent_now(now, t)).is_some();
+                let paused = state.ready().any(|(id, t)| in_scope(id) && is_paused(t));
+                let waits_for_time = mode.dispatch && (timed || paused);
                 (host_is_up && !waits_for_time).then_some(Ending::Still)
             }
             _ => None,

@@ -3,8 +3,10 @@
 
 mod endpoint;
 mod handler;
+mod stdio;
 
 pub(crate) use endpoint::Endpoint;
+pub(crate) use stdio::serve as serve_stdio;
 
 use ganger_engine::AttemptId;
 

@@ -11,9 +11,9 @@ use crate::tools;
 use agent_client_protocol::schema::ProtocolVersion;
 use agent_client_protocol::v1::schema::{
     CancelNotification, ContentBlock, HttpHeader, InitializeRequest, LoadSessionRequest, McpServer, McpServerHttp,
-    NewSessionRequest, PermissionOption, PermissionOptionKind, PromptRequest, PromptResponse, RequestPermissionOutcome,
-    RequestPermissionRequest, RequestPermissionResponse, SelectedPermissionOutcome, SessionId as AcpSession,
-    SessionNotification, SessionUpdate, TextContent,
+    McpServerStdio, NewSessionRequest, PermissionOption, PermissionOptionKind, PromptRequest, PromptResponse,
+    RequestPermissionOutcome, RequestPermissionRequest, RequestPermissionResponse, SelectedPermissionOutcome,
+    SessionId as AcpSession, SessionNotification, SessionUpdate, TextContent,
 };
 use agent_client_protocol::v1::{ConnectionTo, Responder};
 use agent_client_protocol::{Agent, BoxFuture, ByteStreams, Client, Error};
@@ -140,10 +140,7 @@ impl<'a> Conversation<'a> {
     async fn introduce(&mut self) -> Result<(), TurnEnd> {
         let hello = self.connection.send_request(InitializeRequest::new(ProtocolVersion::V1)).block_task();
         let hello = hello.await.map_err(|e| self.crashed(&e.to_string()))?;
-        let token = format!("Bearer {}", self.launch.tools.token);
-        let tools =
-            McpServerHttp::new("ganger", &self.launch.tools.url).headers(vec![HttpHeader::new("Authorization", token)]);
-        let tools = if hello.agent_capabilities.mcp_capabilities.http { vec![McpServer::Http(tools)] } else { vec![] };
+        let tools = vec![tools(self.launch).map_err(|e| self.crashed(&e.to_string()))?];
         let directory = &self.launch.worktree;
         match &self.launch.session {
             Some(known) if hello.agent_capabilities.load_session => {
@@ -300,6 +297,19 @@ impl<'a> Conversation<'a> {
         let message = format!("{message}\n{excerpt}");
         TurnEnd::failed(FailureClass::Crashed, crate::text::cap(&crate::text::clean(message.trim()), 2_000))
     }
+}
+
+/// Gemini reaches the endpoint itself. What another agent does with a token is not known (Claude's adapter puts it on
+/// a command line): it starts a server of ours, and is told where the token lies.
+fn tools(launch: &Launch) -> std::io::Result<McpServer> {
+    let access = &launch.tools;
+    if launch.agent.runtime == RuntimeKind::Gemini {
+        let token = HttpHeader::new("Authorization", format!("Bearer {}", access.token));
+        return Ok(McpServer::Http(McpServerHttp::new("ganger", &access.url).headers(vec![token])));
+    }
+    let file = access.token_file.display().to_string();
+    let arguments = ["mcp-stdio", "--url", &access.url, "--token-file", &file].map(str::to_owned);
+    Ok(McpServer::Stdio(McpServerStdio::new("ganger", std::env::current_exe()?).args(arguments.to_vec())))
 }
 
 /// An error's message with its details.

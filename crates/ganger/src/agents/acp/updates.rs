@@ -28,6 +28,7 @@ impl Meter {
             Some(usage) => Usage {
                 input: usage.input_tokens,
                 output: usage.output_tokens,
+                reasoning: usage.thought_tokens.unwrap_or(0),
                 cache_read: usage.cached_read_tokens.unwrap_or(0),
                 cache_write: usage.cached_write_tokens.unwrap_or(0),
                 micro_usd: None,

@@ -59,8 +59,8 @@ pub(super) struct Meter {
 impl Meter {
     pub(super) fn read(&mut self, told: &Value) -> Usage {
         let (total, last) = (counts(&told["total"]), counts(&told["last"]));
-        let before = *self.before.get_or_insert_with(|| minus(total, last));
-        minus(total, before)
+        let before = *self.before.get_or_insert_with(|| total.since(&last));
+        total.since(&before)
     }
 }
 
@@ -70,32 +70,30 @@ fn counts(told: &Value) -> Usage {
     Usage {
         input: number("inputTokens").saturating_sub(cached),
         output: number("outputTokens"),
+        reasoning: number("reasoningOutputTokens"),
         cache_read: number("cachedInputTokens"),
         cache_write: number("cacheWriteInputTokens"),
         micro_usd: None,
     }
 }
 
-fn minus(a: Usage, b: Usage) -> Usage {
-    Usage {
-        input: a.input.saturating_sub(b.input),
-        output: a.output.saturating_sub(b.output),
-        cache_read: a.cache_read.saturating_sub(b.cache_read),
-        cache_write: a.cache_write.saturating_sub(b.cache_write),
-        micro_usd: None,
-    }
-}
-
 /// How a turn ended, by its terminal notice.
-pub(super) fn turn_end(turn: &Value) -> TurnEnd {
+pub(super) fn turn_end(turn: &Value, limited_until: Option<u64>) -> TurnEnd {
     match turn["status"].as_str() {
         Some("completed") => TurnEnd::Completed,
         Some("interrupted") => TurnEnd::Interrupted,
-        _ => failure(&turn["error"]),
+        _ => failure(&turn["error"], limited_until),
     }
 }
 
-fn failure(error: &Value) -> TurnEnd {
+/// When the limits of the account that are used up end, in milliseconds since the epoch.
+pub(super) fn limited_until(limits: &Value) -> Option<u64> {
+    let windows = ["primary", "secondary"].iter().map(|w| &limits[w]);
+    let used_up = windows.filter(|w| w["usedPercent"].as_u64().is_some_and(|p| p >= 100));
+    used_up.filter_map(|w| w["resetsAt"].as_u64()).max().map(|seconds| seconds * 1_000)
+}
+
+fn failure(error: &Value, limited_until: Option<u64>) -> TurnEnd {
     let info = &error["codexErrorInfo"];
     let status = info.as_object().and_then(|o| o.values().find_map(|v| v["httpStatusCode"].as_u64()));
     let class = match info.as_str() {
@@ -108,5 +106,6 @@ fn failure(error: &Value) -> TurnEnd {
         _ => class_of_status(status),
     };
     let message = error["message"].as_str().unwrap_or("the turn failed without a reason");
-    TurnEnd::failed(class, text::cap(&text::clean(message), 2_000))
+    let retry_at = limited_until.filter(|_| info == "usageLimitExceeded");
+    TurnEnd::Failed { class, message: text::cap(&text::clean(message), 2_000), retry_at }
 }

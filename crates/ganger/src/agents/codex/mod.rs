@@ -35,6 +35,8 @@ struct Conversation<'a> {
     /// The turn that runs.
     turn: Option<String>,
     meter: Meter,
+    /// When the account's limits end that are used up.
+    limited_until: Option<u64>,
     /// What was asked and is not answered yet: the request's id, and how an answer to it looks.
     asked: BTreeMap<String, (Value, Form)>,
     /// Requests of ours that are not answered yet.
@@ -75,6 +77,7 @@ impl<'a> Conversation<'a> {
             thread: String::new(),
             turn: None,
             meter: Meter::default(),
+            limited_until: None,
             asked: BTreeMap::new(),
             sent: BTreeMap::new(),
             changes: BTreeMap::new(),
@@ -240,6 +243,7 @@ impl<'a> Conversation<'a> {
             "thread/tokenUsage/updated" => {
                 ear.tell(AgentEvent::Usage(self.meter.read(&params["tokenUsage"]))).await;
             }
+            "account/rateLimits/updated" => self.limited_until = events::limited_until(&params["rateLimits"]),
             "serverRequest/resolved" => {
                 let request = params["requestId"].to_string();
                 if self.asked.remove(&request).is_some() {
@@ -248,11 +252,11 @@ impl<'a> Conversation<'a> {
             }
             "error" if params["willRetry"] == true => {
                 let why = text::line(params["error"]["message"].as_str().unwrap_or("error"), 300);
-                ear.tell(AgentEvent::Retrying { why }).await;
+                ear.tell(AgentEvent::Retrying { why, until: None }).await;
             }
             "turn/completed" => {
                 self.turn = None;
-                ear.end(events::turn_end(&params["turn"])).await;
+                ear.end(events::turn_end(&params["turn"], self.limited_until)).await;
             }
             _ => ear.tell(AgentEvent::Alive).await,
         }

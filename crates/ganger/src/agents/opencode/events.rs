@@ -109,6 +109,7 @@ impl Heard {
         let usage = Usage {
             input: number("/tokens/input"),
             output: number("/tokens/output") + number("/tokens/reasoning"),
+            reasoning: number("/tokens/reasoning"),
             cache_read: number("/tokens/cache/read"),
             cache_write: number("/tokens/cache/write"),
             micro_usd: info["cost"].as_f64().map(micro),
@@ -158,7 +159,8 @@ impl Heard {
             }
             Some("retry") => {
                 self.was_busy = true;
-                vec![AgentEvent::Retrying { why: text::line(status["message"].as_str().unwrap_or("error"), 300) }]
+                let why = text::line(status["message"].as_str().unwrap_or("error"), 300);
+                vec![AgentEvent::Retrying { why, until: status["next"].as_u64() }]
             }
             Some("idle") => self.idle(),
             _ => Vec::new(),

@@ -144,6 +144,7 @@ impl Conversation<'_> {
 
     /// The model answers: it has seen everything that was in its request.
     pub(super) async fn model_acted(&mut self, how: &str) {
+        self.answered = true;
         if self.mail.unseen.is_empty() {
             return;
         }

@@ -1,5 +1,6 @@
 //! The conversation of one attempt: prompt, events, the one continuation, the stall watch, the end.
 
+mod breaker;
 mod messages;
 mod permissions;
 mod watch;
@@ -12,6 +13,7 @@ use crate::config::Agent;
 use crate::git;
 use crate::protocol::ActivityKind;
 use crate::text;
+use breaker::Breaker;
 use ganger_engine::{Commit, Envelope, FailureClass, Input, Report, SessionId, Usage};
 use messages::Mail;
 use permissions::Asks;
@@ -39,13 +41,18 @@ struct Conversation<'a> {
     asks: Asks,
     mail: Mail,
     watch: Watch,
+    breaker: Breaker,
     usage: Usage,
     report: Option<Report>,
     began_at: Option<Commit>,
     continued: bool,
     can_continue: bool,
     can_steer: bool,
-    stalled: bool,
+    /// Why it was interrupted and told to go on in another way: once, then it has failed.
+    warned: Option<String>,
+    /// The first prompt, and whether the model ever answered.
+    mission: String,
+    answered: bool,
     /// A person interrupted the turn to say something.
     told_to_stop: bool,
     status: &'static str,
@@ -55,6 +62,7 @@ struct Conversation<'a> {
 pub(super) async fn run(run: SessionRun<'_>) -> Left {
     let limits = &run.task.shared.project.config().limits;
     let watch = Watch::new(limits, &run.launch.marker);
+    let breaker = Breaker::new(limits);
     let capabilities = run.launch.agent.runtime.capabilities();
     let agent = run.launch.agent.clone();
     // Only a runtime that can be told to go on is asked what it changed.
@@ -69,13 +77,16 @@ pub(super) async fn run(run: SessionRun<'_>) -> Left {
         asks: Asks::default(),
         mail: Mail::default(),
         watch,
+        breaker,
         usage: Usage::default(),
         report: None,
         began_at,
         continued: false,
         can_continue: capabilities.prompt_again,
         can_steer: capabilities.steer,
-        stalled: false,
+        warned: None,
+        mission: String::new(),
+        answered: false,
         told_to_stop: false,
         status: "starting",
     };
@@ -94,6 +105,7 @@ impl Conversation<'_> {
         if keeps_sessions && let Err(end) = self.meet().await {
             return end;
         }
+        self.mission.clone_from(&prompt);
         if let Err(end) = self.say(prompt).await {
             return end;
         }
@@ -179,6 +191,7 @@ impl Conversation<'_> {
             AgentEvent::ToolBegan { id, name, input } => {
                 self.model_acted("it called a tool").await;
                 self.watch.tool_began(id);
+                self.breaker.called(format!("{name} {}", text::line(&input, 200)), self.usage.tokens());
                 self.task.note(ActivityKind::Tool, format!("{name} {}", text::line(&input, 500))).await;
             }
             AgentEvent::ToolEnded { id, output, failed } => {
@@ -192,7 +205,10 @@ impl Conversation<'_> {
             AgentEvent::Unasked { request } => self.unasked(request).await,
             AgentEvent::Steered { id } => self.steered(&id).await,
             AgentEvent::NotSteered { id } => self.not_steered(&id),
-            AgentEvent::Retrying { why } => self.set_status("rate limited", &why).await,
+            AgentEvent::Retrying { why, until } => {
+                let until = until.map(|at| format!("until {}, ", crate::text::clock(at))).unwrap_or_default();
+                self.set_status("rate limited", &format!("{until}{why}")).await;
+            }
             AgentEvent::Report(report) => self.report = Some(report),
             AgentEvent::Session(_) | AgentEvent::Alive | AgentEvent::TurnEnded(_) => {}
         }
@@ -218,12 +234,14 @@ impl Conversation<'_> {
         self.set_status("finished", "the runtime's terminal event").await;
         let over = end == TurnEnd::Completed || (end == TurnEnd::Interrupted && std::mem::take(&mut self.told_to_stop));
         if over && let Some(text) = self.take_waiting() {
-            return self.say(text).await.err();
+            return self.say(self.with_mission(text)).await.err();
         }
-        if self.stalled && end == TurnEnd::Interrupted {
-            let text = "You seemed to be stuck and were interrupted. Go on with the mission in another way; if a command \
-                        does not end, do not run it in the foreground.";
-            return self.say(text.to_owned()).await.err();
+        if let Some(why) = self.warned.clone().filter(|_| end == TurnEnd::Interrupted) {
+            let text = format!(
+                "You were interrupted: {why}. You seem to be stuck. Go on with the mission in another way; if a command \
+                 does not end, do not run it in the foreground; if only a person can help, call `ask_user`."
+            );
+            return self.say(self.with_mission(text)).await.err();
         }
         let silent = end == TurnEnd::Completed && self.can_continue && !self.continued;
         if silent && !self.reported() && !self.has_changes() {
@@ -233,6 +251,11 @@ impl Conversation<'_> {
             return self.say(text.to_owned()).await.err();
         }
         Some(end)
+    }
+
+    /// A turn that was interrupted before the model answered may have left no trace in the session.
+    fn with_mission(&self, text: String) -> String {
+        if self.answered { text } else { format!("{text}\n\n{}", self.mission) }
     }
 
     fn reported(&self) -> bool {
@@ -251,17 +274,28 @@ impl Conversation<'_> {
             // It waits for a person, who has a limit of their own.
             self.watch.alive();
         }
-        let why = self.watch.stalled()?;
-        if self.stalled || !self.can_continue {
+        let (why, class) = self.trouble()?;
+        if self.warned.is_some() || !self.can_continue {
             self.set_status("stalled", &why).await;
-            let message = format!("stalled: {why}");
-            return Some(TurnEnd::Failed { class: FailureClass::Stalled, message, retry_at: None });
+            let word = if class == FailureClass::Stalled { "stalled" } else { "runs in a circle" };
+            return Some(TurnEnd::Failed { class, message: format!("{word}: {why}"), retry_at: None });
         }
-        self.stalled = true;
+        self.task.note(ActivityKind::Note, format!("interrupting: {why}")).await;
+        self.warned = Some(why);
         self.watch.second_chance();
-        self.task.note(ActivityKind::Note, format!("stalled ({why}): interrupting")).await;
+        self.breaker.second_chance(self.usage.tokens());
         let _gone = self.live.control.send(Control::Interrupt).await;
         None
+    }
+
+    /// Nothing happens, or nothing new does.
+    fn trouble(&mut self) -> Option<(String, FailureClass)> {
+        if let Some(why) = self.watch.stalled() {
+            return Some((why, FailureClass::Stalled));
+        }
+        let (repository, path) = (&self.task.shared.project.repository, &self.ready.worktree.path);
+        let worktree = || format!("{:?} {:?}", self.ready.worktree.head(repository), git::leftovers(path));
+        self.breaker.trips(self.usage.tokens(), worktree).map(|why| (why, FailureClass::Runaway))
     }
 
     async fn interrupt(&mut self) -> TurnEnd {

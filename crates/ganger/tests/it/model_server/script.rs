@@ -123,8 +123,15 @@ impl Turn {
     }
 }
 
+/// What `ganger doctor --prove` asks for; its mission cannot carry a script.
+const PROOF: &str = r#"[{"bash": "echo proof > proof.txt"},
+    {"mcp": "report_result", "args": {"summary": "written", "done": [{"item": "1", "how": "it does"}]}}, {"text": "done"}]"#;
+
 /// The last script in a text. The prompt of some CLIs arrives wrapped and escaped.
 fn steps(text: &str) -> Option<Vec<Value>> {
+    if text.contains("Mission: Prove that this runtime works") {
+        return serde_json::from_str(PROOF).ok();
+    }
     let from = text.rfind(MARK)? + MARK.len();
     let mut values = serde_json::Deserializer::from_str(&text[from..]).into_iter::<Vec<Value>>();
     values.next()?.ok()

@@ -144,11 +144,12 @@ for_each_cli!(
     nothing_is_written_outside_of_the_worktree_without_a_word,
     what_the_rules_forbid_is_not_done_and_nobody_is_asked,
     three_kills_in_mid_turn_lose_nothing,
+    the_doctor_proves_it,
 );
 
 fn one_ticket_is_done_and_accounted(cli: &str) {
     let shop = Shop::new("test -f hello.txt");
-    let steps = json!([{"bash": "echo hello > hello.txt; env > ../env.txt"}, report("written"), {"text": "finished"}]);
+    let steps = json!([{"bash": "echo hello > hello.txt; env >> hello.txt"}, report("written"), {"text": "finished"}]);
     let id = shop.add(cli, &steps, &["--done", "hello.txt exists"]);
     shop.place.ganger(&["run"]).exits(0);
     let ticket = shop.place.ticket(&id);
@@ -159,7 +160,9 @@ fn one_ticket_is_done_and_accounted(cli: &str) {
     assert_eq!(session, shop.session(&id, cli));
     assert_eq!(shop.place.git_in(&shop.place.worktree(&id), &["ls-files"]), "README.md\nganger.toml\nhello.txt");
     shop.place.ganger(&["log", &id]).exits(0).says("echo hello > hello.txt").says("finished");
-    let env = std::fs::read_to_string(shop.place.path("shop.worktrees/env.txt")).unwrap();
+    let cost = shop.place.ganger(&["cost", "--by", "agent", "--json"]).exits(0).json();
+    assert_eq!((&cost["lines"][0]["name"], &cost["total"]["usage"]["input"]), (&json!(cli), &ticket["usage"]["input"]));
+    let env = shop.place.git(&["show", &format!("ganger/{id}:hello.txt")]);
     assert!(
         env.lines().any(|l| l.starts_with("GANGER_ATTEMPT=") && l.ends_with(&format!("/{id}-a1"))),
         "tool shells carry the marker:\n{env}"
@@ -257,7 +260,7 @@ fn a_session_that_hangs_is_interrupted_and_goes_on(cli: &str) {
     shop.place.ganger(&["run"]).exits(3);
     let ticket = shop.place.ticket(&id);
     assert_eq!(ticket["status"], "needs-you", "{ticket:#}");
-    let log = shop.place.ganger(&["log", &id]).exits(0).says("interrupting").says("You seemed to be stuck").stdout;
+    let log = shop.place.ganger(&["log", &id]).exits(0).says("interrupting").says("You were interrupted").stdout;
     assert!(log.contains("stalled"), "{log}");
 }
 
@@ -342,6 +345,22 @@ fn three_kills_in_mid_turn_lose_nothing(cli: &str) {
     assert_eq!(shop.session(&id, cli), session);
     let files = shop.place.git(&["ls-tree", "--name-only", &format!("ganger/{id}")]);
     assert!(files.contains("early.txt") && files.contains("late.txt"), "{files}");
+}
+
+fn the_doctor_proves_it(cli: &str) {
+    let shop = Shop::new("true");
+    shop.place
+        .ganger(&["doctor", "--prove", cli])
+        .exits(0)
+        .says("called the tool report_result")
+        .says("told its tokens");
+}
+
+#[test]
+fn the_page_on_runtimes_says_what_the_drivers_say() {
+    let page = include_str!("../../../../../docs/runtimes.md");
+    let table = Place::new().ganger(&["doctor", "--capabilities"]).exits(0).stdout;
+    assert!(page.contains(table.trim()), "put this table into docs/runtimes.md:\n{table}");
 }
 
 #[test]

@@ -1,0 +1,168 @@
+//! `ganger cost`: tokens and money by ticket, agent, runtime, day or attempt, from what the runtimes told. Money that a
+//! runtime does not tell is estimated from a price table; what neither knows is unknown, never nothing.
+
+use super::board::Board;
+use super::describe::ticket_of_attempt;
+use super::out::{count, json, table, talk};
+use crate::agents::glob;
+use crate::config::{Config, Price};
+use crate::failure::{Exit, Failure};
+use crate::foreman::read_records;
+use ganger_engine::{AttemptId, Event, Usage};
+use serde_json::{Value, json as object};
+use std::collections::BTreeMap;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// What a line stands for
+    #[arg(long, value_enum, default_value = "ticket")]
+    by: By,
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum By {
+    Ticket,
+    Agent,
+    Runtime,
+    /// UTC days
+    Day,
+    Attempt,
+}
+
+/// What one attempt used on one day.
+struct Piece {
+    attempt: AttemptId,
+    agent: String,
+    day: u64,
+    usage: Usage,
+}
+
+/// A line: what is told, what is estimated, and how many attempts nobody can put a price on.
+#[derive(Default)]
+struct Line {
+    attempts: std::collections::BTreeSet<AttemptId>,
+    usage: Usage,
+    told: u64,
+    estimated: u64,
+    unknown: std::collections::BTreeSet<AttemptId>,
+}
+
+pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
+    let board = Board::open().await?;
+    let pieces = pieces(&board).await?;
+    let config = board.project.config();
+    let mut lines: BTreeMap<String, Line> = BTreeMap::new();
+    let mut total = Line::default();
+    for piece in &pieces {
+        lines.entry(name(args.by, piece, config)).or_default().add(piece, config);
+        total.add(piece, config);
+    }
+    if args.json {
+        let shown: Vec<Value> = lines.iter().map(|(name, line)| line.json(name)).collect();
+        json(
+            &object!({"schema": 1, "by": format!("{:?}", args.by).to_lowercase(), "lines": shown, "total": total.json("total")}),
+        )?;
+        return Ok(Exit::Done);
+    }
+    if lines.is_empty() {
+        talk!("No attempt has told any tokens yet.");
+        return Ok(Exit::Done);
+    }
+    let words = ["", "attempts", "input", "output", "reasoning", "cache read", "cache write", "cost"];
+    let mut rows = vec![words.map(str::to_owned).to_vec()];
+    rows.extend(lines.iter().map(|(name, line)| line.row(name)));
+    rows.push(total.row("total"));
+    table(&rows);
+    if total.estimated > 0 {
+        talk!("~ is an estimate by list prices; `[price.\"…\"]` in ganger.toml sets your own");
+    }
+    Ok(Exit::Done)
+}
+
+fn name(by: By, piece: &Piece, config: &Config) -> String {
+    match by {
+        By::Ticket => ticket_of_attempt(&piece.attempt).to_string(),
+        By::Agent => piece.agent.clone(),
+        By::Runtime => config.agents.get(&piece.agent).map_or("unknown", |a| a.runtime.as_str()).to_owned(),
+        By::Day => {
+            let at = jiff::Timestamp::from_second(i64::try_from(piece.day * 86_400).unwrap_or(0));
+            at.map_or_else(|_| "unknown".to_owned(), |t| t.strftime("%Y-%m-%d").to_string())
+        }
+        By::Attempt => piece.attempt.to_string(),
+    }
+}
+
+/// Usage is journaled as totals of an attempt: each record adds the difference to the day on which it was written.
+async fn pieces(board: &Board) -> Result<Vec<Piece>, Failure> {
+    let mut agents: BTreeMap<AttemptId, String> = BTreeMap::new();
+    let mut totals: BTreeMap<AttemptId, Usage> = BTreeMap::new();
+    let mut pieces: BTreeMap<(AttemptId, u64), Usage> = BTreeMap::new();
+    for record in read_records(&board.bus).await? {
+        for event in &record.events {
+            match event {
+                Event::AttemptOffered { attempt, agent, .. } => drop(agents.insert(attempt.clone(), agent.clone())),
+                Event::UsageReported { attempt, usage } => {
+                    let before = totals.insert(attempt.clone(), *usage).unwrap_or_default();
+                    pieces.entry((attempt.clone(), record.now / 86_400_000)).or_default().add(&usage.since(&before));
+                }
+                _ => {}
+            }
+        }
+    }
+    let named = pieces.into_iter().map(|((attempt, day), usage)| {
+        let agent = agents.get(&attempt).cloned().unwrap_or_else(|| "unknown".to_owned());
+        Piece { attempt, agent, day, usage }
+    });
+    Ok(named.collect())
+}
+
+impl Line {
+    fn add(&mut self, piece: &Piece, config: &Config) {
+        self.attempts.insert(piece.attempt.clone());
+        self.usage.add(&piece.usage);
+        let model = config.agents.get(&piece.agent).map(|a| a.model.as_str()).unwrap_or_default();
+        match (piece.usage.micro_usd.filter(|m| *m > 0), price_of(config, model)) {
+            (Some(told), _) => self.told += told,
+            (None, Some(price)) => self.estimated += price.micro_usd(&piece.usage),
+            (None, None) => drop(self.unknown.insert(piece.attempt.clone())),
+        }
+    }
+
+    fn cost(&self) -> String {
+        let known = self.told + self.estimated;
+        let mark = if self.estimated > 0 { "~" } else { "" };
+        let money = format!("{mark}${:.4}", known as f64 / 1e6);
+        match (known, self.unknown.len()) {
+            (0, 1..) => "unknown".to_owned(),
+            (_, 0) => money,
+            (_, n) => format!("{money} + {n} unknown"),
+        }
+    }
+
+    fn row(&self, name: &str) -> Vec<String> {
+        let u = &self.usage;
+        let numbers = [u.input, u.output, u.reasoning, u.cache_read, u.cache_write].map(count);
+        let mut row = vec![name.to_owned(), self.attempts.len().to_string()];
+        row.extend(numbers);
+        row.push(self.cost());
+        row
+    }
+
+    fn json(&self, name: &str) -> Value {
+        object!({
+            "name": name, "attempts": self.attempts.len(), "usage": self.usage, "told_micro_usd": self.told,
+            "estimated_micro_usd": self.estimated, "attempts_of_unknown_cost": self.unknown.len(),
+        })
+    }
+}
+
+fn price_of<'a>(config: &'a Config, model: &str) -> Option<&'a Price> {
+    // `provider/model` is how opencode names one.
+    let bare = model.rsplit('/').next().unwrap_or(model);
+    let fits = |pattern: &str| glob(pattern, model) || glob(pattern, bare);
+    // The longest pattern says most.
+    let found = config.prices.0.iter().filter(|(pattern, _)| !model.is_empty() && fits(pattern));
+    found.max_by_key(|(pattern, _)| pattern.len()).map(|(_, price)| price)
+}

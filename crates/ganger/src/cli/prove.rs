@@ -1,0 +1,90 @@
+//! `ganger doctor --prove RUNTIME`: one real session in a temporary repository that has to write a file and to call
+//! one of Ganger's tools. It costs what one short turn of the model costs.
+
+use super::board::Board;
+use super::out::{data, talk};
+use super::run::work;
+use super::view::Style;
+use crate::config::{Agent, RuntimeKind};
+use crate::failure::{Exit, Failure};
+use crate::foreman::Mode;
+use crate::git::{Git, identity};
+use crate::project::{Project, repository_at};
+use ganger_engine::{Input, NewTicket, Phase, TicketId, TicketSpec};
+use std::path::Path;
+
+/// The project of the proof.
+const CONFIG: &str = "[project]\nmain = \"main\"\nagent = \"proof\"\n[limits]\nattempts = 1\nrejections = 1\ntransients = 2\n\
+    stall_minutes = 2.0\n[policy]\nfetch = false\n[[gate]]\nname = \"proof\"\ncommand = \"test -s proof.txt\"\n";
+
+pub(super) async fn run(name: &str) -> Result<Exit, Failure> {
+    let agent = agent_for(name)?;
+    if agent.runtime.program(Some(&agent)).is_none() {
+        return Err(Failure::failed(format!("{} was not found on PATH", agent.runtime.as_str()))
+            .hint("install it, or name its program with `command` in [agent.…]"));
+    }
+    let folder = tempfile::Builder::new().prefix("ganger-proof-").tempdir()?;
+    let root = folder.path().join("proof");
+    make_repository(&root, &agent)?;
+    std::env::set_current_dir(&root)?;
+    let board = Board::of(Project::open_or_create(repository_at(&root)?, false)?).await?;
+    let hash = super::trust::hash(&board.project);
+    board.decide("a proof", Input::Trust { hash, by: "ganger doctor".to_owned() }).await?;
+    board.decide("a proof", Input::AddTickets { tickets: vec![ticket()] }).await?;
+    talk!("one turn of {name} in {}:", root.display());
+    let mode = Mode { dispatch: true, scope: None, max_parallel: None, forever: false };
+    work(&board, mode, Style::choose(false)).await?;
+    let state = board.state().await?;
+    let done = state.tickets.values().next();
+    let accepted = done.is_some_and(|t| t.phase == Phase::Accepted);
+    let reported = done.is_some_and(|t| t.report.is_some());
+    let told = done.is_some_and(|t| t.usage.tokens() > 0);
+    let word = |so: bool| if so { "ok " } else { "BAD" };
+    data!("{} {name} wrote a file, and a gate saw it", word(accepted));
+    data!("{} {name} called the tool report_result", word(reported));
+    if agent.runtime.capabilities().usage {
+        data!("{} {name} told its tokens", word(told));
+    }
+    let state_folder = board.project.state.clone();
+    drop(board);
+    if accepted && reported {
+        let _kept_until_reboot = std::fs::remove_dir_all(state_folder);
+        return Ok(Exit::Done);
+    }
+    let kept = folder.keep();
+    std::env::set_current_dir(&kept)?;
+    Err(Failure::failed(format!("{name} did not pass"))
+        .hint(format!("look at it: cd {} && ganger log PROOF-1", kept.join("proof").display())))
+}
+
+/// The agent of this name in the project, or one of this runtime with nothing set.
+fn agent_for(name: &str) -> Result<Agent, Failure> {
+    let configured = Project::open().ok().and_then(|p| p.config().agents.get(name).cloned());
+    let kind = RuntimeKind::ALL.into_iter().find(|k| k.as_str() == name);
+    let plain = kind.filter(|k| !matches!(k, RuntimeKind::Command | RuntimeKind::Acp)).map(Agent::plain);
+    configured.or(plain).ok_or_else(|| {
+        Failure::usage(format!("there is no agent and no runtime `{name}`"))
+            .hint("name an agent of ganger.toml, or claude, opencode, codex or gemini")
+    })
+}
+
+fn make_repository(root: &Path, agent: &Agent) -> Result<(), Failure> {
+    std::fs::create_dir_all(root)?;
+    let agent = toml::to_string(agent).map_err(|e| Failure::failed(e.to_string()))?;
+    std::fs::write(root.join("ganger.toml"), format!("{CONFIG}\n[agent.proof]\n{agent}"))?;
+    let git = identity("proof").iter().fold(Git::at(root), |git, (k, v)| git.env(k, v));
+    git.run(&["init", "--quiet", "--initial-branch", "main"])?;
+    git.run(&["add", "--all"])?;
+    git.run(&["commit", "--quiet", "--message", "A repository for one proof"])?;
+    Ok(())
+}
+
+fn ticket() -> NewTicket {
+    let spec = TicketSpec {
+        title: "Prove that this runtime works".to_owned(),
+        description: "Write the word `proof` into the file proof.txt, and nothing else.".to_owned(),
+        done: vec!["proof.txt holds the word".to_owned()],
+        ..TicketSpec::default()
+    };
+    NewTicket { id: Some(TicketId::new("PROOF-1")), spec }
+}

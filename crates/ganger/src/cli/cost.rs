@@ -31,6 +31,8 @@ enum By {
     Attempt,
 }
 
+const DAY_MS: u64 = 86_400_000;
+
 /// What one attempt used on one day.
 struct Piece {
     attempt: AttemptId,
@@ -67,7 +69,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     if lines.is_empty() {
-        talk!("No attempt has told any tokens yet.");
+        talk!("There was no attempt yet.");
         return Ok(Exit::Done);
     }
     let words = ["", "attempts", "input", "output", "reasoning", "cache read", "cache write", "cost"];
@@ -103,14 +105,19 @@ async fn pieces(board: &Board) -> Result<Vec<Piece>, Failure> {
         for event in &record.events {
             match event {
                 Event::AttemptOffered { attempt, agent, .. } => drop(agents.insert(attempt.clone(), agent.clone())),
+                // It may never tell what it used.
+                Event::AttemptGranted { attempt } => {
+                    let _known = pieces.entry((attempt.clone(), record.now / DAY_MS)).or_default();
+                }
                 Event::UsageReported { attempt, usage } => {
                     let before = totals.insert(attempt.clone(), *usage).unwrap_or_default();
-                    pieces.entry((attempt.clone(), record.now / 86_400_000)).or_default().add(&usage.since(&before));
+                    pieces.entry((attempt.clone(), record.now / DAY_MS)).or_default().add(&usage.since(&before));
                 }
                 _ => {}
             }
         }
     }
+    pieces.retain(|(attempt, _), usage| *usage != Usage::default() || !totals.contains_key(attempt));
     let named = pieces.into_iter().map(|((attempt, day), usage)| {
         let agent = agents.get(&attempt).cloned().unwrap_or_else(|| "unknown".to_owned());
         Piece { attempt, agent, day, usage }
@@ -123,7 +130,8 @@ impl Line {
         self.attempts.insert(piece.attempt.clone());
         self.usage.add(&piece.usage);
         let model = config.agents.get(&piece.agent).map(|a| a.model.as_str()).unwrap_or_default();
-        match (piece.usage.micro_usd.filter(|m| *m > 0), price_of(config, model)) {
+        let price = price_of(config, model).filter(|_| piece.usage != Usage::default());
+        match (piece.usage.micro_usd.filter(|m| *m > 0), price) {
             (Some(told), _) => self.told += told,
             (None, Some(price)) => self.estimated += price.micro_usd(&piece.usage),
             (None, None) => drop(self.unknown.insert(piece.attempt.clone())),
@@ -141,9 +149,15 @@ impl Line {
         }
     }
 
+    /// Nobody told anything.
+    fn is_unknown(&self) -> bool {
+        self.usage == Usage::default()
+    }
+
     fn row(&self, name: &str) -> Vec<String> {
         let u = &self.usage;
-        let numbers = [u.input, u.output, u.reasoning, u.cache_read, u.cache_write].map(count);
+        let shown = |n: u64| if self.is_unknown() { "unknown".to_owned() } else { count(n) };
+        let numbers = [u.input, u.output, u.reasoning, u.cache_read, u.cache_write].map(shown);
         let mut row = vec![name.to_owned(), self.attempts.len().to_string()];
         row.extend(numbers);
         row.push(self.cost());
@@ -152,7 +166,7 @@ impl Line {
 
     fn json(&self, name: &str) -> Value {
         object!({
-            "name": name, "attempts": self.attempts.len(), "usage": self.usage, "told_micro_usd": self.told,
+            "name": name, "attempts": self.attempts.len(), "usage": (!self.is_unknown()).then_some(self.usage), "told_micro_usd": self.told,
             "estimated_micro_usd": self.estimated, "attempts_of_unknown_cost": self.unknown.len(),
         })
     }

@@ -88,7 +88,7 @@ async fn close(board: &Board, root: &Path) -> Result<Exit, Failure> {
     talk!("  ganger ticket show GREET-3   # a red gate, and how it was mended");
     talk!("  ganger log GREET-2           # the question and its answer");
     talk!("  ganger merge --all           # land it");
-    talk!("\nWith real agents, in a repository of yours (Claude Code or opencode installed):");
+    talk!("\nWith real agents, in a repository of yours (Claude Code, opencode, Codex or Gemini CLI installed):");
     talk!("  ganger init && ganger ticket add \"…\" && ganger run");
     Ok(if accepted == state.tickets.len() { Exit::Done } else { Exit::Failed })
 }

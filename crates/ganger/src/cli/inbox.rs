@@ -42,9 +42,10 @@ pub(super) async fn inbox(args: &InboxArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// How many tickets wait for the card's ticket, itself included; a denied permission and a notice hold up none.
+/// How many tickets wait for the card's ticket, itself included; a request that lapsed and a notice hold up none.
 fn held_up(state: &State, card: &Card) -> usize {
-    if matches!(card.kind, CardKind::Permission | CardKind::Notice) {
+    let lapsed = card.kind == CardKind::Permission && card.asked.as_ref().is_none_or(|a| a.lapsed.is_some());
+    if lapsed || card.kind == CardKind::Notice {
         return 0;
     }
     let mut found: BTreeSet<&TicketId> = BTreeSet::from([&card.ticket]);

@@ -43,7 +43,8 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
         let (status, activity) = doing.get(attempt).cloned().unwrap_or_default();
         let age = activity.as_ref().map_or(String::new(), |d| format!("{} ago", span(now.saturating_sub(d.at))));
         let shown = activity.map_or(String::new(), |d| text::line(&d.text, 60));
-        let status = if foreman.is_none() { "no run".to_owned() } else { status };
+        let silent = activity_age(&doing, attempt, now);
+        let status = if foreman.is_none() { "no run".to_owned() } else { believed(status, silent) };
         rows.push(vec![
             a.ticket.to_string(),
             a.agent.clone(),
@@ -62,6 +63,19 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     data!("{ready} ready");
     Ok(Exit::Done)
 }
+
+fn activity_age(doing: &BTreeMap<AttemptId, Latest>, attempt: &AttemptId, now: u64) -> u64 {
+    doing.get(attempt).and_then(|(_, last)| last.as_ref()).map_or(0, |last| now.saturating_sub(last.at))
+}
+
+/// Evidence grows old: what was working and has been silent since may not be.
+fn believed(status: String, silent_ms: u64) -> String {
+    let old = silent_ms > OLD_MS && status.starts_with("working");
+    if old { format!("silent for {}, was {status}", span(silent_ms)) } else { status }
+}
+
+/// After so long without a word, a session is not called working any more.
+const OLD_MS: u64 = 120_000;
 
 type Latest = (String, Option<Activity>);
 

@@ -4,6 +4,7 @@ use super::board::{Board, require_person};
 use super::out::{data, talk};
 use super::ticket::find;
 use crate::failure::{Exit, Failure};
+use crate::foreman::{self, Taken};
 use ganger_engine::{Input, Session, Ticket};
 use std::path::Path;
 use std::time::Duration;
@@ -73,7 +74,8 @@ async fn wait_until_it_stopped(board: &Board, id: &ganger_engine::TicketId) -> R
     let begun = std::time::Instant::now();
     loop {
         let state = board.state().await?;
-        if state.tickets.get(id).is_none_or(|t| t.live.is_none()) {
+        let no_run = matches!(foreman::take(&board.project.state, "ganger attach")?, Taken::Held(_));
+        if no_run || state.tickets.get(id).is_none_or(|t| t.live.is_none()) {
             return Ok(());
         }
         if begun.elapsed() > PATIENCE {

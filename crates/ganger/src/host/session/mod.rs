@@ -3,6 +3,7 @@
 mod breaker;
 mod messages;
 mod permissions;
+mod status;
 mod watch;
 
 use super::Order;
@@ -17,6 +18,7 @@ use breaker::Breaker;
 use ganger_engine::{Commit, Envelope, FailureClass, Input, Report, SessionId, Usage};
 use messages::Mail;
 use permissions::Asks;
+use status::{Seen, Status};
 use std::time::Duration;
 use watch::Watch;
 
@@ -55,7 +57,7 @@ struct Conversation<'a> {
     answered: bool,
     /// A person interrupted the turn to say something.
     told_to_stop: bool,
-    status: &'static str,
+    status: Status,
 }
 
 /// Runs a conversation to its end.
@@ -88,7 +90,7 @@ pub(super) async fn run(run: SessionRun<'_>) -> Left {
         mission: String::new(),
         answered: false,
         told_to_stop: false,
-        status: "starting",
+        status: Status::default(),
     };
     let end = conversation.talk(run.prompt, capabilities.resume).await;
     let closed = conversation.live.control.send(Control::Close).await;
@@ -176,12 +178,15 @@ impl Conversation<'_> {
         let shown = format!("prompt: {}", text::line(&text, 200));
         self.live.control.send(Control::Prompt(text)).await.map_err(|_| crashed("the driver is gone"))?;
         self.task.note(ActivityKind::Note, shown).await;
-        self.set_status("working", "the prompt was sent").await;
+        self.see(Seen::Prompt, "the prompt was sent").await;
         Ok(())
     }
 
     async fn hear(&mut self, event: AgentEvent) {
         self.watch.alive();
+        if matches!(event, AgentEvent::Said(_) | AgentEvent::ToolBegan { .. } | AgentEvent::ToolEnded { .. }) {
+            self.see(Seen::Life, "the agent is at work").await;
+        }
         match event {
             AgentEvent::Prompted => self.prompted().await,
             AgentEvent::Said(said) => {
@@ -207,7 +212,7 @@ impl Conversation<'_> {
             AgentEvent::NotSteered { id } => self.not_steered(&id),
             AgentEvent::Retrying { why, until } => {
                 let until = until.map(|at| format!("until {}, ", crate::text::clock(at))).unwrap_or_default();
-                self.set_status("rate limited", &format!("{until}{why}")).await;
+                self.see(Seen::Limit, &format!("{until}{why}")).await;
             }
             AgentEvent::Report(report) => self.report = Some(report),
             AgentEvent::Session(_) | AgentEvent::Alive | AgentEvent::TurnEnded(_) => {}
@@ -231,7 +236,7 @@ impl Conversation<'_> {
 
     /// A clean end without report and without change is a claim not made: one continuation.
     async fn turn_ended(&mut self, end: TurnEnd) -> Option<TurnEnd> {
-        self.set_status("finished", "the runtime's terminal event").await;
+        self.see(Seen::End, "the runtime's terminal event").await;
         let over = end == TurnEnd::Completed || (end == TurnEnd::Interrupted && std::mem::take(&mut self.told_to_stop));
         if over && let Some(text) = self.take_waiting() {
             return self.say(self.with_mission(text)).await.err();
@@ -276,7 +281,7 @@ impl Conversation<'_> {
         }
         let (why, class) = self.trouble()?;
         if self.warned.is_some() || !self.can_continue {
-            self.set_status("stalled", &why).await;
+            self.see(Seen::Stall, &why).await;
             let word = if class == FailureClass::Stalled { "stalled" } else { "runs in a circle" };
             return Some(TurnEnd::Failed { class, message: format!("{word}: {why}"), retry_at: None });
         }
@@ -315,10 +320,10 @@ impl Conversation<'_> {
         TurnEnd::Interrupted
     }
 
-    async fn set_status(&mut self, status: &'static str, source: &str) {
-        if self.status != status {
-            self.status = status;
-            self.task.note(ActivityKind::Status, format!("{status} ({})", text::line(source, 200))).await;
+    async fn see(&mut self, seen: Seen, source: &str) {
+        if let Some(doing) = self.status.see(seen) {
+            let said = format!("{} ({})", doing.as_str(), text::line(source, 200));
+            self.task.note(ActivityKind::Status, said).await;
         }
     }
 }

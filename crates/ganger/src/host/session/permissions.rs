@@ -2,6 +2,7 @@
 
 use super::super::attempt::PATIENCE;
 use super::Conversation;
+use super::status::Seen;
 use crate::agents::{Ask, AskKind, Control, Judgement, Verdict, judge};
 use crate::protocol::ActivityKind;
 use crate::text;
@@ -56,7 +57,8 @@ impl Conversation<'_> {
             Ok(Outcome::Card { card, .. }) => {
                 self.task.note(ActivityKind::Note, format!("asks for permission [{card}]: {shown}")).await;
                 self.asks.open.insert(ask.request, Waiting { since: Instant::now(), shown });
-                self.set_status("permission blocked", "the runtime waits for an answer").await;
+                self.see(Seen::Waits(self.asks.open.len()), &format!("the runtime waits for the answer to {card}"))
+                    .await;
             }
             other => {
                 let why = format!("nobody could be asked: {other:?}");
@@ -112,9 +114,9 @@ impl Conversation<'_> {
     }
 
     async fn goes_on(&mut self, source: &str) {
+        self.see(Seen::Waits(self.asks.open.len()), source).await;
         if self.asks.is_empty() {
             self.watch.alive();
-            self.set_status("working", source).await;
             self.steer_waiting().await;
         }
     }

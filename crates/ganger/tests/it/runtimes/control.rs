@@ -180,8 +180,11 @@ fn nothing_outlives_a_killed_agent(cli: &str) {
     let home = format!("HOME={}", shop.place.home().display());
     let mut run = shop.place.start(&["run"]);
     wait_for_call(&shop, &id, "go");
-    let left: Vec<i32> = alive_with(&home, "sleep 4711");
-    assert!(!left.is_empty(), "it has a process in a session of its own");
+    let mut left = Vec::new();
+    wait_until("it has a process in a session of its own", LIMIT, || {
+        left = alive_with(&home, "sleep 4711");
+        !left.is_empty()
+    });
     alive_with(&home, command_line_of(cli)).into_iter().for_each(|pid| kill(pid, 9));
     wait_until("what it started is gone", Duration::from_secs(5), || {
         alive_with(&home, "sleep 4711").iter().all(|pid| !left.contains(pid))

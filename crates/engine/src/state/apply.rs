@@ -36,7 +36,10 @@ impl State {
             Event::AssumptionLogged { ticket, assumption } => {
                 self.change(ticket, |t| t.assumptions.push(assumption.clone()));
             }
-            Event::TicketClosed { ticket, .. } => self.enter(now, ticket, Phase::Cancelled),
+            Event::TicketClosed { ticket, .. } => {
+                self.change(ticket, |t| t.stopped = None);
+                self.enter(now, ticket, Phase::Cancelled);
+            }
             Event::TicketReopened { ticket, .. } => {
                 self.change(ticket, |t| {
                     t.accepted = None;

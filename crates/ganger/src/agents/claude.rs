@@ -57,6 +57,9 @@ struct Process {
     trailing: bool,
     /// The end of a turn, while a turn of its own may follow for what was said in it.
     held: Option<TurnEnd>,
+    /// What the last result told, and what was measured since.
+    total: Usage,
+    running: BTreeMap<String, Usage>,
     /// When the account's limit ends, if it is used up.
     limited_until: Option<u64>,
     /// What was asked and is not answered yet: the input of the tool by request.
@@ -88,6 +91,8 @@ impl Process {
             unread: Vec::new(),
             trailing: false,
             held: None,
+            total: Usage::default(),
+            running: BTreeMap::new(),
             limited_until: None,
             asked: BTreeMap::new(),
         })
@@ -109,7 +114,14 @@ impl Process {
                     }
                     Some(Control::Steer { id, .. }) => ear.tell(AgentEvent::NotSteered { id }).await,
                     Some(Control::Permit { request, verdict }) => self.permit(&request, verdict).await,
-                    Some(Control::Interrupt) => self.interrupt().await,
+                    Some(Control::Interrupt) => match self.held.take() {
+                        // It is idle: there is nothing that an interruption could end.
+                        Some(end) => {
+                            self.turn_open = false;
+                            ear.end(end).await;
+                        }
+                        None => self.interrupt().await,
+                    },
                     Some(Control::Close) | None => return self.close().await,
                 },
                 () = tokio::time::sleep(FOLLOWS), if self.held.is_some() => {
@@ -179,7 +191,10 @@ impl Process {
         let Ok(event) = serde_json::from_str::<Value>(line) else {
             return;
         };
-        self.held = None;
+        let goes_on = matches!(event["type"].as_str(), Some("assistant" | "user")) || event["subtype"] == "init";
+        if goes_on {
+            self.held = None;
+        }
         for read in std::mem::take(&mut self.unread) {
             let event = match read {
                 Written::Prompt => AgentEvent::Prompted,
@@ -188,7 +203,10 @@ impl Process {
             ear.tell(event).await;
         }
         match event["type"].as_str() {
-            Some("assistant") => assistant(&event, ear).await,
+            Some("assistant") => {
+                assistant(&event, ear).await;
+                self.measure(&event["message"], ear).await;
+            }
             Some("user") => {
                 self.trailing = false;
                 tool_results(&event, ear).await;
@@ -244,9 +262,9 @@ impl Process {
         };
         self.asked.insert(request.clone(), asked["input"].clone());
         let usual = is_inside(asked, &launch.worktree) || tool.starts_with("mcp__ganger__");
-        let subject = summary(&asked["input"]);
+        let subjects = vec![summary(&asked["input"])];
         let by = asked["agent_id"].as_str().unwrap_or_default().to_owned();
-        ear.tell(AgentEvent::Asked(Ask { request, kind, subject, usual, by })).await;
+        ear.tell(AgentEvent::Asked(Ask { request, kind, subjects, usual, by })).await;
     }
 
     async fn permit(&mut self, request: &str, verdict: Verdict) {
@@ -262,8 +280,28 @@ impl Process {
         let _gone = self.write(&answer).await;
     }
 
+    /// Tokens while the turn runs; its result has the totals.
+    async fn measure(&mut self, message: &Value, ear: &Ear) {
+        let Some(id) = message["id"].as_str() else { return };
+        let number = |key: &str| message["usage"][key].as_u64().unwrap_or(0);
+        let usage = Usage {
+            input: number("input_tokens"),
+            output: number("output_tokens"),
+            cache_read: number("cache_read_input_tokens"),
+            cache_write: number("cache_creation_input_tokens"),
+            ..Usage::default()
+        };
+        // One message comes in several lines.
+        self.running.insert(id.to_owned(), usage);
+        let mut sum = self.total;
+        self.running.values().for_each(|u| sum.add(u));
+        ear.tell(AgentEvent::Usage(sum)).await;
+    }
+
     async fn result(&mut self, event: &Value, ear: &Ear) {
-        ear.tell(AgentEvent::Usage(usage(event))).await;
+        self.total = usage(event);
+        self.running.clear();
+        ear.tell(AgentEvent::Usage(self.total)).await;
         let failed = event["is_error"].as_bool().unwrap_or(true);
         let end = if self.interrupted {
             TurnEnd::Interrupted
@@ -366,7 +404,8 @@ async fn assistant(event: &Value, ear: &Ear) {
             Some("tool_use") => {
                 let id = block["id"].as_str().unwrap_or_default().to_owned();
                 let name = block["name"].as_str().unwrap_or("?").to_owned();
-                ear.tell(AgentEvent::ToolBegan { id, name, input: summary(&block["input"]) }).await;
+                let (input, whole) = (summary(&block["input"]), block["input"].to_string());
+                ear.tell(AgentEvent::ToolBegan { id, name, input, whole }).await;
             }
             _ => {}
         }

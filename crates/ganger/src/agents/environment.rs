@@ -98,13 +98,39 @@ pub(super) fn for_agent(launch: &Launch) -> BTreeMap<OsString, OsString> {
         set(&name, value.as_ref());
     }
     // The mission and other files of ours stay out of commits without touching the user's configuration.
-    set("GIT_CONFIG_COUNT", "1".as_ref());
-    set("GIT_CONFIG_KEY_0", "core.excludesFile".as_ref());
-    set("GIT_CONFIG_VALUE_0", launch.excludes.as_os_str());
+    for (name, value) in git_settings(launch) {
+        set(&name, value.as_os_str());
+    }
     set("GIT_TERMINAL_PROMPT", "0".as_ref());
     set("GIT_EDITOR", "true".as_ref());
     set("PAGER", "cat".as_ref());
     set("GANGER_TICKET", launch.ticket.as_ref());
     set("GANGER_ATTEMPT_NUMBER", launch.number.to_string().as_ref());
     env
+}
+
+/// Where a push of an agent goes instead: no rule has to understand the command.
+const NOWHERE: &str = "url./dev/null/agents-do-not-push/";
+
+/// Settings of git that go before those of files: our ignore patterns, and that nothing is pushed.
+fn git_settings(launch: &Launch) -> Vec<(String, OsString)> {
+    let mut settings: Vec<(String, OsString)> =
+        vec![("core.excludesFile".to_owned(), launch.excludes.clone().into_os_string())];
+    let may_push = launch.agent.allow.iter().any(|rule| rule.starts_with("command(git push"));
+    if launch.agent.runtime != RuntimeKind::Command && !may_push {
+        settings.push((format!("{NOWHERE}.pushInsteadOf"), OsString::new()));
+        // An address of its own for pushing is not looked at by that.
+        let own = git::Git::at(&launch.worktree).run(&["config", "--get-regexp", r"^remote\..*\.pushurl$"]);
+        for line in own.unwrap_or_default().lines() {
+            if let Some((_, url)) = line.split_once(' ') {
+                settings.push((format!("{NOWHERE}.insteadOf"), url.into()));
+            }
+        }
+    }
+    let mut variables = vec![("GIT_CONFIG_COUNT".to_owned(), settings.len().to_string().into())];
+    for (n, (key, value)) in settings.into_iter().enumerate() {
+        variables.push((format!("GIT_CONFIG_KEY_{n}"), key.into()));
+        variables.push((format!("GIT_CONFIG_VALUE_{n}"), value));
+    }
+    variables
 }

@@ -214,8 +214,8 @@ pub(crate) struct Ask {
     /// The runtime's id of the request.
     pub(crate) request: String,
     pub(crate) kind: AskKind,
-    /// The command, the path, the address.
-    pub(crate) subject: String,
+    /// The command, the paths, the address.
+    pub(crate) subjects: Vec<String>,
     /// Whether unattended work in a worktree is expected to do this.
     pub(crate) usual: bool,
     /// Which sub-agent asks; empty: the agent itself.
@@ -232,7 +232,8 @@ pub(crate) enum AgentEvent {
     /// The agent says.
     Said(String),
     /// A tool call began.
-    ToolBegan { id: String, name: String, input: String },
+    /// `input` is for people; `whole` tells one call from another.
+    ToolBegan { id: String, name: String, input: String, whole: String },
     /// A tool call ended.
     ToolEnded { id: String, output: String, failed: bool },
     /// Totals of this attempt.

@@ -21,30 +21,69 @@ pub(crate) enum Judgement {
 /// Never, in an unattended worktree: what publishes, and what leaves it.
 pub(crate) const DENIED: [&str; 2] = ["command(git push*)", "command(git worktree*)"];
 
-/// The strictest rule wins; what no rule names is allowed where unattended work is expected to do it.
+/// The strictest rule wins; what no rule names is allowed where unattended work is expected to do it. A request of
+/// several parts (a chain of commands, a patch of several files) is denied or asked for when a rule covers any of them,
+/// and allowed by rules only when they cover all.
 pub(crate) fn judge(agent: &Agent, ask: &Ask) -> Judgement {
-    let denied = DENIED.iter().copied().chain(agent.deny.iter().map(String::as_str)).find(|r| covers(r, ask));
+    let parts = parts(ask);
+    let any = |rule: &&str| parts.iter().any(|part| covers(rule, ask, part));
+    let denied = DENIED.iter().copied().chain(agent.deny.iter().map(String::as_str)).find(any);
     if let Some(rule) = denied {
         return Judgement::Deny(format!("the rule `deny = [\"{rule}\"]` of this project forbids it; find another way"));
     }
-    if agent.ask.iter().any(|r| covers(r, ask)) {
+    if agent.ask.iter().any(|rule| any(&rule.as_str())) {
         return Judgement::Ask;
     }
-    let allowed = ask.usual || agent.allow.iter().any(|r| covers(r, ask));
-    if allowed { Judgement::Allow } else { Judgement::Ask }
+    let all = || parts.iter().all(|part| agent.allow.iter().any(|rule| covers(rule, ask, part)));
+    if ask.usual || all() { Judgement::Allow } else { Judgement::Ask }
 }
 
-fn covers(rule: &str, ask: &Ask) -> bool {
+fn covers(rule: &str, ask: &Ask, part: &str) -> bool {
     let (tool, pattern) = parse(rule);
-    let (name, subject) = match &ask.kind {
-        AskKind::Tool(name) => (name.as_str(), name.replace("mcp__", "").replace("__", "/")),
-        kind => (kind.name(), ask.subject.clone()),
-    };
-    match (tool == name, tool == "mcp" && matches!(ask.kind, AskKind::Tool(_)), pattern) {
+    let name = ask.kind.name();
+    let of_server = tool == "mcp" && matches!(ask.kind, AskKind::Tool(_));
+    match (tool == name, of_server, pattern) {
         (true, _, None) => true,
-        (true, _, Some(pattern)) | (_, true, Some(pattern)) => glob(pattern, &subject),
+        (true, _, Some(pattern)) | (_, true, Some(pattern)) => glob(pattern, part),
         _ => false,
     }
+}
+
+/// What a request consists of, each part as rules are written.
+fn parts(ask: &Ask) -> Vec<String> {
+    match &ask.kind {
+        AskKind::Tool(name) => vec![name.replace("mcp__", "").replace("__", "/")],
+        AskKind::Command => ask.subjects.iter().flat_map(|command| commands(command)).collect(),
+        _ => ask.subjects.clone(),
+    }
+}
+
+/// The commands of a shell line, without what may stand before them: other folders, variables, git's options. It errs
+/// towards too many: what is quoted may be run by whatever it is given to.
+fn commands(line: &str) -> Vec<String> {
+    let separators = ['\n', ';', '&', '|', '`', '(', ')', '{', '}', '\'', '"'];
+    let found: Vec<String> = line.split(separators).map(bare).filter(|part| !part.is_empty()).collect();
+    if found.is_empty() { vec![String::new()] } else { found }
+}
+
+/// A command as rules are written: its program without folder, git without its own options.
+fn bare(command: &str) -> String {
+    let prefixes = ["sudo", "env", "exec", "command", "nohup", "time", "then", "do", "else", "!"];
+    let is_prefix =
+        |word: &&str| prefixes.contains(word) || word.split_once('=').is_some_and(|(n, _)| !n.contains('/'));
+    let mut words = command.split_whitespace().skip_while(is_prefix).peekable();
+    let Some(program) = words.next() else { return String::new() };
+    let program = program.rsplit('/').next().unwrap_or(program);
+    let mut shown = vec![program];
+    if program == "git" {
+        while let Some(option) = words.next_if(|w| w.starts_with('-')) {
+            if matches!(option, "-C" | "-c" | "--git-dir" | "--work-tree") {
+                words.next();
+            }
+        }
+    }
+    shown.extend(words);
+    shown.join(" ")
 }
 
 /// Tool and pattern.
@@ -121,7 +160,7 @@ mod tests {
 
     fn command(subject: &str) -> Ask {
         let (request, by) = (String::new(), String::new());
-        Ask { request, kind: AskKind::Command, subject: subject.to_owned(), usual: true, by }
+        Ask { request, kind: AskKind::Command, subjects: vec![subject.to_owned()], usual: true, by }
     }
 
     #[test]
@@ -130,9 +169,24 @@ mod tests {
         assert_eq!(judge(&agent, &command("make")), Judgement::Allow);
         assert_eq!(judge(&agent, &command("curl -s http://example.org")), Judgement::Ask);
         assert!(matches!(judge(&agent, &command("rm -rf /")), Judgement::Deny(_)));
-        assert!(matches!(judge(&agent, &command("git push origin main")), Judgement::Deny(_)));
+        for push in [
+            "git push origin main",
+            "cd x && git push",
+            "git -C . push",
+            "A=1 git push",
+            "/usr/bin/git push",
+            "/bin/bash -lc 'git push'",
+            "echo $(git push)",
+        ] {
+            assert!(matches!(judge(&agent, &command(push)), Judgement::Deny(_)), "{push}");
+        }
         let outside = Ask { usual: false, ..command("curl there") };
         assert_eq!(judge(&agent, &outside), Judgement::Allow);
+        assert_eq!(judge(&agent, &Ask { usual: false, ..command("curl there; rm -r here") }), Judgement::Ask);
+        let files = ["/shared/a", "/home/u/.ssh/authorized_keys"].map(str::to_owned).to_vec();
+        let edit = Ask { kind: AskKind::Edit, subjects: files, usual: false, ..command("") };
+        let shared = super::tests::agent(&["edit(/shared/*)"], &[], &[]);
+        assert_eq!(judge(&shared, &edit), Judgement::Ask);
         assert_eq!(judge(&agent, &Ask { usual: false, ..command("wget there") }), Judgement::Ask);
     }
 

@@ -152,7 +152,11 @@ impl<'a> Conversation<'a> {
                 let request = LoadSessionRequest::new(self.session.clone(), directory).mcp_servers(tools);
                 let loaded = self.connection.send_request(request).block_task().await;
                 loaded.map_err(|e| TurnEnd::failed(FailureClass::SessionLost, said(&e)))?;
-                while tokio::time::timeout(QUIET, self.heard.recv()).await.is_ok_and(|h| h.is_some()) {}
+                while let Ok(Some(heard)) = tokio::time::timeout(QUIET, self.heard.recv()).await {
+                    if let Heard::Update(past) = heard {
+                        self.meter.past(&past);
+                    }
+                }
             }
             Some(known) => {
                 let message = format!("the agent cannot load sessions; {known} is lost with its process");
@@ -256,9 +260,9 @@ impl<'a> Conversation<'a> {
     ) {
         self.requests += 1;
         let id = self.requests.to_string();
-        let (kind, subject, usual) = updates::wish(request, &self.launch.worktree);
+        let (kind, subjects, usual) = updates::wish(request, &self.launch.worktree);
         self.asked.insert(id.clone(), (request.options.clone(), responder));
-        ear.tell(AgentEvent::Asked(Ask { request: id, kind, subject, usual, by: String::new() })).await;
+        ear.tell(AgentEvent::Asked(Ask { request: id, kind, subjects, usual, by: String::new() })).await;
     }
 
     fn permit(&mut self, request: &str, verdict: &Verdict) {

@@ -44,13 +44,26 @@ impl Meter {
         Some(self.sum)
     }
 
+    /// What a loaded session tells of its past.
+    pub(super) fn past(&mut self, update: &SessionUpdate) {
+        if let SessionUpdate::UsageUpdate(usage) = update
+            && let Some(cost) = &usage.cost
+        {
+            self.cost_before = Some(micro(cost.amount));
+        }
+    }
+
     fn cost(&mut self, usd: f64) -> Usage {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "dollars of one session")]
-        let micro = (usd * 1e6).round().max(0.0) as u64;
         let before = *self.cost_before.get_or_insert(0);
-        self.sum.micro_usd = Some(micro.saturating_sub(before));
+        self.sum.micro_usd = Some(micro(usd).saturating_sub(before));
         self.sum
     }
+}
+
+fn micro(usd: f64) -> u64 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "dollars of one session")]
+    let micro = (usd * 1e6).round().max(0.0) as u64;
+    micro
 }
 
 pub(super) fn read(update: SessionUpdate, meter: &mut Meter) -> Vec<AgentEvent> {
@@ -83,7 +96,8 @@ fn tool(id: String, fields: &ToolCallUpdateFields, meter: &mut Meter) -> Vec<Age
         let title = meter.names.get(&id).cloned().unwrap_or_default();
         let name = fields.kind.map_or("tool", name_of).to_owned();
         let input = fields.raw_input.as_ref().map_or(title.clone(), |raw| subject(raw, &title));
-        events.push(AgentEvent::ToolBegan { id: id.clone(), name, input });
+        let whole = fields.raw_input.as_ref().map_or_else(|| title.clone(), Value::to_string);
+        events.push(AgentEvent::ToolBegan { id: id.clone(), name, input, whole });
     }
     if matches!(fields.status, Some(ToolCallStatus::Completed | ToolCallStatus::Failed)) {
         let output = text::clean(&output(fields));
@@ -120,31 +134,36 @@ fn subject(raw: &Value, title: &str) -> String {
 }
 
 /// What a request is for, and whether unattended work in a worktree is expected to do it.
-pub(super) fn wish(request: &RequestPermissionRequest, worktree: &Path) -> (AskKind, String, bool) {
+pub(super) fn wish(request: &RequestPermissionRequest, worktree: &Path) -> (AskKind, Vec<String>, bool) {
     let call = &request.tool_call;
     let title = call.fields.title.clone().unwrap_or_default();
     let raw = call.fields.raw_input.clone().unwrap_or_default();
-    let paths: Vec<&Path> = call.fields.locations.iter().flatten().map(|l| l.path.as_path()).collect();
-    let named = subject(&raw, &title);
-    let inside = |p: &Path| {
-        !p.components().any(|c| c == std::path::Component::ParentDir) && worktree.join(p).starts_with(worktree)
+    let inside = |p: &String| {
+        let clean = !Path::new(p).components().any(|c| c == std::path::Component::ParentDir);
+        clean && worktree.join(p).starts_with(worktree)
     };
+    let named = subject(&raw, &title);
+    // All that it names; a title is no path.
+    let keys = ["file_path", "filePath", "path", "notebook_path", "absolute_path"];
+    let told = keys.iter().filter_map(|k| raw[*k].as_str().map(str::to_owned));
+    let located = call.fields.locations.iter().flatten().map(|l| l.path.display().to_string());
+    let mut paths: Vec<String> = located.chain(told).collect();
+    paths.dedup();
+    let usual = !paths.is_empty() && paths.iter().all(inside);
+    if paths.is_empty() {
+        paths.push(named.clone());
+    }
     match call.fields.kind {
-        Some(ToolKind::Execute) => (AskKind::Command, named, true),
-        Some(ToolKind::Edit | ToolKind::Delete | ToolKind::Move) => {
-            let named = if paths.is_empty() { vec![Path::new(&named)] } else { paths };
-            let usual = named.iter().all(|p| inside(p));
-            let shown: Vec<String> = named.iter().map(|p| p.display().to_string()).collect();
-            (AskKind::Edit, shown.join(" "), usual)
-        }
-        Some(ToolKind::Read | ToolKind::Search) => (AskKind::Read, named, paths.iter().all(|p| inside(p))),
-        Some(ToolKind::Fetch) => (AskKind::Fetch, named, false),
+        Some(ToolKind::Execute) => (AskKind::Command, vec![named], true),
+        Some(ToolKind::Edit | ToolKind::Delete | ToolKind::Move) => (AskKind::Edit, paths, usual),
+        Some(ToolKind::Read | ToolKind::Search) => (AskKind::Read, paths, usual),
+        Some(ToolKind::Fetch) => (AskKind::Fetch, vec![named], false),
         _ => {
             // Three agents, three names for the tool of a server.
             let own = title.ends_with("(ganger MCP Server)")
                 || title.starts_with("mcp__ganger__")
                 || title.starts_with("ganger_");
-            (AskKind::Tool(title), String::new(), own)
+            (AskKind::Tool(title), Vec::new(), own)
         }
     }
 }

@@ -17,7 +17,8 @@ pub(super) fn item_began(item: &Value) -> AgentEvent {
         Some("collabAgentToolCall") => ("agent".to_owned(), text("prompt")),
         _ => return AgentEvent::Alive,
     };
-    AgentEvent::ToolBegan { id, name, input }
+    let whole = format!("{input} {}", item["changes"]);
+    AgentEvent::ToolBegan { id, name, input, whole }
 }
 
 /// What an item that is complete means.

@@ -69,7 +69,7 @@ impl<'a> Conversation<'a> {
         let argv = [program, "app-server"].map(OsString::from).to_vec();
         let setup =
             |e: std::io::Error| TurnEnd::failed(FailureClass::Setup, format!("codex could not be started: {e}"));
-        let Pipes { child, stdin, stdout } = start_piped(launch, argv, environment(launch)).map_err(setup)?;
+        let Pipes { child, stdin, stdout } = start_piped(launch, argv, environment_of(launch)).map_err(setup)?;
         let mut this = Self {
             launch,
             child,
@@ -110,6 +110,8 @@ impl<'a> Conversation<'a> {
         while let Some(message) = self.rpc.next().await {
             match message {
                 Message::Answer { id, result } if id == wanted => return Ok(result),
+                // Unanswered it might wait for ever.
+                Message::Request { id, .. } => self.rpc.refuse(&id).await.map_err(crashed)?,
                 _ => {}
             }
         }
@@ -208,22 +210,26 @@ impl<'a> Conversation<'a> {
     async fn asks(&mut self, id: Value, method: &str, params: &Value, ear: &Ear) {
         let request = id.to_string();
         let text = |key: &str| params[key].as_str().unwrap_or_default().to_owned();
-        let (kind, subject, form) = match method {
-            "item/commandExecution/requestApproval" => (AskKind::Command, text("command"), Form::Decision),
+        // What is not told is never the same as something else.
+        let unknown = || vec![format!("(unknown, request {} of {})", uuid::Uuid::new_v4(), text("itemId"))];
+        let (kind, subjects, form) = match method {
+            "item/commandExecution/requestApproval" => (AskKind::Command, vec![text("command")], Form::Decision),
             "item/fileChange/requestApproval" => {
                 let files = self.changes.get(params["itemId"].as_str().unwrap_or_default());
-                (AskKind::Edit, files.map_or_else(|| text("grantRoot"), |f| f.join(" ")), Form::Decision)
+                (AskKind::Edit, files.cloned().unwrap_or_default(), Form::Decision)
             }
             "mcpServer/elicitation/request" => {
                 let tool = params.pointer("/_meta/tool_name").and_then(Value::as_str).unwrap_or_default();
-                (AskKind::Tool(format!("{}/{tool}", text("serverName"))), String::new(), Form::Elicitation)
+                let name = format!("{}/{tool}", text("serverName"));
+                (AskKind::Tool(name.clone()), vec![name], Form::Elicitation)
             }
             // It would wait for ever.
             _ => return drop(self.rpc.refuse(&id).await),
         };
+        let subjects = if subjects.iter().all(String::is_empty) { unknown() } else { subjects };
         self.asked.insert(request.clone(), (id, form));
         // Inside its sandbox it does not ask: what it asks for leaves it.
-        ear.tell(AgentEvent::Asked(Ask { request, kind, subject, usual: false, by: String::new() })).await;
+        ear.tell(AgentEvent::Asked(Ask { request, kind, subjects, usual: false, by: String::new() })).await;
     }
 
     async fn notice(&mut self, method: &str, params: &Value, ear: &Ear) {
@@ -279,17 +285,6 @@ impl<'a> Conversation<'a> {
         let said = super::stderr_excerpt(&self.launch.scratch.join("stderr.log"));
         ear.end(crashed(format!("ended ({status})\n{said}").trim())).await;
     }
-}
-
-/// What runs in the sandbox is not asked for, and the sandbox has a network: that nothing is pushed is git's to see to.
-fn environment(launch: &Launch) -> BTreeMap<OsString, OsString> {
-    let mut env = environment_of(launch);
-    if !launch.agent.allow.iter().any(|rule| rule.starts_with("command(git push")) {
-        env.insert("GIT_CONFIG_COUNT".into(), "2".into());
-        env.insert("GIT_CONFIG_KEY_1".into(), "url./dev/null/agents-do-not-push/.pushInsteadOf".into());
-        env.insert("GIT_CONFIG_VALUE_1".into(), "".into());
-    }
-    env
 }
 
 /// The sandbox lets it write to the worktree and to the two folders without which it could not commit there.

@@ -80,6 +80,11 @@ impl Heard {
         self.error = None;
     }
 
+    /// Whether the turn that is open has shown itself.
+    pub(super) fn is_busy(&self) -> bool {
+        self.turn_open && self.was_busy
+    }
+
     /// What an event means.
     pub(super) fn take(&mut self, event: &Value) -> Vec<AgentEvent> {
         let properties = &event["properties"];
@@ -142,7 +147,8 @@ impl Heard {
                 ["command", "filePath", "pattern", "url", "description"].iter().find_map(|k| input[*k].as_str());
             let input = named.map_or_else(|| input.to_string(), str::to_owned);
             let name = part["tool"].as_str().unwrap_or("?").to_owned();
-            events.push(AgentEvent::ToolBegan { id: id.clone(), name, input });
+            let whole = state["input"].to_string();
+            events.push(AgentEvent::ToolBegan { id: id.clone(), name, input, whole });
         }
         if matches!(status, "completed" | "error") && self.began.insert(format!("{id}/end")) {
             let output = state["output"].as_str().or_else(|| state["error"].as_str()).unwrap_or_default();

@@ -12,6 +12,7 @@ use ganger_engine::{FailureClass, SessionId};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use server::Api;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 pub(super) async fn drive(launch: Launch, commands: mpsc::Receiver<Control>, ear: Ear) {
@@ -30,7 +31,14 @@ struct Conversation<'a> {
     session: SessionId,
     stream: EventStream,
     heard: Heard,
+    /// When a message last went into a turn: it may have come too late, and begun one of its own.
+    steered: Option<Instant>,
+    /// The end of a turn, while another one may follow for such a message, and until when.
+    held: Option<(TurnEnd, Instant)>,
 }
+
+/// How soon a turn follows for a message that came too late for the one that ended.
+const FOLLOWS: Duration = Duration::from_millis(1_500);
 
 /// A server that went away is nobody's fault: its sessions are resumed.
 fn gone(message: impl std::fmt::Display) -> TurnEnd {
@@ -58,7 +66,7 @@ impl<'a> Conversation<'a> {
         };
         ear.tell(AgentEvent::Session(session.clone())).await;
         let heard = Heard::new(session.clone());
-        Ok(Self { launch, api, session, stream, heard })
+        Ok(Self { launch, api, session, stream, heard, steered: None, held: None })
     }
 
     async fn find(api: &Api, session: &SessionId) -> Result<SessionId, TurnEnd> {
@@ -96,6 +104,9 @@ impl<'a> Conversation<'a> {
                     Some(Control::Steer { id, text }) => {
                         // A prompt to a busy session is read at its next step.
                         let said = self.heard.turn_open && self.prompt(&text).await.is_ok();
+                        if said {
+                            self.steered = Some(Instant::now());
+                        }
                         let event = if said { AgentEvent::Steered { id } } else { AgentEvent::NotSteered { id } };
                         ear.tell(event).await;
                     }
@@ -105,12 +116,19 @@ impl<'a> Conversation<'a> {
                         let _gone = self.abort().await;
                     }
                     Some(Control::Close) | None => {
-                        if self.heard.turn_open {
+                        // The server goes on living: nothing of this session may.
+                        if self.heard.turn_open || self.steered.is_some() {
                             let _gone = self.abort().await;
                         }
                         return None;
                     }
                 },
+                () = until(self.held.as_ref().map(|(_, at)| *at)) => {
+                    if let Some((end, _)) = self.held.take() {
+                        self.heard.turn_open = false;
+                        ear.end(end).await;
+                    }
+                }
                 event = self.stream.next() => match event {
                     Ok(event) => self.hear(&event, ear).await,
                     Err(e) => return Some(gone(e)),
@@ -145,7 +163,16 @@ impl<'a> Conversation<'a> {
             }
             _ => {
                 for told in self.heard.take(event) {
-                    ear.tell(told).await;
+                    match told {
+                        AgentEvent::TurnEnded(TurnEnd::Completed) if self.just_steered() => {
+                            self.heard.begin_turn();
+                            self.held = Some((TurnEnd::Completed, Instant::now() + FOLLOWS));
+                        }
+                        told => ear.tell(told).await,
+                    }
+                }
+                if self.held.is_some() && self.heard.is_busy() {
+                    (self.held, self.steered) = (None, None);
                 }
             }
         }
@@ -166,8 +193,18 @@ impl<'a> Conversation<'a> {
         };
         let child = text("sessionID") != self.session.as_str();
         let by = if child { format!("sub-agent {}", text("sessionID")) } else { String::new() };
-        ear.tell(AgentEvent::Asked(Ask { request: text("id"), kind, subject: patterns.join(" "), usual: false, by }))
-            .await;
+        ear.tell(AgentEvent::Asked(Ask {
+            request: text("id"),
+            kind,
+            subjects: patterns.iter().map(ToString::to_string).collect(),
+            usual: false,
+            by,
+        }))
+        .await;
+    }
+
+    fn just_steered(&self) -> bool {
+        self.steered.is_some_and(|at| at.elapsed() < FOLLOWS * 2)
     }
 
     async fn permit(&mut self, request: &str, verdict: Verdict) {
@@ -177,6 +214,14 @@ impl<'a> Conversation<'a> {
         };
         // Gone already is as good as answered.
         let _gone = self.api.post(&format!("/permission/{request}/reply"), &body).await;
+    }
+}
+
+/// Never, without a time.
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
     }
 }
 

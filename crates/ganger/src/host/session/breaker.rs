@@ -9,8 +9,8 @@ pub(super) struct Breaker {
     same_calls: u32,
     patience: Duration,
     tokens: Option<u64>,
-    /// The last call, and how many times in a row it was made.
-    last: (String, u32),
+    /// The last call as people read it, its digest, and how many times in a row it was made.
+    last: (String, String, u32),
     seen: BTreeSet<String>,
     /// When something new was done, and how many tokens had been used then.
     progress: (Instant, u64),
@@ -24,30 +24,31 @@ impl Breaker {
             same_calls: limits.same_calls,
             patience: Duration::from_secs_f64(limits.circle_minutes * 60.0),
             tokens: limits.attempt_tokens,
-            last: (String::new(), 0),
+            last: (String::new(), String::new(), 0),
             seen: BTreeSet::new(),
             progress: (Instant::now(), 0),
             worktree: None,
         }
     }
 
-    /// The agent called a tool with these arguments.
-    pub(super) fn called(&mut self, call: String, used: u64) {
-        if self.last.0 == call {
-            self.last.1 += 1;
+    /// The agent called a tool; `whole` are all its arguments.
+    pub(super) fn called(&mut self, shown: &str, whole: &str, used: u64) {
+        let digest = crate::digest::short(&[shown, whole]);
+        if self.last.1 == digest {
+            self.last.2 += 1;
             return;
         }
-        if self.seen.insert(call.clone()) {
+        if self.seen.insert(digest.clone()) {
             self.progress = (Instant::now(), used);
         }
-        self.last = (call, 1);
+        self.last = (shown.to_owned(), digest, 1);
     }
 
     /// Why the attempt should be interrupted, if it should. `worktree` describes the files as they are now; it is
     /// looked at only when nothing else was new for too long.
     pub(super) fn trips(&mut self, used: u64, worktree: impl FnOnce() -> String) -> Option<String> {
-        if self.last.1 >= self.same_calls {
-            return Some(format!("the same call {} times in a row: {}", self.last.1, self.last.0));
+        if self.last.2 >= self.same_calls {
+            return Some(format!("the same call {} times in a row: {}", self.last.2, self.last.0));
         }
         if let Some(limit) = self.tokens.filter(|limit| used > *limit) {
             return Some(format!("it has used {used} tokens, more than its limit of {limit}"));
@@ -67,9 +68,10 @@ impl Breaker {
 
     /// It was told; its calls count anew, and so do its tokens.
     pub(super) fn second_chance(&mut self, used: u64) {
-        self.last = (String::new(), 0);
+        self.last = (String::new(), String::new(), 0);
         self.progress = (Instant::now(), used);
-        self.tokens = self.tokens.map(|limit| used + limit / 4);
+        // Only what is used up already is raised.
+        self.tokens = self.tokens.map(|limit| limit.max(used + limit / 4));
     }
 }
 
@@ -87,13 +89,15 @@ mod tests {
     fn the_same_call_again_and_again_trips_it_and_another_one_in_between_does_not() {
         let mut breaker = breaker(|l| l.same_calls = 3);
         for call in ["make", "make", "ls", "make", "make"] {
-            breaker.called(call.to_owned(), 0);
+            breaker.called(call, "", 0);
             assert_eq!(breaker.trips(0, String::new), None);
         }
-        breaker.called("make".to_owned(), 0);
+        breaker.called("make", "", 0);
         assert!(breaker.trips(0, String::new).is_some_and(|why| why.contains("3 times")));
         breaker.second_chance(0);
         assert_eq!(breaker.trips(0, String::new), None);
+        (0..9).for_each(|n| breaker.called("edit a.rs", &format!("change {n}"), 0));
+        assert_eq!(breaker.trips(0, String::new), None, "nine changes of one file are nine calls");
     }
 
     #[test]
@@ -109,7 +113,7 @@ mod tests {
     #[test]
     fn tokens_without_anything_new_trip_it_when_no_file_changes_either() {
         let mut breaker = breaker(|l| l.circle_minutes = 0.0);
-        breaker.called("ls".to_owned(), 10);
+        breaker.called("ls", "", 10);
         assert_eq!(breaker.trips(10, || "a".to_owned()), None, "no tokens were used");
         assert_eq!(breaker.trips(20, || "a".to_owned()), None, "the first look");
         assert_eq!(breaker.trips(30, || "b".to_owned()), None, "a file has changed");

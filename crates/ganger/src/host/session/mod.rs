@@ -24,6 +24,8 @@ use watch::Watch;
 
 /// How often the stall watch looks.
 const WATCH_EVERY: Duration = Duration::from_millis(500);
+/// How long a runtime may take to open its session: they start in seconds, on a busy machine in a minute.
+const MEET_LIMIT: Duration = Duration::from_secs(180);
 /// How long an interrupt may take before everything is killed.
 const INTERRUPT_LIMIT: Duration = Duration::from_secs(15);
 
@@ -143,6 +145,8 @@ impl Conversation<'_> {
 
     /// The session is journaled before anything is said to it: a crash right after resumes the same one.
     async fn meet(&mut self) -> Result<(), TurnEnd> {
+        let late = tokio::time::sleep(MEET_LIMIT);
+        tokio::pin!(late);
         let session = loop {
             tokio::select! {
                 event = self.live.events.recv() => match event {
@@ -152,6 +156,7 @@ impl Conversation<'_> {
                     None => return Err(crashed("the driver ended before its session was known")),
                 },
                 _ = self.task.cancel.changed() => return Err(TurnEnd::Interrupted),
+                () = &mut late => return Err(crashed(&format!("there was no session within {MEET_LIMIT:?}"))),
             }
         };
         self.introduce(session).await
@@ -193,10 +198,11 @@ impl Conversation<'_> {
                 self.model_acted("it answered").await;
                 self.task.note(ActivityKind::Say, said).await;
             }
-            AgentEvent::ToolBegan { id, name, input } => {
+            AgentEvent::ToolBegan { id, name, input, whole } => {
                 self.model_acted("it called a tool").await;
                 self.watch.tool_began(id);
-                self.breaker.called(format!("{name} {}", text::line(&input, 200)), self.usage.tokens());
+                let shown = format!("{name} {}", text::line(&input, 200));
+                self.breaker.called(&shown, &whole, self.usage.tokens());
                 self.task.note(ActivityKind::Tool, format!("{name} {}", text::line(&input, 500))).await;
             }
             AgentEvent::ToolEnded { id, output, failed } => {
@@ -237,6 +243,7 @@ impl Conversation<'_> {
     /// A clean end without report and without change is a claim not made: one continuation.
     async fn turn_ended(&mut self, end: TurnEnd) -> Option<TurnEnd> {
         self.see(Seen::End, "the runtime's terminal event").await;
+        self.drop_asks().await;
         let over = end == TurnEnd::Completed || (end == TurnEnd::Interrupted && std::mem::take(&mut self.told_to_stop));
         if over && let Some(text) = self.take_waiting() {
             return self.say(self.with_mission(text)).await.err();
@@ -283,6 +290,8 @@ impl Conversation<'_> {
         if self.warned.is_some() || !self.can_continue {
             self.see(Seen::Stall, &why).await;
             let word = if class == FailureClass::Stalled { "stalled" } else { "runs in a circle" };
+            // For what it used: that is told at the end of a turn by some.
+            let _interrupted = self.interrupt().await;
             return Some(TurnEnd::Failed { class, message: format!("{word}: {why}"), retry_at: None });
         }
         self.task.note(ActivityKind::Note, format!("interrupting: {why}")).await;

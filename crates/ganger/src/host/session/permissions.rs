@@ -30,7 +30,7 @@ impl Asks {
 impl Conversation<'_> {
     pub(super) async fn asked(&mut self, ask: Ask) {
         let judgement = judge(&self.agent, &ask);
-        let shown = text::line(&format!("{} {}", ask.kind.name(), ask.subject), 160);
+        let shown = text::line(&format!("{} {}", ask.kind.name(), ask.subjects.join(" ")), 160);
         match judgement {
             Judgement::Allow => self.permit(ask.request, Verdict::Allow).await,
             Judgement::Deny(why) => {
@@ -44,7 +44,7 @@ impl Conversation<'_> {
     async fn ask_person(&mut self, ask: Ask, shown: String) {
         let (attempt, token) = (self.task.offer.attempt.clone(), self.task.offer.token);
         let tool = ask.kind.name().to_owned();
-        let wish = Wish { tool, subject: text::cap(&text::clean(&ask.subject), 2_000) };
+        let wish = Wish { tool, subject: subject(&ask.subjects) };
         let (request, by) = (ask.request.clone(), ask.by);
         let input = Input::AskPermission { attempt, token, request, wish, by };
         let id = format!("~asked-{}-{}", self.task.offer.attempt, uuid::Uuid::now_v7());
@@ -113,6 +113,13 @@ impl Conversation<'_> {
         }
     }
 
+    /// No request outlives the turn that made it.
+    pub(super) async fn drop_asks(&mut self) {
+        for (request, _) in std::mem::take(&mut self.asks.open) {
+            self.lapsed(request, "the turn that asked is over").await;
+        }
+    }
+
     async fn goes_on(&mut self, source: &str) {
         self.see(Seen::Waits(self.asks.open.len()), source).await;
         if self.asks.is_empty() {
@@ -131,6 +138,13 @@ impl Conversation<'_> {
     async fn permit(&mut self, request: String, verdict: Verdict) {
         let _gone = self.live.control.send(Control::Permit { request, verdict }).await;
     }
+}
+
+/// What a permit is compared by: two requests that differ anywhere are two.
+fn subject(subjects: &[String]) -> String {
+    let all = text::clean(&subjects.join(" "));
+    let shown = text::cap(&all, 2_000);
+    if shown == all { all } else { format!("{shown} [{}]", crate::digest::short(&[&all])) }
 }
 
 impl AskKind {

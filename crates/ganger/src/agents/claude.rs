@@ -179,8 +179,7 @@ impl Process {
     async fn died(mut self, launch: &Launch, ear: &Ear) {
         let status = self.child.wait().await;
         let said = stderr_excerpt(&launch.scratch.join("stderr.log"));
-        let lost = said.contains("No conversation found") || said.contains("already in use");
-        let class = if lost { FailureClass::SessionLost } else { FailureClass::Crashed };
+        let class = if is_lost(&said) { FailureClass::SessionLost } else { FailureClass::Crashed };
         let status = status.map_or_else(|e| e.to_string(), |s| s.to_string());
         let message = format!("claude ended without a result ({status})\n{said}");
         let end = if self.interrupted { TurnEnd::Interrupted } else { TurnEnd::failed(class, message.trim()) };
@@ -311,6 +310,7 @@ impl Process {
             let message = if said.is_empty() { &errors } else { said };
             let status = event["api_error_status"].as_u64();
             let class = match class_of_status(status) {
+                _ if is_lost(message) => FailureClass::SessionLost,
                 // A connection that never came about has no status.
                 FailureClass::Crashed if status.is_none() && message.contains("API Error") => FailureClass::Transient,
                 class => class,
@@ -377,6 +377,11 @@ fn arguments(launch: &Launch, session: &SessionId) -> std::io::Result<Vec<OsStri
         argv.extend(["--model".into(), launch.agent.model.clone().into()]);
     }
     Ok(argv)
+}
+
+/// Whether the session that was to be resumed is gone, or taken.
+fn is_lost(said: &str) -> bool {
+    said.contains("No conversation found") || said.contains("already in use")
 }
 
 /// Whether a request names a path, and that is in the worktree.

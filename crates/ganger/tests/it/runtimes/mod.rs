@@ -145,6 +145,8 @@ for_each_cli!(
     what_the_rules_forbid_is_not_done_and_nobody_is_asked,
     three_kills_in_mid_turn_lose_nothing,
     the_doctor_proves_it,
+    a_refused_login_asks_a_person_at_once,
+    a_session_that_its_runtime_has_lost_is_begun_anew,
 );
 
 fn one_ticket_is_done_and_accounted(cli: &str) {
@@ -345,6 +347,33 @@ fn three_kills_in_mid_turn_lose_nothing(cli: &str) {
     assert_eq!(shop.session(&id, cli), session);
     let files = shop.place.git(&["ls-tree", "--name-only", &format!("ganger/{id}")]);
     assert!(files.contains("early.txt") && files.contains("late.txt"), "{files}");
+}
+
+fn a_refused_login_asks_a_person_at_once(cli: &str) {
+    let shop = Shop::new("true");
+    let id = shop.add(cli, &json!([{"http": 401, "text": "no"}, {"http": 401, "text": "no"}]), &[]);
+    shop.place.ganger(&["run"]).exits(3);
+    let ticket = shop.place.ticket(&id);
+    assert_eq!((&ticket["status"], &ticket["attempts"]), (&json!("needs-you"), &json!(1)), "{ticket:#}");
+}
+
+fn a_session_that_its_runtime_has_lost_is_begun_anew(cli: &str) {
+    let shop = Shop::new("true");
+    let id = shop.add(cli, &json!([{"bash": "echo x >> count.txt"}, {"text": "done"}]), &[]);
+    shop.place.ganger(&["run"]).exits(0);
+    let first = shop.session(&id, cli);
+    let home = shop.place.home();
+    let kept_in = match cli {
+        "opencode" => home.join(".local/share/opencode"),
+        "codex" => home.join(".codex/sessions"),
+        "gemini" => shop.place.state().join("runtimes/gemini/.gemini/tmp"),
+        _ => home.join(".claude/projects"),
+    };
+    std::fs::remove_dir_all(&kept_in).unwrap_or_else(|e| panic!("{}: {e}", kept_in.display()));
+    shop.place.ganger(&["ticket", "reopen", &id, "--reason", "once more"]).exits(0);
+    shop.place.ganger(&["run"]).exits(0).says("starts (T-1-a3)");
+    assert_ne!(shop.session(&id, cli), first);
+    assert!(shop.model.requests_with("once more") > 0, "what was to be said went to the new session");
 }
 
 fn the_doctor_proves_it(cli: &str) {

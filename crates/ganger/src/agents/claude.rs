@@ -3,19 +3,18 @@
 //!
 //! The turn ends with a `result` line, and is judged by its `is_error`, never by the exit code.
 
-use super::{
-    AgentEvent, Ask, AskKind, Control, Ear, Launch, Pipes, TurnEnd, Verdict, class_of_status, environment_of, rules,
-    start_piped, stderr_excerpt,
-};
+use super::process::{Pipes, start_piped, stderr_excerpt};
+use super::reading::{class_of_refusal, is_inside, micro_usd, until};
+use super::{AgentEvent, Ask, AskKind, Control, Ear, Launch, TurnEnd, Verdict, rules};
 use crate::os;
 use crate::text;
 use ganger_engine::{FailureClass, SessionId, Usage};
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout};
 use tokio::sync::mpsc;
@@ -27,7 +26,7 @@ const GRACE: Duration = Duration::from_secs(5);
 const FOLLOWS: Duration = Duration::from_millis(1_500);
 
 /// Tools that need no question. Edits are not among them: mode `acceptEdits` settles those inside the
-/// worktree, and those outside are asked for and denied.
+/// worktree, and those outside are asked for.
 const ALLOWED: [&str; 7] = ["Bash", "Glob", "Grep", "TodoWrite", "Task", "Skill", "mcp__ganger"];
 /// Never, in an unattended worktree, besides what the rules deny everywhere: what leaves it, and what waits for a
 /// person nobody sees.
@@ -56,7 +55,9 @@ struct Process {
     /// A message was written after the last tool result of this turn: it may come to a turn of its own.
     trailing: bool,
     /// The end of a turn, while a turn of its own may follow for what was said in it.
-    held: Option<TurnEnd>,
+    held: Option<Held>,
+    /// Its background tasks that run.
+    tasks: BTreeSet<String>,
     /// What the last result told, and what was measured since.
     total: Usage,
     running: BTreeMap<String, Usage>,
@@ -64,6 +65,13 @@ struct Process {
     limited_until: Option<u64>,
     /// What was asked and is not answered yet: the input of the tool by request.
     asked: BTreeMap<String, Value>,
+}
+
+/// The end of a turn that may not be the last.
+struct Held {
+    end: TurnEnd,
+    /// When nothing more is waited for; while background tasks run that is not known.
+    until: Option<Instant>,
 }
 
 enum Written {
@@ -75,10 +83,9 @@ impl Process {
     fn start(launch: &Launch) -> std::io::Result<Self> {
         let fresh = SessionId::new(uuid::Uuid::new_v4().to_string());
         let session = launch.session.clone().unwrap_or(fresh);
-        let mut env = environment_of(launch);
-        for (name, value) in [("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"), ("DISABLE_AUTOUPDATER", "1")] {
-            env.entry(name.into()).or_insert_with(|| value.into());
-        }
+        let quiet = ["CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "DISABLE_AUTOUPDATER"].into_iter();
+        let unset = quiet.filter(|name| std::env::var_os(name).is_none());
+        let env = unset.map(|name| (name.into(), "1".into())).collect();
         let Pipes { child, stdin, stdout } = start_piped(launch, arguments(launch, &session)?, env)?;
         Ok(Self {
             child,
@@ -91,6 +98,7 @@ impl Process {
             unread: Vec::new(),
             trailing: false,
             held: None,
+            tasks: BTreeSet::new(),
             total: Usage::default(),
             running: BTreeMap::new(),
             limited_until: None,
@@ -114,27 +122,26 @@ impl Process {
                     }
                     Some(Control::Steer { id, .. }) => ear.tell(AgentEvent::NotSteered { id }).await,
                     Some(Control::Permit { request, verdict }) => self.permit(&request, verdict).await,
-                    Some(Control::Interrupt) => match self.held.take() {
-                        // It is idle: there is nothing that an interruption could end.
-                        Some(end) => {
-                            self.turn_open = false;
-                            ear.end(end).await;
-                        }
-                        None => self.interrupt().await,
-                    },
+                    // It is idle: there is nothing that an interruption could end.
+                    Some(Control::Interrupt | Control::Release) if self.held.is_some() => self.release(ear).await,
+                    Some(Control::Release) => {}
+                    Some(Control::Interrupt) => self.interrupt().await,
                     Some(Control::Close) | None => return self.close().await,
                 },
-                () = tokio::time::sleep(FOLLOWS), if self.held.is_some() => {
-                    if let Some(end) = self.held.take() {
-                        self.turn_open = false;
-                        ear.end(end).await;
-                    }
-                }
+                () = until(self.held.as_ref().and_then(|h| h.until)) => self.release(ear).await,
                 line = self.lines.next_line() => match line {
                     Ok(Some(line)) => self.hear(&line, launch, ear).await,
                     Ok(None) | Err(_) => return self.died(launch, ear).await,
                 },
             }
+        }
+    }
+
+    /// Nothing followed.
+    async fn release(&mut self, ear: &Ear) {
+        if let Some(Held { end, .. }) = self.held.take() {
+            self.turn_open = false;
+            ear.end(end).await;
         }
     }
 
@@ -178,7 +185,7 @@ impl Process {
 
     async fn died(mut self, launch: &Launch, ear: &Ear) {
         let status = self.child.wait().await;
-        let said = stderr_excerpt(&launch.scratch.join("stderr.log"));
+        let said = stderr_excerpt(launch);
         let class = if is_lost(&said) { FailureClass::SessionLost } else { FailureClass::Crashed };
         let status = status.map_or_else(|e| e.to_string(), |s| s.to_string());
         let message = format!("claude ended without a result ({status})\n{said}");
@@ -224,8 +231,22 @@ impl Process {
                 let until = delay.map(|ms| crate::protocol::now_ms() + ms);
                 ear.tell(AgentEvent::Retrying { why, until }).await;
             }
+            Some("system") if event["subtype"] == "task_started" => {
+                self.tasks.extend(event["task_id"].as_str().map(str::to_owned));
+                ear.tell(AgentEvent::Alive).await;
+            }
+            Some("system") if event["subtype"] == "task_notification" => self.task_ended(&event, ear).await,
             Some("rate_limit_event") => self.limited(&event["rate_limit_info"], ear).await,
             _ => ear.tell(AgentEvent::Alive).await,
+        }
+    }
+
+    /// Its end may begin a turn of its own, in which the agent hears of it.
+    async fn task_ended(&mut self, event: &Value, ear: &Ear) {
+        self.tasks.remove(event["task_id"].as_str().unwrap_or_default());
+        if let Some(held) = &mut self.held {
+            held.until = self.tasks.is_empty().then(|| Instant::now() + FOLLOWS);
+            ear.tell(AgentEvent::Background(self.tasks.len())).await;
         }
     }
 
@@ -260,7 +281,7 @@ impl Process {
             other => AskKind::Tool(other.to_owned()),
         };
         self.asked.insert(request.clone(), asked["input"].clone());
-        let usual = is_inside(asked, &launch.worktree) || tool.starts_with("mcp__ganger__");
+        let usual = stays_inside(asked, &launch.worktree) || tool.starts_with("mcp__ganger__");
         let subjects = vec![summary(&asked["input"])];
         let by = asked["agent_id"].as_str().unwrap_or_default().to_owned();
         ear.tell(AgentEvent::Asked(Ask { request, kind, subjects, usual, by })).await;
@@ -309,7 +330,7 @@ impl Process {
             let errors = event["errors"].to_string();
             let message = if said.is_empty() { &errors } else { said };
             let status = event["api_error_status"].as_u64();
-            let class = match class_of_status(status) {
+            let class = match class_of_refusal(status, message) {
                 _ if is_lost(message) => FailureClass::SessionLost,
                 // A connection that never came about has no status.
                 FailureClass::Crashed if status.is_none() && message.contains("API Error") => FailureClass::Transient,
@@ -323,9 +344,11 @@ impl Process {
         } else {
             TurnEnd::Completed
         };
-        if std::mem::take(&mut self.trailing) && end == TurnEnd::Completed {
-            self.held = Some(end);
-            return;
+        let trailing = std::mem::take(&mut self.trailing);
+        if end == TurnEnd::Completed && (trailing || !self.tasks.is_empty()) {
+            let until = self.tasks.is_empty().then(|| Instant::now() + FOLLOWS);
+            self.held = Some(Held { end, until });
+            return ear.tell(AgentEvent::Background(self.tasks.len())).await;
         }
         self.turn_open = false;
         ear.end(end).await;
@@ -333,7 +356,6 @@ impl Process {
 }
 
 fn arguments(launch: &Launch, session: &SessionId) -> std::io::Result<Vec<OsString>> {
-    let program = if launch.agent.command.is_empty() { "claude" } else { &launch.agent.command };
     let mcp = json!({"mcpServers": {"ganger": {
         "type": "http",
         "url": launch.tools.url,
@@ -348,7 +370,7 @@ fn arguments(launch: &Launch, session: &SessionId) -> std::io::Result<Vec<OsStri
     let denied = rules::DENIED.iter().flat_map(|r| rules::for_claude(r)).chain(own(&launch.agent.deny));
     let resume = if launch.session.is_some() { "--resume" } else { "--session-id" };
     let mut argv: Vec<OsString> = [
-        program,
+        launch.program(),
         "-p",
         "--output-format",
         "stream-json",
@@ -384,14 +406,12 @@ fn is_lost(said: &str) -> bool {
     said.contains("No conversation found") || said.contains("already in use")
 }
 
-/// Whether a request names a path, and that is in the worktree.
-fn is_inside(request: &Value, worktree: &Path) -> bool {
+/// Whether a request names paths, and all of them are in the worktree.
+fn stays_inside(request: &Value, worktree: &Path) -> bool {
     let input = &request["input"];
-    let named = ["blocked_path"].iter().filter_map(|k| request[*k].as_str());
-    let mut paths =
-        named.chain(["file_path", "notebook_path", "path"].iter().filter_map(|k| input[*k].as_str())).peekable();
-    let clean = |p: &str| !Path::new(p).components().any(|c| c == std::path::Component::ParentDir);
-    paths.peek().is_some() && paths.all(|p| clean(p) && worktree.join(p).starts_with(worktree))
+    let named = [&request["blocked_path"], &input["file_path"], &input["notebook_path"], &input["path"]];
+    let mut paths = named.into_iter().filter_map(Value::as_str).peekable();
+    paths.peek().is_some() && paths.all(|p| is_inside(p, worktree))
 }
 
 fn summary(input: &Value) -> String {
@@ -439,8 +459,6 @@ fn usage(event: &Value) -> Usage {
         sum.cache_read += number("cacheReadInputTokens");
         sum.cache_write += number("cacheCreationInputTokens");
     }
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "dollars of one session")]
-    let micro = |usd: f64| (usd * 1e6).round().max(0.0) as u64;
-    sum.micro_usd = event["total_cost_usd"].as_f64().map(micro);
+    sum.micro_usd = event["total_cost_usd"].as_f64().map(micro_usd);
     sum
 }

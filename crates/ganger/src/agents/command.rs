@@ -2,10 +2,12 @@
 //! conversation, so each mission carries what was said before. It may report by writing JSON to
 //! `$GANGER_REPORT_FILE`, or call the tools at `$GANGER_MCP_URL`.
 
-use super::{AgentEvent, Control, Ear, Launch, Pipes, TurnEnd, environment_of, start_piped, stderr_excerpt};
+use super::process::{Pipes, start_piped, stderr_excerpt};
+use super::{AgentEvent, Control, Ear, Launch, TurnEnd};
 use crate::os;
 use crate::text;
 use ganger_engine::FailureClass;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -29,17 +31,18 @@ pub(super) async fn drive(launch: Launch, mut commands: mpsc::Receiver<Control>,
                 }
             },
             Control::Steer { id, .. } => ear.tell(AgentEvent::NotSteered { id }).await,
-            Control::Interrupt | Control::Permit { .. } => {}
+            Control::Interrupt | Control::Release | Control::Permit { .. } => {}
             Control::Close => return,
         }
     }
 }
 
 async fn begin(launch: &Launch, mission: String) -> std::io::Result<(Child, ChildStdout)> {
-    let mut env = environment_of(launch);
-    env.insert("GANGER_MCP_URL".into(), launch.tools.url.clone().into());
-    env.insert("GANGER_MCP_TOKEN_FILE".into(), launch.tools.token_file.clone().into());
-    env.insert("GANGER_REPORT_FILE".into(), launch.scratch.join("report.json").into());
+    let env = BTreeMap::from([
+        ("GANGER_MCP_URL".into(), launch.tools.url.clone().into()),
+        ("GANGER_MCP_TOKEN_FILE".into(), launch.tools.token_file.clone().into()),
+        ("GANGER_REPORT_FILE".into(), launch.scratch.join("report.json").into()),
+    ]);
     let argv = ["sh", "-c", &launch.agent.command].map(OsString::from).to_vec();
     let Pipes { child, mut stdin, stdout } = start_piped(launch, argv, env)?;
     tokio::spawn(async move {
@@ -76,7 +79,7 @@ async fn follow(
             status = child.wait() => return ended(launch, status, ear).await,
             command = commands.recv() => match command {
                 Some(Control::Steer { id, .. }) => ear.tell(AgentEvent::NotSteered { id }).await,
-                Some(Control::Prompt(_) | Control::Permit { .. }) => {}
+                Some(Control::Prompt(_) | Control::Release | Control::Permit { .. }) => {}
                 Some(Control::Interrupt | Control::Close) | None => {
                     os::terminate_group(&mut child, GRACE).await;
                     return TurnEnd::Interrupted;
@@ -101,7 +104,7 @@ async fn ended(launch: &Launch, status: std::io::Result<std::process::ExitStatus
     match status {
         Ok(status) if status.success() => TurnEnd::Completed,
         Ok(status) => {
-            let excerpt = stderr_excerpt(&launch.scratch.join("stderr.log"));
+            let excerpt = stderr_excerpt(launch);
             TurnEnd::failed(FailureClass::Crashed, format!("the command ended with {status}\n{excerpt}"))
         }
         Err(e) => TurnEnd::failed(FailureClass::Crashed, e.to_string()),

@@ -94,11 +94,7 @@ pub(super) fn for_agent(launch: &Launch) -> BTreeMap<OsString, OsString> {
     let mut set = |name: &str, value: &std::ffi::OsStr| {
         env.insert(name.into(), value.to_owned());
     };
-    for (name, value) in git::identity(&launch.agent_name) {
-        set(&name, value.as_ref());
-    }
-    // The mission and other files of ours stay out of commits without touching the user's configuration.
-    for (name, value) in git_settings(launch) {
+    for (name, value) in for_git(launch) {
         set(&name, value.as_os_str());
     }
     set("GIT_TERMINAL_PROMPT", "0".as_ref());
@@ -112,8 +108,9 @@ pub(super) fn for_agent(launch: &Launch) -> BTreeMap<OsString, OsString> {
 /// Where a push of an agent goes instead: no rule has to understand the command.
 const NOWHERE: &str = "url./dev/null/agents-do-not-push/";
 
-/// Settings of git that go before those of files: our ignore patterns, and that nothing is pushed.
-fn git_settings(launch: &Launch) -> Vec<(String, OsString)> {
+/// An agent's git: its name; and settings that go before those of files, so that the mission and other files of ours
+/// stay out of commits without touching the user's configuration, and that nothing is pushed.
+pub(super) fn for_git(launch: &Launch) -> Vec<(String, OsString)> {
     let mut settings: Vec<(String, OsString)> =
         vec![("core.excludesFile".to_owned(), launch.excludes.clone().into_os_string())];
     let may_push = launch.agent.allow.iter().any(|rule| rule.starts_with("command(git push"));
@@ -127,7 +124,9 @@ fn git_settings(launch: &Launch) -> Vec<(String, OsString)> {
             }
         }
     }
-    let mut variables = vec![("GIT_CONFIG_COUNT".to_owned(), settings.len().to_string().into())];
+    let identity = git::identity(&launch.agent_name).into_iter();
+    let mut variables: Vec<(String, OsString)> = identity.map(|(name, value)| (name, value.into())).collect();
+    variables.push(("GIT_CONFIG_COUNT".to_owned(), settings.len().to_string().into()));
     for (n, (key, value)) in settings.into_iter().enumerate() {
         variables.push((format!("GIT_CONFIG_KEY_{n}"), key.into()));
         variables.push((format!("GIT_CONFIG_VALUE_{n}"), value));

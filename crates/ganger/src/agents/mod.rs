@@ -5,131 +5,25 @@ mod acp;
 mod claude;
 mod codex;
 mod command;
+mod driver;
 mod environment;
+mod once;
 mod opencode;
+mod process;
+mod reading;
 mod rules;
 pub(crate) mod script;
 
+pub(crate) use driver::{Capabilities, Driver, Drivers, Found};
 pub(crate) use opencode::OpencodeServer;
+pub(crate) use reading::is_sub_agent;
 pub(crate) use rules::{Judgement, glob, judge};
 
-use crate::config::{Agent, RuntimeKind};
-use crate::{os, tools};
+use crate::config::Agent;
 use ganger_engine::{FailureClass, SessionId, Usage};
-use serde::Serialize;
-use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::fs::File;
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::process::{Child, ChildStdin, ChildStdout};
 use tokio::sync::mpsc;
-
-/// What a runtime's driver can do.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub(crate) struct Capabilities {
-    /// Keeps a conversation that a later attempt resumes.
-    pub(crate) resume: bool,
-    /// Takes a further prompt in the same process after a turn.
-    pub(crate) prompt_again: bool,
-    /// Can be interrupted without losing the session.
-    pub(crate) interrupt: bool,
-    /// Takes a message in the middle of a turn.
-    pub(crate) steer: bool,
-    /// Asks for permission, and takes the answer.
-    pub(crate) permissions: bool,
-    /// Takes the reason of a refusal with the answer.
-    pub(crate) reasons: bool,
-    /// Tells its tokens.
-    pub(crate) usage: bool,
-    /// Tells what it cost.
-    pub(crate) cost: bool,
-    /// Reaches Ganger's tools.
-    pub(crate) tools: bool,
-}
-
-impl Capabilities {
-    /// Each flag with its name for people.
-    pub(crate) fn named(self) -> [(&'static str, bool); 9] {
-        [
-            ("a session is resumed by a later attempt", self.resume),
-            ("a further prompt in the same process", self.prompt_again),
-            ("interrupt without losing the session", self.interrupt),
-            ("a message in the running turn (`tell --now`)", self.steer),
-            ("permission requests become cards", self.permissions),
-            ("the reason of a refusal comes with it", self.reasons),
-            ("tells its tokens", self.usage),
-            ("tells what it cost", self.cost),
-            ("Ganger's tools", self.tools),
-        ]
-    }
-}
-
-impl RuntimeKind {
-    /// The surface by which it is driven.
-    pub(crate) fn driver(self) -> &'static str {
-        match self {
-            Self::Claude => "bidirectional `stream-json`",
-            Self::Opencode => "`opencode serve` (HTTP)",
-            Self::Codex => "`codex app-server` (JSON-RPC)",
-            Self::Gemini => "`gemini --acp`",
-            Self::Acp => "Agent Client Protocol 1",
-            Self::Command => "a shell command",
-        }
-    }
-
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Claude, Self::Opencode, Self::Codex, Self::Gemini, Self::Acp, Self::Command];
-
-    pub(crate) fn capabilities(self) -> Capabilities {
-        let all = Capabilities {
-            resume: true,
-            prompt_again: true,
-            interrupt: true,
-            steer: true,
-            permissions: true,
-            reasons: true,
-            usage: true,
-            cost: true,
-            tools: true,
-        };
-        match self {
-            Self::Claude | Self::Opencode => all,
-            Self::Codex => Capabilities { cost: false, ..all },
-            // The protocol has no word for any of these; what agents do with a prompt while they are busy differs.
-            Self::Gemini | Self::Acp => Capabilities { steer: false, reasons: false, cost: false, ..all },
-            Self::Command => Capabilities {
-                resume: false,
-                prompt_again: false,
-                interrupt: false,
-                steer: false,
-                permissions: false,
-                reasons: false,
-                usage: false,
-                cost: false,
-                tools: true,
-            },
-        }
-    }
-
-    /// The name under which the model finds the tool `ask_user`. Gemini CLI hides every tool of that name when
-    /// nobody sits before it (0.61.0).
-    pub(crate) fn ask_tool(self) -> &'static str {
-        if self == Self::Gemini { "ask_person" } else { tools::ASK }
-    }
-
-    /// The program of an agent, if it can be found.
-    pub(crate) fn program(self, agent: Option<&Agent>) -> Option<PathBuf> {
-        let named = agent.map(|a| a.command.as_str()).filter(|c| !c.is_empty());
-        match self {
-            Self::Command => os::program_on_path("sh"),
-            // A command line: its first word.
-            Self::Acp => os::program_on_path(named?.split_whitespace().next()?),
-            _ => os::program_on_path(named.unwrap_or(self.as_str())),
-        }
-    }
-}
 
 /// How an attempt reaches Ganger's tools.
 #[derive(Debug, Clone)]
@@ -149,6 +43,7 @@ pub(crate) struct Launch {
     pub(crate) ticket: String,
     pub(crate) agent_name: String,
     pub(crate) agent: Agent,
+    pub(crate) driver: Driver,
     pub(crate) worktree: PathBuf,
     /// A folder of the attempt outside the worktree, for files of the driver.
     pub(crate) scratch: PathBuf,
@@ -180,6 +75,8 @@ pub(crate) enum Control {
     Permit { request: String, verdict: Verdict },
     /// Stop the turn; the session stays.
     Interrupt,
+    /// The turn may end although background tasks of its own run.
+    Release,
     /// Stop everything; the driver ends.
     Close,
 }
@@ -236,6 +133,8 @@ pub(crate) enum AgentEvent {
     ToolBegan { id: String, name: String, input: String, whole: String },
     /// A tool call ended.
     ToolEnded { id: String, output: String, failed: bool },
+    /// Its turn is at its end, but for so many background tasks that it began.
+    Background(usize),
     /// Totals of this attempt.
     Usage(Usage),
     /// The runtime asks and waits.
@@ -287,12 +186,14 @@ pub(crate) fn start(launch: Launch) -> Live {
     let (control, commands) = mpsc::channel(8);
     let (sender, events) = mpsc::channel(EVENT_QUEUE);
     let ear = Ear { sender };
-    match launch.agent.runtime {
-        RuntimeKind::Claude => drop(tokio::spawn(claude::drive(launch, commands, ear))),
-        RuntimeKind::Codex => drop(tokio::spawn(codex::drive(launch, commands, ear))),
-        RuntimeKind::Gemini | RuntimeKind::Acp => drop(tokio::spawn(acp::drive(launch, commands, ear))),
-        RuntimeKind::Opencode => drop(tokio::spawn(opencode::drive(launch, commands, ear))),
-        RuntimeKind::Command => drop(tokio::spawn(command::drive(launch, commands, ear))),
+    match launch.driver {
+        Driver::Claude => drop(tokio::spawn(claude::drive(launch, commands, ear))),
+        Driver::CodexServer => drop(tokio::spawn(codex::drive(launch, commands, ear))),
+        Driver::CodexExec => drop(tokio::spawn(once::drive::<codex::Exec>(launch, commands, ear))),
+        Driver::OpencodeRun => drop(tokio::spawn(once::drive::<opencode::Run>(launch, commands, ear))),
+        Driver::Gemini | Driver::Acp | Driver::OpencodeAcp => drop(tokio::spawn(acp::drive(launch, commands, ear))),
+        Driver::OpencodeServe => drop(tokio::spawn(opencode::drive(launch, commands, ear))),
+        Driver::Command => drop(tokio::spawn(command::drive(launch, commands, ear))),
     }
     Live { control, events }
 }
@@ -314,48 +215,9 @@ impl Ear {
     }
 }
 
-/// A program that is talked to over its standard streams.
-struct Pipes {
-    child: Child,
-    stdin: ChildStdin,
-    stdout: ChildStdout,
-}
-
-/// Starts such a program in the worktree; what it says on stderr is kept for errors.
-fn start_piped(launch: &Launch, argv: Vec<OsString>, env: BTreeMap<OsString, OsString>) -> std::io::Result<Pipes> {
-    let spawn = os::Spawn {
-        argv,
-        dir: &launch.worktree,
-        env,
-        host: &launch.host_marker,
-        attempt: Some(&launch.marker),
-        stdin: Stdio::piped(),
-        stdout: Stdio::piped(),
-        stderr: Stdio::from(File::create(launch.scratch.join("stderr.log"))?),
-    };
-    let mut child = spawn.start()?;
-    match (child.stdin.take(), child.stdout.take()) {
-        (Some(stdin), Some(stdout)) => Ok(Pipes { child, stdin, stdout }),
-        _ => Err(std::io::Error::other("no pipes")),
-    }
-}
-
-/// What a failure means, by the HTTP status that the model's service gave.
-fn class_of_status(status: Option<u64>) -> FailureClass {
-    match status {
-        Some(401 | 403) => FailureClass::Auth,
-        Some(408 | 409 | 425 | 429 | 500..=599) => FailureClass::Transient,
-        _ => FailureClass::Crashed,
-    }
-}
-
-/// The first lines of what a program wrote to stderr, for an error.
-fn stderr_excerpt(path: &Path) -> String {
-    let tail = crate::text::tail_of_file(path, 1_500);
-    tail.trim().to_owned()
-}
-
-/// The environment of an agent, ready for a child.
-fn environment_of(launch: &Launch) -> BTreeMap<OsString, OsString> {
-    environment::for_agent(launch)
+/// How our program is started as a server of these tools on its standard streams: for whoever would put a token on a
+/// command line.
+fn stdio_arguments(tools: &ToolAccess) -> [String; 5] {
+    let file = tools.token_file.display().to_string();
+    ["mcp-stdio", "--url", &tools.url, "--token-file", &file].map(str::to_owned)
 }

@@ -29,13 +29,17 @@ pub(crate) fn judge(agent: &Agent, ask: &Ask) -> Judgement {
     let any = |rule: &&str| parts.iter().any(|part| covers(rule, ask, part));
     let denied = DENIED.iter().copied().chain(agent.deny.iter().map(String::as_str)).find(any);
     if let Some(rule) = denied {
-        return Judgement::Deny(format!("the rule `deny = [\"{rule}\"]` of this project forbids it; find another way"));
+        return Judgement::Deny(why_denied(rule));
     }
     if agent.ask.iter().any(|rule| any(&rule.as_str())) {
         return Judgement::Ask;
     }
     let all = || parts.iter().all(|part| agent.allow.iter().any(|rule| covers(rule, ask, part)));
     if ask.usual || all() { Judgement::Allow } else { Judgement::Ask }
+}
+
+fn why_denied(rule: &str) -> String {
+    format!("the rule `deny = [\"{rule}\"]` of this project forbids it; find another way")
 }
 
 fn covers(rule: &str, ask: &Ask, part: &str) -> bool {
@@ -115,6 +119,11 @@ pub(crate) fn glob(pattern: &str, text: &str) -> bool {
     true
 }
 
+/// Whether the runtime's own sub-agents are denied altogether.
+pub(super) fn denies_agents(agent: &Agent) -> bool {
+    agent.deny.iter().any(|rule| parse(rule).0 == "agent")
+}
+
 /// In the words of Claude Code.
 pub(super) fn for_claude(rule: &str) -> Vec<String> {
     let (tool, pattern) = parse(rule);
@@ -145,6 +154,32 @@ pub(super) fn for_opencode(rule: &str) -> (String, String) {
         "mcp" => (all.replace('/', "_"), "*".to_owned()),
         other => (other.to_owned(), all),
     }
+}
+
+/// A denial in the words of Gemini CLI's policies; for other tools it asks in any case, and is answered by the rules.
+pub(super) fn for_gemini(rule: &str) -> Option<String> {
+    let (tool, pattern) = parse(rule);
+    let which = match tool {
+        "agent" => "toolName = \"invoke_agent\"".to_owned(),
+        "command" => {
+            let regex = toml::Value::String(regex_of(pattern.unwrap_or("*")));
+            format!("toolName = \"run_shell_command\"\ncommandRegex = {regex}")
+        }
+        _ => return None,
+    };
+    let why = toml::Value::String(why_denied(rule));
+    Some(format!("[[rule]]\n{which}\ndecision = \"deny\"\npriority = 900\ndenyMessage = {why}\n\n"))
+}
+
+/// A pattern as a regular expression.
+fn regex_of(pattern: &str) -> String {
+    let special = |c: char| r"\.+?()[]{}|^$".contains(c);
+    let escaped = pattern.chars().map(|c| match c {
+        '*' => ".*".to_owned(),
+        c if special(c) => format!("\\{c}"),
+        c => c.to_string(),
+    });
+    escaped.collect()
 }
 
 #[cfg(test)]
@@ -206,6 +241,10 @@ mod tests {
         assert_eq!(for_claude("mcp(files/read)"), ["mcp__files__read"]);
         assert_eq!(for_claude("WebSearch"), ["WebSearch"]);
         assert_eq!(for_opencode("command(git push*)"), ("bash".to_owned(), "git push*".to_owned()));
+        let push = for_gemini("command(git push*)").unwrap();
+        assert!(push.contains("commandRegex = \"git push.*\""), "{push}");
+        assert!(for_gemini("command(a.b*)").is_some_and(|rule| rule.contains(r"a\.b.*")));
+        assert_eq!(for_gemini("fetch"), None);
         assert_eq!(for_opencode("mcp(files/read)"), ("files_read".to_owned(), "*".to_owned()));
     }
 }

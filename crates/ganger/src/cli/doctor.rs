@@ -1,9 +1,8 @@
 //! `ganger doctor`: looks at everything that could be wrong, and says what to do about it.
 
 use super::board::Board;
-use super::init::find_runtimes;
 use super::out::{data, json};
-use crate::config::RuntimeKind;
+use crate::agents::{Driver, Drivers, Found};
 use crate::failure::{Exit, Failure};
 use crate::foreman::{self, Loaded, Taken};
 use crate::git::{Git, Rescue};
@@ -38,9 +37,10 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     let mut findings = vec![git_version()];
-    findings.extend(find_runtimes().iter().map(|(kind, path, version)| {
-        let login = super::login::found(*kind).map_or("no login found".to_owned(), |l| format!("login by {l}"));
-        let detail = format!("{version} at {}, driven by {}, {login}", path.display(), kind.driver());
+    findings.extend(Drivers::default().found().await.iter().map(|Found { driver, program, version }| {
+        let kind = driver.runtime();
+        let login = super::login::found(kind).map_or("no login found".to_owned(), |l| format!("login by {l}"));
+        let detail = format!("{version} at {}, driven by {}, {login}", program.display(), driver.surface());
         Finding { what: kind.as_str(), result: Ok(detail) }
     }));
     match Project::open() {
@@ -108,12 +108,12 @@ fn agents(project: &Project) -> Finding {
 
 /// The table of docs/runtimes.md: made from the flags that the program itself goes by.
 fn capabilities() -> String {
-    let kinds = RuntimeKind::ALL;
-    let header: Vec<String> = kinds.iter().map(|k| format!("`{}`", k.as_str())).collect();
-    let mut table = format!("| | {} |\n|---|{}\n", header.join(" | "), "---|".repeat(kinds.len()));
-    let drivers: Vec<&str> = kinds.iter().map(|k| k.driver()).collect();
-    table.push_str(&format!("| driven by | {} |\n", drivers.join(" | ")));
-    let flags: Vec<_> = kinds.iter().map(|k| k.capabilities().named()).collect();
+    let drivers = Driver::ALL;
+    let header: Vec<String> = drivers.iter().map(|d| format!("`{}`", d.runtime().as_str())).collect();
+    let mut table = format!("| | {} |\n|---|{}\n", header.join(" | "), "---|".repeat(drivers.len()));
+    let surfaces: Vec<&str> = drivers.iter().map(|d| d.surface()).collect();
+    table.push_str(&format!("| driven by | {} |\n", surfaces.join(" | ")));
+    let flags: Vec<_> = drivers.iter().map(|d| d.capabilities().named()).collect();
     for (row, (name, _)) in flags[0].iter().enumerate() {
         let words: Vec<&str> = flags.iter().map(|f| if f[row].1 { "yes" } else { "no" }).collect();
         table.push_str(&format!("| {name} | {} |\n", words.join(" | ")));

@@ -1,12 +1,12 @@
 //! `ganger init`: finds what is there by reading files, writes a commented ganger.toml, says what it did.
 
 use super::out::{data, hint, talk};
+use crate::agents::{Drivers, Found};
 use crate::config::{Detected, PROJECT_FILE, RuntimeKind, detect};
 use crate::failure::{Exit, Failure};
 use crate::git::Repository;
 use crate::project::{Project, repository_at};
 use std::fmt::Write;
-use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -14,15 +14,15 @@ pub(super) struct Args {
     #[arg(long)]
     new_id: bool,
     /// The runtime of the first agent; otherwise the first one that is found
-    #[arg(long, value_parser = ["claude", "opencode"])]
+    #[arg(long, value_parser = ["claude", "opencode", "codex", "gemini"])]
     runtime: Option<String>,
 }
 
-pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     let repository = repository_at(&std::env::current_dir()?)?;
     let main = repository.guess_main();
     let file = repository.root.join(PROJECT_FILE);
-    let runtimes = find_runtimes();
+    let runtimes = Drivers::default().found().await;
     let gates = detect(&repository.root);
 
     data!("repository  {}", repository.root.display());
@@ -32,8 +32,8 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         Some(main) => data!("main        {main} (no commit yet)"),
         None => data!("main        not found: set `project.main` in {PROJECT_FILE}"),
     }
-    for (kind, path, version) in &runtimes {
-        data!("runtime     {} {version} ({})", kind.as_str(), path.display());
+    for Found { driver, program, version } in &runtimes {
+        data!("runtime     {} {version} ({})", driver.runtime().as_str(), program.display());
     }
     for found in &gates {
         data!("gate        {}: `{}` (because of {})", found.gate.name, found.gate.command, found.why);
@@ -51,38 +51,21 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn choose(args: &Args, runtimes: &[(RuntimeKind, PathBuf, String)]) -> Option<RuntimeKind> {
+fn choose(args: &Args, runtimes: &[Found]) -> Option<RuntimeKind> {
     let named = args.runtime.as_deref();
     let by_name = RuntimeKind::ALL.into_iter().find(|k| Some(k.as_str()) == named);
-    by_name.or_else(|| runtimes.first().map(|(kind, ..)| *kind))
+    by_name.or_else(|| runtimes.first().map(|found| found.driver.runtime()))
 }
 
-/// Runtimes on PATH with their versions.
-pub(super) fn find_runtimes() -> Vec<(RuntimeKind, PathBuf, String)> {
-    let real = RuntimeKind::ALL.into_iter().filter(|k| !matches!(k, RuntimeKind::Command | RuntimeKind::Acp));
-    real.filter_map(|kind| {
-        let path = kind.program(None)?;
-        let version = version_of(&path);
-        Some((kind, path, version))
-    })
-    .collect()
-}
-
-/// What `--version` says; not knowing is no error here.
-pub(super) fn version_of(program: &std::path::Path) -> String {
-    let output = std::process::Command::new(program).arg("--version").stdin(std::process::Stdio::null()).output();
-    let text = output.ok().map(|o| String::from_utf8_lossy(&o.stdout).into_owned()).unwrap_or_default();
-    let number = |w: &&str| w.starts_with(|c: char| c.is_ascii_digit()) && w.contains('.');
-    text.split_whitespace().find(number).unwrap_or("of unknown version").to_owned()
-}
-
-fn advise(repository: &Repository, has_commit: bool, runtimes: &[(RuntimeKind, PathBuf, String)], gates: &[Detected]) {
+fn advise(repository: &Repository, has_commit: bool, runtimes: &[Found], gates: &[Detected]) {
     talk!("");
     if !has_commit {
         hint("make a first commit: agents work on branches of it");
     }
     if runtimes.is_empty() {
-        hint("no agent CLI was found on PATH; install Claude Code or opencode, or use runtime = \"command\"");
+        hint(
+            "no agent CLI was found on PATH; install Claude Code, opencode, Codex or Gemini CLI, or use runtime = \"command\"",
+        );
     }
     if gates.is_empty() {
         hint("no gate was found; without one every result needs your own word. Add [[gate]] to ganger.toml");
@@ -135,8 +118,9 @@ const HEAD: &str = "\
 const AGENT: &str = "\
 # model = \"\"        # the runtime's own default
 # prompt = \"\"       # instructions before every mission
-# allow = []        # permissions besides the defaults, in the runtime's own words
-# deny = []
+# allow = []        # rules such as \"fetch(docs.rs)\": allowed besides the defaults
+# ask = []          # you are asked, on a card
+# deny = []         # never
 ";
 
 const NO_AGENT: &str = "

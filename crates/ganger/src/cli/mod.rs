@@ -147,7 +147,6 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
             clap_complete::generate(shell, &mut Cli::command(), "ganger", &mut std::io::stdout());
             Ok(Exit::Done)
         }
-        Command::Init(args) => init::run(&args),
         Command::Config(args) => config_command::run(&args),
         Command::Rescue(command) => rescue::run(command),
         other => {
@@ -162,6 +161,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
 
 async fn dispatch_async(command: Command) -> Result<Exit, Failure> {
     match command {
+        Command::Init(args) => init::run(&args).await,
         Command::Run(args) => run::run(args).await,
         Command::Status(args) => status::run(&args).await,
         Command::Ticket(command) => ticket::run(command).await,

@@ -5,6 +5,7 @@ use super::board::Board;
 use super::out::{data, talk};
 use super::run::work;
 use super::view::Style;
+use crate::agents::Drivers;
 use crate::config::{Agent, RuntimeKind};
 use crate::failure::{Exit, Failure};
 use crate::foreman::Mode;
@@ -42,7 +43,7 @@ pub(super) async fn run(name: &str) -> Result<Exit, Failure> {
     let word = |so: bool| if so { "ok " } else { "BAD" };
     data!("{} {name} wrote a file, and a gate saw it", word(accepted));
     data!("{} {name} called the tool report_result", word(reported));
-    if agent.runtime.capabilities().usage {
+    if Drivers::default().of(&agent).await.capabilities().usage {
         data!("{} {name} told its tokens", word(told));
     }
     let state_folder = board.project.state.clone();
@@ -61,7 +62,7 @@ pub(super) async fn run(name: &str) -> Result<Exit, Failure> {
 fn agent_for(name: &str) -> Result<Agent, Failure> {
     let configured = Project::open().ok().and_then(|p| p.config().agents.get(name).cloned());
     let kind = RuntimeKind::ALL.into_iter().find(|k| k.as_str() == name);
-    let plain = kind.filter(|k| !matches!(k, RuntimeKind::Command | RuntimeKind::Acp)).map(Agent::plain);
+    let plain = kind.filter(|k| k.is_one_program()).map(Agent::plain);
     configured.or(plain).ok_or_else(|| {
         Failure::usage(format!("there is no agent and no runtime `{name}`"))
             .hint("name an agent of ganger.toml, or claude, opencode, codex or gemini")

@@ -203,7 +203,7 @@ fn dry_run(board: &Board, state: &State, scope: Option<&[TicketId]>, as_json: bo
         };
         let mission = mission_text(config, &board.project.worktree(id), id, &t.spec, t.revision);
         let instructions = config.agents.get(agent).map(|a| a.prompt.as_str()).unwrap_or_default();
-        let remembers = config.agents.get(agent).is_some_and(|a| a.runtime.capabilities().resume);
+        let remembers = config.agents.get(agent).is_some_and(|a| a.runtime.keeps_sessions());
         let prompt = prompt_text(&mission, instructions, &offer, remembers);
         shown.push(object!({"ticket": id, "agent": agent, "session": offer.session, "prompt": prompt}));
     }

@@ -216,6 +216,46 @@ impl RuntimeKind {
     }
 }
 
+/// A surface of a runtime that has several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Surface {
+    /// `opencode serve`
+    Serve,
+    /// `opencode acp`
+    Acp,
+    /// `opencode run`
+    Run,
+    /// `codex app-server`
+    AppServer,
+    /// `codex exec`
+    Exec,
+}
+
+impl RuntimeKind {
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Claude, Self::Opencode, Self::Codex, Self::Gemini, Self::Acp, Self::Command];
+
+    /// Whether it is one program; the others are whatever their command says.
+    pub(crate) fn is_one_program(self) -> bool {
+        !matches!(self, Self::Acp | Self::Command)
+    }
+
+    /// Whether a conversation outlives its attempt.
+    pub(crate) fn keeps_sessions(self) -> bool {
+        self != Self::Command
+    }
+
+    /// What `driver` may say, by its word in the configuration.
+    fn surfaces(self) -> &'static [Surface] {
+        match self {
+            Self::Opencode => &[Surface::Serve, Surface::Acp, Surface::Run],
+            Self::Codex => &[Surface::AppServer, Surface::Exec],
+            _ => &[],
+        }
+    }
+}
+
 /// A role: how tickets are worked on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -229,6 +269,9 @@ pub(crate) struct Agent {
     /// For `command` and `acp`: a shell command. For the others: the program, when it is not on PATH.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) command: String,
+    /// The surface by which its runtime is driven; otherwise its version decides.
+    #[serde(default, rename = "driver", skip_serializing_if = "Option::is_none")]
+    pub(crate) surface: Option<Surface>,
     /// The agent that takes over while this one's runtime is limited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) fallback: Option<String>,
@@ -251,6 +294,7 @@ impl Agent {
             model: String::new(),
             prompt: String::new(),
             command: String::new(),
+            surface: None,
             fallback: None,
             allow: Vec::new(),
             ask: Vec::new(),
@@ -299,7 +343,7 @@ impl Config {
     /// The part that decisions depend on.
     pub(crate) fn to_policy(&self) -> Policy {
         let agents = self.agents.iter().map(|(name, agent)| {
-            let sessions = agent.runtime != RuntimeKind::Command;
+            let sessions = agent.runtime.keeps_sessions();
             let (runtime, fallback) = (agent.runtime.as_str().to_owned(), agent.fallback.clone());
             (name.clone(), AgentPolicy { runtime, sessions, fallback })
         });
@@ -391,8 +435,11 @@ impl Config {
             if agent.fallback.as_ref().is_some_and(|f| f == name || !self.agents.contains_key(f)) {
                 faults.push((format!("agent.{name}.fallback"), "must name another agent".to_owned()));
             }
-            let needs_command = matches!(agent.runtime, RuntimeKind::Command | RuntimeKind::Acp);
-            if needs_command && agent.command.trim().is_empty() {
+            if agent.surface.is_some_and(|s| !agent.runtime.surfaces().contains(&s)) {
+                let why = format!("runtime \"{}\" has no such driver", agent.runtime.as_str());
+                faults.push((format!("agent.{name}.driver"), why));
+            }
+            if !agent.runtime.is_one_program() && agent.command.trim().is_empty() {
                 let why = format!("runtime \"{}\" needs a command", agent.runtime.as_str());
                 faults.push((format!("agent.{name}.command"), why));
             }

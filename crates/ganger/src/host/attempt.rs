@@ -4,7 +4,7 @@
 use super::session::{self, SessionRun};
 use super::worktrees::{PrepareError, Ready};
 use super::{Order, Shared, Starting, mission_text, prompt_text};
-use crate::agents::{Launch, ToolAccess, TurnEnd};
+use crate::agents::{Driver, Launch, ToolAccess, TurnEnd};
 use crate::client::SendError;
 use crate::config::Agent;
 use crate::git::{self, Change};
@@ -111,26 +111,28 @@ impl AttemptTask {
         );
         ready.write_own_file("MISSION.md", &mission)?;
         let scratch = self.scratch()?;
-        let ask_tool = agent.runtime.ask_tool();
+        let driver = self.shared.drivers.of(agent).await;
+        let ask_tool = driver.ask_tool();
         let identity = mcp::Identity { attempt: self.offer.attempt.clone(), token: self.offer.token, ask_tool };
         let access = self.shared.tools.admit(identity, &scratch)?;
-        let remembers = agent.runtime.capabilities().resume;
+        let remembers = driver.capabilities().resume;
         let prompt = prompt_text(&mission, &agent.prompt, &self.offer, remembers);
-        let launch = self.launch(ready, agent, scratch, access.clone())?;
+        let launch = self.launch(ready, agent, driver, scratch, access.clone());
         let left = session::run(SessionRun { task: self, ready, launch, prompt }).await;
         self.shared.tools.revoke(&access.token);
         self.kill_tree(&ready.worktree.path).await;
         Ok(left)
     }
 
-    fn launch(&self, ready: &Ready, agent: &Agent, scratch: PathBuf, tools: ToolAccess) -> std::io::Result<Launch> {
+    fn launch(&self, ready: &Ready, agent: &Agent, driver: Driver, scratch: PathBuf, tools: ToolAccess) -> Launch {
         let project = &self.shared.project;
-        Ok(Launch {
+        Launch {
             marker: self.marker(),
             number: self.offer.number,
             ticket: self.offer.ticket.to_string(),
             agent_name: self.offer.agent.clone(),
             agent: agent.clone(),
+            driver,
             worktree: ready.worktree.path.clone(),
             scratch,
             session: self.offer.session.clone(),
@@ -140,7 +142,7 @@ impl AttemptTask {
             excludes: self.shared.excludes.clone(),
             runtimes: project.state.join("runtimes"),
             opencode: Arc::clone(&self.shared.opencode),
-        })
+        }
     }
 
     fn marker(&self) -> String {

@@ -11,7 +11,7 @@ pub(crate) use guard::run_guard;
 pub(crate) use mission::{mission_text, prompt_text};
 pub(crate) use worktrees::Worktrees;
 
-use crate::agents::OpencodeServer;
+use crate::agents::{Drivers, OpencodeServer};
 use crate::client::Client;
 use crate::config::RuntimeKind;
 use crate::failure::Failure;
@@ -46,6 +46,7 @@ pub(crate) struct Shared {
     pub(crate) bus: Arc<dyn Bus>,
     pub(crate) client: Client,
     pub(crate) tools: Endpoint,
+    pub(crate) drivers: Drivers,
     pub(crate) opencode: Arc<OpencodeServer>,
     pub(crate) worktrees: Worktrees,
     /// Ignore patterns for the agents' git.
@@ -112,6 +113,7 @@ impl Host {
             bus,
             client,
             tools,
+            drivers: Drivers::default(),
             opencode: Arc::new(OpencodeServer::new(opencode_folder)),
             excludes,
             lease,

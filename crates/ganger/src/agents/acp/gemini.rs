@@ -1,16 +1,18 @@
 //! Gemini CLI: a home of its own for each project, so that neither its settings nor its sessions meet the user's.
 
-use super::super::Launch;
+use super::super::{Launch, rules};
 use crate::os;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// What makes the user logged in.
 const LOGIN: [&str; 4] = ["oauth_creds.json", "google_accounts.json", "gemini-credentials.json", "installation_id"];
 
-/// Lays the home out and names it.
-pub(super) fn environment(launch: &Launch) -> std::io::Result<Vec<(OsString, OsString)>> {
+/// Lays the home and the policy out, and says what the program needs in its environment.
+pub(super) fn prepare(launch: &Launch, policy: &Path) -> std::io::Result<BTreeMap<OsString, OsString>> {
+    os::write_private(policy, policy_of(launch).as_bytes())?;
     let home = home(&launch.runtimes);
     let own = home.join(".gemini");
     std::fs::create_dir_all(&own)?;
@@ -22,11 +24,11 @@ pub(super) fn environment(launch: &Launch) -> std::io::Result<Vec<(OsString, OsS
     }
     let settings = settings(users.as_deref());
     os::write_private(&own.join("settings.json"), settings.to_string().as_bytes())?;
-    Ok(vec![
+    Ok(BTreeMap::from([
         ("GEMINI_CLI_HOME".into(), home.into()),
         ("GEMINI_CLI_NO_RELAUNCH".into(), "true".into()),
         ("GEMINI_CLI_TRUST_WORKSPACE".into(), "true".into()),
-    ])
+    ]))
 }
 
 fn home(runtimes: &Path) -> PathBuf {
@@ -71,6 +73,12 @@ fn link(from: &Path, to: &Path) -> std::io::Result<()> {
         Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
         other => other,
     }
+}
+
+/// What the rules deny, in its own words; what they leave to a person it asks for, and gets the answer from here.
+fn policy_of(launch: &Launch) -> String {
+    let denied = rules::DENIED.iter().copied().chain(launch.agent.deny.iter().map(String::as_str));
+    denied.filter_map(rules::for_gemini).collect()
 }
 
 /// The user's settings, with what unattended work needs: sessions that stay (retention would remove them between

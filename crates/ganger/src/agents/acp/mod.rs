@@ -1,12 +1,12 @@
-//! Runtimes `acp` and `gemini`: any agent that speaks the Agent Client Protocol (version 1) on its standard streams,
+//! Runtimes `acp` and `gemini`, and `opencode` where it is driven so: any agent that speaks the Agent Client Protocol (version 1) on its standard streams,
 //! one process and one session for each attempt. The turn ends with the answer to `session/prompt`. What the protocol
 //! crate changes between its major versions stays in this folder.
 
 mod gemini;
 mod updates;
 
-use super::{AgentEvent, Ask, Control, Ear, Launch, Pipes, TurnEnd, Verdict, environment_of, start_piped};
-use crate::config::RuntimeKind;
+use super::process::{Pipes, start_piped, stderr_excerpt};
+use super::{AgentEvent, Ask, Control, Driver, Ear, Launch, TurnEnd, Verdict, opencode, stdio_arguments};
 use crate::tools;
 use agent_client_protocol::schema::ProtocolVersion;
 use agent_client_protocol::v1::schema::{
@@ -20,6 +20,7 @@ use agent_client_protocol::{Agent, BoxFuture, ByteStreams, Client, Error};
 use ganger_engine::{FailureClass, SessionId};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::path::Path;
 use std::time::Duration;
 use tokio::process::Child;
 use tokio::sync::mpsc;
@@ -31,8 +32,6 @@ const GRACE: Duration = Duration::from_secs(2);
 /// A loaded session tells its whole history again, some agents after their answer: it is over when this long
 /// nothing came.
 const QUIET: Duration = Duration::from_millis(400);
-/// Starting takes up to 10 seconds, more on a busy machine.
-const START_LIMIT: Duration = Duration::from_secs(90);
 
 pub(super) async fn drive(launch: Launch, commands: mpsc::Receiver<Control>, ear: Ear) {
     let started = start(&launch);
@@ -76,16 +75,20 @@ pub(super) async fn drive(launch: Launch, commands: mpsc::Receiver<Control>, ear
 }
 
 fn start(launch: &Launch) -> std::io::Result<Pipes> {
-    let mut env = environment_of(launch);
-    let argv: Vec<OsString> = if launch.agent.runtime == RuntimeKind::Gemini {
-        env.extend(gemini::environment(launch)?);
-        let program = if launch.agent.command.is_empty() { "gemini" } else { &launch.agent.command };
-        let model = if launch.agent.model.is_empty() { vec![] } else { vec!["-m", &launch.agent.model] };
-        [program, "--acp"].into_iter().chain(model).map(OsString::from).collect()
-    } else {
-        ["sh", "-c", &format!("exec {}", launch.agent.command)].map(OsString::from).to_vec()
+    let policy = launch.scratch.join("policy.toml").display().to_string();
+    let shell = format!("exec {}", launch.agent.command);
+    let (argv, env): (Vec<&str>, _) = match launch.driver {
+        Driver::Gemini => {
+            let mut argv = vec![launch.program(), "--acp", "--policy", &policy];
+            if !launch.agent.model.is_empty() {
+                argv.extend(["-m", &launch.agent.model]);
+            }
+            (argv, gemini::prepare(launch, Path::new(&policy))?)
+        }
+        Driver::OpencodeAcp => (vec![launch.program(), "acp"], opencode::environment_of_acp(launch)),
+        _ => (vec!["sh", "-c", &shell], BTreeMap::new()),
     };
-    start_piped(launch, argv, env)
+    start_piped(launch, argv.into_iter().map(OsString::from).collect(), env)
 }
 
 /// What the agent says besides answers.
@@ -130,11 +133,8 @@ impl<'a> Conversation<'a> {
             requests: 0,
             said: String::new(),
         };
-        match tokio::time::timeout(START_LIMIT, this.introduce()).await {
-            Ok(Ok(())) => Ok(this),
-            Ok(Err(end)) => Err(end),
-            Err(_) => Err(this.crashed(&format!("no session within {START_LIMIT:?}"))),
-        }
+        this.introduce().await?;
+        Ok(this)
     }
 
     async fn introduce(&mut self) -> Result<(), TurnEnd> {
@@ -144,7 +144,7 @@ impl<'a> Conversation<'a> {
         let directory = &self.launch.worktree;
         match &self.launch.session {
             Some(known) if hello.agent_capabilities.load_session => {
-                if self.launch.agent.runtime == RuntimeKind::Gemini {
+                if self.launch.driver == Driver::Gemini {
                     let kept = gemini::keep_session(&self.launch.runtimes, known.as_str());
                     kept.map_err(|e| self.crashed(&e.to_string()))?;
                 }
@@ -195,6 +195,7 @@ impl<'a> Conversation<'a> {
                 command = commands.recv() => match command {
                     Some(Control::Prompt(text)) => self.prompt(&text, ear).await,
                     Some(Control::Steer { id, .. }) => ear.tell(AgentEvent::NotSteered { id }).await,
+                    Some(Control::Release) => {}
                     Some(Control::Permit { request, verdict }) => self.permit(&request, &verdict),
                     Some(Control::Interrupt) => self.cancel(),
                     Some(Control::Close) | None => return self.close().await,
@@ -206,7 +207,7 @@ impl<'a> Conversation<'a> {
 
     async fn prompt(&mut self, text: &str, ear: &Ear) {
         self.interrupted = false;
-        let text = text.replace(tools::ASK, self.launch.agent.runtime.ask_tool());
+        let text = text.replace(tools::ASK, self.launch.driver.ask_tool());
         let prompt = vec![ContentBlock::Text(TextContent::new(text))];
         let request = self.connection.send_request(PromptRequest::new(self.session.clone(), prompt));
         self.turn = Some(Box::pin(request.block_task()));
@@ -297,7 +298,7 @@ impl<'a> Conversation<'a> {
     }
 
     fn crashed(&self, message: &str) -> TurnEnd {
-        let excerpt = super::stderr_excerpt(&self.launch.scratch.join("stderr.log"));
+        let excerpt = stderr_excerpt(self.launch);
         let message = format!("{message}\n{excerpt}");
         TurnEnd::failed(FailureClass::Crashed, crate::text::cap(&crate::text::clean(message.trim()), 2_000))
     }
@@ -307,13 +308,12 @@ impl<'a> Conversation<'a> {
 /// a command line): it starts a server of ours, and is told where the token lies.
 fn tools(launch: &Launch) -> std::io::Result<McpServer> {
     let access = &launch.tools;
-    if launch.agent.runtime == RuntimeKind::Gemini {
+    if launch.driver == Driver::Gemini {
         let token = HttpHeader::new("Authorization", format!("Bearer {}", access.token));
         return Ok(McpServer::Http(McpServerHttp::new("ganger", &access.url).headers(vec![token])));
     }
-    let file = access.token_file.display().to_string();
-    let arguments = ["mcp-stdio", "--url", &access.url, "--token-file", &file].map(str::to_owned);
-    Ok(McpServer::Stdio(McpServerStdio::new("ganger", std::env::current_exe()?).args(arguments.to_vec())))
+    let arguments = stdio_arguments(access).to_vec();
+    Ok(McpServer::Stdio(McpServerStdio::new("ganger", std::env::current_exe()?).args(arguments)))
 }
 
 /// An error's message with its details.

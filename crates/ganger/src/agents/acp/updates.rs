@@ -1,6 +1,7 @@
 //! What an agent's updates and requests mean.
 
-use super::super::{AgentEvent, AskKind, TurnEnd, class_of_status};
+use super::super::reading::{class_of_refusal, is_inside, micro_usd, status_in};
+use super::super::{AgentEvent, AskKind, TurnEnd};
 use crate::text;
 use agent_client_protocol::v1::schema::{
     PromptResponse, RequestPermissionRequest, SessionUpdate, StopReason, ToolCallContent, ToolCallStatus,
@@ -49,21 +50,15 @@ impl Meter {
         if let SessionUpdate::UsageUpdate(usage) = update
             && let Some(cost) = &usage.cost
         {
-            self.cost_before = Some(micro(cost.amount));
+            self.cost_before = Some(micro_usd(cost.amount));
         }
     }
 
     fn cost(&mut self, usd: f64) -> Usage {
         let before = *self.cost_before.get_or_insert(0);
-        self.sum.micro_usd = Some(micro(usd).saturating_sub(before));
+        self.sum.micro_usd = Some(micro_usd(usd).saturating_sub(before));
         self.sum
     }
-}
-
-fn micro(usd: f64) -> u64 {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "dollars of one session")]
-    let micro = (usd * 1e6).round().max(0.0) as u64;
-    micro
 }
 
 pub(super) fn read(update: SessionUpdate, meter: &mut Meter) -> Vec<AgentEvent> {
@@ -138,10 +133,6 @@ pub(super) fn wish(request: &RequestPermissionRequest, worktree: &Path) -> (AskK
     let call = &request.tool_call;
     let title = call.fields.title.clone().unwrap_or_default();
     let raw = call.fields.raw_input.clone().unwrap_or_default();
-    let inside = |p: &String| {
-        let clean = !Path::new(p).components().any(|c| c == std::path::Component::ParentDir);
-        clean && worktree.join(p).starts_with(worktree)
-    };
     let named = subject(&raw, &title);
     // All that it names; a title is no path.
     let keys = ["file_path", "filePath", "path", "notebook_path", "absolute_path"];
@@ -149,7 +140,7 @@ pub(super) fn wish(request: &RequestPermissionRequest, worktree: &Path) -> (AskK
     let located = call.fields.locations.iter().flatten().map(|l| l.path.display().to_string());
     let mut paths: Vec<String> = located.chain(told).collect();
     paths.dedup();
-    let usual = !paths.is_empty() && paths.iter().all(inside);
+    let usual = !paths.is_empty() && paths.iter().all(|p| is_inside(p, worktree));
     if paths.is_empty() {
         paths.push(named.clone());
     }
@@ -184,15 +175,10 @@ pub(super) fn turn_end(reason: StopReason) -> TurnEnd {
 /// Errors come as JSON-RPC codes; an HTTP status is there as the code itself, or only in the text.
 pub(super) fn failure(code: i32, said: &str) -> TurnEnd {
     let status = u64::try_from(code).ok().filter(|c| (400..600).contains(c)).or_else(|| status_in(said));
-    let class = match (code, class_of_status(status)) {
+    let class = match (code, class_of_refusal(status, said)) {
         // `auth_required` of the protocol.
         (-32000, FailureClass::Crashed) => FailureClass::Auth,
         (_, class) => class,
     };
     TurnEnd::failed(class, text::cap(&text::clean(said), 2_000))
-}
-
-fn status_in(said: &str) -> Option<u64> {
-    let numbers = said.split(|c: char| !c.is_ascii_digit()).filter(|w| w.len() == 3);
-    numbers.filter_map(|n| n.parse().ok()).find(|n| matches!(n, 401 | 403 | 408 | 429 | 500 | 502 | 503 | 504 | 529))
 }

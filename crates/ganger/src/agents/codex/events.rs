@@ -1,6 +1,7 @@
 //! What the notices of `codex app-server` mean.
 
-use super::super::{AgentEvent, TurnEnd, class_of_status};
+use super::super::reading::class_of_refusal;
+use super::super::{AgentEvent, TurnEnd};
 use crate::text;
 use ganger_engine::{FailureClass, Usage};
 use serde_json::Value;
@@ -65,7 +66,7 @@ impl Meter {
     }
 }
 
-fn counts(told: &Value) -> Usage {
+pub(super) fn counts(told: &Value) -> Usage {
     let number = |key: &str| told[key].as_u64().unwrap_or(0);
     let cached = number("cachedInputTokens") + number("cacheWriteInputTokens");
     Usage {
@@ -96,17 +97,18 @@ pub(super) fn limited_until(limits: &Value) -> Option<u64> {
 
 fn failure(error: &Value, limited_until: Option<u64>) -> TurnEnd {
     let info = &error["codexErrorInfo"];
+    let message = error["message"].as_str().unwrap_or("the turn failed without a reason");
     let status = info.as_object().and_then(|o| o.values().find_map(|v| v["httpStatusCode"].as_u64()));
     let class = match info.as_str() {
         Some("unauthorized") => FailureClass::Auth,
+        Some("contextWindowExceeded") => FailureClass::SessionLost,
         Some("usageLimitExceeded" | "rateLimitExceeded" | "serverOverloaded" | "internalServerError") => {
             FailureClass::Transient
         }
         // A stream that broke off has no status; the thread can be resumed.
         None if info.is_object() && status.is_none() => FailureClass::Transient,
-        _ => class_of_status(status),
+        _ => class_of_refusal(status, message),
     };
-    let message = error["message"].as_str().unwrap_or("the turn failed without a reason");
     let retry_at = limited_until.filter(|_| info == "usageLimitExceeded");
     TurnEnd::Failed { class, message: text::cap(&text::clean(message), 2_000), retry_at }
 }

@@ -2,9 +2,14 @@
 //! ticket, resumed by its id. The turn ends with `turn/completed`.
 
 mod events;
+mod exec;
 mod rpc;
+mod settings;
 
-use super::{AgentEvent, Ask, AskKind, Control, Ear, Launch, Pipes, TurnEnd, Verdict, environment_of, start_piped};
+pub(super) use exec::Exec;
+
+use super::process::{Pipes, start_piped, stderr_excerpt};
+use super::{AgentEvent, Ask, AskKind, Control, Ear, Launch, TurnEnd, Verdict};
 use crate::text;
 use events::Meter;
 use ganger_engine::{FailureClass, SessionId};
@@ -12,7 +17,6 @@ use rpc::{Message, Rpc};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::Path;
 use std::time::Duration;
 use tokio::process::Child;
 use tokio::sync::mpsc;
@@ -65,11 +69,10 @@ fn crashed(message: impl std::fmt::Display) -> TurnEnd {
 
 impl<'a> Conversation<'a> {
     async fn open(launch: &'a Launch) -> Result<Self, TurnEnd> {
-        let program = if launch.agent.command.is_empty() { "codex" } else { &launch.agent.command };
-        let argv = [program, "app-server"].map(OsString::from).to_vec();
+        let argv = [launch.program(), "app-server"].map(OsString::from).to_vec();
         let setup =
             |e: std::io::Error| TurnEnd::failed(FailureClass::Setup, format!("codex could not be started: {e}"));
-        let Pipes { child, stdin, stdout } = start_piped(launch, argv, environment_of(launch)).map_err(setup)?;
+        let Pipes { child, stdin, stdout } = start_piped(launch, argv, BTreeMap::new()).map_err(setup)?;
         let mut this = Self {
             launch,
             child,
@@ -115,7 +118,7 @@ impl<'a> Conversation<'a> {
                 _ => {}
             }
         }
-        Err(crashed(super::stderr_excerpt(&self.launch.scratch.join("stderr.log"))))
+        Err(crashed(stderr_excerpt(self.launch)))
     }
 
     async fn run(mut self, mut commands: mpsc::Receiver<Control>, ear: &Ear) {
@@ -141,25 +144,30 @@ impl<'a> Conversation<'a> {
                 let id = self.rpc.request("turn/start", self.input(&text)).await?;
                 self.sent.insert(id, Sent::Turn);
             }
-            Control::Steer { id, text } => match self.turn.clone() {
-                Some(turn) => {
-                    let mut params = self.input(&text);
-                    params["expectedTurnId"] = json!(turn);
-                    let request = self.rpc.request("turn/steer", params).await?;
-                    self.sent.insert(request, Sent::Steer(id));
-                }
-                None => ear.tell(AgentEvent::NotSteered { id }).await,
-            },
-            Control::Interrupt => {
-                if let Some(turn) = &self.turn {
-                    let params = json!({"threadId": self.thread, "turnId": turn});
-                    let id = self.rpc.request("turn/interrupt", params).await?;
-                    self.sent.insert(id, Sent::Other);
-                }
-            }
+            Control::Steer { id, text } if self.turn.is_some() => self.steer(&text, Sent::Steer(id)).await?,
+            Control::Steer { id, .. } => ear.tell(AgentEvent::NotSteered { id }).await,
+            Control::Interrupt => self.interrupt().await?,
             Control::Permit { request, verdict } => self.permit(&request, verdict).await?,
-            Control::Close => {}
+            Control::Release | Control::Close => {}
         }
+        Ok(())
+    }
+
+    /// Says it in the turn that runs, if one does.
+    async fn steer(&mut self, text: &str, sent: Sent) -> std::io::Result<()> {
+        let Some(turn) = &self.turn else { return Ok(()) };
+        let mut params = self.input(text);
+        params["expectedTurnId"] = json!(turn);
+        let id = self.rpc.request("turn/steer", params).await?;
+        self.sent.insert(id, sent);
+        Ok(())
+    }
+
+    async fn interrupt(&mut self) -> std::io::Result<()> {
+        let Some(turn) = &self.turn else { return Ok(()) };
+        let params = json!({"threadId": self.thread, "turnId": turn});
+        let id = self.rpc.request("turn/interrupt", params).await?;
+        self.sent.insert(id, Sent::Other);
         Ok(())
     }
 
@@ -177,11 +185,8 @@ impl<'a> Conversation<'a> {
         };
         self.rpc.answer(&id, answer).await?;
         // A refusal has no room for its reason: it is said in the running turn.
-        if let (Verdict::Deny(why), Some(turn)) = (verdict, self.turn.clone()) {
-            let mut params = self.input(&format!("The last request was denied: {why}"));
-            params["expectedTurnId"] = json!(turn);
-            let id = self.rpc.request("turn/steer", params).await?;
-            self.sent.insert(id, Sent::Other);
+        if let Verdict::Deny(why) = verdict {
+            self.steer(&format!("The last request was denied: {why}"), Sent::Other).await?;
         }
         Ok(())
     }
@@ -270,10 +275,7 @@ impl<'a> Conversation<'a> {
 
     /// A turn that is open is interrupted first: the thread keeps what was done.
     async fn close(mut self) {
-        if let Some(turn) = self.turn.take() {
-            let params = json!({"threadId": self.thread, "turnId": turn});
-            let _gone = self.rpc.request("turn/interrupt", params).await;
-        }
+        let _gone = self.interrupt().await;
         drop(self.rpc);
         if tokio::time::timeout(GRACE, self.child.wait()).await.is_err() {
             crate::os::terminate_group(&mut self.child, Duration::from_secs(1)).await;
@@ -282,43 +284,20 @@ impl<'a> Conversation<'a> {
 
     async fn died(mut self, ear: &Ear) {
         let status = self.child.wait().await.map_or_else(|e| e.to_string(), |s| s.to_string());
-        let said = super::stderr_excerpt(&self.launch.scratch.join("stderr.log"));
+        let said = stderr_excerpt(self.launch);
         ear.end(crashed(format!("ended ({status})\n{said}").trim())).await;
     }
 }
 
-/// The sandbox lets it write to the worktree and to the two folders without which it could not commit there.
 fn thread_parameters(launch: &Launch) -> Value {
     let mut params = json!({
         "cwd": launch.worktree,
         "approvalPolicy": "on-request",
         "sandbox": "workspace-write",
-        "config": {
-            "sandbox_workspace_write": {
-                "writable_roots": git_folders(&launch.worktree),
-                "network_access": true,
-                // Else it could write to every worktree of a repository that lies there.
-                "exclude_slash_tmp": launch.worktree.starts_with("/tmp"),
-            },
-            "mcp_servers": {"ganger": {
-                "url": launch.tools.url,
-                "http_headers": {"Authorization": format!("Bearer {}", launch.tools.token)},
-                "default_tools_approval_mode": "approve",
-            }},
-        },
+        "config": settings::for_thread(launch),
     });
     if !launch.agent.model.is_empty() {
         params["model"] = json!(launch.agent.model);
     }
     params
-}
-
-/// The repository's folder and the one of this worktree in it.
-fn git_folders(worktree: &Path) -> Vec<String> {
-    let Ok(link) = std::fs::read_to_string(worktree.join(".git")) else {
-        return Vec::new();
-    };
-    let own = Path::new(link.trim().strip_prefix("gitdir: ").unwrap_or_default()).to_owned();
-    let common = own.parent().and_then(Path::parent).map(Path::to_owned);
-    common.into_iter().chain([own]).map(|p| p.display().to_string()).collect()
 }

@@ -1,6 +1,7 @@
 //! What the server tells: server-sent events of one directory, and what they mean for one session.
 
-use super::super::{AgentEvent, TurnEnd, class_of_status};
+use super::super::reading::{class_of_refusal, micro_usd};
+use super::super::{AgentEvent, TurnEnd};
 use super::server::Api;
 use crate::text;
 use futures_util::StreamExt;
@@ -108,18 +109,7 @@ impl Heard {
 
     fn message(&mut self, info: &Value) -> Option<AgentEvent> {
         let id = info["id"].as_str().filter(|_| info["role"] == "assistant")?;
-        let number = |pointer: &str| info.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "dollars of one message")]
-        let micro = |usd: f64| (usd * 1e6).round().max(0.0) as u64;
-        let usage = Usage {
-            input: number("/tokens/input"),
-            output: number("/tokens/output") + number("/tokens/reasoning"),
-            reasoning: number("/tokens/reasoning"),
-            cache_read: number("/tokens/cache/read"),
-            cache_write: number("/tokens/cache/write"),
-            micro_usd: info["cost"].as_f64().map(micro),
-        };
-        self.usage.insert(id.to_owned(), usage);
+        self.usage.insert(id.to_owned(), usage(info));
         let mut sum = Usage::default();
         self.usage.values().for_each(|u| sum.add(u));
         Some(AgentEvent::Usage(sum))
@@ -142,17 +132,10 @@ impl Heard {
         let mut events = Vec::new();
         let status = state["status"].as_str().unwrap_or_default();
         if matches!(status, "running" | "completed" | "error") && self.began.insert(id.clone()) {
-            let input = &state["input"];
-            let named =
-                ["command", "filePath", "pattern", "url", "description"].iter().find_map(|k| input[*k].as_str());
-            let input = named.map_or_else(|| input.to_string(), str::to_owned);
-            let name = part["tool"].as_str().unwrap_or("?").to_owned();
-            let whole = state["input"].to_string();
-            events.push(AgentEvent::ToolBegan { id: id.clone(), name, input, whole });
+            events.push(tool_began(id.clone(), part));
         }
         if matches!(status, "completed" | "error") && self.began.insert(format!("{id}/end")) {
-            let output = state["output"].as_str().or_else(|| state["error"].as_str()).unwrap_or_default();
-            events.push(AgentEvent::ToolEnded { id, output: text::clean(output), failed: status == "error" });
+            events.push(tool_ended(id, state));
         }
         events
     }
@@ -188,14 +171,41 @@ impl Heard {
     }
 }
 
-fn failure(error: &Value) -> TurnEnd {
+pub(super) fn tool_began(id: String, part: &Value) -> AgentEvent {
+    let input = &part["state"]["input"];
+    let named = ["command", "filePath", "pattern", "url", "description"].iter().find_map(|k| input[*k].as_str());
+    let name = part["tool"].as_str().unwrap_or("?").to_owned();
+    let whole = input.to_string();
+    AgentEvent::ToolBegan { id, name, input: named.map_or_else(|| whole.clone(), str::to_owned), whole }
+}
+
+pub(super) fn tool_ended(id: String, state: &Value) -> AgentEvent {
+    let output = state["output"].as_str().or_else(|| state["error"].as_str()).unwrap_or_default();
+    AgentEvent::ToolEnded { id, output: text::clean(output), failed: state["status"] == "error" }
+}
+
+/// What a message, or a step of one, tells of its tokens.
+pub(super) fn usage(told: &Value) -> Usage {
+    let number = |pointer: &str| told.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
+    Usage {
+        input: number("/tokens/input"),
+        output: number("/tokens/output") + number("/tokens/reasoning"),
+        reasoning: number("/tokens/reasoning"),
+        cache_read: number("/tokens/cache/read"),
+        cache_write: number("/tokens/cache/write"),
+        micro_usd: told["cost"].as_f64().map(micro_usd),
+    }
+}
+
+pub(super) fn failure(error: &Value) -> TurnEnd {
     let name = error["name"].as_str().unwrap_or("UnknownError");
     let message = error["data"]["message"].as_str().unwrap_or(name);
+    let said = format!("{name}: {message}");
     let retryable = error["data"]["isRetryable"].as_bool().unwrap_or(false);
-    let class = match (name, class_of_status(error["data"]["statusCode"].as_u64())) {
+    let class = match (name, class_of_refusal(error["data"]["statusCode"].as_u64(), &said)) {
         ("ProviderAuthError", _) => FailureClass::Auth,
         (_, FailureClass::Crashed) if retryable => FailureClass::Transient,
         (_, class) => class,
     };
-    TurnEnd::Failed { class, message: text::cap(&text::clean(&format!("{name}: {message}")), 2_000), retry_at: None }
+    TurnEnd::Failed { class, message: text::cap(&text::clean(&said), 2_000), retry_at: None }
 }

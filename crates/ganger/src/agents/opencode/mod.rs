@@ -1,12 +1,17 @@
-//! Runtime `opencode` 1.x: one `opencode serve` for each host, one session and one directory for each
+//! Runtime `opencode`, as 1.x is driven: one `opencode serve` for each host, one session and one directory for each
 //! attempt. The turn ends when the session is idle again after it was prompted.
 
 mod events;
+mod run;
 mod server;
+mod settings;
 
+pub(super) use run::Run;
 pub(crate) use server::OpencodeServer;
+pub(super) use settings::environment_of_acp;
 
-use super::{AgentEvent, Ask, AskKind, Control, Ear, Launch, TurnEnd, Verdict, rules};
+use super::reading::until;
+use super::{AgentEvent, Ask, AskKind, Control, Ear, Launch, TurnEnd, Verdict};
 use events::{EventStream, Heard};
 use ganger_engine::{FailureClass, SessionId};
 use reqwest::StatusCode;
@@ -51,15 +56,8 @@ impl<'a> Conversation<'a> {
         let api = server.api(launch).await.map_err(|e| TurnEnd::failed(FailureClass::Setup, e.to_string()))?;
         server.mark(launch).map_err(|e| TurnEnd::failed(FailureClass::Setup, e.to_string()))?;
         let stream = EventStream::open(&api).await.map_err(gone)?;
-        api.post(
-            "/mcp",
-            &json!({"name": "ganger", "config": {
-                "type": "remote", "url": launch.tools.url, "enabled": true, "oauth": false,
-                "headers": {"Authorization": format!("Bearer {}", launch.tools.token)},
-            }}),
-        )
-        .await
-        .map_err(gone)?;
+        let tools = json!({"name": "ganger", "config": settings::remote_tools(launch)});
+        api.post("/mcp", &tools).await.map_err(gone)?;
         let session = match &launch.session {
             Some(known) => Self::find(&api, known).await?,
             None => Self::create(&api, launch).await?,
@@ -82,7 +80,7 @@ impl<'a> Conversation<'a> {
 
     async fn create(api: &Api, launch: &Launch) -> Result<SessionId, TurnEnd> {
         let title = format!("{} ({})", launch.ticket, launch.agent_name);
-        let body = json!({"title": title, "permission": rules(launch)});
+        let body = json!({"title": title, "permission": settings::rules(launch)});
         let response = api.post("/session", &body).await.map_err(gone)?;
         let created: Value = response.json().await.map_err(gone)?;
         let id = created["id"].as_str().ok_or_else(|| gone("the answer to a new session has no id"))?;
@@ -111,6 +109,7 @@ impl<'a> Conversation<'a> {
                         ear.tell(event).await;
                     }
                     Some(Control::Permit { request, verdict }) => self.permit(&request, verdict).await,
+                    Some(Control::Release) => {}
                     Some(Control::Interrupt) => {
                         self.heard.interrupted = true;
                         let _gone = self.abort().await;
@@ -215,34 +214,4 @@ impl<'a> Conversation<'a> {
         // Gone already is as good as answered.
         let _gone = self.api.post(&format!("/permission/{request}/reply"), &body).await;
     }
-}
-
-/// Never, without a time.
-async fn until(deadline: Option<Instant>) {
-    match deadline {
-        Some(at) => tokio::time::sleep_until(at.into()).await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Rules for unattended work inside the worktree; the last match wins.
-fn rules(launch: &Launch) -> Value {
-    let rule = |permission: &str, pattern: &str, action: &str| json!({"permission": permission, "pattern": pattern, "action": action});
-    let mut all = vec![
-        rule("edit", "*", "allow"),
-        rule("bash", "*", "allow"),
-        rule("external_directory", "*", "ask"),
-        rule("doom_loop", "*", "deny"),
-        rule("question", "*", "deny"),
-        rule("plan_enter", "*", "deny"),
-        rule("plan_exit", "*", "deny"),
-    ];
-    let denied: Vec<String> = rules::DENIED.iter().map(ToString::to_string).chain(launch.agent.deny.clone()).collect();
-    for (own, action) in [(&launch.agent.allow, "allow"), (&launch.agent.ask, "ask"), (&denied, "deny")] {
-        for entry in own {
-            let (permission, pattern) = rules::for_opencode(entry);
-            all.push(rule(&permission, &pattern, action));
-        }
-    }
-    Value::Array(all)
 }

@@ -1,7 +1,7 @@
 //! `opencode serve`: started when the first attempt needs it, started anew when it died.
 
-use super::Launch;
-use crate::agents::environment;
+use super::super::{Launch, environment};
+use super::settings;
 use crate::config::RuntimeKind;
 use crate::os::{self, MARKER_ATTEMPT, MARKER_HOST, Spawn};
 use reqwest::{Client, Response};
@@ -16,7 +16,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Child;
 use tokio::sync::Mutex;
 
-/// Starting takes 2 to 10 seconds, more on a busy machine.
+/// Starting takes 2 to 10 seconds, more on a busy machine; other attempts wait for it.
 const START_LIMIT: Duration = Duration::from_secs(90);
 const PLUGIN: &str = include_str!("../../../assets/opencode-plugin.js");
 
@@ -75,9 +75,9 @@ impl OpencodeServer {
     /// Writes the marker that tool shells in the worktree get.
     pub(super) fn mark(&self, launch: &Launch) -> std::io::Result<()> {
         let mut content = format!("{MARKER_ATTEMPT}={}\n{MARKER_HOST}={}\n", launch.marker, launch.host_marker);
-        // The server belongs to no agent: each one's commits carry its own name all the same.
-        for (name, value) in crate::git::identity(&launch.agent_name) {
-            content.push_str(&format!("{name}={value}\n"));
+        // The server belongs to no agent: each one's commits carry its own name all the same, and go nowhere.
+        for (name, value) in environment::for_git(launch) {
+            content.push_str(&format!("{name}={}\n", value.display()));
         }
         os::write_private(&self.markers().join(marker_name(&launch.worktree)), content.as_bytes())
     }
@@ -90,27 +90,23 @@ impl OpencodeServer {
         let plugin = self.folder.join("plugin.js");
         os::write_private(&plugin, PLUGIN.as_bytes())?;
         let password = uuid::Uuid::new_v4().simple().to_string();
+        let mut config = settings::configuration();
+        let mut plugins = config["plugin"].as_array().cloned().unwrap_or_default();
+        plugins.push(json!(plugin));
+        config["plugin"] = Value::Array(plugins);
         let mut env = environment::inherited(RuntimeKind::Opencode, &launch.pass_env);
-        let own = env.get(&OsString::from("OPENCODE_CONFIG_CONTENT")).and_then(|c| c.to_str().map(str::to_owned));
-        let mut set = |name: &str, value: OsString| {
-            env.insert(name.into(), value);
-        };
-        set("OPENCODE_CONFIG_CONTENT", configuration(own.as_deref(), &plugin).to_string().into());
-        set("OPENCODE_SERVER_PASSWORD", password.clone().into());
-        set("OPENCODE_DISABLE_AUTOUPDATE", "1".into());
-        set("GANGER_MARKERS", self.markers().into());
-        set("GIT_CONFIG_COUNT", "1".into());
-        set("GIT_CONFIG_KEY_0", "core.excludesFile".into());
-        set("GIT_CONFIG_VALUE_0", launch.excludes.clone().into());
-        set("GIT_TERMINAL_PROMPT", "0".into());
+        env.extend(settings::environment(&config));
+        env.insert("OPENCODE_SERVER_PASSWORD".into(), password.clone().into());
+        env.insert("GANGER_MARKERS".into(), self.markers().into());
+        env.insert("GIT_TERMINAL_PROMPT".into(), "0".into());
         let child = self.spawn(launch, env)?;
         wait_until_it_listens(child, password, &self.folder.join("stderr.log")).await
     }
 
     fn spawn(&self, launch: &Launch, env: BTreeMap<OsString, OsString>) -> std::io::Result<Child> {
-        let program = if launch.agent.command.is_empty() { "opencode" } else { &launch.agent.command };
         let port = free_port()?;
-        let argv = [program, "serve", "--hostname", "127.0.0.1", "--port", &port.to_string()].map(OsString::from);
+        let argv =
+            [launch.program(), "serve", "--hostname", "127.0.0.1", "--port", &port.to_string()].map(OsString::from);
         Spawn {
             argv: argv.to_vec(),
             dir: &self.folder,
@@ -142,17 +138,6 @@ async fn wait_until_it_listens(mut child: Child, password: String, stderr: &Path
     // Whatever it prints later is read and dropped, or it would block on a full pipe.
     tokio::spawn(async move { while matches!(lines.next_line().await, Ok(Some(_))) {} });
     Ok(Running { child, url, password })
-}
-
-/// The user's inline configuration with what unattended work needs on top.
-fn configuration(own: Option<&str>, plugin: &Path) -> Value {
-    let mut config: Value = own.and_then(|c| serde_json::from_str(c).ok()).unwrap_or_else(|| json!({}));
-    config["autoupdate"] = json!(false);
-    config["share"] = json!("disabled");
-    let mut plugins: Vec<Value> = config["plugin"].as_array().cloned().unwrap_or_default();
-    plugins.push(json!(plugin.display().to_string()));
-    config["plugin"] = Value::Array(plugins);
-    config
 }
 
 /// The plugin computes the same name.

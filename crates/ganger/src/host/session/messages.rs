@@ -46,7 +46,7 @@ fn shown(delivery: &Delivery) -> String {
 impl Conversation<'_> {
     pub(super) async fn news(&mut self, news: News) {
         let delivery = news.delivery;
-        if !self.can_continue || !self.mail.known.insert(delivery.id.clone()) {
+        if !self.can.prompt_again || !self.mail.known.insert(delivery.id.clone()) {
             return;
         }
         if delivery.kind == DeliveryKind::Revision {
@@ -77,7 +77,7 @@ impl Conversation<'_> {
 
     /// Hands what is urgent to the turn that runs, where the runtime can take it.
     pub(super) async fn steer_waiting(&mut self) {
-        if !self.can_steer || !self.asks.is_empty() {
+        if !self.can.steer || !self.asks.is_empty() {
             return;
         }
         let waiting = std::mem::take(&mut self.mail.waiting);

@@ -9,7 +9,7 @@ mod watch;
 use super::Order;
 use super::attempt::{AttemptTask, Left, PATIENCE};
 use super::worktrees::Ready;
-use crate::agents::{self, AgentEvent, Control, Launch, Live, TurnEnd};
+use crate::agents::{self, AgentEvent, Capabilities, Control, Launch, Live, TurnEnd};
 use crate::config::Agent;
 use crate::git;
 use crate::protocol::ActivityKind;
@@ -19,6 +19,7 @@ use ganger_engine::{Commit, Envelope, FailureClass, Input, Report, SessionId, Us
 use messages::Mail;
 use permissions::Asks;
 use status::{Seen, Status};
+use std::collections::BTreeSet;
 use std::time::Duration;
 use watch::Watch;
 
@@ -50,8 +51,7 @@ struct Conversation<'a> {
     report: Option<Report>,
     began_at: Option<Commit>,
     continued: bool,
-    can_continue: bool,
-    can_steer: bool,
+    can: Capabilities,
     /// Why it was interrupted and told to go on in another way: once, then it has failed.
     warned: Option<String>,
     /// The first prompt, and whether the model ever answered.
@@ -60,6 +60,11 @@ struct Conversation<'a> {
     /// A person interrupted the turn to say something.
     told_to_stop: bool,
     status: Status,
+    /// Tool calls that are sub-agents at work, and background tasks after the end of the turn.
+    sub_agents: BTreeSet<String>,
+    background: usize,
+    /// The one that was journaled late.
+    session: Option<SessionId>,
 }
 
 /// Runs a conversation to its end.
@@ -67,7 +72,7 @@ pub(super) async fn run(run: SessionRun<'_>) -> Left {
     let limits = &run.task.shared.project.config().limits;
     let watch = Watch::new(limits, &run.launch.marker);
     let breaker = Breaker::new(limits);
-    let capabilities = run.launch.agent.runtime.capabilities();
+    let capabilities = run.launch.driver.capabilities();
     let agent = run.launch.agent.clone();
     // Only a runtime that can be told to go on is asked what it changed.
     let repository = &run.task.shared.project.repository;
@@ -86,15 +91,17 @@ pub(super) async fn run(run: SessionRun<'_>) -> Left {
         report: None,
         began_at,
         continued: false,
-        can_continue: capabilities.prompt_again,
-        can_steer: capabilities.steer,
+        can: capabilities,
         warned: None,
         mission: String::new(),
         answered: false,
         told_to_stop: false,
         status: Status::default(),
+        sub_agents: BTreeSet::new(),
+        background: 0,
+        session: None,
     };
-    let end = conversation.talk(run.prompt, capabilities.resume).await;
+    let end = conversation.talk(run.prompt).await;
     let closed = conversation.live.control.send(Control::Close).await;
     if closed.is_ok() {
         // The driver ends when it has closed its process; its channel closes with it.
@@ -105,8 +112,10 @@ pub(super) async fn run(run: SessionRun<'_>) -> Left {
 }
 
 impl Conversation<'_> {
-    async fn talk(&mut self, prompt: String, keeps_sessions: bool) -> TurnEnd {
-        if keeps_sessions && let Err(end) = self.meet().await {
+    async fn talk(&mut self, prompt: String) -> TurnEnd {
+        if self.can.session_first
+            && let Err(end) = self.meet().await
+        {
             return end;
         }
         self.mission.clone_from(&prompt);
@@ -162,6 +171,17 @@ impl Conversation<'_> {
         self.introduce(session).await
     }
 
+    /// A session that its runtime names only when it answers.
+    async fn late_session(&mut self, session: SessionId) {
+        if !self.can.session_first && self.session.as_ref() != Some(&session) {
+            self.session = Some(session.clone());
+            if let Err(TurnEnd::Failed { message, .. }) = self.introduce(session).await {
+                // It goes on: what would be lost is only what it remembers.
+                self.task.note(ActivityKind::Note, message).await;
+            }
+        }
+    }
+
     async fn introduce(&mut self, session: SessionId) -> Result<(), TurnEnd> {
         let path = &self.ready.worktree.path;
         self.ready.write_own_file(".builder-session", session.as_str()).map_err(|e| crashed(&e.to_string()))?;
@@ -200,6 +220,10 @@ impl Conversation<'_> {
             }
             AgentEvent::ToolBegan { id, name, input, whole } => {
                 self.model_acted("it called a tool").await;
+                if agents::is_sub_agent(&name) {
+                    self.sub_agents.insert(id.clone());
+                    self.see_children(&format!("its tool {name} was called")).await;
+                }
                 self.watch.tool_began(id);
                 let shown = format!("{name} {}", text::line(&input, 200));
                 self.breaker.called(&shown, &whole, self.usage.tokens());
@@ -207,6 +231,9 @@ impl Conversation<'_> {
             }
             AgentEvent::ToolEnded { id, output, failed } => {
                 self.watch.tool_ended(&id);
+                if self.sub_agents.remove(&id) {
+                    self.see_children("a sub-agent has ended").await;
+                }
                 self.at_tool_boundary();
                 let mark = if failed { "failed: " } else { "" };
                 self.task.note(ActivityKind::ToolEnd, format!("{mark}{}", text::cap(&output, 2_000))).await;
@@ -221,8 +248,23 @@ impl Conversation<'_> {
                 self.see(Seen::Limit, &format!("{until}{why}")).await;
             }
             AgentEvent::Report(report) => self.report = Some(report),
-            AgentEvent::Session(_) | AgentEvent::Alive | AgentEvent::TurnEnded(_) => {}
+            AgentEvent::Background(running) => self.runs_on(running).await,
+            AgentEvent::Session(session) => self.late_session(session).await,
+            AgentEvent::Alive | AgentEvent::TurnEnded(_) => {}
         }
+    }
+
+    /// The turn is not over while background tasks run, unless the agent has said that it is done.
+    async fn runs_on(&mut self, running: usize) {
+        self.background = running;
+        self.see_children(&format!("{running} background tasks run")).await;
+        if running > 0 && self.reported() {
+            let _gone = self.live.control.send(Control::Release).await;
+        }
+    }
+
+    async fn see_children(&mut self, source: &str) {
+        self.see(Seen::Children(self.background + self.sub_agents.len()), source).await;
     }
 
     async fn account(&mut self, usage: Usage) {
@@ -243,6 +285,7 @@ impl Conversation<'_> {
     /// A clean end without report and without change is a claim not made: one continuation.
     async fn turn_ended(&mut self, end: TurnEnd) -> Option<TurnEnd> {
         self.see(Seen::End, "the runtime's terminal event").await;
+        (self.sub_agents, self.background) = (BTreeSet::new(), 0);
         self.drop_asks().await;
         let over = end == TurnEnd::Completed || (end == TurnEnd::Interrupted && std::mem::take(&mut self.told_to_stop));
         if over && let Some(text) = self.take_waiting() {
@@ -255,7 +298,7 @@ impl Conversation<'_> {
             );
             return self.say(self.with_mission(text)).await.err();
         }
-        let silent = end == TurnEnd::Completed && self.can_continue && !self.continued;
+        let silent = end == TurnEnd::Completed && self.can.prompt_again && !self.continued;
         if silent && !self.reported() && !self.has_changes() {
             self.continued = true;
             let text = "You ended your turn, but nothing has changed in the worktree and you did not call `report_result`. \
@@ -287,7 +330,7 @@ impl Conversation<'_> {
             self.watch.alive();
         }
         let (why, class) = self.trouble()?;
-        if self.warned.is_some() || !self.can_continue {
+        if self.warned.is_some() || !self.can.prompt_again {
             self.see(Seen::Stall, &why).await;
             let word = if class == FailureClass::Stalled { "stalled" } else { "runs in a circle" };
             // For what it used: that is told at the end of a turn by some.
@@ -324,7 +367,7 @@ impl Conversation<'_> {
                 }
             }
         };
-        let limit = if self.can_continue { INTERRUPT_LIMIT } else { Duration::ZERO };
+        let limit = if self.can.prompt_again { INTERRUPT_LIMIT } else { Duration::ZERO };
         let _killed_later = tokio::time::timeout(limit, ended).await;
         TurnEnd::Interrupted
     }

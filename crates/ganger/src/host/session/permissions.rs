@@ -73,7 +73,7 @@ impl Conversation<'_> {
             let (word, answer) = match verdict.denied {
                 None => ("allowed", Verdict::Allow),
                 Some(why) => {
-                    if !self.agent.runtime.capabilities().reasons {
+                    if !self.can.reasons {
                         self.mail.remark(format!("A person denied your request ({}): {why}", waiting.shown));
                     }
                     ("denied", Verdict::Deny(why))

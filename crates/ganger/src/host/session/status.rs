@@ -8,6 +8,8 @@ pub(super) enum Doing {
     Working,
     PermissionBlocked,
     RateLimited,
+    /// For background tasks or sub-agents of its own.
+    Waiting,
     Stalled,
     Finished,
 }
@@ -19,6 +21,7 @@ impl Doing {
             Self::Working => "working",
             Self::PermissionBlocked => "permission blocked",
             Self::RateLimited => "rate limited",
+            Self::Waiting => "waiting on its own children",
             Self::Stalled => "stalled",
             Self::Finished => "finished",
         }
@@ -34,6 +37,8 @@ pub(super) enum Seen {
     Life,
     /// It waits for so many permissions.
     Waits(usize),
+    /// It waits for so many background tasks or sub-agents of its own.
+    Children(usize),
     /// Its service takes nothing just now.
     Limit,
     /// The stall watch gave it up.
@@ -47,11 +52,12 @@ pub(super) struct Status {
     doing: Doing,
     turn_open: bool,
     waits: usize,
+    children: usize,
 }
 
 impl Default for Status {
     fn default() -> Self {
-        Self { doing: Doing::Starting, turn_open: false, waits: 0 }
+        Self { doing: Doing::Starting, turn_open: false, waits: 0, children: 0 }
     }
 }
 
@@ -61,19 +67,30 @@ impl Status {
         let before = self.doing;
         match seen {
             Seen::Prompt => (self.turn_open, self.doing) = (true, Doing::Working),
-            Seen::End => (self.turn_open, self.waits, self.doing) = (false, 0, Doing::Finished),
+            Seen::End => *self = Self { doing: Doing::Finished, ..Self::default() },
             _ if !self.turn_open => {}
             Seen::Waits(n) => {
                 self.waits = n;
-                self.doing = if n > 0 { Doing::PermissionBlocked } else { Doing::Working };
+                self.doing = self.at_work();
+            }
+            Seen::Children(n) => {
+                self.children = n;
+                self.doing = self.at_work();
             }
             Seen::Limit => self.doing = Doing::RateLimited,
             Seen::Stall => self.doing = Doing::Stalled,
             // A sub-agent may be busy while the agent waits.
-            Seen::Life if self.waits > 0 => {}
-            Seen::Life => self.doing = Doing::Working,
+            Seen::Life => self.doing = self.at_work(),
         }
         (self.doing != before).then_some(self.doing)
+    }
+
+    fn at_work(&self) -> Doing {
+        match (self.waits, self.children) {
+            (0, 0) => Doing::Working,
+            (0, _) => Doing::Waiting,
+            _ => Doing::PermissionBlocked,
+        }
     }
 }
 
@@ -87,6 +104,7 @@ mod tests {
             Just(Seen::Prompt),
             Just(Seen::Life),
             (0_usize..3).prop_map(Seen::Waits),
+            (0_usize..3).prop_map(Seen::Children),
             Just(Seen::Limit),
             Just(Seen::Stall),
             Just(Seen::End),

@@ -4,7 +4,7 @@
 //! The script is in the prompt: `[[STEPS [ {step}, … ]]]`. The last user text with a marker opens the
 //! script; every assistant turn after it is one step. Stateless, so it serves any number of agents and
 //! survives every restart of them. A step is `{"text"}`, `{"bash"}`, `{"write","content"}`,
-//! `{"mcp","args"}`, with faults `http`, `retry_after`, `delay_ms`, `drop`, `cut`; with `times` a fault goes
+//! `{"mcp","args"}`, with faults `http`, `message`, `retry_after`, `delay_ms`, `drop`, `cut`; with `times` a fault goes
 //! away after so many requests.
 
 mod script;
@@ -47,6 +47,12 @@ impl ModelServer {
         Self { url: format!("http://{}", receiver.recv().unwrap()), seen }
     }
 
+    /// How many model requests offered the model a tool of this name.
+    pub(crate) fn requests_offering(&self, tool: &str) -> usize {
+        let name = format!("\"name\":\"{tool}\"");
+        self.seen.lock().unwrap().iter().filter(|r| r["tools"].to_string().contains(&name)).count()
+    }
+
     /// How many model requests had a text in them.
     pub(crate) fn requests_with(&self, text: &str) -> usize {
         self.seen.lock().unwrap().iter().filter(|r| r.to_string().contains(text)).count()
@@ -77,21 +83,22 @@ async fn answer(State(seen): State<Seen>, request: Request) -> Response {
     let reply = turn.reply(earlier);
     tokio::time::sleep(Duration::from_millis(reply.delay_ms)).await;
     if let Some(status) = reply.http {
-        return error(status, reply.retry_after);
+        return error(status, reply.message.as_deref().unwrap_or("scripted error"), reply.retry_after);
     }
     let stream = api.streams(&path, &body);
     let frames = api.frames(&body, &reply, stream);
     respond(frames, stream, &reply)
 }
 
-fn error(status: u16, retry_after: Option<u64>) -> Response {
+fn error(status: u16, message: &str, retry_after: Option<u64>) -> Response {
     let kind = match status {
+        400 => "invalid_request_error",
         401 => "authentication_error",
         429 => "rate_limit_error",
         529 => "overloaded_error",
         _ => "api_error",
     };
-    let body = json!({"type": "error", "error": {"type": kind, "code": kind, "message": "scripted error"}});
+    let body = json!({"type": "error", "error": {"type": kind, "code": kind, "message": message}});
     let status = StatusCode::from_u16(status).unwrap();
     let mut response = (status, axum::Json(body)).into_response();
     if let Some(seconds) = retry_after {

@@ -27,6 +27,8 @@ pub(crate) struct Reply {
     /// Id, name and arguments.
     pub(crate) call: Option<(String, String, Value)>,
     pub(crate) http: Option<u16>,
+    /// What a refusal says.
+    pub(crate) message: Option<String>,
     pub(crate) retry_after: Option<u64>,
     pub(crate) delay_ms: u64,
     pub(crate) drop: bool,
@@ -65,6 +67,7 @@ impl Turn {
         let mut reply = Reply {
             text,
             http: step["http"].as_u64().and_then(|s| u16::try_from(s).ok()),
+            message: step["message"].as_str().map(str::to_owned),
             retry_after: step["retry_after"].as_u64(),
             delay_ms: step["delay_ms"].as_u64().unwrap_or(0),
             drop: step["drop"] == true,
@@ -93,6 +96,9 @@ impl Turn {
             }
             if name != "exec_command" {
                 args["description"] = json!("scripted command");
+            }
+            if step["background"] == true {
+                args["run_in_background"] = json!(true);
             }
             return Some((name, args));
         }

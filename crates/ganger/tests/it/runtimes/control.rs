@@ -195,6 +195,77 @@ fn nothing_outlives_a_killed_agent(cli: &str) {
 }
 
 #[test]
+fn a_turn_is_not_over_while_background_tasks_of_it_run() {
+    let shop = Shop::new("test -f late.txt && test -f end.txt");
+    let steps = json!([
+        {"bash": "touch ready-go; until test -e go; do sleep 0.1; done; touch late.txt", "background": true},
+        {"text": "I have started it"}, {"bash": "touch end.txt"}, {"text": "it has ended"},
+    ]);
+    let id = shop.add("claude", &steps, &[]);
+    let mut run = shop.place.start(&["run"]);
+    wait_for_call(&shop, &id, "go");
+    wait_until("it says what it waits for", LIMIT, || {
+        shop.place.ganger(&["status"]).stdout.contains("waiting on its own children")
+    });
+    let_go(&shop, &id, "go");
+    assert_eq!(run.code(LIMIT), 0, "{}", shop.place.started_log());
+    shop.place.assert_status(&id, "accepted");
+    assert_eq!(shop.place.ticket(&id)["attempts"], 1);
+}
+
+#[test]
+fn an_agent_that_has_reported_need_not_wait_for_what_it_left_running() {
+    let shop = Shop::new("true");
+    let steps = json!([
+        {"bash": "touch a.txt; sleep 4711", "background": true},
+        {"mcp": "report_result", "args": {"summary": "s"}}, {"text": "done"},
+    ]);
+    let id = shop.add("claude", &steps, &[]);
+    shop.place.ganger(&["run"]).exits(0);
+    shop.place.assert_status(&id, "accepted");
+    let home = format!("HOME={}", shop.place.home().display());
+    assert!(alive_with(&home, "sleep 4711").is_empty());
+}
+
+fn sub_agents_can_be_denied(cli: &str) {
+    let shop = Shop::new("test -f a.txt");
+    let steps = || json!([{"bash": "touch a.txt"}, {"text": "done"}]);
+    let offered = |shop: &Shop| {
+        let names = ["Task", "Agent", "task", "spawn_agent", "invoke_agent"];
+        names.iter().map(|name| shop.model.requests_offering(name)).sum::<usize>()
+    };
+    shop.add(cli, &steps(), &[]);
+    shop.place.ganger(&["run"]).exits(0);
+    let before = offered(&shop);
+    assert!(before > 0, "it offers sub-agents to its model");
+    let runtime = format!("[agent.{cli}]\n");
+    shop.edit(&runtime, &format!("{runtime}deny = [\"agent\"]\n"));
+    shop.add(cli, &steps(), &[]);
+    shop.place.ganger(&["run"]).exits(0);
+    assert_eq!(offered(&shop), before, "no more");
+}
+
+mod denial {
+    use super::sub_agents_can_be_denied as test;
+    #[test]
+    fn claude() {
+        test("claude");
+    }
+    #[test]
+    fn opencode() {
+        test("opencode");
+    }
+    #[test]
+    fn codex() {
+        test("codex");
+    }
+    #[test]
+    fn gemini() {
+        test("gemini");
+    }
+}
+
+#[test]
 fn an_agent_that_runs_in_a_circle_is_told_so_once_and_then_a_person_is_asked() {
     let shop = Shop::new("true");
     shop.edit("parallel = 4", "parallel = 4\nsame_calls = 3");

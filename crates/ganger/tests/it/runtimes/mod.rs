@@ -5,6 +5,7 @@ mod control;
 use crate::model_server::ModelServer;
 use crate::support::{Place, alive_with, kill, wait_until};
 use serde_json::{Value, json};
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -34,6 +35,10 @@ const PROGRAMS: [(&str, &str, &str); 5] = [
     ("claude-agent-acp", "@agentclientprotocol/claude-agent-acp", "dist/index.js"),
 ];
 
+/// Agents of runtimes that have several drivers: name, runtime, driver.
+const OTHER_DRIVERS: [(&str, &str, &str); 3] =
+    [("opencode-acp", "opencode", "acp"), ("opencode-run", "opencode", "run"), ("codex-exec", "codex", "exec")];
+
 impl Shop {
     fn new(gate: &str) -> Self {
         let model = ModelServer::start();
@@ -46,14 +51,17 @@ impl Shop {
         place.set_env("PATH", &format!("{}:{}", bin.display(), std::env::var("PATH").unwrap()));
         log_in(&mut place, &model.url);
         let agents = ["claude", "opencode", "codex"].map(|n| format!("[agent.{n}]\nruntime = \"{n}\"\n"));
+        let others = OTHER_DRIVERS
+            .map(|(n, runtime, driver)| format!("[agent.{n}]\nruntime = \"{runtime}\"\ndriver = \"{driver}\"\n"));
         place.write(
             "ganger.toml",
             &format!(
                 "[project]\nmain = \"main\"\n[limits]\nparallel = 4\n[policy]\nfetch = false\n{}\
                  [agent.gemini]\nruntime = \"gemini\"\nmodel = \"gemini-2.5-pro\"\n\
                  [agent.acp]\nruntime = \"acp\"\ncommand = \"claude-agent-acp\"\n\
-                 [[gate]]\nname = \"check\"\ncommand = {}\n",
+                 {}[[gate]]\nname = \"check\"\ncommand = {}\n",
                 agents.concat(),
+                others.concat(),
                 crate::support::toml_string(gate)
             ),
         );
@@ -130,7 +138,29 @@ macro_rules! for_each_cli {
     };
 }
 
+/// The same for the drivers that are not the first choice.
+macro_rules! for_each_other_driver {
+    ($($test:ident),* $(,)?) => {
+        mod opencode_acp { $( #[test] fn $test() { super::$test("opencode-acp") } )* }
+        mod opencode_run { $( #[test] fn $test() { super::$test("opencode-run") } )* }
+        mod codex_exec { $( #[test] fn $test() { super::$test("codex-exec") } )* }
+    };
+}
+
 pub(crate) use for_each_cli;
+
+for_each_other_driver!(
+    one_ticket_is_done_and_accounted,
+    a_rejected_solution_is_mended_by_the_same_session,
+    a_killed_run_resumes_the_same_session,
+    a_question_is_answered_after_a_restart,
+    a_session_that_hangs_is_interrupted_and_goes_on,
+    what_the_rules_forbid_is_not_done_and_nobody_is_asked,
+    three_kills_in_mid_turn_lose_nothing,
+    the_doctor_proves_it,
+    a_refused_login_asks_a_person_at_once,
+    a_session_that_its_runtime_has_lost_is_begun_anew,
+);
 
 for_each_cli!(
     one_ticket_is_done_and_accounted,
@@ -147,6 +177,8 @@ for_each_cli!(
     the_doctor_proves_it,
     a_refused_login_asks_a_person_at_once,
     a_session_that_its_runtime_has_lost_is_begun_anew,
+    an_overloaded_model_is_waited_for,
+    a_conversation_that_outgrew_its_model_is_begun_anew,
 );
 
 fn one_ticket_is_done_and_accounted(cli: &str) {
@@ -295,7 +327,10 @@ fn command_line_of(cli: &str) -> &'static str {
     match cli {
         "claude" => "stream-json",
         "opencode" => "serve --hostname",
+        "opencode-acp" => "opencode acp",
+        "opencode-run" => "run --format json",
         "codex" => "app-server",
+        "codex-exec" => "exec --json",
         "gemini" => "--acp",
         _ => "claude-agent-acp",
     }
@@ -314,7 +349,8 @@ fn what_the_rules_forbid_is_not_done_and_nobody_is_asked(cli: &str) {
     assert_eq!(shop.place.ganger(&["inbox", "--json"]).json()["cards"], json!([]));
 }
 
-/// The agent, the run, and the agent again: each while it is in the middle of a tool call.
+/// The agent is told to end (some do so with exit code 0 and without a word), then the run is killed, then the agent:
+/// each while it is in the middle of a tool call.
 fn three_kills_in_mid_turn_lose_nothing(cli: &str) {
     let shop = Shop::new("test -f late.txt");
     // No two alike: a runtime may take repetition for a loop.
@@ -326,14 +362,14 @@ fn three_kills_in_mid_turn_lose_nothing(cli: &str) {
     let home = format!("HOME={}", shop.place.home().display());
     let at_work = || alive_with(&home, "until test -e go");
     let mut run = shop.place.start(&["run"]);
-    for victim in [cli, "ganger", cli] {
+    for (victim, signal) in [(cli, 15), ("ganger", 9), (cli, 9)] {
         wait_until("a tool call is open", LIMIT, || !at_work().is_empty());
         let tools = at_work();
         if victim == "ganger" {
-            kill(run.pid(), 9);
+            kill(run.pid(), signal);
             wait_until("the run is gone", LIMIT, || run.has_ended());
         } else {
-            alive_with(&home, command_line_of(cli)).into_iter().for_each(|pid| kill(pid, 9));
+            alive_with(&home, command_line_of(cli)).into_iter().for_each(|pid| kill(pid, signal));
         }
         wait_until("its tool call is gone too", LIMIT, || at_work().iter().all(|pid| !tools.contains(pid)));
         if victim == "ganger" {
@@ -354,7 +390,40 @@ fn a_refused_login_asks_a_person_at_once(cli: &str) {
     let id = shop.add(cli, &json!([{"http": 401, "text": "no"}, {"http": 401, "text": "no"}]), &[]);
     shop.place.ganger(&["run"]).exits(3);
     let ticket = shop.place.ticket(&id);
-    assert_eq!((&ticket["status"], &ticket["attempts"]), (&json!("needs-you"), &json!(1)), "{ticket:#}");
+    // `opencode acp` does not tell the status of a refusal: it is tried as often as anything else.
+    let attempts = if cli == "opencode-acp" { 3 } else { 1 };
+    assert_eq!((&ticket["status"], &ticket["attempts"]), (&json!("needs-you"), &json!(attempts)), "{ticket:#}");
+}
+
+fn an_overloaded_model_is_waited_for(cli: &str) {
+    let shop = Shop::new("test -f a.txt");
+    // One of them waits twice as long each time before it tries again.
+    let times = if cli == "gemini" { 1 } else { 4 };
+    let steps = json!([
+        {"http": 529, "times": times, "bash": "echo a > a.txt"}, {"text": "done"},
+        {"bash": "echo a > a.txt"}, {"text": "done"},
+    ]);
+    let id = shop.add(cli, &steps, &[]);
+    shop.place.ganger(&["run"]).exits(0);
+    shop.place.assert_status(&id, "accepted");
+}
+
+fn a_conversation_that_outgrew_its_model_is_begun_anew(cli: &str) {
+    let shop = Shop::new("test -f a.txt");
+    let steps = json!([
+        {"bash": "echo a > a.txt"}, {"http": 400, "message": "prompt is too long", "times": 1, "text": "done"},
+    ]);
+    let id = shop.add(cli, &steps, &[]);
+    let mut run = shop.place.start(&["run"]);
+    let mut first = String::new();
+    wait_until("there is a session", LIMIT, || {
+        first = shop.session(&id, cli);
+        !first.is_empty()
+    });
+    assert_eq!(run.code(LIMIT), 0, "{}", shop.place.started_log());
+    shop.place.assert_status(&id, "accepted");
+    assert_ne!(shop.session(&id, cli), first);
+    assert_eq!(shop.place.ticket(&id)["attempts"], 2);
 }
 
 fn a_session_that_its_runtime_has_lost_is_begun_anew(cli: &str) {
@@ -364,8 +433,8 @@ fn a_session_that_its_runtime_has_lost_is_begun_anew(cli: &str) {
     let first = shop.session(&id, cli);
     let home = shop.place.home();
     let kept_in = match cli {
-        "opencode" => home.join(".local/share/opencode"),
-        "codex" => home.join(".codex/sessions"),
+        "opencode" | "opencode-acp" | "opencode-run" => home.join(".local/share/opencode"),
+        "codex" | "codex-exec" => home.join(".codex/sessions"),
         "gemini" => shop.place.state().join("runtimes/gemini/.gemini/tmp"),
         _ => home.join(".claude/projects"),
     };
@@ -390,6 +459,23 @@ fn the_page_on_runtimes_says_what_the_drivers_say() {
     let page = include_str!("../../../../../docs/runtimes.md");
     let table = Place::new().ganger(&["doctor", "--capabilities"]).exits(0).stdout;
     assert!(page.contains(table.trim()), "put this table into docs/runtimes.md:\n{table}");
+}
+
+/// opencode 2 cannot be had here. What is the same in both is its Agent Client Protocol: the program of 1.x, which
+/// calls itself 2.2.0, has to be driven by it without being told to.
+#[test]
+fn an_opencode_of_version_two_is_driven_by_its_agent_client_protocol() {
+    let shop = Shop::new("test -f a.txt");
+    let real = std::fs::read_link(shop.place.path("bin").join("opencode")).unwrap();
+    let two = shop.place.path("bin").join("opencode2");
+    let script = format!("#!/bin/sh\n[ \"$1\" = --version ] && exec echo 2.2.0\nexec {} \"$@\"\n", real.display());
+    std::fs::write(&two, script).unwrap();
+    std::fs::set_permissions(&two, std::fs::Permissions::from_mode(0o755)).unwrap();
+    shop.edit("[agent.opencode]\n", &format!("[agent.opencode]\ncommand = {:?}\n", two.display().to_string()));
+    let id = shop.add("opencode", &json!([{"bash": "cat /proc/$PPID/cmdline > a.txt"}, {"text": "done"}]), &[]);
+    shop.place.ganger(&["run"]).exits(0);
+    shop.place.assert_status(&id, "accepted");
+    assert!(shop.place.git(&["show", &format!("ganger/{id}:a.txt")]).contains("acp"));
 }
 
 #[test]

@@ -1,0 +1,290 @@
+//! Drivers: the surfaces by which runtimes are driven, what each can do, and which one an agent gets.
+
+use super::Launch;
+use crate::config::{Agent, RuntimeKind, Surface};
+use crate::{os, tools};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, SystemTime};
+use tokio::sync::Mutex;
+
+/// One way to drive one runtime.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Driver {
+    Claude,
+    OpencodeServe,
+    OpencodeAcp,
+    OpencodeRun,
+    CodexServer,
+    CodexExec,
+    Gemini,
+    Acp,
+    Command,
+}
+
+/// What a driver can do.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct Capabilities {
+    /// Keeps a conversation that a later attempt resumes.
+    pub(crate) resume: bool,
+    /// Tells its session before anything is said to it; otherwise with the first answer.
+    pub(crate) session_first: bool,
+    /// Takes a further prompt in the same session after a turn.
+    pub(crate) prompt_again: bool,
+    /// Can be interrupted without losing the session.
+    pub(crate) interrupt: bool,
+    /// Takes a message in the middle of a turn.
+    pub(crate) steer: bool,
+    /// Asks for permission, and takes the answer.
+    pub(crate) permissions: bool,
+    /// Takes the reason of a refusal with the answer.
+    pub(crate) reasons: bool,
+    /// Its own sub-agents can be denied.
+    pub(crate) denies_agents: bool,
+    /// Tells its tokens.
+    pub(crate) usage: bool,
+    /// Tells what it cost.
+    pub(crate) cost: bool,
+    /// Reaches Ganger's tools.
+    pub(crate) tools: bool,
+}
+
+impl Capabilities {
+    const ALL: Self = Self {
+        resume: true,
+        session_first: true,
+        prompt_again: true,
+        interrupt: true,
+        steer: true,
+        permissions: true,
+        reasons: true,
+        denies_agents: true,
+        usage: true,
+        cost: true,
+        tools: true,
+    };
+
+    /// Each flag with its name for people.
+    pub(crate) fn named(self) -> [(&'static str, bool); 11] {
+        [
+            ("a session is resumed by a later attempt", self.resume),
+            ("the session is known before its first prompt", self.session_first),
+            ("a further prompt in the same session", self.prompt_again),
+            ("interrupt without losing the session", self.interrupt),
+            ("a message in the running turn (`tell --now`)", self.steer),
+            ("permission requests become cards", self.permissions),
+            ("the reason of a refusal comes with it", self.reasons),
+            ("its own sub-agents can be denied", self.denies_agents),
+            ("tells its tokens", self.usage),
+            ("tells what it cost", self.cost),
+            ("Ganger's tools", self.tools),
+        ]
+    }
+}
+
+impl Driver {
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Claude,
+        Self::OpencodeServe,
+        Self::OpencodeAcp,
+        Self::OpencodeRun,
+        Self::CodexServer,
+        Self::CodexExec,
+        Self::Gemini,
+        Self::Acp,
+        Self::Command,
+    ];
+
+    pub(crate) fn runtime(self) -> RuntimeKind {
+        match self {
+            Self::Claude => RuntimeKind::Claude,
+            Self::OpencodeServe | Self::OpencodeAcp | Self::OpencodeRun => RuntimeKind::Opencode,
+            Self::CodexServer | Self::CodexExec => RuntimeKind::Codex,
+            Self::Gemini => RuntimeKind::Gemini,
+            Self::Acp => RuntimeKind::Acp,
+            Self::Command => RuntimeKind::Command,
+        }
+    }
+
+    /// The surface, for people.
+    pub(crate) fn surface(self) -> &'static str {
+        match self {
+            Self::Claude => "bidirectional `stream-json`",
+            Self::OpencodeServe => "`opencode serve` (HTTP)",
+            Self::OpencodeAcp => "`opencode acp`",
+            Self::OpencodeRun => "`opencode run`, once for each turn",
+            Self::CodexServer => "`codex app-server` (JSON-RPC)",
+            Self::CodexExec => "`codex exec`, once for each turn",
+            Self::Gemini => "`gemini --acp`",
+            Self::Acp => "Agent Client Protocol 1",
+            Self::Command => "a shell command",
+        }
+    }
+
+    pub(crate) fn capabilities(self) -> Capabilities {
+        let all = Capabilities::ALL;
+        // The protocol has no word for any of these; what agents do with a prompt while they are busy differs.
+        let acp = Capabilities { steer: false, reasons: false, denies_agents: false, cost: false, ..all };
+        let once = Capabilities { session_first: false, steer: false, permissions: false, reasons: false, ..all };
+        match self {
+            Self::Claude | Self::OpencodeServe => all,
+            Self::OpencodeAcp | Self::Gemini => Capabilities { denies_agents: true, ..acp },
+            Self::OpencodeRun => once,
+            Self::CodexServer => Capabilities { cost: false, ..all },
+            Self::CodexExec => Capabilities { cost: false, ..once },
+            Self::Acp => acp,
+            Self::Command => Capabilities {
+                resume: false,
+                prompt_again: false,
+                interrupt: false,
+                denies_agents: false,
+                usage: false,
+                cost: false,
+                ..once
+            },
+        }
+    }
+
+    /// The name under which the model finds the tool `ask_user`. Gemini CLI hides every tool of that name when
+    /// nobody sits before it (0.61.0).
+    pub(crate) fn ask_tool(self) -> &'static str {
+        if self == Self::Gemini { "ask_person" } else { tools::ASK }
+    }
+
+    /// By the configuration, else by the version of the program.
+    fn choose(agent: &Agent, version: &str) -> Self {
+        match (agent.runtime, agent.surface) {
+            (RuntimeKind::Claude, _) => Self::Claude,
+            (RuntimeKind::Gemini, _) => Self::Gemini,
+            (RuntimeKind::Acp, _) => Self::Acp,
+            (RuntimeKind::Command, _) => Self::Command,
+            (RuntimeKind::Opencode, Some(Surface::Serve)) => Self::OpencodeServe,
+            (RuntimeKind::Opencode, Some(Surface::Acp)) => Self::OpencodeAcp,
+            (RuntimeKind::Opencode, Some(Surface::Run)) => Self::OpencodeRun,
+            (RuntimeKind::Codex, Some(Surface::AppServer)) => Self::CodexServer,
+            (RuntimeKind::Codex, Some(Surface::Exec)) => Self::CodexExec,
+            // 2.x has another HTTP interface and other plugins; its Agent Client Protocol is the same.
+            (RuntimeKind::Opencode, _) if is_at_least(version, (2, 0)) => Self::OpencodeAcp,
+            (RuntimeKind::Opencode, _) => Self::OpencodeServe,
+            // Before that its app-server used other words.
+            (RuntimeKind::Codex, _) if is_at_least(version, CODEX_SERVER_SINCE) => Self::CodexServer,
+            (RuntimeKind::Codex, _) => Self::CodexExec,
+        }
+    }
+}
+
+/// The oldest version of Codex whose `app-server` understands what is said to it here.
+const CODEX_SERVER_SINCE: (u32, u32) = (0, 80);
+
+/// A version that is not known counts as new.
+fn is_at_least(version: &str, least: (u32, u32)) -> bool {
+    let mut numbers = version.split('.').map_while(|n| n.parse::<u32>().ok());
+    match (numbers.next(), numbers.next()) {
+        (Some(major), Some(minor)) => (major, minor) >= least,
+        _ => true,
+    }
+}
+
+/// Chooses drivers; asks each program for its version once, and again when its file has changed.
+#[derive(Debug, Default)]
+pub(crate) struct Drivers {
+    versions: Mutex<BTreeMap<PathBuf, (Option<SystemTime>, String)>>,
+}
+
+impl Drivers {
+    pub(crate) async fn of(&self, agent: &Agent) -> Driver {
+        let depends = matches!(agent.runtime, RuntimeKind::Opencode | RuntimeKind::Codex) && agent.surface.is_none();
+        let program = agent.runtime.program(Some(agent)).filter(|_| depends);
+        let version = match program {
+            Some(program) => self.version(program).await,
+            None => String::new(),
+        };
+        Driver::choose(agent, &version)
+    }
+
+    /// What is on PATH, with how it would be driven.
+    pub(crate) async fn found(&self) -> Vec<Found> {
+        let mut all = Vec::new();
+        for runtime in RuntimeKind::ALL.into_iter().filter(|r| r.is_one_program()) {
+            if let Some(program) = runtime.program(None) {
+                let version = self.version(program.clone()).await;
+                let driver = Driver::choose(&Agent::plain(runtime), &version);
+                let version = if version.is_empty() { "of unknown version".to_owned() } else { version };
+                all.push(Found { driver, program, version });
+            }
+        }
+        all
+    }
+
+    async fn version(&self, program: PathBuf) -> String {
+        let changed = std::fs::metadata(&program).and_then(|m| m.modified()).ok();
+        let mut versions = self.versions.lock().await;
+        match versions.get(&program) {
+            Some((then, version)) if *then == changed => version.clone(),
+            _ => {
+                let version = version_of(&program).await;
+                versions.insert(program, (changed, version.clone()));
+                version
+            }
+        }
+    }
+}
+
+/// A runtime that is installed.
+pub(crate) struct Found {
+    pub(crate) driver: Driver,
+    pub(crate) program: PathBuf,
+    pub(crate) version: String,
+}
+
+/// A program that says nothing for so long will not tell its version.
+const VERSION_LIMIT: Duration = Duration::from_secs(20);
+
+/// The number in what `--version` says; empty when it says none.
+async fn version_of(program: &Path) -> String {
+    let mut command = tokio::process::Command::new(program);
+    let output = command.arg("--version").stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).output();
+    let said = tokio::time::timeout(VERSION_LIMIT, output).await.ok().and_then(Result::ok);
+    let text = said.map(|o| String::from_utf8_lossy(&o.stdout).into_owned()).unwrap_or_default();
+    let is_number = |w: &&str| w.starts_with(|c: char| c.is_ascii_digit()) && w.contains('.');
+    text.split_whitespace().find(is_number).unwrap_or_default().to_owned()
+}
+
+impl RuntimeKind {
+    /// The program of an agent, if it can be found.
+    pub(crate) fn program(self, agent: Option<&Agent>) -> Option<PathBuf> {
+        let named = agent.map(|a| a.command.as_str()).filter(|c| !c.is_empty());
+        match self {
+            Self::Command => os::program_on_path("sh"),
+            // A command line: its first word.
+            Self::Acp => os::program_on_path(named?.split_whitespace().next()?),
+            _ => os::program_on_path(named.unwrap_or(self.as_str())),
+        }
+    }
+}
+
+impl Launch {
+    /// The program of a runtime that is one.
+    pub(super) fn program(&self) -> &str {
+        if self.agent.command.is_empty() { self.agent.runtime.as_str() } else { &self.agent.command }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_chooses_the_driver_where_the_configuration_does_not() {
+        let of = |runtime, surface, version| Driver::choose(&Agent { surface, ..Agent::plain(runtime) }, version);
+        assert_eq!(of(RuntimeKind::Opencode, None, "1.18.33"), Driver::OpencodeServe);
+        assert_eq!(of(RuntimeKind::Opencode, None, "2.2.0"), Driver::OpencodeAcp);
+        assert_eq!(of(RuntimeKind::Opencode, Some(Surface::Run), "2.2.0"), Driver::OpencodeRun);
+        assert_eq!(of(RuntimeKind::Codex, None, "0.58.0"), Driver::CodexExec);
+        assert_eq!(of(RuntimeKind::Codex, None, "0.169.0"), Driver::CodexServer);
+        assert_eq!(of(RuntimeKind::Codex, Some(Surface::Exec), "0.169.0"), Driver::CodexExec);
+        assert_eq!(of(RuntimeKind::Codex, None, ""), Driver::CodexServer);
+    }
+}

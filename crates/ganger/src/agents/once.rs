@@ -1,0 +1,133 @@
+//! Runtimes that are started once for each turn, where there is nothing better: the prompt goes in on stdin, events
+//! come as JSON lines, and the session is known with the first of them. They cannot be steered and ask nothing.
+
+use super::process::{Pipes, start_piped, stderr_excerpt};
+use super::{AgentEvent, Control, Ear, Launch, TurnEnd};
+use crate::os::{self, Target};
+use ganger_engine::{FailureClass, SessionId};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::sync::mpsc;
+
+/// How long a program may take to end when it is told to.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// What one program wants and says.
+pub(super) trait Dialect: Send + 'static {
+    /// For one attempt.
+    fn new(launch: &Launch) -> Self;
+    /// How it is started for one turn, to read the prompt from stdin.
+    fn command(&self, launch: &Launch, session: Option<&SessionId>) -> Vec<OsString>;
+    /// What it needs besides the environment of every agent.
+    fn environment(&self, launch: &Launch) -> BTreeMap<OsString, OsString>;
+    /// The session that a line names.
+    fn session(&self, line: &Value) -> Option<String>;
+    /// What a line means; its terminal event as [`AgentEvent::TurnEnded`], which is told when the program has ended.
+    fn read(&mut self, line: &Value) -> Vec<AgentEvent>;
+    /// Whether what it says on stderr means that it does not know the session.
+    fn is_lost(said: &str) -> bool;
+}
+
+pub(super) async fn drive<D: Dialect>(launch: Launch, mut commands: mpsc::Receiver<Control>, ear: Ear) {
+    let mut turns = Turns { dialect: D::new(&launch), session: launch.session.clone(), launch: &launch, ear: &ear };
+    while let Some(command) = commands.recv().await {
+        match command {
+            Control::Prompt(text) => match turns.take(text, &mut commands).await {
+                Some(end) => ear.end(end).await,
+                None => return,
+            },
+            Control::Steer { id, .. } => ear.tell(AgentEvent::NotSteered { id }).await,
+            Control::Interrupt | Control::Release | Control::Permit { .. } => {}
+            Control::Close => return,
+        }
+    }
+}
+
+struct Turns<'a, D> {
+    dialect: D,
+    session: Option<SessionId>,
+    launch: &'a Launch,
+    ear: &'a Ear,
+}
+
+impl<D: Dialect> Turns<'_, D> {
+    /// One turn; `None` when the host closed it meanwhile.
+    async fn take(&mut self, prompt: String, commands: &mut mpsc::Receiver<Control>) -> Option<TurnEnd> {
+        let argv = self.dialect.command(self.launch, self.session.as_ref());
+        let Pipes { mut child, mut stdin, stdout } =
+            match start_piped(self.launch, argv, self.dialect.environment(self.launch)) {
+                Ok(pipes) => pipes,
+                Err(e) => {
+                    let message = format!("{} could not be started: {e}", self.launch.program());
+                    return Some(TurnEnd::failed(FailureClass::Setup, message));
+                }
+            };
+        tokio::spawn(async move {
+            // A program that ends before it has read its prompt is heard of by its end.
+            let _gone = stdin.write_all(prompt.as_bytes()).await;
+        });
+        let mut lines = BufReader::new(stdout).lines();
+        let (mut end, mut heard) = (None, false);
+        loop {
+            tokio::select! {
+                line = lines.next_line() => match line {
+                    Ok(Some(line)) => {
+                        let Ok(line) = serde_json::from_str::<Value>(&line) else { continue };
+                        if !std::mem::replace(&mut heard, true) {
+                            self.ear.tell(AgentEvent::Prompted).await;
+                        }
+                        self.hear(&line, &mut end).await;
+                    }
+                    Ok(None) | Err(_) => break,
+                },
+                command = commands.recv() => match command {
+                    Some(Control::Steer { id, .. }) => self.ear.tell(AgentEvent::NotSteered { id }).await,
+                    Some(Control::Prompt(_) | Control::Release | Control::Permit { .. }) => {}
+                    Some(Control::Interrupt) => {
+                        os::terminate_group(&mut child, GRACE).await;
+                        self.end_tools().await;
+                        return Some(TurnEnd::Interrupted);
+                    }
+                    Some(Control::Close) | None => {
+                        os::terminate_group(&mut child, GRACE).await;
+                        return None;
+                    }
+                },
+            }
+        }
+        let status = child.wait().await.map_or_else(|e| e.to_string(), |s| s.to_string());
+        Some(end.unwrap_or_else(|| self.without_terminal_event(&status)))
+    }
+
+    async fn hear(&mut self, line: &Value, end: &mut Option<TurnEnd>) {
+        let session = self.dialect.session(line).map(SessionId::new);
+        if session.is_some() && session != self.session {
+            self.session.clone_from(&session);
+        }
+        if let Some(session) = session {
+            self.ear.tell(AgentEvent::Session(session)).await;
+        }
+        for event in self.dialect.read(line) {
+            match event {
+                AgentEvent::TurnEnded(told) => *end = Some(told),
+                event => self.ear.tell(event).await,
+            }
+        }
+    }
+
+    /// Its tools have sessions of their own, and would work on beside the next turn.
+    async fn end_tools(&self) {
+        let target = Target::attempt(&self.launch.marker, &self.launch.worktree);
+        let _survivors = tokio::task::spawn_blocking(move || os::sweep(&target)).await;
+    }
+
+    fn without_terminal_event(&self, status: &str) -> TurnEnd {
+        let said = stderr_excerpt(self.launch);
+        let class = if D::is_lost(&said) { FailureClass::SessionLost } else { FailureClass::Crashed };
+        let message = format!("{} ended without a terminal event ({status})\n{said}", self.launch.program());
+        TurnEnd::failed(class, message.trim())
+    }
+}

@@ -1,0 +1,106 @@
+//! What opencode is told: permissions, tools, and on top of the user's inline configuration what unattended work needs.
+
+use super::super::{Launch, rules};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+
+const INLINE: &str = "OPENCODE_CONFIG_CONTENT";
+
+/// A permission, a pattern, and what is done.
+struct Rule {
+    permission: String,
+    pattern: String,
+    action: &'static str,
+}
+
+/// Rules for unattended work inside the worktree; the last match wins.
+fn all_rules(launch: &Launch) -> Vec<Rule> {
+    let rule = |permission: &str, action| Rule { permission: permission.to_owned(), pattern: "*".to_owned(), action };
+    let mut all = vec![
+        rule("edit", "allow"),
+        rule("bash", "allow"),
+        rule("external_directory", "ask"),
+        rule("doom_loop", "deny"),
+        rule("question", "deny"),
+        rule("plan_enter", "deny"),
+        rule("plan_exit", "deny"),
+    ];
+    let denied: Vec<String> = rules::DENIED.iter().map(ToString::to_string).chain(launch.agent.deny.clone()).collect();
+    for (own, action) in [(&launch.agent.allow, "allow"), (&launch.agent.ask, "ask"), (&denied, "deny")] {
+        for entry in own {
+            let (permission, pattern) = rules::for_opencode(entry);
+            all.push(Rule { permission, pattern, action });
+        }
+    }
+    all
+}
+
+/// For one session of a server.
+pub(super) fn rules(launch: &Launch) -> Value {
+    let all = all_rules(launch).into_iter();
+    all.map(|r| json!({"permission": r.permission, "pattern": r.pattern, "action": r.action})).collect()
+}
+
+/// For a configuration: patterns by permission, in their order.
+fn rules_by_permission(launch: &Launch, asks: bool) -> Value {
+    let mut by_permission = Map::new();
+    for Rule { permission, pattern, action } in all_rules(launch) {
+        // Where nobody can be asked the program would end its turn.
+        let action = if action == "ask" && !asks { "deny" } else { action };
+        match by_permission.get_mut(&permission) {
+            // Some permissions take no patterns.
+            None if pattern == "*" => drop(by_permission.insert(permission, json!(action))),
+            None => drop(by_permission.insert(permission, json!({pattern: action}))),
+            Some(patterns) => {
+                if !patterns.is_object() {
+                    *patterns = json!({"*": patterns});
+                }
+                patterns[pattern] = json!(action);
+            }
+        }
+    }
+    Value::Object(by_permission)
+}
+
+/// The user's inline configuration, with self-updates and sharing turned off.
+pub(super) fn configuration() -> Value {
+    let own = std::env::var(INLINE).ok().and_then(|c| serde_json::from_str(&c).ok());
+    let mut config: Value = own.filter(Value::is_object).unwrap_or_else(|| json!({}));
+    config["autoupdate"] = json!(false);
+    config["share"] = json!("disabled");
+    config
+}
+
+pub(super) fn environment(config: &Value) -> BTreeMap<OsString, OsString> {
+    BTreeMap::from([(INLINE.into(), config.to_string().into()), ("OPENCODE_DISABLE_AUTOUPDATE".into(), "1".into())])
+}
+
+fn configuration_of(launch: &Launch, asks: bool) -> Value {
+    let mut config = configuration();
+    config["permission"] = rules_by_permission(launch, asks);
+    if !launch.agent.model.is_empty() {
+        config["model"] = json!(launch.agent.model);
+    }
+    config
+}
+
+/// For `opencode acp`, which gets its tools by the protocol.
+pub(in super::super) fn environment_of_acp(launch: &Launch) -> BTreeMap<OsString, OsString> {
+    environment(&configuration_of(launch, true))
+}
+
+/// For `opencode run`.
+pub(super) fn environment_of_run(launch: &Launch) -> BTreeMap<OsString, OsString> {
+    let mut config = configuration_of(launch, false);
+    config["mcp"]["ganger"] = remote_tools(launch);
+    environment(&config)
+}
+
+/// Ganger's tools as an MCP server.
+pub(super) fn remote_tools(launch: &Launch) -> Value {
+    json!({
+        "type": "remote", "url": launch.tools.url, "enabled": true, "oauth": false,
+        "headers": {"Authorization": format!("Bearer {}", launch.tools.token)},
+    })
+}

@@ -7,6 +7,7 @@
 mod bell;
 mod cursors;
 mod files;
+mod keeper;
 mod store;
 mod streams;
 

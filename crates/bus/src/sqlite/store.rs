@@ -1,11 +1,15 @@
-//! One database file: a writer thread with group commit, and a reader.
+//! One database file: a reader, and a writer. A write that has nobody beside it is made by its caller at once; when
+//! there are many, a thread makes them together.
 
+use super::keeper::Keeper;
 use crate::{BusError, Durability};
+use rusqlite::hooks::Wal;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use rustix::fs::{FlockOperation, flock};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -71,23 +75,41 @@ pub(super) struct Store {
     /// `None` only while it is closed.
     jobs: Option<mpsc::Sender<Box<dyn Job>>>,
     reader: Mutex<Connection>,
-    writer: Option<JoinHandle<()>>,
+    writer: Arc<Writer>,
+    thread: Option<JoinHandle<()>>,
+    keeper: Keeper,
 }
 
 impl Store {
     pub(super) fn open(path: &Path, durability: Durability) -> Result<Self, BusError> {
-        let writer = open_writer(path, durability)?;
+        let mut writer = open_writer(path, durability)?;
+        let keeper = Keeper::start(path, &mut writer)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let reader = Connection::open_with_flags(path, flags).map_err(|e| explain(path, &e))?;
         reader.pragma_update(None, "query_only", true).map_err(|e| explain(path, &e))?;
         reader.busy_timeout(Duration::from_secs(10)).map_err(|e| explain(path, &e))?;
         let (jobs, queue) = mpsc::channel();
         let turn = File::create(path.with_extension("turn")).map_err(|e| BusError::Store(e.to_string()))?;
-        let writing = Writer { connection: writer, path: path.to_path_buf(), turn, on_commit: OnCommit::default() };
-        let on_commit = Arc::clone(&writing.on_commit);
-        let spawned = std::thread::Builder::new().name("bus-writer".to_owned()).spawn(move || writing.work(&queue));
-        let writer = Some(spawned.map_err(|e| BusError::Store(e.to_string()))?);
-        Ok(Self { path: Arc::from(path), on_commit, jobs: Some(jobs), reader: Mutex::new(reader), writer })
+        let writer = Arc::new(Writer {
+            connection: Mutex::new(writer),
+            path: path.to_path_buf(),
+            turn,
+            on_commit: OnCommit::default(),
+            queued: AtomicUsize::new(0),
+            together: AtomicUsize::new(0),
+        });
+        let (working, on_commit) = (Arc::clone(&writer), Arc::clone(&writer.on_commit));
+        let spawned = std::thread::Builder::new().name("bus-writer".to_owned()).spawn(move || working.work(&queue));
+        let thread = Some(spawned.map_err(|e| BusError::Store(e.to_string()))?);
+        Ok(Self {
+            path: Arc::from(path),
+            on_commit,
+            jobs: Some(jobs),
+            reader: Mutex::new(reader),
+            writer,
+            thread,
+            keeper,
+        })
     }
 
     /// Sets what is called after each commit; once.
@@ -114,9 +136,12 @@ impl Store {
     ) -> Result<T, BusError> {
         let (reply, answer) = oneshot::channel();
         let job = Box::new(Write { write: Some(job), result: None, reply });
-        let sent = self.jobs.as_ref().is_some_and(|jobs| jobs.send(job).is_ok());
-        if !sent {
-            return Err(BusError::Store("the writer has stopped".to_owned()));
+        if let Err(job) = self.writer.run_at_once(job) {
+            self.writer.queued.fetch_add(1, Ordering::Relaxed);
+            let sent = self.jobs.as_ref().is_some_and(|jobs| jobs.send(job).is_ok());
+            if !sent {
+                return Err(BusError::Store("the writer has stopped".to_owned()));
+            }
         }
         answer.await.map_err(|_| BusError::Ambiguous("the writer has stopped".to_owned()))?
     }
@@ -139,9 +164,13 @@ impl Store {
 impl Drop for Store {
     fn drop(&mut self) {
         drop(self.jobs.take());
-        if let Some(writer) = self.writer.take() {
-            let _panicked = writer.join();
+        if let Some(thread) = self.thread.take() {
+            let _panicked = thread.join();
         }
+        let mut connection = self.writer.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let _still_told = connection.wal_hook(None::<fn(&mut Wal, i32) -> rusqlite::Result<()>>);
+        drop(connection);
+        self.keeper.close();
     }
 }
 
@@ -210,28 +239,53 @@ fn nap(naps: i32) -> bool {
     naps < BUSY_NAPS
 }
 
-/// The one that writes, in a thread of its own.
+/// The one that writes.
 struct Writer {
-    connection: Connection,
+    connection: Mutex<Connection>,
     path: PathBuf,
     /// Processes queue up here in order. SQLite's own lock has no queue: one of many would starve.
     turn: File,
     on_commit: OnCommit,
+    /// Jobs on their way to the thread.
+    queued: AtomicUsize,
+    /// Jobs of the thread's last transaction.
+    together: AtomicUsize,
 }
 
 impl Writer {
     fn work(&self, queue: &mpsc::Receiver<Box<dyn Job>>) {
         let mut last = 1;
         while let Ok(first) = queue.recv() {
-            last = self.run(first, &mut Crowd { queue, expected: last, until: None });
+            let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+            let _unfair = flock(&self.turn, FlockOperation::LockExclusive);
+            last = self.run(&connection, first, &mut Crowd { queue, expected: last, until: None });
+            self.together.store(last, Ordering::Relaxed);
+            self.queued.fetch_sub(last, Ordering::Relaxed);
         }
     }
 
-    /// Runs one transaction; says how many jobs shared it.
-    fn run(&self, first: Box<dyn Job>, others: &mut Crowd<'_>) -> usize {
-        let _unfair = flock(&self.turn, FlockOperation::LockExclusive);
+    /// Handing a job over and being woken takes longer than a small write. Gives it back when others write or wait:
+    /// together they share one sync.
+    fn run_at_once(&self, job: Box<dyn Job>) -> Result<(), Box<dyn Job>> {
+        let is_crowd = || self.queued.load(Ordering::Relaxed) > 0 || self.together.load(Ordering::Relaxed) >= CROWD;
+        let until = Instant::now() + LINGER;
+        while !is_crowd() && Instant::now() < until {
+            if let Ok(connection) = self.connection.try_lock() {
+                if flock(&self.turn, FlockOperation::NonBlockingLockExclusive).is_err() {
+                    break;
+                }
+                self.run(&connection, job, &mut Alone);
+                return Ok(());
+            }
+            std::thread::yield_now();
+        }
+        Err(job)
+    }
+
+    /// Runs one transaction, in turn; says how many jobs shared it.
+    fn run(&self, connection: &Connection, first: Box<dyn Job>, others: &mut impl Others) -> usize {
         let mut batch = Batch::default();
-        let (outcome, done) = self.run_in_turn(first, others, &mut batch);
+        let (outcome, done) = self.run_in_turn(connection, first, others, &mut batch);
         let _unlocked = flock(&self.turn, FlockOperation::Unlock);
         let jobs = done.len();
         if let (Ok(()), Some(call)) = (&outcome, self.on_commit.get()) {
@@ -245,12 +299,13 @@ impl Writer {
 
     fn run_in_turn(
         &self,
+        connection: &Connection,
         first: Box<dyn Job>,
-        others: &mut Crowd<'_>,
+        others: &mut impl Others,
         batch: &mut Batch,
     ) -> (Result<(), BusError>, Vec<Box<dyn Job>>) {
-        let (connection, path) = (&self.connection, &self.path);
-        let mut done = Vec::with_capacity(MAX_BATCH);
+        let path = &self.path;
+        let mut done = Vec::new();
         let mut outcome = connection.execute_batch("BEGIN IMMEDIATE").map_err(|e| explain(path, &e));
         let begun = outcome.is_ok();
         let mut next = Some(first);
@@ -276,6 +331,20 @@ impl Writer {
     }
 }
 
+/// Who may share a transaction that is open.
+trait Others {
+    fn next_after(&mut self, so_far: usize) -> Option<Box<dyn Job>>;
+}
+
+/// Nobody.
+struct Alone;
+
+impl Others for Alone {
+    fn next_after(&mut self, _so_far: usize) -> Option<Box<dyn Job>> {
+        None
+    }
+}
+
 /// Jobs that may share a transaction that is open. Those who were answered together mostly come back together:
 /// a crowd is waited for, very shortly, so that it shares one sync again, and the first of it are written while
 /// the others are still waking up. A single writer never waits.
@@ -287,7 +356,7 @@ struct Crowd<'a> {
     until: Option<Instant>,
 }
 
-impl Crowd<'_> {
+impl Others for Crowd<'_> {
     fn next_after(&mut self, so_far: usize) -> Option<Box<dyn Job>> {
         if so_far >= MAX_BATCH {
             return None;

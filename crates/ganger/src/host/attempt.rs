@@ -32,6 +32,12 @@ pub(super) struct AttemptTask {
     pub(super) starting: Option<Starting>,
 }
 
+/// A folder of the attempt outside of the worktree, with its key to the tools.
+struct Scratch {
+    folder: PathBuf,
+    access: ToolAccess,
+}
+
 /// What the session left behind, besides the worktree.
 #[derive(Debug)]
 pub(super) struct Left {
@@ -42,8 +48,10 @@ pub(super) struct Left {
 
 impl AttemptTask {
     pub(super) async fn run(mut self) {
-        if self.claim().await {
-            let end = self.work().await;
+        // What only the file system does is done while the foreman decides.
+        let (granted, scratch) = tokio::join!(self.claim(), self.lay_out_scratch());
+        if granted {
+            let end = self.work(scratch).await;
             self.publish_end(end).await;
         }
     }
@@ -71,7 +79,7 @@ impl AttemptTask {
         matches!(granted, Ok(Outcome::Granted { .. }))
     }
 
-    async fn work(&mut self) -> AttemptEnd {
+    async fn work(&mut self, scratch: std::io::Result<Scratch>) -> AttemptEnd {
         let bases = match self.offer.spec.kind {
             // The agent merges the others itself: that is the work.
             Kind::Integration => self.offer.bases.get(..1).unwrap_or_default(),
@@ -95,13 +103,17 @@ impl AttemptTask {
         let Some(agent) = self.shared.project.config().agents.get(&self.offer.agent).cloned() else {
             return failed(FailureClass::Setup, format!("there is no agent `{}` in ganger.toml", self.offer.agent));
         };
-        match self.run_session(&ready, &agent).await {
+        let left = match scratch {
+            Ok(scratch) => self.run_session(&ready, &agent, scratch).await,
+            Err(e) => Err(e),
+        };
+        match left {
             Ok(left) => self.conclude(&ready, left).await,
             Err(e) => failed(FailureClass::Setup, e.to_string()),
         }
     }
 
-    async fn run_session(&mut self, ready: &Ready, agent: &Agent) -> std::io::Result<Left> {
+    async fn run_session(&mut self, ready: &Ready, agent: &Agent, scratch: Scratch) -> std::io::Result<Left> {
         let mission = mission_text(
             self.shared.project.config(),
             &ready.worktree,
@@ -110,14 +122,14 @@ impl AttemptTask {
             self.offer.revision,
         );
         ready.write_own_file("MISSION.md", &mission)?;
-        let scratch = self.scratch()?;
         let driver = self.shared.drivers.of(agent).await;
         let ask_tool = driver.ask_tool();
         let identity = mcp::Identity { attempt: self.offer.attempt.clone(), token: self.offer.token, ask_tool };
-        let access = self.shared.tools.admit(identity, &scratch)?;
+        let Scratch { folder, access } = scratch;
+        self.shared.tools.admit(&access, identity);
         let remembers = driver.capabilities().resume;
         let prompt = prompt_text(&mission, &agent.prompt, &self.offer, remembers);
-        let launch = self.launch(ready, agent, driver, scratch, access.clone());
+        let launch = self.launch(ready, agent, driver, folder, access.clone());
         let left = session::run(SessionRun { task: self, ready, launch, prompt }).await;
         self.shared.tools.revoke(&access.token);
         self.kill_tree(&ready.worktree.path).await;
@@ -149,10 +161,15 @@ impl AttemptTask {
         format!("{}/{}", self.shared.incarnation, self.offer.attempt)
     }
 
-    fn scratch(&self) -> std::io::Result<PathBuf> {
+    async fn lay_out_scratch(&self) -> std::io::Result<Scratch> {
         let folder = self.shared.project.state.join("attempts").join(self.offer.attempt.as_str());
-        std::fs::create_dir_all(&folder)?;
-        Ok(folder)
+        let shared = Arc::clone(&self.shared);
+        let laid_out = tokio::task::spawn_blocking(move || {
+            std::fs::create_dir_all(&folder)?;
+            let access = shared.tools.key(&folder)?;
+            Ok(Scratch { folder, access })
+        });
+        laid_out.await?
     }
 
     async fn kill_tree(&self, worktree: &Path) {

@@ -37,6 +37,9 @@ const BEATS_PER_LEASE: u32 = 5;
 /// Gates that run at once: they are heavy, and slow gates must not starve agents of CPU.
 const GATES_AT_ONCE: usize = 4;
 
+/// How long gates and worktrees ahead of need make way for attempts that are about to start.
+const MAKE_WAY: Duration = Duration::from_millis(250);
+
 /// What all parts of a host share.
 pub(crate) struct Shared {
     pub(crate) id: HostId,
@@ -317,12 +320,19 @@ impl Shared {
             ToHost::Prepare { ticket } => {
                 let shared = Arc::clone(self);
                 tokio::spawn(async move {
-                    let _quiet = shared.starting.subscribe().wait_for(|n| *n == 0).await.is_ok();
+                    shared.quiet().await;
                     // Only a head start: whatever goes wrong comes up again when the attempt needs it.
                     shared.worktrees.prepare(&ticket).await.is_ok()
                 });
             }
         }
+    }
+
+    /// Until no attempt is about to start, or so many are that it makes no difference.
+    async fn quiet(&self) {
+        let mut starting = self.starting.subscribe();
+        let none = starting.wait_for(|n| *n == 0);
+        let _busy = tokio::time::timeout(MAKE_WAY, none).await;
     }
 
     fn note_synced(&self, commit: &Commit) {

@@ -7,6 +7,10 @@ use crate::git;
 use crate::protocol::{Activity, ActivityKind, ToForeman, now_ms, publish_json};
 use ganger_engine::{AttemptId, Commit, Envelope, Evidence, Input, TicketId};
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+/// How long a program takes to load and begin its work.
+const LOADING: Duration = Duration::from_millis(3);
 
 /// How often a gate that was killed from outside is run again.
 const KILLED_RETRIES: usize = 2;
@@ -33,6 +37,9 @@ pub(super) async fn run(shared: Arc<Shared>, job: Job) {
 
 async fn work(shared: &Arc<Shared>, job: &Job) -> anyhow::Result<()> {
     let _slot = shared.gate_slots.acquire().await?;
+    // The agent that begins next is small at first, and gates are heavy: it goes before.
+    shared.quiet().await;
+    tokio::time::sleep(LOADING).await;
     let workspace = Workspace::take(&shared.project, "head").await?;
     let (repository, commit, base) = (shared.project.repository.clone(), job.commit.clone(), job.base.clone());
     let synced = shared.is_synced(&commit);

@@ -70,12 +70,17 @@ impl Endpoint {
     }
 
     /// Admits an attempt: its token is in a file that only the user can read.
-    pub(crate) fn admit(&self, identity: Identity, scratch: &Path) -> std::io::Result<ToolAccess> {
+    /// A new key, in a file of this folder; it opens nothing yet.
+    pub(crate) fn key(&self, folder: &Path) -> std::io::Result<ToolAccess> {
         let token = uuid::Uuid::new_v4().simple().to_string();
-        let token_file = scratch.join("token");
+        let token_file = folder.join("token");
         os::write_private(&token_file, token.as_bytes())?;
-        self.book.tokens.lock().unwrap_or_else(PoisonError::into_inner).insert(token.clone(), identity);
         Ok(ToolAccess { url: self.url.clone(), token, token_file })
+    }
+
+    /// From now on the key stands for this attempt.
+    pub(crate) fn admit(&self, access: &ToolAccess, identity: Identity) {
+        self.book.tokens.lock().unwrap_or_else(PoisonError::into_inner).insert(access.token.clone(), identity);
     }
 
     pub(crate) fn revoke(&self, token: &str) {

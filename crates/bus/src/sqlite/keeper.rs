@@ -23,13 +23,14 @@ pub(super) struct Keeper {
 impl Keeper {
     /// Keeps the log of a database, whose writer tells it of each commit.
     pub(super) fn start(path: &Path, writer: &mut Connection) -> Result<Self, BusError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags).map_err(|e| explain(path, &e))?;
         let (wake, woken) = sync_channel(1);
+        let file = path.to_path_buf();
         let work = move || {
+            // Most processes are short, and never need it.
+            let mut connection = None;
             while woken.recv().is_ok() {
                 // What is in use stays in the log; it is tried again with the next commits.
-                let _busy = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+                let _busy = checkpoint(&mut connection, &file);
             }
         };
         let thread = std::thread::Builder::new().name("bus-keeper".to_owned()).spawn(work);
@@ -54,4 +55,15 @@ impl Keeper {
             let _panicked = thread.join();
         }
     }
+}
+
+fn checkpoint(connection: &mut Option<Connection>, path: &Path) -> rusqlite::Result<()> {
+    let connection = match connection {
+        Some(connection) => connection,
+        None => {
+            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            connection.insert(Connection::open_with_flags(path, flags)?)
+        }
+    };
+    connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
 }

@@ -38,7 +38,7 @@ const BEATS_PER_LEASE: u32 = 5;
 const GATES_AT_ONCE: usize = 4;
 
 /// How long gates and worktrees ahead of need make way for attempts that are about to start.
-const MAKE_WAY: Duration = Duration::from_millis(250);
+const MAKE_WAY: Duration = Duration::from_millis(10);
 
 /// What all parts of a host share.
 pub(crate) struct Shared {

@@ -50,6 +50,11 @@ fn skip_escape(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) {
 
 /// The first characters of a text on one line.
 pub(crate) fn line(text: &str, max: usize) -> String {
+    // Most titles are as they should be, and there may be many thousand.
+    let is_plain = text.len() <= max && text.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
+    if is_plain && !text.contains("  ") && text.trim().len() == text.len() {
+        return text.to_owned();
+    }
     let text = clean(text);
     let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if flat.chars().count() <= max {

@@ -87,15 +87,13 @@ pub(super) fn table(rows: &[Vec<String>]) {
     let widths: Vec<usize> = (0..columns).map(width).collect();
     let mut text = String::new();
     for row in rows {
-        let cells: Vec<String> = row
-            .iter()
-            .enumerate()
-            .map(|(i, cell)| {
-                let padding = widths.get(i).copied().unwrap_or(0).saturating_sub(cell.chars().count());
-                if i + 1 == row.len() { cell.clone() } else { format!("{cell}{}", " ".repeat(padding)) }
-            })
-            .collect();
-        text.push_str(&cells.join("  "));
+        for (i, cell) in row.iter().enumerate() {
+            text.push_str(cell);
+            if i + 1 < row.len() {
+                let padding = widths[i] - cell.chars().count();
+                text.extend(std::iter::repeat_n(' ', padding + 2));
+            }
+        }
         text.push('\n');
     }
     if !rows.is_empty() {

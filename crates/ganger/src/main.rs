@@ -18,6 +18,10 @@ mod protocol;
 mod text;
 mod tools;
 
+/// A board of ten thousand tickets is a million small allocations, read by every command.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> std::process::ExitCode {
     cli::main()
 }

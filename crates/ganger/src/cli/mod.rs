@@ -137,6 +137,9 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
+/// Threads for what waits for git and the file system: more would only wait for the disk, and each takes memory.
+const BLOCKING_THREADS: usize = 16;
+
 fn dispatch(command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Guard { marker, stamp, lease_ms } => {
@@ -150,7 +153,8 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Config(args) => config_command::run(&args),
         Command::Rescue(command) => rescue::run(command),
         other => {
-            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+            let mut runtime = tokio::runtime::Builder::new_multi_thread();
+            let runtime = runtime.enable_all().max_blocking_threads(BLOCKING_THREADS).build()?;
             let done = runtime.block_on(dispatch_async(other));
             // A reader of stdin or a slow file system must not hold up the end.
             runtime.shutdown_timeout(Duration::from_millis(200));

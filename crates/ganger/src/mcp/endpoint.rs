@@ -69,8 +69,7 @@ impl Endpoint {
         tokio::spawn(async move { axum::serve(listener, router).await });
     }
 
-    /// Admits an attempt: its token is in a file that only the user can read.
-    /// A new key, in a file of this folder; it opens nothing yet.
+    /// A new key, in a file of this folder that only the user can read; it opens nothing yet.
     pub(crate) fn key(&self, folder: &Path) -> std::io::Result<ToolAccess> {
         let token = uuid::Uuid::new_v4().simple().to_string();
         let token_file = folder.join("token");

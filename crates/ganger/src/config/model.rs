@@ -435,8 +435,11 @@ impl Config {
             if agent.fallback.as_ref().is_some_and(|f| f == name || !self.agents.contains_key(f)) {
                 faults.push((format!("agent.{name}.fallback"), "must name another agent".to_owned()));
             }
-            if agent.surface.is_some_and(|s| !agent.runtime.surfaces().contains(&s)) {
-                let why = format!("runtime \"{}\" has no such driver", agent.runtime.as_str());
+            let surfaces = agent.runtime.surfaces();
+            if agent.surface.is_some_and(|s| !surfaces.contains(&s)) {
+                let words: Vec<String> = surfaces.iter().filter_map(|s| serde_json::to_string(s).ok()).collect();
+                let takes = if words.is_empty() { "none".to_owned() } else { words.join(" or ") };
+                let why = format!("runtime \"{}\" takes {takes}", agent.runtime.as_str());
                 faults.push((format!("agent.{name}.driver"), why));
             }
             if !agent.runtime.is_one_program() && agent.command.trim().is_empty() {

@@ -4,7 +4,7 @@
 use super::{NewCard, done, granted, nothing, open_card};
 use crate::{
     Answer, Asked, AttemptId, Card, CardId, CardKind, CardState, Decision, Event, Millis, Outcome, Permit, Rejected,
-    Scope, State, Verdict, Wish,
+    Scope, State, TicketId, Verdict, Wish,
 };
 
 /// The answers to a permission card. The last one may be followed by a reason.
@@ -26,10 +26,7 @@ pub(super) fn ask(
         let used = once.then(|| Event::PermitUsed { permit: permit.clone() });
         return Ok(Decision { events: used.into_iter().collect(), outcome: Outcome::Permitted });
     }
-    let repeated = state
-        .open_cards_of(&attempt.ticket)
-        .find(|c| c.asked.as_ref().is_some_and(|a| a.token == token && a.request == request && a.lapsed.is_none()));
-    if let Some(card) = repeated {
+    if let Some(card) = card_that_waits(state, &attempt.ticket, token, request) {
         let outcome = Outcome::Card { card: card.id.clone(), kind: CardKind::Permission };
         return Ok(Decision { events: Vec::new(), outcome });
     }
@@ -107,6 +104,12 @@ fn split(answer: &str) -> (&str, &str) {
     (word, rest.trim_start_matches([' ', ':']))
 }
 
+/// The card on which this request of this process stands.
+fn card_that_waits<'a>(state: &'a State, ticket: &'a TicketId, token: u64, request: &str) -> Option<&'a Card> {
+    let is_it = |a: &Asked| a.token == token && a.request == request && a.lapsed.is_none();
+    state.open_cards_of(ticket).find(|card| card.asked.as_ref().is_some_and(is_it))
+}
+
 /// Whether the process that asked is there and waits.
 fn waiting(state: &State, card: &Card, asked: &Asked) -> bool {
     let attempt = card.attempt.as_ref().and_then(|a| state.attempts.get(a));
@@ -130,10 +133,7 @@ pub(super) fn lapsed(
     why: &str,
 ) -> Result<Decision, Rejected> {
     let attempt = super::live(state, id, token)?;
-    let card = state
-        .open_cards_of(&attempt.ticket)
-        .find(|c| c.asked.as_ref().is_some_and(|a| a.token == token && a.request == request && a.lapsed.is_none()));
-    let Some(card) = card else { return Ok(nothing()) };
+    let Some(card) = card_that_waits(state, &attempt.ticket, token, request) else { return Ok(nothing()) };
     Ok(done([Event::AskLapsed { card: card.id.clone(), why: why.to_owned() }]))
 }
 

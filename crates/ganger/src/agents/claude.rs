@@ -5,7 +5,7 @@
 
 use super::process::{Pipes, start_piped, stderr_excerpt};
 use super::reading::{class_of_refusal, is_inside, micro_usd, until};
-use super::{AgentEvent, Ask, AskKind, Control, Ear, Launch, TurnEnd, Verdict, rules};
+use super::{AgentEvent, Ask, Control, Ear, Launch, TurnEnd, Verdict, hook, rules};
 use crate::os;
 use crate::text;
 use ganger_engine::{FailureClass, SessionId, Usage};
@@ -273,16 +273,10 @@ impl Process {
         }
         let request = event["request_id"].as_str().unwrap_or_default().to_owned();
         let tool = asked["tool_name"].as_str().unwrap_or("?");
-        let kind = match tool {
-            "Bash" => AskKind::Command,
-            "Edit" | "MultiEdit" | "Write" | "NotebookEdit" => AskKind::Edit,
-            "Read" | "Glob" | "Grep" => AskKind::Read,
-            "WebFetch" => AskKind::Fetch,
-            other => AskKind::Tool(other.to_owned()),
-        };
+        let kind = hook::kind_of(tool);
         self.asked.insert(request.clone(), asked["input"].clone());
         let usual = stays_inside(asked, &launch.worktree) || tool.starts_with("mcp__ganger__");
-        let subjects = vec![summary(&asked["input"])];
+        let subjects = vec![hook::subject_of(&asked["input"])];
         let by = asked["agent_id"].as_str().unwrap_or_default().to_owned();
         ear.tell(AgentEvent::Asked(Ask { request, kind, subjects, usual, by })).await;
     }
@@ -388,8 +382,8 @@ fn arguments(launch: &Launch, session: &SessionId) -> std::io::Result<Vec<OsStri
     argv.extend(["--mcp-config".into(), mcp_file.into_os_string()]);
     argv.extend(["--allowedTools".into(), together(&ALLOWED, own(&launch.agent.allow)).into()]);
     argv.extend(["--disallowedTools".into(), together(&DENIED, denied.collect()).into()]);
-    if !launch.agent.ask.is_empty() {
-        let settings = json!({"permissions": {"ask": own(&launch.agent.ask)}});
+    if let Some(hooks) = hook::settings(launch) {
+        let settings = json!({"hooks": hooks});
         let file = launch.scratch.join("settings.json");
         os::write_private(&file, settings.to_string().as_bytes())?;
         argv.extend(["--settings".into(), file.into_os_string()]);
@@ -414,11 +408,6 @@ fn stays_inside(request: &Value, worktree: &Path) -> bool {
     paths.peek().is_some() && paths.all(|p| is_inside(p, worktree))
 }
 
-fn summary(input: &Value) -> String {
-    let named = ["command", "file_path", "url", "query"].iter().find_map(|k| input[*k].as_str());
-    named.map_or_else(|| input.to_string(), str::to_owned)
-}
-
 async fn assistant(event: &Value, ear: &Ear) {
     for block in event["message"]["content"].as_array().into_iter().flatten() {
         match block["type"].as_str() {
@@ -429,7 +418,7 @@ async fn assistant(event: &Value, ear: &Ear) {
             Some("tool_use") => {
                 let id = block["id"].as_str().unwrap_or_default().to_owned();
                 let name = block["name"].as_str().unwrap_or("?").to_owned();
-                let (input, whole) = (summary(&block["input"]), block["input"].to_string());
+                let (input, whole) = (hook::subject_of(&block["input"]), block["input"].to_string());
                 ear.tell(AgentEvent::ToolBegan { id, name, input, whole }).await;
             }
             _ => {}

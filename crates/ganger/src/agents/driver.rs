@@ -41,6 +41,8 @@ pub(crate) struct Capabilities {
     pub(crate) permissions: bool,
     /// Takes the reason of a refusal with the answer.
     pub(crate) reasons: bool,
+    /// Has its calls judged by Ganger before it makes them, where the agent has rules.
+    pub(crate) hooks: bool,
     /// Its own sub-agents can be denied.
     pub(crate) denies_agents: bool,
     /// Tells its tokens.
@@ -60,6 +62,7 @@ impl Capabilities {
         steer: true,
         permissions: true,
         reasons: true,
+        hooks: true,
         denies_agents: true,
         usage: true,
         cost: true,
@@ -67,7 +70,7 @@ impl Capabilities {
     };
 
     /// Each flag with its name for people.
-    pub(crate) fn named(self) -> [(&'static str, bool); 11] {
+    pub(crate) fn named(self) -> [(&'static str, bool); 12] {
         [
             ("a session is resumed by a later attempt", self.resume),
             ("the session is known before its first prompt", self.session_first),
@@ -76,6 +79,7 @@ impl Capabilities {
             ("a message in the running turn (`tell --now`)", self.steer),
             ("permission requests become cards", self.permissions),
             ("the reason of a refusal comes with it", self.reasons),
+            ("a hook has every call judged by the agent's rules", self.hooks),
             ("its own sub-agents can be denied", self.denies_agents),
             ("tells its tokens", self.usage),
             ("tells what it cost", self.cost),
@@ -126,10 +130,12 @@ impl Driver {
     pub(crate) fn capabilities(self) -> Capabilities {
         let all = Capabilities::ALL;
         // The protocol has no word for any of these; what agents do with a prompt while they are busy differs.
-        let acp = Capabilities { steer: false, reasons: false, denies_agents: false, cost: false, ..all };
-        let once = Capabilities { session_first: false, steer: false, permissions: false, reasons: false, ..all };
+        let no_hooks = Capabilities { hooks: false, ..all };
+        let acp = Capabilities { steer: false, reasons: false, denies_agents: false, cost: false, ..no_hooks };
+        let once = Capabilities { session_first: false, steer: false, permissions: false, reasons: false, ..no_hooks };
         match self {
-            Self::Claude | Self::OpencodeServe => all,
+            Self::Claude => all,
+            Self::OpencodeServe => no_hooks,
             Self::OpencodeAcp | Self::Gemini => Capabilities { denies_agents: true, ..acp },
             Self::OpencodeRun => once,
             Self::CodexServer => Capabilities { cost: false, ..all },

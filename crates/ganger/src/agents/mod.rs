@@ -7,6 +7,7 @@ mod codex;
 mod command;
 mod driver;
 mod environment;
+pub(crate) mod hook;
 mod once;
 mod opencode;
 mod process;
@@ -23,6 +24,7 @@ use crate::config::Agent;
 use ganger_engine::{FailureClass, SessionId, Usage};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// How an attempt reaches Ganger's tools.
@@ -30,6 +32,8 @@ use tokio::sync::mpsc;
 pub(crate) struct ToolAccess {
     /// The loopback MCP endpoint.
     pub(crate) url: String,
+    /// Where hooks are answered.
+    pub(crate) hook_url: String,
     /// The attempt's bearer token. Never goes on a command line.
     pub(crate) token: String,
     /// A file (0600) that holds the token.
@@ -54,6 +58,8 @@ pub(crate) struct Launch {
     /// The attempt's marker: unique over projects, hosts and their lives, for it decides who is killed.
     pub(crate) marker: String,
     pub(crate) tools: ToolAccess,
+    /// How long a person may take to allow something.
+    pub(crate) patience: Duration,
     /// Variables that the user lets through.
     pub(crate) pass_env: Vec<String>,
     /// A further file of ignore patterns for the agent's git.

@@ -124,6 +124,11 @@ pub(super) fn denies_agents(agent: &Agent) -> bool {
     agent.deny.iter().any(|rule| parse(rule).0 == "agent")
 }
 
+/// Whether the agent has rules that its runtime might not enforce by itself.
+pub(super) fn need_hook(agent: &Agent) -> bool {
+    !agent.ask.is_empty() || agent.deny.iter().any(|rule| parse(rule).0 != "agent")
+}
+
 /// In the words of Claude Code.
 pub(super) fn for_claude(rule: &str) -> Vec<String> {
     let (tool, pattern) = parse(rule);

@@ -114,6 +114,14 @@ enum Command {
         #[arg(long)]
         token_file: PathBuf,
     },
+    /// Have a tool call judged before it is made (started by an agent's runtime)
+    #[command(hide = true)]
+    Hook {
+        #[arg(long)]
+        url: String,
+        #[arg(long)]
+        token_file: PathBuf,
+    },
     /// Kill what a host left behind (started by the host itself)
     #[command(hide = true)]
     Guard {
@@ -186,6 +194,10 @@ async fn dispatch_async(command: Command) -> Result<Exit, Failure> {
         Command::Export(args) => export::run(&args).await,
         Command::McpStdio { url, token_file } => {
             crate::mcp::serve_stdio(&url, &token_file).await?;
+            Ok(Exit::Done)
+        }
+        Command::Hook { url, token_file } => {
+            crate::mcp::call_hook(&url, &token_file).await?;
             Ok(Exit::Done)
         }
         Command::ScriptAgent { file } => {

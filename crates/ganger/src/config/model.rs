@@ -4,6 +4,7 @@ use crate::digest;
 use ganger_engine::{AgentPolicy, Budget, GatePolicy, Policy, Review, Usage};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// The whole configuration.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -125,6 +126,16 @@ pub(crate) struct Limits {
     /// What an agent may leave uncommitted before a person is asked.
     pub(crate) commit_files: u64,
     pub(crate) commit_mb: u64,
+}
+
+/// Two years: nobody waits longer.
+const MOST_MINUTES: f64 = 1_000_000.0;
+
+impl Limits {
+    /// How long a request for permission waits for a person.
+    pub(crate) fn permission_limit(&self) -> Duration {
+        Duration::from_secs_f64(self.permission_minutes * 60.0)
+    }
 }
 
 impl Default for Limits {
@@ -394,12 +405,12 @@ impl Config {
             ("limits.tool_minutes", self.limits.tool_minutes),
             ("limits.circle_minutes", self.limits.circle_minutes),
         ] {
-            if value <= 0.0 || !value.is_finite() {
-                fault(key, "must be greater than 0");
+            if !(value > 0.0 && value <= MOST_MINUTES) {
+                fault(key, "must be greater than 0 and at most 1000000");
             }
         }
-        if self.limits.permission_minutes < 0.0 || !self.limits.permission_minutes.is_finite() {
-            fault("limits.permission_minutes", "must be at least 0");
+        if !(0.0..=MOST_MINUTES).contains(&self.limits.permission_minutes) {
+            fault("limits.permission_minutes", "must be between 0 and 1000000");
         }
         if self.limits.overlap_percent > 100 {
             fault("limits.overlap_percent", "must be between 0 and 100");

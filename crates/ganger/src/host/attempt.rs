@@ -150,6 +150,7 @@ impl AttemptTask {
             session: self.offer.session.clone(),
             host_marker: self.shared.incarnation.clone(),
             tools,
+            patience: project.config().limits.permission_limit(),
             pass_env: project.config().env.pass.clone(),
             excludes: self.shared.excludes.clone(),
             runtimes: project.state.join("runtimes"),

@@ -11,7 +11,7 @@ pub(crate) use guard::run_guard;
 pub(crate) use mission::{mission_text, prompt_text};
 pub(crate) use worktrees::Worktrees;
 
-use crate::agents::{Drivers, OpencodeServer};
+use crate::agents::{self, Ask, Drivers, OpencodeServer};
 use crate::client::Client;
 use crate::config::RuntimeKind;
 use crate::failure::Failure;
@@ -27,7 +27,7 @@ use guard::Guard;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::{Semaphore, mpsc, watch as tokio_watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch as tokio_watch};
 use tokio::task::JoinHandle;
 
 /// The name of the host that lives in the process of `ganger run`.
@@ -79,6 +79,15 @@ struct Running {
 pub(crate) enum Order {
     News(Box<News>),
     Settle(Verdict),
+    /// A tool call waits at a hook for its answer.
+    Hooked {
+        ask: Ask,
+        answer: oneshot::Sender<agents::Verdict>,
+    },
+    /// It does not wait any more.
+    Unhooked {
+        request: String,
+    },
 }
 
 /// How a running attempt is reached.
@@ -368,7 +377,8 @@ impl Shared {
         Some(Reach { cancel: cancelled, orders: received })
     }
 
-    fn order(&self, attempt: &AttemptId, token: u64, order: Order) {
+    /// For the session of an attempt, if it runs here.
+    pub(crate) fn order(&self, attempt: &AttemptId, token: u64, order: Order) {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(running) = running.get(attempt).filter(|r| r.token == token) {
             let _ended = running.orders.send(order);

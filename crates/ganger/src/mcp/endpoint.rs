@@ -1,7 +1,7 @@
 //! The HTTP endpoint: loopback only, Host and Origin checked, one token for each attempt.
 
-use super::Identity;
 use super::handler::Handler;
+use super::{Identity, hook};
 use crate::agents::ToolAccess;
 use crate::failure::Failure;
 use crate::host::Shared;
@@ -11,6 +11,7 @@ use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use axum::routing::post;
 use ganger_engine::AttemptId;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
@@ -48,7 +49,7 @@ impl Endpoint {
     /// Listens on a free port of the loopback interface.
     pub(crate) async fn start() -> Result<Self, Failure> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-        let url = format!("http://{}/mcp", listener.local_addr()?);
+        let url = format!("http://{}", listener.local_addr()?);
         Ok(Self { url, listener: Mutex::new(Some(listener)), book: Arc::default() })
     }
 
@@ -62,10 +63,11 @@ impl Endpoint {
             .with_json_response(true)
             .enforce_origin_validation();
         let (weak, book) = (Arc::downgrade(shared), Arc::clone(&self.book));
+        let hooks = post(hook::judge).with_state(weak.clone());
         let make = move || Ok(Handler::new(weak.clone(), Arc::clone(&book)));
         let service = StreamableHttpService::new(make, Arc::new(LocalSessionManager::default()), config);
         let checked = middleware::from_fn_with_state(Arc::clone(&self.book), identify);
-        let router = Router::new().nest_service("/mcp", service).layer(checked);
+        let router = Router::new().nest_service("/mcp", service).route("/hook", hooks).layer(checked);
         tokio::spawn(async move { axum::serve(listener, router).await });
     }
 
@@ -74,7 +76,8 @@ impl Endpoint {
         let token = uuid::Uuid::new_v4().simple().to_string();
         let token_file = folder.join("token");
         os::write_private(&token_file, token.as_bytes())?;
-        Ok(ToolAccess { url: self.url.clone(), token, token_file })
+        let (url, hook_url) = (format!("{}/mcp", self.url), format!("{}/hook", self.url));
+        Ok(ToolAccess { url, hook_url, token, token_file })
     }
 
     /// From now on the key stands for this attempt.

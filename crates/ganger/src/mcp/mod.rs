@@ -1,11 +1,14 @@
-//! The Model Context Protocol, transports only: one loopback HTTP endpoint for each host. A bearer token
-//! is identity and rights of one attempt, and dies with it.
+//! What agents' programs call: the tools by the Model Context Protocol (transports only), and the hook before a tool
+//! call. One loopback HTTP endpoint for each host; a bearer token is identity and rights of one attempt, and dies with
+//! it.
 
 mod endpoint;
 mod handler;
+mod hook;
 mod stdio;
 
 pub(crate) use endpoint::Endpoint;
+pub(crate) use hook::call as call_hook;
 pub(crate) use stdio::serve as serve_stdio;
 
 use ganger_engine::AttemptId;

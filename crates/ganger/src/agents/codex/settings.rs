@@ -1,6 +1,6 @@
 //! What Codex is told of its sandbox, its tools and its sub-agents, as keys and values of its configuration.
 
-use super::super::{Launch, rules};
+use super::super::{Launch, hook, rules};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -16,6 +16,12 @@ pub(super) fn for_thread(launch: &Launch) -> Value {
     });
     if rules::denies_agents(&launch.agent) {
         config["features"]["multi_agent"] = json!(false);
+    }
+    if let Some(hooks) = hook::settings(launch) {
+        // Ours would wait for a person's trust. With that passed over, the repository's own hooks must not be read.
+        config["hooks"] = hooks;
+        config["bypass_hook_trust"] = json!(true);
+        config["projects"] = distrust(&launch.worktree);
     }
     config
 }
@@ -47,6 +53,14 @@ fn sandbox(launch: &Launch) -> Value {
         // Else it could write to every worktree of a repository that lies there.
         "exclude_slash_tmp": launch.worktree.starts_with("/tmp"),
     })
+}
+
+/// The repository, by all names under which Codex might have been told to trust it.
+fn distrust(worktree: &Path) -> Value {
+    let folders = git_folders(worktree);
+    let root = folders.first().and_then(|common| Path::new(common).parent()).map(Path::to_owned);
+    let names = root.into_iter().chain([worktree.to_owned()]);
+    names.map(|name| (name.display().to_string(), json!({"trust_level": "untrusted"}))).collect()
 }
 
 /// The repository's folder and the one of this worktree in it.

@@ -149,6 +149,8 @@ impl Conversation<'_> {
         match order {
             Order::News(news) => self.news(*news).await,
             Order::Settle(verdict) => self.settle(verdict).await,
+            Order::Hooked { ask, answer } => self.hooked(ask, answer).await,
+            Order::Unhooked { request } => self.unhooked(request).await,
         }
     }
 

@@ -8,28 +8,48 @@ use crate::protocol::ActivityKind;
 use crate::text;
 use ganger_engine::{Envelope, Input, Outcome, Wish};
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::time::Instant;
+use tokio::sync::oneshot;
 
 /// Requests that wait for a person, by the runtime's own id.
 #[derive(Default)]
 pub(super) struct Asks {
     open: BTreeMap<String, Waiting>,
+    /// Those that wait at a hook for their answer.
+    hooked: BTreeMap<String, oneshot::Sender<Verdict>>,
+    /// What a person allowed at the hook last: the runtime may ask for it again by its own rules.
+    passed: Option<Ask>,
 }
 
 struct Waiting {
     since: Instant,
     shown: String,
+    ask: Ask,
 }
 
 impl Asks {
+    /// It was allowed, not by rules.
+    fn pass(&mut self, ask: &Ask) {
+        self.passed = self.hooked.contains_key(&ask.request).then(|| ask.clone());
+    }
+
+    fn is_passed(&mut self, ask: &Ask) -> bool {
+        let same = |passed: &mut Ask| passed.kind == ask.kind && same_subjects(&passed.subjects, &ask.subjects);
+        !self.hooked.contains_key(&ask.request) && self.passed.take_if(same).is_some()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.open.is_empty()
     }
 }
 
 impl Conversation<'_> {
-    pub(super) async fn asked(&mut self, ask: Ask) {
-        let judgement = judge(&self.agent, &ask);
+    pub(super) async fn asked(&mut self, mut ask: Ask) {
+        if matches!(ask.kind, AskKind::Edit | AskKind::Read) {
+            self.shorten_paths(&mut ask.subjects);
+        }
+        let judgement = if self.asks.is_passed(&ask) { Judgement::Allow } else { judge(&self.agent, &ask) };
         let shown = text::line(&format!("{} {}", ask.kind.name(), ask.subjects.join(" ")), 160);
         match judgement {
             Judgement::Allow => self.permit(ask.request, Verdict::Allow).await,
@@ -41,22 +61,47 @@ impl Conversation<'_> {
         }
     }
 
+    /// As rules are written: what lies in the worktree is named from there.
+    fn shorten_paths(&self, paths: &mut [String]) {
+        for path in paths {
+            if let Ok(inside) = Path::new(path).strip_prefix(&self.ready.worktree.path) {
+                *path = inside.display().to_string();
+            }
+        }
+    }
+
+    /// A call that waits at the hook.
+    pub(super) async fn hooked(&mut self, ask: Ask, answer: oneshot::Sender<Verdict>) {
+        self.watch.alive();
+        self.asks.passed = None;
+        self.asks.hooked.insert(ask.request.clone(), answer);
+        self.asked(ask).await;
+    }
+
+    /// Nobody waits at the hook any more: it has its answer, or the call was given up.
+    pub(super) async fn unhooked(&mut self, request: String) {
+        if self.asks.hooked.remove(&request).is_some() {
+            self.unasked(request).await;
+        }
+    }
+
     async fn ask_person(&mut self, ask: Ask, shown: String) {
         let (attempt, token) = (self.task.offer.attempt.clone(), self.task.offer.token);
         let tool = ask.kind.name().to_owned();
         let wish = Wish { tool, subject: subject(&ask.subjects) };
-        let (request, by) = (ask.request.clone(), ask.by);
+        let (request, by) = (ask.request.clone(), ask.by.clone());
         let input = Input::AskPermission { attempt, token, request, wish, by };
         let id = format!("~asked-{}-{}", self.task.offer.attempt, uuid::Uuid::now_v7());
         let asked = self.task.shared.client.ask(Envelope::new(id, "a permission is needed", input), PATIENCE).await;
         match asked {
             Ok(Outcome::Permitted) => {
                 self.task.note(ActivityKind::Note, format!("allowed before: {shown}")).await;
+                self.asks.pass(&ask);
                 self.permit(ask.request, Verdict::Allow).await;
             }
             Ok(Outcome::Card { card, .. }) => {
                 self.task.note(ActivityKind::Note, format!("asks for permission [{card}]: {shown}")).await;
-                self.asks.open.insert(ask.request, Waiting { since: Instant::now(), shown });
+                self.asks.open.insert(ask.request.clone(), Waiting { since: Instant::now(), shown, ask });
                 self.see(Seen::Waits(self.asks.open.len()), &format!("the runtime waits for the answer to {card}"))
                     .await;
             }
@@ -70,10 +115,14 @@ impl Conversation<'_> {
     /// A person's answer.
     pub(super) async fn settle(&mut self, verdict: ganger_engine::Verdict) {
         if let Some(waiting) = self.asks.open.remove(&verdict.request) {
+            let hooked = self.asks.hooked.contains_key(&verdict.request);
             let (word, answer) = match verdict.denied {
-                None => ("allowed", Verdict::Allow),
+                None => {
+                    self.asks.pass(&waiting.ask);
+                    ("allowed", Verdict::Allow)
+                }
                 Some(why) => {
-                    if !self.can.reasons {
+                    if !self.can.reasons && !hooked {
                         self.mail.remark(format!("A person denied your request ({}): {why}", waiting.shown));
                     }
                     ("denied", Verdict::Deny(why))
@@ -100,7 +149,7 @@ impl Conversation<'_> {
 
     /// What nobody answered in time is denied, and the agent goes on.
     pub(super) async fn deny_overdue(&mut self) {
-        let limit = Duration::from_secs_f64(self.task.shared.project.config().limits.permission_minutes * 60.0);
+        let limit = self.task.shared.project.config().limits.permission_limit();
         let overdue = self.asks.open.iter().filter(|(_, w)| w.since.elapsed() >= limit);
         let overdue: Vec<String> = overdue.map(|(request, _)| request.clone()).collect();
         for request in overdue {
@@ -115,6 +164,7 @@ impl Conversation<'_> {
 
     /// No request outlives the turn that made it.
     pub(super) async fn drop_asks(&mut self) {
+        self.asks.hooked.clear();
         for (request, _) in std::mem::take(&mut self.asks.open) {
             self.lapsed(request, "the turn that asked is over").await;
         }
@@ -136,8 +186,17 @@ impl Conversation<'_> {
     }
 
     async fn permit(&mut self, request: String, verdict: Verdict) {
+        if let Some(answer) = self.asks.hooked.remove(&request) {
+            let _gave_up = answer.send(verdict);
+            return;
+        }
         let _gone = self.live.control.send(Control::Permit { request, verdict }).await;
     }
+}
+
+/// Codex names the shell with the command where it asks by its own rules.
+fn same_subjects(at_hook: &[String], asked: &[String]) -> bool {
+    at_hook.len() == asked.len() && at_hook.iter().zip(asked).all(|(at_hook, asked)| asked.contains(at_hook))
 }
 
 /// What a permit is compared by: two requests that differ anywhere are two.

@@ -77,6 +77,69 @@ fn a_request_that_nobody_answers_is_denied_and_the_agent_goes_on(cli: &str) {
     shop.place.ganger(&["ticket", "show", &id]).exits(0).says("an answer counts for the next time");
 }
 
+/// Their own sandbox or their own rules would let these pass: Ganger's hook does not.
+fn rules_hold_where_the_runtime_would_not_ask(cli: &str) {
+    let shop = Shop::new("test -f asked.txt && ! test -f never.txt && ! test -f locked.txt");
+    let runtime = format!("[agent.{cli}]\n");
+    let rules = "ask = [\"command(touch asked*)\"]\ndeny = [\"command(touch never*)\", \"edit(locked*)\"]\n";
+    shop.edit(&runtime, &format!("{runtime}{rules}"));
+    let locked = shop.place.worktree("T-1").join("locked.txt");
+    let edit = match cli {
+        // A command by its form, which Codex carries out itself.
+        "codex" => {
+            json!({"bash": "apply_patch <<'EOF'\n*** Begin Patch\n*** Add File: locked.txt\n+x\n*** End Patch\nEOF\n"})
+        }
+        _ => json!({"write": locked.display().to_string(), "content": "x"}),
+    };
+    let steps = json!([
+        {"bash": "true && sh -c 'touch never.txt'"}, edit,
+        {"bash": "touch asked.txt"}, {"text": "done"},
+    ]);
+    let id = shop.add(cli, &steps, &[]);
+    let mut run = shop.place.start(&["run"]);
+    let card = wait_for_card(&shop);
+    assert!(shop.model.requests_with("the rule `deny = [\\\"command(touch never*)\\\"]`") > 0, "it was told why");
+    assert!(!shop.place.worktree(&id).join("asked.txt").exists(), "it waits");
+    shop.place.ganger(&["answer", &card, "once"]).exits(0);
+    assert_eq!(run.code(LIMIT), 0, "{}", shop.place.started_log());
+    shop.place.assert_status(&id, "accepted");
+}
+
+mod hooks {
+    use super::rules_hold_where_the_runtime_would_not_ask as test;
+    #[test]
+    fn claude() {
+        test("claude");
+    }
+    #[test]
+    fn codex() {
+        test("codex");
+    }
+}
+
+/// Ours would need a person's trust, which is passed over: what the repository brings must not profit by it.
+#[test]
+fn hooks_of_the_repository_do_not_run_with_ours() {
+    let shop = Shop::new("test -f a.txt");
+    let mark = shop.place.path("hooked");
+    let hooks = format!(
+        "[[hooks.PreToolUse]]\n[[hooks.PreToolUse.hooks]]\ntype = \"command\"\ncommand = \"touch {}\"\n",
+        mark.display()
+    );
+    shop.place.write(".codex/config.toml", &hooks);
+    shop.place.commit("hooks of the repository");
+    let users = shop.place.home().join(".codex/config.toml");
+    let config = std::fs::read_to_string(&users).unwrap();
+    let trust =
+        format!("{config}[projects.{:?}]\ntrust_level = \"trusted\"\n", shop.place.repo().display().to_string());
+    std::fs::write(&users, trust).unwrap();
+    shop.edit("[agent.codex]\n", "[agent.codex]\nask = [\"command(never)\"]\n");
+    let id = shop.add("codex", &json!([{"bash": "touch a.txt"}, {"text": "done"}]), &[]);
+    shop.place.ganger(&["run"]).exits(0);
+    shop.place.assert_status(&id, "accepted");
+    assert!(!mark.exists());
+}
+
 /// A tool call that is open until the test lets it go on.
 fn open_call(file: &str) -> Value {
     json!({"bash": format!("touch ready-{file}; timeout 50 sh -c 'until test -e {file}; do sleep 0.1; done'")})

@@ -3,9 +3,10 @@
 //! This is the stored format: lifetime is for ever, a variant once released keeps its name and its
 //! fields, new fields get a serde default. `tests/golden` holds one record of every variant.
 
+use crate::model::is_default;
 use crate::{
     Assumption, AttemptId, AttemptOutcome, Card, CardId, Commit, Delivery, DeliveryId, Evidence, HostId, HostReport,
-    Millis, Permit, Policy, Report, Session, SessionId, TicketId, TicketSpec, Usage, Verdict,
+    Millis, Permit, Policy, Report, Session, SessionId, TicketId, TicketSpec, Told, Usage, Verdict,
 };
 use serde::{Deserialize, Serialize};
 
@@ -148,12 +149,15 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         replaces: Option<String>,
     },
-    /// The prompt with these texts went into the session.
+    /// These texts are in the session.
     Delivered {
         /// The attempt.
         attempt: AttemptId,
         /// The texts.
         deliveries: Vec<DeliveryId>,
+        /// How they came there.
+        #[serde(default, skip_serializing_if = "is_default")]
+        told: Told,
     },
     /// Measured so far in this attempt (totals, not differences).
     UsageReported {

@@ -2,7 +2,7 @@
 
 use crate::{
     AttemptId, AttemptOutcome, CardId, CardKind, Commit, DeliveryId, Event, Evidence, HostId, HostReport, Policy,
-    Report, SessionId, TicketId, TicketSpec, Urgency, Usage, Wish,
+    Report, SessionId, TicketId, TicketSpec, Told, Urgency, Usage, Wish,
 };
 use serde::{Deserialize, Serialize};
 
@@ -122,8 +122,8 @@ pub enum Input {
     Decline { attempt: AttemptId, token: u64, why: String },
     /// The runtime's conversation is known.
     SessionStarted { attempt: AttemptId, token: u64, session: SessionId, runtime: String, directory: String },
-    /// The prompt went in.
-    Delivered { attempt: AttemptId, token: u64, deliveries: Vec<DeliveryId> },
+    /// These texts are in the session.
+    Delivered { attempt: AttemptId, token: u64, deliveries: Vec<DeliveryId>, told: Told },
     /// Totals so far.
     Usage { attempt: AttemptId, token: u64, usage: Usage },
     /// The agent said what it did.

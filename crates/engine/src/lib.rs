@@ -34,7 +34,7 @@ pub use model::{
     agent::{AgentPolicy, Budget, GatePolicy, Policy, Review},
     attempt::{Attempt, AttemptOutcome, AttemptStage, FailureClass, Session},
     card::{Card, CardKind, CardState},
-    delivery::{Delivery, DeliveryKind, Message, Urgency},
+    delivery::{Delivery, DeliveryKind, Message, Told, Urgency},
     evidence::{Evidence, EvidenceKey},
     host::{Host, HostReport},
     permission::{Asked, Permit, Scope, Verdict, Wish},

@@ -3,7 +3,7 @@
 use crate::world::{ToHost, World};
 use ganger_engine::{
     AttemptEnd, AttemptOutcome, Commit, DoneAnswer, Evidence, EvidenceKey, FailureClass, HostId, HostReport, Input,
-    Outcome, Report, Usage, Wish,
+    Outcome, Report, Told, Usage, Wish,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -244,7 +244,8 @@ impl Host {
                 // Not before the turn is over: it may as well end first.
                 if at_work && world.rng.one_in(2) {
                     let deliveries = vec![delivery.as_str().into()];
-                    let delivered = Input::Delivered { attempt: attempt.as_str().into(), token, deliveries };
+                    let (attempt_id, told) = (attempt.as_str().into(), Told::Unchecked);
+                    let delivered = Input::Delivered { attempt: attempt_id, token, deliveries, told };
                     world.tell_foreman(format!("delivered-{attempt}-{delivery}"), delivered, None);
                 }
             }
@@ -310,7 +311,8 @@ impl Host {
         };
         world.tell_foreman(format!("session-{attempt}"), session, None);
         let deliveries = deliveries.iter().map(|d| d.as_str().into()).collect();
-        let delivered = Input::Delivered { attempt: attempt.as_str().into(), token, deliveries };
+        let told = if world.rng.one_in(2) { Told::Once } else { Told::Before };
+        let delivered = Input::Delivered { attempt: attempt.as_str().into(), token, deliveries, told };
         world.tell_foreman(format!("delivered-{attempt}"), delivered, None);
         if world.rng.one_in(4) {
             self.ask_permission(world, &attempt, token);

@@ -4,7 +4,7 @@ use super::{NewCard, delivery, done, escalate, granted, live, messages, nothing,
 use crate::{
     Assumption, Attempt, AttemptEnd, AttemptId, AttemptOutcome, AttemptStage, CardKind, Decision, DeliveryId,
     DeliveryKind, Event, FailureClass, HostId, Kind, Millis, NewTicket, Outcome, Phase, Rejected, Report, Session,
-    SessionId, State, Ticket, TicketId, TicketSpec, Usage,
+    SessionId, State, Ticket, TicketId, TicketSpec, Told, Usage,
 };
 
 /// First wait after a transient failure; it doubles up to [`MAX_BACKOFF_MS`].
@@ -79,13 +79,14 @@ pub(super) fn delivered(
     id: &AttemptId,
     token: u64,
     deliveries: &[DeliveryId],
+    told: Told,
 ) -> Result<Decision, Rejected> {
     granted(state, id, token)?;
     let fresh: Vec<DeliveryId> = deliveries.iter().filter(|d| state.deliveries.contains_key(d)).cloned().collect();
     if fresh.is_empty() {
         return Ok(nothing());
     }
-    Ok(done([Event::Delivered { attempt: id.clone(), deliveries: fresh }]))
+    Ok(done([Event::Delivered { attempt: id.clone(), deliveries: fresh, told }]))
 }
 
 pub(super) fn usage(state: &State, id: &AttemptId, token: u64, usage: Usage) -> Result<Decision, Rejected> {

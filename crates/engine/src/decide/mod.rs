@@ -49,7 +49,9 @@ pub fn decide(state: &State, now: Millis, input: &Input) -> Result<Decision, Rej
         Input::SessionStarted { attempt, token, session, runtime, directory } => {
             attempts::session_started(state, attempt, *token, session, runtime, directory)
         }
-        Input::Delivered { attempt, token, deliveries } => attempts::delivered(state, attempt, *token, deliveries),
+        Input::Delivered { attempt, token, deliveries, told } => {
+            attempts::delivered(state, attempt, *token, deliveries, *told)
+        }
         Input::Usage { attempt, token, usage } => attempts::usage(state, attempt, *token, *usage),
         Input::AgentReport { attempt, token, report } => attempts::report(state, attempt, *token, report),
         Input::Ask { attempt, token, call, question, brief, options } => {

@@ -1,5 +1,6 @@
 //! Deliveries: texts on their way to a session, given at least once and recognisable the second time.
 
+use super::is_default;
 use crate::{AttemptId, DeliveryId, Millis, TicketId};
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +31,19 @@ pub enum Urgency {
     Interrupt,
 }
 
+/// How a text came into a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Told {
+    /// It was said; nobody could look whether an earlier attempt had said it.
+    #[default]
+    Unchecked,
+    /// It was said after the session's transcript had been searched for it in vain.
+    Once,
+    /// The transcript had it: an earlier attempt said it and did not live to tell. It was not said again.
+    Before,
+}
+
 /// What became of a person's message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
@@ -47,7 +61,7 @@ pub struct Message {
     /// When a model request had it, and how that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<(Millis, String)>,
-    /// It went out twice, because nobody could say whether the first time was heard.
+    /// It may have gone out twice: an attempt was lost before anybody knew, and no transcript could be read.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub possibly_repeated: bool,
     /// Why nobody will read it.
@@ -74,9 +88,4 @@ pub struct Delivery {
     /// Who wrote it, if a person did.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub by: String,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
-fn is_default(urgency: &Urgency) -> bool {
-    *urgency == Urgency::default()
 }

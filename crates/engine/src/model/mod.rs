@@ -9,3 +9,8 @@ pub(crate) mod host;
 pub(crate) mod permission;
 pub(crate) mod ticket;
 pub(crate) mod usage;
+
+/// What goes without saying is not stored: snapshots hold many tickets that nothing has happened to yet.
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    value == &T::default()
+}

@@ -1,5 +1,6 @@
 //! Tickets: the unit of work.
 
+use super::is_default;
 use crate::{AttemptId, Commit, DeliveryId, HostId, Millis, Session, TicketId, Usage};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -283,11 +284,6 @@ pub struct Ticket {
     /// What its agents took for granted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub assumptions: Vec<Assumption>,
-}
-
-/// Snapshots hold many tickets that nothing has happened to yet.
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    value == &T::default()
 }
 
 impl Ticket {

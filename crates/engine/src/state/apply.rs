@@ -3,6 +3,7 @@
 use super::{State, day_of};
 use crate::{
     Attempt, AttemptId, AttemptOutcome, AttemptStage, CardState, Event, Host, Millis, Note, Phase, Ticket, TicketId,
+    Told,
 };
 
 /// How many delivered texts a ticket remembers.
@@ -261,7 +262,7 @@ impl State {
                     t.sessions.insert(agent, session.clone());
                 });
             }
-            Event::Delivered { attempt, deliveries } => {
+            Event::Delivered { attempt, deliveries, told } => {
                 let Some(a) = self.attempts.get(attempt) else {
                     return;
                 };
@@ -272,6 +273,7 @@ impl State {
                 self.change(&ticket, |t| {
                     for message in t.messages.iter_mut().filter(|m| deliveries.contains(&m.id)) {
                         message.delivered.clone_from(&delivered);
+                        message.possibly_repeated &= *told == Told::Unchecked;
                     }
                     t.undelivered.retain(|d| !deliveries.contains(d));
                     t.told.extend(texts);

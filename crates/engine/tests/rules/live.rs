@@ -1,8 +1,8 @@
 //! What happens while a session is at work: permissions, messages, stop and resume.
 
-use crate::support::{NOW, after, at_work, board, check, ended, host, policy, tick};
+use crate::support::{NOW, after, at_work, board, check, ended, given, host, policy, tick};
 use expect_test::expect;
-use ganger_engine::{AgentPolicy, Answer, AttemptOutcome, FailureClass, Input, Urgency, Wish};
+use ganger_engine::{AgentPolicy, Answer, AttemptOutcome, FailureClass, Input, Told, Urgency, Wish};
 
 fn asks(request: &str) -> Input {
     let wish = Wish { tool: "command".into(), subject: "git push".into() };
@@ -198,7 +198,8 @@ fn a_message_goes_to_the_session_that_is_at_work() {
         then deliver/T-1-a1/1/D-1
     "#]],
     );
-    let delivered = Input::Delivered { attempt: "T-1-a1".into(), token: 1, deliveries: vec!["D-1".into()] };
+    let delivered =
+        Input::Delivered { attempt: "T-1-a1".into(), token: 1, deliveries: vec!["D-1".into()], told: Told::Unchecked };
     check(
         &after(at_work(), [tells(Urgency::Now)]),
         delivered,
@@ -325,4 +326,29 @@ fn resumed_before_it_has_stopped_it_just_goes_on() {
         then offer/T-1-a2/2
     "#]],
     );
+}
+
+#[test]
+fn a_message_counts_as_possibly_repeated_only_where_no_transcript_could_be_read() {
+    let claim = |attempt: &str, token| Input::Claim {
+        attempt: attempt.into(),
+        token,
+        host: "h".into(),
+        incarnation: "life-2".into(),
+    };
+    let lost = || after(at_work(), [tells(Urgency::Now), host("life-2"), tick(), claim("T-1-a2", 2)]);
+    let is_in_doubt = |told: Option<Told>| {
+        let delivered = told.map(|told| {
+            let (attempt, deliveries) = ("T-1-a2".into(), vec!["D-1".into()]);
+            Input::Delivered { attempt, token: 2, deliveries, told }
+        });
+        let board = given(&after(lost(), delivered));
+        let ticket = &board.state().tickets[&"T-1".into()];
+        assert_eq!(ticket.messages[0].delivered.is_some(), told.is_some());
+        ticket.messages[0].possibly_repeated
+    };
+    assert!(is_in_doubt(None), "nobody knows what became of it");
+    assert!(is_in_doubt(Some(Told::Unchecked)));
+    assert!(!is_in_doubt(Some(Told::Once)));
+    assert!(!is_in_doubt(Some(Told::Before)));
 }

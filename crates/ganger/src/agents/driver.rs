@@ -31,6 +31,8 @@ pub(crate) struct Capabilities {
     pub(crate) resume: bool,
     /// Tells its session before anything is said to it; otherwise with the first answer.
     pub(crate) session_first: bool,
+    /// Tells what a session was told before, when it is resumed.
+    pub(crate) recall: bool,
     /// Takes a further prompt in the same session after a turn.
     pub(crate) prompt_again: bool,
     /// Can be interrupted without losing the session.
@@ -57,6 +59,7 @@ impl Capabilities {
     const ALL: Self = Self {
         resume: true,
         session_first: true,
+        recall: true,
         prompt_again: true,
         interrupt: true,
         steer: true,
@@ -70,10 +73,11 @@ impl Capabilities {
     };
 
     /// Each flag with its name for people.
-    pub(crate) fn named(self) -> [(&'static str, bool); 12] {
+    pub(crate) fn named(self) -> [(&'static str, bool); 13] {
         [
             ("a session is resumed by a later attempt", self.resume),
             ("the session is known before its first prompt", self.session_first),
+            ("its transcript is searched before a text is said again", self.recall),
             ("a further prompt in the same session", self.prompt_again),
             ("interrupt without losing the session", self.interrupt),
             ("a message in the running turn (`tell --now`)", self.steer),
@@ -132,7 +136,14 @@ impl Driver {
         // The protocol has no word for any of these; what agents do with a prompt while they are busy differs.
         let no_hooks = Capabilities { hooks: false, ..all };
         let acp = Capabilities { steer: false, reasons: false, denies_agents: false, cost: false, ..no_hooks };
-        let once = Capabilities { session_first: false, steer: false, permissions: false, reasons: false, ..no_hooks };
+        let once = Capabilities {
+            session_first: false,
+            recall: false,
+            steer: false,
+            permissions: false,
+            reasons: false,
+            ..no_hooks
+        };
         match self {
             Self::Claude => all,
             Self::OpencodeServe => no_hooks,

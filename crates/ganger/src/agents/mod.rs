@@ -53,6 +53,8 @@ pub(crate) struct Launch {
     pub(crate) scratch: PathBuf,
     /// The session to resume.
     pub(crate) session: Option<SessionId>,
+    /// Whether it matters what that session was told before.
+    pub(crate) recall: bool,
     /// The life of the host, for markers.
     pub(crate) host_marker: String,
     /// The attempt's marker: unique over projects, hosts and their lives, for it decides who is killed.
@@ -130,6 +132,8 @@ pub(crate) struct Ask {
 pub(crate) enum AgentEvent {
     /// The conversation is known; nothing was sent to it yet.
     Session(SessionId),
+    /// All that the session was told before, where its transcript can be read; comes before [`Self::Session`].
+    Recalled(Vec<String>),
     /// The prompt went in.
     Prompted,
     /// The agent says.
@@ -214,6 +218,14 @@ impl Ear {
     async fn tell(&self, event: AgentEvent) {
         // The host may have given the attempt up; then nobody has to know.
         let _gone = self.sender.send(event).await;
+    }
+
+    /// The conversation is known, and what it was told before where that matters and can be read.
+    async fn meet(&self, session: SessionId, told: Option<Vec<String>>) {
+        if let Some(told) = told {
+            self.tell(AgentEvent::Recalled(told)).await;
+        }
+        self.tell(AgentEvent::Session(session)).await;
     }
 
     async fn end(&self, end: TurnEnd) {

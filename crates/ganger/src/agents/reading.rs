@@ -1,6 +1,7 @@
 //! What several runtimes say in the same way.
 
 use ganger_engine::FailureClass;
+use serde_json::Value;
 use std::path::{Component, Path};
 use std::time::Instant;
 
@@ -43,6 +44,12 @@ pub(super) fn micro_usd(usd: f64) -> u64 {
 pub(super) fn is_inside(path: &str, worktree: &Path) -> bool {
     let climbs = Path::new(path).components().any(|c| c == Component::ParentDir);
     !climbs && worktree.join(path).starts_with(worktree)
+}
+
+/// The texts of a message: one, or parts that may have some.
+pub(super) fn texts_of(content: &Value) -> Vec<String> {
+    let parts = content.as_array().into_iter().flatten().filter_map(|part| part["text"].as_str());
+    content.as_str().into_iter().chain(parts).map(str::to_owned).collect()
 }
 
 /// Sleeps until then; without a time for ever.

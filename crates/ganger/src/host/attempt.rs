@@ -3,7 +3,7 @@
 
 use super::session::{self, SessionRun};
 use super::worktrees::{PrepareError, Ready};
-use super::{Order, Shared, Starting, mission_text, prompt_text};
+use super::{Order, Shared, Starting, mission_text};
 use crate::agents::{Driver, Launch, ToolAccess, TurnEnd};
 use crate::client::SendError;
 use crate::config::Agent;
@@ -127,10 +127,8 @@ impl AttemptTask {
         let identity = mcp::Identity { attempt: self.offer.attempt.clone(), token: self.offer.token, ask_tool };
         let Scratch { folder, access } = scratch;
         self.shared.tools.admit(&access, identity);
-        let remembers = driver.capabilities().resume;
-        let prompt = prompt_text(&mission, &agent.prompt, &self.offer, remembers);
         let launch = self.launch(ready, agent, driver, folder, access.clone());
-        let left = session::run(SessionRun { task: self, ready, launch, prompt }).await;
+        let left = session::run(SessionRun { task: self, ready, launch, mission }).await;
         self.shared.tools.revoke(&access.token);
         self.kill_tree(&ready.worktree.path).await;
         Ok(left)
@@ -148,6 +146,7 @@ impl AttemptTask {
             worktree: ready.worktree.path.clone(),
             scratch,
             session: self.offer.session.clone(),
+            recall: driver.capabilities().recall && !self.offer.deliveries.is_empty() && self.offer.session.is_some(),
             host_marker: self.shared.incarnation.clone(),
             tools,
             patience: project.config().limits.permission_limit(),

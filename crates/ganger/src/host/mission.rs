@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::git::Worktree;
 use crate::protocol::Offer;
-use ganger_engine::{Kind, TicketId, TicketSpec};
+use ganger_engine::{Delivery, DeliveryId, Kind, TicketId, TicketSpec};
 use std::fmt::Write;
 
 /// The mission of a ticket, with the headings of spec 2.
@@ -75,9 +75,20 @@ fn definition_of_done(config: &Config, spec: &TicketSpec) -> String {
     items.join("\n") + "\n"
 }
 
+/// The beginning of a text as the session reads it. It makes a repetition recognisable.
+pub(super) fn mark_of(delivery: &DeliveryId) -> String {
+    format!("[{delivery}] ")
+}
+
+/// A text as the session reads it.
+pub(super) fn shown(delivery: &Delivery) -> String {
+    let by = if delivery.by.is_empty() { String::new() } else { format!("{} writes: ", delivery.by) };
+    format!("{}{by}{}", mark_of(&delivery.id), delivery.text)
+}
+
 /// What a session is told at the beginning of an attempt.
 pub(crate) fn prompt_text(mission: &str, instructions: &str, offer: &Offer, remembers: bool) -> String {
-    let news: Vec<String> = offer.deliveries.iter().map(|d| format!("[{}] {}", d.id, d.text)).collect();
+    let news: Vec<String> = offer.deliveries.iter().map(shown).collect();
     if remembers && offer.session.is_some() {
         return match news.as_slice() {
             [] => {

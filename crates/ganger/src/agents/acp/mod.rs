@@ -104,6 +104,8 @@ struct Conversation<'a> {
     heard: mpsc::UnboundedReceiver<Heard>,
     child: &'a mut Child,
     session: AcpSession,
+    /// What the loaded session was told before.
+    told: Option<Vec<String>>,
     /// The turn that runs.
     turn: Option<BoxFuture<'static, Result<PromptResponse, Error>>>,
     interrupted: bool,
@@ -126,6 +128,7 @@ impl<'a> Conversation<'a> {
             heard,
             child,
             session: AcpSession::new(""),
+            told: None,
             turn: None,
             interrupted: false,
             meter: Meter::default(),
@@ -152,11 +155,14 @@ impl<'a> Conversation<'a> {
                 let request = LoadSessionRequest::new(self.session.clone(), directory).mcp_servers(tools);
                 let loaded = self.connection.send_request(request).block_task().await;
                 loaded.map_err(|e| TurnEnd::failed(FailureClass::SessionLost, said(&e)))?;
+                let mut told = Vec::new();
                 while let Ok(Some(heard)) = tokio::time::timeout(QUIET, self.heard.recv()).await {
                     if let Heard::Update(past) = heard {
+                        told.extend(updates::told(&past));
                         self.meter.past(&past);
                     }
                 }
+                self.told = Some(told);
             }
             Some(known) => {
                 let message = format!("the agent cannot load sessions; {known} is lost with its process");
@@ -172,7 +178,7 @@ impl<'a> Conversation<'a> {
     }
 
     async fn run(mut self, mut commands: mpsc::Receiver<Control>, ear: &Ear) {
-        ear.tell(AgentEvent::Session(SessionId::new(self.session.0.to_string()))).await;
+        ear.meet(SessionId::new(self.session.0.to_string()), self.told.take()).await;
         loop {
             let turn = async {
                 match self.turn.as_mut() {

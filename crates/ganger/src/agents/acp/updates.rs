@@ -4,8 +4,8 @@ use super::super::reading::{class_of_refusal, is_inside, micro_usd, status_in};
 use super::super::{AgentEvent, AskKind, TurnEnd};
 use crate::text;
 use agent_client_protocol::v1::schema::{
-    PromptResponse, RequestPermissionRequest, SessionUpdate, StopReason, ToolCallContent, ToolCallStatus,
-    ToolCallUpdateFields, ToolKind,
+    ContentBlock, ContentChunk, PromptResponse, RequestPermissionRequest, SessionUpdate, StopReason, ToolCallContent,
+    ToolCallStatus, ToolCallUpdateFields, ToolKind,
 };
 use ganger_engine::{FailureClass, Usage};
 use serde_json::Value;
@@ -78,6 +78,16 @@ pub(super) fn read(update: SessionUpdate, meter: &mut Meter) -> Vec<AgentEvent> 
             None => vec![AgentEvent::Alive],
         },
         _ => vec![AgentEvent::Alive],
+    }
+}
+
+/// What the user said, if that is what is told.
+pub(super) fn told(past: &SessionUpdate) -> Option<String> {
+    match past {
+        SessionUpdate::UserMessageChunk(ContentChunk { content: ContentBlock::Text(text), .. }) => {
+            Some(text.text.clone())
+        }
+        _ => None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the notices of `codex app-server` mean.
 
-use super::super::reading::class_of_refusal;
+use super::super::reading::{class_of_refusal, texts_of};
 use super::super::{AgentEvent, TurnEnd};
 use crate::text;
 use ganger_engine::{FailureClass, Usage};
@@ -43,6 +43,13 @@ pub(super) fn item_completed(item: &Value) -> AgentEvent {
         }
         _ => AgentEvent::Alive,
     }
+}
+
+/// What a thread was told in all its turns.
+pub(super) fn told(thread: &Value) -> Vec<String> {
+    let turns = thread["turns"].as_array().into_iter().flatten();
+    let items = turns.flat_map(|turn| turn["items"].as_array().into_iter().flatten());
+    items.filter(|item| item["type"] == "userMessage").flat_map(|item| texts_of(&item["content"])).collect()
 }
 
 /// The files that a change touches.

@@ -36,6 +36,8 @@ struct Conversation<'a> {
     child: Child,
     rpc: Rpc,
     thread: String,
+    /// What the resumed thread was told, if it matters.
+    told: Option<Vec<String>>,
     /// The turn that runs.
     turn: Option<String>,
     meter: Meter,
@@ -78,6 +80,7 @@ impl<'a> Conversation<'a> {
             child,
             rpc: Rpc::new(stdin, stdout),
             thread: String::new(),
+            told: None,
             turn: None,
             meter: Meter::default(),
             limited_until: None,
@@ -97,13 +100,14 @@ impl<'a> Conversation<'a> {
         let (method, lost) = match &self.launch.session {
             Some(known) => {
                 params["threadId"] = json!(known.as_str());
-                params["excludeTurns"] = json!(true);
+                params["excludeTurns"] = json!(!self.launch.recall);
                 ("thread/resume", FailureClass::SessionLost)
             }
             None => ("thread/start", FailureClass::Setup),
         };
         let opened = self.call(method, params).await?;
         let opened = opened.map_err(|e| TurnEnd::failed(lost, format!("codex {method}: {}", e["message"])))?;
+        self.told = self.launch.recall.then(|| events::told(&opened["thread"]));
         opened.pointer("/thread/id").and_then(Value::as_str).map(str::to_owned).ok_or_else(|| crashed("no thread id"))
     }
 
@@ -122,7 +126,7 @@ impl<'a> Conversation<'a> {
     }
 
     async fn run(mut self, mut commands: mpsc::Receiver<Control>, ear: &Ear) {
-        ear.tell(AgentEvent::Session(SessionId::new(self.thread.clone()))).await;
+        ear.meet(SessionId::new(self.thread.clone()), self.told.take()).await;
         loop {
             tokio::select! {
                 command = commands.recv() => match command {

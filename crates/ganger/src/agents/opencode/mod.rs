@@ -10,7 +10,7 @@ pub(super) use run::Run;
 pub(crate) use server::OpencodeServer;
 pub(super) use settings::environment_of_acp;
 
-use super::reading::until;
+use super::reading::{texts_of, until};
 use super::{AgentEvent, Ask, AskKind, Control, Ear, Launch, TurnEnd, Verdict};
 use events::{EventStream, Heard};
 use ganger_engine::{FailureClass, SessionId};
@@ -62,7 +62,8 @@ impl<'a> Conversation<'a> {
             Some(known) => Self::find(&api, known).await?,
             None => Self::create(&api, launch).await?,
         };
-        ear.tell(AgentEvent::Session(session.clone())).await;
+        let told = if launch.recall { Self::told(&api, &session).await } else { None };
+        ear.meet(session.clone(), told).await;
         let heard = Heard::new(session.clone());
         Ok(Self { launch, api, session, stream, heard, steered: None, held: None })
     }
@@ -76,6 +77,14 @@ impl<'a> Conversation<'a> {
             }
             status => Err(gone(status)),
         }
+    }
+
+    /// What the session was told before.
+    async fn told(api: &Api, session: &SessionId) -> Option<Vec<String>> {
+        let response = api.get(&format!("/session/{session}/message")).await.ok()?.error_for_status().ok()?;
+        let messages: Vec<Value> = response.json().await.ok()?;
+        let of_users = messages.iter().filter(|message| message["info"]["role"] == "user");
+        Some(of_users.flat_map(|message| texts_of(&message["parts"])).collect())
     }
 
     async fn create(api: &Api, launch: &Launch) -> Result<SessionId, TurnEnd> {

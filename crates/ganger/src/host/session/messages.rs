@@ -4,10 +4,12 @@
 use super::super::attempt::PATIENCE;
 use super::Conversation;
 use crate::agents::Control;
+use crate::host::mission::{mark_of, shown};
 use crate::host::mission_text;
+use crate::os::crash;
 use crate::protocol::{ActivityKind, News};
 use crate::text;
-use ganger_engine::{Delivery, DeliveryId, DeliveryKind, Envelope, Input, Urgency};
+use ganger_engine::{Delivery, DeliveryId, DeliveryKind, Envelope, Input, SessionId, Told, Urgency};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Where each text is on its way into the session.
@@ -28,19 +30,20 @@ pub(super) struct Mail {
     /// In the session; the next thing that the model does proves that it has seen them.
     unseen: Vec<DeliveryId>,
     turn: u32,
+    /// How what is said now comes into the session.
+    told: Told,
 }
 
 impl Mail {
+    /// A session that begins was told nothing yet.
+    pub(super) fn of(session: Option<&SessionId>) -> Self {
+        Self { told: if session.is_none() { Told::Once } else { Told::Unchecked }, ..Self::default() }
+    }
+
     /// To be said when the session is idle.
     pub(super) fn remark(&mut self, text: String) {
         self.remarks.push(text);
     }
-}
-
-/// As the session reads it. The id makes a repetition recognisable.
-fn shown(delivery: &Delivery) -> String {
-    let by = if delivery.by.is_empty() { String::new() } else { format!("{} writes: ", delivery.by) };
-    format!("[{}] {by}{}", delivery.id, delivery.text)
 }
 
 impl Conversation<'_> {
@@ -122,17 +125,39 @@ impl Conversation<'_> {
         if self.mail.turn == 1 {
             delivered.extend(self.task.offer.deliveries.iter().map(|d| d.id.clone()));
         }
+        crash::point("prompted");
         if !delivered.is_empty() {
             self.mail.unseen.extend(delivered.iter().cloned());
             self.tell_delivered(delivered).await;
         }
     }
 
+    /// What an earlier attempt said and did not live to tell is not said again.
+    pub(super) async fn recalled(&mut self, texts: &[String]) {
+        if texts.is_empty() {
+            // It was told its mission: this is no transcript.
+            return;
+        }
+        let known = |d: &Delivery| {
+            let mark = mark_of(&d.id);
+            texts.iter().flat_map(|text| text.lines()).any(|line| line.starts_with(&mark))
+        };
+        let (before, fresh): (Vec<_>, _) = std::mem::take(&mut self.task.offer.deliveries).into_iter().partition(known);
+        self.task.offer.deliveries = fresh;
+        self.mail.told = Told::Before;
+        if !before.is_empty() {
+            let before: Vec<DeliveryId> = before.into_iter().map(|d| d.id).collect();
+            self.mail.unseen.extend(before.iter().cloned());
+            self.tell_delivered(before).await;
+        }
+        self.mail.told = Told::Once;
+    }
+
     async fn tell_delivered(&mut self, deliveries: Vec<DeliveryId>) {
         let (attempt, token) = (self.task.offer.attempt.clone(), self.task.offer.token);
         let names: Vec<&str> = deliveries.iter().map(DeliveryId::as_str).collect();
         let id = format!("delivered-{attempt}-{token}-{}", names.join("-"));
-        let input = Input::Delivered { attempt, token, deliveries };
+        let input = Input::Delivered { attempt, token, deliveries, told: self.mail.told };
         let _stale = self.task.shared.client.ask(Envelope::new(id, "a text went in", input), PATIENCE).await;
     }
 

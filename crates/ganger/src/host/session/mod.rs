@@ -8,6 +8,7 @@ mod watch;
 
 use super::Order;
 use super::attempt::{AttemptTask, Left, PATIENCE};
+use super::prompt_text;
 use super::worktrees::Ready;
 use crate::agents::{self, AgentEvent, Capabilities, Control, Launch, Live, TurnEnd};
 use crate::config::Agent;
@@ -34,7 +35,7 @@ pub(super) struct SessionRun<'a> {
     pub(super) task: &'a mut AttemptTask,
     pub(super) ready: &'a Ready,
     pub(super) launch: Launch,
-    pub(super) prompt: String,
+    pub(super) mission: String,
 }
 
 /// What is known of the conversation so far.
@@ -77,6 +78,7 @@ pub(super) async fn run(run: SessionRun<'_>) -> Left {
     // Only a runtime that can be told to go on is asked what it changed.
     let repository = &run.task.shared.project.repository;
     let began_at = capabilities.prompt_again.then(|| run.ready.worktree.head(repository)).flatten();
+    let mail = Mail::of(run.launch.session.as_ref());
     let live = agents::start(run.launch);
     let mut conversation = Conversation {
         task: run.task,
@@ -84,7 +86,7 @@ pub(super) async fn run(run: SessionRun<'_>) -> Left {
         agent,
         live,
         asks: Asks::default(),
-        mail: Mail::default(),
+        mail,
         watch,
         breaker,
         usage: Usage::default(),
@@ -101,7 +103,7 @@ pub(super) async fn run(run: SessionRun<'_>) -> Left {
         background: 0,
         session: None,
     };
-    let end = conversation.talk(run.prompt).await;
+    let end = conversation.talk(&run.mission).await;
     let closed = conversation.live.control.send(Control::Close).await;
     if closed.is_ok() {
         // The driver ends when it has closed its process; its channel closes with it.
@@ -112,12 +114,13 @@ pub(super) async fn run(run: SessionRun<'_>) -> Left {
 }
 
 impl Conversation<'_> {
-    async fn talk(&mut self, prompt: String) -> TurnEnd {
+    async fn talk(&mut self, mission: &str) -> TurnEnd {
         if self.can.session_first
             && let Err(end) = self.meet().await
         {
             return end;
         }
+        let prompt = prompt_text(mission, &self.agent.prompt, &self.task.offer, self.can.resume);
         self.mission.clone_from(&prompt);
         if let Err(end) = self.say(prompt).await {
             return end;
@@ -215,6 +218,7 @@ impl Conversation<'_> {
             self.see(Seen::Life, "the agent is at work").await;
         }
         match event {
+            AgentEvent::Recalled(texts) => self.recalled(&texts).await,
             AgentEvent::Prompted => self.prompted().await,
             AgentEvent::Said(said) => {
                 self.model_acted("it answered").await;

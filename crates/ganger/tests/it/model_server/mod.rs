@@ -53,6 +53,11 @@ impl ModelServer {
         self.seen.lock().unwrap().iter().filter(|r| r["tools"].to_string().contains(&name)).count()
     }
 
+    /// How often a text is in the one model request that has it most often.
+    pub(crate) fn most_often_in_a_request(&self, text: &str) -> usize {
+        self.seen.lock().unwrap().iter().map(|r| r.to_string().matches(text).count()).max().unwrap_or(0)
+    }
+
     /// How many model requests had a text in them.
     pub(crate) fn requests_with(&self, text: &str) -> usize {
         self.seen.lock().unwrap().iter().filter(|r| r.to_string().contains(text)).count()

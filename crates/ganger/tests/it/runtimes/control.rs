@@ -11,6 +11,7 @@ for_each_cli!(
     a_request_that_nobody_answers_is_denied_and_the_agent_goes_on,
     a_message_is_said_when_the_session_is_idle,
     a_message_that_cannot_wait_is_said_in_the_turn_or_right_after_it,
+    a_message_that_was_heard_before_a_crash_is_not_said_again,
     an_interrupted_session_hears_why_and_goes_on,
     a_stopped_ticket_waits_and_resumes_its_session,
     nothing_outlives_a_killed_agent,
@@ -190,6 +191,35 @@ fn a_message_that_cannot_wait_is_said_in_the_turn_or_right_after_it(cli: &str) {
     assert_eq!(ticket["attempts"], 1, "{ticket:#}");
     assert!(shop.model.requests_with("mind the second file") > 0);
     assert!(ticket["messages"][0]["seen"].is_object(), "{ticket:#}");
+}
+
+/// Ganger dies when the message has gone in, and before it has noted that.
+fn a_message_that_was_heard_before_a_crash_is_not_said_again(cli: &str) {
+    let shop = Shop::new("test -f second.txt");
+    let (second, done) = (json!({"bash": "touch second.txt"}), json!({"text": "done"}));
+    let mark = json!({"bash": "touch ready-on"});
+    let steps = json!([open_call("go"), {"text": "first done"}, mark, second, done, second, done]);
+    let id = shop.add(cli, &steps, &[]);
+    let heard = shop.place.path("heard");
+    let crash = [("GANGER_CRASH_AT", "prompted:2"), ("GANGER_CRASH_WHEN", heard.to_str().unwrap())];
+    let mut run = shop.place.start_with(&["run"], &crash);
+    wait_for_call(&shop, &id, "go");
+    shop.place.ganger(&["tell", &id, "mind the second file"]).exits(0);
+    let_go(&shop, &id, "go");
+    if matches!(cli, "gemini" | "acp") {
+        // They would ask for that call, and nobody answers them any more.
+        wait_until("the model has heard it", LIMIT, || shop.model.requests_with("mind the second file") > 0);
+    } else {
+        wait_for_call(&shop, &id, "on");
+    }
+    std::fs::write(heard, "").unwrap();
+    wait_until("it has crashed", LIMIT, || run.has_ended());
+    assert!(shop.place.ticket(&id)["messages"][0]["delivered"].is_null());
+    shop.place.ganger(&["run"]).exits(0);
+    assert_eq!(shop.model.most_often_in_a_request("] somebody writes: mind the second file"), 1);
+    let message = &shop.place.ticket(&id)["messages"][0];
+    assert!(message["delivered"].is_object() && message["seen"].is_object(), "{message:#}");
+    assert_eq!(message["possibly_repeated"], false, "{message:#}");
 }
 
 fn an_interrupted_session_hears_why_and_goes_on(cli: &str) {

@@ -3,16 +3,18 @@
 //!
 //! The turn ends with a `result` line, and is judged by its `is_error`, never by the exit code.
 
+mod arguments;
+mod transcript;
+
 use super::process::{Pipes, start_piped, stderr_excerpt};
 use super::reading::{class_of_refusal, is_inside, micro_usd, until};
-use super::{AgentEvent, Ask, Control, Ear, Launch, TurnEnd, Verdict, hook, rules};
+use super::{AgentEvent, Ask, Control, Ear, Launch, TurnEnd, Verdict, hook};
 use crate::os;
 use crate::text;
 use ganger_engine::{FailureClass, SessionId, Usage};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
@@ -24,13 +26,6 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// How soon a turn follows for a message that came too late for the one that ended.
 const FOLLOWS: Duration = Duration::from_millis(1_500);
-
-/// Tools that need no question. Edits are not among them: mode `acceptEdits` settles those inside the
-/// worktree, and those outside are asked for.
-const ALLOWED: [&str; 7] = ["Bash", "Glob", "Grep", "TodoWrite", "Task", "Skill", "mcp__ganger"];
-/// Never, in an unattended worktree, besides what the rules deny everywhere: what leaves it, and what waits for a
-/// person nobody sees.
-const DENIED: [&str; 5] = ["AskUserQuestion", "EnterWorktree", "ExitWorktree", "EnterPlanMode", "ExitPlanMode"];
 
 pub(super) async fn drive(launch: Launch, commands: mpsc::Receiver<Control>, ear: Ear) {
     match Process::start(&launch) {
@@ -86,7 +81,7 @@ impl Process {
         let quiet = ["CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "DISABLE_AUTOUPDATER"].into_iter();
         let unset = quiet.filter(|name| std::env::var_os(name).is_none());
         let env = unset.map(|name| (name.into(), "1".into())).collect();
-        let Pipes { child, stdin, stdout } = start_piped(launch, arguments(launch, &session)?, env)?;
+        let Pipes { child, stdin, stdout } = start_piped(launch, arguments::of(launch, &session)?, env)?;
         Ok(Self {
             child,
             stdin,
@@ -107,7 +102,8 @@ impl Process {
     }
 
     async fn run(mut self, launch: &Launch, mut commands: mpsc::Receiver<Control>, ear: &Ear) {
-        ear.tell(AgentEvent::Session(self.session.clone())).await;
+        let told = if launch.recall { transcript::told(&self.session) } else { None };
+        ear.meet(self.session.clone(), told).await;
         loop {
             tokio::select! {
                 command = commands.recv() => match command {
@@ -347,52 +343,6 @@ impl Process {
         self.turn_open = false;
         ear.end(end).await;
     }
-}
-
-fn arguments(launch: &Launch, session: &SessionId) -> std::io::Result<Vec<OsString>> {
-    let mcp = json!({"mcpServers": {"ganger": {
-        "type": "http",
-        "url": launch.tools.url,
-        "headers": {"Authorization": format!("Bearer {}", launch.tools.token)},
-    }}});
-    let mcp_file = launch.scratch.join("mcp.json");
-    os::write_private(&mcp_file, mcp.to_string().as_bytes())?;
-    let own = |list: &[String]| list.iter().flat_map(|r| rules::for_claude(r)).collect::<Vec<_>>();
-    let together = |defaults: &[&str], more: Vec<String>| {
-        defaults.iter().map(ToString::to_string).chain(more).collect::<Vec<_>>().join(",")
-    };
-    let denied = rules::DENIED.iter().flat_map(|r| rules::for_claude(r)).chain(own(&launch.agent.deny));
-    let resume = if launch.session.is_some() { "--resume" } else { "--session-id" };
-    let mut argv: Vec<OsString> = [
-        launch.program(),
-        "-p",
-        "--output-format",
-        "stream-json",
-        "--input-format",
-        "stream-json",
-        "--verbose",
-        "--permission-prompt-tool",
-        "stdio",
-        "--permission-mode",
-        "acceptEdits",
-        "--strict-mcp-config",
-    ]
-    .map(OsString::from)
-    .to_vec();
-    argv.extend(["--mcp-config".into(), mcp_file.into_os_string()]);
-    argv.extend(["--allowedTools".into(), together(&ALLOWED, own(&launch.agent.allow)).into()]);
-    argv.extend(["--disallowedTools".into(), together(&DENIED, denied.collect()).into()]);
-    if let Some(hooks) = hook::settings(launch) {
-        let settings = json!({"hooks": hooks});
-        let file = launch.scratch.join("settings.json");
-        os::write_private(&file, settings.to_string().as_bytes())?;
-        argv.extend(["--settings".into(), file.into_os_string()]);
-    }
-    argv.extend([resume.into(), session.as_str().into()]);
-    if !launch.agent.model.is_empty() {
-        argv.extend(["--model".into(), launch.agent.model.clone().into()]);
-    }
-    Ok(argv)
 }
 
 /// Whether the session that was to be resumed is gone, or taken.

@@ -1,0 +1,60 @@
+//! How Claude Code is started: its command line, and the files that it names.
+
+use super::super::{Launch, hook, rules};
+use crate::os;
+use ganger_engine::SessionId;
+use serde_json::json;
+use std::ffi::OsString;
+
+/// Tools that need no question. Edits are not among them: mode `acceptEdits` settles those inside the
+/// worktree, and those outside are asked for.
+const ALLOWED: [&str; 7] = ["Bash", "Glob", "Grep", "TodoWrite", "Task", "Skill", "mcp__ganger"];
+/// Never, in an unattended worktree, besides what the rules deny everywhere: what leaves it, and what waits for a
+/// person nobody sees.
+const DENIED: [&str; 5] = ["AskUserQuestion", "EnterWorktree", "ExitWorktree", "EnterPlanMode", "ExitPlanMode"];
+
+pub(super) fn of(launch: &Launch, session: &SessionId) -> std::io::Result<Vec<OsString>> {
+    let mcp = json!({"mcpServers": {"ganger": {
+        "type": "http",
+        "url": launch.tools.url,
+        "headers": {"Authorization": format!("Bearer {}", launch.tools.token)},
+    }}});
+    let mcp_file = launch.scratch.join("mcp.json");
+    os::write_private(&mcp_file, mcp.to_string().as_bytes())?;
+    let own = |list: &[String]| list.iter().flat_map(|r| rules::for_claude(r)).collect::<Vec<_>>();
+    let together = |defaults: &[&str], more: Vec<String>| {
+        defaults.iter().map(ToString::to_string).chain(more).collect::<Vec<_>>().join(",")
+    };
+    let denied = rules::DENIED.iter().flat_map(|r| rules::for_claude(r)).chain(own(&launch.agent.deny));
+    let resume = if launch.session.is_some() { "--resume" } else { "--session-id" };
+    let mut argv: Vec<OsString> = [
+        launch.program(),
+        "-p",
+        "--output-format",
+        "stream-json",
+        "--input-format",
+        "stream-json",
+        "--verbose",
+        "--permission-prompt-tool",
+        "stdio",
+        "--permission-mode",
+        "acceptEdits",
+        "--strict-mcp-config",
+    ]
+    .map(OsString::from)
+    .to_vec();
+    argv.extend(["--mcp-config".into(), mcp_file.into_os_string()]);
+    argv.extend(["--allowedTools".into(), together(&ALLOWED, own(&launch.agent.allow)).into()]);
+    argv.extend(["--disallowedTools".into(), together(&DENIED, denied.collect()).into()]);
+    if let Some(hooks) = hook::settings(launch) {
+        let settings = json!({"hooks": hooks});
+        let file = launch.scratch.join("settings.json");
+        os::write_private(&file, settings.to_string().as_bytes())?;
+        argv.extend(["--settings".into(), file.into_os_string()]);
+    }
+    argv.extend([resume.into(), session.as_str().into()]);
+    if !launch.agent.model.is_empty() {
+        argv.extend(["--model".into(), launch.agent.model.clone().into()]);
+    }
+    Ok(argv)
+}

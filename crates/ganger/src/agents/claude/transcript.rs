@@ -1,0 +1,31 @@
+//! What a session was told, from the file that Claude Code keeps of it:
+//! `projects/<worktree with dashes>/<session>.jsonl` in its folder.
+
+use super::super::reading::texts_of;
+use ganger_engine::SessionId;
+use serde_json::Value;
+use std::path::PathBuf;
+
+/// Everything that was said to it; `None` when it cannot be read.
+pub(super) fn told(session: &SessionId) -> Option<Vec<String>> {
+    let name = format!("{session}.jsonl");
+    let projects = std::fs::read_dir(folder()?.join("projects")).ok()?;
+    let file = projects.flatten().map(|project| project.path().join(&name)).find(|path| path.exists())?;
+    let text = std::fs::read_to_string(file).ok()?;
+    Some(text.lines().filter_map(|line| serde_json::from_str(line).ok()).flat_map(|line| said_in(&line)).collect())
+}
+
+fn folder() -> Option<PathBuf> {
+    let own = std::env::var_os("CLAUDE_CONFIG_DIR").map(PathBuf::from);
+    own.or_else(|| Some(std::env::home_dir()?.join(".claude")))
+}
+
+/// A prompt is a user's message; what was said in a running turn comes as an attachment to it. Other lines only tell
+/// that something was queued.
+fn said_in(line: &Value) -> Vec<String> {
+    match line["type"].as_str() {
+        Some("user") => texts_of(&line["message"]["content"]),
+        Some("attachment") if line["attachment"]["type"] == "queued_command" => texts_of(&line["attachment"]["prompt"]),
+        _ => Vec::new(),
+    }
+}

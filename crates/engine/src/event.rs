@@ -351,6 +351,13 @@ pub enum Event {
         /// The permit.
         permit: Permit,
     },
+    /// It is not allowed any more.
+    PermitRevoked {
+        /// The permit.
+        permit: Permit,
+        /// Who said so.
+        by: String,
+    },
     /// A model request had these messages in it.
     MessageSeen {
         /// The ticket.

@@ -1,8 +1,8 @@
 //! What the outside world tells the engine, and what it gets back.
 
 use crate::{
-    AttemptId, AttemptOutcome, CardId, CardKind, Commit, DeliveryId, Event, Evidence, HostId, HostReport, Policy,
-    Report, SessionId, TicketId, TicketSpec, Told, Urgency, Usage, Wish,
+    AttemptId, AttemptOutcome, CardId, CardKind, Commit, DeliveryId, Event, Evidence, HostId, HostReport, Permit,
+    Policy, Report, SessionId, TicketId, TicketSpec, Told, Urgency, Usage, Wish,
 };
 use serde::{Deserialize, Serialize};
 
@@ -128,6 +128,8 @@ pub enum Input {
     Usage { attempt: AttemptId, token: u64, usage: Usage },
     /// The agent said what it did.
     AgentReport { attempt: AttemptId, token: u64, report: Report },
+    /// A person takes a permit back.
+    Revoke { permit: Permit, by: String },
     /// The agent asks a person. `call` makes a repeated call find the same card.
     Ask { attempt: AttemptId, token: u64, call: String, question: String, brief: String, options: Vec<String> },
     /// The agent took something for granted.
@@ -137,7 +139,8 @@ pub enum Input {
     /// A model request had these texts in it.
     Seen { attempt: AttemptId, token: u64, deliveries: Vec<DeliveryId>, evidence: String },
     /// The runtime asks whether it may, and waits. `by` names a sub-agent.
-    AskPermission { attempt: AttemptId, token: u64, request: String, wish: Wish, by: String },
+    /// `hint` says which rule of the configuration would settle it from now on.
+    AskPermission { attempt: AttemptId, token: u64, request: String, wish: Wish, by: String, hint: String },
     /// The runtime has the answer to its request.
     PermissionSettled { attempt: AttemptId, token: u64, request: String },
     /// Nobody answered in time, or the runtime does not wait any more.

@@ -322,8 +322,8 @@ impl Host {
     /// Its runtime asks whether it may; some do not wait for the answer.
     fn ask_permission(&self, world: &mut World, attempt: &str, token: u64) {
         let wish = Wish { tool: "command".to_owned(), subject: format!("make {}", world.rng.below(3)) };
-        let (request, by) = ("1".to_owned(), String::new());
-        let asked = Input::AskPermission { attempt: attempt.into(), token, request: request.clone(), wish, by };
+        let (request, by, hint) = ("1".to_owned(), String::new(), String::new());
+        let asked = Input::AskPermission { attempt: attempt.into(), token, request: request.clone(), wish, by, hint };
         world.tell_foreman(format!("asked-{attempt}-{token}"), asked, None);
         if world.fault(3) {
             let lapsed = Input::PermissionLapsed { attempt: attempt.into(), token, request, why: "late".to_owned() };

@@ -38,6 +38,7 @@ pub fn decide(state: &State, now: Millis, input: &Input) -> Result<Decision, Rej
         Input::Tell { ticket, text, urgency, by } => messages::tell(state, ticket, text, *urgency, by),
         Input::StopTicket { ticket, why, by } => messages::stop(state, now, ticket, why, by),
         Input::ResumeTicket { ticket, by } => messages::resume(state, ticket, by),
+        Input::Revoke { permit, by } => permissions::revoke(state, permit, by),
         Input::ApproveMerge { tickets, by } => merge::approve(state, tickets, by),
 
         Input::HostReport { host, report } => Ok(hosts::report(state, now, host, report)),
@@ -64,8 +65,8 @@ pub fn decide(state: &State, now: Millis, input: &Input) -> Result<Decision, Rej
         Input::Seen { attempt, token, deliveries, evidence } => {
             messages::seen(state, attempt, *token, deliveries, evidence)
         }
-        Input::AskPermission { attempt, token, request, wish, by } => {
-            permissions::ask(state, now, attempt, *token, request, wish, by)
+        Input::AskPermission { attempt, token, request, wish, by, hint } => {
+            permissions::ask(state, now, attempt, *token, permissions::Request { request, wish, by, hint })
         }
         Input::PermissionSettled { attempt, token, request } => permissions::settled(state, attempt, *token, request),
         Input::PermissionLapsed { attempt, token, request, why } => {

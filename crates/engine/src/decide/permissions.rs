@@ -10,14 +10,20 @@ use crate::{
 /// The answers to a permission card. The last one may be followed by a reason.
 const OPTIONS: [&str; 5] = ["once", "ticket", "agent", "project", "deny"];
 
+/// What a runtime asks.
+pub(super) struct Request<'a> {
+    pub(super) request: &'a str,
+    pub(super) wish: &'a Wish,
+    pub(super) by: &'a str,
+    pub(super) hint: &'a str,
+}
+
 pub(super) fn ask(
     state: &State,
     now: Millis,
     id: &AttemptId,
     token: u64,
-    request: &str,
-    wish: &Wish,
-    by: &str,
+    Request { request, wish, by, hint }: Request<'_>,
 ) -> Result<Decision, Rejected> {
     let attempt = granted(state, id, token)?;
     let permit = state.permits.iter().find(|p| p.covers(wish, &attempt.ticket, &attempt.agent));
@@ -41,9 +47,11 @@ pub(super) fn ask(
             question: format!("May {who} {}?", shown(wish)),
             brief: format!(
                 "Asked for {}. `once` allows this request; `ticket`, `agent` and `project` allow the same from now on; \
-                 `deny REASON` tells the agent why.",
+                 `deny REASON` tells the agent why.\n{hint}",
                 attempt.ticket
-            ),
+            )
+            .trim_end()
+            .to_owned(),
             options: &OPTIONS,
             default: None,
             consequence: "the agent waits, and is told no when nobody answers in time",
@@ -149,4 +157,13 @@ pub(super) fn withdraw(state: &State, attempt: &AttemptId) -> Vec<Event> {
 /// Whether an answer still means something although the card does not wait any more.
 pub(super) fn may_be_answered_late(card: &Card) -> bool {
     card.asked.is_some() && matches!(card.state, CardState::Withdrawn { .. })
+}
+
+/// A person takes back what was allowed from now on.
+pub(super) fn revoke(state: &State, permit: &Permit, by: &str) -> Result<Decision, Rejected> {
+    if !state.permits.contains(permit) {
+        return Err(Rejected::new("unknown-permit", "that is not allowed any more, or never was")
+            .hint("`ganger permit list` shows what is"));
+    }
+    Ok(done([Event::PermitRevoked { permit: permit.clone(), by: by.to_owned() }]))
 }

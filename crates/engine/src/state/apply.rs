@@ -169,7 +169,7 @@ impl State {
                 }
             }
             Event::Permitted { permit, .. } => self.permits.push(permit.clone()),
-            Event::PermitUsed { permit } => {
+            Event::PermitUsed { permit } | Event::PermitRevoked { permit, .. } => {
                 if let Some(at) = self.permits.iter().position(|p| p == permit) {
                     self.permits.remove(at);
                 }

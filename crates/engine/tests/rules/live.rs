@@ -2,11 +2,18 @@
 
 use crate::support::{NOW, after, at_work, board, check, ended, given, host, policy, tick};
 use expect_test::expect;
-use ganger_engine::{AgentPolicy, Answer, AttemptOutcome, FailureClass, Input, Told, Urgency, Wish};
+use ganger_engine::{AgentPolicy, Answer, AttemptOutcome, FailureClass, Input, Permit, Scope, Told, Urgency, Wish};
 
 fn asks(request: &str) -> Input {
     let wish = Wish { tool: "command".into(), subject: "git push".into() };
-    Input::AskPermission { attempt: "T-1-a1".into(), token: 1, request: request.into(), wish, by: String::new() }
+    Input::AskPermission {
+        attempt: "T-1-a1".into(),
+        token: 1,
+        request: request.into(),
+        wish,
+        by: String::new(),
+        hint: String::new(),
+    }
 }
 
 fn answers(card: &str, answer: &str) -> Input {
@@ -115,6 +122,40 @@ fn what_is_always_allowed_is_not_asked_again() {
         &after(at_work(), [asks("7"), answers("C-1", "agent")]),
         asks("8"),
         &expect![[r#"
+        then settle/T-1-a1/1/7
+    "#]],
+    );
+}
+
+#[test]
+fn what_is_not_allowed_any_more_is_asked_again() {
+    let permit = || Permit {
+        scope: Scope::Agent { agent: "builder".into() },
+        wish: Wish { tool: "command".into(), subject: "git push".into() },
+    };
+    let revoke = || Input::Revoke { permit: permit(), by: "p".into() };
+    let allowed = || after(at_work(), [asks("7"), answers("C-1", "agent")]);
+    check(
+        &allowed(),
+        revoke(),
+        &expect![[r#"
+        permit-revoked by=p
+        then settle/T-1-a1/1/7
+    "#]],
+    );
+    check(
+        &after(allowed(), [revoke()]),
+        asks("8"),
+        &expect![[r#"
+        card-opened [C-2] May builder run `git push`?
+        then settle/T-1-a1/1/7
+    "#]],
+    );
+    check(
+        &after(allowed(), [revoke()]),
+        revoke(),
+        &expect![[r#"
+        refused (unknown-permit): that is not allowed any more, or never was
         then settle/T-1-a1/1/7
     "#]],
     );

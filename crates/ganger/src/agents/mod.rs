@@ -18,7 +18,7 @@ pub(crate) mod script;
 pub(crate) use driver::{Capabilities, Driver, Drivers, Found};
 pub(crate) use opencode::OpencodeServer;
 pub(crate) use reading::is_sub_agent;
-pub(crate) use rules::{Judgement, glob, judge};
+pub(crate) use rules::{Judgement, glob, hint, judge};
 
 use crate::config::Agent;
 use ganger_engine::{FailureClass, SessionId, Usage};

@@ -7,6 +7,7 @@
 
 use super::{Ask, AskKind};
 use crate::config::Agent;
+use std::collections::BTreeSet;
 
 /// What the rules say of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +37,20 @@ pub(crate) fn judge(agent: &Agent, ask: &Ask) -> Judgement {
     }
     let all = || parts.iter().all(|part| agent.allow.iter().any(|rule| covers(rule, ask, part)));
     if ask.usual || all() { Judgement::Allow } else { Judgement::Ask }
+}
+
+/// Which rule of the configuration asks for it, or would allow it from now on.
+pub(crate) fn hint(name: &str, agent: &Agent, ask: &Ask) -> String {
+    let parts = parts(ask);
+    if let Some(rule) = agent.ask.iter().find(|rule| parts.iter().any(|part| covers(rule, ask, part))) {
+        return format!("The rule `ask = [{rule:?}]` of [agent.{name}] wants a person's word.");
+    }
+    let tool = ask.kind.name();
+    let rules: BTreeSet<String> = match ask.kind {
+        AskKind::Tool(_) => BTreeSet::from([tool.to_owned()]),
+        _ => parts.iter().map(|part| format!("{tool}({part})")).collect(),
+    };
+    format!("In ganger.toml, `allow = {:?}` in [agent.{name}] allows it.", Vec::from_iter(rules))
 }
 
 fn why_denied(rule: &str) -> String {
@@ -228,6 +243,23 @@ mod tests {
         let shared = super::tests::agent(&["edit(/shared/*)"], &[], &[]);
         assert_eq!(judge(&shared, &edit), Judgement::Ask);
         assert_eq!(judge(&agent, &Ask { usual: false, ..command("wget there") }), Judgement::Ask);
+    }
+
+    #[test]
+    fn a_hint_is_a_rule_that_settles_it() {
+        let plain = agent(&[], &["command(rm*)"], &[]);
+        let lines = ["curl -s there", "cd x && wget 'a b'", "npm publish | tee log"];
+        for ask in lines.map(|line| Ask { usual: false, ..command(line) }) {
+            assert_eq!(judge(&plain, &ask), Judgement::Ask);
+            let said = hint("a", &plain, &ask);
+            let rule = said.split('`').nth(1).unwrap();
+            let allowing: Agent = toml::from_str(&format!("runtime = \"claude\"\n{rule}")).unwrap();
+            assert_eq!(judge(&allowing, &ask), Judgement::Allow, "{said}");
+        }
+        assert_eq!(
+            hint("a", &plain, &command("rm x")),
+            "The rule `ask = [\"command(rm*)\"]` of [agent.a] wants a person's word."
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::out::{clock, span};
 use crate::host::LOCAL;
 use crate::text;
-use ganger_engine::{AttemptId, AttemptOutcome, CardKind, Event, Phase, Scope, State, TicketId};
+use ganger_engine::{AttemptId, AttemptOutcome, CardKind, Event, Phase, Scope, State, TicketId, Wish};
 
 /// The ticket that an event is about. Ended attempts are gone from the state, but their id begins with
 /// the ticket's.
@@ -59,6 +59,7 @@ pub(super) fn ticket_of(event: &Event) -> Option<TicketId> {
         | Event::AskLapsed { .. }
         | Event::Permitted { .. }
         | Event::PermitUsed { .. }
+        | Event::PermitRevoked { .. }
         | Event::CardWithdrawn { .. } => None,
     }
 }
@@ -67,6 +68,21 @@ pub(super) fn ticket_of(event: &Event) -> Option<TicketId> {
 pub(super) fn ticket_of_attempt(attempt: &AttemptId) -> TicketId {
     let id = attempt.as_str();
     TicketId::new(id.rsplit_once("-a").map_or(id, |(ticket, _)| ticket))
+}
+
+/// Who may, in words.
+pub(super) fn whom(scope: &Scope) -> String {
+    match scope {
+        Scope::Once { ticket } => format!("{ticket} once"),
+        Scope::Ticket { ticket } => ticket.to_string(),
+        Scope::Agent { agent } => format!("agent {agent}"),
+        Scope::Project => "everybody".to_owned(),
+    }
+}
+
+/// What may be done, in words.
+pub(super) fn wish(wish: &Wish) -> String {
+    format!("{} {}", wish.tool, text::line(&wish.subject, 160)).trim_end().to_owned()
 }
 
 /// An event in words, with the state before or after it for names.
@@ -144,13 +160,10 @@ pub(super) fn event(state: &State, event: &Event) -> Option<String> {
             return Some(format!("{}  {} lapsed: {why}", card.ticket, card.id));
         }
         Event::Permitted { permit, by } => {
-            let whom = match &permit.scope {
-                Scope::Once { ticket } => format!("{ticket} once"),
-                Scope::Ticket { ticket } => ticket.to_string(),
-                Scope::Agent { agent } => format!("agent {agent}"),
-                Scope::Project => "everybody".to_owned(),
-            };
-            return Some(format!("{by} allows {whom}: {} {}", permit.wish.tool, text::line(&permit.wish.subject, 160)));
+            return Some(format!("{by} allows {}: {}", whom(&permit.scope), wish(&permit.wish)));
+        }
+        Event::PermitRevoked { permit, by } => {
+            return Some(format!("{by} does not allow {} any more: {}", whom(&permit.scope), wish(&permit.wish)));
         }
         Event::DeliveryQueued { delivery } if !delivery.by.is_empty() => {
             format!("{} writes [{}]: {}", delivery.by, delivery.id, text::line(&delivery.text, 200))

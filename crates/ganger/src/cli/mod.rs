@@ -15,6 +15,7 @@ mod log_command;
 mod login;
 mod merge;
 mod out;
+mod permit;
 mod prove;
 mod rescue;
 mod run;
@@ -59,6 +60,9 @@ enum Command {
     Inbox(inbox::InboxArgs),
     /// Answer a card
     Answer(inbox::AnswerArgs),
+    /// List what agents were allowed by your answers, and take it back
+    #[command(subcommand)]
+    Permit(permit::Command),
     /// Say something to the session of a ticket
     Tell(tell::TellArgs),
     /// Interrupt the turn of a ticket's session, and say something
@@ -179,6 +183,7 @@ async fn dispatch_async(command: Command) -> Result<Exit, Failure> {
         Command::Ticket(command) => ticket::run(command).await,
         Command::Inbox(args) => inbox::inbox(&args).await,
         Command::Answer(args) => inbox::answer(args).await,
+        Command::Permit(command) => permit::run(command).await,
         Command::Tell(args) => tell::tell(args).await,
         Command::Interrupt(args) => tell::interrupt(args).await,
         Command::Nudge(args) => tell::nudge(args).await,

@@ -3,7 +3,7 @@
 use super::super::attempt::PATIENCE;
 use super::Conversation;
 use super::status::Seen;
-use crate::agents::{Ask, AskKind, Control, Judgement, Verdict, judge};
+use crate::agents::{Ask, AskKind, Control, Judgement, Verdict, hint, judge};
 use crate::protocol::ActivityKind;
 use crate::text;
 use ganger_engine::{Envelope, Input, Outcome, Wish};
@@ -90,7 +90,8 @@ impl Conversation<'_> {
         let tool = ask.kind.name().to_owned();
         let wish = Wish { tool, subject: subject(&ask.subjects) };
         let (request, by) = (ask.request.clone(), ask.by.clone());
-        let input = Input::AskPermission { attempt, token, request, wish, by };
+        let hint = hint(&self.task.offer.agent, &self.agent, &ask);
+        let input = Input::AskPermission { attempt, token, request, wish, by, hint };
         let id = format!("~asked-{}-{}", self.task.offer.attempt, uuid::Uuid::now_v7());
         let asked = self.task.shared.client.ask(Envelope::new(id, "a permission is needed", input), PATIENCE).await;
         match asked {

@@ -78,6 +78,29 @@ fn a_request_that_nobody_answers_is_denied_and_the_agent_goes_on(cli: &str) {
     shop.place.ganger(&["ticket", "show", &id]).exits(0).says("an answer counts for the next time");
 }
 
+#[test]
+fn what_was_allowed_for_good_can_be_taken_back() {
+    let shop = shop_that_asks("true", "permission_minutes = 0.02");
+    let work = |file: &str| json!([asked_for("asked.txt"), {"bash": format!("touch {file}")}, {"text": "done"}]);
+    shop.add("claude", &work("a"), &[]);
+    let mut run = shop.place.start(&["run"]);
+    let card = wait_for_card(&shop);
+    shop.place.ganger(&["inbox"]).exits(0).says("The rule `ask = [\"command(touch asked*)\"]` of [agent.claude]");
+    shop.place.ganger(&["answer", &card, "project"]).exits(0);
+    assert_eq!(run.code(LIMIT), 0, "{}", shop.place.started_log());
+    shop.add("claude", &work("b"), &[]);
+    let unasked = shop.place.ganger(&["run"]).exits(0);
+    assert!(!unasked.stdout.contains("permission ["), "{}", unasked.stdout);
+    let permits = shop.place.ganger(&["permit", "list", "--json"]).exits(0).json();
+    let id = permits["permits"][0]["id"].as_str().unwrap();
+    shop.place.ganger(&["permit", "list"]).exits(0).says("everybody").says("command touch asked.txt");
+    shop.place.ganger(&["permit", "revoke", id]).exits(0);
+    shop.place.ganger(&["permit", "revoke", id]).exits(4).says("there is no permit");
+    shop.place.ganger(&["permit", "list"]).exits(0).says("Nothing was allowed");
+    shop.add("claude", &work("c"), &[]);
+    shop.place.ganger(&["run"]).exits(0).says("permission [");
+}
+
 /// Their own sandbox or their own rules would let these pass: Ganger's hook does not.
 fn rules_hold_where_the_runtime_would_not_ask(cli: &str) {
     let shop = Shop::new("test -f asked.txt && ! test -f never.txt && ! test -f locked.txt");

@@ -76,9 +76,11 @@ fn link(from: &Path, to: &Path) -> std::io::Result<()> {
 }
 
 /// What the rules deny, in its own words; what they leave to a person it asks for, and gets the answer from here.
+/// Its sub-agents are denied in any case: it refuses each call of one when it is driven so, and where a policy allows
+/// them they wait for ever for an answer to what they never ask (0.61.0).
 fn policy_of(launch: &Launch) -> String {
     let denied = rules::DENIED.iter().copied().chain(launch.agent.deny.iter().map(String::as_str));
-    denied.filter_map(rules::for_gemini).collect()
+    denied.chain(["agent"]).filter_map(rules::for_gemini).collect()
 }
 
 /// The user's settings, with what unattended work needs: sessions that stay (retention would remove them between

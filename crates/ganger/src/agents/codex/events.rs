@@ -5,6 +5,7 @@ use super::super::{AgentEvent, TurnEnd};
 use crate::text;
 use ganger_engine::{FailureClass, Usage};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// What an item that began means.
 pub(super) fn item_began(item: &Value) -> AgentEvent {
@@ -58,18 +59,41 @@ pub(super) fn paths(item: &Value) -> Vec<String> {
     changes.filter_map(|c| c["path"].as_str().map(str::to_owned)).collect()
 }
 
+/// What a sub-agent does, which has a thread of its own.
+pub(super) fn of_child(thread: &str, method: &str, params: &Value, meter: &mut Meter) -> AgentEvent {
+    let id = format!("agent-{thread}");
+    match method {
+        "turn/started" => {
+            let (name, whole) = ("agent".to_owned(), id.clone());
+            AgentEvent::ToolBegan { id, name, input: format!("thread {thread}"), whole }
+        }
+        "turn/completed" => AgentEvent::ToolEnded { id, output: String::new(), failed: false },
+        "thread/tokenUsage/updated" => AgentEvent::Usage(meter.read(thread, &params["tokenUsage"])),
+        _ => AgentEvent::Alive,
+    }
+}
+
 /// Totals of a thread grow over all its turns, and over all attempts that resume it: what was there before this
-/// process began is known from its first measurement.
+/// process began is known from its first measurement. Sub-agents have threads of their own.
 #[derive(Default)]
 pub(super) struct Meter {
-    before: Option<Usage>,
+    threads: BTreeMap<String, Measured>,
+}
+
+struct Measured {
+    before: Usage,
+    now: Usage,
 }
 
 impl Meter {
-    pub(super) fn read(&mut self, told: &Value) -> Usage {
+    /// What all threads have used since this process began.
+    pub(super) fn read(&mut self, thread: &str, told: &Value) -> Usage {
         let (total, last) = (counts(&told["total"]), counts(&told["last"]));
-        let before = *self.before.get_or_insert_with(|| total.since(&last));
-        total.since(&before)
+        let first = || Measured { before: total.since(&last), now: total };
+        self.threads.entry(thread.to_owned()).or_insert_with(first).now = total;
+        let mut sum = Usage::default();
+        self.threads.values().for_each(|m| sum.add(&m.now.since(&m.before)));
+        sum
     }
 }
 

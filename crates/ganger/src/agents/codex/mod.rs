@@ -237,14 +237,15 @@ impl<'a> Conversation<'a> {
         };
         let subjects = if subjects.iter().all(String::is_empty) { unknown() } else { subjects };
         self.asked.insert(request.clone(), (id, form));
+        let child = params["threadId"].as_str().filter(|t| *t != self.thread);
+        let by = child.map(|t| format!("sub-agent {t}")).unwrap_or_default();
         // Inside its sandbox it does not ask: what it asks for leaves it.
-        ear.tell(AgentEvent::Asked(Ask { request, kind, subjects, usual: false, by: String::new() })).await;
+        ear.tell(AgentEvent::Asked(Ask { request, kind, subjects, usual: false, by })).await;
     }
 
     async fn notice(&mut self, method: &str, params: &Value, ear: &Ear) {
-        if params["threadId"].as_str().is_some_and(|t| t != self.thread) {
-            // A sub-agent's thread: a sign of life.
-            return ear.tell(AgentEvent::Alive).await;
+        if let Some(child) = params["threadId"].as_str().filter(|t| *t != self.thread) {
+            return ear.tell(events::of_child(child, method, params, &mut self.meter)).await;
         }
         match method {
             "item/started" => {
@@ -256,7 +257,7 @@ impl<'a> Conversation<'a> {
             }
             "item/completed" => ear.tell(events::item_completed(&params["item"])).await,
             "thread/tokenUsage/updated" => {
-                ear.tell(AgentEvent::Usage(self.meter.read(&params["tokenUsage"]))).await;
+                ear.tell(AgentEvent::Usage(self.meter.read(&self.thread, &params["tokenUsage"]))).await;
             }
             "account/rateLimits/updated" => self.limited_until = events::limited_until(&params["rateLimits"]),
             "serverRequest/resolved" => {

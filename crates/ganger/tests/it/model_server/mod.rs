@@ -3,7 +3,7 @@
 //!
 //! The script is in the prompt: `[[STEPS [ {step}, … ]]]`. The last user text with a marker opens the
 //! script; every assistant turn after it is one step. Stateless, so it serves any number of agents and
-//! survives every restart of them. A step is `{"text"}`, `{"bash"}`, `{"write","content"}`,
+//! survives every restart of them. A step is `{"text"}`, `{"bash"}`, `{"write","content"}`, `{"agent": [steps]}`,
 //! `{"mcp","args"}`, with faults `http`, `message`, `retry_after`, `delay_ms`, `drop`, `cut`; with `times` a fault goes
 //! away after so many requests.
 

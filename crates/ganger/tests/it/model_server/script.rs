@@ -111,6 +111,9 @@ impl Turn {
             let key = if name == "write" { "filePath" } else { "file_path" };
             return Some((name, json!({key: path, "content": step["content"]})));
         }
+        if step["agent"].is_array() {
+            return self.sub_agent(&format!("Follow the script. {MARK} {} ]]", step["agent"]));
+        }
         let tool = step["mcp"].as_str()?;
         // Gemini hides that name.
         let tool = if tool == "ask_user" && self.tools.iter().any(|t| t.ends_with("ask_person")) {
@@ -122,6 +125,17 @@ impl Turn {
             ["mcp__ganger__", "ganger_", "mcp_ganger_", "mcp__ganger::"].map(|prefix| format!("{prefix}{tool}"));
         let name = self.pick(&names.each_ref().map(String::as_str))?;
         Some((name, step["args"].clone()))
+    }
+
+    fn sub_agent(&self, prompt: &str) -> Option<(String, Value)> {
+        let name = self.pick(&["Agent", "task", "multi_agent_v1::spawn_agent", "invoke_agent"])?;
+        let args = match name.as_str() {
+            "Agent" => json!({"description": "scripted", "prompt": prompt, "subagent_type": "general-purpose"}),
+            "task" => json!({"description": "scripted", "prompt": prompt, "subagent_type": "general"}),
+            "invoke_agent" => json!({"agent_name": "generalist", "prompt": prompt}),
+            _ => json!({"items": [{"type": "text", "text": prompt}]}),
+        };
+        Some((name, args))
     }
 
     fn pick(&self, names: &[&str]) -> Option<String> {

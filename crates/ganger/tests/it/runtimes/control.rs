@@ -347,7 +347,7 @@ fn sub_agents_can_be_denied(cli: &str) {
     let shop = Shop::new("test -f a.txt");
     let steps = || json!([{"bash": "touch a.txt"}, {"text": "done"}]);
     let offered = |shop: &Shop| {
-        let names = ["Task", "Agent", "task", "spawn_agent", "invoke_agent"];
+        let names = ["Task", "Agent", "task", "spawn_agent"];
         names.iter().map(|name| shop.model.requests_offering(name)).sum::<usize>()
     };
     shop.add(cli, &steps(), &[]);
@@ -375,9 +375,48 @@ mod denial {
     fn codex() {
         test("codex");
     }
+}
+
+/// They would wait for ever for an answer to what they never ask.
+#[test]
+fn gemini_is_offered_no_sub_agents() {
+    let shop = Shop::new("test -f a.txt");
+    shop.add("gemini", &json!([{"bash": "touch a.txt"}, {"text": "done"}]), &[]);
+    shop.place.ganger(&["run"]).exits(0);
+    assert!(shop.model.requests_offering("run_shell_command") > 0);
+    assert_eq!(shop.model.requests_offering("invoke_agent"), 0);
+}
+
+/// The model server tells the same number of tokens for each request: two more requests, two more times that.
+fn what_sub_agents_use_is_counted(cli: &str) {
+    let shop = Shop::new("true");
+    let last = json!({"bash": "until test -e child.txt; do sleep 0.2; done; sleep 1; touch a.txt"});
+    let alone = json!([{"bash": "touch child.txt"}, last, {"text": "done"}]);
+    let child = json!([{"bash": "touch child.txt"}, {"text": "the child is done"}]);
+    let together = json!([{"agent": child}, last, {"text": "done"}]);
+    let ids = [alone, together].map(|steps| shop.add(cli, &steps, &[]));
+    shop.place.ganger(&["run"]).exits(0);
+    let [alone, together] = ids.map(|id| {
+        let usage = shop.place.ticket(&id)["usage"].clone();
+        usage["input"].as_u64().unwrap() + usage["cache_read"].as_u64().unwrap_or(0)
+    });
+    assert!(together >= alone + 200, "{alone} tokens alone, {together} with a sub-agent");
+    shop.place.ganger(&["log", "T-2"]).exits(0).says("waiting on its own children");
+}
+
+mod children {
+    use super::what_sub_agents_use_is_counted as test;
     #[test]
-    fn gemini() {
-        test("gemini");
+    fn claude() {
+        test("claude");
+    }
+    #[test]
+    fn opencode() {
+        test("opencode");
+    }
+    #[test]
+    fn codex() {
+        test("codex");
     }
 }
 

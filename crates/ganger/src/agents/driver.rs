@@ -33,6 +33,9 @@ pub(crate) struct Capabilities {
     pub(crate) session_first: bool,
     /// Tells what a session was told before, when it is resumed.
     pub(crate) recall: bool,
+    /// Takes the agent's `prompt` as a part of its system prompt, which outlives every compaction; elsewhere it stands
+    /// before the mission.
+    pub(crate) system_prompt: bool,
     /// Takes a further prompt in the same session after a turn.
     pub(crate) prompt_again: bool,
     /// Can be interrupted without losing the session.
@@ -60,6 +63,7 @@ impl Capabilities {
         resume: true,
         session_first: true,
         recall: true,
+        system_prompt: true,
         prompt_again: true,
         interrupt: true,
         steer: true,
@@ -73,11 +77,12 @@ impl Capabilities {
     };
 
     /// Each flag with its name for people.
-    pub(crate) fn named(self) -> [(&'static str, bool); 13] {
+    pub(crate) fn named(self) -> [(&'static str, bool); 14] {
         [
             ("a session is resumed by a later attempt", self.resume),
             ("the session is known before its first prompt", self.session_first),
             ("its transcript is searched before a text is said again", self.recall),
+            ("the agent's `prompt` goes into the system prompt", self.system_prompt),
             ("a further prompt in the same session", self.prompt_again),
             ("interrupt without losing the session", self.interrupt),
             ("a message in the running turn (`tell --now`)", self.steer),
@@ -87,7 +92,7 @@ impl Capabilities {
             ("its own sub-agents can be denied", self.denies_agents),
             ("tells its tokens", self.usage),
             ("tells what it cost", self.cost),
-            ("Ganger's tools", self.tools),
+            ("Ganger's tools, and so a structured report", self.tools),
         ]
     }
 }
@@ -133,12 +138,20 @@ impl Driver {
 
     pub(crate) fn capabilities(self) -> Capabilities {
         let all = Capabilities::ALL;
-        // The protocol has no word for any of these; what agents do with a prompt while they are busy differs.
         let no_hooks = Capabilities { hooks: false, ..all };
-        let acp = Capabilities { steer: false, reasons: false, denies_agents: false, cost: false, ..no_hooks };
+        // The protocol has no word for any of these; what agents do with a prompt while they are busy differs.
+        let acp = Capabilities {
+            system_prompt: false,
+            steer: false,
+            reasons: false,
+            denies_agents: false,
+            cost: false,
+            ..no_hooks
+        };
         let once = Capabilities {
             session_first: false,
             recall: false,
+            system_prompt: false,
             steer: false,
             permissions: false,
             reasons: false,

@@ -117,7 +117,7 @@ const HEAD: &str = "\
 
 const AGENT: &str = "\
 # model = \"\"        # the runtime's own default
-# prompt = \"\"       # instructions before every mission
+# prompt = \"\"       # its role and instructions, for every mission
 # allow = []        # rules such as \"fetch(docs.rs)\": allowed besides the defaults
 # ask = []          # you are asked, on a card
 # deny = []         # never

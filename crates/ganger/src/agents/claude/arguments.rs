@@ -52,6 +52,9 @@ pub(super) fn of(launch: &Launch, session: &SessionId) -> std::io::Result<Vec<Os
         os::write_private(&file, settings.to_string().as_bytes())?;
         argv.extend(["--settings".into(), file.into_os_string()]);
     }
+    if !launch.agent.prompt.is_empty() {
+        argv.extend(["--append-system-prompt".into(), launch.agent.prompt.clone().into()]);
+    }
     argv.extend([resume.into(), session.as_str().into()]);
     if !launch.agent.model.is_empty() {
         argv.extend(["--model".into(), launch.agent.model.clone().into()]);

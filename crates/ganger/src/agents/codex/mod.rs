@@ -301,6 +301,9 @@ fn thread_parameters(launch: &Launch) -> Value {
         "sandbox": "workspace-write",
         "config": settings::for_thread(launch),
     });
+    if !launch.agent.prompt.is_empty() {
+        params["developerInstructions"] = json!(launch.agent.prompt);
+    }
     if !launch.agent.model.is_empty() {
         params["model"] = json!(launch.agent.model);
     }

@@ -150,6 +150,9 @@ impl<'a> Conversation<'a> {
         if let Some((provider, model)) = self.launch.agent.model.split_once('/') {
             body["model"] = json!({"providerID": provider, "modelID": model});
         }
+        if !self.launch.agent.prompt.is_empty() {
+            body["system"] = json!(self.launch.agent.prompt);
+        }
         let path = format!("/session/{}/prompt_async", self.session);
         self.api.post(&path, &body).await?.error_for_status().map(|_| ())
     }

@@ -120,7 +120,8 @@ impl Conversation<'_> {
         {
             return end;
         }
-        let prompt = prompt_text(mission, &self.agent.prompt, &self.task.offer, self.can.resume);
+        let instructions = if self.can.system_prompt { "" } else { self.agent.prompt.as_str() };
+        let prompt = prompt_text(mission, instructions, &self.task.offer, self.can.resume);
         self.mission.clone_from(&prompt);
         if let Err(end) = self.say(prompt).await {
             return end;

@@ -49,8 +49,15 @@ impl ModelServer {
 
     /// How many model requests offered the model a tool of this name.
     pub(crate) fn requests_offering(&self, tool: &str) -> usize {
+        self.requests_offering_without(tool, "[no text has this]")
+    }
+
+    /// How many of them did not have a text.
+    pub(crate) fn requests_offering_without(&self, tool: &str, text: &str) -> usize {
         let name = format!("\"name\":\"{tool}\"");
-        self.seen.lock().unwrap().iter().filter(|r| r["tools"].to_string().contains(&name)).count()
+        let seen = self.seen.lock().unwrap();
+        let offering = seen.iter().filter(|r| r["tools"].to_string().contains(&name));
+        offering.filter(|r| !r.to_string().contains(text)).count()
     }
 
     /// How often a text is in the one model request that has it most often.

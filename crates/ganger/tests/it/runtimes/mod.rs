@@ -177,6 +177,7 @@ for_each_cli!(
     the_doctor_proves_it,
     a_refused_login_asks_a_person_at_once,
     a_session_that_its_runtime_has_lost_is_begun_anew,
+    the_prompt_of_the_agent_is_in_every_request,
     an_overloaded_model_is_waited_for,
     a_conversation_that_outgrew_its_model_is_begun_anew,
 );
@@ -393,6 +394,31 @@ fn a_refused_login_asks_a_person_at_once(cli: &str) {
     // `opencode acp` does not tell the status of a refusal: it is tried as often as anything else.
     let attempts = if cli == "opencode-acp" { 3 } else { 1 };
     assert_eq!((&ticket["status"], &ticket["attempts"]), (&json!("needs-you"), &json!(attempts)), "{ticket:#}");
+}
+
+/// In the system prompt where there is one to be had; in its conversation elsewhere. Also after a resume.
+fn the_prompt_of_the_agent_is_in_every_request(cli: &str) {
+    let shop = Shop::new("grep -q right word.txt");
+    let runtime = format!("[agent.{cli}]\n");
+    shop.edit(&runtime, &format!("{runtime}prompt = \"You are the one who paints.\"\n"));
+    let steps = json!([
+        {"bash": "echo wrong > word.txt"}, {"text": "done"}, {"bash": "echo right > word.txt"}, {"text": "mended"},
+    ]);
+    shop.add(cli, &steps, &[]);
+    shop.place.ganger(&["run"]).exits(0);
+    assert!(shop.model.requests_offering(shell_of(cli)) >= 4);
+    assert_eq!(shop.model.requests_offering_without(shell_of(cli), "You are the one who paints."), 0);
+    assert_eq!(shop.model.most_often_in_a_request("You are the one who paints."), 1);
+}
+
+/// The tool by which a CLI runs commands.
+fn shell_of(cli: &str) -> &'static str {
+    match cli {
+        "claude" | "acp" => "Bash",
+        "codex" => "exec_command",
+        "gemini" => "run_shell_command",
+        _ => "bash",
+    }
 }
 
 fn an_overloaded_model_is_waited_for(cli: &str) {

@@ -100,6 +100,9 @@ pub enum Event {
     RuntimePaused {
         /// The runtime.
         runtime: String,
+        /// Only agents whose model has this in its name, or is the runtime's own choice.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        model: Option<String>,
         /// Until then.
         until: Millis,
         /// What the service said.

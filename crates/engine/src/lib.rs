@@ -31,7 +31,7 @@ pub use input::{Answer, AttemptEnd, Decision, Envelope, Input, NewTicket, Outcom
 pub use invariants::{Breach, check_all, check_tickets};
 pub use ledger::{Ledger, Refusal};
 pub use model::{
-    agent::{AgentPolicy, Budget, GatePolicy, Policy, Review},
+    agent::{AgentPolicy, Budget, GatePolicy, Pause, Policy, Review},
     attempt::{Attempt, AttemptOutcome, AttemptStage, FailureClass, Session},
     card::{Card, CardKind, CardState},
     delivery::{Delivery, DeliveryKind, Message, Told, Urgency},

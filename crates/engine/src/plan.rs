@@ -138,7 +138,7 @@ fn attempt_deadlines(state: &State) -> impl Iterator<Item = Millis> {
 
 /// A runtime that is not limited any more has work waiting.
 fn pauses(state: &State, now: Millis) -> impl Iterator<Item = Millis> {
-    state.paused.values().map(|(until, _)| *until).filter(move |until| *until > now)
+    state.paused.values().flatten().map(|pause| pause.until).filter(move |until| *until > now)
 }
 
 fn is_alive(state: &State, host: &HostId) -> bool {

@@ -96,10 +96,9 @@ pub(crate) fn obstacles(state: &State, now: Millis, id: &TicketId, ticket: &Tick
 
 fn paused(state: &State, now: Millis, ticket: &Ticket) -> Option<Reason> {
     let agent = state.agent_now(now, ticket);
-    let until = state.paused_until(now, agent)?;
+    let pause = state.pause_of(now, agent)?;
     let runtime = state.policy.agents.get(agent)?.runtime.clone();
-    let why = state.paused.get(&runtime).map(|(_, why)| why.clone()).unwrap_or_default();
-    Some(Reason::Paused { runtime, until, why })
+    Some(Reason::Paused { runtime, until: pause.until, why: pause.why.clone() })
 }
 
 /// The first live ticket, not an ancestor, whose files overlap beyond the limit.

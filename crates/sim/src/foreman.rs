@@ -120,7 +120,7 @@ impl Foreman {
 
 fn policy() -> Policy {
     let gates = ["build", "test"].map(|n| GatePolicy { name: n.to_owned(), digest: format!("digest-{n}") });
-    let agent = AgentPolicy { runtime: "sim".to_owned(), sessions: true, fallback: None };
+    let agent = AgentPolicy { runtime: "sim".to_owned(), model: String::new(), sessions: true, fallback: None };
     Policy {
         gates: gates.to_vec(),
         agents: BTreeMap::from([("builder".to_owned(), agent)]),

@@ -374,8 +374,12 @@ impl Host {
     }
 
     fn left(&self, world: &mut World, id: &str, running: &Running) -> AttemptEnd {
-        let failed =
-            |class, message: &str| AttemptOutcome::Failed { class, message: message.to_owned(), retry_at: None };
+        let failed = |class, message: &str| AttemptOutcome::Failed {
+            class,
+            message: message.to_owned(),
+            retry_at: None,
+            model: None,
+        };
         let outcome = match running.behaviour {
             Behaviour::Crashes => failed(FailureClass::Crashed, "died"),
             Behaviour::Hangs => failed(FailureClass::Stalled, "stalled"),
@@ -384,6 +388,7 @@ impl Host {
                 class: FailureClass::Transient,
                 message: "429".to_owned(),
                 retry_at: world.rng.one_in(2).then(|| world.now + 60_000),
+                model: None,
             },
             _ => AttemptOutcome::Finished,
         };

@@ -181,6 +181,14 @@ struct Verdict {
     events: Vec<Event>,
 }
 
+/// What is known of a failure.
+struct Failure<'a> {
+    class: FailureClass,
+    message: &'a str,
+    retry_at: Option<Millis>,
+    model: Option<&'a str>,
+}
+
 impl Verdict {
     fn to(next: Phase) -> Self {
         Self { next, not_before: 0, events: Vec::new() }
@@ -197,8 +205,9 @@ impl Verdict {
         match &end.outcome {
             AttemptOutcome::Finished => Self::of_claim(state, now, attempt, ticket, end),
             AttemptOutcome::Interrupted => Self::of_interruption(state, now, attempt, ticket),
-            AttemptOutcome::Failed { class, message, retry_at } => {
-                Self::of_failure(state, now, attempt, ticket, *class, message, *retry_at)
+            AttemptOutcome::Failed { class, message, retry_at, model } => {
+                let failure = Failure { class: *class, message, retry_at: *retry_at, model: model.as_deref() };
+                Self::of_failure(state, now, attempt, ticket, &failure)
             }
             AttemptOutcome::BaseConflict { with, files } => Self::of_base_conflict(attempt, ticket, with, files),
             AttemptOutcome::TooLarge { files, bytes } => Self::held(
@@ -292,15 +301,8 @@ impl Verdict {
         Self::to(if asked { Phase::Suspended } else { Phase::Open })
     }
 
-    fn of_failure(
-        state: &State,
-        now: Millis,
-        attempt: &Attempt,
-        ticket: &Ticket,
-        class: FailureClass,
-        message: &str,
-        retry_at: Option<Millis>,
-    ) -> Self {
+    fn of_failure(state: &State, now: Millis, attempt: &Attempt, ticket: &Ticket, failure: &Failure<'_>) -> Self {
+        let &Failure { class, message, retry_at, model } = failure;
         let transient = class == FailureClass::Transient && ticket.transients + 1 < state.policy.max_transients;
         let exhausted = ticket.failures + 1 >= state.policy.max_attempts;
         let hopeless = matches!(class, FailureClass::Auth | FailureClass::Runaway);
@@ -317,7 +319,8 @@ impl Verdict {
                 let until = at + attempt.token * 1_013 % JITTER_MS;
                 let runtime = state.policy.agents.get(&attempt.agent).map(|p| p.runtime.clone());
                 let why = message.lines().next().unwrap_or_default().to_owned();
-                let paused = runtime.map(|runtime| Event::RuntimePaused { runtime, until, why });
+                let model = model.map(str::to_owned);
+                let paused = runtime.map(|runtime| Event::RuntimePaused { runtime, model, until, why });
                 Self { next: Phase::Open, not_before: 0, events: paused.into_iter().collect() }
             }
             None => Self { next: Phase::Open, not_before: retry_at.unwrap_or(pause), events: Vec::new() },

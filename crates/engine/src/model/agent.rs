@@ -1,5 +1,6 @@
 //! What decisions depend on: the part of the configuration that is journaled.
 
+use crate::Millis;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -8,11 +9,33 @@ use std::collections::BTreeMap;
 pub struct AgentPolicy {
     /// The runtime that must be present on a host.
     pub runtime: String,
+    /// The model it asks for; empty: the runtime's own choice.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub model: String,
     /// Whether the runtime keeps a conversation between attempts.
     pub sessions: bool,
     /// The agent that takes over while this one's runtime is paused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fallback: Option<String>,
+}
+
+/// A service takes nothing for a while.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// Only for models with this in their names.
+    pub model: Option<String>,
+    /// When it ends.
+    pub until: Millis,
+    /// What the service said.
+    pub why: String,
+}
+
+impl Pause {
+    /// Whether it holds for a model. What the runtime chooses by itself may be any.
+    #[must_use]
+    pub fn covers(&self, model: &str) -> bool {
+        self.model.as_ref().is_none_or(|limited| model.is_empty() || model.contains(limited))
+    }
 }
 
 /// A gate as the engine sees it.

@@ -100,6 +100,9 @@ pub enum AttemptOutcome {
         message: String,
         /// Not to be tried again before this time, where the runtime said so.
         retry_at: Option<Millis>,
+        /// That time is for models with this in their names only.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        model: Option<String>,
     },
     /// Stopped by Ganger: drain, cancel, shutdown.
     Interrupted,

@@ -2,8 +2,8 @@
 
 use super::{State, day_of};
 use crate::{
-    Attempt, AttemptId, AttemptOutcome, AttemptStage, CardState, Event, Host, Millis, Note, Phase, Ticket, TicketId,
-    Told,
+    Attempt, AttemptId, AttemptOutcome, AttemptStage, CardState, Event, Host, Millis, Note, Pause, Phase, Ticket,
+    TicketId, Told,
 };
 
 /// How many delivered texts a ticket remembers.
@@ -61,8 +61,10 @@ impl State {
                 }
             }
 
-            Event::RuntimePaused { runtime, until, why } => {
-                self.paused.insert(runtime.clone(), (*until, why.clone()));
+            Event::RuntimePaused { runtime, model, until, why } => {
+                let pauses = self.paused.entry(runtime.clone()).or_default();
+                pauses.retain(|p| p.until > now && p.model != *model);
+                pauses.push(Pause { model: model.clone(), until: *until, why: why.clone() });
             }
 
             Event::AttemptOffered { .. }

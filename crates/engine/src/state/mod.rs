@@ -6,8 +6,8 @@ mod index;
 pub(crate) use index::Index;
 
 use crate::{
-    Attempt, AttemptId, Card, CardId, Commit, Delivery, DeliveryId, Evidence, Host, HostId, Millis, Permit, Phase,
-    Policy, Record, Ticket, TicketId,
+    Attempt, AttemptId, Card, CardId, Commit, Delivery, DeliveryId, Evidence, Host, HostId, Millis, Pause, Permit,
+    Phase, Policy, Record, Ticket, TicketId,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -65,9 +65,9 @@ pub struct State {
     pub attempts: BTreeMap<AttemptId, Attempt>,
     /// All cards.
     pub cards: BTreeMap<CardId, Card>,
-    /// Runtimes whose service takes nothing before a time, and what it said. Times may be past.
+    /// Runtimes whose service takes nothing before a time, all in all or for some model. Times may be past.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub paused: BTreeMap<String, (Millis, String)>,
+    pub paused: BTreeMap<String, Vec<Pause>>,
     /// What people have allowed for later requests.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub permits: Vec<Permit>,
@@ -184,11 +184,12 @@ impl State {
         ticket.spec.agent.as_deref().unwrap_or(&self.policy.default_agent)
     }
 
-    /// Until when the service of an agent's runtime takes nothing.
+    /// Why, and until when, the service takes nothing of an agent.
     #[must_use]
-    pub fn paused_until(&self, now: Millis, agent: &str) -> Option<Millis> {
-        let runtime = &self.policy.agents.get(agent)?.runtime;
-        self.paused.get(runtime).map(|(until, _)| *until).filter(|until| *until > now)
+    pub fn pause_of(&self, now: Millis, agent: &str) -> Option<&Pause> {
+        let agent = self.policy.agents.get(agent)?;
+        let pauses = self.paused.get(&agent.runtime).into_iter().flatten();
+        pauses.filter(|p| p.until > now && p.covers(&agent.model)).max_by_key(|p| p.until)
     }
 
     /// The agent that would work on a ticket now: its own, or while that one's runtime is paused, its fallback.
@@ -196,8 +197,8 @@ impl State {
     pub fn agent_now<'a>(&'a self, now: Millis, ticket: &'a Ticket) -> &'a str {
         let own = self.agent_of(ticket);
         let fallback = self.policy.agents.get(own).and_then(|p| p.fallback.as_deref());
-        let free = fallback.filter(|f| self.paused_until(now, f).is_none());
-        if self.paused_until(now, own).is_some() { free.unwrap_or(own) } else { own }
+        let free = fallback.filter(|f| self.pause_of(now, f).is_none());
+        if self.pause_of(now, own).is_some() { free.unwrap_or(own) } else { own }
     }
 
     /// The newest evidence for a gate on a commit; `toolchain` narrows it where given.

@@ -15,7 +15,7 @@ fn approve(ids: &[&str]) -> Input {
 }
 
 fn transient() -> AttemptOutcome {
-    AttemptOutcome::Failed { class: FailureClass::Transient, message: "overloaded".into(), retry_at: None }
+    AttemptOutcome::Failed { class: FailureClass::Transient, message: "overloaded".into(), retry_at: None, model: None }
 }
 
 #[test]

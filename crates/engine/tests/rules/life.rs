@@ -5,7 +5,7 @@ use expect_test::expect;
 use ganger_engine::{Answer, AttemptOutcome, Budget, FailureClass, HostId, Input, Policy, TicketChange, TicketId};
 
 fn failed(class: FailureClass) -> AttemptOutcome {
-    AttemptOutcome::Failed { class, message: "why".into(), retry_at: None }
+    AttemptOutcome::Failed { class, message: "why".into(), retry_at: None, model: None }
 }
 
 fn answer(card: &str, word: &str) -> Input {

@@ -38,6 +38,7 @@ fn limited() -> Input {
         class: FailureClass::Transient,
         message: "limit reached".into(),
         retry_at: Some(NOW + 600_000),
+        model: None,
     };
     ended("T-1-a1", 1, |e| e.outcome = failed)
 }
@@ -56,9 +57,27 @@ fn a_limit_of_the_service_pauses_its_runtime_for_everybody() {
 }
 
 #[test]
+fn a_limit_of_one_model_pauses_only_those_who_ask_for_it() {
+    let mut policy = policy();
+    let of = |model: &str| AgentPolicy { model: model.into(), ..policy.agents["builder"].clone() };
+    let agents = [("builder", of("claude-opus-5")), ("opus", of("opus")), ("sonnet", of("sonnet")), ("any", of(""))];
+    policy.agents = agents.map(|(name, agent)| (name.to_owned(), agent)).into();
+    let mut limited = limited();
+    if let Input::AttemptEnded { end, .. } = &mut limited
+        && let AttemptOutcome::Failed { model, .. } = &mut end.outcome
+    {
+        *model = Some("opus".into());
+    }
+    let known = Input::SetPolicy { policy };
+    let board = given(&after(at_work(), [known, limited]));
+    let is_paused = |agent| board.state().pause_of(NOW, agent).is_some();
+    assert_eq!(["builder", "opus", "sonnet", "any"].map(is_paused), [true, true, false, true]);
+}
+
+#[test]
 fn while_a_runtime_is_paused_the_fallback_takes_over() {
     let mut policy = policy();
-    let other = AgentPolicy { runtime: "s".into(), sessions: true, fallback: None };
+    let other = AgentPolicy { runtime: "s".into(), model: String::new(), sessions: true, fallback: None };
     policy.agents.insert("other".into(), other);
     policy.agents.get_mut("builder").unwrap().fallback = Some("other".into());
     let mut report = host("life-1");

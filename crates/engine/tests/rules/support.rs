@@ -68,7 +68,7 @@ fn short(fact: &serde_json::Value) -> String {
 }
 
 pub(crate) fn policy() -> Policy {
-    let agent = AgentPolicy { runtime: "r".into(), sessions: true, fallback: None };
+    let agent = AgentPolicy { runtime: "r".into(), model: String::new(), sessions: true, fallback: None };
     Policy {
         gates: vec![GatePolicy { name: "test".into(), digest: "d".into() }],
         agents: BTreeMap::from([("builder".to_owned(), agent)]),

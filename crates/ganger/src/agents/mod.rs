@@ -173,13 +173,22 @@ pub(crate) enum TurnEnd {
     /// Interrupted on request.
     Interrupted,
     /// An error.
-    Failed { class: FailureClass, message: String, retry_at: Option<u64> },
+    Failed { class: FailureClass, message: String, limit: Option<Limit> },
 }
 
 impl TurnEnd {
-    fn failed(class: FailureClass, message: impl Into<String>) -> Self {
-        Self::Failed { class, message: message.into(), retry_at: None }
+    pub(crate) fn failed(class: FailureClass, message: impl Into<String>) -> Self {
+        Self::Failed { class, message: message.into(), limit: None }
     }
+}
+
+/// The service takes nothing before a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Limit {
+    /// Milliseconds since the epoch.
+    pub(crate) until: u64,
+    /// Only for models with this in their names.
+    pub(crate) model: Option<String>,
 }
 
 /// A running driver.

@@ -106,8 +106,9 @@ pub(super) fn event(state: &State, event: &Event) -> Option<String> {
         Event::HostLapsed { host } if host.as_str() != LOCAL => {
             return Some(format!("host {host} fell silent"));
         }
-        Event::RuntimePaused { runtime, until, why } => {
-            return Some(format!("{runtime} is limited until {}: {}", clock(*until), text::line(why, 160)));
+        Event::RuntimePaused { runtime, model, until, why } => {
+            let model = model.as_ref().map(|m| format!(" (models `{m}`)")).unwrap_or_default();
+            return Some(format!("{runtime}{model} is limited until {}: {}", clock(*until), text::line(why, 160)));
         }
         Event::AttemptGranted { attempt } => {
             let a = state.attempts.get(attempt)?;

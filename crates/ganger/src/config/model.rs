@@ -355,8 +355,8 @@ impl Config {
     pub(crate) fn to_policy(&self) -> Policy {
         let agents = self.agents.iter().map(|(name, agent)| {
             let sessions = agent.runtime.keeps_sessions();
-            let (runtime, fallback) = (agent.runtime.as_str().to_owned(), agent.fallback.clone());
-            (name.clone(), AgentPolicy { runtime, sessions, fallback })
+            let (runtime, model) = (agent.runtime.as_str().to_owned(), agent.model.clone());
+            (name.clone(), AgentPolicy { runtime, model, sessions, fallback: agent.fallback.clone() })
         });
         let gates = self.gates.iter().map(|g| GatePolicy { name: g.name.clone(), digest: g.digest() });
         Policy {

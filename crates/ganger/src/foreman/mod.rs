@@ -283,7 +283,7 @@ impl Foreman {
                 let in_scope = |id: &TicketId| mode.scope.as_ref().is_none_or(|s| s.contains(id));
                 let now = now_ms();
                 let timed = state.timers(now).any(|(_, id)| in_scope(id));
-                let is_paused = |t: &Ticket| state.paused_until(now, state.agent_now(now, t)).is_some();
+                let is_paused = |t: &Ticket| state.pause_of(now, state.agent_now(now, t)).is_some();
                 let paused = state.ready().any(|(id, t)| in_scope(id) && is_paused(t));
                 let waits_for_time = mode.dispatch && (timed || paused);
                 (host_is_up && !waits_for_time).then_some(Ending::Still)

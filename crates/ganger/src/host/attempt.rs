@@ -232,7 +232,10 @@ fn outcome_of(end: TurnEnd) -> AttemptOutcome {
     match end {
         TurnEnd::Completed => AttemptOutcome::Finished,
         TurnEnd::Interrupted => AttemptOutcome::Interrupted,
-        TurnEnd::Failed { class, message, retry_at } => AttemptOutcome::Failed { class, message, retry_at },
+        TurnEnd::Failed { class, message, limit } => {
+            let (retry_at, model) = limit.map(|l| (l.until, l.model)).unzip();
+            AttemptOutcome::Failed { class, message, retry_at, model: model.flatten() }
+        }
     }
 }
 
@@ -249,7 +252,7 @@ fn nothing_left(outcome: AttemptOutcome) -> AttemptEnd {
 }
 
 fn failed(class: FailureClass, message: impl Into<String>) -> AttemptEnd {
-    nothing_left(AttemptOutcome::Failed { class, message: message.into(), retry_at: None })
+    nothing_left(AttemptOutcome::Failed { class, message: message.into(), retry_at: None, model: None })
 }
 
 enum Looked {

@@ -8,7 +8,7 @@ mod transcript;
 
 use super::process::{Pipes, start_piped, stderr_excerpt};
 use super::reading::{class_of_refusal, is_inside, micro_usd, until};
-use super::{AgentEvent, Ask, Control, Ear, Launch, TurnEnd, Verdict, hook};
+use super::{AgentEvent, Ask, Control, Ear, Launch, Limit, TurnEnd, Verdict, hook};
 use crate::os;
 use crate::text;
 use ganger_engine::{FailureClass, SessionId, Usage};
@@ -56,8 +56,8 @@ struct Process {
     /// What the last result told, and what was measured since.
     total: Usage,
     running: BTreeMap<String, Usage>,
-    /// When the account's limit ends, if it is used up.
-    limited_until: Option<u64>,
+    /// The account's limit that is used up.
+    limit: Option<Limit>,
     /// What was asked and is not answered yet: the input of the tool by request.
     asked: BTreeMap<String, Value>,
 }
@@ -96,7 +96,7 @@ impl Process {
             tasks: BTreeSet::new(),
             total: Usage::default(),
             running: BTreeMap::new(),
-            limited_until: None,
+            limit: None,
             asked: BTreeMap::new(),
         })
     }
@@ -248,15 +248,11 @@ impl Process {
 
     /// The account's limit: when it is used up, the turn fails soon after this was told.
     async fn limited(&mut self, info: &Value, ear: &Ear) {
-        self.limited_until = match info["status"].as_str() {
-            Some("rejected") => info["resetsAt"].as_u64().map(|seconds| seconds * 1_000),
-            _ => None,
-        };
-        match self.limited_until {
-            until @ Some(_) => {
-                let why = info["rateLimitType"].as_str().unwrap_or("usage limit").to_owned();
-                ear.tell(AgentEvent::Retrying { why, until }).await;
-            }
+        let until = info["resetsAt"].as_u64().filter(|_| info["status"] == "rejected").map(|s| s * 1_000);
+        let kind = info["rateLimitType"].as_str().unwrap_or("usage limit");
+        self.limit = until.map(|until| Limit { until, model: limited_model(kind) });
+        match until {
+            Some(_) => ear.tell(AgentEvent::Retrying { why: kind.to_owned(), until }).await,
             None => ear.tell(AgentEvent::Alive).await,
         }
     }
@@ -327,8 +323,8 @@ impl Process {
                 class => class,
             };
             let message = text::cap(&text::clean(message), 2_000);
-            match self.limited_until.take() {
-                retry_at @ Some(_) => TurnEnd::Failed { class: FailureClass::Transient, message, retry_at },
+            match self.limit.take() {
+                limit @ Some(_) => TurnEnd::Failed { class: FailureClass::Transient, message, limit },
                 None => TurnEnd::failed(class, message),
             }
         } else {
@@ -343,6 +339,11 @@ impl Process {
         self.turn_open = false;
         ear.end(end).await;
     }
+}
+
+/// The model that a limit such as `seven_day_opus` is for; others are for the account.
+fn limited_model(kind: &str) -> Option<String> {
+    kind.strip_prefix("seven_day_").filter(|model| !model.contains("overage")).map(str::to_owned)
 }
 
 /// Whether the session that was to be resumed is gone, or taken.

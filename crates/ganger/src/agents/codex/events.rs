@@ -1,7 +1,7 @@
 //! What the notices of `codex app-server` mean.
 
 use super::super::reading::{class_of_refusal, texts_of};
-use super::super::{AgentEvent, TurnEnd};
+use super::super::{AgentEvent, Limit, TurnEnd};
 use crate::text;
 use ganger_engine::{FailureClass, Usage};
 use serde_json::Value;
@@ -140,6 +140,7 @@ fn failure(error: &Value, limited_until: Option<u64>) -> TurnEnd {
         None if info.is_object() && status.is_none() => FailureClass::Transient,
         _ => class_of_refusal(status, message),
     };
-    let retry_at = limited_until.filter(|_| info == "usageLimitExceeded");
-    TurnEnd::Failed { class, message: text::cap(&text::clean(message), 2_000), retry_at }
+    let limited = limited_until.filter(|_| info == "usageLimitExceeded");
+    let limit = limited.map(|until| Limit { until, model: None });
+    TurnEnd::Failed { class, message: text::cap(&text::clean(message), 2_000), limit }
 }

@@ -207,5 +207,5 @@ pub(super) fn failure(error: &Value) -> TurnEnd {
         (_, FailureClass::Crashed) if retryable => FailureClass::Transient,
         (_, class) => class,
     };
-    TurnEnd::Failed { class, message: text::cap(&text::clean(&said), 2_000), retry_at: None }
+    TurnEnd::failed(class, text::cap(&text::clean(&said), 2_000))
 }

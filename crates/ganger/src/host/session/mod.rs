@@ -136,11 +136,7 @@ impl Conversation<'_> {
                         }
                     }
                     Some(event) => self.hear(event).await,
-                    None => return TurnEnd::Failed {
-                        class: FailureClass::Crashed,
-                        message: "the driver ended".to_owned(),
-                        retry_at: None,
-                    },
+                    None => return crashed("the driver ended"),
                 },
                 _ = self.task.cancel.changed() => return self.interrupt().await,
                 Some(order) = self.task.orders.recv() => self.obey(order).await,
@@ -342,7 +338,7 @@ impl Conversation<'_> {
             let word = if class == FailureClass::Stalled { "stalled" } else { "runs in a circle" };
             // For what it used: that is told at the end of a turn by some.
             let _interrupted = self.interrupt().await;
-            return Some(TurnEnd::Failed { class, message: format!("{word}: {why}"), retry_at: None });
+            return Some(TurnEnd::failed(class, format!("{word}: {why}")));
         }
         self.task.note(ActivityKind::Note, format!("interrupting: {why}")).await;
         self.warned = Some(why);
@@ -388,5 +384,5 @@ impl Conversation<'_> {
 }
 
 fn crashed(message: &str) -> TurnEnd {
-    TurnEnd::Failed { class: FailureClass::Crashed, message: message.to_owned(), retry_at: None }
+    TurnEnd::failed(FailureClass::Crashed, message)
 }

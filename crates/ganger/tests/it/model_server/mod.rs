@@ -4,7 +4,7 @@
 //! The script is in the prompt: `[[STEPS [ {step}, … ]]]`. The last user text with a marker opens the
 //! script; every assistant turn after it is one step. Stateless, so it serves any number of agents and
 //! survives every restart of them. A step is `{"text"}`, `{"bash"}`, `{"write","content"}`, `{"agent": [steps]}`,
-//! `{"mcp","args"}`, with faults `http`, `message`, `retry_after`, `delay_ms`, `drop`, `cut`; with `times` a fault goes
+//! `{"mcp","args"}`, with faults `http`, `message`, `retry_after`, `limit`, `delay_ms`, `drop`, `cut`; with `times` a fault goes
 //! away after so many requests.
 
 mod script;
@@ -95,11 +95,25 @@ async fn answer(State(seen): State<Seen>, request: Request) -> Response {
     let reply = turn.reply(earlier);
     tokio::time::sleep(Duration::from_millis(reply.delay_ms)).await;
     if let Some(status) = reply.http {
-        return error(status, reply.message.as_deref().unwrap_or("scripted error"), reply.retry_after);
+        let mut refusal = error(status, reply.message.as_deref().unwrap_or("scripted error"), reply.retry_after);
+        if let Some(limit) = &reply.limit {
+            use_up(limit, refusal.headers_mut());
+        }
+        return refusal;
     }
     let stream = api.streams(&path, &body);
     let frames = api.frames(&body, &reply, stream);
     respond(frames, stream, &reply)
+}
+
+/// As Anthropic's service tells that a limit of the account is used up.
+fn use_up(limit: &str, headers: &mut header::HeaderMap) {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    for (name, value) in [("status", "rejected"), ("representative-claim", limit), ("reset", &(now + 120).to_string())]
+    {
+        let name = header::HeaderName::try_from(format!("anthropic-ratelimit-unified-{name}")).unwrap();
+        headers.insert(name, value.parse().unwrap());
+    }
 }
 
 fn error(status: u16, message: &str, retry_after: Option<u64>) -> Response {

@@ -30,6 +30,8 @@ pub(crate) struct Reply {
     /// What a refusal says.
     pub(crate) message: Option<String>,
     pub(crate) retry_after: Option<u64>,
+    /// Which limit of the account is used up, for two minutes.
+    pub(crate) limit: Option<String>,
     pub(crate) delay_ms: u64,
     pub(crate) drop: bool,
     pub(crate) cut: bool,
@@ -69,6 +71,7 @@ impl Turn {
             http: step["http"].as_u64().and_then(|s| u16::try_from(s).ok()),
             message: step["message"].as_str().map(str::to_owned),
             retry_after: step["retry_after"].as_u64(),
+            limit: step["limit"].as_str().map(str::to_owned),
             delay_ms: step["delay_ms"].as_u64().unwrap_or(0),
             drop: step["drop"] == true,
             cut: step["cut"] == true,

@@ -420,6 +420,19 @@ mod children {
     }
 }
 
+/// Claude Code tells of its account's limits only with a login, not with a key.
+#[test]
+fn a_limit_of_one_model_is_told_and_another_agent_takes_over() {
+    let mut shop = Shop::new("test -f a.txt");
+    shop.place.set_env("ANTHROPIC_API_KEY", "");
+    shop.place.set_env("CLAUDE_CODE_OAUTH_TOKEN", "token-of-a-login");
+    shop.edit("[agent.claude]\n", "[agent.claude]\nmodel = \"opus\"\nfallback = \"opencode\"\n");
+    let steps = json!([{"http": 429, "limit": "seven_day_opus", "times": 1, "bash": "touch a.txt"}, {"text": "done"}]);
+    let id = shop.add("claude", &steps, &[]);
+    shop.place.ganger(&["run"]).exits(0).says("claude (models `opus`) is limited until").says("opencode starts");
+    shop.place.assert_status(&id, "accepted");
+}
+
 #[test]
 fn an_agent_that_runs_in_a_circle_is_told_so_once_and_then_a_person_is_asked() {
     let shop = Shop::new("true");

@@ -95,25 +95,33 @@ async fn answer(State(seen): State<Seen>, request: Request) -> Response {
     let reply = turn.reply(earlier);
     tokio::time::sleep(Duration::from_millis(reply.delay_ms)).await;
     if let Some(status) = reply.http {
-        let mut refusal = error(status, reply.message.as_deref().unwrap_or("scripted error"), reply.retry_after);
-        if let Some(limit) = &reply.limit {
-            use_up(limit, refusal.headers_mut());
-        }
-        return refusal;
+        let refusal = error(status, reply.message.as_deref().unwrap_or("scripted error"), reply.retry_after);
+        return reply.limit.as_deref().map_or(refusal, used_up);
     }
     let stream = api.streams(&path, &body);
     let frames = api.frames(&body, &reply, stream);
     respond(frames, stream, &reply)
 }
 
-/// As Anthropic's service tells that a limit of the account is used up.
-fn use_up(limit: &str, headers: &mut header::HeaderMap) {
+/// As the services of Anthropic (in headers) and of ChatGPT (in both) tell that a limit of the account is used up.
+fn used_up(limit: &str) -> Response {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
-    for (name, value) in [("status", "rejected"), ("representative-claim", limit), ("reset", &(now + 120).to_string())]
-    {
-        let name = header::HeaderName::try_from(format!("anthropic-ratelimit-unified-{name}")).unwrap();
-        headers.insert(name, value.parse().unwrap());
+    let reset = now + 120;
+    let body =
+        json!({"error": {"type": "usage_limit_reached", "message": "limit", "plan_type": "plus", "resets_at": reset}});
+    let mut response = (StatusCode::TOO_MANY_REQUESTS, axum::Json(body)).into_response();
+    for (name, value) in [
+        ("anthropic-ratelimit-unified-status", "rejected"),
+        ("anthropic-ratelimit-unified-representative-claim", limit),
+        ("anthropic-ratelimit-unified-reset", &reset.to_string()),
+        ("x-codex-primary-used-percent", "100.0"),
+        ("x-codex-primary-window-minutes", "300"),
+        ("x-codex-primary-reset-at", &reset.to_string()),
+    ] {
+        let name = header::HeaderName::try_from(name).unwrap();
+        response.headers_mut().insert(name, value.parse().unwrap());
     }
+    response
 }
 
 fn error(status: u16, message: &str, retry_after: Option<u64>) -> Response {

@@ -434,6 +434,16 @@ fn a_limit_of_one_model_is_told_and_another_agent_takes_over() {
 }
 
 #[test]
+fn a_limit_of_the_account_pauses_its_runtime() {
+    let shop = Shop::new("test -f a.txt");
+    shop.edit("[agent.codex]\n", "[agent.codex]\nfallback = \"opencode\"\n");
+    let steps = json!([{"http": 429, "limit": "primary", "times": 1, "bash": "touch a.txt"}, {"text": "done"}]);
+    let id = shop.add("codex", &steps, &[]);
+    shop.place.ganger(&["run"]).exits(0).says("codex is limited until").says("opencode starts");
+    shop.place.assert_status(&id, "accepted");
+}
+
+#[test]
 fn an_agent_that_runs_in_a_circle_is_told_so_once_and_then_a_person_is_asked() {
     let shop = Shop::new("true");
     shop.edit("parallel = 4", "parallel = 4\nsame_calls = 3");

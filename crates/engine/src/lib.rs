@@ -44,7 +44,7 @@ pub use model::{
 pub use plan::{Effect, Plan, plan, plan_by_full_scan};
 pub use ready::{Reason, why};
 pub use record::{RECORD_VERSION, Record, RecordError};
-pub use state::{State, StateError};
+pub use state::{State, StateError, day_of};
 
 /// Milliseconds since the Unix epoch. The only notion of time in the engine.
 pub type Millis = u64;

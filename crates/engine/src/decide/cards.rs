@@ -105,9 +105,8 @@ fn consequences(state: &State, now: Millis, card: &Card, answer: &Answer) -> Res
             spec.after.retain(|d| state.tickets.get(d).is_some_and(|t| t.phase != Phase::Cancelled));
             Ok(vec![Event::TicketEdited { ticket: id.clone(), spec }])
         }
-        (CardKind::Escalation, word) if messages::is_resume(word) && ticket.stopped.is_some() => {
-            let lifted = Event::StopLifted { ticket: id.clone(), by: answer.by.clone() };
-            Ok(vec![lifted, Event::TicketResumed { ticket: id.clone() }])
+        (CardKind::Escalation, messages::RESUME) if ticket.stopped.is_some() => {
+            Ok(messages::lift(ticket, id, &answer.by).collect())
         }
         (CardKind::Escalation, "retry") if card.options.iter().any(|o| o == "retry") => {
             Ok(vec![Event::EvidenceDiscarded { ticket: id.clone() }, Event::TicketResumed { ticket: id.clone() }])

@@ -3,11 +3,11 @@
 use super::{NewCard, delivery, done, granted, nothing, open_card, ticket, withdraw_cards};
 use crate::{
     AttemptId, AttemptStage, CardKind, Decision, DeliveryId, DeliveryKind, Event, Millis, Outcome, Phase, Rejected,
-    State, TicketId, Urgency,
+    State, Ticket, TicketId, Urgency,
 };
 
 /// The answer that lets a stopped ticket go on.
-const RESUME: &str = "resume";
+pub(super) const RESUME: &str = "resume";
 
 pub(super) fn tell(state: &State, id: &TicketId, text: &str, urgency: Urgency, by: &str) -> Result<Decision, Rejected> {
     let found = ticket(state, id)?;
@@ -62,16 +62,15 @@ pub(super) fn seen(
 
 pub(super) fn stop(state: &State, now: Millis, id: &TicketId, why: &str, by: &str) -> Result<Decision, Rejected> {
     let found = ticket(state, id)?;
+    let stopped = Event::TicketStopped { ticket: id.clone(), why: why.to_owned(), by: by.to_owned() };
     match (&found.live, found.phase) {
         (Some(attempt), Phase::Running) => {
             let cancelled = state.attempts.get(attempt).is_some_and(|a| a.cancelled);
             let cancel = (!cancelled)
                 .then(|| Event::AttemptCancelled { attempt: attempt.clone(), why: format!("{by} stopped it") });
-            let stopped = Event::TicketStopped { ticket: id.clone(), why: why.to_owned(), by: by.to_owned() };
             Ok(done(cancel.into_iter().chain([stopped]).collect::<Vec<_>>()))
         }
         (None, Phase::Open) => {
-            let stopped = Event::TicketStopped { ticket: id.clone(), why: why.to_owned(), by: by.to_owned() };
             let held = Event::TicketHeld { ticket: id.clone() };
             Ok(done([stopped, held, card(state, now, id, why, by)]))
         }
@@ -107,16 +106,14 @@ pub(super) fn resume(state: &State, id: &TicketId, by: &str) -> Result<Decision,
     let answered =
         holds.map(|c| Event::CardAnswered { card: c.id.clone(), answer: RESUME.to_owned(), by: by.to_owned() });
     let mut events: Vec<Event> = answered.collect();
-    events.push(Event::StopLifted { ticket: id.clone(), by: by.to_owned() });
-    if found.live.is_none() {
-        events.push(Event::TicketResumed { ticket: id.clone() });
-    }
+    events.extend(lift(found, id, by));
     Ok(done(events))
 }
 
-/// Whether a card's answer means that a stopped ticket goes on.
-pub(super) fn is_resume(word: &str) -> bool {
-    word == RESUME
+/// A stopped ticket goes on; what still runs of it just does.
+pub(super) fn lift(found: &Ticket, id: &TicketId, by: &str) -> impl Iterator<Item = Event> {
+    let resumed = found.live.is_none().then(|| Event::TicketResumed { ticket: id.clone() });
+    [Event::StopLifted { ticket: id.clone(), by: by.to_owned() }].into_iter().chain(resumed)
 }
 
 /// Messages that no session will read any more: who wrote them finds that with the ticket.
@@ -125,6 +122,6 @@ pub(super) fn returned(state: &State, id: &TicketId, why: &str) -> Option<Event>
     let pending = found.undelivered.iter().filter_map(|d| state.deliveries.get(d));
     let deliveries: Vec<DeliveryId> =
         pending.filter(|d| d.kind == DeliveryKind::Message).map(|d| d.id.clone()).collect();
-    let returned = Event::DeliveryReturned { ticket: id.clone(), deliveries: deliveries.clone(), why: why.to_owned() };
-    (!deliveries.is_empty()).then_some(returned)
+    let returned = |deliveries| Event::DeliveryReturned { ticket: id.clone(), deliveries, why: why.to_owned() };
+    (!deliveries.is_empty()).then(|| returned(deliveries))
 }

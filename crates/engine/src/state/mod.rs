@@ -232,7 +232,7 @@ impl State {
 
     /// Tokens spent today, by one agent or by all.
     pub(crate) fn spent_today(&self, now: Millis, agent: Option<&str>) -> u64 {
-        if self.spend.day != now / DAY_MS {
+        if self.spend.day != day_of(now) {
             return 0;
         }
         match agent {
@@ -258,7 +258,8 @@ impl State {
     }
 }
 
-/// The day of a time, for budgets.
-pub(crate) fn day_of(now: Millis) -> u64 {
+/// The UTC day of a time, counted from the epoch.
+#[must_use]
+pub fn day_of(now: Millis) -> u64 {
     now / DAY_MS
 }

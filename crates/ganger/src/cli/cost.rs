@@ -8,7 +8,7 @@ use crate::agents::glob;
 use crate::config::{Config, Price};
 use crate::failure::{Exit, Failure};
 use crate::foreman::read_records;
-use ganger_engine::{AttemptId, Event, Usage};
+use ganger_engine::{AttemptId, Event, Usage, day_of};
 use serde_json::{Value, json as object};
 use std::collections::BTreeMap;
 
@@ -30,8 +30,6 @@ enum By {
     Day,
     Attempt,
 }
-
-const DAY_MS: u64 = 86_400_000;
 
 /// What one attempt used on one day.
 struct Piece {
@@ -107,11 +105,11 @@ async fn pieces(board: &Board) -> Result<Vec<Piece>, Failure> {
                 Event::AttemptOffered { attempt, agent, .. } => drop(agents.insert(attempt.clone(), agent.clone())),
                 // It may never tell what it used.
                 Event::AttemptGranted { attempt } => {
-                    let _known = pieces.entry((attempt.clone(), record.now / DAY_MS)).or_default();
+                    let _known = pieces.entry((attempt.clone(), day_of(record.now))).or_default();
                 }
                 Event::UsageReported { attempt, usage } => {
                     let before = totals.insert(attempt.clone(), *usage).unwrap_or_default();
-                    pieces.entry((attempt.clone(), record.now / DAY_MS)).or_default().add(&usage.since(&before));
+                    pieces.entry((attempt.clone(), day_of(record.now))).or_default().add(&usage.since(&before));
                 }
                 _ => {}
             }

@@ -57,6 +57,9 @@ impl State {
         for dependency in &ticket.spec.after {
             if let Some(set) = self.index.dependents.get_mut(dependency) {
                 set.remove(id);
+                if set.is_empty() {
+                    self.index.dependents.remove(dependency);
+                }
             }
         }
     }

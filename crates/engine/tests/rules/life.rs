@@ -1,8 +1,10 @@
 //! The life of a ticket, rule by rule.
 
-use crate::support::{add, after, at_work, board, check, claim, ended, evidence, host, policy, report, tick};
+use crate::support::{add, after, at_work, board, check, claim, ended, evidence, given, host, policy, report, tick};
 use expect_test::expect;
-use ganger_engine::{Answer, AttemptOutcome, Budget, FailureClass, HostId, Input, Policy, TicketChange, TicketId};
+use ganger_engine::{
+    Answer, AttemptOutcome, Budget, FailureClass, HostId, Input, Policy, State, TicketChange, TicketId,
+};
 
 fn failed(class: FailureClass) -> AttemptOutcome {
     AttemptOutcome::Failed { class, message: "why".into(), retry_at: None, model: None }
@@ -368,4 +370,14 @@ fn what_depended_on_a_closed_ticket_asks_a_person() {
         then offer/T-2-a1/1
     "#]],
     );
+}
+
+/// A list that nobody is on any more is as good as none.
+#[test]
+fn a_snapshot_after_a_dependency_was_dropped_gives_the_same_state() {
+    let waits = add("two", |spec| spec.after = vec!["T-1".into()]);
+    let free = TicketChange { after: Some(Vec::new()), ..TicketChange::default() };
+    let edited = Input::EditTicket { ticket: "T-2".into(), change: Box::new(free) };
+    let board = given(&after(board(), [waits, edited]));
+    assert_eq!(&State::from_snapshot(&board.state().to_snapshot()).unwrap(), board.state());
 }

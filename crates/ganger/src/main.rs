@@ -23,5 +23,6 @@ mod tools;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> std::process::ExitCode {
+    os::own_program();
     cli::main()
 }

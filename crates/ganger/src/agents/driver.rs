@@ -1,6 +1,6 @@
 //! Drivers: the surfaces by which runtimes are driven, what each can do, and which one an agent gets.
 
-use super::Launch;
+use super::{Launch, rules};
 use crate::config::{Agent, RuntimeKind, Surface};
 use crate::{os, tools};
 use serde::Serialize;
@@ -46,7 +46,7 @@ pub(crate) struct Capabilities {
     pub(crate) permissions: bool,
     /// Takes the reason of a refusal with the answer.
     pub(crate) reasons: bool,
-    /// Has its calls judged by Ganger before it makes them, where the agent has rules.
+    /// Has its calls judged by Ganger before it makes them, where the agent has rules: by a hook.
     pub(crate) hooks: bool,
     /// Its own sub-agents can be denied.
     pub(crate) denies_agents: bool,
@@ -88,7 +88,7 @@ impl Capabilities {
             ("a message in the running turn (`tell --now`)", self.steer),
             ("permission requests become cards", self.permissions),
             ("the reason of a refusal comes with it", self.reasons),
-            ("a hook has every call judged by the agent's rules", self.hooks),
+            ("a hook has calls judged by the agent's rules", self.hooks),
             ("its own sub-agents can be denied", self.denies_agents),
             ("tells its tokens", self.usage),
             ("tells what it cost", self.cost),
@@ -177,6 +177,11 @@ impl Driver {
         }
     }
 
+    /// Whether an agent's rules hold by it. Codex asks for nothing inside its sandbox, and needs the hook.
+    pub(crate) fn holds_rules_of(self, agent: &Agent) -> bool {
+        self.runtime() != RuntimeKind::Codex || self.capabilities().hooks || !rules::need_hook(agent)
+    }
+
     /// The name under which the model finds the tool `ask_user`. Gemini CLI hides every tool of that name when
     /// nobody sits before it (0.61.0).
     pub(crate) fn ask_tool(self) -> &'static str {
@@ -198,12 +203,19 @@ impl Driver {
             // 2.x has another HTTP interface and other plugins; its Agent Client Protocol is the same.
             (RuntimeKind::Opencode, _) if is_at_least(version, (2, 0)) => Self::OpencodeAcp,
             (RuntimeKind::Opencode, _) => Self::OpencodeServe,
+            // It would have no hook there, and rules need one.
+            (RuntimeKind::Codex, _) if rules::need_hook(agent) && !is_at_least(version, CODEX_HOOKS_SINCE) => {
+                Self::CodexExec
+            }
             // Before that its app-server used other words.
             (RuntimeKind::Codex, _) if is_at_least(version, CODEX_SERVER_SINCE) => Self::CodexServer,
             (RuntimeKind::Codex, _) => Self::CodexExec,
         }
     }
 }
+
+/// The oldest version of Codex whose `app-server` runs hooks of a thread's configuration.
+const CODEX_HOOKS_SINCE: (u32, u32) = (0, 125);
 
 /// The oldest version of Codex whose `app-server` understands what is said to it here.
 const CODEX_SERVER_SINCE: (u32, u32) = (0, 80);
@@ -316,5 +328,9 @@ mod tests {
         assert_eq!(of(RuntimeKind::Codex, None, "0.169.0"), Driver::CodexServer);
         assert_eq!(of(RuntimeKind::Codex, Some(Surface::Exec), "0.169.0"), Driver::CodexExec);
         assert_eq!(of(RuntimeKind::Codex, None, ""), Driver::CodexServer);
+        let ruled = Agent { ask: vec!["command(rm*)".to_owned()], ..Agent::plain(RuntimeKind::Codex) };
+        for (version, holds) in [("0.121.0", false), ("0.125.0", true)] {
+            assert_eq!(Driver::choose(&ruled, version).holds_rules_of(&ruled), holds, "{version}");
+        }
     }
 }

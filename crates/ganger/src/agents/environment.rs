@@ -5,7 +5,7 @@ use super::Launch;
 use crate::config::RuntimeKind;
 use crate::{git, os};
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 /// Names that every agent gets.
 const NAMES: [&str; 24] = [
@@ -86,7 +86,22 @@ pub(super) fn inherited(runtime: RuntimeKind, pass: &[String]) -> BTreeMap<OsStr
         let wanted = NAMES.contains(&name) || begins(&PREFIXES) || begins(runtime_prefixes(runtime));
         (wanted && !os::is_credential(name)) || pass.iter().any(|p| p == name)
     };
-    std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(allowed)).collect()
+    let mut env = std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(allowed)).collect();
+    spare_loopback(&mut env);
+    env
+}
+
+/// The tools, and servers of agents' tests, are on this machine: no proxy could reach them.
+fn spare_loopback(env: &mut BTreeMap<OsString, OsString>) {
+    let is_proxy = |name: &&str| env.contains_key(OsStr::new(name));
+    if !["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"].iter().any(is_proxy) {
+        return;
+    }
+    for name in ["NO_PROXY", "no_proxy"] {
+        let spared = env.entry(name.into()).or_default();
+        let separator = if spared.is_empty() { "" } else { "," };
+        spared.push(format!("{separator}127.0.0.1,localhost"));
+    }
 }
 
 pub(super) fn for_agent(launch: &Launch) -> BTreeMap<OsString, OsString> {
@@ -132,4 +147,20 @@ pub(super) fn for_git(launch: &Launch) -> Vec<(String, OsString)> {
         variables.push((format!("GIT_CONFIG_VALUE_{n}"), value));
     }
     variables
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_on_this_machine_is_reached_without_a_proxy() {
+        let mut env = BTreeMap::from([("http_proxy".into(), "http://p:1".into()), ("NO_PROXY".into(), "a.b".into())]);
+        spare_loopback(&mut env);
+        assert_eq!(env[OsStr::new("NO_PROXY")], "a.b,127.0.0.1,localhost");
+        assert_eq!(env[OsStr::new("no_proxy")], "127.0.0.1,localhost");
+        let mut plain = BTreeMap::from([("PATH".into(), "/bin".into())]);
+        spare_loopback(&mut plain);
+        assert_eq!(plain.len(), 1);
+    }
 }

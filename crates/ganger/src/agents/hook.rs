@@ -4,21 +4,27 @@
 //! A runtime asks only for what its own rules or its sandbox do not settle. Where an agent has rules of its own, the
 //! hook lets Ganger judge every call by them.
 
-use super::{Ask, AskKind, Launch, Verdict, rules};
+use super::{Ask, AskKind, Launch, Verdict, rules, shell};
+use crate::os;
 use serde_json::{Value, json};
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
-/// A hook that is not answered in its time is passed over by the runtime: ours is always answered before.
-const MARGIN: Duration = Duration::from_secs(60);
+/// What `ganger hook` waits for longer than a person may take.
+const SLACK: Duration = Duration::from_secs(30);
 
 /// The value of `hooks` in a runtime's settings; none where it would have nothing to judge.
 pub(super) fn settings(launch: &Launch) -> Option<Value> {
-    let program = std::env::current_exe().ok()?.display().to_string();
     let file = launch.tools.token_file.display().to_string();
-    let words = [program.as_str(), "hook", "--url", &launch.tools.hook_url, "--token-file", &file];
-    let command = words.map(quoted).join(" ");
-    let timeout = (launch.patience + MARGIN).as_secs();
-    let hook = json!({"type": "command", "command": command, "timeout": timeout});
+    let program = os::own_program().display().to_string();
+    let limit = launch.patience + SLACK;
+    let seconds = limit.as_secs().to_string();
+    let words = [&program, "hook", "--url", &launch.tools.hook_url, "--token-file", &file, "--limit", &seconds];
+    // A runtime makes the call when a hook fails in any other way than this.
+    let blocked = "{ echo 'Ganger could not judge this call' >&2; exit 2; }";
+    let command = format!("{} || {blocked}", words.map(quoted).join(" "));
+    // It would also make it when the hook is late: ours answers before.
+    let hook = json!({"type": "command", "command": command, "timeout": (limit + SLACK).as_secs()});
     rules::need_hook(&launch.agent).then(|| json!({"PreToolUse": [{"hooks": [hook]}]}))
 }
 
@@ -27,18 +33,36 @@ fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// What a call is about that waits at the hook. The runtime's own rules come after it: what no rule of the agent
-/// covers goes on to them.
-pub(crate) fn ask(input: &Value) -> Ask {
-    let call = &input["tool_input"];
-    let kind = kind_of(input["tool_name"].as_str().unwrap_or("?"));
-    let (kind, subjects) = match call["command"].as_str() {
-        Some(patch) if kind == AskKind::Edit || is_patch(patch) => (AskKind::Edit, files_of(patch)),
-        _ => (kind, vec![subject_of(call)]),
+/// What a call is about that waits at the hook: all of it has to be allowed. The runtime's own rules come after it:
+/// what no rule of the agent covers goes on to them.
+pub(crate) fn asks(told: &Value) -> Vec<Ask> {
+    let call = &told["tool_input"];
+    let word = |key: &str| told[key].as_str().unwrap_or_default().to_owned();
+    let folder = PathBuf::from(word("cwd"));
+    let ask = |kind, subjects, usual| {
+        let request = format!("hook-{}", uuid::Uuid::now_v7());
+        Ask { request, kind, subjects, usual, by: word("agent_id"), call: word("tool_use_id") }
     };
-    let by = input["agent_id"].as_str().unwrap_or_default().to_owned();
-    let request = format!("hook-{}", uuid::Uuid::now_v7());
-    Ask { request, kind, subjects, usual: true, by }
+    let patched = |patch: &str| {
+        let files = files_of(patch, &folder);
+        // What it would change is not known.
+        let usual = !files.is_empty();
+        ask(AskKind::Edit, files, usual)
+    };
+    match (kind_of(&word("tool_name")), call["command"].as_str()) {
+        (AskKind::Edit, Some(patch)) => vec![patched(patch)],
+        (AskKind::Command, Some(line)) => {
+            let command = ask(AskKind::Command, vec![line.to_owned()], !shell::opens_shell(line));
+            // Codex carries out by itself what looks like a call of `apply_patch`.
+            let patch = line.contains("*** Begin Patch").then(|| patched(line));
+            [command].into_iter().chain(patch).collect()
+        }
+        (kind @ (AskKind::Edit | AskKind::Read), None) => {
+            let path = path_of(call).map_or(folder.clone(), |path| plain(&folder.join(path)));
+            vec![ask(kind, vec![path.display().to_string()], true)]
+        }
+        (kind, _) => vec![ask(kind, vec![subject_of(call)], true)],
+    }
 }
 
 /// What the runtime reads on the hook's stdout.
@@ -59,47 +83,73 @@ pub(super) fn kind_of(tool: &str) -> AskKind {
         "Edit" | "MultiEdit" | "Write" | "NotebookEdit" | "apply_patch" => AskKind::Edit,
         "Read" | "Glob" | "Grep" => AskKind::Read,
         "WebFetch" => AskKind::Fetch,
-        "Task" | "Agent" => AskKind::Tool("agent".to_owned()),
+        "Task" | "Agent" | "spawn_agent" => AskKind::Tool("agent".to_owned()),
         other => AskKind::Tool(other.to_owned()),
     }
 }
 
 /// What a call does it to.
 pub(super) fn subject_of(input: &Value) -> String {
-    let named = ["command", "file_path", "url", "query"].iter().find_map(|k| input[*k].as_str());
-    named.map_or_else(|| input.to_string(), str::to_owned)
+    let named = ["command", "url", "query"].iter().find_map(|k| input[*k].as_str());
+    path_of(input).or(named).map_or_else(|| input.to_string(), str::to_owned)
 }
 
-/// Whether it is a command in form only: Codex carries it out itself, and nothing comes after it.
-fn is_patch(command: &str) -> bool {
-    let rest = command.trim().rsplit_once("*** End Patch").map_or("", |(_, rest)| rest);
-    command.trim_start().starts_with("apply_patch <<") && rest.trim_start().lines().count() == 1
+fn path_of(input: &Value) -> Option<&str> {
+    ["file_path", "notebook_path", "path"].iter().find_map(|k| input[*k].as_str())
 }
 
-/// The files that a patch names, in the format of `apply_patch`.
-fn files_of(patch: &str) -> Vec<String> {
+/// The files that a patch names, in the format of `apply_patch`; a line may change the folder before it.
+fn files_of(patch: &str, folder: &Path) -> Vec<String> {
+    let first = patch.trim_start().strip_prefix("cd ").and_then(|rest| rest.split_whitespace().next());
+    let folder = folder.join(first.unwrap_or_default().trim_matches(['\'', '"']));
     let marks = ["*** Add File: ", "*** Update File: ", "*** Delete File: ", "*** Move to: "];
-    let file = |line: &str| marks.iter().find_map(|mark| line.strip_prefix(mark)).map(|f| f.trim().to_owned());
-    patch.lines().filter_map(file).collect()
+    let file = |line: &str| marks.iter().find_map(|mark| line.trim().strip_prefix(mark)).map(str::to_owned);
+    let files = patch.lines().filter_map(file);
+    files.map(|file| plain(&folder.join(file.trim())).display().to_string()).collect()
+}
+
+/// Without `.` and `..`, by the words alone.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => drop(plain.pop()),
+            part => plain.push(part),
+        }
+    }
+    plain
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn asked(tool: &str, input: Value) -> (AskKind, Vec<String>) {
-        let ask = ask(&json!({"tool_name": tool, "tool_input": input}));
-        (ask.kind, ask.subjects)
+    fn asked(tool: &str, input: Value) -> Vec<(AskKind, String, bool)> {
+        let told = json!({"cwd": "/w", "tool_name": tool, "tool_input": input});
+        asks(&told).into_iter().map(|ask| (ask.kind, ask.subjects.join(" "), ask.usual)).collect()
     }
 
     #[test]
     fn a_patch_is_an_edit_of_its_files_in_every_form() {
-        let patch = "*** Begin Patch\n*** Update File: a.rs\n*** Move to: b.rs\n@@\n-x\n+y\n*** End Patch\n";
-        let edit = (AskKind::Edit, vec!["a.rs".to_owned(), "b.rs".to_owned()]);
-        assert_eq!(asked("apply_patch", json!({"command": patch})), edit);
-        let command = format!("apply_patch <<'EOF'\n{patch}EOF\n");
-        assert_eq!(asked("Bash", json!({"command": command})), edit);
-        let more = format!("{command}rm -rf src");
-        assert_eq!(asked("Bash", json!({"command": more})), (AskKind::Command, vec![more]));
+        let patch = "*** Begin Patch\n*** Update File: a.rs\n  *** Move to: ./x/../b.rs\n@@\n-x\n+y\n*** End Patch\n";
+        let edit = |files: &str, usual| (AskKind::Edit, files.to_owned(), usual);
+        assert_eq!(asked("apply_patch", json!({"command": patch})), [edit("/w/a.rs /w/b.rs", true)]);
+        for (line, files) in [
+            (format!("apply_patch <<'EOF'; rm -rf src\n{patch}EOF\n"), "/w/a.rs /w/b.rs"),
+            (format!("cd sub && applypatch <<'EOF'\n{patch}EOF\n"), "/w/sub/a.rs /w/sub/b.rs"),
+        ] {
+            let command = (AskKind::Command, line.clone(), true);
+            assert_eq!(asked("Bash", json!({"command": line})), [command, edit(files, true)]);
+        }
+        assert_eq!(asked("apply_patch", json!({"command": "*** Begin Patch"})), [edit("", false)]);
+    }
+
+    #[test]
+    fn paths_are_whole_and_plain() {
+        let read = (AskKind::Read, "/w/src".to_owned(), true);
+        assert_eq!(asked("Grep", json!({"pattern": "x", "path": "lib/../src"})), [read]);
+        let edit = (AskKind::Edit, "/etc/passwd".to_owned(), true);
+        assert_eq!(asked("Write", json!({"file_path": "/w/../etc/passwd"})), [edit]);
     }
 }

@@ -14,6 +14,7 @@ mod process;
 mod reading;
 mod rules;
 pub(crate) mod script;
+mod shell;
 
 pub(crate) use driver::{Capabilities, Driver, Drivers, Found};
 pub(crate) use opencode::OpencodeServer;
@@ -125,6 +126,8 @@ pub(crate) struct Ask {
     pub(crate) usual: bool,
     /// Which sub-agent asks; empty: the agent itself.
     pub(crate) by: String,
+    /// The tool call, where the runtime names it.
+    pub(crate) call: String,
 }
 
 /// What a driver tells the host.
@@ -143,6 +146,10 @@ pub(crate) enum AgentEvent {
     ToolBegan { id: String, name: String, input: String, whole: String },
     /// A tool call ended.
     ToolEnded { id: String, output: String, failed: bool },
+    /// A sub-agent with a conversation of its own began a turn, or ended one.
+    Child { id: String, running: bool },
+    /// The same, of a sub-agent.
+    OfChild(Box<Self>),
     /// Its turn is at its end, but for so many background tasks that it began.
     Background(usize),
     /// Totals of this attempt.

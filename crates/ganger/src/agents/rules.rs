@@ -5,7 +5,7 @@
 //! `edit`, `read`, `fetch`, `agent` (the runtime's own sub-agents) and `mcp(server/tool)`; every other word is the
 //! runtime's own name of a tool.
 
-use super::{Ask, AskKind};
+use super::{Ask, AskKind, shell};
 use crate::config::Agent;
 use std::collections::BTreeSet;
 
@@ -72,37 +72,9 @@ fn covers(rule: &str, ask: &Ask, part: &str) -> bool {
 fn parts(ask: &Ask) -> Vec<String> {
     match &ask.kind {
         AskKind::Tool(name) => vec![name.replace("mcp__", "").replace("__", "/")],
-        AskKind::Command => ask.subjects.iter().flat_map(|command| commands(command)).collect(),
+        AskKind::Command => ask.subjects.iter().flat_map(|command| shell::commands(command)).collect(),
         _ => ask.subjects.clone(),
     }
-}
-
-/// The commands of a shell line, without what may stand before them: other folders, variables, git's options. It errs
-/// towards too many: what is quoted may be run by whatever it is given to.
-fn commands(line: &str) -> Vec<String> {
-    let separators = ['\n', ';', '&', '|', '`', '(', ')', '{', '}', '\'', '"'];
-    let found: Vec<String> = line.split(separators).map(bare).filter(|part| !part.is_empty()).collect();
-    if found.is_empty() { vec![String::new()] } else { found }
-}
-
-/// A command as rules are written: its program without folder, git without its own options.
-fn bare(command: &str) -> String {
-    let prefixes = ["sudo", "env", "exec", "command", "nohup", "time", "then", "do", "else", "!"];
-    let is_prefix =
-        |word: &&str| prefixes.contains(word) || word.split_once('=').is_some_and(|(n, _)| !n.contains('/'));
-    let mut words = command.split_whitespace().skip_while(is_prefix).peekable();
-    let Some(program) = words.next() else { return String::new() };
-    let program = program.rsplit('/').next().unwrap_or(program);
-    let mut shown = vec![program];
-    if program == "git" {
-        while let Some(option) = words.next_if(|w| w.starts_with('-')) {
-            if matches!(option, "-C" | "-c" | "--git-dir" | "--work-tree") {
-                words.next();
-            }
-        }
-    }
-    shown.extend(words);
-    shown.join(" ")
 }
 
 /// Tool and pattern.
@@ -215,7 +187,14 @@ mod tests {
 
     fn command(subject: &str) -> Ask {
         let (request, by) = (String::new(), String::new());
-        Ask { request, kind: AskKind::Command, subjects: vec![subject.to_owned()], usual: true, by }
+        Ask {
+            request,
+            kind: AskKind::Command,
+            subjects: vec![subject.to_owned()],
+            usual: true,
+            by,
+            call: String::new(),
+        }
     }
 
     #[test]
@@ -224,15 +203,7 @@ mod tests {
         assert_eq!(judge(&agent, &command("make")), Judgement::Allow);
         assert_eq!(judge(&agent, &command("curl -s http://example.org")), Judgement::Ask);
         assert!(matches!(judge(&agent, &command("rm -rf /")), Judgement::Deny(_)));
-        for push in [
-            "git push origin main",
-            "cd x && git push",
-            "git -C . push",
-            "A=1 git push",
-            "/usr/bin/git push",
-            "/bin/bash -lc 'git push'",
-            "echo $(git push)",
-        ] {
+        for push in ["git push origin main", "cd x && git -C . push", "timeout 60 git push", "echo $(git push)"] {
             assert!(matches!(judge(&agent, &command(push)), Judgement::Deny(_)), "{push}");
         }
         let outside = Ask { usual: false, ..command("curl there") };

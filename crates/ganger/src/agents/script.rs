@@ -175,7 +175,7 @@ async fn call_tool(name: &str, args: &Value) -> Result<String, Failure> {
         "jsonrpc": "2.0", "id": 1, "method": "tools/call",
         "params": { "name": name, "arguments": args },
     });
-    let response = reqwest::Client::new()
+    let response = crate::os::loopback_client()
         .post(url)
         .header("authorization", format!("Bearer {}", token.trim()))
         .header("accept", "application/json, text/event-stream")

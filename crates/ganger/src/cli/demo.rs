@@ -8,6 +8,7 @@ use super::view::Style;
 use crate::failure::{Exit, Failure};
 use crate::foreman::Mode;
 use crate::git::{Git, identity};
+use crate::os;
 use crate::project::{Project, repository_at};
 use ganger_engine::{Answer, CardId, CardKind, Input, NewTicket, Outcome, Priority, TicketId, TicketSpec};
 use serde_json::json;
@@ -95,11 +96,10 @@ async fn close(board: &Board, root: &Path) -> Result<Exit, Failure> {
 
 fn make_repository(root: &Path, folder: &Path) -> Result<(), Failure> {
     std::fs::create_dir_all(root)?;
-    let program = std::env::current_exe()?;
     let script = folder.join("script.json");
     std::fs::write(&script, serde_json::to_vec_pretty(&script_json()).unwrap_or_default())?;
     let quote = |p: &Path| format!("'{}'", p.display().to_string().replace('\'', "'\\''"));
-    let command = format!("{} script-agent {}", quote(&program), quote(&script));
+    let command = format!("{} script-agent {}", quote(os::own_program()), quote(&script));
     let command = toml::Value::String(command).to_string();
     std::fs::write(
         root.join("ganger.toml"),

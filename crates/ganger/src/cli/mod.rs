@@ -125,6 +125,9 @@ enum Command {
         url: String,
         #[arg(long)]
         token_file: PathBuf,
+        /// Seconds
+        #[arg(long)]
+        limit: u64,
     },
     /// Kill what a host left behind (started by the host itself)
     #[command(hide = true)]
@@ -201,8 +204,8 @@ async fn dispatch_async(command: Command) -> Result<Exit, Failure> {
             crate::mcp::serve_stdio(&url, &token_file).await?;
             Ok(Exit::Done)
         }
-        Command::Hook { url, token_file } => {
-            crate::mcp::call_hook(&url, &token_file).await?;
+        Command::Hook { url, token_file, limit } => {
+            crate::mcp::call_hook(&url, &token_file, Duration::from_secs(limit)).await?;
             Ok(Exit::Done)
         }
         Command::ScriptAgent { file } => {

@@ -130,6 +130,8 @@ pub(crate) struct Limits {
 
 /// Two years: nobody waits longer.
 const MOST_MINUTES: f64 = 1_000_000.0;
+/// Three weeks in minutes: Claude Code takes a hook with a longer limit for one that is late.
+const MOST_PATIENCE: f64 = 30_000.0;
 
 impl Limits {
     /// How long a request for permission waits for a person.
@@ -409,8 +411,8 @@ impl Config {
                 fault(key, "must be greater than 0 and at most 1000000");
             }
         }
-        if !(0.0..=MOST_MINUTES).contains(&self.limits.permission_minutes) {
-            fault("limits.permission_minutes", "must be between 0 and 1000000");
+        if !(0.0..=MOST_PATIENCE).contains(&self.limits.permission_minutes) {
+            fault("limits.permission_minutes", "must be between 0 and 30000");
         }
         if self.limits.overlap_percent > 100 {
             fault("limits.overlap_percent", "must be between 0 and 100");

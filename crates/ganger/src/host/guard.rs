@@ -68,8 +68,7 @@ fn stamp_file(project: &Project) -> PathBuf {
 }
 
 fn spawn(project: &Project, incarnation: &str, lease: Duration) -> Result<(Child, Option<ChildStdin>), Failure> {
-    let program = std::env::current_exe()?;
-    let mut child = Command::new(program)
+    let mut child = Command::new(os::own_program())
         .arg("guard")
         .arg("--marker")
         .arg(incarnation)

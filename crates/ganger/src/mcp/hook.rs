@@ -5,33 +5,40 @@ use super::Identity;
 use crate::agents::{Verdict, hook};
 use crate::failure::Failure;
 use crate::host::{Order, Shared};
+use crate::os;
 use axum::Json;
 use axum::extract::{Extension, State};
-use reqwest::{Client, Response, header};
+use reqwest::{Response, header};
 use serde_json::Value;
+use std::io::Write;
 use std::path::Path;
 use std::sync::Weak;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use std::time::Duration;
+use tokio::io::AsyncReadExt;
 use tokio::sync::oneshot;
 
-/// Passes what the runtime tells on stdin to the endpoint, and its answer to stdout. What cannot be judged is denied:
-/// a runtime goes on when a hook of it fails.
-pub(crate) async fn call(url: &str, token_file: &Path) -> Result<(), Failure> {
-    let answer = match ask_endpoint(url, token_file).await {
-        Ok(answer) => answer,
-        Err(failure) => hook::answer(&Verdict::Deny(format!("nobody could judge this call: {failure}"))),
-    };
-    Ok(tokio::io::stdout().write_all(answer.as_bytes()).await?)
+/// Passes what the runtime tells on stdin to the endpoint, and its answer to stdout. What cannot be judged, or not in
+/// time, is denied.
+pub(crate) async fn call(url: &str, token_file: &Path, limit: Duration) -> Result<(), Failure> {
+    let late = || Err(Failure::failed("nobody answered in time"));
+    let asked = tokio::time::timeout(limit, ask_endpoint(url, token_file)).await;
+    let answer = asked
+        .unwrap_or_else(|_| late())
+        .unwrap_or_else(|failure| hook::answer(&Verdict::Deny(format!("Ganger could not judge this call: {failure}"))));
+    let mut stdout = std::io::stdout();
+    stdout.write_all(answer.as_bytes())?;
+    Ok(stdout.flush()?)
 }
 
 async fn ask_endpoint(url: &str, token_file: &Path) -> Result<String, Failure> {
     let mut told = Vec::new();
     tokio::io::stdin().read_to_end(&mut told).await?;
     let token = std::fs::read_to_string(token_file)?;
-    let request = Client::new().post(url).bearer_auth(token.trim()).header(header::CONTENT_TYPE, "application/json");
-    let answer = request.body(told).send().await.and_then(Response::error_for_status);
+    let request = os::loopback_client().post(url).bearer_auth(token.trim());
+    let request = request.header(header::CONTENT_TYPE, "application/json").body(told);
     let gone = |e: reqwest::Error| Failure::failed(e.to_string());
-    answer.map_err(gone)?.text().await.map_err(gone)
+    let answer = request.send().await.and_then(Response::error_for_status).map_err(gone)?;
+    answer.text().await.map_err(gone)
 }
 
 /// The other end of it.
@@ -40,12 +47,16 @@ pub(super) async fn judge(
     Extension(caller): Extension<Identity>,
     Json(told): Json<Value>,
 ) -> String {
-    let ask = hook::ask(&told);
-    let (answer, answered) = oneshot::channel();
-    let waiting = Waiting { shared: shared.clone(), caller, request: ask.request.clone() };
-    waiting.order(Order::Hooked { ask, answer });
-    let verdict = answered.await.unwrap_or_else(|_| Verdict::Deny("the turn that asked is over".to_owned()));
-    hook::answer(&verdict)
+    for ask in hook::asks(&told) {
+        let (answer, answered) = oneshot::channel();
+        let waiting = Waiting { shared: shared.clone(), caller: caller.clone(), request: ask.request.clone() };
+        waiting.order(Order::Hooked { ask, answer });
+        let verdict = answered.await.unwrap_or_else(|_| Verdict::Deny("the turn that asked is over".to_owned()));
+        if verdict != Verdict::Allow {
+            return hook::answer(&verdict);
+        }
+    }
+    hook::answer(&Verdict::Allow)
 }
 
 /// A call that waits. When the runtime gives it up the connection breaks, and this is dropped.

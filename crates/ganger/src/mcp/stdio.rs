@@ -3,14 +3,15 @@
 //! and not the token in it.
 
 use crate::failure::Failure;
-use reqwest::{Client, header};
+use crate::os;
+use reqwest::header;
 use std::path::Path;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
 /// Passes each line on stdin to the endpoint, and its answer to stdout (MCP, stdio transport).
 pub(crate) async fn serve(url: &str, token_file: &Path) -> Result<(), Failure> {
     let token = std::fs::read_to_string(token_file)?;
-    let client = Client::new();
+    let client = os::loopback_client();
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     let mut stdout = tokio::io::stdout();
     while let Some(line) = lines.next_line().await? {

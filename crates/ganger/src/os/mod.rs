@@ -12,7 +12,19 @@ pub(crate) use sweep::{MARKER_ATTEMPT, MARKER_HOST, Target, ancestors_have_marke
 use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+/// Where this program lies, as it was at its start: the kernel calls it deleted once it was replaced by an update.
+pub(crate) fn own_program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| std::env::current_exe().unwrap_or_else(|_| "ganger".into()))
+}
+
+/// For servers on this machine: whatever proxy is configured has no business between.
+pub(crate) fn loopback_client() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().build().unwrap_or_default()
+}
 
 /// Writes a file that only the user can read, and replaces an older one at once. It is not synced: what
 /// must survive a power cut is synced by whoever writes it.

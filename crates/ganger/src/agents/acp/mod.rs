@@ -7,7 +7,7 @@ mod updates;
 
 use super::process::{Pipes, start_piped, stderr_excerpt};
 use super::{AgentEvent, Ask, Control, Driver, Ear, Launch, TurnEnd, Verdict, opencode, stdio_arguments};
-use crate::tools;
+use crate::{os, tools};
 use agent_client_protocol::schema::ProtocolVersion;
 use agent_client_protocol::v1::schema::{
     CancelNotification, ContentBlock, HttpHeader, InitializeRequest, LoadSessionRequest, McpServer, McpServerHttp,
@@ -71,7 +71,7 @@ pub(super) async fn drive(launch: Launch, commands: mpsc::Receiver<Control>, ear
     });
     // What goes wrong is heard of as the end of a request or of the process.
     let _ended = talk.await;
-    crate::os::terminate_group(&mut child, Duration::from_millis(500)).await;
+    os::terminate_group(&mut child, Duration::from_millis(500)).await;
 }
 
 fn start(launch: &Launch) -> std::io::Result<Pipes> {
@@ -269,7 +269,8 @@ impl<'a> Conversation<'a> {
         let id = self.requests.to_string();
         let (kind, subjects, usual) = updates::wish(request, &self.launch.worktree);
         self.asked.insert(id.clone(), (request.options.clone(), responder));
-        ear.tell(AgentEvent::Asked(Ask { request: id, kind, subjects, usual, by: String::new() })).await;
+        ear.tell(AgentEvent::Asked(Ask { request: id, kind, subjects, usual, by: String::new(), call: String::new() }))
+            .await;
     }
 
     fn permit(&mut self, request: &str, verdict: &Verdict) {
@@ -319,7 +320,7 @@ fn tools(launch: &Launch) -> std::io::Result<McpServer> {
         return Ok(McpServer::Http(McpServerHttp::new("ganger", &access.url).headers(vec![token])));
     }
     let arguments = stdio_arguments(access).to_vec();
-    Ok(McpServer::Stdio(McpServerStdio::new("ganger", std::env::current_exe()?).args(arguments)))
+    Ok(McpServer::Stdio(McpServerStdio::new("ganger", os::own_program()).args(arguments)))
 }
 
 /// An error's message with its details.

@@ -47,7 +47,10 @@ pub(super) fn of(launch: &Launch, session: &SessionId) -> std::io::Result<Vec<Os
     argv.extend(["--allowedTools".into(), together(&ALLOWED, own(&launch.agent.allow)).into()]);
     argv.extend(["--disallowedTools".into(), together(&DENIED, denied.collect()).into()]);
     if let Some(hooks) = hook::settings(launch) {
-        let settings = json!({"hooks": hooks});
+        // What is asked for by rules in its own words is still its own business; the hook is not to be turned off by
+        // settings of the user, or of the agent.
+        let ask = own(&launch.agent.ask);
+        let settings = json!({"permissions": {"ask": ask}, "hooks": hooks, "disableAllHooks": false});
         let file = launch.scratch.join("settings.json");
         os::write_private(&file, settings.to_string().as_bytes())?;
         argv.extend(["--settings".into(), file.into_os_string()]);

@@ -206,12 +206,12 @@ impl Process {
         }
         match event["type"].as_str() {
             Some("assistant") => {
-                assistant(&event, ear).await;
+                tell_acts(acts(&event["message"]), &event, ear).await;
                 self.measure(&event["message"], ear).await;
             }
             Some("user") => {
                 self.trailing = false;
-                tool_results(&event, ear).await;
+                tell_acts(results(&event["message"]), &event, ear).await;
             }
             Some("control_request") => self.permission(&event, launch, ear).await,
             Some("control_cancel_request") => {
@@ -270,7 +270,8 @@ impl Process {
         let usual = stays_inside(asked, &launch.worktree) || tool.starts_with("mcp__ganger__");
         let subjects = vec![hook::subject_of(&asked["input"])];
         let by = asked["agent_id"].as_str().unwrap_or_default().to_owned();
-        ear.tell(AgentEvent::Asked(Ask { request, kind, subjects, usual, by })).await;
+        let call = asked["tool_use_id"].as_str().unwrap_or_default().to_owned();
+        ear.tell(AgentEvent::Asked(Ask { request, kind, subjects, usual, by, call })).await;
     }
 
     async fn permit(&mut self, request: &str, verdict: Verdict) {
@@ -359,34 +360,40 @@ fn stays_inside(request: &Value, worktree: &Path) -> bool {
     paths.peek().is_some() && paths.all(|p| is_inside(p, worktree))
 }
 
-async fn assistant(event: &Value, ear: &Ear) {
-    for block in event["message"]["content"].as_array().into_iter().flatten() {
-        match block["type"].as_str() {
-            Some("text") => {
-                let said = text::clean(block["text"].as_str().unwrap_or_default());
-                ear.tell(AgentEvent::Said(said)).await;
-            }
-            Some("tool_use") => {
-                let id = block["id"].as_str().unwrap_or_default().to_owned();
-                let name = block["name"].as_str().unwrap_or("?").to_owned();
-                let (input, whole) = (hook::subject_of(&block["input"]), block["input"].to_string());
-                ear.tell(AgentEvent::ToolBegan { id, name, input, whole }).await;
-            }
-            _ => {}
-        }
+/// What a sub-agent says and does carries the tool call by which it was started.
+async fn tell_acts(acts: Vec<AgentEvent>, event: &Value, ear: &Ear) {
+    let of_child = event["parent_tool_use_id"].is_string();
+    for act in acts {
+        ear.tell(if of_child { AgentEvent::OfChild(Box::new(act)) } else { act }).await;
     }
 }
 
-async fn tool_results(event: &Value, ear: &Ear) {
-    for block in event["message"]["content"].as_array().into_iter().flatten() {
-        if block["type"] == "tool_result" {
-            let id = block["tool_use_id"].as_str().unwrap_or_default().to_owned();
-            let content = &block["content"];
-            let output = content.as_str().map_or_else(|| content.to_string(), str::to_owned);
-            let failed = block["is_error"].as_bool().unwrap_or(false);
-            ear.tell(AgentEvent::ToolEnded { id, output: text::clean(&output), failed }).await;
+/// What the model says and calls.
+fn acts(message: &Value) -> Vec<AgentEvent> {
+    let blocks = message["content"].as_array().into_iter().flatten();
+    let act = |block: &Value| match block["type"].as_str() {
+        Some("text") => Some(AgentEvent::Said(text::clean(block["text"].as_str().unwrap_or_default()))),
+        Some("tool_use") => {
+            let id = block["id"].as_str().unwrap_or_default().to_owned();
+            let name = block["name"].as_str().unwrap_or("?").to_owned();
+            let (input, whole) = (hook::subject_of(&block["input"]), block["input"].to_string());
+            Some(AgentEvent::ToolBegan { id, name, input, whole })
         }
-    }
+        _ => None,
+    };
+    blocks.filter_map(act).collect()
+}
+
+fn results(message: &Value) -> Vec<AgentEvent> {
+    let blocks = message["content"].as_array().into_iter().flatten().filter(|b| b["type"] == "tool_result");
+    let result = |block: &Value| {
+        let id = block["tool_use_id"].as_str().unwrap_or_default().to_owned();
+        let content = &block["content"];
+        let output = content.as_str().map_or_else(|| content.to_string(), str::to_owned);
+        let failed = block["is_error"].as_bool().unwrap_or(false);
+        AgentEvent::ToolEnded { id, output: text::clean(&output), failed }
+    };
+    blocks.map(result).collect()
 }
 
 /// `modelUsage` and `total_cost_usd` are totals of the process.

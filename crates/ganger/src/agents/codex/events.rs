@@ -61,13 +61,12 @@ pub(super) fn paths(item: &Value) -> Vec<String> {
 
 /// What a sub-agent does, which has a thread of its own.
 pub(super) fn of_child(thread: &str, method: &str, params: &Value, meter: &mut Meter) -> AgentEvent {
-    let id = format!("agent-{thread}");
+    let turn = |running| AgentEvent::Child { id: thread.to_owned(), running };
     match method {
-        "turn/started" => {
-            let (name, whole) = ("agent".to_owned(), id.clone());
-            AgentEvent::ToolBegan { id, name, input: format!("thread {thread}"), whole }
-        }
-        "turn/completed" => AgentEvent::ToolEnded { id, output: String::new(), failed: false },
+        "turn/started" => turn(true),
+        "turn/completed" => turn(false),
+        "item/started" => AgentEvent::OfChild(Box::new(item_began(&params["item"]))),
+        "item/completed" => AgentEvent::OfChild(Box::new(item_completed(&params["item"]))),
         "thread/tokenUsage/updated" => AgentEvent::Usage(meter.read(thread, &params["tokenUsage"])),
         _ => AgentEvent::Alive,
     }

@@ -240,7 +240,8 @@ impl<'a> Conversation<'a> {
         let child = params["threadId"].as_str().filter(|t| *t != self.thread);
         let by = child.map(|t| format!("sub-agent {t}")).unwrap_or_default();
         // Inside its sandbox it does not ask: what it asks for leaves it.
-        ear.tell(AgentEvent::Asked(Ask { request, kind, subjects, usual: false, by })).await;
+        let call = text("itemId");
+        ear.tell(AgentEvent::Asked(Ask { request, kind, subjects, usual: false, by, call })).await;
     }
 
     async fn notice(&mut self, method: &str, params: &Value, ear: &Ear) {

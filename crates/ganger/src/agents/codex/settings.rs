@@ -1,6 +1,7 @@
 //! What Codex is told of its sandbox, its tools and its sub-agents, as keys and values of its configuration.
 
 use super::super::{Launch, hook, rules};
+use crate::os;
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -20,6 +21,7 @@ pub(super) fn for_thread(launch: &Launch) -> Value {
     if let Some(hooks) = hook::settings(launch) {
         // Ours would wait for a person's trust. With that passed over, the repository's own hooks must not be read.
         config["hooks"] = hooks;
+        config["features"]["hooks"] = json!(true);
         config["bypass_hook_trust"] = json!(true);
         config["projects"] = distrust(&launch.worktree);
     }
@@ -28,11 +30,10 @@ pub(super) fn for_thread(launch: &Launch) -> Value {
 
 /// For a command line, where no token may stand: the tools come by a server that reads it from its file.
 pub(super) fn for_exec(launch: &Launch) -> Vec<(String, Value)> {
-    let program = std::env::current_exe().unwrap_or_else(|_| "ganger".into());
     let arguments = super::super::stdio_arguments(&launch.tools);
     let mut settings = vec![
         ("approval_policy".to_owned(), json!("never")),
-        ("mcp_servers.ganger.command".to_owned(), json!(program)),
+        ("mcp_servers.ganger.command".to_owned(), json!(os::own_program())),
         ("mcp_servers.ganger.args".to_owned(), json!(arguments)),
         ("mcp_servers.ganger.default_tools_approval_mode".to_owned(), json!("approve")),
     ];

@@ -210,6 +210,7 @@ impl<'a> Conversation<'a> {
             subjects: patterns.iter().map(ToString::to_string).collect(),
             usual: false,
             by,
+            call: String::new(),
         }))
         .await;
     }

@@ -69,7 +69,7 @@ impl OpencodeServer {
         }
         let (url, password) = running.as_ref().map(|r| (r.url.clone(), r.password.clone())).unwrap_or_default();
         let directory = launch.worktree.display().to_string();
-        Ok(Api { client: Client::new(), url, password, directory })
+        Ok(Api { client: os::loopback_client(), url, password, directory })
     }
 
     /// Writes the marker that tool shells in the worktree get.

@@ -64,7 +64,7 @@ impl Conversation<'_> {
             Urgency::Interrupt => {
                 self.told_to_stop = true;
                 self.task.note(ActivityKind::Note, "interrupted by a person".to_owned()).await;
-                let _gone = self.live.control.send(Control::Interrupt).await;
+                self.stop_turn().await;
             }
         }
     }

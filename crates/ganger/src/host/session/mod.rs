@@ -201,7 +201,7 @@ impl Conversation<'_> {
     }
 
     async fn say(&mut self, text: String) -> Result<(), TurnEnd> {
-        self.watch.alive();
+        self.watch.turn_began();
         let shown = format!("prompt: {}", text::line(&text, 200));
         self.live.control.send(Control::Prompt(text)).await.map_err(|_| crashed("the driver is gone"))?;
         self.task.note(ActivityKind::Note, shown).await;
@@ -217,30 +217,21 @@ impl Conversation<'_> {
         match event {
             AgentEvent::Recalled(texts) => self.recalled(&texts).await,
             AgentEvent::Prompted => self.prompted().await,
-            AgentEvent::Said(said) => {
+            AgentEvent::Said(_) => {
                 self.model_acted("it answered").await;
-                self.task.note(ActivityKind::Say, said).await;
+                self.note_act(event).await;
             }
-            AgentEvent::ToolBegan { id, name, input, whole } => {
+            AgentEvent::ToolBegan { .. } => {
                 self.model_acted("it called a tool").await;
-                if agents::is_sub_agent(&name) {
-                    self.sub_agents.insert(id.clone());
-                    self.see_children(&format!("its tool {name} was called")).await;
-                }
-                self.watch.tool_began(id);
-                let shown = format!("{name} {}", text::line(&input, 200));
-                self.breaker.called(&shown, &whole, self.usage.tokens());
-                self.task.note(ActivityKind::Tool, format!("{name} {}", text::line(&input, 500))).await;
+                self.note_act(event).await;
             }
-            AgentEvent::ToolEnded { id, output, failed } => {
-                self.watch.tool_ended(&id);
-                if self.sub_agents.remove(&id) {
-                    self.see_children("a sub-agent has ended").await;
-                }
+            AgentEvent::ToolEnded { .. } => {
+                self.note_act(event).await;
                 self.at_tool_boundary();
-                let mark = if failed { "failed: " } else { "" };
-                self.task.note(ActivityKind::ToolEnd, format!("{mark}{}", text::cap(&output, 2_000))).await;
             }
+            // What was said to the agent is not seen by its sub-agents.
+            AgentEvent::OfChild(event) => self.note_act(*event).await,
+            AgentEvent::Child { id, running } => self.child(id, running).await,
             AgentEvent::Usage(usage) => self.account(usage).await,
             AgentEvent::Asked(ask) => self.asked(ask).await,
             AgentEvent::Unasked { request } => self.unasked(request).await,
@@ -254,6 +245,37 @@ impl Conversation<'_> {
             AgentEvent::Background(running) => self.runs_on(running).await,
             AgentEvent::Session(session) => self.late_session(session).await,
             AgentEvent::Alive | AgentEvent::TurnEnded(_) => {}
+        }
+    }
+
+    /// What the agent, or a sub-agent, says and does is noted, and watched.
+    async fn note_act(&mut self, event: AgentEvent) {
+        match event {
+            AgentEvent::Said(said) => self.task.note(ActivityKind::Say, said).await,
+            AgentEvent::ToolBegan { id, name, input, whole } => {
+                if agents::is_sub_agent(&name) {
+                    self.child(id.clone(), true).await;
+                }
+                self.watch.tool_began(id);
+                let shown = format!("{name} {}", text::line(&input, 200));
+                self.breaker.called(&shown, &whole, self.usage.tokens());
+                self.task.note(ActivityKind::Tool, format!("{name} {}", text::line(&input, 500))).await;
+            }
+            AgentEvent::ToolEnded { id, output, failed } => {
+                self.watch.tool_ended(&id);
+                self.child(id, false).await;
+                let mark = if failed { "failed: " } else { "" };
+                self.task.note(ActivityKind::ToolEnd, format!("{mark}{}", text::cap(&output, 2_000))).await;
+            }
+            _ => {}
+        }
+    }
+
+    /// A sub-agent, by its tool call or its conversation, is at work or has ended.
+    async fn child(&mut self, id: String, running: bool) {
+        let changed = if running { self.sub_agents.insert(id) } else { self.sub_agents.remove(&id) };
+        if changed {
+            self.see_children(if running { "a sub-agent is at work" } else { "a sub-agent has ended" }).await;
         }
     }
 
@@ -342,9 +364,9 @@ impl Conversation<'_> {
         }
         self.task.note(ActivityKind::Note, format!("interrupting: {why}")).await;
         self.warned = Some(why);
-        self.watch.second_chance();
+        self.watch.turn_began();
         self.breaker.second_chance(self.usage.tokens());
-        let _gone = self.live.control.send(Control::Interrupt).await;
+        self.stop_turn().await;
         None
     }
 
@@ -358,9 +380,15 @@ impl Conversation<'_> {
         self.breaker.trips(self.usage.tokens(), worktree).map(|why| (why, FailureClass::Runaway))
     }
 
+    async fn stop_turn(&mut self) {
+        let _gone = self.live.control.send(Control::Interrupt).await;
+        // A runtime that waits for its hook does not hear of it before.
+        self.drop_hooked().await;
+    }
+
     async fn interrupt(&mut self) -> TurnEnd {
         self.task.note(ActivityKind::Note, "interrupted by Ganger".to_owned()).await;
-        let _gone = self.live.control.send(Control::Interrupt).await;
+        self.stop_turn().await;
         let ended = async {
             while let Some(event) = self.live.events.recv().await {
                 match event {

@@ -7,7 +7,7 @@ use crate::agents::{Ask, AskKind, Control, Judgement, Verdict, hint, judge};
 use crate::protocol::ActivityKind;
 use crate::text;
 use ganger_engine::{Envelope, Input, Outcome, Wish};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Instant;
 use tokio::sync::oneshot;
@@ -18,8 +18,8 @@ pub(super) struct Asks {
     open: BTreeMap<String, Waiting>,
     /// Those that wait at a hook for their answer.
     hooked: BTreeMap<String, oneshot::Sender<Verdict>>,
-    /// What a person allowed at the hook last: the runtime may ask for it again by its own rules.
-    passed: Option<Ask>,
+    /// Tool calls that were allowed at the hook, not by rules: the runtime may ask for them again by its own.
+    passed: BTreeSet<String>,
 }
 
 struct Waiting {
@@ -29,14 +29,15 @@ struct Waiting {
 }
 
 impl Asks {
-    /// It was allowed, not by rules.
+    /// A person allowed it.
     fn pass(&mut self, ask: &Ask) {
-        self.passed = self.hooked.contains_key(&ask.request).then(|| ask.clone());
+        if self.hooked.contains_key(&ask.request) && !ask.call.is_empty() {
+            self.passed.insert(ask.call.clone());
+        }
     }
 
     fn is_passed(&mut self, ask: &Ask) -> bool {
-        let same = |passed: &mut Ask| passed.kind == ask.kind && same_subjects(&passed.subjects, &ask.subjects);
-        !self.hooked.contains_key(&ask.request) && self.passed.take_if(same).is_some()
+        !self.hooked.contains_key(&ask.request) && self.passed.remove(&ask.call)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -73,7 +74,9 @@ impl Conversation<'_> {
     /// A call that waits at the hook.
     pub(super) async fn hooked(&mut self, ask: Ask, answer: oneshot::Sender<Verdict>) {
         self.watch.alive();
-        self.asks.passed = None;
+        if ask.by.is_empty() {
+            self.model_acted("it called a tool").await;
+        }
         self.asks.hooked.insert(ask.request.clone(), answer);
         self.asked(ask).await;
     }
@@ -163,9 +166,18 @@ impl Conversation<'_> {
         }
     }
 
+    /// Calls that wait at the hook are not made.
+    pub(super) async fn drop_hooked(&mut self) {
+        for (request, answer) in std::mem::take(&mut self.asks.hooked) {
+            let _gave_up = answer.send(Verdict::Deny("the turn was interrupted".to_owned()));
+            self.unasked(request).await;
+        }
+    }
+
     /// No request outlives the turn that made it.
     pub(super) async fn drop_asks(&mut self) {
         self.asks.hooked.clear();
+        self.asks.passed.clear();
         for (request, _) in std::mem::take(&mut self.asks.open) {
             self.lapsed(request, "the turn that asked is over").await;
         }
@@ -193,11 +205,6 @@ impl Conversation<'_> {
         }
         let _gone = self.live.control.send(Control::Permit { request, verdict }).await;
     }
-}
-
-/// Codex names the shell with the command where it asks by its own rules.
-fn same_subjects(at_hook: &[String], asked: &[String]) -> bool {
-    at_hook.len() == asked.len() && at_hook.iter().zip(asked).all(|(at_hook, asked)| asked.contains(at_hook))
 }
 
 /// What a permit is compared by: two requests that differ anywhere are two.

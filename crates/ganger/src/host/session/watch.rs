@@ -41,8 +41,8 @@ impl Watch {
         self.probation = None;
     }
 
-    /// It was interrupted: calls that were open get their time anew.
-    pub(super) fn second_chance(&mut self) {
+    /// A turn begins: what was open in the last one is not waited for.
+    pub(super) fn turn_began(&mut self) {
         self.open_tools.clear();
         self.alive();
     }

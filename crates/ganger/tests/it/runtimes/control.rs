@@ -141,6 +141,81 @@ mod hooks {
     }
 }
 
+#[test]
+fn rules_that_would_not_hold_are_not_worked_under() {
+    let shop = Shop::new("true");
+    shop.edit("driver = \"exec\"\n", "driver = \"exec\"\ndeny = [\"command(touch never*)\"]\n");
+    let id = shop.add("codex-exec", &json!([{"bash": "touch never.txt"}, {"text": "done"}]), &[]);
+    shop.place.ganger(&["run"]).exits(3).says("the rules of agent `codex-exec` would not hold");
+    shop.place.assert_status(&id, "needs-you");
+    assert!(!shop.place.worktree(&id).join("never.txt").exists());
+}
+
+/// Also not by a shell that hides it, by a patch, or by settings that turn hooks off.
+fn rules_hold_against_what_looks_otherwise(cli: &str) {
+    let shop = Shop::new("test -f a.txt && ! test -f never.txt && ! test -f locked.txt");
+    let runtime = format!("[agent.{cli}]\n");
+    let rules = "deny = [\"command(touch never*)\", \"edit(locked*)\", \"agent\"]\n";
+    shop.edit(&runtime, &format!("{runtime}{rules}"));
+    shop.place.write(".claude/settings.json", "{\"disableAllHooks\": true}");
+    shop.place.commit("no hooks");
+    shop.place.ganger(&["trust", "--yes"]).exits(0);
+    let users = shop.place.home().join(".codex/config.toml");
+    let config = std::fs::read_to_string(&users).unwrap();
+    std::fs::write(&users, format!("{config}[features]\nhooks = false\n")).unwrap();
+    let patch = |file: &str| format!("*** Begin Patch\n  *** Add File: {file}\n+x\n*** End Patch");
+    let commands = [
+        "if timeout 5 touch never.txt; then ls; fi".to_owned(),
+        format!("apply_patch <<'EOF'; touch never.txt\n{}\nEOF\n", patch("e.txt")),
+        format!("cd . && apply_patch <<'EOF'\n{}\nEOF\n", patch("x/../locked.txt")),
+        "touch a.txt".to_owned(),
+    ];
+    let mut steps: Vec<Value> = commands.iter().map(|c| json!({"bash": c})).collect();
+    steps.push(json!({"text": "done"}));
+    let id = shop.add(cli, &json!(steps), &[]);
+    shop.place.ganger(&["run"]).exits(0);
+    shop.place.assert_status(&id, "accepted");
+    let log = shop.place.ganger(&["log", &id]).stdout;
+    assert_eq!(log.matches("denied:").count(), 3, "{log}");
+}
+
+mod evasions {
+    use super::rules_hold_against_what_looks_otherwise as test;
+    #[test]
+    fn claude() {
+        test("claude");
+    }
+    #[test]
+    fn codex() {
+        test("codex");
+    }
+}
+
+/// A call that waits at the hook, and is given up: its card goes, and it was never made.
+fn a_call_that_waits_is_taken_back_when_its_turn_is_interrupted(cli: &str) {
+    let shop = shop_that_asks("test -f b.txt && ! test -f asked.txt", "");
+    let steps = json!([{"bash": "touch asked.txt"}, {"bash": "touch b.txt"}, {"text": "done"}, {"bash": "touch b.txt"}, {"text": "done"}]);
+    let id = shop.add(cli, &steps, &[]);
+    let mut run = shop.place.start(&["run"]);
+    let card = wait_for_card(&shop);
+    shop.place.ganger(&["interrupt", &id, "never mind"]).exits(0);
+    assert_eq!(run.code(LIMIT), 0, "{}", shop.place.started_log());
+    shop.place.assert_status(&id, "accepted");
+    assert!(shop.place.started_log().contains(&format!("{card} lapsed")), "{}", shop.place.started_log());
+}
+
+mod interrupted {
+    use super::a_call_that_waits_is_taken_back_when_its_turn_is_interrupted as test;
+    #[test]
+    fn claude() {
+        test("claude");
+    }
+    #[test]
+    fn codex() {
+        test("codex");
+    }
+}
+
 /// Ours would need a person's trust, which is passed over: what the repository brings must not profit by it.
 #[test]
 fn hooks_of_the_repository_do_not_run_with_ours() {

@@ -56,7 +56,9 @@ pub(super) fn of(launch: &Launch, session: &SessionId) -> std::io::Result<Vec<Os
         argv.extend(["--settings".into(), file.into_os_string()]);
     }
     if !launch.agent.prompt.is_empty() {
-        argv.extend(["--append-system-prompt".into(), launch.agent.prompt.clone().into()]);
+        let file = launch.scratch.join("system-prompt.md");
+        os::write_private(&file, launch.agent.prompt.as_bytes())?;
+        argv.extend(["--append-system-prompt-file".into(), file.into_os_string()]);
     }
     argv.extend([resume.into(), session.as_str().into()]);
     if !launch.agent.model.is_empty() {

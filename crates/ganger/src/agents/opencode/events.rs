@@ -89,12 +89,16 @@ impl Heard {
     /// What an event means.
     pub(super) fn take(&mut self, event: &Value) -> Vec<AgentEvent> {
         let properties = &event["properties"];
-        let session = properties["sessionID"].as_str().or_else(|| properties["info"]["sessionID"].as_str());
+        let named = [&properties["sessionID"], &properties["info"]["sessionID"], &properties["part"]["sessionID"]];
+        let session = named.into_iter().find_map(Value::as_str);
         let own = session == Some(self.session.as_str());
         match event["type"].as_str() {
-            // A sub-agent's messages are signs of life, and its tokens count.
+            // A sub-agent's tokens count, and what it does is told as its own.
             Some("message.updated") => self.message(&properties["info"]).into_iter().collect(),
-            Some("message.part.updated") if own => self.part(&properties["part"]),
+            Some("message.part.updated") => {
+                let acts = self.part(&properties["part"]).into_iter();
+                if own { acts.collect() } else { acts.map(|act| AgentEvent::OfChild(Box::new(act))).collect() }
+            }
             Some("session.status") if own => self.status(&properties["status"]),
             Some("session.idle") if own => self.idle(),
             Some("session.error") if own => {

@@ -476,7 +476,8 @@ fn what_sub_agents_use_is_counted(cli: &str) {
         usage["input"].as_u64().unwrap() + usage["cache_read"].as_u64().unwrap_or(0)
     });
     assert!(together >= alone + 200, "{alone} tokens alone, {together} with a sub-agent");
-    shop.place.ganger(&["log", "T-2"]).exits(0).says("waiting on its own children");
+    let log = shop.place.ganger(&["log", "T-2"]).exits(0).says("waiting on its own children");
+    log.says("touch child.txt").says("the child is done");
 }
 
 mod children {

@@ -177,9 +177,16 @@ impl Driver {
         }
     }
 
-    /// Whether an agent's rules hold by it. Codex asks for nothing inside its sandbox, and needs the hook.
-    pub(crate) fn holds_rules_of(self, agent: &Agent) -> bool {
-        self.runtime() != RuntimeKind::Codex || self.capabilities().hooks || !rules::need_hook(agent)
+    /// Why an agent's rules would not hold by it: Codex asks for nothing inside its sandbox, and needs the hook.
+    pub(crate) fn cannot_hold_rules(self, name: &str, agent: &Agent) -> Option<String> {
+        let holds = self.runtime() != RuntimeKind::Codex || self.capabilities().hooks || !rules::need_hook(agent);
+        let (surface, (major, minor)) = (self.surface(), CODEX_HOOKS_SINCE);
+        (!holds).then(|| {
+            format!(
+                "the rules of agent `{name}` would not hold: {surface}, has no hook. Use Codex {major}.{minor} or newer \
+                 without `driver = \"exec\"`, or take `ask` and `deny` out of [agent.{name}]"
+            )
+        })
     }
 
     /// The name under which the model finds the tool `ask_user`. Gemini CLI hides every tool of that name when
@@ -330,7 +337,7 @@ mod tests {
         assert_eq!(of(RuntimeKind::Codex, None, ""), Driver::CodexServer);
         let ruled = Agent { ask: vec!["command(rm*)".to_owned()], ..Agent::plain(RuntimeKind::Codex) };
         for (version, holds) in [("0.121.0", false), ("0.125.0", true)] {
-            assert_eq!(Driver::choose(&ruled, version).holds_rules_of(&ruled), holds, "{version}");
+            assert_eq!(Driver::choose(&ruled, version).cannot_hold_rules("a", &ruled).is_none(), holds, "{version}");
         }
     }
 }

@@ -49,7 +49,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
                 what: "project",
                 result: Ok(format!("{} at {}", project.id, project.repository.root.display())),
             });
-            findings.push(agents(&project));
+            findings.push(agents(&project).await);
             findings.push(gates(&project));
             findings.push(Finding { what: "store", result: check_store(&project) });
             findings.push(rescues(&project));
@@ -90,17 +90,21 @@ fn git_version() -> Finding {
     Finding { what: "git", result }
 }
 
-fn agents(project: &Project) -> Finding {
+async fn agents(project: &Project) -> Finding {
     let agents = &project.config().agents;
-    let missing: Vec<String> = agents
-        .iter()
-        .filter(|(_, a)| a.runtime.program(Some(a)).is_none())
-        .map(|(name, a)| format!("agent {name} needs {}, which was not found", a.runtime.as_str()))
-        .collect();
-    let found: Vec<String> = agents.iter().map(|(name, a)| format!("{name} ({})", a.runtime.as_str())).collect();
-    let result = match (agents.is_empty(), missing.is_empty()) {
+    let drivers = Drivers::default();
+    let (mut found, mut faults) = (Vec::new(), Vec::new());
+    for (name, agent) in agents {
+        let runtime = agent.runtime.as_str();
+        found.push(format!("{name} ({runtime})"));
+        match agent.runtime.program(Some(agent)) {
+            None => faults.push(format!("agent {name} needs {runtime}, which was not found")),
+            Some(_) => faults.extend(drivers.of(agent).await.cannot_hold_rules(name, agent)),
+        }
+    }
+    let result = match (agents.is_empty(), faults.is_empty()) {
         (true, _) => Err("no agent is configured in ganger.toml".to_owned()),
-        (false, false) => Err(missing.join("; ")),
+        (false, false) => Err(faults.join("; ")),
         (false, true) => Ok(found.join(", ")),
     };
     Finding { what: "agents", result }

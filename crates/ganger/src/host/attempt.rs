@@ -123,12 +123,8 @@ impl AttemptTask {
         );
         ready.write_own_file("MISSION.md", &mission)?;
         let driver = self.shared.drivers.of(agent).await;
-        if !driver.holds_rules_of(agent) {
-            let (name, surface) = (&self.offer.agent, driver.surface());
-            return Err(std::io::Error::other(format!(
-                "the rules of agent `{name}` would not hold: {surface} has no hook. Use a newer Codex without \
-                 `driver = \"exec\"`, or take `ask` and `deny` out of [agent.{name}]"
-            )));
+        if let Some(why) = driver.cannot_hold_rules(&self.offer.agent, agent) {
+            return Err(std::io::Error::other(why));
         }
         let ask_tool = driver.ask_tool();
         let identity = mcp::Identity { attempt: self.offer.attempt.clone(), token: self.offer.token, ask_tool };

@@ -146,6 +146,7 @@ fn rules_that_would_not_hold_are_not_worked_under() {
     let shop = Shop::new("true");
     shop.edit("driver = \"exec\"\n", "driver = \"exec\"\ndeny = [\"command(touch never*)\"]\n");
     let id = shop.add("codex-exec", &json!([{"bash": "touch never.txt"}, {"text": "done"}]), &[]);
+    shop.place.ganger(&["doctor"]).exits(1).says("the rules of agent `codex-exec` would not hold");
     shop.place.ganger(&["run"]).exits(3).says("the rules of agent `codex-exec` would not hold");
     shop.place.assert_status(&id, "needs-you");
     assert!(!shop.place.worktree(&id).join("never.txt").exists());

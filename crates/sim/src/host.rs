@@ -388,7 +388,7 @@ impl Host {
                 class: FailureClass::Transient,
                 message: "429".to_owned(),
                 retry_at: world.rng.one_in(2).then(|| world.now + 60_000),
-                model: None,
+                model: world.rng.one_in(4).then(|| "large".to_owned()),
             },
             _ => AttemptOutcome::Finished,
         };

@@ -40,6 +40,9 @@ impl Person {
         if world.rng.one_in(1_500) {
             self.merge(world, state);
         }
+        if world.rng.one_in(1_500) {
+            self.revoke(world, state);
+        }
     }
 
     fn tell(&mut self, world: &mut World, input: Input) {
@@ -91,6 +94,13 @@ impl Person {
         let (text, by) = ("hurry".to_owned(), "person".to_owned());
         let urgency = [Urgency::Idle, Urgency::Now, Urgency::Interrupt][world.rng.below(3) as usize];
         self.tell(world, Input::Tell { ticket: ticket.clone(), text, urgency, by });
+    }
+
+    /// Takes back the first thing that was allowed for good.
+    fn revoke(&mut self, world: &mut World, state: &State) {
+        if let Some(permit) = state.permits.first() {
+            self.tell(world, Input::Revoke { permit: permit.clone(), by: "person".to_owned() });
+        }
     }
 
     /// Stops a ticket; now and then lets it go on again before it has stopped.

@@ -33,7 +33,8 @@ pub(crate) async fn call(url: &str, token_file: &Path, limit: Duration) -> Resul
 async fn ask_endpoint(url: &str, token_file: &Path) -> Result<String, Failure> {
     let mut told = Vec::new();
     tokio::io::stdin().read_to_end(&mut told).await?;
-    let token = std::fs::read_to_string(token_file)?;
+    let unread = |e| Failure::failed(format!("{}: {e}", token_file.display()));
+    let token = std::fs::read_to_string(token_file).map_err(unread)?;
     let request = os::loopback_client().post(url).bearer_auth(token.trim());
     let request = request.header(header::CONTENT_TYPE, "application/json").body(told);
     let gone = |e: reqwest::Error| Failure::failed(e.to_string());

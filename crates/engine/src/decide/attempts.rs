@@ -3,8 +3,8 @@
 use super::{NewCard, delivery, done, escalate, granted, live, messages, nothing, open_card, permissions, ticket};
 use crate::{
     Assumption, Attempt, AttemptEnd, AttemptId, AttemptOutcome, AttemptStage, CardKind, Decision, DeliveryId,
-    DeliveryKind, Event, FailureClass, HostId, Kind, Millis, NewTicket, Outcome, Phase, Rejected, Report, Session,
-    SessionId, State, Ticket, TicketId, TicketSpec, Told, Usage,
+    DeliveryKind, Event, FailureClass, HostId, Kind, Millis, NewTicket, Outcome, Pause, Phase, Rejected, Report,
+    Session, SessionId, State, Ticket, TicketId, TicketSpec, Told, Usage,
 };
 
 /// First wait after a transient failure; it doubles up to [`MAX_BACKOFF_MS`].
@@ -317,11 +317,16 @@ impl Verdict {
             // Not this ticket but the service: everybody who would ask it waits, and not all come back at once.
             Some(at) => {
                 let until = at + attempt.token * 1_013 % JITTER_MS;
-                let runtime = state.policy.agents.get(&attempt.agent).map(|p| p.runtime.clone());
+                let agent = state.policy.agents.get(&attempt.agent);
                 let why = message.lines().next().unwrap_or_default().to_owned();
-                let model = model.map(str::to_owned);
+                let pause = Pause { model: model.map(str::to_owned), until, why };
+                // A model that only a sub-agent asks for, or that goes by another name: this ticket waits all the same.
+                let covered = agent.is_some_and(|a| pause.covers(&a.model));
+                let Pause { model, until, why } = pause;
+                let runtime = agent.map(|a| a.runtime.clone());
                 let paused = runtime.map(|runtime| Event::RuntimePaused { runtime, model, until, why });
-                Self { next: Phase::Open, not_before: 0, events: paused.into_iter().collect() }
+                let not_before = if covered { 0 } else { until };
+                Self { next: Phase::Open, not_before, events: paused.into_iter().collect() }
             }
             None => Self { next: Phase::Open, not_before: retry_at.unwrap_or(pause), events: Vec::new() },
         }

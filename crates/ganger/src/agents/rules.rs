@@ -35,9 +35,14 @@ pub(crate) fn judge(agent: &Agent, ask: &Ask) -> Judgement {
     if agent.ask.iter().any(|rule| any(&rule.as_str())) {
         return Judgement::Ask;
     }
-    let all = || parts.iter().all(|part| agent.allow.iter().any(|rule| covers(rule, ask, part)));
-    if ask.usual || all() { Judgement::Allow } else { Judgement::Ask }
+    let plain = plain_parts(ask);
+    let all = plain.iter().all(|part| agent.allow.iter().any(|rule| covers(rule, ask, part)));
+    // Of what is not known nothing is allowed.
+    if ask.usual || (all && !plain.is_empty()) { Judgement::Allow } else { Judgement::Ask }
 }
+
+/// A hint of more rules than this helps nobody.
+const MOST_HINTS: usize = 5;
 
 /// Which rule of the configuration asks for it, or would allow it from now on.
 pub(crate) fn hint(name: &str, agent: &Agent, ask: &Ask) -> String {
@@ -48,8 +53,11 @@ pub(crate) fn hint(name: &str, agent: &Agent, ask: &Ask) -> String {
     let tool = ask.kind.name();
     let rules: BTreeSet<String> = match ask.kind {
         AskKind::Tool(_) => BTreeSet::from([tool.to_owned()]),
-        _ => parts.iter().map(|part| format!("{tool}({part})")).collect(),
+        _ => plain_parts(ask).iter().map(|part| format!("{tool}({part})")).collect(),
     };
+    if rules.is_empty() || rules.len() > MOST_HINTS {
+        return String::new();
+    }
     format!("In ganger.toml, `allow = {:?}` in [agent.{name}] allows it.", Vec::from_iter(rules))
 }
 
@@ -68,7 +76,15 @@ fn covers(rule: &str, ask: &Ask, part: &str) -> bool {
     }
 }
 
-/// What a request consists of, each part as rules are written.
+/// What a request consists of when it is read as it stands: what has to be allowed.
+fn plain_parts(ask: &Ask) -> Vec<String> {
+    match &ask.kind {
+        AskKind::Command => ask.subjects.iter().flat_map(|line| shell::plain_commands(line)).collect(),
+        _ => parts(ask),
+    }
+}
+
+/// What a request may consist of, each part as rules are written: what must not be denied.
 fn parts(ask: &Ask) -> Vec<String> {
     match &ask.kind {
         AskKind::Tool(name) => vec![name.replace("mcp__", "").replace("__", "/")],
@@ -205,6 +221,14 @@ mod tests {
         assert!(matches!(judge(&agent, &command("rm -rf /")), Judgement::Deny(_)));
         for push in ["git push origin main", "cd x && git -C . push", "timeout 60 git push", "echo $(git push)"] {
             assert!(matches!(judge(&agent, &command(push)), Judgement::Deny(_)), "{push}");
+        }
+        let npm = super::tests::agent(&["command(npm install*)"], &[], &[]);
+        let shelled = Ask { usual: false, ..command("/bin/bash -lc 'npm install x'") };
+        assert_eq!(judge(&npm, &shelled), Judgement::Allow);
+        let everything = super::tests::agent(&["command", "edit"], &[], &[]);
+        for (kind, subjects) in [(AskKind::Edit, Vec::new()), (AskKind::Command, vec!["bash -c".to_owned()])] {
+            let unknown = Ask { kind, subjects, usual: false, ..command("") };
+            assert_eq!(judge(&everything, &unknown), Judgement::Ask);
         }
         let outside = Ask { usual: false, ..command("curl there") };
         assert_eq!(judge(&agent, &outside), Judgement::Allow);

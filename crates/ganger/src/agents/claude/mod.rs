@@ -344,7 +344,7 @@ impl Process {
 
 /// The model that a limit such as `seven_day_opus` is for; others are for the account.
 fn limited_model(kind: &str) -> Option<String> {
-    kind.strip_prefix("seven_day_").filter(|model| !model.contains("overage")).map(str::to_owned)
+    kind.strip_prefix("seven_day_").filter(|model| matches!(*model, "opus" | "sonnet" | "haiku")).map(str::to_owned)
 }
 
 /// Whether the session that was to be resumed is gone, or taken.

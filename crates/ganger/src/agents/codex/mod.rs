@@ -245,28 +245,23 @@ impl<'a> Conversation<'a> {
     }
 
     async fn notice(&mut self, method: &str, params: &Value, ear: &Ear) {
+        if method == "serverRequest/resolved" {
+            return self.resolved(&params["requestId"].to_string(), ear).await;
+        }
+        if method == "item/started" && params["item"]["type"] == "fileChange" {
+            let id = params["item"]["id"].as_str().unwrap_or_default().to_owned();
+            self.changes.insert(id, events::paths(&params["item"]));
+        }
         if let Some(child) = params["threadId"].as_str().filter(|t| *t != self.thread) {
             return ear.tell(events::of_child(child, method, params, &mut self.meter)).await;
         }
         match method {
-            "item/started" => {
-                if params["item"]["type"] == "fileChange" {
-                    let id = params["item"]["id"].as_str().unwrap_or_default().to_owned();
-                    self.changes.insert(id, events::paths(&params["item"]));
-                }
-                ear.tell(events::item_began(&params["item"])).await;
-            }
+            "item/started" => ear.tell(events::item_began(&params["item"])).await,
             "item/completed" => ear.tell(events::item_completed(&params["item"])).await,
             "thread/tokenUsage/updated" => {
                 ear.tell(AgentEvent::Usage(self.meter.read(&self.thread, &params["tokenUsage"]))).await;
             }
             "account/rateLimits/updated" => self.limited_until = events::limited_until(&params["rateLimits"]),
-            "serverRequest/resolved" => {
-                let request = params["requestId"].to_string();
-                if self.asked.remove(&request).is_some() {
-                    ear.tell(AgentEvent::Unasked { request }).await;
-                }
-            }
             "error" if params["willRetry"] == true => {
                 let why = text::line(params["error"]["message"].as_str().unwrap_or("error"), 300);
                 ear.tell(AgentEvent::Retrying { why, until: None }).await;
@@ -276,6 +271,12 @@ impl<'a> Conversation<'a> {
                 ear.end(events::turn_end(&params["turn"], self.limited_until)).await;
             }
             _ => ear.tell(AgentEvent::Alive).await,
+        }
+    }
+
+    async fn resolved(&mut self, request: &str, ear: &Ear) {
+        if self.asked.remove(request).is_some() {
+            ear.tell(AgentEvent::Unasked { request: request.to_owned() }).await;
         }
     }
 

@@ -107,7 +107,14 @@ pub(super) async fn run(run: SessionRun<'_>) -> Left {
     let closed = conversation.live.control.send(Control::Close).await;
     if closed.is_ok() {
         // The driver ends when it has closed its process; its channel closes with it.
-        let drained = async { while conversation.live.events.recv().await.is_some() {} };
+        let drained = async {
+            loop {
+                tokio::select! {
+                    event = conversation.live.events.recv() => if event.is_none() { return },
+                    Some(order) = conversation.task.orders.recv() => refuse(order),
+                }
+            }
+        };
         let _slow = tokio::time::timeout(Duration::from_secs(8), drained).await;
     }
     Left { end, usage: conversation.usage, report: conversation.report }
@@ -351,8 +358,7 @@ impl Conversation<'_> {
     async fn look(&mut self) -> Option<TurnEnd> {
         self.deny_overdue().await;
         if !self.asks.is_empty() {
-            // It waits for a person, who has a limit of their own.
-            self.watch.alive();
+            self.watch.waits_for_person();
         }
         let (why, class) = self.trouble()?;
         if self.warned.is_some() || !self.can.prompt_again {
@@ -390,11 +396,14 @@ impl Conversation<'_> {
         self.task.note(ActivityKind::Note, "interrupted by Ganger".to_owned()).await;
         self.stop_turn().await;
         let ended = async {
-            while let Some(event) = self.live.events.recv().await {
-                match event {
-                    AgentEvent::TurnEnded(_) => return,
-                    AgentEvent::Usage(usage) => self.usage = usage,
-                    _ => {}
+            loop {
+                tokio::select! {
+                    event = self.live.events.recv() => match event {
+                        Some(AgentEvent::TurnEnded(_)) | None => return,
+                        Some(AgentEvent::Usage(usage)) => self.usage = usage,
+                        Some(_) => {}
+                    },
+                    Some(order) = self.task.orders.recv() => refuse(order),
                 }
             }
         };
@@ -408,6 +417,13 @@ impl Conversation<'_> {
             let said = format!("{} ({})", doing.as_str(), text::line(source, 200));
             self.task.note(ActivityKind::Status, said).await;
         }
+    }
+}
+
+/// What comes after the end: a call that waits at the hook would hold up the runtime.
+fn refuse(order: Order) {
+    if let Order::Hooked { answer, .. } = order {
+        let _gave_up = answer.send(agents::Verdict::Deny(permissions::INTERRUPTED.to_owned()));
     }
 }
 

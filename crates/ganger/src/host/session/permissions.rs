@@ -22,6 +22,9 @@ pub(super) struct Asks {
     passed: BTreeSet<String>,
 }
 
+/// Why a call is not made.
+pub(super) const INTERRUPTED: &str = "the turn was interrupted";
+
 struct Waiting {
     since: Instant,
     shown: String,
@@ -169,9 +172,12 @@ impl Conversation<'_> {
     /// Calls that wait at the hook are not made.
     pub(super) async fn drop_hooked(&mut self) {
         for (request, answer) in std::mem::take(&mut self.asks.hooked) {
-            let _gave_up = answer.send(Verdict::Deny("the turn was interrupted".to_owned()));
-            self.unasked(request).await;
+            let _gave_up = answer.send(Verdict::Deny(INTERRUPTED.to_owned()));
+            if self.asks.open.remove(&request).is_some() {
+                self.lapsed(request, INTERRUPTED).await;
+            }
         }
+        self.see(Seen::Waits(self.asks.open.len()), INTERRUPTED).await;
     }
 
     /// No request outlives the turn that made it.

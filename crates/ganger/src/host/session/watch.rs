@@ -41,6 +41,12 @@ impl Watch {
         self.probation = None;
     }
 
+    /// It waits for a person, who has a limit of their own: the call that waits has its time after that.
+    pub(super) fn waits_for_person(&mut self) {
+        self.tool_since = Instant::now();
+        self.alive();
+    }
+
     /// A turn begins: what was open in the last one is not waited for.
     pub(super) fn turn_began(&mut self) {
         self.open_tools.clear();

@@ -205,6 +205,35 @@ fn a_call_that_waits_is_taken_back_when_its_turn_is_interrupted(cli: &str) {
     assert!(shop.place.started_log().contains(&format!("{card} lapsed")), "{}", shop.place.started_log());
 }
 
+/// A runtime makes a call whose hook fails: ours blocks even then.
+fn a_call_whose_hook_is_killed_is_not_made(cli: &str) {
+    let shop = shop_that_asks("test -f b.txt && ! test -f asked.txt", "");
+    let steps = json!([{"bash": "touch asked.txt"}, {"bash": "touch b.txt"}, {"text": "done"}]);
+    let id = shop.add(cli, &steps, &[]);
+    let mut run = shop.place.start(&["run"]);
+    let card = wait_for_card(&shop);
+    let home = format!("HOME={}", shop.place.home().display());
+    let hooks: Vec<i32> = alive_with(&home, "--limit").into_iter().filter(|pid| is_ganger(*pid)).collect();
+    assert_eq!(hooks.len(), 1);
+    kill(hooks[0], 9);
+    assert_eq!(run.code(LIMIT), 0, "{}", shop.place.started_log());
+    shop.place.assert_status(&id, "accepted");
+    assert!(shop.place.started_log().contains(&format!("{card} lapsed")), "{}", shop.place.started_log());
+    assert!(shop.model.requests_with("Ganger could not judge this call") > 0, "the model was told");
+}
+
+mod killed {
+    use super::a_call_whose_hook_is_killed_is_not_made as test;
+    #[test]
+    fn claude() {
+        test("claude");
+    }
+    #[test]
+    fn codex() {
+        test("codex");
+    }
+}
+
 mod interrupted {
     use super::a_call_that_waits_is_taken_back_when_its_turn_is_interrupted as test;
     #[test]

@@ -374,15 +374,9 @@ impl Host {
     }
 
     fn left(&self, world: &mut World, id: &str, running: &Running) -> AttemptEnd {
-        let failed = |class, message: &str| AttemptOutcome::Failed {
-            class,
-            message: message.to_owned(),
-            retry_at: None,
-            model: None,
-        };
         let outcome = match running.behaviour {
-            Behaviour::Crashes => failed(FailureClass::Crashed, "died"),
-            Behaviour::Hangs => failed(FailureClass::Stalled, "stalled"),
+            Behaviour::Crashes => AttemptOutcome::failed(FailureClass::Crashed, "died"),
+            Behaviour::Hangs => AttemptOutcome::failed(FailureClass::Stalled, "stalled"),
             // A limit of the service, or a hiccup.
             Behaviour::Limited => AttemptOutcome::Failed {
                 class: FailureClass::Transient,

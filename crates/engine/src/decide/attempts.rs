@@ -321,11 +321,9 @@ impl Verdict {
                 let why = message.lines().next().unwrap_or_default().to_owned();
                 let pause = Pause { model: model.map(str::to_owned), until, why };
                 // A model that only a sub-agent asks for, or that goes by another name: this ticket waits all the same.
-                let covered = agent.is_some_and(|a| pause.covers(&a.model));
+                let not_before = if agent.is_some_and(|a| pause.covers(&a.model)) { 0 } else { until };
                 let Pause { model, until, why } = pause;
-                let runtime = agent.map(|a| a.runtime.clone());
-                let paused = runtime.map(|runtime| Event::RuntimePaused { runtime, model, until, why });
-                let not_before = if covered { 0 } else { until };
+                let paused = agent.map(|a| Event::RuntimePaused { runtime: a.runtime.clone(), model, until, why });
                 Self { next: Phase::Open, not_before, events: paused.into_iter().collect() }
             }
             None => Self { next: Phase::Open, not_before: retry_at.unwrap_or(pause), events: Vec::new() },

@@ -121,3 +121,10 @@ pub enum AttemptOutcome {
         bytes: u64,
     },
 }
+
+impl AttemptOutcome {
+    /// A failure of which no time is known when to try again.
+    pub fn failed(class: FailureClass, message: impl Into<String>) -> Self {
+        Self::Failed { class, message: message.into(), retry_at: None, model: None }
+    }
+}

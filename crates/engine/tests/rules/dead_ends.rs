@@ -15,7 +15,7 @@ fn approve(ids: &[&str]) -> Input {
 }
 
 fn transient() -> AttemptOutcome {
-    AttemptOutcome::Failed { class: FailureClass::Transient, message: "overloaded".into(), retry_at: None, model: None }
+    AttemptOutcome::failed(FailureClass::Transient, "overloaded")
 }
 
 #[test]

@@ -7,7 +7,7 @@ use ganger_engine::{
 };
 
 fn failed(class: FailureClass) -> AttemptOutcome {
-    AttemptOutcome::Failed { class, message: "why".into(), retry_at: None, model: None }
+    AttemptOutcome::failed(class, "why")
 }
 
 fn answer(card: &str, word: &str) -> Input {

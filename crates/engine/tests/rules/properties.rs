@@ -25,18 +25,8 @@ fn choose(state: &State, kind: u8, pick: u8) -> Input {
             e.head = Some(format!("c{pick}").as_str().into());
             e.outcome = match pick % 5 {
                 0 => AttemptOutcome::Interrupted,
-                1 => AttemptOutcome::Failed {
-                    class: FailureClass::Crashed,
-                    message: "m".into(),
-                    retry_at: None,
-                    model: None,
-                },
-                2 => AttemptOutcome::Failed {
-                    class: FailureClass::Transient,
-                    message: "m".into(),
-                    retry_at: None,
-                    model: None,
-                },
+                1 => AttemptOutcome::failed(FailureClass::Crashed, "m"),
+                2 => AttemptOutcome::failed(FailureClass::Transient, "m"),
                 _ => AttemptOutcome::Finished,
             };
         }),

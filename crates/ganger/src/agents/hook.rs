@@ -15,6 +15,9 @@ const SLACK: Duration = Duration::from_secs(30);
 
 /// The value of `hooks` in a runtime's settings; none where it would have nothing to judge.
 pub(super) fn settings(launch: &Launch) -> Option<Value> {
+    if !rules::need_hook(&launch.agent) {
+        return None;
+    }
     let file = launch.tools.token_file.display().to_string();
     let program = os::own_program().display().to_string();
     let limit = launch.patience + SLACK;
@@ -22,15 +25,10 @@ pub(super) fn settings(launch: &Launch) -> Option<Value> {
     let words = [&program, "hook", "--url", &launch.tools.hook_url, "--token-file", &file, "--limit", &seconds];
     // A runtime makes the call when a hook fails in any other way than this.
     let blocked = "{ echo 'Ganger could not judge this call' >&2; exit 2; }";
-    let command = format!("{} || {blocked}", words.map(quoted).join(" "));
+    let command = format!("{} || {blocked}", words.map(os::shell_word).join(" "));
     // It would also make it when the hook is late: ours answers before.
     let hook = json!({"type": "command", "command": command, "timeout": (limit + SLACK).as_secs()});
-    rules::need_hook(&launch.agent).then(|| json!({"PreToolUse": [{"hooks": [hook]}]}))
-}
-
-/// One word of a shell's command line.
-fn quoted(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
+    Some(json!({"PreToolUse": [{"hooks": [hook]}]}))
 }
 
 /// What a call is about that waits at the hook: all of it has to be allowed. The runtime's own rules come after it:

@@ -148,7 +148,7 @@ pub(crate) enum AgentEvent {
     ToolEnded { id: String, output: String, failed: bool },
     /// A sub-agent with a conversation of its own began a turn, or ended one.
     Child { id: String, running: bool },
-    /// The same, of a sub-agent.
+    /// What a sub-agent says and does.
     OfChild(Box<Self>),
     /// Its turn is at its end, but for so many background tasks that it began.
     Background(usize),
@@ -170,6 +170,13 @@ pub(crate) enum AgentEvent {
     Alive,
     /// The turn is over.
     TurnEnded(TurnEnd),
+}
+
+impl AgentEvent {
+    /// As an act of a sub-agent.
+    fn of_child(self) -> Self {
+        Self::OfChild(Box::new(self))
+    }
 }
 
 /// How a turn ended: by the runtime's terminal event, never by its exit code.

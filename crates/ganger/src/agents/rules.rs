@@ -35,10 +35,12 @@ pub(crate) fn judge(agent: &Agent, ask: &Ask) -> Judgement {
     if agent.ask.iter().any(|rule| any(&rule.as_str())) {
         return Judgement::Ask;
     }
-    let plain = plain_parts(ask);
-    let all = plain.iter().all(|part| agent.allow.iter().any(|rule| covers(rule, ask, part)));
-    // Of what is not known nothing is allowed.
-    if ask.usual || (all && !plain.is_empty()) { Judgement::Allow } else { Judgement::Ask }
+    let allowed = || {
+        let plain = plain_parts(ask);
+        // Of what is not known nothing is allowed.
+        !plain.is_empty() && plain.iter().all(|part| agent.allow.iter().any(|rule| covers(rule, ask, part)))
+    };
+    if ask.usual || allowed() { Judgement::Allow } else { Judgement::Ask }
 }
 
 /// A hint of more rules than this helps nobody.

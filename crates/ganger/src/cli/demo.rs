@@ -98,8 +98,8 @@ fn make_repository(root: &Path, folder: &Path) -> Result<(), Failure> {
     std::fs::create_dir_all(root)?;
     let script = folder.join("script.json");
     std::fs::write(&script, serde_json::to_vec_pretty(&script_json()).unwrap_or_default())?;
-    let quote = |p: &Path| format!("'{}'", p.display().to_string().replace('\'', "'\\''"));
-    let command = format!("{} script-agent {}", quote(os::own_program()), quote(&script));
+    let word = |path: &Path| os::shell_word(&path.display().to_string());
+    let command = format!("{} script-agent {}", word(os::own_program()), word(&script));
     let command = toml::Value::String(command).to_string();
     std::fs::write(
         root.join("ganger.toml"),

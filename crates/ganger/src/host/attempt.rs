@@ -255,7 +255,7 @@ fn nothing_left(outcome: AttemptOutcome) -> AttemptEnd {
 }
 
 fn failed(class: FailureClass, message: impl Into<String>) -> AttemptEnd {
-    nothing_left(AttemptOutcome::Failed { class, message: message.into(), retry_at: None, model: None })
+    nothing_left(AttemptOutcome::failed(class, message))
 }
 
 enum Looked {

@@ -2,13 +2,13 @@
 //! token are those of the tools.
 
 use super::Identity;
+use super::caller::Caller;
 use crate::agents::{Verdict, hook};
 use crate::failure::Failure;
 use crate::host::{Order, Shared};
-use crate::os;
 use axum::Json;
 use axum::extract::{Extension, State};
-use reqwest::{Response, header};
+use reqwest::Response;
 use serde_json::Value;
 use std::io::Write;
 use std::path::Path;
@@ -33,12 +33,9 @@ pub(crate) async fn call(url: &str, token_file: &Path, limit: Duration) -> Resul
 async fn ask_endpoint(url: &str, token_file: &Path) -> Result<String, Failure> {
     let mut told = Vec::new();
     tokio::io::stdin().read_to_end(&mut told).await?;
-    let unread = |e| Failure::failed(format!("{}: {e}", token_file.display()));
-    let token = std::fs::read_to_string(token_file).map_err(unread)?;
-    let request = os::loopback_client().post(url).bearer_auth(token.trim());
-    let request = request.header(header::CONTENT_TYPE, "application/json").body(told);
     let gone = |e: reqwest::Error| Failure::failed(e.to_string());
-    let answer = request.send().await.and_then(Response::error_for_status).map_err(gone)?;
+    let answer =
+        Caller::open(url, token_file)?.post(told).send().await.and_then(Response::error_for_status).map_err(gone)?;
     answer.text().await.map_err(gone)
 }
 

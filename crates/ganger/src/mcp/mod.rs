@@ -2,6 +2,7 @@
 //! call. One loopback HTTP endpoint for each host; a bearer token is identity and rights of one attempt, and dies with
 //! it.
 
+mod caller;
 mod endpoint;
 mod handler;
 mod hook;

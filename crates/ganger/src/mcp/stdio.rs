@@ -2,24 +2,22 @@
 //! what they were told on a command line, where every user of the machine can read it: here that is the path of a file
 //! and not the token in it.
 
+use super::caller::Caller;
 use crate::failure::Failure;
-use crate::os;
 use reqwest::header;
 use std::path::Path;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
 /// Passes each line on stdin to the endpoint, and its answer to stdout (MCP, stdio transport).
 pub(crate) async fn serve(url: &str, token_file: &Path) -> Result<(), Failure> {
-    let token = std::fs::read_to_string(token_file)?;
-    let client = os::loopback_client();
+    let caller = Caller::open(url, token_file)?;
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     let mut stdout = tokio::io::stdout();
     while let Some(line) = lines.next_line().await? {
         if line.trim().is_empty() {
             continue;
         }
-        let request = client.post(url).bearer_auth(token.trim()).header(header::CONTENT_TYPE, "application/json");
-        let request = request.header(header::ACCEPT, "application/json, text/event-stream").body(line);
+        let request = caller.post(line).header(header::ACCEPT, "application/json, text/event-stream");
         let answer = request.send().await.map_err(|e| Failure::failed(format!("the endpoint is gone: {e}")))?;
         let answer = answer.text().await.map_err(|e| Failure::failed(e.to_string()))?;
         // A notification has none.

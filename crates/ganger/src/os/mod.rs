@@ -26,6 +26,11 @@ pub(crate) fn loopback_client() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().build().unwrap_or_default()
 }
 
+/// One word of a shell's command line.
+pub(crate) fn shell_word(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
 /// Writes a file that only the user can read, and replaces an older one at once. It is not synced: what
 /// must survive a power cut is synced by whoever writes it.
 pub(crate) fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> {

@@ -102,7 +102,7 @@ impl Process {
     }
 
     async fn run(mut self, launch: &Launch, mut commands: mpsc::Receiver<Control>, ear: &Ear) {
-        let told = if launch.recall { transcript::told(&self.session) } else { None };
+        let told = if launch.recall { transcript::told(self.session.clone()).await } else { None };
         ear.meet(self.session.clone(), told).await;
         loop {
             tokio::select! {
@@ -364,7 +364,7 @@ fn stays_inside(request: &Value, worktree: &Path) -> bool {
 async fn tell_acts(acts: Vec<AgentEvent>, event: &Value, ear: &Ear) {
     let of_child = event["parent_tool_use_id"].is_string();
     for act in acts {
-        ear.tell(if of_child { AgentEvent::OfChild(Box::new(act)) } else { act }).await;
+        ear.tell(if of_child { act.of_child() } else { act }).await;
     }
 }
 

@@ -6,8 +6,12 @@ use ganger_engine::SessionId;
 use serde_json::Value;
 use std::path::PathBuf;
 
-/// Everything that was said to it; `None` when it cannot be read.
-pub(super) fn told(session: &SessionId) -> Option<Vec<String>> {
+/// Everything that was said to it; `None` when it cannot be read. Such a file may have megabytes.
+pub(super) async fn told(session: SessionId) -> Option<Vec<String>> {
+    tokio::task::spawn_blocking(move || read(&session)).await.ok().flatten()
+}
+
+fn read(session: &SessionId) -> Option<Vec<String>> {
     let name = format!("{session}.jsonl");
     let projects = std::fs::read_dir(folder()?.join("projects")).ok()?;
     let file = projects.flatten().map(|project| project.path().join(&name)).find(|path| path.exists())?;

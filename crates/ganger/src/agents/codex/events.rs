@@ -65,8 +65,8 @@ pub(super) fn of_child(thread: &str, method: &str, params: &Value, meter: &mut M
     match method {
         "turn/started" => turn(true),
         "turn/completed" => turn(false),
-        "item/started" => AgentEvent::OfChild(Box::new(item_began(&params["item"]))),
-        "item/completed" => AgentEvent::OfChild(Box::new(item_completed(&params["item"]))),
+        "item/started" => item_began(&params["item"]).of_child(),
+        "item/completed" => item_completed(&params["item"]).of_child(),
         "thread/tokenUsage/updated" => AgentEvent::Usage(meter.read(thread, &params["tokenUsage"])),
         _ => AgentEvent::Alive,
     }

@@ -237,8 +237,7 @@ impl<'a> Conversation<'a> {
         };
         let subjects = if subjects.iter().all(String::is_empty) { unknown() } else { subjects };
         self.asked.insert(request.clone(), (id, form));
-        let child = params["threadId"].as_str().filter(|t| *t != self.thread);
-        let by = child.map(|t| format!("sub-agent {t}")).unwrap_or_default();
+        let by = self.child_in(params).map(|t| format!("sub-agent {t}")).unwrap_or_default();
         // Inside its sandbox it does not ask: what it asks for leaves it.
         let call = text("itemId");
         ear.tell(AgentEvent::Asked(Ask { request, kind, subjects, usual: false, by, call })).await;
@@ -252,7 +251,7 @@ impl<'a> Conversation<'a> {
             let id = params["item"]["id"].as_str().unwrap_or_default().to_owned();
             self.changes.insert(id, events::paths(&params["item"]));
         }
-        if let Some(child) = params["threadId"].as_str().filter(|t| *t != self.thread) {
+        if let Some(child) = self.child_in(params) {
             return ear.tell(events::of_child(child, method, params, &mut self.meter)).await;
         }
         match method {
@@ -272,6 +271,11 @@ impl<'a> Conversation<'a> {
             }
             _ => ear.tell(AgentEvent::Alive).await,
         }
+    }
+
+    /// The thread of a sub-agent, if a message is about one.
+    fn child_in<'p>(&self, params: &'p Value) -> Option<&'p str> {
+        params["threadId"].as_str().filter(|thread| *thread != self.thread)
     }
 
     async fn resolved(&mut self, request: &str, ear: &Ear) {

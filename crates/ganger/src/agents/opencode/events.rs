@@ -97,7 +97,7 @@ impl Heard {
             Some("message.updated") => self.message(&properties["info"]).into_iter().collect(),
             Some("message.part.updated") => {
                 let acts = self.part(&properties["part"]).into_iter();
-                if own { acts.collect() } else { acts.map(|act| AgentEvent::OfChild(Box::new(act))).collect() }
+                if own { acts.collect() } else { acts.map(AgentEvent::of_child).collect() }
             }
             Some("session.status") if own => self.status(&properties["status"]),
             Some("session.idle") if own => self.idle(),

@@ -99,7 +99,7 @@ impl Conversation<'_> {
             .note(ActivityKind::Note, format!("told in the running turn: {}", text::line(&delivery.text, 200)))
             .await;
         self.mail.steered.push(delivery.id.clone());
-        self.tell_delivered(vec![delivery.id]).await;
+        self.tell_delivered(vec![delivery.id], self.mail.told).await;
     }
 
     /// There was no turn that could take it: it is said when the session is idle, and after it.
@@ -128,7 +128,7 @@ impl Conversation<'_> {
         crash::point("prompted");
         if !delivered.is_empty() {
             self.mail.unseen.extend(delivered.iter().cloned());
-            self.tell_delivered(delivered).await;
+            self.tell_delivered(delivered, self.mail.told).await;
         }
     }
 
@@ -144,20 +144,19 @@ impl Conversation<'_> {
         };
         let (before, fresh): (Vec<_>, _) = std::mem::take(&mut self.task.offer.deliveries).into_iter().partition(known);
         self.task.offer.deliveries = fresh;
-        self.mail.told = Told::Before;
+        self.mail.told = Told::Once;
         if !before.is_empty() {
             let before: Vec<DeliveryId> = before.into_iter().map(|d| d.id).collect();
             self.mail.unseen.extend(before.iter().cloned());
-            self.tell_delivered(before).await;
+            self.tell_delivered(before, Told::Before).await;
         }
-        self.mail.told = Told::Once;
     }
 
-    async fn tell_delivered(&mut self, deliveries: Vec<DeliveryId>) {
+    async fn tell_delivered(&mut self, deliveries: Vec<DeliveryId>, told: Told) {
         let (attempt, token) = (self.task.offer.attempt.clone(), self.task.offer.token);
         let names: Vec<&str> = deliveries.iter().map(DeliveryId::as_str).collect();
         let id = format!("delivered-{attempt}-{token}-{}", names.join("-"));
-        let input = Input::Delivered { attempt, token, deliveries, told: self.mail.told };
+        let input = Input::Delivered { attempt, token, deliveries, told };
         let _stale = self.task.shared.client.ask(Envelope::new(id, "a text went in", input), PATIENCE).await;
     }
 

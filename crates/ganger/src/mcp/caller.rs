@@ -1,0 +1,26 @@
+//! Our own programs as callers of the endpoint: what a runtime starts, with a token that lies in a file.
+
+use crate::failure::Failure;
+use crate::os;
+use reqwest::{Client, RequestBuilder, header};
+use std::path::Path;
+
+pub(super) struct Caller<'a> {
+    client: Client,
+    url: &'a str,
+    token: String,
+}
+
+impl<'a> Caller<'a> {
+    pub(super) fn open(url: &'a str, token_file: &Path) -> Result<Self, Failure> {
+        let unread = |e| Failure::failed(format!("{}: {e}", token_file.display()));
+        let token = std::fs::read_to_string(token_file).map_err(unread)?;
+        Ok(Self { client: os::loopback_client(), url, token: token.trim().to_owned() })
+    }
+
+    /// One request with a JSON body.
+    pub(super) fn post(&self, body: impl Into<reqwest::Body>) -> RequestBuilder {
+        let request = self.client.post(self.url).bearer_auth(&self.token);
+        request.header(header::CONTENT_TYPE, "application/json").body(body)
+    }
+}

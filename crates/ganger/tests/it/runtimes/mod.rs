@@ -1,127 +1,16 @@
 //! The real agent CLIs from npm, against the scripted model server: what users install is what is tested.
 
+mod children;
 mod control;
+mod limits;
+mod permissions;
+mod shop;
 
-use crate::model_server::ModelServer;
 use crate::support::{Place, alive_with, kill, wait_until};
 use serde_json::{Value, json};
+use shop::{LIMIT, Shop, command_line_of};
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
 use std::time::Duration;
-
-const LIMIT: Duration = Duration::from_secs(60);
-
-/// Where `./dev npm` installs the CLIs; a test without them fails, and says what to do.
-fn program(package: &str, file: &str) -> PathBuf {
-    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/npm");
-    let root = std::env::var("GANGER_TEST_NPM").unwrap_or_else(|_| default.to_owned());
-    let path = PathBuf::from(root).join("node_modules").join(package).join(file);
-    assert!(path.exists(), "{} is missing: run `./dev npm` first", path.display());
-    path
-}
-
-/// A project with every CLI as an agent of its name; `acp` is Claude's adapter.
-struct Shop {
-    place: Place,
-    model: ModelServer,
-}
-
-/// Where each CLI's program lies in its package.
-const PROGRAMS: [(&str, &str, &str); 5] = [
-    ("claude", "@anthropic-ai/claude-code-linux-x64", "claude"),
-    ("opencode", "opencode-ai", "bin/opencode.exe"),
-    ("codex", "@openai/codex-linux-x64", "vendor/x86_64-unknown-linux-musl/bin/codex"),
-    ("gemini", "@google/gemini-cli", "bundle/gemini.js"),
-    ("claude-agent-acp", "@agentclientprotocol/claude-agent-acp", "dist/index.js"),
-];
-
-/// Agents of runtimes that have several drivers: name, runtime, driver.
-const OTHER_DRIVERS: [(&str, &str, &str); 3] =
-    [("opencode-acp", "opencode", "acp"), ("opencode-run", "opencode", "run"), ("codex-exec", "codex", "exec")];
-
-impl Shop {
-    fn new(gate: &str) -> Self {
-        let model = ModelServer::start();
-        let mut place = Place::new();
-        let bin = place.path("bin");
-        std::fs::create_dir_all(&bin).unwrap();
-        for (name, package, file) in PROGRAMS {
-            std::os::unix::fs::symlink(program(package, file), bin.join(name)).unwrap();
-        }
-        place.set_env("PATH", &format!("{}:{}", bin.display(), std::env::var("PATH").unwrap()));
-        log_in(&mut place, &model.url);
-        let agents = ["claude", "opencode", "codex"].map(|n| format!("[agent.{n}]\nruntime = \"{n}\"\n"));
-        let others = OTHER_DRIVERS
-            .map(|(n, runtime, driver)| format!("[agent.{n}]\nruntime = \"{runtime}\"\ndriver = \"{driver}\"\n"));
-        place.write(
-            "ganger.toml",
-            &format!(
-                "[project]\nmain = \"main\"\n[limits]\nparallel = 4\n[policy]\nfetch = false\n{}\
-                 [agent.gemini]\nruntime = \"gemini\"\nmodel = \"gemini-2.5-pro\"\n\
-                 [agent.acp]\nruntime = \"acp\"\ncommand = \"claude-agent-acp\"\n\
-                 {}[[gate]]\nname = \"check\"\ncommand = {}\n",
-                agents.concat(),
-                others.concat(),
-                crate::support::toml_string(gate)
-            ),
-        );
-        place.commit("project");
-        place.ganger(&["init"]).exits(0);
-        place.ganger(&["trust", "--yes"]).exits(0);
-        Self { place, model }
-    }
-
-    /// A ticket whose mission carries the script.
-    fn add(&self, agent: &str, steps: &Value, more: &[&str]) -> String {
-        let description = format!("Follow the script. [[STEPS {steps} ]]");
-        self.place.add(&[&["scripted work", "--agent", agent, "--description", &description], more].concat())
-    }
-
-    fn session(&self, ticket: &str, agent: &str) -> String {
-        self.place.ticket(ticket)["sessions"][agent]["id"].as_str().unwrap_or_default().to_owned()
-    }
-
-    fn edit(&self, from: &str, to: &str) {
-        let config = std::fs::read_to_string(self.place.repo().join("ganger.toml")).unwrap();
-        assert!(config.contains(from));
-        self.place.write("ganger.toml", &config.replace(from, to));
-        self.place.commit("configuration");
-        self.place.ganger(&["trust", "--yes"]).exits(0);
-    }
-}
-
-/// The model server as what each CLI's user would have configured.
-fn log_in(place: &mut Place, url: &str) {
-    for (name, value) in
-        [("ANTHROPIC_BASE_URL", url), ("ANTHROPIC_API_KEY", "sk-test"), ("CLAUDE_CODE_MAX_RETRIES", "2")]
-    {
-        place.set_env(name, value);
-    }
-    // Needed by the adapter when root runs it.
-    place.set_env("IS_SANDBOX", "1");
-    let provider = json!({"enabled_providers": ["mock"], "model": "mock/mock-1", "small_model": "mock/mock-1",
-        "provider": {"mock": {"npm": "@ai-sdk/openai-compatible", "name": "Mock",
-            "options": {"baseURL": format!("{url}/v1"), "apiKey": "sk-test"},
-            "models": {"mock-1": {"name": "Mock 1", "tool_call": true, "limit": {"context": 200_000, "output": 8192}}}}}});
-    place.set_env("OPENCODE_CONFIG_CONTENT", &provider.to_string());
-    place.set_env("OPENCODE_DISABLE_MODELS_FETCH", "1");
-    place.set_env("OPENCODE_DISABLE_LSP_DOWNLOAD", "1");
-    // Codex does not work with a home below the folder for temporary files.
-    let temporary = place.path("tmp");
-    std::fs::create_dir_all(&temporary).unwrap();
-    place.set_env("TMPDIR", &temporary.display().to_string());
-    let codex = place.home().join(".codex");
-    std::fs::create_dir_all(&codex).unwrap();
-    let provider = format!(
-        "model = \"gpt-mock\"\nmodel_provider = \"mock\"\n[analytics]\nenabled = false\n[model_providers.mock]\n\
-         name = \"mock\"\nbase_url = \"{url}/v1\"\nwire_api = \"responses\"\nenv_key = \"OPENAI_MOCK_KEY\"\n\
-         request_max_retries = 1\nstream_max_retries = 1\n"
-    );
-    std::fs::write(codex.join("config.toml"), provider).unwrap();
-    place.set_env("OPENAI_MOCK_KEY", "sk-test");
-    place.set_env("GEMINI_API_KEY", "sk-test");
-    place.set_env("GOOGLE_GEMINI_BASE_URL", url);
-}
 
 fn report(how: &str) -> Value {
     json!({"mcp": "report_result", "args": {"summary": how, "done": [{"item": "1", "how": how}]}})
@@ -147,7 +36,14 @@ macro_rules! for_each_other_driver {
     };
 }
 
-pub(crate) use for_each_cli;
+/// For what only some of them have.
+macro_rules! for_some_clis {
+    ($($test:ident: $($cli:ident),+;)*) => {
+        $( mod $test { $( #[test] fn $cli() { super::$test(stringify!($cli)) } )+ } )*
+    };
+}
+
+pub(crate) use {for_each_cli, for_some_clis};
 
 for_each_other_driver!(
     one_ticket_is_done_and_accounted,
@@ -248,7 +144,7 @@ fn a_killed_run_resumes_the_same_session(cli: &str) {
     wait_until("the agent is in the middle of its turn", LIMIT, || shop.place.worktree(&id).join("ready").exists());
     let session = shop.session(&id, cli);
     kill(run.pid(), 9);
-    let marker = format!("HOME={}", shop.place.home().display());
+    let marker = shop.mark();
     wait_until("the guard has ended everything", Duration::from_secs(10), || {
         alive_with(&marker, "claude").is_empty()
             && alive_with(&marker, "opencode").is_empty()
@@ -323,20 +219,6 @@ fn nothing_is_written_outside_of_the_worktree_without_a_word(cli: &str) {
     shop.place.assert_status(&id, "accepted");
 }
 
-/// What tells a CLI's process from others.
-fn command_line_of(cli: &str) -> &'static str {
-    match cli {
-        "claude" => "stream-json",
-        "opencode" => "serve --hostname",
-        "opencode-acp" => "opencode acp",
-        "opencode-run" => "run --format json",
-        "codex" => "app-server",
-        "codex-exec" => "exec --json",
-        "gemini" => "--acp",
-        _ => "claude-agent-acp",
-    }
-}
-
 fn what_the_rules_forbid_is_not_done_and_nobody_is_asked(cli: &str) {
     let shop = Shop::new("test -f a.txt");
     let away = shop.place.path("away.git");
@@ -360,7 +242,7 @@ fn three_kills_in_mid_turn_lose_nothing(cli: &str) {
     let last = json!({"bash": "test -e go && echo late > late.txt"});
     let steps = json!([first, wait(1), wait(2), wait(3), wait(4), wait(5), wait(6), last, {"text": "done"}]);
     let id = shop.add(cli, &steps, &[]);
-    let home = format!("HOME={}", shop.place.home().display());
+    let home = shop.mark();
     let at_work = || alive_with(&home, "until test -e go");
     let mut run = shop.place.start(&["run"]);
     for (victim, signal) in [(cli, 15), ("ganger", 9), (cli, 9)] {
@@ -380,7 +262,7 @@ fn three_kills_in_mid_turn_lose_nothing(cli: &str) {
     wait_until("it is at work again", LIMIT, || !at_work().is_empty());
     let session = shop.session(&id, cli);
     std::fs::write(shop.place.worktree(&id).join("go"), "").unwrap();
-    assert_eq!(run.code(LIMIT), 0, "{}", shop.place.started_log());
+    shop.ends(&mut run, 0);
     assert_eq!(shop.session(&id, cli), session);
     let files = shop.place.git(&["ls-tree", "--name-only", &format!("ganger/{id}")]);
     assert!(files.contains("early.txt") && files.contains("late.txt"), "{files}");
@@ -399,8 +281,7 @@ fn a_refused_login_asks_a_person_at_once(cli: &str) {
 /// In the system prompt where there is one to be had; in its conversation elsewhere. Also after a resume.
 fn the_prompt_of_the_agent_is_in_every_request(cli: &str) {
     let shop = Shop::new("grep -q right word.txt");
-    let runtime = format!("[agent.{cli}]\n");
-    shop.edit(&runtime, &format!("{runtime}prompt = \"You are the one who paints.\"\n"));
+    shop.configure(cli, "prompt = \"You are the one who paints.\"\n");
     let steps = json!([
         {"bash": "echo wrong > word.txt"}, {"text": "done"}, {"bash": "echo right > word.txt"}, {"text": "mended"},
     ]);
@@ -446,7 +327,7 @@ fn a_conversation_that_outgrew_its_model_is_begun_anew(cli: &str) {
         first = shop.session(&id, cli);
         !first.is_empty()
     });
-    assert_eq!(run.code(LIMIT), 0, "{}", shop.place.started_log());
+    shop.ends(&mut run, 0);
     shop.place.assert_status(&id, "accepted");
     assert_ne!(shop.session(&id, cli), first);
     assert_eq!(shop.place.ticket(&id)["attempts"], 2);

@@ -41,6 +41,12 @@ impl Ledger {
         &self.state
     }
 
+    /// The state, when no more decisions are made.
+    #[must_use]
+    pub fn into_state(self) -> State {
+        self.state
+    }
+
     /// Records that wait for the append.
     #[must_use]
     pub fn pending(&self) -> &[Record] {

@@ -14,11 +14,14 @@
 
 mod decide;
 mod event;
+pub mod foreman;
+pub mod host;
 mod ids;
 mod input;
 mod invariants;
 mod ledger;
 mod model;
+mod order;
 mod plan;
 mod ready;
 mod record;
@@ -41,6 +44,7 @@ pub use model::{
     ticket::{Assumption, DoneAnswer, Kind, Note, Phase, Priority, Report, Ticket, TicketSpec},
     usage::Usage,
 };
+pub use order::{Offer, Order, SessionText, VerifyJob};
 pub use plan::{Effect, Plan, plan, plan_by_full_scan};
 pub use ready::{Reason, why};
 pub use record::{RECORD_VERSION, Record, RecordError};

@@ -1,6 +1,6 @@
 //! Sending inputs to the foreman and waiting for its answer.
 
-use crate::protocol::{CONTROL, Reply, ToForeman, publish_json};
+use crate::protocol::{CONTROL, Reply, ToForeman, now_ms, publish_json};
 use ganger_bus::{Bus, BusError};
 use ganger_engine::{Envelope, Outcome, Rejected};
 use std::collections::BTreeMap;
@@ -41,7 +41,7 @@ impl Client {
 
     /// Sends an input without waiting for its outcome.
     pub(crate) async fn tell(&self, envelope: Envelope) -> Result<(), BusError> {
-        let message = ToForeman { reply_to: None, envelope };
+        let message = ToForeman { reply_to: None, expires: None, envelope };
         publish_json(&self.bus, "control.foreman".to_owned(), &message, None).await
     }
 
@@ -50,7 +50,9 @@ impl Client {
         let (sender, answer) = oneshot::channel();
         let id = envelope.id.clone();
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), sender);
-        let message = ToForeman { reply_to: Some(self.subject.clone()), envelope };
+        let patience_ms = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
+        let expires = Some(now_ms().saturating_add(patience_ms));
+        let message = ToForeman { reply_to: Some(self.subject.clone()), expires, envelope };
         publish_json(&self.bus, "control.foreman".to_owned(), &message, None).await?;
         let reply = tokio::time::timeout(patience, answer).await;
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);

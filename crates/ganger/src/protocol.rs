@@ -1,9 +1,7 @@
 //! What travels between foreman, hosts and commands. The same way on one machine as on many.
 
 use ganger_bus::{Bus, BusError, Durability, Publish, StreamConfig};
-use ganger_engine::{
-    AttemptId, Commit, Delivery, Envelope, HostId, Outcome, Rejected, SessionId, TicketId, TicketSpec, Verdict,
-};
+use ganger_engine::{AttemptId, Envelope, HostId, Order, Outcome, Rejected, TicketId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +16,11 @@ pub(crate) const ACTIVITY: &str = "ACTIVITY";
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct ToForeman {
     /// Subject for the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) reply_to: Option<String>,
+    /// After this its sender does not wait any more, and it must not be carried out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) expires: Option<u64>,
     pub(crate) envelope: Envelope,
 }
 
@@ -29,72 +31,15 @@ pub(crate) struct Reply {
     pub(crate) result: Result<Outcome, Rejected>,
 }
 
-/// What a host is asked to do.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(tag = "to-host", rename_all = "kebab-case")]
-pub(crate) enum ToHost {
-    Offer(Box<Offer>),
-    Cancel {
-        attempt: AttemptId,
-        token: u64,
-    },
-    Verify {
-        ticket: TicketId,
-        token: u64,
-        commit: Commit,
-        revision: u32,
-        base: Option<Commit>,
-        gates: Vec<String>,
-    },
-    /// A text for a session that is at work.
-    Deliver {
-        attempt: AttemptId,
-        token: u64,
-        news: Box<News>,
-    },
-    /// The answer to a request of a running process.
-    Settle {
-        token: u64,
-        verdict: Verdict,
-    },
-    /// In this life of the host only: an old message must not remove what is worked in again.
-    Retire {
-        ticket: TicketId,
-        incarnation: String,
-    },
-    Prepare {
-        ticket: TicketId,
-    },
-}
+/// Version of what travels.
+pub(crate) const WIRE_VERSION: u32 = 1;
 
-/// A text that came while an attempt ran, with the mission as it is now.
+/// An order on its way to a host.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct News {
-    pub(crate) delivery: Delivery,
-    pub(crate) spec: TicketSpec,
-    pub(crate) revision: u32,
-}
-
-/// Everything that a host needs to run an attempt.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Offer {
-    pub(crate) attempt: AttemptId,
-    pub(crate) token: u64,
-    pub(crate) ticket: TicketId,
-    pub(crate) spec: TicketSpec,
-    pub(crate) revision: u32,
-    /// Which attempt of the ticket this is, from 1.
-    pub(crate) number: u32,
-    pub(crate) agent: String,
-    pub(crate) session: Option<SessionId>,
-    /// To be delivered with the prompt.
-    pub(crate) deliveries: Vec<Delivery>,
-    /// Delivered before, for runtimes that remember nothing.
-    pub(crate) told: Vec<String>,
-    /// Accepted work to build on, in order.
-    pub(crate) bases: Vec<(TicketId, Commit)>,
-    /// What the branch was based on before.
-    pub(crate) base: Option<Commit>,
+pub(crate) struct ToHost {
+    pub(crate) v: u32,
+    #[serde(flatten)]
+    pub(crate) order: Order,
 }
 
 /// One line of what an agent does, for screens and logs.

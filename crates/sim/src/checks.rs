@@ -1,6 +1,7 @@
 //! What must hold, seen from outside: agents that really run, main that really moves, and the engine's
 //! own invariants on every state.
 
+use ganger_engine::foreman::Landing;
 use ganger_engine::{Record, State, check_all, plan, plan_by_full_scan};
 use std::collections::BTreeMap;
 
@@ -25,6 +26,11 @@ impl Checks {
         }
     }
 
+    /// Whether an agent of this attempt is running.
+    pub(crate) fn is_running(&self, ticket: &str, attempt: &str) -> bool {
+        self.running.get(ticket).is_some_and(|a| a == attempt)
+    }
+
     /// An agent process is gone.
     pub(crate) fn agent_is_gone(&mut self, ticket: &str, attempt: &str) {
         if self.running.get(ticket).is_some_and(|a| a == attempt) {
@@ -44,6 +50,25 @@ impl Checks {
         if quick != full {
             self.fail(format!("invariant 8: plans differ:\n{quick:?}\n{full:?}"));
         }
+    }
+
+    /// Invariant 6, at the moment at which a landing begins.
+    pub(crate) fn approved(&mut self, state: &State, landing: &Landing) {
+        let approved = state.tickets.get(&landing.ticket).and_then(|t| t.approved.as_ref());
+        if approved.is_none_or(|(commit, _)| commit != &landing.commit) {
+            self.fail(format!(
+                "invariant 6: {} would be merged at {} without approval",
+                landing.ticket, landing.commit
+            ));
+        }
+    }
+
+    /// Nothing moves any more: what was promised to whom?
+    pub(crate) fn at_rest(&mut self, state: &State) -> Option<String> {
+        let undelivered = state.tickets.iter().find(|(_, t)| t.phase.is_accepted() && !t.undelivered.is_empty());
+        undelivered.map(|(id, t)| {
+            format!("invariant 10: {id} is {} without having heard {:?}", t.phase.as_str(), t.undelivered)
+        })
     }
 
     /// The journal gives the same state, also by way of a snapshot in its middle.

@@ -1,121 +1,296 @@
-//! A foreman: the same steps as the program's loop, around the real ledger, with crashes on both sides of
-//! everything that it does to the world.
+//! A foreman in the simulated world: performs the actions of its machine, crashes on either side of each, sleeps, loses
+//! its lease, and wakes up as a zombie.
 
-use crate::world::{JOURNAL, ToForeman, ToHost, World, ready};
+use crate::landing::Landings;
+use crate::wire::{FOREMAN, JOURNAL, ToForeman, ready};
+use crate::world::{Occurrence, World};
 use ganger_bus::{Bus, BusError, Publish};
-use ganger_engine::{
-    AgentPolicy, Effect, Envelope, GatePolicy, HostId, Input, Ledger, Policy, Record, Refusal, State, plan,
-};
+use ganger_engine::foreman::{Action, Appended, Ending, Event, Machine, Mode, Received, Stop};
+use ganger_engine::{AgentPolicy, Envelope, GatePolicy, Input, Outcome, Policy, Record, Rejected, State};
 use std::collections::BTreeMap;
 
 /// How long a lease holds without renewal.
 const LEASE_MS: u64 = 5_000;
-/// A message to a host is sent again after this time.
-const REPEAT_MS: u64 = 5_000;
 
 pub(crate) struct Foreman {
     index: usize,
+    life: u64,
     leading: Option<Leading>,
-    /// Dead or paused until then.
+    /// Dead or asleep until then.
     away_until: u64,
+    landings: Landings,
 }
 
 struct Leading {
-    ledger: Ledger,
+    machine: Machine,
     last_sequence: u64,
-    acting: BTreeMap<String, u64>,
-    heard: BTreeMap<HostId, u64>,
-    merging: BTreeMap<String, u64>,
-}
-
-/// Why a step ended early.
-enum Stopped {
-    Crashed(&'static str),
-    Overtaken,
-    Failed,
+    /// The state before the records that are shown next, to count what they are about.
+    shown: State,
 }
 
 impl Foreman {
     pub(crate) fn new(index: usize) -> Self {
-        Self { index, leading: None, away_until: 0 }
+        Self { index, life: 0, leading: None, away_until: 0, landings: Landings::default() }
     }
 
+    /// The state of a foreman that leads, as far as it is durable.
     pub(crate) fn state(&self) -> Option<&State> {
-        self.leading.as_ref().filter(|l| l.ledger.pending().is_empty()).map(|l| l.ledger.state())
+        self.leading.as_ref().map(|l| &l.machine).filter(|m| m.is_durable()).map(Machine::state)
     }
 
-    pub(crate) fn step(&mut self, world: &mut World) {
+    /// Looks for the lease, or looks around.
+    pub(crate) fn tick(&mut self, world: &mut World) {
+        let again = world.now + world.rng.between(50, 500);
+        world.at(again, Occurrence::ForemanTick(self.index));
         if world.now < self.away_until {
             return;
         }
-        if world.fault(4_000) {
-            // Paused, lease and all: it will wake up as a zombie and go on where it was.
+        if world.fault("foreman sleeps", 400) {
+            // Lease and all: it will wake up as a zombie and go on where it was.
             self.away_until = world.now + world.rng.between(1_000, 40_000);
-            world.say(format!("foreman {} is paused", self.index));
-            return;
+            return world.say(format!("foreman {} sleeps", self.index));
         }
-        if !self.renew(world) {
-            return;
+        if self.leading.is_none() && self.takes_lease(world) {
+            self.lead(world);
         }
-        let result = match self.leading.take() {
-            Some(mut leading) => {
-                let result = leading.work(world);
-                self.leading = Some(leading);
-                result
-            }
-            None => self.lead(world),
-        };
-        match result {
-            Ok(()) => {}
-            Err(Stopped::Crashed(at)) => {
-                world.crashes += 1;
-                world.say(format!("foreman {} dies {at}", self.index));
-                self.leading = None;
-                self.away_until = world.now + world.rng.between(100, 20_000);
-            }
-            Err(Stopped::Overtaken) => {
-                world.say(format!("foreman {} steps down", self.index));
-                self.leading = None;
-                if world.lease.is_some_and(|(i, _)| i == self.index) {
-                    world.lease = None;
-                }
-            }
-            Err(Stopped::Failed) => self.leading = None,
+        if world.fault("stop", 4_000) {
+            let stop = if world.rng.one_in(2) { Stop::Drain } else { Stop::Now };
+            self.handle(world, Event::Stop(stop));
         }
+        self.handle(world, Event::Tick);
     }
 
-    /// Holds or takes the lease. A zombie believes in its lease for one more step.
-    fn renew(&mut self, world: &mut World) -> bool {
-        match world.lease {
-            Some((holder, until)) if holder != self.index && world.now < until => {
-                // What a zombie does with an old lease is stopped by the journal, not by its good will.
-                self.leading.is_some() && world.rng.one_in(2)
-            }
-            _ => {
-                world.lease = Some((self.index, world.now + LEASE_MS));
-                true
-            }
+    fn takes_lease(&self, world: &mut World) -> bool {
+        let free = world.lease.is_none_or(|(holder, until)| holder == self.index || until <= world.now);
+        if free {
+            world.lease = Some((self.index, world.now + LEASE_MS));
         }
+        free
     }
 
-    fn lead(&mut self, world: &mut World) -> Result<(), Stopped> {
-        let (state, last_sequence) = load(world);
-        let heard = state.hosts.keys().map(|h| (h.clone(), world.now)).collect();
-        let mut leading = Leading {
-            ledger: Ledger::new(state),
-            last_sequence,
-            acting: BTreeMap::new(),
-            heard,
-            merging: BTreeMap::new(),
-        };
+    fn lead(&mut self, world: &mut World) {
+        let (records, last_sequence) = records(world);
+        let mut state = State::default();
+        for record in &records {
+            if let Err(e) = state.apply_record(record) {
+                world.checks.fail(format!("load: {e}"));
+            }
+        }
+        self.life += 1;
         world.say(format!("foreman {} leads", self.index));
         let elect = Input::Elect { foreman: format!("foreman {}", self.index) };
-        leading.decide(world, &Envelope::new(format!("~elect-{}", world.now), "elected", elect))?.ok();
-        leading.decide(world, &Envelope::new("~policy", "configuration", Input::SetPolicy { policy: policy() }))?.ok();
-        leading.commit(world)?;
-        self.leading = Some(leading);
-        Ok(())
+        let opening = vec![
+            Envelope::new(format!("~elect-{}", world.now), "elected", elect),
+            Envelope::new("~policy", "configuration", Input::SetPolicy { policy: policy() }),
+        ];
+        let mode = Mode { dispatch: true, scope: None, max_parallel: None, forever: true };
+        let shown = state.clone();
+        let machine = Machine::new(state, world.now, mode, opening);
+        self.leading = Some(Leading { machine, last_sequence, shown });
+        self.landings = Landings::default();
     }
+
+    /// Inputs wait in the stream.
+    pub(crate) fn poll(&mut self, world: &mut World) {
+        if self.leading.is_none() || world.now < self.away_until {
+            return;
+        }
+        let fetched: Vec<(u64, ToForeman)> = world.fetch(FOREMAN);
+        if fetched.is_empty() {
+            return;
+        }
+        let inputs = fetched.into_iter().map(|(sequence, m)| Received {
+            receipt: Some(sequence),
+            reply_to: m.reply_to,
+            sent: m.sent,
+            expires: m.expires,
+            envelope: m.envelope,
+        });
+        let inputs = inputs.collect();
+        self.handle(world, Event::Received(inputs));
+        world.at(world.now + 1, Occurrence::Poll(FOREMAN.to_owned()));
+    }
+
+    /// An event that was on its way.
+    pub(crate) fn deliver(&mut self, world: &mut World, life: u64, event: Event) {
+        if life != self.life || self.leading.is_none() {
+            return;
+        }
+        if world.now < self.away_until {
+            return world.at(self.away_until, Occurrence::Foreman(self.index, life, Box::new(event)));
+        }
+        self.handle(world, event);
+    }
+
+    fn handle(&mut self, world: &mut World, event: Event) {
+        let Some(leading) = &mut self.leading else { return };
+        // The lease is renewed by whoever runs; a zombie finds somebody else's.
+        if world.lease.is_some_and(|(holder, _)| holder == self.index) {
+            world.lease = Some((self.index, world.now + LEASE_MS));
+        }
+        let actions = leading.machine.handle(world.now, event);
+        for action in actions {
+            if world.fault("foreman crashes", 6_000) {
+                return self.crash(world, &action);
+            }
+            self.perform(world, action);
+            if self.leading.is_none() {
+                return;
+            }
+        }
+        if leading_waits(self.leading.as_ref(), world.now) {
+            world.at(world.now + 1, Occurrence::Foreman(self.index, self.life, Box::new(Event::Tick)));
+        }
+        if let Some(state) = self.state() {
+            world.checks.state(state, world.now);
+            if world.rng.one_in(2_000) {
+                let (records, _) = records(world);
+                // Only what is durable can be compared; a zombie's view may be old.
+                if records.len() as u64 == state.n {
+                    world.checks.replay(&records, state);
+                }
+            }
+        }
+    }
+
+    fn crash(&mut self, world: &mut World, before: &Action) {
+        world.crashes += 1;
+        let name = format!("{before:?}");
+        let name: String = name.chars().take_while(char::is_ascii_alphanumeric).collect();
+        world.say(format!("foreman {} dies before {name}", self.index));
+        self.leave(world);
+    }
+
+    fn leave(&mut self, world: &mut World) {
+        self.leading = None;
+        self.life += 1;
+        self.away_until = world.now + world.rng.between(100, 20_000);
+    }
+
+    fn perform(&mut self, world: &mut World, action: Action) {
+        let soon = world.now + world.latency();
+        match action {
+            Action::Append(records) => {
+                let outcome = self.append(world, &records);
+                self.soon(world, soon, Event::Appended(outcome));
+            }
+            Action::ReadNext => {
+                let next = self.read_next(world);
+                self.soon(world, soon, Event::Next(next));
+            }
+            Action::CheckEnd => {
+                let last = ready(world.bus.info(JOURNAL)).map(|i| i.last_sequence).map_err(|e| e.to_string());
+                let known = self.leading.as_ref().map_or(0, |l| l.last_sequence);
+                self.soon(world, soon, Event::End(last.map(|last| last == known)));
+            }
+            Action::Show(records) => self.show(world, &records),
+            Action::Reply { to, id, result } => world.reply(to, id, result),
+            Action::Acknowledge(receipts) => {
+                if !world.fault("acknowledgement lost", 60) {
+                    world.settle(FOREMAN, &receipts);
+                }
+            }
+            Action::Send(host, order) => world.order(host.as_str(), &order),
+            Action::Land(landing) => {
+                let state = self.leading.as_ref().map(|l| l.machine.state());
+                if let Some(state) = state {
+                    world.checks.approved(state, &landing);
+                }
+                self.landings.begin(world, self.index, self.life, *landing);
+            }
+            Action::Snapshot | Action::FreeBallast => {}
+            Action::Finish(ending) => {
+                world.say(format!("foreman {} ends: {ending:?}", self.index));
+                if let Ending::Breach(why) = &ending {
+                    world.checks.fail(why.clone());
+                }
+                if world.lease.is_some_and(|(holder, _)| holder == self.index) {
+                    world.lease = None;
+                }
+                self.leave(world);
+            }
+        }
+    }
+
+    fn soon(&self, world: &mut World, at: u64, event: Event) {
+        world.at(at, Occurrence::Foreman(self.index, self.life, Box::new(event)));
+    }
+
+    fn append(&mut self, world: &mut World, records: &[Record]) -> Appended {
+        let Some(leading) = &mut self.leading else { return Appended::Failed("no leader".to_owned()) };
+        if world.fault("append fails", 300) {
+            return Appended::Failed("simulated".to_owned());
+        }
+        if world.fault("disk full", 600) {
+            return Appended::Full("simulated".to_owned());
+        }
+        // Stored or not, nobody says.
+        let unclear = world.fault("append unclear", 200);
+        if unclear && world.rng.one_in(2) {
+            return Appended::Unclear;
+        }
+        let message =
+            Publish::new("journal.record", Record::encode_batch(records)).expected_last(leading.last_sequence);
+        match ready(world.bus.publish(message)) {
+            Ok(_) if unclear => Appended::Unclear,
+            Ok(ack) => {
+                leading.last_sequence = ack.sequence;
+                Appended::Stored
+            }
+            Err(BusError::WrongLast { .. }) => Appended::Unclear,
+            Err(e) => Appended::Failed(e.to_string()),
+        }
+    }
+
+    fn read_next(&mut self, world: &World) -> Result<Option<Vec<Record>>, String> {
+        let Some(leading) = &mut self.leading else { return Err("no leader".to_owned()) };
+        let next = ready(world.bus.read(JOURNAL, leading.last_sequence + 1, ">", 1)).map_err(|e| e.to_string())?;
+        let Some(message) = next.first() else { return Ok(None) };
+        let batch = Record::decode_batch(&message.payload, 0).map_err(|e| e.to_string())?;
+        leading.last_sequence = message.sequence;
+        Ok(Some(batch))
+    }
+
+    fn show(&mut self, world: &mut World, records: &[Record]) {
+        let Some(leading) = &mut self.leading else { return };
+        for record in records {
+            for event in &record.events {
+                world.say(format!("{} {}", record.n, serde_json::to_string(event).unwrap_or_default()));
+            }
+            world.coverage.record(&mut leading.shown, record);
+        }
+    }
+
+    pub(crate) fn land(&mut self, world: &mut World, life: u64, step: crate::landing::LandingStep) {
+        if life != self.life || self.leading.is_none() {
+            return;
+        }
+        if world.now < self.away_until {
+            return world.at(self.away_until, Occurrence::Landing(self.index, life, step));
+        }
+        let ended = self.landings.step(world, self.index, life, step);
+        if ended {
+            self.handle(world, Event::LandingEnded);
+        }
+    }
+
+    pub(crate) fn landing_answered(&mut self, world: &mut World, to: &str, result: &Result<Outcome, Rejected>) {
+        if self.leading.is_some() {
+            self.landings.answered(world, self.index, self.life, to, result);
+        }
+    }
+}
+
+/// Inputs that came meanwhile are decided in a turn of their own.
+fn leading_waits(leading: Option<&Leading>, now: u64) -> bool {
+    leading.is_some_and(|l| l.machine.deadline() < now)
+}
+
+fn records(world: &World) -> (Vec<Record>, u64) {
+    let messages = ready(world.bus.read(JOURNAL, 1, ">", usize::MAX)).unwrap_or_default();
+    let last = messages.last().map_or(0, |m| m.sequence);
+    let batches = messages.iter().filter_map(|m| Record::decode_batch(&m.payload, 0).ok());
+    (batches.flatten().collect(), last)
 }
 
 fn policy() -> Policy {
@@ -128,253 +303,4 @@ fn policy() -> Policy {
         max_parallel: 3,
         ..Policy::default()
     }
-}
-
-fn records(world: &World) -> (Vec<Record>, u64) {
-    let messages = ready(world.bus.read(JOURNAL, 1, ">", usize::MAX)).unwrap_or_default();
-    let last = messages.last().map_or(0, |m| m.sequence);
-    let batches = messages.iter().filter_map(|m| Record::decode_batch(&m.payload, 0).ok());
-    (batches.flatten().collect(), last)
-}
-
-fn load(world: &mut World) -> (State, u64) {
-    let (records, last) = records(world);
-    let mut state = State::default();
-    for record in &records {
-        if let Err(e) = state.apply_record(record) {
-            world.checks.fail(format!("load: {e}"));
-        }
-    }
-    (state, last)
-}
-
-impl Leading {
-    fn work(&mut self, world: &mut World) -> Result<(), Stopped> {
-        let received: Vec<(u64, ToForeman)> = world.fetch("foreman");
-        let mut replies = Vec::new();
-        for (_, message) in &received {
-            if let Input::HostReport { host, .. } = &message.envelope.input {
-                if message.sent + self.ledger.state().policy.lease_ms < world.now {
-                    continue;
-                }
-                self.heard.insert(host.clone(), world.now);
-            }
-            let result = self.decide(world, &message.envelope)?;
-            if let Some(host) = message.reply_to {
-                replies.push((host, ToHost::Reply { id: message.envelope.id.clone(), result }));
-            }
-        }
-        self.lapse(world)?;
-        self.tick(world)?;
-        self.commit(world)?;
-        self.check_current(world)?;
-        for (host, reply) in replies {
-            world.publish(&format!("host-{host}"), &reply);
-        }
-        let sequences: Vec<u64> = received.iter().map(|(s, _)| *s).collect();
-        crash(world, 900, "before it settles")?;
-        world.settle("foreman", &sequences);
-        world.checks.state(self.ledger.state(), world.now);
-        if world.rng.one_in(400) {
-            let (records, _) = records(world);
-            // Only what is durable can be compared; a zombie's view may be old.
-            if records.len() as u64 == self.ledger.state().n {
-                world.checks.replay(&records, self.ledger.state());
-            }
-        }
-        self.act(world)
-    }
-
-    fn decide(
-        &mut self,
-        world: &mut World,
-        envelope: &Envelope,
-    ) -> Result<Result<ganger_engine::Outcome, ganger_engine::Rejected>, Stopped> {
-        match self.ledger.decide(world.now, envelope) {
-            Ok(outcome) => Ok(Ok(outcome)),
-            Err(Refusal::Rejected(rejected)) => Ok(Err(rejected)),
-            Err(Refusal::Breach(breach)) => {
-                world.checks.fail(format!("{breach} after {:?}", envelope.input));
-                Err(Stopped::Failed)
-            }
-        }
-    }
-
-    fn lapse(&mut self, world: &mut World) -> Result<(), Stopped> {
-        let lease = self.ledger.state().policy.lease_ms;
-        let hosts = self.ledger.state().hosts.iter();
-        let silent: Vec<(HostId, String)> = hosts
-            .filter(|(id, h)| h.alive && self.heard.get(*id).is_none_or(|at| at + lease < world.now))
-            .map(|(id, h)| (id.clone(), h.report.incarnation.clone()))
-            .collect();
-        for (host, incarnation) in silent {
-            self.decide(world, &Envelope::new("~lapse", "silent", Input::HostLapsed { host, incarnation }))?.ok();
-        }
-        Ok(())
-    }
-
-    fn tick(&mut self, world: &mut World) -> Result<(), Stopped> {
-        loop {
-            let before = self.ledger.pending().len();
-            let tick = Input::Tick { dispatch: true, scope: None, max_parallel: None };
-            self.decide(world, &Envelope::new("~tick", "time", tick))?.ok();
-            if self.ledger.pending().len() == before {
-                return Ok(());
-            }
-        }
-    }
-
-    fn commit(&mut self, world: &mut World) -> Result<(), Stopped> {
-        if self.ledger.pending().is_empty() {
-            return Ok(());
-        }
-        crash(world, 600, "before an append")?;
-        if world.fault(200) {
-            world.say("an append fails");
-            return Err(Stopped::Failed);
-        }
-        let message = Publish::new("journal.record", Record::encode_batch(self.ledger.pending()))
-            .expected_last(self.last_sequence);
-        // Ambiguous: stored or not, nobody says.
-        let lost = world.fault(400);
-        let stored = if lost && world.rng.one_in(2) {
-            Err(BusError::Ambiguous("simulated".to_owned()))
-        } else {
-            ready(world.bus.publish(message))
-        };
-        match stored {
-            Ok(ack) if !lost => self.last_sequence = ack.sequence,
-            Err(BusError::WrongLast { .. }) => return Err(Stopped::Overtaken),
-            _ => self.find_own(world)?,
-        }
-        crash(world, 600, "after an append")?;
-        for record in self.ledger.committed() {
-            for event in &record.events {
-                world.say(format!("{} {}", record.n, serde_json::to_string(event).unwrap_or_default()));
-            }
-        }
-        Ok(())
-    }
-
-    /// What a zombie refuses by its old state must not be settled in the name of all.
-    fn check_current(&self, world: &World) -> Result<(), Stopped> {
-        let last = ready(world.bus.info(JOURNAL)).map_or(0, |i| i.last_sequence);
-        if last == self.last_sequence { Ok(()) } else { Err(Stopped::Overtaken) }
-    }
-
-    /// Reads the tail and compares decisions, as the program does.
-    fn find_own(&mut self, world: &mut World) -> Result<(), Stopped> {
-        let next = ready(world.bus.read(JOURNAL, self.last_sequence + 1, ">", 1)).unwrap_or_default();
-        let found = next.first().and_then(|m| Record::decode_batch(&m.payload, 0).ok().map(|b| (m.sequence, b)));
-        match found {
-            Some((sequence, batch)) if batch == self.ledger.pending() => {
-                self.last_sequence = sequence;
-                Ok(())
-            }
-            Some(_) => Err(Stopped::Overtaken),
-            None => Err(Stopped::Failed),
-        }
-    }
-
-    fn act(&mut self, world: &mut World) -> Result<(), Stopped> {
-        let plan = plan(self.ledger.state(), world.now);
-        let wanted: Vec<String> = plan.effects.iter().map(Effect::key).collect();
-        self.acting.retain(|key, _| wanted.contains(key));
-        for effect in &plan.effects {
-            let key = effect.key();
-            if self.acting.get(&key).is_some_and(|at| world.now < at + REPEAT_MS) {
-                continue;
-            }
-            crash(world, 900, "before an effect")?;
-            self.acting.insert(key, world.now);
-            self.begin(world, effect);
-            crash(world, 900, "after an effect")?;
-        }
-        self.finish_merges(world);
-        Ok(())
-    }
-
-    fn begin(&mut self, world: &mut World, effect: &Effect) {
-        let state = self.ledger.state();
-        let (host, message) = match effect {
-            Effect::Offer { attempt, host, token } => {
-                let Some(a) = state.attempts.get(attempt) else { return };
-                let Some(t) = state.tickets.get(&a.ticket) else { return };
-                let offer = ToHost::Offer {
-                    attempt: attempt.to_string(),
-                    ticket: a.ticket.to_string(),
-                    token: *token,
-                    nth: t.attempts,
-                    revision: t.revision,
-                    head: t.head.as_ref().map(ToString::to_string),
-                    deliveries: a.deliveries.iter().map(ToString::to_string).collect(),
-                };
-                (host, offer)
-            }
-            Effect::Cancel { attempt, host, token } => {
-                (host, ToHost::Cancel { attempt: attempt.to_string(), token: *token })
-            }
-            Effect::Verify { ticket, host, token, commit } => {
-                let missing = state
-                    .policy
-                    .gates
-                    .iter()
-                    .filter(|g| state.evidence_for(ticket, commit, &g.digest, Some("tools")).is_none());
-                let gates = missing.map(|g| (g.name.clone(), g.digest.clone())).collect();
-                let revision = state.tickets.get(ticket).map_or(0, |t| t.revision);
-                let verify = ToHost::Verify {
-                    ticket: ticket.to_string(),
-                    token: *token,
-                    commit: commit.to_string(),
-                    gates,
-                    revision,
-                };
-                (host, verify)
-            }
-            Effect::Deliver { attempt, host, token, delivery } => {
-                let delivery = delivery.to_string();
-                (host, ToHost::Deliver { attempt: attempt.to_string(), token: *token, delivery })
-            }
-            Effect::Settle { host, token, verdict } => {
-                let (attempt, request) = (verdict.attempt.to_string(), verdict.request.clone());
-                (host, ToHost::Settle { attempt, token: *token, request })
-            }
-            Effect::RemoveWorktree { ticket, host } => (host, ToHost::Retire { ticket: ticket.to_string() }),
-            Effect::Merge { ticket, commit } => {
-                if state.tickets.get(ticket).is_none_or(|t| t.approved.as_ref().is_none_or(|(c, _)| c != commit)) {
-                    world
-                        .checks
-                        .fail(format!("invariant 6: {ticket} would be merged at {commit} without approval for it"));
-                }
-                self.merging.entry(format!("{ticket} {commit}")).or_insert(world.now + 1_500);
-                return;
-            }
-        };
-        world.publish(host.as_str(), &message);
-    }
-
-    /// The gates on the merged result took their time; the probe looks at main first.
-    fn finish_merges(&mut self, world: &mut World) {
-        let due: Vec<String> =
-            self.merging.iter().filter(|(_, at)| **at <= world.now).map(|(k, _)| k.clone()).collect();
-        for key in due {
-            self.merging.remove(&key);
-            let Some((ticket, commit)) = key.split_once(' ') else { continue };
-            let (id, ticket) = (format!("merge-{ticket}-{}", world.now), ticket.into());
-            let known = world.main.iter().any(|c| c == commit);
-            let input = if !known && world.fault(6) {
-                Input::MergeFailed { ticket, why: "conflict".to_owned(), back_to_agent: true, evidence: Vec::new() }
-            } else {
-                if !known {
-                    world.main.push(commit.to_owned());
-                }
-                Input::MergeDone { ticket, commit: commit.into(), evidence: Vec::new() }
-            };
-            world.tell_foreman(id, input, None);
-        }
-    }
-}
-
-fn crash(world: &mut World, n: u64, at: &'static str) -> Result<(), Stopped> {
-    if world.fault(n) { Err(Stopped::Crashed(at)) } else { Ok(()) }
 }

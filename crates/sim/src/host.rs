@@ -1,131 +1,79 @@
-//! A host with its agents and its guard. Agents hang, die, exit twice, speak after their end and lie.
+//! A host in the simulated world: performs the actions of its machine. It dies, sleeps and is cut off; its guard ends
+//! what it left running; whatever is killed takes up to the full limit to die.
 
-use crate::world::{ToHost, World};
+use crate::agent::{Agent, Behaviour, Stir};
+use crate::world::{Occurrence, World};
+use ganger_engine::host::{Action, Event, Machine, NotPrepared, Question, Run, SessionOrder, Setup};
 use ganger_engine::{
-    AttemptEnd, AttemptOutcome, Commit, DoneAnswer, Evidence, EvidenceKey, FailureClass, HostId, HostReport, Input,
-    Outcome, Report, Told, Usage, Wish,
+    Evidence, EvidenceKey, GatePolicy, HostId, HostReport, Input, Order, Outcome, Rejected, Told, VerifyJob,
 };
 use std::collections::{BTreeMap, BTreeSet};
+
+/// The lease of the policy, after which the guard sweeps.
+const LEASE_MS: u64 = 10_000;
+/// How long what is killed may take to die: the margin of the policy covers it.
+const KILL_LIMIT_MS: u64 = 4_000;
+/// How often a guard looks.
+const GUARD_MS: u64 = 500;
 
 pub(crate) struct Host {
     index: usize,
     life: u64,
-    next_beat: u64,
-    /// When the last report was sent that the foreman answered.
-    heard_of: u64,
-    attempts: BTreeMap<String, Running>,
-    gates: Vec<Gate>,
-    /// Dead or paused until then.
+    machine: Machine,
+    agents: BTreeMap<Run, Agent>,
+    jobs: BTreeMap<u64, VerifyJob>,
+    questions: BTreeMap<String, Question>,
+    /// Dead or asleep until then.
     away: Option<Away>,
-    verifying: BTreeSet<u64>,
-    /// Tokens of all offers that this life has taken up.
-    begun: BTreeSet<u64>,
+    /// Nothing comes in or goes out until then.
+    cut_off_until: u64,
+    /// When its guard saw a sign of life last.
+    stamped: u64,
 }
 
 struct Away {
     until: u64,
-    /// When the guard has swept what was running.
-    swept_at: u64,
-    swept: bool,
     dead: bool,
 }
 
-struct Running {
-    ticket: String,
-    token: u64,
-    nth: u32,
-    head: Option<String>,
-    deliveries: Vec<String>,
-    granted: bool,
-    claimed_at: u64,
-    ends_at: u64,
-    behaviour: Behaviour,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Behaviour {
-    Good,
-    Red,
-    NoChange,
-    Unanswered,
-    Asks,
-    Crashes,
-    Limited,
-    Hangs,
-}
-
-struct Gate {
-    ticket: String,
-    token: u64,
-    commit: String,
-    gates: Vec<(String, String)>,
-    revision: u32,
-    at: u64,
-}
-
-fn decline(world: &mut World, attempt: &str, token: u64, why: &str) {
-    let input = Input::Decline { attempt: attempt.into(), token, why: why.to_owned() };
-    world.tell_foreman(format!("~declined-{attempt}"), input, None);
-}
-
-/// Between two reports.
-const BEAT_MS: u64 = 2_000;
-/// The lease of the policy, after which the guard sweeps.
-const LEASE_MS: u64 = 10_000;
-
 impl Host {
     pub(crate) fn new(index: usize, world: &mut World) -> Self {
-        let next_beat = world.now + world.rng.below(BEAT_MS);
         Self {
             index,
             life: 0,
-            next_beat,
-            heard_of: world.now,
-            attempts: BTreeMap::new(),
-            gates: Vec::new(),
+            machine: machine(index, 0, world.now),
+            agents: BTreeMap::new(),
+            jobs: BTreeMap::new(),
+            questions: BTreeMap::new(),
             away: None,
-            verifying: BTreeSet::new(),
-            begun: BTreeSet::new(),
+            cut_off_until: 0,
+            stamped: world.now,
         }
     }
 
-    fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         format!("host-{}", self.index)
     }
 
-    pub(crate) fn step(&mut self, world: &mut World) {
-        if self.is_away(world) {
+    pub(crate) fn tick(&mut self, world: &mut World) {
+        let due = self.machine.deadline().clamp(world.now + 20, world.now + 1_000);
+        let again = due + world.rng.below(100);
+        world.at(again, Occurrence::HostTick(self.index));
+        self.come_back(world);
+        if self.away.is_some() {
             return;
         }
-        if world.fault(6_000) {
+        if world.fault("host leaves", 600) {
             return self.leave(world);
         }
-        if self.next_beat <= world.now {
-            self.beat(world);
+        if world.fault("host cut off", 1_200) {
+            self.cut_off_until = world.now + world.rng.between(1_000, 50_000);
+            world.say(format!("{} is cut off", self.name()));
         }
-        let messages: Vec<(u64, ToHost)> = world.fetch(&self.name());
-        for (sequence, message) in messages {
-            self.obey(world, message);
-            world.settle(&self.name(), &[sequence]);
-        }
-        self.keep_the_lease(world);
-        self.run_agents(world);
-        self.run_gates(world);
-    }
-
-    /// The lease holds from the last report that was answered. After it, everything ends here.
-    fn keep_the_lease(&mut self, world: &mut World) {
-        if world.now > self.heard_of + LEASE_MS {
-            for running in self.attempts.values_mut().filter(|r| r.granted) {
-                running.behaviour = Behaviour::Crashes;
-                running.ends_at = world.now;
-            }
-        }
-        let silent = self.attempts.iter().filter(|(_, r)| !r.granted && world.now > r.claimed_at + LEASE_MS);
-        let unheard: Vec<(String, u64)> = silent.map(|(id, r)| (id.clone(), r.token)).collect();
-        for (attempt, token) in unheard {
-            self.attempts.remove(&attempt);
-            decline(world, &attempt, token, "the grant was not heard");
+        self.handle(world, Event::Tick);
+        // What nobody rang for: redelivered messages.
+        if world.rng.one_in(3) {
+            self.poll(world);
         }
     }
 
@@ -133,325 +81,318 @@ impl Host {
     fn leave(&mut self, world: &mut World) {
         let dead = world.rng.one_in(2);
         let until = world.now + world.rng.between(500, 60_000);
-        let swept_at =
-            if dead { world.now + world.rng.below(2_000) } else { world.now + LEASE_MS + world.rng.below(1_500) };
         world.crashes += u64::from(dead);
-        world.say(format!("{} {} until {until}", self.name(), if dead { "dies" } else { "is paused" }));
-        self.away = Some(Away { until, swept_at, swept: false, dead });
-    }
-
-    /// The guard is a process of its own: it sweeps in time whatever else happens.
-    pub(crate) fn sweep_if_due(&mut self, world: &mut World) {
-        let Some(away) = self.away.as_mut().filter(|a| world.now >= a.swept_at && !a.swept) else { return };
-        away.swept = true;
-        for (id, running) in &self.attempts {
-            world.checks.agent_is_gone(&running.ticket, id);
-        }
-    }
-
-    fn is_away(&mut self, world: &mut World) -> bool {
-        let Some(away) = &self.away else { return false };
-        if world.now < away.until {
-            return true;
-        }
-        let (dead, swept) = (away.dead, away.swept);
-        if dead && !swept {
-            // A new life sweeps the old one before it reports.
-            for (id, running) in &self.attempts {
-                world.checks.agent_is_gone(&running.ticket, id);
-            }
-        }
+        world.say(format!("{} {} until {until}", self.name(), if dead { "dies" } else { "sleeps" }));
+        self.away = Some(Away { until, dead });
         if dead {
+            // The pipe to the guard closes.
+            let at = world.now + world.rng.below(KILL_LIMIT_MS);
+            world.at(at, Occurrence::Death { host: self.index, life: self.life, run: None });
+        }
+    }
+
+    fn come_back(&mut self, world: &mut World) {
+        let Some(away) = self.away.take_if(|a| a.until <= world.now) else { return };
+        if away.dead {
+            // A new incarnation sweeps the old one before it reports.
+            self.bury(world, &self.agents.keys().cloned().collect::<Vec<_>>());
             self.life += 1;
-            self.heard_of = world.now;
-            self.attempts.clear();
-            self.gates.clear();
-            self.verifying.clear();
-            self.begun.clear();
-        } else if swept {
-            // It wakes up to find its agents gone, and says so; the foreman may know better by now.
-            for running in self.attempts.values_mut() {
-                running.behaviour = Behaviour::Crashes;
-                running.ends_at = world.now;
-            }
-        }
-        self.away = None;
-        self.next_beat = world.now;
-        false
-    }
-
-    fn beat(&mut self, world: &mut World) {
-        self.next_beat = world.now + BEAT_MS;
-        let report = HostReport {
-            incarnation: format!("{}-{}", self.name(), self.life),
-            slots: 2,
-            runtimes: BTreeSet::from(["sim".to_owned()]),
-            labels: BTreeSet::new(),
-            toolchain: "tools".to_owned(),
-        };
-        let input = Input::HostReport { host: HostId::new(self.name()), report };
-        world.tell_foreman(format!("~beat {}", world.now), input, Some(self.index));
-    }
-
-    fn obey(&mut self, world: &mut World, message: ToHost) {
-        match message {
-            ToHost::Offer { attempt, ticket, token, nth, revision: _, head, deliveries } => {
-                // An offer may come again long after it was given back or done.
-                if !self.begun.insert(token) {
-                    return;
-                }
-                let behaviour = self.choose(world, nth);
-                let running = Running {
-                    ticket,
-                    token,
-                    nth,
-                    head,
-                    deliveries,
-                    granted: false,
-                    claimed_at: world.now,
-                    ends_at: u64::MAX,
-                    behaviour,
-                };
-                self.attempts.insert(attempt.clone(), running);
-                let claim = Input::Claim {
-                    attempt: attempt.as_str().into(),
-                    token,
-                    host: HostId::new(self.name()),
-                    incarnation: format!("{}-{}", self.name(), self.life),
-                };
-                world.tell_foreman(format!("claim-{attempt}-{token}-{}", self.life), claim, Some(self.index));
-            }
-            ToHost::Reply { id, .. } if id.starts_with("~beat ") => {
-                let sent = id.trim_start_matches("~beat ").parse().unwrap_or(0);
-                self.heard_of = self.heard_of.max(sent);
-            }
-            ToHost::Reply { id, result } => {
-                self.reply(world, &id, result.is_ok_and(|o| matches!(o, Outcome::Granted { .. })));
-            }
-            ToHost::Cancel { attempt, token } => match self.attempts.get_mut(&attempt).filter(|r| r.token == token) {
-                Some(running) if running.granted => running.ends_at = world.now,
-                Some(_) => {}
-                None => decline(world, &attempt, token, "it does not run here"),
-            },
-            ToHost::Verify { ticket, token, commit, gates, revision } => {
-                if self.verifying.insert(token) {
-                    let at = world.now + world.rng.between(200, 8_000);
-                    self.gates.push(Gate { ticket, token, commit, gates, revision, at });
-                }
-            }
-            ToHost::Deliver { attempt, token, delivery } => {
-                let at_work = self.attempts.get(&attempt).is_some_and(|r| r.granted && r.token == token);
-                // Not before the turn is over: it may as well end first.
-                if at_work && world.rng.one_in(2) {
-                    let deliveries = vec![delivery.as_str().into()];
-                    let (attempt_id, told) = (attempt.as_str().into(), Told::Unchecked);
-                    let delivered = Input::Delivered { attempt: attempt_id, token, deliveries, told };
-                    world.tell_foreman(format!("delivered-{attempt}-{delivery}"), delivered, None);
-                }
-            }
-            ToHost::Settle { attempt, token, request } => {
-                let input = Input::PermissionSettled { attempt: attempt.as_str().into(), token, request };
-                world.tell_foreman(format!("~settled-{attempt}-{}", world.now), input, None);
-            }
-            ToHost::Retire { ticket } => {
-                let input = Input::WorktreeRemoved { ticket: ticket.as_str().into() };
-                world.tell_foreman(format!("retired-{ticket}-{}", world.now), input, None);
-            }
+            self.agents.clear();
+            self.jobs.clear();
+            self.questions.clear();
+            self.machine = machine(self.index, self.life, world.now);
+            self.stamped = world.now;
         }
     }
 
-    fn choose(&self, world: &mut World, nth: u32) -> Behaviour {
-        // In calm times agents are good in the end, or nothing would ever come to rest.
-        if !world.faults && nth > 2 {
-            return Behaviour::Good;
-        }
-        match world.rng.below(16) {
-            0 | 1 => Behaviour::Red,
-            2 => Behaviour::NoChange,
-            3 => Behaviour::Unanswered,
-            4 => Behaviour::Asks,
-            5 => Behaviour::Crashes,
-            6 => Behaviour::Limited,
-            7 => Behaviour::Hangs,
-            _ => Behaviour::Good,
+    /// Its guard is a process of its own: it sweeps in time whatever else happens.
+    pub(crate) fn guard(&mut self, world: &mut World) {
+        world.at(world.now + GUARD_MS, Occurrence::Guard(self.index));
+        if world.now > self.stamped + LEASE_MS && !self.agents.is_empty() {
+            let at = world.now + world.rng.below(KILL_LIMIT_MS);
+            world.at(at, Occurrence::Death { host: self.index, life: self.life, run: None });
         }
     }
 
-    /// Only a grant starts the agent.
-    fn reply(&mut self, world: &mut World, id: &str, granted: bool) {
-        let found =
-            self.attempts.iter_mut().find(|(attempt, r)| id.starts_with(&format!("claim-{attempt}-{}-", r.token)));
-        let Some((attempt, running)) = found else { return };
-        let attempt = attempt.clone();
-        if !granted {
-            if !running.granted {
-                self.attempts.remove(&attempt);
-            }
+    /// Processes are gone: of one attempt, or all.
+    pub(crate) fn death(&mut self, world: &mut World, life: u64, run: Option<Run>) {
+        if life != self.life {
             return;
         }
-        if running.granted || !id.ends_with(&format!("-{}", self.life)) {
+        let dead: Vec<Run> = self.agents.keys().filter(|r| run.as_ref().is_none_or(|run| run == *r)).cloned().collect();
+        self.bury(world, &dead);
+        match run {
+            // By our own hand: the machine asked for it.
+            Some(run) => {
+                let event = Event::Killed { run };
+                self.deliver(world, life, event);
+            }
+            // By the guard: their sessions end as any process does.
+            None => {
+                for run in dead {
+                    let lost = self.agents.get_mut(&run).filter(|a| !a.ended);
+                    if let Some(agent) = lost {
+                        agent.behaviour = Behaviour::Fails(ganger_engine::FailureClass::Crashed);
+                        let stir = Occurrence::Agent(self.index, life, run, Stir::Ends);
+                        world.at(world.now + 1, stir);
+                    }
+                }
+            }
+        }
+    }
+
+    fn bury(&self, world: &mut World, runs: &[Run]) {
+        for run in runs {
+            if let Some(agent) = self.agents.get(run) {
+                world.checks.agent_is_gone(agent.ticket.as_str(), run.attempt.as_str());
+            }
+        }
+    }
+
+    fn is_cut_off(&self, world: &World) -> bool {
+        world.now < self.cut_off_until
+    }
+
+    pub(crate) fn poll(&mut self, world: &mut World) {
+        if self.away.is_some() || self.is_cut_off(world) {
             return;
         }
-        if world.now > running.claimed_at + LEASE_MS {
-            // Too old to be sure that it was not given up since.
-            let token = running.token;
-            self.attempts.remove(&attempt);
-            return decline(world, &attempt, token, "the grant came too late");
-        }
-        running.granted = true;
-        running.ends_at = world.now + world.rng.between(500, 90_000);
-        let (ticket, token, deliveries) = (running.ticket.clone(), running.token, running.deliveries.clone());
-        world.checks.agent_starts(&ticket, &attempt);
-        let session = Input::SessionStarted {
-            attempt: attempt.as_str().into(),
-            token,
-            session: format!("session-{ticket}").as_str().into(),
-            runtime: "sim".to_owned(),
-            directory: format!("/worktrees/{ticket}"),
-        };
-        world.tell_foreman(format!("session-{attempt}"), session, None);
-        let deliveries = deliveries.iter().map(|d| d.as_str().into()).collect();
-        let told = if world.rng.one_in(2) { Told::Once } else { Told::Before };
-        let delivered = Input::Delivered { attempt: attempt.as_str().into(), token, deliveries, told };
-        world.tell_foreman(format!("delivered-{attempt}"), delivered, None);
-        if world.rng.one_in(4) {
-            self.ask_permission(world, &attempt, token);
+        let orders: Vec<(u64, Order)> = world.fetch(&self.name());
+        for (sequence, order) in orders {
+            world.settle(&self.name(), &[sequence]);
+            self.handle(world, Event::Order(order));
         }
     }
 
-    /// Its runtime asks whether it may; some do not wait for the answer.
-    fn ask_permission(&self, world: &mut World, attempt: &str, token: u64) {
-        let wish = Wish { tool: "command".to_owned(), subject: format!("make {}", world.rng.below(3)) };
-        let (request, by, hint) = ("1".to_owned(), String::new(), String::new());
-        let asked = Input::AskPermission { attempt: attempt.into(), token, request: request.clone(), wish, by, hint };
-        world.tell_foreman(format!("asked-{attempt}-{token}"), asked, None);
-        if world.fault(3) {
-            let lapsed = Input::PermissionLapsed { attempt: attempt.into(), token, request, why: "late".to_owned() };
-            world.tell_foreman(format!("lapsed-{attempt}-{token}"), lapsed, None);
+    pub(crate) fn deliver(&mut self, world: &mut World, life: u64, event: Event) {
+        self.come_back(world);
+        if life != self.life || self.away.as_ref().is_some_and(|a| a.dead) {
+            return;
+        }
+        if let Some(away) = &self.away {
+            return world.at(away.until + 1, Occurrence::Host(self.index, life, Box::new(event)));
+        }
+        self.handle(world, event);
+    }
+
+    /// One answer to each question: the foreman's, or that there is none.
+    pub(crate) fn answered(&mut self, world: &mut World, id: &str, result: Result<Outcome, Rejected>) {
+        if self.is_cut_off(world) {
+            return;
+        }
+        if let Some(question) = self.questions.remove(id) {
+            let outcome = Some(result);
+            self.deliver(world, self.life, Event::Reply { question, outcome });
         }
     }
 
-    fn run_agents(&mut self, world: &mut World) {
-        let due: Vec<String> = self
-            .attempts
-            .iter()
-            .filter(|(_, r)| r.granted && r.ends_at <= world.now)
-            .map(|(id, _)| id.clone())
-            .collect();
-        for id in due {
-            let Some(running) = self.attempts.remove(&id) else { continue };
-            world.checks.agent_is_gone(&running.ticket, &id);
-            self.end(world, &id, &running);
+    pub(crate) fn unanswered(&mut self, world: &mut World, id: &str) {
+        if let Some(question) = self.questions.remove(id) {
+            self.deliver(world, self.life, Event::Reply { question, outcome: None });
         }
     }
 
-    fn end(&self, world: &mut World, id: &str, running: &Running) {
-        if running.behaviour == Behaviour::Asks {
-            let ask = Input::Ask {
-                attempt: id.into(),
-                token: running.token,
-                call: "ask_user".to_owned(),
-                question: format!("Which one, in {id}?"),
-                brief: String::new(),
-                options: Vec::new(),
-            };
-            world.tell_foreman(format!("ask-{id}"), ask, None);
-        }
-        let end = Input::AttemptEnded {
-            attempt: id.into(),
-            token: running.token,
-            end: Box::new(self.left(world, id, running)),
-        };
-        world.tell_foreman(format!("end-{id}-{}", running.token), end.clone(), None);
-        if world.fault(20) {
-            world.tell_foreman(format!("end-again-{id}-{}", world.now), end, None);
-        }
-        if world.fault(10) {
-            let usage = Usage { input: 1, ..Usage::default() };
-            let late = Input::Usage { attempt: id.into(), token: running.token, usage };
-            world.tell_foreman(format!("~late-{id}"), late, None);
-        }
-    }
-
-    fn left(&self, world: &mut World, id: &str, running: &Running) -> AttemptEnd {
-        let outcome = match running.behaviour {
-            Behaviour::Crashes => AttemptOutcome::failed(FailureClass::Crashed, "died"),
-            Behaviour::Hangs => AttemptOutcome::failed(FailureClass::Stalled, "stalled"),
-            // A limit of the service, or a hiccup.
-            Behaviour::Limited => AttemptOutcome::Failed {
-                class: FailureClass::Transient,
-                message: "429".to_owned(),
-                retry_at: world.rng.one_in(2).then(|| world.now + 60_000),
-                model: world.rng.one_in(4).then(|| "large".to_owned()),
-            },
-            _ => AttemptOutcome::Finished,
-        };
-        let base = Commit::from("base");
-        // The name of a commit tells what the gates will find: the hidden truth.
-        let head = match running.behaviour {
-            Behaviour::Good | Behaviour::Unanswered => format!("good-{id}"),
-            Behaviour::Red => format!("red-{id}"),
-            _ => running.head.clone().unwrap_or_else(|| "base".to_owned()),
-        };
-        let answer = DoneAnswer { item: "1".to_owned(), how: "done".to_owned() };
-        let done = if running.behaviour == Behaviour::Unanswered { Vec::new() } else { vec![answer] };
-        AttemptEnd {
-            outcome,
-            head: Some(Commit::new(head)),
-            base: Some(base),
-            files: vec![format!("file-{}", running.ticket)],
-            tampering: Vec::new(),
-            usage: Usage { input: 100 * u64::from(running.nth), output: world.rng.below(50), ..Usage::default() },
-            report: Some(Report { summary: "done".to_owned(), done }),
-        }
-    }
-
-    fn run_gates(&mut self, world: &mut World) {
-        let (due, rest): (Vec<Gate>, Vec<Gate>) =
-            std::mem::take(&mut self.gates).into_iter().partition(|g| g.at <= world.now);
-        self.gates = rest;
-        for gate in due {
-            self.verifying.remove(&gate.token);
-            if world.fault(15) {
-                let input = Input::VerificationFailed {
-                    ticket: gate.ticket.as_str().into(),
-                    token: gate.token,
-                    why: "no workspace".to_owned(),
-                };
-                world.tell_foreman(format!("unverified-{}-{}", gate.ticket, gate.token), input, None);
-                continue;
-            }
-            self.report_gates(world, &gate);
-        }
-    }
-
-    fn report_gates(&self, world: &mut World, gate: &Gate) {
-        let green = gate.commit.starts_with("good");
-        for (name, digest) in &gate.gates {
-            let passes = green || name == "build";
-            let evidence = Evidence {
-                key: EvidenceKey {
-                    commit: gate.commit.as_str().into(),
-                    gate: digest.clone(),
-                    toolchain: "tools".to_owned(),
-                },
-                ticket: gate.ticket.as_str().into(),
-                revision: gate.revision,
-                name: name.clone(),
-                command: name.clone(),
-                exit_code: Some(i32::from(!passes)),
-                timed_out: false,
-                duration_ms: 1,
-                log: String::new(),
-                tail: String::new(),
-                host: HostId::new(self.name()),
-                at: world.now,
-            };
-            let input = Input::Evidence { token: gate.token, evidence: Box::new(evidence) };
-            world.tell_foreman(format!("evidence-{}-{}-{digest}", gate.ticket, gate.token), input, None);
-            if !passes {
+    fn handle(&mut self, world: &mut World, event: Event) {
+        for action in self.machine.handle(world.now, event) {
+            if world.fault("host crashes in an action", 9_000) {
+                world.crashes += 1;
+                world.say(format!("{} dies in an action", self.name()));
+                let until = world.now + world.rng.between(500, 30_000);
+                self.away = Some(Away { until, dead: true });
+                let at = world.now + world.rng.below(KILL_LIMIT_MS);
+                world.at(at, Occurrence::Death { host: self.index, life: self.life, run: None });
                 return;
             }
+            self.perform(world, action);
         }
     }
+
+    fn later(&self, world: &mut World, after: u64, event: Event) {
+        world.at(world.now + after, Occurrence::Host(self.index, self.life, Box::new(event)));
+    }
+
+    fn perform(&mut self, world: &mut World, action: Action) {
+        match action {
+            Action::Ask { question, envelope, patience_ms } => {
+                let id = envelope.id.clone();
+                self.questions.insert(id.clone(), question);
+                let expires = world.now + patience_ms;
+                world.at(expires, Occurrence::Unanswered { host: self.index, id });
+                if !self.is_cut_off(world) {
+                    world.tell_foreman(envelope, Some(self.name()), Some(expires));
+                }
+            }
+            Action::Tell(envelope) => {
+                if !self.is_cut_off(world) && !world.fault("tell lost", 30) {
+                    world.tell_foreman(envelope, None, None);
+                }
+            }
+            Action::Stamp => self.stamped = world.now,
+            Action::TakeUp(_) | Action::PrepareAhead(_) => {}
+            Action::Forget(run) => drop(self.agents.remove(&run)),
+            Action::Prepare(run) => self.prepare(world, run),
+            Action::StartSession(run) => self.start(world, &run),
+            Action::Session(run, order) => self.tell_agent(world, &run, order),
+            Action::Kill(run) => self.kill(world, Some(run)),
+            Action::KillEverything => self.kill(world, None),
+            Action::Inspect(run) => {
+                let result = match self.agents.get(&run) {
+                    _ if world.fault("inspection fails", 60) => Err("disk".to_owned()),
+                    Some(agent) => Ok(agent.work(&run)),
+                    None => Err("there is no worktree".to_owned()),
+                };
+                let after = world.rng.between(10, 400);
+                self.later(world, after, Event::Inspected { run, result });
+            }
+            Action::PublishEnd(run, envelope) => {
+                let lost = self.is_cut_off(world) || world.fault("end not stored", 20);
+                if !lost || world.fault("end stored but not told", 2) {
+                    world.tell_foreman(*envelope, None, None);
+                }
+                self.later(world, 5, Event::EndPublished { run, stored: !lost });
+            }
+            Action::PrepareGates(job) => {
+                let token = job.token;
+                self.jobs.insert(token, *job);
+                let result = if world.fault("no gate tree", 15) { Err("no tree".to_owned()) } else { Ok(()) };
+                let after = world.rng.between(20, 800);
+                self.later(world, after, Event::GatesPrepared { token, result });
+            }
+            Action::RunGate { token, gate } => self.run_gate(world, token, &gate),
+            Action::PublishEvidence { envelope, .. } => {
+                if !self.is_cut_off(world) && !world.fault("evidence lost", 30) {
+                    world.tell_foreman(*envelope, None, None);
+                }
+            }
+            Action::ReleaseGates { token } => drop(self.jobs.remove(&token)),
+            Action::Retire(ticket) => {
+                let kept = world.fault("worktree kept", 10);
+                let result = if kept { Err("a process lives there".to_owned()) } else { Ok(()) };
+                let after = world.rng.between(10, 900);
+                self.later(world, after, Event::Retired { ticket, result });
+            }
+        }
+    }
+
+    fn prepare(&self, world: &mut World, run: Run) {
+        let Some(offer) = self.machine.offer(&run) else { return };
+        let conflict = offer.bases.len() > 1 && world.fault("base conflict", 3);
+        let result = match offer.bases.last() {
+            Some((with, _)) if conflict => {
+                Err(NotPrepared::Conflict { with: with.clone(), files: vec!["a".to_owned()] })
+            }
+            _ if world.fault("worktree fails", 40) => Err(NotPrepared::Failed("git".to_owned())),
+            _ => Ok(()),
+        };
+        let after = world.rng.between(10, 3_000);
+        self.later(world, after, Event::Prepared { run, result });
+    }
+
+    fn start(&mut self, world: &mut World, run: &Run) {
+        let Some(offer) = self.machine.offer(run).cloned() else { return };
+        world.checks.agent_starts(offer.ticket.as_str(), run.attempt.as_str());
+        let agent = Agent::start(world, self.index, self.life, run, &offer);
+        self.agents.insert(run.clone(), agent);
+    }
+
+    fn kill(&mut self, world: &mut World, run: Option<Run>) {
+        let (life, host) = (self.life, self.index);
+        let at = world.now + world.rng.below(KILL_LIMIT_MS);
+        match run {
+            Some(run) => world.at(at, Occurrence::Death { host, life, run: Some(run) }),
+            None => {
+                for agent in self.agents.values_mut() {
+                    agent.ended = true;
+                }
+                world.at(at, Occurrence::Death { host, life, run: None });
+                self.later(world, KILL_LIMIT_MS, Event::EverythingKilled);
+            }
+        }
+    }
+
+    fn tell_agent(&mut self, world: &mut World, run: &Run, order: SessionOrder) {
+        let Some(agent) = self.agents.get_mut(run).filter(|a| !a.ended) else { return };
+        match order {
+            SessionOrder::Cancel => {
+                agent.interrupted = true;
+                // Some do not listen: they are killed in the end.
+                if !world.fault("cancel ignored", 4) {
+                    let at = world.now + world.rng.between(10, 5_000);
+                    world.at(at, Occurrence::Agent(self.index, self.life, run.clone(), Stir::Ends));
+                }
+            }
+            // Not before the turn is over: it may as well end first.
+            SessionOrder::Deliver(text) => {
+                if world.rng.one_in(2) {
+                    let deliveries = vec![text.delivery.id.clone()];
+                    let (attempt, token) = (run.attempt.clone(), run.token);
+                    let id = format!("delivered-{attempt}-{}", text.delivery.id);
+                    world.input(id, Input::Delivered { attempt, token, deliveries, told: Told::Unchecked });
+                }
+            }
+            SessionOrder::AnswerPermission(answer) => {
+                let (attempt, token, request) = (run.attempt.clone(), run.token, answer.request);
+                let id = format!("~settled-{attempt}-{}", world.now);
+                world.input(id, Input::PermissionSettled { attempt, token, request });
+            }
+        }
+    }
+
+    pub(crate) fn agent_acts(&mut self, world: &mut World, life: u64, run: &Run, stir: Stir) {
+        if life != self.life {
+            return;
+        }
+        let Some(agent) = self.agents.get_mut(run) else { return };
+        let alive = world.checks.is_running(agent.ticket.as_str(), run.attempt.as_str());
+        match stir {
+            Stir::Begins if alive && !agent.ended => agent.begins(world, run),
+            Stir::AsksPermission if alive && !agent.ended => agent.asks_permission(world, run),
+            Stir::Uses if alive && !agent.ended => agent.uses(world, run),
+            Stir::Ends if !agent.ended => {
+                agent.ended = true;
+                let remains = agent.ends(world, run);
+                if world.fault("usage after the end", 10) {
+                    agent.uses(world, run);
+                }
+                let run = run.clone();
+                self.deliver(world, life, Event::SessionEnded { run, remains });
+            }
+            _ => {}
+        }
+    }
+
+    fn run_gate(&self, world: &mut World, token: u64, gate: &GatePolicy) {
+        let Some(job) = self.jobs.get(&token) else { return };
+        let killed = world.fault("gate killed", 20);
+        let passes = job.commit.as_str().starts_with("good") || gate.name == "build";
+        let evidence = Evidence {
+            key: EvidenceKey { commit: job.commit.clone(), gate: gate.digest.clone(), toolchain: "tools".to_owned() },
+            ticket: job.ticket.clone(),
+            revision: job.revision,
+            name: gate.name.clone(),
+            command: gate.name.clone(),
+            exit_code: (!killed).then(|| i32::from(!passes)),
+            timed_out: false,
+            duration_ms: 1,
+            log: String::new(),
+            tail: String::new(),
+            host: HostId::new(self.name()),
+            at: world.now,
+        };
+        let result =
+            if world.fault("gate cannot run", 40) { Err("no shell".to_owned()) } else { Ok(Box::new(evidence)) };
+        let after = world.rng.between(100, 4_000);
+        self.later(world, after, Event::GateEnded { token, result });
+    }
+}
+
+fn machine(index: usize, life: u64, now: u64) -> Machine {
+    let report = HostReport {
+        incarnation: format!("host-{index}-{life}"),
+        slots: 2,
+        runtimes: BTreeSet::from(["sim".to_owned()]),
+        labels: BTreeSet::new(),
+        toolchain: "tools".to_owned(),
+    };
+    Machine::new(Setup { id: HostId::new(format!("host-{index}")), report, lease_ms: LEASE_MS }, now)
 }

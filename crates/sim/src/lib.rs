@@ -1,14 +1,20 @@
-//! Seeded simulation: two foremen, two hosts, people and faults around the real engine and the memory
-//! bus, in virtual time. One seed gives one trace; every step is checked.
+//! Seeded simulation: two foremen, two hosts, people and faults around the real machines of the engine and the memory
+//! bus, in virtual time. One seed gives one trace; every state is checked.
 //!
-//! What is simulated is the world: processes that die, pause and speak too late, agents that lie, messages
-//! that come late and twice, appends that fail or may have failed. What is real is everything that decides.
+//! What is simulated is the world: it performs the actions of the machines as the program does, with processes that die,
+//! pause and speak too late, agents that lie, messages that come late, twice, out of order or not at all, appends that
+//! fail or may have failed. What is real is everything that decides. There is no second foreman, host or session here.
 
+mod agent;
 mod checks;
+mod coverage;
 mod foreman;
 mod host;
+mod landing;
 mod person;
 mod rng;
+mod wire;
 mod world;
 
+pub use coverage::Coverage;
 pub use world::{Outcome, Settings, run};

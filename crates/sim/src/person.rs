@@ -25,16 +25,16 @@ impl Person {
         if world.rng.one_in(300) {
             self.answer(world, state);
         }
-        if world.fault(4_000) {
+        if world.fault("ticket closed", 4_000) {
             self.close(world, state);
         }
-        if world.fault(3_000) {
+        if world.fault("ticket edited", 3_000) {
             self.edit(world, state);
         }
-        if world.fault(2_000) {
+        if world.fault("message written", 2_000) {
             self.write(world, state);
         }
-        if world.fault(2_500) {
+        if world.fault("ticket stopped", 2_500) {
             self.stop(world, state);
         }
         if world.rng.one_in(1_500) {
@@ -47,7 +47,7 @@ impl Person {
 
     fn tell(&mut self, world: &mut World, input: Input) {
         self.actions += 1;
-        world.tell_foreman(format!("person-{}", self.actions), input, None);
+        world.input(format!("person-{}", self.actions), input);
     }
 
     fn add(&mut self, world: &mut World, state: &State) {

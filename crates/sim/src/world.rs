@@ -1,20 +1,21 @@
-//! The world: virtual time, the bus, who is alive, and the main loop.
+//! The world: virtual time, what is going to happen, who is alive, and the main loop.
 
+use crate::agent::Stir;
 use crate::checks::Checks;
+use crate::coverage::Coverage;
 use crate::foreman::Foreman;
 use crate::host::Host;
+use crate::landing::LandingStep;
 use crate::person::Person;
 use crate::rng::Rng;
-use ganger_bus::{Bus, BusError, ConsumerConfig, Durability, MemoryBus, Publish, Settle, StreamConfig};
-use ganger_engine::{Envelope, Input, Outcome as Decided, Phase, Rejected, State};
-use serde::{Deserialize, Serialize};
+use crate::wire;
+use ganger_bus::MemoryBus;
+use ganger_engine::host::Run;
+use ganger_engine::{Outcome as Decided, Phase, Rejected, State, foreman as engine_foreman, host as engine_host};
+use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::future::Future;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 /// One run of the simulation.
 #[derive(Debug, Clone, Copy)]
@@ -33,7 +34,7 @@ impl Settings {
     /// The usual settings for a seed.
     #[must_use]
     pub fn of_seed(seed: u64) -> Self {
-        Self { seed, tickets: 4 + seed % 9, faults_ms: 20 * 60_000, calm_ms: 6 * 3_600_000 }
+        Self { seed, tickets: 4 + seed % 9, faults_ms: 20 * 60_000, calm_ms: 90 * 60_000 }
     }
 }
 
@@ -48,56 +49,45 @@ pub struct Outcome {
     pub records: u64,
     /// Crashes of foremen and hosts.
     pub crashes: u64,
+    /// What occurred.
+    pub coverage: Coverage,
 }
 
-/// What a foreman tells a host.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) enum ToHost {
-    Offer {
-        attempt: String,
-        ticket: String,
-        token: u64,
-        nth: u32,
-        revision: u32,
-        head: Option<String>,
-        deliveries: Vec<String>,
-    },
-    Cancel {
-        attempt: String,
-        token: u64,
-    },
-    Verify {
-        ticket: String,
-        token: u64,
-        commit: String,
-        gates: Vec<(String, String)>,
-        revision: u32,
-    },
-    Retire {
-        ticket: String,
-    },
-    Deliver {
-        attempt: String,
-        token: u64,
-        delivery: String,
-    },
-    Settle {
-        attempt: String,
-        token: u64,
-        request: String,
-    },
+/// Something that is going to happen.
+#[derive(Debug)]
+pub(crate) enum Occurrence {
+    /// A consumer looks into its stream.
+    Poll(String),
+    /// An event for a foreman in one of its lives.
+    Foreman(usize, u64, Box<engine_foreman::Event>),
+    /// An event for a host in one of its lives.
+    Host(usize, u64, Box<engine_host::Event>),
+    /// A foreman looks for the lease, or is ticked.
+    ForemanTick(usize),
+    HostTick(usize),
+    /// An answer arrives.
     Reply {
+        to: String,
         id: String,
-        result: Result<Decided, Rejected>,
+        result: Box<Result<Decided, Rejected>>,
     },
-}
-
-/// An input on its way to the foreman.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct ToForeman {
-    pub(crate) reply_to: Option<usize>,
-    pub(crate) envelope: Envelope,
-    pub(crate) sent: u64,
+    /// Nobody has answered for too long.
+    Unanswered {
+        host: usize,
+        id: String,
+    },
+    /// An agent does the next thing.
+    Agent(usize, u64, Run, Stir),
+    /// Processes of a host die: of one attempt, or all.
+    Death {
+        host: usize,
+        life: u64,
+        run: Option<Run>,
+    },
+    /// The guard of a host looks at it.
+    Guard(usize),
+    Landing(usize, u64, LandingStep),
+    Person,
 }
 
 /// What everybody shares.
@@ -107,68 +97,57 @@ pub(crate) struct World {
     pub(crate) rng: Rng,
     pub(crate) bus: MemoryBus,
     pub(crate) checks: Checks,
+    pub(crate) coverage: Coverage,
     pub(crate) faults: bool,
     pub(crate) crashes: u64,
     /// Who holds the lease, and until when.
     pub(crate) lease: Option<(usize, u64)>,
     /// Commits on the main branch.
     pub(crate) main: Vec<String>,
+    queue: BTreeMap<(u64, u64), Occurrence>,
+    queued: u64,
     trace: String,
 }
-
-pub(crate) const JOURNAL: &str = "JOURNAL";
-pub(crate) const CONTROL: &str = "CONTROL";
-/// A step of virtual time.
-const STEP_MS: u64 = 100;
 
 impl World {
     fn new(seed: u64) -> Self {
         let clock = Arc::new(AtomicU64::new(1_000_000));
         let shared = Arc::clone(&clock);
         let bus = MemoryBus::with_clock(Arc::new(move || shared.load(Ordering::Relaxed)));
-        let world = Self {
+        wire::declare(&bus, 2);
+        Self {
             now: 1_000_000,
             clock,
             rng: Rng::new(seed),
             bus,
             checks: Checks::default(),
+            coverage: Coverage::default(),
             faults: true,
             crashes: 0,
             lease: None,
             main: Vec::new(),
+            queue: BTreeMap::new(),
+            queued: 0,
             trace: String::new(),
-        };
-        for (name, subject) in [(JOURNAL, "journal.>"), (CONTROL, "control.>")] {
-            let config = StreamConfig {
-                name: name.to_owned(),
-                subjects: vec![subject.to_owned()],
-                max_age: None,
-                max_messages: None,
-                durability: Durability::Power,
-            };
-            drop(ready(world.bus.declare(config)));
         }
-        for name in ["foreman", "host-0", "host-1"] {
-            let config = ConsumerConfig {
-                stream: CONTROL.to_owned(),
-                name: name.to_owned(),
-                filter: format!("control.{name}"),
-                ack_wait: Duration::from_secs(20),
-                max_deliver: None,
-            };
-            drop(ready(world.bus.consumer(config)));
-        }
-        world
     }
 
-    fn advance(&mut self) {
-        self.now += STEP_MS;
-        // A clock that jumps ahead now and then: a suspended laptop, a step of NTP.
-        if self.faults && self.rng.one_in(3_000) {
-            self.now += self.rng.between(1_000, 30_000);
-            self.say("clock jumps");
-        }
+    /// Lets something happen at a time.
+    pub(crate) fn at(&mut self, time: u64, occurrence: Occurrence) {
+        self.queued += 1;
+        self.queue.insert((time.max(self.now), self.queued), occurrence);
+    }
+
+    fn next(&mut self) -> Option<Occurrence> {
+        let ((time, _), occurrence) = self.queue.pop_first()?;
+        self.now = self.now.max(time);
         self.clock.store(self.now, Ordering::Relaxed);
+        Some(occurrence)
+    }
+
+    /// How long something takes that mostly is quick.
+    pub(crate) fn latency(&mut self) -> u64 {
+        if self.fault("slow", 50) { self.rng.between(500, 12_000) } else { self.rng.below(40) }
     }
 
     /// A line of the trace.
@@ -177,83 +156,121 @@ impl World {
     }
 
     /// A fault that happens once in `n` times, as long as there are faults.
-    pub(crate) fn fault(&mut self, n: u64) -> bool {
-        self.faults && self.rng.one_in(n)
-    }
-
-    pub(crate) fn publish(&mut self, to: &str, message: &impl Serialize) {
-        let payload = serde_json::to_vec(message).unwrap_or_default();
-        drop(ready(self.bus.publish(Publish::new(format!("control.{to}"), payload))));
-    }
-
-    /// Tells the foreman; a message may come twice.
-    pub(crate) fn tell_foreman(&mut self, id: String, input: Input, reply_to: Option<usize>) {
-        let message = ToForeman { reply_to, envelope: Envelope::new(id, "simulated", input), sent: self.now };
-        self.publish("foreman", &message);
-        if self.fault(15) {
-            self.publish("foreman", &message);
+    pub(crate) fn fault(&mut self, name: &'static str, n: u64) -> bool {
+        let happens = self.faults && self.rng.one_in(n);
+        if happens {
+            self.coverage.fault(name);
         }
-    }
-
-    pub(crate) fn fetch<T: for<'a> Deserialize<'a>>(&mut self, name: &str) -> Vec<(u64, T)> {
-        let max = usize::try_from(self.rng.between(1, 12)).unwrap_or(1);
-        let fetched = ready(self.bus.fetch(CONTROL, name, max, Duration::ZERO)).unwrap_or_default();
-        fetched
-            .into_iter()
-            .filter_map(|d| Some((d.message.sequence, serde_json::from_slice(&d.message.payload).ok()?)))
-            .collect()
-    }
-
-    pub(crate) fn settle(&mut self, name: &str, sequences: &[u64]) {
-        drop(ready(self.bus.settle(CONTROL, name, sequences, Settle::Ack)));
+        happens
     }
 }
 
-/// The memory bus never waits when the timeout is zero.
-pub(crate) fn ready<T>(future: impl Future<Output = Result<T, BusError>>) -> Result<T, BusError> {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(done) => done,
-        Poll::Pending => Err(BusError::Store("the memory bus waited".to_owned())),
-    }
+/// More than this cannot happen within one millisecond.
+const MOMENT_LIMIT: u32 = 10_000;
+
+/// Everybody.
+pub(crate) struct Cast {
+    pub(crate) foremen: [Foreman; 2],
+    pub(crate) hosts: [Host; 2],
+    person: Person,
 }
 
 /// Runs one simulation to its end or to its first failure.
 #[must_use]
 pub fn run(settings: Settings) -> Outcome {
     let mut world = World::new(settings.seed);
-    let mut foremen = [Foreman::new(0), Foreman::new(1)];
-    let mut hosts = [Host::new(0, &mut world), Host::new(1, &mut world)];
-    let mut person = Person::new(settings.tickets);
+    let hosts = [Host::new(0, &mut world), Host::new(1, &mut world)];
+    let mut cast = Cast { foremen: [Foreman::new(0), Foreman::new(1)], hosts, person: Person::new(settings.tickets) };
+    for n in 0..2 {
+        let (a, b) = (world.now + world.rng.below(500), world.now + world.rng.below(500));
+        world.at(a, Occurrence::ForemanTick(n));
+        world.at(b, Occurrence::HostTick(n));
+        world.at(b + 500, Occurrence::Guard(n));
+    }
+    world.at(world.now + 200, Occurrence::Person);
     let calm_from = world.now + settings.faults_ms;
     let end = calm_from + settings.calm_ms;
+    let mut moment = (world.now, 0_u32);
     let failure = loop {
-        world.advance();
+        let Some(occurrence) = world.next() else { break Some("the world stands still".to_owned()) };
+        moment = if moment.0 == world.now { (world.now, moment.1 + 1) } else { (world.now, 0) };
+        if moment.1 > MOMENT_LIMIT {
+            break Some(format!("time stands still: {occurrence:?}"));
+        }
         world.faults = world.now < calm_from;
-        hosts.iter_mut().for_each(|h| h.sweep_if_due(&mut world));
-        // The order of the actors is random, too.
-        let turn = world.rng.below(2) as usize;
-        for i in [turn, 1 - turn] {
-            foremen[i].step(&mut world);
-            hosts[i].step(&mut world);
-        }
-        let leader = world.lease.map(|(i, _)| i);
-        let state = leader.and_then(|i| foremen[i].state().cloned());
-        if let Some(state) = &state {
-            person.step(&mut world, state);
-        }
+        let looks = matches!(occurrence, Occurrence::Person);
+        cast.happen(&mut world, occurrence);
         if let Some(failure) = world.checks.failure.take() {
             break Some(failure);
         }
-        if !world.faults && state.as_ref().is_some_and(|s| is_at_rest(s) && person.is_done(s)) {
-            break None;
+        if looks
+            && !world.faults
+            && let Some(state) = cast.leader_state(&world)
+            && is_at_rest(state)
+            && cast.person.is_done(state)
+        {
+            break world.checks.at_rest(state);
         }
         if world.now > end {
-            let stuck = state.map(|s| describe(&s)).unwrap_or_default();
-            break Some(format!("invariant 9: not at rest after {} h of calm: {stuck}", settings.calm_ms / 3_600_000));
+            let stuck = cast.leader_state(&world).map(describe).unwrap_or_default();
+            break Some(format!("invariant 9: not at rest after {} min of calm: {stuck}", settings.calm_ms / 60_000));
         }
     };
-    let records = foremen.iter().filter_map(|f| f.state().map(|s| s.n)).max().unwrap_or(0);
-    Outcome { trace: world.trace, failure, records, crashes: world.crashes }
+    let records = cast.foremen.iter().filter_map(|f| f.state().map(|s| s.n)).max().unwrap_or(0);
+    Outcome { trace: world.trace, failure, records, crashes: world.crashes, coverage: world.coverage }
+}
+
+impl Cast {
+    fn leader_state(&self, world: &World) -> Option<&State> {
+        let (leader, _) = world.lease?;
+        self.foremen[leader].state()
+    }
+
+    fn happen(&mut self, world: &mut World, occurrence: Occurrence) {
+        match occurrence {
+            Occurrence::Poll(name) if name == wire::FOREMAN => {
+                for foreman in &mut self.foremen {
+                    foreman.poll(world);
+                }
+            }
+            Occurrence::Poll(name) => {
+                for host in &mut self.hosts {
+                    if host.name() == name {
+                        host.poll(world);
+                    }
+                }
+            }
+            Occurrence::Foreman(n, life, event) => self.foremen[n].deliver(world, life, *event),
+            Occurrence::Host(n, life, event) => self.hosts[n].deliver(world, life, *event),
+            Occurrence::ForemanTick(n) => self.foremen[n].tick(world),
+            Occurrence::HostTick(n) => self.hosts[n].tick(world),
+            Occurrence::Reply { to, id, result } => self.reply(world, &to, &id, *result),
+            Occurrence::Unanswered { host, id } => self.hosts[host].unanswered(world, &id),
+            Occurrence::Agent(n, life, run, stir) => self.hosts[n].agent_acts(world, life, &run, stir),
+            Occurrence::Death { host, life, run } => self.hosts[host].death(world, life, run),
+            Occurrence::Guard(n) => self.hosts[n].guard(world),
+            Occurrence::Landing(n, life, step) => self.foremen[n].land(world, life, step),
+            Occurrence::Person => {
+                let leader = world.lease.map(|(n, _)| n);
+                let foremen = &self.foremen;
+                if let Some(state) = leader.and_then(|n| foremen[n].state()) {
+                    self.person.step(world, state);
+                }
+                world.at(world.now + 100, Occurrence::Person);
+            }
+        }
+    }
+
+    fn reply(&mut self, world: &mut World, to: &str, id: &str, result: Result<Decided, Rejected>) {
+        for host in &mut self.hosts {
+            if host.name() == to {
+                host.answered(world, id, result.clone());
+            }
+        }
+        for foreman in &mut self.foremen {
+            foreman.landing_answered(world, to, &result);
+        }
+    }
 }
 
 fn is_at_rest(state: &State) -> bool {

@@ -8,9 +8,9 @@ use super::view::Style;
 use crate::agents::Drivers;
 use crate::config::{Agent, RuntimeKind};
 use crate::failure::{Exit, Failure};
-use crate::foreman::Mode;
 use crate::git::{Git, identity};
 use crate::project::{Project, repository_at};
+use ganger_engine::foreman::Mode;
 use ganger_engine::{Input, NewTicket, Phase, TicketId, TicketSpec};
 use std::path::Path;
 

@@ -5,10 +5,11 @@ use super::out::{cards_wait, data, hint, json, talk};
 use super::view::{Style, View};
 use super::{ticket, trust};
 use crate::failure::{Exit, Failure};
-use crate::foreman::{self, Ending, Foreman, Mode, Stop, Taken};
+use crate::foreman::{self, Foreman, Taken};
 use crate::host::{Host, mission_text, prompt_text};
-use crate::protocol::{Offer, now_ms};
-use ganger_engine::{AttemptId, Phase, Reason, State, TicketId, why};
+use crate::protocol::now_ms;
+use ganger_engine::foreman::{Ending, Mode, Stop};
+use ganger_engine::{AttemptId, Offer, Phase, Reason, State, TicketId, why};
 use serde_json::json as object;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -95,28 +96,25 @@ pub(super) async fn work(board: &Board, mode: Mode, style: Style) -> Result<Exit
         }
     };
     let (records, feed) = mpsc::unbounded_channel();
-    let mut foreman = Foreman::lead(Arc::clone(&board.project), Arc::clone(&board.bus), lease, records).await?;
+    let mut foreman =
+        Foreman::lead(Arc::clone(&board.project), Arc::clone(&board.bus), lease, mode.clone(), records).await?;
     let view = View::open(style, foreman.state().clone(), feed, Arc::clone(&board.bus)).await?;
     let host = Host::start(Arc::clone(&board.project), Arc::clone(&board.bus)).await?;
-    foreman.expect_host(host.incarnation());
     let (stop, stopped) = watch::channel(Stop::No);
     let signals = tokio::spawn(listen_for_signals(stop));
-    let ended = foreman.run(&mode, host.id(), stopped).await;
+    let ended = foreman.run(host.id(), host.incarnation(), stopped).await;
     signals.abort();
     let host_id = host.id().clone();
     host.stop().await;
-    let goodbye = match &ended {
-        Ok(_) => foreman.dismiss_host(&host_id).await,
+    let state = match &ended {
+        Ok(_) => foreman.close(&host_id).await,
         // Whatever ended the run, the disk or another foreman, would refuse this too.
-        Err(_) => Ok(()),
+        Err(_) => Ok(State::default()),
     };
-    let waits = foreman.waits_for_person();
-    let state = foreman.state().clone();
-    drop(foreman);
     view.close().await;
-    let ending = ended?;
-    goodbye?;
-    Ok(conclude(&state, &mode, ending, waits, style))
+    let (ending, state) = (ended?, state?);
+    let waits = waits_for_person(&state);
+    Ok(conclude(&state, &mode, &ending, waits, style))
 }
 
 /// Once drains, twice stops. Both keep everything.
@@ -139,7 +137,7 @@ async fn listen_for_signals(stop: watch::Sender<Stop>) {
     }
 }
 
-fn conclude(state: &State, mode: &Mode, ending: Ending, waits: bool, style: Style) -> Exit {
+fn conclude(state: &State, mode: &Mode, ending: &Ending, waits: bool, style: Style) -> Exit {
     if style != Style::Json {
         summarize(state, mode);
     }
@@ -148,7 +146,13 @@ fn conclude(state: &State, mode: &Mode, ending: Ending, waits: bool, style: Styl
         Ending::Still if waits => Exit::NeedsYou,
         Ending::Still if mode.dispatch && has_stuck_tickets(state, mode) => Exit::Failed,
         Ending::Still => Exit::Done,
+        _ => Exit::Failed,
     }
+}
+
+fn waits_for_person(state: &State) -> bool {
+    let held = [Phase::NeedsYou, Phase::Suspended, Phase::Reviewing];
+    state.tickets.values().any(|t| held.contains(&t.phase))
 }
 
 fn has_stuck_tickets(state: &State, mode: &Mode) -> bool {

@@ -1,8 +1,9 @@
 //! What comes in: commands and claims on CONTROL, results and evidence on RESULTS.
 
-use crate::protocol::{CONTROL, RESULTS, ToForeman, now_ms};
+use crate::protocol::{CONTROL, RESULTS, ToForeman};
 use ganger_bus::{Bus, BusError, ConsumerConfig, Delivery, Settle};
-use ganger_engine::{Envelope, Input};
+use ganger_engine::foreman::{Receipt, Received};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -14,26 +15,21 @@ const QUEUE: usize = 512;
 const ACK_WAIT: Duration = Duration::from_secs(60);
 const NAME: &str = "foreman";
 
-/// An input with the delivery that it came in.
-pub(super) struct Received {
-    pub(super) reply_to: Option<String>,
-    pub(super) envelope: Envelope,
+/// A message with the delivery that it came in.
+struct Arrived {
+    message: ToForeman,
     stream: &'static str,
     sequence: u64,
     sent: u64,
 }
 
-impl Received {
-    /// A report that lay in the stream since an earlier life: its host may be long dead.
-    pub(super) fn is_stale_report(&self, lease_ms: u64) -> bool {
-        matches!(self.envelope.input, Input::HostReport { .. }) && self.sent + lease_ms < now_ms()
-    }
-}
-
 pub(super) struct Inbox {
     bus: Arc<dyn Bus>,
-    queue: mpsc::Receiver<Received>,
+    queue: mpsc::Receiver<Arrived>,
     pullers: Vec<JoinHandle<()>>,
+    /// Deliveries that wait to be acknowledged, by the receipts that were given for them.
+    unsettled: BTreeMap<Receipt, (&'static str, u64)>,
+    next_receipt: Receipt,
 }
 
 impl Inbox {
@@ -51,20 +47,28 @@ impl Inbox {
             bus.consumer(config).await?;
             pullers.push(tokio::spawn(pull(Arc::clone(bus), stream, sender.clone())));
         }
-        Ok(Self { bus: Arc::clone(bus), queue, pullers })
+        Ok(Self { bus: Arc::clone(bus), queue, pullers, unsettled: BTreeMap::new(), next_receipt: 0 })
     }
 
     /// Waits for one, takes what else is there.
     pub(super) async fn receive(&mut self, max: usize) -> Vec<Received> {
-        let mut batch = Vec::new();
-        self.queue.recv_many(&mut batch, max).await;
-        batch
+        let mut arrived = Vec::new();
+        self.queue.recv_many(&mut arrived, max).await;
+        arrived.into_iter().map(|a| self.receipt(a)).collect()
+    }
+
+    fn receipt(&mut self, Arrived { message, stream, sequence, sent }: Arrived) -> Received {
+        self.next_receipt += 1;
+        self.unsettled.insert(self.next_receipt, (stream, sequence));
+        let ToForeman { reply_to, expires, envelope } = message;
+        Received { receipt: Some(self.next_receipt), reply_to, sent, expires, envelope }
     }
 
     /// They are decided and durable.
-    pub(super) async fn settle(&self, received: &[Received]) -> Result<(), BusError> {
+    pub(super) async fn acknowledge(&mut self, receipts: &[Receipt]) -> Result<(), BusError> {
+        let settled: Vec<(&str, u64)> = receipts.iter().filter_map(|r| self.unsettled.remove(r)).collect();
         for stream in [CONTROL, RESULTS] {
-            let sequences: Vec<u64> = received.iter().filter(|r| r.stream == stream).map(|r| r.sequence).collect();
+            let sequences: Vec<u64> = settled.iter().filter(|(s, _)| *s == stream).map(|(_, n)| *n).collect();
             if !sequences.is_empty() {
                 self.bus.settle(stream, NAME, &sequences, Settle::Ack).await?;
             }
@@ -79,7 +83,7 @@ impl Drop for Inbox {
     }
 }
 
-async fn pull(bus: Arc<dyn Bus>, stream: &'static str, sender: mpsc::Sender<Received>) {
+async fn pull(bus: Arc<dyn Bus>, stream: &'static str, sender: mpsc::Sender<Arrived>) {
     loop {
         let deliveries = match bus.fetch(stream, NAME, 64, Duration::from_secs(5)).await {
             Ok(deliveries) => deliveries,
@@ -91,8 +95,8 @@ async fn pull(bus: Arc<dyn Bus>, stream: &'static str, sender: mpsc::Sender<Rece
         for delivery in deliveries {
             let sequence = delivery.message.sequence;
             match parse(stream, delivery) {
-                Some(received) => {
-                    if sender.send(received).await.is_err() {
+                Some(arrived) => {
+                    if sender.send(arrived).await.is_err() {
                         return;
                     }
                 }
@@ -103,8 +107,8 @@ async fn pull(bus: Arc<dyn Bus>, stream: &'static str, sender: mpsc::Sender<Rece
     }
 }
 
-fn parse(stream: &'static str, delivery: Delivery) -> Option<Received> {
-    let message = delivery.message;
-    let ToForeman { reply_to, envelope } = serde_json::from_slice(&message.payload).ok()?;
-    Some(Received { reply_to, envelope, stream, sequence: message.sequence, sent: message.time_ms })
+fn parse(stream: &'static str, delivery: Delivery) -> Option<Arrived> {
+    let (sequence, sent) = (delivery.message.sequence, delivery.message.time_ms);
+    let message = serde_json::from_slice(&delivery.message.payload).ok()?;
+    Some(Arrived { message, stream, sequence, sent })
 }

@@ -1,8 +1,10 @@
 //! The journal on the bus: loading, appending, snapshots.
 
+use crate::failure::Failure;
 use crate::os::crash;
 use crate::protocol::{JOURNAL, SNAPSHOT};
 use ganger_bus::{Bus, BusError, Message, Publish};
+use ganger_engine::foreman::Appended;
 use ganger_engine::{Record, State};
 use std::sync::Arc;
 
@@ -33,6 +35,15 @@ pub(crate) enum AppendError {
     Overtaken,
     /// It was not stored.
     Bus(BusError),
+}
+
+impl From<AppendError> for Failure {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::Overtaken => Self::failed("another foreman has taken over"),
+            AppendError::Bus(e) => e.into(),
+        }
+    }
 }
 
 /// Loads the board: the newest snapshot, then every later record.
@@ -107,22 +118,43 @@ fn apply_message(state: &mut State, message: &Message) -> Result<(), String> {
 }
 
 impl Journal {
-    /// Appends a batch. When it returns `Ok`, the batch is durable.
-    pub(crate) async fn append(&mut self, records: &[Record]) -> Result<(), AppendError> {
+    /// Appends a batch behind the last known one.
+    pub(crate) async fn append(&mut self, records: &[Record]) -> Appended {
         crash::point("before-append");
         let message = Publish::new("journal.record", Record::encode_batch(records)).expected_last(self.last_sequence);
-        let result = match self.bus.publish(message).await {
+        match self.bus.publish(message).await {
             Ok(ack) => {
                 self.last_sequence = ack.sequence;
-                Ok(())
+                crash::point("after-append");
+                Appended::Stored
             }
-            Err(BusError::WrongLast { .. } | BusError::Ambiguous(_)) => self.find_own(records).await,
-            Err(e) => Err(AppendError::Bus(e)),
-        };
-        if result.is_ok() {
-            crash::point("after-append");
+            Err(BusError::WrongLast { .. } | BusError::Ambiguous(_)) => Appended::Unclear,
+            Err(e @ BusError::Full(_)) => Appended::Full(e.to_string()),
+            Err(e) => Appended::Failed(e.to_string()),
         }
-        result
+    }
+
+    /// The batch behind the last known one, if there is any. It becomes the last known one.
+    pub(crate) async fn read_next(&mut self) -> Result<Option<Vec<Record>>, BusError> {
+        let next = self.bus.read(JOURNAL, self.last_sequence + 1, ">", 1).await?;
+        let Some(message) = next.first() else { return Ok(None) };
+        let batch = Record::decode_batch(&message.payload, 0).map_err(|e| BusError::Store(e.to_string()))?;
+        self.last_sequence = message.sequence;
+        Ok(Some(batch))
+    }
+
+    /// Appends a batch, for whoever decides without a machine.
+    pub(crate) async fn append_alone(&mut self, records: &[Record]) -> Result<(), AppendError> {
+        match self.append(records).await {
+            Appended::Stored => Ok(()),
+            Appended::Unclear => match self.read_next().await.map_err(AppendError::Bus)? {
+                Some(found) if found == records => Ok(()),
+                Some(_) => Err(AppendError::Overtaken),
+                None => Err(AppendError::Bus(BusError::Store("the batch was not stored".to_owned()))),
+            },
+            Appended::Full(why) => Err(AppendError::Bus(BusError::Full(why))),
+            Appended::Failed(why) => Err(AppendError::Bus(BusError::Store(why))),
+        }
     }
 
     /// Whether nobody else has appended since: a writer that was overtaken must not answer for the others,
@@ -131,25 +163,14 @@ impl Journal {
         Ok(self.bus.info(JOURNAL).await?.last_sequence == self.last_sequence)
     }
 
-    /// After an ambiguous append: is the next message ours?
-    async fn find_own(&mut self, records: &[Record]) -> Result<(), AppendError> {
-        let next = self.bus.read(JOURNAL, self.last_sequence + 1, ">", 1).await.map_err(AppendError::Bus)?;
-        let found = next.first().and_then(|m| Record::decode_batch(&m.payload, 0).ok().map(|b| (m.sequence, b)));
-        match found {
-            Some((sequence, batch)) if batch.as_slice() == records => {
-                self.last_sequence = sequence;
-                Ok(())
-            }
-            Some(_) => Err(AppendError::Overtaken),
-            None => Err(AppendError::Bus(BusError::Store("the batch was not stored".to_owned()))),
+    /// Writes a snapshot when the last one is old. A failure is no loss: the journal holds everything.
+    pub(crate) async fn snapshot_if_due(&mut self, state: &State) {
+        if state.n - self.snapshot_n >= SNAPSHOT_EVERY {
+            self.write_snapshot(state).await;
         }
     }
 
-    /// Writes a snapshot when the last one is old. A failure is no loss: the journal holds everything.
-    pub(crate) async fn snapshot_if_due(&mut self, state: &State) {
-        if state.n - self.snapshot_n < SNAPSHOT_EVERY {
-            return;
-        }
+    pub(crate) async fn write_snapshot(&mut self, state: &State) {
         let message = Publish::new("journal.snapshot", state.to_snapshot());
         if self.bus.publish(message).await.is_ok() {
             self.snapshot_n = state.n;

@@ -2,12 +2,13 @@
 
 use crate::client::Client;
 use crate::gates::{self, GateRun};
-use crate::git::{self, Landing};
+use crate::git::{self, Landing as Landed};
 use crate::os::crash;
 use crate::project::Project;
 use crate::protocol::{ToForeman, publish_json};
 use ganger_bus::Bus;
-use ganger_engine::{Commit, Envelope, Evidence, HostId, Input, TicketId};
+use ganger_engine::foreman::Landing;
+use ganger_engine::{Commit, Envelope, Evidence, HostId, Input};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -17,15 +18,10 @@ const TRIES: usize = 3;
 /// The foreman answers in milliseconds, but for a busy disk.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-#[derive(Debug)]
-pub(super) struct Job {
-    pub(super) ticket: TicketId,
-    pub(super) commit: Commit,
-    pub(super) title: String,
-    pub(super) revision: u32,
-    pub(super) approved_by: String,
-    /// The life of the host in this process: its guard ends the gates, too.
-    pub(super) marker: String,
+/// A landing with the marker of the host whose guard ends its gates.
+struct Job {
+    landing: Landing,
+    marker: String,
 }
 
 enum Verdict {
@@ -34,23 +30,24 @@ enum Verdict {
 }
 
 /// Works in the background; the outcome comes back as any other input does.
-pub(super) fn start(project: Arc<Project>, bus: Arc<dyn Bus>, job: Job) -> JoinHandle<()> {
+pub(super) fn start(project: Arc<Project>, bus: Arc<dyn Bus>, landing: Landing, marker: String) -> JoinHandle<()> {
+    let job = Job { landing, marker };
     tokio::spawn(async move {
         let mut evidence = Vec::new();
         let verdict = work(&project, &bus, &job, &mut evidence).await;
         let input = match verdict {
-            Ok(Verdict::Merged(commit)) => Input::MergeDone { ticket: job.ticket.clone(), commit, evidence },
+            Ok(Verdict::Merged(commit)) => Input::MergeDone { ticket: job.landing.ticket.clone(), commit, evidence },
             Ok(Verdict::Failed { why, back_to_agent }) => {
-                Input::MergeFailed { ticket: job.ticket.clone(), why, back_to_agent, evidence }
+                Input::MergeFailed { ticket: job.landing.ticket.clone(), why, back_to_agent, evidence }
             }
             Err(error) => {
                 let why = error.to_string();
-                Input::MergeFailed { ticket: job.ticket.clone(), why, back_to_agent: false, evidence }
+                Input::MergeFailed { ticket: job.landing.ticket.clone(), why, back_to_agent: false, evidence }
             }
         };
-        let id = format!("merge-{}-{}", job.ticket, uuid::Uuid::now_v7());
-        let envelope = Envelope::new(id, format!("the merge of {}", job.ticket), input);
-        let message = ToForeman { reply_to: None, envelope };
+        let id = format!("merge-{}-{}", job.landing.ticket, uuid::Uuid::now_v7());
+        let envelope = Envelope::new(id, format!("the merge of {}", job.landing.ticket), input);
+        let message = ToForeman { reply_to: None, expires: None, envelope };
         // If this is lost, the plan still wants the merge and its probe finds what was done.
         let _lost = publish_json(&bus, "control.foreman".to_owned(), &message, None).await;
     })
@@ -69,11 +66,11 @@ async fn work(
             anyhow::bail!("there is no branch {main}");
         };
         // The probe: it is on main already.
-        if repository.is_ancestor(&job.commit, &old) {
+        if repository.is_ancestor(&job.landing.commit, &old) {
             return Ok(Verdict::Merged(old));
         }
-        let head = project.worktree(&job.ticket).head(repository);
-        if head.is_some_and(|h| h != job.commit) {
+        let head = project.worktree(&job.landing.ticket).head(repository);
+        if head.is_some_and(|h| h != job.landing.commit) {
             return Ok(Verdict::Failed {
                 why: "the branch has moved since it was accepted".to_owned(),
                 back_to_agent: true,
@@ -81,9 +78,9 @@ async fn work(
         }
         let message = format!(
             "{} ({})\n\nGanger-Ticket: {}\nGanger-Accepted: {}\nApproved-by: {}",
-            job.title, job.ticket, job.ticket, job.commit, job.approved_by
+            job.landing.title, job.landing.ticket, job.landing.ticket, job.landing.commit, job.landing.approved_by
         );
-        let merged = match git::merge_commit(repository, &old, &job.commit, &message)? {
+        let merged = match git::merge_commit(repository, &old, &job.landing.commit, &message)? {
             Ok(commit) => commit,
             Err(files) => {
                 let why = format!("conflicts with {main} in {}", files.join(", "));
@@ -100,13 +97,13 @@ async fn work(
         confirm(bus, job).await?;
         crash::point("merge");
         match git::land(repository, &main, &old, &merged)? {
-            Landing::Landed => {
+            Landed::Landed => {
                 // What the journal calls merged is on main after a power cut, too.
                 git::sync_commit(repository, &merged, Some(&merged), &main_ref)?;
                 return Ok(Verdict::Merged(merged));
             }
-            Landing::Moved => {}
-            Landing::Dirty(files) => {
+            Landed::Moved => {}
+            Landed::Dirty(files) => {
                 let why = format!("{main} is checked out with uncommitted changes: {}", files.join(", "));
                 return Ok(Verdict::Failed { why, back_to_agent: false });
             }
@@ -118,8 +115,8 @@ async fn work(
 
 /// Gates take their time, and a person may have taken the approval back meanwhile.
 async fn confirm(bus: &Arc<dyn Bus>, job: &Job) -> anyhow::Result<()> {
-    let id = format!("~confirm-{}-{}", job.ticket, uuid::Uuid::now_v7());
-    let input = Input::ConfirmMerge { ticket: job.ticket.clone(), commit: job.commit.clone() };
+    let id = format!("~confirm-{}-{}", job.landing.ticket, uuid::Uuid::now_v7());
+    let input = Input::ConfirmMerge { ticket: job.landing.ticket.clone(), commit: job.landing.commit.clone() };
     let client = Client::open(bus, &id).await?;
     client.ask(Envelope::new(id, "a merge is proven", input), PATIENCE).await?;
     Ok(())
@@ -136,8 +133,13 @@ async fn prove(
     let workspace = gates::Workspace::take(project, "merge").await?;
     workspace.check_out(merged)?;
     for gate in &project.config().gates {
-        let run =
-            GateRun { ticket: &job.ticket, revision: job.revision, commit: merged, host: &host, marker: &job.marker };
+        let run = GateRun {
+            ticket: &job.landing.ticket,
+            revision: job.landing.revision,
+            commit: merged,
+            host: &host,
+            marker: &job.marker,
+        };
         let result = gates::run(project, &workspace, gate, &run).await?;
         let red = !result.is_green();
         evidence.push(result.clone());

@@ -1,6 +1,6 @@
-//! The foreman: the one writer. Drain, decide, append, apply, plan, act.
+//! The foreman: the one writer. This is what performs the actions of [`ganger_engine::foreman`]; it decides nothing.
 
-mod effects;
+mod ballast;
 mod intake;
 mod journal;
 mod lease;
@@ -13,63 +13,32 @@ use crate::failure::Failure;
 use crate::host::LOCAL;
 use crate::os::crash;
 use crate::project::Project;
-use crate::protocol::{Reply, now_ms, publish_json};
-use effects::Effects;
-use ganger_bus::{Bus, BusError};
-use ganger_engine::{Envelope, HostId, Input, Ledger, Phase, Plan, Record, Refusal, State, Ticket, TicketId, plan};
-use intake::{Inbox, Received};
-use std::collections::BTreeMap;
+use crate::protocol::{Reply, ToHost, WIRE_VERSION, host_subject, now_ms, publish_json};
+use ganger_bus::Bus;
+use ganger_engine::foreman::{Action, Ending, Event, Machine, Mode, Stop};
+use ganger_engine::{Envelope, HostId, Input, Ledger, Phase, Record, Refusal, State};
+use intake::Inbox;
+use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 
-/// Inputs of one batch: they share one append.
-const MAX_BATCH: usize = 256;
-/// The loop looks around at least so often: leases of hosts, repeated effects.
-const LOOK_AROUND: Duration = Duration::from_millis(500);
-
-/// What a run is for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Mode {
-    /// Whether new attempts are offered.
-    pub(crate) dispatch: bool,
-    /// Only these tickets.
-    pub(crate) scope: Option<Vec<TicketId>>,
-    pub(crate) max_parallel: Option<u32>,
-    /// Go on when nothing can move.
-    pub(crate) forever: bool,
-}
-
-/// How urgently the run is to end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Stop {
-    No,
-    /// No new attempts; those that run may finish.
-    Drain,
-    /// Interrupt everything; keep everything.
-    Now,
-}
-
-/// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ending {
-    /// Nothing can move any more.
-    Still,
-    /// A person stopped it.
-    Stopped,
-}
+/// Inputs that are taken from the queue at once.
+const MAX_DRAIN: usize = 256;
 
 /// The writer with its journal and its hands.
 pub(crate) struct Foreman {
+    project: Arc<Project>,
     bus: Arc<dyn Bus>,
-    ledger: Ledger,
+    machine: Machine,
     journal: Journal,
     inbox: Inbox,
-    effects: Effects,
-    heard: BTreeMap<HostId, Instant>,
+    landing: Option<JoinHandle<()>>,
     /// Committed records, for whoever shows progress.
     records: mpsc::UnboundedSender<Record>,
-    ticks: u64,
+    /// Incarnation of the host in this process: its guard ends the gates of a landing, too.
+    marker: String,
     _lease: Lease,
 }
 
@@ -79,6 +48,7 @@ impl Foreman {
         project: Arc<Project>,
         bus: Arc<dyn Bus>,
         lease: Lease,
+        mode: Mode,
         records: mpsc::UnboundedSender<Record>,
     ) -> Result<Self, Failure> {
         let Loaded { state, journal, fault } = load(&bus).await?;
@@ -86,222 +56,166 @@ impl Foreman {
             return Err(Failure::failed(format!("the journal cannot be followed: {fault}"))
                 .hint("the board is read-only; `ganger doctor` says more"));
         }
-        let now = Instant::now();
-        let heard = state.hosts.keys().map(|id| (id.clone(), now)).collect();
         let inbox = Inbox::open(&bus).await?;
-        let effects = Effects::new(Arc::clone(&project), Arc::clone(&bus));
-        let ledger = Ledger::new(state);
-        let mut foreman = Self { bus, ledger, journal, inbox, effects, heard, records, ticks: 0, _lease: lease };
-        for envelope in opening(&project) {
-            foreman.decide(&envelope)?;
-        }
-        foreman.look_at_heads(&project)?;
-        // Whoever held the lease before had this host in its process: both are gone.
-        foreman.dismiss_host(&HostId::from(LOCAL)).await?;
-        Ok(foreman)
-    }
-
-    /// A person may have committed to the branch of accepted work meanwhile: that must be proven, too.
-    fn look_at_heads(&mut self, project: &Project) -> Result<(), Failure> {
-        let accepted = self.state().tickets.iter().filter(|(_, t)| t.phase == Phase::Accepted);
-        let moved: Vec<Envelope> = accepted
-            .filter_map(|(id, t)| {
-                let head = project.worktree(id).head(&project.repository)?;
-                let moved = t.accepted.as_ref() != Some(&head);
-                moved.then(|| Input::HeadMoved { ticket: id.clone(), head })
-            })
-            .map(|input| Envelope::new("~head", "the branch of accepted work moved", input))
-            .collect();
-        moved.iter().try_for_each(|envelope| self.decide(envelope).map(|_| ()).map_err(Failure::from))
-    }
-
-    /// A host is known to be gone: nothing is offered to it until it reports again.
-    pub(crate) async fn dismiss_host(&mut self, host: &HostId) -> Result<(), Failure> {
-        let known = self.state().hosts.get(host).map(|h| h.report.incarnation.clone());
-        if let Some(incarnation) = known {
-            let input = Input::HostLapsed { host: host.clone(), incarnation };
-            self.decide(&Envelope::new("~gone", "the host's process ended", input))?;
-        }
-        self.commit().await
+        let mut first: Vec<Envelope> = opening(&project).into();
+        first.extend(dismissal(&state, &HostId::from(LOCAL)));
+        let (state, moved) = moved_heads(&project, state).await?;
+        first.extend(moved);
+        ballast::lay(&project);
+        let machine = Machine::new(state, now_ms(), mode, first);
+        let (landing, marker) = (None, String::new());
+        Ok(Self { project, bus, machine, journal, inbox, landing, records, marker, _lease: lease })
     }
 
     pub(crate) fn state(&self) -> &State {
-        self.ledger.state()
+        self.machine.state()
     }
 
     /// Works until nothing can move, or until told to stop.
     pub(crate) async fn run(
         &mut self,
-        mode: &Mode,
         host: &HostId,
+        incarnation: &str,
         mut stop: watch::Receiver<Stop>,
     ) -> Result<Ending, Failure> {
+        incarnation.clone_into(&mut self.marker);
+        let started = Event::HostStarted { host: host.clone(), incarnation: incarnation.to_owned() };
+        let mut events = VecDeque::from([started]);
         loop {
-            let stopping = *stop.borrow_and_update();
-            self.tick(mode, stopping)?;
-            self.commit().await?;
-            let plan = plan(self.state(), now_ms());
-            crash::point("before-act");
-            self.effects.act(self.ledger.state(), &plan, mode, stopping).await?;
-            self.journal.snapshot_if_due(self.ledger.state()).await;
-            if let Some(ending) = self.ending(mode, host, &plan, stopping) {
-                return Ok(ending);
+            let event = match events.pop_front() {
+                Some(event) => event,
+                None => self.next_event(&mut stop).await,
+            };
+            let actions = self.machine.handle(now_ms(), event);
+            let acts = self.machine.is_durable();
+            if acts {
+                crash::point("before-act");
             }
-            let patience = patience(&plan);
-            tokio::select! {
-                received = self.inbox.receive(MAX_BATCH) => self.take_in(received).await?,
-                changed = stop.changed() => if changed.is_err() { return Ok(Ending::Stopped) },
-                () = tokio::time::sleep(patience) => {}
-            }
-        }
-    }
-
-    /// Decides a batch of what came in, appends it as one, and only then answers.
-    async fn take_in(&mut self, received: Vec<Received>) -> Result<(), Failure> {
-        let mut replies = Vec::new();
-        for message in &received {
-            if message.is_stale_report(self.state().policy.lease_ms) {
-                continue;
-            }
-            self.hear(&message.envelope.input);
-            let result = match self.decide(&message.envelope) {
-                Ok(outcome) => Ok(outcome),
-                Err(Refused::Rejected(rejected)) => Err(rejected),
-                Err(Refused::Fatal(failure)) => {
-                    // It must not come again in every later run.
-                    self.inbox.settle(std::slice::from_ref(message)).await?;
-                    return Err(failure);
+            for action in actions {
+                match action {
+                    Action::Finish(ending) => return finished(ending),
+                    other => events.extend(self.perform(other).await),
                 }
-            };
-            if let Some(subject) = &message.reply_to {
-                replies.push((subject.clone(), Reply { id: message.envelope.id.clone(), result }));
             }
-        }
-        self.commit().await?;
-        if !self.journal.is_current().await? {
-            return Err(Failure::failed("another foreman has taken over; this one steps down"));
-        }
-        for (subject, reply) in replies {
-            publish_json(&self.bus, subject, &reply, None).await?;
-        }
-        self.inbox.settle(&received).await?;
-        Ok(())
-    }
-
-    /// Lets time pass until it decides nothing more.
-    fn tick(&mut self, mode: &Mode, stopping: Stop) -> Result<(), Failure> {
-        self.lapse_silent_hosts()?;
-        loop {
-            self.ticks += 1;
-            let input = Input::Tick {
-                dispatch: mode.dispatch && stopping == Stop::No,
-                scope: mode.scope.clone(),
-                max_parallel: mode.max_parallel,
-            };
-            let before = self.ledger.pending().len();
-            self.decide(&Envelope::new(format!("~{}", self.ticks), "time passed", input))?;
-            if self.ledger.pending().len() == before {
-                return Ok(());
+            if acts {
+                crash::point("after-act");
             }
         }
     }
 
-    fn lapse_silent_hosts(&mut self) -> Result<(), Failure> {
-        let lease = Duration::from_millis(self.state().policy.lease_ms);
-        let silent: Vec<Envelope> = self
-            .state()
-            .hosts
-            .iter()
-            .filter(|(id, host)| host.alive && self.heard.get(*id).is_none_or(|at| at.elapsed() > lease))
-            .map(|(id, host)| {
-                let incarnation = host.report.incarnation.clone();
-                let input = Input::HostLapsed { host: id.clone(), incarnation };
-                Envelope::new(format!("~lapse-{id}"), format!("{id} was silent for longer than its lease"), input)
-            })
-            .collect();
-        silent.iter().try_for_each(|envelope| self.decide(envelope).map(|_| ()).map_err(Failure::from))
-    }
-
-    fn hear(&mut self, input: &Input) {
-        if let Input::HostReport { host, .. } = input {
-            self.heard.insert(host.clone(), Instant::now());
-        }
-    }
-
-    fn decide(&mut self, envelope: &Envelope) -> Result<ganger_engine::Outcome, Refused> {
-        match self.ledger.decide(now_ms(), envelope) {
-            Ok(outcome) => Ok(outcome),
-            Err(Refusal::Rejected(rejected)) => Err(Refused::Rejected(rejected)),
-            // A bug in the rules: nothing of this batch is appended, and nothing is done about it.
-            Err(Refusal::Breach(breach)) => Err(Refused::Fatal(
-                Failure::failed(format!("refused to go on: {breach} (input: {})", envelope.cause))
-                    .hint("nothing wrong was written; start again, and please report this with `ganger doctor --json`"),
-            )),
-        }
-    }
-
-    async fn commit(&mut self) -> Result<(), Failure> {
-        if self.ledger.pending().is_empty() {
-            return Ok(());
-        }
-        match self.journal.append(self.ledger.pending()).await {
-            Ok(()) => {}
-            Err(AppendError::Overtaken) => {
-                return Err(Failure::failed("another foreman has taken over; this one steps down"));
+    /// Whoever wants to stop is heard first.
+    async fn next_event(&mut self, stop: &mut watch::Receiver<Stop>) -> Event {
+        let patience = Duration::from_millis(self.machine.deadline().saturating_sub(now_ms()));
+        let landing = async {
+            match &mut self.landing {
+                Some(landing) => drop(landing.await),
+                None => std::future::pending().await,
             }
-            Err(AppendError::Bus(e @ BusError::Full(_))) => {
-                return self.close_on_full_disk(e).await;
+        };
+        tokio::select! {
+            biased;
+            changed = stop.changed() => match changed {
+                Ok(()) => Event::Stop(*stop.borrow_and_update()),
+                Err(_) => Event::Stop(Stop::Now),
+            },
+            () = landing => {
+                self.landing = None;
+                Event::LandingEnded
             }
-            Err(AppendError::Bus(e)) => return Err(e.into()),
+            received = self.inbox.receive(MAX_DRAIN) => Event::Received(received),
+            () = tokio::time::sleep(patience) => Event::Tick,
         }
-        for record in self.ledger.committed() {
-            // Nobody may be watching.
-            let _unwatched = self.records.send(record);
-        }
-        Ok(())
     }
 
-    /// The disk is full: the ballast makes room for this last batch, then the run ends.
-    async fn close_on_full_disk(&mut self, error: BusError) -> Result<(), Failure> {
-        self.effects.free_ballast();
-        if self.journal.append(self.ledger.pending()).await.is_ok() {
-            for record in self.ledger.committed() {
+    async fn perform(&mut self, action: Action) -> Option<Event> {
+        match action {
+            Action::Append(records) => return Some(Event::Appended(self.journal.append(&records).await)),
+            Action::ReadNext => return Some(Event::Next(self.journal.read_next().await.map_err(|e| e.to_string()))),
+            Action::CheckEnd => return Some(Event::End(self.journal.is_current().await.map_err(|e| e.to_string()))),
+            Action::Show(records) => {
+                for record in records {
+                    // Nobody may be watching.
+                    let _unwatched = self.records.send(record);
+                }
+            }
+            Action::Reply { to, id, result } => {
+                // Whoever asked asks again.
+                let _lost = publish_json(&self.bus, to, &Reply { id, result }, None).await;
+            }
+            Action::Acknowledge(receipts) => {
+                // They come again, and are recognised.
+                let _again = self.inbox.acknowledge(&receipts).await;
+            }
+            Action::Send(host, order) => {
+                let message = ToHost { v: WIRE_VERSION, order };
+                // It is sent again while its effect is wanted.
+                let _lost = publish_json(&self.bus, host_subject(&host), &message, None).await;
+            }
+            Action::Land(landing) => {
+                let (project, bus) = (Arc::clone(&self.project), Arc::clone(&self.bus));
+                self.landing = Some(merge::start(project, bus, *landing, self.marker.clone()));
+            }
+            Action::Snapshot => self.journal.write_snapshot(self.machine.state()).await,
+            Action::FreeBallast => ballast::free(&self.project),
+            Action::Finish(_) => {}
+        }
+        None
+    }
+
+    /// The run is over, and so is its host: nothing is offered to it until it reports again.
+    pub(crate) async fn close(mut self, host: &HostId) -> Result<State, Failure> {
+        let mut ledger = Ledger::new(self.machine.into_state());
+        if let Some(envelope) = dismissal(ledger.state(), host) {
+            ledger.decide(now_ms(), &envelope).map_err(refused)?;
+        }
+        if !ledger.pending().is_empty() {
+            self.journal.append_alone(ledger.pending()).await?;
+            for record in ledger.committed() {
                 let _unwatched = self.records.send(record);
             }
         }
-        Err(error.into())
+        Ok(ledger.into_state())
     }
+}
 
-    fn ending(&self, mode: &Mode, host: &HostId, plan: &Plan, stopping: Stop) -> Option<Ending> {
-        let state = self.state();
-        let idle = !state.is_busy() && self.effects.is_idle();
-        match stopping {
-            Stop::Now if state.attempts.is_empty() => Some(Ending::Stopped),
-            Stop::Drain if idle => Some(Ending::Stopped),
-            Stop::No if idle && !mode.forever && plan.effects.is_empty() => {
-                let host_is_up = self.effects.host_reported(state, host);
-                let in_scope = |id: &TicketId| mode.scope.as_ref().is_none_or(|s| s.contains(id));
-                let now = now_ms();
-                let timed = state.timers(now).any(|(_, id)| in_scope(id));
-                let is_paused = |t: &Ticket| state.pause_of(now, state.agent_now(now, t)).is_some();
-                let paused = state.ready().any(|(id, t)| in_scope(id) && is_paused(t));
-                let waits_for_time = mode.dispatch && (timed || paused);
-                (host_is_up && !waits_for_time).then_some(Ending::Still)
-            }
-            _ => None,
-        }
+fn finished(ending: Ending) -> Result<Ending, Failure> {
+    match ending {
+        Ending::Still | Ending::Stopped => Ok(ending),
+        Ending::Overtaken => Err(Failure::failed("another foreman has taken over; this one steps down")),
+        Ending::DiskFull(why) => Err(ganger_bus::BusError::Full(why).into()),
+        Ending::StoreFailed(why) => Err(Failure::failed(why)),
+        Ending::Breach(why) => Err(Failure::failed(format!("refused to go on: {why}"))
+            .hint("nothing wrong was written; start again, and please report this with `ganger doctor --json`")),
     }
+}
 
-    /// Everything that a person has to know at the end.
-    pub(crate) fn waits_for_person(&self) -> bool {
-        let held = [Phase::NeedsYou, Phase::Suspended, Phase::Reviewing];
-        self.state().tickets.values().any(|t| held.contains(&t.phase))
+pub(crate) fn refused(refusal: Refusal) -> Failure {
+    match refusal {
+        Refusal::Rejected(rejected) => rejected.into(),
+        Refusal::Breach(breach) => Failure::failed(breach.to_string()),
     }
+}
 
-    /// Which life of the local host counts.
-    pub(crate) fn expect_host(&mut self, incarnation: &str) {
-        self.effects.expect_host(incarnation);
-    }
+/// A host is known to be gone: whoever held the lease before had it in its process.
+fn dismissal(state: &State, host: &HostId) -> Option<Envelope> {
+    let known = state.hosts.get(host).filter(|h| h.alive)?;
+    let input = Input::HostLapsed { host: host.clone(), incarnation: known.report.incarnation.clone() };
+    Some(Envelope::new("~gone", "the host's process ended", input))
+}
+
+/// A person may have committed to the branch of accepted work meanwhile: that must be verified, too.
+async fn moved_heads(project: &Arc<Project>, state: State) -> Result<(State, Vec<Envelope>), Failure> {
+    let project = Arc::clone(project);
+    let looked = tokio::task::spawn_blocking(move || {
+        let accepted = state.tickets.iter().filter(|(_, t)| t.phase == Phase::Accepted);
+        let moved = accepted.filter_map(|(id, t)| {
+            let head = project.worktree(id).head(&project.repository)?;
+            (t.accepted.as_ref() != Some(&head)).then(|| Input::HeadMoved { ticket: id.clone(), head })
+        });
+        let moved = moved.map(|input| Envelope::new("~head", "the branch of accepted work moved", input)).collect();
+        (state, moved)
+    });
+    looked.await.map_err(|e| Failure::failed(e.to_string()))
 }
 
 /// The first inputs of every foreman.
@@ -313,24 +227,4 @@ pub(crate) fn opening(project: &Project) -> [Envelope; 2] {
         Envelope::new(format!("elect-{unique}"), "took the lease", Input::Elect { foreman: who }),
         Envelope::new(format!("policy-{unique}"), "the configuration was read", Input::SetPolicy { policy }),
     ]
-}
-
-fn patience(plan: &Plan) -> Duration {
-    let until = plan.deadline.map_or(LOOK_AROUND, |at| Duration::from_millis(at.saturating_sub(now_ms())));
-    until.min(LOOK_AROUND).max(Duration::from_millis(1))
-}
-
-/// Why an input was not decided.
-enum Refused {
-    Rejected(ganger_engine::Rejected),
-    Fatal(Failure),
-}
-
-impl From<Refused> for Failure {
-    fn from(refused: Refused) -> Self {
-        match refused {
-            Refused::Rejected(rejected) => rejected.into(),
-            Refused::Fatal(failure) => failure,
-        }
-    }
 }

@@ -1,28 +1,26 @@
-//! One attempt on this host: claim, worktree, mission, session, what it left, report. Its stages are the
-//! functions of this file in the order in which they happen.
+//! The hands of one attempt on this host: its worktree, its session, its processes, what it left.
 
 use super::session::{self, SessionRun};
 use super::worktrees::{PrepareError, Ready};
-use super::{Order, Shared, Starting, mission_text};
+use super::{Order, SessionHandle, Shared, Starting, mission_text};
 use crate::agents::{Driver, Launch, ToolAccess, TurnEnd};
-use crate::client::SendError;
 use crate::config::Agent;
 use crate::git::{self, Change};
 use crate::os::{self, Target, crash};
-use crate::protocol::{Activity, ActivityKind, Offer, ToForeman, now_ms, publish_json};
+use crate::protocol::{Activity, ActivityKind, now_ms, publish_json};
 use crate::{mcp, text};
-use ganger_engine::{AttemptEnd, AttemptOutcome, Commit, Envelope, FailureClass, Input, Kind, Outcome, Report, Usage};
-use std::path::{Path, PathBuf};
+use ganger_engine::host::{Remains, Run, Work};
+use ganger_engine::{AttemptOutcome, FailureClass, Kind, Offer, Report, TicketId, Usage};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 
 /// The foreman decides in milliseconds; a busy disk may take seconds.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Between two tries to publish the end of an attempt, on a full disk for example.
-const PUBLISH_AGAIN: Duration = Duration::from_secs(1);
-
+/// The session of an attempt.
 pub(super) struct AttemptTask {
     pub(super) shared: Arc<Shared>,
     pub(super) offer: Offer,
@@ -33,9 +31,21 @@ pub(super) struct AttemptTask {
 }
 
 /// A folder of the attempt outside of the worktree, with its key to the tools.
-struct Scratch {
+pub(super) struct Scratch {
     folder: PathBuf,
     access: ToolAccess,
+}
+
+impl Scratch {
+    pub(super) async fn lay_out(shared: Arc<Shared>, run: Run) -> std::io::Result<Self> {
+        let laid_out = tokio::task::spawn_blocking(move || {
+            let folder = shared.project.state.join("attempts").join(run.attempt.as_str());
+            std::fs::create_dir_all(&folder)?;
+            let access = shared.tools.key(&folder)?;
+            Ok(Self { folder, access })
+        });
+        laid_out.await?
+    }
 }
 
 /// What the session left behind, besides the worktree.
@@ -46,69 +56,46 @@ pub(super) struct Left {
     pub(super) report: Option<Report>,
 }
 
+/// A key that opens the tools until this is dropped.
+struct Admitted {
+    shared: Arc<Shared>,
+    token: String,
+}
+
+impl Drop for Admitted {
+    fn drop(&mut self) {
+        self.shared.tools.revoke(&self.token);
+    }
+}
+
+/// Makes the worktree that an offer asks for.
+pub(super) async fn make_worktree(shared: &Shared, offer: &Offer) -> Result<Ready, PrepareError> {
+    let bases = match offer.spec.kind {
+        // The agent merges the others itself: that is the work.
+        Kind::Integration => offer.bases.get(..1).unwrap_or_default(),
+        Kind::Task => &offer.bases,
+    };
+    shared.worktrees.ensure(&offer.ticket, bases, offer.base.as_ref()).await
+}
+
 impl AttemptTask {
-    pub(super) async fn run(mut self) {
-        // What only the file system does is done while the foreman decides.
-        let (granted, scratch) = tokio::join!(self.claim(), self.lay_out_scratch());
-        if granted {
-            let end = self.work(scratch).await;
-            self.publish_end(end).await;
-        }
+    pub(super) fn new(shared: Arc<Shared>, offer: Offer, handle: SessionHandle, starting: Option<Starting>) -> Self {
+        let SessionHandle { cancel, orders } = handle;
+        Self { shared, offer, cancel, orders, starting }
     }
 
-    /// A delivery is only an offer: the agent starts when the foreman has granted the claim.
-    async fn claim(&self) -> bool {
-        let input = Input::Claim {
-            attempt: self.offer.attempt.clone(),
-            token: self.offer.token,
-            host: self.shared.id.clone(),
-            incarnation: self.shared.incarnation.clone(),
-        };
-        let id = format!("claim-{}-{}", self.offer.attempt, self.offer.token);
-        let asked = std::time::Instant::now();
-        let granted = self.shared.client.ask(Envelope::new(id, "a host claims its offer", input), PATIENCE).await;
-        // A grant that is older than the lease (this process was stopped) may have been given up since.
-        if asked.elapsed() > self.shared.lease {
-            self.shared.decline(self.offer.attempt.clone(), self.offer.token, "the grant came too late");
-            return false;
-        }
-        if let Err(SendError::Silent(_)) = granted {
-            // It may have been granted all the same, and nobody would ever run it.
-            self.shared.decline(self.offer.attempt.clone(), self.offer.token, "the grant was not heard");
-        }
-        matches!(granted, Ok(Outcome::Granted { .. }))
-    }
-
-    async fn work(&mut self, scratch: std::io::Result<Scratch>) -> AttemptEnd {
-        let bases = match self.offer.spec.kind {
-            // The agent merges the others itself: that is the work.
-            Kind::Integration => self.offer.bases.get(..1).unwrap_or_default(),
-            Kind::Task => &self.offer.bases,
-        };
-        let made = self.shared.worktrees.ensure(&self.offer.ticket, bases, self.offer.base.as_ref());
-        let made = tokio::select! {
-            made = made => made,
-            _ = self.cancel.changed() => {
-                self.shared.worktrees.stop_setup(&self.offer.ticket).await;
-                return nothing_left(AttemptOutcome::Interrupted);
-            }
-        };
-        let ready = match made {
-            Ok(ready) => ready,
-            Err(PrepareError::Conflict { with, files }) => {
-                return nothing_left(AttemptOutcome::BaseConflict { with, files });
-            }
-            Err(PrepareError::Failed(message)) => return failed(FailureClass::Setup, message),
-        };
+    /// Runs the session to its end.
+    pub(super) async fn run(mut self, ready: &Ready, scratch: JoinHandle<std::io::Result<Scratch>>) -> Remains {
         let Some(agent) = self.shared.project.config().agents.get(&self.offer.agent).cloned() else {
             return failed(FailureClass::Setup, format!("there is no agent `{}` in ganger.toml", self.offer.agent));
         };
-        let left = match scratch {
-            Ok(scratch) => self.run_session(&ready, &agent, scratch).await,
-            Err(e) => Err(e),
+        let left = match scratch.await {
+            Ok(Ok(scratch)) => self.run_session(ready, &agent, scratch).await,
+            Ok(Err(e)) => Err(e),
+            Err(e) => Err(std::io::Error::other(e)),
         };
         match left {
-            Ok(left) => self.conclude(&ready, left).await,
+            Ok(Left { end, usage, report }) => Remains { outcome: outcome_of(end), usage, report },
             Err(e) => failed(FailureClass::Setup, e.to_string()),
         }
     }
@@ -130,17 +117,15 @@ impl AttemptTask {
         let identity = mcp::Identity { attempt: self.offer.attempt.clone(), token: self.offer.token, ask_tool };
         let Scratch { folder, access } = scratch;
         self.shared.tools.admit(&access, identity);
-        let launch = self.launch(ready, agent, driver, folder, access.clone());
-        let left = session::run(SessionRun { task: self, ready, launch, mission }).await;
-        self.shared.tools.revoke(&access.token);
-        self.kill_tree(&ready.worktree.path).await;
-        Ok(left)
+        let _admitted = Admitted { shared: Arc::clone(&self.shared), token: access.token.clone() };
+        let launch = self.launch(ready, agent, driver, folder, access);
+        Ok(session::run(SessionRun { task: self, ready, launch, mission }).await)
     }
 
     fn launch(&self, ready: &Ready, agent: &Agent, driver: Driver, scratch: PathBuf, tools: ToolAccess) -> Launch {
         let project = &self.shared.project;
         Launch {
-            marker: self.marker(),
+            marker: marker_of(&self.shared, &self.offer.attempt),
             number: self.offer.number,
             ticket: self.offer.ticket.to_string(),
             agent_name: self.offer.agent.clone(),
@@ -160,74 +145,9 @@ impl AttemptTask {
         }
     }
 
-    fn marker(&self) -> String {
-        format!("{}/{}", self.shared.incarnation, self.offer.attempt)
-    }
-
-    async fn lay_out_scratch(&self) -> std::io::Result<Scratch> {
-        let folder = self.shared.project.state.join("attempts").join(self.offer.attempt.as_str());
-        let shared = Arc::clone(&self.shared);
-        let laid_out = tokio::task::spawn_blocking(move || {
-            std::fs::create_dir_all(&folder)?;
-            let access = shared.tools.key(&folder)?;
-            Ok(Scratch { folder, access })
-        });
-        laid_out.await?
-    }
-
-    async fn kill_tree(&self, worktree: &Path) {
-        let target = Target::attempt(&self.marker(), worktree);
-        let swept = tokio::task::spawn_blocking(move || os::sweep(&target)).await;
-        if let Ok(Ok(killed @ 1..)) = swept {
-            self.note(ActivityKind::Note, format!("ended {killed} processes that the agent left running")).await;
-        }
-    }
-
-    /// What is left is committed under the agent's name; what the branch holds is looked at.
-    async fn conclude(&self, ready: &Ready, left: Left) -> AttemptEnd {
-        let mut end = AttemptEnd { usage: left.usage, report: left.report, ..nothing_left(outcome_of(left.end)) };
-        if end.outcome != AttemptOutcome::Finished {
-            return end;
-        }
-        let (shared, offer, ready) = (Arc::clone(&self.shared), self.offer.clone(), ready.clone());
-        let looked = tokio::task::spawn_blocking(move || look_at_work(&shared, &offer, &ready)).await;
-        match looked {
-            Ok(Ok(Looked::Too { files, bytes })) => end.outcome = AttemptOutcome::TooLarge { files, bytes },
-            Ok(Ok(Looked::Work { head, base, files, tampering })) => {
-                self.note(ActivityKind::Note, format!("{} files changed, head {}", files.len(), head.short())).await;
-                (end.head, end.base, end.files, end.tampering) = (Some(head), Some(base), files, tampering);
-            }
-            Ok(Err(e)) => return failed(FailureClass::Setup, e.to_string()),
-            Err(e) => return failed(FailureClass::Setup, e.to_string()),
-        }
-        end
-    }
-
-    async fn publish_end(&self, end: AttemptEnd) {
-        let input =
-            Input::AttemptEnded { attempt: self.offer.attempt.clone(), token: self.offer.token, end: Box::new(end) };
-        let id = format!("end-{}-{}", self.offer.attempt, self.offer.token);
-        let envelope = Envelope::new(id.clone(), format!("attempt {} ended", self.offer.attempt), input);
-        let message = ToForeman { reply_to: None, envelope };
-        let subject = format!("results.{}.{}", self.offer.agent, self.offer.ticket);
-        // Nobody else can tell it: as long as it is not stored, the ticket would run for ever.
-        while let Err(e) = publish_json(&self.shared.bus, subject.clone(), &message, Some(id.clone())).await {
-            let note = format!("{}: its end could not be published yet: {e}", self.offer.attempt);
-            crate::log::note(&self.shared.project, &note);
-            tokio::time::sleep(PUBLISH_AGAIN).await;
-        }
-    }
-
-    /// Tells screens and the log. Losing a line of it is no harm.
+    /// Tells screens and the log.
     pub(super) async fn note(&self, kind: ActivityKind, said: String) {
-        let activity = Activity {
-            at: now_ms(),
-            ticket: self.offer.ticket.clone(),
-            attempt: self.offer.attempt.clone(),
-            kind,
-            text: text::cap(&said, 8_000),
-        };
-        let _lost = publish_json(&self.shared.bus, format!("activity.{}", self.offer.attempt), &activity, None).await;
+        note(&self.shared, &self.offer.ticket, &self.offer.attempt, kind, &said).await;
     }
 }
 
@@ -242,28 +162,47 @@ fn outcome_of(end: TurnEnd) -> AttemptOutcome {
     }
 }
 
-fn nothing_left(outcome: AttemptOutcome) -> AttemptEnd {
-    AttemptEnd {
-        outcome,
-        head: None,
-        base: None,
-        files: Vec::new(),
-        tampering: Vec::new(),
-        usage: Usage::default(),
-        report: None,
+fn failed(class: FailureClass, message: impl Into<String>) -> Remains {
+    Remains { outcome: AttemptOutcome::failed(class, message), usage: Usage::default(), report: None }
+}
+
+fn marker_of(shared: &Shared, attempt: &ganger_engine::AttemptId) -> String {
+    format!("{}/{attempt}", shared.incarnation)
+}
+
+/// Ends whatever runs of an attempt: its setup command, its agent, what they left.
+pub(super) async fn kill(shared: &Shared, run: &Run, ticket: Option<&TicketId>, worktree: Option<PathBuf>) {
+    if let (Some(ticket), None) = (ticket, &worktree) {
+        shared.worktrees.stop_setup(ticket).await;
+    }
+    let target = Target::attempt(&marker_of(shared, &run.attempt), worktree.as_deref());
+    let swept = tokio::task::spawn_blocking(move || os::sweep(&target)).await;
+    if let (Ok(Ok(killed @ 1..)), Some(ticket)) = (swept, ticket) {
+        let said = format!("ended {killed} processes that the agent left running");
+        note(shared, ticket, &run.attempt, ActivityKind::Note, &said).await;
     }
 }
 
-fn failed(class: FailureClass, message: impl Into<String>) -> AttemptEnd {
-    nothing_left(AttemptOutcome::failed(class, message))
+/// What is left is committed under the agent's name; what the branch holds is looked at.
+pub(super) async fn inspect(shared: &Arc<Shared>, offer: &Offer, ready: &Ready) -> Result<Work, String> {
+    let (for_look, at, tree) = (Arc::clone(shared), offer.clone(), ready.clone());
+    let looked = tokio::task::spawn_blocking(move || look_at_work(&for_look, &at, &tree)).await;
+    let work = looked.map_err(|e| e.to_string())?.map_err(|e| e.to_string())?;
+    if let Work::Committed { head, files, .. } = &work {
+        let said = format!("{} files changed, head {}", files.len(), head.short());
+        note(shared, &offer.ticket, &offer.attempt, ActivityKind::Note, &said).await;
+    }
+    Ok(work)
 }
 
-enum Looked {
-    Too { files: u64, bytes: u64 },
-    Work { head: Commit, base: Commit, files: Vec<String>, tampering: Vec<String> },
+/// Tells screens and the log. Losing a line of it is no harm.
+async fn note(shared: &Shared, ticket: &TicketId, attempt: &ganger_engine::AttemptId, kind: ActivityKind, said: &str) {
+    let (ticket, subject) = (ticket.clone(), format!("activity.{attempt}"));
+    let activity = Activity { at: now_ms(), ticket, attempt: attempt.clone(), kind, text: text::cap(said, 8_000) };
+    let _lost = publish_json(&shared.bus, subject, &activity, None).await;
 }
 
-fn look_at_work(shared: &Shared, offer: &Offer, ready: &Ready) -> git::GitResult<Looked> {
+fn look_at_work(shared: &Shared, offer: &Offer, ready: &Ready) -> git::GitResult<Work> {
     let path = &ready.worktree.path;
     let limits = &shared.project.config().limits;
     let repository = &shared.project.repository;
@@ -271,7 +210,7 @@ fn look_at_work(shared: &Shared, offer: &Offer, ready: &Ready) -> git::GitResult
     let left = git::leftovers(path)?;
     if left.files > limits.commit_files || left.bytes > limits.commit_mb * 1_000_000 {
         git::Rescue::snapshot(repository, &offer.ticket, path)?;
-        return Ok(Looked::Too { files: left.files, bytes: left.bytes });
+        return Ok(Work::TooLarge { files: left.files, bytes: left.bytes });
     }
     if left.files > 0 {
         git::commit_leftovers(path, &offer.ticket, &offer.attempt, &offer.agent, &offer.spec.title, &shared.excludes)?;
@@ -281,7 +220,7 @@ fn look_at_work(shared: &Shared, offer: &Offer, ready: &Ready) -> git::GitResult
     crash::point("commit-synced");
     shared.note_synced(&head);
     let Change { files, tampering } = git::change(path, &ready.base, &head)?;
-    Ok(Looked::Work { head, base: ready.base.clone(), files, tampering })
+    Ok(Work::Committed { head, base: ready.base.clone(), files, tampering })
 }
 
 /// Ignore patterns for the agents' git: the user's own and ours.

@@ -2,8 +2,7 @@
 
 use crate::config::Config;
 use crate::git::Worktree;
-use crate::protocol::Offer;
-use ganger_engine::{Delivery, DeliveryId, Kind, TicketId, TicketSpec};
+use ganger_engine::{Delivery, DeliveryId, Kind, Offer, TicketId, TicketSpec};
 use std::fmt::Write;
 
 /// The mission of a ticket, with the headings of spec 2.

@@ -1,6 +1,8 @@
-//! A host: offers slots, claims what it is offered, runs attempts and gates on its machine.
+//! A host: offers slots, claims what it is offered, runs attempts and gates on its machine. What it does is decided by
+//! [`ganger_engine::host`]; this room performs it.
 
 mod attempt;
+mod driver;
 mod guard;
 mod mission;
 mod session;
@@ -15,27 +17,24 @@ use crate::agents::{self, Ask, Drivers, OpencodeServer};
 use crate::client::Client;
 use crate::config::RuntimeKind;
 use crate::failure::Failure;
+use crate::gates;
 use crate::mcp::Endpoint;
 use crate::os::{self, MARKER_HOST, Target};
 use crate::project::Project;
-use crate::protocol::{CONTROL, News, Offer, ToHost, host_subject};
-use crate::{gates, text};
-use attempt::AttemptTask;
+use crate::protocol::{CONTROL, ToHost, host_subject};
+use driver::{Driver, Happened};
 use ganger_bus::{Bus, ConsumerConfig, Settle};
-use ganger_engine::{AttemptId, Commit, Envelope, HostId, HostReport, Input, TicketId, Verdict};
+use ganger_engine::host::{Event, Machine, Run, SessionOrder, Setup};
+use ganger_engine::{AttemptId, Commit, HostId, HostReport, SessionText, Verdict};
 use guard::Guard;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
-use tokio::sync::{Semaphore, mpsc, oneshot, watch as tokio_watch};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch as tokio_watch};
 use tokio::task::JoinHandle;
 
 /// The name of the host that lives in the process of `ganger run`.
 pub(crate) const LOCAL: &str = "local";
-/// Beats in the time of one lease.
-const BEATS_PER_LEASE: u32 = 5;
-/// Gates that run at once: they are heavy, and slow gates must not starve agents of CPU.
-const GATES_AT_ONCE: usize = 4;
 
 /// How long gates and worktrees ahead of need make way for attempts that are about to start.
 const MAKE_WAY: Duration = Duration::from_millis(10);
@@ -43,7 +42,7 @@ const MAKE_WAY: Duration = Duration::from_millis(10);
 /// What all parts of a host share.
 pub(crate) struct Shared {
     pub(crate) id: HostId,
-    /// One life of this host.
+    /// One incarnation of this host.
     pub(crate) incarnation: String,
     pub(crate) project: Arc<Project>,
     pub(crate) bus: Arc<dyn Bus>,
@@ -54,22 +53,16 @@ pub(crate) struct Shared {
     pub(crate) worktrees: Worktrees,
     /// Ignore patterns for the agents' git.
     excludes: std::path::PathBuf,
-    /// How long this host may be silent.
-    lease: Duration,
-    gate_slots: Semaphore,
-    running: Mutex<BTreeMap<AttemptId, Running>>,
-    verifying: Mutex<BTreeSet<u64>>,
-    /// Tokens of all offers that this life has taken up.
-    begun: Mutex<BTreeSet<u64>>,
+    /// Sessions at work.
+    sessions: Mutex<BTreeMap<Run, SessionSender>>,
     /// Attempts between their offer and their prompt. What can wait makes way for them.
     starting: tokio_watch::Sender<usize>,
-    /// Commits that this life brought to disk.
+    /// Commits that this incarnation brought to disk.
     synced: Mutex<BTreeSet<Commit>>,
 }
 
-struct Running {
-    token: u64,
-    ticket: TicketId,
+/// How a session at work is reached.
+struct SessionSender {
     cancel: tokio_watch::Sender<bool>,
     orders: mpsc::UnboundedSender<Order>,
 }
@@ -77,7 +70,7 @@ struct Running {
 /// What a session at work is to hear.
 #[derive(Debug)]
 pub(crate) enum Order {
-    News(Box<News>),
+    News(Box<SessionText>),
     Settle(Verdict),
     /// A tool call waits at a hook for its answer.
     Hooked {
@@ -90,8 +83,8 @@ pub(crate) enum Order {
     },
 }
 
-/// How a running attempt is reached.
-pub(crate) struct Reach {
+/// The other end of [`SessionSender`].
+pub(crate) struct SessionHandle {
     pub(crate) cancel: tokio_watch::Receiver<bool>,
     pub(crate) orders: mpsc::UnboundedReceiver<Order>,
 }
@@ -104,19 +97,20 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    /// Sweeps the former life, starts the guard and the tool endpoint, and reports.
+    /// Sweeps the former incarnation, starts the guard and the tool endpoint, and reports.
     pub(crate) async fn start(project: Arc<Project>, bus: Arc<dyn Bus>) -> Result<Self, Failure> {
         let id = HostId::from(LOCAL);
         let incarnation = format!("{}-{}", project.id, &uuid::Uuid::new_v4().simple().to_string()[..12]);
-        sweep_former_life(&project).await?;
-        let lease = Duration::from_millis(project.config().to_policy().lease_ms);
-        let guard = Guard::start(&project, &incarnation, lease)?;
+        sweep_former_incarnation(&project).await?;
+        let lease_ms = project.config().to_policy().lease_ms;
+        let guard = Guard::start(&project, &incarnation, Duration::from_millis(lease_ms))?;
         os::write_private(&incarnation_file(&project), incarnation.as_bytes())?;
         let client = Client::open(&bus, &incarnation).await?;
         let tools = Endpoint::start().await?;
         let opencode_folder = project.state.join("opencode");
         std::fs::create_dir_all(&opencode_folder)?;
         let excludes = attempt::excludes_file(&project)?;
+        let setup = Setup { id: id.clone(), report: report(&project, &incarnation), lease_ms };
         let shared = Arc::new(Shared {
             worktrees: Worktrees::new(Arc::clone(&project), incarnation.clone()),
             id,
@@ -128,19 +122,17 @@ impl Host {
             drivers: Drivers::default(),
             opencode: Arc::new(OpencodeServer::new(opencode_folder)),
             excludes,
-            lease,
-            gate_slots: Semaphore::new(GATES_AT_ONCE),
-            running: Mutex::default(),
-            verifying: Mutex::default(),
-            begun: Mutex::default(),
+            sessions: Mutex::default(),
             starting: tokio_watch::Sender::new(0),
             synced: Mutex::default(),
         });
         shared.tools.serve(&shared);
-        let mut host = Self { shared, guard, tasks: Vec::new() };
-        host.listen().await?;
-        host.tasks.push(tokio::spawn(beat(Arc::clone(&host.shared), lease)));
-        Ok(host)
+        let (events, received) = mpsc::unbounded_channel();
+        let orders = listen(Arc::clone(&shared), events.clone()).await?;
+        let driver = Driver::new(Arc::clone(&shared), events);
+        let machine = Machine::new(setup, driver.now());
+        let drive = tokio::spawn(driver.run(machine, received));
+        Ok(Self { shared, guard, tasks: vec![orders, drive] })
     }
 
     pub(crate) fn id(&self) -> &HostId {
@@ -149,20 +141,6 @@ impl Host {
 
     pub(crate) fn incarnation(&self) -> &str {
         &self.shared.incarnation
-    }
-
-    async fn listen(&mut self) -> Result<(), Failure> {
-        let name = format!("host-{}", self.shared.id);
-        let config = ConsumerConfig {
-            stream: CONTROL.to_owned(),
-            name: name.clone(),
-            filter: host_subject(&self.shared.id),
-            ack_wait: Duration::from_secs(60),
-            max_deliver: None,
-        };
-        self.shared.bus.consumer(config).await?;
-        self.tasks.push(tokio::spawn(obey(Arc::clone(&self.shared), name)));
-        Ok(())
     }
 
     /// Ends everything: nothing of this host is alive afterwards.
@@ -175,13 +153,29 @@ impl Host {
     }
 }
 
+/// What this host offers.
+fn report(project: &Project, incarnation: &str) -> HostReport {
+    let config = project.config();
+    let runtimes = RuntimeKind::ALL.into_iter().filter(|kind| {
+        let agents = config.agents.values().filter(|a| a.runtime == *kind);
+        *kind == RuntimeKind::Command || agents.into_iter().any(|a| kind.program(Some(a)).is_some())
+    });
+    HostReport {
+        incarnation: incarnation.to_owned(),
+        slots: config.limits.parallel.max(1),
+        runtimes: runtimes.map(|k| k.as_str().to_owned()).collect(),
+        labels: BTreeSet::new(),
+        toolchain: gates::toolchain(config),
+    }
+}
+
 fn incarnation_file(project: &Project) -> std::path::PathBuf {
     project.state.join("host-incarnation")
 }
 
-/// What an earlier life left running is killed before this one reports: only then may its attempts be
+/// What an earlier incarnation left running is killed before this one reports: only then may its attempts be
 /// offered anew.
-async fn sweep_former_life(project: &Arc<Project>) -> Result<(), Failure> {
+async fn sweep_former_incarnation(project: &Arc<Project>) -> Result<(), Failure> {
     let former = std::fs::read_to_string(incarnation_file(project)).ok();
     let markers = former.into_iter().map(|i| (MARKER_HOST.to_owned(), i.trim().to_owned())).collect();
     let target = Target { markers, folders: crate::git::Worktree::ours(&project.repository)? };
@@ -196,77 +190,35 @@ async fn sweep_former_life(project: &Arc<Project>) -> Result<(), Failure> {
     }
 }
 
-/// Tells the foreman again and again that this host lives, and the guard too.
-async fn beat(shared: Arc<Shared>, lease: Duration) {
-    let config = shared.project.config();
-    let runtimes = RuntimeKind::ALL.into_iter().filter(|kind| {
-        let agents = config.agents.values().filter(|a| a.runtime == *kind);
-        *kind == RuntimeKind::Command || agents.into_iter().any(|a| kind.program(Some(a)).is_some())
-    });
-    let report = HostReport {
-        incarnation: shared.incarnation.clone(),
-        slots: config.limits.parallel.max(1),
-        runtimes: runtimes.map(|k| k.as_str().to_owned()).collect(),
-        labels: BTreeSet::new(),
-        toolchain: gates::toolchain(config),
+/// Passes the foreman's orders on. Each may come twice; the machine recognises it.
+async fn listen(shared: Arc<Shared>, events: mpsc::UnboundedSender<Happened>) -> Result<JoinHandle<()>, Failure> {
+    let name = format!("host-{}", shared.id);
+    let config = ConsumerConfig {
+        stream: CONTROL.to_owned(),
+        name: name.clone(),
+        filter: host_subject(&shared.id),
+        ack_wait: Duration::from_secs(60),
+        max_deliver: None,
     };
-    let pause = lease / BEATS_PER_LEASE;
-    let mut heard_of = Instant::now();
-    for n in 0_u64.. {
-        Guard::stamp(&shared.project);
-        let input = Input::HostReport { host: shared.id.clone(), report: report.clone() };
-        let id = format!("~beat-{}-{n}", shared.incarnation);
-        let sent = Instant::now();
-        if shared.client.ask(Envelope::new(id, "host report", input), pause).await.is_ok() {
-            heard_of = sent;
-        }
-        // The lease holds from the last report that was answered. After it (this process was stopped, the
-        // foreman cannot be reached) the attempts are given away: whatever of them still runs ends here.
-        if heard_of.elapsed() > lease {
-            shared.cancel_all();
-        }
-        tokio::time::sleep(pause.saturating_sub(sent.elapsed())).await;
-    }
-}
-
-/// Does what the foreman asks. Each message may come twice; what is under way is not begun again.
-async fn obey(shared: Arc<Shared>, consumer: String) {
-    loop {
-        let fetched = shared.bus.fetch(CONTROL, &consumer, 64, Duration::from_secs(5)).await;
-        let Ok(deliveries) = fetched else {
-            tokio::time::sleep(Duration::from_millis(200)).await;
-            continue;
-        };
-        let sequences: Vec<u64> = deliveries.iter().map(|d| d.message.sequence).collect();
-        for delivery in &deliveries {
-            if let Ok(message) = serde_json::from_slice::<ToHost>(&delivery.message.payload) {
-                shared.obey(message);
+    shared.bus.consumer(config).await?;
+    Ok(tokio::spawn(async move {
+        loop {
+            let fetched = shared.bus.fetch(CONTROL, &name, 64, Duration::from_secs(5)).await;
+            let Ok(deliveries) = fetched else {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                continue;
+            };
+            let sequences: Vec<u64> = deliveries.iter().map(|d| d.message.sequence).collect();
+            for delivery in &deliveries {
+                if let Ok(message) = serde_json::from_slice::<ToHost>(&delivery.message.payload) {
+                    let _stopping = events.send(Event::Order(message.order).into());
+                }
+            }
+            if !sequences.is_empty() {
+                let _again = shared.bus.settle(CONTROL, &name, &sequences, Settle::Ack).await;
             }
         }
-        if !sequences.is_empty() {
-            let _again = shared.bus.settle(CONTROL, &consumer, &sequences, Settle::Ack).await;
-        }
-    }
-}
-
-/// The entry of an attempt in the table of the host; it goes with this, even when the attempt's task panics. A
-/// cancel that comes later is answered with "it does not run here".
-struct UnderWay {
-    shared: Arc<Shared>,
-    attempt: AttemptId,
-    token: u64,
-}
-
-impl UnderWay {
-    fn new(shared: Arc<Shared>, offer: &Offer) -> Self {
-        Self { shared, attempt: offer.attempt.clone(), token: offer.token }
-    }
-}
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        self.shared.end(&self.attempt, self.token);
-    }
+    }))
 }
 
 /// One attempt that is about to start, for as long as this lives.
@@ -286,57 +238,6 @@ impl Drop for Starting {
 }
 
 impl Shared {
-    fn obey(self: &Arc<Self>, message: ToHost) {
-        match message {
-            ToHost::Offer(offer) => {
-                let Some(Reach { cancel, orders }) = self.begin(&offer) else {
-                    return;
-                };
-                let under_way = UnderWay::new(Arc::clone(self), &offer);
-                let starting = Starting::new(Arc::clone(self));
-                let (shared, offer, starting) = (Arc::clone(self), *offer, Some(starting));
-                let task = AttemptTask { shared, offer, cancel, orders, starting };
-                tokio::spawn(async move {
-                    task.run().await;
-                    drop(under_way);
-                });
-            }
-            ToHost::Cancel { attempt, token } => {
-                let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-                match running.get(&attempt).filter(|r| r.token == token) {
-                    Some(running) => drop(running.cancel.send(true)),
-                    None => self.decline(attempt, token, "it does not run here"),
-                }
-            }
-            // What does not run here hears nothing; the plan knows by its end.
-            ToHost::Deliver { attempt, token, news } => self.order(&attempt, token, Order::News(news)),
-            ToHost::Settle { token, verdict } => {
-                let attempt = verdict.attempt.clone();
-                self.order(&attempt, token, Order::Settle(verdict));
-            }
-            ToHost::Verify { ticket, token, commit, revision, base, gates } => {
-                if self.verifying.lock().unwrap_or_else(PoisonError::into_inner).insert(token) {
-                    let job = verify::Job { ticket, token, commit, revision, base, gates };
-                    tokio::spawn(verify::run(Arc::clone(self), job));
-                }
-            }
-            ToHost::Retire { ticket, incarnation } => {
-                if incarnation == self.incarnation && !self.works_on(&ticket) {
-                    let shared = Arc::clone(self);
-                    tokio::spawn(async move { shared.retire(ticket).await });
-                }
-            }
-            ToHost::Prepare { ticket } => {
-                let shared = Arc::clone(self);
-                tokio::spawn(async move {
-                    shared.quiet().await;
-                    // Only a head start: whatever goes wrong comes up again when the attempt needs it.
-                    shared.worktrees.prepare(&ticket).await.is_ok()
-                });
-            }
-        }
-    }
-
     /// Until no attempt is about to start, or so many are that it makes no difference.
     async fn quiet(&self) {
         let mut starting = self.starting.subscribe();
@@ -352,69 +253,35 @@ impl Shared {
         self.synced.lock().unwrap_or_else(PoisonError::into_inner).contains(commit)
     }
 
-    /// Tells the foreman that nothing of an attempt runs here.
-    fn decline(self: &Arc<Self>, attempt: AttemptId, token: u64, why: &str) {
-        let (shared, why) = (Arc::clone(self), why.to_owned());
-        tokio::spawn(async move {
-            let id = format!("~declined-{attempt}-{token}");
-            let input = Input::Decline { attempt, token, why };
-            // If it is lost, the plan asks again.
-            let _lost = shared.client.tell(Envelope::new(id, "a host declines", input)).await;
-        });
-    }
-
-    /// Notes an attempt as under way; `None` when it was before.
-    fn begin(&self, offer: &Offer) -> Option<Reach> {
-        // An offer may come again long after it was given back or done.
-        if !self.begun.lock().unwrap_or_else(PoisonError::into_inner).insert(offer.token) {
-            return None;
-        }
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+    /// The ends of a session that begins.
+    fn open_session(&self, run: &Run) -> SessionHandle {
         let (cancel, cancelled) = tokio_watch::channel(false);
         let (orders, received) = mpsc::unbounded_channel();
-        let entry = Running { token: offer.token, ticket: offer.ticket.clone(), cancel, orders };
-        running.insert(offer.attempt.clone(), entry);
-        Some(Reach { cancel: cancelled, orders: received })
+        let sender = SessionSender { cancel, orders };
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).insert(run.clone(), sender);
+        SessionHandle { cancel: cancelled, orders: received }
+    }
+
+    fn close_session(&self, run: &Run) {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).remove(run);
+    }
+
+    /// What the machine wants a session to hear.
+    fn tell_session(&self, run: &Run, order: SessionOrder) {
+        let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(session) = sessions.get(run) else { return };
+        match order {
+            SessionOrder::Cancel => drop(session.cancel.send(true)),
+            SessionOrder::Deliver(text) => drop(session.orders.send(Order::News(text))),
+            SessionOrder::AnswerPermission(verdict) => drop(session.orders.send(Order::Settle(verdict))),
+        }
     }
 
     /// For the session of an attempt, if it runs here.
     pub(crate) fn order(&self, attempt: &AttemptId, token: u64, order: Order) {
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(running) = running.get(attempt).filter(|r| r.token == token) {
-            let _ended = running.orders.send(order);
+        let run = Run { attempt: attempt.clone(), token };
+        if let Some(session) = self.sessions.lock().unwrap_or_else(PoisonError::into_inner).get(&run) {
+            let _ended = session.orders.send(order);
         }
-    }
-
-    fn works_on(&self, ticket: &TicketId) -> bool {
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        running.values().any(|r| &r.ticket == ticket)
-    }
-
-    fn end(&self, attempt: &AttemptId, token: u64) {
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        if running.get(attempt).is_some_and(|r| r.token == token) {
-            running.remove(attempt);
-        }
-    }
-
-    fn cancel_all(&self) {
-        for running in self.running.lock().unwrap_or_else(PoisonError::into_inner).values() {
-            let _gone = running.cancel.send(true);
-        }
-    }
-
-    async fn retire(&self, ticket: TicketId) {
-        let input = match self.worktrees.retire(&ticket).await {
-            Ok(()) => Input::WorktreeRemoved { ticket: ticket.clone() },
-            // It stays, with everything in it, and a person is told.
-            Err(e) => {
-                let why = text::line(&e.to_string(), 1_000);
-                crate::log::note(&self.project, &format!("{ticket}: worktree kept: {why}"));
-                Input::WorktreeKept { ticket: ticket.clone(), why }
-            }
-        };
-        let id = format!("retired-{ticket}-{}", uuid::Uuid::now_v7());
-        // If it is lost, the plan asks again.
-        let _lost = self.client.tell(Envelope::new(id, "a worktree is not needed any more", input)).await;
     }
 }

@@ -26,8 +26,9 @@ pub(crate) struct Target {
 
 impl Target {
     /// Everything of one attempt.
-    pub(crate) fn attempt(id: &str, folder: &Path) -> Self {
-        Self { markers: vec![(MARKER_ATTEMPT.to_owned(), id.to_owned())], folders: vec![folder.to_owned()] }
+    pub(crate) fn attempt(id: &str, folder: Option<&Path>) -> Self {
+        let folders = folder.into_iter().map(Path::to_owned).collect();
+        Self { markers: vec![(MARKER_ATTEMPT.to_owned(), id.to_owned())], folders }
     }
 
     fn is_hit(&self, pid: i32) -> bool {

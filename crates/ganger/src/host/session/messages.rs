@@ -7,9 +7,9 @@ use crate::agents::Control;
 use crate::host::mission::{mark_of, shown};
 use crate::host::mission_text;
 use crate::os::crash;
-use crate::protocol::{ActivityKind, News};
+use crate::protocol::ActivityKind;
 use crate::text;
-use ganger_engine::{Delivery, DeliveryId, DeliveryKind, Envelope, Input, SessionId, Told, Urgency};
+use ganger_engine::{Delivery, DeliveryId, DeliveryKind, Envelope, Input, SessionId, SessionText, Told, Urgency};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Where each text is on its way into the session.
@@ -47,7 +47,7 @@ impl Mail {
 }
 
 impl Conversation<'_> {
-    pub(super) async fn news(&mut self, news: News) {
+    pub(super) async fn news(&mut self, news: SessionText) {
         let delivery = news.delivery;
         if !self.can.prompt_again || !self.mail.known.insert(delivery.id.clone()) {
             return;

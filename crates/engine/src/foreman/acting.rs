@@ -1,0 +1,133 @@
+//! Acting on the plan: what is wanted and not under way is begun; a message that seems lost is sent again. After a
+//! crash the same plan comes again, and whoever carries an effect out looks at the world before it acts.
+
+use super::{Action, Mode, Stop};
+use crate::{AttemptStage, Commit, Effect, Millis, Offer, Order, Plan, SessionText, State, TicketId, VerifyJob};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A message to a host is sent again when its effect is still wanted after this time.
+const REPEAT_MS: Millis = 5_000;
+/// How many worktrees are made ahead of need.
+const PREPARE_AHEAD: usize = 4;
+
+/// A commit to be landed on the main branch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Landing {
+    /// The ticket.
+    pub ticket: TicketId,
+    /// The commit that was approved.
+    pub commit: Commit,
+    /// The title, for the message of the merge.
+    pub title: String,
+    /// The revision of the mission.
+    pub revision: u32,
+    /// Who approved it.
+    pub approved_by: String,
+}
+
+/// What is under way.
+#[derive(Debug, Default)]
+pub(super) struct Acting {
+    /// Keys of the effects that were begun, and when.
+    begun: BTreeMap<String, Millis>,
+    prepared: BTreeSet<TicketId>,
+    /// The key of the landing that is under way.
+    landing: Option<String>,
+}
+
+impl Acting {
+    pub(super) fn is_idle(&self) -> bool {
+        self.landing.is_none()
+    }
+
+    /// Its outcome may still be on its way: as with a message, it is not begun again at once.
+    pub(super) fn landing_ended(&mut self, now: Millis) {
+        if let Some(key) = self.landing.take() {
+            self.begun.insert(key, now);
+        }
+    }
+
+    pub(super) fn act(
+        &mut self,
+        state: &State,
+        now: Millis,
+        plan: &Plan,
+        mode: &Mode,
+        stop: Stop,
+        actions: &mut Vec<Action>,
+    ) {
+        let mut wanted = plan.effects.clone();
+        if stop == Stop::Now {
+            wanted.extend(interruptions(state));
+        }
+        let keys: BTreeSet<String> = wanted.iter().map(Effect::key).collect();
+        self.begun.retain(|key, _| keys.contains(key));
+        for effect in &wanted {
+            let key = effect.key();
+            if self.begun.get(&key).is_some_and(|at| now < at + REPEAT_MS) {
+                continue;
+            }
+            self.begun.insert(key, now);
+            actions.extend(self.begin(state, effect));
+        }
+        if stop == Stop::No && mode.dispatch {
+            self.prepare_ahead(state, mode, actions);
+        }
+    }
+
+    fn begin(&mut self, state: &State, effect: &Effect) -> Option<Action> {
+        let (host, order) = match effect {
+            Effect::Offer { attempt, host, .. } => (host, Order::Offer(Box::new(Offer::of(state, attempt)?))),
+            Effect::Cancel { attempt, host, token } => {
+                (host, Order::Cancel { attempt: attempt.clone(), token: *token })
+            }
+            Effect::Deliver { attempt, host, token, delivery } => {
+                let text = Box::new(SessionText::of(state, delivery)?);
+                (host, Order::Deliver { attempt: attempt.clone(), token: *token, text })
+            }
+            Effect::Settle { host, token, verdict } => {
+                (host, Order::AnswerPermission { token: *token, answer: verdict.clone() })
+            }
+            Effect::Verify { ticket, host, .. } => (host, Order::Verify(Box::new(VerifyJob::of(state, ticket)?))),
+            Effect::RemoveWorktree { ticket, host } => {
+                let incarnation = state.hosts.get(host)?.report.incarnation.clone();
+                (host, Order::Retire { ticket: ticket.clone(), incarnation })
+            }
+            Effect::Merge { ticket, commit } => return self.land(state, ticket, commit),
+        };
+        Some(Action::Send(host.clone(), order))
+    }
+
+    /// One at a time: each moves the main branch.
+    fn land(&mut self, state: &State, ticket: &TicketId, commit: &Commit) -> Option<Action> {
+        let found = state.tickets.get(ticket).filter(|_| self.is_idle())?;
+        let effect = Effect::Merge { ticket: ticket.clone(), commit: commit.clone() };
+        self.landing = Some(effect.key());
+        Some(Action::Land(Box::new(Landing {
+            ticket: ticket.clone(),
+            commit: commit.clone(),
+            title: found.spec.title.clone(),
+            revision: found.revision,
+            approved_by: found.approved.as_ref().map(|(_, by)| by.clone())?,
+        })))
+    }
+
+    /// Worktrees take longer to make than agents to start: the next ones are made while others work.
+    fn prepare_ahead(&mut self, state: &State, mode: &Mode, actions: &mut Vec<Action>) {
+        let Some((host, _)) = state.hosts.iter().find(|(_, h)| h.alive) else { return };
+        let next = state.ready().filter(|(id, _)| mode.covers(id));
+        let fresh = next.filter(|(_, t)| t.spec.after.is_empty() && t.attempts == 0);
+        for (ticket, _) in fresh.take(PREPARE_AHEAD + state.attempts.len()) {
+            if self.prepared.insert(ticket.clone()) {
+                actions.push(Action::Send(host.clone(), Order::Prepare { ticket: ticket.clone() }));
+            }
+        }
+        self.prepared.retain(|id| state.tickets.get(id).is_some_and(|t| !t.phase.is_final()));
+    }
+}
+
+/// When the run is to stop now, every attempt is.
+fn interruptions(state: &State) -> impl Iterator<Item = Effect> {
+    let live = state.attempts.iter().filter(|(_, a)| a.stage != AttemptStage::Lost && !a.cancelled);
+    live.map(|(attempt, a)| Effect::Cancel { attempt: attempt.clone(), host: a.host.clone(), token: a.token })
+}

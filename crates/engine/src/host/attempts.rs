@@ -1,0 +1,271 @@
+//! An attempt on its host, in the order in which things happen: claim, worktree, session, sweep, what it left, report.
+//! A cancel is heard in each of them.
+
+use super::lease::LEASE_LOST;
+use super::{Action, Machine, NotPrepared, Question, Remains, Run, SessionOrder, Work};
+use crate::{
+    AttemptEnd, AttemptOutcome, Envelope, FailureClass, Input, Millis, Offer, Outcome, Rejected, Report, Usage,
+};
+
+/// A session that was told to stop is ended after this time.
+const CANCEL_LIMIT_MS: Millis = 30_000;
+/// Between two tries to store the end of an attempt, on a full disk for example.
+const PUBLISH_AGAIN_MS: Millis = 1_000;
+
+/// An attempt on this host.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    pub(super) offer: Offer,
+    pub(super) stage: Stage,
+}
+
+/// How far it has come.
+#[derive(Debug)]
+pub(super) enum Stage {
+    /// A delivery is only an offer: nothing starts before the foreman has granted the claim.
+    Claiming { asked: Millis },
+    /// The worktree is being made.
+    Preparing,
+    /// The agent is at work; since when it was told to stop.
+    InSession { cancelled: Option<Millis> },
+    /// Its processes are being ended.
+    Killing { remains: Remains },
+    /// What it left is being committed.
+    Inspecting { remains: Remains },
+    /// Nobody else can tell how it ended: as long as that is not stored, the ticket would run for ever.
+    Publishing { end: Box<AttemptEnd>, again_at: Option<Millis> },
+}
+
+impl Attempt {
+    /// When something has to happen if nothing else does.
+    pub(super) fn deadline(&self, lease_ms: Millis) -> Option<Millis> {
+        match &self.stage {
+            Stage::Claiming { asked } => Some(asked + lease_ms + 1),
+            Stage::InSession { cancelled } => cancelled.map(|at| at + CANCEL_LIMIT_MS),
+            Stage::Publishing { again_at, .. } => *again_at,
+            Stage::Preparing | Stage::Killing { .. } | Stage::Inspecting { .. } => None,
+        }
+    }
+
+    /// Everything is being ended. What was granted is reported when that is done; a claim answers itself. Nothing more
+    /// is done to the worktree: it may be somebody else's by now.
+    pub(super) fn lose_lease(&mut self) {
+        let stage = std::mem::replace(&mut self.stage, Stage::Preparing);
+        self.stage = match stage {
+            Stage::Claiming { .. } | Stage::Publishing { .. } => stage,
+            Stage::Preparing | Stage::InSession { .. } => Stage::Killing { remains: nothing(LEASE_LOST) },
+            Stage::Killing { remains } | Stage::Inspecting { remains } => {
+                Stage::Killing { remains: Remains { outcome: LEASE_LOST, ..remains } }
+            }
+        };
+    }
+}
+
+impl Machine {
+    pub(super) fn take_up(&mut self, now: Millis, offer: Offer, actions: &mut Vec<Action>) {
+        // An offer may come again long after it was given back or done.
+        if !self.begun.insert(offer.token) {
+            return;
+        }
+        if self.begun.len() > super::REMEMBERED_OFFERS {
+            self.begun.pop_first();
+        }
+        let run = Run { attempt: offer.attempt.clone(), token: offer.token };
+        let input = Input::Claim {
+            attempt: run.attempt.clone(),
+            token: run.token,
+            host: self.setup.id.clone(),
+            incarnation: self.setup.report.incarnation.clone(),
+        };
+        let id = format!("claim-{}-{}", run.attempt, run.token);
+        let envelope = Envelope::new(id, "a host claims its offer", input);
+        self.attempts.insert(run.clone(), Attempt { offer, stage: Stage::Claiming { asked: now } });
+        let (question, patience_ms) = (Question::Claim(run.clone()), self.setup.lease_ms);
+        actions.push(Action::Ask { question, envelope, patience_ms });
+        actions.push(Action::TakeUp(run));
+    }
+
+    /// Only a grant starts the agent. One that is older than the lease may have been given up since.
+    pub(super) fn claim_answered(
+        &mut self,
+        now: Millis,
+        run: &Run,
+        outcome: Option<Result<Outcome, Rejected>>,
+        actions: &mut Vec<Action>,
+    ) {
+        let holds_lease = self.holds_lease(now);
+        let Some(attempt) = self.attempts.get_mut(run) else {
+            // It was given back while nobody answered; the grant, if it is one, must not stand.
+            if matches!(outcome, Some(Ok(Outcome::Granted { .. }))) {
+                actions.push(self.decline(run, "the grant came too late"));
+            }
+            return;
+        };
+        let Stage::Claiming { asked } = attempt.stage else { return };
+        match outcome {
+            Some(Ok(Outcome::Granted { .. })) if holds_lease && now <= asked + self.setup.lease_ms => {
+                attempt.stage = Stage::Preparing;
+                actions.push(Action::Prepare(run.clone()));
+            }
+            Some(Ok(_)) => self.give_back(run, "the grant came too late", actions),
+            Some(Err(_)) => self.forget(run, actions),
+            None => self.give_back(run, "the grant was not heard", actions),
+        }
+    }
+
+    /// It may have been granted all the same, and nobody would ever run it.
+    fn give_back(&mut self, run: &Run, why: &str, actions: &mut Vec<Action>) {
+        actions.push(self.decline(run, why));
+        self.forget(run, actions);
+    }
+
+    fn decline(&self, run: &Run, why: &str) -> Action {
+        let id = format!("~declined-{}-{}", run.attempt, run.token);
+        let input = Input::Decline { attempt: run.attempt.clone(), token: run.token, why: why.to_owned() };
+        Action::Tell(Envelope::new(id, "a host declines", input))
+    }
+
+    fn forget(&mut self, run: &Run, actions: &mut Vec<Action>) {
+        self.attempts.remove(run);
+        actions.push(Action::Forget(run.clone()));
+    }
+
+    pub(super) fn cancel(&mut self, now: Millis, run: Run, actions: &mut Vec<Action>) {
+        let Some(attempt) = self.attempts.get_mut(&run) else {
+            actions.push(self.decline(&run, "it does not run here"));
+            return;
+        };
+        match &mut attempt.stage {
+            Stage::InSession { cancelled } => {
+                cancelled.get_or_insert(now);
+                actions.push(Action::Session(run, SessionOrder::Cancel));
+            }
+            Stage::Preparing | Stage::Inspecting { .. } => {
+                attempt.stage = Stage::Killing { remains: nothing(AttemptOutcome::Interrupted) };
+                actions.push(Action::Kill(run));
+            }
+            // The foreman refuses the claim of what it cancels; the others are ending.
+            Stage::Claiming { .. } | Stage::Killing { .. } | Stage::Publishing { .. } => {}
+        }
+    }
+
+    pub(super) fn pass_on(&mut self, run: Run, order: SessionOrder, actions: &mut Vec<Action>) {
+        let at_work = self.attempts.get(&run).is_some_and(|a| matches!(a.stage, Stage::InSession { .. }));
+        if at_work {
+            actions.push(Action::Session(run, order));
+        }
+    }
+
+    pub(super) fn prepared(
+        &mut self,
+        now: Millis,
+        run: &Run,
+        result: Result<(), NotPrepared>,
+        actions: &mut Vec<Action>,
+    ) {
+        let Some(attempt) = self.attempts.get_mut(run).filter(|a| matches!(a.stage, Stage::Preparing)) else { return };
+        let outcome = match result {
+            Ok(()) => {
+                attempt.stage = Stage::InSession { cancelled: None };
+                actions.push(Action::StartSession(run.clone()));
+                return;
+            }
+            Err(NotPrepared::Conflict { with, files }) => AttemptOutcome::BaseConflict { with, files },
+            Err(NotPrepared::Failed(why)) => AttemptOutcome::failed(FailureClass::Setup, why),
+        };
+        self.publish(now, run, end_of(nothing(outcome)), actions);
+    }
+
+    /// Whatever it left running ends before anybody looks at what it left.
+    pub(super) fn session_ended(&mut self, _now: Millis, run: &Run, remains: Remains, actions: &mut Vec<Action>) {
+        let in_session = |a: &&mut Attempt| matches!(a.stage, Stage::InSession { .. });
+        let Some(attempt) = self.attempts.get_mut(run).filter(in_session) else { return };
+        attempt.stage = Stage::Killing { remains };
+        actions.push(Action::Kill(run.clone()));
+    }
+
+    pub(super) fn killed(&mut self, now: Millis, run: &Run, actions: &mut Vec<Action>) {
+        let Some(attempt) = self.attempts.get_mut(run) else { return };
+        let Stage::Killing { remains } = &attempt.stage else { return };
+        let remains = remains.clone();
+        if remains.outcome == AttemptOutcome::Finished {
+            attempt.stage = Stage::Inspecting { remains };
+            actions.push(Action::Inspect(run.clone()));
+        } else {
+            self.publish(now, run, end_of(remains), actions);
+        }
+    }
+
+    pub(super) fn inspected(
+        &mut self,
+        now: Millis,
+        run: &Run,
+        result: Result<Work, String>,
+        actions: &mut Vec<Action>,
+    ) {
+        let Some(attempt) = self.attempts.get(run) else { return };
+        let Stage::Inspecting { remains } = &attempt.stage else { return };
+        let mut end = end_of(remains.clone());
+        match result {
+            Ok(Work::TooLarge { files, bytes }) => end.outcome = AttemptOutcome::TooLarge { files, bytes },
+            Ok(Work::Committed { head, base, files, tampering }) => {
+                (end.head, end.base, end.files, end.tampering) = (Some(head), Some(base), files, tampering);
+            }
+            Err(why) => end.outcome = AttemptOutcome::failed(FailureClass::Setup, why),
+        }
+        self.publish(now, run, end, actions);
+    }
+
+    fn publish(&mut self, _now: Millis, run: &Run, end: AttemptEnd, actions: &mut Vec<Action>) {
+        let Some(attempt) = self.attempts.get_mut(run) else { return };
+        actions.push(publish_end(run, &end));
+        attempt.stage = Stage::Publishing { end: Box::new(end), again_at: None };
+    }
+
+    pub(super) fn end_published(&mut self, now: Millis, run: &Run, stored: bool, actions: &mut Vec<Action>) {
+        let Some(attempt) = self.attempts.get_mut(run) else { return };
+        let Stage::Publishing { again_at, .. } = &mut attempt.stage else { return };
+        if stored {
+            self.forget(run, actions);
+        } else {
+            *again_at = Some(now + PUBLISH_AGAIN_MS);
+        }
+    }
+
+    /// What time alone decides.
+    pub(super) fn overdue(&mut self, now: Millis, actions: &mut Vec<Action>) {
+        let lease = self.setup.lease_ms;
+        let due = self.attempts.iter().filter(|(_, a)| a.deadline(lease).is_some_and(|at| at <= now));
+        let due: Vec<Run> = due.map(|(run, _)| run.clone()).collect();
+        for run in due {
+            let Some(attempt) = self.attempts.get_mut(&run) else { continue };
+            match &mut attempt.stage {
+                Stage::Claiming { .. } => self.give_back(&run, "the grant was not heard", actions),
+                Stage::InSession { .. } => {
+                    attempt.stage = Stage::Killing { remains: nothing(AttemptOutcome::Interrupted) };
+                    actions.push(Action::Kill(run));
+                }
+                Stage::Publishing { end, again_at } => {
+                    *again_at = None;
+                    actions.push(publish_end(&run, end));
+                }
+                Stage::Preparing | Stage::Killing { .. } | Stage::Inspecting { .. } => {}
+            }
+        }
+    }
+}
+
+fn publish_end(run: &Run, end: &AttemptEnd) -> Action {
+    let input = Input::AttemptEnded { attempt: run.attempt.clone(), token: run.token, end: Box::new(end.clone()) };
+    let id = format!("end-{}-{}", run.attempt, run.token);
+    let envelope = Envelope::new(id, format!("attempt {} ended", run.attempt), input);
+    Action::PublishEnd(run.clone(), Box::new(envelope))
+}
+
+fn nothing(outcome: AttemptOutcome) -> Remains {
+    Remains { outcome, usage: Usage::default(), report: None::<Report> }
+}
+
+fn end_of(Remains { outcome, usage, report }: Remains) -> AttemptEnd {
+    AttemptEnd { outcome, head: None, base: None, files: Vec::new(), tampering: Vec::new(), usage, report }
+}

@@ -1,0 +1,68 @@
+//! The lease: it holds from the last report that was answered. A report that merely was sent proves nothing to either
+//! side. The foreman waits for lease + margin before it gives the attempts of a silent host away; ending everything
+//! must take no longer than the margin.
+
+use super::attempts::Stage;
+use super::{Action, Machine, Question};
+use crate::{AttemptOutcome, Envelope, Input, Millis};
+
+/// Reports in the time of one lease.
+const REPORTS_PER_LEASE: Millis = 5;
+
+impl Machine {
+    pub(super) fn lease_ends(&self) -> Millis {
+        self.confirmed + self.setup.lease_ms
+    }
+
+    pub(super) fn holds_lease(&self, now: Millis) -> bool {
+        now <= self.lease_ends()
+    }
+
+    pub(super) fn confirm(&mut self, sent: Millis) {
+        self.confirmed = self.confirmed.max(sent);
+    }
+
+    /// Looked at before anything else. After the lease the attempts are given away: whatever of them still runs ends
+    /// here, without a word to anybody.
+    pub(super) fn keep_lease(&mut self, now: Millis, actions: &mut Vec<Action>) {
+        if self.holds_lease(now) {
+            self.lapsed = false;
+            return;
+        }
+        if std::mem::replace(&mut self.lapsed, true) {
+            return;
+        }
+        for attempt in self.attempts.values_mut() {
+            attempt.lose_lease();
+        }
+        // Their results come too late: the same verification may be asked for again.
+        self.verifying.clear();
+        actions.push(Action::KillEverything);
+    }
+
+    pub(super) fn everything_killed(&mut self, now: Millis, actions: &mut Vec<Action>) {
+        let dead = self.attempts.iter().filter(|(_, a)| matches!(a.stage, Stage::Killing { .. }));
+        let dead: Vec<_> = dead.map(|(run, _)| run.clone()).collect();
+        for run in dead {
+            self.killed(now, &run, actions);
+        }
+    }
+
+    pub(super) fn report_if_due(&mut self, now: Millis, actions: &mut Vec<Action>) {
+        if now < self.next_report {
+            return;
+        }
+        let pause = self.setup.lease_ms / REPORTS_PER_LEASE;
+        self.next_report = now + pause;
+        self.counter += 1;
+        let id = format!("~beat-{}-{}", self.setup.report.incarnation, self.counter);
+        let input = Input::HostReport { host: self.setup.id.clone(), report: self.setup.report.clone() };
+        let envelope = Envelope::new(id, "host report", input);
+        actions.push(Action::Stamp);
+        let question = Question::Report { sent: now };
+        actions.push(Action::Ask { question, envelope, patience_ms: self.setup.lease_ms });
+    }
+}
+
+/// How an attempt ended whose host lost its lease: nothing is known of its work but what it left on its branch.
+pub(super) const LEASE_LOST: AttemptOutcome = AttemptOutcome::Interrupted;

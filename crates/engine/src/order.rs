@@ -1,0 +1,144 @@
+//! What a foreman asks of a host. Each order may come late, twice and out of order; tokens and incarnations tell.
+
+use crate::{
+    AttemptId, Commit, Delivery, DeliveryId, GatePolicy, Kind, SessionId, State, TicketId, TicketSpec, Verdict,
+};
+use serde::{Deserialize, Serialize};
+
+/// One order to one host.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "order", rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the fields are named after what they hold")]
+pub enum Order {
+    /// An attempt to be claimed.
+    Offer(Box<Offer>),
+    /// Stop an attempt, or say that it does not run.
+    Cancel { attempt: AttemptId, token: u64 },
+    /// Run gates on a commit.
+    Verify(Box<VerifyJob>),
+    /// A text for a session that is at work.
+    Deliver { attempt: AttemptId, token: u64, text: Box<SessionText> },
+    /// The answer to a request of a running process.
+    AnswerPermission { token: u64, answer: Verdict },
+    /// Remove the worktree of finished work, in this incarnation of the host only: an old message must not remove
+    /// what is worked in again.
+    Retire { ticket: TicketId, incarnation: String },
+    /// Make a worktree ahead of need.
+    Prepare { ticket: TicketId },
+}
+
+/// Everything of the board that a host needs to run an attempt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Offer {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// Its fencing token.
+    pub token: u64,
+    /// The ticket.
+    pub ticket: TicketId,
+    /// What is asked for.
+    pub spec: TicketSpec,
+    /// The revision of the mission.
+    pub revision: u32,
+    /// Which attempt of the ticket this is, from 1.
+    pub number: u32,
+    /// The agent by name.
+    pub agent: String,
+    /// The session to resume.
+    pub session: Option<SessionId>,
+    /// To be delivered with the prompt.
+    pub deliveries: Vec<Delivery>,
+    /// Delivered before, for runtimes that remember nothing.
+    pub told: Vec<String>,
+    /// Accepted work to build on, in order.
+    pub bases: Vec<(TicketId, Commit)>,
+    /// What the branch was based on before.
+    pub base: Option<Commit>,
+}
+
+impl Offer {
+    /// The offer of an attempt that is on the board.
+    #[must_use]
+    pub fn of(state: &State, id: &AttemptId) -> Option<Self> {
+        let attempt = state.attempts.get(id)?;
+        let ticket = state.tickets.get(&attempt.ticket)?;
+        let accepted = |d: &TicketId| Some((d.clone(), state.tickets.get(d)?.accepted.clone()?));
+        let mut bases: Vec<(TicketId, Commit)> = ticket.spec.after.iter().filter_map(accepted).collect();
+        // A join contains what it joined: taken first, the others have nothing to add.
+        let is_join = |id: &TicketId| state.tickets.get(id).is_some_and(|t| t.spec.kind == Kind::Integration);
+        bases.sort_by_key(|(id, _)| !is_join(id));
+        Some(Self {
+            attempt: id.clone(),
+            token: attempt.token,
+            ticket: attempt.ticket.clone(),
+            spec: ticket.spec.clone(),
+            revision: ticket.revision,
+            number: ticket.attempts,
+            agent: attempt.agent.clone(),
+            session: attempt.session.clone(),
+            deliveries: attempt.deliveries.iter().filter_map(|d| state.deliveries.get(d)).cloned().collect(),
+            told: ticket.told.clone(),
+            bases,
+            base: ticket.base.clone(),
+        })
+    }
+}
+
+/// Gates to be run on a commit, one after the other, until the first red one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerifyJob {
+    /// The ticket.
+    pub ticket: TicketId,
+    /// Token of this verification.
+    pub token: u64,
+    /// The commit.
+    pub commit: Commit,
+    /// The revision of the mission that it was made for.
+    pub revision: u32,
+    /// What the branch was based on.
+    pub base: Option<Commit>,
+    /// The gates without evidence, in order. Definitions are matched by digest.
+    pub gates: Vec<GatePolicy>,
+}
+
+impl VerifyJob {
+    /// The verification that a ticket waits for.
+    #[must_use]
+    pub fn of(state: &State, id: &TicketId) -> Option<Self> {
+        let ticket = state.tickets.get(id)?;
+        let (host, token) = ticket.verifying.clone()?;
+        let commit = ticket.head.clone()?;
+        let toolchain = state.hosts.get(&host).map(|h| h.report.toolchain.as_str());
+        let missing = |g: &&GatePolicy| state.evidence_for(id, &commit, &g.digest, toolchain).is_none();
+        let gates = state.policy.gates.iter().filter(missing).cloned().collect();
+        Some(Self {
+            ticket: id.clone(),
+            token,
+            commit: commit.clone(),
+            revision: ticket.revision,
+            base: ticket.base.clone(),
+            gates,
+        })
+    }
+}
+
+/// A text that came while an attempt ran, with the mission as it is now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SessionText {
+    /// The text.
+    pub delivery: Delivery,
+    /// What the ticket asks for.
+    pub spec: TicketSpec,
+    /// The revision of the mission.
+    pub revision: u32,
+}
+
+impl SessionText {
+    /// A text that waits to be delivered.
+    #[must_use]
+    pub fn of(state: &State, id: &DeliveryId) -> Option<Self> {
+        let delivery = state.deliveries.get(id)?.clone();
+        let ticket = state.tickets.get(&delivery.ticket)?;
+        Some(Self { delivery, spec: ticket.spec.clone(), revision: ticket.revision })
+    }
+}

@@ -1,0 +1,306 @@
+//! The driver of the host's machine: performs its actions, each in a task of its own, and brings back what became of
+//! them. It decides nothing.
+
+use super::attempt::{self, AttemptTask, Scratch};
+use super::guard::Guard;
+use super::worktrees::{PrepareError, Ready};
+use super::{Shared, Starting, verify};
+use crate::client::SendError;
+use crate::gates::Workspace;
+use crate::os::{self, MARKER_HOST, Target};
+use crate::protocol::{ToForeman, publish_json};
+use crate::text;
+use ganger_engine::host::{Action, Event, Machine, NotPrepared, Question, Run};
+use ganger_engine::{Envelope, GatePolicy, TicketId, VerifyJob};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+use tokio::task::{AbortHandle, JoinHandle};
+
+/// What became of an action, with what only the driver needs of it.
+pub(super) enum Happened {
+    Event(Event),
+    Prepared(Run, Result<Ready, PrepareError>),
+    GatesPrepared(u64, Result<Workspace, String>),
+}
+
+impl From<Event> for Happened {
+    fn from(event: Event) -> Self {
+        Self::Event(event)
+    }
+}
+
+pub(super) struct Driver {
+    shared: Arc<Shared>,
+    events: mpsc::UnboundedSender<Happened>,
+    attempts: BTreeMap<Run, Hands>,
+    trees: BTreeMap<u64, Tree>,
+    /// The clock of the machine: time of this computer that does not jump.
+    started: Instant,
+}
+
+/// What the driver holds for an attempt.
+struct Hands {
+    /// A folder outside the worktree, being laid out while the foreman decides.
+    scratch: Option<JoinHandle<std::io::Result<Scratch>>>,
+    starting: Option<Starting>,
+    ready: Option<Ready>,
+    /// Whatever runs for it: the making of its worktree, its session.
+    task: Option<AbortHandle>,
+}
+
+/// A clean tree for the gates of a verification.
+struct Tree {
+    job: Arc<VerifyJob>,
+    workspace: Option<Arc<Workspace>>,
+}
+
+impl Driver {
+    pub(super) fn new(shared: Arc<Shared>, events: mpsc::UnboundedSender<Happened>) -> Self {
+        Self { shared, events, attempts: BTreeMap::new(), trees: BTreeMap::new(), started: Instant::now() }
+    }
+
+    pub(super) fn now(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    pub(super) async fn run(mut self, mut machine: Machine, mut received: mpsc::UnboundedReceiver<Happened>) {
+        let mut event = Event::Tick;
+        loop {
+            for action in machine.handle(self.now(), event) {
+                self.perform(&machine, action);
+            }
+            let patience = Duration::from_millis(machine.deadline().saturating_sub(self.now()));
+            let happened = tokio::time::timeout(patience, received.recv()).await;
+            event = match happened {
+                Ok(Some(happened)) => self.keep(happened),
+                Ok(None) => return,
+                Err(_) => Event::Tick,
+            };
+        }
+    }
+
+    /// Keeps what only the driver needs.
+    fn keep(&mut self, happened: Happened) -> Event {
+        match happened {
+            Happened::Event(event) => event,
+            Happened::Prepared(run, Ok(ready)) => {
+                if let Some(hands) = self.attempts.get_mut(&run) {
+                    hands.ready = Some(ready);
+                }
+                Event::Prepared { run, result: Ok(()) }
+            }
+            Happened::Prepared(run, Err(e)) => {
+                let why = match e {
+                    PrepareError::Conflict { with, files } => NotPrepared::Conflict { with, files },
+                    PrepareError::Failed(why) => NotPrepared::Failed(why),
+                };
+                Event::Prepared { run, result: Err(why) }
+            }
+            Happened::GatesPrepared(token, Ok(workspace)) => {
+                if let Some(tree) = self.trees.get_mut(&token) {
+                    tree.workspace = Some(Arc::new(workspace));
+                }
+                Event::GatesPrepared { token, result: Ok(()) }
+            }
+            Happened::GatesPrepared(token, Err(why)) => Event::GatesPrepared { token, result: Err(why) },
+        }
+    }
+
+    fn perform(&mut self, machine: &Machine, action: Action) {
+        match action {
+            Action::Ask { question, envelope, patience_ms } => self.ask(question, envelope, patience_ms),
+            Action::Tell(envelope) => {
+                let shared = Arc::clone(&self.shared);
+                tokio::spawn(async move {
+                    let _lost = shared.client.tell(envelope).await;
+                });
+            }
+            Action::Stamp => {
+                let shared = Arc::clone(&self.shared);
+                tokio::task::spawn_blocking(move || Guard::stamp(&shared.project));
+            }
+            Action::TakeUp(run) => self.take_up(run),
+            Action::Forget(run) => {
+                self.attempts.remove(&run);
+                self.shared.close_session(&run);
+            }
+            Action::Prepare(run) => self.prepare(machine, run),
+            Action::StartSession(run) => self.start_session(machine, run),
+            Action::Session(run, order) => self.shared.tell_session(&run, order),
+            Action::Kill(run) => self.kill(machine, run),
+            Action::KillEverything => self.kill_everything(),
+            Action::Inspect(run) => self.inspect(machine, run),
+            Action::PublishEnd(run, envelope) => self.publish_end(machine, run, *envelope),
+            Action::PrepareGates(job) => self.prepare_gates(*job),
+            Action::RunGate { token, gate } => self.run_gate(token, gate),
+            Action::PublishEvidence { ticket, envelope } => self.publish_evidence(ticket, *envelope),
+            Action::ReleaseGates { token } => drop(self.trees.remove(&token)),
+            Action::Retire(ticket) => self.retire(ticket),
+            Action::PrepareAhead(ticket) => {
+                let shared = Arc::clone(&self.shared);
+                tokio::spawn(async move {
+                    shared.quiet().await;
+                    shared.worktrees.prepare(&ticket).await.is_ok()
+                });
+            }
+        }
+    }
+
+    fn send(&self, event: Event) {
+        let _stopping = self.events.send(event.into());
+    }
+
+    fn ask(&self, question: Question, envelope: Envelope, patience_ms: u64) {
+        let (shared, events) = (Arc::clone(&self.shared), self.events.clone());
+        tokio::spawn(async move {
+            let outcome = match shared.client.ask(envelope, Duration::from_millis(patience_ms)).await {
+                Ok(outcome) => Some(Ok(outcome)),
+                Err(SendError::Rejected(rejected)) => Some(Err(rejected)),
+                Err(SendError::Bus(_) | SendError::Silent(_)) => None,
+            };
+            let _stopping = events.send(Event::Reply { question, outcome }.into());
+        });
+    }
+
+    fn take_up(&mut self, run: Run) {
+        let scratch = tokio::spawn(Scratch::lay_out(Arc::clone(&self.shared), run.clone()));
+        let starting = Some(Starting::new(Arc::clone(&self.shared)));
+        self.attempts.insert(run, Hands { scratch: Some(scratch), starting, ready: None, task: None });
+    }
+
+    fn prepare(&mut self, machine: &Machine, run: Run) {
+        let Some(offer) = machine.offer(&run).cloned() else { return };
+        let (shared, events, at) = (Arc::clone(&self.shared), self.events.clone(), run.clone());
+        let task = tokio::spawn(async move {
+            let made = attempt::make_worktree(&shared, &offer).await;
+            let _stopping = events.send(Happened::Prepared(at, made));
+        });
+        self.hold(&run, &task);
+    }
+
+    fn start_session(&mut self, machine: &Machine, run: Run) {
+        let Some(offer) = machine.offer(&run).cloned() else { return };
+        let Some(hands) = self.attempts.get_mut(&run) else { return };
+        let (Some(ready), Some(scratch)) = (hands.ready.clone(), hands.scratch.take()) else { return };
+        let handle = self.shared.open_session(&run);
+        let starting = hands.starting.take();
+        let task = AttemptTask::new(Arc::clone(&self.shared), offer, handle, starting);
+        let (events, at) = (self.events.clone(), run.clone());
+        let task = tokio::spawn(async move {
+            let remains = task.run(&ready, scratch).await;
+            let _stopping = events.send(Event::SessionEnded { run: at, remains }.into());
+        });
+        self.hold(&run, &task);
+    }
+
+    fn hold(&mut self, run: &Run, task: &JoinHandle<()>) {
+        if let Some(hands) = self.attempts.get_mut(run) {
+            hands.task = Some(task.abort_handle());
+        }
+    }
+
+    fn kill(&mut self, machine: &Machine, run: Run) {
+        let Some(hands) = self.attempts.get_mut(&run) else { return self.send(Event::Killed { run }) };
+        if let Some(task) = hands.task.take() {
+            task.abort();
+        }
+        hands.starting = None;
+        self.shared.close_session(&run);
+        let worktree = hands.ready.as_ref().map(|r| r.worktree.path.clone());
+        let ticket = machine.offer(&run).map(|o| o.ticket.clone());
+        let (shared, events) = (Arc::clone(&self.shared), self.events.clone());
+        tokio::spawn(async move {
+            attempt::kill(&shared, &run, ticket.as_ref(), worktree).await;
+            let _stopping = events.send(Event::Killed { run }.into());
+        });
+    }
+
+    fn kill_everything(&mut self) {
+        for (run, hands) in &mut self.attempts {
+            if let Some(task) = hands.task.take() {
+                task.abort();
+            }
+            hands.starting = None;
+            self.shared.close_session(run);
+        }
+        self.trees.clear();
+        let marker = self.shared.incarnation.clone();
+        let events = self.events.clone();
+        tokio::task::spawn_blocking(move || {
+            let target = Target { markers: vec![(MARKER_HOST.to_owned(), marker)], folders: Vec::new() };
+            let _survivors = os::sweep(&target);
+            let _stopping = events.send(Event::EverythingKilled.into());
+        });
+    }
+
+    fn inspect(&mut self, machine: &Machine, run: Run) {
+        let ready = self.attempts.get(&run).and_then(|h| h.ready.clone());
+        let (Some(offer), Some(ready)) = (machine.offer(&run).cloned(), ready) else { return };
+        let (shared, events) = (Arc::clone(&self.shared), self.events.clone());
+        tokio::spawn(async move {
+            let result = attempt::inspect(&shared, &offer, &ready).await;
+            let _stopping = events.send(Event::Inspected { run, result }.into());
+        });
+    }
+
+    fn publish_end(&self, machine: &Machine, run: Run, envelope: Envelope) {
+        let Some(offer) = machine.offer(&run) else { return };
+        let subject = format!("results.{}.{}", offer.agent, offer.ticket);
+        let (shared, events) = (Arc::clone(&self.shared), self.events.clone());
+        tokio::spawn(async move {
+            let id = envelope.id.clone();
+            let message = ToForeman { reply_to: None, expires: None, envelope };
+            let stored = publish_json(&shared.bus, subject, &message, Some(id)).await;
+            if let Err(e) = &stored {
+                crate::log::note(&shared.project, &format!("{}: its end could not be stored yet: {e}", run.attempt));
+            }
+            let _stopping = events.send(Event::EndPublished { run, stored: stored.is_ok() }.into());
+        });
+    }
+
+    fn prepare_gates(&mut self, job: VerifyJob) {
+        let job = Arc::new(job);
+        self.trees.insert(job.token, Tree { job: Arc::clone(&job), workspace: None });
+        let (shared, events) = (Arc::clone(&self.shared), self.events.clone());
+        tokio::spawn(async move {
+            let tree = verify::prepare(&shared, &job).await.map_err(|e| e.to_string());
+            let _stopping = events.send(Happened::GatesPrepared(job.token, tree));
+        });
+    }
+
+    fn run_gate(&self, token: u64, gate: GatePolicy) {
+        let Some(Tree { job, workspace: Some(workspace) }) = self.trees.get(&token) else { return };
+        let (job, workspace) = (Arc::clone(job), Arc::clone(workspace));
+        let (shared, events) = (Arc::clone(&self.shared), self.events.clone());
+        tokio::spawn(async move {
+            let result = verify::run_gate(&shared, &job, &workspace, &gate).await;
+            let result = result.map(Box::new).map_err(|e| e.to_string());
+            let _stopping = events.send(Event::GateEnded { token, result }.into());
+        });
+    }
+
+    fn publish_evidence(&self, ticket: TicketId, envelope: Envelope) {
+        let shared = Arc::clone(&self.shared);
+        let subject = format!("evidence.{}.{ticket}", shared.id);
+        tokio::spawn(async move {
+            let id = envelope.id.clone();
+            let message = ToForeman { reply_to: None, expires: None, envelope };
+            if let Err(e) = publish_json(&shared.bus, subject, &message, Some(id)).await {
+                crate::log::note(&shared.project, &format!("{ticket}: evidence could not be stored: {e}"));
+            }
+        });
+    }
+
+    fn retire(&self, ticket: TicketId) {
+        let (shared, events) = (Arc::clone(&self.shared), self.events.clone());
+        tokio::spawn(async move {
+            let result = shared.worktrees.retire(&ticket).await.map_err(|e| text::line(&e.to_string(), 1_000));
+            if let Err(why) = &result {
+                crate::log::note(&shared.project, &format!("{ticket}: worktree kept: {why}"));
+            }
+            let _stopping = events.send(Event::Retired { ticket, result }.into());
+        });
+    }
+}

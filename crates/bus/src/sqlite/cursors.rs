@@ -90,17 +90,19 @@ pub(super) async fn take(
     let (stream, name, path) = (stream.to_owned(), name.to_owned(), Arc::clone(store.path()));
     let handed: Vec<(i64, u32)> = found.iter().map(|d| (signed(d.message.sequence), d.count)).collect();
     let run = move |c: &Connection| -> rusqlite::Result<bool> {
-        let moved = c
-            .prepare_cached("UPDATE consumers SET position = ?3 WHERE stream = ?1 AND name = ?2 AND position = ?4")?
-            .execute(params![stream, name, signed(position), signed(cursor.position)])?;
-        // A redelivery taken by another process in between has a later due time or is settled.
-        let mut still_due =
-            c.prepare_cached("SELECT 1 FROM unsettled WHERE stream = ?1 AND name = ?2 AND seq = ?3 AND due_ms <= ?4")?;
-        for (sequence, _) in &cursor.due {
-            if !still_due.exists(params![stream, name, signed(*sequence), signed(now)])? {
+        // A redelivery that another process took in between was counted, or is settled. The cursor stays where it is
+        // then: this puller hands out nothing, and what it had found must come to the next one.
+        let mut still_due = c.prepare_cached(
+            "SELECT 1 FROM unsettled WHERE stream = ?1 AND name = ?2 AND seq = ?3 AND count = ?4 AND due_ms <= ?5",
+        )?;
+        for (sequence, count) in &cursor.due {
+            if !still_due.exists(params![stream, name, signed(*sequence), count, signed(now)])? {
                 return Ok(false);
             }
         }
+        let moved = c
+            .prepare_cached("UPDATE consumers SET position = ?3 WHERE stream = ?1 AND name = ?2 AND position = ?4")?
+            .execute(params![stream, name, signed(position), signed(cursor.position)])?;
         if moved == 0 {
             return Ok(false);
         }
@@ -151,4 +153,44 @@ pub(super) async fn settle(
         Ok(())
     };
     store.write(move |c| run(c).map_err(|e| explain(&path, &e))).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::now_ms;
+    use crate::{Durability, Message};
+    use std::time::Duration;
+
+    fn delivery(sequence: u64, count: u32) -> Delivery {
+        Delivery { message: Message { sequence, subject: "s".into(), payload: Vec::new(), time_ms: 0 }, count }
+    }
+
+    /// One puller looks; the other takes the redelivery in between, and nothing else.
+    #[tokio::test]
+    async fn a_puller_that_was_overtaken_moves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("activity.db"), Durability::Process).unwrap();
+        create_tables(&store).unwrap();
+        let config = ConsumerConfig {
+            stream: "S".into(),
+            name: "c".into(),
+            filter: ">".into(),
+            ack_wait: Duration::ZERO,
+            max_deliver: None,
+        };
+        declare(&store, config).await.unwrap();
+        let first = look(&store, "S", "c", now_ms(), 10).unwrap();
+        assert!(take(&store, "S", "c", first, 1, &[delivery(1, 1)], now_ms()).await.unwrap());
+
+        let now = now_ms();
+        let slow = look(&store, "S", "c", now, 10).unwrap();
+        let quick = look(&store, "S", "c", now, 10).unwrap();
+        assert_eq!((slow.position, slow.due.clone()), (1, vec![(1, 1)]));
+        assert!(take(&store, "S", "c", quick, 1, &[delivery(1, 2)], now).await.unwrap());
+        let found = [delivery(1, 2), delivery(2, 1), delivery(3, 1)];
+        assert!(!take(&store, "S", "c", slow, 3, &found, now).await.unwrap(), "the redelivery is taken");
+        let after = look(&store, "S", "c", now, 10).unwrap();
+        assert_eq!(after.position, 1, "2 and 3 were handed to nobody");
+    }
 }

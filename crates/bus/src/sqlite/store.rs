@@ -32,7 +32,8 @@ const BUSY_NAPS: i32 = 50_000;
 
 /// A write and whoever waits for it.
 trait Job: Send {
-    fn run(&mut self, connection: &Connection, batch: &mut Batch);
+    /// Whether it succeeded.
+    fn run(&mut self, connection: &Connection, batch: &mut Batch) -> bool;
     fn answer(self: Box<Self>, committed: Result<(), BusError>);
 }
 
@@ -47,23 +48,35 @@ where
     T: Send,
     W: FnOnce(&Connection, &mut Batch) -> Result<T, BusError> + Send,
 {
-    fn run(&mut self, connection: &Connection, batch: &mut Batch) {
+    fn run(&mut self, connection: &Connection, batch: &mut Batch) -> bool {
         self.result = self.write.take().map(|write| write(connection, batch));
+        matches!(self.result, Some(Ok(_)))
     }
 
     fn answer(self: Box<Self>, committed: Result<(), BusError>) {
-        if let Some(result) = self.result {
-            // The caller may be gone; the write stands all the same.
-            let _gone = self.reply.send(result.and_then(|value| committed.map(|()| value)));
-        }
+        let answer = match (self.result, committed) {
+            (Some(Ok(value)), Ok(())) => Ok(value),
+            (Some(Err(own)), _) => Err(own),
+            (_, Err(of_all)) => Err(of_all),
+            (None, Ok(())) => Err(BusError::Store("the write was not run".to_owned())),
+        };
+        // The caller may be gone; the write stands all the same.
+        let _gone = self.reply.send(answer);
     }
 }
 
 /// What the jobs of one transaction share: nobody else can write between them.
 #[derive(Default)]
 pub(super) struct Batch {
-    /// The last sequence of each stream that was asked for.
-    pub(super) last: BTreeMap<Arc<str>, u64>,
+    /// The last sequence of each stream that grew, as far as it is known.
+    pub(super) last: BTreeMap<Arc<str>, Option<u64>>,
+}
+
+impl Batch {
+    /// A job was undone: what it noted is not so.
+    fn forget(&mut self) {
+        self.last.values_mut().for_each(|last| *last = None);
+    }
 }
 
 /// Called after a commit with the name of each stream that grew.
@@ -307,16 +320,14 @@ impl Writer {
         let path = &self.path;
         let mut done = Vec::new();
         let mut outcome = connection.execute_batch("BEGIN IMMEDIATE").map_err(|e| explain(path, &e));
-        let begun = outcome.is_ok();
         let mut next = Some(first);
+        // Without a transaction nothing is run: each statement would be committed by itself.
         while let Some(mut job) = next {
-            job.run(connection, batch);
-            done.push(job);
-            // SQLite rolls back by itself when the disk is full: then nothing of the batch was stored.
-            if begun && outcome.is_ok() && connection.is_autocommit() {
-                outcome = Err(BusError::Full(path.display().to_string()));
+            if outcome.is_ok() {
+                outcome = self.run_job(connection, job.as_mut(), others.may_follow(), batch);
             }
-            next = others.next_after(done.len());
+            done.push(job);
+            next = if outcome.is_ok() { others.next_after(done.len()) } else { None };
         }
         if outcome.is_ok() {
             outcome = connection.execute_batch("COMMIT").map_err(|e| match explain(path, &e) {
@@ -329,10 +340,45 @@ impl Writer {
         }
         (outcome, done)
     }
+
+    /// Runs one job of a transaction; what it wrote is undone when it fails. An error when the transaction is lost.
+    fn run_job(
+        &self,
+        connection: &Connection,
+        job: &mut dyn Job,
+        others_follow: bool,
+        batch: &mut Batch,
+    ) -> Result<(), BusError> {
+        let path = &self.path;
+        let run = |sql: &str| {
+            connection.prepare_cached(sql).and_then(|mut s| s.execute([])).map(drop).map_err(|e| explain(path, &e))
+        };
+        if others_follow {
+            run("SAVEPOINT job")?;
+        }
+        let succeeded = job.run(connection, batch);
+        // SQLite rolls back by itself when the disk is full: then nothing of the batch was stored.
+        if connection.is_autocommit() {
+            return Err(BusError::Full(path.display().to_string()));
+        }
+        match (succeeded, others_follow) {
+            (true, true) => run("RELEASE job"),
+            (true, false) => Ok(()),
+            (false, true) => {
+                batch.forget();
+                run("ROLLBACK TO job")?;
+                run("RELEASE job")
+            }
+            // The transaction is its own and goes with it.
+            (false, false) => Err(BusError::Store("the only write failed".to_owned())),
+        }
+    }
 }
 
 /// Who may share a transaction that is open.
 trait Others {
+    /// Whether there can be any.
+    fn may_follow(&self) -> bool;
     fn next_after(&mut self, so_far: usize) -> Option<Box<dyn Job>>;
 }
 
@@ -340,6 +386,10 @@ trait Others {
 struct Alone;
 
 impl Others for Alone {
+    fn may_follow(&self) -> bool {
+        false
+    }
+
     fn next_after(&mut self, _so_far: usize) -> Option<Box<dyn Job>> {
         None
     }
@@ -357,6 +407,10 @@ struct Crowd<'a> {
 }
 
 impl Others for Crowd<'_> {
+    fn may_follow(&self) -> bool {
+        true
+    }
+
     fn next_after(&mut self, so_far: usize) -> Option<Box<dyn Job>> {
         if so_far >= MAX_BATCH {
             return None;
@@ -405,5 +459,83 @@ pub(super) fn explain(path: &Path, error: &rusqlite::Error) -> BusError {
         // Without room for its shared memory SQLite only knows that something failed.
         Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) if is_full(path) => BusError::Full(shown),
         _ => BusError::Store(format!("{shown}: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicBool;
+
+    fn open(folder: &Path) -> Store {
+        let store = Store::open(&folder.join("ganger.db"), Durability::Power).unwrap();
+        let connection = store.writer.connection.lock().unwrap();
+        connection.execute_batch("CREATE TABLE t (n INTEGER PRIMARY KEY) STRICT").unwrap();
+        drop(connection);
+        store
+    }
+
+    fn numbers(store: &Store) -> Vec<i64> {
+        store.read(|c| c.prepare("SELECT n FROM t ORDER BY n")?.query_map([], |r| r.get(0))?.collect()).unwrap()
+    }
+
+    fn insert(c: &Connection, n: i64) {
+        c.execute("INSERT INTO t VALUES (?1)", [n]).unwrap();
+    }
+
+    fn failure() -> Result<(), BusError> {
+        Err(BusError::Store("half way".to_owned()))
+    }
+
+    #[tokio::test]
+    async fn a_transaction_that_cannot_begin_runs_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path());
+        store.writer.connection.lock().unwrap().busy_timeout(Duration::ZERO).unwrap();
+        let other = Connection::open(store.path()).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let ran = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&ran);
+        let write = move |_: &Connection| {
+            seen.store(true, Ordering::Relaxed);
+            Ok(())
+        };
+        assert!(store.write(write).await.is_err());
+        assert!(!ran.load(Ordering::Relaxed), "it would have run in autocommit");
+    }
+
+    #[tokio::test]
+    async fn a_job_that_fails_half_way_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path());
+        let half = |c: &Connection| {
+            insert(c, 1);
+            failure()
+        };
+        assert!(store.write(half).await.is_err());
+        assert_eq!(numbers(&store), Vec::<i64>::new());
+    }
+
+    /// The three share one transaction: they are queued while the writer is held up.
+    #[tokio::test]
+    async fn a_job_that_fails_in_a_batch_leaves_the_others_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path());
+        let held = store.writer.connection.lock().unwrap();
+        let good = |n| {
+            move |c: &Connection| {
+                insert(c, n);
+                Ok(())
+            }
+        };
+        let bad = |c: &Connection| {
+            insert(c, 2);
+            failure()
+        };
+        let (first, second, third) = (store.write(good(1)), store.write(bad), store.write(good(3)));
+        let release = async { drop(held) };
+        let (first, second, third, ()) = tokio::join!(first, second, third, release);
+        assert!(first.is_ok() && second.is_err() && third.is_ok());
+        assert_eq!(numbers(&store), [1, 3]);
     }
 }

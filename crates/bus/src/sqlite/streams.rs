@@ -95,8 +95,8 @@ fn publish_in(c: &Connection, batch: &mut Batch, stream: &Stream, message: &Publ
         }
     }
     let last = match batch.last.get(&stream.name) {
-        Some(last) => *last,
-        None => c.prepare_cached(&stream.last)?.query_row([], |r| r.get::<_, i64>(0))?.unsigned_abs(),
+        Some(Some(last)) => *last,
+        _ => c.prepare_cached(&stream.last)?.query_row([], |r| r.get::<_, i64>(0))?.unsigned_abs(),
     };
     if let Some(expected) = message.expected_last
         && expected != last
@@ -106,7 +106,7 @@ fn publish_in(c: &Connection, batch: &mut Batch, stream: &Stream, message: &Publ
     let (sequence, now) = (last + 1, super::now_ms());
     let row = params![signed(sequence), message.subject, message.message_id, signed(now), message.payload];
     c.prepare_cached(&stream.insert)?.execute(row)?;
-    batch.last.insert(Arc::clone(&stream.name), sequence);
+    batch.last.insert(Arc::clone(&stream.name), Some(sequence));
     let config = &stream.config;
     if sequence.is_multiple_of(TRIM_EVERY) || config.max_messages.is_some_and(|m| m < TRIM_EVERY) {
         trim(c, config, sequence, now)?;

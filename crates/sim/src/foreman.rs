@@ -2,7 +2,7 @@
 //! everything that it does to the world.
 
 use crate::world::{JOURNAL, ToForeman, ToHost, World, ready};
-use ganger_bus::{Bus, BusError, Publish};
+use ganger_bus::{AckHandle, Bus, BusError, Publish};
 use ganger_engine::{
     AgentPolicy, Effect, Envelope, GatePolicy, HostId, Input, Ledger, Policy, Record, Refusal, State, plan,
 };
@@ -150,7 +150,7 @@ fn load(world: &mut World) -> (State, u64) {
 
 impl Leading {
     fn work(&mut self, world: &mut World) -> Result<(), Stopped> {
-        let received: Vec<(u64, ToForeman)> = world.fetch("foreman");
+        let received: Vec<(AckHandle, ToForeman)> = world.fetch("foreman");
         let mut replies = Vec::new();
         for (_, message) in &received {
             if let Input::HostReport { host, .. } = &message.envelope.input {
@@ -171,9 +171,9 @@ impl Leading {
         for (host, reply) in replies {
             world.publish(&format!("host-{host}"), &reply);
         }
-        let sequences: Vec<u64> = received.iter().map(|(s, _)| *s).collect();
+        let handles: Vec<AckHandle> = received.into_iter().map(|(handle, _)| handle).collect();
         crash(world, 900, "before it settles")?;
-        world.settle("foreman", &sequences);
+        world.ack(&handles);
         world.checks.state(self.ledger.state(), world.now);
         if world.rng.one_in(400) {
             let (records, _) = records(world);

@@ -1,6 +1,7 @@
 //! A host with its agents and its guard. Agents hang, die, exit twice, speak after their end and lie.
 
 use crate::world::{ToHost, World};
+use ganger_bus::AckHandle;
 use ganger_engine::{
     AttemptEnd, AttemptOutcome, Commit, DoneAnswer, Evidence, EvidenceKey, FailureClass, HostId, HostReport, Input,
     Outcome, Report, Told, Usage, Wish,
@@ -103,10 +104,10 @@ impl Host {
         if self.next_beat <= world.now {
             self.beat(world);
         }
-        let messages: Vec<(u64, ToHost)> = world.fetch(&self.name());
-        for (sequence, message) in messages {
+        let messages: Vec<(AckHandle, ToHost)> = world.fetch(&self.name());
+        for (handle, message) in messages {
             self.obey(world, message);
-            world.settle(&self.name(), &[sequence]);
+            world.ack(&[handle]);
         }
         self.keep_the_lease(world);
         self.run_agents(world);

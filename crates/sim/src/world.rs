@@ -5,7 +5,7 @@ use crate::foreman::Foreman;
 use crate::host::Host;
 use crate::person::Person;
 use crate::rng::Rng;
-use ganger_bus::{Bus, BusError, ConsumerConfig, Durability, MemoryBus, Publish, Settle, StreamConfig};
+use ganger_bus::{AckHandle, AckKind, Bus, BusError, ConsumerConfig, Durability, MemoryBus, Publish, StreamConfig};
 use ganger_engine::{Envelope, Input, Outcome as Decided, Phase, Rejected, State};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
@@ -195,17 +195,14 @@ impl World {
         }
     }
 
-    pub(crate) fn fetch<T: for<'a> Deserialize<'a>>(&mut self, name: &str) -> Vec<(u64, T)> {
+    pub(crate) fn fetch<T: for<'a> Deserialize<'a>>(&mut self, name: &str) -> Vec<(AckHandle, T)> {
         let max = usize::try_from(self.rng.between(1, 12)).unwrap_or(1);
         let fetched = ready(self.bus.fetch(CONTROL, name, max, Duration::ZERO)).unwrap_or_default();
-        fetched
-            .into_iter()
-            .filter_map(|d| Some((d.message.sequence, serde_json::from_slice(&d.message.payload).ok()?)))
-            .collect()
+        fetched.into_iter().filter_map(|d| Some((d.handle, serde_json::from_slice(&d.message.payload).ok()?))).collect()
     }
 
-    pub(crate) fn settle(&mut self, name: &str, sequences: &[u64]) {
-        drop(ready(self.bus.settle(CONTROL, name, sequences, Settle::Ack)));
+    pub(crate) fn ack(&mut self, handles: &[AckHandle]) {
+        drop(ready(self.bus.ack(handles, AckKind::Ack)));
     }
 }
 

@@ -1,7 +1,7 @@
 //! What comes in: commands and claims on CONTROL, results and evidence on RESULTS.
 
 use crate::protocol::{CONTROL, RESULTS, ToForeman, now_ms};
-use ganger_bus::{Bus, BusError, ConsumerConfig, Delivery, Settle};
+use ganger_bus::{AckHandle, AckKind, Bus, BusError, ConsumerConfig, Delivery};
 use ganger_engine::{Envelope, Input};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,8 +18,7 @@ const NAME: &str = "foreman";
 pub(super) struct Received {
     pub(super) reply_to: Option<String>,
     pub(super) envelope: Envelope,
-    stream: &'static str,
-    sequence: u64,
+    handle: AckHandle,
     sent: u64,
 }
 
@@ -63,13 +62,11 @@ impl Inbox {
 
     /// They are decided and durable.
     pub(super) async fn settle(&self, received: &[Received]) -> Result<(), BusError> {
-        for stream in [CONTROL, RESULTS] {
-            let sequences: Vec<u64> = received.iter().filter(|r| r.stream == stream).map(|r| r.sequence).collect();
-            if !sequences.is_empty() {
-                self.bus.settle(stream, NAME, &sequences, Settle::Ack).await?;
-            }
+        if received.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let handles: Vec<AckHandle> = received.iter().map(|r| r.handle.clone()).collect();
+        self.bus.ack(&handles, AckKind::Ack).await
     }
 }
 
@@ -89,22 +86,22 @@ async fn pull(bus: Arc<dyn Bus>, stream: &'static str, sender: mpsc::Sender<Rece
             }
         };
         for delivery in deliveries {
-            let sequence = delivery.message.sequence;
-            match parse(stream, delivery) {
+            let handle = delivery.handle.clone();
+            match parse(delivery) {
                 Some(received) => {
                     if sender.send(received).await.is_err() {
                         return;
                     }
                 }
                 // Not from us, or from a later version: nobody here can ever read it.
-                None => drop(bus.settle(stream, NAME, &[sequence], Settle::Term).await),
+                None => drop(bus.ack(&[handle], AckKind::Term).await),
             }
         }
     }
 }
 
-fn parse(stream: &'static str, delivery: Delivery) -> Option<Received> {
-    let message = delivery.message;
+fn parse(delivery: Delivery) -> Option<Received> {
+    let Delivery { message, handle, .. } = delivery;
     let ToForeman { reply_to, envelope } = serde_json::from_slice(&message.payload).ok()?;
-    Some(Received { reply_to, envelope, stream, sequence: message.sequence, sent: message.time_ms })
+    Some(Received { reply_to, envelope, handle, sent: message.time_ms })
 }

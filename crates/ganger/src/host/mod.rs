@@ -21,7 +21,7 @@ use crate::project::Project;
 use crate::protocol::{CONTROL, News, Offer, ToHost, host_subject};
 use crate::{gates, text};
 use attempt::AttemptTask;
-use ganger_bus::{Bus, ConsumerConfig, Settle};
+use ganger_bus::{AckHandle, AckKind, Bus, ConsumerConfig};
 use ganger_engine::{AttemptId, Commit, Envelope, HostId, HostReport, Input, TicketId, Verdict};
 use guard::Guard;
 use std::collections::{BTreeMap, BTreeSet};
@@ -237,14 +237,14 @@ async fn obey(shared: Arc<Shared>, consumer: String) {
             tokio::time::sleep(Duration::from_millis(200)).await;
             continue;
         };
-        let sequences: Vec<u64> = deliveries.iter().map(|d| d.message.sequence).collect();
+        let handles: Vec<AckHandle> = deliveries.iter().map(|d| d.handle.clone()).collect();
         for delivery in &deliveries {
             if let Ok(message) = serde_json::from_slice::<ToHost>(&delivery.message.payload) {
                 shared.obey(message);
             }
         }
-        if !sequences.is_empty() {
-            let _again = shared.bus.settle(CONTROL, &consumer, &sequences, Settle::Ack).await;
+        if !handles.is_empty() {
+            let _again = shared.bus.ack(&handles, AckKind::Ack).await;
         }
     }
 }

@@ -4,6 +4,7 @@ use crate::BusError;
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 /// A write and whoever waits for it.
@@ -61,6 +62,56 @@ where
     }
 }
 
+/// A job with the runtime that its caller waits in.
+pub(super) struct Queued {
+    pub(super) job: Box<dyn Job>,
+    runtime: Option<Handle>,
+}
+
+impl Queued {
+    /// Whose caller goes on by itself.
+    pub(super) fn alone(job: Box<dyn Job>) -> Self {
+        Self { job, runtime: None }
+    }
+
+    /// Whose caller is in this runtime, if in any.
+    pub(super) fn here(job: Box<dyn Job>) -> Self {
+        Self { job, runtime: Handle::try_current().ok() }
+    }
+}
+
+/// The end of a transaction, for all who wait for it. Whoever is left is told when this is dropped, as it is by a
+/// runtime that shuts down.
+pub(super) struct Answers {
+    done: Vec<Queued>,
+    outcome: Result<(), BusError>,
+}
+
+impl Answers {
+    pub(super) fn new(done: Vec<Queued>, outcome: Result<(), BusError>) -> Self {
+        Self { done, outcome }
+    }
+
+    /// Few are woken here. To wake one of many from outside of its runtime takes longer than to write its row: they
+    /// are woken by a task of their own runtime instead, while the writer goes on.
+    pub(super) fn give(mut self, many: usize) {
+        let runtime = self.done.first().and_then(|first| first.runtime.clone());
+        let Some(runtime) = runtime.filter(|_| self.done.len() >= many) else { return };
+        let is_elsewhere = |q: &mut Queued| q.runtime.as_ref().is_none_or(|other| other.id() != runtime.id());
+        let elsewhere: Vec<Queued> = self.done.extract_if(.., is_elsewhere).collect();
+        drop(Self::new(elsewhere, again(&self.outcome)));
+        runtime.spawn(async move { drop(self) });
+    }
+}
+
+impl Drop for Answers {
+    fn drop(&mut self) {
+        for queued in self.done.drain(..) {
+            queued.job.answer(again(&self.outcome));
+        }
+    }
+}
+
 /// What the jobs of one transaction share: nobody else can write between them.
 #[derive(Default)]
 pub(super) struct Batch {
@@ -76,7 +127,7 @@ impl Batch {
 }
 
 /// Errors hold no data worth sharing: each caller gets its own.
-pub(super) fn again(outcome: &Result<(), BusError>) -> Result<(), BusError> {
+fn again(outcome: &Result<(), BusError>) -> Result<(), BusError> {
     match outcome {
         Ok(()) => Ok(()),
         Err(BusError::Full(path)) => Err(BusError::Full(path.clone())),

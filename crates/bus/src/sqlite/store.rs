@@ -2,7 +2,7 @@
 //! there are many, a thread makes them together.
 
 use super::database::{explain, open_reader, open_writer};
-use super::job::{self, Batch, Job};
+use super::job::{self, Batch, Job, Queued};
 use super::keeper::Keeper;
 use super::writer::Writer;
 use crate::{BusError, Durability};
@@ -15,7 +15,7 @@ use std::thread::JoinHandle;
 pub(super) struct Store {
     path: Arc<Path>,
     /// `None` only while it is closed.
-    jobs: Option<mpsc::Sender<Box<dyn Job>>>,
+    jobs: Option<mpsc::Sender<Queued>>,
     reader: Mutex<Connection>,
     writer: Arc<Writer>,
     thread: Option<JoinHandle<()>>,
@@ -66,7 +66,7 @@ impl Store {
     async fn run<T>(&self, (job, answer): (Box<dyn Job>, job::Answer<T>)) -> Result<T, BusError> {
         if let Err(job) = self.writer.run_at_once(job) {
             self.writer.is_queued();
-            let sent = self.jobs.as_ref().is_some_and(|jobs| jobs.send(job).is_ok());
+            let sent = self.jobs.as_ref().is_some_and(|jobs| jobs.send(Queued::here(job)).is_ok());
             if !sent {
                 return Err(BusError::Store("the writer has stopped".to_owned()));
             }

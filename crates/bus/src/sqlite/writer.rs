@@ -1,7 +1,7 @@
 //! The writing side of a database: transactions in turn, each with one job or with many.
 
 use super::database::explain;
-use super::job::{Batch, Job, again};
+use super::job::{Answers, Batch, Job, Queued};
 use crate::BusError;
 use rusqlite::Connection;
 use rustix::fs::{FlockOperation, flock};
@@ -52,7 +52,7 @@ impl Writer {
         self.queued.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn work(&self, queue: &mpsc::Receiver<Box<dyn Job>>) {
+    pub(super) fn work(&self, queue: &mpsc::Receiver<Queued>) {
         let mut last = 1;
         while let Ok(first) = queue.recv() {
             let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
@@ -73,7 +73,7 @@ impl Writer {
                 if flock(&self.turn, FlockOperation::NonBlockingLockExclusive).is_err() {
                     break;
                 }
-                self.run(&connection, job, &mut Alone);
+                self.run(&connection, Queued::alone(job), &mut Alone);
                 return Ok(());
             }
             std::thread::yield_now();
@@ -82,7 +82,7 @@ impl Writer {
     }
 
     /// Runs one transaction, in turn; says how many jobs shared it.
-    fn run(&self, connection: &Connection, first: Box<dyn Job>, others: &mut impl Others) -> usize {
+    fn run(&self, connection: &Connection, first: Queued, others: &mut impl Others) -> usize {
         let mut batch = Batch::default();
         let (outcome, done) = self.run_in_turn(connection, first, others, &mut batch);
         let _unlocked = flock(&self.turn, FlockOperation::Unlock);
@@ -90,29 +90,27 @@ impl Writer {
         if let (Ok(()), Some(call)) = (&outcome, self.on_commit.get()) {
             batch.last.keys().for_each(|stream| call(stream));
         }
-        for job in done {
-            job.answer(again(&outcome));
-        }
+        Answers::new(done, outcome).give(CROWD);
         jobs
     }
 
     fn run_in_turn(
         &self,
         connection: &Connection,
-        first: Box<dyn Job>,
+        first: Queued,
         others: &mut impl Others,
         batch: &mut Batch,
-    ) -> (Result<(), BusError>, Vec<Box<dyn Job>>) {
+    ) -> (Result<(), BusError>, Vec<Queued>) {
         let path = &self.path;
         let mut done = Vec::new();
         let mut outcome = execute(connection, "BEGIN IMMEDIATE").map_err(|e| explain(path, &e));
         let mut next = Some(first);
         // Without a transaction nothing is run: each statement would be committed by itself.
-        while let Some(mut job) = next {
+        while let Some(mut queued) = next {
             if outcome.is_ok() {
-                outcome = self.run_job(connection, job.as_mut(), others.may_follow(), batch);
+                outcome = self.run_job(connection, queued.job.as_mut(), others.may_follow(), batch);
             }
-            done.push(job);
+            done.push(queued);
             next = if outcome.is_ok() { others.next_after(done.len()) } else { None };
         }
         if outcome.is_ok() {
@@ -169,7 +167,7 @@ fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
 trait Others {
     /// Whether there can be any.
     fn may_follow(&self) -> bool;
-    fn next_after(&mut self, so_far: usize) -> Option<Box<dyn Job>>;
+    fn next_after(&mut self, so_far: usize) -> Option<Queued>;
 }
 
 /// Nobody.
@@ -180,7 +178,7 @@ impl Others for Alone {
         false
     }
 
-    fn next_after(&mut self, _so_far: usize) -> Option<Box<dyn Job>> {
+    fn next_after(&mut self, _so_far: usize) -> Option<Queued> {
         None
     }
 }
@@ -189,7 +187,7 @@ impl Others for Alone {
 /// a crowd is waited for, very shortly, so that it shares one sync again, and the first of it are written while
 /// the others are still waking up. A single writer never waits.
 struct Crowd<'a> {
-    queue: &'a mpsc::Receiver<Box<dyn Job>>,
+    queue: &'a mpsc::Receiver<Queued>,
     /// Jobs of the last transaction.
     expected: usize,
     /// When waiting ends; it begins when the queue is empty for the first time.
@@ -201,7 +199,7 @@ impl Others for Crowd<'_> {
         true
     }
 
-    fn next_after(&mut self, so_far: usize) -> Option<Box<dyn Job>> {
+    fn next_after(&mut self, so_far: usize) -> Option<Queued> {
         if so_far >= MAX_BATCH {
             return None;
         }

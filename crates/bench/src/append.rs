@@ -61,18 +61,20 @@ pub(crate) fn one_writer(report: &mut Report) {
     });
     let (a, b) = (median(&mut ours), median(&mut theirs));
     let ratio = a.as_secs_f64() / b.as_secs_f64();
-    report.add("append, one writer", &format!("ours {} raw {} (median)", ms(a), ms(b)), ratio, "1.3", ratio <= 1.3);
+    report.add("append, one writer", &format!("ours {} raw {} (median)", ms(a), ms(b)), ratio, "1.1", ratio <= 1.1);
 }
 
 pub(crate) fn many_threads(report: &mut Report) {
-    const EACH: usize = 100;
+    /// Short rounds in turn: what else the machine does falls on both sides.
+    const ROUNDS: usize = 31;
+    const EACH: usize = 10;
     let folder = tempfile::tempdir().unwrap();
     let payload = vec![b'x'; BYTES];
-    let (mut ours, mut theirs) = (Duration::ZERO, Duration::ZERO);
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     let runtime = runtime();
     let bus = Arc::new(runtime.block_on(open(folder.path())));
     let plain = raw(&folder.path().join("raw.db"));
-    for _ in 0..3 {
+    for _ in 0..ROUNDS {
         let begun = Instant::now();
         runtime.block_on(async {
             let tasks: Vec<_> = (0..64)
@@ -89,19 +91,20 @@ pub(crate) fn many_threads(report: &mut Report) {
                 task.await.unwrap();
             }
         });
-        ours += begun.elapsed();
+        ours.push(begun.elapsed());
         let begun = Instant::now();
         for _ in 0..EACH {
             plain.execute_batch("BEGIN IMMEDIATE").unwrap();
             (0..64).for_each(|_| insert(&plain, &payload));
             plain.execute_batch("COMMIT").unwrap();
         }
-        theirs += begun.elapsed();
+        theirs.push(begun.elapsed());
     }
-    let rate = |d: Duration| 3.0 * 64.0 * EACH as f64 / d.as_secs_f64();
-    let ratio = rate(ours) / rate(theirs);
-    let detail = format!("ours {:.0}/s raw batches of 64 {:.0}/s", rate(ours), rate(theirs));
-    report.add("append, 64 at once", &detail, ratio, "at least 0.8", ratio >= 0.8);
+    let rate = |d: Duration| 64.0 * EACH as f64 / d.as_secs_f64();
+    let (ours, theirs) = (rate(median(&mut ours)), rate(median(&mut theirs)));
+    let ratio = ours / theirs;
+    let detail = format!("ours {ours:.0}/s raw batches of 64 {theirs:.0}/s (medians of {ROUNDS} rounds)");
+    report.add("append, 64 at once", &detail, ratio, "at least 0.85", ratio >= 0.85);
 }
 
 pub(crate) fn four_processes(report: &mut Report) {

@@ -1,7 +1,7 @@
 //! Sending inputs to the foreman and waiting for its answer.
 
 use crate::protocol::{CONTROL, Reply, ToForeman, now_ms, publish_json};
-use ganger_bus::{Bus, BusError};
+use ganger_bus::{Bus, BusError, Tail};
 use ganger_engine::{Envelope, Outcome, Rejected};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,6 +10,9 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 type Waiting = Arc<Mutex<BTreeMap<String, oneshot::Sender<Reply>>>>;
+
+/// How long after a failure of the store it is read again.
+const RETRY: Duration = Duration::from_millis(200);
 
 /// One correspondent of the foreman: a host, or a command.
 pub(crate) struct Client {
@@ -35,7 +38,8 @@ impl Client {
         let subject = format!("control.reply.{name}");
         let waiting = Waiting::default();
         let from = bus.info(CONTROL).await?.last_sequence + 1;
-        let reader = tokio::spawn(read_replies(Arc::clone(bus), subject.clone(), from, Arc::clone(&waiting)));
+        let replies = bus.tail(CONTROL, from, &subject).await?;
+        let reader = tokio::spawn(read_replies(replies, Arc::clone(&waiting)));
         Ok(Self { bus: Arc::clone(bus), subject, waiting, reader })
     }
 
@@ -69,25 +73,19 @@ impl Drop for Client {
     }
 }
 
-async fn read_replies(bus: Arc<dyn Bus>, subject: String, mut next: u64, waiting: Waiting) {
+async fn read_replies(mut replies: Tail, waiting: Waiting) {
     loop {
-        let page = bus.read(CONTROL, next, ">", 256).await.unwrap_or_default();
-        for message in &page {
-            next = message.sequence + 1;
-            if message.subject != subject {
-                continue;
-            }
-            let Ok(reply) = serde_json::from_slice::<Reply>(&message.payload) else {
-                continue;
-            };
-            let sender = waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&reply.id);
-            if let Some(sender) = sender {
-                // Whoever asked may have lost patience.
-                let _gone = sender.send(reply);
-            }
-        }
-        if page.is_empty() {
-            let _failed = bus.wait(CONTROL, next - 1, Duration::from_secs(1)).await;
+        let Ok(message) = replies.next().await else {
+            tokio::time::sleep(RETRY).await;
+            continue;
+        };
+        let Ok(reply) = serde_json::from_slice::<Reply>(&message.payload) else {
+            continue;
+        };
+        let sender = waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&reply.id);
+        if let Some(sender) = sender {
+            // Whoever asked may have lost patience.
+            let _gone = sender.send(reply);
         }
     }
 }

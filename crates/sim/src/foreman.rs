@@ -4,7 +4,7 @@
 use crate::landing::Landings;
 use crate::wire::{FOREMAN, JOURNAL, ToForeman, ready};
 use crate::world::{Occurrence, World};
-use ganger_bus::{Bus, BusError, Publish};
+use ganger_bus::{AckHandle, Bus, BusError, Publish};
 use ganger_engine::foreman::{Action, Appended, Ending, Event, Machine, Mode, Received, Stop};
 use ganger_engine::{AgentPolicy, Envelope, GatePolicy, Input, Outcome, Policy, Record, Rejected, State};
 use std::collections::BTreeMap;
@@ -19,6 +19,8 @@ pub(crate) struct Foreman {
     /// Dead or asleep until then.
     away_until: u64,
     landings: Landings,
+    receipts: u64,
+    unsettled: BTreeMap<u64, AckHandle>,
 }
 
 struct Leading {
@@ -30,7 +32,15 @@ struct Leading {
 
 impl Foreman {
     pub(crate) fn new(index: usize) -> Self {
-        Self { index, life: 0, leading: None, away_until: 0, landings: Landings::default() }
+        Self {
+            index,
+            life: 0,
+            leading: None,
+            away_until: 0,
+            landings: Landings::default(),
+            receipts: 0,
+            unsettled: BTreeMap::new(),
+        }
     }
 
     /// The state of a foreman that leads, as far as it is durable.
@@ -95,18 +105,16 @@ impl Foreman {
         if self.leading.is_none() || world.now < self.away_until {
             return;
         }
-        let fetched: Vec<(u64, ToForeman)> = world.fetch(FOREMAN);
+        let fetched: Vec<(AckHandle, ToForeman)> = world.fetch(FOREMAN);
         if fetched.is_empty() {
             return;
         }
-        let inputs = fetched.into_iter().map(|(sequence, m)| Received {
-            receipt: Some(sequence),
-            reply_to: m.reply_to,
-            sent: m.sent,
-            expires: m.expires,
-            envelope: m.envelope,
-        });
-        let inputs = inputs.collect();
+        let mut inputs = Vec::new();
+        for (handle, ToForeman { reply_to, sent, expires, envelope }) in fetched {
+            self.receipts += 1;
+            self.unsettled.insert(self.receipts, handle);
+            inputs.push(Received { receipt: Some(self.receipts), reply_to, sent, expires, envelope });
+        }
         self.handle(world, Event::Received(inputs));
         world.at(world.now + 1, Occurrence::Poll(FOREMAN.to_owned()));
     }
@@ -186,15 +194,15 @@ impl Foreman {
             Action::Show(records) => self.show(world, &records),
             Action::Reply { to, id, result } => world.reply(to, id, result),
             Action::Acknowledge(receipts) => {
+                let handles: Vec<AckHandle> = receipts.iter().filter_map(|r| self.unsettled.remove(r)).collect();
                 if !world.fault("acknowledgement lost", 60) {
-                    world.settle(FOREMAN, &receipts);
+                    world.acknowledge(&handles);
                 }
             }
             Action::Send(host, order) => world.order(host.as_str(), &order),
             Action::Land(landing) => {
-                let state = self.leading.as_ref().map(|l| l.machine.state());
-                if let Some(state) = state {
-                    world.checks.approved(state, &landing);
+                if let Some(leading) = &self.leading {
+                    world.checks.approved(&leading.shown, &landing);
                 }
                 self.landings.begin(world, self.index, self.life, *landing);
             }

@@ -3,6 +3,7 @@
 
 use crate::agent::{Agent, Behaviour, Stir};
 use crate::world::{Occurrence, World};
+use ganger_bus::AckHandle;
 use ganger_engine::host::{Action, Event, Machine, NotPrepared, Question, Run, SessionOrder, Setup};
 use ganger_engine::{
     Evidence, EvidenceKey, GatePolicy, HostId, HostReport, Input, Order, Outcome, Rejected, Told, VerifyJob,
@@ -157,9 +158,9 @@ impl Host {
         if self.away.is_some() || self.is_cut_off(world) {
             return;
         }
-        let orders: Vec<(u64, Order)> = world.fetch(&self.name());
-        for (sequence, order) in orders {
-            world.settle(&self.name(), &[sequence]);
+        let orders: Vec<(AckHandle, Order)> = world.fetch(&self.name());
+        for (handle, order) in orders {
+            world.acknowledge(&[handle]);
             self.handle(world, Event::Order(order));
         }
     }

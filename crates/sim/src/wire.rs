@@ -1,7 +1,7 @@
 //! What travels in the simulated world, and how it gets lost.
 
 use crate::world::{Occurrence, World};
-use ganger_bus::{Bus, BusError, ConsumerConfig, Durability, Publish, Settle, StreamConfig};
+use ganger_bus::{AckHandle, AckKind, Bus, BusError, ConsumerConfig, Durability, Publish, StreamConfig};
 use ganger_engine::{Envelope, Input, Order, Outcome, Rejected};
 use serde::{Deserialize, Serialize};
 use std::future::Future;
@@ -92,13 +92,13 @@ impl World {
     }
 
     /// What waits in a stream; each call takes a few, and not always in the order in which they were sent.
-    pub(crate) fn fetch<T: for<'a> Deserialize<'a>>(&mut self, name: &str) -> Vec<(u64, T)> {
+    pub(crate) fn fetch<T: for<'a> Deserialize<'a>>(&mut self, name: &str) -> Vec<(AckHandle, T)> {
         let max = usize::try_from(self.rng.between(1, 12)).unwrap_or(1);
         let fetched = ready(self.bus.fetch(CONTROL, name, max, Duration::ZERO)).unwrap_or_default();
         let mut messages = Vec::new();
         for delivery in fetched {
             match serde_json::from_slice(&delivery.message.payload) {
-                Ok(message) => messages.push((delivery.message.sequence, message)),
+                Ok(message) => messages.push((delivery.handle, message)),
                 Err(e) => self.checks.fail(format!("a message for {name} cannot be read: {e}")),
             }
         }
@@ -108,8 +108,8 @@ impl World {
         messages
     }
 
-    pub(crate) fn settle(&mut self, name: &str, sequences: &[u64]) {
-        drop(ready(self.bus.settle(CONTROL, name, sequences, Settle::Ack)));
+    pub(crate) fn acknowledge(&mut self, handles: &[AckHandle]) {
+        drop(ready(self.bus.ack(handles, AckKind::Ack)));
     }
 
     /// The answer to an input.

@@ -11,6 +11,7 @@ use std::fs::{self, File};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
@@ -22,7 +23,7 @@ const CLOCK_GRAIN: Duration = Duration::from_millis(50);
 
 /// Wakes waiters.
 pub(super) struct Bell {
-    ears: Arc<Ears>,
+    listeners: Arc<Listeners>,
     outgoing: UnixDatagram,
     own: PathBuf,
     folder: PathBuf,
@@ -32,17 +33,17 @@ pub(super) struct Bell {
 }
 
 #[derive(Default)]
-struct Ears {
+struct Listeners {
     streams: Mutex<BTreeMap<String, watch::Sender<u64>>>,
 }
 
-impl Ears {
-    fn hear(&self, stream: &str) {
+impl Listeners {
+    fn wake(&self, stream: &str) {
         let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
         streams.entry(stream.to_owned()).or_default().send_modify(|n| *n += 1);
     }
 
-    fn hear_all(&self) {
+    fn wake_all(&self) {
         for sender in self.streams.lock().unwrap_or_else(PoisonError::into_inner).values() {
             sender.send_modify(|n| *n += 1);
         }
@@ -50,24 +51,26 @@ impl Ears {
 }
 
 impl Bell {
-    pub(super) fn open(folder: &Path, stores: &[&Arc<Store>]) -> Result<Self, BusError> {
+    pub(super) fn open(folder: &Path, stores: &[&Arc<Store>], has_fallback: bool) -> Result<Self, BusError> {
         let failed = |e: std::io::Error| BusError::Store(format!("bells: {e}"));
         let folder = folder.join("bells");
         fs::create_dir_all(&folder).map_err(failed)?;
         let handle = File::open(&folder).map_err(failed)?;
-        let name = format!("{}-{:x}.sock", std::process::id(), super::now_ms());
+        let name = socket_name();
         let incoming = bind(&handle, &name).map_err(failed)?;
         let outgoing = UnixDatagram::unbound().map_err(failed)?;
         outgoing.set_nonblocking(true).map_err(failed)?;
-        let ears = Arc::new(Ears::default());
-        listen(&ears, incoming).map_err(failed)?;
-        watch_stores(&ears, stores.iter().map(|s| Arc::downgrade(s)).collect()).map_err(failed)?;
-        Ok(Self { ears, outgoing, own: PathBuf::from(name), folder, handle, others: Mutex::default() })
+        let listeners = Arc::new(Listeners::default());
+        listen(&listeners, incoming).map_err(failed)?;
+        if has_fallback {
+            watch_stores(&listeners, stores.iter().map(|s| Arc::downgrade(s)).collect()).map_err(failed)?;
+        }
+        Ok(Self { listeners, outgoing, own: PathBuf::from(name), folder, handle, others: Mutex::default() })
     }
 
     /// Wakes all who wait for a stream.
     pub(super) fn ring(&self, stream: &str) {
-        self.ears.hear(stream);
+        self.listeners.wake(stream);
         let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
         others.refresh(&self.handle, &self.folder, &self.own);
         for name in &others.names {
@@ -83,7 +86,7 @@ impl Bell {
 
     /// Changes whenever the stream may have something new.
     pub(super) fn listen(&self, stream: &str) -> watch::Receiver<u64> {
-        let mut streams = self.ears.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut streams = self.listeners.streams.lock().unwrap_or_else(PoisonError::into_inner);
         let mut receiver = streams.entry(stream.to_owned()).or_default().subscribe();
         receiver.mark_unchanged();
         receiver
@@ -120,9 +123,15 @@ fn through(folder: &File, name: &str) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}/{name}", folder.as_raw_fd()))
 }
 
+/// Buses that one process opens at once must not take each other's bell.
+fn socket_name() -> String {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    format!("{}-{:x}-{}.sock", std::process::id(), super::now_ms(), COUNTER.fetch_add(1, Ordering::Relaxed))
+}
+
 fn bind(folder: &File, name: &str) -> std::io::Result<UnixDatagram> {
     let path = through(folder, name);
-    // Two buses opened in one millisecond by one process get the same name: the later one takes over.
+    // A process that had our id in the same millisecond is dead.
     let _stale = fs::remove_file(&path);
     let socket = UnixDatagram::bind(&path)?;
     socket.set_read_timeout(Some(Duration::from_secs(1)))?;
@@ -130,31 +139,31 @@ fn bind(folder: &File, name: &str) -> std::io::Result<UnixDatagram> {
 }
 
 /// Both threads end by themselves when the bell is dropped.
-fn listen(ears: &Arc<Ears>, socket: UnixDatagram) -> std::io::Result<()> {
-    let ears: Weak<Ears> = Arc::downgrade(ears);
+fn listen(listeners: &Arc<Listeners>, socket: UnixDatagram) -> std::io::Result<()> {
+    let listeners: Weak<Listeners> = Arc::downgrade(listeners);
     let run = move || {
         let mut buffer = [0_u8; 128];
-        while let Some(ears) = ears.upgrade() {
-            let heard = socket.recv(&mut buffer);
-            if let Ok(length) = heard {
-                ears.hear(&String::from_utf8_lossy(&buffer[..length]));
+        while let Some(listeners) = listeners.upgrade() {
+            let received = socket.recv(&mut buffer);
+            if let Ok(length) = received {
+                listeners.wake(&String::from_utf8_lossy(&buffer[..length]));
             }
         }
     };
     std::thread::Builder::new().name("bus-bell".to_owned()).spawn(run).map(|_| ())
 }
 
-fn watch_stores(ears: &Arc<Ears>, stores: Vec<Weak<Store>>) -> std::io::Result<()> {
-    let ears: Weak<Ears> = Arc::downgrade(ears);
+fn watch_stores(listeners: &Arc<Listeners>, stores: Vec<Weak<Store>>) -> std::io::Result<()> {
+    let listeners: Weak<Listeners> = Arc::downgrade(listeners);
     let run = move || {
         let mut seen = Vec::new();
-        while let Some(ears) = ears.upgrade() {
+        while let Some(listeners) = listeners.upgrade() {
             let now: Vec<Option<i64>> = stores.iter().map(|s| s.upgrade()?.data_version()).collect();
             if now != seen {
-                ears.hear_all();
+                listeners.wake_all();
                 seen = now;
             }
-            drop(ears);
+            drop(listeners);
             std::thread::sleep(FALLBACK);
         }
     };

@@ -1,7 +1,7 @@
 //! Moves the write-ahead log into its database beside whoever writes: a checkpoint syncs twice, and a writer that made
 //! it would let everybody wait.
 
-use super::store::explain;
+use super::database::explain;
 use crate::BusError;
 use rusqlite::hooks::Wal;
 use rusqlite::{Connection, OpenFlags};

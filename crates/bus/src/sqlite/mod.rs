@@ -5,26 +5,28 @@
 //! (`synchronous=NORMAL`): a cursor that forgets makes messages come again, which the contract allows.
 
 mod bell;
+mod blobs;
 mod cursors;
+mod database;
 mod files;
+mod job;
 mod keeper;
 mod store;
 mod streams;
+mod writer;
 
+use crate::stream::{MAX_PAYLOAD, check_name};
 use crate::{
-    Ack, BoxFuture, Bus, BusError, ConsumerConfig, Delivery, Durability, Message, Publish, Settle, StreamConfig,
-    StreamInfo, subject_matches,
+    AckHandle, AckKind, Blob, BoxFuture, Bus, BusError, ConsumerConfig, Delivery, Durability, Message, Publish,
+    PublishAck, StreamConfig, StreamInfo, Tail, subject_matches,
 };
 use bell::Bell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use store::Store;
 use streams::Stream;
-
-/// How often a consumer looks for deliveries that fell due without any publish.
-const DUE_POLL: Duration = Duration::from_millis(250);
 
 /// How to open the store.
 #[derive(Debug, Clone)]
@@ -33,13 +35,17 @@ pub struct SqliteOptions {
     pub folder: PathBuf,
     /// Refuse network file systems. Only tests turn this off.
     pub refuse_network: bool,
+    /// The most bytes that a payload may have.
+    pub max_payload: usize,
+    /// Look at the files now and then, should a wake-up from another process get lost. Only tests turn this off.
+    pub poll: bool,
 }
 
 impl SqliteOptions {
     /// The usual options for a folder.
     #[must_use]
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into(), refuse_network: true }
+        Self { folder: folder.into(), refuse_network: true, max_payload: MAX_PAYLOAD, poll: true }
     }
 }
 
@@ -50,6 +56,7 @@ pub struct SqliteBus {
     process: Arc<Store>,
     bell: Arc<Bell>,
     streams: Arc<RwLock<BTreeMap<String, Arc<Stream>>>>,
+    max_payload: usize,
 }
 
 impl SqliteBus {
@@ -59,10 +66,11 @@ impl SqliteBus {
     /// [`BusError::Foreign`] and [`BusError::Corrupt`] leave the files untouched.
     pub fn open(options: &SqliteOptions) -> Result<Self, BusError> {
         files::prepare_folder(&options.folder, options.refuse_network)?;
-        let power = Arc::new(Store::open(&options.folder.join("ganger.db"), Durability::Power)?);
-        let process = Arc::new(Store::open(&options.folder.join("activity.db"), Durability::Process)?);
-        cursors::create_tables(&process)?;
-        let bell = Arc::new(Bell::open(&options.folder, &[&power, &process])?);
+        let open =
+            |file: &str, durability, tables| Store::open(&options.folder.join(file), durability, tables).map(Arc::new);
+        let power = open("ganger.db", Durability::Power, blobs::TABLES)?;
+        let process = open("activity.db", Durability::Process, cursors::TABLES)?;
+        let bell = Arc::new(Bell::open(&options.folder, &[&power, &process], options.poll)?);
         for store in [&power, &process] {
             let bell = Arc::downgrade(&bell);
             store.on_commit(move |stream| {
@@ -71,7 +79,7 @@ impl SqliteBus {
                 }
             });
         }
-        Ok(Self { power, process, bell, streams: Arc::default() })
+        Ok(Self { power, process, bell, streams: Arc::default(), max_payload: options.max_payload })
     }
 
     /// Reads every page of both databases.
@@ -79,8 +87,8 @@ impl SqliteBus {
     /// # Errors
     /// [`BusError::Corrupt`] with the first finding.
     pub fn check(folder: &Path) -> Result<(), BusError> {
-        store::check(&folder.join("ganger.db"))?;
-        store::check(&folder.join("activity.db"))
+        database::check(&folder.join("ganger.db"))?;
+        database::check(&folder.join("activity.db"))
     }
 
     fn declared(&self, stream: &str) -> Result<Arc<Stream>, BusError> {
@@ -101,56 +109,43 @@ impl SqliteBus {
         streams.values().find(takes).cloned().ok_or_else(|| BusError::NoStream(subject.to_owned()))
     }
 
-    /// One look for deliveries. Another process may pull from the same consumer: the cursor is moved
-    /// only if it is still where it was when the messages were read.
-    async fn fetch_once(&self, stream: &Stream, name: &str, max: usize) -> Result<Vec<Delivery>, BusError> {
+    /// One look for deliveries; and when one falls due, if there are none. Another process may pull from the same
+    /// consumer: the cursor is moved only if it is still where it was when the messages were read.
+    async fn fetch_once(&self, stream: &Stream, name: &str, max: usize) -> Result<Fetched, BusError> {
+        let stream_name = stream.config.name.as_str();
+        let store = self.store_of(stream);
+        let deliver = |message: Message, count| {
+            let handle = AckHandle::new(stream_name, name, count, message.sequence);
+            Delivery { message, count, handle }
+        };
         loop {
             let now = now_ms();
-            let cursor = cursors::look(&self.process, &stream.config.name, name, now, max)?;
-            let store = self.store_of(stream);
+            let cursor = cursors::look(&self.process, stream_name, name, now, max)?;
             let mut found = Vec::new();
             for (sequence, count) in &cursor.due {
-                if let Some(message) = streams::read(store, &stream.config.name, *sequence, 1)?.pop()
-                    && message.sequence == *sequence
-                {
-                    found.push(Delivery { message, count: count + 1 });
+                if let Some(message) = streams::get(store, stream_name, *sequence)? {
+                    found.push(deliver(message, count + 1));
                 }
             }
             let room = max.saturating_sub(found.len());
-            let (fresh, position) = self.fresh(stream, &cursor, room)?;
-            found.extend(fresh.into_iter().map(|message| Delivery { message, count: 1 }));
+            let (fresh, position) = streams::scan(store, stream, cursor.position + 1, &cursor.filter, room)?;
+            found.extend(fresh.into_iter().map(|message| deliver(message, 1)));
             if cursor.due.is_empty() && position == cursor.position {
-                return Ok(Vec::new());
+                return Ok(Fetched::NothingUntil(cursor.next_due_ms));
             }
-            if cursors::take(&self.process, &stream.config.name, name, cursor, position, &found, now).await? {
-                return Ok(found);
+            let next_due_ms = cursor.next_due_ms;
+            if cursors::take(&self.process, stream_name, name, cursor, position, &found, now).await? {
+                return Ok(if found.is_empty() { Fetched::NothingUntil(next_due_ms) } else { Fetched::Some(found) });
             }
         }
     }
+}
 
-    /// Messages beyond the cursor that match its filter, and how far was looked.
-    fn fresh(&self, stream: &Stream, cursor: &cursors::Cursor, room: usize) -> Result<(Vec<Message>, u64), BusError> {
-        const PAGE: usize = 256;
-        let mut position = cursor.position;
-        let mut fresh = Vec::new();
-        while fresh.len() < room {
-            let page = streams::read(self.store_of(stream), &stream.config.name, position + 1, PAGE)?;
-            let last_page = page.len() < PAGE;
-            for message in page {
-                if fresh.len() == room {
-                    return Ok((fresh, position));
-                }
-                position = message.sequence;
-                if subject_matches(&cursor.filter, &message.subject) {
-                    fresh.push(message);
-                }
-            }
-            if last_page {
-                break;
-            }
-        }
-        Ok((fresh, position))
-    }
+/// What a look for deliveries found.
+enum Fetched {
+    Some(Vec<Delivery>),
+    /// Nothing, until this time or until something is published.
+    NothingUntil(Option<u64>),
 }
 
 pub(crate) fn now_ms() -> u64 {
@@ -161,6 +156,7 @@ pub(crate) fn now_ms() -> u64 {
 impl Bus for SqliteBus {
     fn declare(&self, config: StreamConfig) -> BoxFuture<'_, Result<(), BusError>> {
         Box::pin(async move {
+            check_name(&config.name)?;
             let stream = Arc::new(Stream::new(config));
             streams::create(self.store_of(&stream), &stream.config.name).await?;
             let mut streams = self.streams.write().unwrap_or_else(PoisonError::into_inner);
@@ -169,8 +165,13 @@ impl Bus for SqliteBus {
         })
     }
 
-    fn publish(&self, message: Publish) -> BoxFuture<'_, Result<Ack, BusError>> {
+    fn max_payload(&self) -> usize {
+        self.max_payload
+    }
+
+    fn publish(&self, message: Publish) -> BoxFuture<'_, Result<PublishAck, BusError>> {
         Box::pin(async move {
+            message.check_size(self.max_payload)?;
             let stream = self.stream_for(&message.subject)?;
             streams::publish(self.store_of(&stream), Arc::clone(&stream), message).await
         })
@@ -185,24 +186,21 @@ impl Bus for SqliteBus {
     ) -> BoxFuture<'a, Result<Vec<Message>, BusError>> {
         Box::pin(async move {
             let known = self.declared(stream)?;
-            let whole = filter == ">" || known.config.subjects.iter().all(|s| s == filter);
-            if whole {
-                return streams::read(self.store_of(&known), stream, from, max);
-            }
-            let position = from.saturating_sub(1);
-            let cursor = cursors::Cursor { position, filter: filter.to_owned(), due: Vec::new() };
-            Ok(self.fresh(&known, &cursor, max)?.0)
+            Ok(streams::scan(self.store_of(&known), &known, from, filter, max)?.0)
         })
     }
 
-    fn wait<'a>(&'a self, stream: &'a str, after: u64, timeout: Duration) -> BoxFuture<'a, Result<(), BusError>> {
+    fn tail<'a>(&'a self, stream: &'a str, from: u64, filter: &'a str) -> BoxFuture<'a, Result<Tail, BusError>> {
         Box::pin(async move {
-            let mut rung = self.bell.listen(stream);
-            if self.info(stream).await?.last_sequence > after {
-                return Ok(());
-            }
-            let _elapsed = tokio::time::timeout(timeout, rung.changed()).await;
-            Ok(())
+            let known = self.declared(stream)?;
+            let (store, filter) = (Arc::clone(self.store_of(&known)), filter.to_owned());
+            // As long as somebody follows a stream, the bell is kept.
+            let (bell, grown) = (Arc::clone(&self.bell), self.bell.listen(stream));
+            let read = move |from, max| {
+                let _kept = &bell;
+                streams::scan(&store, &known, from, &filter, max)
+            };
+            Ok(Tail::new(from, grown, Box::new(read)))
         })
     }
 
@@ -215,6 +213,7 @@ impl Bus for SqliteBus {
 
     fn consumer(&self, config: ConsumerConfig) -> BoxFuture<'_, Result<(), BusError>> {
         Box::pin(async move {
+            check_name(&config.name)?;
             self.declared(&config.stream)?;
             cursors::declare(&self.process, config).await
         })
@@ -230,25 +229,45 @@ impl Bus for SqliteBus {
         Box::pin(async move {
             let known = self.declared(stream)?;
             let begun = Instant::now();
-            let mut rung = self.bell.listen(stream);
+            let mut grown = self.bell.listen(stream);
             loop {
-                let deliveries = self.fetch_once(&known, consumer, max).await?;
+                grown.borrow_and_update();
+                let due_ms = match self.fetch_once(&known, consumer, max).await? {
+                    Fetched::Some(deliveries) => return Ok(deliveries),
+                    Fetched::NothingUntil(due_ms) => due_ms,
+                };
                 let left = timeout.saturating_sub(begun.elapsed());
-                if !deliveries.is_empty() || left.is_zero() {
-                    return Ok(deliveries);
+                if left.is_zero() {
+                    return Ok(Vec::new());
                 }
-                let _elapsed = tokio::time::timeout(left.min(DUE_POLL), rung.changed()).await;
+                let until_due = due_ms.map_or(left, |due| Duration::from_millis(due.saturating_sub(now_ms())));
+                let _elapsed = tokio::time::timeout(left.min(until_due), grown.changed()).await;
             }
         })
     }
 
-    fn settle<'a>(
-        &'a self,
-        stream: &'a str,
-        consumer: &'a str,
-        sequences: &'a [u64],
-        how: Settle,
-    ) -> BoxFuture<'a, Result<(), BusError>> {
-        Box::pin(async move { cursors::settle(&self.process, stream, consumer, sequences, how).await })
+    fn ack<'a>(&'a self, handles: &'a [AckHandle], kind: AckKind) -> BoxFuture<'a, Result<(), BusError>> {
+        Box::pin(async move {
+            cursors::ack(&self.process, handles, kind).await?;
+            if matches!(kind, AckKind::Nak(_)) {
+                // It may fall due sooner than whoever waits for it knows.
+                let acked = handles.iter().map(AckHandle::parse).collect::<Result<Vec<_>, _>>()?;
+                let streams: BTreeSet<&str> = acked.iter().map(|a| a.stream).collect();
+                streams.into_iter().for_each(|stream| self.bell.ring(stream));
+            }
+            Ok(())
+        })
+    }
+
+    fn put_blob(&self, blob: Blob) -> BoxFuture<'_, Result<(), BusError>> {
+        Box::pin(async move { blobs::put(&self.power, blob).await })
+    }
+
+    fn get_blob<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<u8>, BusError>> {
+        Box::pin(async move { blobs::get(&self.power, name) })
+    }
+
+    fn delete_blob<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), BusError>> {
+        Box::pin(async move { blobs::delete(&self.power, name).await })
     }
 }

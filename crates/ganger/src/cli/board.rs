@@ -7,7 +7,7 @@ use crate::foreman::{self, AppendError, Loaded, Taken};
 use crate::os;
 use crate::project::Project;
 use crate::protocol::{declare_streams, now_ms};
-use ganger_bus::{Bus, SqliteBus, SqliteOptions};
+use ganger_bus::{Bus, LargePayloads, SqliteBus, SqliteOptions};
 use ganger_engine::{Envelope, Input, Ledger, Outcome, Refusal, State};
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
@@ -32,7 +32,8 @@ impl Board {
     }
 
     pub(super) async fn of(project: Project) -> Result<Self, Failure> {
-        let bus: Arc<dyn Bus> = Arc::new(SqliteBus::open(&SqliteOptions::new(&project.state))?);
+        let store = Arc::new(SqliteBus::open(&SqliteOptions::new(&project.state))?);
+        let bus: Arc<dyn Bus> = Arc::new(LargePayloads::new(store));
         declare_streams(&bus).await?;
         Ok(Self { project: Arc::new(project), bus })
     }

@@ -9,7 +9,6 @@ use crate::protocol::{ACTIVITY, Activity, ActivityKind, JOURNAL};
 use ganger_bus::Message;
 use ganger_engine::{Record, State, TicketId};
 use serde_json::json;
-use std::time::Duration;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -23,27 +22,32 @@ pub(super) struct Args {
     json: bool,
 }
 
-/// Messages read at once.
-const PAGE: usize = 1_000;
-
 pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     let board = Board::open().await?;
     let current = board.state().await?;
     let wanted = args.ticket.as_deref().map(|id| ticket::find(&current, id).map(|(id, _)| id)).transpose()?;
-    let mut reader = Reader { wanted, state: State::default(), journal: 1, activity: 1, json: args.json };
+    let mut journal = board.bus.tail(JOURNAL, 1, ">").await?;
+    let mut activities = board.bus.tail(ACTIVITY, 1, ">").await?;
+    let mut reader = Reader { wanted, state: State::default(), json: args.json };
+    let mut lines = Vec::new();
     loop {
-        let lines = reader.read(&board).await?;
-        for (at, line) in &lines {
-            if args.json { data!("{line}") } else { data!("{} {line}", clock(*at)) }
+        while let Some(message) = journal.next_stored().await? {
+            reader.facts(&message, &mut lines);
+        }
+        while let Some(message) = activities.next_stored().await? {
+            reader.activity(&message, &mut lines);
+        }
+        // A stable sort: what has the same millisecond keeps its order.
+        lines.sort_by_key(|(at, _)| *at);
+        for (at, line) in lines.drain(..) {
+            if args.json { data!("{line}") } else { data!("{} {line}", clock(at)) }
         }
         if !args.follow {
             return Ok(Exit::Done);
         }
-        let (journal, activity) = (reader.journal - 1, reader.activity - 1);
-        let patience = Duration::from_secs(1);
         tokio::select! {
-            waited = board.bus.wait(JOURNAL, journal, patience) => waited?,
-            waited = board.bus.wait(ACTIVITY, activity, patience) => waited?,
+            message = journal.next() => reader.facts(&message?, &mut lines),
+            message = activities.next() => reader.activity(&message?, &mut lines),
             _ = tokio::signal::ctrl_c() => return Ok(Exit::Interrupted),
         }
     }
@@ -52,31 +56,11 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
 struct Reader {
     wanted: Option<TicketId>,
     state: State,
-    journal: u64,
-    activity: u64,
     json: bool,
 }
 
 impl Reader {
-    /// Everything new, in order of time.
-    async fn read(&mut self, board: &Board) -> Result<Vec<(u64, String)>, Failure> {
-        let mut lines = Vec::new();
-        loop {
-            let facts = board.bus.read(JOURNAL, self.journal, ">", PAGE).await?;
-            let activities = board.bus.read(ACTIVITY, self.activity, ">", PAGE).await?;
-            if facts.is_empty() && activities.is_empty() {
-                break;
-            }
-            facts.iter().for_each(|m| self.facts(m, &mut lines));
-            activities.iter().for_each(|m| self.activity(m, &mut lines));
-        }
-        // A stable sort: what has the same millisecond keeps its order.
-        lines.sort_by_key(|(at, _)| *at);
-        Ok(lines)
-    }
-
     fn facts(&mut self, message: &Message, lines: &mut Vec<(u64, String)>) {
-        self.journal = message.sequence + 1;
         for record in Record::decode_batch(&message.payload, 0).unwrap_or_default() {
             for event in &record.events {
                 let ours = self.wanted.is_none() || describe::ticket_of(event) == self.wanted;
@@ -95,8 +79,7 @@ impl Reader {
         }
     }
 
-    fn activity(&mut self, message: &Message, lines: &mut Vec<(u64, String)>) {
-        self.activity = message.sequence + 1;
+    fn activity(&self, message: &Message, lines: &mut Vec<(u64, String)>) {
         let Ok(activity) = serde_json::from_slice::<Activity>(&message.payload) else {
             return;
         };

@@ -96,8 +96,8 @@ fn refuse_dirty_main(board: &Board) -> Result<(), Failure> {
 }
 
 async fn wait(board: &Board, order: &[TicketId]) -> Result<(), Failure> {
+    let mut journal = board.bus.tail(JOURNAL, board.bus.info(JOURNAL).await?.last_sequence + 1, ">").await?;
     loop {
-        let seen = board.bus.info(JOURNAL).await?.last_sequence;
         let state = board.state().await?;
         let pending =
             |id: &&TicketId| state.tickets.get(*id).is_some_and(|t| t.phase == Phase::Accepted && t.approved.is_some());
@@ -109,7 +109,11 @@ async fn wait(board: &Board, order: &[TicketId]) -> Result<(), Failure> {
                 Failure::failed("the run ended before everything was merged").hint("`ganger merge` again goes on")
             );
         }
-        board.bus.wait(JOURNAL, seen, Duration::from_secs(1)).await?;
+        // Whether the run is still there is looked at again without news, too.
+        if let Ok(message) = tokio::time::timeout(Duration::from_secs(1), journal.next()).await {
+            drop(message?);
+            while journal.next_stored().await?.is_some() {}
+        }
     }
 }
 

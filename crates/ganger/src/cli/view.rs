@@ -6,7 +6,7 @@ use super::live::Lanes;
 use super::out::{clock, data};
 use crate::failure::Failure;
 use crate::protocol::{ACTIVITY, Activity};
-use ganger_bus::Bus;
+use ganger_bus::{Bus, Tail};
 use ganger_engine::{Record, State};
 use serde_json::json;
 use std::io::IsTerminal;
@@ -14,6 +14,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+
+/// How long after a failure of the store it is read again.
+const RETRY: Duration = Duration::from_millis(200);
 
 /// How to show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +50,7 @@ impl View {
     ) -> Result<Self, Failure> {
         let from = bus.info(ACTIVITY).await?.last_sequence + 1;
         let (sender, activities) = mpsc::channel(1024);
-        let follower = tokio::spawn(follow(bus, from, sender));
+        let follower = tokio::spawn(follow(bus.tail(ACTIVITY, from, ">").await?, sender));
         let task = tokio::spawn(async move {
             show(style, state, records, activities).await;
             follower.abort();
@@ -61,19 +64,16 @@ impl View {
     }
 }
 
-async fn follow(bus: Arc<dyn Bus>, mut next: u64, sender: mpsc::Sender<Activity>) {
+async fn follow(mut activities: Tail, sender: mpsc::Sender<Activity>) {
     loop {
-        let page = bus.read(ACTIVITY, next, ">", 256).await.unwrap_or_default();
-        for message in &page {
-            next = message.sequence + 1;
-            if let Ok(activity) = serde_json::from_slice(&message.payload)
-                && sender.send(activity).await.is_err()
-            {
-                return;
-            }
-        }
-        if page.is_empty() {
-            let _failed = bus.wait(ACTIVITY, next - 1, Duration::from_secs(1)).await;
+        let Ok(message) = activities.next().await else {
+            tokio::time::sleep(RETRY).await;
+            continue;
+        };
+        if let Ok(activity) = serde_json::from_slice(&message.payload)
+            && sender.send(activity).await.is_err()
+        {
+            return;
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What comes in: commands and claims on CONTROL, results and evidence on RESULTS.
 
 use crate::protocol::{CONTROL, RESULTS, ToForeman};
-use ganger_bus::{Bus, BusError, ConsumerConfig, Delivery, Settle};
+use ganger_bus::{AckHandle, AckKind, Bus, BusError, ConsumerConfig, Delivery};
 use ganger_engine::foreman::{Receipt, Received};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,8 +18,7 @@ const NAME: &str = "foreman";
 /// A message with the delivery that it came in.
 struct Arrived {
     message: ToForeman,
-    stream: &'static str,
-    sequence: u64,
+    handle: AckHandle,
     sent: u64,
 }
 
@@ -28,7 +27,7 @@ pub(super) struct Inbox {
     queue: mpsc::Receiver<Arrived>,
     pullers: Vec<JoinHandle<()>>,
     /// Deliveries that wait to be acknowledged, by the receipts that were given for them.
-    unsettled: BTreeMap<Receipt, (&'static str, u64)>,
+    unsettled: BTreeMap<Receipt, AckHandle>,
     next_receipt: Receipt,
 }
 
@@ -57,23 +56,17 @@ impl Inbox {
         arrived.into_iter().map(|a| self.receipt(a)).collect()
     }
 
-    fn receipt(&mut self, Arrived { message, stream, sequence, sent }: Arrived) -> Received {
+    fn receipt(&mut self, Arrived { message, handle, sent }: Arrived) -> Received {
         self.next_receipt += 1;
-        self.unsettled.insert(self.next_receipt, (stream, sequence));
+        self.unsettled.insert(self.next_receipt, handle);
         let ToForeman { reply_to, expires, envelope } = message;
         Received { receipt: Some(self.next_receipt), reply_to, sent, expires, envelope }
     }
 
     /// They are decided and durable.
     pub(super) async fn acknowledge(&mut self, receipts: &[Receipt]) -> Result<(), BusError> {
-        let settled: Vec<(&str, u64)> = receipts.iter().filter_map(|r| self.unsettled.remove(r)).collect();
-        for stream in [CONTROL, RESULTS] {
-            let sequences: Vec<u64> = settled.iter().filter(|(s, _)| *s == stream).map(|(_, n)| *n).collect();
-            if !sequences.is_empty() {
-                self.bus.settle(stream, NAME, &sequences, Settle::Ack).await?;
-            }
-        }
-        Ok(())
+        let handles: Vec<AckHandle> = receipts.iter().filter_map(|r| self.unsettled.remove(r)).collect();
+        if handles.is_empty() { Ok(()) } else { self.bus.ack(&handles, AckKind::Ack).await }
     }
 }
 
@@ -93,22 +86,22 @@ async fn pull(bus: Arc<dyn Bus>, stream: &'static str, sender: mpsc::Sender<Arri
             }
         };
         for delivery in deliveries {
-            let sequence = delivery.message.sequence;
-            match parse(stream, delivery) {
+            let handle = delivery.handle.clone();
+            match parse(delivery) {
                 Some(arrived) => {
                     if sender.send(arrived).await.is_err() {
                         return;
                     }
                 }
                 // Not from us, or from a later version: nobody here can ever read it.
-                None => drop(bus.settle(stream, NAME, &[sequence], Settle::Term).await),
+                None => drop(bus.ack(&[handle], AckKind::Term).await),
             }
         }
     }
 }
 
-fn parse(stream: &'static str, delivery: Delivery) -> Option<Arrived> {
-    let (sequence, sent) = (delivery.message.sequence, delivery.message.time_ms);
-    let message = serde_json::from_slice(&delivery.message.payload).ok()?;
-    Some(Arrived { message, stream, sequence, sent })
+fn parse(delivery: Delivery) -> Option<Arrived> {
+    let Delivery { message, handle, .. } = delivery;
+    let sent = message.time_ms;
+    Some(Arrived { message: serde_json::from_slice(&message.payload).ok()?, handle, sent })
 }

@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use crate::os::crash;
 use crate::protocol::{JOURNAL, SNAPSHOT};
-use ganger_bus::{Bus, BusError, Message, Publish};
+use ganger_bus::{Blob, Bus, BusError, Message, Publish};
 use ganger_engine::foreman::Appended;
 use ganger_engine::{Record, State};
 use std::sync::Arc;
@@ -87,9 +87,20 @@ pub(crate) async fn read_records(bus: &Arc<dyn Bus>) -> Result<Vec<Record>, BusE
 
 async fn read_snapshot(bus: &Arc<dyn Bus>) -> Result<Option<State>, BusError> {
     let info = bus.info(SNAPSHOT).await?;
-    let found = bus.read(SNAPSHOT, info.last_sequence, ">", 1).await?;
-    // One of another version is worth nothing, and no harm: the journal holds everything.
-    Ok(found.first().and_then(|m| State::from_snapshot(&m.payload).ok()))
+    let Some(message) = bus.read(SNAPSHOT, info.last_sequence, ">", 1).await?.pop() else {
+        return Ok(None);
+    };
+    // One that is of another version, damaged or gone is worth nothing, and no harm: the journal holds everything.
+    match bus.get_blob(&blob_name(&message)).await {
+        Ok(content) => Ok(State::from_snapshot(&content).ok()),
+        Err(BusError::NoBlob(_) | BusError::DamagedBlob { .. }) => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+/// A message of SNAPSHOT names the blob that holds the state.
+fn blob_name(message: &Message) -> String {
+    String::from_utf8_lossy(&message.payload).into_owned()
 }
 
 /// The first message with a record after `n`: sequences and numbers both grow, so this can be bisected.
@@ -170,10 +181,23 @@ impl Journal {
         }
     }
 
+    /// A failure is no loss: the journal holds everything.
     pub(crate) async fn write_snapshot(&mut self, state: &State) {
-        let message = Publish::new("journal.snapshot", state.to_snapshot());
-        if self.bus.publish(message).await.is_ok() {
+        if self.store_snapshot(state).await.is_ok() {
             self.snapshot_n = state.n;
         }
+    }
+
+    /// The one before is kept: whoever has just read its name will ask for it.
+    async fn store_snapshot(&self, state: &State) -> Result<(), BusError> {
+        let earlier = self.bus.read(SNAPSHOT, 1, ">", usize::MAX).await?;
+        let name = format!("snapshot/{}", state.n);
+        self.bus.put_blob(Blob::new(name.as_str(), state.to_snapshot())).await?;
+        self.bus.publish(Publish::new("journal.snapshot", name.as_str())).await?;
+        let last = earlier.last().map(blob_name);
+        for old in earlier.iter().map(blob_name).filter(|old| *old != name && Some(old) != last.as_ref()) {
+            self.bus.delete_blob(&old).await?;
+        }
+        Ok(())
     }
 }

@@ -23,7 +23,7 @@ use crate::os::{self, MARKER_HOST, Target};
 use crate::project::Project;
 use crate::protocol::{CONTROL, ToHost, host_subject};
 use driver::{Driver, Happened};
-use ganger_bus::{Bus, ConsumerConfig, Settle};
+use ganger_bus::{AckHandle, AckKind, Bus, ConsumerConfig};
 use ganger_engine::host::{Event, Machine, Run, SessionOrder, Setup};
 use ganger_engine::{AttemptId, Commit, HostId, HostReport, SessionText, Verdict};
 use guard::Guard;
@@ -208,14 +208,14 @@ async fn listen(shared: Arc<Shared>, events: mpsc::UnboundedSender<Happened>) ->
                 tokio::time::sleep(Duration::from_millis(200)).await;
                 continue;
             };
-            let sequences: Vec<u64> = deliveries.iter().map(|d| d.message.sequence).collect();
+            let handles: Vec<AckHandle> = deliveries.iter().map(|d| d.handle.clone()).collect();
             for delivery in &deliveries {
                 if let Ok(message) = serde_json::from_slice::<ToHost>(&delivery.message.payload) {
                     let _stopping = events.send(Event::Order(message.order).into());
                 }
             }
-            if !sequences.is_empty() {
-                let _again = shared.bus.settle(CONTROL, &name, &sequences, Settle::Ack).await;
+            if !handles.is_empty() {
+                let _again = shared.bus.ack(&handles, AckKind::Ack).await;
             }
         }
     }))

@@ -1,6 +1,6 @@
 //! Sending inputs to the foreman and waiting for its answer.
 
-use crate::protocol::{CONTROL, Reply, ToForeman, now_ms, publish_json};
+use crate::protocol::{CONTROL, Reply, ToForeman, Withdrawal, now_ms, publish_json};
 use ganger_bus::{Bus, BusError, Tail};
 use ganger_engine::{Envelope, Outcome, Rejected};
 use std::collections::BTreeMap;
@@ -8,6 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+
+/// Where inputs of the foreman go.
+const TO_FOREMAN: &str = "control.foreman";
+/// How much longer than its deadline the outcome of a command is waited for: what was decided in the last moment is
+/// still answered.
+const GRACE: Duration = Duration::from_secs(1);
 
 type Waiting = Arc<Mutex<BTreeMap<String, oneshot::Sender<Reply>>>>;
 
@@ -46,19 +52,33 @@ impl Client {
     /// Sends an input without waiting for its outcome.
     pub(crate) async fn tell(&self, envelope: Envelope) -> Result<(), BusError> {
         let message = ToForeman { reply_to: None, expires: None, envelope };
-        publish_json(&self.bus, "control.foreman".to_owned(), &message, None).await
+        publish_json(&self.bus, TO_FOREMAN.to_owned(), &message, None).await
     }
 
     /// Sends an input and waits until it is decided and durable.
     pub(crate) async fn ask(&self, envelope: Envelope, patience: Duration) -> Result<Outcome, SendError> {
+        self.exchange(envelope, patience, Duration::ZERO).await
+    }
+
+    /// As [`Client::ask`], for commands of people: silence means that it was not, and will not be, carried out.
+    pub(crate) async fn command(&self, envelope: Envelope, patience: Duration) -> Result<Outcome, SendError> {
+        self.exchange(envelope, patience, GRACE).await
+    }
+
+    /// Takes a command back. A foreman that has decided it already ignores this.
+    pub(crate) async fn withdraw(&self, id: &str) -> Result<(), BusError> {
+        publish_json(&self.bus, TO_FOREMAN.to_owned(), &Withdrawal { withdraws: id.to_owned() }, None).await
+    }
+
+    async fn exchange(&self, envelope: Envelope, patience: Duration, grace: Duration) -> Result<Outcome, SendError> {
         let (sender, answer) = oneshot::channel();
         let id = envelope.id.clone();
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), sender);
         let patience_ms = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
         let expires = Some(now_ms().saturating_add(patience_ms));
         let message = ToForeman { reply_to: Some(self.subject.clone()), expires, envelope };
-        publish_json(&self.bus, "control.foreman".to_owned(), &message, None).await?;
-        let reply = tokio::time::timeout(patience, answer).await;
+        publish_json(&self.bus, TO_FOREMAN.to_owned(), &message, None).await?;
+        let reply = tokio::time::timeout(patience + grace, answer).await;
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
         match reply {
             Ok(Ok(reply)) => Ok(reply.result?),

@@ -1,6 +1,7 @@
 //! Ganger: the foreman for gangs of coding agents.
 
 mod agents;
+mod board;
 mod cli;
 mod client;
 mod config;

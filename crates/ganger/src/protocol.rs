@@ -24,6 +24,13 @@ pub(crate) struct ToForeman {
     pub(crate) envelope: Envelope,
 }
 
+/// The sender of a command has given it up before its time.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Withdrawal {
+    /// The id of the envelope.
+    pub(crate) withdraws: String,
+}
+
 /// The foreman's answer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Reply {

@@ -1,7 +1,7 @@
 //! `ganger cost`: tokens and money by ticket, agent, runtime, day or attempt, from what the runtimes told. Money that a
 //! runtime does not tell is estimated from a price table; what neither knows is unknown, never nothing.
 
-use super::board::Board;
+use super::board::{self, Board};
 use super::describe::ticket_of_attempt;
 use super::out::{count, json, table, talk};
 use crate::agents::glob;
@@ -50,7 +50,7 @@ struct Line {
 }
 
 pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
-    let board = Board::open().await?;
+    let board = board::open().await?;
     let pieces = pieces(&board).await?;
     let config = board.project.config();
     let mut lines: BTreeMap<String, Line> = BTreeMap::new();

@@ -1,7 +1,7 @@
 //! `ganger demo`: a small real repository, a board with dependencies, a gate that turns red, and a
 //! question, worked off by scripted agents before your eyes.
 
-use super::board::Board;
+use super::board::{self, Board};
 use super::out::talk;
 use super::run::work;
 use super::view::Style;
@@ -38,7 +38,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     make_repository(&root, &folder)?;
     std::env::set_current_dir(&root)?;
     let project = Project::open_or_create(repository_at(&root)?, false)?;
-    let board = Board::of(project).await?;
+    let board = board::of(project).await?;
     let hash = super::trust::hash(&board.project);
     board.decide("the demo", Input::Trust { hash, by: "the demo".to_owned() }).await?;
     let Outcome::Tickets { .. } = board.decide("the demo", Input::AddTickets { tickets: tickets() }).await? else {
@@ -46,10 +46,10 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     };
     let mode = || Mode { dispatch: true, scope: None, max_parallel: None, forever: false };
     let style = Style::choose(false);
-    let exit = work(&board, mode(), style).await?;
+    let exit = work(&board, "ganger demo", mode(), style).await?;
     if exit == Exit::NeedsYou {
         answer_question(&board).await?;
-        work(&board, mode(), style).await?;
+        work(&board, "ganger demo", mode(), style).await?;
     }
     close(&board, &root).await
 }

@@ -1,10 +1,10 @@
 //! `ganger doctor`: looks at everything that could be wrong, and says what to do about it.
 
-use super::board::Board;
+use super::board;
 use super::out::{data, json};
 use crate::agents::{Driver, Drivers, Found};
 use crate::failure::{Exit, Failure};
-use crate::foreman::{self, Loaded, Taken};
+use crate::foreman::{self, Loaded};
 use crate::git::{Git, Rescue};
 use crate::project::Project;
 use ganger_bus::SqliteBus;
@@ -144,12 +144,12 @@ fn rescues(project: &Project) -> Finding {
 
 async fn board(project: Project) -> Vec<Finding> {
     let opened = async {
-        let board = Board::of(project).await?;
+        let board = board::of(project).await?;
         let loaded = foreman::load(&board.bus).await?;
-        let lease = foreman::take(&board.project.state, "ganger doctor")?;
-        Ok::<_, Failure>((loaded, lease))
+        let run = board.active_run()?;
+        Ok::<_, Failure>((loaded, run))
     };
-    let (Loaded { state, fault, .. }, lease) = match opened.await {
+    let (Loaded { state, fault, .. }, run) = match opened.await {
         Ok(opened) => opened,
         Err(e) => {
             return vec![Finding { what: "board", result: Err(e.message) }];
@@ -160,13 +160,10 @@ async fn board(project: Project) -> Vec<Finding> {
         Some(fault) => Err(format!("read-only as of record {}: {fault}", state.n)),
     };
     let rules = check_all(&state).map(|()| "every invariant holds".to_owned()).map_err(|b| b.to_string());
-    let lease = match lease {
-        Taken::Held(_) => "free".to_owned(),
-        Taken::ByOther(who) => format!("held by {who}"),
-    };
+    let run = run.map_or("none is active".to_owned(), |run| format!("`{}` is active ({run})", run.command));
     vec![
         Finding { what: "journal", result: journal },
         Finding { what: "rules", result: rules },
-        Finding { what: "lease", result: Ok(lease) },
+        Finding { what: "run", result: Ok(run) },
     ]
 }

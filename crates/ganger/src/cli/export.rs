@@ -1,6 +1,6 @@
 //! `ganger export`: the whole board as JSON.
 
-use super::board::Board;
+use super::board;
 use super::out::json;
 use super::ticket_show::ticket_json;
 use crate::failure::{Exit, Failure};
@@ -10,7 +10,7 @@ use serde_json::{Value, json as object};
 pub(super) struct Args {}
 
 pub(super) async fn run(_args: &Args) -> Result<Exit, Failure> {
-    let board = Board::open().await?;
+    let board = board::open().await?;
     let state = board.state().await?;
     let tickets: Vec<Value> = state.tickets.iter().map(|(id, t)| ticket_json(&state, id, t)).collect();
     let cards: Vec<Value> = state.cards.values().map(|c| object!(c)).collect();

@@ -1,6 +1,6 @@
 //! `ganger inbox` and `ganger answer`: what waits for a person, ranked by what it holds up.
 
-use super::board::{Board, require_person};
+use super::board::{self, require_person};
 use super::out::{data, json, rfc3339, span, talk};
 use crate::failure::{Exit, Failure};
 use crate::protocol::now_ms;
@@ -24,7 +24,7 @@ pub(super) struct AnswerArgs {
 }
 
 pub(super) async fn inbox(args: &InboxArgs) -> Result<Exit, Failure> {
-    let board = Board::open().await?;
+    let board = board::open().await?;
     let state = board.state().await?;
     let mut cards: Vec<(&Card, usize)> = state.open_cards().map(|c| (c, held_up(&state, c))).collect();
     cards.sort_by_key(|(card, held)| (std::cmp::Reverse(*held), card.opened));
@@ -86,7 +86,7 @@ fn card_json(card: &Card, held: usize) -> Value {
 
 pub(super) async fn answer(args: AnswerArgs) -> Result<Exit, Failure> {
     require_person("answer")?;
-    let board = Board::open().await?;
+    let board = board::open().await?;
     let answer = Answer { card: CardId::new(&args.card), answer: args.answer.join(" "), by: board.person() };
     match board.decide("a person answers", Input::Answer(answer)).await? {
         Outcome::Nothing => talk!("{} had this answer already.", args.card),

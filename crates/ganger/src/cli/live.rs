@@ -2,6 +2,7 @@
 //! the board.
 
 use super::out::{cards_wait, count, span};
+use super::waits::Waits;
 use crate::protocol::{Activity, ActivityKind, now_ms};
 use crate::text;
 use ganger_engine::{Phase, State, TicketId};
@@ -51,7 +52,7 @@ impl Lanes {
         }
     }
 
-    pub(super) fn draw(&mut self, state: &State) {
+    pub(super) fn draw(&mut self, state: &State, waits: &Waits) {
         let at_work = |phase: Phase| matches!(phase, Phase::Running | Phase::Verifying);
         let wanted: BTreeMap<&TicketId, Phase> =
             state.tickets.iter().filter(|(_, t)| at_work(t.phase)).map(|(id, t)| (id, t.phase)).collect();
@@ -74,7 +75,8 @@ impl Lanes {
             let what = if phase == Phase::Verifying { "gates" } else { agent };
             let age = span(now.saturating_sub(lane.since));
             let tokens = if lane.tokens > 0 { format!(" {} tokens", count(lane.tokens)) } else { String::new() };
-            lane.bar.set_message(format!("{id:<8} {what:<10} {:<DOING_WIDTH$} {age}{tokens}", lane.doing));
+            let doing = waits.of(id, now).unwrap_or_else(|| lane.doing.clone());
+            lane.bar.set_message(format!("{id:<8} {what:<10} {doing:<DOING_WIDTH$} {age}{tokens}"));
             lane.bar.tick();
         }
         self.board.set_message(footer(state));

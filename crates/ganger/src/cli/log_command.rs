@@ -1,14 +1,16 @@
 //! `ganger log`: what agents said and did, with the board's facts in between.
 
-use super::board::Board;
+use super::board;
 use super::describe;
-use super::out::{clock, data};
+use super::narrator::Narrator;
+use super::out::{self, clock, data};
 use super::ticket;
+use crate::board::{Follow, Happening};
 use crate::failure::{Exit, Failure};
-use crate::protocol::{ACTIVITY, Activity, ActivityKind, JOURNAL};
-use ganger_bus::Message;
+use crate::protocol::{Activity, ActivityKind};
 use ganger_engine::{Record, State, TicketId};
 use serde_json::json;
+use std::time::Duration;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -22,72 +24,65 @@ pub(super) struct Args {
     json: bool,
 }
 
+/// How long a log that follows waits before it looks whether anybody still reads it.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
 pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
-    let board = Board::open().await?;
+    let board = board::open().await?;
     let current = board.state().await?;
     let wanted = args.ticket.as_deref().map(|id| ticket::find(&current, id).map(|(id, _)| id)).transpose()?;
-    let mut journal = board.bus.tail(JOURNAL, 1, ">").await?;
-    let mut activities = board.bus.tail(ACTIVITY, 1, ">").await?;
-    let mut reader = Reader { wanted, state: State::default(), json: args.json };
-    let mut lines = Vec::new();
+    let mut log = Log { wanted, narrator: Narrator::new(State::default()), json: args.json };
+    let mut follow = Follow::from_start(&board.bus).await?;
     loop {
-        while let Some(message) = journal.next_stored().await? {
-            reader.facts(&message, &mut lines);
+        let new = follow.next().await?;
+        new.iter().for_each(|happening| log.print(happening));
+        if out::is_lost() {
+            return Ok(Exit::Done);
         }
-        while let Some(message) = activities.next_stored().await? {
-            reader.activity(&message, &mut lines);
-        }
-        // A stable sort: what has the same millisecond keeps its order.
-        lines.sort_by_key(|(at, _)| *at);
-        for (at, line) in lines.drain(..) {
-            if args.json { data!("{line}") } else { data!("{} {line}", clock(at)) }
+        if !new.is_empty() {
+            continue;
         }
         if !args.follow {
             return Ok(Exit::Done);
         }
         tokio::select! {
-            message = journal.next() => reader.facts(&message?, &mut lines),
-            message = activities.next() => reader.activity(&message?, &mut lines),
+            waited = follow.wait(LOOK_EVERY) => waited?,
             _ = tokio::signal::ctrl_c() => return Ok(Exit::Interrupted),
         }
     }
 }
 
-struct Reader {
+struct Log {
     wanted: Option<TicketId>,
-    state: State,
+    narrator: Narrator,
     json: bool,
 }
 
-impl Reader {
-    fn facts(&mut self, message: &Message, lines: &mut Vec<(u64, String)>) {
-        for record in Record::decode_batch(&message.payload, 0).unwrap_or_default() {
-            for event in &record.events {
-                let ours = self.wanted.is_none() || describe::ticket_of(event) == self.wanted;
-                let before = describe::event(&self.state, event);
-                self.state.apply(record.now, event);
-                let words = before.or_else(|| describe::event(&self.state, event));
-                match (ours, self.json, words) {
-                    (true, true, _) => lines.push((
-                        record.now,
-                        json!({"schema": 1, "n": record.n, "at": record.now, "fact": event}).to_string(),
-                    )),
-                    (true, false, Some(words)) => lines.push((record.now, words)),
-                    _ => {}
-                }
+impl Log {
+    fn print(&mut self, happening: &Happening) {
+        match happening {
+            Happening::Record(record) => self.record(record),
+            Happening::Activity(activity) => self.activity(activity),
+        }
+    }
+
+    fn record(&mut self, record: &Record) {
+        for (event, words) in self.narrator.tell(record) {
+            let ours = self.wanted.is_none() || describe::ticket_of(event) == self.wanted;
+            match (ours, self.json, words) {
+                (true, true, _) => data!("{}", json!({"schema": 1, "n": record.n, "at": record.now, "fact": event})),
+                (true, false, Some(words)) => data!("{} {words}", clock(record.now)),
+                _ => {}
             }
         }
     }
 
-    fn activity(&self, message: &Message, lines: &mut Vec<(u64, String)>) {
-        let Ok(activity) = serde_json::from_slice::<Activity>(&message.payload) else {
-            return;
-        };
+    fn activity(&self, activity: &Activity) {
         if self.wanted.as_ref().is_some_and(|w| w != &activity.ticket) {
             return;
         }
         if self.json {
-            lines.push((activity.at, json!({"schema": 1, "at": activity.at, "activity": activity}).to_string()));
+            data!("{}", json!({"schema": 1, "at": activity.at, "activity": activity}));
             return;
         }
         let mark = match activity.kind {
@@ -100,6 +95,6 @@ impl Reader {
             ActivityKind::Usage => return,
         };
         let text = activity.text.trim_end().replace('\n', "\n              ");
-        lines.push((activity.at, format!("{}  {mark} {text}", activity.ticket)));
+        data!("{} {}  {mark} {text}", clock(activity.at), activity.ticket);
     }
 }

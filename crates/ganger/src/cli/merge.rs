@@ -1,18 +1,17 @@
 //! `ganger merge`: a person's word. The gates run on the merged result before main moves.
 
-use super::board::{Board, require_person};
+use super::board::{self, Board, require_person};
 use super::out::{data, talk};
 use super::run::work;
 use super::view::Style;
 use super::{ticket, trust};
-use crate::failure::{Exit, Failure};
-use crate::foreman::{self, Taken};
+use crate::board::Waited;
+use crate::failure::{Code, Exit, Failure};
 use crate::git;
 use crate::protocol::JOURNAL;
 use ganger_engine::foreman::Mode;
 use ganger_engine::{Event, Input, Outcome, Phase, Record, State, TicketId};
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -26,7 +25,7 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     require_person("merge")?;
-    let board = Board::open().await?;
+    let board = board::open().await?;
     let before = board.state().await?;
     let wanted = wanted(&before, &args)?;
     if wanted.is_empty() {
@@ -40,15 +39,7 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     let Outcome::Merging { order } = board.decide("a person approves merges", input).await? else {
         return Err(Failure::failed("the merge was not approved"));
     };
-    // A run that is active lands it; otherwise this process does.
-    match foreman::take(&board.project.state, "ganger merge")? {
-        Taken::Held(lease) => {
-            drop(lease);
-            let mode = Mode { dispatch: false, scope: Some(Vec::new()), max_parallel: None, forever: false };
-            work(&board, mode, Style::Plain).await?;
-        }
-        Taken::ByOther(_) => wait(&board, &order).await?,
-    }
+    land(&board, &order).await?;
     report(&board, from, &order).await
 }
 
@@ -95,25 +86,22 @@ fn refuse_dirty_main(board: &Board) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn wait(board: &Board, order: &[TicketId]) -> Result<(), Failure> {
-    let mut journal = board.bus.tail(JOURNAL, board.bus.info(JOURNAL).await?.last_sequence + 1, ">").await?;
-    loop {
-        let state = board.state().await?;
-        let pending =
-            |id: &&TicketId| state.tickets.get(*id).is_some_and(|t| t.phase == Phase::Accepted && t.approved.is_some());
-        if !order.iter().any(|id| pending(&id)) {
-            return Ok(());
+/// A run that is active lands them; otherwise this process does.
+async fn land(board: &Board, order: &[TicketId]) -> Result<(), Failure> {
+    if board.active_run()?.is_none() {
+        let mode = Mode { dispatch: false, scope: Some(Vec::new()), max_parallel: None, forever: false };
+        match work(board, "ganger merge", mode, Style::Plain).await {
+            // A run began in this moment, and lands them.
+            Err(failure) if failure.code == Code::ActiveRun => {}
+            ended => return ended.map(|_| ()),
         }
-        if matches!(foreman::take(&board.project.state, "ganger merge")?, Taken::Held(_)) {
-            return Err(
-                Failure::failed("the run ended before everything was merged").hint("`ganger merge` again goes on")
-            );
-        }
-        // Whether the run is still there is looked at again without news, too.
-        if let Ok(message) = tokio::time::timeout(Duration::from_secs(1), journal.next()).await {
-            drop(message?);
-            while journal.next_stored().await?.is_some() {}
-        }
+    }
+    let is_pending = |t: &ganger_engine::Ticket| t.phase == Phase::Accepted && t.approved.is_some();
+    let landed = |state: &State| !order.iter().any(|id| state.tickets.get(id).is_some_and(is_pending));
+    match board.wait_for(None, landed).await? {
+        Waited::Reached => Ok(()),
+        Waited::NoRun | Waited::TooLong => Err(Failure::failed("the run ended before everything was merged")
+            .hint("run `ganger merge` again to land the rest")),
     }
 }
 

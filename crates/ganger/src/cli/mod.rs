@@ -6,14 +6,17 @@ mod cost;
 mod demo;
 mod describe;
 mod doctor;
+mod dry_run;
 mod export;
 mod import;
 mod inbox;
 mod init;
+mod interrupts;
 mod live;
 mod log_command;
 mod login;
 mod merge;
+mod narrator;
 mod out;
 mod permit;
 mod prove;
@@ -26,6 +29,7 @@ mod ticket;
 mod ticket_show;
 mod trust;
 mod view;
+mod waits;
 
 use crate::failure::{Exit, Failure};
 use clap::{CommandFactory, Parser, Subcommand};
@@ -143,11 +147,11 @@ enum Command {
 
 pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
-    match dispatch(cli.command) {
+    match dispatch(cli.command).and_then(|exit| out::check().map(|()| exit)) {
         Ok(exit) => ExitCode::from(exit as u8),
         Err(failure) => {
             out::failure(&failure);
-            ExitCode::from(failure.exit as u8)
+            ExitCode::from(failure.code.exit() as u8)
         }
     }
 }
@@ -162,7 +166,9 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
             Ok(Exit::Done)
         }
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "ganger", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "ganger", &mut script);
+            out::data!("{}", String::from_utf8_lossy(&script).trim_end());
             Ok(Exit::Done)
         }
         Command::Config(args) => config_command::run(&args),

@@ -4,16 +4,12 @@ use crate::failure::Failure;
 use jiff::Timestamp;
 use owo_colors::OwoColorize;
 use serde::Serialize;
+use std::io::{ErrorKind, Write};
+use std::sync::OnceLock;
 
 /// A line of data.
 macro_rules! data {
-    ($($arg:tt)*) => {{
-        use std::io::Write;
-        // A reader that went away (`| head`) ends the program quietly.
-        if writeln!(anstream::stdout(), $($arg)*).is_err() {
-            std::process::exit(0);
-        }
-    }};
+    ($($arg:tt)*) => { $crate::cli::out::print_line(format_args!($($arg)*)) };
 }
 pub(super) use data;
 
@@ -25,6 +21,35 @@ macro_rules! talk {
     }};
 }
 pub(super) use talk;
+
+/// The first error of stdout. Whoever reads it may go away (`| head`): that ends the output, and nothing else.
+static LOST: OnceLock<std::io::Error> = OnceLock::new();
+
+/// Behind [`data!`].
+pub(super) fn print_line(line: std::fmt::Arguments<'_>) {
+    if LOST.get().is_none()
+        && let Err(e) = writeln!(anstream::stdout(), "{line}")
+    {
+        // Another thread may have met it first.
+        let _known = LOST.set(e);
+    }
+}
+
+/// Whether nobody can read stdout any more.
+pub(super) fn is_lost() -> bool {
+    LOST.get().is_some()
+}
+
+/// What was printed arrived, or its reader had enough of it.
+///
+/// # Errors
+/// When output was lost for another reason, such as a full disk.
+pub(super) fn check() -> Result<(), Failure> {
+    match LOST.get() {
+        Some(e) if e.kind() != ErrorKind::BrokenPipe => Err(Failure::failed(format!("cannot write to stdout: {e}"))),
+        _ => Ok(()),
+    }
+}
 
 /// What, why, and what to do about it.
 pub(super) fn failure(failure: &Failure) {

@@ -1,10 +1,10 @@
 //! `ganger permit`: what people allowed agents from now on, and taking it back.
 
-use super::board::{Board, require_person};
+use super::board::{self, require_person};
 use super::describe::{whom, wish};
 use super::out::{json, table, talk};
 use crate::digest;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Code, Exit, Failure};
 use ganger_engine::{Input, Permit};
 use serde_json::json as object;
 
@@ -30,7 +30,7 @@ pub(super) async fn run(command: Command) -> Result<Exit, Failure> {
 }
 
 async fn list(as_json: bool) -> Result<Exit, Failure> {
-    let state = Board::open().await?.state().await?;
+    let state = board::open().await?.state().await?;
     if as_json {
         let all = state.permits.iter().map(|p| object!({"id": id(p), "scope": p.scope, "wish": p.wish}));
         json(&object!({"schema": 1, "permits": all.collect::<Vec<_>>()}))?;
@@ -46,10 +46,12 @@ async fn list(as_json: bool) -> Result<Exit, Failure> {
 
 async fn revoke(wanted: &str) -> Result<Exit, Failure> {
     require_person("permit revoke")?;
-    let board = Board::open().await?;
+    let board = board::open().await?;
     let state = board.state().await?;
     let Some(permit) = state.permits.iter().find(|p| id(p) == wanted) else {
-        return Err(Failure::refused(format!("there is no permit {wanted}")).hint("`ganger permit list` shows all"));
+        return Err(
+            Failure::of(Code::Refused, format!("there is no permit {wanted}")).hint("`ganger permit list` shows all")
+        );
     };
     let input = Input::Revoke { permit: permit.clone(), by: board.person() };
     board.decide("a person takes a permit back", input).await?;

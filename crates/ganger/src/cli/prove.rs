@@ -1,7 +1,7 @@
 //! `ganger doctor --prove RUNTIME`: one real session in a temporary repository that has to write a file and to call
 //! one of Ganger's tools. It costs what one short turn of the model costs.
 
-use super::board::Board;
+use super::board;
 use super::out::{data, talk};
 use super::run::work;
 use super::view::Style;
@@ -28,13 +28,13 @@ pub(super) async fn run(name: &str) -> Result<Exit, Failure> {
     let root = folder.path().join("proof");
     make_repository(&root, &agent)?;
     std::env::set_current_dir(&root)?;
-    let board = Board::of(Project::open_or_create(repository_at(&root)?, false)?).await?;
+    let board = board::of(Project::open_or_create(repository_at(&root)?, false)?).await?;
     let hash = super::trust::hash(&board.project);
     board.decide("a proof", Input::Trust { hash, by: "ganger doctor".to_owned() }).await?;
     board.decide("a proof", Input::AddTickets { tickets: vec![ticket()] }).await?;
     talk!("one turn of {name} in {}:", root.display());
     let mode = Mode { dispatch: true, scope: None, max_parallel: None, forever: false };
-    work(&board, mode, Style::choose(false)).await?;
+    work(&board, "ganger doctor --prove", mode, Style::choose(false)).await?;
     let state = board.state().await?;
     let done = state.tickets.values().next();
     let accepted = done.is_some_and(|t| t.phase == Phase::Accepted);

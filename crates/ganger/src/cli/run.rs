@@ -1,20 +1,20 @@
 //! `ganger run`: one process with foreman and host, until nothing can move.
 
-use super::board::Board;
-use super::out::{cards_wait, data, hint, json, talk};
+use super::board::{self, Board};
+use super::interrupts::Interrupts;
+use super::out::{cards_wait, hint, talk};
 use super::view::{Style, View};
-use super::{ticket, trust};
+use super::{dry_run, ticket, trust};
 use crate::failure::{Exit, Failure};
-use crate::foreman::{self, Foreman, Taken};
-use crate::host::{Host, mission_text, prompt_text};
+use crate::foreman::{self, Foreman};
+use crate::host::Host;
 use crate::protocol::now_ms;
 use ganger_engine::foreman::{Ending, Mode, Stop};
-use ganger_engine::{AttemptId, Offer, Phase, Reason, State, TicketId, why};
-use serde_json::json as object;
+use ganger_engine::{Phase, Reason, State, TicketId, why};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use std::time::Duration;
+use tokio::sync::watch;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -35,16 +35,16 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
-    let board = Board::open().await?;
+    let board = board::open().await?;
     check_agents(&board)?;
     let state = board.state().await?;
     let scope = scope_of(&state, &args.tickets)?;
     if args.dry_run {
-        return dry_run(&board, &state, scope.as_deref(), args.json);
+        return dry_run::run(&board, &state, scope.as_deref(), args.max_parallel, args.json);
     }
     trust::require(&board, &state).await?;
     let mode = Mode { dispatch: true, scope, max_parallel: args.max_parallel, forever: args.forever };
-    work(&board, mode, Style::choose(args.json)).await
+    work(&board, "ganger run", mode, Style::choose(args.json)).await
 }
 
 fn check_agents(board: &Board) -> Result<(), Failure> {
@@ -86,24 +86,20 @@ fn scope_of(state: &State, named: &[String]) -> Result<Option<Vec<TicketId>>, Fa
     Ok(Some(scope.into_iter().collect()))
 }
 
+/// How long a run waits for commands that hold the lease; each does for milliseconds.
+const LEASE_PATIENCE: Duration = Duration::from_secs(10);
+
 /// Leads the project with a host in the same process.
-pub(super) async fn work(board: &Board, mode: Mode, style: Style) -> Result<Exit, Failure> {
-    let lease = match foreman::take(&board.project.state, "ganger run")? {
-        Taken::Held(lease) => lease,
-        Taken::ByOther(holder) => {
-            return Err(Failure::failed(format!("this project is being worked on already, by {holder}"))
-                .hint("commands such as `ganger ticket add` and `ganger answer` reach that run"));
-        }
-    };
-    let (records, feed) = mpsc::unbounded_channel();
-    let mut foreman =
-        Foreman::lead(Arc::clone(&board.project), Arc::clone(&board.bus), lease, mode.clone(), records).await?;
-    let view = View::open(style, foreman.state().clone(), feed, Arc::clone(&board.bus)).await?;
+pub(super) async fn work(board: &Board, command: &'static str, mode: Mode, style: Style) -> Result<Exit, Failure> {
+    // From here on commands send what they want to this process.
+    let presence = foreman::announce(&board.project.state, command)?;
+    let lease = foreman::acquire(&board.project.state, command, LEASE_PATIENCE).await?;
+    let mut foreman = Foreman::lead(Arc::clone(&board.project), Arc::clone(&board.bus), lease, mode.clone()).await?;
+    let view = View::open(style, foreman.state().clone(), Arc::clone(&board.bus)).await?;
     let host = Host::start(Arc::clone(&board.project), Arc::clone(&board.bus)).await?;
     let (stop, stopped) = watch::channel(Stop::No);
-    let signals = tokio::spawn(listen_for_signals(stop));
+    let _interrupts = Interrupts::listen(stop)?;
     let ended = foreman.run(host.id(), host.incarnation(), stopped).await;
-    signals.abort();
     let host_id = host.id().clone();
     host.stop().await;
     let state = match &ended {
@@ -111,43 +107,23 @@ pub(super) async fn work(board: &Board, mode: Mode, style: Style) -> Result<Exit
         // Whatever ended the run, the disk or another foreman, would refuse this too.
         Err(_) => Ok(State::default()),
     };
+    drop(presence);
     view.close().await;
     let (ending, state) = (ended?, state?);
-    let waits = waits_for_person(&state);
-    Ok(conclude(&state, &mode, &ending, waits, style))
+    conclude(board, &state, &mode, &ending, style)
 }
 
-/// Once drains, twice stops. Both keep everything.
-async fn listen_for_signals(stop: watch::Sender<Stop>) {
-    let streams = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()));
-    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) = streams else {
-        return;
-    };
-    loop {
-        let wanted = tokio::select! {
-            _ = interrupt.recv() => if *stop.borrow() == Stop::No { Stop::Drain } else { Stop::Now },
-            _ = terminate.recv() => Stop::Now,
-            _ = hangup.recv() => Stop::Now,
-        };
-        match wanted {
-            Stop::Drain => talk!("\nNo new work is started; agents finish their turns. Ctrl-C again stops them now."),
-            _ => talk!("\nStopping. Sessions, files and commits are kept."),
-        }
-        let _ended = stop.send(wanted);
-    }
-}
-
-fn conclude(state: &State, mode: &Mode, ending: &Ending, waits: bool, style: Style) -> Exit {
+fn conclude(board: &Board, state: &State, mode: &Mode, ending: &Ending, style: Style) -> Result<Exit, Failure> {
     if style != Style::Json {
-        summarize(state, mode);
+        summarize(board, state, mode)?;
     }
-    match ending {
+    Ok(match ending {
         Ending::Stopped => Exit::Interrupted,
-        Ending::Still if waits => Exit::NeedsYou,
+        Ending::Still if waits_for_person(state) => Exit::NeedsYou,
         Ending::Still if mode.dispatch && has_stuck_tickets(state, mode) => Exit::Failed,
         Ending::Still => Exit::Done,
         _ => Exit::Failed,
-    }
+    })
 }
 
 fn waits_for_person(state: &State) -> bool {
@@ -160,7 +136,7 @@ fn has_stuck_tickets(state: &State, mode: &Mode) -> bool {
     state.tickets.iter().any(|(id, t)| t.phase == Phase::Open && in_scope(id))
 }
 
-fn summarize(state: &State, mode: &Mode) {
+fn summarize(board: &Board, state: &State, mode: &Mode) -> Result<(), Failure> {
     let counts: Vec<String> = state.count_by_phase().iter().map(|(p, n)| format!("{n} {}", p.as_str())).collect();
     talk!("\n{}", if counts.is_empty() { "The board is empty.".to_owned() } else { counts.join(", ") });
     for (id, _) in state.tickets.iter().filter(|(_, t)| t.phase == Phase::Open && mode.dispatch).take(10) {
@@ -178,49 +154,10 @@ fn summarize(state: &State, mode: &Mode) {
     if cards > 0 {
         hint(&format!("{}: `ganger inbox`", cards_wait(cards)));
     }
-    let accepted: Vec<&str> =
-        state.tickets.iter().filter(|(_, t)| t.phase == Phase::Accepted).map(|(id, _)| id.as_str()).collect();
-    if !accepted.is_empty() && mode.dispatch {
-        hint(&format!("look at it with `git diff main...ganger/{}`; land it with `ganger merge --all`", accepted[0]));
+    let accepted = state.tickets.iter().find(|(_, t)| t.phase == Phase::Accepted);
+    if let Some((id, _)) = accepted.filter(|_| mode.dispatch) {
+        let (main, branch) = (board.project.main_branch()?, board.project.worktree(id).branch);
+        hint(&format!("review it with `git diff {main}...{branch}`, then land it with `ganger merge --all`"));
     }
-}
-
-fn dry_run(board: &Board, state: &State, scope: Option<&[TicketId]>, as_json: bool) -> Result<Exit, Failure> {
-    let config = board.project.config();
-    let in_scope = |id: &TicketId| scope.is_none_or(|s| s.contains(id));
-    let mut shown = Vec::new();
-    for (id, t) in state.ready().filter(|(id, _)| in_scope(id)) {
-        let agent = state.agent_of(t);
-        let offer = Offer {
-            attempt: AttemptId::new(format!("{id}-a{}", t.attempts + 1)),
-            token: 0,
-            ticket: id.clone(),
-            spec: t.spec.clone(),
-            revision: t.revision,
-            number: t.attempts + 1,
-            agent: agent.to_owned(),
-            session: t.sessions.get(agent).map(|s| s.id.clone()),
-            deliveries: t.undelivered.iter().filter_map(|d| state.deliveries.get(d)).cloned().collect(),
-            told: t.told.clone(),
-            bases: Vec::new(),
-            base: None,
-        };
-        let mission = mission_text(config, &board.project.worktree(id), id, &t.spec, t.revision);
-        let instructions = config.agents.get(agent).map(|a| a.prompt.as_str()).unwrap_or_default();
-        let remembers = config.agents.get(agent).is_some_and(|a| a.runtime.keeps_sessions());
-        let prompt = prompt_text(&mission, instructions, &offer, remembers);
-        shown.push(object!({"ticket": id, "agent": agent, "session": offer.session, "prompt": prompt}));
-    }
-    if as_json {
-        json(&object!({"schema": 1, "would_start": shown}))?;
-        return Ok(Exit::Done);
-    }
-    if shown.is_empty() {
-        talk!("Nothing is ready.");
-    }
-    for entry in &shown {
-        let word = |key: &str| entry[key].as_str().unwrap_or_default().to_owned();
-        data!("=== {} by {} ===\n{}", word("ticket"), word("agent"), word("prompt"));
-    }
-    Ok(Exit::Done)
+    Ok(())
 }

@@ -1,10 +1,10 @@
 //! `ganger status`: the board at a glance.
 
-use super::board::Board;
+use super::board::{self, Board};
 use super::describe::ticket_of_attempt;
 use super::out::{cards_wait, count, data, json, rfc3339, span, table};
 use crate::failure::{Exit, Failure};
-use crate::foreman::{self, Taken};
+use crate::foreman::Runner;
 use crate::protocol::{ACTIVITY, Activity, ActivityKind, now_ms};
 use crate::text;
 use ganger_engine::{AttemptId, Phase, State};
@@ -21,20 +21,17 @@ pub(super) struct Args {
 const LOOK_BACK: u64 = 2_000;
 
 pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
-    let board = Board::open().await?;
+    let board = board::open().await?;
     let state = board.last_state().await?;
     let doing = if state.attempts.is_empty() { BTreeMap::new() } else { latest(&board).await? };
-    let foreman = match foreman::take(&board.project.state, "ganger status")? {
-        Taken::Held(_) => None,
-        Taken::ByOther(who) => Some(who),
-    };
+    let run = board.active_run()?;
     if args.json {
-        return as_json(&state, foreman.as_deref(), &doing);
+        return as_json(&state, run.as_ref(), &doing);
     }
     let counts: Vec<String> = state.count_by_phase().iter().map(|(p, n)| format!("{n} {}", p.as_str())).collect();
     data!("{}", if counts.is_empty() { "The board is empty.".to_owned() } else { counts.join(", ") });
-    match &foreman {
-        Some(who) => data!("Led by {who}."),
+    match &run {
+        Some(run) => data!("Running ({run})"),
         None => data!("No run is active."),
     }
     let now = now_ms();
@@ -44,7 +41,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
         let age = activity.as_ref().map_or(String::new(), |d| format!("{} ago", span(now.saturating_sub(d.at))));
         let shown = activity.map_or(String::new(), |d| text::line(&d.text, 60));
         let silent = activity_age(&doing, attempt, now);
-        let status = if foreman.is_none() { "no run".to_owned() } else { believed(status, silent) };
+        let status = if run.is_none() { "no run".to_owned() } else { believed(status, silent) };
         rows.push(vec![
             a.ticket.to_string(),
             a.agent.clone(),
@@ -96,7 +93,7 @@ async fn latest(board: &Board) -> Result<BTreeMap<AttemptId, Latest>, Failure> {
     Ok(latest)
 }
 
-fn as_json(state: &State, foreman: Option<&str>, doing: &BTreeMap<AttemptId, Latest>) -> Result<Exit, Failure> {
+fn as_json(state: &State, run: Option<&Runner>, doing: &BTreeMap<AttemptId, Latest>) -> Result<Exit, Failure> {
     let counts: BTreeMap<&str, usize> = state.count_by_phase().iter().map(|(p, n)| (p.as_str(), *n)).collect();
     let attempts: Vec<_> = state
         .attempts
@@ -112,7 +109,7 @@ fn as_json(state: &State, foreman: Option<&str>, doing: &BTreeMap<AttemptId, Lat
         .collect();
     let ready: Vec<_> = state.ready().map(|(id, _)| id).collect();
     json(&object!({
-        "schema": 1, "record": state.n, "epoch": state.epoch, "foreman": foreman, "counts": counts,
+        "schema": 1, "record": state.n, "epoch": state.epoch, "run": run.map(|r| object!({"pid": r.pid, "command": r.command})), "counts": counts,
         "attempts": attempts, "ready": ready, "cards": state.open_cards().count(),
     }))?;
     Ok(Exit::Done)

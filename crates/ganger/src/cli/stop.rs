@@ -1,17 +1,16 @@
 //! `ganger stop`, `resume` and `attach`: a ticket waits while a person has it.
 
-use super::board::{Board, require_person};
+use super::board::{self, Board, require_person};
 use super::out::{data, talk};
 use super::ticket::find;
-use crate::failure::{Exit, Failure};
-use crate::foreman::{self, Taken};
-use ganger_engine::{Input, Session, Ticket};
+use crate::board::Waited;
+use crate::failure::{Code, Exit, Failure};
+use ganger_engine::{Input, Session, State, Ticket, TicketId};
 use std::path::Path;
 use std::time::Duration;
 
 /// How long the end of an attempt is waited for: an interrupt, what was left is committed, its processes end.
 const PATIENCE: Duration = Duration::from_secs(40);
-const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct StopArgs {
@@ -30,7 +29,7 @@ pub(super) struct TicketArg {
 
 pub(super) async fn stop(args: StopArgs) -> Result<Exit, Failure> {
     require_person("stop")?;
-    let board = Board::open().await?;
+    let board = board::open().await?;
     let state = board.state().await?;
     let (ticket, _) = find(&state, &args.ticket)?;
     let input = Input::StopTicket { ticket: ticket.clone(), why: args.reason, by: board.person() };
@@ -41,7 +40,7 @@ pub(super) async fn stop(args: StopArgs) -> Result<Exit, Failure> {
 
 pub(super) async fn resume(args: TicketArg) -> Result<Exit, Failure> {
     require_person("resume")?;
-    let board = Board::open().await?;
+    let board = board::open().await?;
     let state = board.state().await?;
     let (ticket, _) = find(&state, &args.ticket)?;
     board.decide("a person lets it go on", Input::ResumeTicket { ticket: ticket.clone(), by: board.person() }).await?;
@@ -52,7 +51,7 @@ pub(super) async fn resume(args: TicketArg) -> Result<Exit, Failure> {
 /// The runtime's own command is printed, not run: it wants the person's terminal. The ticket waits meanwhile.
 pub(super) async fn attach(args: TicketArg) -> Result<Exit, Failure> {
     require_person("attach")?;
-    let board = Board::open().await?;
+    let board = board::open().await?;
     let state = board.state().await?;
     let (id, found) = find(&state, &args.ticket)?;
     let agent = state.agent_of(found).to_owned();
@@ -70,25 +69,18 @@ pub(super) async fn attach(args: TicketArg) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-async fn wait_until_it_stopped(board: &Board, id: &ganger_engine::TicketId) -> Result<(), Failure> {
-    let begun = std::time::Instant::now();
-    loop {
-        let state = board.state().await?;
-        let no_run = matches!(foreman::take(&board.project.state, "ganger attach")?, Taken::Held(_));
-        if no_run || state.tickets.get(id).is_none_or(|t| t.live.is_none()) {
-            return Ok(());
-        }
-        if begun.elapsed() > PATIENCE {
-            return Err(Failure::failed(format!("{id} is still being stopped"))
-                .hint(format!("try again soon; `ganger log {id}` shows what it does")));
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
+async fn wait_until_it_stopped(board: &Board, id: &TicketId) -> Result<(), Failure> {
+    let stopped = |state: &State| state.tickets.get(id).is_none_or(|t| t.live.is_none());
+    match board.wait_for(Some(PATIENCE), stopped).await? {
+        Waited::Reached | Waited::NoRun => Ok(()),
+        Waited::TooLong => Err(Failure::failed(format!("{id} has not stopped after {} s", PATIENCE.as_secs()))
+            .hint(format!("`ganger log {id}` shows what it does; try again later"))),
     }
 }
 
 fn command_of(ticket: &Ticket, agent: &str, gemini_home: &Path) -> Result<String, Failure> {
     let Some(Session { id, runtime, directory, .. }) = ticket.sessions.get(agent) else {
-        return Err(Failure::refused(format!("agent `{agent}` has no session for this ticket yet"))
+        return Err(Failure::of(Code::Refused, format!("agent `{agent}` has no session for this ticket yet"))
             .hint("`ganger run` starts one"));
     };
     let open = match runtime.as_str() {
@@ -97,7 +89,10 @@ fn command_of(ticket: &Ticket, agent: &str, gemini_home: &Path) -> Result<String
         "codex" => format!("codex resume {id}"),
         "gemini" => format!("GEMINI_CLI_HOME='{}' gemini --resume {id}", gemini_home.display()),
         other => {
-            return Err(Failure::refused(format!("runtime `{other}` has no command that opens a session by hand")));
+            return Err(Failure::of(
+                Code::Refused,
+                format!("runtime `{other}` has no command that opens a session by hand"),
+            ));
         }
     };
     Ok(format!("cd '{directory}' && {open}"))

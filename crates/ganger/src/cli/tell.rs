@@ -1,6 +1,6 @@
 //! `ganger tell`, `interrupt` and `nudge`: what a person says to the session of a ticket.
 
-use super::board::{Board, require_person};
+use super::board::{self, require_person};
 use super::out::{json, talk};
 use super::ticket::find;
 use crate::failure::{Exit, Failure};
@@ -89,7 +89,7 @@ pub(super) async fn nudge(args: NudgeArgs) -> Result<Exit, Failure> {
 
 async fn say(command: &str, ticket: &str, text: String, urgency: Urgency, as_json: bool) -> Result<Exit, Failure> {
     require_person(command)?;
-    let board = Board::open().await?;
+    let board = board::open().await?;
     let state = board.state().await?;
     let (id, found) = find(&state, ticket)?;
     let works = found.live.is_some();

@@ -1,6 +1,6 @@
 //! `ganger ticket`: the board.
 
-use super::board::{Board, require_person};
+use super::board::{self, Board, require_person};
 use super::import;
 use super::out::{data, json, table, talk};
 use super::ticket_show::{self, ticket_json};
@@ -166,7 +166,7 @@ pub(super) async fn run(command: Command) -> Result<Exit, Failure> {
         Command::Add(_) | Command::List(_) | Command::Show { .. } | Command::Why { .. } => None,
     };
     for_people.map_or(Ok(()), require_person)?;
-    let board = Board::open().await?;
+    let board = board::open().await?;
     match command {
         Command::Add(args) => add(&board, args).await,
         Command::List(args) => list(&board, &args).await,

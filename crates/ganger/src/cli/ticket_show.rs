@@ -3,10 +3,11 @@
 use super::board::Board;
 use super::out::{clock, count, data, json, rfc3339, span};
 use super::ticket::find;
+use crate::board::{History, PastCard, history};
 use crate::failure::{Exit, Failure};
 use crate::protocol::now_ms;
 use crate::text;
-use ganger_engine::{Reason, State, Ticket, TicketId, why};
+use ganger_engine::{Evidence, Reason, State, Ticket, TicketId, why};
 use serde_json::{Value, json as object};
 
 /// The documented JSON shape of a ticket, schema 1.
@@ -127,7 +128,7 @@ pub(super) async fn show(board: &Board, id: &str, as_json: bool) -> Result<Exit,
         data!("\n{}", spec.description.trim_end());
     }
     show_done(ticket);
-    show_history(&state, &id, ticket);
+    show_history(&state, &id, ticket, &history(&board.bus, &id).await?);
     Ok(Exit::Done)
 }
 
@@ -149,11 +150,30 @@ fn show_done(ticket: &Ticket) {
     }
 }
 
-fn show_history(state: &State, id: &TicketId, ticket: &Ticket) {
+fn show_history(state: &State, id: &TicketId, ticket: &Ticket, history: &History) {
     if let Some(report) = &ticket.report {
         data!("\nReport\n  {}", report.summary.trim().replace('\n', "\n  "));
     }
-    let evidence = state.evidence.get(id).map(Vec::as_slice).unwrap_or_default();
+    show_evidence(&history.evidence);
+    let cards: Vec<_> = state.open_cards_of(id).collect();
+    if !cards.is_empty() {
+        data!("\nWaiting for you");
+    }
+    for card in cards {
+        data!("  {}  {}", card.id, card.question);
+    }
+    show_answers(&history.cards);
+    show_lapsed(state, id);
+    show_messages(ticket);
+    for assumption in &history.assumptions {
+        data!("\nAssumption by {} ({:.0} %)\n  {}", assumption.by, assumption.confidence * 100.0, assumption.assumed);
+    }
+    for note in &history.notes {
+        data!("\nNote by {}\n  {}", note.by, note.text);
+    }
+}
+
+fn show_evidence(evidence: &[Evidence]) {
     if !evidence.is_empty() {
         data!("\nEvidence");
     }
@@ -170,25 +190,20 @@ fn show_history(state: &State, id: &TicketId, ticket: &Ticket) {
             e.log
         );
     }
-    let cards: Vec<_> = state.open_cards_of(id).collect();
-    if !cards.is_empty() {
-        data!("\nWaits for you");
+}
+
+fn show_answers(cards: &[PastCard]) {
+    let answered: Vec<_> = cards.iter().filter_map(|past| Some((&past.card, past.answer.as_ref()?))).collect();
+    if !answered.is_empty() {
+        data!("\nAnswers");
     }
-    for card in cards {
-        data!("  {}  {}", card.id, card.question);
-    }
-    show_lapsed(state, id);
-    show_messages(ticket);
-    for assumption in &ticket.assumptions {
-        data!("\nAssumption by {} ({:.0} %)\n  {}", assumption.by, assumption.confidence * 100.0, assumption.assumed);
-    }
-    for note in &ticket.notes {
-        data!("\nNote by {}\n  {}", note.by, note.text);
+    for (card, answer) in answered {
+        data!("  {}  {}\n        {}: {}", card.id, card.question, answer.by, text::line(&answer.answer, 200));
     }
 }
 
 /// A reason with times as people read them.
-fn in_words(reason: &Reason) -> String {
+pub(super) fn in_words(reason: &Reason) -> String {
     match reason {
         Reason::NotBefore { at } => format!("it is not tried again before {}", clock(*at)),
         Reason::Paused { runtime, until, why } => format!("{runtime} is limited until {}: {why}", clock(*until)),

@@ -1,6 +1,6 @@
 //! `ganger trust`: nothing of a repository is executed before a person has seen what would be.
 
-use super::board::{Board, require_person};
+use super::board::{self, Board, require_person};
 use super::out::{data, talk};
 use crate::config::RuntimeKind;
 use crate::digest;
@@ -80,7 +80,7 @@ pub(super) fn hash(project: &Project) -> String {
 
 pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     require_person("trust")?;
-    let board = Board::open().await?;
+    let board = board::open().await?;
     let state = board.state().await?;
     for (what, how) in executed(&board.project) {
         data!("{what:<16}  {how}");

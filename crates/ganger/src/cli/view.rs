@@ -1,22 +1,21 @@
-//! What `run` shows while it works: lanes on a terminal, plain lines elsewhere, or JSON lines. It follows
-//! the journal with a state of its own, as any other reader could.
+//! What `run` shows while it works: lanes on a terminal, plain lines elsewhere, or JSON lines. It follows the journal
+//! as any other reader could, in a thread of its own: a reader of its output that is slow, or gone, holds up nothing.
 
-use super::describe;
 use super::live::Lanes;
-use super::out::{clock, data};
+use super::narrator::Narrator;
+use super::out::{self, clock, data, talk};
+use super::waits::Waits;
+use crate::board::{Follow, Happening};
 use crate::failure::Failure;
-use crate::protocol::{ACTIVITY, Activity};
-use ganger_bus::{Bus, Tail};
+use crate::protocol::{Activity, now_ms};
+use ganger_bus::Bus;
 use ganger_engine::{Record, State};
 use serde_json::json;
 use std::io::IsTerminal;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
-
-/// How long after a failure of the store it is read again.
-const RETRY: Duration = Duration::from_millis(200);
+use tokio::sync::oneshot;
 
 /// How to show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,101 +35,113 @@ impl Style {
     }
 }
 
+/// Between two drawings when nothing happens.
+const BEAT: Duration = Duration::from_millis(500);
+
 /// A running view.
 pub(super) struct View {
-    task: JoinHandle<()>,
+    thread: JoinHandle<Result<(), Failure>>,
+    end: oneshot::Sender<()>,
 }
 
 impl View {
-    pub(super) async fn open(
-        style: Style,
-        state: State,
-        records: mpsc::UnboundedReceiver<Record>,
-        bus: Arc<dyn Bus>,
-    ) -> Result<Self, Failure> {
-        let from = bus.info(ACTIVITY).await?.last_sequence + 1;
-        let (sender, activities) = mpsc::channel(1024);
-        let follower = tokio::spawn(follow(bus.tail(ACTIVITY, from, ">").await?, sender));
-        let task = tokio::spawn(async move {
-            show(style, state, records, activities).await;
-            follower.abort();
-        });
-        Ok(Self { task })
+    /// Shows what happens from now on; the state is that of now.
+    pub(super) async fn open(style: Style, state: State, bus: Arc<dyn Bus>) -> Result<Self, Failure> {
+        let follow = Follow::from_now(&bus).await?;
+        let (end, ended) = oneshot::channel();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let screen = Screen { style, narrator: Narrator::new(state), lanes: None, waits: Waits::default() };
+        let thread = std::thread::Builder::new().name("view".to_owned());
+        let thread = thread.spawn(move || runtime.block_on(screen.show(follow, ended)))?;
+        Ok(Self { thread, end })
     }
 
-    /// Shows what is left; ends when the foreman is gone.
+    /// Shows what is left, and ends.
     pub(super) async fn close(self) {
-        let _panicked = self.task.await;
-    }
-}
-
-async fn follow(mut activities: Tail, sender: mpsc::Sender<Activity>) {
-    loop {
-        let Ok(message) = activities.next().await else {
-            tokio::time::sleep(RETRY).await;
-            continue;
-        };
-        if let Ok(activity) = serde_json::from_slice(&message.payload)
-            && sender.send(activity).await.is_err()
-        {
-            return;
+        // It may have ended before, because nobody reads its output.
+        let _ended = self.end.send(());
+        let joined = tokio::task::spawn_blocking(move || self.thread.join()).await;
+        if let Ok(Ok(Err(failure))) = joined {
+            talk!("warning: the view ended early: {failure}");
         }
     }
 }
 
-async fn show(
+struct Screen {
     style: Style,
-    mut state: State,
-    mut records: mpsc::UnboundedReceiver<Record>,
-    mut activities: mpsc::Receiver<Activity>,
-) {
-    let mut lanes = (style == Style::Lanes).then(Lanes::open);
-    let mut beat = tokio::time::interval(Duration::from_millis(500));
-    loop {
-        tokio::select! {
-            biased;
-            record = records.recv() => match record {
-                Some(record) => show_record(style, &mut state, &record, lanes.as_mut()),
-                None => break,
-            },
-            Some(activity) = activities.recv() => show_activity(style, &activity, lanes.as_mut()),
-            _ = beat.tick() => {}
-        }
-        if let Some(lanes) = lanes.as_mut() {
-            lanes.draw(&state);
-        }
-    }
-    if let Some(lanes) = lanes {
-        lanes.close();
-    }
+    narrator: Narrator,
+    lanes: Option<Lanes>,
+    waits: Waits,
 }
 
-fn show_record(style: Style, state: &mut State, record: &Record, mut lanes: Option<&mut Lanes>) {
-    for event in &record.events {
-        // Ended attempts and cards are described best by the state before.
-        let words = describe::event(state, event);
-        state.apply(record.now, event);
-        let words = words.or_else(|| describe::event(state, event));
-        match (style, words) {
-            (Style::Json, _) => data!(
-                "{}",
-                json!({"schema": 1, "n": record.n, "at": super::out::rfc3339(record.now), "at_ms": record.now, "cause": record.cause, "fact": event})
-            ),
-            (Style::Plain, Some(words)) => data!("{} {words}", clock(record.now)),
-            (Style::Lanes, Some(words)) => {
-                if let Some(lanes) = lanes.as_deref_mut() {
-                    lanes.say(&format!("{} {words}", clock(record.now)));
+impl Screen {
+    async fn show(mut self, mut follow: Follow, mut ended: oneshot::Receiver<()>) -> Result<(), Failure> {
+        self.lanes = (self.style == Style::Lanes).then(Lanes::open);
+        let mut last = false;
+        let shown = loop {
+            match follow.next().await {
+                Ok(new) if new.is_empty() && last => break Ok(()),
+                Ok(new) => new.iter().for_each(|happening| self.happened(happening)),
+                Err(failure) => break Err(failure),
+            }
+            self.beat();
+            if self.style != Style::Lanes && out::is_lost() {
+                break Ok(());
+            }
+            if !last {
+                tokio::select! {
+                    // Without a sender there is nobody who could end it otherwise.
+                    _ = &mut ended => last = true,
+                    waited = follow.wait(BEAT) => if let Err(failure) = waited { break Err(failure) },
                 }
             }
-            (_, None) => {}
+        };
+        if let Some(lanes) = self.lanes {
+            lanes.close();
+        }
+        shown
+    }
+
+    fn happened(&mut self, happening: &Happening) {
+        match happening {
+            Happening::Record(record) => self.record(record),
+            Happening::Activity(activity) => self.activity(activity),
         }
     }
-}
 
-fn show_activity(style: Style, activity: &Activity, lanes: Option<&mut Lanes>) {
-    match (style, lanes) {
-        (Style::Json, _) => data!("{}", json!({"schema": 1, "activity": activity})),
-        (Style::Lanes, Some(lanes)) => lanes.hear(activity),
-        _ => {}
+    /// What time alone changes: how long something has been waited for.
+    fn beat(&mut self) {
+        let waits = self.waits.look(self.narrator.state(), now_ms());
+        for wait in waits.iter().filter(|_| self.style == Style::Plain) {
+            data!("{} {wait}", clock(now_ms()));
+        }
+        if let Some(lanes) = self.lanes.as_mut() {
+            lanes.draw(self.narrator.state(), &self.waits);
+        }
+    }
+
+    fn record(&mut self, record: &Record) {
+        for (event, words) in self.narrator.tell(record) {
+            match (self.style, words) {
+                (Style::Json, _) => data!(
+                    "{}",
+                    json!({"schema": 1, "n": record.n, "at": out::rfc3339(record.now), "at_ms": record.now, "cause": record.cause, "fact": event})
+                ),
+                (Style::Plain, Some(words)) => data!("{} {words}", clock(record.now)),
+                (Style::Lanes, Some(words)) => {
+                    self.lanes.iter().for_each(|lanes| lanes.say(&format!("{} {words}", clock(record.now))));
+                }
+                (_, None) => {}
+            }
+        }
+    }
+
+    fn activity(&mut self, activity: &Activity) {
+        self.waits.heard(activity);
+        match (self.style, self.lanes.as_mut()) {
+            (Style::Json, _) => data!("{}", json!({"schema": 1, "activity": activity})),
+            (Style::Lanes, Some(lanes)) => lanes.hear(activity),
+            _ => {}
+        }
     }
 }

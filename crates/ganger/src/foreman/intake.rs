@@ -1,10 +1,10 @@
 //! What comes in: commands and claims on CONTROL, results and evidence on RESULTS.
 
-use crate::protocol::{CONTROL, RESULTS, ToForeman};
+use crate::protocol::{CONTROL, RESULTS, ToForeman, Withdrawal};
 use ganger_bus::{AckHandle, AckKind, Bus, BusError, ConsumerConfig, Delivery};
 use ganger_engine::foreman::{Receipt, Received};
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -22,6 +22,9 @@ struct Arrived {
     sent: u64,
 }
 
+/// Ids of commands whose senders gave them up.
+type Withdrawn = Arc<Mutex<BTreeSet<String>>>;
+
 pub(super) struct Inbox {
     bus: Arc<dyn Bus>,
     queue: mpsc::Receiver<Arrived>,
@@ -29,11 +32,13 @@ pub(super) struct Inbox {
     /// Deliveries that wait to be acknowledged, by the receipts that were given for them.
     unsettled: BTreeMap<Receipt, AckHandle>,
     next_receipt: Receipt,
+    withdrawn: Withdrawn,
 }
 
 impl Inbox {
     pub(super) async fn open(bus: &Arc<dyn Bus>) -> Result<Self, BusError> {
         let (sender, queue) = mpsc::channel(QUEUE);
+        let withdrawn = Withdrawn::default();
         let mut pullers = Vec::new();
         for (stream, filter) in [(CONTROL, "control.foreman"), (RESULTS, ">")] {
             let config = ConsumerConfig {
@@ -44,9 +49,9 @@ impl Inbox {
                 max_deliver: None,
             };
             bus.consumer(config).await?;
-            pullers.push(tokio::spawn(pull(Arc::clone(bus), stream, sender.clone())));
+            pullers.push(tokio::spawn(pull(Arc::clone(bus), stream, sender.clone(), Arc::clone(&withdrawn))));
         }
-        Ok(Self { bus: Arc::clone(bus), queue, pullers, unsettled: BTreeMap::new(), next_receipt: 0 })
+        Ok(Self { bus: Arc::clone(bus), queue, pullers, unsettled: BTreeMap::new(), next_receipt: 0, withdrawn })
     }
 
     /// Waits for one, takes what else is there.
@@ -59,7 +64,11 @@ impl Inbox {
     fn receipt(&mut self, Arrived { message, handle, sent }: Arrived) -> Received {
         self.next_receipt += 1;
         self.unsettled.insert(self.next_receipt, handle);
-        let ToForeman { reply_to, expires, envelope } = message;
+        let ToForeman { reply_to, mut expires, envelope } = message;
+        if self.withdrawn.lock().unwrap_or_else(PoisonError::into_inner).remove(&envelope.id) {
+            // It has expired, whatever the clock says.
+            expires = Some(0);
+        }
         Received { receipt: Some(self.next_receipt), reply_to, sent, expires, envelope }
     }
 
@@ -76,7 +85,7 @@ impl Drop for Inbox {
     }
 }
 
-async fn pull(bus: Arc<dyn Bus>, stream: &'static str, sender: mpsc::Sender<Arrived>) {
+async fn pull(bus: Arc<dyn Bus>, stream: &'static str, sender: mpsc::Sender<Arrived>, withdrawn: Withdrawn) {
     loop {
         let deliveries = match bus.fetch(stream, NAME, 64, Duration::from_secs(5)).await {
             Ok(deliveries) => deliveries,
@@ -85,6 +94,12 @@ async fn pull(bus: Arc<dyn Bus>, stream: &'static str, sender: mpsc::Sender<Arri
                 continue;
             }
         };
+        // A withdrawal comes after what it withdraws, and often in the same page: it is looked at first.
+        for delivery in &deliveries {
+            if let Ok(Withdrawal { withdraws }) = serde_json::from_slice(&delivery.message.payload) {
+                withdrawn.lock().unwrap_or_else(PoisonError::into_inner).insert(withdraws);
+            }
+        }
         for delivery in deliveries {
             let handle = delivery.handle.clone();
             match parse(delivery) {
@@ -93,7 +108,7 @@ async fn pull(bus: Arc<dyn Bus>, stream: &'static str, sender: mpsc::Sender<Arri
                         return;
                     }
                 }
-                // Not from us, or from a later version: nobody here can ever read it.
+                // A withdrawal, or not from us, or from a later version: nobody here can ever decide it.
                 None => drop(bus.ack(&[handle], AckKind::Term).await),
             }
         }

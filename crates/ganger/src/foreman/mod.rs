@@ -5,9 +5,11 @@ mod intake;
 mod journal;
 mod lease;
 mod merge;
+mod presence;
 
 pub(crate) use journal::{AppendError, Journal, Loaded, load, read_records};
-pub(crate) use lease::{Lease, Taken, take};
+pub(crate) use lease::{Lease, acquire};
+pub(crate) use presence::{Runner, active_run, announce};
 
 use crate::failure::Failure;
 use crate::host::LOCAL;
@@ -16,12 +18,12 @@ use crate::project::Project;
 use crate::protocol::{Reply, ToHost, WIRE_VERSION, host_subject, now_ms, publish_json};
 use ganger_bus::Bus;
 use ganger_engine::foreman::{Action, Ending, Event, Machine, Mode, Stop};
-use ganger_engine::{Envelope, HostId, Input, Ledger, Phase, Record, Refusal, State};
+use ganger_engine::{Envelope, HostId, Input, Ledger, Phase, Refusal, State};
 use intake::Inbox;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// Inputs that are taken from the queue at once.
@@ -35,8 +37,6 @@ pub(crate) struct Foreman {
     journal: Journal,
     inbox: Inbox,
     landing: Option<JoinHandle<()>>,
-    /// Committed records, for whoever shows progress.
-    records: mpsc::UnboundedSender<Record>,
     /// Incarnation of the host in this process: its guard ends the gates of a landing, too.
     marker: String,
     _lease: Lease,
@@ -49,7 +49,6 @@ impl Foreman {
         bus: Arc<dyn Bus>,
         lease: Lease,
         mode: Mode,
-        records: mpsc::UnboundedSender<Record>,
     ) -> Result<Self, Failure> {
         let Loaded { state, journal, fault } = load(&bus).await?;
         if let Some(fault) = fault {
@@ -64,7 +63,7 @@ impl Foreman {
         ballast::lay(&project);
         let machine = Machine::new(state, now_ms(), mode, first);
         let (landing, marker) = (None, String::new());
-        Ok(Self { project, bus, machine, journal, inbox, landing, records, marker, _lease: lease })
+        Ok(Self { project, bus, machine, journal, inbox, landing, marker, _lease: lease })
     }
 
     pub(crate) fn state(&self) -> &State {
@@ -132,12 +131,8 @@ impl Foreman {
             Action::Append(records) => return Some(Event::Appended(self.journal.append(&records).await)),
             Action::ReadNext => return Some(Event::Next(self.journal.read_next().await.map_err(|e| e.to_string()))),
             Action::CheckEnd => return Some(Event::End(self.journal.is_current().await.map_err(|e| e.to_string()))),
-            Action::Show(records) => {
-                for record in records {
-                    // Nobody may be watching.
-                    let _unwatched = self.records.send(record);
-                }
-            }
+            // Whoever shows progress follows the journal.
+            Action::Show(_) => {}
             Action::Reply { to, id, result } => {
                 // Whoever asked asks again.
                 let _lost = publish_json(&self.bus, to, &Reply { id, result }, None).await;
@@ -170,9 +165,7 @@ impl Foreman {
         }
         if !ledger.pending().is_empty() {
             self.journal.append_alone(ledger.pending()).await?;
-            for record in ledger.committed() {
-                let _unwatched = self.records.send(record);
-            }
+            ledger.committed();
         }
         Ok(ledger.into_state())
     }

@@ -153,8 +153,8 @@ impl Host {
     }
 }
 
-/// What this host offers.
-fn report(project: &Project, incarnation: &str) -> HostReport {
+/// What a host on this machine offers.
+pub(crate) fn report(project: &Project, incarnation: &str) -> HostReport {
     let config = project.config();
     let runtimes = RuntimeKind::ALL.into_iter().filter(|kind| {
         let agents = config.agents.values().filter(|a| a.runtime == *kind);

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod board;
+mod commands;
 mod model_server;
 mod power;
 mod recovery;

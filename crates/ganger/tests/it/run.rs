@@ -198,23 +198,6 @@ fn an_agent_may_not_do_what_is_a_persons_alone() {
 }
 
 #[test]
-fn a_second_run_says_who_holds_the_lease_and_commands_reach_the_first() {
-    let place = Place::scripted(
-        "true",
-        &json!({"*": [[{"run": "until test -e ../../go; do sleep 0.05; done; date +%N > x"}]]}),
-    );
-    place.add(&["wait"]);
-    let mut first = place.start(&["run"]);
-    wait_until("the agent is at work", LIMIT, || place.started_log().contains("T-1  scripted starts"));
-    place.ganger(&["run"]).exits(1).says("worked on already, by ganger run (process");
-    place.add(&["another", "--id", "X-1"]);
-    wait_until("the new ticket is started too", LIMIT, || place.started_log().contains("X-1  scripted starts"));
-    std::fs::write(place.path("go"), "").unwrap();
-    assert_eq!(first.code(LIMIT), 0);
-    place.assert_status("X-1", "accepted");
-}
-
-#[test]
 fn ctrl_c_once_drains_and_twice_stops_and_both_keep_everything() {
     let place = Place::scripted(
         "true",

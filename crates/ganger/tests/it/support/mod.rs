@@ -197,6 +197,29 @@ impl Place {
         Started { child: command.spawn().unwrap() }
     }
 
+    /// Starts the program beside another started one.
+    pub(crate) fn start_beside(&self, args: &[&str]) -> Started {
+        let log = std::fs::File::create(self.path("beside.log")).unwrap();
+        let mut command = self.command(args);
+        command.stdout(log.try_clone().unwrap()).stderr(log);
+        Started { child: command.spawn().unwrap() }
+    }
+
+    /// What the program beside printed so far.
+    pub(crate) fn beside_log(&self) -> String {
+        std::fs::read_to_string(self.path("beside.log")).unwrap_or_default()
+    }
+
+    /// Starts the program with pipes for its output.
+    pub(crate) fn pipe(&self, args: &[&str]) -> Child {
+        self.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// Runs the program with its output in a file.
+    pub(crate) fn ganger_into(&self, args: &[&str], stdout: std::fs::File) -> std::process::Output {
+        self.command(args).stdout(stdout).output().unwrap()
+    }
+
     /// What the started program printed so far.
     pub(crate) fn started_log(&self) -> String {
         std::fs::read_to_string(self.path("started.log")).unwrap_or_default()

@@ -1,0 +1,138 @@
+//! Having a command decided: by the run that is active, or, when there is none, as the foreman for this one decision.
+
+use super::open::{Board, Notice, read_only};
+use crate::client::{Client, SendError};
+use crate::failure::{Code, Failure};
+use crate::foreman::{self, AppendError, Loaded, Runner};
+use crate::os;
+use crate::protocol::now_ms;
+use ganger_engine::{Envelope, Input, Ledger, Outcome};
+use std::time::{Duration, Instant};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// A foreman that is busy with a batch answers in milliseconds; one that is starting takes longer.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// A wait that is longer is announced.
+const LONG: Duration = Duration::from_secs(2);
+/// Between two looks whether a run began or ended.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// A run that ends may just have answered.
+const LAST_WORDS: Duration = Duration::from_millis(300);
+
+/// What became of a command that was sent to the run.
+enum Sent {
+    Decided(Outcome),
+    /// The run ended before it answered. The command has an id, so it may be decided again.
+    RunEnded,
+}
+
+impl Board {
+    /// Has one input decided, durably. What is not decided in time is withdrawn: no later run carries it out.
+    pub(crate) async fn decide(&self, cause: &str, input: Input) -> Result<Outcome, Failure> {
+        let envelope = Envelope::new(format!("cli-{}", uuid::Uuid::now_v7()), cause, input);
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if let Some(run) = self.active_run()? {
+                if let Sent::Decided(outcome) = self.send(&envelope, run, left).await? {
+                    return Ok(outcome);
+                }
+                continue;
+            }
+            if let Some(outcome) = self.decide_alone(&envelope, left).await? {
+                return Ok(outcome);
+            }
+        }
+    }
+
+    /// Sends the command to the run. Its sender may end it meanwhile, and then it is taken back.
+    async fn send(&self, envelope: &Envelope, run: Runner, patience: Duration) -> Result<Sent, Failure> {
+        let client = Client::open(&self.bus, &envelope.id).await?;
+        let answer = client.command(envelope.clone(), patience);
+        tokio::pin!(answer);
+        let answered = tokio::select! {
+            answered = &mut answer => answered,
+            // The run may have decided it in its last moment.
+            () = self.until_run(false) => match tokio::time::timeout(LAST_WORDS, &mut answer).await {
+                Ok(answered) => answered,
+                Err(_) => return Ok(Sent::RunEnded),
+            },
+            () = self.announce(Notice::WaitsForRun(run.clone())) => return Ok(Sent::RunEnded),
+            () = interrupted() => {
+                client.withdraw(&envelope.id).await?;
+                return Err(Failure::of(Code::Interrupted, "interrupted; the command was withdrawn"));
+            }
+        };
+        match answered {
+            Ok(outcome) => Ok(Sent::Decided(outcome)),
+            Err(SendError::Rejected(rejected)) => Err(rejected.into()),
+            Err(SendError::Bus(e)) => Err(e.into()),
+            Err(SendError::Silent(_)) => {
+                client.withdraw(&envelope.id).await?;
+                let words = format!("`{}` ({run}) did not answer within {} s", run.command, PATIENCE.as_secs());
+                Err(Failure::of(Code::NoAnswer, words)
+                    .hint("the command was withdrawn; check whether that process is stopped, then try again"))
+            }
+        }
+    }
+
+    /// Decides it in this process. `None` when a run began, or somebody else appended, meanwhile.
+    async fn decide_alone(&self, envelope: &Envelope, patience: Duration) -> Result<Option<Outcome>, Failure> {
+        let _lease = tokio::select! {
+            lease = foreman::acquire(&self.project.state, "a command", patience) => lease?,
+            () = self.until_run(true) => return Ok(None),
+            () = self.announce(Notice::WaitsForLease) => return Ok(None),
+        };
+        let Loaded { state, mut journal, fault } = foreman::load(&self.bus).await?;
+        if let Some(fault) = fault {
+            return Err(read_only(&fault));
+        }
+        let mut ledger = Ledger::new(state);
+        for opening in foreman::opening(&self.project) {
+            ledger.decide(now_ms(), &opening).map_err(foreman::refused)?;
+        }
+        let before = ledger.pending().len();
+        let outcome = ledger.decide(now_ms(), envelope).map_err(foreman::refused)?;
+        if ledger.pending().len() == before {
+            return Ok(Some(outcome));
+        }
+        os::crash::point("answer");
+        match journal.append_alone(ledger.pending()).await {
+            Ok(()) => {
+                journal.snapshot_if_due(ledger.state()).await;
+                Ok(Some(outcome))
+            }
+            Err(AppendError::Overtaken) => Ok(None),
+            Err(AppendError::Bus(e)) => Err(e.into()),
+        }
+    }
+
+    /// Waits until a run is active, or is not.
+    pub(super) async fn until_run(&self, active: bool) {
+        // A lock file that cannot be read will be told by whoever needs it.
+        while self.active_run().is_ok_and(|run| run.is_some() != active) {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Says after a while what is waited for, and never ends.
+    async fn announce(&self, notice: Notice) {
+        tokio::time::sleep(LONG).await;
+        (self.notify)(&notice);
+        std::future::pending::<()>().await;
+    }
+}
+
+/// A signal that asks this process to end.
+pub(super) async fn interrupted() {
+    let streams = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()));
+    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) = streams else {
+        // Without handlers the signals keep their default: they end the process.
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        _ = hangup.recv() => {}
+    }
+}

@@ -3,6 +3,7 @@
 use crate::report::{Report, median, ms};
 use crate::work::{Shop, ganger};
 use ganger_engine::{Envelope, Input, Ledger, NewTicket, Policy, Record, State, TicketSpec};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// A journal of notes and edits: the cheapest facts, and the most frequent ones.
@@ -74,4 +75,33 @@ pub(crate) fn status(report: &mut Report) {
         let what = format!("`ganger {}` with 10,000 tickets, ms", args.join(" "));
         report.add(&what, &format!("whole process, median {}", ms(middle)), millis, "50", millis <= 50.0);
     }
+}
+
+/// Commands beside each other take turns: the slowest of many waits for the others, and for nothing else.
+pub(crate) fn at_once(report: &mut Report) {
+    const COMMANDS: usize = 16;
+    const AT_ONCE: usize = 8;
+    let shop = Shop::new("true", "true");
+    let next = AtomicUsize::new(0);
+    let one = || {
+        let mut taken = Vec::new();
+        loop {
+            let n = next.fetch_add(1, Ordering::SeqCst);
+            if n >= COMMANDS {
+                return taken;
+            }
+            let begun = Instant::now();
+            ganger(&shop, &["ticket", "add", &format!("ticket {n}")]);
+            taken.push(begun.elapsed());
+        }
+    };
+    let mut taken: Vec<Duration> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(one)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+    });
+    let middle = median(&mut taken);
+    let worst = taken.iter().max().copied().unwrap_or_default();
+    let ratio = worst.as_secs_f64() / middle.as_secs_f64();
+    let detail = format!("worst {}, median {}", ms(worst), ms(middle));
+    report.add("16 `ganger ticket add`, 8 at once, worst by median", &detail, ratio, "10", ratio <= 10.0);
 }

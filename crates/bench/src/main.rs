@@ -37,6 +37,7 @@ fn main() -> std::process::ExitCode {
     if wanted("board") {
         board::replay(&mut report);
         board::status(&mut report);
+        board::at_once(&mut report);
     }
     report.print()
 }

@@ -102,8 +102,8 @@ fn offered_to_started(shop: &Shop, log: &str) -> Vec<Duration> {
     for line in log.lines() {
         let Ok(entry) = serde_json::from_str::<serde_json::Value>(line) else { continue };
         let (fact, at) = (&entry["fact"], entry["at_ms"].as_u64());
-        let measured = fact["ticket"].as_str().filter(|t| t.starts_with('D'));
-        if let (true, Some(ticket), Some(at)) = (fact["event"] == "attempt-offered", measured, at) {
+        let measured = entry["ticket"].as_str().filter(|t| t.starts_with('D'));
+        if let (true, Some(ticket), Some(at)) = (fact["name"] == "attempt-offered", measured, at) {
             let output = Command::new("git")
                 .args(["show", &format!("ganger/{ticket}:started")])
                 .current_dir(shop.path("shop"))

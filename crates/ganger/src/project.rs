@@ -56,9 +56,10 @@ impl Project {
     /// The main branch.
     pub(crate) fn main_branch(&self) -> Result<String, Failure> {
         match self.config().project.main.as_str() {
-            "" => self.repository.guess_main().ok_or_else(|| {
-                Failure::usage("the main branch could not be found").hint("set `project.main` in ganger.toml")
-            }),
+            "" => self
+                .repository
+                .guess_main()
+                .ok_or_else(|| Failure::usage("cannot find the main branch").hint("set `project.main` in ganger.toml")),
             named => Ok(named.to_owned()),
         }
     }
@@ -88,7 +89,7 @@ impl Project {
                     "{here} is a copy of {known}: both have the project id {}",
                     self.id
                 ))
-                .hint("`ganger init --new-id` here gives this copy a board of its own"));
+                .hint("run `ganger init --new-id` here to give this copy a board of its own"));
             }
             // Moved: the links between repository and worktrees are absolute.
             let parents = self.worktree(&TicketId::new("x")).path.parent().map(Path::to_owned);
@@ -102,8 +103,7 @@ impl Project {
 }
 
 fn find_repository() -> Result<Repository, Failure> {
-    let here =
-        std::env::current_dir().map_err(|e| Failure::usage(format!("the current folder cannot be read: {e}")))?;
+    let here = std::env::current_dir().map_err(|e| Failure::usage(format!("cannot read the current folder: {e}")))?;
     repository_at(&here)
 }
 
@@ -111,21 +111,21 @@ fn find_repository() -> Result<Repository, Failure> {
 pub(crate) fn repository_at(folder: &Path) -> Result<Repository, Failure> {
     let repository = Repository::discover(folder).map_err(|e| {
         if e.code.is_none() {
-            return Failure::usage("git could not be started").hint("install git 2.38 or later");
+            return Failure::usage("cannot run git").hint("install git 2.38 or later");
         }
         Failure::usage(format!("{} is not in a git repository", folder.display()))
             .hint("run `git init` first, or change to your repository")
     })?;
     if !repository.root.join(".git").exists() {
         return Err(Failure::usage(format!("{} is a bare repository", repository.root.display()))
-            .hint("clone it, and run Ganger in the clone"));
+            .hint("clone it and run Ganger in the clone"));
     }
     Ok(repository)
 }
 
 fn state_home() -> Result<PathBuf, Failure> {
     let strategy = etcetera::choose_base_strategy().map_err(|e| Failure::usage(format!("no home folder: {e}")))?;
-    strategy.state_dir().ok_or_else(|| Failure::usage("no folder for state").hint("set XDG_STATE_HOME"))
+    strategy.state_dir().ok_or_else(|| Failure::usage("cannot find the folder for state").hint("set XDG_STATE_HOME"))
 }
 
 fn id_file(repository: &Repository) -> PathBuf {

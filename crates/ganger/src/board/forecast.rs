@@ -15,6 +15,8 @@ pub(crate) struct Forecast {
     pub(crate) starts: Vec<Offer>,
     /// Open tickets that would not start, each with its reasons.
     pub(crate) waits: Vec<(TicketId, Vec<Reason>)>,
+    /// The state after the starts.
+    pub(crate) after: State,
 }
 
 impl Board {
@@ -57,6 +59,6 @@ impl Board {
         let in_scope = |id: &TicketId| scope.is_none_or(|s| s.contains(id));
         let open = state.tickets.iter().filter(|(id, t)| t.phase == Phase::Open && in_scope(id));
         let waits = open.map(|(id, _)| (id.clone(), why(state, now, id))).collect();
-        Ok(Forecast { starts, waits })
+        Ok(Forecast { starts, waits, after: state.clone() })
     }
 }

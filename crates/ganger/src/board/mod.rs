@@ -1,7 +1,8 @@
 //! The board as its readers and senders of commands see it: the room between the front ends and everything below.
 //!
 //! [`Board`] opens it and reads its state, [`Follow`] tells what happens from then on, [`Board::decide`] has a command
-//! decided, by the run that is active or alone, and [`history`] reads what the state no longer holds. Nothing here
+//! decided, by the run that is active or alone, [`history`] reads what the state no longer holds, and [`shapes`] is what
+//! all of it looks like outside. Nothing here
 //! prints or knows of a command line: what a person should hear meanwhile goes to [`Notify`].
 
 mod command;
@@ -9,6 +10,7 @@ mod follow;
 mod forecast;
 mod history;
 mod open;
+pub(crate) mod shapes;
 
 pub(crate) use follow::{Follow, Happening, Waited};
 pub(crate) use forecast::Forecast;

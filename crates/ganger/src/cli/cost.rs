@@ -1,24 +1,25 @@
-//! `ganger cost`: tokens and money by ticket, agent, runtime, day or attempt, from what the runtimes told. Money that a
-//! runtime does not tell is estimated from a price table; what neither knows is unknown, never nothing.
+//! `ganger cost`: tokens and money by ticket, agent, runtime, day or attempt, from what the runtimes reported. Money
+//! that a runtime does not report is estimated from a price table; what neither knows is unknown, never nothing.
 
 use super::board::{self, Board};
 use super::describe::ticket_of_attempt;
 use super::out::{count, json, table, talk};
 use crate::agents::glob;
+use crate::board::shapes;
 use crate::config::{Config, Price};
 use crate::failure::{Exit, Failure};
 use crate::foreman::read_records;
 use ganger_engine::{AttemptId, Event, Usage, day_of};
-use serde_json::{Value, json as object};
 use std::collections::BTreeMap;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// What a line stands for
+    /// What to show a line for
     #[arg(long, value_enum, default_value = "ticket")]
     by: By,
+    /// Print JSON
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -31,6 +32,18 @@ enum By {
     Attempt,
 }
 
+impl By {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Ticket => "ticket",
+            Self::Agent => "agent",
+            Self::Runtime => "runtime",
+            Self::Day => "day",
+            Self::Attempt => "attempt",
+        }
+    }
+}
+
 /// What one attempt used on one day.
 struct Piece {
     attempt: AttemptId,
@@ -39,12 +52,12 @@ struct Piece {
     usage: Usage,
 }
 
-/// A line: what is told, what is estimated, and how many attempts nobody can put a price on.
+/// A line: what is reported, what is estimated, and the attempts that have neither.
 #[derive(Default)]
 struct Line {
     attempts: std::collections::BTreeSet<AttemptId>,
     usage: Usage,
-    told: u64,
+    reported: u64,
     estimated: u64,
     unknown: std::collections::BTreeSet<AttemptId>,
 }
@@ -60,14 +73,12 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
         total.add(piece, config);
     }
     if args.json {
-        let shown: Vec<Value> = lines.iter().map(|(name, line)| line.json(name)).collect();
-        json(
-            &object!({"schema": 1, "by": format!("{:?}", args.by).to_lowercase(), "lines": shown, "total": total.json("total")}),
-        )?;
+        let shown = lines.iter().map(|(name, line)| line.shape(name)).collect();
+        json(shapes::Cost { by: args.by.as_str(), lines: shown, total: total.shape("total") })?;
         return Ok(Exit::Done);
     }
     if lines.is_empty() {
-        talk!("There was no attempt yet.");
+        talk!("No attempts yet.");
         return Ok(Exit::Done);
     }
     let words = ["", "attempts", "input", "output", "reasoning", "cache read", "cache write", "cost"];
@@ -76,7 +87,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     rows.push(total.row("total"));
     table(&rows);
     if total.estimated > 0 {
-        talk!("~ is an estimate by list prices; `[price.\"…\"]` in ganger.toml sets your own");
+        talk!("~ is an estimate from list prices; set your own with `[price.\"…\"]` in ganger.toml");
     }
     Ok(Exit::Done)
 }
@@ -103,7 +114,7 @@ async fn pieces(board: &Board) -> Result<Vec<Piece>, Failure> {
         for event in &record.events {
             match event {
                 Event::AttemptOffered { attempt, agent, .. } => drop(agents.insert(attempt.clone(), agent.clone())),
-                // It may never tell what it used.
+                // It may never report what it used.
                 Event::AttemptGranted { attempt } => {
                     let _known = pieces.entry((attempt.clone(), day_of(record.now))).or_default();
                 }
@@ -130,14 +141,14 @@ impl Line {
         let model = config.agents.get(&piece.agent).map(|a| a.model.as_str()).unwrap_or_default();
         let price = price_of(config, model).filter(|_| piece.usage != Usage::default());
         match (piece.usage.micro_usd.filter(|m| *m > 0), price) {
-            (Some(told), _) => self.told += told,
+            (Some(reported), _) => self.reported += reported,
             (None, Some(price)) => self.estimated += price.micro_usd(&piece.usage),
             (None, None) => drop(self.unknown.insert(piece.attempt.clone())),
         }
     }
 
     fn cost(&self) -> String {
-        let known = self.told + self.estimated;
+        let known = self.reported + self.estimated;
         let mark = if self.estimated > 0 { "~" } else { "" };
         let money = format!("{mark}${:.4}", known as f64 / 1e6);
         match (known, self.unknown.len()) {
@@ -147,7 +158,7 @@ impl Line {
         }
     }
 
-    /// Nobody told anything.
+    /// No runtime reported anything.
     fn is_unknown(&self) -> bool {
         self.usage == Usage::default()
     }
@@ -162,11 +173,15 @@ impl Line {
         row
     }
 
-    fn json(&self, name: &str) -> Value {
-        object!({
-            "name": name, "attempts": self.attempts.len(), "usage": (!self.is_unknown()).then_some(self.usage), "told_micro_usd": self.told,
-            "estimated_micro_usd": self.estimated, "attempts_of_unknown_cost": self.unknown.len(),
-        })
+    fn shape(&self, name: &str) -> shapes::CostLine {
+        shapes::CostLine {
+            name: name.to_owned(),
+            attempts: self.attempts.len(),
+            usage: (!self.is_unknown()).then(|| (&self.usage).into()),
+            reported_micro_usd: self.reported,
+            estimated_micro_usd: self.estimated,
+            attempts_of_unknown_cost: self.unknown.len(),
+        }
     }
 }
 

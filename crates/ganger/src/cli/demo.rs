@@ -1,8 +1,8 @@
-//! `ganger demo`: a small real repository, a board with dependencies, a gate that turns red, and a
-//! question, worked off by scripted agents before your eyes.
+//! `ganger demo`: scripted agents work through a small real repository before your eyes, with dependencies, a gate
+//! that turns red, and a question.
 
 use super::board::{self, Board};
-use super::out::talk;
+use super::out::{counted, talk};
 use super::run::work;
 use super::view::Style;
 use crate::failure::{Exit, Failure};
@@ -18,7 +18,7 @@ use std::time::Duration;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Where to put it; a new temporary folder otherwise
+    /// Where to put it; a new temporary folder without it
     #[arg(long)]
     folder: Option<PathBuf>,
 }
@@ -32,7 +32,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     if root.exists() {
         return Err(Failure::usage(format!("{} exists", root.display())).hint("choose another --folder"));
     }
-    talk!("A small repository in {}, worked on by SCRIPTED agents:", root.display());
+    talk!("SCRIPTED agents will work on a small repository in {}:", root.display());
     talk!("they play a script instead of asking a model. Everything else is real: git, worktrees,");
     talk!("gates, the journal. One of them makes a mistake, one has a question.\n");
     make_repository(&root, &folder)?;
@@ -63,16 +63,16 @@ async fn answer_question(board: &Board) -> Result<(), Failure> {
     talk!("\n{} asks: {} [{}]", card.ticket, card.question, card.options.join(" / "));
     let mut answer = String::new();
     if std::io::stdin().is_terminal() {
-        talk!("Your answer (it would also go with `ganger answer {} …`):", card.id);
+        talk!("Your answer (or run `ganger answer {} …` in another terminal):", card.id);
         tokio::time::timeout(Duration::from_secs(20), read_line(&mut answer)).await.unwrap_or(Ok(()))?;
     }
     if answer.trim().is_empty() {
         "Hello".clone_into(&mut answer);
-        talk!("No answer came, so the demo answers itself: {answer}");
+        talk!("No answer, so the demo answers for you: {answer}");
     }
     let id: CardId = card.id.clone();
     let answer = Answer { card: id, answer: answer.trim().to_owned(), by: board.person() };
-    board.decide("a person answers", Input::Answer(answer)).await.map(|_| ())
+    board.decide("you answered a card", Input::Answer(answer)).await.map(|_| ())
 }
 
 async fn read_line(into: &mut String) -> Result<(), Failure> {
@@ -84,11 +84,14 @@ async fn read_line(into: &mut String) -> Result<(), Failure> {
 async fn close(board: &Board, root: &Path) -> Result<Exit, Failure> {
     let state = board.state().await?;
     let accepted = state.tickets.values().filter(|t| t.phase.is_accepted()).count();
-    talk!("\n{accepted} of {} tickets are proven. Nothing was merged: that takes your word.", state.tickets.len());
+    talk!(
+        "\n{accepted} of {} accepted. Nothing is merged without your approval.",
+        counted(state.tickets.len(), "ticket")
+    );
     talk!("\n  cd {}", root.display());
-    talk!("  ganger ticket show GREET-3   # a red gate, and how it was mended");
+    talk!("  ganger ticket show GREET-3   # a red gate, and how it was fixed");
     talk!("  ganger log GREET-2           # the question and its answer");
-    talk!("  ganger merge --all           # land it");
+    talk!("  ganger merge --all           # merge it");
     talk!("\nWith real agents, in a repository of yours (Claude Code, opencode, Codex or Gemini CLI installed):");
     talk!("  ganger init && ganger ticket add \"…\" && ganger run");
     Ok(if accepted == state.tickets.len() { Exit::Done } else { Exit::Failed })
@@ -158,7 +161,7 @@ fn tickets() -> Vec<NewTicket> {
     let (high, medium, low) = (Priority::High, Priority::Medium, Priority::Low);
     vec![
         ticket("GREET-1", "Greet in German", high, &[], "greetings/de.txt", "greetings/de.txt exists"),
-        ticket("GREET-2", "Greet in English", medium, &[], "greetings/en.txt", "a person chose the word"),
+        ticket("GREET-2", "Greet in English", medium, &[], "greetings/en.txt", "you chose the word"),
         ticket("GREET-3", "Greet in French", medium, &[], "greetings/fr.txt", "greetings/fr.txt exists"),
         ticket("GREET-4", "Greet in Danish", low, &[], "greetings/da.txt", "greetings/da.txt exists"),
         ticket(
@@ -181,11 +184,11 @@ fn script_json() -> serde_json::Value {
     json!({
         "GREET-1": [steps(vec![think(1500, "Reading the mission").to_vec(), vec![write("de.txt", "Guten Tag!\n"), report("greetings/de.txt was written")]])],
         "GREET-2": [
-            steps(vec![think(1200, "Two words are possible").to_vec(), vec![json!({"tool": "ask_user", "args": {
-                "question": "Which word shall greet in English?", "options": ["Hello", "Howdy"]}})]]),
-            steps(vec![think(800, "There is an answer").to_vec(), vec![
-                json!({"run": "mkdir -p greetings && sed -n 's/.*greet in English?»: \\(.*\\)/\\1!/p' \"$GANGER_MISSION\" | tail -n 1 > greetings/en.txt"}),
-                report("the person's word is in greetings/en.txt")]]),
+            steps(vec![think(1200, "There are two possible words").to_vec(), vec![json!({"tool": "ask_user", "args": {
+                "question": "Which word should the English greeting use?", "options": ["Hello", "Howdy"]}})]]),
+            steps(vec![think(800, "The answer has arrived").to_vec(), vec![
+                json!({"run": "mkdir -p greetings && sed -n 's/.*greeting use?[^:]*: \\(.*\\)/\\1!/p' \"$GANGER_MISSION\" | tail -n 1 > greetings/en.txt"}),
+                report("the chosen word is in greetings/en.txt")]]),
         ],
         "GREET-3": [
             steps(vec![think(1000, "Bonjour it is").to_vec(), vec![write("fr.txt", "Bonjour\n"), report("greetings/fr.txt was written")]]),

@@ -1,6 +1,6 @@
 //! Facts as people read them: one line for an event, or none when it is only bookkeeping.
 
-use super::out::{clock, span};
+use super::out::{clock, counted, span};
 use crate::host::LOCAL;
 use crate::text;
 use ganger_engine::{AttemptId, AttemptOutcome, CardKind, Event, Phase, Scope, State, TicketId, Wish};
@@ -76,7 +76,7 @@ pub(super) fn whom(scope: &Scope) -> String {
         Scope::Once { ticket } => format!("{ticket} once"),
         Scope::Ticket { ticket } => ticket.to_string(),
         Scope::Agent { agent } => format!("agent {agent}"),
-        Scope::Project => "everybody".to_owned(),
+        Scope::Project => "every agent".to_owned(),
     }
 }
 
@@ -104,7 +104,7 @@ pub(super) fn event(state: &State, event: &Event) -> Option<String> {
         }
         Event::TicketReopened { by, .. } => format!("reopened by {by}"),
         Event::HostLapsed { host } if host.as_str() != LOCAL => {
-            return Some(format!("host {host} fell silent"));
+            return Some(format!("host {host} stopped responding"));
         }
         Event::RuntimePaused { runtime, model, until, why } => {
             let model = model.as_ref().map(|m| format!(" (models `{m}`)")).unwrap_or_default();
@@ -120,9 +120,9 @@ pub(super) fn event(state: &State, event: &Event) -> Option<String> {
         Event::ReportMade { report, .. } => {
             format!("reports: {}", text::line(&report.summary, 200))
         }
-        Event::AttemptCancelled { why, .. } => format!("is being stopped: {why}"),
+        Event::AttemptCancelled { why, .. } => format!("is stopping: {why}"),
         Event::AttemptEnded { outcome: AttemptOutcome::Finished, next: Phase::Suspended, .. } => {
-            "waits for an answer".to_owned()
+            "is waiting for your answer".to_owned()
         }
         Event::AttemptEnded { outcome, head, not_before, .. } => {
             ended(outcome, head.as_ref().map(|h| h.short()), *not_before)
@@ -137,15 +137,15 @@ pub(super) fn event(state: &State, event: &Event) -> Option<String> {
                 span(evidence.duration_ms)
             )
         }
-        Event::ProofNeeded { why, .. } => format!("must be proven again: {why}"),
-        Event::ReviewRequested { .. } => "waits for your review".to_owned(),
+        Event::ProofNeeded { why, .. } => format!("is verified again: {why}"),
+        Event::ReviewRequested { .. } => "is waiting for your review".to_owned(),
         Event::TicketRejected { why, .. } => format!("rejected: {}", text::line(why, 200)),
         Event::TicketHeld { .. } => "needs you".to_owned(),
         Event::TicketAccepted { commit, .. } => format!("accepted at {}", commit.short()),
         Event::CardOpened { card } => {
             let kind = match card.kind {
                 CardKind::Question => "asks",
-                CardKind::Permission => "permission",
+                CardKind::Permission => "asks for permission",
                 CardKind::Notice => "notice",
                 CardKind::Approval => "needs your approval",
                 CardKind::Escalation => "needs you",
@@ -161,13 +161,13 @@ pub(super) fn event(state: &State, event: &Event) -> Option<String> {
             return Some(format!("{}  {} lapsed: {why}", card.ticket, card.id));
         }
         Event::Permitted { permit, by } => {
-            return Some(format!("{by} allows {}: {}", whom(&permit.scope), wish(&permit.wish)));
+            return Some(format!("{by} allowed {}: {}", whom(&permit.scope), wish(&permit.wish)));
         }
         Event::PermitRevoked { permit, by } => {
-            return Some(format!("{by} does not allow {} any more: {}", whom(&permit.scope), wish(&permit.wish)));
+            return Some(format!("{by} revoked a permission of {}: {}", whom(&permit.scope), wish(&permit.wish)));
         }
         Event::DeliveryQueued { delivery } if !delivery.by.is_empty() => {
-            format!("{} writes [{}]: {}", delivery.by, delivery.id, text::line(&delivery.text, 200))
+            format!("{} sent [{}]: {}", delivery.by, delivery.id, text::line(&delivery.text, 200))
         }
         Event::MessageSeen { deliveries, evidence, .. } => {
             let ids: Vec<String> = deliveries.iter().map(ToString::to_string).collect();
@@ -175,8 +175,8 @@ pub(super) fn event(state: &State, event: &Event) -> Option<String> {
         }
         Event::DeliveryReturned { why, .. } => format!("a message was not delivered: {why}"),
         Event::TicketStopped { by, .. } => format!("stopped by {by}"),
-        Event::StopLifted { by, .. } => format!("{by} lets it go on"),
-        Event::MergeApproved { by, .. } => format!("{by} approves the merge"),
+        Event::StopLifted { by, .. } => format!("resumed by {by}"),
+        Event::MergeApproved { by, .. } => format!("merge approved by {by}"),
         Event::Merged { commit, .. } => format!("merged as {}", commit.short()),
         Event::MergeFailed { why, .. } => format!("not merged: {}", text::line(why, 300)),
         Event::ForemanElected { .. }
@@ -213,7 +213,7 @@ fn ended(outcome: &AttemptOutcome, head: Option<&str>, not_before: u64) -> Strin
             None => "says it is done".to_owned(),
         },
         AttemptOutcome::Failed { message, .. } if not_before > 0 => {
-            format!("failed: {} (again at {})", text::line(message, 200), clock(not_before))
+            format!("failed: {} (next attempt at {})", text::line(message, 200), clock(not_before))
         }
         AttemptOutcome::Failed { message, .. } => format!("failed: {}", text::line(message, 200)),
         AttemptOutcome::Interrupted => "interrupted; its session and files are kept".to_owned(),
@@ -221,7 +221,10 @@ fn ended(outcome: &AttemptOutcome, head: Option<&str>, not_before: u64) -> Strin
             format!("cannot start: {with} conflicts with the other branches in {}", files.join(", "))
         }
         AttemptOutcome::TooLarge { files, bytes } => {
-            format!("left {files} uncommitted files, {bytes} bytes")
+            format!(
+                "left {} uncommitted, {bytes} bytes",
+                counted(usize::try_from(*files).unwrap_or(usize::MAX), "file")
+            )
         }
     }
 }

@@ -1,21 +1,22 @@
-//! `ganger doctor`: looks at everything that could be wrong, and says what to do about it.
+//! `ganger doctor`: checks everything that could be wrong, and says what to do about it.
 
 use super::board;
 use super::out::{data, json};
 use crate::agents::{Driver, Drivers, Found};
+use crate::board::shapes;
 use crate::failure::{Exit, Failure};
 use crate::foreman::{self, Loaded};
 use crate::git::{Git, Rescue};
 use crate::project::Project;
 use ganger_bus::SqliteBus;
 use ganger_engine::check_all;
-use serde_json::json as object;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
+    /// Print JSON
     #[arg(long)]
-    json: bool,
-    /// Run one short session of this agent or runtime, with a real model: it must write a file and call a tool
+    pub(super) json: bool,
+    /// Run one short session of this agent or runtime with its real model: it has to write a file and call a tool
     #[arg(long, value_name = "NAME", conflicts_with = "json")]
     prove: Option<String>,
     /// Print the table of what each runtime's driver can do, as Markdown
@@ -61,11 +62,12 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     }
     let healthy = findings.iter().all(|f| f.result.is_ok());
     if args.json {
-        let shown: Vec<_> = findings
-            .iter()
-            .map(|f| object!({"what": f.what, "ok": f.result.is_ok(), "detail": f.result.as_ref().unwrap_or_else(|e| e)}))
-            .collect();
-        json(&object!({"schema": 1, "version": env!("CARGO_PKG_VERSION"), "healthy": healthy, "findings": shown}))?;
+        let findings = findings.iter().map(|f| shapes::Finding {
+            what: f.what.to_owned(),
+            ok: f.result.is_ok(),
+            detail: f.result.as_ref().unwrap_or_else(|e| e).clone(),
+        });
+        json(shapes::Doctor { version: env!("CARGO_PKG_VERSION"), healthy, findings: findings.collect() })?;
     } else {
         for finding in &findings {
             match &finding.result {
@@ -84,7 +86,7 @@ fn git_version() -> Finding {
         let mut numbers = numbers.filter_map(|n| n.parse::<u32>().ok());
         match (numbers.next(), numbers.next()) {
             (Some(major), Some(minor)) if (major, minor) >= (2, 38) => Ok(version),
-            _ => Err(format!("{version} is too old: 2.38 or later is needed")),
+            _ => Err(format!("{version} is too old: Ganger needs 2.38 or later")),
         }
     });
     Finding { what: "git", result }
@@ -98,7 +100,7 @@ async fn agents(project: &Project) -> Finding {
         let runtime = agent.runtime.as_str();
         found.push(format!("{name} ({runtime})"));
         match agent.runtime.program(Some(agent)) {
-            None => faults.push(format!("agent {name} needs {runtime}, which was not found")),
+            None => faults.push(format!("agent {name} needs {runtime}, which is not on PATH")),
             Some(_) => faults.extend(drivers.of(agent).await.cannot_hold_rules(name, agent)),
         }
     }
@@ -129,7 +131,7 @@ fn gates(project: &Project) -> Finding {
     let gates = &project.config().gates;
     let names: Vec<&str> = gates.iter().map(|g| g.name.as_str()).collect();
     let result =
-        if names.is_empty() { Ok("none: every result needs a person's word".to_owned()) } else { Ok(names.join(", ")) };
+        if names.is_empty() { Ok("none: you have to approve every result".to_owned()) } else { Ok(names.join(", ")) };
     Finding { what: "gates", result }
 }
 

@@ -2,12 +2,11 @@
 
 use super::board::Board;
 use super::out::{data, json, talk};
-use super::ticket_show::in_words;
-use crate::board::Forecast;
+use super::ticket_show::{in_words, reason_shape};
+use crate::board::{Forecast, shapes};
 use crate::failure::{Exit, Failure};
 use crate::host::{mission_text, prompt_text};
-use ganger_engine::{Offer, State, TicketId};
-use serde_json::{Value, json as object};
+use ganger_engine::{Offer, Reason, State, TicketId};
 
 pub(super) fn run(
     board: &Board,
@@ -16,17 +15,20 @@ pub(super) fn run(
     max_parallel: Option<u32>,
     as_json: bool,
 ) -> Result<Exit, Failure> {
-    let Forecast { starts, waits } = board.forecast(state, scope, max_parallel)?;
+    let Forecast { starts, waits, after } = board.forecast(state, scope, max_parallel)?;
     if as_json {
-        let starts: Vec<Value> = starts
-            .iter()
-            .map(|o| object!({"ticket": o.ticket, "agent": o.agent, "session": o.session, "prompt": prompt(board, o)}))
-            .collect();
-        let waits: Vec<Value> = waits
-            .iter()
-            .map(|(id, reasons)| object!({"ticket": id, "reasons": reasons.iter().map(in_words).collect::<Vec<_>>()}))
-            .collect();
-        json(&object!({"schema": 1, "would_start": starts, "would_wait": waits}))?;
+        let start = |offer: &Offer| shapes::Start {
+            ticket: offer.ticket.to_string(),
+            agent: offer.agent.clone(),
+            session: offer.session.as_ref().map(ToString::to_string),
+            prompt: prompt(board, offer),
+        };
+        let wait = |(id, reasons): &(TicketId, Vec<Reason>)| shapes::Waiting {
+            ticket: id.to_string(),
+            reasons: reasons.iter().map(|reason| reason_shape(&after, id, reason)).collect(),
+        };
+        let (would_start, would_wait) = (starts.iter().map(start).collect(), waits.iter().map(wait).collect());
+        json(shapes::Plan { would_start, would_wait })?;
         return Ok(Exit::Done);
     }
     if starts.is_empty() {
@@ -36,7 +38,7 @@ pub(super) fn run(
         data!("=== {} by {} ===\n{}", offer.ticket, offer.agent, prompt(board, offer));
     }
     for (id, reasons) in &waits {
-        let reasons: Vec<String> = reasons.iter().map(in_words).collect();
+        let reasons: Vec<String> = reasons.iter().map(|reason| in_words(&after, id, reason)).collect();
         talk!("{id} would wait: {}", reasons.join("; "));
     }
     Ok(Exit::Done)

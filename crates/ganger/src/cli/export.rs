@@ -1,10 +1,11 @@
 //! `ganger export`: the whole board as JSON.
 
 use super::board;
+use super::inbox::held_up;
 use super::out::json;
-use super::ticket_show::ticket_json;
+use super::ticket_show::shape;
+use crate::board::shapes;
 use crate::failure::{Exit, Failure};
-use serde_json::{Value, json as object};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {}
@@ -12,8 +13,11 @@ pub(super) struct Args {}
 pub(super) async fn run(_args: &Args) -> Result<Exit, Failure> {
     let board = board::open().await?;
     let state = board.state().await?;
-    let tickets: Vec<Value> = state.tickets.iter().map(|(id, t)| ticket_json(&state, id, t)).collect();
-    let cards: Vec<Value> = state.cards.values().map(|c| object!(c)).collect();
-    json(&object!({"schema": 1, "record": state.n, "project": board.project.id, "tickets": tickets, "cards": cards}))?;
+    json(shapes::Export {
+        record: state.n,
+        project: board.project.id.clone(),
+        tickets: state.tickets.iter().map(|(id, t)| shape(&state, id, t)).collect(),
+        cards: state.open_cards().map(|c| shapes::Card::of(c, held_up(&state, c))).collect(),
+    })?;
     Ok(Exit::Done)
 }

@@ -1,12 +1,13 @@
 //! `ganger ticket import`: requirement JSON and JSONL, and Markdown roadmaps. All or nothing.
 
 use super::board::Board;
-use super::out::{data, json, talk};
-use super::ticket::read_input;
-use crate::failure::{Exit, Failure};
+use super::input;
+use super::out::{counted, data, json, talk};
+use crate::board::shapes;
+use crate::failure::{Code, Exit, Failure};
 use ganger_engine::{Input, NewTicket, Outcome, Priority, TicketId, TicketSpec};
 use serde::Deserialize;
-use serde_json::{Value, json as object};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -42,7 +43,7 @@ enum Entry {
     Open(Box<NewTicket>),
     /// It is left out, and nothing waits for it.
     Complete(Option<TicketId>),
-    /// Somebody else is at it, or it is held up; told, and left out.
+    /// Somebody else works on it, or it is blocked; reported, and left out.
     Elsewhere {
         name: String,
         status: String,
@@ -56,7 +57,7 @@ fn open_tickets(entries: Vec<Entry>) -> Vec<NewTicket> {
         match entry {
             Entry::Open(ticket) => tickets.push(*ticket),
             Entry::Complete(id) => complete.extend(id),
-            Entry::Elsewhere { name, status } => talk!("{name} is left out: its status is `{status}`"),
+            Entry::Elsewhere { name, status } => talk!("Skipping {name}: its status is `{status}`."),
         }
     }
     for ticket in &mut tickets {
@@ -66,34 +67,34 @@ fn open_tickets(entries: Vec<Entry>) -> Vec<NewTicket> {
 }
 
 pub(super) async fn run(board: &Board, file: &Path, dry_run: bool, as_json: bool) -> Result<Exit, Failure> {
-    let text = read_input(file)?;
+    let text = input::read(file)?;
     let parsed = parse(file, &text);
     let faults: Vec<&String> = parsed.iter().filter_map(|p| p.as_ref().err()).collect();
     if !faults.is_empty() {
         let lines: String = faults.iter().map(|f| format!("\n  {f}")).collect();
-        return Err(Failure::failed(format!("{} cannot be imported:{lines}", file.display()))
-            .hint("nothing was added; mend all of them and try again"));
+        let words = format!("{} in {}:{lines}", counted(faults.len(), "error"), file.display());
+        return Err(Failure::of(Code::NotImported, words).hint("nothing was imported; fix them and try again"));
     }
     let mut tickets = open_tickets(parsed.into_iter().filter_map(Result::ok).collect());
     resolve_agents(board, &mut tickets);
     let number = tickets.len();
     if number == 0 {
-        return Err(Failure::failed(format!("{} holds no open ticket", file.display())));
+        return Err(Failure::failed(format!("{} has no open tickets", file.display())));
     }
     if dry_run {
         tickets.iter().for_each(|t| data!("{}  {}", t.id.as_ref().map_or("-", TicketId::as_str), t.spec.title));
-        talk!("{number} tickets could be read; nothing was added.");
+        talk!("Read {}; nothing was added.", counted(number, "ticket"));
         return Ok(Exit::Done);
     }
     let input = Input::AddTickets { tickets };
-    let Outcome::Tickets { ids } = board.decide("a person imports tickets", input).await? else {
+    let Outcome::Tickets { ids } = board.decide("you imported tickets", input).await? else {
         return Err(Failure::failed("nothing was added"));
     };
     if as_json {
-        json(&object!({"schema": 1, "ids": ids}))?;
+        json(shapes::Imported { ids: ids.iter().map(ToString::to_string).collect() })?;
     } else {
         ids.iter().for_each(|id| data!("{id}"));
-        talk!("{number} tickets were added.");
+        talk!("Added {}.", counted(number, "ticket"));
     }
     Ok(Exit::Done)
 }
@@ -133,7 +134,7 @@ fn parse_json(name: &str, text: &str) -> Vec<Parsed> {
             }
             _ => vec![requirement(name, Value::Object(map))],
         },
-        Ok(_) => vec![Err(format!("{name}: neither an object nor a list"))],
+        Ok(_) => vec![Err(format!("{name}: expected an object or an array"))],
         Err(whole) => {
             let lines: Vec<(usize, &str)> = text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty()).collect();
             let is_jsonl = lines.len() > 1

@@ -1,17 +1,18 @@
 //! `ganger inbox` and `ganger answer`: what waits for a person, ranked by what it holds up.
 
 use super::board::{self, require_person};
-use super::out::{data, json, rfc3339, span, talk};
+use super::out::{ago, counted, data, json, talk};
+use crate::board::shapes;
 use crate::failure::{Exit, Failure};
 use crate::protocol::now_ms;
 use ganger_engine::{Answer, Card, CardId, CardKind, Input, Outcome, State, TicketId};
-use serde_json::{Value, json as object};
 use std::collections::BTreeSet;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct InboxArgs {
+    /// Print JSON
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -29,12 +30,11 @@ pub(super) async fn inbox(args: &InboxArgs) -> Result<Exit, Failure> {
     let mut cards: Vec<(&Card, usize)> = state.open_cards().map(|c| (c, held_up(&state, c))).collect();
     cards.sort_by_key(|(card, held)| (std::cmp::Reverse(*held), card.opened));
     if args.json {
-        let shown: Vec<Value> = cards.iter().map(|(c, held)| card_json(c, *held)).collect();
-        json(&object!({"schema": 1, "cards": shown}))?;
+        json(shapes::Inbox { cards: cards.iter().map(|(c, held)| shapes::Card::of(c, *held)).collect() })?;
         return Ok(Exit::Done);
     }
     if cards.is_empty() {
-        talk!("Nothing waits for you.");
+        talk!("Nothing is waiting for you.");
     }
     for (card, held) in cards {
         show(card, held);
@@ -43,7 +43,7 @@ pub(super) async fn inbox(args: &InboxArgs) -> Result<Exit, Failure> {
 }
 
 /// How many tickets wait for the card's ticket, itself included; a request that lapsed and a notice hold up none.
-fn held_up(state: &State, card: &Card) -> usize {
+pub(super) fn held_up(state: &State, card: &Card) -> usize {
     let lapsed = card.kind == CardKind::Permission && card.asked.as_ref().is_none_or(|a| a.lapsed.is_some());
     if lapsed || card.kind == CardKind::Notice {
         return 0;
@@ -57,10 +57,10 @@ fn held_up(state: &State, card: &Card) -> usize {
 }
 
 fn show(card: &Card, held: usize) {
-    let age = span(now_ms().saturating_sub(card.opened));
+    let age = ago(now_ms().saturating_sub(card.opened));
     data!("{}  {}  {}", card.id, card.ticket, card.question);
-    let holds = if held == 0 { "holds up nothing".to_owned() } else { format!("holds up {held}") };
-    data!("     {age} ago, {holds}");
+    let blocks = if held == 0 { String::new() } else { format!(", blocks {}", counted(held, "ticket")) };
+    data!("     {age}{blocks}");
     for line in card.brief.lines() {
         data!("     {line}");
     }
@@ -69,28 +69,20 @@ fn show(card: &Card, held: usize) {
     }
     if !card.consequence.is_empty() {
         match &card.default {
-            Some(default) => data!("     default: {default} — {}", card.consequence),
-            None => data!("     until then: {}", card.consequence),
+            Some(default) => data!("     default: {default} ({})", card.consequence),
+            None => data!("     if unanswered: {}", card.consequence),
         }
     }
     data!("     ganger answer {} {}\n", card.id, card.default.as_deref().unwrap_or("…"));
-}
-
-fn card_json(card: &Card, held: usize) -> Value {
-    object!({
-        "id": card.id, "ticket": card.ticket, "attempt": card.attempt, "kind": card.kind, "question": card.question,
-        "brief": card.brief, "options": card.options, "default": card.default, "consequence": card.consequence,
-        "opened": rfc3339(card.opened), "holds_up": held,
-    })
 }
 
 pub(super) async fn answer(args: AnswerArgs) -> Result<Exit, Failure> {
     require_person("answer")?;
     let board = board::open().await?;
     let answer = Answer { card: CardId::new(&args.card), answer: args.answer.join(" "), by: board.person() };
-    match board.decide("a person answers", Input::Answer(answer)).await? {
-        Outcome::Nothing => talk!("{} had this answer already.", args.card),
-        _ => talk!("{} is answered.", args.card),
+    match board.decide("you answered a card", Input::Answer(answer)).await? {
+        Outcome::Nothing => talk!("{} already had this answer.", args.card),
+        _ => talk!("Answered {}.", args.card),
     }
     Ok(Exit::Done)
 }

@@ -1,4 +1,4 @@
-//! `ganger init`: finds what is there by reading files, writes a commented ganger.toml, says what it did.
+//! `ganger init`: finds gates and runtimes by reading files, writes a commented ganger.toml, and reports what it did.
 
 use super::out::{data, hint, talk};
 use crate::agents::{Drivers, Found};
@@ -10,10 +10,10 @@ use std::fmt::Write;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Give this repository a board of its own, although it is a copy of another project
+    /// Give this repository a board of its own, even though it is a copy of another project
     #[arg(long)]
     new_id: bool,
-    /// The runtime of the first agent; otherwise the first one that is found
+    /// The runtime of the first agent; the first one that is found without it
     #[arg(long, value_parser = ["claude", "opencode", "codex", "gemini"])]
     runtime: Option<String>,
 }
@@ -36,10 +36,10 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
         data!("runtime     {} {version} ({})", driver.runtime().as_str(), program.display());
     }
     for found in &gates {
-        data!("gate        {}: `{}` (because of {})", found.gate.name, found.gate.command, found.why);
+        data!("gate        {}: `{}` (found {})", found.gate.name, found.gate.command, found.why);
     }
     if file.exists() {
-        data!("kept        {} (it exists and is never overwritten)", file.display());
+        data!("kept        {} (init never overwrites it)", file.display());
     } else {
         let chosen = choose(args, &runtimes);
         std::fs::write(&file, render(main.as_deref(), &gates, chosen))?;
@@ -60,19 +60,19 @@ fn choose(args: &Args, runtimes: &[Found]) -> Option<RuntimeKind> {
 fn advise(repository: &Repository, has_commit: bool, runtimes: &[Found], gates: &[Detected]) {
     talk!("");
     if !has_commit {
-        hint("make a first commit: agents work on branches of it");
+        hint("make a first commit: agents branch from it");
     }
     if runtimes.is_empty() {
         hint(
-            "no agent CLI was found on PATH; install Claude Code, opencode, Codex or Gemini CLI, or use runtime = \"command\"",
+            "no agent CLI is on PATH; install Claude Code, opencode, Codex or Gemini CLI, or use runtime = \"command\"",
         );
     }
     if gates.is_empty() {
-        hint("no gate was found; without one every result needs your own word. Add [[gate]] to ganger.toml");
+        hint("no gates found: without one you have to approve every result; add [[gate]] to ganger.toml");
     }
     let untracked = repository.git().holds(&["ls-files", "--error-unmatch", PROJECT_FILE]);
     if !untracked {
-        hint("look through ganger.toml, then commit it");
+        hint("review ganger.toml, then commit it");
     }
     hint("next: `ganger ticket add \"…\"`, then `ganger run`");
 }
@@ -99,7 +99,7 @@ fn render(main: Option<&str>, gates: &[Detected], runtime: Option<RuntimeKind>) 
         let gate = &found.gate;
         let _ok = write!(
             text,
-            "\n[[gate]]   # found because of {}\nname = {}\ncommand = {}\ntimeout_s = {}\n",
+            "\n[[gate]]   # found {}\nname = {}\ncommand = {}\ntimeout_s = {}\n",
             found.why,
             quoted(&gate.name),
             quoted(&gate.command),
@@ -124,7 +124,7 @@ const AGENT: &str = "\
 ";
 
 const NO_AGENT: &str = "
-# No agent CLI was found on PATH. Take one of these:
+# No agent CLI is on PATH. Use one of these:
 #[agent.builder]
 #runtime = \"claude\"      # or \"opencode\"
 #

@@ -3,25 +3,25 @@
 use super::board;
 use super::describe;
 use super::narrator::Narrator;
-use super::out::{self, clock, data};
+use super::out::{self, clock, data, json_line};
 use super::ticket;
+use crate::board::shapes::Entry;
 use crate::board::{Follow, Happening};
 use crate::failure::{Exit, Failure};
 use crate::protocol::{Activity, ActivityKind};
 use ganger_engine::{Record, State, TicketId};
-use serde_json::json;
 use std::time::Duration;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The ticket; all of them otherwise
+    /// The ticket; all tickets without it
     ticket: Option<String>,
-    /// Go on as more happens
+    /// Keep following
     #[arg(long, short)]
     follow: bool,
-    /// JSON lines
+    /// Print a JSON object for each line
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 /// How long a log that follows waits before it looks whether anybody still reads it.
@@ -70,7 +70,10 @@ impl Log {
         for (event, words) in self.narrator.tell(record) {
             let ours = self.wanted.is_none() || describe::ticket_of(event) == self.wanted;
             match (ours, self.json, words) {
-                (true, true, _) => data!("{}", json!({"schema": 1, "n": record.n, "at": record.now, "fact": event})),
+                (true, true, words) => {
+                    let ticket = describe::ticket_of(event).map(|id| id.to_string());
+                    Entry::of_event(record, event, ticket, words).into_iter().for_each(json_line);
+                }
                 (true, false, Some(words)) => data!("{} {words}", clock(record.now)),
                 _ => {}
             }
@@ -82,8 +85,7 @@ impl Log {
             return;
         }
         if self.json {
-            data!("{}", json!({"schema": 1, "at": activity.at, "activity": activity}));
-            return;
+            return json_line(Entry::of_activity(activity));
         }
         let mark = match activity.kind {
             ActivityKind::Status => "status",

@@ -1,24 +1,23 @@
-//! `ganger merge`: a person's word. The gates run on the merged result before main moves.
+//! `ganger merge`: your approval. Ganger runs the gates on the merged result before main moves.
 
 use super::board::{self, Board, require_person};
 use super::out::{data, talk};
 use super::run::work;
 use super::view::Style;
 use super::{ticket, trust};
-use crate::board::Waited;
+use crate::board::{Follow, Happening, Waited};
 use crate::failure::{Code, Exit, Failure};
 use crate::git;
-use crate::protocol::JOURNAL;
 use ganger_engine::foreman::Mode;
-use ganger_engine::{Event, Input, Outcome, Phase, Record, State, TicketId};
+use ganger_engine::{Event, Input, Outcome, Phase, State, Ticket, TicketId};
 use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Accepted tickets
+    /// The accepted tickets to merge
     #[arg(required_unless_present = "all")]
     tickets: Vec<String>,
-    /// Everything that is accepted and can land
+    /// Merge everything that is accepted and builds on nothing unmerged
     #[arg(long, conflicts_with = "tickets")]
     all: bool,
 }
@@ -29,18 +28,18 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     let before = board.state().await?;
     let wanted = wanted(&before, &args)?;
     if wanted.is_empty() {
-        talk!("Nothing is accepted.");
+        talk!("Nothing to merge.");
         return Ok(Exit::Done);
     }
     trust::require(&board, &before).await?;
     refuse_dirty_main(&board)?;
-    let from = board.bus.info(JOURNAL).await?.last_sequence + 1;
+    let follow = Follow::from_now(&board.bus).await?;
     let input = Input::ApproveMerge { tickets: wanted.clone(), by: board.person() };
-    let Outcome::Merging { order } = board.decide("a person approves merges", input).await? else {
+    let Outcome::Merging { order } = board.decide("you approved merges", input).await? else {
         return Err(Failure::failed("the merge was not approved"));
     };
     land(&board, &order).await?;
-    report(&board, from, &order).await
+    report(&board, follow, &order).await
 }
 
 fn wanted(state: &State, args: &Args) -> Result<Vec<TicketId>, Failure> {
@@ -63,12 +62,12 @@ fn all_that_can_land(state: &State) -> Vec<TicketId> {
         let Some((id, dependency)) = chosen.iter().find_map(|id| Some((id.clone(), missing(id)?))) else {
             return chosen.into_iter().collect();
         };
-        talk!("{id} is left out: it builds on {dependency}, which is not accepted");
+        talk!("Skipping {id}: it builds on {dependency}, which is not accepted.");
         chosen.remove(&id);
     }
 }
 
-/// Before anything is approved: a checkout of main with changes is a person's, and stays as it is.
+/// Before anything is approved: a checkout of main with changes is yours, and stays as it is.
 fn refuse_dirty_main(board: &Board) -> Result<(), Failure> {
     let repository = &board.project.repository;
     let main = board.project.main_branch()?;
@@ -81,7 +80,7 @@ fn refuse_dirty_main(board: &Board) -> Result<(), Failure> {
             "{main} is checked out with uncommitted changes: {}",
             files.join(", ")
         ))
-        .hint("commit or stash them, then merge again"));
+        .hint("commit or stash them, then run `ganger merge` again"));
     }
     Ok(())
 }
@@ -96,7 +95,7 @@ async fn land(board: &Board, order: &[TicketId]) -> Result<(), Failure> {
             ended => return ended.map(|_| ()),
         }
     }
-    let is_pending = |t: &ganger_engine::Ticket| t.phase == Phase::Accepted && t.approved.is_some();
+    let is_pending = |t: &Ticket| t.phase == Phase::Accepted && t.approved.is_some();
     let landed = |state: &State| !order.iter().any(|id| state.tickets.get(id).is_some_and(is_pending));
     match board.wait_for(None, landed).await? {
         Waited::Reached => Ok(()),
@@ -105,8 +104,8 @@ async fn land(board: &Board, order: &[TicketId]) -> Result<(), Failure> {
     }
 }
 
-async fn report(board: &Board, from: u64, order: &[TicketId]) -> Result<Exit, Failure> {
-    let failures = failures_since(board, from).await?;
+async fn report(board: &Board, follow: Follow, order: &[TicketId]) -> Result<Exit, Failure> {
+    let failures = failures_since(follow).await?;
     let state = board.state().await?;
     let mut all = true;
     let mut went_back = false;
@@ -130,15 +129,20 @@ async fn report(board: &Board, from: u64, order: &[TicketId]) -> Result<Exit, Fa
         }
     }
     if went_back {
-        super::out::hint("what conflicts went back to its agent: `ganger run` mends it");
+        super::out::hint("conflicts went back to their agents: run `ganger run` to fix them");
     }
     Ok(if all { Exit::Done } else { Exit::Failed })
 }
 
-async fn failures_since(board: &Board, from: u64) -> Result<BTreeMap<TicketId, String>, Failure> {
+async fn failures_since(mut follow: Follow) -> Result<BTreeMap<TicketId, String>, Failure> {
     let mut found = BTreeMap::new();
-    for message in board.bus.read(JOURNAL, from, ">", 10_000).await? {
-        for record in Record::decode_batch(&message.payload, 0).unwrap_or_default() {
+    loop {
+        let new = follow.next().await?;
+        if new.is_empty() {
+            return Ok(found);
+        }
+        for happening in new {
+            let Happening::Record(record) = happening else { continue };
             for event in record.events {
                 if let Event::MergeFailed { ticket, why } = event {
                     found.insert(ticket, why);
@@ -146,5 +150,4 @@ async fn failures_since(board: &Board, from: u64) -> Result<BTreeMap<TicketId, S
             }
         }
     }
-    Ok(found)
 }

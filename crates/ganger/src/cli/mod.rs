@@ -11,6 +11,7 @@ mod export;
 mod import;
 mod inbox;
 mod init;
+mod input;
 mod interrupts;
 mod live;
 mod log_command;
@@ -39,8 +40,8 @@ use std::time::Duration;
 
 /// The foreman for gangs of coding agents.
 ///
-/// Ganger works off a board of tickets for a git repository with real agent CLIs, in parallel, each in its
-/// own worktree; it proves what they claim with your own gates, and merges nothing without your word.
+/// Ganger works through a board of tickets for a git repository with real agent CLIs, in parallel, each in its own
+/// worktree. It verifies what they claim with your gates, and merges nothing without your approval.
 #[derive(Debug, Parser)]
 #[command(name = "ganger", version, propagate_version = true)]
 struct Cli {
@@ -53,48 +54,48 @@ struct Cli {
 enum Command {
     /// Make this repository a project: find gates and runtimes, write ganger.toml
     Init(init::Args),
-    /// Work the board until nothing can move
+    /// Work through the board until nothing can move
     Run(run::Args),
     /// Show the board at a glance
     Status(status::Args),
     /// Add, show and change tickets
     #[command(subcommand, visible_alias = "t")]
     Ticket(ticket::Command),
-    /// Show what waits for you
+    /// List what is waiting for your answer
     Inbox(inbox::InboxArgs),
     /// Answer a card
     Answer(inbox::AnswerArgs),
-    /// List what agents were allowed by your answers, and take it back
+    /// List or revoke permissions you have granted
     #[command(subcommand)]
     Permit(permit::Command),
-    /// Say something to the session of a ticket
+    /// Send a message to the session of a ticket
     Tell(tell::TellArgs),
-    /// Interrupt the turn of a ticket's session, and say something
+    /// Interrupt the current turn of a ticket's session, and send a message
     Interrupt(tell::InterruptArgs),
-    /// Send one of the usual interventions to the session of a ticket
+    /// Send one of the usual review comments to the session of a ticket
     Nudge(tell::NudgeArgs),
-    /// Stop a ticket; nothing is lost, and it waits until it is resumed
+    /// Stop a ticket until you resume it; nothing is lost
     Stop(stop::StopArgs),
-    /// Let a stopped ticket go on
+    /// Resume a stopped ticket
     Resume(stop::TicketArg),
-    /// Print the runtime's own command that opens a ticket's session; the ticket waits meanwhile
+    /// Stop a ticket and print the runtime's own command that opens its session
     Attach(stop::TicketArg),
-    /// Tokens and money, by ticket, agent, runtime, day or attempt
+    /// Show tokens and money by ticket, agent, runtime, day or attempt
     Cost(cost::Args),
-    /// Land accepted work on the main branch
+    /// Merge accepted work into the main branch
     Merge(merge::Args),
     /// Show what agents said and did
     Log(log_command::Args),
-    /// Look at and bring back what was kept before a worktree was removed
+    /// List and restore what was kept before a worktree was removed
     #[command(subcommand)]
     Rescue(rescue::Command),
-    /// Say that what this project executes may be executed
+    /// Confirm what this project runs on your machine
     Trust(trust::Args),
     /// Show every setting and where it comes from
     Config(config_command::Args),
-    /// Check that everything is in order
+    /// Check the installation, the project and the board
     Doctor(doctor::Args),
-    /// See it all at work on a small repository, with scripted agents
+    /// Watch scripted agents work on a small repository
     Demo(demo::Args),
     /// Write the whole board as JSON
     Export(export::Args),
@@ -114,7 +115,7 @@ enum Command {
         /// The script
         file: PathBuf,
     },
-    /// Ganger's tools on standard streams (started by an agent's runtime)
+    /// Serve Ganger's tools on stdin and stdout (started by an agent's runtime)
     #[command(hide = true)]
     McpStdio {
         #[arg(long)]
@@ -122,7 +123,7 @@ enum Command {
         #[arg(long)]
         token_file: PathBuf,
     },
-    /// Have a tool call judged before it is made (started by an agent's runtime)
+    /// Decide about a tool call before it is made (started by an agent's runtime)
     #[command(hide = true)]
     Hook {
         #[arg(long)]
@@ -147,11 +148,32 @@ enum Command {
 
 pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
+    let as_json = cli.command.wants_json();
     match dispatch(cli.command).and_then(|exit| out::check().map(|()| exit)) {
         Ok(exit) => ExitCode::from(exit as u8),
         Err(failure) => {
-            out::failure(&failure);
+            out::failure(&failure, as_json);
             ExitCode::from(failure.code.exit() as u8)
+        }
+    }
+}
+
+impl Command {
+    /// Whether errors are for a program, too.
+    fn wants_json(&self) -> bool {
+        match self {
+            Self::Run(args) => args.json,
+            Self::Status(args) => args.json,
+            Self::Ticket(command) => command.wants_json(),
+            Self::Inbox(args) => args.json,
+            Self::Permit(permit::Command::List { json }) | Self::Rescue(rescue::Command::List { json }) => *json,
+            Self::Tell(args) => args.json,
+            Self::Cost(args) => args.json,
+            Self::Log(args) => args.json,
+            Self::Config(args) => args.json,
+            Self::Doctor(args) => args.json,
+            Self::Export(_) => true,
+            _ => false,
         }
     }
 }

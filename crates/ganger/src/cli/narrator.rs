@@ -6,23 +6,33 @@ use ganger_engine::{Event, Record, State};
 
 pub(super) struct Narrator {
     state: State,
+    /// The last record that is in the state.
+    n: u64,
 }
 
 impl Narrator {
     pub(super) fn new(state: State) -> Self {
-        Self { state }
+        Self { n: state.n, state }
     }
 
     pub(super) fn state(&self) -> &State {
         &self.state
     }
 
-    /// Each event of a record with its line, or none when it is only bookkeeping.
+    /// Each event of a record with its line, or none when it is only bookkeeping. A record that is in the state already
+    /// is left out.
     pub(super) fn tell<'a>(&mut self, record: &'a Record) -> Vec<(&'a Event, Option<String>)> {
+        if record.n <= self.n {
+            return Vec::new();
+        }
+        self.n = record.n;
+        // "stopped by …" says why the attempt is cancelled.
+        let is_stop = record.events.iter().any(|event| matches!(event, Event::TicketStopped { .. }));
         let tell = |event: &'a Event| {
             let before = describe::event(&self.state, event);
             self.state.apply(record.now, event);
-            (event, before.or_else(|| describe::event(&self.state, event)))
+            let words = before.or_else(|| describe::event(&self.state, event));
+            (event, words.filter(|_| !(is_stop && matches!(event, Event::AttemptCancelled { .. }))))
         };
         record.events.iter().map(tell).collect()
     }

@@ -1,7 +1,7 @@
 //! Output: data to stdout, talk to stderr, colours only where they are wanted.
 
+use crate::board::shapes::{self, versioned};
 use crate::failure::Failure;
-use jiff::Timestamp;
 use owo_colors::OwoColorize;
 use serde::Serialize;
 use std::io::{ErrorKind, Write};
@@ -52,7 +52,10 @@ pub(super) fn check() -> Result<(), Failure> {
 }
 
 /// What, why, and what to do about it.
-pub(super) fn failure(failure: &Failure) {
+pub(super) fn failure(failure: &Failure, as_json: bool) {
+    if as_json && let Ok(text) = serde_json::to_string(&versioned(shapes::Failed::from(failure))) {
+        return talk!("{text}");
+    }
     talk!("{} {}", "error:".red().bold(), failure.message);
     if let Some(hint) = &failure.hint {
         talk!("{} {hint}", "hint:".cyan().bold());
@@ -64,18 +67,18 @@ pub(super) fn hint(text: &str) {
 }
 
 /// Pretty JSON on stdout.
-pub(super) fn json(value: &impl Serialize) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(value).map_err(|e| Failure::failed(e.to_string()))?;
+pub(super) fn json(shape: impl Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(&versioned(shape)).map_err(|e| Failure::failed(e.to_string()))?;
     data!("{text}");
     Ok(())
 }
 
-/// A time in UTC, for data.
-pub(super) fn rfc3339(at: u64) -> String {
-    i64::try_from(at)
-        .ok()
-        .and_then(|ms| Timestamp::from_millisecond(ms).ok())
-        .map_or_else(String::new, |t| t.to_string())
+/// A shape as one line of JSON on stdout.
+pub(super) fn json_line(shape: impl Serialize) {
+    match serde_json::to_string(&versioned(shape)) {
+        Ok(text) => data!("{text}"),
+        Err(e) => talk!("warning: a line cannot be shown as JSON: {e}"),
+    }
 }
 
 pub(super) use crate::text::clock;
@@ -91,9 +94,19 @@ pub(super) fn span(ms: u64) -> String {
     }
 }
 
-/// `1 card waits for you`, `2 cards wait for you`.
+/// A number with its noun: `1 ticket`, `2 tickets`.
+pub(super) fn counted(n: usize, noun: &str) -> String {
+    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
+}
+
+/// How long ago something was.
+pub(super) fn ago(ms: u64) -> String {
+    if ms < 1_000 { "just now".to_owned() } else { format!("{} ago", span(ms)) }
+}
+
+/// `You have 2 cards waiting`.
 pub(super) fn cards_wait(n: usize) -> String {
-    if n == 1 { "1 card waits for you".to_owned() } else { format!("{n} cards wait for you") }
+    format!("You have {} waiting", counted(n, "card"))
 }
 
 /// `12.3k` and the like.

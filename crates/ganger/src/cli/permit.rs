@@ -1,23 +1,24 @@
-//! `ganger permit`: what people allowed agents from now on, and taking it back.
+//! `ganger permit`: permissions that agents have by answers to cards.
 
 use super::board::{self, require_person};
 use super::describe::{whom, wish};
 use super::out::{json, table, talk};
+use crate::board::shapes;
 use crate::digest;
 use crate::failure::{Code, Exit, Failure};
-use ganger_engine::{Input, Permit};
-use serde_json::json as object;
+use ganger_engine::{Input, Permit, Scope};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
-    /// List what was allowed by answers to cards
+    /// List the permissions you have granted
     List {
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Take it back: the next request is asked again
+    /// Revoke a permission: the agent has to ask again
     Revoke {
-        /// The permit, as `list` shows it
+        /// The permission, as `list` shows it
         permit: String,
     },
 }
@@ -32,12 +33,11 @@ pub(super) async fn run(command: Command) -> Result<Exit, Failure> {
 async fn list(as_json: bool) -> Result<Exit, Failure> {
     let state = board::open().await?.state().await?;
     if as_json {
-        let all = state.permits.iter().map(|p| object!({"id": id(p), "scope": p.scope, "wish": p.wish}));
-        json(&object!({"schema": 1, "permits": all.collect::<Vec<_>>()}))?;
+        json(shapes::Permissions { permits: state.permits.iter().map(shape).collect() })?;
         return Ok(Exit::Done);
     }
     if state.permits.is_empty() {
-        talk!("Nothing was allowed beyond the rules of ganger.toml.");
+        talk!("No extra permissions granted.");
     }
     let row = |p: &Permit| vec![id(p), whom(&p.scope), wish(&p.wish)];
     table(&state.permits.iter().map(row).collect::<Vec<_>>());
@@ -49,14 +49,24 @@ async fn revoke(wanted: &str) -> Result<Exit, Failure> {
     let board = board::open().await?;
     let state = board.state().await?;
     let Some(permit) = state.permits.iter().find(|p| id(p) == wanted) else {
-        return Err(
-            Failure::of(Code::Refused, format!("there is no permit {wanted}")).hint("`ganger permit list` shows all")
-        );
+        return Err(Failure::of(Code::UnknownPermit, format!("there is no permission {wanted}"))
+            .hint("`ganger permit list` shows all of them"));
     };
     let input = Input::Revoke { permit: permit.clone(), by: board.person() };
-    board.decide("a person takes a permit back", input).await?;
-    talk!("{} may not any more without being asked: {}", whom(&permit.scope), wish(&permit.wish));
+    board.decide("you revoked a permission", input).await?;
+    talk!("Revoked. {} must ask again before `{}`.", whom(&permit.scope), permit.wish.subject);
     Ok(Exit::Done)
+}
+
+fn shape(permit: &Permit) -> shapes::Permission {
+    let (scope, holder) = match &permit.scope {
+        Scope::Once { ticket } => ("once", Some(ticket.to_string())),
+        Scope::Ticket { ticket } => ("ticket", Some(ticket.to_string())),
+        Scope::Agent { agent } => ("agent", Some(agent.clone())),
+        Scope::Project => ("project", None),
+    };
+    let (tool, subject) = (permit.wish.tool.clone(), permit.wish.subject.clone());
+    shapes::Permission { id: id(permit), scope, holder, tool, subject }
 }
 
 /// A name by what it says: permits have no numbers.

@@ -21,7 +21,7 @@ const CONFIG: &str = "[project]\nmain = \"main\"\nagent = \"proof\"\n[limits]\na
 pub(super) async fn run(name: &str) -> Result<Exit, Failure> {
     let agent = agent_for(name)?;
     if agent.runtime.program(Some(&agent)).is_none() {
-        return Err(Failure::failed(format!("{} was not found on PATH", agent.runtime.as_str()))
+        return Err(Failure::failed(format!("{} is not on PATH", agent.runtime.as_str()))
             .hint("install it, or name its program with `command` in [agent.…]"));
     }
     let folder = tempfile::Builder::new().prefix("ganger-proof-").tempdir()?;
@@ -32,19 +32,19 @@ pub(super) async fn run(name: &str) -> Result<Exit, Failure> {
     let hash = super::trust::hash(&board.project);
     board.decide("a proof", Input::Trust { hash, by: "ganger doctor".to_owned() }).await?;
     board.decide("a proof", Input::AddTickets { tickets: vec![ticket()] }).await?;
-    talk!("one turn of {name} in {}:", root.display());
+    talk!("Running one turn of {name} in {}:", root.display());
     let mode = Mode { dispatch: true, scope: None, max_parallel: None, forever: false };
     work(&board, "ganger doctor --prove", mode, Style::choose(false)).await?;
     let state = board.state().await?;
     let done = state.tickets.values().next();
     let accepted = done.is_some_and(|t| t.phase == Phase::Accepted);
     let reported = done.is_some_and(|t| t.report.is_some());
-    let told = done.is_some_and(|t| t.usage.tokens() > 0);
+    let reported_usage = done.is_some_and(|t| t.usage.tokens() > 0);
     let word = |so: bool| if so { "ok " } else { "BAD" };
     data!("{} {name} wrote a file, and a gate saw it", word(accepted));
     data!("{} {name} called the tool report_result", word(reported));
     if Drivers::default().of(&agent).await.capabilities().usage {
-        data!("{} {name} told its tokens", word(told));
+        data!("{} {name} reported its token usage", word(reported_usage));
     }
     let state_folder = board.project.state.clone();
     drop(board);
@@ -55,7 +55,7 @@ pub(super) async fn run(name: &str) -> Result<Exit, Failure> {
     let kept = folder.keep();
     std::env::set_current_dir(&kept)?;
     Err(Failure::failed(format!("{name} did not pass"))
-        .hint(format!("look at it: cd {} && ganger log PROOF-1", kept.join("proof").display())))
+        .hint(format!("see what it did: cd {} && ganger log PROOF-1", kept.join("proof").display())))
 }
 
 /// The agent of this name in the project, or one of this runtime with nothing set.
@@ -82,7 +82,7 @@ fn make_repository(root: &Path, agent: &Agent) -> Result<(), Failure> {
 
 fn ticket() -> NewTicket {
     let spec = TicketSpec {
-        title: "Prove that this runtime works".to_owned(),
+        title: "Check that this runtime works".to_owned(),
         description: "Write the word `proof` into the file proof.txt, and nothing else.".to_owned(),
         done: vec!["proof.txt holds the word".to_owned()],
         ..TicketSpec::default()

@@ -2,38 +2,39 @@
 
 use super::board::require_person;
 use super::out::{data, json, table, talk};
+use crate::board::shapes;
 use crate::failure::{Exit, Failure};
 use crate::git::Rescue;
 use crate::project::Project;
-use serde_json::json as object;
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
     /// List everything that was kept, newest first
     List {
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Show what a rescue changes against the commit that was checked out
+    /// Show the changes of a rescue against the commit that was checked out
     Show {
         /// <ticket>/<time>
         name: String,
     },
-    /// Bring it back, into a folder of its own
+    /// Restore it into a folder of its own
     Restore {
         /// <ticket>/<time>
         name: String,
-        /// The folder; otherwise one beside the worktrees
+        /// The folder; beside the worktrees without it
         #[arg(long)]
         into: Option<PathBuf>,
     },
-    /// Keep the whole state of a ticket's worktree now; the worktree stays as it is
+    /// Keep a snapshot of a ticket's worktree now, without changing it
     Keep {
         /// The ticket
         ticket: String,
     },
-    /// Forget it for good
+    /// Delete it for good
     Drop {
         /// <ticket>/<time>
         name: String,
@@ -44,11 +45,15 @@ pub(super) fn run(command: Command) -> Result<Exit, Failure> {
     let project = Project::open()?;
     let repository = &project.repository;
     match command {
-        Command::List { json: true } => json(&object!({"schema": 1, "rescues": Rescue::list(repository)?}))?,
+        Command::List { json: true } => {
+            let shape =
+                |r: Rescue| shapes::Rescued { name: r.name, commit: r.commit, when: r.when, subject: r.subject };
+            json(shapes::Rescues { rescues: Rescue::list(repository)?.into_iter().map(shape).collect() })?;
+        }
         Command::List { json: false } => {
             let rescues = Rescue::list(repository)?;
             if rescues.is_empty() {
-                talk!("Nothing had to be rescued.");
+                talk!("Nothing to rescue.");
             }
             table(&rescues.into_iter().map(|r| vec![r.name, r.when, r.subject]).collect::<Vec<_>>());
         }
@@ -67,7 +72,7 @@ pub(super) fn run(command: Command) -> Result<Exit, Failure> {
         Command::Drop { name } => {
             require_person("rescue drop")?;
             Rescue::discard(repository, &name)?;
-            talk!("{name} is forgotten.");
+            talk!("Deleted {name}.");
         }
     }
     Ok(Exit::Done)

@@ -3,9 +3,10 @@
 use super::board::{self, Board};
 use super::interrupts::Interrupts;
 use super::out::{cards_wait, hint, talk};
+use super::ticket_show::in_words;
 use super::view::{Style, View};
 use super::{dry_run, ticket, trust};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Code, Exit, Failure};
 use crate::foreman::{self, Foreman};
 use crate::host::Host;
 use crate::protocol::now_ms;
@@ -18,18 +19,18 @@ use tokio::sync::watch;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Only these tickets, and what they need
+    /// Only these tickets and what they depend on
     tickets: Vec<String>,
-    /// Agents at once, for this run
+    /// How many agents work at once in this run
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     max_parallel: Option<u32>,
-    /// Show what would be started, in order, with the prompts
+    /// Show what would start, with the prompts, and what would wait for what
     #[arg(long)]
     dry_run: bool,
-    /// Events as JSON lines
+    /// Print a JSON object for each event
     #[arg(long)]
-    json: bool,
-    /// Go on when nothing can move, and wait for new tickets and answers
+    pub(super) json: bool,
+    /// Keep running when nothing can move, and wait for new tickets and answers
     #[arg(long)]
     forever: bool,
 }
@@ -50,9 +51,8 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
 fn check_agents(board: &Board) -> Result<(), Failure> {
     let config = board.project.config();
     if config.agents.is_empty() {
-        return Err(
-            Failure::usage("no agent is configured").hint("add an [agent.…] to ganger.toml; `ganger init` shows how")
-        );
+        return Err(Failure::of(Code::NoAgent, "no agent is configured")
+            .hint("add an [agent.…] section to ganger.toml; `ganger init` shows how"));
     }
     let main = board.project.main_branch()?;
     if board.project.repository.branch(&main).is_none() {
@@ -61,7 +61,7 @@ fn check_agents(board: &Board) -> Result<(), Failure> {
     }
     for (name, agent) in &config.agents {
         if agent.runtime.program(Some(agent)).is_none() {
-            talk!("warning: agent {name}: the program of runtime `{}` was not found", agent.runtime.as_str());
+            talk!("warning: agent {name}: cannot find the program of runtime `{}`", agent.runtime.as_str());
         }
     }
     Ok(())
@@ -94,8 +94,8 @@ pub(super) async fn work(board: &Board, command: &'static str, mode: Mode, style
     // From here on commands send what they want to this process.
     let presence = foreman::announce(&board.project.state, command)?;
     let lease = foreman::acquire(&board.project.state, command, LEASE_PATIENCE).await?;
+    let view = View::open(style, board).await?;
     let mut foreman = Foreman::lead(Arc::clone(&board.project), Arc::clone(&board.bus), lease, mode.clone()).await?;
-    let view = View::open(style, foreman.state().clone(), Arc::clone(&board.bus)).await?;
     let host = Host::start(Arc::clone(&board.project), Arc::clone(&board.bus)).await?;
     let (stop, stopped) = watch::channel(Stop::No);
     let _interrupts = Interrupts::listen(stop)?;
@@ -144,7 +144,7 @@ fn summarize(board: &Board, state: &State, mode: &Mode) -> Result<(), Failure> {
         let shown: Vec<String> = reasons
             .iter()
             .filter(|r| !matches!(r, Reason::NoSlot | Reason::NoHost { .. }))
-            .map(ToString::to_string)
+            .map(|reason| in_words(state, id, reason))
             .collect();
         if !shown.is_empty() {
             talk!("{id} did not start: {}", shown.join("; "));
@@ -152,7 +152,7 @@ fn summarize(board: &Board, state: &State, mode: &Mode) -> Result<(), Failure> {
     }
     let cards = state.open_cards().count();
     if cards > 0 {
-        hint(&format!("{}: `ganger inbox`", cards_wait(cards)));
+        hint(&format!("{}: run `ganger inbox`", cards_wait(cards)));
     }
     let accepted = state.tickets.iter().find(|(_, t)| t.phase == Phase::Accepted);
     if let Some((id, _)) = accepted.filter(|_| mode.dispatch) {

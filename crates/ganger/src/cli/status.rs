@@ -2,19 +2,20 @@
 
 use super::board::{self, Board};
 use super::describe::ticket_of_attempt;
-use super::out::{cards_wait, count, data, json, rfc3339, span, table};
+use super::out::{ago, cards_wait, count, data, json, span, table};
+use crate::board::shapes::{self, time};
 use crate::failure::{Exit, Failure};
 use crate::foreman::Runner;
 use crate::protocol::{ACTIVITY, Activity, ActivityKind, now_ms};
 use crate::text;
-use ganger_engine::{AttemptId, Phase, State};
-use serde_json::json as object;
+use ganger_engine::{AttemptId, AttemptStage, Phase, State};
 use std::collections::BTreeMap;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
+    /// Print JSON
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 /// Activity messages looked through for what live agents are doing.
@@ -38,7 +39,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     let mut rows: Vec<Vec<String>> = Vec::new();
     for (attempt, a) in &state.attempts {
         let (status, activity) = doing.get(attempt).cloned().unwrap_or_default();
-        let age = activity.as_ref().map_or(String::new(), |d| format!("{} ago", span(now.saturating_sub(d.at))));
+        let age = activity.as_ref().map_or(String::new(), |d| ago(now.saturating_sub(d.at)));
         let shown = activity.map_or(String::new(), |d| text::line(&d.text, 60));
         let silent = activity_age(&doing, attempt, now);
         let status = if run.is_none() { "no run".to_owned() } else { believed(status, silent) };
@@ -54,7 +55,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     table(&rows);
     let cards = state.open_cards().count();
     if cards > 0 {
-        data!("{}: `ganger inbox`", cards_wait(cards));
+        data!("{}: run `ganger inbox`", cards_wait(cards));
     }
     let ready = state.ready().filter(|(_, t)| t.phase == Phase::Open).count();
     data!("{ready} ready");
@@ -94,23 +95,34 @@ async fn latest(board: &Board) -> Result<BTreeMap<AttemptId, Latest>, Failure> {
 }
 
 fn as_json(state: &State, run: Option<&Runner>, doing: &BTreeMap<AttemptId, Latest>) -> Result<Exit, Failure> {
-    let counts: BTreeMap<&str, usize> = state.count_by_phase().iter().map(|(p, n)| (p.as_str(), *n)).collect();
-    let attempts: Vec<_> = state
-        .attempts
-        .iter()
-        .map(|(id, a)| {
-            let (status, last) = doing.get(id).cloned().unwrap_or_default();
-            object!({
-                "attempt": id, "ticket": ticket_of_attempt(id), "agent": a.agent, "host": a.host, "stage": a.stage,
-                "session": a.session, "status": status, "offered": rfc3339(a.offered), "tokens": a.usage.tokens(),
-                "doing": last.as_ref().map(|l| l.text.clone()), "heard": last.map(|l| rfc3339(l.at)),
-            })
-        })
-        .collect();
-    let ready: Vec<_> = state.ready().map(|(id, _)| id).collect();
-    json(&object!({
-        "schema": 1, "record": state.n, "epoch": state.epoch, "run": run.map(|r| object!({"pid": r.pid, "command": r.command})), "counts": counts,
-        "attempts": attempts, "ready": ready, "cards": state.open_cards().count(),
-    }))?;
+    let attempts = state.attempts.iter().map(|(id, a)| {
+        let (status, last) = doing.get(id).cloned().unwrap_or_default();
+        shapes::Attempt {
+            attempt: id.to_string(),
+            ticket: ticket_of_attempt(id).to_string(),
+            agent: a.agent.clone(),
+            host: a.host.to_string(),
+            stage: match a.stage {
+                AttemptStage::Offered => "offered",
+                AttemptStage::Granted => "granted",
+                AttemptStage::Lost => "lost",
+            },
+            session: a.session.as_ref().map(ToString::to_string),
+            status,
+            offered: time(a.offered),
+            tokens: a.usage.tokens(),
+            doing: last.as_ref().map(|l| l.text.clone()),
+            heard: last.map(|l| time(l.at)),
+        }
+    });
+    json(shapes::Status {
+        record: state.n,
+        epoch: state.epoch,
+        run: run.map(|r| shapes::Run { pid: r.pid, command: r.command.clone() }),
+        counts: state.count_by_phase().iter().map(|(p, n)| (p.as_str(), *n)).collect(),
+        attempts: attempts.collect(),
+        ready: state.ready().map(|(id, _)| id.to_string()).collect(),
+        cards: state.open_cards().count(),
+    })?;
     Ok(Exit::Done)
 }

@@ -1,7 +1,7 @@
-//! `ganger stop`, `resume` and `attach`: a ticket waits while a person has it.
+//! `ganger stop`, `resume` and `attach`: a ticket waits while you have it.
 
 use super::board::{self, Board, require_person};
-use super::out::{data, talk};
+use super::out::{data, hint, talk};
 use super::ticket::find;
 use crate::board::Waited;
 use crate::failure::{Code, Exit, Failure};
@@ -33,8 +33,8 @@ pub(super) async fn stop(args: StopArgs) -> Result<Exit, Failure> {
     let state = board.state().await?;
     let (ticket, _) = find(&state, &args.ticket)?;
     let input = Input::StopTicket { ticket: ticket.clone(), why: args.reason, by: board.person() };
-    board.decide("a person stops it", input).await?;
-    talk!("{ticket} is stopped; its session, branch and worktree stay. `ganger resume {ticket}` lets it go on.");
+    board.decide("you stopped a ticket", input).await?;
+    talk!("Stopped {ticket}. Its session, branch and worktree are kept. Resume it with `ganger resume {ticket}`.");
     Ok(Exit::Done)
 }
 
@@ -43,12 +43,12 @@ pub(super) async fn resume(args: TicketArg) -> Result<Exit, Failure> {
     let board = board::open().await?;
     let state = board.state().await?;
     let (ticket, _) = find(&state, &args.ticket)?;
-    board.decide("a person lets it go on", Input::ResumeTicket { ticket: ticket.clone(), by: board.person() }).await?;
-    talk!("{ticket} goes on with the next free slot of `ganger run`.");
+    board.decide("you resumed a ticket", Input::ResumeTicket { ticket: ticket.clone(), by: board.person() }).await?;
+    talk!("Resumed {ticket}. It continues as soon as `ganger run` has a free slot.");
     Ok(Exit::Done)
 }
 
-/// The runtime's own command is printed, not run: it wants the person's terminal. The ticket waits meanwhile.
+/// The runtime's own command is printed, not run: it wants your terminal. The ticket waits meanwhile.
 pub(super) async fn attach(args: TicketArg) -> Result<Exit, Failure> {
     require_person("attach")?;
     let board = board::open().await?;
@@ -58,14 +58,14 @@ pub(super) async fn attach(args: TicketArg) -> Result<Exit, Failure> {
     let home = board.project.state.join("runtimes/gemini");
     let command = command_of(found, &agent, &home)?;
     if found.stopped.is_none() && !found.phase.is_final() && !found.phase.is_accepted() {
-        let why = "a person works in its session".to_owned();
+        let why = "you are working in its session".to_owned();
         let input = Input::StopTicket { ticket: id.clone(), why, by: board.person() };
         // A ticket that waits for something else is held by that.
-        let _waits = board.decide("a person attaches", input).await;
+        let _waits = board.decide("you attached to a session", input).await;
     }
     wait_until_it_stopped(&board, &id).await?;
     data!("{command}");
-    talk!("hint: {id} waits until you say `ganger resume {id}`");
+    hint(&format!("{id} waits until you run `ganger resume {id}`"));
     Ok(Exit::Done)
 }
 
@@ -81,7 +81,7 @@ async fn wait_until_it_stopped(board: &Board, id: &TicketId) -> Result<(), Failu
 fn command_of(ticket: &Ticket, agent: &str, gemini_home: &Path) -> Result<String, Failure> {
     let Some(Session { id, runtime, directory, .. }) = ticket.sessions.get(agent) else {
         return Err(Failure::of(Code::Refused, format!("agent `{agent}` has no session for this ticket yet"))
-            .hint("`ganger run` starts one"));
+            .hint("run `ganger run` to start one"));
     };
     let open = match runtime.as_str() {
         "claude" => format!("claude --resume {id}"),
@@ -89,10 +89,7 @@ fn command_of(ticket: &Ticket, agent: &str, gemini_home: &Path) -> Result<String
         "codex" => format!("codex resume {id}"),
         "gemini" => format!("GEMINI_CLI_HOME='{}' gemini --resume {id}", gemini_home.display()),
         other => {
-            return Err(Failure::of(
-                Code::Refused,
-                format!("runtime `{other}` has no command that opens a session by hand"),
-            ));
+            return Err(Failure::of(Code::Refused, format!("runtime `{other}` has no command that opens a session")));
         }
     };
     Ok(format!("cd '{directory}' && {open}"))

@@ -1,31 +1,32 @@
-//! `ganger tell`, `interrupt` and `nudge`: what a person says to the session of a ticket.
+//! `ganger tell`, `interrupt` and `nudge`: messages from you to the session of a ticket.
 
 use super::board::{self, require_person};
 use super::out::{json, talk};
 use super::ticket::find;
+use crate::board::shapes;
 use crate::failure::{Exit, Failure};
 use ganger_engine::{Input, Outcome, Urgency};
-use serde_json::json as object;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct TellArgs {
     /// The ticket, such as T-3
     ticket: String,
-    /// What to say
+    /// The message
     #[arg(required = true, num_args = 1..)]
     text: Vec<String>,
-    /// In the turn that runs, where the runtime can take it, instead of when it is idle
+    /// Send it during the current turn, where the runtime can take it, instead of when the session is idle
     #[arg(long)]
     now: bool,
+    /// Print JSON
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 #[derive(Debug, clap::Args)]
 pub(super) struct InterruptArgs {
     /// The ticket, such as T-3
     ticket: String,
-    /// What to say then
+    /// The message to send then
     #[arg(num_args = 0..)]
     text: Vec<String>,
 }
@@ -71,41 +72,50 @@ impl About {
     }
 }
 
-const GO_ON: &str = "Stop what you were doing, look at where you are, and go on with the mission.";
+const CONTINUE: &str = "Stop what you are doing, review your progress, and continue with the mission.";
 
 pub(super) async fn tell(args: TellArgs) -> Result<Exit, Failure> {
     let urgency = if args.now { Urgency::Now } else { Urgency::Idle };
-    say("tell", &args.ticket, args.text.join(" "), urgency, args.json).await
+    send("tell", &args.ticket, args.text.join(" "), urgency, args.json).await
 }
 
 pub(super) async fn interrupt(args: InterruptArgs) -> Result<Exit, Failure> {
-    let text = if args.text.is_empty() { GO_ON.to_owned() } else { args.text.join(" ") };
-    say("interrupt", &args.ticket, text, Urgency::Interrupt, false).await
+    let text = if args.text.is_empty() { CONTINUE.to_owned() } else { args.text.join(" ") };
+    send("interrupt", &args.ticket, text, Urgency::Interrupt, false).await
 }
 
 pub(super) async fn nudge(args: NudgeArgs) -> Result<Exit, Failure> {
-    say("nudge", &args.ticket, args.about.text(), Urgency::Idle, false).await
+    send("nudge", &args.ticket, args.about.text(), Urgency::Idle, false).await
 }
 
-async fn say(command: &str, ticket: &str, text: String, urgency: Urgency, as_json: bool) -> Result<Exit, Failure> {
+async fn send(command: &str, ticket: &str, text: String, urgency: Urgency, as_json: bool) -> Result<Exit, Failure> {
     require_person(command)?;
     let board = board::open().await?;
     let state = board.state().await?;
     let (id, found) = find(&state, ticket)?;
     let works = found.live.is_some();
     let input = Input::Tell { ticket: id.clone(), text, urgency, by: board.person() };
-    let outcome = board.decide("a person writes", input).await?;
+    let outcome = board.decide("you sent a message", input).await?;
     let Outcome::Queued { delivery } = outcome else { return Ok(Exit::Done) };
     if as_json {
-        json(&object!({"schema": 1, "ticket": id, "message": delivery, "urgency": urgency}))?;
+        let urgency = match urgency {
+            Urgency::Idle => "idle",
+            Urgency::Now => "now",
+            Urgency::Interrupt => "interrupt",
+        };
+        json(shapes::Queued { ticket: id.to_string(), message: delivery.to_string(), urgency })?;
         return Ok(Exit::Done);
     }
-    let when = match (works, urgency) {
-        (false, _) => "with its next turn",
-        (true, Urgency::Idle) => "when its turn ends",
-        (true, Urgency::Now) => "in the turn that runs, where its runtime can take it, else at its end",
-        (true, Urgency::Interrupt) => "as soon as its turn is interrupted",
-    };
-    talk!("{delivery} goes to {id} {when}; `ganger ticket show {id}` tells what became of it.");
+    let check = format!("Check on it with `ganger ticket show {id}`.");
+    match (works, urgency) {
+        (false, _) => talk!("Queued {delivery} for {id}'s next turn. {check}"),
+        (true, Urgency::Idle) => talk!("Queued {delivery} for the end of {id}'s current turn. {check}"),
+        (true, Urgency::Now) => {
+            talk!(
+                "Sending {delivery} to {id} now, or when the turn ends if its runtime cannot be interrupted. {check}"
+            );
+        }
+        (true, Urgency::Interrupt) => talk!("Interrupting {id}'s current turn to send {delivery}. {check}"),
+    }
     Ok(Exit::Done)
 }

@@ -1,16 +1,16 @@
-//! `ganger ticket`: the board.
+//! `ganger ticket`: adding, listing, changing and closing tickets.
 
 use super::board::{self, Board, require_person};
 use super::import;
+use super::input;
 use super::out::{data, json, table, talk};
-use super::ticket_show::{self, ticket_json};
-use crate::failure::{Exit, Failure};
+use super::ticket_show::{self, shape};
+use crate::board::shapes;
+use crate::failure::{Code, Exit, Failure};
 use crate::protocol::now_ms;
 use crate::text;
 use clap::ValueEnum;
 use ganger_engine::{Input, NewTicket, Outcome, Phase, Priority, State, Ticket, TicketChange, TicketId, TicketSpec};
-use serde_json::{Value, json as object};
-use std::io::IsTerminal;
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Subcommand)]
@@ -22,27 +22,29 @@ pub(super) enum Command {
     /// Show one ticket with its evidence, cards and assumptions
     Show {
         id: String,
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Say why a ticket does not start
+    /// Explain why a ticket does not start
     Why {
         id: String,
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Change a ticket; an agent at work is told at its next pause
+    /// Change a ticket; an agent that works on it hears of it at its next pause
     Edit(EditArgs),
-    /// Give a ticket up; what was done is kept
+    /// Close a ticket without merging it; its work is kept
     Close {
         id: String,
-        #[arg(long, default_value = "closed by a person")]
+        #[arg(long, default_value = "no reason given")]
         reason: String,
     },
-    /// Work on a closed, accepted or held ticket again
+    /// Reopen a ticket that is closed, accepted or waiting for you
     Reopen {
         id: String,
-        /// Told to the agent
+        /// What the agent should know
         #[arg(long, default_value = "")]
         reason: String,
     },
@@ -50,9 +52,10 @@ pub(super) enum Command {
     Import {
         /// The file, or - for standard input
         file: PathBuf,
-        /// Only check it
+        /// Check the file without adding anything
         #[arg(long)]
         dry_run: bool,
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
@@ -85,37 +88,37 @@ struct Fields {
     /// A file with the description, or - for standard input
     #[arg(long, value_name = "FILE")]
     description_file: Option<PathBuf>,
-    /// An item of the definition of done; may be repeated
+    /// An item of the definition of done; repeatable
     #[arg(long, value_name = "ITEM", num_args = 1..)]
     done: Vec<String>,
     /// How urgent it is
     #[arg(long)]
     priority: Option<PriorityWord>,
-    /// A ticket that must be accepted first; may be repeated
+    /// A ticket that must be accepted first; repeatable
     #[arg(long, value_name = "ID", num_args = 1..)]
     after: Vec<String>,
-    /// A file that will change; a trailing / means a folder; may be repeated
+    /// A file that will change; a trailing / means a folder; repeatable
     #[arg(long, value_name = "PATH", num_args = 1..)]
     file: Vec<String>,
-    /// The agent by name
+    /// The name of the agent
     #[arg(long)]
     agent: Option<String>,
-    /// The first agent with this runtime
+    /// Use the first agent with this runtime
     #[arg(long, conflicts_with = "agent")]
     runtime: Option<String>,
-    /// A label; may be repeated
+    /// A label; repeatable
     #[arg(long, num_args = 1..)]
     label: Vec<String>,
-    /// A link; may be repeated
+    /// A link; repeatable
     #[arg(long, num_args = 1..)]
     link: Vec<String>,
 }
 
 #[derive(Debug, clap::Args)]
 pub(super) struct AddArgs {
-    /// One line
+    /// The title, in one line
     title: String,
-    /// An id of your choice
+    /// An id of your choice; otherwise T-1, T-2, …
     #[arg(long)]
     id: Option<String>,
     #[command(flatten)]
@@ -123,6 +126,7 @@ pub(super) struct AddArgs {
     /// Write the description in $EDITOR
     #[arg(long, short)]
     edit: bool,
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -134,13 +138,14 @@ pub(super) struct EditArgs {
     title: Option<String>,
     #[command(flatten)]
     fields: Fields,
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Debug, clap::Args)]
 pub(super) struct ListArgs {
-    /// Only tickets that could start now, in order of dispatch
+    /// Only tickets that could start now, in the order of dispatch
     #[arg(long)]
     ready: bool,
     /// Only tickets with this status
@@ -149,11 +154,25 @@ pub(super) struct ListArgs {
     /// Only tickets with this label
     #[arg(long)]
     label: Option<String>,
-    /// Merged and closed ones too
+    /// Include merged and closed tickets
     #[arg(long, short)]
     all: bool,
+    /// Print JSON
     #[arg(long)]
     json: bool,
+}
+
+impl Command {
+    /// Whether it prints JSON.
+    pub(super) fn wants_json(&self) -> bool {
+        match self {
+            Self::Add(args) => args.json,
+            Self::List(args) => args.json,
+            Self::Edit(args) => args.json,
+            Self::Show { json, .. } | Self::Why { json, .. } | Self::Import { json, .. } => *json,
+            Self::Close { .. } | Self::Reopen { .. } => false,
+        }
+    }
 }
 
 pub(super) async fn run(command: Command) -> Result<Exit, Failure> {
@@ -175,14 +194,14 @@ pub(super) async fn run(command: Command) -> Result<Exit, Failure> {
         Command::Edit(args) => edit(&board, args).await,
         Command::Close { id, reason } => {
             let input = Input::CloseTicket { ticket: parse(&id)?, reason, by: board.person() };
-            board.decide("a person closes a ticket", input).await?;
-            talk!("{id} is closed. What was done on it is kept.");
+            board.decide("you closed a ticket", input).await?;
+            talk!("Closed {id}. Its branch and worktree are kept.");
             Ok(Exit::Done)
         }
         Command::Reopen { id, reason } => {
             let input = Input::ReopenTicket { ticket: parse(&id)?, reason, by: board.person() };
-            board.decide("a person reopens a ticket", input).await?;
-            talk!("{id} is open again.");
+            board.decide("you reopened a ticket", input).await?;
+            talk!("Reopened {id}.");
             Ok(Exit::Done)
         }
         Command::Import { file, dry_run, json } => import::run(&board, &file, dry_run, json).await,
@@ -202,7 +221,7 @@ async fn add(board: &Board, args: AddArgs) -> Result<Exit, Failure> {
     let agent = agent_of(board, &fields)?;
     let mut description = description_of(&fields)?.unwrap_or_default();
     if args.edit {
-        description = in_editor(&description)?;
+        description = input::edit(&description)?;
     }
     let spec = TicketSpec {
         title: args.title.trim().to_owned(),
@@ -218,13 +237,13 @@ async fn add(board: &Board, args: AddArgs) -> Result<Exit, Failure> {
     };
     let id = args.id.as_deref().map(parse).transpose()?;
     let input = Input::AddTickets { tickets: vec![NewTicket { id, spec }] };
-    let Outcome::Tickets { ids } = board.decide("a person adds a ticket", input).await? else {
+    let Outcome::Tickets { ids } = board.decide("you added a ticket", input).await? else {
         return Err(Failure::failed("the ticket was not added"));
     };
     let state = board.state().await?;
     for id in &ids {
         match (args.json, state.tickets.get(id)) {
-            (true, Some(ticket)) => json(&ticket_json(&state, id, ticket))?,
+            (true, Some(ticket)) => json(shape(&state, id, ticket))?,
             _ => data!("{id}"),
         }
     }
@@ -244,38 +263,9 @@ fn agent_of(board: &Board, fields: &Fields) -> Result<Option<String>, Failure> {
 fn description_of(fields: &Fields) -> Result<Option<String>, Failure> {
     match (&fields.description, &fields.description_file) {
         (Some(text), _) => Ok(Some(text.clone())),
-        (None, Some(file)) => read_input(file).map(Some),
+        (None, Some(file)) => input::read(file).map(Some),
         (None, None) => Ok(None),
     }
-}
-
-/// A file, or standard input for `-`.
-pub(super) fn read_input(file: &std::path::Path) -> Result<String, Failure> {
-    if file.as_os_str() == "-" {
-        return Ok(std::io::read_to_string(std::io::stdin())?);
-    }
-    std::fs::read_to_string(file).map_err(|e| Failure::usage(format!("{}: {e}", file.display())))
-}
-
-fn in_editor(text: &str) -> Result<String, Failure> {
-    if !std::io::stdin().is_terminal() {
-        return Err(
-            Failure::usage("there is no terminal for an editor").hint("use --description or --description-file")
-        );
-    }
-    let editor = std::env::var("VISUAL").or_else(|_| std::env::var("EDITOR")).unwrap_or_else(|_| "vi".to_owned());
-    let file = tempfile::Builder::new().suffix(".md").tempfile()?;
-    std::fs::write(file.path(), text)?;
-    let status = std::process::Command::new("sh")
-        .arg("-c")
-        .arg(format!("{editor} \"$1\""))
-        .arg("sh")
-        .arg(file.path())
-        .status()?;
-    if !status.success() {
-        return Err(Failure::failed(format!("`{editor}` ended with {status}; nothing was added")));
-    }
-    Ok(std::fs::read_to_string(file.path())?)
 }
 
 async fn edit(board: &Board, args: EditArgs) -> Result<Exit, Failure> {
@@ -299,15 +289,15 @@ async fn edit(board: &Board, args: EditArgs) -> Result<Exit, Failure> {
         return Err(Failure::usage("nothing to change").hint("see `ganger ticket edit --help`"));
     }
     let input = Input::EditTicket { ticket: id.clone(), change: Box::new(change) };
-    let outcome = board.decide("a person edits a ticket", input).await?;
+    let outcome = board.decide("you edited a ticket", input).await?;
     let state = board.state().await?;
     let Some(ticket) = state.tickets.get(&id) else {
-        return Err(Failure::failed("the ticket is gone"));
+        return Err(Failure::failed(format!("{id} is gone")));
     };
     if args.json {
-        json(&ticket_json(&state, &id, ticket))?;
+        json(shape(&state, &id, ticket))?;
     } else if outcome == Outcome::Nothing {
-        talk!("{id} is like that already.");
+        talk!("{id} already looks like that.");
     } else {
         talk!("{id} is now revision {}.", ticket.revision);
     }
@@ -340,12 +330,14 @@ async fn list(board: &Board, args: &ListArgs) -> Result<Exit, Failure> {
         found.sort_by_key(|(_, t)| t.order);
     }
     if args.json {
-        let tickets: Vec<Value> = found.iter().map(|(id, t)| ticket_json(&state, id, t)).collect();
-        json(&object!({"schema": 1, "tickets": tickets}))?;
+        json(shapes::Tickets { tickets: found.iter().map(|(id, t)| shape(&state, id, t)).collect() })?;
         return Ok(Exit::Done);
     }
     if found.is_empty() {
-        talk!("{}", if args.ready { "Nothing is ready." } else { "No ticket. `ganger ticket add \"…\"` adds one." });
+        talk!(
+            "{}",
+            if args.ready { "No ticket is ready." } else { "No tickets. Add one with `ganger ticket add \"…\"`." }
+        );
     }
     table(&found.iter().map(|(id, t)| row(&state, id, t)).collect::<Vec<_>>());
     Ok(Exit::Done)
@@ -370,8 +362,10 @@ fn row(state: &State, id: &TicketId, ticket: &Ticket) -> Vec<String> {
 
 pub(super) fn find<'a>(state: &'a State, id: &str) -> Result<(TicketId, &'a Ticket), Failure> {
     let id = parse(id)?;
-    let missing =
-        || Failure::failed(format!("there is no ticket {id}")).hint("`ganger ticket list --all` shows the board");
+    let missing = || {
+        Failure::of(Code::UnknownTicket, format!("there is no ticket {id}"))
+            .hint("`ganger ticket list --all` shows all tickets")
+    };
     let ticket = state.tickets.get(&id).ok_or_else(missing)?;
     Ok((id, ticket))
 }

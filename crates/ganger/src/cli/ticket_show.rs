@@ -1,58 +1,23 @@
-//! `ganger ticket show` and `why`, and the JSON shape of a ticket.
+//! `ganger ticket show` and `why`.
 
 use super::board::Board;
-use super::out::{clock, count, data, json, rfc3339, span};
+use super::out::{clock, count, data, json, span};
 use super::ticket::find;
-use crate::board::{History, PastCard, history};
+use crate::board::{History, PastCard, history, shapes};
 use crate::failure::{Exit, Failure};
 use crate::protocol::now_ms;
 use crate::text;
 use ganger_engine::{Evidence, Reason, State, Ticket, TicketId, why};
-use serde_json::{Value, json as object};
 
-/// The documented JSON shape of a ticket, schema 1.
-pub(super) fn ticket_json(state: &State, id: &TicketId, ticket: &Ticket) -> Value {
-    let spec = &ticket.spec;
-    let waiting: Vec<String> = why(state, now_ms(), id).iter().map(in_words).collect();
-    let evidence: Vec<Value> = state
-        .evidence
-        .get(id)
-        .into_iter()
-        .flatten()
-        .map(|e| {
-            object!({
-                "gate": e.name, "command": e.command, "exit_code": e.exit_code, "timed_out": e.timed_out,
-                "duration_ms": e.duration_ms, "commit": e.key.commit, "revision": e.revision, "log": e.log,
-                "green": e.is_green(), "at": rfc3339(e.at),
-            })
-        })
-        .collect();
-    let cards: Vec<Value> =
-        state.open_cards_of(id).map(|c| object!({"id": c.id, "kind": c.kind, "question": c.question})).collect();
-    object!({
-        "schema": 1, "id": id, "status": ticket.phase.as_str(), "title": spec.title, "description": spec.description,
-        "kind": spec.kind, "parent": spec.parent, "done": spec.done, "priority": spec.priority, "after": spec.after,
-        "files": spec.files, "agent": state.agent_of(ticket), "labels": spec.labels, "links": spec.links,
-        "metadata": spec.metadata, "revision": ticket.revision, "added": rfc3339(ticket.added),
-        "since": rfc3339(ticket.since), "attempts": ticket.attempts, "rejections": ticket.rejections,
-        "head": ticket.head, "base": ticket.base, "accepted": ticket.accepted, "merged": ticket.merged,
-        "observed_files": ticket.observed, "sessions": ticket.sessions, "live_attempt": ticket.live,
-        "report": ticket.report, "usage": ticket.usage, "notes": ticket.notes, "assumptions": ticket.assumptions,
-        "stopped_by": ticket.stopped.as_ref().map(|(by, _)| by), "messages": messages_json(ticket),
-        "waiting": waiting, "evidence": evidence, "cards": cards,
-    })
+/// The public shape of a ticket.
+pub(super) fn shape(state: &State, id: &TicketId, ticket: &Ticket) -> shapes::Ticket {
+    let waiting = why(state, now_ms(), id).iter().map(|reason| in_words(state, id, reason)).collect();
+    shapes::Ticket::of(state, id, ticket, waiting)
 }
 
-fn messages_json(ticket: &Ticket) -> Vec<Value> {
-    let shown = ticket.messages.iter().map(|m| {
-        object!({
-            "id": m.id, "by": m.by, "text": m.text, "sent": rfc3339(m.sent),
-            "delivered": m.delivered.as_ref().map(|(at, attempt)| object!({"at": rfc3339(*at), "attempt": attempt})),
-            "seen": m.seen.as_ref().map(|(at, evidence)| object!({"at": rfc3339(*at), "evidence": evidence})),
-            "possibly_repeated": m.possibly_repeated, "returned": m.returned,
-        })
-    });
-    shown.collect()
+/// The public shape of a reason.
+pub(super) fn reason_shape(state: &State, id: &TicketId, reason: &Reason) -> shapes::Reason {
+    shapes::Reason::of(reason, in_words(state, id, reason))
 }
 
 fn show_messages(ticket: &Ticket) {
@@ -76,7 +41,7 @@ fn show_lapsed(state: &State, id: &TicketId) {
     let lapsed = |c: &&ganger_engine::Card| matches!(c.state, ganger_engine::CardState::Withdrawn { .. });
     let cards: Vec<_> = state.cards.values().filter(|c| &c.ticket == id && c.asked.is_some()).filter(lapsed).collect();
     if !cards.is_empty() {
-        data!("\nWas not allowed; an answer counts for the next time");
+        data!("\nDenied without an answer; your answer counts for the next request");
     }
     for card in cards {
         data!("  {}  {}", card.id, card.question);
@@ -87,7 +52,7 @@ pub(super) async fn show(board: &Board, id: &str, as_json: bool) -> Result<Exit,
     let state = board.state().await?;
     let (id, ticket) = find(&state, id)?;
     if as_json {
-        json(&ticket_json(&state, &id, ticket))?;
+        json(shape(&state, &id, ticket))?;
         return Ok(Exit::Done);
     }
     let spec = &ticket.spec;
@@ -202,10 +167,15 @@ fn show_answers(cards: &[PastCard]) {
     }
 }
 
-/// A reason with times as people read them.
-pub(super) fn in_words(reason: &Reason) -> String {
+/// A reason in words, with times and cards as people know them.
+pub(super) fn in_words(state: &State, id: &TicketId, reason: &Reason) -> String {
     match reason {
-        Reason::NotBefore { at } => format!("it is not tried again before {}", clock(*at)),
+        Reason::Phase { phase } => match state.open_cards_of(id).next() {
+            Some(card) => format!("waiting for your answer to {}: run `ganger inbox`", card.id),
+            None => format!("already {}", phase.as_str()),
+        },
+        Reason::DependsOn { ticket, phase } => format!("waits for {ticket}, which is {}", phase.as_str()),
+        Reason::NotBefore { at } => format!("its next attempt starts at {}", clock(*at)),
         Reason::Paused { runtime, until, why } => format!("{runtime} is limited until {}: {why}", clock(*until)),
         other => other.to_string(),
     }
@@ -220,13 +190,13 @@ pub(super) async fn explain(board: &Board, id: &str, as_json: bool) -> Result<Ex
         reasons.retain(|r| !matches!(r, Reason::NoHost { .. }));
     }
     if as_json {
-        let texts: Vec<String> = reasons.iter().map(in_words).collect();
-        json(&object!({"schema": 1, "id": id, "ready": reasons.is_empty(), "reasons": reasons, "texts": texts}))?;
+        let shown = reasons.iter().map(|reason| reason_shape(&state, &id, reason)).collect();
+        json(shapes::Why { id: id.to_string(), ready: reasons.is_empty(), reasons: shown })?;
         return Ok(Exit::Done);
     }
     match reasons.as_slice() {
-        [] => data!("{id} is ready; `ganger run` starts it"),
-        reasons => reasons.iter().for_each(|r| data!("{id}: {}", in_words(r))),
+        [] => data!("{id} is ready: `ganger run` starts it"),
+        reasons => reasons.iter().for_each(|r| data!("{id}: {}", in_words(&state, &id, r))),
     }
     Ok(Exit::Done)
 }

@@ -1,10 +1,10 @@
-//! `ganger trust`: nothing of a repository is executed before a person has seen what would be.
+//! `ganger trust`: nothing of a repository runs before you have seen what would.
 
 use super::board::{self, Board, require_person};
 use super::out::{data, talk};
 use crate::config::RuntimeKind;
 use crate::digest;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Code, Exit, Failure};
 use crate::project::Project;
 use ganger_engine::{Input, State};
 use std::io::{IsTerminal, Write};
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Trust without asking: for machines that were set up on purpose
+    /// Trust without asking, for machines that you set up for this
     #[arg(long)]
     yes: bool,
 }
@@ -87,15 +87,15 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     }
     let hash = hash(&board.project);
     if state.trust.as_ref() == Some(&hash) {
-        talk!("This is trusted already.");
+        talk!("Already trusted.");
         return Ok(Exit::Done);
     }
     if args.yes || confirmed()? {
         record(&board, hash).await?;
-        talk!("Trusted. A change of any of these asks again.");
+        talk!("Trusted. Ganger asks again when any of these changes.");
         return Ok(Exit::Done);
     }
-    Err(Failure::needs_you("not trusted"))
+    Err(Failure::of(Code::NotTrusted, "not trusted"))
 }
 
 /// Before a run: what is trusted goes on, what changed asks, and without a terminal it ends with exit 3.
@@ -104,32 +104,34 @@ pub(super) async fn require(board: &Board, state: &State) -> Result<(), Failure>
     if state.trust.as_ref() == Some(&hash) {
         return Ok(());
     }
-    let opening =
-        if state.trust.is_some() { "What this project executes has changed" } else { "This project would execute" };
+    let opening = match state.trust {
+        Some(_) => "What this project runs has changed since you trusted it. It would run",
+        None => "This project is not trusted yet. It would run",
+    };
     let lines: String = executed(&board.project).iter().map(|(w, h)| format!("\n  {w:<16}  {h}")).collect();
     if !std::io::stdin().is_terminal() {
-        return Err(Failure::needs_you(format!("{opening}:{lines}\nand nobody has said that it may"))
-            .hint("`ganger trust` in a terminal, or `ganger trust --yes` on a machine that was set up on purpose"));
+        return Err(Failure::of(Code::NotTrusted, format!("{opening}:{lines}"))
+            .hint("run `ganger trust` in a terminal, or `ganger trust --yes` on a machine that you set up for this"));
     }
     talk!("{opening}:{lines}");
     if confirmed()? {
         return record(board, hash).await;
     }
-    Err(Failure::needs_you("not trusted"))
+    Err(Failure::of(Code::NotTrusted, "not trusted"))
 }
 
 async fn record(board: &Board, hash: String) -> Result<(), Failure> {
     let by = board.person();
-    board.decide("a person trusts what is executed", Input::Trust { hash, by }).await.map(|_| ())
+    board.decide("you trusted the project", Input::Trust { hash, by }).await.map(|_| ())
 }
 
 fn confirmed() -> Result<bool, Failure> {
     if !std::io::stdin().is_terminal() {
-        return Err(Failure::needs_you("there is no terminal to ask on")
-            .hint("`ganger trust --yes` on a machine that was set up on purpose"));
+        return Err(Failure::of(Code::NoTerminal, "cannot ask for confirmation: stdin is not a terminal")
+            .hint("run `ganger trust --yes` on a machine that you set up for this"));
     }
     let mut err = anstream::stderr();
-    write!(err, "May it? [y/N] ")?;
+    write!(err, "Run these commands? [y/N] ")?;
     err.flush()?;
     let mut line = String::new();
     std::io::stdin().read_line(&mut line)?;

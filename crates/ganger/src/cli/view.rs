@@ -1,18 +1,18 @@
 //! What `run` shows while it works: lanes on a terminal, plain lines elsewhere, or JSON lines. It follows the journal
 //! as any other reader could, in a thread of its own: a reader of its output that is slow, or gone, holds up nothing.
 
+use super::board::Board;
+use super::describe;
 use super::live::Lanes;
 use super::narrator::Narrator;
-use super::out::{self, clock, data, talk};
+use super::out::{self, clock, data, json_line, talk};
 use super::waits::Waits;
+use crate::board::shapes::Entry;
 use crate::board::{Follow, Happening};
 use crate::failure::Failure;
 use crate::protocol::{Activity, now_ms};
-use ganger_bus::Bus;
-use ganger_engine::{Record, State};
-use serde_json::json;
+use ganger_engine::Record;
 use std::io::IsTerminal;
-use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -45,9 +45,11 @@ pub(super) struct View {
 }
 
 impl View {
-    /// Shows what happens from now on; the state is that of now.
-    pub(super) async fn open(style: Style, state: State, bus: Arc<dyn Bus>) -> Result<Self, Failure> {
-        let follow = Follow::from_now(&bus).await?;
+    /// Shows what happens from now on.
+    pub(super) async fn open(style: Style, board: &Board) -> Result<Self, Failure> {
+        // The place is taken before the state: nothing is between them, and what is in both is left out.
+        let follow = Follow::from_now(&board.bus).await?;
+        let state = board.state().await?;
         let (end, ended) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let screen = Screen { style, narrator: Narrator::new(state), lanes: None, waits: Waits::default() };
@@ -123,10 +125,10 @@ impl Screen {
     fn record(&mut self, record: &Record) {
         for (event, words) in self.narrator.tell(record) {
             match (self.style, words) {
-                (Style::Json, _) => data!(
-                    "{}",
-                    json!({"schema": 1, "n": record.n, "at": out::rfc3339(record.now), "at_ms": record.now, "cause": record.cause, "fact": event})
-                ),
+                (Style::Json, words) => {
+                    let ticket = describe::ticket_of(event).map(|id| id.to_string());
+                    Entry::of_event(record, event, ticket, words).into_iter().for_each(json_line);
+                }
                 (Style::Plain, Some(words)) => data!("{} {words}", clock(record.now)),
                 (Style::Lanes, Some(words)) => {
                     self.lanes.iter().for_each(|lanes| lanes.say(&format!("{} {words}", clock(record.now))));
@@ -139,7 +141,7 @@ impl Screen {
     fn activity(&mut self, activity: &Activity) {
         self.waits.heard(activity);
         match (self.style, self.lanes.as_mut()) {
-            (Style::Json, _) => data!("{}", json!({"schema": 1, "activity": activity})),
+            (Style::Json, _) => json_line(Entry::of_activity(activity)),
             (Style::Lanes, Some(lanes)) => lanes.hear(activity),
             _ => {}
         }

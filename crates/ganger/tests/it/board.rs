@@ -11,7 +11,7 @@ fn project() -> Place {
 fn init_finds_gates_writes_a_commented_file_and_never_overwrites() {
     let place = Place::new();
     place.write("Cargo.toml", "[package]\nname = \"x\"\n");
-    place.ganger(&["init"]).exits(0).says("gate        test: `cargo test` (because of Cargo.toml)").says("wrote");
+    place.ganger(&["init"]).exits(0).says("gate        test: `cargo test` (found Cargo.toml)").says("wrote");
     let file = place.repo().join("ganger.toml");
     let written = std::fs::read_to_string(&file).unwrap();
     assert!(written.contains("[[gate]]") && written.lines().any(|l| l.starts_with("# ")));
@@ -38,7 +38,7 @@ fn ready_is_computed_from_dependencies_and_why_explains() {
     assert_eq!(list["schema"], 1);
     let ids: Vec<_> = list["tickets"].as_array().unwrap().iter().map(|t| t["id"].clone()).collect();
     assert_eq!(ids, ["T-3", "T-1"], "in order of dispatch");
-    place.ganger(&["ticket", "why", "T-2"]).exits(0).says("T-2: it waits for T-1, which is open");
+    place.ganger(&["ticket", "why", "T-2"]).exits(0).says("T-2: waits for T-1, which is open");
     place.ganger(&["ticket", "why", "T-1"]).exits(0).says("T-1 is ready");
 }
 
@@ -163,7 +163,7 @@ fn a_damaged_store_is_told_and_left_alone() {
     }
     std::fs::write(&db, b"this is somebody else's file, and it is long enough to be looked at in earnest, really")
         .unwrap();
-    place.ganger(&["status"]).exits(1).says("is not a store of this program").says("it was not touched");
+    place.ganger(&["status"]).exits(1).says("is not a store of this program").says("was not touched");
     place.ganger(&["doctor"]).exits(1).says("BAD   store");
     assert!(std::fs::read(&db).unwrap().starts_with(b"this is somebody"));
 }

@@ -9,5 +9,6 @@ mod power;
 mod recovery;
 mod run;
 mod runtimes;
+mod shapes;
 mod support;
 mod transcripts;

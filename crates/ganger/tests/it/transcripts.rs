@@ -77,7 +77,7 @@ fn a_board_is_filled_and_asked() {
         &expect![[r#"
             $ ganger ticket list
             --
-            No ticket. `ganger ticket add "…"` adds one.
+            No tickets. Add one with `ganger ticket add "…"`.
             $ ganger ticket add Reject negative amounts --done a test covers it --priority high
             T-1
             $ ganger ticket add Say so in the docs --after T-1
@@ -94,21 +94,21 @@ fn a_board_is_filled_and_asked() {
             T-1  open  high    Reject negative amounts
             T-2  open  medium  Say so in the docs  (waits for T-1)
             $ ganger ticket why T-2
-            T-2: it waits for T-1, which is open
+            T-2: waits for T-1, which is open
             $ ganger ticket show T-7
             --
             error: there is no ticket T-7
-            hint: `ganger ticket list --all` shows the board
+            hint: `ganger ticket list --all` shows all tickets
             => 1
             $ ganger ticket close T-1 --reason not needed
             --
-            T-1 is closed. What was done on it is kept.
+            Closed T-1. Its branch and worktree are kept.
             $ ganger inbox
             C-1  T-2  T-2 depends on T-1, which was closed. Go on without it?
-                 N ms ago, holds up 1
+                 just now, blocks 1 ticket
                  It will neither start nor be merged before you answer. A branch that was begun holds that work already.
                  answer: go on | cancel
-                 until then: it waits
+                 if unanswered: it waits
                  ganger answer C-1 …
 
             $ ganger answer C-1 perhaps
@@ -118,7 +118,7 @@ fn a_board_is_filled_and_asked() {
             => 1
             $ ganger answer C-1 go on
             --
-            C-1 is answered.
+            Answered C-1.
             $ ganger status
             1 open, 1 cancelled
             No run is active.
@@ -154,7 +154,7 @@ fn a_run_is_watched_and_merged() {
             --
 
             1 accepted
-            hint: look at it with `git diff main...ganger/T-1`; land it with `ganger merge --all`
+            hint: review it with `git diff main...ganger/T-1`, then land it with `ganger merge --all`
             $ ganger merge T-1
             TIME T-1  gate check green at COMMIT (N ms)
             TIME T-1  merged as COMMIT
@@ -164,10 +164,10 @@ fn a_run_is_watched_and_merged() {
             1 merged
             $ ganger merge --all
             --
-            Nothing is accepted.
+            Nothing to merge.
             $ ganger rescue list
             --
-            Nothing had to be rescued.
+            Nothing to rescue.
             $ ganger frobnicate
             --
             error: unrecognized subcommand 'frobnicate'

@@ -358,7 +358,7 @@ fn the_doctor_proves_it(cli: &str) {
         .ganger(&["doctor", "--prove", cli])
         .exits(0)
         .says("called the tool report_result")
-        .says("told its tokens");
+        .says("reported its token usage");
 }
 
 #[test]

@@ -93,10 +93,10 @@ fn what_was_allowed_for_good_can_be_taken_back() {
     assert!(!unasked.stdout.contains("permission ["), "{}", unasked.stdout);
     let permits = shop.place.ganger(&["permit", "list", "--json"]).exits(0).json();
     let id = permits["permits"][0]["id"].as_str().unwrap();
-    shop.place.ganger(&["permit", "list"]).exits(0).says("everybody").says("command touch asked.txt");
+    shop.place.ganger(&["permit", "list"]).exits(0).says("every agent").says("command touch asked.txt");
     shop.place.ganger(&["permit", "revoke", id]).exits(0);
     shop.place.ganger(&["permit", "revoke", id]).exits(4).says("there is no permit");
-    shop.place.ganger(&["permit", "list"]).exits(0).says("Nothing was allowed");
+    shop.place.ganger(&["permit", "list"]).exits(0).says("No extra permissions granted");
     shop.add("claude", &work("c"), &[]);
     shop.place.ganger(&["run"]).exits(0).says("permission [");
 }

@@ -2,8 +2,10 @@
 
 pub(crate) mod disk;
 mod processes;
+mod schema;
 
 pub(crate) use processes::{alive_with, kill, wait_until};
+pub(crate) use schema::assert_shape;
 
 use serde_json::Value;
 use std::collections::BTreeMap;

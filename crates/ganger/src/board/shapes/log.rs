@@ -1,0 +1,149 @@
+//! `ganger log --json` and `ganger run --json`: one entry a line.
+
+use super::time;
+use crate::protocol::{Activity, ActivityKind};
+use ganger_engine::{Event, Record};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// A line: a fact of the board, or something that an agent did.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Entry {
+    pub(crate) at: String,
+    /// Milliseconds since 1970.
+    pub(crate) at_ms: u64,
+    pub(crate) ticket: Option<String>,
+    pub(crate) attempt: Option<String>,
+    /// Something was decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) fact: Option<Fact>,
+    /// An agent, or Ganger for it, did something.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) activity: Option<Doing>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Fact {
+    /// The number of the record in the journal.
+    pub(crate) n: u64,
+    /// What happened, such as `ticket-accepted`.
+    pub(crate) name: &'static str,
+    /// The same in words, for what people see.
+    pub(crate) text: Option<String>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Doing {
+    /// `status`, `say`, `tool`, `tool-end`, `usage`, `note` or `gate`.
+    pub(crate) kind: &'static str,
+    pub(crate) text: String,
+}
+
+impl Entry {
+    /// `None` for events that are only bookkeeping.
+    pub(crate) fn of_event(
+        record: &Record,
+        event: &Event,
+        ticket: Option<String>,
+        text: Option<String>,
+    ) -> Option<Self> {
+        let fact = Some(Fact { n: record.n, name: name(event)?, text });
+        let attempt = attempt(event);
+        Some(Self { at: time(record.now), at_ms: record.now, ticket, attempt, fact, activity: None })
+    }
+
+    pub(crate) fn of_activity(activity: &Activity) -> Self {
+        let kind = match activity.kind {
+            ActivityKind::Status => "status",
+            ActivityKind::Say => "say",
+            ActivityKind::Tool => "tool",
+            ActivityKind::ToolEnd => "tool-end",
+            ActivityKind::Usage => "usage",
+            ActivityKind::Note => "note",
+            ActivityKind::Gate => "gate",
+        };
+        Self {
+            at: time(activity.at),
+            at_ms: activity.at,
+            ticket: Some(activity.ticket.to_string()),
+            attempt: Some(activity.attempt.to_string()),
+            fact: None,
+            activity: Some(Doing { kind, text: activity.text.clone() }),
+        }
+    }
+}
+
+fn attempt(event: &Event) -> Option<String> {
+    match event {
+        Event::AttemptOffered { attempt, .. }
+        | Event::AttemptGranted { attempt }
+        | Event::AttemptDeclined { attempt, .. }
+        | Event::SessionStarted { attempt, .. }
+        | Event::Delivered { attempt, .. }
+        | Event::UsageReported { attempt, .. }
+        | Event::ReportMade { attempt, .. }
+        | Event::AttemptCancelled { attempt, .. }
+        | Event::AttemptEnded { attempt, .. }
+        | Event::AttemptLost { attempt, .. } => Some(attempt.to_string()),
+        _ => None,
+    }
+}
+
+/// The public name of an event: it stays when the event is renamed.
+fn name(event: &Event) -> Option<&'static str> {
+    Some(match event {
+        Event::ForemanElected { .. } => "foreman-elected",
+        Event::PolicySet { .. } => "policy-set",
+        Event::TrustRecorded { .. } => "trust-recorded",
+        Event::TicketAdded { .. } => "ticket-added",
+        Event::TicketEdited { .. } => "ticket-edited",
+        Event::TicketNoted { .. } => "ticket-noted",
+        Event::AssumptionLogged { .. } => "assumption-logged",
+        Event::TicketClosed { .. } => "ticket-closed",
+        Event::TicketReopened { .. } => "ticket-reopened",
+        Event::HostReported { .. } => "host-reported",
+        Event::HostLapsed { .. } => "host-lost",
+        Event::RuntimePaused { .. } => "runtime-paused",
+        Event::AttemptOffered { .. } => "attempt-offered",
+        Event::AttemptGranted { .. } => "attempt-started",
+        Event::AttemptDeclined { .. } => "attempt-declined",
+        Event::SessionStarted { .. } => "session-started",
+        Event::UsageReported { .. } => "usage-reported",
+        Event::ReportMade { .. } => "report-made",
+        Event::AttemptCancelled { .. } => "attempt-cancelled",
+        Event::AttemptEnded { .. } => "attempt-ended",
+        Event::AttemptLost { .. } => "attempt-lost",
+        Event::VerificationStarted { .. } => "verification-started",
+        Event::EvidenceRecorded { .. } => "evidence-recorded",
+        Event::ProofNeeded { .. } => "verification-needed",
+        Event::ReviewRequested { .. } => "review-requested",
+        Event::TicketRejected { .. } => "ticket-rejected",
+        Event::TicketHeld { .. } => "ticket-held",
+        Event::TicketResumed { .. } => "ticket-resumed",
+        Event::Vouched { .. } => "ticket-approved",
+        Event::TicketAccepted { .. } => "ticket-accepted",
+        Event::DeliveryQueued { .. } => "message-queued",
+        Event::Delivered { .. } => "message-delivered",
+        Event::MessageSeen { .. } => "message-seen",
+        Event::DeliveryReturned { .. } => "message-returned",
+        Event::TicketStopped { .. } => "ticket-stopped",
+        Event::StopLifted { .. } => "ticket-continued",
+        Event::CardOpened { .. } => "card-opened",
+        Event::CardAnswered { .. } => "card-answered",
+        Event::CardWithdrawn { .. } => "card-withdrawn",
+        Event::AskLapsed { .. } => "permission-lapsed",
+        Event::Permitted { .. } => "permission-granted",
+        Event::PermitRevoked { .. } => "permission-revoked",
+        Event::MergeApproved { .. } => "merge-approved",
+        Event::Merged { .. } => "ticket-merged",
+        Event::MergeFailed { .. } => "merge-failed",
+        Event::WorktreeRemoved { .. } => "worktree-removed",
+        Event::WorktreeKept { .. } => "worktree-kept",
+        Event::AttemptCleared { .. }
+        | Event::VerificationLost { .. }
+        | Event::EvidenceDiscarded { .. }
+        | Event::VerdictGiven { .. }
+        | Event::VerdictTaken { .. }
+        | Event::PermitUsed { .. } => return None,
+    })
+}

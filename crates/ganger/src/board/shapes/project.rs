@@ -1,0 +1,65 @@
+//! Shapes of what belongs to the project rather than to a ticket: `config`, `doctor`, `permit list`, `rescue list`.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// Every setting.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Config {
+    pub(crate) values: Vec<Setting>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Setting {
+    pub(crate) key: String,
+    pub(crate) value: String,
+    /// The file or variable that sets it, or `default`.
+    pub(crate) origin: String,
+}
+
+/// What was checked.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Doctor {
+    pub(crate) version: &'static str,
+    pub(crate) healthy: bool,
+    pub(crate) findings: Vec<Finding>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Finding {
+    pub(crate) what: String,
+    pub(crate) ok: bool,
+    pub(crate) detail: String,
+}
+
+/// Permissions that you have granted.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Permissions {
+    pub(crate) permits: Vec<Permission>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Permission {
+    pub(crate) id: String,
+    /// Who has it: `once`, `ticket`, `agent` or `project`.
+    pub(crate) scope: &'static str,
+    /// The ticket or agent that has it.
+    pub(crate) holder: Option<String>,
+    pub(crate) tool: String,
+    pub(crate) subject: String,
+}
+
+/// What was kept before something was removed, newest first.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Rescues {
+    pub(crate) rescues: Vec<Rescued>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Rescued {
+    /// `<ticket>/<time>`.
+    pub(crate) name: String,
+    pub(crate) commit: String,
+    pub(crate) when: String,
+    pub(crate) subject: String,
+}

@@ -1,0 +1,47 @@
+//! `ganger status --json`.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// The board at a glance.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Status {
+    /// The number of the last record.
+    pub(crate) record: u64,
+    pub(crate) epoch: u64,
+    /// The process that runs the project; absent when none does.
+    pub(crate) run: Option<Run>,
+    /// Tickets by status.
+    pub(crate) counts: BTreeMap<&'static str, usize>,
+    pub(crate) attempts: Vec<Attempt>,
+    /// Tickets that could start, in the order of dispatch.
+    pub(crate) ready: Vec<String>,
+    /// How many cards wait for you.
+    pub(crate) cards: usize,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Run {
+    pub(crate) pid: Option<u32>,
+    pub(crate) command: String,
+}
+
+/// An agent at work.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Attempt {
+    pub(crate) attempt: String,
+    pub(crate) ticket: String,
+    pub(crate) agent: String,
+    pub(crate) host: String,
+    /// `offered`, `granted` or `lost`.
+    pub(crate) stage: &'static str,
+    pub(crate) session: Option<String>,
+    /// The status of the session with its source.
+    pub(crate) status: String,
+    pub(crate) offered: String,
+    pub(crate) tokens: u64,
+    /// The last thing it did, and when.
+    pub(crate) doing: Option<String>,
+    pub(crate) heard: Option<String>,
+}

@@ -1,0 +1,323 @@
+//! A ticket, lists of them, and the answers of commands about one.
+
+use super::inbox::kind;
+use super::time;
+use ganger_engine as engine;
+use ganger_engine::{Kind, State, TicketId};
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Tickets.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Tickets {
+    pub(crate) tickets: Vec<Ticket>,
+}
+
+/// A ticket with everything about it.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Ticket {
+    id: String,
+    /// `open`, `running`, `suspended`, `verifying`, `reviewing`, `accepted`, `merged`, `needs-you` or `cancelled`.
+    status: &'static str,
+    title: String,
+    description: String,
+    /// `task` or `integration`.
+    kind: &'static str,
+    parent: Option<String>,
+    /// The definition of done.
+    done: Vec<String>,
+    priority: &'static str,
+    after: Vec<String>,
+    /// Files that are expected to change.
+    files: Vec<String>,
+    agent: String,
+    labels: Vec<String>,
+    links: Vec<String>,
+    metadata: BTreeMap<String, String>,
+    revision: u32,
+    added: String,
+    /// When the status last changed.
+    since: String,
+    attempts: u32,
+    rejections: u32,
+    /// Commits: the head of the branch, its base, what was accepted, and what it was merged as.
+    head: Option<String>,
+    base: Option<String>,
+    accepted: Option<String>,
+    merged: Option<String>,
+    /// Files that the branch changes.
+    observed_files: Vec<String>,
+    /// By agent.
+    sessions: BTreeMap<String, Session>,
+    live_attempt: Option<String>,
+    report: Option<Report>,
+    usage: Usage,
+    notes: Vec<Note>,
+    assumptions: Vec<Assumption>,
+    stopped_by: Option<String>,
+    messages: Vec<Message>,
+    /// Why it does not start now, in words.
+    waiting: Vec<String>,
+    evidence: Vec<Evidence>,
+    /// Open cards.
+    cards: Vec<CardLine>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Session {
+    id: String,
+    runtime: String,
+    host: String,
+    directory: String,
+}
+
+/// What the agent says that it did.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Report {
+    summary: String,
+    done: Vec<DoneItem>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct DoneItem {
+    item: String,
+    how: String,
+}
+
+/// Tokens, and money where the runtime reports it.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Usage {
+    input: u64,
+    output: u64,
+    reasoning: u64,
+    cache_read: u64,
+    cache_write: u64,
+    micro_usd: Option<u64>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Note {
+    by: String,
+    text: String,
+    at: String,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Assumption {
+    assumed: String,
+    confidence: f64,
+    by: String,
+    at: String,
+}
+
+/// A message to the session.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Message {
+    id: String,
+    by: String,
+    text: String,
+    sent: String,
+    delivered: Option<Delivered>,
+    seen: Option<Seen>,
+    /// Whether the session may have got it twice.
+    possibly_repeated: bool,
+    /// Why it was not delivered.
+    returned: Option<String>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Delivered {
+    at: String,
+    attempt: String,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Seen {
+    at: String,
+    evidence: String,
+}
+
+/// A run of a gate.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Evidence {
+    gate: String,
+    command: String,
+    exit_code: Option<i32>,
+    timed_out: bool,
+    duration_ms: u64,
+    commit: String,
+    revision: u32,
+    /// The file with its whole output.
+    log: String,
+    green: bool,
+    at: String,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct CardLine {
+    id: String,
+    kind: &'static str,
+    question: String,
+}
+
+/// Why a ticket does not start.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Why {
+    pub(crate) id: String,
+    /// Whether `ganger run` would start it now.
+    pub(crate) ready: bool,
+    pub(crate) reasons: Vec<Reason>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Reason {
+    /// `phase`, `depends-on`, `not-before`, `overlap`, `budget`, `paused`, `no-agent`, `no-host`, `no-slot` or
+    /// `session-busy`.
+    pub(crate) reason: &'static str,
+    /// The ticket that it waits for.
+    pub(crate) ticket: Option<String>,
+    pub(crate) text: String,
+}
+
+/// The ids of imported tickets.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Imported {
+    pub(crate) ids: Vec<String>,
+}
+
+/// A message that was queued.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Queued {
+    pub(crate) ticket: String,
+    pub(crate) message: String,
+    /// `idle`, `now` or `interrupt`.
+    pub(crate) urgency: &'static str,
+}
+
+impl Reason {
+    pub(crate) fn of(reason: &engine::Reason, text: String) -> Self {
+        use engine::Reason as R;
+        let (reason, ticket) = match reason {
+            R::Phase { .. } => ("phase", None),
+            R::DependsOn { ticket, .. } => ("depends-on", Some(ticket)),
+            R::NotBefore { .. } => ("not-before", None),
+            R::Overlap { ticket, .. } => ("overlap", Some(ticket)),
+            R::Budget { .. } => ("budget", None),
+            R::Paused { .. } => ("paused", None),
+            R::NoAgent { .. } => ("no-agent", None),
+            R::NoHost { .. } => ("no-host", None),
+            R::NoSlot => ("no-slot", None),
+            R::SessionBusy { .. } => ("session-busy", None),
+        };
+        Self { reason, ticket: ticket.map(ToString::to_string), text }
+    }
+}
+
+impl From<&engine::Usage> for Usage {
+    fn from(u: &engine::Usage) -> Self {
+        let engine::Usage { input, output, reasoning, cache_read, cache_write, micro_usd } = *u;
+        Self { input, output, reasoning, cache_read, cache_write, micro_usd }
+    }
+}
+
+fn strings<T: ToString>(items: impl IntoIterator<Item = T>) -> Vec<String> {
+    items.into_iter().map(|item| item.to_string()).collect()
+}
+
+impl Ticket {
+    /// `waiting` says why it does not start, in words.
+    pub(crate) fn of(state: &State, id: &TicketId, ticket: &engine::Ticket, waiting: Vec<String>) -> Self {
+        let spec = &ticket.spec;
+        let evidence = state.evidence.get(id).into_iter().flatten();
+        let cards = state.open_cards_of(id);
+        Self {
+            id: id.to_string(),
+            status: ticket.phase.as_str(),
+            title: spec.title.clone(),
+            description: spec.description.clone(),
+            kind: match spec.kind {
+                Kind::Task => "task",
+                Kind::Integration => "integration",
+            },
+            parent: spec.parent.as_ref().map(ToString::to_string),
+            done: spec.done.clone(),
+            priority: spec.priority.as_str(),
+            after: strings(&spec.after),
+            files: spec.files.clone(),
+            agent: state.agent_of(ticket).to_owned(),
+            labels: spec.labels.clone(),
+            links: spec.links.clone(),
+            metadata: spec.metadata.clone(),
+            revision: ticket.revision,
+            added: time(ticket.added),
+            since: time(ticket.since),
+            attempts: ticket.attempts,
+            rejections: ticket.rejections,
+            head: ticket.head.as_ref().map(ToString::to_string),
+            base: ticket.base.as_ref().map(ToString::to_string),
+            accepted: ticket.accepted.as_ref().map(ToString::to_string),
+            merged: ticket.merged.as_ref().map(ToString::to_string),
+            observed_files: strings(&ticket.observed),
+            sessions: ticket.sessions.iter().map(|(agent, s)| (agent.clone(), session(s))).collect(),
+            live_attempt: ticket.live.as_ref().map(ToString::to_string),
+            report: ticket.report.as_ref().map(report),
+            usage: Usage::from(&ticket.usage),
+            notes: ticket
+                .notes
+                .iter()
+                .map(|n| Note { by: n.by.clone(), text: n.text.clone(), at: time(n.at) })
+                .collect(),
+            assumptions: ticket.assumptions.iter().map(assumption).collect(),
+            stopped_by: ticket.stopped.as_ref().map(|(by, _)| by.clone()),
+            messages: ticket.messages.iter().map(message).collect(),
+            waiting,
+            evidence: evidence.map(gate_run).collect(),
+            cards: cards
+                .map(|c| CardLine { id: c.id.to_string(), kind: kind(c.kind), question: c.question.clone() })
+                .collect(),
+        }
+    }
+}
+
+fn session(s: &engine::Session) -> Session {
+    let (runtime, directory) = (s.runtime.clone(), s.directory.clone());
+    Session { id: s.id.to_string(), runtime, host: s.host.to_string(), directory }
+}
+
+fn report(r: &engine::Report) -> Report {
+    let done = r.done.iter().map(|d| DoneItem { item: d.item.clone(), how: d.how.clone() });
+    Report { summary: r.summary.clone(), done: done.collect() }
+}
+
+fn assumption(a: &engine::Assumption) -> Assumption {
+    Assumption { assumed: a.assumed.clone(), confidence: a.confidence, by: a.by.clone(), at: time(a.at) }
+}
+
+fn message(m: &engine::Message) -> Message {
+    Message {
+        id: m.id.to_string(),
+        by: m.by.clone(),
+        text: m.text.clone(),
+        sent: time(m.sent),
+        delivered: m.delivered.as_ref().map(|(at, a)| Delivered { at: time(*at), attempt: a.to_string() }),
+        seen: m.seen.as_ref().map(|(at, evidence)| Seen { at: time(*at), evidence: evidence.clone() }),
+        possibly_repeated: m.possibly_repeated,
+        returned: m.returned.clone(),
+    }
+}
+
+fn gate_run(e: &engine::Evidence) -> Evidence {
+    Evidence {
+        gate: e.name.clone(),
+        command: e.command.clone(),
+        exit_code: e.exit_code,
+        timed_out: e.timed_out,
+        duration_ms: e.duration_ms,
+        commit: e.key.commit.to_string(),
+        revision: e.revision,
+        log: e.log.clone(),
+        green: e.is_green(),
+        at: time(e.at),
+    }
+}

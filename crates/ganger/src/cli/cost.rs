@@ -27,7 +27,7 @@ enum By {
     Ticket,
     Agent,
     Runtime,
-    /// UTC days
+    /// Days are UTC
     Day,
     Attempt,
 }

@@ -17,7 +17,7 @@ pub(super) struct StopArgs {
     /// The ticket, such as T-3
     ticket: String,
     /// Why, for the record
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     reason: String,
 }
 

@@ -26,7 +26,7 @@ pub(super) struct TellArgs {
 pub(super) struct InterruptArgs {
     /// The ticket, such as T-3
     ticket: String,
-    /// The message to send then
+    /// The message to send after the interruption
     #[arg(num_args = 0..)]
     text: Vec<String>,
 }

@@ -21,6 +21,7 @@ pub(super) enum Command {
     List(ListArgs),
     /// Show one ticket with its evidence, cards and assumptions
     Show {
+        /// The ticket, such as T-3
         id: String,
         /// Print JSON
         #[arg(long)]
@@ -28,6 +29,7 @@ pub(super) enum Command {
     },
     /// Explain why a ticket does not start
     Why {
+        /// The ticket, such as T-3
         id: String,
         /// Print JSON
         #[arg(long)]
@@ -37,15 +39,18 @@ pub(super) enum Command {
     Edit(EditArgs),
     /// Close a ticket without merging it; its work is kept
     Close {
+        /// The ticket, such as T-3
         id: String,
+        /// Why, for the record
         #[arg(long, default_value = "no reason given")]
         reason: String,
     },
     /// Reopen a ticket that is closed, accepted or waiting for you
     Reopen {
+        /// The ticket, such as T-3
         id: String,
         /// What the agent should know
-        #[arg(long, default_value = "")]
+        #[arg(long, default_value = "", hide_default_value = true)]
         reason: String,
     },
     /// Add tickets from a file: requirement JSON or JSONL, or a Markdown roadmap
@@ -133,7 +138,9 @@ pub(super) struct AddArgs {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct EditArgs {
+    /// The ticket, such as T-3
     id: String,
+    /// The new title
     #[arg(long)]
     title: Option<String>,
     #[command(flatten)]

@@ -6,6 +6,7 @@ use owo_colors::OwoColorize;
 use serde::Serialize;
 use std::io::{ErrorKind, Write};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 /// A line of data.
 macro_rules! data {
@@ -64,6 +65,21 @@ pub(super) fn failure(failure: &Failure, as_json: bool) {
 
 pub(super) fn hint(text: &str) {
     talk!("{} {text}", "hint:".cyan().bold());
+}
+
+/// A wait that is longer is named.
+const LONG: Duration = Duration::from_secs(2);
+
+/// Waits, and says what for when it takes long.
+pub(super) async fn waiting_for<T>(what: &str, wait: impl Future<Output = T>) -> T {
+    tokio::pin!(wait);
+    match tokio::time::timeout(LONG, &mut wait).await {
+        Ok(done) => done,
+        Err(_elapsed) => {
+            talk!("Waiting for {what}…");
+            wait.await
+        }
+    }
 }
 
 /// Pretty JSON on stdout.

@@ -2,7 +2,7 @@
 
 use super::board::{self, Board};
 use super::interrupts::Interrupts;
-use super::out::{cards_wait, hint, talk};
+use super::out::{cards_wait, hint, talk, waiting_for};
 use super::ticket_show::in_words;
 use super::view::{Style, View};
 use super::{dry_run, ticket, trust};
@@ -93,15 +93,18 @@ const LEASE_PATIENCE: Duration = Duration::from_secs(10);
 pub(super) async fn work(board: &Board, command: &'static str, mode: Mode, style: Style) -> Result<Exit, Failure> {
     // From here on commands send what they want to this process.
     let presence = foreman::announce(&board.project.state, command)?;
-    let lease = foreman::acquire(&board.project.state, command, LEASE_PATIENCE).await?;
+    let lease = foreman::acquire(&board.project.state, command, LEASE_PATIENCE);
+    let lease = waiting_for("another command to finish", lease).await?;
     let view = View::open(style, board).await?;
-    let mut foreman = Foreman::lead(Arc::clone(&board.project), Arc::clone(&board.bus), lease, mode.clone()).await?;
-    let host = Host::start(Arc::clone(&board.project), Arc::clone(&board.bus)).await?;
+    let foreman = Foreman::lead(Arc::clone(&board.project), Arc::clone(&board.bus), lease, mode.clone());
+    let mut foreman = waiting_for("the journal to be read", foreman).await?;
+    let host = Host::start(Arc::clone(&board.project), Arc::clone(&board.bus));
+    let host = waiting_for("processes of an earlier run to end", host).await?;
     let (stop, stopped) = watch::channel(Stop::No);
     let _interrupts = Interrupts::listen(stop)?;
     let ended = foreman.run(host.id(), host.incarnation(), stopped).await;
     let host_id = host.id().clone();
-    host.stop().await;
+    waiting_for("processes of agents to end", host.stop()).await;
     let state = match &ended {
         Ok(_) => foreman.close(&host_id).await,
         // Whatever ended the run, the disk or another foreman, would refuse this too.

@@ -66,10 +66,6 @@ impl Foreman {
         Ok(Self { project, bus, machine, journal, inbox, landing, marker, _lease: lease })
     }
 
-    pub(crate) fn state(&self) -> &State {
-        self.machine.state()
-    }
-
     /// Works until nothing can move, or until told to stop.
     pub(crate) async fn run(
         &mut self,

@@ -1,12 +1,13 @@
 //! Every fact that can be journaled, in one closed enum.
 //!
-//! This is the stored format: lifetime is for ever, a variant once released keeps its name and its
+//! This is the stored format: it is kept for ever, a variant once released keeps its name and its
 //! fields, new fields get a serde default. `tests/golden` holds one record of every variant.
 
 use crate::model::is_default;
 use crate::{
-    Assumption, AttemptId, AttemptOutcome, Card, CardId, Commit, Delivery, DeliveryId, Evidence, HostId, HostReport,
-    Millis, Permit, Policy, Report, Session, SessionId, TicketId, TicketSpec, Told, Usage, Verdict,
+    Assumption, AttemptId, AttemptOutcome, Card, CardId, Commit, Delivery, DeliveryEvidence, DeliveryId, Evidence,
+    HostId, HostReport, Millis, PermissionAnswer, Permit, Policy, Report, Session, SessionId, TicketId, TicketSpec,
+    Usage,
 };
 use serde::{Deserialize, Serialize};
 
@@ -160,7 +161,7 @@ pub enum Event {
         deliveries: Vec<DeliveryId>,
         /// How they came there.
         #[serde(default, skip_serializing_if = "is_default")]
-        told: Told,
+        evidence: DeliveryEvidence,
     },
     /// Measured so far in this attempt (totals, not differences).
     UsageReported {
@@ -176,7 +177,7 @@ pub enum Event {
         /// Its words.
         report: Report,
     },
-    /// Somebody wants a live attempt stopped.
+    /// A person or a rule wants a live attempt stopped.
     AttemptCancelled {
         /// The attempt.
         attempt: AttemptId,
@@ -248,8 +249,8 @@ pub enum Event {
         /// The ticket.
         ticket: TicketId,
     },
-    /// Work that was done must be proven again (head moved, gates changed).
-    ProofNeeded {
+    /// Work that was done must be verified again (head moved, gates changed).
+    VerificationNeeded {
         /// The ticket.
         ticket: TicketId,
         /// The head to prove.
@@ -281,8 +282,8 @@ pub enum Event {
         /// The ticket.
         ticket: TicketId,
     },
-    /// A person accepted this commit by word.
-    Vouched {
+    /// A person approved this commit.
+    ApprovedByPerson {
         /// The ticket.
         ticket: TicketId,
         /// The commit.
@@ -326,24 +327,24 @@ pub enum Event {
     },
 
     /// Nobody answered a request in time and it was denied, or its runtime does not wait any more.
-    AskLapsed {
+    PermissionLapsed {
         /// The card.
         card: CardId,
         /// Why.
         why: String,
     },
     /// A person answered a request that waits.
-    VerdictGiven {
+    PermissionAnswered {
         /// The answer.
-        verdict: Verdict,
+        answer: PermissionAnswer,
     },
     /// The process that asked has its answer.
-    VerdictTaken {
+    PermissionDelivered {
         /// The answer.
-        verdict: Verdict,
+        answer: PermissionAnswer,
     },
     /// From now on this is allowed.
-    Permitted {
+    PermitGranted {
         /// What, and to whom.
         permit: Permit,
         /// Who said so.
@@ -379,7 +380,7 @@ pub enum Event {
         /// Why.
         why: String,
     },
-    /// A person stopped the ticket; it waits until somebody resumes it.
+    /// A person stopped the ticket; it waits until a person resumes it.
     TicketStopped {
         /// The ticket.
         ticket: TicketId,
@@ -396,7 +397,7 @@ pub enum Event {
         by: String,
     },
 
-    /// A person's word to merge.
+    /// A person's approval to merge.
     MergeApproved {
         /// The ticket.
         ticket: TicketId,

@@ -60,7 +60,7 @@ fn check(state: &State, id: &TicketId, ticket: &Ticket) -> Result<(), Breach> {
     if ticket.phase.is_accepted() {
         check_accepted(state, id, ticket)?;
     }
-    if ticket.phase == Phase::Merged && ticket.approved.is_none() {
+    if ticket.phase == Phase::Merged && ticket.merge_approval.is_none() {
         return breach(6, id, "merged without a person's approval");
     }
     let waits = matches!(ticket.phase, Phase::Suspended | Phase::NeedsYou | Phase::Reviewing);
@@ -77,10 +77,10 @@ fn check_accepted(state: &State, id: &TicketId, ticket: &Ticket) -> Result<(), B
     if ticket.head.as_ref() != Some(commit) {
         return breach(5, id, "the accepted commit is not the head");
     }
-    let by_word = state.policy.gates.is_empty() && ticket.vouched.as_ref() == Some(commit);
+    let by_word = state.policy.gates.is_empty() && ticket.approved_by_person.as_ref() == Some(commit);
     // After the merge the gates may change; history is not judged by them.
-    let proven = ticket.phase == Phase::Merged || state.is_proven(id, commit);
-    if !by_word && !proven {
+    let verified = ticket.phase == Phase::Merged || state.is_verified(id, commit);
+    if !by_word && !verified {
         return breach(5, id, "accepted without green evidence for its head");
     }
     if !ticket.unanswered().is_empty() {
@@ -114,7 +114,7 @@ pub(crate) fn check_event(before: &State, now: u64, event: &Event) -> Result<(),
             }
         },
         Event::Merged { ticket: id, .. } => match before.tickets.get(id) {
-            Some(t) if t.approved.is_some() => Ok(()),
+            Some(t) if t.merge_approval.is_some() => Ok(()),
             _ => breach(6, id, "merged without a person's approval"),
         },
         _ => Ok(()),

@@ -104,7 +104,7 @@ impl Ledger {
             | Event::TicketClosed { ticket, .. }
             | Event::TicketReopened { ticket, .. }
             | Event::AttemptOffered { ticket, .. }
-            | Event::ProofNeeded { ticket, .. }
+            | Event::VerificationNeeded { ticket, .. }
             | Event::ReviewRequested { ticket }
             | Event::TicketRejected { ticket, .. }
             | Event::TicketHeld { ticket }

@@ -34,10 +34,10 @@ pub use model::{
     agent::{AgentPolicy, Budget, GatePolicy, Pause, Policy, Review},
     attempt::{Attempt, AttemptOutcome, AttemptStage, FailureClass, Session},
     card::{Card, CardKind, CardState},
-    delivery::{Delivery, DeliveryKind, Message, Told, Urgency},
+    delivery::{Delivery, DeliveryEvidence, DeliveryKind, Message, Urgency},
     evidence::{Evidence, EvidenceKey},
     host::{Host, HostReport},
-    permission::{Asked, Permit, Scope, Verdict, Wish},
+    permission::{PendingPermission, PermissionAnswer, PermissionRequest, Permit, Scope},
     ticket::{Assumption, DoneAnswer, Kind, Note, Phase, Priority, Report, Ticket, TicketSpec},
     usage::Usage,
 };

@@ -2,7 +2,7 @@
 
 use ganger_bus::{Bus, BusError, Durability, Publish, StreamConfig};
 use ganger_engine::{
-    AttemptId, Commit, Delivery, Envelope, HostId, Outcome, Rejected, SessionId, TicketId, TicketSpec, Verdict,
+    AttemptId, Commit, Delivery, Envelope, HostId, Outcome, PermissionAnswer, Rejected, SessionId, TicketId, TicketSpec,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -55,7 +55,7 @@ pub(crate) enum ToHost {
     /// The answer to a request of a running process.
     Settle {
         token: u64,
-        verdict: Verdict,
+        answer: PermissionAnswer,
     },
     /// In this life of the host only: an old message must not remove what is worked in again.
     Retire {

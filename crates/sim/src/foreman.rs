@@ -335,13 +335,14 @@ impl Leading {
                 let delivery = delivery.to_string();
                 (host, ToHost::Deliver { attempt: attempt.to_string(), token: *token, delivery })
             }
-            Effect::Settle { host, token, verdict } => {
-                let (attempt, request) = (verdict.attempt.to_string(), verdict.request.clone());
+            Effect::AnswerPermission { host, token, answer } => {
+                let (attempt, request) = (answer.attempt.to_string(), answer.request_id.clone());
                 (host, ToHost::Settle { attempt, token: *token, request })
             }
             Effect::RemoveWorktree { ticket, host } => (host, ToHost::Retire { ticket: ticket.to_string() }),
             Effect::Merge { ticket, commit } => {
-                if state.tickets.get(ticket).is_none_or(|t| t.approved.as_ref().is_none_or(|(c, _)| c != commit)) {
+                if state.tickets.get(ticket).is_none_or(|t| t.merge_approval.as_ref().is_none_or(|(c, _)| c != commit))
+                {
                     world
                         .checks
                         .fail(format!("invariant 6: {ticket} would be merged at {commit} without approval for it"));

@@ -2,8 +2,8 @@
 
 use crate::world::{ToHost, World};
 use ganger_engine::{
-    AttemptEnd, AttemptOutcome, Commit, DoneAnswer, Evidence, EvidenceKey, FailureClass, HostId, HostReport, Input,
-    Outcome, Report, Told, Usage, Wish,
+    AttemptEnd, AttemptOutcome, Commit, DeliveryEvidence, DoneAnswer, Evidence, EvidenceKey, FailureClass, HostId,
+    HostReport, Input, Outcome, PermissionRequest, Report, Usage,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -244,13 +244,13 @@ impl Host {
                 // Not before the turn is over: it may as well end first.
                 if at_work && world.rng.one_in(2) {
                     let deliveries = vec![delivery.as_str().into()];
-                    let (attempt_id, told) = (attempt.as_str().into(), Told::Unchecked);
-                    let delivered = Input::Delivered { attempt: attempt_id, token, deliveries, told };
+                    let (attempt_id, evidence) = (attempt.as_str().into(), DeliveryEvidence::SentUnchecked);
+                    let delivered = Input::Delivered { attempt: attempt_id, token, deliveries, evidence };
                     world.tell_foreman(format!("delivered-{attempt}-{delivery}"), delivered, None);
                 }
             }
             ToHost::Settle { attempt, token, request } => {
-                let input = Input::PermissionSettled { attempt: attempt.as_str().into(), token, request };
+                let input = Input::PermissionDelivered { attempt: attempt.as_str().into(), token, request_id: request };
                 world.tell_foreman(format!("~settled-{attempt}-{}", world.now), input, None);
             }
             ToHost::Retire { ticket } => {
@@ -311,8 +311,9 @@ impl Host {
         };
         world.tell_foreman(format!("session-{attempt}"), session, None);
         let deliveries = deliveries.iter().map(|d| d.as_str().into()).collect();
-        let told = if world.rng.one_in(2) { Told::Once } else { Told::Before };
-        let delivered = Input::Delivered { attempt: attempt.as_str().into(), token, deliveries, told };
+        let evidence =
+            if world.rng.one_in(2) { DeliveryEvidence::SentOnce } else { DeliveryEvidence::FoundInTranscript };
+        let delivered = Input::Delivered { attempt: attempt.as_str().into(), token, deliveries, evidence };
         world.tell_foreman(format!("delivered-{attempt}"), delivered, None);
         if world.rng.one_in(4) {
             self.ask_permission(world, &attempt, token);
@@ -321,12 +322,20 @@ impl Host {
 
     /// Its runtime asks whether it may; some do not wait for the answer.
     fn ask_permission(&self, world: &mut World, attempt: &str, token: u64) {
-        let wish = Wish { tool: "command".to_owned(), subject: format!("make {}", world.rng.below(3)) };
+        let wanted = PermissionRequest { tool: "command".to_owned(), subject: format!("make {}", world.rng.below(3)) };
         let (request, by, hint) = ("1".to_owned(), String::new(), String::new());
-        let asked = Input::AskPermission { attempt: attempt.into(), token, request: request.clone(), wish, by, hint };
+        let asked = Input::AskPermission {
+            attempt: attempt.into(),
+            token,
+            request_id: request.clone(),
+            request: wanted,
+            by,
+            hint,
+        };
         world.tell_foreman(format!("asked-{attempt}-{token}"), asked, None);
         if world.fault(3) {
-            let lapsed = Input::PermissionLapsed { attempt: attempt.into(), token, request, why: "late".to_owned() };
+            let lapsed =
+                Input::PermissionLapsed { attempt: attempt.into(), token, request_id: request, why: "late".to_owned() };
             world.tell_foreman(format!("lapsed-{attempt}-{token}"), lapsed, None);
         }
     }

@@ -80,7 +80,7 @@ impl Person {
             CardKind::Permission => ["once", "ticket", "agent", "project", "deny no"][world.rng.below(5) as usize],
             CardKind::Notice => "ok",
             CardKind::Approval => "accept",
-            CardKind::Escalation if card.options.iter().any(|o| o == "go on") => "go on",
+            CardKind::Escalation if card.options.iter().any(|o| o == "continue") => "continue",
             CardKind::Escalation if card.options.iter().any(|o| o == "resume") => "resume",
             CardKind::Escalation if world.rng.one_in(8) => "cancel",
             CardKind::Escalation => "retry",

@@ -1,10 +1,12 @@
-//! The life of an attempt: offered, granted, heard of, ended.
+//! Attempts: offered, granted, reported on, ended.
 
-use super::{NewCard, delivery, done, escalate, granted, live, messages, nothing, open_card, permissions, ticket};
+use super::{
+    NewCard, delivery, done, escalate, granted, live, messages, nothing, open_card, permissions, ticket, times,
+};
 use crate::{
-    Assumption, Attempt, AttemptEnd, AttemptId, AttemptOutcome, AttemptStage, CardKind, Decision, DeliveryId,
-    DeliveryKind, Event, FailureClass, HostId, Kind, Millis, NewTicket, Outcome, Pause, Phase, Rejected, Report,
-    Session, SessionId, State, Ticket, TicketId, TicketSpec, Told, Usage,
+    Assumption, Attempt, AttemptEnd, AttemptId, AttemptOutcome, AttemptStage, CardKind, Decision, DeliveryEvidence,
+    DeliveryId, DeliveryKind, Event, FailureClass, HostId, Kind, Millis, NewTicket, Outcome, Pause, Phase, Rejected,
+    Report, Session, SessionId, State, Ticket, TicketId, TicketSpec, Usage,
 };
 
 /// First wait after a transient failure; it doubles up to [`MAX_BACKOFF_MS`].
@@ -36,7 +38,7 @@ pub(super) fn claim(
             Ok(Decision { events: vec![Event::AttemptGranted { attempt: id.clone() }], outcome: granted })
         }
         // Granted once only: a second claim cannot tell whether the first one's agent runs.
-        _ => Err(Rejected::new("claimed", format!("attempt {id} was granted before"))),
+        _ => Err(Rejected::new("claimed", format!("attempt {id} was already granted"))),
     }
 }
 
@@ -79,14 +81,14 @@ pub(super) fn delivered(
     id: &AttemptId,
     token: u64,
     deliveries: &[DeliveryId],
-    told: Told,
+    evidence: DeliveryEvidence,
 ) -> Result<Decision, Rejected> {
     granted(state, id, token)?;
     let fresh: Vec<DeliveryId> = deliveries.iter().filter(|d| state.deliveries.contains_key(d)).cloned().collect();
     if fresh.is_empty() {
         return Ok(nothing());
     }
-    Ok(done([Event::Delivered { attempt: id.clone(), deliveries: fresh, told }]))
+    Ok(done([Event::Delivered { attempt: id.clone(), deliveries: fresh, evidence }]))
 }
 
 pub(super) fn usage(state: &State, id: &AttemptId, token: u64, usage: Usage) -> Result<Decision, Rejected> {
@@ -155,17 +157,17 @@ pub(super) fn ended(
         events.push(Event::ReportMade { attempt: id.clone(), report: report.clone() });
     }
     events.extend(permissions::withdraw(state, id));
-    let verdict = Verdict::of(state, now, attempt, ticket, end);
+    let disposition = Disposition::of(state, now, attempt, ticket, end);
     events.push(Event::AttemptEnded {
         attempt: id.clone(),
         outcome: end.outcome.clone(),
         head: end.head.clone(),
         base: end.base.clone(),
         files: end.files.clone(),
-        next: verdict.next,
-        not_before: verdict.not_before,
+        next: disposition.next,
+        not_before: disposition.not_before,
     });
-    events.extend(verdict.events);
+    events.extend(disposition.events);
     Ok(done(events))
 }
 
@@ -175,7 +177,7 @@ fn is_lost(state: &State, id: &AttemptId, token: u64) -> bool {
 }
 
 /// Where the ticket goes when an attempt ends.
-struct Verdict {
+struct Disposition {
     next: Phase,
     not_before: Millis,
     events: Vec<Event>,
@@ -189,7 +191,7 @@ struct Failure<'a> {
     model: Option<&'a str>,
 }
 
-impl Verdict {
+impl Disposition {
     fn to(next: Phase) -> Self {
         Self { next, not_before: 0, events: Vec::new() }
     }
@@ -215,8 +217,8 @@ impl Verdict {
                 now,
                 attempt,
                 format!("{} left {files} uncommitted files ({bytes} bytes)", attempt.ticket),
-                "Too much to be committed unseen. It is kept in the worktree and as a rescue snapshot. \
-                 Remove what does not belong there (or add it to .gitignore), then let the ticket go on."
+                "That is too much to commit without a look. Everything is kept in the worktree and in a rescue snapshot. \
+                 Remove what does not belong there (or add it to .gitignore), then answer `retry`."
                     .to_owned(),
             ),
         }
@@ -256,22 +258,22 @@ impl Verdict {
                 now,
                 attempt,
                 ticket,
-                "the definition of done is not answered",
+                &not_addressed(open.len(), ticket.spec.done.len()),
                 &format!(
-                    "These items of the definition of done are not answered yet. Meet each of them, then call the tool \
+                    "These items of the definition of done are not addressed yet. Meet each of them, then call the tool \
                  `report_result` with every item and how it was met:{items}"
                 ),
             );
         }
         if let (Some(head), false) = (&end.head, end.tampering.is_empty())
-            && ticket.vouched.as_ref() != Some(head)
+            && ticket.approved_by_person.as_ref() != Some(head)
         {
             let mut held = Self::held_with(
                 state,
                 now,
                 attempt,
                 CardKind::Approval,
-                format!("{id} seems to weaken tests. Go on with it?"),
+                format!("{id} seems to weaken tests. Verify it anyway?"),
                 end.tampering.join("\n"),
                 &["accept", "reject"],
                 "reject",
@@ -307,7 +309,7 @@ impl Verdict {
         let exhausted = ticket.failures + 1 >= state.policy.max_attempts;
         let hopeless = matches!(class, FailureClass::Auth | FailureClass::Runaway);
         if hopeless || (!transient && exhausted) {
-            let question = format!("{} failed {} times", attempt.ticket, ticket.failures + 1);
+            let question = format!("{} failed {}", attempt.ticket, times(ticket.failures + 1));
             return Self::held(state, now, attempt, question, message.to_owned());
         }
         let doubled = BACKOFF_MS << ticket.transients.min(16);
@@ -330,7 +332,7 @@ impl Verdict {
         }
     }
 
-    /// Accepted branches conflict: somebody must join them first, as a ticket of its own.
+    /// Accepted branches conflict: a ticket of its own joins them first.
     fn of_base_conflict(attempt: &Attempt, ticket: &Ticket, with: &TicketId, files: &[String]) -> Self {
         let id = TicketId::new(format!("{}-join{}", attempt.ticket, ticket.attempts));
         let join: Vec<String> = ticket.spec.after.iter().map(ToString::to_string).collect();
@@ -377,7 +379,7 @@ impl Verdict {
             brief,
             &["retry", "cancel"],
             "retry",
-            "the same session goes on with fresh limits",
+            "resume the same session, reset the counters",
         )
     }
 
@@ -414,8 +416,13 @@ pub(super) fn refuse_claim(
     if ticket.rejections + 1 < state.policy.max_rejections {
         return (Phase::Open, events);
     }
-    let question = format!("{id} was rejected {} times. Let it go on?", ticket.rejections + 1);
-    let consequence = "the same session goes on with fresh limits";
+    let question = format!("{id} was rejected {} in a row. Keep trying?", times(ticket.rejections + 1));
+    let consequence = "resume the same session, reset the counters";
     events.extend(escalate(state, now, id, question, format!("{why}\n\n{text}"), Some("retry"), consequence));
     (Phase::NeedsYou, events)
+}
+
+fn not_addressed(open: usize, all: usize) -> String {
+    let were = if open == 1 { "was" } else { "were" };
+    format!("{open} of {all} \"done\" items {were} not addressed")
 }

@@ -32,7 +32,7 @@ pub(super) fn add(state: &State, new: &[NewTicket]) -> Result<Decision, Rejected
         faults.extend(unknown.map(|d| format!("{id}: depends on {d}, which does not exist")));
         faults.extend(cancelled(state, spec).map(|d| format!("{id}: depends on {d}, which was closed")));
     }
-    faults.extend(cycle(state, &specs).map(|path| format!("the dependencies form a circle: {path}")));
+    faults.extend(cycle(state, &specs).map(|path| format!("dependency cycle: {path}")));
     refuse_faults("invalid-tickets", &faults)?;
 
     let added = ids.iter().zip(new);
@@ -79,7 +79,7 @@ fn spec_faults(state: &State, id: &TicketId, spec: &TicketSpec) -> Vec<String> {
     faults
 }
 
-/// Finds a circle through any of the given tickets, with old tickets in between.
+/// Finds a cycle through any of the given tickets, with old tickets in between.
 fn cycle(state: &State, specs: &BTreeMap<&TicketId, &TicketSpec>) -> Option<String> {
     let after = |id: &TicketId| -> Vec<TicketId> {
         match specs.get(id) {
@@ -98,8 +98,8 @@ fn cycle(state: &State, specs: &BTreeMap<&TicketId, &TicketSpec>) -> Option<Stri
                 continue;
             };
             if let Some(at) = path.iter().position(|(id, _)| *id == next) {
-                let circle = path.iter().skip(at).map(|(id, _)| id.as_str()).chain([next.as_str()]);
-                return Some(circle.collect::<Vec<_>>().join(" → "));
+                let cycle = path.iter().skip(at).map(|(id, _)| id.as_str()).chain([next.as_str()]);
+                return Some(cycle.collect::<Vec<_>>().join(" → "));
             }
             if !finished.contains(&next) {
                 let following = after(&next);
@@ -114,8 +114,8 @@ fn refuse_faults(code: &str, faults: &[String]) -> Result<(), Rejected> {
     match faults {
         [] => Ok(()),
         [one] => Err(Rejected::new(code, one.clone())),
-        many => Err(Rejected::new(code, format!("{} faults:\n  {}", many.len(), many.join("\n  ")))
-            .hint("nothing was added; mend all of them and try again")),
+        many => Err(Rejected::new(code, format!("{} errors:\n  {}", many.len(), many.join("\n  ")))
+            .hint("nothing was added; fix them and try again")),
     }
 }
 
@@ -134,7 +134,7 @@ pub(super) fn edit(state: &State, id: &TicketId, change: &TicketChange) -> Resul
     faults.extend(unknown.map(|d| format!("{id}: depends on {d}, which does not exist")));
     let fresh = cancelled(state, &spec).filter(|d| !ticket.spec.after.contains(d));
     faults.extend(fresh.map(|d| format!("{id}: depends on {d}, which was closed")));
-    faults.extend(cycle(state, &BTreeMap::from([(id, &spec)])).map(|p| format!("the dependencies form a circle: {p}")));
+    faults.extend(cycle(state, &BTreeMap::from([(id, &spec)])).map(|p| format!("dependency cycle: {p}")));
     refuse_faults("invalid-edit", &faults)?;
 
     let mission_changed = (&spec.title, &spec.description, &spec.done)
@@ -142,7 +142,7 @@ pub(super) fn edit(state: &State, id: &TicketId, change: &TicketChange) -> Resul
     let mut events = vec![Event::TicketEdited { ticket: id.clone(), spec }];
     if mission_changed && ticket.attempts > 0 {
         let text = format!(
-            "The mission has changed: it is now revision {}. Read it again and bring the work in line with it.",
+            "The mission has changed: this is revision {}. Read it again and bring your work in line with it.",
             ticket.revision + 1
         );
         events.push(delivery(state, 0, id, DeliveryKind::Revision, text));

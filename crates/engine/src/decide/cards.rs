@@ -41,7 +41,7 @@ pub(super) fn ask(
             brief: format!("{}\n\nAsked by {} ({call}).", asked.brief, attempt.agent).trim_start().to_owned(),
             options: &options,
             default: None,
-            consequence: "the ticket waits; it holds no process and no slot",
+            consequence: "the ticket waits without a process or a slot",
         },
     );
     let card = CardId::new(format!("C-{}", state.next_card + 1));
@@ -92,7 +92,7 @@ fn consequences(state: &State, now: Millis, card: &Card, answer: &Answer) -> Res
         },
         (CardKind::Notice, _) => Ok(Vec::new()),
         (CardKind::Question, _) => {
-            let text = format!("Answer to your question «{}»: {word}", card.question);
+            let text = format!("Answer to your question \"{}\": {word}", card.question);
             let mut events = vec![delivery(state, 0, id, DeliveryKind::Answer, text)];
             let others = state.open_cards_of(id).any(|c| c.kind == CardKind::Question && c.id != card.id);
             if ticket.phase == Phase::Suspended && !others {
@@ -100,7 +100,7 @@ fn consequences(state: &State, now: Millis, card: &Card, answer: &Answer) -> Res
             }
             Ok(events)
         }
-        (CardKind::Escalation, GO_ON) if card.options.iter().any(|o| o == GO_ON) => {
+        (CardKind::Escalation, CONTINUE) if card.options.iter().any(|o| o == CONTINUE) => {
             let mut spec = ticket.spec.clone();
             spec.after.retain(|d| state.tickets.get(d).is_some_and(|t| t.phase != Phase::Cancelled));
             Ok(vec![Event::TicketEdited { ticket: id.clone(), spec }])
@@ -144,7 +144,7 @@ fn consequences(state: &State, now: Millis, card: &Card, answer: &Answer) -> Res
 }
 
 /// The answer that lets a ticket go on without what it depended on.
-const GO_ON: &str = "go on";
+const CONTINUE: &str = "continue";
 
 /// What depended on a ticket that is closed would wait for ever: a person is asked, ticket by ticket.
 pub(super) fn orphaned(state: &State, now: Millis, closed: &TicketId) -> Vec<Event> {
@@ -154,13 +154,13 @@ pub(super) fn orphaned(state: &State, now: Millis, closed: &TicketId) -> Vec<Eve
             ticket,
             attempt: None,
             kind: CardKind::Escalation,
-            question: format!("{ticket} depends on {closed}, which was closed. Go on without it?"),
-            brief: "It will neither start nor be merged before you answer. A branch that was begun holds that work \
-                    already."
+            question: format!("{ticket} depends on {closed}, which was closed. Continue without it?"),
+            brief: "It will not start or merge until you answer. If its branch already exists, it contains the closed \
+                    work."
                 .to_owned(),
-            options: &[GO_ON, "cancel"],
+            options: &[CONTINUE, "cancel"],
             default: None,
-            consequence: "it waits",
+            consequence: "it keeps waiting",
         };
         open_nth_card(state, now, nth as u64, new)
     };
@@ -170,7 +170,7 @@ pub(super) fn orphaned(state: &State, now: Millis, closed: &TicketId) -> Vec<Eve
 /// The closed ticket is back: those who depend on it just wait again.
 pub(super) fn adopted(state: &State, reopened: &TicketId) -> Vec<Event> {
     let cards = state.dependents(reopened).flat_map(|d| state.open_cards_of(d));
-    let orphan_cards = cards.filter(|c| c.options.iter().any(|o| o == GO_ON));
+    let orphan_cards = cards.filter(|c| c.options.iter().any(|o| o == CONTINUE));
     let why = format!("{reopened} was reopened");
     orphan_cards.map(|c| Event::CardWithdrawn { card: c.id.clone(), why: why.clone() }).collect()
 }
@@ -201,12 +201,13 @@ fn accept(state: &State, _now: Millis, card: &Card, answer: &Answer) -> Vec<Even
     let Some(head) = state.tickets.get(&id).and_then(|t| t.head.clone()) else {
         return Vec::new();
     };
-    let vouched = Event::Vouched { ticket: id.clone(), commit: head.clone(), by: answer.by.clone() };
-    let proven = state.policy.gates.is_empty() || state.is_proven(&id, &head);
-    let next = if proven {
+    let approved_by_person =
+        Event::ApprovedByPerson { ticket: id.clone(), commit: head.clone(), by: answer.by.clone() };
+    let verified = state.policy.gates.is_empty() || state.is_verified(&id, &head);
+    let next = if verified {
         Event::TicketAccepted { ticket: id, commit: head }
     } else {
-        Event::ProofNeeded { ticket: id, head, why: "a person let it go on to the gates".to_owned() }
+        Event::VerificationNeeded { ticket: id, head, why: "a person sent it on to its gates".to_owned() }
     };
-    vec![vouched, next]
+    vec![approved_by_person, next]
 }

@@ -17,14 +17,14 @@ pub(super) fn tell(state: &State, id: &TicketId, text: &str, urgency: Urgency, b
     if found.phase.is_final() || found.phase == Phase::Accepted {
         return Err(Rejected::new(
             "nobody-listens",
-            format!("{id} is {}: no session would read it", found.phase.as_str()),
+            format!("{id} is {}: no session will read the message", found.phase.as_str()),
         )
         .hint(format!("`ganger ticket reopen {id}` lets the agent work on it again")));
     }
     let works = found.live.as_ref().and_then(|a| state.attempts.get(a)).is_some_and(|a| a.stage != AttemptStage::Lost);
     if urgency == Urgency::Interrupt && !works {
-        return Err(Rejected::new("not-running", format!("nothing of {id} runs that could be interrupted"))
-            .hint("without interrupting: `ganger tell`"));
+        return Err(Rejected::new("not-running", format!("{id} has no turn in progress"))
+            .hint(format!("queue a message with `ganger tell {id} …`")));
     }
     let mut event = delivery(state, 0, id, DeliveryKind::Message, text.trim());
     if let Event::DeliveryQueued { delivery } = &mut event {
@@ -76,7 +76,7 @@ pub(super) fn stop(state: &State, now: Millis, id: &TicketId, why: &str, by: &st
         }
         (_, phase) => {
             Err(Rejected::new("not-running", format!("{id} is {}: there is nothing to stop", phase.as_str()))
-                .hint(format!("`ganger ticket close {id}` gives it up")))
+                .hint(format!("`ganger ticket close {id}` closes it")))
         }
     }
 }
@@ -87,11 +87,11 @@ pub(super) fn card(state: &State, now: Millis, id: &TicketId, why: &str, by: &st
         ticket: id,
         attempt: None,
         kind: CardKind::Escalation,
-        question: format!("{id} was stopped by {by}. Let it go on?"),
+        question: format!("{id} was stopped by {by}. Resume it?"),
         brief: format!("{why}\nIts session, branch and worktree are as they were.").trim_start().to_owned(),
         options: &[RESUME, "cancel"],
         default: None,
-        consequence: "it waits",
+        consequence: "it keeps waiting",
     };
     open_card(state, now, new)
 }
@@ -100,7 +100,7 @@ pub(super) fn resume(state: &State, id: &TicketId, by: &str) -> Result<Decision,
     let found = ticket(state, id)?;
     if found.stopped.is_none() {
         return Err(Rejected::new("not-stopped", format!("{id} was not stopped; it is {}", found.phase.as_str()))
-            .hint(format!("`ganger ticket why {id}` tells what it waits for")));
+            .hint(format!("`ganger ticket why {id}` shows what it waits for")));
     }
     let holds = state.open_cards_of(id).filter(|c| c.options.iter().any(|o| o == RESUME));
     let answered =

@@ -1,4 +1,4 @@
-//! `decide`: may refuse, never acts. One file per part of a ticket's life.
+//! `decide`: may refuse, never acts. One file per part of a ticket's lifecycle.
 
 mod attempts;
 mod board;
@@ -50,8 +50,8 @@ pub fn decide(state: &State, now: Millis, input: &Input) -> Result<Decision, Rej
         Input::SessionStarted { attempt, token, session, runtime, directory } => {
             attempts::session_started(state, attempt, *token, session, runtime, directory)
         }
-        Input::Delivered { attempt, token, deliveries, told } => {
-            attempts::delivered(state, attempt, *token, deliveries, *told)
+        Input::Delivered { attempt, token, deliveries, evidence } => {
+            attempts::delivered(state, attempt, *token, deliveries, *evidence)
         }
         Input::Usage { attempt, token, usage } => attempts::usage(state, attempt, *token, *usage),
         Input::AgentReport { attempt, token, report } => attempts::report(state, attempt, *token, report),
@@ -65,12 +65,14 @@ pub fn decide(state: &State, now: Millis, input: &Input) -> Result<Decision, Rej
         Input::Seen { attempt, token, deliveries, evidence } => {
             messages::seen(state, attempt, *token, deliveries, evidence)
         }
-        Input::AskPermission { attempt, token, request, wish, by, hint } => {
-            permissions::ask(state, now, attempt, *token, permissions::Request { request, wish, by, hint })
+        Input::AskPermission { attempt, token, request_id, request, by, hint } => {
+            permissions::ask(state, now, attempt, *token, permissions::Request { request_id, request, by, hint })
         }
-        Input::PermissionSettled { attempt, token, request } => permissions::settled(state, attempt, *token, request),
-        Input::PermissionLapsed { attempt, token, request, why } => {
-            permissions::lapsed(state, attempt, *token, request, why)
+        Input::PermissionDelivered { attempt, token, request_id } => {
+            permissions::settled(state, attempt, *token, request_id)
+        }
+        Input::PermissionLapsed { attempt, token, request_id, why } => {
+            permissions::lapsed(state, attempt, *token, request_id, why)
         }
         Input::AttemptEnded { attempt, token, end } => attempts::ended(state, now, attempt, *token, end),
         Input::Evidence { token, evidence } => verify::evidence(state, now, *token, evidence),
@@ -105,7 +107,7 @@ fn ticket<'a>(state: &'a State, id: &TicketId) -> Result<&'a Ticket, Rejected> {
 
 /// The one place where late output of an old attempt is dropped.
 fn live<'a>(state: &'a State, attempt: &AttemptId, token: u64) -> Result<&'a Attempt, Rejected> {
-    let stale = || Rejected::new("stale", format!("attempt {attempt} with token {token} is not live any more"));
+    let stale = || Rejected::new("stale", format!("attempt {attempt} with token {token} is no longer live"));
     let found = state.attempts.get(attempt).ok_or_else(stale)?;
     let fenced = found.token != token || found.stage == crate::AttemptStage::Lost;
     if fenced { Err(stale()) } else { Ok(found) }
@@ -190,4 +192,9 @@ fn escalate(
 fn withdraw_cards(state: &State, ticket: &TicketId, why: &str) -> Vec<Event> {
     let open = state.open_cards_of(ticket);
     open.map(|card| Event::CardWithdrawn { card: card.id.clone(), why: why.to_owned() }).collect()
+}
+
+/// "1 time", "2 times".
+fn times(n: u32) -> String {
+    if n == 1 { "1 time".to_owned() } else { format!("{n} times") }
 }

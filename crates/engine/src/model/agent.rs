@@ -62,7 +62,7 @@ pub enum Review {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Budget {
-    /// For one ticket over its life.
+    /// For one ticket, over all its attempts.
     pub ticket: Option<u64>,
     /// For all tickets of one agent in one UTC day.
     pub agent_day: Option<u64>,

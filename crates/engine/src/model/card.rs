@@ -1,6 +1,6 @@
 //! Cards: what waits for a person.
 
-use crate::{Asked, AttemptId, CardId, Millis, TicketId};
+use crate::{AttemptId, CardId, Millis, PendingPermission, TicketId};
 use serde::{Deserialize, Serialize};
 
 /// What a card is about.
@@ -68,7 +68,7 @@ pub struct Card {
     pub state: CardState,
     /// For permissions: what is asked for, and by which process.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub asked: Option<Asked>,
+    pub asked: Option<PendingPermission>,
 }
 
 impl Card {

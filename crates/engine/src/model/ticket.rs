@@ -158,7 +158,7 @@ pub struct DoneAnswer {
     pub how: String,
 }
 
-/// What an agent says it did: a claim, to be proven.
+/// What an agent says it did: a claim, to be verified.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Report {
     /// In the agent's words.
@@ -250,19 +250,19 @@ pub struct Ticket {
     pub undelivered: Vec<DeliveryId>,
     /// The last texts that were delivered: a runtime without sessions is told them again.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub told: Vec<String>,
+    pub delivered_texts: Vec<String>,
     /// The host that verifies, with the token of this verification.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verifying: Option<(HostId, u64)>,
     /// The commit a person accepted by word, gates or not.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub vouched: Option<Commit>,
+    pub approved_by_person: Option<Commit>,
     /// The accepted commit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accepted: Option<Commit>,
     /// Approval to merge this commit, and by whom.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub approved: Option<(Commit, String)>,
+    pub merge_approval: Option<(Commit, String)>,
     /// The commit that brought it to the main branch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub merged: Option<Commit>,

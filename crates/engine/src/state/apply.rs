@@ -2,8 +2,8 @@
 
 use super::{State, day_of};
 use crate::{
-    Attempt, AttemptId, AttemptOutcome, AttemptStage, CardState, Event, Host, Millis, Note, Pause, Phase, Ticket,
-    TicketId, Told,
+    Attempt, AttemptId, AttemptOutcome, AttemptStage, CardState, DeliveryEvidence, Event, Host, Millis, Note, Pause,
+    Phase, Ticket, TicketId,
 };
 
 /// How many delivered texts a ticket remembers.
@@ -44,7 +44,7 @@ impl State {
             Event::TicketReopened { ticket, .. } => {
                 self.change(ticket, |t| {
                     t.accepted = None;
-                    t.approved = None;
+                    t.merge_approval = None;
                     t.stopped = None;
                     t.forget_failures();
                 });
@@ -97,11 +97,11 @@ impl State {
             Event::EvidenceDiscarded { ticket } => {
                 self.evidence.remove(ticket);
             }
-            Event::ProofNeeded { ticket, head, .. } => {
+            Event::VerificationNeeded { ticket, head, .. } => {
                 self.change(ticket, |t| {
                     t.head = Some(head.clone());
                     t.accepted = None;
-                    t.approved = None;
+                    t.merge_approval = None;
                     t.verifying = None;
                 });
                 self.enter(now, ticket, Phase::Verifying);
@@ -112,7 +112,7 @@ impl State {
                     t.rejections += u32::from(*counts);
                     t.report = None;
                     t.accepted = None;
-                    t.approved = None;
+                    t.merge_approval = None;
                 });
                 self.enter(now, ticket, Phase::Open);
             }
@@ -124,7 +124,9 @@ impl State {
                 });
                 self.enter(now, ticket, Phase::Open);
             }
-            Event::Vouched { ticket, commit, .. } => self.change(ticket, |t| t.vouched = Some(commit.clone())),
+            Event::ApprovedByPerson { ticket, commit, .. } => {
+                self.change(ticket, |t| t.approved_by_person = Some(commit.clone()));
+            }
             Event::TicketAccepted { ticket, commit } => {
                 self.change(ticket, |t| {
                     t.accepted = Some(commit.clone());
@@ -154,23 +156,23 @@ impl State {
             }
             Event::CardWithdrawn { card, why } => self.settle_card(card, CardState::Withdrawn { why: why.clone() }),
 
-            Event::AskLapsed { card, why } => {
+            Event::PermissionLapsed { card, why } => {
                 let asked = self.cards.get_mut(card).and_then(|c| c.asked.as_mut());
                 if let Some(asked) = asked {
                     asked.lapsed = Some(why.clone());
                 }
             }
-            Event::VerdictGiven { verdict } => {
-                if let Some(a) = self.attempts.get_mut(&verdict.attempt) {
-                    a.verdicts.push(verdict.clone());
+            Event::PermissionAnswered { answer } => {
+                if let Some(a) = self.attempts.get_mut(&answer.attempt) {
+                    a.permission_answers.push(answer.clone());
                 }
             }
-            Event::VerdictTaken { verdict } => {
-                if let Some(a) = self.attempts.get_mut(&verdict.attempt) {
-                    a.verdicts.retain(|v| v != verdict);
+            Event::PermissionDelivered { answer } => {
+                if let Some(a) = self.attempts.get_mut(&answer.attempt) {
+                    a.permission_answers.retain(|v| v != answer);
                 }
             }
-            Event::Permitted { permit, .. } => self.permits.push(permit.clone()),
+            Event::PermitGranted { permit, .. } => self.permits.push(permit.clone()),
             Event::PermitUsed { permit } | Event::PermitRevoked { permit, .. } => {
                 if let Some(at) = self.permits.iter().position(|p| p == permit) {
                     self.permits.remove(at);
@@ -196,13 +198,13 @@ impl State {
             Event::StopLifted { ticket, .. } => self.change(ticket, |t| t.stopped = None),
 
             Event::MergeApproved { ticket, commit, by } => {
-                self.change(ticket, |t| t.approved = Some((commit.clone(), by.clone())));
+                self.change(ticket, |t| t.merge_approval = Some((commit.clone(), by.clone())));
             }
             Event::Merged { ticket, commit } => {
                 self.change(ticket, |t| t.merged = Some(commit.clone()));
                 self.enter(now, ticket, Phase::Merged);
             }
-            Event::MergeFailed { ticket, .. } => self.change(ticket, |t| t.approved = None),
+            Event::MergeFailed { ticket, .. } => self.change(ticket, |t| t.merge_approval = None),
             Event::WorktreeRemoved { ticket } | Event::WorktreeKept { ticket, .. } => {
                 self.change(ticket, |t| t.worktree_on = None);
             }
@@ -233,7 +235,7 @@ impl State {
                         clear_at: None,
                         revision,
                         cancelled: false,
-                        verdicts: Vec::new(),
+                        permission_answers: Vec::new(),
                     },
                 );
                 self.change(ticket, |t| {
@@ -264,7 +266,7 @@ impl State {
                     t.sessions.insert(agent, session.clone());
                 });
             }
-            Event::Delivered { attempt, deliveries, told } => {
+            Event::Delivered { attempt, deliveries, evidence } => {
                 let Some(a) = self.attempts.get(attempt) else {
                     return;
                 };
@@ -275,12 +277,12 @@ impl State {
                 self.change(&ticket, |t| {
                     for message in t.messages.iter_mut().filter(|m| deliveries.contains(&m.id)) {
                         message.delivered.clone_from(&delivered);
-                        message.possibly_repeated &= *told == Told::Unchecked;
+                        message.possibly_repeated &= *evidence == DeliveryEvidence::SentUnchecked;
                     }
                     t.undelivered.retain(|d| !deliveries.contains(d));
-                    t.told.extend(texts);
-                    let surplus = t.told.len().saturating_sub(REMEMBERED_TEXTS);
-                    t.told.drain(..surplus);
+                    t.delivered_texts.extend(texts);
+                    let surplus = t.delivered_texts.len().saturating_sub(REMEMBERED_TEXTS);
+                    t.delivered_texts.drain(..surplus);
                 });
             }
             Event::UsageReported { attempt, usage } => self.account(now, attempt, usage),

@@ -219,7 +219,7 @@ impl State {
 
     /// Whether every gate of today's policy is green on this commit, and there is at least one.
     #[must_use]
-    pub fn is_proven(&self, id: &TicketId, commit: &Commit) -> bool {
+    pub fn is_verified(&self, id: &TicketId, commit: &Commit) -> bool {
         let green = |digest: &str| self.evidence_for(id, commit, digest, None).is_some_and(Evidence::is_green);
         !self.policy.gates.is_empty() && self.policy.gates.iter().all(|g| green(&g.digest))
     }

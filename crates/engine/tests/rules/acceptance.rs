@@ -34,7 +34,7 @@ fn only_a_person_merges_and_only_in_dependency_order() {
         &accepted(),
         done.clone(),
         &expect![[r#"
-        refused (not-approved): nobody approved the merge of T-1
+        refused (not-approved): the merge of T-1 is not approved
     "#]],
     );
     check(
@@ -76,14 +76,14 @@ fn accepted_work_is_proven_again_when_the_gates_or_the_head_change() {
         Input::SetPolicy { policy: other },
         &expect![[r#"
         policy-set
-        proof-needed head=head ticket=T-1 why=the gates changed
+        verification-needed head=head ticket=T-1 why=the gates changed
     "#]],
     );
     check(
         &accepted(),
         Input::HeadMoved { ticket: TicketId::from("T-1"), head: "new".into() },
         &expect![[r#"
-        proof-needed head=new ticket=T-1 why=the head of the branch moved
+        verification-needed head=new ticket=T-1 why=the branch has a new head
     "#]],
     );
 }
@@ -110,7 +110,7 @@ fn a_review_by_a_person_comes_between_green_and_accepted() {
         answer("C-1", "accept"),
         &expect![[r#"
         card-answered answer=accept by=p card=C-1
-        vouched by=p commit=head ticket=T-1
+        approved-by-person by=p commit=head ticket=T-1
         ticket-accepted commit=head ticket=T-1
     "#]],
     );
@@ -132,7 +132,7 @@ fn weakened_tests_need_a_persons_word() {
         ended("T-1-a1", 1, |e| e.tampering = vec!["deleted".into()]),
         &expect![[r#"
         attempt-ended attempt=T-1-a1 base=base head=head next=needs-you not_before=0 finished
-        card-opened [C-1] T-1 seems to weaken tests. Go on with it?
+        card-opened [C-1] T-1 seems to weaken tests. Verify it anyway?
     "#]],
     );
 }
@@ -147,7 +147,7 @@ fn without_gates_only_a_person_accepts() {
         tick(),
         &expect![[r#"
         ticket-held ticket=T-1
-        card-opened [C-1] T-1 has no gate that could prove it. Accept it on your word?
+        card-opened [C-1] No gate is configured to verify T-1. Accept it?
     "#]],
     );
     check(
@@ -155,7 +155,7 @@ fn without_gates_only_a_person_accepts() {
         answer("C-1", "accept"),
         &expect![[r#"
         card-answered answer=accept by=p card=C-1
-        vouched by=p commit=head ticket=T-1
+        approved-by-person by=p commit=head ticket=T-1
         ticket-accepted commit=head ticket=T-1
     "#]],
     );

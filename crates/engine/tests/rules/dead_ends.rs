@@ -34,9 +34,9 @@ fn a_transient_failure_that_does_not_pass_counts_and_asks() {
         &impatient,
         fails("T-1-a1", 1),
         &expect![[r#"
-        attempt-ended attempt=T-1-a1 base=base head=head next=needs-you not_before=0 failed
-        card-opened [C-1] T-1 failed 1 times
-    "#]],
+            attempt-ended attempt=T-1-a1 base=base head=head next=needs-you not_before=0 failed
+            card-opened [C-1] T-1 failed 1 time
+        "#]],
     );
 }
 
@@ -56,10 +56,10 @@ fn gates_that_cannot_be_run_are_tried_again_later_and_then_ask() {
         &last_try,
         failed,
         &expect![[r#"
-        verification-lost not_before=1002000 ticket=T-1 why=no space
-        ticket-held ticket=T-1
-        card-opened [C-1] The gates of T-1 could not be run 1 times
-    "#]],
+            verification-lost not_before=1002000 ticket=T-1 why=no space
+            ticket-held ticket=T-1
+            card-opened [C-1] The gates of T-1 could not be run 1 time
+        "#]],
     );
 }
 
@@ -118,7 +118,7 @@ fn a_merge_that_a_person_takes_back_does_not_happen_and_nothing_waits_for_it() {
         &after(both.clone(), [reopen]),
         confirm,
         &expect![[r#"
-        refused (not-approved): T-1 is not to be merged any more
+        refused (not-approved): the merge of T-1 is no longer approved
     "#]],
     );
     let close = Input::CloseTicket { ticket: TicketId::from("T-1"), reason: "no".into(), by: "p".into() };
@@ -128,7 +128,7 @@ fn a_merge_that_a_person_takes_back_does_not_happen_and_nothing_waits_for_it() {
         &expect![[r#"
         ticket-closed by=p reason=no ticket=T-1
         merge-failed ticket=T-2 why=it builds on T-1: the ticket was closed
-        card-opened [C-1] T-2 depends on T-1, which was closed. Go on without it?
+        card-opened [C-1] T-2 depends on T-1, which was closed. Continue without it?
         then retire/T-1/h
     "#]],
     );

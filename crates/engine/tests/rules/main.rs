@@ -5,7 +5,7 @@
 mod acceptance;
 mod dead_ends;
 mod golden;
-mod life;
+mod lifecycle;
 mod live;
 mod properties;
 mod support;

@@ -45,8 +45,8 @@ fn choose(state: &State, kind: u8, pick: u8) -> Input {
         (8, ..) => Input::ReopenTicket { ticket: id, reason: "again".into(), by: "p".into() },
         (9, ..) => Input::ApproveMerge { tickets: vec![id], by: "p".into() },
         (10, ..) => Input::MergeDone { ticket: id, commit: "m".into(), evidence: vec![] },
-        (11, ..) => host(&format!("life-{}", pick % 3)),
-        (12, ..) => Input::HostLapsed { host: HostId::from("h"), incarnation: format!("life-{}", pick % 3) },
+        (11, ..) => host(&format!("i-{}", pick % 3)),
+        (12, ..) => Input::HostLapsed { host: HostId::from("h"), incarnation: format!("i-{}", pick % 3) },
         (13, ..) if pick.is_multiple_of(4) => {
             let mut policy = Policy { max_parallel: 1 + u32::from(pick % 3), ..policy() };
             policy.gates[0].digest = format!("d{}", pick % 2);

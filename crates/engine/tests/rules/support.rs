@@ -84,9 +84,9 @@ pub(crate) fn add(title: &str, change: impl FnOnce(&mut TicketSpec)) -> Input {
     Input::AddTickets { tickets: vec![NewTicket { id: None, spec }] }
 }
 
-pub(crate) fn host(life: &str) -> Input {
+pub(crate) fn host(incarnation: &str) -> Input {
     let report = HostReport {
-        incarnation: life.into(),
+        incarnation: incarnation.into(),
         slots: 2,
         runtimes: BTreeSet::from(["r".to_owned()]),
         labels: BTreeSet::new(),
@@ -101,12 +101,7 @@ pub(crate) fn tick() -> Input {
 
 /// A board with a leader, a host and one ticket.
 pub(crate) fn board() -> Vec<Input> {
-    vec![
-        Input::Elect { foreman: "f".into() },
-        Input::SetPolicy { policy: policy() },
-        host("life-1"),
-        add("one", |_| {}),
-    ]
+    vec![Input::Elect { foreman: "f".into() }, Input::SetPolicy { policy: policy() }, host("i-1"), add("one", |_| {})]
 }
 
 /// The board after more inputs.
@@ -116,7 +111,7 @@ pub(crate) fn after(mut inputs: Vec<Input>, more: impl IntoIterator<Item = Input
 }
 
 pub(crate) fn claim(attempt: &str, token: u64) -> Input {
-    Input::Claim { attempt: attempt.into(), token, host: HostId::from("h"), incarnation: "life-1".into() }
+    Input::Claim { attempt: attempt.into(), token, host: HostId::from("h"), incarnation: "i-1".into() }
 }
 
 /// The first attempt of T-1 is at work.

@@ -98,8 +98,9 @@ async fn wait(board: &Board, order: &[TicketId]) -> Result<(), Failure> {
     loop {
         let seen = board.bus.info(JOURNAL).await?.last_sequence;
         let state = board.state().await?;
-        let pending =
-            |id: &&TicketId| state.tickets.get(*id).is_some_and(|t| t.phase == Phase::Accepted && t.approved.is_some());
+        let pending = |id: &&TicketId| {
+            state.tickets.get(*id).is_some_and(|t| t.phase == Phase::Accepted && t.merge_approval.is_some())
+        };
         if !order.iter().any(|id| pending(&id)) {
             return Ok(());
         }

@@ -86,8 +86,8 @@ impl Effects {
                 }
                 None => Ok(()),
             },
-            Effect::Settle { host, token, verdict } => {
-                self.tell(host, &ToHost::Settle { token: *token, verdict: verdict.clone() }).await
+            Effect::AnswerPermission { host, token, answer } => {
+                self.tell(host, &ToHost::Settle { token: *token, answer: answer.clone() }).await
             }
             Effect::Verify { ticket, host, token, commit } => {
                 let Some(t) = state.tickets.get(ticket) else {
@@ -123,7 +123,7 @@ impl Effects {
                         title: t.spec.title.clone(),
                         revision: t.revision,
                         marker: self.incarnation.clone().unwrap_or_default(),
-                        approved_by: t.approved.as_ref().map(|(_, by)| by.clone()).unwrap_or_default(),
+                        approved_by: t.merge_approval.as_ref().map(|(_, by)| by.clone()).unwrap_or_default(),
                     };
                     self.merge = Some(merge::start(Arc::clone(&self.project), Arc::clone(&self.bus), job));
                 }
@@ -214,7 +214,7 @@ fn offer(state: &State, id: &AttemptId) -> Option<Offer> {
         agent: attempt.agent.clone(),
         session: attempt.session.clone(),
         deliveries,
-        told: ticket.told.clone(),
+        told: ticket.delivered_texts.clone(),
         bases,
         base: ticket.base.clone(),
     })

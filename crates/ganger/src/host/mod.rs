@@ -22,7 +22,7 @@ use crate::protocol::{CONTROL, News, Offer, ToHost, host_subject};
 use crate::{gates, text};
 use attempt::AttemptTask;
 use ganger_bus::{Bus, ConsumerConfig, Settle};
-use ganger_engine::{AttemptId, Commit, Envelope, HostId, HostReport, Input, TicketId, Verdict};
+use ganger_engine::{AttemptId, Commit, Envelope, HostId, HostReport, Input, PermissionAnswer, TicketId};
 use guard::Guard;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -78,7 +78,7 @@ struct Running {
 #[derive(Debug)]
 pub(crate) enum Order {
     News(Box<News>),
-    Settle(Verdict),
+    Settle(PermissionAnswer),
     /// A tool call waits at a hook for its answer.
     Hooked {
         ask: Ask,
@@ -310,9 +310,9 @@ impl Shared {
             }
             // What does not run here hears nothing; the plan knows by its end.
             ToHost::Deliver { attempt, token, news } => self.order(&attempt, token, Order::News(news)),
-            ToHost::Settle { token, verdict } => {
-                let attempt = verdict.attempt.clone();
-                self.order(&attempt, token, Order::Settle(verdict));
+            ToHost::Settle { token, answer } => {
+                let attempt = answer.attempt.clone();
+                self.order(&attempt, token, Order::Settle(answer));
             }
             ToHost::Verify { ticket, token, commit, revision, base, gates } => {
                 if self.verifying.lock().unwrap_or_else(PoisonError::into_inner).insert(token) {

@@ -5,9 +5,9 @@
 
 use crate::model::is_default;
 use crate::{
-    Assumption, AttemptId, AttemptOutcome, Card, CardId, Commit, Delivery, DeliveryEvidence, DeliveryId, Evidence,
-    HostId, HostReport, Millis, PermissionAnswer, Permit, Policy, Report, Session, SessionId, TicketId, TicketSpec,
-    Usage,
+    Assumption, AttemptCount, AttemptId, AttemptOutcome, Card, CardAnswer, CardId, Commit, Delivery, DeliveryEvidence,
+    DeliveryId, Evidence, HostId, HostReport, Millis, PermissionAnswer, Permit, Policy, Report, Session, SessionId,
+    TicketId, TicketSpec, Usage,
 };
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +39,8 @@ pub enum Event {
     TicketAdded {
         /// Its id.
         ticket: TicketId,
+        /// Counts tickets, from 1: the order of creation.
+        number: u64,
         /// What is asked for.
         spec: TicketSpec,
     },
@@ -48,6 +50,8 @@ pub enum Event {
         ticket: TicketId,
         /// The whole new text.
         spec: TicketSpec,
+        /// Counts the texts of a ticket; the first is 1.
+        revision: u32,
     },
     /// A remark.
     TicketNoted {
@@ -116,10 +120,16 @@ pub enum Event {
         attempt: AttemptId,
         /// The ticket.
         ticket: TicketId,
+        /// Counts the attempts of the ticket, from 1.
+        number: u32,
+        /// The revision of the ticket that it works from.
+        revision: u32,
         /// Fencing token.
         token: u64,
         /// The host.
         host: HostId,
+        /// The incarnation of the host that may claim it.
+        incarnation: String,
         /// The agent by name.
         agent: String,
         /// The session to resume.
@@ -201,8 +211,12 @@ pub enum Event {
         files: Vec<String>,
         /// Where the ticket goes from here.
         next: crate::Phase,
+        /// What the end counts as.
+        counts: AttemptCount,
+        /// The session that cannot be resumed any more: the next attempt starts a new one.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        session_lost: bool,
         /// Not before this time.
-        #[serde(default)]
         not_before: Millis,
     },
     /// The host of an attempt fell silent, or its process came back without it.
@@ -235,7 +249,9 @@ pub enum Event {
         ticket: TicketId,
         /// Why.
         why: String,
-        /// When the gates could not be run: not before this time.
+        /// The gates could not be run: it counts towards asking a person.
+        counts: bool,
+        /// Not before this time.
         #[serde(default, skip_serializing_if = "is_zero")]
         not_before: Millis,
     },
@@ -303,18 +319,22 @@ pub enum Event {
     DeliveryQueued {
         /// The text.
         delivery: Delivery,
+        /// Counts deliveries, from 1.
+        number: u64,
     },
     /// Something waits for a person.
     CardOpened {
         /// The card.
         card: Card,
+        /// Counts cards, from 1.
+        number: u64,
     },
     /// A person answered.
     CardAnswered {
         /// The card.
         card: CardId,
         /// The answer.
-        answer: String,
+        answer: CardAnswer,
         /// Who.
         by: String,
     },

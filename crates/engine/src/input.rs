@@ -1,16 +1,16 @@
 //! What the outside world tells the engine, and what it gets back.
 
 use crate::{
-    AttemptId, AttemptOutcome, CardId, CardKind, Commit, DeliveryEvidence, DeliveryId, Event, Evidence, HostId,
-    HostReport, PermissionRequest, Permit, Policy, Report, SessionId, TicketId, TicketSpec, Urgency, Usage,
+    AttemptId, AttemptOutcome, CardAnswer, CardId, Commit, DecisionId, DeliveryEvidence, DeliveryId, Event, Evidence,
+    HostId, HostReport, PermissionRequest, Permit, Policy, Report, SessionId, TicketId, TicketSpec, Urgency, Usage,
 };
 use serde::{Deserialize, Serialize};
 
-/// An input with its idempotency key: the same key twice has one effect and the same answer.
+/// An input with the id of the decision that it asks for: the same key twice has one effect and one outcome.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Envelope {
-    /// Idempotency key.
-    pub id: String,
+    /// Which decision it asks for.
+    pub id: DecisionId,
     /// What led to it, for people.
     pub cause: String,
     /// The input.
@@ -20,7 +20,7 @@ pub struct Envelope {
 impl Envelope {
     /// Wraps an input.
     #[must_use]
-    pub fn new(id: impl Into<String>, cause: impl Into<String>, input: Input) -> Self {
+    pub fn new(id: impl Into<DecisionId>, cause: impl Into<String>, input: Input) -> Self {
         Self { id: id.into(), cause: cause.into(), input }
     }
 }
@@ -55,8 +55,8 @@ pub struct TicketChange {
 pub struct Answer {
     /// The card.
     pub card: CardId,
-    /// An option or free text.
-    pub answer: String,
+    /// What is answered; [`crate::Card::parse_answer`] reads it.
+    pub answer: CardAnswer,
     /// Who.
     pub by: String,
 }
@@ -182,18 +182,19 @@ pub enum Input {
 }
 
 /// What the caller wants to know of its input.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the fields are named after what they hold")]
 pub enum Outcome {
     /// Done; nothing more to say.
+    #[default]
     Done,
-    /// It had been decided before, or changed nothing.
+    /// It changed nothing.
     Nothing,
     /// Tickets were added.
     Tickets { ids: Vec<TicketId> },
     /// A card was opened, or found.
-    Card { card: CardId, kind: CardKind },
+    Card { card: CardId },
     /// An attempt was granted.
     Granted { attempt: AttemptId },
     /// A person allowed it before.
@@ -211,31 +212,4 @@ pub struct Decision {
     pub events: Vec<Event>,
     /// The answer.
     pub outcome: Outcome,
-}
-
-/// Why an input was refused. Nothing was changed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[error("{message}")]
-pub struct Rejected {
-    /// Stable code: `unknown-ticket`, `stale`, `cycle`, …
-    pub code: String,
-    /// What is wrong.
-    pub message: String,
-    /// What to do about it.
-    pub hint: Option<String>,
-}
-
-impl Rejected {
-    /// A refusal with a stable code.
-    #[must_use]
-    pub fn new(code: &str, message: impl Into<String>) -> Self {
-        Self { code: code.to_owned(), message: message.into(), hint: None }
-    }
-
-    /// Adds what to do about it.
-    #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
-        self
-    }
 }

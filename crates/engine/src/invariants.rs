@@ -1,19 +1,25 @@
 //! The invariants of ARCHITECTURE.md, as far as one state can show them. Checked after every decision
 //! for the tickets that it touched, and for the whole board in every step of the simulation.
 
-use crate::{AttemptStage, Event, Phase, State, Ticket, TicketId};
+use crate::{AttemptStage, Event, IllegalTransition, Phase, State, Ticket, TicketId};
 use std::collections::BTreeSet;
 
-/// An invariant that does not hold: a bug. The input that led here is refused.
+/// A step that must not be: a bug. The input that led here is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("invariant {number} does not hold for {ticket}: {detail}")]
-pub struct Breach {
-    /// Its number in ARCHITECTURE.md.
-    pub number: u8,
-    /// The ticket.
-    pub ticket: TicketId,
-    /// What is wrong.
-    pub detail: String,
+pub enum Breach {
+    /// An invariant does not hold.
+    #[error("invariant {number} does not hold for {ticket}: {detail}")]
+    Invariant {
+        /// Its number in ARCHITECTURE.md.
+        number: u8,
+        /// The ticket.
+        ticket: TicketId,
+        /// What is wrong.
+        detail: String,
+    },
+    /// A phase that cannot follow.
+    #[error(transparent)]
+    Transition(#[from] IllegalTransition),
 }
 
 /// Checks the whole board.
@@ -44,7 +50,7 @@ pub fn check_tickets<'a>(state: &State, ids: impl IntoIterator<Item = &'a Ticket
 }
 
 fn breach(number: u8, ticket: &TicketId, detail: impl Into<String>) -> Result<(), Breach> {
-    Err(Breach { number, ticket: ticket.clone(), detail: detail.into() })
+    Err(Breach::Invariant { number, ticket: ticket.clone(), detail: detail.into() })
 }
 
 fn check(state: &State, id: &TicketId, ticket: &Ticket) -> Result<(), Breach> {

@@ -1,6 +1,6 @@
 //! Why a ticket does not start. Readiness is computed, never stored.
 
-use crate::{Attempt, AttemptStage, CardId, CardKind, Host, HostId, Millis, Phase, State, Ticket, TicketId};
+use crate::{Attempt, AttemptStage, CardId, Host, HostId, Millis, Phase, State, Ticket, TicketId};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -68,7 +68,7 @@ pub fn why(state: &State, now: Millis, id: &TicketId) -> Vec<Reason> {
         return Vec::new();
     };
     let asks = matches!(ticket.phase, Phase::NeedsYou | Phase::Suspended | Phase::Reviewing);
-    if asks && let Some(card) = state.open_cards_of(id).find(|c| c.kind != CardKind::Notice) {
+    if asks && let Some(card) = state.open_cards_of(id).find(|c| c.kind.holds_ticket()) {
         return vec![Reason::WaitsForAnswer { card: card.id.clone() }];
     }
     if ticket.phase != Phase::Open {

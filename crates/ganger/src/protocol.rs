@@ -2,7 +2,8 @@
 
 use ganger_bus::{Bus, BusError, Durability, Publish, StreamConfig};
 use ganger_engine::{
-    AttemptId, Commit, Delivery, Envelope, HostId, Outcome, PermissionAnswer, Rejected, SessionId, TicketId, TicketSpec,
+    AttemptId, Commit, DecisionId, Delivery, Envelope, HostId, Outcome, PermissionAnswer, Rejected, SessionId,
+    TicketId, TicketSpec,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -25,7 +26,7 @@ pub(crate) struct ToForeman {
 /// The foreman's answer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Reply {
-    pub(crate) id: String,
+    pub(crate) id: DecisionId,
     pub(crate) result: Result<Outcome, Rejected>,
 }
 

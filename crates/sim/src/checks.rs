@@ -54,7 +54,8 @@ impl Checks {
                 return self.fail(format!("replay: {e}"));
             }
             if i == records.len() / 2 {
-                replayed = match State::from_snapshot(&replayed.to_snapshot()) {
+                let snapshot = replayed.to_snapshot().map_err(|e| e.to_string());
+                replayed = match snapshot.and_then(|bytes| State::from_snapshot(&bytes).map_err(|e| e.to_string())) {
                     Ok(state) => state,
                     Err(e) => return self.fail(format!("snapshot: {e}")),
                 };

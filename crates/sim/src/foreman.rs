@@ -4,7 +4,7 @@
 use crate::world::{JOURNAL, ToForeman, ToHost, World, ready};
 use ganger_bus::{Bus, BusError, Publish};
 use ganger_engine::{
-    AgentPolicy, Effect, Envelope, GatePolicy, HostId, Input, Ledger, Policy, Record, Refusal, State, plan,
+    AgentPolicy, DecisionId, Effect, Envelope, GatePolicy, HostId, Input, Ledger, Policy, Record, Refusal, State, plan,
 };
 use std::collections::BTreeMap;
 
@@ -110,8 +110,15 @@ impl Foreman {
         };
         world.say(format!("foreman {} leads", self.index));
         let elect = Input::Elect { foreman: format!("foreman {}", self.index) };
-        leading.decide(world, &Envelope::new(format!("~elect-{}", world.now), "elected", elect))?.ok();
-        leading.decide(world, &Envelope::new("~policy", "configuration", Input::SetPolicy { policy: policy() }))?.ok();
+        leading
+            .decide(world, &Envelope::new(DecisionId::unkeyed(format!("elect-{}", world.now)), "elected", elect))?
+            .ok();
+        leading
+            .decide(
+                world,
+                &Envelope::new(DecisionId::unkeyed("policy"), "configuration", Input::SetPolicy { policy: policy() }),
+            )?
+            .ok();
         leading.commit(world)?;
         self.leading = Some(leading);
         Ok(())
@@ -161,7 +168,7 @@ impl Leading {
             }
             let result = self.decide(world, &message.envelope)?;
             if let Some(host) = message.reply_to {
-                replies.push((host, ToHost::Reply { id: message.envelope.id.clone(), result }));
+                replies.push((host, ToHost::Reply { id: message.envelope.id.to_string(), result }));
             }
         }
         self.lapse(world)?;
@@ -193,8 +200,8 @@ impl Leading {
         match self.ledger.decide(world.now, envelope) {
             Ok(outcome) => Ok(Ok(outcome)),
             Err(Refusal::Rejected(rejected)) => Ok(Err(rejected)),
-            Err(Refusal::Breach(breach)) => {
-                world.checks.fail(format!("{breach} after {:?}", envelope.input));
+            Err(bug) => {
+                world.checks.fail(format!("{bug} after {:?}", envelope.input));
                 Err(Stopped::Failed)
             }
         }
@@ -208,7 +215,11 @@ impl Leading {
             .map(|(id, h)| (id.clone(), h.report.incarnation.clone()))
             .collect();
         for (host, incarnation) in silent {
-            self.decide(world, &Envelope::new("~lapse", "silent", Input::HostLapsed { host, incarnation }))?.ok();
+            self.decide(
+                world,
+                &Envelope::new(DecisionId::unkeyed("lapse"), "silent", Input::HostLapsed { host, incarnation }),
+            )?
+            .ok();
         }
         Ok(())
     }
@@ -217,7 +228,7 @@ impl Leading {
         loop {
             let before = self.ledger.pending().len();
             let tick = Input::Tick { dispatch: true, scope: None, max_parallel: None };
-            self.decide(world, &Envelope::new("~tick", "time", tick))?.ok();
+            self.decide(world, &Envelope::new(DecisionId::unkeyed("tick"), "time", tick))?.ok();
             if self.ledger.pending().len() == before {
                 return Ok(());
             }
@@ -233,8 +244,14 @@ impl Leading {
             world.say("an append fails");
             return Err(Stopped::Failed);
         }
-        let message = Publish::new("journal.record", Record::encode_batch(self.ledger.pending()))
-            .expected_last(self.last_sequence);
+        let batch = match Record::encode_batch(self.ledger.pending()) {
+            Ok(batch) => batch,
+            Err(e) => {
+                world.checks.fail(format!("a batch cannot be encoded: {e}"));
+                return Err(Stopped::Failed);
+            }
+        };
+        let message = Publish::new("journal.record", batch).expected_last(self.last_sequence);
         // Ambiguous: stored or not, nobody says.
         let lost = world.fault(400);
         let stored = if lost && world.rng.one_in(2) {

@@ -2,8 +2,8 @@
 
 use crate::world::{ToHost, World};
 use ganger_engine::{
-    AttemptEnd, AttemptOutcome, Commit, DeliveryEvidence, DoneAnswer, Evidence, EvidenceKey, FailureClass, HostId,
-    HostReport, Input, Outcome, PermissionRequest, Report, Usage,
+    AttemptEnd, AttemptOutcome, Commit, DecisionId, DeliveryEvidence, DoneAnswer, Evidence, EvidenceKey, FailureClass,
+    HostId, HostReport, Input, Outcome, PermissionRequest, Report, Usage,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -65,7 +65,7 @@ struct Gate {
 
 fn decline(world: &mut World, attempt: &str, token: u64, why: &str) {
     let input = Input::Decline { attempt: attempt.into(), token, why: why.to_owned() };
-    world.tell_foreman(format!("~declined-{attempt}"), input, None);
+    world.tell_foreman(DecisionId::unkeyed(format!("declined-{attempt}")), input, None);
 }
 
 /// Between two reports.
@@ -190,7 +190,7 @@ impl Host {
             toolchain: "tools".to_owned(),
         };
         let input = Input::HostReport { host: HostId::new(self.name()), report };
-        world.tell_foreman(format!("~beat {}", world.now), input, Some(self.index));
+        world.tell_foreman(DecisionId::unkeyed(format!("beat {}", world.now)), input, Some(self.index));
     }
 
     fn obey(&mut self, world: &mut World, message: ToHost) {
@@ -221,8 +221,8 @@ impl Host {
                 };
                 world.tell_foreman(format!("claim-{attempt}-{token}-{}", self.life), claim, Some(self.index));
             }
-            ToHost::Reply { id, .. } if id.starts_with("~beat ") => {
-                let sent = id.trim_start_matches("~beat ").parse().unwrap_or(0);
+            ToHost::Reply { id, .. } if id.starts_with("beat ") => {
+                let sent = id.trim_start_matches("beat ").parse().unwrap_or(0);
                 self.heard_of = self.heard_of.max(sent);
             }
             ToHost::Reply { id, result } => {
@@ -251,7 +251,7 @@ impl Host {
             }
             ToHost::Settle { attempt, token, request } => {
                 let input = Input::PermissionDelivered { attempt: attempt.as_str().into(), token, request_id: request };
-                world.tell_foreman(format!("~settled-{attempt}-{}", world.now), input, None);
+                world.tell_foreman(DecisionId::unkeyed(format!("settled-{attempt}-{}", world.now)), input, None);
             }
             ToHost::Retire { ticket } => {
                 let input = Input::WorktreeRemoved { ticket: ticket.as_str().into() };
@@ -378,7 +378,7 @@ impl Host {
         if world.fault(10) {
             let usage = Usage { input: 1, ..Usage::default() };
             let late = Input::Usage { attempt: id.into(), token: running.token, usage };
-            world.tell_foreman(format!("~late-{id}"), late, None);
+            world.tell_foreman(DecisionId::unkeyed(format!("late-{id}")), late, None);
         }
     }
 

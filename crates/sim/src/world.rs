@@ -6,7 +6,7 @@ use crate::host::Host;
 use crate::person::Person;
 use crate::rng::Rng;
 use ganger_bus::{Bus, BusError, ConsumerConfig, Durability, MemoryBus, Publish, Settle, StreamConfig};
-use ganger_engine::{Envelope, Input, Outcome as Decided, Phase, Rejected, State};
+use ganger_engine::{DecisionId, Envelope, Input, Outcome as Decided, Phase, Rejected, State};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 use std::future::Future;
@@ -187,7 +187,7 @@ impl World {
     }
 
     /// Tells the foreman; a message may come twice.
-    pub(crate) fn tell_foreman(&mut self, id: String, input: Input, reply_to: Option<usize>) {
+    pub(crate) fn tell_foreman(&mut self, id: impl Into<DecisionId>, input: Input, reply_to: Option<usize>) {
         let message = ToForeman { reply_to, envelope: Envelope::new(id, "simulated", input), sent: self.now };
         self.publish("foreman", &message);
         if self.fault(15) {

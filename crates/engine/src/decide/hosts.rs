@@ -59,5 +59,10 @@ fn lose_verifications<'a>(state: &'a State, host: &'a HostId, why: &'a str) -> i
         state.index.verifying.iter().filter(move |id| {
             state.tickets.get(*id).and_then(|t| t.verifying.as_ref()).is_some_and(|(h, _)| h == host)
         });
-    on_host.map(move |id| Event::VerificationLost { ticket: id.clone(), why: why.to_owned(), not_before: 0 })
+    on_host.map(move |id| Event::VerificationLost {
+        ticket: id.clone(),
+        why: why.to_owned(),
+        counts: false,
+        not_before: 0,
+    })
 }

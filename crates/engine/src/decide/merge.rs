@@ -1,7 +1,7 @@
 //! A person's approval to merge, and what becomes of it.
 
 use super::{delivery, done, nothing, ticket};
-use crate::{Decision, DeliveryKind, Event, Evidence, Outcome, Phase, Rejected, State, TicketId};
+use crate::{Decision, DeliveryKind, Event, Evidence, Outcome, Phase, RejectCode, Rejected, State, TicketId};
 use std::collections::BTreeSet;
 
 pub(super) fn approve(state: &State, wanted: &[TicketId], by: &str) -> Result<Decision, Rejected> {
@@ -21,7 +21,7 @@ pub(super) fn approve(state: &State, wanted: &[TicketId], by: &str) -> Result<De
         faults.extend(missing.map(|d| format!("{id} builds on {d}, which is neither merged nor part of this merge")));
     }
     if !faults.is_empty() {
-        return Err(Rejected::new("cannot-merge", faults.join("\n"))
+        return Err(Rejected::new(RejectCode::CannotMerge, faults.join("\n"))
             .hint("`ganger merge --all` merges everything that is accepted, in order"));
     }
     let order = in_dependency_order(state, &set);
@@ -64,10 +64,10 @@ pub(super) fn landed(
         return Ok(nothing());
     }
     if ticket.phase != Phase::Accepted {
-        return Err(Rejected::new("not-accepted", format!("{id} is {}, not accepted", ticket.phase.as_str())));
+        return Err(Rejected::new(RejectCode::NotAccepted, format!("{id} is {}, not accepted", ticket.phase.as_str())));
     }
     if ticket.merge_approval.is_none() {
-        return Err(Rejected::new("not-approved", format!("the merge of {id} is not approved")));
+        return Err(Rejected::new(RejectCode::NotApproved, format!("the merge of {id} is not approved")));
     }
     let mut events: Vec<Event> = recorded(evidence).collect();
     events.push(Event::Merged { ticket: id.clone(), commit: commit.clone() });
@@ -118,7 +118,7 @@ pub(super) fn confirm(state: &State, id: &TicketId, commit: &crate::Commit) -> R
     if ticket.phase == Phase::Accepted && approved {
         return Ok(done([]));
     }
-    Err(Rejected::new("not-approved", format!("the merge of {id} is no longer approved")))
+    Err(Rejected::new(RejectCode::NotApproved, format!("the merge of {id} is no longer approved")))
 }
 
 fn recorded(evidence: &[Evidence]) -> impl Iterator<Item = Event> + '_ {

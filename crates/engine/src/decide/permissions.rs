@@ -3,12 +3,9 @@
 
 use super::{NewCard, done, granted, nothing, open_card};
 use crate::{
-    Answer, AttemptId, Card, CardId, CardKind, CardState, Decision, Event, Millis, Outcome, PendingPermission,
-    PermissionAnswer, PermissionRequest, Permit, Rejected, Scope, State, TicketId,
+    Answer, AttemptId, Card, CardAnswer, CardId, CardKind, CardOption, CardState, Decision, Event, Millis, Outcome,
+    PendingPermission, PermissionAnswer, PermissionRequest, Permit, RejectCode, Rejected, Scope, State, TicketId,
 };
-
-/// The answers to a permission card. The last one may be followed by a reason.
-const OPTIONS: [&str; 5] = ["once", "ticket", "agent", "project", "deny"];
 
 /// What a runtime asks.
 pub(super) struct Request<'a> {
@@ -33,17 +30,19 @@ pub(super) fn ask(
         return Ok(Decision { events: used.into_iter().collect(), outcome: Outcome::Permitted });
     }
     if let Some(card) = card_that_waits(state, &attempt.ticket, token, request_id) {
-        let outcome = Outcome::Card { card: card.id.clone(), kind: CardKind::Permission };
+        let outcome = Outcome::Card { card: card.id.clone() };
         return Ok(Decision { events: Vec::new(), outcome });
     }
     let who = if by.is_empty() { attempt.agent.clone() } else { format!("{} ({by})", attempt.agent) };
-    let mut event = open_card(
+    let permission =
+        PendingPermission { token, request_id: request_id.to_owned(), request: request.clone(), lapsed: None };
+    let event = open_card(
         state,
         now,
         NewCard {
             ticket: &attempt.ticket,
             attempt: Some(id),
-            kind: CardKind::Permission,
+            kind: CardKind::Permission { permission },
             question: format!("Allow {who} to {}?", shown(request)),
             brief: format!(
                 "Asked for {}. `once` allows this request; `ticket`, `agent` and `project` allow the same from now on; \
@@ -52,21 +51,12 @@ pub(super) fn ask(
             )
             .trim_end()
             .to_owned(),
-            options: &OPTIONS,
             default: None,
             consequence: "denied when you do not answer in time",
         },
     );
-    if let Event::CardOpened { card } = &mut event {
-        card.asked = Some(PendingPermission {
-            token,
-            request_id: request_id.to_owned(),
-            request: request.clone(),
-            lapsed: None,
-        });
-    }
     let card = CardId::new(format!("C-{}", state.next_card + 1));
-    Ok(Decision { events: vec![event], outcome: Outcome::Card { card, kind: CardKind::Permission } })
+    Ok(Decision { events: vec![event], outcome: Outcome::Card { card } })
 }
 
 fn shown(request: &PermissionRequest) -> String {
@@ -79,55 +69,36 @@ fn shown(request: &PermissionRequest) -> String {
     }
 }
 
-/// What a person's word on a permission card leads to, besides the note that it was given.
-pub(super) fn consequences(
-    state: &State,
-    card: &Card,
-    asked: &PendingPermission,
-    answer: &Answer,
-) -> Result<Vec<Event>, Rejected> {
-    let (word, reason) = split(&answer.answer);
+/// What a person's answer on a permission card leads to, besides the note that it was given.
+pub(super) fn consequences(state: &State, card: &Card, asked: &PendingPermission, answer: &Answer) -> Vec<Event> {
     let waits = waiting(state, card, asked);
     let ticket = card.ticket.clone();
     let attempt = card.attempt.as_ref().and_then(|a| state.attempts.get(a));
     let agent =
         attempt.map(|a| a.agent.clone()).or_else(|| state.tickets.get(&ticket).map(|t| state.agent_of(t).to_owned()));
-    let scope = match word {
-        "deny" => None,
-        "once" if waits => None,
-        "once" => Some(Scope::Once { ticket }),
-        "ticket" => Some(Scope::Ticket { ticket }),
-        "agent" => agent.map(|agent| Scope::Agent { agent }),
-        "project" => Some(Scope::Project),
-        _ => {
-            return Err(Rejected::new("not-an-option", format!("`{word}` is not an answer to {}", card.id))
-                .hint(format!("answer with one of: {}", OPTIONS.join(", "))));
-        }
+    let (scope, denied) = match &answer.answer {
+        CardAnswer::Option(CardOption::Once) if waits => (None, None),
+        CardAnswer::Option(CardOption::Once) => (Some(Scope::Once { ticket }), None),
+        CardAnswer::Option(CardOption::Ticket) => (Some(Scope::Ticket { ticket }), None),
+        CardAnswer::Option(CardOption::Agent) => (agent.map(|agent| Scope::Agent { agent }), None),
+        CardAnswer::Option(CardOption::Project) => (Some(Scope::Project), None),
+        CardAnswer::Deny(reason) if !reason.is_empty() => (None, Some(reason.clone())),
+        // Whatever is not a permission is none.
+        _ => (None, Some("denied by the user".to_owned())),
     };
     let permit = scope.map(|scope| Permit { scope, request: asked.request.clone() });
     let permit = permit.filter(|p| !state.permits.contains(p));
-    let permitted = permit.map(|permit| Event::PermitGranted { permit, by: answer.by.clone() });
-    let answer = waits.then(|| {
-        let why = if reason.is_empty() { "denied by the user".to_owned() } else { reason.to_owned() };
-        let denied = (word == "deny").then_some(why);
-        let attempt = card.attempt.clone()?;
-        Some(Event::PermissionAnswered {
-            answer: PermissionAnswer { attempt, request_id: asked.request_id.clone(), denied },
-        })
+    let granted = permit.map(|permit| Event::PermitGranted { permit, by: answer.by.clone() });
+    let answered = card.attempt.clone().filter(|_| waits).map(|attempt| Event::PermissionAnswered {
+        answer: PermissionAnswer { attempt, request_id: asked.request_id.clone(), denied },
     });
-    Ok(permitted.into_iter().chain(answer.flatten()).collect())
-}
-
-fn split(answer: &str) -> (&str, &str) {
-    let answer = answer.trim();
-    let (word, rest) = answer.split_once([' ', ':']).unwrap_or((answer, ""));
-    (word, rest.trim_start_matches([' ', ':']))
+    granted.into_iter().chain(answered).collect()
 }
 
 /// The card on which this request of this process stands.
 fn card_that_waits<'a>(state: &'a State, ticket: &'a TicketId, token: u64, request_id: &str) -> Option<&'a Card> {
     let is_it = |a: &PendingPermission| a.token == token && a.request_id == request_id && a.lapsed.is_none();
-    state.open_cards_of(ticket).find(|card| card.asked.as_ref().is_some_and(is_it))
+    state.open_cards_of(ticket).find(|card| card.permission().is_some_and(is_it))
 }
 
 /// Whether the process that asked is there and waits.
@@ -161,22 +132,21 @@ pub(super) fn lapsed(
 pub(super) fn withdraw(state: &State, attempt: &AttemptId) -> Vec<Event> {
     let Some(found) = state.attempts.get(attempt) else { return Vec::new() };
     let cards = state.open_cards_of(&found.ticket);
-    let own = cards.filter(|c| c.kind == CardKind::Permission && c.attempt.as_ref() == Some(attempt));
+    let own = cards.filter(|c| c.permission().is_some() && c.attempt.as_ref() == Some(attempt));
     let why = "the process that asked is gone; an answer counts for the next request".to_owned();
     own.map(|c| Event::CardWithdrawn { card: c.id.clone(), why: why.clone() }).collect()
 }
 
 /// Whether an answer still means something although the card does not wait any more.
 pub(super) fn may_be_answered_late(card: &Card) -> bool {
-    card.asked.is_some() && matches!(card.state, CardState::Withdrawn { .. })
+    card.permission().is_some() && matches!(card.state, CardState::Withdrawn { .. })
 }
 
 /// A person takes back what was allowed from now on.
 pub(super) fn revoke(state: &State, permit: &Permit, by: &str) -> Result<Decision, Rejected> {
     if !state.permits.contains(permit) {
-        return Err(
-            Rejected::new("unknown-permit", "no such permission is granted").hint("`ganger permit list` shows what is")
-        );
+        return Err(Rejected::new(RejectCode::UnknownPermit, "no such permission is granted")
+            .hint("`ganger permit list` shows what is"));
     }
     Ok(done([Event::PermitRevoked { permit: permit.clone(), by: by.to_owned() }]))
 }

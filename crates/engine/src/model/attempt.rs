@@ -122,6 +122,22 @@ pub enum AttemptOutcome {
     },
 }
 
+/// What the end of an attempt counts as. Decided once, by the policy of that day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AttemptCount {
+    /// Nothing.
+    Nothing,
+    /// A claim: failures in a row end.
+    Claim,
+    /// A transient failure.
+    Transient,
+    /// A transient failure after so many that it counts as a failure, too.
+    PersistentTransient,
+    /// A failure.
+    Failure,
+}
+
 impl AttemptOutcome {
     /// A failure of which no time is known when to try again.
     pub fn failed(class: FailureClass, message: impl Into<String>) -> Self {

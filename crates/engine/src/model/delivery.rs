@@ -80,8 +80,6 @@ pub struct Delivery {
     pub kind: DeliveryKind,
     /// The text.
     pub text: String,
-    /// The attempt that delivered it.
-    pub delivered: Option<AttemptId>,
     /// When it may be said.
     #[serde(default, skip_serializing_if = "is_default")]
     pub urgency: Urgency,

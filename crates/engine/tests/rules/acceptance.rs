@@ -1,12 +1,8 @@
 //! From green to merged, the ways back, and what a person's word is good for.
 
-use crate::support::{accepted, after, at_work, board, check, claim, ended, evidence, policy, tick};
+use crate::support::{accepted, after, answer, at_work, board, check, claim, ended, evidence, policy, tick};
 use expect_test::expect;
-use ganger_engine::{Answer, AttemptOutcome, Input, Policy, Review, TicketId};
-
-fn answer(card: &str, word: &str) -> Input {
-    Input::Answer(Answer { card: card.into(), answer: word.into(), by: "p".into() })
-}
+use ganger_engine::{AttemptOutcome, Input, Policy, Review, TicketId};
 
 #[test]
 fn only_a_person_merges_and_only_in_dependency_order() {
@@ -131,9 +127,9 @@ fn weakened_tests_need_a_persons_word() {
         &at_work(),
         ended("T-1-a1", 1, |e| e.tampering = vec!["deleted".into()]),
         &expect![[r#"
-        attempt-ended attempt=T-1-a1 base=base head=head next=needs-you not_before=0 finished
-        card-opened [C-1] T-1 seems to weaken tests. Verify it anyway?
-    "#]],
+            attempt-ended attempt=T-1-a1 base=base counts=claim head=head next=needs-you not_before=0 finished
+            card-opened [C-1] T-1 seems to weaken tests. Verify it anyway?
+        "#]],
     );
 }
 
@@ -168,10 +164,10 @@ fn branches_that_conflict_make_a_ticket_that_joins_them() {
         &at_work(),
         ended("T-1-a1", 1, |e| e.outcome = conflict),
         &expect![[r#"
-        attempt-ended attempt=T-1-a1 base=base head=head next=open not_before=0 base-conflict
-        ticket-added ticket=T-1-join1
-        ticket-edited ticket=T-1
-    "#]],
+            attempt-ended attempt=T-1-a1 base=base counts=nothing head=head next=open not_before=0 base-conflict
+            ticket-added ticket=T-1-join1
+            ticket-edited ticket=T-1
+        "#]],
     );
 }
 
@@ -191,8 +187,8 @@ fn closing_stops_the_attempt_and_keeps_the_worktree_until_it_has_ended() {
         &after(at_work(), [close]),
         ended("T-1-a1", 1, |e| e.outcome = AttemptOutcome::Interrupted),
         &expect![[r#"
-        attempt-ended attempt=T-1-a1 base=base head=head next=cancelled not_before=0 interrupted
-        then retire/T-1/h
-    "#]],
+            attempt-ended attempt=T-1-a1 base=base counts=nothing head=head next=cancelled not_before=0 interrupted
+            then retire/T-1/h
+        "#]],
     );
 }

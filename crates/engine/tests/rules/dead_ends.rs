@@ -1,8 +1,8 @@
 //! What cannot go on by itself asks a person; nothing goes round in circles unseen.
 
-use crate::support::{accepted, add, after, at_work, board, check, claim, ended, policy, tick};
+use crate::support::{accepted, add, after, answer, at_work, board, check, claim, ended, policy, tick};
 use expect_test::expect;
-use ganger_engine::{Answer, AttemptOutcome, FailureClass, Input, Policy, TicketChange, TicketId};
+use ganger_engine::{AttemptOutcome, FailureClass, Input, Policy, TicketChange, TicketId};
 
 fn with(change: impl FnOnce(&mut Policy)) -> Input {
     let mut policy = policy();
@@ -26,16 +26,16 @@ fn a_transient_failure_that_does_not_pass_counts_and_asks() {
         &patient,
         fails("T-1-a1", 1),
         &expect![[r#"
-        attempt-ended attempt=T-1-a1 base=base head=head next=open not_before=1003000 failed
-    "#]],
+            attempt-ended attempt=T-1-a1 base=base counts=persistent-transient head=head next=open not_before=1003000 failed
+        "#]],
     );
     let impatient = after(at_work(), [with(|p| (p.max_transients, p.max_attempts) = (1, 1))]);
     check(
         &impatient,
         fails("T-1-a1", 1),
         &expect![[r#"
-            attempt-ended attempt=T-1-a1 base=base head=head next=needs-you not_before=0 failed
-            card-opened [C-1] T-1 failed 1 time
+            attempt-ended attempt=T-1-a1 base=base counts=persistent-transient head=head next=needs-you not_before=0 failed
+            card-opened [C-1] T-1 failed once. Try again?
         "#]],
     );
 }
@@ -58,7 +58,7 @@ fn gates_that_cannot_be_run_are_tried_again_later_and_then_ask() {
         &expect![[r#"
             verification-lost not_before=1002000 ticket=T-1 why=no space
             ticket-held ticket=T-1
-            card-opened [C-1] The gates of T-1 could not be run 1 time
+            card-opened [C-1] The gates of T-1 could not be run, once. Try again?
         "#]],
     );
 }
@@ -82,7 +82,7 @@ fn what_a_person_is_asked_to_accept_is_not_accepted_for_another_mission() {
         ticket-rejected ticket=T-1 why=the mission changed
     "#]],
     );
-    let accept = Input::Answer(Answer { card: "C-1".into(), answer: "accept".into(), by: "p".into() });
+    let accept = answer("C-1", "accept");
     check(
         &after(asked, [edit]),
         accept,

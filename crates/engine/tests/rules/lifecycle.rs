@@ -1,17 +1,13 @@
 //! The lifecycle of a ticket, rule by rule.
 
-use crate::support::{add, after, at_work, board, check, claim, ended, evidence, given, host, policy, report, tick};
-use expect_test::expect;
-use ganger_engine::{
-    Answer, AttemptOutcome, Budget, FailureClass, HostId, Input, Policy, State, TicketChange, TicketId,
+use crate::support::{
+    add, after, answer, at_work, board, check, claim, ended, evidence, given, host, policy, report, tick,
 };
+use expect_test::expect;
+use ganger_engine::{AttemptOutcome, Budget, FailureClass, HostId, Input, Policy, State, TicketChange, TicketId};
 
 fn failed(class: FailureClass) -> AttemptOutcome {
     AttemptOutcome::failed(class, "why")
-}
-
-fn answer(card: &str, word: &str) -> Input {
-    Input::Answer(Answer { card: card.into(), answer: word.into(), by: "p".into() })
 }
 
 #[test]
@@ -91,8 +87,8 @@ fn a_claim_is_granted_once() {
         &at_work(),
         claim("T-1-a1", 1),
         &expect![[r#"
-        refused (claimed): attempt T-1-a1 was already granted
-    "#]],
+            refused (already-granted): attempt T-1-a1 was already granted
+        "#]],
     );
 }
 
@@ -113,8 +109,8 @@ fn a_claim_is_verified_before_it_is_believed() {
         &at_work(),
         ended("T-1-a1", 1, |_| {}),
         &expect![[r#"
-        attempt-ended attempt=T-1-a1 base=base head=head next=verifying not_before=0 finished
-    "#]],
+            attempt-ended attempt=T-1-a1 base=base counts=claim head=head next=verifying not_before=0 finished
+        "#]],
     );
     check(
         &after(at_work(), [ended("T-1-a1", 1, |_| {})]),
@@ -132,10 +128,10 @@ fn a_claim_without_a_change_goes_back() {
         &at_work(),
         ended("T-1-a1", 1, |e| e.head = e.base.clone()),
         &expect![[r#"
-        attempt-ended attempt=T-1-a1 base=base head=base next=open not_before=0 finished
-        ticket-rejected ticket=T-1 why=nothing was changed
-        delivery-queued D-1 rejection
-    "#]],
+            attempt-ended attempt=T-1-a1 base=base counts=claim head=base next=open not_before=0 finished
+            ticket-rejected ticket=T-1 why=nothing was changed
+            delivery-queued D-1 rejection
+        "#]],
     );
 }
 
@@ -157,7 +153,7 @@ fn unanswered_items_of_the_definition_of_done_go_back() {
         ended("T-1-a1", 1, |e| e.report = Some(report(&["1"]))),
         &expect![[r#"
             report-made attempt=T-1-a1
-            attempt-ended attempt=T-1-a1 base=base head=head next=open not_before=0 finished
+            attempt-ended attempt=T-1-a1 base=base counts=claim head=head next=open not_before=0 finished
             ticket-rejected ticket=T-1 why=1 of 2 "done" items was not addressed
             delivery-queued D-1 rejection
         "#]],
@@ -166,9 +162,9 @@ fn unanswered_items_of_the_definition_of_done_go_back() {
         &inputs,
         ended("T-1-a1", 1, |e| e.report = Some(report(&["1", "b"]))),
         &expect![[r#"
-        report-made attempt=T-1-a1
-        attempt-ended attempt=T-1-a1 base=base head=head next=verifying not_before=0 finished
-    "#]],
+            report-made attempt=T-1-a1
+            attempt-ended attempt=T-1-a1 base=base counts=claim head=head next=verifying not_before=0 finished
+        "#]],
     );
 }
 
@@ -235,11 +231,11 @@ fn the_breaker_opens_a_card() {
         &inputs,
         ended("T-1-a1", 1, |e| e.head = e.base.clone()),
         &expect![[r#"
-            attempt-ended attempt=T-1-a1 base=base head=base next=needs-you not_before=0 finished
+            attempt-ended attempt=T-1-a1 base=base counts=claim head=base next=needs-you not_before=0 finished
             ticket-rejected ticket=T-1 why=nothing was changed
             delivery-queued D-1 rejection
             ticket-held ticket=T-1
-            card-opened [C-1] T-1 was rejected 1 time in a row. Keep trying?
+            card-opened [C-1] T-1 failed its checks once. Keep trying?
         "#]],
     );
 }
@@ -250,22 +246,22 @@ fn transient_failures_back_off_and_other_failures_count() {
         &at_work(),
         ended("T-1-a1", 1, |e| e.outcome = failed(FailureClass::Transient)),
         &expect![[r#"
-        attempt-ended attempt=T-1-a1 base=base head=head next=open not_before=1003000 failed
-    "#]],
+            attempt-ended attempt=T-1-a1 base=base counts=transient head=head next=open not_before=1003000 failed
+        "#]],
     );
     check(
         &at_work(),
         ended("T-1-a1", 1, |e| e.outcome = failed(FailureClass::Crashed)),
         &expect![[r#"
-        attempt-ended attempt=T-1-a1 base=base head=head next=open not_before=0 failed
-    "#]],
+            attempt-ended attempt=T-1-a1 base=base counts=failure head=head next=open not_before=0 failed
+        "#]],
     );
     check(
         &at_work(),
         ended("T-1-a1", 1, |e| e.outcome = failed(FailureClass::Auth)),
         &expect![[r#"
-            attempt-ended attempt=T-1-a1 base=base head=head next=needs-you not_before=0 failed
-            card-opened [C-1] T-1 failed 1 time
+            attempt-ended attempt=T-1-a1 base=base counts=failure head=head next=needs-you not_before=0 failed
+            card-opened [C-1] T-1 failed once. Try again?
         "#]],
     );
 }
@@ -286,8 +282,8 @@ fn a_question_suspends_and_its_answer_resumes() {
         &asked,
         ended("T-1-a1", 1, |e| e.head = None),
         &expect![[r#"
-        attempt-ended attempt=T-1-a1 base=base next=suspended not_before=0 finished
-    "#]],
+            attempt-ended attempt=T-1-a1 base=base counts=claim next=suspended not_before=0 finished
+        "#]],
     );
     let suspended = after(asked, [ended("T-1-a1", 1, |e| e.head = None)]);
     check(&suspended, tick(), &expect![[""]]);
@@ -379,5 +375,5 @@ fn a_snapshot_after_a_dependency_was_dropped_gives_the_same_state() {
     let free = TicketChange { after: Some(Vec::new()), ..TicketChange::default() };
     let edited = Input::EditTicket { ticket: "T-2".into(), change: Box::new(free) };
     let board = given(&after(board(), [waits, edited]));
-    assert_eq!(&State::from_snapshot(&board.state().to_snapshot()).unwrap(), board.state());
+    assert_eq!(&State::from_snapshot(&board.state().to_snapshot().unwrap()).unwrap(), board.state());
 }

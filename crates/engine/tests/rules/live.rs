@@ -1,10 +1,9 @@
 //! What happens while a session is at work: permissions, messages, stop and resume.
 
-use crate::support::{NOW, after, at_work, board, check, ended, given, host, policy, tick};
+use crate::support::{NOW, after, answer, at_work, board, check, ended, given, host, policy, tick};
 use expect_test::expect;
 use ganger_engine::{
-    AgentPolicy, Answer, AttemptOutcome, DeliveryEvidence, FailureClass, Input, PermissionRequest, Permit, Scope,
-    Urgency,
+    AgentPolicy, AttemptOutcome, DeliveryEvidence, FailureClass, Input, PermissionRequest, Permit, Scope, Urgency,
 };
 
 fn asks(request_id: &str) -> Input {
@@ -17,10 +16,6 @@ fn asks(request_id: &str) -> Input {
         by: String::new(),
         hint: String::new(),
     }
-}
-
-fn answers(card: &str, answer: &str) -> Input {
-    Input::Answer(Answer { card: card.into(), answer: answer.into(), by: "p".into() })
 }
 
 fn lapses(request: &str) -> Input {
@@ -52,9 +47,9 @@ fn a_limit_of_the_service_pauses_its_runtime_for_everybody() {
         &at_work(),
         limited(),
         &expect![[r#"
-        attempt-ended attempt=T-1-a1 base=base head=head next=open not_before=0 failed
-        runtime-paused runtime=r until=1601013 why=limit reached
-    "#]],
+            attempt-ended attempt=T-1-a1 base=base counts=transient head=head next=open not_before=0 failed
+            runtime-paused runtime=r until=1601013 why=limit reached
+        "#]],
     );
     check(&after(at_work(), [limited()]), tick(), &expect![[""]]);
 }
@@ -112,7 +107,7 @@ fn a_request_becomes_a_card_and_the_answer_goes_to_the_process_that_asked() {
     );
     check(
         &after(at_work(), [asks("7")]),
-        answers("C-1", "once"),
+        answer("C-1", "once"),
         &expect![[r#"
             card-answered answer=once by=p card=C-1
             permission-answered
@@ -121,16 +116,16 @@ fn a_request_becomes_a_card_and_the_answer_goes_to_the_process_that_asked() {
     );
     check(
         &after(at_work(), [asks("7")]),
-        answers("C-1", "deny not from here"),
+        answer("C-1", "deny not from here"),
         &expect![[r#"
-            card-answered answer=deny not from here by=p card=C-1
+            card-answered answer=not from here by=p card=C-1
             permission-answered
             then answer-permission/T-1-a1/1/7
         "#]],
     );
     let settled = Input::PermissionDelivered { attempt: "T-1-a1".into(), token: 1, request_id: "7".into() };
     check(
-        &after(at_work(), [asks("7"), answers("C-1", "once")]),
+        &after(at_work(), [asks("7"), answer("C-1", "once")]),
         settled,
         &expect![[r#"
             permission-delivered
@@ -141,7 +136,7 @@ fn a_request_becomes_a_card_and_the_answer_goes_to_the_process_that_asked() {
 #[test]
 fn what_is_always_allowed_is_not_asked_again() {
     check(
-        &after(at_work(), [asks("7"), answers("C-1", "agent")]),
+        &after(at_work(), [asks("7"), answer("C-1", "agent")]),
         asks("8"),
         &expect![[r#"
         then answer-permission/T-1-a1/1/7
@@ -156,7 +151,7 @@ fn what_is_not_allowed_any_more_is_asked_again() {
         request: PermissionRequest { tool: "command".into(), subject: "git push".into() },
     };
     let revoke = || Input::Revoke { permit: permit(), by: "p".into() };
-    let allowed = || after(at_work(), [asks("7"), answers("C-1", "agent")]);
+    let allowed = || after(at_work(), [asks("7"), answer("C-1", "agent")]);
     check(
         &allowed(),
         revoke(),
@@ -185,10 +180,10 @@ fn what_is_not_allowed_any_more_is_asked_again() {
 
 #[test]
 fn an_answer_that_comes_too_late_counts_once_for_the_next_request() {
-    let late = || after(at_work(), [asks("7"), lapses("7"), answers("C-1", "once")]);
+    let late = || after(at_work(), [asks("7"), lapses("7"), answer("C-1", "once")]);
     check(
         &after(at_work(), [asks("7"), lapses("7")]),
-        answers("C-1", "once"),
+        answer("C-1", "once"),
         &expect![[r#"
         card-answered answer=once by=p card=C-1
         permit-granted by=p
@@ -216,13 +211,13 @@ fn a_dead_process_withdraws_its_request_and_a_late_word_still_counts() {
         &after(at_work(), [asks("7")]),
         interrupted(),
         &expect![[r#"
-        card-withdrawn card=C-1 why=the process that asked is gone; an answer counts for the next request
-        attempt-ended attempt=T-1-a1 base=base head=head next=open not_before=0 interrupted
-    "#]],
+            card-withdrawn card=C-1 why=the process that asked is gone; an answer counts for the next request
+            attempt-ended attempt=T-1-a1 base=base counts=nothing head=head next=open not_before=0 interrupted
+        "#]],
     );
     check(
         &after(at_work(), [asks("7"), interrupted()]),
-        answers("C-1", "ticket"),
+        answer("C-1", "ticket"),
         &expect![[r#"
         card-answered answer=ticket by=p card=C-1
         permit-granted by=p
@@ -244,7 +239,7 @@ fn a_dead_process_withdraws_its_request_and_a_late_word_still_counts() {
 fn another_word_than_the_options_is_refused() {
     check(
         &after(at_work(), [asks("7")]),
-        answers("C-1", "maybe"),
+        answer("C-1", "maybe"),
         &expect![[r#"
         refused (not-an-option): `maybe` is not an answer to C-1
     "#]],
@@ -282,8 +277,8 @@ fn a_message_that_was_not_read_before_the_claim_sends_the_ticket_back() {
         &after(at_work(), [tells(Urgency::Idle)]),
         ended("T-1-a1", 1, |_| {}),
         &expect![[r#"
-        attempt-ended attempt=T-1-a1 base=base head=head next=open not_before=0 finished
-    "#]],
+            attempt-ended attempt=T-1-a1 base=base counts=claim head=head next=open not_before=0 finished
+        "#]],
     );
 }
 
@@ -305,8 +300,8 @@ fn a_message_that_nobody_would_read_is_refused() {
         &crate::support::accepted(),
         tells(Urgency::Idle),
         &expect![[r#"
-        refused (nobody-listens): T-1 is accepted: no session will read the message
-    "#]],
+            refused (no-session): T-1 is accepted: no session will read the message
+        "#]],
     );
     check(
         &board(),
@@ -341,9 +336,9 @@ fn a_stopped_ticket_waits_until_it_is_resumed() {
         &after(at_work(), [stops()]),
         interrupted(),
         &expect![[r#"
-        attempt-ended attempt=T-1-a1 base=base head=head next=needs-you not_before=0 interrupted
-        card-opened [C-1] T-1 was stopped by p. Resume it?
-    "#]],
+            attempt-ended attempt=T-1-a1 base=base counts=nothing head=head next=needs-you not_before=0 interrupted
+            card-opened [C-1] T-1 is stopped. Resume it?
+        "#]],
     );
     let resumed = || Input::ResumeTicket { ticket: "T-1".into(), by: "p".into() };
     check(
@@ -357,7 +352,7 @@ fn a_stopped_ticket_waits_until_it_is_resumed() {
     );
     check(
         &after(at_work(), [stops(), interrupted()]),
-        answers("C-1", "resume"),
+        answer("C-1", "resume"),
         &expect![[r#"
         card-answered answer=resume by=p card=C-1
         stop-lifted by=p ticket=T-1
@@ -369,9 +364,9 @@ fn a_stopped_ticket_waits_until_it_is_resumed() {
         &after(at_work(), [stops(), host("i-2")]),
         tick(),
         &expect![[r#"
-        ticket-held ticket=T-1
-        card-opened [C-1] T-1 was stopped by p. Resume it?
-    "#]],
+            ticket-held ticket=T-1
+            card-opened [C-1] T-1 is stopped. Resume it?
+        "#]],
     );
     check(
         &board(),

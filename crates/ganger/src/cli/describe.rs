@@ -49,8 +49,8 @@ pub(super) fn ticket_of(event: &Event) -> Option<TicketId> {
         Event::PermissionAnswered { answer } | Event::PermissionDelivered { answer } => {
             Some(ticket_of_attempt(&answer.attempt))
         }
-        Event::DeliveryQueued { delivery } => Some(delivery.ticket.clone()),
-        Event::CardOpened { card } => Some(card.ticket.clone()),
+        Event::DeliveryQueued { delivery, .. } => Some(delivery.ticket.clone()),
+        Event::CardOpened { card, .. } => Some(card.ticket.clone()),
         Event::ForemanElected { .. }
         | Event::PolicySet { .. }
         | Event::TrustRecorded { .. }
@@ -144,19 +144,19 @@ pub(super) fn event(state: &State, event: &Event) -> Option<String> {
         Event::TicketRejected { why, .. } => format!("rejected: {}", text::line(why, 200)),
         Event::TicketHeld { .. } => "needs you".to_owned(),
         Event::TicketAccepted { commit, .. } => format!("accepted at {}", commit.short()),
-        Event::CardOpened { card } => {
+        Event::CardOpened { card, .. } => {
             let kind = match card.kind {
-                CardKind::Question => "asks",
-                CardKind::Permission => "permission",
-                CardKind::Notice => "notice",
-                CardKind::Approval => "needs your approval",
-                CardKind::Escalation => "needs you",
+                CardKind::Question { .. } => "asks",
+                CardKind::Permission { .. } => "permission",
+                CardKind::Notice { .. } => "notice",
+                CardKind::Approval { .. } => "needs your approval",
+                CardKind::Escalation { .. } | CardKind::Orphaned { .. } => "needs you",
             };
             format!("{kind} [{}]: {}", card.id, text::line(&card.question, 200))
         }
         Event::CardAnswered { card, answer, by } => {
             let ticket = &state.cards.get(card)?.ticket;
-            return Some(format!("{ticket}  {by} answered {card}: {}", text::line(answer, 160)));
+            return Some(format!("{ticket}  {by} answered {card}: {}", text::line(&answer.to_string(), 160)));
         }
         Event::PermissionLapsed { card, why } => {
             let card = state.cards.get(card)?;
@@ -168,7 +168,7 @@ pub(super) fn event(state: &State, event: &Event) -> Option<String> {
         Event::PermitRevoked { permit, by } => {
             return Some(format!("{by} does not allow {} any more: {}", whom(&permit.scope), request(&permit.request)));
         }
-        Event::DeliveryQueued { delivery } if !delivery.by.is_empty() => {
+        Event::DeliveryQueued { delivery, .. } if !delivery.by.is_empty() => {
             format!("{} writes [{}]: {}", delivery.by, delivery.id, text::line(&delivery.text, 200))
         }
         Event::MessageSeen { deliveries, evidence, .. } => {

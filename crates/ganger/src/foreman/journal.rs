@@ -37,9 +37,13 @@ pub(crate) enum AppendError {
 
 /// Loads the board: the newest snapshot, then every later record.
 pub(crate) async fn load(bus: &Arc<dyn Bus>) -> Result<Loaded, BusError> {
-    let mut state = read_snapshot(bus).await?.unwrap_or_default();
-    let snapshot_n = state.n;
     let info = bus.info(JOURNAL).await?;
+    let mut state = match read_snapshot(bus).await? {
+        Some(state) if fits(bus, &state, info.first_sequence, info.last_sequence).await? => state,
+        // Of another version, or of another journal than this one: the journal holds everything.
+        _ => State::default(),
+    };
+    let snapshot_n = state.n;
     let mut next = first_after(bus, state.n, info.first_sequence, info.last_sequence).await?;
     let mut fault = None;
     let mut last_sequence = info.last_sequence;
@@ -77,8 +81,16 @@ pub(crate) async fn read_records(bus: &Arc<dyn Bus>) -> Result<Vec<Record>, BusE
 async fn read_snapshot(bus: &Arc<dyn Bus>) -> Result<Option<State>, BusError> {
     let info = bus.info(SNAPSHOT).await?;
     let found = bus.read(SNAPSHOT, info.last_sequence, ">", 1).await?;
-    // One of another version is worth nothing, and no harm: the journal holds everything.
     Ok(found.first().and_then(|m| State::from_snapshot(&m.payload).ok()))
+}
+
+/// Whether a snapshot was made of this journal: its last record is there, with the digest that the snapshot names.
+async fn fits(bus: &Arc<dyn Bus>, state: &State, first: u64, last: u64) -> Result<bool, BusError> {
+    let after = first_after(bus, state.n, first, last).await?;
+    let message = bus.read(JOURNAL, after.saturating_sub(1).max(first), ">", 1).await?.pop();
+    let batch = message.and_then(|m| Record::decode_batch(&m.payload, 0).ok()).unwrap_or_default();
+    let found = batch.iter().find(|r| r.n == state.n).and_then(|r| r.digest().ok());
+    Ok(state.n == 0 || found.is_some() && found == state.head)
 }
 
 /// The first message with a record after `n`: sequences and numbers both grow, so this can be bisected.
@@ -110,7 +122,8 @@ impl Journal {
     /// Appends a batch. When it returns `Ok`, the batch is durable.
     pub(crate) async fn append(&mut self, records: &[Record]) -> Result<(), AppendError> {
         crash::point("before-append");
-        let message = Publish::new("journal.record", Record::encode_batch(records)).expected_last(self.last_sequence);
+        let batch = Record::encode_batch(records).map_err(|e| AppendError::Bus(BusError::Store(e.to_string())))?;
+        let message = Publish::new("journal.record", batch).expected_last(self.last_sequence);
         let result = match self.bus.publish(message).await {
             Ok(ack) => {
                 self.last_sequence = ack.sequence;
@@ -150,7 +163,8 @@ impl Journal {
         if state.n - self.snapshot_n < SNAPSHOT_EVERY {
             return;
         }
-        let message = Publish::new("journal.snapshot", state.to_snapshot());
+        let Ok(snapshot) = state.to_snapshot() else { return };
+        let message = Publish::new("journal.snapshot", snapshot);
         if self.bus.publish(message).await.is_ok() {
             self.snapshot_n = state.n;
         }

@@ -7,7 +7,7 @@ use crate::os::crash;
 use crate::project::Project;
 use crate::protocol::{ToForeman, publish_json};
 use ganger_bus::Bus;
-use ganger_engine::{Commit, Envelope, Evidence, HostId, Input, TicketId};
+use ganger_engine::{Commit, DecisionId, Envelope, Evidence, HostId, Input, TicketId};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -118,10 +118,10 @@ async fn work(
 
 /// Gates take their time, and a person may have taken the approval back meanwhile.
 async fn confirm(bus: &Arc<dyn Bus>, job: &Job) -> anyhow::Result<()> {
-    let id = format!("~confirm-{}-{}", job.ticket, uuid::Uuid::now_v7());
+    let id = DecisionId::unkeyed(format!("confirm-{}-{}", job.ticket, uuid::Uuid::now_v7()));
     let input = Input::ConfirmMerge { ticket: job.ticket.clone(), commit: job.commit.clone() };
-    let client = Client::open(bus, &id).await?;
-    client.ask(Envelope::new(id, "a merge is proven", input), PATIENCE).await?;
+    let client = Client::open(bus, id.as_str()).await?;
+    client.ask(Envelope::new(id, "a merge is verified", input), PATIENCE).await?;
     Ok(())
 }
 

@@ -16,7 +16,9 @@ use crate::project::Project;
 use crate::protocol::{Reply, now_ms, publish_json};
 use effects::Effects;
 use ganger_bus::{Bus, BusError};
-use ganger_engine::{Envelope, HostId, Input, Ledger, Phase, Plan, Record, Refusal, State, Ticket, TicketId, plan};
+use ganger_engine::{
+    DecisionId, Envelope, HostId, Input, Ledger, Phase, Plan, Record, Refusal, State, Ticket, TicketId, plan,
+};
 use intake::{Inbox, Received};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -110,7 +112,7 @@ impl Foreman {
                 let moved = t.accepted.as_ref() != Some(&head);
                 moved.then(|| Input::HeadMoved { ticket: id.clone(), head })
             })
-            .map(|input| Envelope::new("~head", "the branch of accepted work moved", input))
+            .map(|input| Envelope::new(DecisionId::unkeyed("head"), "the branch of accepted work moved", input))
             .collect();
         moved.iter().try_for_each(|envelope| self.decide(envelope).map(|_| ()).map_err(Failure::from))
     }
@@ -120,7 +122,7 @@ impl Foreman {
         let known = self.state().hosts.get(host).map(|h| h.report.incarnation.clone());
         if let Some(incarnation) = known {
             let input = Input::HostLapsed { host: host.clone(), incarnation };
-            self.decide(&Envelope::new("~gone", "the host's process ended", input))?;
+            self.decide(&Envelope::new(DecisionId::unkeyed("gone"), "the host's process ended", input))?;
         }
         self.commit().await
     }
@@ -199,7 +201,7 @@ impl Foreman {
                 max_parallel: mode.max_parallel,
             };
             let before = self.ledger.pending().len();
-            self.decide(&Envelope::new(format!("~{}", self.ticks), "time passed", input))?;
+            self.decide(&Envelope::new(DecisionId::unkeyed(format!("tick-{}", self.ticks)), "time passed", input))?;
             if self.ledger.pending().len() == before {
                 return Ok(());
             }
@@ -216,7 +218,11 @@ impl Foreman {
             .map(|(id, host)| {
                 let incarnation = host.report.incarnation.clone();
                 let input = Input::HostLapsed { host: id.clone(), incarnation };
-                Envelope::new(format!("~lapse-{id}"), format!("{id} was silent for longer than its lease"), input)
+                Envelope::new(
+                    DecisionId::unkeyed(format!("lapse-{id}")),
+                    format!("{id} was silent for longer than its lease"),
+                    input,
+                )
             })
             .collect();
         silent.iter().try_for_each(|envelope| self.decide(envelope).map(|_| ()).map_err(Failure::from))
@@ -233,8 +239,8 @@ impl Foreman {
             Ok(outcome) => Ok(outcome),
             Err(Refusal::Rejected(rejected)) => Err(Refused::Rejected(rejected)),
             // A bug in the rules: nothing of this batch is appended, and nothing is done about it.
-            Err(Refusal::Breach(breach)) => Err(Refused::Fatal(
-                Failure::failed(format!("refused to go on: {breach} (input: {})", envelope.cause))
+            Err(bug) => Err(Refused::Fatal(
+                Failure::failed(format!("refused to continue: {bug} (input: {})", envelope.cause))
                     .hint("nothing wrong was written; start again, and please report this with `ganger doctor --json`"),
             )),
         }

@@ -22,7 +22,7 @@ use crate::protocol::{CONTROL, News, Offer, ToHost, host_subject};
 use crate::{gates, text};
 use attempt::AttemptTask;
 use ganger_bus::{Bus, ConsumerConfig, Settle};
-use ganger_engine::{AttemptId, Commit, Envelope, HostId, HostReport, Input, PermissionAnswer, TicketId};
+use ganger_engine::{AttemptId, Commit, DecisionId, Envelope, HostId, HostReport, Input, PermissionAnswer, TicketId};
 use guard::Guard;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -215,7 +215,7 @@ async fn beat(shared: Arc<Shared>, lease: Duration) {
     for n in 0_u64.. {
         Guard::stamp(&shared.project);
         let input = Input::HostReport { host: shared.id.clone(), report: report.clone() };
-        let id = format!("~beat-{}-{n}", shared.incarnation);
+        let id = DecisionId::unkeyed(format!("beat-{}-{n}", shared.incarnation));
         let sent = Instant::now();
         if shared.client.ask(Envelope::new(id, "host report", input), pause).await.is_ok() {
             heard_of = sent;
@@ -356,7 +356,7 @@ impl Shared {
     fn decline(self: &Arc<Self>, attempt: AttemptId, token: u64, why: &str) {
         let (shared, why) = (Arc::clone(self), why.to_owned());
         tokio::spawn(async move {
-            let id = format!("~declined-{attempt}-{token}");
+            let id = DecisionId::unkeyed(format!("declined-{attempt}-{token}"));
             let input = Input::Decline { attempt, token, why };
             // If it is lost, the plan asks again.
             let _lost = shared.client.tell(Envelope::new(id, "a host declines", input)).await;

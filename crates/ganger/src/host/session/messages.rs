@@ -9,7 +9,9 @@ use crate::host::mission_text;
 use crate::os::crash;
 use crate::protocol::{ActivityKind, News};
 use crate::text;
-use ganger_engine::{Delivery, DeliveryEvidence, DeliveryId, DeliveryKind, Envelope, Input, SessionId, Urgency};
+use ganger_engine::{
+    DecisionId, Delivery, DeliveryEvidence, DeliveryId, DeliveryKind, Envelope, Input, SessionId, Urgency,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Where each text is on its way into the session.
@@ -178,7 +180,7 @@ impl Conversation<'_> {
         let deliveries = std::mem::take(&mut self.mail.unseen);
         let (attempt, token) = (self.task.offer.attempt.clone(), self.task.offer.token);
         let evidence = format!("turn {} of {attempt}: {how}", self.mail.turn);
-        let id = format!("~seen-{attempt}-{}", uuid::Uuid::now_v7());
+        let id = DecisionId::unkeyed(format!("seen-{attempt}-{}", uuid::Uuid::now_v7()));
         let input = Input::Seen { attempt, token, deliveries, evidence };
         let _lost = self.task.shared.client.tell(Envelope::new(id, "the model has seen it", input)).await;
     }

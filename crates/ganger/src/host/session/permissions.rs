@@ -6,7 +6,7 @@ use super::status::Seen;
 use crate::agents::{Ask, AskKind, Control, Judgement, Verdict, hint, judge};
 use crate::protocol::ActivityKind;
 use crate::text;
-use ganger_engine::{Envelope, Input, Outcome, PermissionRequest};
+use ganger_engine::{DecisionId, Envelope, Input, Outcome, PermissionRequest};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Instant;
@@ -98,7 +98,7 @@ impl Conversation<'_> {
         let (request, by) = (ask.request.clone(), ask.by.clone());
         let hint = hint(&self.task.offer.agent, &self.agent, &ask);
         let input = Input::AskPermission { attempt, token, request_id: request, request: wanted, by, hint };
-        let id = format!("~asked-{}-{}", self.task.offer.attempt, uuid::Uuid::now_v7());
+        let id = DecisionId::unkeyed(format!("asked-{}-{}", self.task.offer.attempt, uuid::Uuid::now_v7()));
         let asked = self.task.shared.client.ask(Envelope::new(id, "a permission is needed", input), PATIENCE).await;
         match asked {
             Ok(Outcome::Permitted) => {
@@ -140,7 +140,7 @@ impl Conversation<'_> {
             self.goes_on("a person answered").await;
         }
         let (attempt, token) = (self.task.offer.attempt.clone(), self.task.offer.token);
-        let id = format!("~settled-{attempt}-{}", uuid::Uuid::now_v7());
+        let id = DecisionId::unkeyed(format!("settled-{attempt}-{}", uuid::Uuid::now_v7()));
         let input = Input::PermissionDelivered { attempt, token, request_id: verdict.request_id };
         // If it is lost, the plan asks again.
         let _lost = self.task.shared.client.tell(Envelope::new(id, "the runtime has its answer", input)).await;

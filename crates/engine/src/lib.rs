@@ -43,7 +43,7 @@ pub use model::{
     ticket::{Assumption, DoneAnswer, Kind, Note, Priority, Report, Ticket, TicketSpec},
     usage::Usage,
 };
-pub use plan::{Effect, Plan, plan, plan_by_full_scan};
+pub use plan::{Effect, Plan, cancel_all, plan, plan_by_full_scan};
 pub use ready::{Reason, why};
 pub use record::{RECORD_VERSION, Record, RecordError};
 pub use rejected::{RejectCode, Rejected};

@@ -2,8 +2,8 @@
 //! every effect looks at the world (its probe, see ARCHITECTURE.md) before it acts.
 
 use crate::{
-    Attempt, AttemptId, AttemptStage, Commit, DeliveryId, HostId, Kind, Millis, PermissionAnswer, Phase, State, Ticket,
-    TicketId,
+    Attempt, AttemptId, AttemptStage, Commit, DeliveryId, GatePolicy, HostId, Kind, Millis, PermissionAnswer, Phase,
+    State, Ticket, TicketId,
 };
 use std::collections::BTreeSet;
 
@@ -19,8 +19,8 @@ pub enum Effect {
     Deliver { attempt: AttemptId, host: HostId, token: u64, delivery: DeliveryId },
     /// Give a process the answer to its request. Probe: whether it has it.
     AnswerPermission { host: HostId, token: u64, answer: PermissionAnswer },
-    /// Have a host run the gates on the head commit. Probe: evidence with the same key.
-    Verify { ticket: TicketId, host: HostId, token: u64, commit: Commit },
+    /// Have a host run these gates, by their definitions, on the head commit. Probe: evidence with the same key.
+    Verify { ticket: TicketId, host: HostId, token: u64, commit: Commit, gates: Vec<GatePolicy> },
     /// Land an approved commit on the main branch. Probe: the trailer on main.
     Merge { ticket: TicketId, commit: Commit },
     /// Retire the worktree of finished work. Probe: `git worktree list`.
@@ -90,6 +90,14 @@ pub fn plan_by_full_scan(state: &State, now: Millis) -> Plan {
     Plan { effects, deadline: attempt_deadlines(state).chain(timers).chain(pauses(state, now)).min() }
 }
 
+/// The cancels of everything that runs, for a run that stops now. They have the keys of other cancels: what is being
+/// cancelled already is not cancelled twice.
+#[must_use]
+pub fn cancel_all(state: &State) -> Vec<Effect> {
+    let live = state.attempts.iter().filter(|(_, a)| a.stage != AttemptStage::Lost);
+    live.map(|(id, a)| Effect::Cancel { attempt: id.clone(), host: a.host.clone(), token: a.token }).collect()
+}
+
 fn attempt_effects(state: &State) -> impl Iterator<Item = Effect> {
     state.attempts.iter().filter_map(|(attempt, a)| {
         let (attempt, host, token) = (attempt.clone(), a.host.clone(), a.token);
@@ -152,7 +160,10 @@ fn verify_effect(state: &State, id: &TicketId) -> Option<Effect> {
     let ticket = state.tickets.get(id).filter(|t| t.phase == Phase::Verifying)?;
     let (host, token) = ticket.verifying.clone()?;
     let commit = ticket.head.clone()?;
-    Some(Effect::Verify { ticket: id.clone(), host, token, commit })
+    let toolchain = state.hosts.get(&host).map(|h| h.report.toolchain.as_str());
+    let is_missing = |g: &&GatePolicy| state.evidence_for(id, &commit, &g.digest, toolchain).is_none();
+    let gates = state.policy.gates.iter().filter(is_missing).cloned().collect();
+    Some(Effect::Verify { ticket: id.clone(), host, token, commit, gates })
 }
 
 fn cleanup_effect(state: &State, id: &TicketId) -> Option<Effect> {

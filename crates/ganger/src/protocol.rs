@@ -2,8 +2,8 @@
 
 use ganger_bus::{Bus, BusError, Durability, Publish, StreamConfig};
 use ganger_engine::{
-    AttemptId, Commit, DecisionId, Delivery, Envelope, HostId, Outcome, PermissionAnswer, Rejected, SessionId,
-    TicketId, TicketSpec,
+    AttemptId, Commit, DecisionId, Delivery, Envelope, GatePolicy, HostId, Outcome, PermissionAnswer, Rejected,
+    SessionId, TicketId, TicketSpec,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -45,7 +45,8 @@ pub(crate) enum ToHost {
         commit: Commit,
         revision: u32,
         base: Option<Commit>,
-        gates: Vec<String>,
+        /// By their definitions: a host with another configuration must not run others instead.
+        gates: Vec<GatePolicy>,
     },
     /// A text for a session that is at work.
     Deliver {

@@ -331,13 +331,8 @@ impl Leading {
             Effect::Cancel { attempt, host, token } => {
                 (host, ToHost::Cancel { attempt: attempt.to_string(), token: *token })
             }
-            Effect::Verify { ticket, host, token, commit } => {
-                let missing = state
-                    .policy
-                    .gates
-                    .iter()
-                    .filter(|g| state.evidence_for(ticket, commit, &g.digest, Some("tools")).is_none());
-                let gates = missing.map(|g| (g.name.clone(), g.digest.clone())).collect();
+            Effect::Verify { ticket, host, token, commit, gates } => {
+                let gates = gates.iter().map(|g| (g.name.clone(), g.digest.clone())).collect();
                 let revision = state.tickets.get(ticket).map_or(0, |t| t.revision);
                 let verify = ToHost::Verify {
                     ticket: ticket.to_string(),

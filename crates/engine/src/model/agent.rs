@@ -39,7 +39,7 @@ impl Pause {
 }
 
 /// A gate as the engine sees it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct GatePolicy {
     /// Its name.
     pub name: String,

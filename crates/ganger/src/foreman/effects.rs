@@ -7,7 +7,7 @@ use crate::os::crash;
 use crate::project::Project;
 use crate::protocol::{News, Offer, ToHost, host_subject, publish_json};
 use ganger_bus::{Bus, BusError};
-use ganger_engine::{AttemptId, AttemptStage, DeliveryId, Effect, HostId, Kind, Plan, State, TicketId};
+use ganger_engine::{AttemptId, DeliveryId, Effect, HostId, Kind, Plan, State, TicketId, cancel_all};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -51,9 +51,13 @@ impl Effects {
     }
 
     pub(super) async fn act(&mut self, state: &State, plan: &Plan, mode: &Mode, stopping: Stop) -> Result<(), Failure> {
-        let wanted: BTreeSet<String> = plan.effects.iter().map(Effect::key).collect();
+        let mut effects = plan.effects.clone();
+        if stopping == Stop::Now {
+            effects.extend(cancel_all(state));
+        }
+        let wanted: BTreeSet<String> = effects.iter().map(Effect::key).collect();
         self.acting.retain(|key, _| wanted.contains(key));
-        for effect in &plan.effects {
+        for effect in &effects {
             let key = effect.key();
             if self.acting.get(&key).is_some_and(|begun| begun.elapsed() < REPEAT) {
                 continue;
@@ -61,10 +65,8 @@ impl Effects {
             self.acting.insert(key, Instant::now());
             self.begin(state, effect).await?;
         }
-        match stopping {
-            Stop::Now => self.interrupt_all(state).await?,
-            Stop::No if mode.dispatch => self.prepare_ahead(state, mode).await?,
-            _ => {}
+        if stopping == Stop::No && mode.dispatch {
+            self.prepare_ahead(state, mode).await?;
         }
         crash::point("after-act");
         Ok(())
@@ -89,23 +91,17 @@ impl Effects {
             Effect::AnswerPermission { host, token, answer } => {
                 self.tell(host, &ToHost::Settle { token: *token, answer: answer.clone() }).await
             }
-            Effect::Verify { ticket, host, token, commit } => {
+            Effect::Verify { ticket, host, token, commit, gates } => {
                 let Some(t) = state.tickets.get(ticket) else {
                     return Ok(());
                 };
-                let toolchain = state.hosts.get(host).map(|h| h.report.toolchain.as_str());
-                let missing = state
-                    .policy
-                    .gates
-                    .iter()
-                    .filter(|g| state.evidence_for(ticket, commit, &g.digest, toolchain).is_none());
                 let verify = ToHost::Verify {
                     ticket: ticket.clone(),
                     token: *token,
                     commit: commit.clone(),
                     revision: t.revision,
                     base: t.base.clone(),
-                    gates: missing.map(|g| g.name.clone()).collect(),
+                    gates: gates.clone(),
                 };
                 self.tell(host, &verify).await
             }
@@ -134,17 +130,6 @@ impl Effects {
 
     async fn tell(&self, host: &HostId, message: &ToHost) -> Result<(), BusError> {
         publish_json(&self.bus, host_subject(host), message, None).await
-    }
-
-    async fn interrupt_all(&mut self, state: &State) -> Result<(), BusError> {
-        for (attempt, a) in &state.attempts {
-            let key = format!("stop/{attempt}/{}", a.token);
-            if a.stage != AttemptStage::Lost && !self.acting.contains_key(&key) {
-                self.acting.insert(key, Instant::now());
-                self.tell(&a.host, &ToHost::Cancel { attempt: attempt.clone(), token: a.token }).await?;
-            }
-        }
-        Ok(())
     }
 
     /// Worktrees take longer to make than agents to start: the next ones are made while others work.

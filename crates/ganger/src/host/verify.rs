@@ -5,7 +5,7 @@ use super::Shared;
 use crate::gates::{self, GateRun, Workspace};
 use crate::git;
 use crate::protocol::{Activity, ActivityKind, ToForeman, now_ms, publish_json};
-use ganger_engine::{AttemptId, Commit, Envelope, Evidence, Input, TicketId};
+use ganger_engine::{AttemptId, Commit, Envelope, Evidence, GatePolicy, Input, TicketId};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ pub(super) struct Job {
     pub(super) commit: Commit,
     pub(super) revision: u32,
     pub(super) base: Option<Commit>,
-    pub(super) gates: Vec<String>,
+    pub(super) gates: Vec<GatePolicy>,
 }
 
 pub(super) async fn run(shared: Arc<Shared>, job: Job) {
@@ -36,6 +36,11 @@ pub(super) async fn run(shared: Arc<Shared>, job: Job) {
 }
 
 async fn work(shared: &Arc<Shared>, job: &Job) -> anyhow::Result<()> {
+    let configured = &shared.project.config().gates;
+    let by_digest = |wanted: &GatePolicy| configured.iter().find(|gate| gate.digest() == wanted.digest);
+    if let Some(unknown) = job.gates.iter().find(|wanted| by_digest(wanted).is_none()) {
+        anyhow::bail!("gate `{}` has another definition in the configuration of this host", unknown.name);
+    }
     let _slot = shared.gate_slots.acquire().await?;
     // The agent that begins next is small at first, and gates are heavy: it goes before.
     shared.quiet().await;
@@ -52,7 +57,7 @@ async fn work(shared: &Arc<Shared>, job: &Job) -> anyhow::Result<()> {
         Ok(workspace)
     })
     .await??;
-    for gate in shared.project.config().gates.iter().filter(|g| job.gates.contains(&g.name)) {
+    for gate in job.gates.iter().filter_map(by_digest) {
         note(shared, job, format!("{}: running `{}`", gate.name, gate.command)).await;
         let run = GateRun {
             ticket: &job.ticket,

@@ -2,14 +2,14 @@
 
 use crate::protocol::{CONTROL, Reply, ToForeman, now_ms, publish_json};
 use ganger_bus::{Bus, BusError, Tail};
-use ganger_engine::{Envelope, Outcome, Rejected};
+use ganger_engine::{DecisionId, Envelope, Outcome, Rejected};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-type Waiting = Arc<Mutex<BTreeMap<String, oneshot::Sender<Reply>>>>;
+type Waiting = Arc<Mutex<BTreeMap<DecisionId, oneshot::Sender<Reply>>>>;
 
 /// How long after a failure of the store it is read again.
 const RETRY: Duration = Duration::from_millis(200);

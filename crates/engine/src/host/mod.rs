@@ -11,7 +11,7 @@ mod verifying;
 
 use crate::{
     AttemptId, AttemptOutcome, Commit, Envelope, Evidence, GatePolicy, HostId, HostReport, Input, Millis, Offer, Order,
-    Outcome, Report, SessionText, TicketId, Usage, Verdict, VerifyJob,
+    Outcome, PermissionAnswer, Report, SessionText, TicketId, Usage, VerifyJob,
 };
 use attempts::Attempt;
 use std::collections::{BTreeMap, BTreeSet};
@@ -108,7 +108,7 @@ pub enum SessionOrder {
     /// A text.
     Deliver(Box<SessionText>),
     /// The answer to a request of its process.
-    AnswerPermission(Verdict),
+    AnswerPermission(PermissionAnswer),
 }
 
 /// What a host hears.

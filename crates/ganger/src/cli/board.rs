@@ -88,7 +88,7 @@ impl Board {
         let mut ledger = Ledger::new(state);
         let refused = |refusal: Refusal| match refusal {
             Refusal::Rejected(rejected) => Failure::from(rejected),
-            Refusal::Breach(breach) => Failure::failed(breach.to_string()),
+            bug => Failure::failed(bug.to_string()),
         };
         for opening in foreman::opening(&self.project) {
             ledger.decide(now_ms(), &opening).map_err(refused)?;
@@ -110,7 +110,7 @@ impl Board {
     }
 
     async fn ask_foreman(&self, envelope: &Envelope) -> Result<Outcome, SendError> {
-        let client = Client::open(&self.bus, &envelope.id).await?;
+        let client = Client::open(&self.bus, envelope.id.as_str()).await?;
         client.ask(envelope.clone(), PATIENCE).await
     }
 

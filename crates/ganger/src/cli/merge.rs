@@ -99,8 +99,9 @@ async fn wait(board: &Board, order: &[TicketId]) -> Result<(), Failure> {
     let mut journal = board.bus.tail(JOURNAL, board.bus.info(JOURNAL).await?.last_sequence + 1, ">").await?;
     loop {
         let state = board.state().await?;
-        let pending =
-            |id: &&TicketId| state.tickets.get(*id).is_some_and(|t| t.phase == Phase::Accepted && t.approved.is_some());
+        let pending = |id: &&TicketId| {
+            state.tickets.get(*id).is_some_and(|t| t.phase == Phase::Accepted && t.merge_approval.is_some())
+        };
         if !order.iter().any(|id| pending(&id)) {
             return Ok(());
         }

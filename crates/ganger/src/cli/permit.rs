@@ -1,7 +1,7 @@
 //! `ganger permit`: what people allowed agents from now on, and taking it back.
 
 use super::board::{Board, require_person};
-use super::describe::{whom, wish};
+use super::describe::{request, whom};
 use super::out::{json, table, talk};
 use crate::digest;
 use crate::failure::{Exit, Failure};
@@ -32,14 +32,14 @@ pub(super) async fn run(command: Command) -> Result<Exit, Failure> {
 async fn list(as_json: bool) -> Result<Exit, Failure> {
     let state = Board::open().await?.state().await?;
     if as_json {
-        let all = state.permits.iter().map(|p| object!({"id": id(p), "scope": p.scope, "wish": p.wish}));
+        let all = state.permits.iter().map(|p| object!({"id": id(p), "scope": p.scope, "request": p.request}));
         json(&object!({"schema": 1, "permits": all.collect::<Vec<_>>()}))?;
         return Ok(Exit::Done);
     }
     if state.permits.is_empty() {
         talk!("Nothing was allowed beyond the rules of ganger.toml.");
     }
-    let row = |p: &Permit| vec![id(p), whom(&p.scope), wish(&p.wish)];
+    let row = |p: &Permit| vec![id(p), whom(&p.scope), request(&p.request)];
     table(&state.permits.iter().map(row).collect::<Vec<_>>());
     Ok(Exit::Done)
 }
@@ -53,13 +53,13 @@ async fn revoke(wanted: &str) -> Result<Exit, Failure> {
     };
     let input = Input::Revoke { permit: permit.clone(), by: board.person() };
     board.decide("a person takes a permit back", input).await?;
-    talk!("{} may not any more without being asked: {}", whom(&permit.scope), wish(&permit.wish));
+    talk!("{} may not any more without being asked: {}", whom(&permit.scope), request(&permit.request));
     Ok(Exit::Done)
 }
 
 /// A name by what it says: permits have no numbers.
 fn id(permit: &Permit) -> String {
-    let parts = [whom(&permit.scope), permit.wish.tool.clone(), permit.wish.subject.clone()];
+    let parts = [whom(&permit.scope), permit.request.tool.clone(), permit.request.subject.clone()];
     let digest = digest::short(&parts.each_ref().map(String::as_str));
     format!("P-{}", &digest[..6])
 }

@@ -201,7 +201,7 @@ fn dry_run(board: &Board, state: &State, scope: Option<&[TicketId]>, as_json: bo
             agent: agent.to_owned(),
             session: t.sessions.get(agent).map(|s| s.id.clone()),
             deliveries: t.undelivered.iter().filter_map(|d| state.deliveries.get(d)).cloned().collect(),
-            told: t.told.clone(),
+            told: t.delivered_texts.clone(),
             bases: Vec::new(),
             base: None,
         };

@@ -73,7 +73,8 @@ fn show_messages(ticket: &Ticket) {
 /// Requests that were denied because nobody answered, or died with their process: an answer still counts.
 fn show_lapsed(state: &State, id: &TicketId) {
     let lapsed = |c: &&ganger_engine::Card| matches!(c.state, ganger_engine::CardState::Withdrawn { .. });
-    let cards: Vec<_> = state.cards.values().filter(|c| &c.ticket == id && c.asked.is_some()).filter(lapsed).collect();
+    let cards: Vec<_> =
+        state.cards.values().filter(|c| &c.ticket == id && c.permission().is_some()).filter(lapsed).collect();
     if !cards.is_empty() {
         data!("\nWas not allowed; an answer counts for the next time");
     }

@@ -109,7 +109,8 @@ fn show_record(style: Style, state: &mut State, record: &Record, mut lanes: Opti
     for event in &record.events {
         // Ended attempts and cards are described best by the state before.
         let words = describe::event(state, event);
-        state.apply(record.now, event);
+        // What cannot follow is the doctor's to name; here it is only shown.
+        let _impossible = state.apply(record.now, event);
         let words = words.or_else(|| describe::event(state, event));
         match (style, words) {
             (Style::Json, _) => data!(

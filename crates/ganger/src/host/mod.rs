@@ -25,7 +25,7 @@ use crate::protocol::{CONTROL, ToHost, host_subject};
 use driver::{Driver, Happened};
 use ganger_bus::{AckHandle, AckKind, Bus, ConsumerConfig};
 use ganger_engine::host::{Event, Machine, Run, SessionOrder, Setup};
-use ganger_engine::{AttemptId, Commit, HostId, HostReport, SessionText, Verdict};
+use ganger_engine::{AttemptId, Commit, HostId, HostReport, PermissionAnswer, SessionText};
 use guard::Guard;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -71,7 +71,7 @@ struct SessionSender {
 #[derive(Debug)]
 pub(crate) enum Order {
     News(Box<SessionText>),
-    Settle(Verdict),
+    Settle(PermissionAnswer),
     /// A tool call waits at a hook for its answer.
     Hooked {
         ask: Ask,

@@ -9,7 +9,9 @@ use crate::host::mission_text;
 use crate::os::crash;
 use crate::protocol::ActivityKind;
 use crate::text;
-use ganger_engine::{Delivery, DeliveryId, DeliveryKind, Envelope, Input, SessionId, SessionText, Told, Urgency};
+use ganger_engine::{
+    DecisionId, Delivery, DeliveryEvidence, DeliveryId, DeliveryKind, Envelope, Input, SessionId, SessionText, Urgency,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Where each text is on its way into the session.
@@ -31,13 +33,16 @@ pub(super) struct Mail {
     unseen: Vec<DeliveryId>,
     turn: u32,
     /// How what is said now comes into the session.
-    told: Told,
+    told: DeliveryEvidence,
 }
 
 impl Mail {
     /// A session that begins was told nothing yet.
     pub(super) fn of(session: Option<&SessionId>) -> Self {
-        Self { told: if session.is_none() { Told::Once } else { Told::Unchecked }, ..Self::default() }
+        Self {
+            told: if session.is_none() { DeliveryEvidence::SentOnce } else { DeliveryEvidence::SentUnchecked },
+            ..Self::default()
+        }
     }
 
     /// To be said when the session is idle.
@@ -144,19 +149,19 @@ impl Conversation<'_> {
         };
         let (before, fresh): (Vec<_>, _) = std::mem::take(&mut self.task.offer.deliveries).into_iter().partition(known);
         self.task.offer.deliveries = fresh;
-        self.mail.told = Told::Once;
+        self.mail.told = DeliveryEvidence::SentOnce;
         if !before.is_empty() {
             let before: Vec<DeliveryId> = before.into_iter().map(|d| d.id).collect();
             self.mail.unseen.extend(before.iter().cloned());
-            self.tell_delivered(before, Told::Before).await;
+            self.tell_delivered(before, DeliveryEvidence::FoundInTranscript).await;
         }
     }
 
-    async fn tell_delivered(&mut self, deliveries: Vec<DeliveryId>, told: Told) {
+    async fn tell_delivered(&mut self, deliveries: Vec<DeliveryId>, told: DeliveryEvidence) {
         let (attempt, token) = (self.task.offer.attempt.clone(), self.task.offer.token);
         let names: Vec<&str> = deliveries.iter().map(DeliveryId::as_str).collect();
         let id = format!("delivered-{attempt}-{token}-{}", names.join("-"));
-        let input = Input::Delivered { attempt, token, deliveries, told };
+        let input = Input::Delivered { attempt, token, deliveries, evidence: told };
         let _stale = self.task.shared.client.ask(Envelope::new(id, "a text went in", input), PATIENCE).await;
     }
 
@@ -175,7 +180,7 @@ impl Conversation<'_> {
         let deliveries = std::mem::take(&mut self.mail.unseen);
         let (attempt, token) = (self.task.offer.attempt.clone(), self.task.offer.token);
         let evidence = format!("turn {} of {attempt}: {how}", self.mail.turn);
-        let id = format!("~seen-{attempt}-{}", uuid::Uuid::now_v7());
+        let id = DecisionId::unkeyed(format!("seen-{attempt}-{}", uuid::Uuid::now_v7()));
         let input = Input::Seen { attempt, token, deliveries, evidence };
         let _lost = self.task.shared.client.tell(Envelope::new(id, "the model has seen it", input)).await;
     }

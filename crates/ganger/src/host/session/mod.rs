@@ -16,7 +16,7 @@ use crate::git;
 use crate::protocol::ActivityKind;
 use crate::text;
 use breaker::Breaker;
-use ganger_engine::{Commit, Envelope, FailureClass, Input, Report, SessionId, Usage};
+use ganger_engine::{Commit, DecisionId, Envelope, FailureClass, Input, Report, SessionId, Usage};
 use messages::Mail;
 use permissions::Asks;
 use status::{Seen, Status};
@@ -309,7 +309,7 @@ impl Conversation<'_> {
             self.task.note(ActivityKind::Usage, usage.tokens().to_string()).await;
             let offer = &self.task.offer;
             let input = Input::Usage { attempt: offer.attempt.clone(), token: offer.token, usage };
-            let id = format!("~usage-{}", offer.attempt);
+            let id = DecisionId::unkeyed(format!("usage-{}", offer.attempt));
             let _lost = self.task.shared.client.tell(Envelope::new(id, "tokens were used", input)).await;
         }
     }

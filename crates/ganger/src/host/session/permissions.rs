@@ -6,7 +6,7 @@ use super::status::Seen;
 use crate::agents::{Ask, AskKind, Control, Judgement, Verdict, hint, judge};
 use crate::protocol::ActivityKind;
 use crate::text;
-use ganger_engine::{Envelope, Input, Outcome, Wish};
+use ganger_engine::{DecisionId, Envelope, Input, Outcome, PermissionRequest};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Instant;
@@ -94,11 +94,11 @@ impl Conversation<'_> {
     async fn ask_person(&mut self, ask: Ask, shown: String) {
         let (attempt, token) = (self.task.offer.attempt.clone(), self.task.offer.token);
         let tool = ask.kind.name().to_owned();
-        let wish = Wish { tool, subject: subject(&ask.subjects) };
+        let wanted = PermissionRequest { tool, subject: subject(&ask.subjects) };
         let (request, by) = (ask.request.clone(), ask.by.clone());
         let hint = hint(&self.task.offer.agent, &self.agent, &ask);
-        let input = Input::AskPermission { attempt, token, request, wish, by, hint };
-        let id = format!("~asked-{}-{}", self.task.offer.attempt, uuid::Uuid::now_v7());
+        let input = Input::AskPermission { attempt, token, request_id: request, request: wanted, by, hint };
+        let id = DecisionId::unkeyed(format!("asked-{}-{}", self.task.offer.attempt, uuid::Uuid::now_v7()));
         let asked = self.task.shared.client.ask(Envelope::new(id, "a permission is needed", input), PATIENCE).await;
         match asked {
             Ok(Outcome::Permitted) => {
@@ -120,9 +120,9 @@ impl Conversation<'_> {
     }
 
     /// A person's answer.
-    pub(super) async fn settle(&mut self, verdict: ganger_engine::Verdict) {
-        if let Some(waiting) = self.asks.open.remove(&verdict.request) {
-            let hooked = self.asks.hooked.contains_key(&verdict.request);
+    pub(super) async fn settle(&mut self, verdict: ganger_engine::PermissionAnswer) {
+        if let Some(waiting) = self.asks.open.remove(&verdict.request_id) {
+            let hooked = self.asks.hooked.contains_key(&verdict.request_id);
             let (word, answer) = match verdict.denied {
                 None => {
                     self.asks.pass(&waiting.ask);
@@ -136,12 +136,12 @@ impl Conversation<'_> {
                 }
             };
             self.task.note(ActivityKind::Note, format!("{word}: {}", waiting.shown)).await;
-            self.permit(verdict.request.clone(), answer).await;
+            self.permit(verdict.request_id.clone(), answer).await;
             self.goes_on("a person answered").await;
         }
         let (attempt, token) = (self.task.offer.attempt.clone(), self.task.offer.token);
-        let id = format!("~settled-{attempt}-{}", uuid::Uuid::now_v7());
-        let input = Input::PermissionSettled { attempt, token, request: verdict.request };
+        let id = DecisionId::unkeyed(format!("settled-{attempt}-{}", uuid::Uuid::now_v7()));
+        let input = Input::PermissionDelivered { attempt, token, request_id: verdict.request_id };
         // If it is lost, the plan asks again.
         let _lost = self.task.shared.client.tell(Envelope::new(id, "the runtime has its answer", input)).await;
     }
@@ -200,7 +200,7 @@ impl Conversation<'_> {
     async fn lapsed(&mut self, request: String, why: &str) {
         let (attempt, token) = (self.task.offer.attempt.clone(), self.task.offer.token);
         let id = format!("lapsed-{attempt}-{token}-{request}");
-        let input = Input::PermissionLapsed { attempt, token, request, why: why.to_owned() };
+        let input = Input::PermissionLapsed { attempt, token, request_id: request, why: why.to_owned() };
         let _lost = self.task.shared.client.tell(Envelope::new(id, "a request lapsed", input)).await;
     }
 

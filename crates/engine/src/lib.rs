@@ -22,7 +22,10 @@ mod model;
 mod plan;
 mod ready;
 mod record;
+pub mod rules;
+pub mod session;
 mod state;
+pub mod text;
 
 pub use decide::decide;
 pub use event::Event;

@@ -47,17 +47,40 @@ impl Client {
 
     /// Sends an input and waits until it is decided and durable.
     pub(crate) async fn ask(&self, envelope: Envelope, patience: Duration) -> Result<Outcome, SendError> {
+        self.send(envelope).await?.wait(patience).await
+    }
+
+    /// Sends an input whose outcome is waited for apart.
+    pub(crate) async fn send(&self, envelope: Envelope) -> Result<PendingReply, BusError> {
         let (sender, answer) = oneshot::channel();
         let id = envelope.id.clone();
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), sender);
+        let pending = PendingReply { id: id.clone(), answer, waiting: Arc::clone(&self.waiting) };
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(id, sender);
         let message = ToForeman { reply_to: Some(self.subject.clone()), envelope };
         publish_json(&self.bus, "control.foreman".to_owned(), &message, None).await?;
-        let reply = tokio::time::timeout(patience, answer).await;
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
-        match reply {
+        Ok(pending)
+    }
+}
+
+/// The outcome of an input on its way.
+pub(crate) struct PendingReply {
+    id: String,
+    answer: oneshot::Receiver<Reply>,
+    waiting: Waiting,
+}
+
+impl PendingReply {
+    pub(crate) async fn wait(mut self, patience: Duration) -> Result<Outcome, SendError> {
+        match tokio::time::timeout(patience, &mut self.answer).await {
             Ok(Ok(reply)) => Ok(reply.result?),
             _ => Err(SendError::Silent(patience)),
         }
+    }
+}
+
+impl Drop for PendingReply {
+    fn drop(&mut self) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
     }
 }
 

@@ -4,14 +4,17 @@
 use super::session::{self, SessionRun};
 use super::worktrees::{PrepareError, Ready};
 use super::{Order, Shared, Starting, mission_text};
-use crate::agents::{Driver, Launch, ToolAccess, TurnEnd};
+use crate::agents::{Driver, Launch, ToolAccess};
 use crate::client::SendError;
 use crate::config::Agent;
 use crate::git::{self, Change};
 use crate::os::{self, Target, crash};
 use crate::protocol::{Activity, ActivityKind, Offer, ToForeman, now_ms, publish_json};
 use crate::{mcp, text};
-use ganger_engine::{AttemptEnd, AttemptOutcome, Commit, Envelope, FailureClass, Input, Kind, Outcome, Report, Usage};
+use ganger_engine::session::{SessionEnd, TurnEnd};
+use ganger_engine::{
+    AttemptEnd, AttemptId, AttemptOutcome, Commit, Envelope, FailureClass, Input, Kind, Outcome, TicketId, Usage,
+};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,14 +39,6 @@ pub(super) struct AttemptTask {
 struct Scratch {
     folder: PathBuf,
     access: ToolAccess,
-}
-
-/// What the session left behind, besides the worktree.
-#[derive(Debug)]
-pub(super) struct Left {
-    pub(super) end: TurnEnd,
-    pub(super) usage: Usage,
-    pub(super) report: Option<Report>,
 }
 
 impl AttemptTask {
@@ -113,7 +108,7 @@ impl AttemptTask {
         }
     }
 
-    async fn run_session(&mut self, ready: &Ready, agent: &Agent, scratch: Scratch) -> std::io::Result<Left> {
+    async fn run_session(&mut self, ready: &Ready, agent: &Agent, scratch: Scratch) -> std::io::Result<SessionEnd> {
         let mission = mission_text(
             self.shared.project.config(),
             &ready.worktree,
@@ -184,7 +179,7 @@ impl AttemptTask {
     }
 
     /// What is left is committed under the agent's name; what the branch holds is looked at.
-    async fn conclude(&self, ready: &Ready, left: Left) -> AttemptEnd {
+    async fn conclude(&self, ready: &Ready, left: SessionEnd) -> AttemptEnd {
         let mut end = AttemptEnd { usage: left.usage, report: left.report, ..nothing_left(outcome_of(left.end)) };
         if end.outcome != AttemptOutcome::Finished {
             return end;
@@ -218,17 +213,22 @@ impl AttemptTask {
         }
     }
 
-    /// Tells screens and the log. Losing a line of it is no harm.
     pub(super) async fn note(&self, kind: ActivityKind, said: String) {
-        let activity = Activity {
-            at: now_ms(),
-            ticket: self.offer.ticket.clone(),
-            attempt: self.offer.attempt.clone(),
-            kind,
-            text: text::cap(&said, 8_000),
-        };
-        let _lost = publish_json(&self.shared.bus, format!("activity.{}", self.offer.attempt), &activity, None).await;
+        publish_activity(&self.shared, &self.offer.ticket, &self.offer.attempt, kind, &said).await;
     }
+}
+
+/// Tells screens and the log. Losing a line of it is no harm.
+pub(super) async fn publish_activity(
+    shared: &Shared,
+    ticket: &TicketId,
+    attempt: &AttemptId,
+    kind: ActivityKind,
+    said: &str,
+) {
+    let text = text::cap(said, 8_000);
+    let activity = Activity { at: now_ms(), ticket: ticket.clone(), attempt: attempt.clone(), kind, text };
+    let _lost = publish_json(&shared.bus, format!("activity.{attempt}"), &activity, None).await;
 }
 
 fn outcome_of(end: TurnEnd) -> AttemptOutcome {

@@ -11,7 +11,7 @@ pub(crate) use guard::run_guard;
 pub(crate) use mission::{mission_text, prompt_text};
 pub(crate) use worktrees::Worktrees;
 
-use crate::agents::{self, Ask, Drivers, OpencodeServer};
+use crate::agents::{Drivers, OpencodeServer};
 use crate::client::Client;
 use crate::config::RuntimeKind;
 use crate::failure::Failure;
@@ -22,6 +22,8 @@ use crate::protocol::{CONTROL, News, Offer, ToHost, host_subject};
 use crate::{gates, text};
 use attempt::AttemptTask;
 use ganger_bus::{Bus, ConsumerConfig, Settle};
+use ganger_engine::rules::ToolRequest;
+use ganger_engine::session::Permission;
 use ganger_engine::{AttemptId, Commit, Envelope, HostId, HostReport, Input, PermissionAnswer, TicketId};
 use guard::Guard;
 use std::collections::{BTreeMap, BTreeSet};
@@ -74,24 +76,26 @@ struct Running {
     orders: mpsc::UnboundedSender<Order>,
 }
 
-/// What a session at work is to hear.
+/// What comes for a session at work.
 #[derive(Debug)]
 pub(crate) enum Order {
-    News(Box<News>),
-    Settle(PermissionAnswer),
+    Message(Box<News>),
+    PermissionAnswered(PermissionAnswer),
     /// A tool call waits at a hook for its answer.
-    Hooked {
-        ask: Ask,
-        answer: oneshot::Sender<agents::Verdict>,
+    HookRequested {
+        request: ToolRequest,
+        answer: oneshot::Sender<Permission>,
     },
-    /// It does not wait any more.
-    Unhooked {
-        request: String,
+    /// It no longer waits.
+    HookWithdrawn {
+        request_id: String,
     },
+    /// The agent has reported, or asked a person, with one of Ganger's tools.
+    Reported,
 }
 
 /// How a running attempt is reached.
-pub(crate) struct Reach {
+pub(crate) struct SessionHandle {
     pub(crate) cancel: tokio_watch::Receiver<bool>,
     pub(crate) orders: mpsc::UnboundedReceiver<Order>,
 }
@@ -289,7 +293,7 @@ impl Shared {
     fn obey(self: &Arc<Self>, message: ToHost) {
         match message {
             ToHost::Offer(offer) => {
-                let Some(Reach { cancel, orders }) = self.begin(&offer) else {
+                let Some(SessionHandle { cancel, orders }) = self.begin(&offer) else {
                     return;
                 };
                 let under_way = UnderWay::new(Arc::clone(self), &offer);
@@ -309,10 +313,10 @@ impl Shared {
                 }
             }
             // What does not run here hears nothing; the plan knows by its end.
-            ToHost::Deliver { attempt, token, news } => self.order(&attempt, token, Order::News(news)),
+            ToHost::Deliver { attempt, token, news } => self.order(&attempt, token, Order::Message(news)),
             ToHost::Settle { token, answer } => {
                 let attempt = answer.attempt.clone();
-                self.order(&attempt, token, Order::Settle(answer));
+                self.order(&attempt, token, Order::PermissionAnswered(answer));
             }
             ToHost::Verify { ticket, token, commit, revision, base, gates } => {
                 if self.verifying.lock().unwrap_or_else(PoisonError::into_inner).insert(token) {
@@ -364,7 +368,7 @@ impl Shared {
     }
 
     /// Notes an attempt as under way; `None` when it was before.
-    fn begin(&self, offer: &Offer) -> Option<Reach> {
+    fn begin(&self, offer: &Offer) -> Option<SessionHandle> {
         // An offer may come again long after it was given back or done.
         if !self.begun.lock().unwrap_or_else(PoisonError::into_inner).insert(offer.token) {
             return None;
@@ -374,7 +378,7 @@ impl Shared {
         let (orders, received) = mpsc::unbounded_channel();
         let entry = Running { token: offer.token, ticket: offer.ticket.clone(), cancel, orders };
         running.insert(offer.attempt.clone(), entry);
-        Some(Reach { cancel: cancelled, orders: received })
+        Some(SessionHandle { cancel: cancelled, orders: received })
     }
 
     /// For the session of an attempt, if it runs here.

@@ -205,6 +205,7 @@ impl Machine {
 
     /// Calls that wait at the hook are not made.
     pub(super) fn deny_hooks(&mut self, why: &str) {
+        let open = self.permissions.open.len();
         for request_id in std::mem::take(&mut self.permissions.hooks) {
             let permission = Permission::Deny(why.to_owned());
             self.actions.push(Action::AnswerHook { request_id: request_id.clone(), permission });
@@ -212,7 +213,9 @@ impl Machine {
                 self.lapse(&request_id, why);
             }
         }
-        self.observe_permissions(why);
+        if self.permissions.open.len() != open {
+            self.observe_permissions(why);
+        }
     }
 
     /// No request outlives the turn that made it.

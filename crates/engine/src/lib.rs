@@ -26,7 +26,10 @@ mod plan;
 mod ready;
 mod record;
 mod rejected;
+pub mod rules;
+pub mod session;
 mod state;
+pub mod text;
 
 pub use decide::decide;
 pub use event::Event;
@@ -46,7 +49,7 @@ pub use model::{
     ticket::{Assumption, DoneAnswer, Kind, Note, Priority, Report, Ticket, TicketSpec},
     usage::Usage,
 };
-pub use order::{Offer, Order, SessionText, VerifyJob};
+pub use order::{Offer, Order, SessionMessage, VerifyJob};
 pub use plan::{Effect, Plan, cancel_all, plan, plan_by_full_scan};
 pub use ready::{Reason, why};
 pub use record::{RECORD_VERSION, Record, RecordError};

@@ -17,7 +17,7 @@ pub enum Order {
     /// Run gates on a commit.
     Verify(Box<VerifyJob>),
     /// A text for a session that is at work.
-    Deliver { attempt: AttemptId, token: u64, text: Box<SessionText> },
+    Deliver { attempt: AttemptId, token: u64, text: Box<SessionMessage> },
     /// The answer to a request of a running process.
     AnswerPermission { token: u64, answer: PermissionAnswer },
     /// Remove the worktree of finished work, in this incarnation of the host only: an old message must not remove
@@ -103,7 +103,7 @@ pub struct VerifyJob {
 
 /// A text that came while an attempt ran, with the mission as it is now.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SessionText {
+pub struct SessionMessage {
     /// The text.
     pub delivery: Delivery,
     /// What the ticket asks for.
@@ -112,7 +112,7 @@ pub struct SessionText {
     pub revision: u32,
 }
 
-impl SessionText {
+impl SessionMessage {
     /// A text that waits to be delivered.
     #[must_use]
     pub fn of(state: &State, id: &DeliveryId) -> Option<Self> {

@@ -51,19 +51,42 @@ impl Client {
 
     /// Sends an input and waits until it is decided and durable.
     pub(crate) async fn ask(&self, envelope: Envelope, patience: Duration) -> Result<Outcome, SendError> {
+        self.send(envelope, patience).await?.wait(patience).await
+    }
+
+    /// Sends an input whose outcome is waited for apart; after the patience it is not carried out any more.
+    pub(crate) async fn send(&self, envelope: Envelope, patience: Duration) -> Result<PendingReply, BusError> {
         let (sender, answer) = oneshot::channel();
         let id = envelope.id.clone();
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), sender);
+        let pending = PendingReply { id: id.clone(), answer, waiting: Arc::clone(&self.waiting) };
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(id, sender);
         let patience_ms = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
         let expires = Some(now_ms().saturating_add(patience_ms));
         let message = ToForeman { reply_to: Some(self.subject.clone()), expires, envelope };
         publish_json(&self.bus, "control.foreman".to_owned(), &message, None).await?;
-        let reply = tokio::time::timeout(patience, answer).await;
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
-        match reply {
+        Ok(pending)
+    }
+}
+
+/// The outcome of an input on its way.
+pub(crate) struct PendingReply {
+    id: DecisionId,
+    answer: oneshot::Receiver<Reply>,
+    waiting: Waiting,
+}
+
+impl PendingReply {
+    pub(crate) async fn wait(mut self, patience: Duration) -> Result<Outcome, SendError> {
+        match tokio::time::timeout(patience, &mut self.answer).await {
             Ok(Ok(reply)) => Ok(reply.result?),
             _ => Err(SendError::Silent(patience)),
         }
+    }
+}
+
+impl Drop for PendingReply {
+    fn drop(&mut self) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
     }
 }
 

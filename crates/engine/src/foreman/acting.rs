@@ -2,7 +2,7 @@
 //! crash the same plan comes again, and whoever carries an effect out looks at the world before it acts.
 
 use super::{Action, Mode, Stop};
-use crate::{Commit, Effect, Millis, Offer, Order, Plan, SessionText, State, TicketId, VerifyJob, cancel_all};
+use crate::{Commit, Effect, Millis, Offer, Order, Plan, SessionMessage, State, TicketId, VerifyJob, cancel_all};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A message to a host is sent again when its effect is still wanted after this time.
@@ -82,7 +82,7 @@ impl Acting {
                 (host, Order::Cancel { attempt: attempt.clone(), token: *token })
             }
             Effect::Deliver { attempt, host, token, delivery } => {
-                let text = Box::new(SessionText::of(state, delivery)?);
+                let text = Box::new(SessionMessage::of(state, delivery)?);
                 (host, Order::Deliver { attempt: attempt.clone(), token: *token, text })
             }
             Effect::AnswerPermission { host, token, answer } => {

@@ -11,7 +11,7 @@ mod verifying;
 
 use crate::{
     AttemptId, AttemptOutcome, Commit, Envelope, Evidence, GatePolicy, HostId, HostReport, Input, Millis, Offer, Order,
-    Outcome, PermissionAnswer, Report, SessionText, TicketId, Usage, VerifyJob,
+    Outcome, PermissionAnswer, Report, SessionMessage, TicketId, Usage, VerifyJob,
 };
 use attempts::Attempt;
 use std::collections::{BTreeMap, BTreeSet};
@@ -106,7 +106,7 @@ pub enum SessionOrder {
     /// Stop.
     Cancel,
     /// A text.
-    Deliver(Box<SessionText>),
+    Deliver(Box<SessionMessage>),
     /// The answer to a request of its process.
     AnswerPermission(PermissionAnswer),
 }

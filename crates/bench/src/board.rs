@@ -32,7 +32,7 @@ fn journal(facts: usize) -> Vec<Record> {
 }
 
 pub(crate) fn replay(report: &mut Report) {
-    let stored: Vec<Vec<u8>> = journal(100_000).chunks(64).map(Record::encode_batch).collect();
+    let stored: Vec<Vec<u8>> = journal(100_000).chunks(64).map(|batch| Record::encode_batch(batch).unwrap()).collect();
     let begun = Instant::now();
     let mut state = State::default();
     for batch in &stored {

@@ -1,12 +1,13 @@
 //! Every fact that can be journaled, in one closed enum.
 //!
-//! This is the stored format: lifetime is for ever, a variant once released keeps its name and its
+//! This is the stored format: it is kept for ever, a variant once released keeps its name and its
 //! fields, new fields get a serde default. `tests/golden` holds one record of every variant.
 
 use crate::model::is_default;
 use crate::{
-    Assumption, AttemptId, AttemptOutcome, Card, CardId, Commit, Delivery, DeliveryId, Evidence, HostId, HostReport,
-    Millis, Permit, Policy, Report, Session, SessionId, TicketId, TicketSpec, Told, Usage, Verdict,
+    Assumption, AttemptCount, AttemptId, AttemptOutcome, Card, CardAnswer, CardId, Commit, Delivery, DeliveryEvidence,
+    DeliveryId, Evidence, HostId, HostReport, Millis, PermissionAnswer, Permit, Policy, Report, Session, SessionId,
+    TicketId, TicketSpec, Usage,
 };
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +39,8 @@ pub enum Event {
     TicketAdded {
         /// Its id.
         ticket: TicketId,
+        /// Counts tickets, from 1: the order of creation.
+        number: u64,
         /// What is asked for.
         spec: TicketSpec,
     },
@@ -47,6 +50,8 @@ pub enum Event {
         ticket: TicketId,
         /// The whole new text.
         spec: TicketSpec,
+        /// Counts the texts of a ticket; the first is 1.
+        revision: u32,
     },
     /// A remark.
     TicketNoted {
@@ -115,10 +120,16 @@ pub enum Event {
         attempt: AttemptId,
         /// The ticket.
         ticket: TicketId,
+        /// Counts the attempts of the ticket, from 1.
+        number: u32,
+        /// The revision of the ticket that it works from.
+        revision: u32,
         /// Fencing token.
         token: u64,
         /// The host.
         host: HostId,
+        /// The incarnation of the host that may claim it.
+        incarnation: String,
         /// The agent by name.
         agent: String,
         /// The session to resume.
@@ -160,7 +171,7 @@ pub enum Event {
         deliveries: Vec<DeliveryId>,
         /// How they came there.
         #[serde(default, skip_serializing_if = "is_default")]
-        told: Told,
+        evidence: DeliveryEvidence,
     },
     /// Measured so far in this attempt (totals, not differences).
     UsageReported {
@@ -176,7 +187,7 @@ pub enum Event {
         /// Its words.
         report: Report,
     },
-    /// Somebody wants a live attempt stopped.
+    /// A person or a rule wants a live attempt stopped.
     AttemptCancelled {
         /// The attempt.
         attempt: AttemptId,
@@ -200,8 +211,12 @@ pub enum Event {
         files: Vec<String>,
         /// Where the ticket goes from here.
         next: crate::Phase,
+        /// What the end counts as.
+        counts: AttemptCount,
+        /// The session that cannot be resumed any more: the next attempt starts a new one.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        session_lost: bool,
         /// Not before this time.
-        #[serde(default)]
         not_before: Millis,
     },
     /// The host of an attempt fell silent, or its process came back without it.
@@ -234,7 +249,9 @@ pub enum Event {
         ticket: TicketId,
         /// Why.
         why: String,
-        /// When the gates could not be run: not before this time.
+        /// The gates could not be run: it counts towards asking a person.
+        counts: bool,
+        /// Not before this time.
         #[serde(default, skip_serializing_if = "is_zero")]
         not_before: Millis,
     },
@@ -248,8 +265,8 @@ pub enum Event {
         /// The ticket.
         ticket: TicketId,
     },
-    /// Work that was done must be proven again (head moved, gates changed).
-    ProofNeeded {
+    /// Work that was done must be verified again (head moved, gates changed).
+    VerificationNeeded {
         /// The ticket.
         ticket: TicketId,
         /// The head to prove.
@@ -281,8 +298,8 @@ pub enum Event {
         /// The ticket.
         ticket: TicketId,
     },
-    /// A person accepted this commit by word.
-    Vouched {
+    /// A person approved this commit.
+    ApprovedByPerson {
         /// The ticket.
         ticket: TicketId,
         /// The commit.
@@ -302,18 +319,22 @@ pub enum Event {
     DeliveryQueued {
         /// The text.
         delivery: Delivery,
+        /// Counts deliveries, from 1.
+        number: u64,
     },
     /// Something waits for a person.
     CardOpened {
         /// The card.
         card: Card,
+        /// Counts cards, from 1.
+        number: u64,
     },
     /// A person answered.
     CardAnswered {
         /// The card.
         card: CardId,
         /// The answer.
-        answer: String,
+        answer: CardAnswer,
         /// Who.
         by: String,
     },
@@ -326,24 +347,24 @@ pub enum Event {
     },
 
     /// Nobody answered a request in time and it was denied, or its runtime does not wait any more.
-    AskLapsed {
+    PermissionLapsed {
         /// The card.
         card: CardId,
         /// Why.
         why: String,
     },
     /// A person answered a request that waits.
-    VerdictGiven {
+    PermissionAnswered {
         /// The answer.
-        verdict: Verdict,
+        answer: PermissionAnswer,
     },
     /// The process that asked has its answer.
-    VerdictTaken {
+    PermissionDelivered {
         /// The answer.
-        verdict: Verdict,
+        answer: PermissionAnswer,
     },
     /// From now on this is allowed.
-    Permitted {
+    PermitGranted {
         /// What, and to whom.
         permit: Permit,
         /// Who said so.
@@ -379,7 +400,7 @@ pub enum Event {
         /// Why.
         why: String,
     },
-    /// A person stopped the ticket; it waits until somebody resumes it.
+    /// A person stopped the ticket; it waits until a person resumes it.
     TicketStopped {
         /// The ticket.
         ticket: TicketId,
@@ -396,7 +417,7 @@ pub enum Event {
         by: String,
     },
 
-    /// A person's word to merge.
+    /// A person's approval to merge.
     MergeApproved {
         /// The ticket.
         ticket: TicketId,

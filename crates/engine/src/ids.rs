@@ -73,6 +73,69 @@ id_type!(
     /// A full git object id of a commit.
     Commit
 );
+id_type!(
+    /// A SHA-256 digest in hex.
+    Digest
+);
+
+/// Names a decision. An input with a key is decided once; its repetition gets the first outcome again.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DecisionId {
+    /// An idempotency key.
+    Keyed(String),
+    /// A name for people. The input is decided again when it comes again.
+    Unkeyed(String),
+}
+
+impl DecisionId {
+    /// A decision that is made again when its input comes again: ticks, heartbeats, totals.
+    #[must_use]
+    pub fn unkeyed(name: impl Into<String>) -> Self {
+        Self::Unkeyed(name.into())
+    }
+
+    /// The key of a tool call: the same call of the same attempt is one decision, however often it arrives.
+    #[must_use]
+    pub fn of_call(attempt: &AttemptId, call: &str) -> Self {
+        Self::Keyed(format!("call/{attempt}/{call}"))
+    }
+
+    /// The idempotency key, if it has one.
+    #[must_use]
+    pub fn key(&self) -> Option<&str> {
+        match self {
+            Self::Keyed(key) => Some(key),
+            Self::Unkeyed(_) => None,
+        }
+    }
+
+    /// The text, key or not.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Keyed(text) | Self::Unkeyed(text) => text,
+        }
+    }
+}
+
+impl From<String> for DecisionId {
+    fn from(key: String) -> Self {
+        Self::Keyed(key)
+    }
+}
+
+impl From<&str> for DecisionId {
+    fn from(key: &str) -> Self {
+        Self::Keyed(key.to_owned())
+    }
+}
+
+impl fmt::Display for DecisionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
 
 impl TicketId {
     /// Checks the form `[A-Za-z0-9][A-Za-z0-9_-]{0,63}`, which is safe in paths, refs and subjects.

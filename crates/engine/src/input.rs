@@ -1,16 +1,16 @@
 //! What the outside world tells the engine, and what it gets back.
 
 use crate::{
-    AttemptId, AttemptOutcome, CardId, CardKind, Commit, DeliveryId, Event, Evidence, HostId, HostReport, Permit,
-    Policy, Report, SessionId, TicketId, TicketSpec, Told, Urgency, Usage, Wish,
+    AttemptId, AttemptOutcome, CardAnswer, CardId, Commit, DecisionId, DeliveryEvidence, DeliveryId, Event, Evidence,
+    HostId, HostReport, PermissionRequest, Permit, Policy, Report, SessionId, TicketId, TicketSpec, Urgency, Usage,
 };
 use serde::{Deserialize, Serialize};
 
-/// An input with its idempotency key: the same key twice has one effect and the same answer.
+/// An input with the id of the decision that it asks for: the same key twice has one effect and one outcome.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Envelope {
-    /// Idempotency key.
-    pub id: String,
+    /// Which decision it asks for.
+    pub id: DecisionId,
     /// What led to it, for people.
     pub cause: String,
     /// The input.
@@ -20,7 +20,7 @@ pub struct Envelope {
 impl Envelope {
     /// Wraps an input.
     #[must_use]
-    pub fn new(id: impl Into<String>, cause: impl Into<String>, input: Input) -> Self {
+    pub fn new(id: impl Into<DecisionId>, cause: impl Into<String>, input: Input) -> Self {
         Self { id: id.into(), cause: cause.into(), input }
     }
 }
@@ -55,8 +55,8 @@ pub struct TicketChange {
 pub struct Answer {
     /// The card.
     pub card: CardId,
-    /// An option or free text.
-    pub answer: String,
+    /// What is answered; [`crate::Card::parse_answer`] reads it.
+    pub answer: CardAnswer,
     /// Who.
     pub by: String,
 }
@@ -109,21 +109,21 @@ pub enum Input {
     StopTicket { ticket: TicketId, why: String, by: String },
     /// A person lets a stopped ticket go on.
     ResumeTicket { ticket: TicketId, by: String },
-    /// A person's word to merge these, in dependency order.
+    /// A person's approval to merge these, in dependency order.
     ApproveMerge { tickets: Vec<TicketId>, by: String },
 
     /// A host tells what it offers. A new incarnation proves that everything of the old one is dead.
     HostReport { host: HostId, report: HostReport },
     /// A host was silent for longer than its lease.
     HostLapsed { host: HostId, incarnation: String },
-    /// A host wants to start what it was offered, in the life in which it was offered.
+    /// A host wants to start what it was offered, in the incarnation in which it was offered.
     Claim { attempt: AttemptId, token: u64, host: HostId, incarnation: String },
     /// A host cannot start what it was offered.
     Decline { attempt: AttemptId, token: u64, why: String },
     /// The runtime's conversation is known.
     SessionStarted { attempt: AttemptId, token: u64, session: SessionId, runtime: String, directory: String },
     /// These texts are in the session.
-    Delivered { attempt: AttemptId, token: u64, deliveries: Vec<DeliveryId>, told: Told },
+    Delivered { attempt: AttemptId, token: u64, deliveries: Vec<DeliveryId>, evidence: DeliveryEvidence },
     /// Totals so far.
     Usage { attempt: AttemptId, token: u64, usage: Usage },
     /// The agent said what it did.
@@ -140,11 +140,18 @@ pub enum Input {
     Seen { attempt: AttemptId, token: u64, deliveries: Vec<DeliveryId>, evidence: String },
     /// The runtime asks whether it may, and waits. `by` names a sub-agent.
     /// `hint` says which rule of the configuration would settle it from now on.
-    AskPermission { attempt: AttemptId, token: u64, request: String, wish: Wish, by: String, hint: String },
+    AskPermission {
+        attempt: AttemptId,
+        token: u64,
+        request_id: String,
+        request: PermissionRequest,
+        by: String,
+        hint: String,
+    },
     /// The runtime has the answer to its request.
-    PermissionSettled { attempt: AttemptId, token: u64, request: String },
+    PermissionDelivered { attempt: AttemptId, token: u64, request_id: String },
     /// Nobody answered in time, or the runtime does not wait any more.
-    PermissionLapsed { attempt: AttemptId, token: u64, request: String, why: String },
+    PermissionLapsed { attempt: AttemptId, token: u64, request_id: String, why: String },
     /// An attempt ended.
     AttemptEnded { attempt: AttemptId, token: u64, end: Box<AttemptEnd> },
     /// A gate ran.
@@ -153,7 +160,7 @@ pub enum Input {
     VerificationFailed { ticket: TicketId, token: u64, why: String },
     /// The branch of accepted work has another head than was accepted.
     HeadMoved { ticket: TicketId, head: Commit },
-    /// The merge is proven: may the main branch move now? Decides nothing.
+    /// The merge is verified: may the main branch move now? Decides nothing.
     ConfirmMerge { ticket: TicketId, commit: Commit },
     /// The merge is on the main branch, or was found there.
     MergeDone { ticket: TicketId, commit: Commit, evidence: Vec<Evidence> },
@@ -175,18 +182,19 @@ pub enum Input {
 }
 
 /// What the caller wants to know of its input.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the fields are named after what they hold")]
 pub enum Outcome {
     /// Done; nothing more to say.
+    #[default]
     Done,
-    /// It had been decided before, or changed nothing.
+    /// It changed nothing.
     Nothing,
     /// Tickets were added.
     Tickets { ids: Vec<TicketId> },
     /// A card was opened, or found.
-    Card { card: CardId, kind: CardKind },
+    Card { card: CardId },
     /// An attempt was granted.
     Granted { attempt: AttemptId },
     /// A person allowed it before.
@@ -204,31 +212,4 @@ pub struct Decision {
     pub events: Vec<Event>,
     /// The answer.
     pub outcome: Outcome,
-}
-
-/// Why an input was refused. Nothing was changed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[error("{message}")]
-pub struct Rejected {
-    /// Stable code: `unknown-ticket`, `stale`, `cycle`, …
-    pub code: String,
-    /// What is wrong.
-    pub message: String,
-    /// What to do about it.
-    pub hint: Option<String>,
-}
-
-impl Rejected {
-    /// A refusal with a stable code.
-    #[must_use]
-    pub fn new(code: &str, message: impl Into<String>) -> Self {
-        Self { code: code.to_owned(), message: message.into(), hint: None }
-    }
-
-    /// Adds what to do about it.
-    #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
-        self
-    }
 }

@@ -1,31 +1,49 @@
-//! The invariants of ARCHITECTURE.md, as far as one state can show them. Checked after every decision
-//! for the tickets that it touched, and for the whole board in every step of the simulation.
+//! The invariants of ARCHITECTURE.md, judged by code of their own: nothing here calls what made the decision, and
+//! nothing here reads an index. What is judged is plain and slow on purpose.
+//!
+//! [`check_event`] judges a step (1, 2, 3, 4, 6, 7, 10), [`check_all`] a state (1, 5, 6, 8, 9, 10). That replay gives
+//! the same state, and that everything comes to an end, only a whole history can show: the property tests and the
+//! simulation do.
 
-use crate::{AttemptStage, Event, Phase, State, Ticket, TicketId};
+use crate::{
+    Attempt, AttemptStage, CardKind, Event, IllegalTransition, Millis, PermissionAnswer, Phase, State, Ticket, TicketId,
+};
 use std::collections::BTreeSet;
 
-/// An invariant that does not hold: a bug. The input that led here is refused.
+/// A step that must not be: a bug. The input that led here is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("invariant {number} does not hold for {ticket}: {detail}")]
-pub struct Breach {
-    /// Its number in ARCHITECTURE.md.
-    pub number: u8,
-    /// The ticket.
-    pub ticket: TicketId,
-    /// What is wrong.
-    pub detail: String,
+pub enum Breach {
+    /// An invariant does not hold.
+    #[error("invariant {number} does not hold for {ticket}: {detail}")]
+    Invariant {
+        /// Its number in ARCHITECTURE.md.
+        number: u8,
+        /// The ticket.
+        ticket: TicketId,
+        /// What is wrong.
+        detail: String,
+    },
+    /// A phase that cannot follow.
+    #[error(transparent)]
+    Transition(#[from] IllegalTransition),
 }
+
+type Judged = Result<(), Breach>;
 
 /// Checks the whole board.
 ///
 /// # Errors
 /// With the first invariant that does not hold.
-pub fn check_all(state: &State) -> Result<(), Breach> {
-    let mut directories = BTreeSet::new();
+pub fn check_all(state: &State) -> Judged {
+    let mut busy = BTreeSet::new();
     for (id, attempt) in &state.attempts {
-        if !directories.insert(&attempt.ticket) {
-            return breach(1, &attempt.ticket, format!("{id} is a second live attempt"));
-        }
+        require(busy.insert(&attempt.ticket), 1, &attempt.ticket, || format!("{id} is a second live attempt"))?;
+        let owner = state.tickets.get(&attempt.ticket).and_then(|t| t.live.as_ref());
+        require(owner == Some(id), 1, &attempt.ticket, || format!("{id} is live, but not the ticket's attempt"))?;
+    }
+    for (id, delivery) in &state.deliveries {
+        let waits = state.tickets.get(&delivery.ticket).is_some_and(|t| t.undelivered.contains(id));
+        require(waits, 10, &delivery.ticket, || format!("{id} waits, but its ticket does not know"))?;
     }
     check_tickets(state, state.tickets.keys())
 }
@@ -34,89 +52,200 @@ pub fn check_all(state: &State) -> Result<(), Breach> {
 ///
 /// # Errors
 /// With the first invariant that does not hold.
-pub fn check_tickets<'a>(state: &State, ids: impl IntoIterator<Item = &'a TicketId>) -> Result<(), Breach> {
+pub fn check_tickets<'a>(state: &State, ids: impl IntoIterator<Item = &'a TicketId>) -> Judged {
     for id in ids {
         if let Some(ticket) = state.tickets.get(id) {
-            check(state, id, ticket)?;
+            check_attempt(state, id, ticket)?;
+            check_accepted(state, id, ticket)?;
+            check_waiting(state, id, ticket)?;
         }
     }
     Ok(())
 }
 
-fn breach(number: u8, ticket: &TicketId, detail: impl Into<String>) -> Result<(), Breach> {
-    Err(Breach { number, ticket: ticket.clone(), detail: detail.into() })
+fn breach(number: u8, ticket: &TicketId, detail: impl Into<String>) -> Judged {
+    Err(Breach::Invariant { number, ticket: ticket.clone(), detail: detail.into() })
 }
 
-fn check(state: &State, id: &TicketId, ticket: &Ticket) -> Result<(), Breach> {
-    let live = ticket.live.as_ref();
-    if let Some(attempt) = live
-        && state.attempts.get(attempt).is_none_or(|a| &a.ticket != id)
-    {
-        return breach(1, id, format!("its live attempt {attempt} is unknown"));
-    }
-    if (ticket.phase == Phase::Running) != (live.is_some() && ticket.phase != Phase::Cancelled) {
-        return breach(1, id, format!("it is {} with live attempt {live:?}", ticket.phase.as_str()));
-    }
-    if ticket.phase.is_accepted() {
-        check_accepted(state, id, ticket)?;
-    }
-    if ticket.phase == Phase::Merged && ticket.approved.is_none() {
-        return breach(6, id, "merged without a person's approval");
-    }
-    let waits = matches!(ticket.phase, Phase::Suspended | Phase::NeedsYou | Phase::Reviewing);
-    if waits && state.open_cards_of(id).next().is_none() {
-        return breach(9, id, format!("it is {}, but no card tells a person", ticket.phase.as_str()));
-    }
-    Ok(())
+fn require(holds: bool, number: u8, ticket: &TicketId, detail: impl FnOnce() -> String) -> Judged {
+    if holds { Ok(()) } else { breach(number, ticket, detail()) }
 }
 
-fn check_accepted(state: &State, id: &TicketId, ticket: &Ticket) -> Result<(), Breach> {
+fn check_attempt(state: &State, id: &TicketId, ticket: &Ticket) -> Judged {
+    match (&ticket.live, ticket.phase) {
+        (Some(attempt), Phase::Running | Phase::Cancelled) => {
+            let known = state.attempts.get(attempt).is_some_and(|a| &a.ticket == id);
+            require(known, 1, id, || format!("its live attempt {attempt} is unknown"))
+        }
+        (None, Phase::Running) => breach(1, id, "it is running without an attempt"),
+        (Some(attempt), phase) => breach(1, id, format!("it is {} with the live attempt {attempt}", phase.as_str())),
+        (None, _) => Ok(()),
+    }
+}
+
+/// 5 and 6, of a state.
+fn check_accepted(state: &State, id: &TicketId, ticket: &Ticket) -> Judged {
+    if !matches!(ticket.phase, Phase::Accepted | Phase::Merged) {
+        return Ok(());
+    }
     let Some(commit) = &ticket.accepted else {
         return breach(5, id, "accepted without a commit");
     };
-    if ticket.head.as_ref() != Some(commit) {
-        return breach(5, id, "the accepted commit is not the head");
+    require(ticket.head.as_ref() == Some(commit), 5, id, || "the accepted commit is not the head".to_owned())?;
+    for (number, item) in ticket.spec.done.iter().enumerate() {
+        let number = (number + 1).to_string();
+        let mut answers = ticket.report.iter().flat_map(|report| &report.done);
+        let addressed = answers.any(|a| [item.trim(), &number].contains(&a.item.trim()) && !a.how.trim().is_empty());
+        require(addressed, 5, id, || format!("accepted although nothing was said to \"{item}\""))?;
     }
-    let by_word = state.policy.gates.is_empty() && ticket.vouched.as_ref() == Some(commit);
-    // After the merge the gates may change; history is not judged by them.
-    let proven = ticket.phase == Phase::Merged || state.is_proven(id, commit);
-    if !by_word && !proven {
-        return breach(5, id, "accepted without green evidence for its head");
+    if ticket.phase == Phase::Merged {
+        // After the merge the gates may change; history is not judged by them.
+        return require(ticket.merge_approval.is_some(), 6, id, || "merged without a person's approval".to_owned());
     }
-    if !ticket.unanswered().is_empty() {
-        return breach(5, id, "accepted with open items of the definition of done");
+    if state.policy.gates.is_empty() {
+        let approved = ticket.approved_by_person.as_ref() == Some(commit);
+        return require(approved, 5, id, || "accepted without a gate and without a person's approval".to_owned());
+    }
+    for gate in &state.policy.gates {
+        let evidence = state.evidence.get(id).into_iter().flatten();
+        let last = evidence.filter(|e| &e.key.commit == commit && e.key.gate == gate.digest).next_back();
+        let green = last.is_some_and(|e| e.exit_code == Some(0) && !e.timed_out);
+        require(green, 5, id, || format!("accepted, but gate `{}` is not green at its head", gate.name))?;
     }
     Ok(())
 }
 
-/// What only the step from one state to the next can show.
-pub(crate) fn check_event(before: &State, now: u64, event: &Event) -> Result<(), Breach> {
-    match event {
-        Event::AttemptOffered { ticket: id, .. } => {
-            let Some(ticket) = before.tickets.get(id) else {
-                return breach(1, id, "offered, but unknown");
-            };
-            if ticket.live.is_some() {
-                return breach(1, id, "offered while an attempt is live");
-            }
-            if !before.dependencies_accepted(id) {
-                return breach(2, id, "offered before all that it depends on is accepted");
-            }
-            if let Some(reason) = crate::ready::obstacles(before, now, id, ticket).first() {
-                return breach(3, id, format!("offered although {reason}"));
-            }
-            Ok(())
+/// 9, as far as a state can show it: what waits for a person has a card, and so has what waits for a closed ticket.
+fn check_waiting(state: &State, id: &TicketId, ticket: &Ticket) -> Judged {
+    let mut open = state.cards.values().filter(|card| &card.ticket == id && card.is_open());
+    match ticket.phase {
+        Phase::Suspended | Phase::NeedsYou | Phase::Reviewing => {
+            let asks = open.any(|card| !matches!(card.kind, CardKind::Notice { .. } | CardKind::Permission { .. }));
+            require(asks, 9, id, || format!("it is {}, but no card tells a person", ticket.phase.as_str()))
         }
-        Event::AttemptGranted { attempt } => match before.attempts.get(attempt) {
-            Some(a) if a.stage == AttemptStage::Offered => Ok(()),
-            other => {
-                breach(7, &other.map_or(TicketId::new("?"), |a| a.ticket.clone()), format!("{attempt} granted twice"))
-            }
-        },
-        Event::Merged { ticket: id, .. } => match before.tickets.get(id) {
-            Some(t) if t.approved.is_some() => Ok(()),
-            _ => breach(6, id, "merged without a person's approval"),
-        },
+        Phase::Open => {
+            let closed = |d: &&TicketId| state.tickets.get(*d).is_some_and(|t| t.phase == Phase::Cancelled);
+            let Some(closed) = ticket.spec.after.iter().find(closed) else { return Ok(()) };
+            let asked = open.any(|card| matches!(&card.kind, CardKind::Orphaned { closed: c } if c == closed));
+            require(asked, 9, id, || format!("it waits for {closed}, which is closed, and no card tells a person"))
+        }
+        Phase::Running | Phase::Verifying | Phase::Accepted | Phase::Merged | Phase::Cancelled => Ok(()),
+    }
+}
+
+/// What only the step from one state to the next can show.
+pub(crate) fn check_event(before: &State, now: Millis, event: &Event) -> Judged {
+    match event {
+        Event::AttemptOffered { ticket, token, agent, reserved, .. } => {
+            let Some(found) = before.tickets.get(ticket) else {
+                return breach(1, ticket, "offered, but unknown");
+            };
+            check_start(before, ticket, found)?;
+            let newest = before.attempts.values().map(|a| a.token).max();
+            require(newest.is_none_or(|t| *token > t), 7, ticket, || format!("offered with the old token {token}"))?;
+            check_overlap(before, ticket, found)?;
+            check_budget(before, now, ticket, found, agent, *reserved)
+        }
+        Event::AttemptGranted { attempt } => {
+            let found = before.attempts.get(attempt);
+            let ticket = found.map_or_else(|| TicketId::new("?"), |a| a.ticket.clone());
+            let offered = found.is_some_and(|a| a.stage == AttemptStage::Offered && !a.cancelled);
+            require(offered, 7, &ticket, || format!("{attempt} is granted, but it is not on offer"))
+        }
+        Event::ForemanElected { epoch, .. } => {
+            require(*epoch > before.epoch, 7, &TicketId::new("-"), || format!("epoch {epoch} is not a new one"))
+        }
+        Event::Merged { ticket, .. } => {
+            let approved = before.tickets.get(ticket).and_then(|t| Some((t.merge_approval.as_ref()?, &t.accepted)));
+            let holds = approved.is_some_and(|((commit, _), accepted)| accepted.as_ref() == Some(commit));
+            require(holds, 6, ticket, || "merged without a person's approval of the accepted commit".to_owned())
+        }
+        Event::PermissionAnswered { answer } => check_permission(before, answer),
         _ => Ok(()),
     }
+}
+
+/// 1 and 2: nothing of it runs, and all that it depends on is accepted.
+fn check_start(before: &State, id: &TicketId, ticket: &Ticket) -> Judged {
+    require(ticket.phase == Phase::Open, 1, id, || format!("offered while it is {}", ticket.phase.as_str()))?;
+    let busy = before.attempts.values().any(|a| &a.ticket == id);
+    require(!busy, 1, id, || "offered while an attempt is live".to_owned())?;
+    for dependency in &ticket.spec.after {
+        let phase = before.tickets.get(dependency).map(|t| t.phase);
+        let accepted = matches!(phase, Some(Phase::Accepted | Phase::Merged));
+        require(accepted, 2, id, || format!("offered before {dependency} is accepted"))?;
+    }
+    Ok(())
+}
+
+/// 3: no live ticket, ancestors aside, has too many of the same files.
+fn check_overlap(before: &State, id: &TicketId, ticket: &Ticket) -> Judged {
+    let mut ancestors = BTreeSet::new();
+    let mut parent = ticket.spec.parent.clone();
+    while let Some(above) = parent {
+        parent = before.tickets.get(&above).and_then(|t| t.spec.parent.clone());
+        if !ancestors.insert(above) {
+            break;
+        }
+    }
+    let mine = files_of(before, ticket);
+    for other in before.attempts.values().map(|a| &a.ticket).filter(|other| *other != id) {
+        let Some(found) = before.tickets.get(other).filter(|_| !ancestors.contains(other)) else { continue };
+        let theirs = files_of(before, found);
+        let shared = mine.iter().filter(|m| theirs.iter().any(|t| same_file(m, t))).count();
+        let limit = mine.len().min(theirs.len()) * before.policy.overlap_percent as usize;
+        require(shared * 100 <= limit, 3, id, || format!("offered while {other} works on {shared} of its files"))?;
+    }
+    Ok(())
+}
+
+fn files_of(state: &State, ticket: &Ticket) -> BTreeSet<String> {
+    let all = ticket.spec.files.iter().chain(&ticket.observed);
+    let ignored = |file: &str| state.policy.overlap_ignore.iter().any(|i| i == file || is_below(file, i));
+    all.filter(|file| !ignored(file)).cloned().collect()
+}
+
+fn same_file(a: &str, b: &str) -> bool {
+    a == b || is_below(a, b) || is_below(b, a)
+}
+
+/// Whether a file lies in a folder, which ends in a slash.
+fn is_below(file: &str, folder: &str) -> bool {
+    folder.ends_with('/') && file.len() > folder.len() && file.get(..folder.len()) == Some(folder)
+}
+
+/// 4: the reservation fits into what is left of the day. A ticket's own budget must not be used up.
+fn check_budget(before: &State, now: Millis, id: &TicketId, ticket: &Ticket, agent: &str, reserved: u64) -> Judged {
+    let used = |usage: &crate::Usage| usage.input + usage.output + usage.cache_write;
+    let budget = &before.policy.budget;
+    let own = used(&ticket.usage);
+    require(budget.ticket.is_none_or(|limit| own < limit), 4, id, || format!("offered after {own} tokens"))?;
+    let is_today = before.spend.day == now / 86_400_000;
+    let spent = |of: Option<&str>| -> u64 {
+        let agents = before.spend.by_agent.iter().filter(|(name, _)| is_today && of.is_none_or(|of| of == *name));
+        agents.map(|(_, tokens)| tokens).sum()
+    };
+    let set_aside = |of: Option<&str>| -> u64 {
+        let live = before.attempts.values().filter(|a: &&Attempt| of.is_none_or(|of| of == a.agent));
+        live.map(|a| a.reserved.saturating_sub(used(&a.usage))).sum()
+    };
+    for (limit, of) in [(budget.agent_day, Some(agent)), (budget.day, None)] {
+        let Some(limit) = limit else { continue };
+        let sum = spent(of) + set_aside(of) + reserved;
+        require(sum <= limit, 4, id, || format!("offered with {sum} of {limit} tokens of the day"))?;
+    }
+    Ok(())
+}
+
+/// 10: an answer goes to the very request that waits.
+fn check_permission(before: &State, answer: &PermissionAnswer) -> Judged {
+    let attempt = before.attempts.get(&answer.attempt);
+    let ticket = attempt.map_or_else(|| TicketId::new("?"), |a| a.ticket.clone());
+    let asked = before.cards.values().any(|card| {
+        card.attempt.as_ref() == Some(&answer.attempt)
+            && card
+                .permission()
+                .is_some_and(|p| p.request_id == answer.request_id && attempt.is_some_and(|a| a.token == p.token))
+    });
+    require(asked, 10, &ticket, || format!("an answer to {}, which nobody asked", answer.request_id))
 }

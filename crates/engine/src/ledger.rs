@@ -5,8 +5,7 @@
 //! and load the journal again.
 
 use crate::{
-    Breach, Envelope, Event, Input, Millis, Outcome, RECORD_VERSION, Record, Rejected, State, TicketId, decide,
-    invariants,
+    Breach, Decision, Envelope, Event, Millis, Outcome, RECORD_VERSION, Record, Rejected, State, decide, invariants,
 };
 use std::collections::BTreeSet;
 
@@ -26,6 +25,9 @@ pub enum Refusal {
     /// It would break an invariant: a bug in the rules. The working state is spoilt; see [`Ledger`].
     #[error(transparent)]
     Breach(#[from] Breach),
+    /// The decision has no stored form: a bug in the types. The working state is spoilt, too.
+    #[error("the decision cannot be stored: {0}")]
+    Unstorable(String),
 }
 
 impl Ledger {
@@ -58,25 +60,26 @@ impl Ledger {
         std::mem::take(&mut self.pending)
     }
 
-    /// Decides one input and applies it to the working state.
+    /// Decides one input and applies it to the working state. An input whose key was decided before gets the first
+    /// outcome again, and changes nothing.
     ///
     /// # Errors
-    /// [`Refusal::Rejected`] leaves the state as it was. After [`Refusal::Breach`] the ledger must be
-    /// thrown away.
+    /// [`Refusal::Rejected`] leaves the state as it was. After the others the ledger must be thrown away.
     pub fn decide(&mut self, now: Millis, envelope: &Envelope) -> Result<Outcome, Refusal> {
-        let is_key = !envelope.id.starts_with('~');
-        if is_key && self.state.was_decided(&envelope.id) {
-            return Ok(self.repeated(&envelope.input));
+        if let Some(outcome) = envelope.id.key().and_then(|key| self.state.outcome_of(key)) {
+            return Ok(decide::repeated(&self.state, &envelope.input, outcome)?);
         }
-        let decision = decide(&self.state, now, &envelope.input)?;
+        let decision = decide::decide(&self.state, now, &envelope.input)?;
         if decision.events.is_empty() {
             return Ok(decision.outcome);
         }
-        self.apply(now, envelope, decision.events)?;
-        Ok(decision.outcome)
+        let outcome = decision.outcome.clone();
+        self.apply(now, envelope, decision)?;
+        Ok(outcome)
     }
 
-    fn apply(&mut self, now: Millis, envelope: &Envelope, events: Vec<Event>) -> Result<(), Breach> {
+    fn apply(&mut self, now: Millis, envelope: &Envelope, decision: Decision) -> Result<(), Refusal> {
+        let Decision { events, outcome } = decision;
         let epoch = events.iter().find_map(|e| match e {
             Event::ForemanElected { epoch, .. } => Some(*epoch),
             _ => None,
@@ -84,56 +87,23 @@ impl Ledger {
         let mut touched = BTreeSet::new();
         for event in &events {
             invariants::check_event(&self.state, now, event)?;
-            touched.extend(self.touched(event));
-            self.state.apply(now, event);
+            touched.extend(self.state.ticket_of(event));
+            self.state.apply(now, event).map_err(Breach::from)?;
         }
         let record = Record {
             v: RECORD_VERSION,
             n: self.state.n + 1,
+            prev: self.state.head.clone(),
             decision_id: envelope.id.clone(),
             cause: envelope.cause.clone(),
             epoch: epoch.unwrap_or(self.state.epoch),
             now,
+            outcome,
             events,
         };
-        self.state.seal(&record);
+        self.state.seal(&record).map_err(|e| Refusal::Unstorable(e.to_string()))?;
         invariants::check_tickets(&self.state, &touched)?;
         self.pending.push(record);
         Ok(())
-    }
-
-    fn touched(&self, event: &Event) -> Option<TicketId> {
-        let of_attempt = |a| self.state.attempts.get(a).map(|a| a.ticket.clone());
-        match event {
-            Event::TicketAdded { ticket, .. }
-            | Event::TicketEdited { ticket, .. }
-            | Event::TicketClosed { ticket, .. }
-            | Event::TicketReopened { ticket, .. }
-            | Event::AttemptOffered { ticket, .. }
-            | Event::ProofNeeded { ticket, .. }
-            | Event::ReviewRequested { ticket }
-            | Event::TicketRejected { ticket, .. }
-            | Event::TicketHeld { ticket }
-            | Event::TicketResumed { ticket }
-            | Event::TicketAccepted { ticket, .. }
-            | Event::Merged { ticket, .. } => Some(ticket.clone()),
-            Event::AttemptEnded { attempt, .. }
-            | Event::AttemptDeclined { attempt, .. }
-            | Event::AttemptCleared { attempt } => of_attempt(attempt),
-            Event::CardAnswered { card, .. } | Event::CardWithdrawn { card, .. } => {
-                self.state.cards.get(card).map(|c| c.ticket.clone())
-            }
-            _ => None,
-        }
-    }
-
-    /// The answer to an input that was decided before.
-    fn repeated(&self, input: &Input) -> Outcome {
-        match input {
-            Input::Claim { attempt, .. } if self.state.attempts.contains_key(attempt) => {
-                Outcome::Granted { attempt: attempt.clone() }
-            }
-            _ => Outcome::Nothing,
-        }
     }
 }

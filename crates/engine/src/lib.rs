@@ -25,30 +25,36 @@ mod order;
 mod plan;
 mod ready;
 mod record;
+mod rejected;
+pub mod rules;
+pub mod session;
 mod state;
+pub mod text;
 
 pub use decide::decide;
 pub use event::Event;
-pub use ids::{AttemptId, CardId, Commit, DeliveryId, HostId, IdError, SessionId, TicketId};
-pub use input::{Answer, AttemptEnd, Decision, Envelope, Input, NewTicket, Outcome, Rejected, TicketChange};
+pub use ids::{AttemptId, CardId, Commit, DecisionId, DeliveryId, Digest, HostId, IdError, SessionId, TicketId};
+pub use input::{Answer, AttemptEnd, Decision, Envelope, Input, NewTicket, Outcome, TicketChange};
 pub use invariants::{Breach, check_all, check_tickets};
 pub use ledger::{Ledger, Refusal};
 pub use model::{
     agent::{AgentPolicy, Budget, GatePolicy, Pause, Policy, Review},
-    attempt::{Attempt, AttemptOutcome, AttemptStage, FailureClass, Session},
-    card::{Card, CardKind, CardState},
-    delivery::{Delivery, DeliveryKind, Message, Told, Urgency},
+    attempt::{Attempt, AttemptCount, AttemptOutcome, AttemptStage, FailureClass, Session},
+    card::{ApprovalReason, Card, CardAnswer, CardKind, CardOption, CardState, EscalationReason, NoticeReason},
+    delivery::{Delivery, DeliveryEvidence, DeliveryKind, Message, Urgency},
     evidence::{Evidence, EvidenceKey},
     host::{Host, HostReport},
-    permission::{Asked, Permit, Scope, Verdict, Wish},
-    ticket::{Assumption, DoneAnswer, Kind, Note, Phase, Priority, Report, Ticket, TicketSpec},
+    permission::{PendingPermission, PermissionAnswer, PermissionRequest, Permit, Scope},
+    phase::{IllegalTransition, Phase},
+    ticket::{Assumption, DoneAnswer, Kind, Note, Priority, Report, Ticket, TicketSpec},
     usage::Usage,
 };
-pub use order::{Offer, Order, SessionText, VerifyJob};
-pub use plan::{Effect, Plan, plan, plan_by_full_scan};
+pub use order::{Offer, Order, SessionMessage, VerifyJob};
+pub use plan::{Effect, Plan, cancel_all, plan, plan_by_full_scan};
 pub use ready::{Reason, why};
 pub use record::{RECORD_VERSION, Record, RecordError};
-pub use state::{State, StateError, day_of};
+pub use rejected::{RejectCode, Rejected};
+pub use state::{SNAPSHOT_VERSION, SnapshotError, State, StateError, day_of};
 
 /// Milliseconds since the Unix epoch. The only notion of time in the engine.
 pub type Millis = u64;

@@ -1,7 +1,7 @@
 //! What a foreman asks of a host. Each order may come late, twice and out of order; tokens and incarnations tell.
 
 use crate::{
-    AttemptId, Commit, Delivery, DeliveryId, GatePolicy, Kind, SessionId, State, TicketId, TicketSpec, Verdict,
+    AttemptId, Commit, Delivery, DeliveryId, GatePolicy, Kind, PermissionAnswer, SessionId, State, TicketId, TicketSpec,
 };
 use serde::{Deserialize, Serialize};
 
@@ -17,9 +17,9 @@ pub enum Order {
     /// Run gates on a commit.
     Verify(Box<VerifyJob>),
     /// A text for a session that is at work.
-    Deliver { attempt: AttemptId, token: u64, text: Box<SessionText> },
+    Deliver { attempt: AttemptId, token: u64, text: Box<SessionMessage> },
     /// The answer to a request of a running process.
-    AnswerPermission { token: u64, answer: Verdict },
+    AnswerPermission { token: u64, answer: PermissionAnswer },
     /// Remove the worktree of finished work, in this incarnation of the host only: an old message must not remove
     /// what is worked in again.
     Retire { ticket: TicketId, incarnation: String },
@@ -77,7 +77,7 @@ impl Offer {
             agent: attempt.agent.clone(),
             session: attempt.session.clone(),
             deliveries: attempt.deliveries.iter().filter_map(|d| state.deliveries.get(d)).cloned().collect(),
-            told: ticket.told.clone(),
+            told: ticket.delivered_texts.clone(),
             bases,
             base: ticket.base.clone(),
         })
@@ -101,30 +101,9 @@ pub struct VerifyJob {
     pub gates: Vec<GatePolicy>,
 }
 
-impl VerifyJob {
-    /// The verification that a ticket waits for.
-    #[must_use]
-    pub fn of(state: &State, id: &TicketId) -> Option<Self> {
-        let ticket = state.tickets.get(id)?;
-        let (host, token) = ticket.verifying.clone()?;
-        let commit = ticket.head.clone()?;
-        let toolchain = state.hosts.get(&host).map(|h| h.report.toolchain.as_str());
-        let missing = |g: &&GatePolicy| state.evidence_for(id, &commit, &g.digest, toolchain).is_none();
-        let gates = state.policy.gates.iter().filter(missing).cloned().collect();
-        Some(Self {
-            ticket: id.clone(),
-            token,
-            commit: commit.clone(),
-            revision: ticket.revision,
-            base: ticket.base.clone(),
-            gates,
-        })
-    }
-}
-
 /// A text that came while an attempt ran, with the mission as it is now.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SessionText {
+pub struct SessionMessage {
     /// The text.
     pub delivery: Delivery,
     /// What the ticket asks for.
@@ -133,7 +112,7 @@ pub struct SessionText {
     pub revision: u32,
 }
 
-impl SessionText {
+impl SessionMessage {
     /// A text that waits to be delivered.
     #[must_use]
     pub fn of(state: &State, id: &DeliveryId) -> Option<Self> {

@@ -2,7 +2,8 @@
 //! every effect looks at the world (its probe, see ARCHITECTURE.md) before it acts.
 
 use crate::{
-    Attempt, AttemptId, AttemptStage, Commit, DeliveryId, HostId, Kind, Millis, Phase, State, Ticket, TicketId, Verdict,
+    Attempt, AttemptId, AttemptStage, Commit, DeliveryId, GatePolicy, HostId, Kind, Millis, PermissionAnswer, Phase,
+    State, Ticket, TicketId,
 };
 use std::collections::BTreeSet;
 
@@ -17,9 +18,9 @@ pub enum Effect {
     /// Give a text to a session that is at work. Probe: whether it is delivered.
     Deliver { attempt: AttemptId, host: HostId, token: u64, delivery: DeliveryId },
     /// Give a process the answer to its request. Probe: whether it has it.
-    Settle { host: HostId, token: u64, verdict: Verdict },
-    /// Have a host run the gates on the head commit. Probe: evidence with the same key.
-    Verify { ticket: TicketId, host: HostId, token: u64, commit: Commit },
+    AnswerPermission { host: HostId, token: u64, answer: PermissionAnswer },
+    /// Have a host run these gates, by their definitions, on the head commit. Probe: evidence with the same key.
+    Verify { ticket: TicketId, host: HostId, token: u64, commit: Commit, gates: Vec<GatePolicy> },
     /// Land an approved commit on the main branch. Probe: the trailer on main.
     Merge { ticket: TicketId, commit: Commit },
     /// Retire the worktree of finished work. Probe: `git worktree list`.
@@ -34,7 +35,9 @@ impl Effect {
             Self::Offer { attempt, token, .. } => format!("offer/{attempt}/{token}"),
             Self::Cancel { attempt, token, .. } => format!("cancel/{attempt}/{token}"),
             Self::Deliver { attempt, token, delivery, .. } => format!("deliver/{attempt}/{token}/{delivery}"),
-            Self::Settle { token, verdict, .. } => format!("settle/{}/{token}/{}", verdict.attempt, verdict.request),
+            Self::AnswerPermission { token, answer, .. } => {
+                format!("answer-permission/{}/{token}/{}", answer.attempt, answer.request_id)
+            }
             Self::Verify { ticket, token, .. } => format!("verify/{ticket}/{token}"),
             Self::Merge { ticket, commit } => format!("merge/{ticket}/{commit}"),
             Self::RemoveWorktree { ticket, host } => format!("retire/{ticket}/{host}"),
@@ -74,7 +77,7 @@ pub fn plan_by_full_scan(state: &State, now: Millis) -> Plan {
     let approved = ids
         .iter()
         .copied()
-        .filter(|id| state.tickets.get(*id).is_some_and(|t| t.phase == Phase::Accepted && t.approved.is_some()));
+        .filter(|id| state.tickets.get(*id).is_some_and(|t| t.phase == Phase::Accepted && t.merge_approval.is_some()));
     let merge = next_merge(state, approved);
     let live = attempt_effects(state).chain(session_effects(state));
     let mut effects: Vec<Effect> = live.chain(verifying).chain(merge).chain(cleanup).collect();
@@ -87,11 +90,19 @@ pub fn plan_by_full_scan(state: &State, now: Millis) -> Plan {
     Plan { effects, deadline: attempt_deadlines(state).chain(timers).chain(pauses(state, now)).min() }
 }
 
+/// The cancels of everything that runs, for a run that stops now. They have the keys of other cancels: what is being
+/// cancelled already is not cancelled twice.
+#[must_use]
+pub fn cancel_all(state: &State) -> Vec<Effect> {
+    let live = state.attempts.iter().filter(|(_, a)| a.stage != AttemptStage::Lost);
+    live.map(|(id, a)| Effect::Cancel { attempt: id.clone(), host: a.host.clone(), token: a.token }).collect()
+}
+
 fn attempt_effects(state: &State) -> impl Iterator<Item = Effect> {
     state.attempts.iter().filter_map(|(attempt, a)| {
         let (attempt, host, token) = (attempt.clone(), a.host.clone(), a.token);
         match (a.stage, a.cancelled) {
-            // Its host is back, in the same life: what it still runs was given up, and must end.
+            // Its host is back, in the same incarnation: what it still runs was given up, and must end.
             (AttemptStage::Lost, _) if is_alive(state, &host) => Some(Effect::Cancel { attempt, host, token }),
             (AttemptStage::Lost, _) => None,
             (_, true) => Some(Effect::Cancel { attempt, host, token }),
@@ -111,10 +122,10 @@ fn session_effects(state: &State) -> impl Iterator<Item = Effect> {
             token: a.token,
             delivery: delivery.clone(),
         });
-        let settle = a.verdicts.iter().map(|verdict| Effect::Settle {
+        let settle = a.permission_answers.iter().map(|answer| Effect::AnswerPermission {
             host: a.host.clone(),
             token: a.token,
-            verdict: verdict.clone(),
+            answer: answer.clone(),
         });
         deliver.chain(settle).collect::<Vec<_>>()
     })
@@ -149,7 +160,10 @@ fn verify_effect(state: &State, id: &TicketId) -> Option<Effect> {
     let ticket = state.tickets.get(id).filter(|t| t.phase == Phase::Verifying)?;
     let (host, token) = ticket.verifying.clone()?;
     let commit = ticket.head.clone()?;
-    Some(Effect::Verify { ticket: id.clone(), host, token, commit })
+    let toolchain = state.hosts.get(&host).map(|h| h.report.toolchain.as_str());
+    let is_missing = |g: &&GatePolicy| state.evidence_for(id, &commit, &g.digest, toolchain).is_none();
+    let gates = state.policy.gates.iter().filter(is_missing).cloned().collect();
+    Some(Effect::Verify { ticket: id.clone(), host, token, commit, gates })
 }
 
 fn cleanup_effect(state: &State, id: &TicketId) -> Option<Effect> {
@@ -163,7 +177,7 @@ fn cleanup_effect(state: &State, id: &TicketId) -> Option<Effect> {
 fn next_merge<'a>(state: &State, approved: impl Iterator<Item = &'a TicketId>) -> Option<Effect> {
     let approved = approved.filter_map(|id| state.tickets.get(id).map(|t| (id, t)));
     let (id, ticket) = approved.filter(|(id, t)| may_land(state, id, t)).min_by_key(|(_, t)| t.order)?;
-    let (commit, _) = ticket.approved.clone()?;
+    let (commit, _) = ticket.merge_approval.clone()?;
     Some(Effect::Merge { ticket: id.clone(), commit })
 }
 
@@ -177,5 +191,5 @@ fn may_land(state: &State, id: &TicketId, ticket: &Ticket) -> bool {
 }
 
 fn is_approved(ticket: &Ticket) -> bool {
-    ticket.phase == Phase::Accepted && ticket.approved.is_some()
+    ticket.phase == Phase::Accepted && ticket.merge_approval.is_some()
 }

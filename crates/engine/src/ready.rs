@@ -1,6 +1,6 @@
 //! Why a ticket does not start. Readiness is computed, never stored.
 
-use crate::{Attempt, AttemptStage, Host, HostId, Millis, Phase, State, Ticket, TicketId};
+use crate::{Attempt, AttemptStage, CardId, Host, HostId, Millis, Phase, State, Ticket, TicketId};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -12,6 +12,8 @@ use std::fmt;
 pub enum Reason {
     /// It is not open.
     Phase { phase: Phase },
+    /// A card holds it.
+    WaitsForAnswer { card: CardId },
     /// It depends on something that is not accepted.
     DependsOn { ticket: TicketId, phase: Phase },
     /// It is not to be tried before a time.
@@ -36,6 +38,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Phase { phase } => write!(f, "it is {}", phase.as_str()),
+            Self::WaitsForAnswer { card } => write!(f, "it is waiting for your answer to {card}: `ganger inbox`"),
             Self::DependsOn { ticket, phase } => {
                 write!(f, "it waits for {ticket}, which is {}", phase.as_str())
             }
@@ -64,6 +67,10 @@ pub fn why(state: &State, now: Millis, id: &TicketId) -> Vec<Reason> {
     let Some(ticket) = state.tickets.get(id) else {
         return Vec::new();
     };
+    let asks = matches!(ticket.phase, Phase::NeedsYou | Phase::Suspended | Phase::Reviewing);
+    if asks && let Some(card) = state.open_cards_of(id).find(|c| c.kind.holds_ticket()) {
+        return vec![Reason::WaitsForAnswer { card: card.id.clone() }];
+    }
     if ticket.phase != Phase::Open {
         return vec![Reason::Phase { phase: ticket.phase }];
     }

@@ -1,7 +1,9 @@
-//! Records: one decision each, numbered without gaps.
+//! Records: one decision each, numbered without gaps, each naming the digest of the one before.
 
-use crate::{Event, Millis};
+use crate::{DecisionId, Digest, Event, Millis, Outcome};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use std::fmt::Write as _;
 
 /// Version of the stored form.
 pub const RECORD_VERSION: u32 = 1;
@@ -13,14 +15,19 @@ pub struct Record {
     pub v: u32,
     /// Number, from 1, contiguous. Ours: no backend's sequence is stored anywhere.
     pub n: u64,
-    /// Id of the input; also its idempotency key.
-    pub decision_id: String,
+    /// Digest of the record before; none before the first. So a record cannot be changed or left out
+    /// unnoticed, unless it is the last.
+    pub prev: Option<Digest>,
+    /// Which decision this is.
+    pub decision_id: DecisionId,
     /// What led to it, for people.
     pub cause: String,
     /// The election under which it was decided.
     pub epoch: u64,
     /// When.
     pub now: Millis,
+    /// What the caller was answered; a repetition of the input is answered the same.
+    pub outcome: Outcome,
     /// The facts.
     pub events: Vec<Event>,
 }
@@ -47,10 +54,26 @@ pub enum RecordError {
 }
 
 impl Record {
+    /// Digest of its stored form. Parsing and writing gives the same bytes again, floats included.
+    ///
+    /// # Errors
+    /// When it has no stored form.
+    pub fn digest(&self) -> Result<Digest, serde_json::Error> {
+        let bytes = serde_json::to_vec(self)?;
+        let mut hex = String::with_capacity(64);
+        for byte in Sha256::digest(&bytes) {
+            // Writing to a string cannot fail.
+            let _infallible = write!(hex, "{byte:02x}");
+        }
+        Ok(Digest::new(hex))
+    }
+
     /// Serialises a batch as one journal message.
-    #[must_use]
-    pub fn encode_batch(records: &[Self]) -> Vec<u8> {
-        serde_json::to_vec(records).unwrap_or_default()
+    ///
+    /// # Errors
+    /// When a record has no stored form.
+    pub fn encode_batch(records: &[Self]) -> Result<Vec<u8>, serde_json::Error> {
+        serde_json::to_vec(records)
     }
 
     /// Reads one journal message.

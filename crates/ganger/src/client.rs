@@ -2,7 +2,7 @@
 
 use crate::protocol::{CONTROL, Reply, ToForeman, Withdrawal, now_ms, publish_json};
 use ganger_bus::{Bus, BusError, Tail};
-use ganger_engine::{Envelope, Outcome, Rejected};
+use ganger_engine::{DecisionId, Envelope, Outcome, Rejected};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,7 +15,7 @@ const TO_FOREMAN: &str = "control.foreman";
 /// still answered.
 const GRACE: Duration = Duration::from_secs(1);
 
-type Waiting = Arc<Mutex<BTreeMap<String, oneshot::Sender<Reply>>>>;
+type Waiting = Arc<Mutex<BTreeMap<DecisionId, oneshot::Sender<Reply>>>>;
 
 /// How long after a failure of the store it is read again.
 const RETRY: Duration = Duration::from_millis(200);
@@ -57,33 +57,52 @@ impl Client {
 
     /// Sends an input and waits until it is decided and durable.
     pub(crate) async fn ask(&self, envelope: Envelope, patience: Duration) -> Result<Outcome, SendError> {
-        self.exchange(envelope, patience, Duration::ZERO).await
+        self.send(envelope, patience).await?.wait(patience).await
     }
 
     /// As [`Client::ask`], for commands of people: silence means that it was not, and will not be, carried out.
     pub(crate) async fn command(&self, envelope: Envelope, patience: Duration) -> Result<Outcome, SendError> {
-        self.exchange(envelope, patience, GRACE).await
+        self.send(envelope, patience).await?.wait(patience + GRACE).await
     }
 
     /// Takes a command back. A foreman that has decided it already ignores this.
-    pub(crate) async fn withdraw(&self, id: &str) -> Result<(), BusError> {
-        publish_json(&self.bus, TO_FOREMAN.to_owned(), &Withdrawal { withdraws: id.to_owned() }, None).await
+    pub(crate) async fn withdraw(&self, id: &DecisionId) -> Result<(), BusError> {
+        publish_json(&self.bus, TO_FOREMAN.to_owned(), &Withdrawal { withdraws: id.clone() }, None).await
     }
 
-    async fn exchange(&self, envelope: Envelope, patience: Duration, grace: Duration) -> Result<Outcome, SendError> {
+    /// Sends an input whose outcome is waited for apart; after the patience it is not carried out any more.
+    pub(crate) async fn send(&self, envelope: Envelope, patience: Duration) -> Result<PendingReply, BusError> {
         let (sender, answer) = oneshot::channel();
         let id = envelope.id.clone();
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), sender);
+        let pending = PendingReply { id: id.clone(), answer, waiting: Arc::clone(&self.waiting) };
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(id, sender);
         let patience_ms = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
         let expires = Some(now_ms().saturating_add(patience_ms));
         let message = ToForeman { reply_to: Some(self.subject.clone()), expires, envelope };
         publish_json(&self.bus, TO_FOREMAN.to_owned(), &message, None).await?;
-        let reply = tokio::time::timeout(patience + grace, answer).await;
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
-        match reply {
+        Ok(pending)
+    }
+}
+
+/// The outcome of an input on its way.
+pub(crate) struct PendingReply {
+    id: DecisionId,
+    answer: oneshot::Receiver<Reply>,
+    waiting: Waiting,
+}
+
+impl PendingReply {
+    pub(crate) async fn wait(mut self, patience: Duration) -> Result<Outcome, SendError> {
+        match tokio::time::timeout(patience, &mut self.answer).await {
             Ok(Ok(reply)) => Ok(reply.result?),
             _ => Err(SendError::Silent(patience)),
         }
+    }
+}
+
+impl Drop for PendingReply {
+    fn drop(&mut self) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
     }
 }
 

@@ -73,12 +73,13 @@ codes! {
     CannotMerge "cannot-merge" Failed "The ticket cannot be merged yet.",
     CannotReopen "cannot-reopen" Failed "The ticket cannot be reopened.",
     NotAnOption "not-an-option" Failed "The answer is not one of the options.",
-    Answered "answered" Failed "The card has an answer already.",
+    AlreadyAnswered "already-answered" Failed "The card has an answer already.",
     Withdrawn "withdrawn" Failed "The card was withdrawn.",
     EmptyAnswer "empty-answer" Failed "The answer is empty.",
     EmptyMessage "empty-message" Failed "The message is empty.",
-    NobodyListens "nobody-listens" Failed "The ticket has no session that could get the message.",
+    NoSession "no-session" Failed "The ticket has no session that could get the message.",
     BoardFull "board-full" Failed "The board has too many tickets.",
+    NotSupported "not-supported" Failed "This kind of work is known, but nothing carries it out yet.",
     Rejected "rejected" Failed "The rules of the board refuse it; the message says why.",
 }
 
@@ -174,7 +175,7 @@ impl From<ganger_bus::BusError> for Failure {
 
 impl From<ganger_engine::Rejected> for Failure {
     fn from(e: ganger_engine::Rejected) -> Self {
-        Self { code: Code::of_rejection(&e.code), message: e.message, hint: e.hint }
+        Self { code: Code::of_rejection(e.code.as_str()), message: e.message, hint: e.hint }
     }
 }
 

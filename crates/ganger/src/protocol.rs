@@ -1,7 +1,7 @@
 //! What travels between foreman, hosts and commands. The same way on one machine as on many.
 
 use ganger_bus::{Bus, BusError, Durability, Publish, StreamConfig};
-use ganger_engine::{AttemptId, Envelope, HostId, Order, Outcome, Rejected, TicketId};
+use ganger_engine::{AttemptId, DecisionId, Envelope, HostId, Order, Outcome, Rejected, TicketId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,13 +28,13 @@ pub(crate) struct ToForeman {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Withdrawal {
     /// The id of the envelope.
-    pub(crate) withdraws: String,
+    pub(crate) withdraws: DecisionId,
 }
 
 /// The foreman's answer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Reply {
-    pub(crate) id: String,
+    pub(crate) id: DecisionId,
     pub(crate) result: Result<Outcome, Rejected>,
 }
 

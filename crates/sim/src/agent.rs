@@ -3,7 +3,8 @@
 use crate::world::{Occurrence, World};
 use ganger_engine::host::{Remains, Run, Work};
 use ganger_engine::{
-    AttemptOutcome, Commit, DoneAnswer, FailureClass, Input, Offer, Report, TicketId, Told, Usage, Wish,
+    AttemptOutcome, Commit, DecisionId, DeliveryEvidence, DoneAnswer, FailureClass, Input, Offer, PermissionRequest,
+    Report, TicketId, Usage,
 };
 
 /// The next thing that an agent does.
@@ -71,20 +72,23 @@ impl Agent {
         };
         world.input(format!("session-{}", run.attempt), session);
         let deliveries = self.offer.deliveries.iter().map(|d| d.id.clone()).collect();
-        let told = [Told::Once, Told::Before, Told::Unchecked][world.rng.below(3) as usize];
-        let delivered = Input::Delivered { attempt: run.attempt.clone(), token: run.token, deliveries, told };
+        let all = [DeliveryEvidence::SentOnce, DeliveryEvidence::FoundInTranscript, DeliveryEvidence::SentUnchecked];
+        let evidence = all[world.rng.below(3) as usize];
+        let delivered = Input::Delivered { attempt: run.attempt.clone(), token: run.token, deliveries, evidence };
         world.input(format!("delivered-{}", run.attempt), delivered);
     }
 
     /// Its runtime asks whether it may; some do not wait for the answer.
     pub(crate) fn asks_permission(&self, world: &mut World, run: &Run) {
-        let wish = Wish { tool: "command".to_owned(), subject: format!("make {}", world.rng.below(3)) };
-        let (attempt, token, request) = (run.attempt.clone(), run.token, "1".to_owned());
+        let request = PermissionRequest { tool: "command".to_owned(), subject: format!("make {}", world.rng.below(3)) };
+        let (attempt, token, request_id) = (run.attempt.clone(), run.token, "1".to_owned());
         let (by, hint) = (String::new(), String::new());
-        let asked = Input::AskPermission { attempt: attempt.clone(), token, request: request.clone(), wish, by, hint };
+        let asked =
+            Input::AskPermission { attempt: attempt.clone(), token, request_id: request_id.clone(), request, by, hint };
         world.input(format!("asked-{attempt}-{token}"), asked);
         if world.fault("permission lapses", 3) {
-            let lapsed = Input::PermissionLapsed { attempt: attempt.clone(), token, request, why: "late".to_owned() };
+            let lapsed =
+                Input::PermissionLapsed { attempt: attempt.clone(), token, request_id, why: "late".to_owned() };
             world.input(format!("lapsed-{attempt}-{token}"), lapsed);
         }
     }
@@ -92,7 +96,7 @@ impl Agent {
     pub(crate) fn uses(&self, world: &mut World, run: &Run) {
         let usage = Usage { input: 10 * u64::from(self.offer.number), ..Usage::default() };
         world.input(
-            format!("~usage-{}", run.attempt),
+            DecisionId::unkeyed(format!("usage-{}", run.attempt)),
             Input::Usage { attempt: run.attempt.clone(), token: run.token, usage },
         );
     }

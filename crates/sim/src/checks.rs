@@ -54,7 +54,7 @@ impl Checks {
 
     /// Invariant 6, at the moment at which a landing begins.
     pub(crate) fn approved(&mut self, state: &State, landing: &Landing) {
-        let approved = state.tickets.get(&landing.ticket).and_then(|t| t.approved.as_ref());
+        let approved = state.tickets.get(&landing.ticket).and_then(|t| t.merge_approval.as_ref());
         if approved.is_none_or(|(commit, _)| commit != &landing.commit) {
             self.fail(format!(
                 "invariant 6: {} would be merged at {} without approval",
@@ -79,7 +79,8 @@ impl Checks {
                 return self.fail(format!("replay: {e}"));
             }
             if i == records.len() / 2 {
-                replayed = match State::from_snapshot(&replayed.to_snapshot()) {
+                let snapshot = replayed.to_snapshot().map_err(|e| e.to_string());
+                replayed = match snapshot.and_then(|bytes| State::from_snapshot(&bytes).map_err(|e| e.to_string())) {
                     Ok(state) => state,
                     Err(e) => return self.fail(format!("snapshot: {e}")),
                 };

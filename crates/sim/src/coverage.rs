@@ -18,14 +18,15 @@ impl Coverage {
     }
 
     /// Counts the events of a record against the state before it.
-    pub(crate) fn record(&mut self, state: &mut State, record: &Record) {
+    pub(crate) fn record(&mut self, state: &mut State, record: &Record) -> Result<(), String> {
         for event in &record.events {
             let value = serde_json::to_value(event).unwrap_or_default();
             let name = value.get("event").and_then(|e| e.as_str()).unwrap_or("?");
             let phase = phase_of(state, event, &value);
             *self.events.entry(format!("{phase} {name}")).or_insert(0) += 1;
-            state.apply(record.now, event);
+            state.apply(record.now, event).map_err(|e| e.to_string())?;
         }
+        Ok(())
     }
 
     /// Adds what another run counted.

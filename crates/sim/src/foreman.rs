@@ -6,7 +6,7 @@ use crate::wire::{FOREMAN, JOURNAL, ToForeman, ready};
 use crate::world::{Occurrence, World};
 use ganger_bus::{AckHandle, Bus, BusError, Publish};
 use ganger_engine::foreman::{Action, Appended, Ending, Event, Machine, Mode, Received, Stop};
-use ganger_engine::{AgentPolicy, Envelope, GatePolicy, Input, Outcome, Policy, Record, Rejected, State};
+use ganger_engine::{AgentPolicy, DecisionId, Envelope, GatePolicy, Input, Outcome, Policy, Record, Rejected, State};
 use std::collections::BTreeMap;
 
 /// How long a lease holds without renewal.
@@ -90,8 +90,8 @@ impl Foreman {
         world.say(format!("foreman {} leads", self.index));
         let elect = Input::Elect { foreman: format!("foreman {}", self.index) };
         let opening = vec![
-            Envelope::new(format!("~elect-{}", world.now), "elected", elect),
-            Envelope::new("~policy", "configuration", Input::SetPolicy { policy: policy() }),
+            Envelope::new(DecisionId::unkeyed(format!("elect-{}", world.now)), "elected", elect),
+            Envelope::new(DecisionId::unkeyed("policy"), "configuration", Input::SetPolicy { policy: policy() }),
         ];
         let mode = Mode { dispatch: true, scope: None, max_parallel: None, forever: true };
         let shown = state.clone();
@@ -237,8 +237,11 @@ impl Foreman {
         if unclear && world.rng.one_in(2) {
             return Appended::Unclear;
         }
-        let message =
-            Publish::new("journal.record", Record::encode_batch(records)).expected_last(leading.last_sequence);
+        let batch = match Record::encode_batch(records) {
+            Ok(batch) => batch,
+            Err(e) => return Appended::Failed(e.to_string()),
+        };
+        let message = Publish::new("journal.record", batch).expected_last(leading.last_sequence);
         match ready(world.bus.publish(message)) {
             Ok(_) if unclear => Appended::Unclear,
             Ok(ack) => {
@@ -265,7 +268,9 @@ impl Foreman {
             for event in &record.events {
                 world.say(format!("{} {}", record.n, serde_json::to_string(event).unwrap_or_default()));
             }
-            world.coverage.record(&mut leading.shown, record);
+            if let Err(why) = world.coverage.record(&mut leading.shown, record) {
+                world.checks.fail(format!("record {}: {why}", record.n));
+            }
         }
     }
 

@@ -6,7 +6,8 @@ use crate::world::{Occurrence, World};
 use ganger_bus::AckHandle;
 use ganger_engine::host::{Action, Event, Machine, NotPrepared, Question, Run, SessionOrder, Setup};
 use ganger_engine::{
-    Evidence, EvidenceKey, GatePolicy, HostId, HostReport, Input, Order, Outcome, Rejected, Told, VerifyJob,
+    DecisionId, DeliveryEvidence, Evidence, EvidenceKey, GatePolicy, HostId, HostReport, Input, Order, Outcome,
+    Rejected, VerifyJob,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,7 +24,7 @@ pub(crate) struct Host {
     machine: Machine,
     agents: BTreeMap<Run, Agent>,
     jobs: BTreeMap<u64, VerifyJob>,
-    questions: BTreeMap<String, Question>,
+    questions: BTreeMap<DecisionId, Question>,
     /// Dead or asleep until then.
     away: Option<Away>,
     /// Nothing comes in or goes out until then.
@@ -177,7 +178,7 @@ impl Host {
     }
 
     /// One answer to each question: the foreman's, or that there is none.
-    pub(crate) fn answered(&mut self, world: &mut World, id: &str, result: Result<Outcome, Rejected>) {
+    pub(crate) fn answered(&mut self, world: &mut World, id: &DecisionId, result: Result<Outcome, Rejected>) {
         if self.is_cut_off(world) {
             return;
         }
@@ -187,7 +188,7 @@ impl Host {
         }
     }
 
-    pub(crate) fn unanswered(&mut self, world: &mut World, id: &str) {
+    pub(crate) fn unanswered(&mut self, world: &mut World, id: &DecisionId) {
         if let Some(question) = self.questions.remove(id) {
             self.deliver(world, self.life, Event::Reply { question, outcome: None });
         }
@@ -328,13 +329,16 @@ impl Host {
                     let deliveries = vec![text.delivery.id.clone()];
                     let (attempt, token) = (run.attempt.clone(), run.token);
                     let id = format!("delivered-{attempt}-{}", text.delivery.id);
-                    world.input(id, Input::Delivered { attempt, token, deliveries, told: Told::Unchecked });
+                    world.input(
+                        id,
+                        Input::Delivered { attempt, token, deliveries, evidence: DeliveryEvidence::SentUnchecked },
+                    );
                 }
             }
             SessionOrder::AnswerPermission(answer) => {
-                let (attempt, token, request) = (run.attempt.clone(), run.token, answer.request);
-                let id = format!("~settled-{attempt}-{}", world.now);
-                world.input(id, Input::PermissionSettled { attempt, token, request });
+                let (attempt, token, request_id) = (run.attempt.clone(), run.token, answer.request_id);
+                let id = DecisionId::unkeyed(format!("answered-{attempt}-{}", world.now));
+                world.input(id, Input::PermissionDelivered { attempt, token, request_id });
             }
         }
     }

@@ -3,7 +3,7 @@
 
 use crate::world::{Occurrence, World};
 use ganger_engine::foreman::Landing;
-use ganger_engine::{Commit, Envelope, Input, Outcome, Rejected};
+use ganger_engine::{Commit, DecisionId, Envelope, Input, Outcome, Rejected};
 
 /// What comes next.
 #[derive(Debug)]
@@ -41,7 +41,8 @@ impl Landings {
             LandingStep::Verified => {
                 let to = format!("landing-{foreman}-{life}-{}", world.now);
                 let input = Input::ConfirmMerge { ticket: landing.ticket.clone(), commit: landing.commit };
-                let envelope = Envelope::new(format!("~confirm-{}", landing.ticket), "verified", input);
+                let envelope =
+                    Envelope::new(DecisionId::unkeyed(format!("confirm-{}", landing.ticket)), "verified", input);
                 world.tell_foreman(envelope, Some(to.clone()), Some(world.now + 30_000));
                 self.awaits = Some(to.clone());
                 world.at(world.now + 30_000, Occurrence::Landing(foreman, life, LandingStep::Unanswered(to)));

@@ -1,7 +1,9 @@
 //! A person: adds tickets, answers late, changes their mind, closes, and merges.
 
 use crate::world::World;
-use ganger_engine::{Answer, CardKind, Input, NewTicket, Phase, State, TicketChange, TicketId, TicketSpec, Urgency};
+use ganger_engine::{
+    Answer, CardKind, EscalationReason, Input, NewTicket, Phase, State, TicketChange, TicketId, TicketSpec, Urgency,
+};
 
 pub(crate) struct Person {
     to_add: u64,
@@ -14,7 +16,7 @@ impl Person {
     }
 
     pub(crate) fn is_done(&self, state: &State) -> bool {
-        self.to_add == 0 && state.open_cards().all(|c| matches!(c.kind, CardKind::Permission | CardKind::Notice))
+        self.to_add == 0 && state.open_cards().all(|c| !c.kind.holds_ticket())
     }
 
     pub(crate) fn step(&mut self, world: &mut World, state: &State) {
@@ -75,17 +77,23 @@ impl Person {
 
     fn answer(&mut self, world: &mut World, state: &State) {
         let Some(card) = state.open_cards().next() else { return };
-        let word = match card.kind {
-            CardKind::Question => "the left one",
-            CardKind::Permission => ["once", "ticket", "agent", "project", "deny no"][world.rng.below(5) as usize],
-            CardKind::Notice => "ok",
-            CardKind::Approval => "accept",
-            CardKind::Escalation if card.options.iter().any(|o| o == "go on") => "go on",
-            CardKind::Escalation if card.options.iter().any(|o| o == "resume") => "resume",
-            CardKind::Escalation if world.rng.one_in(8) => "cancel",
-            CardKind::Escalation => "retry",
+        let word = match &card.kind {
+            CardKind::Question { .. } => "the left one",
+            CardKind::Permission { .. } => {
+                ["once", "ticket", "agent", "project", "deny no"][world.rng.below(5) as usize]
+            }
+            CardKind::Notice { .. } => "ok",
+            CardKind::Approval { .. } => "accept",
+            CardKind::Orphaned { .. } => "continue",
+            CardKind::Escalation { why: EscalationReason::Stopped } => "resume",
+            CardKind::Escalation { .. } if world.rng.one_in(8) => "cancel",
+            CardKind::Escalation { .. } => "retry",
         };
-        let answer = Answer { card: card.id.clone(), answer: word.to_owned(), by: "person".to_owned() };
+        let answer = match card.parse_answer(word) {
+            Ok(answer) => answer,
+            Err(e) => return world.checks.fail(format!("{}: {e}", card.id)),
+        };
+        let answer = Answer { card: card.id.clone(), answer, by: "person".to_owned() };
         self.tell(world, Input::Answer(answer));
     }
 

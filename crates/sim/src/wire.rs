@@ -2,7 +2,7 @@
 
 use crate::world::{Occurrence, World};
 use ganger_bus::{AckHandle, AckKind, Bus, BusError, ConsumerConfig, Durability, Publish, StreamConfig};
-use ganger_engine::{Envelope, Input, Order, Outcome, Rejected};
+use ganger_engine::{DecisionId, Envelope, Input, Order, Outcome, Rejected};
 use serde::{Deserialize, Serialize};
 use std::future::Future;
 use std::pin::pin;
@@ -77,7 +77,7 @@ impl World {
     }
 
     /// An input that nobody waits for.
-    pub(crate) fn input(&mut self, id: String, input: Input) {
+    pub(crate) fn input(&mut self, id: impl Into<DecisionId>, input: Input) {
         self.tell_foreman(Envelope::new(id, "simulated", input), None, None);
     }
 
@@ -113,7 +113,7 @@ impl World {
     }
 
     /// The answer to an input.
-    pub(crate) fn reply(&mut self, to: String, id: String, result: Result<Outcome, Rejected>) {
+    pub(crate) fn reply(&mut self, to: String, id: DecisionId, result: Result<Outcome, Rejected>) {
         if self.fault("reply lost", 40) {
             return;
         }

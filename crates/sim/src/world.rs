@@ -11,7 +11,9 @@ use crate::rng::Rng;
 use crate::wire;
 use ganger_bus::MemoryBus;
 use ganger_engine::host::Run;
-use ganger_engine::{Outcome as Decided, Phase, Rejected, State, foreman as engine_foreman, host as engine_host};
+use ganger_engine::{
+    DecisionId, Outcome as Decided, Phase, Rejected, State, foreman as engine_foreman, host as engine_host,
+};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -68,13 +70,13 @@ pub(crate) enum Occurrence {
     /// An answer arrives.
     Reply {
         to: String,
-        id: String,
+        id: DecisionId,
         result: Box<Result<Decided, Rejected>>,
     },
     /// Nobody has answered for too long.
     Unanswered {
         host: usize,
-        id: String,
+        id: DecisionId,
     },
     /// An agent does the next thing.
     Agent(usize, u64, Run, Stir),
@@ -261,7 +263,7 @@ impl Cast {
         }
     }
 
-    fn reply(&mut self, world: &mut World, to: &str, id: &str, result: Result<Decided, Rejected>) {
+    fn reply(&mut self, world: &mut World, to: &str, id: &DecisionId, result: Result<Decided, Rejected>) {
         for host in &mut self.hosts {
             if host.name() == to {
                 host.answered(world, id, result.clone());

@@ -1,10 +1,11 @@
-//! The life of an attempt: offered, granted, heard of, ended.
+//! Attempts: offered, granted, reported on, ended.
 
-use super::{NewCard, delivery, done, escalate, granted, live, messages, nothing, open_card, permissions, ticket};
+use super::{NewCard, delivery, done, escalation, granted, live, messages, nothing, open_card, permissions, ticket};
 use crate::{
-    Assumption, Attempt, AttemptEnd, AttemptId, AttemptOutcome, AttemptStage, CardKind, Decision, DeliveryId,
-    DeliveryKind, Event, FailureClass, HostId, Kind, Millis, NewTicket, Outcome, Pause, Phase, Rejected, Report,
-    Session, SessionId, State, Ticket, TicketId, TicketSpec, Told, Usage,
+    ApprovalReason, Assumption, Attempt, AttemptCount, AttemptEnd, AttemptId, AttemptOutcome, AttemptStage, Card,
+    CardKind, CardOption, Decision, DeliveryEvidence, DeliveryId, DeliveryKind, EscalationReason, Event, FailureClass,
+    HostId, Kind, Millis, NewTicket, Outcome, Pause, Phase, RejectCode, Rejected, Report, Session, SessionId, State,
+    Ticket, TicketId, TicketSpec, Usage,
 };
 
 /// First wait after a transient failure; it doubles up to [`MAX_BACKOFF_MS`].
@@ -23,21 +24,45 @@ pub(super) fn claim(
     host: &HostId,
     incarnation: &str,
 ) -> Result<Decision, Rejected> {
+    let attempt = claimable(state, id, token, host, incarnation)?;
+    match attempt.stage {
+        AttemptStage::Offered => Ok(Decision {
+            events: vec![Event::AttemptGranted { attempt: id.clone() }],
+            outcome: Outcome::Granted { attempt: id.clone() },
+        }),
+        // Granted once only: another claim cannot tell whether the first one's agent runs.
+        AttemptStage::Granted | AttemptStage::Lost => {
+            Err(Rejected::new(RejectCode::AlreadyGranted, format!("attempt {id} was already granted")))
+        }
+    }
+}
+
+/// The same claim again, because its answer was lost: it holds as long as what was granted does.
+pub(super) fn claim_repeated(
+    state: &State,
+    id: &AttemptId,
+    token: u64,
+    host: &HostId,
+    incarnation: &str,
+) -> Result<(), Rejected> {
+    claimable(state, id, token, host, incarnation).map(|_| ())
+}
+
+fn claimable<'a>(
+    state: &'a State,
+    id: &AttemptId,
+    token: u64,
+    host: &HostId,
+    incarnation: &str,
+) -> Result<&'a Attempt, Rejected> {
     let attempt = live(state, id, token)?;
-    let granted = Outcome::Granted { attempt: id.clone() };
     if &attempt.host != host || attempt.incarnation != incarnation {
-        return Err(Rejected::new("not-yours", format!("attempt {id} was offered to {}", attempt.host)));
+        return Err(Rejected::new(RejectCode::NotYours, format!("attempt {id} was offered to {}", attempt.host)));
     }
     if attempt.cancelled {
-        return Err(Rejected::new("cancelled", format!("attempt {id} was cancelled")));
+        return Err(Rejected::new(RejectCode::Cancelled, format!("attempt {id} was cancelled")));
     }
-    match attempt.stage {
-        AttemptStage::Offered => {
-            Ok(Decision { events: vec![Event::AttemptGranted { attempt: id.clone() }], outcome: granted })
-        }
-        // Granted once only: a second claim cannot tell whether the first one's agent runs.
-        _ => Err(Rejected::new("claimed", format!("attempt {id} was granted before"))),
-    }
+    Ok(attempt)
 }
 
 pub(super) fn decline(state: &State, id: &AttemptId, token: u64, why: &str) -> Result<Decision, Rejected> {
@@ -79,14 +104,14 @@ pub(super) fn delivered(
     id: &AttemptId,
     token: u64,
     deliveries: &[DeliveryId],
-    told: Told,
+    evidence: DeliveryEvidence,
 ) -> Result<Decision, Rejected> {
     granted(state, id, token)?;
     let fresh: Vec<DeliveryId> = deliveries.iter().filter(|d| state.deliveries.contains_key(d)).cloned().collect();
     if fresh.is_empty() {
         return Ok(nothing());
     }
-    Ok(done([Event::Delivered { attempt: id.clone(), deliveries: fresh, told }]))
+    Ok(done([Event::Delivered { attempt: id.clone(), deliveries: fresh, evidence }]))
 }
 
 pub(super) fn usage(state: &State, id: &AttemptId, token: u64, usage: Usage) -> Result<Decision, Rejected> {
@@ -123,7 +148,10 @@ pub(super) fn assume(
 ) -> Result<Decision, Rejected> {
     let attempt = granted(state, id, token)?;
     if !(0.0..=1.0).contains(&confidence) {
-        return Err(Rejected::new("invalid-confidence", format!("confidence {confidence} is not between 0 and 1")));
+        return Err(Rejected::new(
+            RejectCode::InvalidConfidence,
+            format!("confidence {confidence} is not between 0 and 1"),
+        ));
     }
     let assumption = Assumption { assumed: assumed.to_owned(), confidence, by: attempt.agent.clone(), at: now };
     Ok(done([Event::AssumptionLogged { ticket: attempt.ticket.clone(), assumption }]))
@@ -155,17 +183,19 @@ pub(super) fn ended(
         events.push(Event::ReportMade { attempt: id.clone(), report: report.clone() });
     }
     events.extend(permissions::withdraw(state, id));
-    let verdict = Verdict::of(state, now, attempt, ticket, end);
+    let disposition = Disposition::of(state, now, attempt, ticket, end);
     events.push(Event::AttemptEnded {
         attempt: id.clone(),
         outcome: end.outcome.clone(),
         head: end.head.clone(),
         base: end.base.clone(),
         files: end.files.clone(),
-        next: verdict.next,
-        not_before: verdict.not_before,
+        next: disposition.next,
+        counts: counts(state, ticket, &end.outcome),
+        session_lost: matches!(end.outcome, AttemptOutcome::Failed { class: FailureClass::SessionLost, .. }),
+        not_before: disposition.not_before,
     });
-    events.extend(verdict.events);
+    events.extend(disposition.events);
     Ok(done(events))
 }
 
@@ -174,8 +204,24 @@ fn is_lost(state: &State, id: &AttemptId, token: u64) -> bool {
     state.attempts.get(id).is_some_and(|a| a.token == token && a.stage == AttemptStage::Lost)
 }
 
+/// What an end counts as, under the policy of today.
+fn counts(state: &State, ticket: &Ticket, outcome: &AttemptOutcome) -> AttemptCount {
+    match outcome {
+        AttemptOutcome::Finished => AttemptCount::Claim,
+        AttemptOutcome::Failed { class: FailureClass::Transient, .. } => {
+            if ticket.transients + 1 < state.policy.max_transients {
+                AttemptCount::Transient
+            } else {
+                AttemptCount::PersistentTransient
+            }
+        }
+        AttemptOutcome::Failed { .. } | AttemptOutcome::TooLarge { .. } => AttemptCount::Failure,
+        AttemptOutcome::Interrupted | AttemptOutcome::BaseConflict { .. } => AttemptCount::Nothing,
+    }
+}
+
 /// Where the ticket goes when an attempt ends.
-struct Verdict {
+struct Disposition {
     next: Phase,
     not_before: Millis,
     events: Vec<Event>,
@@ -189,7 +235,7 @@ struct Failure<'a> {
     model: Option<&'a str>,
 }
 
-impl Verdict {
+impl Disposition {
     fn to(next: Phase) -> Self {
         Self { next, not_before: 0, events: Vec::new() }
     }
@@ -209,14 +255,14 @@ impl Verdict {
                 let failure = Failure { class: *class, message, retry_at: *retry_at, model: model.as_deref() };
                 Self::of_failure(state, now, attempt, ticket, &failure)
             }
-            AttemptOutcome::BaseConflict { with, files } => Self::of_base_conflict(attempt, ticket, with, files),
+            AttemptOutcome::BaseConflict { with, files } => Self::of_base_conflict(state, attempt, ticket, with, files),
             AttemptOutcome::TooLarge { files, bytes } => Self::held(
                 state,
                 now,
                 attempt,
-                format!("{} left {files} uncommitted files ({bytes} bytes)", attempt.ticket),
-                "Too much to be committed unseen. It is kept in the worktree and as a rescue snapshot. \
-                 Remove what does not belong there (or add it to .gitignore), then let the ticket go on."
+                EscalationReason::TooLarge { files: *files, bytes: *bytes },
+                "That is too much to commit without a look. Everything is kept in the worktree and in a rescue \
+                 snapshot. Remove what does not belong there (or add it to .gitignore), then answer `retry`."
                     .to_owned(),
             ),
         }
@@ -225,7 +271,7 @@ impl Verdict {
     /// The agent says it is done. Cheap lies are told apart here; the rest is for the gates.
     fn of_claim(state: &State, now: Millis, attempt: &Attempt, ticket: &Ticket, end: &AttemptEnd) -> Self {
         let id = &attempt.ticket;
-        let asked = state.open_cards_of(id).any(|c| c.kind == CardKind::Question);
+        let asked = state.open_cards_of(id).any(Card::is_question);
         if asked {
             return Self::to(Phase::Suspended);
         }
@@ -256,29 +302,27 @@ impl Verdict {
                 now,
                 attempt,
                 ticket,
-                "the definition of done is not answered",
+                &not_addressed(open.len(), ticket.spec.done.len()),
                 &format!(
-                    "These items of the definition of done are not answered yet. Meet each of them, then call the tool \
+                    "These items of the definition of done are not addressed yet. Meet each of them, then call the tool \
                  `report_result` with every item and how it was met:{items}"
                 ),
             );
         }
         if let (Some(head), false) = (&end.head, end.tampering.is_empty())
-            && ticket.vouched.as_ref() != Some(head)
+            && ticket.approved_by_person.as_ref() != Some(head)
         {
-            let mut held = Self::held_with(
-                state,
-                now,
-                attempt,
-                CardKind::Approval,
-                format!("{id} seems to weaken tests. Go on with it?"),
-                end.tampering.join("\n"),
-                &["accept", "reject"],
-                "reject",
-                "the agent is told to restore the tests",
-            );
-            held.next = Phase::NeedsYou;
-            return held;
+            let signs = end.tampering.clone();
+            let card = NewCard {
+                ticket: id,
+                attempt: None,
+                kind: CardKind::Approval { commit: head.clone(), why: ApprovalReason::Tampering { signs } },
+                question: format!("{id} seems to weaken tests. Verify it anyway?"),
+                brief: end.tampering.join("\n"),
+                default: Some(CardOption::Reject),
+                consequence: "the agent is told to restore the tests",
+            };
+            return Self { next: Phase::NeedsYou, not_before: 0, events: vec![open_card(state, now, card)] };
         }
         Self::to(Phase::Verifying)
     }
@@ -293,11 +337,11 @@ impl Verdict {
                 state,
                 now,
                 attempt,
-                format!("{} has used up its budget", attempt.ticket),
+                EscalationReason::Budget { spent: ticket.usage.tokens(), limit },
                 format!("{} of {limit} tokens. Raise `budget.ticket`, then answer `retry`.", ticket.usage.tokens()),
             );
         }
-        let asked = state.open_cards_of(&attempt.ticket).any(|c| c.kind == CardKind::Question);
+        let asked = state.open_cards_of(&attempt.ticket).any(Card::is_question);
         Self::to(if asked { Phase::Suspended } else { Phase::Open })
     }
 
@@ -307,8 +351,8 @@ impl Verdict {
         let exhausted = ticket.failures + 1 >= state.policy.max_attempts;
         let hopeless = matches!(class, FailureClass::Auth | FailureClass::Runaway);
         if hopeless || (!transient && exhausted) {
-            let question = format!("{} failed {} times", attempt.ticket, ticket.failures + 1);
-            return Self::held(state, now, attempt, question, message.to_owned());
+            let why = EscalationReason::Failed { class, times: ticket.failures + 1 };
+            return Self::held(state, now, attempt, why, message.to_owned());
         }
         let doubled = BACKOFF_MS << ticket.transients.min(16);
         let wait = now + doubled.min(MAX_BACKOFF_MS);
@@ -330,8 +374,8 @@ impl Verdict {
         }
     }
 
-    /// Accepted branches conflict: somebody must join them first, as a ticket of its own.
-    fn of_base_conflict(attempt: &Attempt, ticket: &Ticket, with: &TicketId, files: &[String]) -> Self {
+    /// Accepted branches conflict: a ticket of its own joins them first.
+    fn of_base_conflict(state: &State, attempt: &Attempt, ticket: &Ticket, with: &TicketId, files: &[String]) -> Self {
         let id = TicketId::new(format!("{}-join{}", attempt.ticket, ticket.attempts));
         let join: Vec<String> = ticket.spec.after.iter().map(ToString::to_string).collect();
         let spec = TicketSpec {
@@ -355,8 +399,8 @@ impl Verdict {
         waiting.after.push(id.clone());
         let new = NewTicket { id: Some(id.clone()), spec };
         let events = vec![
-            Event::TicketAdded { ticket: id, spec: new.spec },
-            Event::TicketEdited { ticket: attempt.ticket.clone(), spec: waiting },
+            Event::TicketAdded { ticket: id, number: state.next_ticket + 1, spec: new.spec },
+            super::edited(&attempt.ticket, ticket, waiting),
         ];
         Self { next: Phase::Open, not_before: 0, events }
     }
@@ -367,36 +411,9 @@ impl Verdict {
         Self { next, not_before: 0, events }
     }
 
-    fn held(state: &State, now: Millis, attempt: &Attempt, question: String, brief: String) -> Self {
-        Self::held_with(
-            state,
-            now,
-            attempt,
-            CardKind::Escalation,
-            question,
-            brief,
-            &["retry", "cancel"],
-            "retry",
-            "the same session goes on with fresh limits",
-        )
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "the fields of a card")]
-    fn held_with(
-        state: &State,
-        now: Millis,
-        attempt: &Attempt,
-        kind: CardKind,
-        question: String,
-        brief: String,
-        options: &[&str],
-        default: &str,
-        consequence: &str,
-    ) -> Self {
-        let default = Some(default);
-        let ticket = &attempt.ticket;
-        let card = NewCard { ticket, attempt: None, kind, question, brief, options, default, consequence };
-        Self { next: Phase::NeedsYou, not_before: 0, events: vec![open_card(state, now, card)] }
+    fn held(state: &State, now: Millis, attempt: &Attempt, why: EscalationReason, brief: String) -> Self {
+        let card = escalation(state, now, &attempt.ticket, why, brief);
+        Self { next: Phase::NeedsYou, not_before: 0, events: vec![card] }
     }
 }
 
@@ -414,8 +431,23 @@ pub(super) fn refuse_claim(
     if ticket.rejections + 1 < state.policy.max_rejections {
         return (Phase::Open, events);
     }
-    let question = format!("{id} was rejected {} times. Let it go on?", ticket.rejections + 1);
-    let consequence = "the same session goes on with fresh limits";
-    events.extend(escalate(state, now, id, question, format!("{why}\n\n{text}"), Some("retry"), consequence));
+    let why_held = EscalationReason::Rejected { times: ticket.rejections + 1 };
+    events.push(Event::TicketHeld { ticket: id.clone() });
+    events.push(escalation(
+        state,
+        now,
+        id,
+        why_held,
+        format!(
+            "{why}
+
+{text}"
+        ),
+    ));
     (Phase::NeedsYou, events)
+}
+
+fn not_addressed(open: usize, all: usize) -> String {
+    let were = if open == 1 { "was" } else { "were" };
+    format!("{open} of {all} \"done\" items {were} not addressed")
 }

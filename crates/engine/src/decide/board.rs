@@ -2,8 +2,8 @@
 
 use super::{delivery, done, ticket, withdraw_cards};
 use crate::{
-    CardKind, Decision, DeliveryKind, Event, Millis, NewTicket, Outcome, Phase, Rejected, State, TicketChange,
-    TicketId, TicketSpec,
+    CardKind, Decision, DeliveryKind, Event, Millis, NewTicket, Outcome, Phase, RejectCode, Rejected, State, Ticket,
+    TicketChange, TicketId, TicketSpec,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ const MAX_TICKETS: usize = 100_000;
 
 pub(super) fn add(state: &State, new: &[NewTicket]) -> Result<Decision, Rejected> {
     if state.tickets.len() + new.len() > MAX_TICKETS {
-        return Err(Rejected::new("board-full", format!("a board holds at most {MAX_TICKETS} tickets")));
+        return Err(Rejected::new(RejectCode::BoardFull, format!("a board holds at most {MAX_TICKETS} tickets")));
     }
     let ids = assign_ids(state, new);
     let mut faults = Vec::new();
@@ -32,11 +32,14 @@ pub(super) fn add(state: &State, new: &[NewTicket]) -> Result<Decision, Rejected
         faults.extend(unknown.map(|d| format!("{id}: depends on {d}, which does not exist")));
         faults.extend(cancelled(state, spec).map(|d| format!("{id}: depends on {d}, which was closed")));
     }
-    faults.extend(cycle(state, &specs).map(|path| format!("the dependencies form a circle: {path}")));
-    refuse_faults("invalid-tickets", &faults)?;
+    faults.extend(cycle(state, &specs).map(|path| format!("dependency cycle: {path}")));
+    refuse_faults(RejectCode::InvalidTickets, &faults)?;
 
-    let added = ids.iter().zip(new);
-    let events = added.map(|(id, t)| Event::TicketAdded { ticket: id.clone(), spec: t.spec.clone() }).collect();
+    let numbers = state.next_ticket + 1..;
+    let added = ids.iter().zip(new).zip(numbers);
+    let events = added
+        .map(|((id, t), number)| Event::TicketAdded { ticket: id.clone(), number, spec: t.spec.clone() })
+        .collect();
     Ok(Decision { events, outcome: Outcome::Tickets { ids } })
 }
 
@@ -79,7 +82,7 @@ fn spec_faults(state: &State, id: &TicketId, spec: &TicketSpec) -> Vec<String> {
     faults
 }
 
-/// Finds a circle through any of the given tickets, with old tickets in between.
+/// Finds a cycle through any of the given tickets, with old tickets in between.
 fn cycle(state: &State, specs: &BTreeMap<&TicketId, &TicketSpec>) -> Option<String> {
     let after = |id: &TicketId| -> Vec<TicketId> {
         match specs.get(id) {
@@ -98,8 +101,8 @@ fn cycle(state: &State, specs: &BTreeMap<&TicketId, &TicketSpec>) -> Option<Stri
                 continue;
             };
             if let Some(at) = path.iter().position(|(id, _)| *id == next) {
-                let circle = path.iter().skip(at).map(|(id, _)| id.as_str()).chain([next.as_str()]);
-                return Some(circle.collect::<Vec<_>>().join(" → "));
+                let cycle = path.iter().skip(at).map(|(id, _)| id.as_str()).chain([next.as_str()]);
+                return Some(cycle.collect::<Vec<_>>().join(" → "));
             }
             if !finished.contains(&next) {
                 let following = after(&next);
@@ -110,20 +113,23 @@ fn cycle(state: &State, specs: &BTreeMap<&TicketId, &TicketSpec>) -> Option<Stri
     None
 }
 
-fn refuse_faults(code: &str, faults: &[String]) -> Result<(), Rejected> {
+fn refuse_faults(code: RejectCode, faults: &[String]) -> Result<(), Rejected> {
     match faults {
         [] => Ok(()),
         [one] => Err(Rejected::new(code, one.clone())),
-        many => Err(Rejected::new(code, format!("{} faults:\n  {}", many.len(), many.join("\n  ")))
-            .hint("nothing was added; mend all of them and try again")),
+        many => Err(Rejected::new(code, format!("{} errors:\n  {}", many.len(), many.join("\n  ")))
+            .hint("nothing was added; fix them and try again")),
     }
 }
 
 pub(super) fn edit(state: &State, id: &TicketId, change: &TicketChange) -> Result<Decision, Rejected> {
     let ticket = ticket(state, id)?;
     if ticket.phase.is_final() {
-        return Err(Rejected::new("final", format!("{id} is {} and cannot be edited", ticket.phase.as_str()))
-            .hint(format!("`ganger ticket reopen {id}` first")));
+        return Err(Rejected::new(
+            RejectCode::Final,
+            format!("{id} is {} and cannot be edited", ticket.phase.as_str()),
+        )
+        .hint(format!("`ganger ticket reopen {id}` first")));
     }
     let spec = changed(&ticket.spec, change);
     if spec == ticket.spec {
@@ -134,20 +140,27 @@ pub(super) fn edit(state: &State, id: &TicketId, change: &TicketChange) -> Resul
     faults.extend(unknown.map(|d| format!("{id}: depends on {d}, which does not exist")));
     let fresh = cancelled(state, &spec).filter(|d| !ticket.spec.after.contains(d));
     faults.extend(fresh.map(|d| format!("{id}: depends on {d}, which was closed")));
-    faults.extend(cycle(state, &BTreeMap::from([(id, &spec)])).map(|p| format!("the dependencies form a circle: {p}")));
-    refuse_faults("invalid-edit", &faults)?;
+    faults.extend(cycle(state, &BTreeMap::from([(id, &spec)])).map(|p| format!("dependency cycle: {p}")));
+    refuse_faults(RejectCode::InvalidEdit, &faults)?;
 
     let mission_changed = (&spec.title, &spec.description, &spec.done)
         != (&ticket.spec.title, &ticket.spec.description, &ticket.spec.done);
-    let mut events = vec![Event::TicketEdited { ticket: id.clone(), spec }];
+    let answered = state.open_cards_of(id).filter(|card| match &card.kind {
+        CardKind::Orphaned { closed } => !spec.after.contains(closed),
+        _ => false,
+    });
+    let why = "it no longer depends on that ticket";
+    let answered: Vec<Event> = answered.map(|card| super::withdrawn(card, why)).collect();
+    let mut events = vec![super::edited(id, ticket, spec)];
+    events.extend(answered);
     if mission_changed && ticket.attempts > 0 {
         let text = format!(
-            "The mission has changed: it is now revision {}. Read it again and bring the work in line with it.",
+            "The mission has changed: this is revision {}. Read it again and bring your work in line with it.",
             ticket.revision + 1
         );
         events.push(delivery(state, 0, id, DeliveryKind::Revision, text));
         // Also what a person is just asked to accept was made for another mission.
-        let asked = || state.open_cards_of(id).any(|c| c.kind == CardKind::Approval);
+        let asked = || state.open_cards_of(id).any(|c| matches!(c.kind, CardKind::Approval { .. }));
         if matches!(ticket.phase, Phase::Verifying | Phase::Reviewing | Phase::Accepted)
             || ticket.phase == Phase::NeedsYou && asked()
         {
@@ -185,22 +198,36 @@ pub(super) fn close(state: &State, now: Millis, id: &TicketId, reason: &str, by:
     match ticket.phase {
         Phase::Cancelled => return Ok(super::nothing()),
         Phase::Merged => {
-            return Err(Rejected::new("final", format!("{id} is merged; it is closed already")));
+            return Err(Rejected::new(RejectCode::Final, format!("{id} is merged; it is closed already")));
         }
         _ => {}
     }
-    let mut events = vec![Event::TicketClosed { ticket: id.clone(), reason: reason.to_owned(), by: by.to_owned() }];
-    if let Some(attempt) = &ticket.live {
-        events.push(Event::AttemptCancelled { attempt: attempt.clone(), why: "the ticket was closed".to_owned() });
-    }
-    events.extend(withdraw_cards(state, id, "the ticket was closed"));
-    events.extend(super::merge::unapprove_dependents(state, id, "the ticket was closed"));
-    events.extend(super::messages::returned(state, id, "the ticket was closed"));
-    events.extend(super::cards::orphaned(state, now, id));
-    Ok(done(events))
+    Ok(done(closing(state, now, id, ticket, reason, by)))
 }
 
-pub(super) fn reopen(state: &State, id: &TicketId, reason: &str, by: &str) -> Result<Decision, Rejected> {
+/// Closing, by command or by card: what runs is cancelled, what waits is withdrawn or goes back to who wrote it, and
+/// what depends on the ticket asks a person.
+pub(super) fn closing(
+    state: &State,
+    now: Millis,
+    id: &TicketId,
+    ticket: &Ticket,
+    reason: &str,
+    by: &str,
+) -> Vec<Event> {
+    let why = "the ticket was closed";
+    let mut events = vec![Event::TicketClosed { ticket: id.clone(), reason: reason.to_owned(), by: by.to_owned() }];
+    let running = ticket.live.as_ref().filter(|a| state.attempts.get(*a).is_some_and(|a| !a.cancelled));
+    events.extend(running.map(|a| Event::AttemptCancelled { attempt: a.clone(), why: why.to_owned() }));
+    let asks = state.open_cards_of(id).filter(|card| !matches!(card.kind, CardKind::Notice { .. }));
+    events.extend(asks.map(|card| super::withdrawn(card, why)));
+    events.extend(super::merge::unapprove_dependents(state, id, why));
+    events.extend(super::messages::returned(state, id, why));
+    events.extend(super::cards::orphans_of(state, now, id));
+    events
+}
+
+pub(super) fn reopen(state: &State, now: Millis, id: &TicketId, reason: &str, by: &str) -> Result<Decision, Rejected> {
     let ticket = ticket(state, id)?;
     let refusal = match ticket.phase {
         Phase::Cancelled if ticket.live.is_some() => Some("its last attempt is still being stopped"),
@@ -209,13 +236,14 @@ pub(super) fn reopen(state: &State, id: &TicketId, reason: &str, by: &str) -> Re
         _ => Some("it is not closed"),
     };
     if let Some(why) = refusal {
-        return Err(Rejected::new("cannot-reopen", format!("{id} cannot be reopened: {why}")));
+        return Err(Rejected::new(RejectCode::CannotReopen, format!("{id} cannot be reopened: {why}")));
     }
     let reopened = Event::TicketReopened { ticket: id.clone(), reason: reason.to_owned(), by: by.to_owned() };
     let mut events = vec![reopened];
     events.extend(withdraw_cards(state, id, "the ticket was reopened"));
     events.extend(super::merge::unapprove_dependents(state, id, "the ticket was reopened"));
     events.extend(super::cards::adopted(state, id));
+    events.extend(super::cards::still_orphaned(state, now, id, ticket));
     if ticket.attempts > 0 && !reason.is_empty() {
         events.push(delivery(state, 0, id, DeliveryKind::Message, reason));
     }

@@ -1,14 +1,13 @@
 //! Questions, denials and a person's answers.
 
-use super::{
-    NewCard, delivery, done, granted, messages, nothing, open_card, open_nth_card, permissions, withdraw_cards,
-};
+use super::{NewCard, delivery, done, granted, messages, nothing, open_card, open_nth_card, permissions};
 use crate::{
-    Answer, AttemptId, Card, CardId, CardKind, CardState, Decision, DeliveryKind, Event, Millis, Outcome, Phase,
-    Rejected, State, TicketId,
+    Answer, AttemptId, Card, CardAnswer, CardId, CardKind, CardOption, CardState, Commit, Decision, DeliveryKind,
+    EscalationReason, Event, Millis, NoticeReason, Outcome, Phase, RejectCode, Rejected, State, Ticket, TicketId,
 };
 
 pub(super) struct Question<'a> {
+    pub(super) call: &'a str,
     pub(super) question: &'a str,
     pub(super) brief: &'a str,
     pub(super) options: &'a [String],
@@ -19,42 +18,39 @@ pub(super) fn ask(
     now: Millis,
     id: &AttemptId,
     token: u64,
-    call: &str,
     asked: Question<'_>,
 ) -> Result<Decision, Rejected> {
     let attempt = granted(state, id, token)?;
-    let repeated = state
-        .open_cards_of(&attempt.ticket)
-        .find(|c| c.kind == CardKind::Question && c.attempt.as_ref() == Some(id) && c.question == asked.question);
-    if let Some(card) = repeated {
-        return Ok(found(&card.id));
+    let is_repeated = |c: &&Card| {
+        c.attempt.as_ref() == Some(id)
+            && (c.question == asked.question
+                || matches!(&c.kind, CardKind::Question { call, .. } if call == asked.call))
+    };
+    let mut open = state.open_cards_of(&attempt.ticket).filter(|c| c.is_question());
+    if let Some(card) = open.find(is_repeated) {
+        return Ok(Decision { events: Vec::new(), outcome: Outcome::Card { card: card.id.clone() } });
     }
-    let options: Vec<&str> = asked.options.iter().map(String::as_str).collect();
+    let kind = CardKind::Question { call: asked.call.to_owned(), suggestions: asked.options.to_vec() };
     let event = open_card(
         state,
         now,
         NewCard {
             ticket: &attempt.ticket,
             attempt: Some(id),
-            kind: CardKind::Question,
+            kind,
             question: asked.question.to_owned(),
-            brief: format!("{}\n\nAsked by {} ({call}).", asked.brief, attempt.agent).trim_start().to_owned(),
-            options: &options,
+            brief: format!("{}\n\nAsked by {}.", asked.brief, attempt.agent).trim_start().to_owned(),
             default: None,
-            consequence: "the ticket waits; it holds no process and no slot",
+            consequence: "the ticket waits without a process or a slot",
         },
     );
     let card = CardId::new(format!("C-{}", state.next_card + 1));
-    Ok(Decision { events: vec![event], outcome: Outcome::Card { card, kind: CardKind::Question } })
-}
-
-fn found(card: &CardId) -> Decision {
-    Decision { events: Vec::new(), outcome: Outcome::Card { card: card.clone(), kind: CardKind::Question } }
+    Ok(Decision { events: vec![event], outcome: Outcome::Card { card } })
 }
 
 pub(super) fn answer(state: &State, now: Millis, answer: &Answer) -> Result<Decision, Rejected> {
     let card = state.cards.get(&answer.card).ok_or_else(|| {
-        Rejected::new("unknown-card", format!("there is no card {}", answer.card))
+        Rejected::new(RejectCode::UnknownCard, format!("there is no card {}", answer.card))
             .hint("`ganger inbox` lists what waits for you")
     })?;
     match &card.state {
@@ -63,116 +59,117 @@ pub(super) fn answer(state: &State, now: Millis, answer: &Answer) -> Result<Deci
             return Ok(nothing());
         }
         CardState::Answered { answer: earlier, .. } => {
-            return Err(Rejected::new("answered", format!("{} was answered before: {earlier}", card.id)));
+            let message = format!("{} was answered before: {earlier}", card.id);
+            return Err(Rejected::new(RejectCode::AlreadyAnswered, message));
         }
         CardState::Withdrawn { .. } if permissions::may_be_answered_late(card) => {}
         CardState::Withdrawn { why } => {
-            return Err(Rejected::new("withdrawn", format!("{} was withdrawn: {why}", card.id)));
+            return Err(Rejected::new(RejectCode::Withdrawn, format!("{} was withdrawn: {why}", card.id)));
         }
     }
-    if answer.answer.trim().is_empty() {
-        return Err(Rejected::new("empty-answer", format!("the answer to {} is empty", card.id)));
+    if !card.kind.takes(&answer.answer) {
+        return Err(card.refuse(&answer.answer.to_string()));
     }
     let mut events =
         vec![Event::CardAnswered { card: card.id.clone(), answer: answer.answer.clone(), by: answer.by.clone() }];
-    events.extend(consequences(state, now, card, answer)?);
+    if let Some(ticket) = state.tickets.get(&card.ticket) {
+        events.extend(consequences(state, now, card, ticket, answer));
+    }
     Ok(done(events))
 }
 
-fn consequences(state: &State, now: Millis, card: &Card, answer: &Answer) -> Result<Vec<Event>, Rejected> {
+/// What follows from an answer that its card takes.
+fn consequences(state: &State, now: Millis, card: &Card, ticket: &Ticket, answer: &Answer) -> Vec<Event> {
     let id = &card.ticket;
-    let Some(ticket) = state.tickets.get(id) else {
-        return Ok(Vec::new());
-    };
-    let word = answer.answer.trim();
-    match (card.kind, word) {
-        (CardKind::Permission, _) => match &card.asked {
-            Some(asked) => permissions::consequences(state, card, asked, answer),
-            None => Ok(Vec::new()),
-        },
-        (CardKind::Notice, _) => Ok(Vec::new()),
-        (CardKind::Question, _) => {
-            let text = format!("Answer to your question «{}»: {word}", card.question);
+    if answer.answer == CardAnswer::Option(CardOption::Cancel) {
+        let reason = format!("answered `cancel` on {}", card.id);
+        let mut events = super::board::closing(state, now, id, ticket, &reason, &answer.by);
+        // It is answered, not withdrawn.
+        events.retain(|e| !matches!(e, Event::CardWithdrawn { card: c, .. } if c == &card.id));
+        return events;
+    }
+    match &card.kind {
+        CardKind::Notice { .. } => Vec::new(),
+        CardKind::Permission { permission } => permissions::consequences(state, card, permission, answer),
+        CardKind::Question { .. } => {
+            let text = format!("Answer to your question \"{}\": {}", card.question, answer.answer);
             let mut events = vec![delivery(state, 0, id, DeliveryKind::Answer, text)];
-            let others = state.open_cards_of(id).any(|c| c.kind == CardKind::Question && c.id != card.id);
+            let others = state.open_cards_of(id).any(|c| c.is_question() && c.id != card.id);
             if ticket.phase == Phase::Suspended && !others {
                 events.push(Event::TicketResumed { ticket: id.clone() });
             }
-            Ok(events)
+            events
         }
-        (CardKind::Escalation, GO_ON) if card.options.iter().any(|o| o == GO_ON) => {
+        CardKind::Orphaned { closed } => {
             let mut spec = ticket.spec.clone();
-            spec.after.retain(|d| state.tickets.get(d).is_some_and(|t| t.phase != Phase::Cancelled));
-            Ok(vec![Event::TicketEdited { ticket: id.clone(), spec }])
+            spec.after.retain(|d| d != closed);
+            vec![super::edited(id, ticket, spec)]
         }
-        (CardKind::Escalation, messages::RESUME) if ticket.stopped.is_some() => {
-            Ok(messages::lift(ticket, id, &answer.by).collect())
+        CardKind::Escalation { why: EscalationReason::Stopped } => messages::lift(ticket, id, &answer.by).collect(),
+        CardKind::Escalation { .. } => {
+            vec![Event::EvidenceDiscarded { ticket: id.clone() }, Event::TicketResumed { ticket: id.clone() }]
         }
-        (CardKind::Escalation, "retry") if card.options.iter().any(|o| o == "retry") => {
-            Ok(vec![Event::EvidenceDiscarded { ticket: id.clone() }, Event::TicketResumed { ticket: id.clone() }])
-        }
-        (CardKind::Escalation | CardKind::Approval, "cancel") => {
-            let mut events = withdraw_cards(state, id, "the ticket was cancelled");
-            events.retain(|e| !matches!(e, Event::CardWithdrawn { card: c, .. } if c == &card.id));
-            events.extend(orphaned(state, now, id));
-            events.push(Event::TicketClosed {
-                ticket: id.clone(),
-                reason: card.question.clone(),
-                by: answer.by.clone(),
-            });
-            Ok(events)
-        }
-        (CardKind::Approval, "accept") => Ok(accept(state, now, card, answer)),
-        (CardKind::Approval, change) => {
-            let text = match change {
-                "reject" => format!("Your work on {id} was rejected by a person: {}\n{}", card.question, card.brief),
-                change => {
-                    format!("A person reviewed your work on {id} and asks for changes: {change}")
-                }
-            };
-            let why = "a person asks for changes".to_owned();
-            Ok(vec![
-                Event::TicketRejected { ticket: id.clone(), why, counts: false },
-                delivery(state, 0, id, DeliveryKind::Rejection, text),
-            ])
-        }
-        (CardKind::Escalation, _) => {
-            Err(Rejected::new("not-an-option", format!("`{word}` is not an answer to {}", card.id))
-                .hint(format!("answer with one of: {}", card.options.join(", "))))
-        }
+        CardKind::Approval { commit, why } => match (&answer.answer, why) {
+            (CardAnswer::Option(CardOption::Accept), _) => accept(state, id, commit, &answer.by),
+            (CardAnswer::Text(change), _) => {
+                changes_wanted(state, id, format!("A person reviewed your work on {id} and asks for changes: {change}"))
+            }
+            _ => changes_wanted(
+                state,
+                id,
+                format!("Your work on {id} was rejected by a person: {}\n{}", card.question, card.brief),
+            ),
+        },
     }
 }
 
-/// The answer that lets a ticket go on without what it depended on.
-const GO_ON: &str = "go on";
+fn changes_wanted(state: &State, id: &TicketId, text: String) -> Vec<Event> {
+    let why = "a person asks for changes".to_owned();
+    vec![
+        Event::TicketRejected { ticket: id.clone(), why, counts: false },
+        delivery(state, 0, id, DeliveryKind::Rejection, text),
+    ]
+}
+
+/// The question to a person about a ticket whose dependency was closed.
+fn orphan_card(state: &State, now: Millis, nth: usize, ticket: &TicketId, closed: &TicketId) -> Event {
+    let new = NewCard {
+        ticket,
+        attempt: None,
+        kind: CardKind::Orphaned { closed: closed.clone() },
+        question: format!("{ticket} depends on {closed}, which was closed. Continue without it?"),
+        brief: "It will not start or merge until you answer. If its branch already exists, it contains the closed \
+                work."
+            .to_owned(),
+        default: None,
+        consequence: "it keeps waiting",
+    };
+    open_nth_card(state, now, nth as u64, new)
+}
 
 /// What depended on a ticket that is closed would wait for ever: a person is asked, ticket by ticket.
-pub(super) fn orphaned(state: &State, now: Millis, closed: &TicketId) -> Vec<Event> {
-    let waiting = state.dependents(closed).filter(|d| state.tickets.get(d).is_some_and(|t| !t.phase.is_final()));
-    let card = |(nth, ticket): (usize, &TicketId)| {
-        let new = NewCard {
-            ticket,
-            attempt: None,
-            kind: CardKind::Escalation,
-            question: format!("{ticket} depends on {closed}, which was closed. Go on without it?"),
-            brief: "It will neither start nor be merged before you answer. A branch that was begun holds that work \
-                    already."
-                .to_owned(),
-            options: &[GO_ON, "cancel"],
-            default: None,
-            consequence: "it waits",
-        };
-        open_nth_card(state, now, nth as u64, new)
+pub(super) fn orphans_of(state: &State, now: Millis, closed: &TicketId) -> Vec<Event> {
+    let waiting = state.dependents(closed).filter(|d| state.tickets.get(*d).is_some_and(|t| !t.phase.is_final()));
+    waiting.enumerate().map(|(nth, ticket)| orphan_card(state, now, nth, ticket, closed)).collect()
+}
+
+/// A ticket that comes back while something that it depends on is closed: nobody was asked about that yet, or the
+/// card was withdrawn when the ticket was closed.
+pub(super) fn still_orphaned(state: &State, now: Millis, id: &TicketId, ticket: &Ticket) -> Vec<Event> {
+    let asked = |closed: &TicketId| {
+        state.open_cards_of(id).any(|c| matches!(&c.kind, CardKind::Orphaned { closed: c } if c == closed))
     };
-    waiting.enumerate().map(card).collect()
+    let closed =
+        ticket.spec.after.iter().filter(|d| state.tickets.get(*d).is_some_and(|t| t.phase == Phase::Cancelled));
+    closed.filter(|d| !asked(d)).enumerate().map(|(nth, d)| orphan_card(state, now, nth, id, d)).collect()
 }
 
 /// The closed ticket is back: those who depend on it just wait again.
 pub(super) fn adopted(state: &State, reopened: &TicketId) -> Vec<Event> {
     let cards = state.dependents(reopened).flat_map(|d| state.open_cards_of(d));
-    let orphan_cards = cards.filter(|c| c.options.iter().any(|o| o == GO_ON));
+    let orphaned = cards.filter(|c| matches!(&c.kind, CardKind::Orphaned { closed } if closed == reopened));
     let why = format!("{reopened} was reopened");
-    orphan_cards.map(|c| Event::CardWithdrawn { card: c.id.clone(), why: why.clone() }).collect()
+    orphaned.map(|card| super::withdrawn(card, &why)).collect()
 }
 
 /// What the world would lose with a worktree is a person's to look at.
@@ -184,29 +181,25 @@ pub(super) fn worktree_kept(state: &State, now: Millis, id: &TicketId, why: &str
     let card = NewCard {
         ticket: id,
         attempt: None,
-        kind: CardKind::Notice,
+        kind: CardKind::Notice { why: NoticeReason::WorktreeKept },
         question: format!("The worktree of {id} was kept: it cannot be removed without losing something"),
         brief: format!("{why}\nLook into it, then remove it yourself with `git worktree remove --force`."),
-        options: &["ok"],
-        default: Some("ok"),
+        default: Some(CardOption::Ok),
         consequence: "the worktree stays",
     };
     let kept = Event::WorktreeKept { ticket: id.clone(), why: why.to_owned() };
     Ok(done([kept, open_card(state, now, card)]))
 }
 
-/// A person's word. It replaces gates only where there are none; otherwise they still have to be green.
-fn accept(state: &State, _now: Millis, card: &Card, answer: &Answer) -> Vec<Event> {
-    let id = card.ticket.clone();
-    let Some(head) = state.tickets.get(&id).and_then(|t| t.head.clone()) else {
-        return Vec::new();
-    };
-    let vouched = Event::Vouched { ticket: id.clone(), commit: head.clone(), by: answer.by.clone() };
-    let proven = state.policy.gates.is_empty() || state.is_proven(&id, &head);
-    let next = if proven {
-        Event::TicketAccepted { ticket: id, commit: head }
+/// A person accepts. That replaces gates only where there are none; otherwise they still have to be green.
+fn accept(state: &State, id: &TicketId, commit: &Commit, by: &str) -> Vec<Event> {
+    let approved = Event::ApprovedByPerson { ticket: id.clone(), commit: commit.clone(), by: by.to_owned() };
+    let verified = state.policy.gates.is_empty() || state.is_verified(id, commit);
+    let next = if verified {
+        Event::TicketAccepted { ticket: id.clone(), commit: commit.clone() }
     } else {
-        Event::ProofNeeded { ticket: id, head, why: "a person let it go on to the gates".to_owned() }
+        let why = "a person sent it on to its gates".to_owned();
+        Event::VerificationNeeded { ticket: id.clone(), head: commit.clone(), why }
     };
-    vec![vouched, next]
+    vec![approved, next]
 }

@@ -9,17 +9,17 @@ pub(super) fn report(state: &State, now: Millis, id: &HostId, report: &HostRepor
         return nothing();
     }
     let mut events = Vec::new();
-    // A host reports only after it swept its former life: nothing of that is alive.
+    // A host reports only after it swept its former incarnation: nothing of that is alive.
     let reborn = |a: &Attempt| &a.host == id && a.incarnation != report.incarnation;
     for (attempt, a) in state.attempts.iter().filter(|(_, a)| reborn(a)) {
         if a.stage != AttemptStage::Lost {
             events.extend(withdraw(state, attempt));
-            events.push(lost(attempt, now, "its host started anew"));
+            events.push(lost(attempt, now, "its host restarted"));
         }
         events.push(Event::AttemptCleared { attempt: attempt.clone() });
     }
     if known.is_some_and(|h| h.report.incarnation != report.incarnation) {
-        events.extend(lose_verifications(state, id, "its host started anew"));
+        events.extend(lose_verifications(state, id, "its host restarted"));
     }
     events.push(Event::HostReported { host: id.clone(), report: report.clone() });
     done(events)
@@ -35,16 +35,18 @@ pub(super) fn lapse(state: &State, now: Millis, id: &HostId, incarnation: &str) 
     for (attempt, a) in state.attempts.iter().filter(|(_, a)| &a.host == id && a.stage != AttemptStage::Lost) {
         match a.stage {
             AttemptStage::Offered => {
-                events
-                    .push(Event::AttemptDeclined { attempt: attempt.clone(), why: "its host fell silent".to_owned() });
+                events.push(Event::AttemptDeclined {
+                    attempt: attempt.clone(),
+                    why: "its host stopped responding".to_owned(),
+                });
             }
             _ => {
                 events.extend(withdraw(state, attempt));
-                events.push(lost(attempt, clear_at, "its host fell silent"));
+                events.push(lost(attempt, clear_at, "its host stopped responding"));
             }
         }
     }
-    events.extend(lose_verifications(state, id, "its host fell silent"));
+    events.extend(lose_verifications(state, id, "its host stopped responding"));
     done(events)
 }
 
@@ -57,5 +59,10 @@ fn lose_verifications<'a>(state: &'a State, host: &'a HostId, why: &'a str) -> i
         state.index.verifying.iter().filter(move |id| {
             state.tickets.get(*id).and_then(|t| t.verifying.as_ref()).is_some_and(|(h, _)| h == host)
         });
-    on_host.map(move |id| Event::VerificationLost { ticket: id.clone(), why: why.to_owned(), not_before: 0 })
+    on_host.map(move |id| Event::VerificationLost {
+        ticket: id.clone(),
+        why: why.to_owned(),
+        counts: false,
+        not_before: 0,
+    })
 }

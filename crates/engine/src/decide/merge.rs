@@ -1,7 +1,7 @@
-//! A person's word to merge, and what becomes of it.
+//! A person's approval to merge, and what becomes of it.
 
 use super::{delivery, done, nothing, ticket};
-use crate::{Decision, DeliveryKind, Event, Evidence, Outcome, Phase, Rejected, State, TicketId};
+use crate::{Decision, DeliveryKind, Event, Evidence, Outcome, Phase, RejectCode, Rejected, State, TicketId};
 use std::collections::BTreeSet;
 
 pub(super) fn approve(state: &State, wanted: &[TicketId], by: &str) -> Result<Decision, Rejected> {
@@ -18,16 +18,16 @@ pub(super) fn approve(state: &State, wanted: &[TicketId], by: &str) -> Result<De
             .after
             .iter()
             .filter(|d| !set.contains(d) && state.tickets.get(d).is_some_and(|t| t.phase != Phase::Merged));
-        faults.extend(missing.map(|d| format!("{id} builds on {d}, which is not merged and was not named")));
+        faults.extend(missing.map(|d| format!("{id} builds on {d}, which is neither merged nor part of this merge")));
     }
     if !faults.is_empty() {
-        return Err(Rejected::new("cannot-merge", faults.join("\n"))
+        return Err(Rejected::new(RejectCode::CannotMerge, faults.join("\n"))
             .hint("`ganger merge --all` merges everything that is accepted, in order"));
     }
     let order = in_dependency_order(state, &set);
     let fresh = order.iter().filter_map(|id| state.tickets.get(id).map(|t| (id, t)));
     let events = fresh
-        .filter(|(_, t)| t.phase == Phase::Accepted && t.approved.is_none())
+        .filter(|(_, t)| t.phase == Phase::Accepted && t.merge_approval.is_none())
         .filter_map(|(id, t)| {
             let commit = t.accepted.clone()?;
             Some(Event::MergeApproved { ticket: id.clone(), commit, by: by.to_owned() })
@@ -64,10 +64,10 @@ pub(super) fn landed(
         return Ok(nothing());
     }
     if ticket.phase != Phase::Accepted {
-        return Err(Rejected::new("not-accepted", format!("{id} is {}, not accepted", ticket.phase.as_str())));
+        return Err(Rejected::new(RejectCode::NotAccepted, format!("{id} is {}, not accepted", ticket.phase.as_str())));
     }
-    if ticket.approved.is_none() {
-        return Err(Rejected::new("not-approved", format!("nobody approved the merge of {id}")));
+    if ticket.merge_approval.is_none() {
+        return Err(Rejected::new(RejectCode::NotApproved, format!("the merge of {id} is not approved")));
     }
     let mut events: Vec<Event> = recorded(evidence).collect();
     events.push(Event::Merged { ticket: id.clone(), commit: commit.clone() });
@@ -82,7 +82,7 @@ pub(super) fn failed(
     evidence: &[Evidence],
 ) -> Result<Decision, Rejected> {
     let ticket = ticket(state, id)?;
-    if ticket.phase != Phase::Accepted || ticket.approved.is_none() {
+    if ticket.phase != Phase::Accepted || ticket.merge_approval.is_none() {
         return Ok(nothing());
     }
     let mut events: Vec<Event> = recorded(evidence).collect();
@@ -114,11 +114,11 @@ pub(super) fn unapprove_dependents(state: &State, id: &TicketId, why: &str) -> V
 /// The last word before the main branch moves: a person may have thought better of it meanwhile.
 pub(super) fn confirm(state: &State, id: &TicketId, commit: &crate::Commit) -> Result<Decision, Rejected> {
     let ticket = ticket(state, id)?;
-    let approved = ticket.approved.as_ref().is_some_and(|(approved, _)| approved == commit);
+    let approved = ticket.merge_approval.as_ref().is_some_and(|(approved, _)| approved == commit);
     if ticket.phase == Phase::Accepted && approved {
         return Ok(done([]));
     }
-    Err(Rejected::new("not-approved", format!("{id} is not to be merged any more")))
+    Err(Rejected::new(RejectCode::NotApproved, format!("the merge of {id} is no longer approved")))
 }
 
 fn recorded(evidence: &[Evidence]) -> impl Iterator<Item = Event> + '_ {

@@ -1,33 +1,30 @@
 //! What a person wants of a session: to be told something, to stop, to go on.
 
-use super::{NewCard, delivery, done, granted, nothing, open_card, ticket, withdraw_cards};
+use super::{delivery, done, granted, nothing, ticket, withdraw_cards};
 use crate::{
-    AttemptId, AttemptStage, CardKind, Decision, DeliveryId, DeliveryKind, Event, Millis, Outcome, Phase, Rejected,
-    State, Ticket, TicketId, Urgency,
+    AttemptId, AttemptStage, CardAnswer, CardKind, CardOption, Decision, DeliveryId, DeliveryKind, EscalationReason,
+    Event, Millis, Outcome, Phase, RejectCode, Rejected, State, Ticket, TicketId, Urgency,
 };
-
-/// The answer that lets a stopped ticket go on.
-pub(super) const RESUME: &str = "resume";
 
 pub(super) fn tell(state: &State, id: &TicketId, text: &str, urgency: Urgency, by: &str) -> Result<Decision, Rejected> {
     let found = ticket(state, id)?;
     if text.trim().is_empty() {
-        return Err(Rejected::new("empty-message", "the message is empty"));
+        return Err(Rejected::new(RejectCode::EmptyMessage, "the message is empty"));
     }
     if found.phase.is_final() || found.phase == Phase::Accepted {
         return Err(Rejected::new(
-            "nobody-listens",
-            format!("{id} is {}: no session would read it", found.phase.as_str()),
+            RejectCode::NoSession,
+            format!("{id} is {}: no session will read the message", found.phase.as_str()),
         )
         .hint(format!("`ganger ticket reopen {id}` lets the agent work on it again")));
     }
     let works = found.live.as_ref().and_then(|a| state.attempts.get(a)).is_some_and(|a| a.stage != AttemptStage::Lost);
     if urgency == Urgency::Interrupt && !works {
-        return Err(Rejected::new("not-running", format!("nothing of {id} runs that could be interrupted"))
-            .hint("without interrupting: `ganger tell`"));
+        return Err(Rejected::new(RejectCode::NotRunning, format!("{id} has no turn in progress"))
+            .hint(format!("queue a message with `ganger tell {id} …`")));
     }
     let mut event = delivery(state, 0, id, DeliveryKind::Message, text.trim());
-    if let Event::DeliveryQueued { delivery } = &mut event {
+    if let Event::DeliveryQueued { delivery, .. } = &mut event {
         delivery.urgency = urgency;
         delivery.by = by.to_owned();
     }
@@ -75,36 +72,31 @@ pub(super) fn stop(state: &State, now: Millis, id: &TicketId, why: &str, by: &st
             Ok(done([stopped, held, card(state, now, id, why, by)]))
         }
         (_, phase) => {
-            Err(Rejected::new("not-running", format!("{id} is {}: there is nothing to stop", phase.as_str()))
-                .hint(format!("`ganger ticket close {id}` gives it up")))
+            Err(Rejected::new(RejectCode::NotRunning, format!("{id} is {}: there is nothing to stop", phase.as_str()))
+                .hint(format!("`ganger ticket close {id}` closes it")))
         }
     }
 }
 
 /// The card that holds a stopped ticket.
 pub(super) fn card(state: &State, now: Millis, id: &TicketId, why: &str, by: &str) -> Event {
-    let new = NewCard {
-        ticket: id,
-        attempt: None,
-        kind: CardKind::Escalation,
-        question: format!("{id} was stopped by {by}. Let it go on?"),
-        brief: format!("{why}\nIts session, branch and worktree are as they were.").trim_start().to_owned(),
-        options: &[RESUME, "cancel"],
-        default: None,
-        consequence: "it waits",
-    };
-    open_card(state, now, new)
+    let brief = format!("Stopped by {by}. {why}\nIts session, branch and worktree are as they were.");
+    super::escalation(state, now, id, EscalationReason::Stopped, brief.replace(". \n", ".\n"))
 }
 
 pub(super) fn resume(state: &State, id: &TicketId, by: &str) -> Result<Decision, Rejected> {
     let found = ticket(state, id)?;
     if found.stopped.is_none() {
-        return Err(Rejected::new("not-stopped", format!("{id} was not stopped; it is {}", found.phase.as_str()))
-            .hint(format!("`ganger ticket why {id}` tells what it waits for")));
+        return Err(Rejected::new(
+            RejectCode::NotStopped,
+            format!("{id} was not stopped; it is {}", found.phase.as_str()),
+        )
+        .hint(format!("`ganger ticket why {id}` shows what it waits for")));
     }
-    let holds = state.open_cards_of(id).filter(|c| c.options.iter().any(|o| o == RESUME));
-    let answered =
-        holds.map(|c| Event::CardAnswered { card: c.id.clone(), answer: RESUME.to_owned(), by: by.to_owned() });
+    let stopped = CardKind::Escalation { why: EscalationReason::Stopped };
+    let answer = CardAnswer::Option(CardOption::Resume);
+    let holds = state.open_cards_of(id).filter(|c| c.kind == stopped);
+    let answered = holds.map(|c| Event::CardAnswered { card: c.id.clone(), answer: answer.clone(), by: by.to_owned() });
     let mut events: Vec<Event> = answered.collect();
     events.extend(lift(found, id, by));
     Ok(done(events))

@@ -1,4 +1,4 @@
-//! `decide`: may refuse, never acts. One file per part of a ticket's life.
+//! `decide`: may refuse, never acts. One file per part of a ticket's lifecycle.
 
 mod attempts;
 mod board;
@@ -11,8 +11,8 @@ mod schedule;
 mod verify;
 
 use crate::{
-    Attempt, AttemptId, Card, CardId, CardKind, Decision, Delivery, DeliveryId, DeliveryKind, Event, Input, Millis,
-    Outcome, Rejected, State, Ticket, TicketId,
+    Attempt, AttemptId, Card, CardId, CardKind, CardOption, Decision, Delivery, DeliveryId, DeliveryKind,
+    EscalationReason, Event, Input, Millis, Outcome, RejectCode, Rejected, State, Ticket, TicketId, TicketSpec,
 };
 
 /// Decides one input. The events are not applied yet.
@@ -33,7 +33,7 @@ pub fn decide(state: &State, now: Millis, input: &Input) -> Result<Decision, Rej
         Input::EditTicket { ticket, change } => board::edit(state, ticket, change),
         Input::NoteTicket { ticket, text, by } => board::note(state, ticket, text, by),
         Input::CloseTicket { ticket, reason, by } => board::close(state, now, ticket, reason, by),
-        Input::ReopenTicket { ticket, reason, by } => board::reopen(state, ticket, reason, by),
+        Input::ReopenTicket { ticket, reason, by } => board::reopen(state, now, ticket, reason, by),
         Input::Answer(answer) => cards::answer(state, now, answer),
         Input::Tell { ticket, text, urgency, by } => messages::tell(state, ticket, text, *urgency, by),
         Input::StopTicket { ticket, why, by } => messages::stop(state, now, ticket, why, by),
@@ -50,13 +50,13 @@ pub fn decide(state: &State, now: Millis, input: &Input) -> Result<Decision, Rej
         Input::SessionStarted { attempt, token, session, runtime, directory } => {
             attempts::session_started(state, attempt, *token, session, runtime, directory)
         }
-        Input::Delivered { attempt, token, deliveries, told } => {
-            attempts::delivered(state, attempt, *token, deliveries, *told)
+        Input::Delivered { attempt, token, deliveries, evidence } => {
+            attempts::delivered(state, attempt, *token, deliveries, *evidence)
         }
         Input::Usage { attempt, token, usage } => attempts::usage(state, attempt, *token, *usage),
         Input::AgentReport { attempt, token, report } => attempts::report(state, attempt, *token, report),
         Input::Ask { attempt, token, call, question, brief, options } => {
-            cards::ask(state, now, attempt, *token, call, cards::Question { question, brief, options })
+            cards::ask(state, now, attempt, *token, cards::Question { call, question, brief, options })
         }
         Input::Assume { attempt, token, assumed, confidence } => {
             attempts::assume(state, now, attempt, *token, assumed, *confidence)
@@ -65,12 +65,14 @@ pub fn decide(state: &State, now: Millis, input: &Input) -> Result<Decision, Rej
         Input::Seen { attempt, token, deliveries, evidence } => {
             messages::seen(state, attempt, *token, deliveries, evidence)
         }
-        Input::AskPermission { attempt, token, request, wish, by, hint } => {
-            permissions::ask(state, now, attempt, *token, permissions::Request { request, wish, by, hint })
+        Input::AskPermission { attempt, token, request_id, request, by, hint } => {
+            permissions::ask(state, now, attempt, *token, permissions::Request { request_id, request, by, hint })
         }
-        Input::PermissionSettled { attempt, token, request } => permissions::settled(state, attempt, *token, request),
-        Input::PermissionLapsed { attempt, token, request, why } => {
-            permissions::lapsed(state, attempt, *token, request, why)
+        Input::PermissionDelivered { attempt, token, request_id } => {
+            permissions::settled(state, attempt, *token, request_id)
+        }
+        Input::PermissionLapsed { attempt, token, request_id, why } => {
+            permissions::lapsed(state, attempt, *token, request_id, why)
         }
         Input::AttemptEnded { attempt, token, end } => attempts::ended(state, now, attempt, *token, end),
         Input::Evidence { token, evidence } => verify::evidence(state, now, *token, evidence),
@@ -99,13 +101,14 @@ fn nothing() -> Decision {
 
 fn ticket<'a>(state: &'a State, id: &TicketId) -> Result<&'a Ticket, Rejected> {
     state.tickets.get(id).ok_or_else(|| {
-        Rejected::new("unknown-ticket", format!("there is no ticket {id}")).hint("`ganger ticket list` shows the board")
+        Rejected::new(RejectCode::UnknownTicket, format!("there is no ticket {id}"))
+            .hint("`ganger ticket list` shows the board")
     })
 }
 
 /// The one place where late output of an old attempt is dropped.
 fn live<'a>(state: &'a State, attempt: &AttemptId, token: u64) -> Result<&'a Attempt, Rejected> {
-    let stale = || Rejected::new("stale", format!("attempt {attempt} with token {token} is not live any more"));
+    let stale = || Rejected::new(RejectCode::Stale, format!("attempt {attempt} with token {token} is no longer live"));
     let found = state.attempts.get(attempt).ok_or_else(stale)?;
     let fenced = found.token != token || found.stage == crate::AttemptStage::Lost;
     if fenced { Err(stale()) } else { Ok(found) }
@@ -116,22 +119,35 @@ fn granted<'a>(state: &'a State, attempt: &AttemptId, token: u64) -> Result<&'a 
     let found = live(state, attempt, token)?;
     match found.stage {
         crate::AttemptStage::Granted => Ok(found),
-        _ => Err(Rejected::new("not-granted", format!("attempt {attempt} was never granted"))),
+        _ => Err(Rejected::new(RejectCode::NotGranted, format!("attempt {attempt} was never granted"))),
+    }
+}
+
+/// The answer to an input whose key was decided before: the first outcome. A claim must still be the one that was
+/// granted, or a host would start what was given up meanwhile.
+pub(crate) fn repeated(state: &State, input: &Input, outcome: &Outcome) -> Result<Outcome, Rejected> {
+    match input {
+        Input::Claim { attempt, token, host, incarnation } => {
+            attempts::claim_repeated(state, attempt, *token, host, incarnation)?;
+            Ok(outcome.clone())
+        }
+        _ => Ok(outcome.clone()),
     }
 }
 
 /// A text for the session of a ticket. `nth` counts those of one decision, from 0.
 fn delivery(state: &State, nth: u64, ticket: &TicketId, kind: DeliveryKind, text: impl Into<String>) -> Event {
+    let number = state.next_delivery + 1 + nth;
     Event::DeliveryQueued {
         delivery: Delivery {
-            id: DeliveryId::new(format!("D-{}", state.next_delivery + 1 + nth)),
+            id: DeliveryId::new(format!("D-{number}")),
             ticket: ticket.clone(),
             kind,
             text: text.into(),
-            delivered: None,
             urgency: crate::Urgency::Idle,
             by: String::new(),
         },
+        number,
     }
 }
 
@@ -142,8 +158,7 @@ struct NewCard<'a> {
     kind: CardKind,
     question: String,
     brief: String,
-    options: &'a [&'a str],
-    default: Option<&'a str>,
+    default: Option<CardOption>,
     consequence: &'a str,
 }
 
@@ -153,41 +168,73 @@ fn open_card(state: &State, now: Millis, card: NewCard<'_>) -> Event {
 
 /// As [`open_card`], for the `nth` card of one decision, from 0.
 fn open_nth_card(state: &State, now: Millis, nth: u64, card: NewCard<'_>) -> Event {
+    let number = state.next_card + 1 + nth;
     Event::CardOpened {
         card: Card {
-            id: CardId::new(format!("C-{}", state.next_card + 1 + nth)),
+            id: CardId::new(format!("C-{number}")),
             ticket: card.ticket.clone(),
             attempt: card.attempt.cloned(),
             kind: card.kind,
             question: card.question,
             brief: card.brief,
-            options: card.options.iter().map(ToString::to_string).collect(),
-            default: card.default.map(str::to_owned),
+            default: card.default,
             consequence: card.consequence.to_owned(),
             opened: now,
             state: crate::CardState::Open,
-            asked: None,
         },
+        number,
     }
 }
 
-/// A limit was reached: the ticket waits until a person says how to go on.
-fn escalate(
-    state: &State,
-    now: Millis,
-    ticket: &TicketId,
-    question: String,
-    brief: String,
-    default: Option<&str>,
-    consequence: &str,
-) -> [Event; 2] {
-    let (kind, options) = (CardKind::Escalation, &["retry", "cancel"]);
-    let card = NewCard { ticket, attempt: None, kind, question, brief, options, default, consequence };
-    [Event::TicketHeld { ticket: ticket.clone() }, open_card(state, now, card)]
+/// The card of a ticket that cannot continue by itself.
+fn escalation(state: &State, now: Millis, ticket: &TicketId, why: EscalationReason, brief: String) -> Event {
+    let question = match &why {
+        EscalationReason::Failed { times: n, .. } => format!("{ticket} failed {}. Try again?", in_a_row(*n)),
+        EscalationReason::Rejected { times: n } => format!("{ticket} failed its checks {}. Keep trying?", in_a_row(*n)),
+        EscalationReason::Unverifiable { times: n } => {
+            format!("The gates of {ticket} could not be run, {}. Try again?", in_a_row(*n))
+        }
+        EscalationReason::Budget { .. } => format!("{ticket} has used up its budget. Continue?"),
+        EscalationReason::TooLarge { files, bytes } => {
+            format!("{ticket} left {files} uncommitted files ({bytes} bytes). Try again?")
+        }
+        EscalationReason::Stopped => format!("{ticket} is stopped. Resume it?"),
+    };
+    let (default, consequence) = match &why {
+        EscalationReason::Stopped => (None, "it keeps waiting"),
+        EscalationReason::Unverifiable { .. } => (None, "it keeps waiting, with its work kept on its branch"),
+        EscalationReason::Failed { .. }
+        | EscalationReason::Rejected { .. }
+        | EscalationReason::Budget { .. }
+        | EscalationReason::TooLarge { .. } => (Some(CardOption::Retry), "resume the same session, reset the counters"),
+    };
+    let kind = CardKind::Escalation { why };
+    open_card(state, now, NewCard { ticket, attempt: None, kind, question, brief, default, consequence })
 }
 
-/// Withdraws every open card of a ticket but the informational ones.
+/// Withdraws the cards that ask about the work as it was. What a person should know stays, and so does the question
+/// about a dependency that was closed: editing or reopening a ticket does not answer it.
 fn withdraw_cards(state: &State, ticket: &TicketId, why: &str) -> Vec<Event> {
-    let open = state.open_cards_of(ticket);
-    open.map(|card| Event::CardWithdrawn { card: card.id.clone(), why: why.to_owned() }).collect()
+    let asks = |card: &&Card| match card.kind {
+        CardKind::Question { .. }
+        | CardKind::Permission { .. }
+        | CardKind::Approval { .. }
+        | CardKind::Escalation { .. } => true,
+        CardKind::Orphaned { .. } | CardKind::Notice { .. } => false,
+    };
+    state.open_cards_of(ticket).filter(asks).map(|card| withdrawn(card, why)).collect()
+}
+
+fn withdrawn(card: &Card, why: &str) -> Event {
+    Event::CardWithdrawn { card: card.id.clone(), why: why.to_owned() }
+}
+
+/// "once", "2 times in a row".
+fn in_a_row(n: u32) -> String {
+    if n == 1 { "once".to_owned() } else { format!("{n} times in a row") }
+}
+
+/// A ticket with another text.
+fn edited(id: &TicketId, ticket: &Ticket, spec: TicketSpec) -> Event {
+    Event::TicketEdited { ticket: id.clone(), spec, revision: ticket.revision + 1 }
 }

@@ -3,17 +3,14 @@
 
 use super::{NewCard, done, granted, nothing, open_card};
 use crate::{
-    Answer, Asked, AttemptId, Card, CardId, CardKind, CardState, Decision, Event, Millis, Outcome, Permit, Rejected,
-    Scope, State, TicketId, Verdict, Wish,
+    Answer, AttemptId, Card, CardAnswer, CardId, CardKind, CardOption, CardState, Decision, Event, Millis, Outcome,
+    PendingPermission, PermissionAnswer, PermissionRequest, Permit, RejectCode, Rejected, Scope, State, TicketId,
 };
-
-/// The answers to a permission card. The last one may be followed by a reason.
-const OPTIONS: [&str; 5] = ["once", "ticket", "agent", "project", "deny"];
 
 /// What a runtime asks.
 pub(super) struct Request<'a> {
-    pub(super) request: &'a str,
-    pub(super) wish: &'a Wish,
+    pub(super) request_id: &'a str,
+    pub(super) request: &'a PermissionRequest,
     pub(super) by: &'a str,
     pub(super) hint: &'a str,
 }
@@ -23,28 +20,30 @@ pub(super) fn ask(
     now: Millis,
     id: &AttemptId,
     token: u64,
-    Request { request, wish, by, hint }: Request<'_>,
+    Request { request_id, request, by, hint }: Request<'_>,
 ) -> Result<Decision, Rejected> {
     let attempt = granted(state, id, token)?;
-    let permit = state.permits.iter().find(|p| p.covers(wish, &attempt.ticket, &attempt.agent));
+    let permit = state.permits.iter().find(|p| p.covers(request, &attempt.ticket, &attempt.agent));
     if let Some(permit) = permit {
         let once = matches!(permit.scope, Scope::Once { .. });
         let used = once.then(|| Event::PermitUsed { permit: permit.clone() });
         return Ok(Decision { events: used.into_iter().collect(), outcome: Outcome::Permitted });
     }
-    if let Some(card) = card_that_waits(state, &attempt.ticket, token, request) {
-        let outcome = Outcome::Card { card: card.id.clone(), kind: CardKind::Permission };
+    if let Some(card) = card_that_waits(state, &attempt.ticket, token, request_id) {
+        let outcome = Outcome::Card { card: card.id.clone() };
         return Ok(Decision { events: Vec::new(), outcome });
     }
     let who = if by.is_empty() { attempt.agent.clone() } else { format!("{} ({by})", attempt.agent) };
-    let mut event = open_card(
+    let permission =
+        PendingPermission { token, request_id: request_id.to_owned(), request: request.clone(), lapsed: None };
+    let event = open_card(
         state,
         now,
         NewCard {
             ticket: &attempt.ticket,
             attempt: Some(id),
-            kind: CardKind::Permission,
-            question: format!("May {who} {}?", shown(wish)),
+            kind: CardKind::Permission { permission },
+            question: format!("Allow {who} to {}?", shown(request)),
             brief: format!(
                 "Asked for {}. `once` allows this request; `ticket`, `agent` and `project` allow the same from now on; \
                  `deny REASON` tells the agent why.\n{hint}",
@@ -52,84 +51,68 @@ pub(super) fn ask(
             )
             .trim_end()
             .to_owned(),
-            options: &OPTIONS,
             default: None,
-            consequence: "the agent waits, and is told no when nobody answers in time",
+            consequence: "denied when you do not answer in time",
         },
     );
-    if let Event::CardOpened { card } = &mut event {
-        card.asked = Some(Asked { token, request: request.to_owned(), wish: wish.clone(), lapsed: None });
-    }
     let card = CardId::new(format!("C-{}", state.next_card + 1));
-    Ok(Decision { events: vec![event], outcome: Outcome::Card { card, kind: CardKind::Permission } })
+    Ok(Decision { events: vec![event], outcome: Outcome::Card { card } })
 }
 
-fn shown(wish: &Wish) -> String {
-    match wish.tool.as_str() {
-        "command" => format!("run `{}`", wish.subject),
-        "edit" => format!("change {}", wish.subject),
-        "read" => format!("read {}", wish.subject),
-        "fetch" => format!("fetch {}", wish.subject),
-        tool => format!("use {tool} {}", wish.subject).trim_end().to_owned(),
+fn shown(request: &PermissionRequest) -> String {
+    match request.tool.as_str() {
+        "command" => format!("run `{}`", request.subject),
+        "edit" => format!("change {}", request.subject),
+        "read" => format!("read {}", request.subject),
+        "fetch" => format!("fetch {}", request.subject),
+        tool => format!("use {tool} {}", request.subject).trim_end().to_owned(),
     }
 }
 
-/// What a person's word on a permission card leads to, besides the note that it was given.
-pub(super) fn consequences(state: &State, card: &Card, asked: &Asked, answer: &Answer) -> Result<Vec<Event>, Rejected> {
-    let (word, reason) = split(&answer.answer);
+/// What a person's answer on a permission card leads to, besides the note that it was given.
+pub(super) fn consequences(state: &State, card: &Card, asked: &PendingPermission, answer: &Answer) -> Vec<Event> {
     let waits = waiting(state, card, asked);
     let ticket = card.ticket.clone();
     let attempt = card.attempt.as_ref().and_then(|a| state.attempts.get(a));
     let agent =
         attempt.map(|a| a.agent.clone()).or_else(|| state.tickets.get(&ticket).map(|t| state.agent_of(t).to_owned()));
-    let scope = match word {
-        "deny" => None,
-        "once" if waits => None,
-        "once" => Some(Scope::Once { ticket }),
-        "ticket" => Some(Scope::Ticket { ticket }),
-        "agent" => agent.map(|agent| Scope::Agent { agent }),
-        "project" => Some(Scope::Project),
-        _ => {
-            return Err(Rejected::new("not-an-option", format!("`{word}` is not an answer to {}", card.id))
-                .hint(format!("answer with one of: {}", OPTIONS.join(", "))));
-        }
+    let (scope, denied) = match &answer.answer {
+        CardAnswer::Option(CardOption::Once) if waits => (None, None),
+        CardAnswer::Option(CardOption::Once) => (Some(Scope::Once { ticket }), None),
+        CardAnswer::Option(CardOption::Ticket) => (Some(Scope::Ticket { ticket }), None),
+        CardAnswer::Option(CardOption::Agent) => (agent.map(|agent| Scope::Agent { agent }), None),
+        CardAnswer::Option(CardOption::Project) => (Some(Scope::Project), None),
+        CardAnswer::Deny(reason) if !reason.is_empty() => (None, Some(reason.clone())),
+        // Whatever is not a permission is none.
+        _ => (None, Some("denied by the user".to_owned())),
     };
-    let permit = scope.map(|scope| Permit { scope, wish: asked.wish.clone() });
+    let permit = scope.map(|scope| Permit { scope, request: asked.request.clone() });
     let permit = permit.filter(|p| !state.permits.contains(p));
-    let permitted = permit.map(|permit| Event::Permitted { permit, by: answer.by.clone() });
-    let verdict = waits.then(|| {
-        let why = if reason.is_empty() { "a person said no".to_owned() } else { reason.to_owned() };
-        let denied = (word == "deny").then_some(why);
-        let attempt = card.attempt.clone()?;
-        Some(Event::VerdictGiven { verdict: Verdict { attempt, request: asked.request.clone(), denied } })
+    let granted = permit.map(|permit| Event::PermitGranted { permit, by: answer.by.clone() });
+    let answered = card.attempt.clone().filter(|_| waits).map(|attempt| Event::PermissionAnswered {
+        answer: PermissionAnswer { attempt, request_id: asked.request_id.clone(), denied },
     });
-    Ok(permitted.into_iter().chain(verdict.flatten()).collect())
-}
-
-fn split(answer: &str) -> (&str, &str) {
-    let answer = answer.trim();
-    let (word, rest) = answer.split_once([' ', ':']).unwrap_or((answer, ""));
-    (word, rest.trim_start_matches([' ', ':']))
+    granted.into_iter().chain(answered).collect()
 }
 
 /// The card on which this request of this process stands.
-fn card_that_waits<'a>(state: &'a State, ticket: &'a TicketId, token: u64, request: &str) -> Option<&'a Card> {
-    let is_it = |a: &Asked| a.token == token && a.request == request && a.lapsed.is_none();
-    state.open_cards_of(ticket).find(|card| card.asked.as_ref().is_some_and(is_it))
+fn card_that_waits<'a>(state: &'a State, ticket: &'a TicketId, token: u64, request_id: &str) -> Option<&'a Card> {
+    let is_it = |a: &PendingPermission| a.token == token && a.request_id == request_id && a.lapsed.is_none();
+    state.open_cards_of(ticket).find(|card| card.permission().is_some_and(is_it))
 }
 
 /// Whether the process that asked is there and waits.
-fn waiting(state: &State, card: &Card, asked: &Asked) -> bool {
+fn waiting(state: &State, card: &Card, asked: &PendingPermission) -> bool {
     let attempt = card.attempt.as_ref().and_then(|a| state.attempts.get(a));
     card.is_open() && asked.lapsed.is_none() && attempt.is_some_and(|a| a.token == asked.token)
 }
 
 /// The process has its answer.
-pub(super) fn settled(state: &State, id: &AttemptId, token: u64, request: &str) -> Result<Decision, Rejected> {
+pub(super) fn settled(state: &State, id: &AttemptId, token: u64, request_id: &str) -> Result<Decision, Rejected> {
     let attempt = super::live(state, id, token)?;
-    let verdict = attempt.verdicts.iter().find(|v| v.request == request);
-    let Some(verdict) = verdict else { return Ok(nothing()) };
-    Ok(done([Event::VerdictTaken { verdict: verdict.clone() }]))
+    let answer = attempt.permission_answers.iter().find(|v| v.request_id == request_id);
+    let Some(answer) = answer else { return Ok(nothing()) };
+    Ok(done([Event::PermissionDelivered { answer: answer.clone() }]))
 }
 
 /// Nobody answered in time, or the runtime does not wait any more.
@@ -137,32 +120,32 @@ pub(super) fn lapsed(
     state: &State,
     id: &AttemptId,
     token: u64,
-    request: &str,
+    request_id: &str,
     why: &str,
 ) -> Result<Decision, Rejected> {
     let attempt = super::live(state, id, token)?;
-    let Some(card) = card_that_waits(state, &attempt.ticket, token, request) else { return Ok(nothing()) };
-    Ok(done([Event::AskLapsed { card: card.id.clone(), why: why.to_owned() }]))
+    let Some(card) = card_that_waits(state, &attempt.ticket, token, request_id) else { return Ok(nothing()) };
+    Ok(done([Event::PermissionLapsed { card: card.id.clone(), why: why.to_owned() }]))
 }
 
 /// A request dies with the process that made it.
 pub(super) fn withdraw(state: &State, attempt: &AttemptId) -> Vec<Event> {
     let Some(found) = state.attempts.get(attempt) else { return Vec::new() };
     let cards = state.open_cards_of(&found.ticket);
-    let own = cards.filter(|c| c.kind == CardKind::Permission && c.attempt.as_ref() == Some(attempt));
+    let own = cards.filter(|c| c.permission().is_some() && c.attempt.as_ref() == Some(attempt));
     let why = "the process that asked is gone; an answer counts for the next request".to_owned();
     own.map(|c| Event::CardWithdrawn { card: c.id.clone(), why: why.clone() }).collect()
 }
 
 /// Whether an answer still means something although the card does not wait any more.
 pub(super) fn may_be_answered_late(card: &Card) -> bool {
-    card.asked.is_some() && matches!(card.state, CardState::Withdrawn { .. })
+    card.permission().is_some() && matches!(card.state, CardState::Withdrawn { .. })
 }
 
 /// A person takes back what was allowed from now on.
 pub(super) fn revoke(state: &State, permit: &Permit, by: &str) -> Result<Decision, Rejected> {
     if !state.permits.contains(permit) {
-        return Err(Rejected::new("unknown-permit", "that is not allowed any more, or never was")
+        return Err(Rejected::new(RejectCode::UnknownPermit, "no such permission is granted")
             .hint("`ganger permit list` shows what is"));
     }
     Ok(done([Event::PermitRevoked { permit: permit.clone(), by: by.to_owned() }]))

@@ -3,7 +3,7 @@
 
 use super::{nothing, verify};
 use crate::{
-    AttemptId, AttemptStage, Decision, Event, HostId, Millis, Outcome, State, Ticket, TicketId,
+    AttemptId, AttemptStage, Decision, Event, Host, HostId, Millis, Outcome, State, Ticket, TicketId,
     ready::{estimate, live_count, obstacles, place},
 };
 
@@ -83,15 +83,15 @@ fn next_offer(state: &State, now: Millis, scope: Option<&[TicketId]>) -> Option<
         if !obstacles(state, now, id, ticket).is_empty() {
             continue;
         }
-        let Ok((host, _)) = place(state, now, ticket) else {
+        let Ok((host, at)) = place(state, now, ticket) else {
             continue;
         };
-        return Some(offer(state, now, id, ticket, host));
+        return Some(offer(state, now, id, ticket, (host, at)));
     }
     None
 }
 
-fn offer(state: &State, now: Millis, id: &TicketId, ticket: &Ticket, host: &HostId) -> Event {
+fn offer(state: &State, now: Millis, id: &TicketId, ticket: &Ticket, (host, at): (&HostId, &Host)) -> Event {
     let agent = state.agent_now(now, ticket);
     let policy = state.policy.agents.get(agent);
     let session = ticket
@@ -101,8 +101,11 @@ fn offer(state: &State, now: Millis, id: &TicketId, ticket: &Ticket, host: &Host
     Event::AttemptOffered {
         attempt: AttemptId::new(format!("{id}-a{}", ticket.attempts + 1)),
         ticket: id.clone(),
+        number: ticket.attempts + 1,
+        revision: ticket.revision,
         token: state.next_token + 1,
         host: host.clone(),
+        incarnation: at.report.incarnation.clone(),
         agent: agent.to_owned(),
         session: session.map(|s| s.id.clone()),
         deliveries: ticket.undelivered.clone(),

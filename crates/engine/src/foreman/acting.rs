@@ -2,7 +2,7 @@
 //! crash the same plan comes again, and whoever carries an effect out looks at the world before it acts.
 
 use super::{Action, Mode, Stop};
-use crate::{AttemptStage, Commit, Effect, Millis, Offer, Order, Plan, SessionText, State, TicketId, VerifyJob};
+use crate::{Commit, Effect, Millis, Offer, Order, Plan, SessionMessage, State, TicketId, VerifyJob, cancel_all};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A message to a host is sent again when its effect is still wanted after this time.
@@ -58,7 +58,7 @@ impl Acting {
     ) {
         let mut wanted = plan.effects.clone();
         if stop == Stop::Now {
-            wanted.extend(interruptions(state));
+            wanted.extend(cancel_all(state));
         }
         let keys: BTreeSet<String> = wanted.iter().map(Effect::key).collect();
         self.begun.retain(|key, _| keys.contains(key));
@@ -82,13 +82,24 @@ impl Acting {
                 (host, Order::Cancel { attempt: attempt.clone(), token: *token })
             }
             Effect::Deliver { attempt, host, token, delivery } => {
-                let text = Box::new(SessionText::of(state, delivery)?);
+                let text = Box::new(SessionMessage::of(state, delivery)?);
                 (host, Order::Deliver { attempt: attempt.clone(), token: *token, text })
             }
-            Effect::Settle { host, token, verdict } => {
-                (host, Order::AnswerPermission { token: *token, answer: verdict.clone() })
+            Effect::AnswerPermission { host, token, answer } => {
+                (host, Order::AnswerPermission { token: *token, answer: answer.clone() })
             }
-            Effect::Verify { ticket, host, .. } => (host, Order::Verify(Box::new(VerifyJob::of(state, ticket)?))),
+            Effect::Verify { ticket, host, token, commit, gates } => {
+                let found = state.tickets.get(ticket)?;
+                let job = VerifyJob {
+                    ticket: ticket.clone(),
+                    token: *token,
+                    commit: commit.clone(),
+                    revision: found.revision,
+                    base: found.base.clone(),
+                    gates: gates.clone(),
+                };
+                (host, Order::Verify(Box::new(job)))
+            }
             Effect::RemoveWorktree { ticket, host } => {
                 let incarnation = state.hosts.get(host)?.report.incarnation.clone();
                 (host, Order::Retire { ticket: ticket.clone(), incarnation })
@@ -108,7 +119,7 @@ impl Acting {
             commit: commit.clone(),
             title: found.spec.title.clone(),
             revision: found.revision,
-            approved_by: found.approved.as_ref().map(|(_, by)| by.clone())?,
+            approved_by: found.merge_approval.as_ref().map(|(_, by)| by.clone())?,
         })))
     }
 
@@ -124,10 +135,4 @@ impl Acting {
         }
         self.prepared.retain(|id| state.tickets.get(id).is_some_and(|t| !t.phase.is_final()));
     }
-}
-
-/// When the run is to stop now, every attempt is.
-fn interruptions(state: &State) -> impl Iterator<Item = Effect> {
-    let live = state.attempts.iter().filter(|(_, a)| a.stage != AttemptStage::Lost && !a.cancelled);
-    live.map(|(attempt, a)| Effect::Cancel { attempt: attempt.clone(), host: a.host.clone(), token: a.token })
 }

@@ -9,7 +9,7 @@ mod turn;
 
 pub use acting::Landing;
 
-use crate::{Envelope, HostId, Ledger, Millis, Order, Outcome, Record, Rejected, State, TicketId, plan};
+use crate::{DecisionId, Envelope, HostId, Ledger, Millis, Order, Outcome, Record, Rejected, State, TicketId, plan};
 use acting::Acting;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -147,7 +147,7 @@ pub enum Action {
         /// Where it is awaited.
         to: String,
         /// Id of the input.
-        id: String,
+        id: DecisionId,
         /// Its outcome.
         result: Result<Outcome, Rejected>,
     },

@@ -1,7 +1,7 @@
 //! One turn: drain what came, decide it, let time pass, have it appended, and answer when it is durable.
 
 use super::{Action, Appended, Batch, Ending, MAX_BATCH, Machine, Received, Step, Stop};
-use crate::{Envelope, HostId, Input, Millis, Record, Refusal, Rejected, Ticket, TicketId};
+use crate::{DecisionId, Envelope, HostId, Input, Millis, Record, Refusal, RejectCode, Rejected, Ticket, TicketId};
 
 impl Machine {
     /// Decides what is there; acts at once when there is nothing to append.
@@ -45,11 +45,11 @@ impl Machine {
     /// of a host that may be long dead.
     fn refused_by_age(&mut self, now: Millis, received: &Received) -> Option<Rejected> {
         if received.expires.is_some_and(|at| at < now) {
-            return Some(Rejected::new("expired", "it came too late: its sender had given up waiting"));
+            return Some(Rejected::new(RejectCode::Expired, "it came too late: its sender had given up waiting"));
         }
         let Input::HostReport { host, .. } = &received.envelope.input else { return None };
         if received.sent + self.ledger.state().policy.lease_ms < now {
-            return Some(Rejected::new("stale-report", format!("an old report of {host}")));
+            return Some(Rejected::new(RejectCode::StaleReport, format!("an old report of {host}")));
         }
         self.heard.insert(host.clone(), now);
         None
@@ -64,9 +64,7 @@ impl Machine {
         match self.ledger.decide(now, envelope) {
             Ok(outcome) => Ok(Ok(outcome)),
             Err(Refusal::Rejected(rejected)) => Ok(Err(rejected)),
-            Err(Refusal::Breach(breach)) => {
-                Err(Broken { receipt, why: format!("{breach} (input: {})", envelope.cause) })
-            }
+            Err(bug) => Err(Broken { receipt, why: format!("{bug} (input: {})", envelope.cause) }),
         }
     }
 
@@ -83,7 +81,11 @@ impl Machine {
                 max_parallel: self.mode.max_parallel,
             };
             let before = self.ledger.pending().len();
-            let _outcome = self.decide(now, None, &Envelope::new(format!("~{}", self.ticks), "time passed", input))?;
+            let _outcome = self.decide(
+                now,
+                None,
+                &Envelope::new(DecisionId::unkeyed(format!("tick-{}", self.ticks)), "time passed", input),
+            )?;
             if self.ledger.pending().len() == before {
                 return Ok(());
             }
@@ -99,7 +101,11 @@ impl Machine {
             .map(|(id, host)| {
                 let incarnation = host.report.incarnation.clone();
                 let input = Input::HostLapsed { host: id.clone(), incarnation };
-                Envelope::new(format!("~lapse-{id}"), format!("{id} was silent for longer than its lease"), input)
+                Envelope::new(
+                    DecisionId::unkeyed(format!("lapse-{id}")),
+                    format!("{id} was silent for longer than its lease"),
+                    input,
+                )
             })
             .collect()
     }

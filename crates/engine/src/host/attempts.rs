@@ -4,7 +4,8 @@
 use super::lease::LEASE_LOST;
 use super::{Action, Machine, NotPrepared, Question, Remains, Run, SessionOrder, Work};
 use crate::{
-    AttemptEnd, AttemptOutcome, Envelope, FailureClass, Input, Millis, Offer, Outcome, Rejected, Report, Usage,
+    AttemptEnd, AttemptOutcome, DecisionId, Envelope, FailureClass, Input, Millis, Offer, Outcome, Rejected, Report,
+    Usage,
 };
 
 /// A session that was told to stop is ended after this time.
@@ -120,7 +121,7 @@ impl Machine {
     }
 
     fn decline(&self, run: &Run, why: &str) -> Action {
-        let id = format!("~declined-{}-{}", run.attempt, run.token);
+        let id = DecisionId::unkeyed(format!("declined-{}-{}", run.attempt, run.token));
         let input = Input::Decline { attempt: run.attempt.clone(), token: run.token, why: why.to_owned() };
         Action::Tell(Envelope::new(id, "a host declines", input))
     }

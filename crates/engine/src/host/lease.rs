@@ -4,7 +4,7 @@
 
 use super::attempts::Stage;
 use super::{Action, Machine, Question};
-use crate::{AttemptOutcome, Envelope, Input, Millis};
+use crate::{AttemptOutcome, DecisionId, Envelope, Input, Millis};
 
 /// Reports in the time of one lease.
 const REPORTS_PER_LEASE: Millis = 5;
@@ -55,7 +55,7 @@ impl Machine {
         let pause = self.setup.lease_ms / REPORTS_PER_LEASE;
         self.next_report = now + pause;
         self.counter += 1;
-        let id = format!("~beat-{}-{}", self.setup.report.incarnation, self.counter);
+        let id = DecisionId::unkeyed(format!("report-{}-{}", self.setup.report.incarnation, self.counter));
         let input = Input::HostReport { host: self.setup.id.clone(), report: self.setup.report.clone() };
         let envelope = Envelope::new(id, "host report", input);
         actions.push(Action::Stamp);

@@ -11,7 +11,7 @@ mod verifying;
 
 use crate::{
     AttemptId, AttemptOutcome, Commit, Envelope, Evidence, GatePolicy, HostId, HostReport, Input, Millis, Offer, Order,
-    Outcome, Report, SessionText, TicketId, Usage, Verdict, VerifyJob,
+    Outcome, PermissionAnswer, Report, SessionMessage, TicketId, Usage, VerifyJob,
 };
 use attempts::Attempt;
 use std::collections::{BTreeMap, BTreeSet};
@@ -106,9 +106,9 @@ pub enum SessionOrder {
     /// Stop.
     Cancel,
     /// A text.
-    Deliver(Box<SessionText>),
+    Deliver(Box<SessionMessage>),
     /// The answer to a request of its process.
-    AnswerPermission(Verdict),
+    AnswerPermission(PermissionAnswer),
 }
 
 /// What a host hears.

@@ -39,7 +39,7 @@ impl Pause {
 }
 
 /// A gate as the engine sees it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct GatePolicy {
     /// Its name.
     pub name: String,
@@ -62,7 +62,7 @@ pub enum Review {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Budget {
-    /// For one ticket over its life.
+    /// For one ticket, over all its attempts.
     pub ticket: Option<u64>,
     /// For all tickets of one agent in one UTC day.
     pub agent_day: Option<u64>,

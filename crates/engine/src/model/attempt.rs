@@ -1,6 +1,6 @@
 //! Attempts and sessions.
 
-use crate::{DeliveryId, HostId, Millis, SessionId, TicketId, Usage, Verdict};
+use crate::{DeliveryId, HostId, Millis, PermissionAnswer, SessionId, TicketId, Usage};
 use serde::{Deserialize, Serialize};
 
 /// A persistent conversation of one runtime in one worktree.
@@ -37,7 +37,7 @@ pub struct Attempt {
     pub token: u64,
     /// The host.
     pub host: HostId,
-    /// The life of the host that holds it.
+    /// The incarnation of the host that holds it.
     pub incarnation: String,
     /// The agent by name.
     pub agent: String,
@@ -63,7 +63,7 @@ pub struct Attempt {
     pub cancelled: bool,
     /// Answers to its requests that it does not have yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub verdicts: Vec<Verdict>,
+    pub permission_answers: Vec<PermissionAnswer>,
 }
 
 /// Why an attempt failed, as far as it matters for what happens next.
@@ -72,11 +72,11 @@ pub struct Attempt {
 pub enum FailureClass {
     /// The model was overloaded, limited or cut off: the same session will be resumed.
     Transient,
-    /// Login or key refused: only a person can mend it.
+    /// Login or key refused: only a person can fix it.
     Auth,
     /// Nothing happened for too long, and one interruption did not help.
     Stalled,
-    /// It ran in a circle or used too many tokens, and one interruption did not help.
+    /// It looped or used too many tokens, and one interruption did not help.
     Runaway,
     /// The agent process ended without a terminal event or reported an error.
     Crashed,
@@ -120,6 +120,22 @@ pub enum AttemptOutcome {
         /// Bytes left.
         bytes: u64,
     },
+}
+
+/// What the end of an attempt counts as. Decided once, by the policy of that day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AttemptCount {
+    /// Nothing.
+    Nothing,
+    /// A claim: failures in a row end.
+    Claim,
+    /// A transient failure.
+    Transient,
+    /// A transient failure after so many that it counts as a failure, too.
+    PersistentTransient,
+    /// A failure.
+    Failure,
 }
 
 impl AttemptOutcome {

@@ -1,22 +1,249 @@
-//! Cards: what waits for a person.
+//! Cards: what waits for a person, and what a person may answer.
 
-use crate::{Asked, AttemptId, CardId, Millis, TicketId};
+use crate::{AttemptId, CardId, Commit, FailureClass, Millis, PendingPermission, RejectCode, Rejected, TicketId};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// What a card is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum CardKind {
     /// An agent asks.
-    Question,
-    /// A runtime asks whether it may.
-    Permission,
-    /// A person's word is needed to accept.
-    Approval,
-    /// A limit was reached; a person decides how to go on.
-    Escalation,
+    Question {
+        /// The tool call that asked: the same call finds the same card.
+        call: String,
+        /// Answers that the agent suggests; any other text is an answer, too.
+        suggestions: Vec<String>,
+    },
+    /// A runtime asks for permission and waits.
+    Permission {
+        /// The request.
+        permission: PendingPermission,
+    },
+    /// A person's approval is needed to accept this commit.
+    Approval {
+        /// The commit.
+        commit: Commit,
+        /// Why gates are not enough.
+        why: ApprovalReason,
+    },
+    /// A limit was reached, or a person stopped the ticket: a person decides how to continue.
+    Escalation {
+        /// What happened.
+        why: EscalationReason,
+    },
+    /// A ticket that this one depends on was closed.
+    Orphaned {
+        /// The closed ticket.
+        closed: TicketId,
+    },
     /// Something that a person should know; nothing waits for it.
-    Notice,
+    Notice {
+        /// What happened.
+        why: NoticeReason,
+    },
+}
+
+/// Why a person's approval is needed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reason", rename_all = "kebab-case")]
+pub enum ApprovalReason {
+    /// No gate is configured that could verify the work.
+    NoGate,
+    /// The policy asks for a review.
+    Review,
+    /// The change seems to weaken tests.
+    Tampering {
+        /// What it looks like.
+        signs: Vec<String>,
+    },
+}
+
+/// Why a ticket cannot continue by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reason", rename_all = "kebab-case")]
+pub enum EscalationReason {
+    /// Attempts failed.
+    Failed {
+        /// How the last one failed.
+        class: FailureClass,
+        /// How many in a row.
+        times: u32,
+    },
+    /// Claims were rejected.
+    Rejected {
+        /// How many in a row.
+        times: u32,
+    },
+    /// Gates could not be run.
+    Unverifiable {
+        /// How many times in a row.
+        times: u32,
+    },
+    /// The ticket's budget is used up.
+    Budget {
+        /// Tokens used.
+        spent: u64,
+        /// Tokens allowed.
+        limit: u64,
+    },
+    /// An attempt left too much to commit without a look.
+    TooLarge {
+        /// Files left.
+        files: u64,
+        /// Bytes left.
+        bytes: u64,
+    },
+    /// A person stopped it.
+    Stopped,
+}
+
+/// What a notice is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reason", rename_all = "kebab-case")]
+pub enum NoticeReason {
+    /// A worktree could not be removed without losing something.
+    WorktreeKept,
+}
+
+/// An option of a card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CardOption {
+    /// Allow this request.
+    Once,
+    /// Allow the same for this ticket from now on.
+    Ticket,
+    /// Allow the same for this agent from now on.
+    Agent,
+    /// Allow the same for everyone in the project from now on.
+    Project,
+    /// Do not allow it; a reason may follow.
+    Deny,
+    /// Accept the work.
+    Accept,
+    /// Send the work back.
+    Reject,
+    /// Try again, with counters reset.
+    Retry,
+    /// Resume a stopped ticket.
+    Resume,
+    /// Continue without what the ticket depended on.
+    Continue,
+    /// Close the ticket.
+    Cancel,
+    /// Taken note of.
+    Ok,
+}
+
+impl CardOption {
+    /// The word on the command line and in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Once => "once",
+            Self::Ticket => "ticket",
+            Self::Agent => "agent",
+            Self::Project => "project",
+            Self::Deny => "deny",
+            Self::Accept => "accept",
+            Self::Reject => "reject",
+            Self::Retry => "retry",
+            Self::Resume => "resume",
+            Self::Continue => "continue",
+            Self::Cancel => "cancel",
+            Self::Ok => "ok",
+        }
+    }
+}
+
+/// A person's answer, as far as its card allows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CardAnswer {
+    /// One of the card's options.
+    Option(CardOption),
+    /// No permission, with the reason for the agent; it may be empty.
+    Deny(String),
+    /// Free text: the answer to a question, or what to change in reviewed work.
+    Text(String),
+}
+
+impl fmt::Display for CardAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Option(option) => f.write_str(option.as_str()),
+            Self::Deny(reason) if reason.is_empty() => f.write_str("deny"),
+            Self::Deny(reason) => write!(f, "deny {reason}"),
+            Self::Text(text) => f.write_str(text),
+        }
+    }
+}
+
+impl CardKind {
+    /// Its name on screens and in JSON.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Question { .. } => "question",
+            Self::Permission { .. } => "permission",
+            Self::Approval { .. } => "approval",
+            Self::Escalation { .. } => "escalation",
+            Self::Orphaned { .. } => "orphaned",
+            Self::Notice { .. } => "notice",
+        }
+    }
+
+    /// The options. The first ones are the usual ones.
+    #[must_use]
+    pub fn options(&self) -> &'static [CardOption] {
+        use CardOption::{Accept, Agent, Cancel, Continue, Deny, Ok, Once, Project, Reject, Resume, Retry, Ticket};
+        match self {
+            Self::Question { .. } => &[],
+            Self::Permission { .. } => &[Once, Ticket, Agent, Project, Deny],
+            Self::Approval { why: ApprovalReason::NoGate, .. } => &[Accept, Cancel],
+            Self::Approval { why: ApprovalReason::Review, .. } => &[Accept],
+            Self::Approval { why: ApprovalReason::Tampering { .. }, .. } => &[Accept, Reject],
+            Self::Escalation { why: EscalationReason::Stopped } => &[Resume, Cancel],
+            Self::Escalation { .. } => &[Retry, Cancel],
+            Self::Orphaned { .. } => &[Continue, Cancel],
+            Self::Notice { .. } => &[Ok],
+        }
+    }
+
+    /// What free text means as an answer, where it is one.
+    #[must_use]
+    pub fn free_text(&self) -> Option<&'static str> {
+        match self {
+            Self::Question { .. } => Some("<your answer>"),
+            Self::Approval { why: ApprovalReason::Review, .. } => Some("<what to change>"),
+            Self::Approval { .. }
+            | Self::Permission { .. }
+            | Self::Escalation { .. }
+            | Self::Orphaned { .. }
+            | Self::Notice { .. } => None,
+        }
+    }
+
+    /// Whether an answer is one of those that this kind of card takes.
+    #[must_use]
+    pub fn takes(&self, answer: &CardAnswer) -> bool {
+        match answer {
+            CardAnswer::Option(CardOption::Deny) => false,
+            CardAnswer::Option(option) => self.options().contains(option),
+            CardAnswer::Deny(_) => matches!(self, Self::Permission { .. }),
+            CardAnswer::Text(text) => self.free_text().is_some() && !text.trim().is_empty(),
+        }
+    }
+
+    /// Whether the ticket of such a card waits for the answer. A request for permission holds a process, no ticket.
+    #[must_use]
+    pub fn holds_ticket(&self) -> bool {
+        match self {
+            Self::Question { .. } | Self::Approval { .. } | Self::Escalation { .. } | Self::Orphaned { .. } => true,
+            Self::Permission { .. } | Self::Notice { .. } => false,
+        }
+    }
 }
 
 /// Whether a card still waits.
@@ -28,7 +255,7 @@ pub enum CardState {
     /// A person answered.
     Answered {
         /// The answer.
-        answer: String,
+        answer: CardAnswer,
         /// Who.
         by: String,
         /// When.
@@ -56,19 +283,14 @@ pub struct Card {
     pub question: String,
     /// The brief: what led here, with the evidence.
     pub brief: String,
-    /// Answers to choose from; free text is fine for questions.
-    pub options: Vec<String>,
-    /// What happens when the default is taken, and which option that is.
-    pub default: Option<String>,
-    /// What the default leads to.
+    /// The usual answer, where there is one.
+    pub default: Option<CardOption>,
+    /// What the default leads to, or what happens without an answer.
     pub consequence: String,
     /// When it was opened.
     pub opened: Millis,
     /// Whether it waits.
     pub state: CardState,
-    /// For permissions: what is asked for, and by which process.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub asked: Option<Asked>,
 }
 
 impl Card {
@@ -76,5 +298,60 @@ impl Card {
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.state == CardState::Open
+    }
+
+    /// Whether an agent asks on it.
+    #[must_use]
+    pub fn is_question(&self) -> bool {
+        matches!(self.kind, CardKind::Question { .. })
+    }
+
+    /// The request on a permission card.
+    #[must_use]
+    pub fn permission(&self) -> Option<&PendingPermission> {
+        match &self.kind {
+            CardKind::Permission { permission } => Some(permission),
+            _ => None,
+        }
+    }
+
+    /// The answers to choose from, as a person types them.
+    #[must_use]
+    pub fn choices(&self) -> Vec<String> {
+        let suggestions = match &self.kind {
+            CardKind::Question { suggestions, .. } => suggestions.as_slice(),
+            _ => &[],
+        };
+        let options = self.kind.options().iter().map(|o| o.as_str().to_owned());
+        let text = self.kind.free_text().filter(|_| suggestions.is_empty() && !self.is_question());
+        suggestions.iter().cloned().chain(options).chain(text.map(str::to_owned)).collect()
+    }
+
+    /// Reads an answer as a person types it.
+    ///
+    /// # Errors
+    /// When it is empty, or no option of a card that takes no free text.
+    pub fn parse_answer(&self, typed: &str) -> Result<CardAnswer, Rejected> {
+        let typed = typed.trim();
+        if typed.is_empty() {
+            return Err(Rejected::new(RejectCode::EmptyAnswer, format!("the answer to {} is empty", self.id)));
+        }
+        let named = |word: &str| {
+            let options = self.kind.options().iter().copied();
+            options.into_iter().find(|o| o.as_str().eq_ignore_ascii_case(word))
+        };
+        let (word, rest) = typed.split_once([' ', ':']).unwrap_or((typed, ""));
+        match (named(typed), named(word), self.kind.free_text()) {
+            (_, Some(CardOption::Deny), _) => Ok(CardAnswer::Deny(rest.trim_start_matches([' ', ':']).to_owned())),
+            (Some(option), ..) => Ok(CardAnswer::Option(option)),
+            (None, _, Some(_)) => Ok(CardAnswer::Text(typed.to_owned())),
+            (None, _, None) => Err(self.refuse(typed)),
+        }
+    }
+
+    /// The refusal of an answer that the card does not take.
+    pub(crate) fn refuse(&self, answer: &str) -> Rejected {
+        Rejected::new(RejectCode::NotAnOption, format!("`{answer}` is not an answer to {}", self.id))
+            .hint(format!("answer with one of: {}", self.choices().join(", ")))
     }
 }

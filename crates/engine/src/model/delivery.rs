@@ -34,14 +34,14 @@ pub enum Urgency {
 /// How a text came into a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Told {
+pub enum DeliveryEvidence {
     /// It was said; nobody could look whether an earlier attempt had said it.
     #[default]
-    Unchecked,
+    SentUnchecked,
     /// It was said after the session's transcript had been searched for it in vain.
-    Once,
+    SentOnce,
     /// The transcript had it: an earlier attempt said it and did not live to tell. It was not said again.
-    Before,
+    FoundInTranscript,
 }
 
 /// What became of a person's message.
@@ -80,8 +80,6 @@ pub struct Delivery {
     pub kind: DeliveryKind,
     /// The text.
     pub text: String,
-    /// The attempt that delivered it.
-    pub delivered: Option<AttemptId>,
     /// When it may be said.
     #[serde(default, skip_serializing_if = "is_default")]
     pub urgency: Urgency,

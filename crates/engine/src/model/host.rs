@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 /// What a host says of itself. Journaled only when it changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostReport {
-    /// One life of the host process; a restart has another.
+    /// One run of the host process; a restart has another.
     pub incarnation: String,
     /// Attempts it runs at once.
     pub slots: u32,

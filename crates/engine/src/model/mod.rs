@@ -7,6 +7,7 @@ pub(crate) mod delivery;
 pub(crate) mod evidence;
 pub(crate) mod host;
 pub(crate) mod permission;
+pub(crate) mod phase;
 pub(crate) mod ticket;
 pub(crate) mod usage;
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// What is asked for. Two requests are the same when both fields are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Wish {
+pub struct PermissionRequest {
     /// `command`, `edit`, `read`, `fetch`, or the name of another tool.
     pub tool: String,
     /// The command, the paths, the address; empty for other tools.
@@ -14,13 +14,13 @@ pub struct Wish {
 
 /// A request of a running process; a card shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Asked {
+pub struct PendingPermission {
     /// Fencing token of the attempt: the request dies with its process.
     pub token: u64,
     /// The runtime's own id of the request.
-    pub request: String,
+    pub request_id: String,
     /// What is asked for.
-    pub wish: Wish,
+    pub request: PermissionRequest,
     /// Nobody answered in time and it was denied, or the runtime does not wait for it any more. An answer
     /// counts for the next request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -56,29 +56,29 @@ pub struct Permit {
     /// Who may.
     pub scope: Scope,
     /// What.
-    pub wish: Wish,
+    pub request: PermissionRequest,
 }
 
 impl Permit {
     /// Whether it covers a request.
     #[must_use]
-    pub fn covers(&self, wish: &Wish, ticket: &TicketId, agent: &str) -> bool {
+    pub fn covers(&self, request: &PermissionRequest, ticket: &TicketId, agent: &str) -> bool {
         let who = match &self.scope {
             Scope::Once { ticket: t } | Scope::Ticket { ticket: t } => t == ticket,
             Scope::Agent { agent: a } => a == agent,
             Scope::Project => true,
         };
-        who && &self.wish == wish
+        who && &self.request == request
     }
 }
 
 /// An answer on its way to the process that asked.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Verdict {
+pub struct PermissionAnswer {
     /// The attempt that asked.
     pub attempt: AttemptId,
     /// The runtime's own id of the request.
-    pub request: String,
+    pub request_id: String,
     /// `None` when it is allowed; else why not.
     pub denied: Option<String>,
 }

@@ -1,7 +1,7 @@
 //! Tickets: the unit of work.
 
 use super::is_default;
-use crate::{AttemptId, Commit, DeliveryId, HostId, Millis, Session, TicketId, Usage};
+use crate::{AttemptId, Commit, DeliveryId, HostId, Millis, Phase, Session, TicketId, Usage};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -94,61 +94,6 @@ pub struct TicketSpec {
     pub metadata: BTreeMap<String, String>,
 }
 
-/// Where a ticket stands. Whether an open ticket is ready is computed, never stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Phase {
-    /// Ready or waiting; `ready::why` tells which.
-    #[default]
-    Open,
-    /// Has a live attempt.
-    Running,
-    /// Waits for a card or children; holds no process and no slot.
-    Suspended,
-    /// Gates run for its head commit.
-    Verifying,
-    /// Waits for a review.
-    Reviewing,
-    /// Proven; waits for a person to merge.
-    Accepted,
-    /// On the main branch.
-    Merged,
-    /// A card holds it.
-    NeedsYou,
-    /// Given up by a person.
-    Cancelled,
-}
-
-impl Phase {
-    /// The word on screens and in JSON.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Running => "running",
-            Self::Suspended => "suspended",
-            Self::Verifying => "verifying",
-            Self::Reviewing => "reviewing",
-            Self::Accepted => "accepted",
-            Self::Merged => "merged",
-            Self::NeedsYou => "needs-you",
-            Self::Cancelled => "cancelled",
-        }
-    }
-
-    /// Work that others may build on.
-    #[must_use]
-    pub fn is_accepted(self) -> bool {
-        matches!(self, Self::Accepted | Self::Merged)
-    }
-
-    /// Nothing will ever happen here again by itself.
-    #[must_use]
-    pub fn is_final(self) -> bool {
-        matches!(self, Self::Merged | Self::Cancelled)
-    }
-}
-
 /// The agent's word on one item of the definition of done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DoneAnswer {
@@ -158,7 +103,7 @@ pub struct DoneAnswer {
     pub how: String,
 }
 
-/// What an agent says it did: a claim, to be proven.
+/// What an agent says it did: a claim, to be verified.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Report {
     /// In the agent's words.
@@ -194,7 +139,6 @@ pub struct Note {
 
 /// A ticket with everything that happened to it. Serialised in snapshots only.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default)]
 pub struct Ticket {
     /// What is asked for.
     pub spec: TicketSpec,
@@ -203,86 +147,86 @@ pub struct Ticket {
     /// Order of creation; ties in priority are broken by it.
     pub order: u64,
     /// Where it stands.
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub phase: Phase,
     /// When it was added.
     pub added: Millis,
     /// When its phase last changed.
     pub since: Millis,
     /// The current session of each agent that worked on it.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub sessions: BTreeMap<String, Session>,
     /// The one live attempt.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub live: Option<AttemptId>,
     /// How many attempts there were.
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub attempts: u32,
     /// Failures in a row; reset by a claim.
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub failures: u32,
     /// Transient failures in a row; reset by a claim.
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub transients: u32,
     /// Verifications in a row that could not be run; reset by evidence.
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub unverifiable: u32,
     /// Rejected claims in a row; reset by acceptance and by a person.
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub rejections: u32,
     /// Not to be dispatched before this time.
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub not_before: Millis,
     /// Head of the branch at the last end of an attempt.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<Commit>,
     /// What the branch was based on.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<Commit>,
     /// The agent's last report.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<Report>,
     /// Files that the branch really changes.
-    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub observed: BTreeSet<String>,
     /// Texts that the session has not been given yet, oldest first.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undelivered: Vec<DeliveryId>,
     /// The last texts that were delivered: a runtime without sessions is told them again.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub told: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub delivered_texts: Vec<String>,
     /// The host that verifies, with the token of this verification.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verifying: Option<(HostId, u64)>,
     /// The commit a person accepted by word, gates or not.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub vouched: Option<Commit>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved_by_person: Option<Commit>,
     /// The accepted commit.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted: Option<Commit>,
     /// Approval to merge this commit, and by whom.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub approved: Option<(Commit, String)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merge_approval: Option<(Commit, String)>,
     /// The commit that brought it to the main branch.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merged: Option<Commit>,
     /// The host that still holds a worktree for it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worktree_on: Option<HostId>,
     /// What was measured of its attempts.
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub usage: Usage,
     /// Who stopped it, until it may go on.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped: Option<(String, String)>,
     /// What people told its session.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub messages: Vec<crate::Message>,
     /// Remarks.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<Note>,
     /// What its agents took for granted.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub assumptions: Vec<Assumption>,
 }
 

@@ -11,7 +11,7 @@ pub(crate) struct Index {
     pub(crate) ready: BTreeSet<(Priority, u64, TicketId)>,
     /// Tickets that are not to be dispatched or verified before a time, which may be past.
     pub(crate) timers: BTreeSet<(Millis, TicketId)>,
-    /// Tickets whose head must be proven.
+    /// Tickets whose head must be verified.
     pub(crate) verifying: BTreeSet<TicketId>,
     /// Accepted tickets with an approval to merge.
     pub(crate) merging: BTreeSet<TicketId>,
@@ -74,7 +74,7 @@ impl State {
         let ready = free && !stopped && self.dependencies_accepted(id);
         let verifying = ticket.phase == Phase::Verifying;
         let timed = (ready || verifying) && ticket.not_before > 0;
-        let merging = ticket.phase == Phase::Accepted && ticket.approved.is_some();
+        let merging = ticket.phase == Phase::Accepted && ticket.merge_approval.is_some();
         let cleanup = ticket.phase.is_final() && ticket.live.is_none() && ticket.worktree_on.is_some();
         let key = (ticket.spec.priority, ticket.order, id.clone());
         let not_before = ticket.not_before;

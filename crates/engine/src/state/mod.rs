@@ -2,23 +2,26 @@
 
 mod apply;
 mod index;
+mod snapshot;
 
 pub(crate) use index::Index;
+pub use snapshot::{SNAPSHOT_VERSION, SnapshotError};
 
 use crate::{
-    Attempt, AttemptId, Card, CardId, Commit, Delivery, DeliveryId, Evidence, Host, HostId, Millis, Pause, Permit,
-    Phase, Policy, Record, Ticket, TicketId,
+    Attempt, AttemptId, Card, CardId, Commit, Delivery, DeliveryId, Digest, Evidence, Host, HostId, IllegalTransition,
+    Millis, Outcome, Pause, Permit, Phase, Policy, Record, Ticket, TicketId,
 };
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
-/// How many decision ids are remembered, to answer a repeated input. More than a day of commands.
-const REMEMBERED_DECISIONS: usize = 4096;
+/// How many keys of decisions are remembered with their outcomes. An input that is repeated after so many others is
+/// decided again: its token is old by then, or it is a command whose sender is long gone.
+const REMEMBERED_DECISIONS: usize = 10_000;
 /// Length of a day, for budgets.
 const DAY_MS: Millis = 86_400_000;
 
 /// Why a record cannot follow the state.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum StateError {
     /// A gap or a repetition in the numbers.
     #[error("record {found} follows record {last}: the journal has a gap or a repetition")]
@@ -38,6 +41,31 @@ pub enum StateError {
         /// The epoch in force.
         current: u64,
     },
+    /// The chain is broken.
+    #[error(
+        "record {n} was not written after this record {}: one of them was changed, or one between them was left out",
+        n - 1
+    )]
+    BrokenChain {
+        /// The record whose predecessor is another one.
+        n: u64,
+    },
+    /// A fact that cannot follow.
+    #[error("record {n}: {source}")]
+    Impossible {
+        /// The record.
+        n: u64,
+        /// What is impossible.
+        source: IllegalTransition,
+    },
+    /// The record has no stored form.
+    #[error("record {n} cannot be digested: {source}")]
+    Undigestible {
+        /// The record.
+        n: u64,
+        /// Why.
+        source: serde_json::Error,
+    },
 }
 
 /// Tokens spent in one UTC day.
@@ -49,10 +77,11 @@ pub(crate) struct DaySpend {
 
 /// The whole board. Serialised as the snapshot; indexes are rebuilt.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default)]
 pub struct State {
     /// Number of the last applied record.
     pub n: u64,
+    /// Digest of the last applied record: the head of the chain.
+    pub head: Option<Digest>,
     /// The election in force.
     pub epoch: u64,
     /// The configuration in force.
@@ -66,10 +95,8 @@ pub struct State {
     /// All cards.
     pub cards: BTreeMap<CardId, Card>,
     /// Runtimes whose service takes nothing before a time, all in all or for some model. Times may be past.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub paused: BTreeMap<String, Vec<Pause>>,
     /// What people have allowed for later requests.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub permits: Vec<Permit>,
     /// Texts that are not delivered yet.
     pub deliveries: BTreeMap<DeliveryId, Delivery>,
@@ -82,73 +109,60 @@ pub struct State {
     pub(crate) next_card: u64,
     pub(crate) next_delivery: u64,
     pub(crate) spend: DaySpend,
+    /// Keys of decisions, oldest first.
     pub(crate) decided: VecDeque<String>,
-    #[serde(skip)]
-    pub(crate) decided_set: BTreeSet<String>,
+    /// What each of them was answered.
+    pub(crate) outcomes: BTreeMap<String, Outcome>,
     #[serde(skip)]
     pub(crate) index: Index,
 }
 
 impl State {
-    /// Reads a snapshot.
-    ///
-    /// # Errors
-    /// When the bytes are not a snapshot of this version.
-    pub fn from_snapshot(bytes: &[u8]) -> Result<Self, serde_json::Error> {
-        let mut state: Self = serde_json::from_slice(bytes)?;
-        state.decided_set = state.decided.iter().cloned().collect();
-        state.rebuild_index();
-        Ok(state)
-    }
-
-    /// Writes a snapshot.
-    #[must_use]
-    pub fn to_snapshot(&self) -> Vec<u8> {
-        serde_json::to_vec(self).unwrap_or_default()
-    }
-
     /// Applies a stored record.
     ///
     /// # Errors
-    /// When the record cannot follow; the state is then unchanged.
+    /// When the record cannot follow. After [`StateError::Impossible`] the state is of no use.
     pub fn apply_record(&mut self, record: &Record) -> Result<(), StateError> {
         if record.n != self.n + 1 {
             return Err(StateError::Gap { last: self.n, found: record.n });
         }
+        if record.prev != self.head {
+            return Err(StateError::BrokenChain { n: record.n });
+        }
         if record.epoch < self.epoch {
             return Err(StateError::OldEpoch { n: record.n, epoch: record.epoch, current: self.epoch });
         }
+        let n = record.n;
         for event in &record.events {
-            self.apply(record.now, event);
+            self.apply(record.now, event).map_err(|source| StateError::Impossible { n, source })?;
         }
-        self.seal(record);
-        Ok(())
+        self.seal(record).map_err(|source| StateError::Undigestible { n, source })
     }
 
     /// Takes note of a record whose events are applied.
-    pub(crate) fn seal(&mut self, record: &Record) {
+    pub(crate) fn seal(&mut self, record: &Record) -> Result<(), serde_json::Error> {
+        self.head = Some(record.digest()?);
         self.n = record.n;
-        self.remember(&record.decision_id);
-    }
-
-    /// Whether this input was decided before.
-    #[must_use]
-    pub fn was_decided(&self, decision_id: &str) -> bool {
-        self.decided_set.contains(decision_id)
-    }
-
-    /// Ids that begin with `~` are not idempotency keys (ticks).
-    fn remember(&mut self, decision_id: &str) {
-        if decision_id.starts_with('~') {
-            return;
+        if let Some(key) = record.decision_id.key() {
+            self.remember(key, &record.outcome);
         }
-        if self.decided_set.insert(decision_id.to_owned()) {
-            self.decided.push_back(decision_id.to_owned());
+        Ok(())
+    }
+
+    /// What an input with this key was answered, if it was decided before.
+    #[must_use]
+    pub fn outcome_of(&self, key: &str) -> Option<&Outcome> {
+        self.outcomes.get(key)
+    }
+
+    fn remember(&mut self, key: &str, outcome: &Outcome) {
+        if self.outcomes.insert(key.to_owned(), outcome.clone()).is_none() {
+            self.decided.push_back(key.to_owned());
         }
         if self.decided.len() > REMEMBERED_DECISIONS
             && let Some(old) = self.decided.pop_front()
         {
-            self.decided_set.remove(&old);
+            self.outcomes.remove(&old);
         }
     }
 
@@ -219,7 +233,7 @@ impl State {
 
     /// Whether every gate of today's policy is green on this commit, and there is at least one.
     #[must_use]
-    pub fn is_proven(&self, id: &TicketId, commit: &Commit) -> bool {
+    pub fn is_verified(&self, id: &TicketId, commit: &Commit) -> bool {
         let green = |digest: &str| self.evidence_for(id, commit, digest, None).is_some_and(Evidence::is_green);
         !self.policy.gates.is_empty() && self.policy.gates.iter().all(|g| green(&g.digest))
     }

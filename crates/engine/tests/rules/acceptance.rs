@@ -1,12 +1,8 @@
 //! From green to merged, the ways back, and what a person's word is good for.
 
-use crate::support::{accepted, after, at_work, board, check, claim, ended, evidence, policy, tick};
+use crate::support::{accepted, after, answer, at_work, board, check, claim, ended, evidence, policy, tick};
 use expect_test::expect;
-use ganger_engine::{Answer, AttemptOutcome, Input, Policy, Review, TicketId};
-
-fn answer(card: &str, word: &str) -> Input {
-    Input::Answer(Answer { card: card.into(), answer: word.into(), by: "p".into() })
-}
+use ganger_engine::{AttemptOutcome, Input, Policy, Review, TicketId};
 
 #[test]
 fn only_a_person_merges_and_only_in_dependency_order() {
@@ -34,7 +30,7 @@ fn only_a_person_merges_and_only_in_dependency_order() {
         &accepted(),
         done.clone(),
         &expect![[r#"
-        refused (not-approved): nobody approved the merge of T-1
+        refused (not-approved): the merge of T-1 is not approved
     "#]],
     );
     check(
@@ -76,14 +72,14 @@ fn accepted_work_is_proven_again_when_the_gates_or_the_head_change() {
         Input::SetPolicy { policy: other },
         &expect![[r#"
         policy-set
-        proof-needed head=head ticket=T-1 why=the gates changed
+        verification-needed head=head ticket=T-1 why=the gates changed
     "#]],
     );
     check(
         &accepted(),
         Input::HeadMoved { ticket: TicketId::from("T-1"), head: "new".into() },
         &expect![[r#"
-        proof-needed head=new ticket=T-1 why=the head of the branch moved
+        verification-needed head=new ticket=T-1 why=the branch has a new head
     "#]],
     );
 }
@@ -110,7 +106,7 @@ fn a_review_by_a_person_comes_between_green_and_accepted() {
         answer("C-1", "accept"),
         &expect![[r#"
         card-answered answer=accept by=p card=C-1
-        vouched by=p commit=head ticket=T-1
+        approved-by-person by=p commit=head ticket=T-1
         ticket-accepted commit=head ticket=T-1
     "#]],
     );
@@ -131,9 +127,9 @@ fn weakened_tests_need_a_persons_word() {
         &at_work(),
         ended("T-1-a1", 1, |e| e.tampering = vec!["deleted".into()]),
         &expect![[r#"
-        attempt-ended attempt=T-1-a1 base=base head=head next=needs-you not_before=0 finished
-        card-opened [C-1] T-1 seems to weaken tests. Go on with it?
-    "#]],
+            attempt-ended attempt=T-1-a1 base=base counts=claim head=head next=needs-you not_before=0 finished
+            card-opened [C-1] T-1 seems to weaken tests. Verify it anyway?
+        "#]],
     );
 }
 
@@ -147,7 +143,7 @@ fn without_gates_only_a_person_accepts() {
         tick(),
         &expect![[r#"
         ticket-held ticket=T-1
-        card-opened [C-1] T-1 has no gate that could prove it. Accept it on your word?
+        card-opened [C-1] No gate is configured to verify T-1. Accept it?
     "#]],
     );
     check(
@@ -155,7 +151,7 @@ fn without_gates_only_a_person_accepts() {
         answer("C-1", "accept"),
         &expect![[r#"
         card-answered answer=accept by=p card=C-1
-        vouched by=p commit=head ticket=T-1
+        approved-by-person by=p commit=head ticket=T-1
         ticket-accepted commit=head ticket=T-1
     "#]],
     );
@@ -168,10 +164,10 @@ fn branches_that_conflict_make_a_ticket_that_joins_them() {
         &at_work(),
         ended("T-1-a1", 1, |e| e.outcome = conflict),
         &expect![[r#"
-        attempt-ended attempt=T-1-a1 base=base head=head next=open not_before=0 base-conflict
-        ticket-added ticket=T-1-join1
-        ticket-edited ticket=T-1
-    "#]],
+            attempt-ended attempt=T-1-a1 base=base counts=nothing head=head next=open not_before=0 base-conflict
+            ticket-added ticket=T-1-join1
+            ticket-edited ticket=T-1
+        "#]],
     );
 }
 
@@ -191,8 +187,8 @@ fn closing_stops_the_attempt_and_keeps_the_worktree_until_it_has_ended() {
         &after(at_work(), [close]),
         ended("T-1-a1", 1, |e| e.outcome = AttemptOutcome::Interrupted),
         &expect![[r#"
-        attempt-ended attempt=T-1-a1 base=base head=head next=cancelled not_before=0 interrupted
-        then retire/T-1/h
-    "#]],
+            attempt-ended attempt=T-1-a1 base=base counts=nothing head=head next=cancelled not_before=0 interrupted
+            then retire/T-1/h
+        "#]],
     );
 }

@@ -1,8 +1,8 @@
 //! What cannot go on by itself asks a person; nothing goes round in circles unseen.
 
-use crate::support::{accepted, add, after, at_work, board, check, claim, ended, policy, tick};
+use crate::support::{accepted, add, after, answer, at_work, board, check, claim, ended, policy, tick};
 use expect_test::expect;
-use ganger_engine::{Answer, AttemptOutcome, FailureClass, Input, Policy, TicketChange, TicketId};
+use ganger_engine::{AttemptOutcome, FailureClass, Input, Policy, TicketChange, TicketId};
 
 fn with(change: impl FnOnce(&mut Policy)) -> Input {
     let mut policy = policy();
@@ -26,17 +26,17 @@ fn a_transient_failure_that_does_not_pass_counts_and_asks() {
         &patient,
         fails("T-1-a1", 1),
         &expect![[r#"
-        attempt-ended attempt=T-1-a1 base=base head=head next=open not_before=1003000 failed
-    "#]],
+            attempt-ended attempt=T-1-a1 base=base counts=persistent-transient head=head next=open not_before=1003000 failed
+        "#]],
     );
     let impatient = after(at_work(), [with(|p| (p.max_transients, p.max_attempts) = (1, 1))]);
     check(
         &impatient,
         fails("T-1-a1", 1),
         &expect![[r#"
-        attempt-ended attempt=T-1-a1 base=base head=head next=needs-you not_before=0 failed
-        card-opened [C-1] T-1 failed 1 times
-    "#]],
+            attempt-ended attempt=T-1-a1 base=base counts=persistent-transient head=head next=needs-you not_before=0 failed
+            card-opened [C-1] T-1 failed once. Try again?
+        "#]],
     );
 }
 
@@ -56,10 +56,10 @@ fn gates_that_cannot_be_run_are_tried_again_later_and_then_ask() {
         &last_try,
         failed,
         &expect![[r#"
-        verification-lost not_before=1002000 ticket=T-1 why=no space
-        ticket-held ticket=T-1
-        card-opened [C-1] The gates of T-1 could not be run 1 times
-    "#]],
+            verification-lost not_before=1002000 ticket=T-1 why=no space
+            ticket-held ticket=T-1
+            card-opened [C-1] The gates of T-1 could not be run, once. Try again?
+        "#]],
     );
 }
 
@@ -82,7 +82,7 @@ fn what_a_person_is_asked_to_accept_is_not_accepted_for_another_mission() {
         ticket-rejected ticket=T-1 why=the mission changed
     "#]],
     );
-    let accept = Input::Answer(Answer { card: "C-1".into(), answer: "accept".into(), by: "p".into() });
+    let accept = answer("C-1", "accept");
     check(
         &after(asked, [edit]),
         accept,
@@ -118,7 +118,7 @@ fn a_merge_that_a_person_takes_back_does_not_happen_and_nothing_waits_for_it() {
         &after(both.clone(), [reopen]),
         confirm,
         &expect![[r#"
-        refused (not-approved): T-1 is not to be merged any more
+        refused (not-approved): the merge of T-1 is no longer approved
     "#]],
     );
     let close = Input::CloseTicket { ticket: TicketId::from("T-1"), reason: "no".into(), by: "p".into() };
@@ -128,7 +128,7 @@ fn a_merge_that_a_person_takes_back_does_not_happen_and_nothing_waits_for_it() {
         &expect![[r#"
         ticket-closed by=p reason=no ticket=T-1
         merge-failed ticket=T-2 why=it builds on T-1: the ticket was closed
-        card-opened [C-1] T-2 depends on T-1, which was closed. Go on without it?
+        card-opened [C-1] T-2 depends on T-1, which was closed. Continue without it?
         then retire/T-1/h
     "#]],
     );

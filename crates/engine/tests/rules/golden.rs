@@ -35,22 +35,22 @@ fn name(event: &Event) -> &'static str {
         Event::VerificationLost { .. } => "verification-lost",
         Event::EvidenceRecorded { .. } => "evidence-recorded",
         Event::EvidenceDiscarded { .. } => "evidence-discarded",
-        Event::ProofNeeded { .. } => "proof-needed",
+        Event::VerificationNeeded { .. } => "verification-needed",
         Event::ReviewRequested { .. } => "review-requested",
         Event::TicketRejected { .. } => "ticket-rejected",
         Event::TicketHeld { .. } => "ticket-held",
         Event::TicketResumed { .. } => "ticket-resumed",
-        Event::Vouched { .. } => "vouched",
+        Event::ApprovedByPerson { .. } => "approved-by-person",
         Event::TicketAccepted { .. } => "ticket-accepted",
         Event::DeliveryQueued { .. } => "delivery-queued",
         Event::CardOpened { .. } => "card-opened",
         Event::CardAnswered { .. } => "card-answered",
         Event::CardWithdrawn { .. } => "card-withdrawn",
         Event::RuntimePaused { .. } => "runtime-paused",
-        Event::AskLapsed { .. } => "ask-lapsed",
-        Event::VerdictGiven { .. } => "verdict-given",
-        Event::VerdictTaken { .. } => "verdict-taken",
-        Event::Permitted { .. } => "permitted",
+        Event::PermissionLapsed { .. } => "permission-lapsed",
+        Event::PermissionAnswered { .. } => "permission-answered",
+        Event::PermissionDelivered { .. } => "permission-delivered",
+        Event::PermitGranted { .. } => "permit-granted",
         Event::PermitUsed { .. } => "permit-used",
         Event::PermitRevoked { .. } => "permit-revoked",
         Event::MessageSeen { .. } => "message-seen",
@@ -85,15 +85,15 @@ fn a_fact_about_something_unknown_changes_nothing_and_does_not_panic() {
     for line in V1.lines() {
         let record: Record = serde_json::from_str(line).unwrap();
         let mut state = State::default();
-        record.events.iter().for_each(|event| state.apply(record.now, event));
-        let _also_readable = State::from_snapshot(&state.to_snapshot()).unwrap();
+        record.events.iter().for_each(|event| state.apply(record.now, event).unwrap());
+        let _also_readable = State::from_snapshot(&state.to_snapshot().unwrap()).unwrap();
     }
 }
 
 #[test]
 fn a_later_version_and_an_unknown_fact_are_told_with_their_number() {
-    let later = r#"[{"v":2,"n":7,"decision_id":"x","cause":"","epoch":1,"now":1,"events":[],"more":true}]"#;
-    let unknown = r#"[{"v":1,"n":7,"decision_id":"x","cause":"","epoch":1,"now":1,"events":[{"event":"teleported"}]}]"#;
+    let later = r#"[{"v":2,"n":7,"prev":null,"decision_id":{"keyed":"x"},"cause":"","epoch":1,"now":1,"outcome":{"outcome":"done"},"events":[],"more":true}]"#;
+    let unknown = r#"[{"v":1,"n":7,"prev":null,"decision_id":{"keyed":"x"},"cause":"","epoch":1,"now":1,"outcome":{"outcome":"done"},"events":[{"event":"teleported"}]}]"#;
     let error = Record::decode_batch(later.as_bytes(), 7).unwrap_err().to_string();
     assert_eq!(error, "record 7 has version 2; this program reads up to 1");
     let error = Record::decode_batch(unknown.as_bytes(), 7).unwrap_err().to_string();

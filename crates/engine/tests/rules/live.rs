@@ -1,28 +1,26 @@
 //! What happens while a session is at work: permissions, messages, stop and resume.
 
-use crate::support::{NOW, after, at_work, board, check, ended, given, host, policy, tick};
+use crate::support::{NOW, after, answer, at_work, board, check, ended, given, host, policy, tick};
 use expect_test::expect;
-use ganger_engine::{AgentPolicy, Answer, AttemptOutcome, FailureClass, Input, Permit, Scope, Told, Urgency, Wish};
+use ganger_engine::{
+    AgentPolicy, AttemptOutcome, DeliveryEvidence, FailureClass, Input, PermissionRequest, Permit, Scope, Urgency,
+};
 
-fn asks(request: &str) -> Input {
-    let wish = Wish { tool: "command".into(), subject: "git push".into() };
+fn asks(request_id: &str) -> Input {
+    let request = PermissionRequest { tool: "command".into(), subject: "git push".into() };
     Input::AskPermission {
         attempt: "T-1-a1".into(),
         token: 1,
-        request: request.into(),
-        wish,
+        request_id: request_id.into(),
+        request,
         by: String::new(),
         hint: String::new(),
     }
 }
 
-fn answers(card: &str, answer: &str) -> Input {
-    Input::Answer(Answer { card: card.into(), answer: answer.into(), by: "p".into() })
-}
-
 fn lapses(request: &str) -> Input {
     let why = "nobody answered".into();
-    Input::PermissionLapsed { attempt: "T-1-a1".into(), token: 1, request: request.into(), why }
+    Input::PermissionLapsed { attempt: "T-1-a1".into(), token: 1, request_id: request.into(), why }
 }
 
 fn tells(urgency: Urgency) -> Input {
@@ -49,9 +47,9 @@ fn a_limit_of_the_service_pauses_its_runtime_for_everybody() {
         &at_work(),
         limited(),
         &expect![[r#"
-        attempt-ended attempt=T-1-a1 base=base head=head next=open not_before=0 failed
-        runtime-paused runtime=r until=1601013 why=limit reached
-    "#]],
+            attempt-ended attempt=T-1-a1 base=base counts=transient head=head next=open not_before=0 failed
+            runtime-paused runtime=r until=1601013 why=limit reached
+        "#]],
     );
     check(&after(at_work(), [limited()]), tick(), &expect![[""]]);
 }
@@ -80,7 +78,7 @@ fn while_a_runtime_is_paused_the_fallback_takes_over() {
     let other = AgentPolicy { runtime: "s".into(), model: String::new(), sessions: true, fallback: None };
     policy.agents.insert("other".into(), other);
     policy.agents.get_mut("builder").unwrap().fallback = Some("other".into());
-    let mut report = host("life-1");
+    let mut report = host("i-1");
     if let Input::HostReport { report, .. } = &mut report {
         report.runtimes.insert("s".into());
     }
@@ -104,44 +102,44 @@ fn a_request_becomes_a_card_and_the_answer_goes_to_the_process_that_asked() {
         &at_work(),
         asks("7"),
         &expect![[r#"
-        card-opened [C-1] May builder run `git push`?
+        card-opened [C-1] Allow builder to run `git push`?
     "#]],
     );
     check(
         &after(at_work(), [asks("7")]),
-        answers("C-1", "once"),
+        answer("C-1", "once"),
         &expect![[r#"
-        card-answered answer=once by=p card=C-1
-        verdict-given
-        then settle/T-1-a1/1/7
-    "#]],
+            card-answered answer=once by=p card=C-1
+            permission-answered
+            then answer-permission/T-1-a1/1/7
+        "#]],
     );
     check(
         &after(at_work(), [asks("7")]),
-        answers("C-1", "deny not from here"),
+        answer("C-1", "deny not from here"),
         &expect![[r#"
-        card-answered answer=deny not from here by=p card=C-1
-        verdict-given
-        then settle/T-1-a1/1/7
-    "#]],
+            card-answered answer=not from here by=p card=C-1
+            permission-answered
+            then answer-permission/T-1-a1/1/7
+        "#]],
     );
-    let settled = Input::PermissionSettled { attempt: "T-1-a1".into(), token: 1, request: "7".into() };
+    let settled = Input::PermissionDelivered { attempt: "T-1-a1".into(), token: 1, request_id: "7".into() };
     check(
-        &after(at_work(), [asks("7"), answers("C-1", "once")]),
+        &after(at_work(), [asks("7"), answer("C-1", "once")]),
         settled,
         &expect![[r#"
-        verdict-taken
-    "#]],
+            permission-delivered
+        "#]],
     );
 }
 
 #[test]
 fn what_is_always_allowed_is_not_asked_again() {
     check(
-        &after(at_work(), [asks("7"), answers("C-1", "agent")]),
+        &after(at_work(), [asks("7"), answer("C-1", "agent")]),
         asks("8"),
         &expect![[r#"
-        then settle/T-1-a1/1/7
+        then answer-permission/T-1-a1/1/7
     "#]],
     );
 }
@@ -150,45 +148,45 @@ fn what_is_always_allowed_is_not_asked_again() {
 fn what_is_not_allowed_any_more_is_asked_again() {
     let permit = || Permit {
         scope: Scope::Agent { agent: "builder".into() },
-        wish: Wish { tool: "command".into(), subject: "git push".into() },
+        request: PermissionRequest { tool: "command".into(), subject: "git push".into() },
     };
     let revoke = || Input::Revoke { permit: permit(), by: "p".into() };
-    let allowed = || after(at_work(), [asks("7"), answers("C-1", "agent")]);
+    let allowed = || after(at_work(), [asks("7"), answer("C-1", "agent")]);
     check(
         &allowed(),
         revoke(),
         &expect![[r#"
         permit-revoked by=p
-        then settle/T-1-a1/1/7
+        then answer-permission/T-1-a1/1/7
     "#]],
     );
     check(
         &after(allowed(), [revoke()]),
         asks("8"),
         &expect![[r#"
-        card-opened [C-2] May builder run `git push`?
-        then settle/T-1-a1/1/7
+        card-opened [C-2] Allow builder to run `git push`?
+        then answer-permission/T-1-a1/1/7
     "#]],
     );
     check(
         &after(allowed(), [revoke()]),
         revoke(),
         &expect![[r#"
-        refused (unknown-permit): that is not allowed any more, or never was
-        then settle/T-1-a1/1/7
+        refused (unknown-permit): no such permission is granted
+        then answer-permission/T-1-a1/1/7
     "#]],
     );
 }
 
 #[test]
 fn an_answer_that_comes_too_late_counts_once_for_the_next_request() {
-    let late = || after(at_work(), [asks("7"), lapses("7"), answers("C-1", "once")]);
+    let late = || after(at_work(), [asks("7"), lapses("7"), answer("C-1", "once")]);
     check(
         &after(at_work(), [asks("7"), lapses("7")]),
-        answers("C-1", "once"),
+        answer("C-1", "once"),
         &expect![[r#"
         card-answered answer=once by=p card=C-1
-        permitted by=p
+        permit-granted by=p
     "#]],
     );
     check(
@@ -202,7 +200,7 @@ fn an_answer_that_comes_too_late_counts_once_for_the_next_request() {
         &after(late(), [asks("8")]),
         asks("9"),
         &expect![[r#"
-        card-opened [C-2] May builder run `git push`?
+        card-opened [C-2] Allow builder to run `git push`?
     "#]],
     );
 }
@@ -213,24 +211,24 @@ fn a_dead_process_withdraws_its_request_and_a_late_word_still_counts() {
         &after(at_work(), [asks("7")]),
         interrupted(),
         &expect![[r#"
-        card-withdrawn card=C-1 why=the process that asked is gone; an answer counts for the next request
-        attempt-ended attempt=T-1-a1 base=base head=head next=open not_before=0 interrupted
-    "#]],
+            card-withdrawn card=C-1 why=the process that asked is gone; an answer counts for the next request
+            attempt-ended attempt=T-1-a1 base=base counts=nothing head=head next=open not_before=0 interrupted
+        "#]],
     );
     check(
         &after(at_work(), [asks("7"), interrupted()]),
-        answers("C-1", "ticket"),
+        answer("C-1", "ticket"),
         &expect![[r#"
         card-answered answer=ticket by=p card=C-1
-        permitted by=p
+        permit-granted by=p
     "#]],
     );
     check(
         &after(at_work(), [asks("7")]),
-        host("life-2"),
+        host("i-2"),
         &expect![[r#"
         card-withdrawn card=C-1 why=the process that asked is gone; an answer counts for the next request
-        attempt-lost attempt=T-1-a1 clear_at=1001000 why=its host started anew
+        attempt-lost attempt=T-1-a1 clear_at=1001000 why=its host restarted
         attempt-cleared attempt=T-1-a1
         host-reported host=h
     "#]],
@@ -241,7 +239,7 @@ fn a_dead_process_withdraws_its_request_and_a_late_word_still_counts() {
 fn another_word_than_the_options_is_refused() {
     check(
         &after(at_work(), [asks("7")]),
-        answers("C-1", "maybe"),
+        answer("C-1", "maybe"),
         &expect![[r#"
         refused (not-an-option): `maybe` is not an answer to C-1
     "#]],
@@ -258,8 +256,12 @@ fn a_message_goes_to_the_session_that_is_at_work() {
         then deliver/T-1-a1/1/D-1
     "#]],
     );
-    let delivered =
-        Input::Delivered { attempt: "T-1-a1".into(), token: 1, deliveries: vec!["D-1".into()], told: Told::Unchecked };
+    let delivered = Input::Delivered {
+        attempt: "T-1-a1".into(),
+        token: 1,
+        deliveries: vec!["D-1".into()],
+        evidence: DeliveryEvidence::SentUnchecked,
+    };
     check(
         &after(at_work(), [tells(Urgency::Now)]),
         delivered,
@@ -275,8 +277,8 @@ fn a_message_that_was_not_read_before_the_claim_sends_the_ticket_back() {
         &after(at_work(), [tells(Urgency::Idle)]),
         ended("T-1-a1", 1, |_| {}),
         &expect![[r#"
-        attempt-ended attempt=T-1-a1 base=base head=head next=open not_before=0 finished
-    "#]],
+            attempt-ended attempt=T-1-a1 base=base counts=claim head=head next=open not_before=0 finished
+        "#]],
     );
 }
 
@@ -298,14 +300,14 @@ fn a_message_that_nobody_would_read_is_refused() {
         &crate::support::accepted(),
         tells(Urgency::Idle),
         &expect![[r#"
-        refused (nobody-listens): T-1 is accepted: no session would read it
-    "#]],
+            refused (no-session): T-1 is accepted: no session will read the message
+        "#]],
     );
     check(
         &board(),
         tells(Urgency::Interrupt),
         &expect![[r#"
-        refused (not-running): nothing of T-1 runs that could be interrupted
+        refused (not-running): T-1 has no turn in progress
     "#]],
     );
     let closed = Input::CloseTicket { ticket: "T-1".into(), reason: "r".into(), by: "p".into() };
@@ -334,9 +336,9 @@ fn a_stopped_ticket_waits_until_it_is_resumed() {
         &after(at_work(), [stops()]),
         interrupted(),
         &expect![[r#"
-        attempt-ended attempt=T-1-a1 base=base head=head next=needs-you not_before=0 interrupted
-        card-opened [C-1] T-1 was stopped by p. Let it go on?
-    "#]],
+            attempt-ended attempt=T-1-a1 base=base counts=nothing head=head next=needs-you not_before=0 interrupted
+            card-opened [C-1] T-1 is stopped. Resume it?
+        "#]],
     );
     let resumed = || Input::ResumeTicket { ticket: "T-1".into(), by: "p".into() };
     check(
@@ -350,7 +352,7 @@ fn a_stopped_ticket_waits_until_it_is_resumed() {
     );
     check(
         &after(at_work(), [stops(), interrupted()]),
-        answers("C-1", "resume"),
+        answer("C-1", "resume"),
         &expect![[r#"
         card-answered answer=resume by=p card=C-1
         stop-lifted by=p ticket=T-1
@@ -359,12 +361,12 @@ fn a_stopped_ticket_waits_until_it_is_resumed() {
     );
     check(&after(board(), [stops()]), tick(), &expect![[""]]);
     check(
-        &after(at_work(), [stops(), host("life-2")]),
+        &after(at_work(), [stops(), host("i-2")]),
         tick(),
         &expect![[r#"
-        ticket-held ticket=T-1
-        card-opened [C-1] T-1 was stopped by p. Let it go on?
-    "#]],
+            ticket-held ticket=T-1
+            card-opened [C-1] T-1 is stopped. Resume it?
+        "#]],
     );
     check(
         &board(),
@@ -394,21 +396,21 @@ fn a_message_counts_as_possibly_repeated_only_where_no_transcript_could_be_read(
         attempt: attempt.into(),
         token,
         host: "h".into(),
-        incarnation: "life-2".into(),
+        incarnation: "i-2".into(),
     };
-    let lost = || after(at_work(), [tells(Urgency::Now), host("life-2"), tick(), claim("T-1-a2", 2)]);
-    let is_in_doubt = |told: Option<Told>| {
-        let delivered = told.map(|told| {
+    let lost = || after(at_work(), [tells(Urgency::Now), host("i-2"), tick(), claim("T-1-a2", 2)]);
+    let is_in_doubt = |evidence: Option<DeliveryEvidence>| {
+        let delivered = evidence.map(|evidence| {
             let (attempt, deliveries) = ("T-1-a2".into(), vec!["D-1".into()]);
-            Input::Delivered { attempt, token: 2, deliveries, told }
+            Input::Delivered { attempt, token: 2, deliveries, evidence }
         });
         let board = given(&after(lost(), delivered));
         let ticket = &board.state().tickets[&"T-1".into()];
-        assert_eq!(ticket.messages[0].delivered.is_some(), told.is_some());
+        assert_eq!(ticket.messages[0].delivered.is_some(), evidence.is_some());
         ticket.messages[0].possibly_repeated
     };
     assert!(is_in_doubt(None), "nobody knows what became of it");
-    assert!(is_in_doubt(Some(Told::Unchecked)));
-    assert!(!is_in_doubt(Some(Told::Once)));
-    assert!(!is_in_doubt(Some(Told::Before)));
+    assert!(is_in_doubt(Some(DeliveryEvidence::SentUnchecked)));
+    assert!(!is_in_doubt(Some(DeliveryEvidence::SentOnce)));
+    assert!(!is_in_doubt(Some(DeliveryEvidence::FoundInTranscript)));
 }

@@ -3,9 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod acceptance;
+mod cards;
+mod chain;
 mod dead_ends;
 mod golden;
-mod life;
+mod lifecycle;
 mod live;
 mod properties;
+mod repeats;
 mod support;

@@ -2,8 +2,9 @@
 
 use expect_test::Expect;
 use ganger_engine::{
-    AgentPolicy, AttemptEnd, AttemptOutcome, Commit, DoneAnswer, Envelope, Evidence, EvidenceKey, GatePolicy, HostId,
-    HostReport, Input, Ledger, NewTicket, Policy, Refusal, Report, State, TicketId, TicketSpec, Usage, plan,
+    AgentPolicy, Answer, AttemptEnd, AttemptOutcome, CardAnswer, CardOption, Commit, DoneAnswer, Envelope, Evidence,
+    EvidenceKey, GatePolicy, HostId, HostReport, Input, Ledger, NewTicket, Policy, Refusal, Report, State, TicketId,
+    TicketSpec, Usage, plan,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -36,7 +37,7 @@ pub(crate) fn check(inputs: &[Input], when: Input, then: &Expect) {
             }
         }
         Err(Refusal::Rejected(rejected)) => writeln!(shown, "refused ({}): {rejected}", rejected.code).unwrap(),
-        Err(Refusal::Breach(breach)) => panic!("{breach}"),
+        Err(refusal) => panic!("{refusal}"),
     }
     for effect in plan(ledger.state(), NOW + 1_000).effects {
         writeln!(shown, "then {}", effect.key()).unwrap();
@@ -52,13 +53,17 @@ fn short(fact: &serde_json::Value) -> String {
     let fields: BTreeMap<_, _> = fact.as_object().unwrap().iter().collect();
     for (key, value) in fields {
         match (key.as_str(), value) {
-            ("event" | "text", _) => {}
+            ("event" | "text" | "number" | "revision" | "incarnation", _) => {}
             (_, serde_json::Value::String(text)) => words.push(format!("{key}={text}")),
             (_, serde_json::Value::Number(number)) => words.push(format!("{key}={number}")),
             ("card", card) => {
                 words.push(format!("[{}] {}", card["id"].as_str().unwrap(), card["question"].as_str().unwrap()));
             }
             ("delivery", d) => words.push(format!("{} {}", d["id"].as_str().unwrap(), d["kind"].as_str().unwrap())),
+            ("answer", answer) => {
+                let inner = answer.get("option").or(answer.get("text")).or(answer.get("deny"));
+                words.extend(inner.and_then(|i| i.as_str()).map(|word| format!("answer={word}")));
+            }
             ("outcome", outcome) => words.push(outcome["kind"].as_str().unwrap().to_owned()),
             ("evidence", e) => words.push(format!("{} exit={}", e["name"].as_str().unwrap(), e["exit_code"])),
             _ => {}
@@ -84,9 +89,9 @@ pub(crate) fn add(title: &str, change: impl FnOnce(&mut TicketSpec)) -> Input {
     Input::AddTickets { tickets: vec![NewTicket { id: None, spec }] }
 }
 
-pub(crate) fn host(life: &str) -> Input {
+pub(crate) fn host(incarnation: &str) -> Input {
     let report = HostReport {
-        incarnation: life.into(),
+        incarnation: incarnation.into(),
         slots: 2,
         runtimes: BTreeSet::from(["r".to_owned()]),
         labels: BTreeSet::new(),
@@ -101,12 +106,7 @@ pub(crate) fn tick() -> Input {
 
 /// A board with a leader, a host and one ticket.
 pub(crate) fn board() -> Vec<Input> {
-    vec![
-        Input::Elect { foreman: "f".into() },
-        Input::SetPolicy { policy: policy() },
-        host("life-1"),
-        add("one", |_| {}),
-    ]
+    vec![Input::Elect { foreman: "f".into() }, Input::SetPolicy { policy: policy() }, host("i-1"), add("one", |_| {})]
 }
 
 /// The board after more inputs.
@@ -116,7 +116,7 @@ pub(crate) fn after(mut inputs: Vec<Input>, more: impl IntoIterator<Item = Input
 }
 
 pub(crate) fn claim(attempt: &str, token: u64) -> Input {
-    Input::Claim { attempt: attempt.into(), token, host: HostId::from("h"), incarnation: "life-1".into() }
+    Input::Claim { attempt: attempt.into(), token, host: HostId::from("h"), incarnation: "i-1".into() }
 }
 
 /// The first attempt of T-1 is at work.
@@ -141,6 +141,16 @@ pub(crate) fn ended(attempt: &str, token: u64, change: impl FnOnce(&mut AttemptE
 pub(crate) fn report(items: &[&str]) -> Report {
     let done = items.iter().map(|i| DoneAnswer { item: (*i).to_owned(), how: "so".into() }).collect();
     Report { summary: "s".into(), done }
+}
+
+/// A person's answer: an option by its word, a denial with its reason, or text.
+pub(crate) fn answer(card: &str, typed: &str) -> Input {
+    use CardOption::{Accept, Agent, Cancel, Continue, Ok, Once, Project, Reject, Resume, Retry, Ticket};
+    let options = [Once, Ticket, Agent, Project, Accept, Reject, Retry, Resume, Continue, Cancel, Ok];
+    let option = options.into_iter().find(|o| o.as_str() == typed).map(CardAnswer::Option);
+    let denied = typed.strip_prefix("deny").map(|reason| CardAnswer::Deny(reason.trim().to_owned()));
+    let answer = option.or(denied).unwrap_or(CardAnswer::Text(typed.to_owned()));
+    Input::Answer(Answer { card: card.into(), answer, by: "p".into() })
 }
 
 pub(crate) fn evidence(ticket: &str, token: u64, commit: &str, exit_code: i32) -> Input {

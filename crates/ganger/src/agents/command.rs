@@ -3,10 +3,11 @@
 //! `$GANGER_REPORT_FILE`, or call the tools at `$GANGER_MCP_URL`.
 
 use super::process::{Pipes, start_piped, stderr_excerpt};
-use super::{AgentEvent, Control, Ear, Launch, TurnEnd};
+use super::{EventSink, Launch};
 use crate::os;
 use crate::text;
 use ganger_engine::FailureClass;
+use ganger_engine::session::{Control, RuntimeEvent, TurnEnd};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::time::Duration;
@@ -16,21 +17,21 @@ use tokio::sync::mpsc;
 
 const GRACE: Duration = Duration::from_secs(3);
 
-pub(super) async fn drive(launch: Launch, mut commands: mpsc::Receiver<Control>, ear: Ear) {
+pub(super) async fn drive(launch: Launch, mut commands: mpsc::Receiver<Control>, sink: EventSink) {
     while let Some(command) = commands.recv().await {
         match command {
             Control::Prompt(mission) => match begin(&launch, mission).await {
                 Ok(begun) => {
-                    ear.tell(AgentEvent::Prompted).await;
-                    let end = follow(&launch, begun, &mut commands, &ear).await;
-                    ear.end(end).await;
+                    sink.send(RuntimeEvent::Prompted).await;
+                    let end = follow(&launch, begun, &mut commands, &sink).await;
+                    sink.end_turn(end).await;
                 }
                 Err(e) => {
                     let message = format!("`{}` could not be started: {e}", launch.agent.command);
-                    ear.end(TurnEnd::failed(FailureClass::Setup, message)).await;
+                    sink.end_turn(TurnEnd::failed(FailureClass::Setup, message)).await;
                 }
             },
-            Control::Steer { id, .. } => ear.tell(AgentEvent::NotSteered { id }).await,
+            Control::Steer { id, .. } => sink.send(RuntimeEvent::NotSteered { id }).await,
             Control::Interrupt | Control::Release | Control::Permit { .. } => {}
             Control::Close => return,
         }
@@ -56,7 +57,7 @@ async fn follow(
     launch: &Launch,
     (mut child, stdout): (Child, ChildStdout),
     commands: &mut mpsc::Receiver<Control>,
-    ear: &Ear,
+    sink: &EventSink,
 ) -> TurnEnd {
     let mut lines = Some(BufReader::new(stdout).split(b'\n'));
     loop {
@@ -71,14 +72,14 @@ async fn follow(
                 Some(line) => {
                     let said = text::clean(&String::from_utf8_lossy(&line));
                     if !said.trim().is_empty() {
-                        ear.tell(AgentEvent::Said(text::cap(&said, 4_000))).await;
+                        sink.send(RuntimeEvent::Text(text::cap(&said, 4_000))).await;
                     }
                 }
                 None => lines = None,
             },
-            status = child.wait() => return ended(launch, status, ear).await,
+            status = child.wait() => return ended(launch, status, sink).await,
             command = commands.recv() => match command {
-                Some(Control::Steer { id, .. }) => ear.tell(AgentEvent::NotSteered { id }).await,
+                Some(Control::Steer { id, .. }) => sink.send(RuntimeEvent::NotSteered { id }).await,
                 Some(Control::Prompt(_) | Control::Release | Control::Permit { .. }) => {}
                 Some(Control::Interrupt | Control::Close) | None => {
                     os::terminate_group(&mut child, GRACE).await;
@@ -89,7 +90,7 @@ async fn follow(
     }
 }
 
-async fn ended(launch: &Launch, status: std::io::Result<std::process::ExitStatus>, ear: &Ear) -> TurnEnd {
+async fn ended(launch: &Launch, status: std::io::Result<std::process::ExitStatus>, sink: &EventSink) -> TurnEnd {
     let report = std::fs::read(launch.scratch.join("report.json")).ok();
     if let Some(report) = report {
         let read = serde_json::from_slice(&report).and_then(|mut value: serde_json::Value| {
@@ -97,8 +98,8 @@ async fn ended(launch: &Launch, status: std::io::Result<std::process::ExitStatus
             serde_json::from_value(value)
         });
         match read {
-            Ok(report) => ear.tell(AgentEvent::Report(report)).await,
-            Err(e) => ear.tell(AgentEvent::Said(format!("the report file cannot be read: {e}"))).await,
+            Ok(report) => sink.send(RuntimeEvent::Report(report)).await,
+            Err(e) => sink.send(RuntimeEvent::Text(format!("the report file cannot be read: {e}"))).await,
         }
     }
     match status {

@@ -1,9 +1,8 @@
 //! Drivers: the surfaces by which runtimes are driven, what each can do, and which one an agent gets.
 
-use super::{Launch, rules};
+use super::{Capabilities, Launch};
 use crate::config::{Agent, RuntimeKind, Surface};
 use crate::{os, tools};
-use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -24,77 +23,24 @@ pub(crate) enum Driver {
     Command,
 }
 
-/// What a driver can do.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub(crate) struct Capabilities {
-    /// Keeps a conversation that a later attempt resumes.
-    pub(crate) resume: bool,
-    /// Tells its session before anything is said to it; otherwise with the first answer.
-    pub(crate) session_first: bool,
-    /// Tells what a session was told before, when it is resumed.
-    pub(crate) recall: bool,
-    /// Takes the agent's `prompt` as a part of its system prompt, which outlives every compaction; elsewhere it stands
-    /// before the mission.
-    pub(crate) system_prompt: bool,
-    /// Takes a further prompt in the same session after a turn.
-    pub(crate) prompt_again: bool,
-    /// Can be interrupted without losing the session.
-    pub(crate) interrupt: bool,
-    /// Takes a message in the middle of a turn.
-    pub(crate) steer: bool,
-    /// Asks for permission, and takes the answer.
-    pub(crate) permissions: bool,
-    /// Takes the reason of a refusal with the answer.
-    pub(crate) reasons: bool,
-    /// Has its calls judged by Ganger before it makes them, where the agent has rules: by a hook.
-    pub(crate) hooks: bool,
-    /// Its own sub-agents can be denied.
-    pub(crate) denies_agents: bool,
-    /// Tells its tokens.
-    pub(crate) usage: bool,
-    /// Tells what it cost.
-    pub(crate) cost: bool,
-    /// Reaches Ganger's tools.
-    pub(crate) tools: bool,
-}
-
-impl Capabilities {
-    const ALL: Self = Self {
-        resume: true,
-        session_first: true,
-        recall: true,
-        system_prompt: true,
-        prompt_again: true,
-        interrupt: true,
-        steer: true,
-        permissions: true,
-        reasons: true,
-        hooks: true,
-        denies_agents: true,
-        usage: true,
-        cost: true,
-        tools: true,
-    };
-
-    /// Each flag with its name for people.
-    pub(crate) fn named(self) -> [(&'static str, bool); 14] {
-        [
-            ("a session is resumed by a later attempt", self.resume),
-            ("the session is known before its first prompt", self.session_first),
-            ("its transcript is searched before a text is said again", self.recall),
-            ("the agent's `prompt` goes into the system prompt", self.system_prompt),
-            ("a further prompt in the same session", self.prompt_again),
-            ("interrupt without losing the session", self.interrupt),
-            ("a message in the running turn (`tell --now`)", self.steer),
-            ("permission requests become cards", self.permissions),
-            ("the reason of a refusal comes with it", self.reasons),
-            ("a hook has calls judged by the agent's rules", self.hooks),
-            ("its own sub-agents can be denied", self.denies_agents),
-            ("tells its tokens", self.usage),
-            ("tells what it cost", self.cost),
-            ("Ganger's tools, and so a structured report", self.tools),
-        ]
-    }
+/// Each capability with its name for people.
+pub(crate) fn capability_names(can: Capabilities) -> [(&'static str, bool); 14] {
+    [
+        ("Resumes a session in a later attempt", can.resume),
+        ("Reports its session before the first prompt", can.session_first),
+        ("Searches the transcript before a text is sent again", can.recall),
+        ("Takes the agent's `prompt` into the system prompt", can.system_prompt),
+        ("Takes a further prompt in the same session", can.prompt_again),
+        ("Can be interrupted without losing the session", can.interrupt),
+        ("Takes a message in the current turn (`tell --now`)", can.steer),
+        ("Turns permission requests into cards", can.permissions),
+        ("Passes on denial reasons", can.reasons),
+        ("Judges calls by the agent's rules, with a hook", can.hooks),
+        ("Can deny the runtime's own sub-agents", can.denies_agents),
+        ("Reports token usage", can.usage),
+        ("Reports cost", can.cost),
+        ("Offers Ganger's tools, and so a structured report", can.tools),
+    ]
 }
 
 impl Driver {
@@ -179,7 +125,7 @@ impl Driver {
 
     /// Why an agent's rules would not hold by it: Codex asks for nothing inside its sandbox, and needs the hook.
     pub(crate) fn cannot_hold_rules(self, name: &str, agent: &Agent) -> Option<String> {
-        let holds = self.runtime() != RuntimeKind::Codex || self.capabilities().hooks || !rules::need_hook(agent);
+        let holds = self.runtime() != RuntimeKind::Codex || self.capabilities().hooks || !agent.rules().need_hook();
         let (surface, (major, minor)) = (self.surface(), CODEX_HOOKS_SINCE);
         (!holds).then(|| {
             format!(
@@ -211,7 +157,7 @@ impl Driver {
             (RuntimeKind::Opencode, _) if is_at_least(version, (2, 0)) => Self::OpencodeAcp,
             (RuntimeKind::Opencode, _) => Self::OpencodeServe,
             // It would have no hook there, and rules need one.
-            (RuntimeKind::Codex, _) if rules::need_hook(agent) && !is_at_least(version, CODEX_HOOKS_SINCE) => {
+            (RuntimeKind::Codex, _) if agent.rules().need_hook() && !is_at_least(version, CODEX_HOOKS_SINCE) => {
                 Self::CodexExec
             }
             // Before that its app-server used other words.

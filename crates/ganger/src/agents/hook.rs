@@ -4,8 +4,10 @@
 //! A runtime asks only for what its own rules or its sandbox do not settle. Where an agent has rules of its own, the
 //! hook lets Ganger judge every call by them.
 
-use super::{Ask, AskKind, Launch, Verdict, rules, shell};
+use super::Launch;
 use crate::os;
+use ganger_engine::rules::{ToolClass, ToolRequest, opens_shell};
+use ganger_engine::session::Permission;
 use serde_json::{Value, json};
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
@@ -15,7 +17,7 @@ const SLACK: Duration = Duration::from_secs(30);
 
 /// The value of `hooks` in a runtime's settings; none where it would have nothing to judge.
 pub(super) fn settings(launch: &Launch) -> Option<Value> {
-    if !rules::need_hook(&launch.agent) {
+    if !launch.agent.rules().need_hook() {
         return None;
     }
     let file = launch.tools.token_file.display().to_string();
@@ -33,41 +35,41 @@ pub(super) fn settings(launch: &Launch) -> Option<Value> {
 
 /// What a call is about that waits at the hook: all of it has to be allowed. The runtime's own rules come after it:
 /// what no rule of the agent covers goes on to them.
-pub(crate) fn asks(told: &Value) -> Vec<Ask> {
+pub(crate) fn requests(told: &Value) -> Vec<ToolRequest> {
     let call = &told["tool_input"];
     let word = |key: &str| told[key].as_str().unwrap_or_default().to_owned();
     let folder = PathBuf::from(word("cwd"));
-    let ask = |kind, subjects, usual| {
-        let request = format!("hook-{}", uuid::Uuid::now_v7());
-        Ask { request, kind, subjects, usual, by: word("agent_id"), call: word("tool_use_id") }
+    let request = |class, subjects, expected| {
+        let request_id = format!("hook-{}", uuid::Uuid::now_v7());
+        ToolRequest { request_id, class, subjects, expected, by: word("agent_id"), call: word("tool_use_id") }
     };
     let patched = |patch: &str| {
         let files = files_of(patch, &folder);
         // What it would change is not known.
-        let usual = !files.is_empty();
-        ask(AskKind::Edit, files, usual)
+        let expected = !files.is_empty();
+        request(ToolClass::Edit, files, expected)
     };
-    match (kind_of(&word("tool_name")), call["command"].as_str()) {
-        (AskKind::Edit, Some(patch)) => vec![patched(patch)],
-        (AskKind::Command, Some(line)) => {
-            let command = ask(AskKind::Command, vec![line.to_owned()], !shell::opens_shell(line));
+    match (class_of(&word("tool_name")), call["command"].as_str()) {
+        (ToolClass::Edit, Some(patch)) => vec![patched(patch)],
+        (ToolClass::Command, Some(line)) => {
+            let command = request(ToolClass::Command, vec![line.to_owned()], !opens_shell(line));
             // Codex carries out by itself what looks like a call of `apply_patch`.
             let patch = line.contains("*** Begin Patch").then(|| patched(line));
             [command].into_iter().chain(patch).collect()
         }
-        (kind @ (AskKind::Edit | AskKind::Read), None) => {
+        (class @ (ToolClass::Edit | ToolClass::Read), None) => {
             let path = path_of(call).map_or(folder.clone(), |path| plain(&folder.join(path)));
-            vec![ask(kind, vec![path.display().to_string()], true)]
+            vec![request(class, vec![path.display().to_string()], true)]
         }
-        (kind, _) => vec![ask(kind, vec![subject_of(call)], true)],
+        (class, _) => vec![request(class, vec![subject_of(call)], true)],
     }
 }
 
 /// What the runtime reads on the hook's stdout.
-pub(crate) fn answer(verdict: &Verdict) -> String {
-    match verdict {
-        Verdict::Allow => String::new(),
-        Verdict::Deny(why) => json!({"hookSpecificOutput": {
+pub(crate) fn answer(permission: &Permission) -> String {
+    match permission {
+        Permission::Allow => String::new(),
+        Permission::Deny(why) => json!({"hookSpecificOutput": {
             "hookEventName": "PreToolUse", "permissionDecision": "deny", "permissionDecisionReason": why,
         }})
         .to_string(),
@@ -75,14 +77,14 @@ pub(crate) fn answer(verdict: &Verdict) -> String {
 }
 
 /// What a tool does, by its name.
-pub(super) fn kind_of(tool: &str) -> AskKind {
+pub(super) fn class_of(tool: &str) -> ToolClass {
     match tool {
-        "Bash" => AskKind::Command,
-        "Edit" | "MultiEdit" | "Write" | "NotebookEdit" | "apply_patch" => AskKind::Edit,
-        "Read" | "Glob" | "Grep" => AskKind::Read,
-        "WebFetch" => AskKind::Fetch,
-        "Task" | "Agent" | "spawn_agent" => AskKind::Tool("agent".to_owned()),
-        other => AskKind::Tool(other.to_owned()),
+        "Bash" => ToolClass::Command,
+        "Edit" | "MultiEdit" | "Write" | "NotebookEdit" | "apply_patch" => ToolClass::Edit,
+        "Read" | "Glob" | "Grep" => ToolClass::Read,
+        "WebFetch" => ToolClass::Fetch,
+        "Task" | "Agent" | "spawn_agent" => ToolClass::Tool("agent".to_owned()),
+        other => ToolClass::Tool(other.to_owned()),
     }
 }
 
@@ -123,21 +125,24 @@ fn plain(path: &Path) -> PathBuf {
 mod tests {
     use super::*;
 
-    fn asked(tool: &str, input: Value) -> Vec<(AskKind, String, bool)> {
+    fn asked(tool: &str, input: Value) -> Vec<(ToolClass, String, bool)> {
         let told = json!({"cwd": "/w", "tool_name": tool, "tool_input": input});
-        asks(&told).into_iter().map(|ask| (ask.kind, ask.subjects.join(" "), ask.usual)).collect()
+        requests(&told)
+            .into_iter()
+            .map(|request| (request.class, request.subjects.join(" "), request.expected))
+            .collect()
     }
 
     #[test]
     fn a_patch_is_an_edit_of_its_files_in_every_form() {
         let patch = "*** Begin Patch\n*** Update File: a.rs\n  *** Move to: ./x/../b.rs\n@@\n-x\n+y\n*** End Patch\n";
-        let edit = |files: &str, usual| (AskKind::Edit, files.to_owned(), usual);
+        let edit = |files: &str, usual| (ToolClass::Edit, files.to_owned(), usual);
         assert_eq!(asked("apply_patch", json!({"command": patch})), [edit("/w/a.rs /w/b.rs", true)]);
         for (line, files) in [
             (format!("apply_patch <<'EOF'; rm -rf src\n{patch}EOF\n"), "/w/a.rs /w/b.rs"),
             (format!("cd sub && applypatch <<'EOF'\n{patch}EOF\n"), "/w/sub/a.rs /w/sub/b.rs"),
         ] {
-            let command = (AskKind::Command, line.clone(), true);
+            let command = (ToolClass::Command, line.clone(), true);
             assert_eq!(asked("Bash", json!({"command": line})), [command, edit(files, true)]);
         }
         assert_eq!(asked("apply_patch", json!({"command": "*** Begin Patch"})), [edit("", false)]);
@@ -145,9 +150,9 @@ mod tests {
 
     #[test]
     fn paths_are_whole_and_plain() {
-        let read = (AskKind::Read, "/w/src".to_owned(), true);
+        let read = (ToolClass::Read, "/w/src".to_owned(), true);
         assert_eq!(asked("Grep", json!({"pattern": "x", "path": "lib/../src"})), [read]);
-        let edit = (AskKind::Edit, "/etc/passwd".to_owned(), true);
+        let edit = (ToolClass::Edit, "/etc/passwd".to_owned(), true);
         assert_eq!(asked("Write", json!({"file_path": "/w/../etc/passwd"})), [edit]);
     }
 }

@@ -1,5 +1,5 @@
-//! Agents: one file per runtime behind one small interface. A driver is a task that owns its process;
-//! it is talked to by [`Control`] and heard by [`AgentEvent`].
+//! Agents: one file per runtime behind one small interface. A driver is a task that owns its process; it takes
+//! [`Control`] and reports [`RuntimeEvent`].
 
 mod acp;
 mod claude;
@@ -14,15 +14,15 @@ mod process;
 mod reading;
 mod rules;
 pub(crate) mod script;
-mod shell;
 
-pub(crate) use driver::{Capabilities, Driver, Drivers, Found};
+pub(crate) use driver::{Driver, Drivers, Found, capability_names};
+pub(crate) use ganger_engine::rules::glob;
 pub(crate) use opencode::OpencodeServer;
-pub(crate) use reading::is_sub_agent;
-pub(crate) use rules::{Judgement, glob, hint, judge};
+pub(crate) use reading::until;
 
 use crate::config::Agent;
-use ganger_engine::{FailureClass, SessionId, Usage};
+use ganger_engine::SessionId;
+use ganger_engine::session::{Capabilities, Control, RuntimeEvent, TurnEnd};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,186 +73,54 @@ pub(crate) struct Launch {
     pub(crate) opencode: Arc<OpencodeServer>,
 }
 
-/// What the host tells a driver.
-#[derive(Debug)]
-pub(crate) enum Control {
-    /// Begin a turn with this text.
-    Prompt(String),
-    /// Say this in the turn that runs; answered by [`AgentEvent::Steered`] or [`AgentEvent::NotSteered`].
-    Steer { id: String, text: String },
-    /// The answer to [`AgentEvent::Asked`].
-    Permit { request: String, verdict: Verdict },
-    /// Stop the turn; the session stays.
-    Interrupt,
-    /// The turn may end although background tasks of its own run.
-    Release,
-    /// Stop everything; the driver ends.
-    Close,
-}
-
-/// May it?
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// This once.
-    Allow,
-    /// No; the reason goes to the model.
-    Deny(String),
-}
-
-/// What a permission is asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum AskKind {
-    /// A shell command.
-    Command,
-    /// A change of files.
-    Edit,
-    /// Reading files.
-    Read,
-    /// Something from the network.
-    Fetch,
-    /// Any other tool, by its own name.
-    Tool(String),
-}
-
-/// A request for permission. It is bound to the process that asks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Ask {
-    /// The runtime's id of the request.
-    pub(crate) request: String,
-    pub(crate) kind: AskKind,
-    /// The command, the paths, the address.
-    pub(crate) subjects: Vec<String>,
-    /// Whether unattended work in a worktree is expected to do this.
-    pub(crate) usual: bool,
-    /// Which sub-agent asks; empty: the agent itself.
-    pub(crate) by: String,
-    /// The tool call, where the runtime names it.
-    pub(crate) call: String,
-}
-
-/// What a driver tells the host.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum AgentEvent {
-    /// The conversation is known; nothing was sent to it yet.
-    Session(SessionId),
-    /// All that the session was told before, where its transcript can be read; comes before [`Self::Session`].
-    Recalled(Vec<String>),
-    /// The prompt went in.
-    Prompted,
-    /// The agent says.
-    Said(String),
-    /// A tool call began.
-    /// `input` is for people; `whole` tells one call from another.
-    ToolBegan { id: String, name: String, input: String, whole: String },
-    /// A tool call ended.
-    ToolEnded { id: String, output: String, failed: bool },
-    /// A sub-agent with a conversation of its own began a turn, or ended one.
-    Child { id: String, running: bool },
-    /// What a sub-agent says and does.
-    OfChild(Box<Self>),
-    /// Its turn is at its end, but for so many background tasks that it began.
-    Background(usize),
-    /// Totals of this attempt.
-    Usage(Usage),
-    /// The runtime asks and waits.
-    Asked(Ask),
-    /// It does not wait for this any more.
-    Unasked { request: String },
-    /// A message went into the turn that runs.
-    Steered { id: String },
-    /// There was no turn that could take it.
-    NotSteered { id: String },
-    /// The runtime tries again by itself.
-    Retrying { why: String, until: Option<u64> },
-    /// A report made by other means than the tool.
-    Report(ganger_engine::Report),
-    /// Any other sign of life.
-    Alive,
-    /// The turn is over.
-    TurnEnded(TurnEnd),
-}
-
-impl AgentEvent {
-    /// As an act of a sub-agent.
-    fn of_child(self) -> Self {
-        Self::OfChild(Box::new(self))
-    }
-}
-
-/// How a turn ended: by the runtime's terminal event, never by its exit code.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum TurnEnd {
-    /// Its own end.
-    Completed,
-    /// Interrupted on request.
-    Interrupted,
-    /// An error.
-    Failed { class: FailureClass, message: String, limit: Option<Limit> },
-}
-
-impl TurnEnd {
-    pub(crate) fn failed(class: FailureClass, message: impl Into<String>) -> Self {
-        Self::Failed { class, message: message.into(), limit: None }
-    }
-}
-
-/// The service takes nothing before a time.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Limit {
-    /// Milliseconds since the epoch.
-    pub(crate) until: u64,
-    /// Only for models with this in their names.
-    pub(crate) model: Option<String>,
-}
-
 /// A running driver.
-pub(crate) struct Live {
+pub(crate) struct RunningDriver {
     pub(crate) control: mpsc::Sender<Control>,
-    pub(crate) events: mpsc::Receiver<AgentEvent>,
+    pub(crate) events: mpsc::Receiver<RuntimeEvent>,
 }
 
-/// Events that wait for the host; a driver that is ahead of it waits.
+/// Events that wait for the session; a driver that is ahead of it waits.
 const EVENT_QUEUE: usize = 256;
 
 /// Starts the driver of a runtime. What goes wrong comes as an event.
-pub(crate) fn start(launch: Launch) -> Live {
+pub(crate) fn start(launch: Launch) -> RunningDriver {
     let (control, commands) = mpsc::channel(8);
     let (sender, events) = mpsc::channel(EVENT_QUEUE);
-    let ear = Ear { sender };
+    let sink = EventSink { sender };
     match launch.driver {
-        Driver::Claude => drop(tokio::spawn(claude::drive(launch, commands, ear))),
-        Driver::CodexServer => drop(tokio::spawn(codex::drive(launch, commands, ear))),
-        Driver::CodexExec => drop(tokio::spawn(once::drive::<codex::Exec>(launch, commands, ear))),
-        Driver::OpencodeRun => drop(tokio::spawn(once::drive::<opencode::Run>(launch, commands, ear))),
-        Driver::Gemini | Driver::Acp | Driver::OpencodeAcp => drop(tokio::spawn(acp::drive(launch, commands, ear))),
-        Driver::OpencodeServe => drop(tokio::spawn(opencode::drive(launch, commands, ear))),
-        Driver::Command => drop(tokio::spawn(command::drive(launch, commands, ear))),
+        Driver::Claude => drop(tokio::spawn(claude::drive(launch, commands, sink))),
+        Driver::CodexServer => drop(tokio::spawn(codex::drive(launch, commands, sink))),
+        Driver::CodexExec => drop(tokio::spawn(once::drive::<codex::Exec>(launch, commands, sink))),
+        Driver::OpencodeRun => drop(tokio::spawn(once::drive::<opencode::Run>(launch, commands, sink))),
+        Driver::Gemini | Driver::Acp | Driver::OpencodeAcp => drop(tokio::spawn(acp::drive(launch, commands, sink))),
+        Driver::OpencodeServe => drop(tokio::spawn(opencode::drive(launch, commands, sink))),
+        Driver::Command => drop(tokio::spawn(command::drive(launch, commands, sink))),
     }
-    Live { control, events }
+    RunningDriver { control, events }
 }
 
-/// Where a driver speaks to.
+/// Where a driver reports to.
 #[derive(Clone)]
-struct Ear {
-    sender: mpsc::Sender<AgentEvent>,
+struct EventSink {
+    sender: mpsc::Sender<RuntimeEvent>,
 }
 
-impl Ear {
-    async fn tell(&self, event: AgentEvent) {
+impl EventSink {
+    async fn send(&self, event: RuntimeEvent) {
         // The host may have given the attempt up; then nobody has to know.
         let _gone = self.sender.send(event).await;
     }
 
     /// The conversation is known, and what it was told before where that matters and can be read.
-    async fn meet(&self, session: SessionId, told: Option<Vec<String>>) {
-        if let Some(told) = told {
-            self.tell(AgentEvent::Recalled(told)).await;
+    async fn session(&self, session: SessionId, transcript: Option<Vec<String>>) {
+        if let Some(transcript) = transcript {
+            self.send(RuntimeEvent::Transcript(transcript)).await;
         }
-        self.tell(AgentEvent::Session(session)).await;
+        self.send(RuntimeEvent::Session(session)).await;
     }
 
-    async fn end(&self, end: TurnEnd) {
-        self.tell(AgentEvent::TurnEnded(end)).await;
+    async fn end_turn(&self, end: TurnEnd) {
+        self.send(RuntimeEvent::TurnEnded(end)).await;
     }
 }
 

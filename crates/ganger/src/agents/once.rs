@@ -2,8 +2,9 @@
 //! come as JSON lines, and the session is known with the first of them. They cannot be steered and ask nothing.
 
 use super::process::{Pipes, start_piped, stderr_excerpt};
-use super::{AgentEvent, Control, Ear, Launch, TurnEnd};
+use super::{EventSink, Launch};
 use crate::os::{self, Target};
+use ganger_engine::session::{Control, RuntimeEvent, TurnEnd};
 use ganger_engine::{FailureClass, SessionId};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -25,21 +26,21 @@ pub(super) trait Dialect: Send + 'static {
     fn environment(&self, launch: &Launch) -> BTreeMap<OsString, OsString>;
     /// The session that a line names.
     fn session(&self, line: &Value) -> Option<String>;
-    /// What a line means; its terminal event as [`AgentEvent::TurnEnded`], which is told when the program has ended.
-    fn read(&mut self, line: &Value) -> Vec<AgentEvent>;
+    /// What a line means; its terminal event as [`RuntimeEvent::TurnEnded`], which is told when the program has ended.
+    fn read(&mut self, line: &Value) -> Vec<RuntimeEvent>;
     /// Whether what it says on stderr means that it does not know the session.
     fn is_lost(said: &str) -> bool;
 }
 
-pub(super) async fn drive<D: Dialect>(launch: Launch, mut commands: mpsc::Receiver<Control>, ear: Ear) {
-    let mut turns = Turns { dialect: D::new(&launch), session: launch.session.clone(), launch: &launch, ear: &ear };
+pub(super) async fn drive<D: Dialect>(launch: Launch, mut commands: mpsc::Receiver<Control>, sink: EventSink) {
+    let mut turns = Turns { dialect: D::new(&launch), session: launch.session.clone(), launch: &launch, sink: &sink };
     while let Some(command) = commands.recv().await {
         match command {
             Control::Prompt(text) => match turns.take(text, &mut commands).await {
-                Some(end) => ear.end(end).await,
+                Some(end) => sink.end_turn(end).await,
                 None => return,
             },
-            Control::Steer { id, .. } => ear.tell(AgentEvent::NotSteered { id }).await,
+            Control::Steer { id, .. } => sink.send(RuntimeEvent::NotSteered { id }).await,
             Control::Interrupt | Control::Release | Control::Permit { .. } => {}
             Control::Close => return,
         }
@@ -50,7 +51,7 @@ struct Turns<'a, D> {
     dialect: D,
     session: Option<SessionId>,
     launch: &'a Launch,
-    ear: &'a Ear,
+    sink: &'a EventSink,
 }
 
 impl<D: Dialect> Turns<'_, D> {
@@ -77,14 +78,14 @@ impl<D: Dialect> Turns<'_, D> {
                     Ok(Some(line)) => {
                         let Ok(line) = serde_json::from_str::<Value>(&line) else { continue };
                         if !std::mem::replace(&mut heard, true) {
-                            self.ear.tell(AgentEvent::Prompted).await;
+                            self.sink.send(RuntimeEvent::Prompted).await;
                         }
-                        self.hear(&line, &mut end).await;
+                        self.handle_line(&line, &mut end).await;
                     }
                     Ok(None) | Err(_) => break,
                 },
                 command = commands.recv() => match command {
-                    Some(Control::Steer { id, .. }) => self.ear.tell(AgentEvent::NotSteered { id }).await,
+                    Some(Control::Steer { id, .. }) => self.sink.send(RuntimeEvent::NotSteered { id }).await,
                     Some(Control::Prompt(_) | Control::Release | Control::Permit { .. }) => {}
                     Some(Control::Interrupt) => {
                         os::terminate_group(&mut child, GRACE).await;
@@ -102,18 +103,18 @@ impl<D: Dialect> Turns<'_, D> {
         Some(end.unwrap_or_else(|| self.without_terminal_event(&status)))
     }
 
-    async fn hear(&mut self, line: &Value, end: &mut Option<TurnEnd>) {
+    async fn handle_line(&mut self, line: &Value, end: &mut Option<TurnEnd>) {
         let session = self.dialect.session(line).map(SessionId::new);
         if session.is_some() && session != self.session {
             self.session.clone_from(&session);
         }
         if let Some(session) = session {
-            self.ear.tell(AgentEvent::Session(session)).await;
+            self.sink.send(RuntimeEvent::Session(session)).await;
         }
         for event in self.dialect.read(line) {
             match event {
-                AgentEvent::TurnEnded(told) => *end = Some(told),
-                event => self.ear.tell(event).await,
+                RuntimeEvent::TurnEnded(told) => *end = Some(told),
+                event => self.sink.send(event).await,
             }
         }
     }

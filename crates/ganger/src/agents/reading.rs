@@ -28,11 +28,6 @@ pub(super) fn status_in(said: &str) -> Option<u64> {
     numbers.filter_map(|n| n.parse().ok()).find(|n| matches!(n, 401 | 403 | 408 | 429 | 500 | 502 | 503 | 504 | 529))
 }
 
-/// Whether a tool is a sub-agent, by the names that the runtimes give it.
-pub(crate) fn is_sub_agent(tool: &str) -> bool {
-    matches!(tool, "Task" | "Agent" | "task" | "agent" | "invoke_agent")
-}
-
 /// Dollars, as the runtimes tell them, in millionths.
 pub(super) fn micro_usd(usd: f64) -> u64 {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "dollars of one session")]
@@ -53,7 +48,7 @@ pub(super) fn texts_of(content: &Value) -> Vec<String> {
 }
 
 /// Sleeps until then; without a time for ever.
-pub(super) async fn until(deadline: Option<Instant>) {
+pub(crate) async fn until(deadline: Option<Instant>) {
     match deadline {
         Some(at) => tokio::time::sleep_until(at.into()).await,
         None => std::future::pending().await,

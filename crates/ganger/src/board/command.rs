@@ -47,7 +47,7 @@ impl Board {
 
     /// Sends the command to the run. Its sender may end it meanwhile, and then it is taken back.
     async fn send(&self, envelope: &Envelope, run: Runner, patience: Duration) -> Result<Sent, Failure> {
-        let client = Client::open(&self.bus, &envelope.id).await?;
+        let client = Client::open(&self.bus, envelope.id.as_str()).await?;
         let answer = client.command(envelope.clone(), patience);
         tokio::pin!(answer);
         let answered = tokio::select! {

@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::foreman;
 use crate::host;
 use crate::protocol::now_ms;
-use ganger_engine::{Envelope, Event, Input, Ledger, Offer, Phase, Reason, State, TicketId, why};
+use ganger_engine::{DecisionId, Envelope, Event, Input, Ledger, Offer, Phase, Reason, State, TicketId, why};
 
 /// What would happen if a run began now.
 #[derive(Debug)]
@@ -15,8 +15,6 @@ pub(crate) struct Forecast {
     pub(crate) starts: Vec<Offer>,
     /// Open tickets that would not start, each with its reasons.
     pub(crate) waits: Vec<(TicketId, Vec<Reason>)>,
-    /// The state after the starts.
-    pub(crate) after: State,
 }
 
 impl Board {
@@ -30,7 +28,7 @@ impl Board {
         let now = now_ms();
         let mut ledger = Ledger::new(state.clone());
         let decide = |ledger: &mut Ledger, cause: &str, input: Input| {
-            let decided = ledger.decide(now, &Envelope::new("~forecast", cause, input));
+            let decided = ledger.decide(now, &Envelope::new(DecisionId::unkeyed("forecast"), cause, input));
             decided.map(|_| ()).map_err(foreman::refused)
         };
         for opening in foreman::opening(&self.project) {
@@ -59,6 +57,6 @@ impl Board {
         let in_scope = |id: &TicketId| scope.is_none_or(|s| s.contains(id));
         let open = state.tickets.iter().filter(|(id, t)| t.phase == Phase::Open && in_scope(id));
         let waits = open.map(|(id, _)| (id.clone(), why(state, now, id))).collect();
-        Ok(Forecast { starts, waits, after: state.clone() })
+        Ok(Forecast { starts, waits })
     }
 }

@@ -60,13 +60,13 @@ impl History {
             Event::EvidenceRecorded { evidence } if &evidence.ticket == wanted => self.evidence.push(evidence),
             Event::TicketNoted { ticket, text, by } if &ticket == wanted => self.notes.push(Note { text, by, at }),
             Event::AssumptionLogged { ticket, assumption } if &ticket == wanted => self.assumptions.push(assumption),
-            Event::CardOpened { card } if &card.ticket == wanted => {
+            Event::CardOpened { card, .. } if &card.ticket == wanted => {
                 names.push(format!("\"{}\"", card.id));
                 self.cards.push(PastCard { card, answer: None });
             }
             Event::CardAnswered { card, answer, by } => {
                 if let Some(past) = self.cards.iter_mut().find(|past| past.card.id == card) {
-                    past.answer = Some(Answered { by, answer });
+                    past.answer = Some(Answered { by, answer: answer.to_string() });
                 }
             }
             _ => {}

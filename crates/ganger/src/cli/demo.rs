@@ -10,7 +10,7 @@ use crate::git::{Git, identity};
 use crate::os;
 use crate::project::{Project, repository_at};
 use ganger_engine::foreman::Mode;
-use ganger_engine::{Answer, CardId, CardKind, Input, NewTicket, Outcome, Priority, TicketId, TicketSpec};
+use ganger_engine::{Answer, CardId, Input, NewTicket, Outcome, Priority, TicketId, TicketSpec};
 use serde_json::json;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -57,10 +57,10 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
 /// The question is yours on a terminal; without one the demo answers it.
 async fn answer_question(board: &Board) -> Result<(), Failure> {
     let state = board.state().await?;
-    let Some(card) = state.open_cards().find(|c| c.kind == CardKind::Question) else {
+    let Some(card) = state.open_cards().find(|c| c.is_question()) else {
         return Ok(());
     };
-    talk!("\n{} asks: {} [{}]", card.ticket, card.question, card.options.join(" / "));
+    talk!("\n{} asks: {} [{}]", card.ticket, card.question, card.choices().join(" / "));
     let mut answer = String::new();
     if std::io::stdin().is_terminal() {
         talk!("Your answer (or run `ganger answer {} …` in another terminal):", card.id);
@@ -71,7 +71,8 @@ async fn answer_question(board: &Board) -> Result<(), Failure> {
         talk!("No answer, so the demo answers for you: {answer}");
     }
     let id: CardId = card.id.clone();
-    let answer = Answer { card: id, answer: answer.trim().to_owned(), by: board.person() };
+    let answer = super::inbox::typed(&state, id.clone(), &answer)?;
+    let answer = Answer { card: id, answer, by: board.person() };
     board.decide("you answered a card", Input::Answer(answer)).await.map(|_| ())
 }
 

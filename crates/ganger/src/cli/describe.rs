@@ -3,7 +3,7 @@
 use super::out::{clock, counted, span};
 use crate::host::LOCAL;
 use crate::text;
-use ganger_engine::{AttemptId, AttemptOutcome, CardKind, Event, Phase, Scope, State, TicketId, Wish};
+use ganger_engine::{AttemptId, AttemptOutcome, CardKind, Event, PermissionRequest, Phase, Scope, State, TicketId};
 
 /// The ticket that an event is about. Ended attempts are gone from the state, but their id begins with
 /// the ticket's.
@@ -19,12 +19,12 @@ pub(super) fn ticket_of(event: &Event) -> Option<TicketId> {
         | Event::VerificationStarted { ticket, .. }
         | Event::VerificationLost { ticket, .. }
         | Event::EvidenceDiscarded { ticket }
-        | Event::ProofNeeded { ticket, .. }
+        | Event::VerificationNeeded { ticket, .. }
         | Event::ReviewRequested { ticket }
         | Event::TicketRejected { ticket, .. }
         | Event::TicketHeld { ticket }
         | Event::TicketResumed { ticket }
-        | Event::Vouched { ticket, .. }
+        | Event::ApprovedByPerson { ticket, .. }
         | Event::TicketAccepted { ticket, .. }
         | Event::MessageSeen { ticket, .. }
         | Event::DeliveryReturned { ticket, .. }
@@ -46,9 +46,11 @@ pub(super) fn ticket_of(event: &Event) -> Option<TicketId> {
         | Event::AttemptLost { attempt, .. }
         | Event::AttemptCleared { attempt } => Some(ticket_of_attempt(attempt)),
         Event::EvidenceRecorded { evidence } => Some(evidence.ticket.clone()),
-        Event::VerdictGiven { verdict } | Event::VerdictTaken { verdict } => Some(ticket_of_attempt(&verdict.attempt)),
-        Event::DeliveryQueued { delivery } => Some(delivery.ticket.clone()),
-        Event::CardOpened { card } => Some(card.ticket.clone()),
+        Event::PermissionAnswered { answer } | Event::PermissionDelivered { answer } => {
+            Some(ticket_of_attempt(&answer.attempt))
+        }
+        Event::DeliveryQueued { delivery, .. } => Some(delivery.ticket.clone()),
+        Event::CardOpened { card, .. } => Some(card.ticket.clone()),
         Event::ForemanElected { .. }
         | Event::PolicySet { .. }
         | Event::TrustRecorded { .. }
@@ -56,8 +58,8 @@ pub(super) fn ticket_of(event: &Event) -> Option<TicketId> {
         | Event::HostReported { .. }
         | Event::HostLapsed { .. }
         | Event::CardAnswered { .. }
-        | Event::AskLapsed { .. }
-        | Event::Permitted { .. }
+        | Event::PermissionLapsed { .. }
+        | Event::PermitGranted { .. }
         | Event::PermitUsed { .. }
         | Event::PermitRevoked { .. }
         | Event::CardWithdrawn { .. } => None,
@@ -81,8 +83,8 @@ pub(super) fn whom(scope: &Scope) -> String {
 }
 
 /// What may be done, in words.
-pub(super) fn wish(wish: &Wish) -> String {
-    format!("{} {}", wish.tool, text::line(&wish.subject, 160)).trim_end().to_owned()
+pub(super) fn request(request: &PermissionRequest) -> String {
+    format!("{} {}", request.tool, text::line(&request.subject, 160)).trim_end().to_owned()
 }
 
 /// An event in words, with the state before or after it for names.
@@ -137,36 +139,36 @@ pub(super) fn event(state: &State, event: &Event) -> Option<String> {
                 span(evidence.duration_ms)
             )
         }
-        Event::ProofNeeded { why, .. } => format!("is verified again: {why}"),
+        Event::VerificationNeeded { why, .. } => format!("is verified again: {why}"),
         Event::ReviewRequested { .. } => "is waiting for your review".to_owned(),
         Event::TicketRejected { why, .. } => format!("rejected: {}", text::line(why, 200)),
         Event::TicketHeld { .. } => "needs you".to_owned(),
         Event::TicketAccepted { commit, .. } => format!("accepted at {}", commit.short()),
-        Event::CardOpened { card } => {
+        Event::CardOpened { card, .. } => {
             let kind = match card.kind {
-                CardKind::Question => "asks",
-                CardKind::Permission => "asks for permission",
-                CardKind::Notice => "notice",
-                CardKind::Approval => "needs your approval",
-                CardKind::Escalation => "needs you",
+                CardKind::Question { .. } => "asks",
+                CardKind::Permission { .. } => "asks for permission",
+                CardKind::Notice { .. } => "notice",
+                CardKind::Approval { .. } => "needs your approval",
+                CardKind::Escalation { .. } | CardKind::Orphaned { .. } => "needs you",
             };
             format!("{kind} [{}]: {}", card.id, text::line(&card.question, 200))
         }
         Event::CardAnswered { card, answer, by } => {
             let ticket = &state.cards.get(card)?.ticket;
-            return Some(format!("{ticket}  {by} answered {card}: {}", text::line(answer, 160)));
+            return Some(format!("{ticket}  {by} answered {card}: {}", text::line(&answer.to_string(), 160)));
         }
-        Event::AskLapsed { card, why } => {
+        Event::PermissionLapsed { card, why } => {
             let card = state.cards.get(card)?;
             return Some(format!("{}  {} lapsed: {why}", card.ticket, card.id));
         }
-        Event::Permitted { permit, by } => {
-            return Some(format!("{by} allowed {}: {}", whom(&permit.scope), wish(&permit.wish)));
+        Event::PermitGranted { permit, by } => {
+            return Some(format!("{by} allowed {}: {}", whom(&permit.scope), request(&permit.request)));
         }
         Event::PermitRevoked { permit, by } => {
-            return Some(format!("{by} revoked a permission of {}: {}", whom(&permit.scope), wish(&permit.wish)));
+            return Some(format!("{by} revoked a permission of {}: {}", whom(&permit.scope), request(&permit.request)));
         }
-        Event::DeliveryQueued { delivery } if !delivery.by.is_empty() => {
+        Event::DeliveryQueued { delivery, .. } if !delivery.by.is_empty() => {
             format!("{} sent [{}]: {}", delivery.by, delivery.id, text::line(&delivery.text, 200))
         }
         Event::MessageSeen { deliveries, evidence, .. } => {
@@ -193,10 +195,10 @@ pub(super) fn event(state: &State, event: &Event) -> Option<String> {
         | Event::VerificationLost { .. }
         | Event::EvidenceDiscarded { .. }
         | Event::TicketResumed { .. }
-        | Event::Vouched { .. }
+        | Event::ApprovedByPerson { .. }
         | Event::DeliveryQueued { .. }
-        | Event::VerdictGiven { .. }
-        | Event::VerdictTaken { .. }
+        | Event::PermissionAnswered { .. }
+        | Event::PermissionDelivered { .. }
         | Event::PermitUsed { .. }
         | Event::CardWithdrawn { .. }
         | Event::WorktreeRemoved { .. }

@@ -2,7 +2,7 @@
 
 use super::board;
 use super::out::{data, json};
-use crate::agents::{Driver, Drivers, Found};
+use crate::agents::{Driver, Drivers, Found, capability_names};
 use crate::board::shapes;
 use crate::failure::{Exit, Failure};
 use crate::foreman::{self, Loaded};
@@ -119,7 +119,7 @@ fn capabilities() -> String {
     let mut table = format!("| | {} |\n|---|{}\n", header.join(" | "), "---|".repeat(drivers.len()));
     let surfaces: Vec<&str> = drivers.iter().map(|d| d.surface()).collect();
     table.push_str(&format!("| driven by | {} |\n", surfaces.join(" | ")));
-    let flags: Vec<_> = drivers.iter().map(|d| d.capabilities().named()).collect();
+    let flags: Vec<_> = drivers.iter().map(|d| capability_names(d.capabilities())).collect();
     for (row, (name, _)) in flags[0].iter().enumerate() {
         let words: Vec<&str> = flags.iter().map(|f| if f[row].1 { "yes" } else { "no" }).collect();
         table.push_str(&format!("| {name} | {} |\n", words.join(" | ")));

@@ -15,7 +15,7 @@ pub(super) fn run(
     max_parallel: Option<u32>,
     as_json: bool,
 ) -> Result<Exit, Failure> {
-    let Forecast { starts, waits, after } = board.forecast(state, scope, max_parallel)?;
+    let Forecast { starts, waits } = board.forecast(state, scope, max_parallel)?;
     if as_json {
         let start = |offer: &Offer| shapes::Start {
             ticket: offer.ticket.to_string(),
@@ -25,7 +25,7 @@ pub(super) fn run(
         };
         let wait = |(id, reasons): &(TicketId, Vec<Reason>)| shapes::Waiting {
             ticket: id.to_string(),
-            reasons: reasons.iter().map(|reason| reason_shape(&after, id, reason)).collect(),
+            reasons: reasons.iter().map(reason_shape).collect(),
         };
         let (would_start, would_wait) = (starts.iter().map(start).collect(), waits.iter().map(wait).collect());
         json(shapes::Plan { would_start, would_wait })?;
@@ -38,7 +38,7 @@ pub(super) fn run(
         data!("=== {} by {} ===\n{}", offer.ticket, offer.agent, prompt(board, offer));
     }
     for (id, reasons) in &waits {
-        let reasons: Vec<String> = reasons.iter().map(|reason| in_words(&after, id, reason)).collect();
+        let reasons: Vec<String> = reasons.iter().map(in_words).collect();
         talk!("{id} would wait: {}", reasons.join("; "));
     }
     Ok(Exit::Done)

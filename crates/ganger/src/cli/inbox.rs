@@ -3,9 +3,9 @@
 use super::board::{self, require_person};
 use super::out::{ago, counted, data, json, talk};
 use crate::board::shapes;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Code, Exit, Failure};
 use crate::protocol::now_ms;
-use ganger_engine::{Answer, Card, CardId, CardKind, Input, Outcome, State, TicketId};
+use ganger_engine::{Answer, Card, CardAnswer, CardId, CardKind, CardOption, Input, Outcome, State, TicketId};
 use std::collections::BTreeSet;
 
 #[derive(Debug, clap::Args)]
@@ -44,8 +44,8 @@ pub(super) async fn inbox(args: &InboxArgs) -> Result<Exit, Failure> {
 
 /// How many tickets wait for the card's ticket, itself included; a request that lapsed and a notice hold up none.
 pub(super) fn held_up(state: &State, card: &Card) -> usize {
-    let lapsed = card.kind == CardKind::Permission && card.asked.as_ref().is_none_or(|a| a.lapsed.is_some());
-    if lapsed || card.kind == CardKind::Notice {
+    let lapsed = card.permission().is_some_and(|asked| asked.lapsed.is_some());
+    if lapsed || matches!(card.kind, CardKind::Notice { .. }) {
         return 0;
     }
     let mut found: BTreeSet<&TicketId> = BTreeSet::from([&card.ticket]);
@@ -64,25 +64,36 @@ fn show(card: &Card, held: usize) {
     for line in card.brief.lines() {
         data!("     {line}");
     }
-    if !card.options.is_empty() {
-        data!("     answer: {}", card.options.join(" | "));
+    let choices = card.choices();
+    if !choices.is_empty() {
+        data!("     answer: {}", choices.join(" | "));
     }
     if !card.consequence.is_empty() {
         match &card.default {
-            Some(default) => data!("     default: {default} ({})", card.consequence),
+            Some(default) => data!("     default: {} ({})", default.as_str(), card.consequence),
             None => data!("     if unanswered: {}", card.consequence),
         }
     }
-    data!("     ganger answer {} {}\n", card.id, card.default.as_deref().unwrap_or("…"));
+    data!("     ganger answer {} {}\n", card.id, card.default.map_or("…", CardOption::as_str));
 }
 
 pub(super) async fn answer(args: AnswerArgs) -> Result<Exit, Failure> {
     require_person("answer")?;
     let board = board::open().await?;
-    let answer = Answer { card: CardId::new(&args.card), answer: args.answer.join(" "), by: board.person() };
+    let answer = typed(&board.state().await?, CardId::new(&args.card), &args.answer.join(" "))?;
+    let answer = Answer { card: CardId::new(&args.card), answer, by: board.person() };
     match board.decide("you answered a card", Input::Answer(answer)).await? {
         Outcome::Nothing => talk!("{} already had this answer.", args.card),
         _ => talk!("Answered {}.", args.card),
     }
     Ok(Exit::Done)
+}
+
+/// Reads what a person typed as an answer to this card.
+pub(super) fn typed(state: &State, id: CardId, answer: &str) -> Result<CardAnswer, Failure> {
+    let card = state.cards.get(&id).ok_or_else(|| {
+        Failure::of(Code::UnknownCard, format!("there is no card {id}"))
+            .hint("`ganger inbox` lists what is waiting for you")
+    })?;
+    Ok(card.parse_answer(answer)?)
 }

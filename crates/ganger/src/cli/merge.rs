@@ -95,7 +95,7 @@ async fn land(board: &Board, order: &[TicketId]) -> Result<(), Failure> {
             ended => return ended.map(|_| ()),
         }
     }
-    let is_pending = |t: &Ticket| t.phase == Phase::Accepted && t.approved.is_some();
+    let is_pending = |t: &Ticket| t.phase == Phase::Accepted && t.merge_approval.is_some();
     let landed = |state: &State| !order.iter().any(|id| state.tickets.get(id).is_some_and(is_pending));
     match board.wait_for(None, landed).await? {
         Waited::Reached => Ok(()),

@@ -30,7 +30,8 @@ impl Narrator {
         let is_stop = record.events.iter().any(|event| matches!(event, Event::TicketStopped { .. }));
         let tell = |event: &'a Event| {
             let before = describe::event(&self.state, event);
-            self.state.apply(record.now, event);
+            // What cannot follow is the doctor's to name; here it is only shown.
+            let _impossible = self.state.apply(record.now, event);
             let words = before.or_else(|| describe::event(&self.state, event));
             (event, words.filter(|_| !(is_stop && matches!(event, Event::AttemptCancelled { .. }))))
         };

@@ -1,7 +1,7 @@
 //! `ganger permit`: permissions that agents have by answers to cards.
 
 use super::board::{self, require_person};
-use super::describe::{whom, wish};
+use super::describe::{request, whom};
 use super::out::{json, table, talk};
 use crate::board::shapes;
 use crate::digest;
@@ -39,7 +39,7 @@ async fn list(as_json: bool) -> Result<Exit, Failure> {
     if state.permits.is_empty() {
         talk!("No extra permissions granted.");
     }
-    let row = |p: &Permit| vec![id(p), whom(&p.scope), wish(&p.wish)];
+    let row = |p: &Permit| vec![id(p), whom(&p.scope), request(&p.request)];
     table(&state.permits.iter().map(row).collect::<Vec<_>>());
     Ok(Exit::Done)
 }
@@ -54,7 +54,7 @@ async fn revoke(wanted: &str) -> Result<Exit, Failure> {
     };
     let input = Input::Revoke { permit: permit.clone(), by: board.person() };
     board.decide("you revoked a permission", input).await?;
-    talk!("Revoked. {} must ask again before `{}`.", whom(&permit.scope), permit.wish.subject);
+    talk!("Revoked. {} must ask again before `{}`.", whom(&permit.scope), permit.request.subject);
     Ok(Exit::Done)
 }
 
@@ -65,13 +65,13 @@ fn shape(permit: &Permit) -> shapes::Permission {
         Scope::Agent { agent } => ("agent", Some(agent.clone())),
         Scope::Project => ("project", None),
     };
-    let (tool, subject) = (permit.wish.tool.clone(), permit.wish.subject.clone());
+    let (tool, subject) = (permit.request.tool.clone(), permit.request.subject.clone());
     shapes::Permission { id: id(permit), scope, holder, tool, subject }
 }
 
 /// A name by what it says: permits have no numbers.
 fn id(permit: &Permit) -> String {
-    let parts = [whom(&permit.scope), permit.wish.tool.clone(), permit.wish.subject.clone()];
+    let parts = [whom(&permit.scope), permit.request.tool.clone(), permit.request.subject.clone()];
     let digest = digest::short(&parts.each_ref().map(String::as_str));
     format!("P-{}", &digest[..6])
 }

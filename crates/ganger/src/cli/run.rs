@@ -144,11 +144,8 @@ fn summarize(board: &Board, state: &State, mode: &Mode) -> Result<(), Failure> {
     talk!("\n{}", if counts.is_empty() { "The board is empty.".to_owned() } else { counts.join(", ") });
     for (id, _) in state.tickets.iter().filter(|(_, t)| t.phase == Phase::Open && mode.dispatch).take(10) {
         let reasons = why(state, now_ms(), id);
-        let shown: Vec<String> = reasons
-            .iter()
-            .filter(|r| !matches!(r, Reason::NoSlot | Reason::NoHost { .. }))
-            .map(|reason| in_words(state, id, reason))
-            .collect();
+        let shown: Vec<String> =
+            reasons.iter().filter(|r| !matches!(r, Reason::NoSlot | Reason::NoHost { .. })).map(in_words).collect();
         if !shown.is_empty() {
             talk!("{id} did not start: {}", shown.join("; "));
         }

@@ -11,13 +11,13 @@ use ganger_engine::{Evidence, Reason, State, Ticket, TicketId, why};
 
 /// The public shape of a ticket.
 pub(super) fn shape(state: &State, id: &TicketId, ticket: &Ticket) -> shapes::Ticket {
-    let waiting = why(state, now_ms(), id).iter().map(|reason| in_words(state, id, reason)).collect();
+    let waiting = why(state, now_ms(), id).iter().map(in_words).collect();
     shapes::Ticket::of(state, id, ticket, waiting)
 }
 
 /// The public shape of a reason.
-pub(super) fn reason_shape(state: &State, id: &TicketId, reason: &Reason) -> shapes::Reason {
-    shapes::Reason::of(reason, in_words(state, id, reason))
+pub(super) fn reason_shape(reason: &Reason) -> shapes::Reason {
+    shapes::Reason::of(reason, in_words(reason))
 }
 
 fn show_messages(ticket: &Ticket) {
@@ -39,7 +39,8 @@ fn show_messages(ticket: &Ticket) {
 /// Requests that were denied because nobody answered, or died with their process: an answer still counts.
 fn show_lapsed(state: &State, id: &TicketId) {
     let lapsed = |c: &&ganger_engine::Card| matches!(c.state, ganger_engine::CardState::Withdrawn { .. });
-    let cards: Vec<_> = state.cards.values().filter(|c| &c.ticket == id && c.asked.is_some()).filter(lapsed).collect();
+    let cards: Vec<_> =
+        state.cards.values().filter(|c| &c.ticket == id && c.permission().is_some()).filter(lapsed).collect();
     if !cards.is_empty() {
         data!("\nDenied without an answer; your answer counts for the next request");
     }
@@ -168,12 +169,10 @@ fn show_answers(cards: &[PastCard]) {
 }
 
 /// A reason in words, with times and cards as people know them.
-pub(super) fn in_words(state: &State, id: &TicketId, reason: &Reason) -> String {
+pub(super) fn in_words(reason: &Reason) -> String {
     match reason {
-        Reason::Phase { phase } => match state.open_cards_of(id).next() {
-            Some(card) => format!("waiting for your answer to {}: run `ganger inbox`", card.id),
-            None => format!("already {}", phase.as_str()),
-        },
+        Reason::WaitsForAnswer { card } => format!("waiting for your answer to {card}: run `ganger inbox`"),
+        Reason::Phase { phase } => format!("already {}", phase.as_str()),
         Reason::DependsOn { ticket, phase } => format!("waits for {ticket}, which is {}", phase.as_str()),
         Reason::NotBefore { at } => format!("its next attempt starts at {}", clock(*at)),
         Reason::Paused { runtime, until, why } => format!("{runtime} is limited until {}: {why}", clock(*until)),
@@ -190,13 +189,13 @@ pub(super) async fn explain(board: &Board, id: &str, as_json: bool) -> Result<Ex
         reasons.retain(|r| !matches!(r, Reason::NoHost { .. }));
     }
     if as_json {
-        let shown = reasons.iter().map(|reason| reason_shape(&state, &id, reason)).collect();
+        let shown = reasons.iter().map(reason_shape).collect();
         json(shapes::Why { id: id.to_string(), ready: reasons.is_empty(), reasons: shown })?;
         return Ok(Exit::Done);
     }
     match reasons.as_slice() {
         [] => data!("{id} is ready: `ganger run` starts it"),
-        reasons => reasons.iter().for_each(|r| data!("{id}: {}", in_words(&state, &id, r))),
+        reasons => reasons.iter().for_each(|r| data!("{id}: {}", in_words(r))),
     }
     Ok(Exit::Done)
 }

@@ -2,6 +2,7 @@
 
 use crate::protocol::{CONTROL, RESULTS, ToForeman, Withdrawal};
 use ganger_bus::{AckHandle, AckKind, Bus, BusError, ConsumerConfig, Delivery};
+use ganger_engine::DecisionId;
 use ganger_engine::foreman::{Receipt, Received};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,7 +24,7 @@ struct Arrived {
 }
 
 /// Ids of commands whose senders gave them up.
-type Withdrawn = Arc<Mutex<BTreeSet<String>>>;
+type Withdrawn = Arc<Mutex<BTreeSet<DecisionId>>>;
 
 pub(super) struct Inbox {
     bus: Arc<dyn Bus>,

@@ -48,9 +48,13 @@ impl From<AppendError> for Failure {
 
 /// Loads the board: the newest snapshot, then every later record.
 pub(crate) async fn load(bus: &Arc<dyn Bus>) -> Result<Loaded, BusError> {
-    let mut state = read_snapshot(bus).await?.unwrap_or_default();
-    let snapshot_n = state.n;
     let info = bus.info(JOURNAL).await?;
+    let mut state = match read_snapshot(bus).await? {
+        Some(state) if fits(bus, &state, info.first_sequence, info.last_sequence).await? => state,
+        // Of another version, or of another journal than this one: the journal holds everything.
+        _ => State::default(),
+    };
+    let snapshot_n = state.n;
     let mut next = first_after(bus, state.n, info.first_sequence, info.last_sequence).await?;
     let mut fault = None;
     let mut last_sequence = info.last_sequence;
@@ -103,6 +107,15 @@ fn blob_name(message: &Message) -> String {
     String::from_utf8_lossy(&message.payload).into_owned()
 }
 
+/// Whether a snapshot was made of this journal: its last record is there, with the digest that the snapshot names.
+async fn fits(bus: &Arc<dyn Bus>, state: &State, first: u64, last: u64) -> Result<bool, BusError> {
+    let after = first_after(bus, state.n, first, last).await?;
+    let message = bus.read(JOURNAL, after.saturating_sub(1).max(first), ">", 1).await?.pop();
+    let batch = message.and_then(|m| Record::decode_batch(&m.payload, 0).ok()).unwrap_or_default();
+    let found = batch.iter().find(|r| r.n == state.n).and_then(|r| r.digest().ok());
+    Ok(state.n == 0 || found.is_some() && found == state.head)
+}
+
 /// The first message with a record after `n`: sequences and numbers both grow, so this can be bisected.
 async fn first_after(bus: &Arc<dyn Bus>, n: u64, first: u64, last: u64) -> Result<u64, BusError> {
     let (mut low, mut high) = (first, last + 1);
@@ -132,7 +145,11 @@ impl Journal {
     /// Appends a batch behind the last known one.
     pub(crate) async fn append(&mut self, records: &[Record]) -> Appended {
         crash::point("before-append");
-        let message = Publish::new("journal.record", Record::encode_batch(records)).expected_last(self.last_sequence);
+        let batch = match Record::encode_batch(records) {
+            Ok(batch) => batch,
+            Err(e) => return Appended::Failed(e.to_string()),
+        };
+        let message = Publish::new("journal.record", batch).expected_last(self.last_sequence);
         match self.bus.publish(message).await {
             Ok(ack) => {
                 self.last_sequence = ack.sequence;
@@ -192,7 +209,8 @@ impl Journal {
     async fn store_snapshot(&self, state: &State) -> Result<(), BusError> {
         let earlier = self.bus.read(SNAPSHOT, 1, ">", usize::MAX).await?;
         let name = format!("snapshot/{}", state.n);
-        self.bus.put_blob(Blob::new(name.as_str(), state.to_snapshot())).await?;
+        let content = state.to_snapshot().map_err(|e| BusError::Store(e.to_string()))?;
+        self.bus.put_blob(Blob::new(name.as_str(), content)).await?;
         self.bus.publish(Publish::new("journal.snapshot", name.as_str())).await?;
         let last = earlier.last().map(blob_name);
         for old in earlier.iter().map(blob_name).filter(|old| *old != name && Some(old) != last.as_ref()) {

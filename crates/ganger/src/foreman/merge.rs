@@ -8,7 +8,7 @@ use crate::project::Project;
 use crate::protocol::{ToForeman, publish_json};
 use ganger_bus::Bus;
 use ganger_engine::foreman::Landing;
-use ganger_engine::{Commit, Envelope, Evidence, HostId, Input};
+use ganger_engine::{Commit, DecisionId, Envelope, Evidence, HostId, Input};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -115,10 +115,10 @@ async fn work(
 
 /// Gates take their time, and a person may have taken the approval back meanwhile.
 async fn confirm(bus: &Arc<dyn Bus>, job: &Job) -> anyhow::Result<()> {
-    let id = format!("~confirm-{}-{}", job.landing.ticket, uuid::Uuid::now_v7());
+    let id = DecisionId::unkeyed(format!("confirm-{}-{}", job.landing.ticket, uuid::Uuid::now_v7()));
     let input = Input::ConfirmMerge { ticket: job.landing.ticket.clone(), commit: job.landing.commit.clone() };
-    let client = Client::open(bus, &id).await?;
-    client.ask(Envelope::new(id, "a merge is proven", input), PATIENCE).await?;
+    let client = Client::open(bus, id.as_str()).await?;
+    client.ask(Envelope::new(id, "a merge is verified", input), PATIENCE).await?;
     Ok(())
 }
 

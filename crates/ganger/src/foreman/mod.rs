@@ -18,7 +18,7 @@ use crate::project::Project;
 use crate::protocol::{Reply, ToHost, WIRE_VERSION, host_subject, now_ms, publish_json};
 use ganger_bus::Bus;
 use ganger_engine::foreman::{Action, Ending, Event, Machine, Mode, Stop};
-use ganger_engine::{Envelope, HostId, Input, Ledger, Phase, Refusal, State};
+use ganger_engine::{DecisionId, Envelope, HostId, Input, Ledger, Phase, Refusal, State};
 use intake::Inbox;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -181,7 +181,7 @@ fn finished(ending: Ending) -> Result<Ending, Failure> {
 pub(crate) fn refused(refusal: Refusal) -> Failure {
     match refusal {
         Refusal::Rejected(rejected) => rejected.into(),
-        Refusal::Breach(breach) => Failure::failed(breach.to_string()),
+        bug => Failure::failed(bug.to_string()),
     }
 }
 
@@ -189,7 +189,7 @@ pub(crate) fn refused(refusal: Refusal) -> Failure {
 fn dismissal(state: &State, host: &HostId) -> Option<Envelope> {
     let known = state.hosts.get(host).filter(|h| h.alive)?;
     let input = Input::HostLapsed { host: host.clone(), incarnation: known.report.incarnation.clone() };
-    Some(Envelope::new("~gone", "the host's process ended", input))
+    Some(Envelope::new(DecisionId::unkeyed("gone"), "the host's process ended", input))
 }
 
 /// A person may have committed to the branch of accepted work meanwhile: that must be verified, too.
@@ -201,7 +201,9 @@ async fn moved_heads(project: &Arc<Project>, state: State) -> Result<(State, Vec
             let head = project.worktree(id).head(&project.repository)?;
             (t.accepted.as_ref() != Some(&head)).then(|| Input::HeadMoved { ticket: id.clone(), head })
         });
-        let moved = moved.map(|input| Envelope::new("~head", "the branch of accepted work moved", input)).collect();
+        let moved = moved
+            .map(|input| Envelope::new(DecisionId::unkeyed("head"), "the branch of accepted work moved", input))
+            .collect();
         (state, moved)
     });
     looked.await.map_err(|e| Failure::failed(e.to_string()))

@@ -3,14 +3,15 @@
 use super::session::{self, SessionRun};
 use super::worktrees::{PrepareError, Ready};
 use super::{Order, SessionHandle, Shared, Starting, mission_text};
-use crate::agents::{Driver, Launch, ToolAccess, TurnEnd};
+use crate::agents::{Driver, Launch, ToolAccess};
 use crate::config::Agent;
 use crate::git::{self, Change};
 use crate::os::{self, Target, crash};
 use crate::protocol::{Activity, ActivityKind, now_ms, publish_json};
 use crate::{mcp, text};
 use ganger_engine::host::{Remains, Run, Work};
-use ganger_engine::{AttemptOutcome, FailureClass, Kind, Offer, Report, TicketId, Usage};
+use ganger_engine::session::{SessionEnd, TurnEnd};
+use ganger_engine::{AttemptId, AttemptOutcome, FailureClass, Kind, Offer, TicketId, Usage};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,14 +47,6 @@ impl Scratch {
         });
         laid_out.await?
     }
-}
-
-/// What the session left behind, besides the worktree.
-#[derive(Debug)]
-pub(super) struct Left {
-    pub(super) end: TurnEnd,
-    pub(super) usage: Usage,
-    pub(super) report: Option<Report>,
 }
 
 /// A key that opens the tools until this is dropped.
@@ -95,12 +88,12 @@ impl AttemptTask {
             Err(e) => Err(std::io::Error::other(e)),
         };
         match left {
-            Ok(Left { end, usage, report }) => Remains { outcome: outcome_of(end), usage, report },
+            Ok(SessionEnd { end, usage, report }) => Remains { outcome: outcome_of(end), usage, report },
             Err(e) => failed(FailureClass::Setup, e.to_string()),
         }
     }
 
-    async fn run_session(&mut self, ready: &Ready, agent: &Agent, scratch: Scratch) -> std::io::Result<Left> {
+    async fn run_session(&mut self, ready: &Ready, agent: &Agent, scratch: Scratch) -> std::io::Result<SessionEnd> {
         let mission = mission_text(
             self.shared.project.config(),
             &ready.worktree,
@@ -144,11 +137,19 @@ impl AttemptTask {
             opencode: Arc::clone(&self.shared.opencode),
         }
     }
+}
 
-    /// Tells screens and the log.
-    pub(super) async fn note(&self, kind: ActivityKind, said: String) {
-        note(&self.shared, &self.offer.ticket, &self.offer.attempt, kind, &said).await;
-    }
+/// Tells screens and the log. Losing a line of it is no harm.
+pub(super) async fn publish_activity(
+    shared: &Shared,
+    ticket: &TicketId,
+    attempt: &AttemptId,
+    kind: ActivityKind,
+    said: &str,
+) {
+    let text = text::cap(said, 8_000);
+    let activity = Activity { at: now_ms(), ticket: ticket.clone(), attempt: attempt.clone(), kind, text };
+    let _lost = publish_json(&shared.bus, format!("activity.{attempt}"), &activity, None).await;
 }
 
 fn outcome_of(end: TurnEnd) -> AttemptOutcome {
@@ -166,7 +167,7 @@ fn failed(class: FailureClass, message: impl Into<String>) -> Remains {
     Remains { outcome: AttemptOutcome::failed(class, message), usage: Usage::default(), report: None }
 }
 
-fn marker_of(shared: &Shared, attempt: &ganger_engine::AttemptId) -> String {
+fn marker_of(shared: &Shared, attempt: &AttemptId) -> String {
     format!("{}/{attempt}", shared.incarnation)
 }
 
@@ -179,7 +180,7 @@ pub(super) async fn kill(shared: &Shared, run: &Run, ticket: Option<&TicketId>, 
     let swept = tokio::task::spawn_blocking(move || os::sweep(&target)).await;
     if let (Ok(Ok(killed @ 1..)), Some(ticket)) = (swept, ticket) {
         let said = format!("ended {killed} processes that the agent left running");
-        note(shared, ticket, &run.attempt, ActivityKind::Note, &said).await;
+        publish_activity(shared, ticket, &run.attempt, ActivityKind::Note, &said).await;
     }
 }
 
@@ -190,16 +191,9 @@ pub(super) async fn inspect(shared: &Arc<Shared>, offer: &Offer, ready: &Ready) 
     let work = looked.map_err(|e| e.to_string())?.map_err(|e| e.to_string())?;
     if let Work::Committed { head, files, .. } = &work {
         let said = format!("{} files changed, head {}", files.len(), head.short());
-        note(shared, &offer.ticket, &offer.attempt, ActivityKind::Note, &said).await;
+        publish_activity(shared, &offer.ticket, &offer.attempt, ActivityKind::Note, &said).await;
     }
     Ok(work)
-}
-
-/// Tells screens and the log. Losing a line of it is no harm.
-async fn note(shared: &Shared, ticket: &TicketId, attempt: &ganger_engine::AttemptId, kind: ActivityKind, said: &str) {
-    let (ticket, subject) = (ticket.clone(), format!("activity.{attempt}"));
-    let activity = Activity { at: now_ms(), ticket, attempt: attempt.clone(), kind, text: text::cap(said, 8_000) };
-    let _lost = publish_json(&shared.bus, subject, &activity, None).await;
 }
 
 fn look_at_work(shared: &Shared, offer: &Offer, ready: &Ready) -> git::GitResult<Work> {

@@ -250,7 +250,7 @@ impl Driver {
         let subject = format!("results.{}.{}", offer.agent, offer.ticket);
         let (shared, events) = (Arc::clone(&self.shared), self.events.clone());
         tokio::spawn(async move {
-            let id = envelope.id.clone();
+            let id = envelope.id.to_string();
             let message = ToForeman { reply_to: None, expires: None, envelope };
             let stored = publish_json(&shared.bus, subject, &message, Some(id)).await;
             if let Err(e) = &stored {
@@ -285,7 +285,7 @@ impl Driver {
         let shared = Arc::clone(&self.shared);
         let subject = format!("evidence.{}.{ticket}", shared.id);
         tokio::spawn(async move {
-            let id = envelope.id.clone();
+            let id = envelope.id.to_string();
             let message = ToForeman { reply_to: None, expires: None, envelope };
             if let Err(e) = publish_json(&shared.bus, subject, &message, Some(id)).await {
                 crate::log::note(&shared.project, &format!("{ticket}: evidence could not be stored: {e}"));

@@ -1,8 +1,9 @@
-//! The mission: one text for `MISSION.md` and for the prompt, and what is said to a session that knows it.
+//! The mission: one text for `MISSION.md` and for the prompt, and the first prompt.
 
 use crate::config::Config;
 use crate::git::Worktree;
-use ganger_engine::{Delivery, DeliveryId, Kind, Offer, TicketId, TicketSpec};
+use ganger_engine::session::{FirstPrompt, first_prompt};
+use ganger_engine::{Kind, Offer, TicketId, TicketSpec};
 use std::fmt::Write;
 
 /// The mission of a ticket, with the headings of spec 2.
@@ -74,48 +75,16 @@ fn definition_of_done(config: &Config, spec: &TicketSpec) -> String {
     items.join("\n") + "\n"
 }
 
-/// The beginning of a text as the session reads it. It makes a repetition recognisable.
-pub(super) fn mark_of(delivery: &DeliveryId) -> String {
-    format!("[{delivery}] ")
-}
-
-/// A text as the session reads it.
-pub(super) fn shown(delivery: &Delivery) -> String {
-    let by = if delivery.by.is_empty() { String::new() } else { format!("{} writes: ", delivery.by) };
-    format!("{}{by}{}", mark_of(&delivery.id), delivery.text)
-}
-
-/// What a session is told at the beginning of an attempt.
+/// The first prompt of an attempt.
 pub(crate) fn prompt_text(mission: &str, instructions: &str, offer: &Offer, remembers: bool) -> String {
-    let news: Vec<String> = offer.deliveries.iter().map(shown).collect();
-    if remembers && offer.session.is_some() {
-        return match news.as_slice() {
-            [] => {
-                "Your last turn was cut off. The worktree is as you left it. Look at `git status`, then go on with the \
-                   mission in MISSION.md where you stopped."
-                    .to_owned()
-            }
-            news => format!("{}\n\nThe mission in MISSION.md still holds. Go on.", news.join("\n\n")),
-        };
-    }
-    let mut text = String::new();
-    if !instructions.trim().is_empty() {
-        text.push_str(instructions.trim());
-        text.push_str("\n\n");
-    }
-    text.push_str(mission);
-    let earlier: Vec<String> = offer.told.iter().cloned().chain(news).collect();
-    if !earlier.is_empty() {
-        let _ok = write!(
-            text,
-            "\n## What happened so far\nThis ticket was worked on before; its commits are in your branch.\n\n{}\n",
-            earlier.join("\n\n")
-        );
-    } else if offer.number > 1 {
-        text.push_str("\n## What happened so far\nAn earlier attempt was cut off. What it left is in this worktree: look at `git status` and `git log`, and go on from there.\n");
-    }
-    text.push_str("\nRead AGENTS.md if there is one. Execute this mission with A+ quality; do not stop before it is done or truly blocked.\n");
-    text
+    first_prompt(&FirstPrompt {
+        mission,
+        instructions,
+        resumes: remembers && offer.session.is_some(),
+        number: offer.number,
+        deliveries: &offer.deliveries,
+        delivered_before: &offer.told,
+    })
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ pub(crate) use guard::run_guard;
 pub(crate) use mission::{mission_text, prompt_text};
 pub(crate) use worktrees::Worktrees;
 
-use crate::agents::{self, Ask, Drivers, OpencodeServer};
+use crate::agents::{Drivers, OpencodeServer};
 use crate::client::Client;
 use crate::config::RuntimeKind;
 use crate::failure::Failure;
@@ -25,7 +25,9 @@ use crate::protocol::{CONTROL, ToHost, host_subject};
 use driver::{Driver, Happened};
 use ganger_bus::{AckHandle, AckKind, Bus, ConsumerConfig};
 use ganger_engine::host::{Event, Machine, Run, SessionOrder, Setup};
-use ganger_engine::{AttemptId, Commit, HostId, HostReport, SessionText, Verdict};
+use ganger_engine::rules::ToolRequest;
+use ganger_engine::session::{Permission, SessionMessage};
+use ganger_engine::{AttemptId, Commit, HostId, HostReport, PermissionAnswer};
 use guard::Guard;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -67,20 +69,22 @@ struct SessionSender {
     orders: mpsc::UnboundedSender<Order>,
 }
 
-/// What a session at work is to hear.
+/// What comes for a session at work.
 #[derive(Debug)]
 pub(crate) enum Order {
-    News(Box<SessionText>),
-    Settle(Verdict),
+    Message(Box<SessionMessage>),
+    PermissionAnswered(PermissionAnswer),
     /// A tool call waits at a hook for its answer.
-    Hooked {
-        ask: Ask,
-        answer: oneshot::Sender<agents::Verdict>,
+    HookRequested {
+        request: ToolRequest,
+        answer: oneshot::Sender<Permission>,
     },
-    /// It does not wait any more.
-    Unhooked {
-        request: String,
+    /// It no longer waits.
+    HookWithdrawn {
+        request_id: String,
     },
+    /// The agent has reported, or asked a person, with one of Ganger's tools.
+    Reported,
 }
 
 /// The other end of [`SessionSender`].
@@ -272,8 +276,8 @@ impl Shared {
         let Some(session) = sessions.get(run) else { return };
         match order {
             SessionOrder::Cancel => drop(session.cancel.send(true)),
-            SessionOrder::Deliver(text) => drop(session.orders.send(Order::News(text))),
-            SessionOrder::AnswerPermission(verdict) => drop(session.orders.send(Order::Settle(verdict))),
+            SessionOrder::Deliver(text) => drop(session.orders.send(Order::Message(text))),
+            SessionOrder::AnswerPermission(verdict) => drop(session.orders.send(Order::PermissionAnswered(verdict))),
         }
     }
 

@@ -12,10 +12,9 @@ use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use ganger_engine::AttemptId;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::TcpListener;
@@ -24,24 +23,18 @@ use tokio::net::TcpListener;
 pub(crate) struct Endpoint {
     url: String,
     listener: Mutex<Option<TcpListener>>,
-    pub(super) book: Arc<Book>,
+    book: Arc<Book>,
 }
 
-/// Who may call, and who has called.
+/// Who may call.
 #[derive(Default)]
-pub(super) struct Book {
+struct Book {
     tokens: Mutex<BTreeMap<String, Identity>>,
-    spoken: Mutex<BTreeSet<AttemptId>>,
 }
 
 impl Book {
     fn identify(&self, token: &str) -> Option<Identity> {
         self.tokens.lock().unwrap_or_else(PoisonError::into_inner).get(token).cloned()
-    }
-
-    /// Notes that an attempt has reported or asked.
-    pub(super) fn has_spoken(&self, attempt: &AttemptId) {
-        self.spoken.lock().unwrap_or_else(PoisonError::into_inner).insert(attempt.clone());
     }
 }
 
@@ -62,9 +55,9 @@ impl Endpoint {
             .with_legacy_session_mode(false)
             .with_json_response(true)
             .enforce_origin_validation();
-        let (weak, book) = (Arc::downgrade(shared), Arc::clone(&self.book));
+        let weak = Arc::downgrade(shared);
         let hooks = post(hook::judge).with_state(weak.clone());
-        let make = move || Ok(Handler::new(weak.clone(), Arc::clone(&book)));
+        let make = move || Ok(Handler::new(weak.clone()));
         let service = StreamableHttpService::new(make, Arc::new(LocalSessionManager::default()), config);
         let checked = middleware::from_fn_with_state(Arc::clone(&self.book), identify);
         let router = Router::new().nest_service("/mcp", service).route("/hook", hooks).layer(checked);
@@ -87,11 +80,6 @@ impl Endpoint {
 
     pub(crate) fn revoke(&self, token: &str) {
         self.book.tokens.lock().unwrap_or_else(PoisonError::into_inner).remove(token);
-    }
-
-    /// Whether the attempt has reported or asked.
-    pub(crate) fn has_spoken(&self, attempt: &AttemptId) -> bool {
-        self.book.spoken.lock().unwrap_or_else(PoisonError::into_inner).contains(attempt)
     }
 }
 

@@ -1,8 +1,7 @@
 //! The protocol's server: lists the tools and carries out calls in the name of the caller.
 
 use super::Identity;
-use super::endpoint::Book;
-use crate::host::Shared;
+use crate::host::{Order, Shared};
 use crate::tools::{self, Call};
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ListToolsResult, PaginatedRequestParams,
@@ -15,12 +14,11 @@ use std::sync::{Arc, Weak};
 #[derive(Clone)]
 pub(super) struct Handler {
     shared: Weak<Shared>,
-    book: Arc<Book>,
 }
 
 impl Handler {
-    pub(super) fn new(shared: Weak<Shared>, book: Arc<Book>) -> Self {
-        Self { shared, book }
+    pub(super) fn new(shared: Weak<Shared>) -> Self {
+        Self { shared }
     }
 
     async fn answer(
@@ -33,7 +31,7 @@ impl Handler {
         let name = if name == caller.ask_tool { tools::ASK } else { name };
         let answer = tools::call(name, Call { client: &shared.client, caller, arguments }).await;
         if answer.is_ok() && matches!(name, "report_result" | tools::ASK) {
-            self.book.has_spoken(&caller.attempt);
+            shared.order(&caller.attempt, caller.token, Order::Reported);
         }
         answer
     }

@@ -3,11 +3,12 @@
 
 use super::Identity;
 use super::caller::Caller;
-use crate::agents::{Verdict, hook};
+use crate::agents::hook;
 use crate::failure::Failure;
 use crate::host::{Order, Shared};
 use axum::Json;
 use axum::extract::{Extension, State};
+use ganger_engine::session::Permission;
 use reqwest::Response;
 use serde_json::Value;
 use std::io::Write;
@@ -22,9 +23,9 @@ use tokio::sync::oneshot;
 pub(crate) async fn call(url: &str, token_file: &Path, limit: Duration) -> Result<(), Failure> {
     let late = || Err(Failure::failed("nobody answered in time"));
     let asked = tokio::time::timeout(limit, ask_endpoint(url, token_file)).await;
-    let answer = asked
-        .unwrap_or_else(|_| late())
-        .unwrap_or_else(|failure| hook::answer(&Verdict::Deny(format!("Ganger could not judge this call: {failure}"))));
+    let answer = asked.unwrap_or_else(|_| late()).unwrap_or_else(|failure| {
+        hook::answer(&Permission::Deny(format!("Ganger could not judge this call: {failure}")))
+    });
     let mut stdout = std::io::stdout();
     stdout.write_all(answer.as_bytes())?;
     Ok(stdout.flush()?)
@@ -45,23 +46,24 @@ pub(super) async fn judge(
     Extension(caller): Extension<Identity>,
     Json(told): Json<Value>,
 ) -> String {
-    for ask in hook::asks(&told) {
+    for request in hook::requests(&told) {
         let (answer, answered) = oneshot::channel();
-        let waiting = Waiting { shared: shared.clone(), caller: caller.clone(), request: ask.request.clone() };
-        waiting.order(Order::Hooked { ask, answer });
-        let verdict = answered.await.unwrap_or_else(|_| Verdict::Deny("the turn that asked is over".to_owned()));
-        if verdict != Verdict::Allow {
-            return hook::answer(&verdict);
+        let waiting =
+            Waiting { shared: shared.clone(), caller: caller.clone(), request_id: request.request_id.clone() };
+        waiting.order(Order::HookRequested { request, answer });
+        let permission = answered.await.unwrap_or_else(|_| Permission::Deny("the turn that asked is over".to_owned()));
+        if permission != Permission::Allow {
+            return hook::answer(&permission);
         }
     }
-    hook::answer(&Verdict::Allow)
+    hook::answer(&Permission::Allow)
 }
 
 /// A call that waits. When the runtime gives it up the connection breaks, and this is dropped.
 struct Waiting {
     shared: Weak<Shared>,
     caller: Identity,
-    request: String,
+    request_id: String,
 }
 
 impl Waiting {
@@ -74,6 +76,6 @@ impl Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.order(Order::Unhooked { request: self.request.clone() });
+        self.order(Order::HookWithdrawn { request_id: self.request_id.clone() });
     }
 }

@@ -54,10 +54,7 @@ fn an_import_is_all_or_nothing_and_lists_every_fault() {
         .says("hint: nothing was added");
     assert_eq!(place.ganger(&["ticket", "list", "--json"]).json()["tickets"], json!([]));
     place.write("circle.json", "[{\"id\":\"REQ-1\",\"title\":\"a\",\"dependencies\":[\"REQ-2\"]},{\"id\":\"REQ-2\",\"title\":\"b\",\"dependencies\":[\"REQ-1\"]}]");
-    place
-        .ganger(&["ticket", "import", "circle.json"])
-        .exits(1)
-        .says("the dependencies form a circle: REQ-1 → REQ-2 → REQ-1");
+    place.ganger(&["ticket", "import", "circle.json"]).exits(1).says("dependency cycle: REQ-1 → REQ-2 → REQ-1");
 }
 
 #[test]
@@ -77,7 +74,7 @@ fn edits_make_revisions_and_circles_are_refused() {
     place.add(&["one"]);
     place.add(&["two", "--after", "T-1"]);
     place.ganger(&["ticket", "edit", "T-1", "--title", "uno"]).exits(0).says("revision 2");
-    place.ganger(&["ticket", "edit", "T-1", "--after", "T-2"]).exits(1).says("circle: T-1 → T-2 → T-1");
+    place.ganger(&["ticket", "edit", "T-1", "--after", "T-2"]).exits(1).says("cycle: T-1 → T-2 → T-1");
     place.ganger(&["ticket", "edit", "T-1"]).exits(2).says("nothing to change");
     assert_eq!(place.ticket("T-1")["title"], "uno");
 }

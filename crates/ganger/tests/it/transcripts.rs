@@ -71,7 +71,7 @@ fn a_board_is_filled_and_asked() {
             &["ticket", "close", "T-1", "--reason", "not needed"],
             &["inbox"],
             &["answer", "C-1", "perhaps"],
-            &["answer", "C-1", "go on"],
+            &["answer", "C-1", "continue"],
             &["status"],
         ],
         &expect![[r#"
@@ -88,7 +88,7 @@ fn a_board_is_filled_and_asked() {
             => 1
             $ ganger ticket edit T-1 --after T-2
             --
-            error: the dependencies form a circle: T-1 → T-2 → T-1
+            error: dependency cycle: T-1 → T-2 → T-1
             => 1
             $ ganger ticket list
             T-1  open  high    Reject negative amounts
@@ -104,19 +104,19 @@ fn a_board_is_filled_and_asked() {
             --
             Closed T-1. Its branch and worktree are kept.
             $ ganger inbox
-            C-1  T-2  T-2 depends on T-1, which was closed. Go on without it?
+            C-1  T-2  T-2 depends on T-1, which was closed. Continue without it?
                  just now, blocks 1 ticket
-                 It will neither start nor be merged before you answer. A branch that was begun holds that work already.
-                 answer: go on | cancel
-                 if unanswered: it waits
+                 It will not start or merge until you answer. If its branch already exists, it contains the closed work.
+                 answer: continue | cancel
+                 if unanswered: it keeps waiting
                  ganger answer C-1 …
 
             $ ganger answer C-1 perhaps
             --
             error: `perhaps` is not an answer to C-1
-            hint: answer with one of: go on, cancel
+            hint: answer with one of: continue, cancel
             => 1
-            $ ganger answer C-1 go on
+            $ ganger answer C-1 continue
             --
             Answered C-1.
             $ ganger status

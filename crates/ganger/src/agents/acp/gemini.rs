@@ -2,6 +2,7 @@
 
 use super::super::{Launch, rules};
 use crate::os;
+use ganger_engine::rules::ALWAYS_DENIED;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -79,7 +80,7 @@ fn link(from: &Path, to: &Path) -> std::io::Result<()> {
 /// Its sub-agents are denied in any case: it refuses each call of one when it is driven so, and where a policy allows
 /// them they wait for ever for an answer to what they never ask (0.61.0).
 fn policy_of(launch: &Launch) -> String {
-    let denied = rules::DENIED.iter().copied().chain(launch.agent.deny.iter().map(String::as_str));
+    let denied = ALWAYS_DENIED.iter().copied().chain(launch.agent.deny.iter().map(String::as_str));
     denied.chain(["agent"]).filter_map(rules::for_gemini).collect()
 }
 

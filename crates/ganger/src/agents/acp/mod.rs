@@ -6,7 +6,7 @@ mod gemini;
 mod updates;
 
 use super::process::{Pipes, start_piped, stderr_excerpt};
-use super::{AgentEvent, Ask, Control, Driver, Ear, Launch, TurnEnd, Verdict, opencode, stdio_arguments};
+use super::{Driver, EventSink, Launch, opencode, stdio_arguments};
 use crate::{os, tools};
 use agent_client_protocol::schema::ProtocolVersion;
 use agent_client_protocol::v1::schema::{
@@ -17,6 +17,8 @@ use agent_client_protocol::v1::schema::{
 };
 use agent_client_protocol::v1::{ConnectionTo, Responder};
 use agent_client_protocol::{Agent, BoxFuture, ByteStreams, Client, Error};
+use ganger_engine::rules::ToolRequest;
+use ganger_engine::session::{Control, Permission, RuntimeEvent, TurnEnd};
 use ganger_engine::{FailureClass, SessionId};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -33,13 +35,13 @@ const GRACE: Duration = Duration::from_secs(2);
 /// nothing came.
 const QUIET: Duration = Duration::from_millis(400);
 
-pub(super) async fn drive(launch: Launch, commands: mpsc::Receiver<Control>, ear: Ear) {
+pub(super) async fn drive(launch: Launch, commands: mpsc::Receiver<Control>, sink: EventSink) {
     let started = start(&launch);
     let Pipes { mut child, stdin, stdout } = match started {
         Ok(pipes) => pipes,
         Err(e) => {
             let message = format!("the agent could not be started: {e}");
-            return ear.end(TurnEnd::failed(FailureClass::Setup, message)).await;
+            return sink.end_turn(TurnEnd::failed(FailureClass::Setup, message)).await;
         }
     };
     let (sender, heard) = mpsc::unbounded_channel();
@@ -64,8 +66,8 @@ pub(super) async fn drive(launch: Launch, commands: mpsc::Receiver<Control>, ear
     let talk = client.connect_with(transport, async |connection| {
         let talk = Conversation::open(&launch, connection, heard, &mut child).await;
         match talk {
-            Ok(conversation) => conversation.run(commands, &ear).await,
-            Err(end) => ear.end(end).await,
+            Ok(conversation) => conversation.run(commands, &sink).await,
+            Err(end) => sink.end_turn(end).await,
         }
         Ok(())
     });
@@ -177,8 +179,8 @@ impl<'a> Conversation<'a> {
         Ok(())
     }
 
-    async fn run(mut self, mut commands: mpsc::Receiver<Control>, ear: &Ear) {
-        ear.meet(SessionId::new(self.session.0.to_string()), self.told.take()).await;
+    async fn run(mut self, mut commands: mpsc::Receiver<Control>, sink: &EventSink) {
+        sink.session(SessionId::new(self.session.0.to_string()), self.told.take()).await;
         loop {
             let turn = async {
                 match self.turn.as_mut() {
@@ -190,34 +192,34 @@ impl<'a> Conversation<'a> {
                 // What was said before the end comes before it.
                 biased;
                 heard = self.heard.recv() => match heard {
-                    Some(Heard::Update(update)) => self.update(*update, ear).await,
-                    Some(Heard::Asked(request, responder)) => self.asks(&request, responder, ear).await,
-                    None => return ear.end(self.crashed("the connection ended")).await,
+                    Some(Heard::Update(update)) => self.update(*update, sink).await,
+                    Some(Heard::Asked(request, responder)) => self.asks(&request, responder, sink).await,
+                    None => return sink.end_turn(self.crashed("the connection ended")).await,
                 },
                 answer = turn => {
                     self.turn = None;
-                    self.turn_ended(answer, ear).await;
+                    self.turn_ended(answer, sink).await;
                 }
                 command = commands.recv() => match command {
-                    Some(Control::Prompt(text)) => self.prompt(&text, ear).await,
-                    Some(Control::Steer { id, .. }) => ear.tell(AgentEvent::NotSteered { id }).await,
+                    Some(Control::Prompt(text)) => self.prompt(&text, sink).await,
+                    Some(Control::Steer { id, .. }) => sink.send(RuntimeEvent::NotSteered { id }).await,
                     Some(Control::Release) => {}
-                    Some(Control::Permit { request, verdict }) => self.permit(&request, &verdict),
+                    Some(Control::Permit { request_id, permission }) => self.permit(&request_id, &permission),
                     Some(Control::Interrupt) => self.cancel(),
                     Some(Control::Close) | None => return self.close().await,
                 },
-                _ = self.child.wait() => return ear.end(self.crashed("the agent ended")).await,
+                _ = self.child.wait() => return sink.end_turn(self.crashed("the agent ended")).await,
             }
         }
     }
 
-    async fn prompt(&mut self, text: &str, ear: &Ear) {
+    async fn prompt(&mut self, text: &str, sink: &EventSink) {
         self.interrupted = false;
         let text = text.replace(tools::ASK, self.launch.driver.ask_tool());
         let prompt = vec![ContentBlock::Text(TextContent::new(text))];
         let request = self.connection.send_request(PromptRequest::new(self.session.clone(), prompt));
         self.turn = Some(Box::pin(request.block_task()));
-        ear.tell(AgentEvent::Prompted).await;
+        sink.send(RuntimeEvent::Prompted).await;
     }
 
     fn cancel(&mut self) {
@@ -238,23 +240,23 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    async fn update(&mut self, update: SessionUpdate, ear: &Ear) {
+    async fn update(&mut self, update: SessionUpdate, sink: &EventSink) {
         if let SessionUpdate::AgentMessageChunk(chunk) = &update {
             if let ContentBlock::Text(text) = &chunk.content {
                 self.said.push_str(&text.text);
             }
-            return ear.tell(AgentEvent::Alive).await;
+            return sink.send(RuntimeEvent::Alive).await;
         }
-        self.flush(ear).await;
+        self.flush(sink).await;
         for event in updates::read(update, &mut self.meter) {
-            ear.tell(event).await;
+            sink.send(event).await;
         }
     }
 
     /// Messages come in pieces; a whole one is told.
-    async fn flush(&mut self, ear: &Ear) {
+    async fn flush(&mut self, sink: &EventSink) {
         if !self.said.trim().is_empty() {
-            ear.tell(AgentEvent::Said(crate::text::clean(&self.said))).await;
+            sink.send(RuntimeEvent::Text(crate::text::clean(&self.said))).await;
         }
         self.said.clear();
     }
@@ -263,21 +265,22 @@ impl<'a> Conversation<'a> {
         &mut self,
         request: &RequestPermissionRequest,
         responder: Responder<RequestPermissionResponse>,
-        ear: &Ear,
+        sink: &EventSink,
     ) {
         self.requests += 1;
-        let id = self.requests.to_string();
-        let (kind, subjects, usual) = updates::wish(request, &self.launch.worktree);
-        self.asked.insert(id.clone(), (request.options.clone(), responder));
-        ear.tell(AgentEvent::Asked(Ask { request: id, kind, subjects, usual, by: String::new(), call: String::new() }))
-            .await;
+        let request_id = self.requests.to_string();
+        let (class, subjects, expected) = updates::request_of(request, &self.launch.worktree);
+        self.asked.insert(request_id.clone(), (request.options.clone(), responder));
+        let (by, call) = (String::new(), String::new());
+        let request = ToolRequest { request_id, class, subjects, expected, by, call };
+        sink.send(RuntimeEvent::PermissionRequested(request)).await;
     }
 
-    fn permit(&mut self, request: &str, verdict: &Verdict) {
-        let Some((options, responder)) = self.asked.remove(request) else { return };
-        let wanted = match verdict {
-            Verdict::Allow => [PermissionOptionKind::AllowOnce, PermissionOptionKind::AllowAlways],
-            Verdict::Deny(_) => [PermissionOptionKind::RejectOnce, PermissionOptionKind::RejectAlways],
+    fn permit(&mut self, request_id: &str, permission: &Permission) {
+        let Some((options, responder)) = self.asked.remove(request_id) else { return };
+        let wanted = match permission {
+            Permission::Allow => [PermissionOptionKind::AllowOnce, PermissionOptionKind::AllowAlways],
+            Permission::Deny(_) => [PermissionOptionKind::RejectOnce, PermissionOptionKind::RejectAlways],
         };
         let option = wanted.iter().find_map(|kind| options.iter().find(|o| o.kind == *kind));
         let outcome = option.map_or(RequestPermissionOutcome::Cancelled, |o| {
@@ -286,18 +289,18 @@ impl<'a> Conversation<'a> {
         let _gone = responder.respond(RequestPermissionResponse::new(outcome));
     }
 
-    async fn turn_ended(&mut self, answer: Result<PromptResponse, Error>, ear: &Ear) {
-        self.flush(ear).await;
+    async fn turn_ended(&mut self, answer: Result<PromptResponse, Error>, sink: &EventSink) {
+        self.flush(sink).await;
         let end = match answer {
             Ok(answer) => {
                 if let Some(usage) = self.meter.turn(&answer) {
-                    ear.tell(AgentEvent::Usage(usage)).await;
+                    sink.send(RuntimeEvent::Usage(usage)).await;
                 }
                 updates::turn_end(answer.stop_reason)
             }
             Err(e) => self.failure(&e),
         };
-        ear.end(if self.interrupted { TurnEnd::Interrupted } else { end }).await;
+        sink.end_turn(if self.interrupted { TurnEnd::Interrupted } else { end }).await;
     }
 
     fn failure(&self, error: &Error) -> TurnEnd {

@@ -1,12 +1,13 @@
 //! What an agent's updates and requests mean.
 
 use super::super::reading::{class_of_refusal, is_inside, micro_usd, status_in};
-use super::super::{AgentEvent, AskKind, TurnEnd};
 use crate::text;
 use agent_client_protocol::v1::schema::{
     ContentBlock, ContentChunk, PromptResponse, RequestPermissionRequest, SessionUpdate, StopReason, ToolCallContent,
     ToolCallStatus, ToolCallUpdateFields, ToolKind,
 };
+use ganger_engine::rules::ToolClass;
+use ganger_engine::session::{RuntimeEvent, TurnEnd};
 use ganger_engine::{FailureClass, Usage};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -61,7 +62,7 @@ impl Meter {
     }
 }
 
-pub(super) fn read(update: SessionUpdate, meter: &mut Meter) -> Vec<AgentEvent> {
+pub(super) fn read(update: SessionUpdate, meter: &mut Meter) -> Vec<RuntimeEvent> {
     match update {
         SessionUpdate::ToolCall(call) => {
             let fields = ToolCallUpdateFields::new()
@@ -74,10 +75,10 @@ pub(super) fn read(update: SessionUpdate, meter: &mut Meter) -> Vec<AgentEvent> 
         }
         SessionUpdate::ToolCallUpdate(update) => tool(update.tool_call_id.0.to_string(), &update.fields, meter),
         SessionUpdate::UsageUpdate(usage) => match usage.cost.filter(|c| c.currency == "USD" && c.amount > 0.0) {
-            Some(cost) => vec![AgentEvent::Usage(meter.cost(cost.amount))],
-            None => vec![AgentEvent::Alive],
+            Some(cost) => vec![RuntimeEvent::Usage(meter.cost(cost.amount))],
+            None => vec![RuntimeEvent::Alive],
         },
-        _ => vec![AgentEvent::Alive],
+        _ => vec![RuntimeEvent::Alive],
     }
 }
 
@@ -91,7 +92,7 @@ pub(super) fn told(past: &SessionUpdate) -> Option<String> {
     }
 }
 
-fn tool(id: String, fields: &ToolCallUpdateFields, meter: &mut Meter) -> Vec<AgentEvent> {
+fn tool(id: String, fields: &ToolCallUpdateFields, meter: &mut Meter) -> Vec<RuntimeEvent> {
     if let Some(title) = &fields.title {
         meter.names.insert(id.clone(), title.clone());
     }
@@ -101,14 +102,14 @@ fn tool(id: String, fields: &ToolCallUpdateFields, meter: &mut Meter) -> Vec<Age
         let title = meter.names.get(&id).cloned().unwrap_or_default();
         let name = fields.kind.map_or("tool", name_of).to_owned();
         let input = fields.raw_input.as_ref().map_or(title.clone(), |raw| subject(raw, &title));
-        let whole = fields.raw_input.as_ref().map_or_else(|| title.clone(), Value::to_string);
-        events.push(AgentEvent::ToolBegan { id: id.clone(), name, input, whole });
+        let arguments = fields.raw_input.as_ref().map_or_else(|| title.clone(), Value::to_string);
+        events.push(RuntimeEvent::ToolStarted { id: id.clone(), name, input, arguments });
     }
     if matches!(fields.status, Some(ToolCallStatus::Completed | ToolCallStatus::Failed)) {
         let output = text::clean(&output(fields));
-        events.push(AgentEvent::ToolEnded { id, output, failed: fields.status == Some(ToolCallStatus::Failed) });
+        events.push(RuntimeEvent::ToolEnded { id, output, failed: fields.status == Some(ToolCallStatus::Failed) });
     }
-    if events.is_empty() { vec![AgentEvent::Alive] } else { events }
+    if events.is_empty() { vec![RuntimeEvent::Alive] } else { events }
 }
 
 fn name_of(kind: ToolKind) -> &'static str {
@@ -139,7 +140,7 @@ fn subject(raw: &Value, title: &str) -> String {
 }
 
 /// What a request is for, and whether unattended work in a worktree is expected to do it.
-pub(super) fn wish(request: &RequestPermissionRequest, worktree: &Path) -> (AskKind, Vec<String>, bool) {
+pub(super) fn request_of(request: &RequestPermissionRequest, worktree: &Path) -> (ToolClass, Vec<String>, bool) {
     let call = &request.tool_call;
     let title = call.fields.title.clone().unwrap_or_default();
     let raw = call.fields.raw_input.clone().unwrap_or_default();
@@ -155,16 +156,16 @@ pub(super) fn wish(request: &RequestPermissionRequest, worktree: &Path) -> (AskK
         paths.push(named.clone());
     }
     match call.fields.kind {
-        Some(ToolKind::Execute) => (AskKind::Command, vec![named], true),
-        Some(ToolKind::Edit | ToolKind::Delete | ToolKind::Move) => (AskKind::Edit, paths, usual),
-        Some(ToolKind::Read | ToolKind::Search) => (AskKind::Read, paths, usual),
-        Some(ToolKind::Fetch) => (AskKind::Fetch, vec![named], false),
+        Some(ToolKind::Execute) => (ToolClass::Command, vec![named], true),
+        Some(ToolKind::Edit | ToolKind::Delete | ToolKind::Move) => (ToolClass::Edit, paths, usual),
+        Some(ToolKind::Read | ToolKind::Search) => (ToolClass::Read, paths, usual),
+        Some(ToolKind::Fetch) => (ToolClass::Fetch, vec![named], false),
         _ => {
             // Three agents, three names for the tool of a server.
             let own = title.ends_with("(ganger MCP Server)")
                 || title.starts_with("mcp__ganger__")
                 || title.starts_with("ganger_");
-            (AskKind::Tool(title), Vec::new(), own)
+            (ToolClass::Tool(title), Vec::new(), own)
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::super::{Launch, hook, rules};
 use crate::os;
 use ganger_engine::SessionId;
+use ganger_engine::rules::ALWAYS_DENIED;
 use serde_json::json;
 use std::ffi::OsString;
 
@@ -25,7 +26,7 @@ pub(super) fn of(launch: &Launch, session: &SessionId) -> std::io::Result<Vec<Os
     let together = |defaults: &[&str], more: Vec<String>| {
         defaults.iter().map(ToString::to_string).chain(more).collect::<Vec<_>>().join(",")
     };
-    let denied = rules::DENIED.iter().flat_map(|r| rules::for_claude(r)).chain(own(&launch.agent.deny));
+    let denied = ALWAYS_DENIED.iter().flat_map(|r| rules::for_claude(r)).chain(own(&launch.agent.deny));
     let resume = if launch.session.is_some() { "--resume" } else { "--session-id" };
     let mut argv: Vec<OsString> = [
         launch.program(),

@@ -8,9 +8,11 @@ mod transcript;
 
 use super::process::{Pipes, start_piped, stderr_excerpt};
 use super::reading::{class_of_refusal, is_inside, micro_usd, until};
-use super::{AgentEvent, Ask, Control, Ear, Launch, Limit, TurnEnd, Verdict, hook};
+use super::{EventSink, Launch, hook};
 use crate::os;
 use crate::text;
+use ganger_engine::rules::ToolRequest;
+use ganger_engine::session::{Control, Limit, Permission, RuntimeEvent, TurnEnd};
 use ganger_engine::{FailureClass, SessionId, Usage};
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -27,12 +29,12 @@ const GRACE: Duration = Duration::from_secs(5);
 /// How soon a turn follows for a message that came too late for the one that ended.
 const FOLLOWS: Duration = Duration::from_millis(1_500);
 
-pub(super) async fn drive(launch: Launch, commands: mpsc::Receiver<Control>, ear: Ear) {
+pub(super) async fn drive(launch: Launch, commands: mpsc::Receiver<Control>, sink: EventSink) {
     match Process::start(&launch) {
-        Ok(process) => process.run(&launch, commands, &ear).await,
+        Ok(process) => process.run(&launch, commands, &sink).await,
         Err(e) => {
             let message = format!("claude could not be started: {e}");
-            ear.end(TurnEnd::failed(FailureClass::Setup, message)).await;
+            sink.end_turn(TurnEnd::failed(FailureClass::Setup, message)).await;
         }
     }
 }
@@ -101,9 +103,9 @@ impl Process {
         })
     }
 
-    async fn run(mut self, launch: &Launch, mut commands: mpsc::Receiver<Control>, ear: &Ear) {
+    async fn run(mut self, launch: &Launch, mut commands: mpsc::Receiver<Control>, sink: &EventSink) {
         let told = if launch.recall { transcript::told(self.session.clone()).await } else { None };
-        ear.meet(self.session.clone(), told).await;
+        sink.session(self.session.clone(), told).await;
         loop {
             tokio::select! {
                 command = commands.recv() => match command {
@@ -116,28 +118,28 @@ impl Process {
                         self.trailing = true;
                         self.say(&text, Written::Steer(id)).await;
                     }
-                    Some(Control::Steer { id, .. }) => ear.tell(AgentEvent::NotSteered { id }).await,
-                    Some(Control::Permit { request, verdict }) => self.permit(&request, verdict).await,
+                    Some(Control::Steer { id, .. }) => sink.send(RuntimeEvent::NotSteered { id }).await,
+                    Some(Control::Permit { request_id, permission }) => self.permit(&request_id, permission).await,
                     // It is idle: there is nothing that an interruption could end.
-                    Some(Control::Interrupt | Control::Release) if self.held.is_some() => self.release(ear).await,
+                    Some(Control::Interrupt | Control::Release) if self.held.is_some() => self.release(sink).await,
                     Some(Control::Release) => {}
                     Some(Control::Interrupt) => self.interrupt().await,
                     Some(Control::Close) | None => return self.close().await,
                 },
-                () = until(self.held.as_ref().and_then(|h| h.until)) => self.release(ear).await,
+                () = until(self.held.as_ref().and_then(|h| h.until)) => self.release(sink).await,
                 line = self.lines.next_line() => match line {
-                    Ok(Some(line)) => self.hear(&line, launch, ear).await,
-                    Ok(None) | Err(_) => return self.died(launch, ear).await,
+                    Ok(Some(line)) => self.handle_line(&line, launch, sink).await,
+                    Ok(None) | Err(_) => return self.died(launch, sink).await,
                 },
             }
         }
     }
 
     /// Nothing followed.
-    async fn release(&mut self, ear: &Ear) {
+    async fn release(&mut self, sink: &EventSink) {
         if let Some(Held { end, .. }) = self.held.take() {
             self.turn_open = false;
-            ear.end(end).await;
+            sink.end_turn(end).await;
         }
     }
 
@@ -179,17 +181,17 @@ impl Process {
         }
     }
 
-    async fn died(mut self, launch: &Launch, ear: &Ear) {
+    async fn died(mut self, launch: &Launch, sink: &EventSink) {
         let status = self.child.wait().await;
         let said = stderr_excerpt(launch);
         let class = if is_lost(&said) { FailureClass::SessionLost } else { FailureClass::Crashed };
         let status = status.map_or_else(|e| e.to_string(), |s| s.to_string());
         let message = format!("claude ended without a result ({status})\n{said}");
         let end = if self.interrupted { TurnEnd::Interrupted } else { TurnEnd::failed(class, message.trim()) };
-        ear.end(end).await;
+        sink.end_turn(end).await;
     }
 
-    async fn hear(&mut self, line: &str, launch: &Launch, ear: &Ear) {
+    async fn handle_line(&mut self, line: &str, launch: &Launch, sink: &EventSink) {
         let Ok(event) = serde_json::from_str::<Value>(line) else {
             return;
         };
@@ -199,96 +201,97 @@ impl Process {
         }
         for read in std::mem::take(&mut self.unread) {
             let event = match read {
-                Written::Prompt => AgentEvent::Prompted,
-                Written::Steer(id) => AgentEvent::Steered { id },
+                Written::Prompt => RuntimeEvent::Prompted,
+                Written::Steer(id) => RuntimeEvent::Steered { id },
             };
-            ear.tell(event).await;
+            sink.send(event).await;
         }
         match event["type"].as_str() {
             Some("assistant") => {
-                tell_acts(acts(&event["message"]), &event, ear).await;
-                self.measure(&event["message"], ear).await;
+                tell_acts(acts(&event["message"]), &event, sink).await;
+                self.measure(&event["message"], sink).await;
             }
             Some("user") => {
                 self.trailing = false;
-                tell_acts(results(&event["message"]), &event, ear).await;
+                tell_acts(results(&event["message"]), &event, sink).await;
             }
-            Some("control_request") => self.permission(&event, launch, ear).await,
+            Some("control_request") => self.permission(&event, launch, sink).await,
             Some("control_cancel_request") => {
-                let request = event["request_id"].as_str().unwrap_or_default().to_owned();
-                if self.asked.remove(&request).is_some() {
-                    ear.tell(AgentEvent::Unasked { request }).await;
+                let request_id = event["request_id"].as_str().unwrap_or_default().to_owned();
+                if self.asked.remove(&request_id).is_some() {
+                    sink.send(RuntimeEvent::PermissionWithdrawn { request_id }).await;
                 }
             }
-            Some("result") => self.result(&event, ear).await,
+            Some("result") => self.result(&event, sink).await,
             Some("system") if event["subtype"] == "api_retry" => {
                 let why = format!("{} (HTTP {})", event["error"].as_str().unwrap_or("error"), event["error_status"]);
                 let delay = event["retry_delay_ms"].as_u64();
                 let until = delay.map(|ms| crate::protocol::now_ms() + ms);
-                ear.tell(AgentEvent::Retrying { why, until }).await;
+                sink.send(RuntimeEvent::Retrying { why, until }).await;
             }
             Some("system") if event["subtype"] == "task_started" => {
                 self.tasks.extend(event["task_id"].as_str().map(str::to_owned));
-                ear.tell(AgentEvent::Alive).await;
+                sink.send(RuntimeEvent::Alive).await;
             }
-            Some("system") if event["subtype"] == "task_notification" => self.task_ended(&event, ear).await,
-            Some("rate_limit_event") => self.limited(&event["rate_limit_info"], ear).await,
-            _ => ear.tell(AgentEvent::Alive).await,
+            Some("system") if event["subtype"] == "task_notification" => self.task_ended(&event, sink).await,
+            Some("rate_limit_event") => self.limited(&event["rate_limit_info"], sink).await,
+            _ => sink.send(RuntimeEvent::Alive).await,
         }
     }
 
     /// Its end may begin a turn of its own, in which the agent hears of it.
-    async fn task_ended(&mut self, event: &Value, ear: &Ear) {
+    async fn task_ended(&mut self, event: &Value, sink: &EventSink) {
         self.tasks.remove(event["task_id"].as_str().unwrap_or_default());
         if let Some(held) = &mut self.held {
             held.until = self.tasks.is_empty().then(|| Instant::now() + FOLLOWS);
-            ear.tell(AgentEvent::Background(self.tasks.len())).await;
+            sink.send(RuntimeEvent::Background(self.tasks.len())).await;
         }
     }
 
     /// The account's limit: when it is used up, the turn fails soon after this was told.
-    async fn limited(&mut self, info: &Value, ear: &Ear) {
+    async fn limited(&mut self, info: &Value, sink: &EventSink) {
         let until = info["resetsAt"].as_u64().filter(|_| info["status"] == "rejected").map(|s| s * 1_000);
         let kind = info["rateLimitType"].as_str().unwrap_or("usage limit");
         self.limit = until.map(|until| Limit { until, model: limited_model(kind) });
         match until {
-            Some(_) => ear.tell(AgentEvent::Retrying { why: kind.to_owned(), until }).await,
-            None => ear.tell(AgentEvent::Alive).await,
+            Some(_) => sink.send(RuntimeEvent::Retrying { why: kind.to_owned(), until }).await,
+            None => sink.send(RuntimeEvent::Alive).await,
         }
     }
 
     /// What its own rules did not settle.
-    async fn permission(&mut self, event: &Value, launch: &Launch, ear: &Ear) {
+    async fn permission(&mut self, event: &Value, launch: &Launch, sink: &EventSink) {
         let asked = &event["request"];
         if asked["subtype"] != "can_use_tool" {
             return;
         }
-        let request = event["request_id"].as_str().unwrap_or_default().to_owned();
+        let request_id = event["request_id"].as_str().unwrap_or_default().to_owned();
         let tool = asked["tool_name"].as_str().unwrap_or("?");
-        let kind = hook::kind_of(tool);
-        self.asked.insert(request.clone(), asked["input"].clone());
-        let usual = stays_inside(asked, &launch.worktree) || tool.starts_with("mcp__ganger__");
+        let class = hook::class_of(tool);
+        self.asked.insert(request_id.clone(), asked["input"].clone());
+        let expected = stays_inside(asked, &launch.worktree) || tool.starts_with("mcp__ganger__");
         let subjects = vec![hook::subject_of(&asked["input"])];
         let by = asked["agent_id"].as_str().unwrap_or_default().to_owned();
         let call = asked["tool_use_id"].as_str().unwrap_or_default().to_owned();
-        ear.tell(AgentEvent::Asked(Ask { request, kind, subjects, usual, by, call })).await;
+        sink.send(RuntimeEvent::PermissionRequested(ToolRequest { request_id, class, subjects, expected, by, call }))
+            .await;
     }
 
-    async fn permit(&mut self, request: &str, verdict: Verdict) {
-        let Some(input) = self.asked.remove(request) else { return };
-        let response = match verdict {
-            Verdict::Allow => json!({"behavior": "allow", "updatedInput": input}),
-            Verdict::Deny(why) => json!({"behavior": "deny", "message": why}),
+    async fn permit(&mut self, request_id: &str, permission: Permission) {
+        let Some(input) = self.asked.remove(request_id) else { return };
+        let response = match permission {
+            Permission::Allow => json!({"behavior": "allow", "updatedInput": input}),
+            Permission::Deny(why) => json!({"behavior": "deny", "message": why}),
         };
         let answer = json!({
             "type": "control_response",
-            "response": {"subtype": "success", "request_id": request, "response": response},
+            "response": {"subtype": "success", "request_id": request_id, "response": response},
         });
         let _gone = self.write(&answer).await;
     }
 
     /// Tokens while the turn runs; its result has the totals.
-    async fn measure(&mut self, message: &Value, ear: &Ear) {
+    async fn measure(&mut self, message: &Value, sink: &EventSink) {
         let Some(id) = message["id"].as_str() else { return };
         let number = |key: &str| message["usage"][key].as_u64().unwrap_or(0);
         let usage = Usage {
@@ -302,13 +305,13 @@ impl Process {
         self.running.insert(id.to_owned(), usage);
         let mut sum = self.total;
         self.running.values().for_each(|u| sum.add(u));
-        ear.tell(AgentEvent::Usage(sum)).await;
+        sink.send(RuntimeEvent::Usage(sum)).await;
     }
 
-    async fn result(&mut self, event: &Value, ear: &Ear) {
+    async fn result(&mut self, event: &Value, sink: &EventSink) {
         self.total = usage(event);
         self.running.clear();
-        ear.tell(AgentEvent::Usage(self.total)).await;
+        sink.send(RuntimeEvent::Usage(self.total)).await;
         let failed = event["is_error"].as_bool().unwrap_or(true);
         let end = if self.interrupted {
             TurnEnd::Interrupted
@@ -335,10 +338,10 @@ impl Process {
         if end == TurnEnd::Completed && (trailing || !self.tasks.is_empty()) {
             let until = self.tasks.is_empty().then(|| Instant::now() + FOLLOWS);
             self.held = Some(Held { end, until });
-            return ear.tell(AgentEvent::Background(self.tasks.len())).await;
+            return sink.send(RuntimeEvent::Background(self.tasks.len())).await;
         }
         self.turn_open = false;
-        ear.end(end).await;
+        sink.end_turn(end).await;
     }
 }
 
@@ -361,37 +364,37 @@ fn stays_inside(request: &Value, worktree: &Path) -> bool {
 }
 
 /// What a sub-agent says and does carries the tool call by which it was started.
-async fn tell_acts(acts: Vec<AgentEvent>, event: &Value, ear: &Ear) {
+async fn tell_acts(acts: Vec<RuntimeEvent>, event: &Value, sink: &EventSink) {
     let of_child = event["parent_tool_use_id"].is_string();
     for act in acts {
-        ear.tell(if of_child { act.of_child() } else { act }).await;
+        sink.send(if of_child { act.of_sub_agent() } else { act }).await;
     }
 }
 
 /// What the model says and calls.
-fn acts(message: &Value) -> Vec<AgentEvent> {
+fn acts(message: &Value) -> Vec<RuntimeEvent> {
     let blocks = message["content"].as_array().into_iter().flatten();
     let act = |block: &Value| match block["type"].as_str() {
-        Some("text") => Some(AgentEvent::Said(text::clean(block["text"].as_str().unwrap_or_default()))),
+        Some("text") => Some(RuntimeEvent::Text(text::clean(block["text"].as_str().unwrap_or_default()))),
         Some("tool_use") => {
             let id = block["id"].as_str().unwrap_or_default().to_owned();
             let name = block["name"].as_str().unwrap_or("?").to_owned();
-            let (input, whole) = (hook::subject_of(&block["input"]), block["input"].to_string());
-            Some(AgentEvent::ToolBegan { id, name, input, whole })
+            let (input, arguments) = (hook::subject_of(&block["input"]), block["input"].to_string());
+            Some(RuntimeEvent::ToolStarted { id, name, input, arguments })
         }
         _ => None,
     };
     blocks.filter_map(act).collect()
 }
 
-fn results(message: &Value) -> Vec<AgentEvent> {
+fn results(message: &Value) -> Vec<RuntimeEvent> {
     let blocks = message["content"].as_array().into_iter().flatten().filter(|b| b["type"] == "tool_result");
     let result = |block: &Value| {
         let id = block["tool_use_id"].as_str().unwrap_or_default().to_owned();
         let content = &block["content"];
         let output = content.as_str().map_or_else(|| content.to_string(), str::to_owned);
         let failed = block["is_error"].as_bool().unwrap_or(false);
-        AgentEvent::ToolEnded { id, output: text::clean(&output), failed }
+        RuntimeEvent::ToolEnded { id, output: text::clean(&output), failed }
     };
     blocks.map(result).collect()
 }

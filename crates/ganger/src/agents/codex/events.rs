@@ -1,14 +1,14 @@
 //! What the notices of `codex app-server` mean.
 
 use super::super::reading::{class_of_refusal, texts_of};
-use super::super::{AgentEvent, Limit, TurnEnd};
 use crate::text;
+use ganger_engine::session::{Limit, RuntimeEvent, TurnEnd};
 use ganger_engine::{FailureClass, Usage};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// What an item that began means.
-pub(super) fn item_began(item: &Value) -> AgentEvent {
+pub(super) fn item_began(item: &Value) -> RuntimeEvent {
     let id = item["id"].as_str().unwrap_or_default().to_owned();
     let text = |key: &str| item[key].as_str().unwrap_or_default().to_owned();
     let (name, input) = match item["type"].as_str() {
@@ -17,32 +17,32 @@ pub(super) fn item_began(item: &Value) -> AgentEvent {
         Some("fileChange") => ("edit".to_owned(), paths(item).join(" ")),
         Some("webSearch") => ("search".to_owned(), text("query")),
         Some("collabAgentToolCall") => ("agent".to_owned(), text("prompt")),
-        _ => return AgentEvent::Alive,
+        _ => return RuntimeEvent::Alive,
     };
-    let whole = format!("{input} {}", item["changes"]);
-    AgentEvent::ToolBegan { id, name, input, whole }
+    let arguments = format!("{input} {}", item["changes"]);
+    RuntimeEvent::ToolStarted { id, name, input, arguments }
 }
 
 /// What an item that is complete means.
-pub(super) fn item_completed(item: &Value) -> AgentEvent {
+pub(super) fn item_completed(item: &Value) -> RuntimeEvent {
     let id = item["id"].as_str().unwrap_or_default().to_owned();
     match item["type"].as_str() {
-        Some("agentMessage") => AgentEvent::Said(text::clean(item["text"].as_str().unwrap_or_default())),
+        Some("agentMessage") => RuntimeEvent::Text(text::clean(item["text"].as_str().unwrap_or_default())),
         Some("commandExecution") => {
             let output = text::clean(item["aggregatedOutput"].as_str().unwrap_or_default());
             let failed = item["status"] != "completed" || item["exitCode"].as_i64().is_some_and(|code| code != 0);
-            AgentEvent::ToolEnded { id, output, failed }
+            RuntimeEvent::ToolEnded { id, output, failed }
         }
         Some("mcpToolCall") => {
             let said = item.pointer("/result/content/0/text").and_then(Value::as_str);
             let output = said.map_or_else(|| item["error"].to_string(), text::clean);
-            AgentEvent::ToolEnded { id, output, failed: item["status"] != "completed" }
+            RuntimeEvent::ToolEnded { id, output, failed: item["status"] != "completed" }
         }
         Some("fileChange" | "webSearch" | "collabAgentToolCall") => {
             let failed = matches!(item["status"].as_str(), Some("failed" | "declined"));
-            AgentEvent::ToolEnded { id, output: paths(item).join(" "), failed }
+            RuntimeEvent::ToolEnded { id, output: paths(item).join(" "), failed }
         }
-        _ => AgentEvent::Alive,
+        _ => RuntimeEvent::Alive,
     }
 }
 
@@ -60,15 +60,15 @@ pub(super) fn paths(item: &Value) -> Vec<String> {
 }
 
 /// What a sub-agent does, which has a thread of its own.
-pub(super) fn of_child(thread: &str, method: &str, params: &Value, meter: &mut Meter) -> AgentEvent {
-    let turn = |running| AgentEvent::Child { id: thread.to_owned(), running };
+pub(super) fn of_child(thread: &str, method: &str, params: &Value, meter: &mut Meter) -> RuntimeEvent {
+    let turn = |running| RuntimeEvent::SubAgent { id: thread.to_owned(), running };
     match method {
         "turn/started" => turn(true),
         "turn/completed" => turn(false),
-        "item/started" => item_began(&params["item"]).of_child(),
-        "item/completed" => item_completed(&params["item"]).of_child(),
-        "thread/tokenUsage/updated" => AgentEvent::Usage(meter.read(thread, &params["tokenUsage"])),
-        _ => AgentEvent::Alive,
+        "item/started" => item_began(&params["item"]).of_sub_agent(),
+        "item/completed" => item_completed(&params["item"]).of_sub_agent(),
+        "thread/tokenUsage/updated" => RuntimeEvent::Usage(meter.read(thread, &params["tokenUsage"])),
+        _ => RuntimeEvent::Alive,
     }
 }
 

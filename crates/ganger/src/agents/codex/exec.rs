@@ -1,10 +1,11 @@
 //! `codex exec --json`, started for each turn: for versions whose app-server is not understood here.
 
+use super::super::Launch;
 use super::super::once::Dialect;
 use super::super::reading::{class_of_refusal, status_in};
-use super::super::{AgentEvent, Launch, TurnEnd};
 use super::{events, settings};
 use crate::text;
+use ganger_engine::session::{RuntimeEvent, TurnEnd};
 use ganger_engine::{FailureClass, SessionId, Usage};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -48,7 +49,7 @@ impl Dialect for Exec {
         (line["type"] == "thread.started").then(|| line["thread_id"].as_str().map(str::to_owned)).flatten()
     }
 
-    fn read(&mut self, line: &Value) -> Vec<AgentEvent> {
+    fn read(&mut self, line: &Value) -> Vec<RuntimeEvent> {
         if let Some(thread) = self.session(line) {
             self.before.get_or_insert_with(|| read_total(&self.totals, &thread));
             self.thread = thread;
@@ -57,14 +58,14 @@ impl Dialect for Exec {
             Some("item.started") => vec![events::item_began(&camel(&line["item"]))],
             Some("item.completed") => vec![events::item_completed(&camel(&line["item"]))],
             Some("turn.completed") => {
-                vec![AgentEvent::Usage(self.usage(&line["usage"])), AgentEvent::TurnEnded(TurnEnd::Completed)]
+                vec![RuntimeEvent::Usage(self.usage(&line["usage"])), RuntimeEvent::TurnEnded(TurnEnd::Completed)]
             }
-            Some("turn.failed") => vec![AgentEvent::TurnEnded(failure(&line["error"]))],
+            Some("turn.failed") => vec![RuntimeEvent::TurnEnded(failure(&line["error"]))],
             Some("error") => {
                 let why = text::line(line["message"].as_str().unwrap_or("error"), 300);
-                vec![AgentEvent::Retrying { why, until: None }]
+                vec![RuntimeEvent::Retrying { why, until: None }]
             }
-            _ => vec![AgentEvent::Alive],
+            _ => vec![RuntimeEvent::Alive],
         }
     }
 
@@ -126,7 +127,7 @@ mod tests {
     #[test]
     fn items_are_read_as_those_of_the_app_server() {
         let item = json!({"id": "i", "type": "command_execution", "command": "ls", "aggregated_output": "a", "exit_code": 1, "status": "completed"});
-        let ended = AgentEvent::ToolEnded { id: "i".to_owned(), output: "a".to_owned(), failed: true };
+        let ended = RuntimeEvent::ToolEnded { id: "i".to_owned(), output: "a".to_owned(), failed: true };
         assert_eq!(events::item_completed(&camel(&item)), ended);
     }
 

@@ -9,9 +9,11 @@ mod settings;
 pub(super) use exec::Exec;
 
 use super::process::{Pipes, start_piped, stderr_excerpt};
-use super::{AgentEvent, Ask, AskKind, Control, Ear, Launch, TurnEnd, Verdict};
+use super::{EventSink, Launch};
 use crate::text;
 use events::Meter;
+use ganger_engine::rules::{ToolClass, ToolRequest};
+use ganger_engine::session::{Control, Permission, RuntimeEvent, TurnEnd};
 use ganger_engine::{FailureClass, SessionId};
 use rpc::{Message, Rpc};
 use serde_json::{Value, json};
@@ -24,10 +26,10 @@ use tokio::sync::mpsc;
 /// After stdin is closed: time for the rollout file.
 const GRACE: Duration = Duration::from_secs(3);
 
-pub(super) async fn drive(launch: Launch, commands: mpsc::Receiver<Control>, ear: Ear) {
+pub(super) async fn drive(launch: Launch, commands: mpsc::Receiver<Control>, sink: EventSink) {
     match Conversation::open(&launch).await {
-        Ok(conversation) => conversation.run(commands, &ear).await,
-        Err(end) => ear.end(end).await,
+        Ok(conversation) => conversation.run(commands, &sink).await,
+        Err(end) => sink.end_turn(end).await,
     }
 }
 
@@ -125,33 +127,33 @@ impl<'a> Conversation<'a> {
         Err(crashed(stderr_excerpt(self.launch)))
     }
 
-    async fn run(mut self, mut commands: mpsc::Receiver<Control>, ear: &Ear) {
-        ear.meet(SessionId::new(self.thread.clone()), self.told.take()).await;
+    async fn run(mut self, mut commands: mpsc::Receiver<Control>, sink: &EventSink) {
+        sink.session(SessionId::new(self.thread.clone()), self.told.take()).await;
         loop {
             tokio::select! {
                 command = commands.recv() => match command {
                     None | Some(Control::Close) => return self.close().await,
                     // A pipe that broke is heard of as the end of the process.
-                    Some(command) => drop(self.obey(command, ear).await),
+                    Some(command) => drop(self.handle_control(command, sink).await),
                 },
                 message = self.rpc.next() => match message {
-                    Some(message) => self.hear(message, ear).await,
-                    None => return self.died(ear).await,
+                    Some(message) => self.handle_message(message, sink).await,
+                    None => return self.died(sink).await,
                 },
             }
         }
     }
 
-    async fn obey(&mut self, command: Control, ear: &Ear) -> std::io::Result<()> {
+    async fn handle_control(&mut self, command: Control, sink: &EventSink) -> std::io::Result<()> {
         match command {
             Control::Prompt(text) => {
                 let id = self.rpc.request("turn/start", self.input(&text)).await?;
                 self.sent.insert(id, Sent::Turn);
             }
             Control::Steer { id, text } if self.turn.is_some() => self.steer(&text, Sent::Steer(id)).await?,
-            Control::Steer { id, .. } => ear.tell(AgentEvent::NotSteered { id }).await,
+            Control::Steer { id, .. } => sink.send(RuntimeEvent::NotSteered { id }).await,
             Control::Interrupt => self.interrupt().await?,
-            Control::Permit { request, verdict } => self.permit(&request, verdict).await?,
+            Control::Permit { request_id, permission } => self.permit(&request_id, permission).await?,
             Control::Release | Control::Close => {}
         }
         Ok(())
@@ -179,9 +181,9 @@ impl<'a> Conversation<'a> {
         json!({"threadId": self.thread, "input": [{"type": "text", "text": text}]})
     }
 
-    async fn permit(&mut self, request: &str, verdict: Verdict) -> std::io::Result<()> {
-        let Some((id, form)) = self.asked.remove(request) else { return Ok(()) };
-        let allowed = verdict == Verdict::Allow;
+    async fn permit(&mut self, request_id: &str, permission: Permission) -> std::io::Result<()> {
+        let Some((id, form)) = self.asked.remove(request_id) else { return Ok(()) };
+        let allowed = permission == Permission::Allow;
         let answer = match form {
             Form::Decision => json!({"decision": if allowed { "accept" } else { "decline" }}),
             Form::Elicitation if allowed => json!({"action": "accept", "content": {}}),
@@ -189,87 +191,88 @@ impl<'a> Conversation<'a> {
         };
         self.rpc.answer(&id, answer).await?;
         // A refusal has no room for its reason: it is said in the running turn.
-        if let Verdict::Deny(why) = verdict {
+        if let Permission::Deny(why) = permission {
             self.steer(&format!("The last request was denied: {why}"), Sent::Other).await?;
         }
         Ok(())
     }
 
-    async fn hear(&mut self, message: Message, ear: &Ear) {
+    async fn handle_message(&mut self, message: Message, sink: &EventSink) {
         match message {
-            Message::Answer { id, result } => self.answered(id, result, ear).await,
-            Message::Request { id, method, params } => self.asks(id, &method, &params, ear).await,
-            Message::Notice { method, params } => self.notice(&method, &params, ear).await,
+            Message::Answer { id, result } => self.answered(id, result, sink).await,
+            Message::Request { id, method, params } => self.asks(id, &method, &params, sink).await,
+            Message::Notice { method, params } => self.notice(&method, &params, sink).await,
         }
     }
 
-    async fn answered(&mut self, id: u64, result: Result<Value, Value>, ear: &Ear) {
+    async fn answered(&mut self, id: u64, result: Result<Value, Value>, sink: &EventSink) {
         match (self.sent.remove(&id), result) {
             (Some(Sent::Turn), Ok(answer)) => {
                 self.turn = answer.pointer("/turn/id").and_then(Value::as_str).map(str::to_owned);
-                ear.tell(AgentEvent::Prompted).await;
+                sink.send(RuntimeEvent::Prompted).await;
             }
-            (Some(Sent::Turn), Err(error)) => ear.end(crashed(&error["message"])).await,
-            (Some(Sent::Steer(id)), Ok(_)) => ear.tell(AgentEvent::Steered { id }).await,
-            (Some(Sent::Steer(id)), Err(_)) => ear.tell(AgentEvent::NotSteered { id }).await,
+            (Some(Sent::Turn), Err(error)) => sink.end_turn(crashed(&error["message"])).await,
+            (Some(Sent::Steer(id)), Ok(_)) => sink.send(RuntimeEvent::Steered { id }).await,
+            (Some(Sent::Steer(id)), Err(_)) => sink.send(RuntimeEvent::NotSteered { id }).await,
             (Some(Sent::Other) | None, _) => {}
         }
     }
 
-    async fn asks(&mut self, id: Value, method: &str, params: &Value, ear: &Ear) {
-        let request = id.to_string();
+    async fn asks(&mut self, id: Value, method: &str, params: &Value, sink: &EventSink) {
+        let request_id = id.to_string();
         let text = |key: &str| params[key].as_str().unwrap_or_default().to_owned();
         // What is not told is never the same as something else.
         let unknown = || vec![format!("(unknown, request {} of {})", uuid::Uuid::new_v4(), text("itemId"))];
-        let (kind, subjects, form) = match method {
-            "item/commandExecution/requestApproval" => (AskKind::Command, vec![text("command")], Form::Decision),
+        let (class, subjects, form) = match method {
+            "item/commandExecution/requestApproval" => (ToolClass::Command, vec![text("command")], Form::Decision),
             "item/fileChange/requestApproval" => {
                 let files = self.changes.get(params["itemId"].as_str().unwrap_or_default());
-                (AskKind::Edit, files.cloned().unwrap_or_default(), Form::Decision)
+                (ToolClass::Edit, files.cloned().unwrap_or_default(), Form::Decision)
             }
             "mcpServer/elicitation/request" => {
                 let tool = params.pointer("/_meta/tool_name").and_then(Value::as_str).unwrap_or_default();
                 let name = format!("{}/{tool}", text("serverName"));
-                (AskKind::Tool(name.clone()), vec![name], Form::Elicitation)
+                (ToolClass::Tool(name.clone()), vec![name], Form::Elicitation)
             }
             // It would wait for ever.
             _ => return drop(self.rpc.refuse(&id).await),
         };
         let subjects = if subjects.iter().all(String::is_empty) { unknown() } else { subjects };
-        self.asked.insert(request.clone(), (id, form));
+        self.asked.insert(request_id.clone(), (id, form));
         let by = self.child_in(params).map(|t| format!("sub-agent {t}")).unwrap_or_default();
         // Inside its sandbox it does not ask: what it asks for leaves it.
         let call = text("itemId");
-        ear.tell(AgentEvent::Asked(Ask { request, kind, subjects, usual: false, by, call })).await;
+        let request = ToolRequest { request_id, class, subjects, expected: false, by, call };
+        sink.send(RuntimeEvent::PermissionRequested(request)).await;
     }
 
-    async fn notice(&mut self, method: &str, params: &Value, ear: &Ear) {
+    async fn notice(&mut self, method: &str, params: &Value, sink: &EventSink) {
         if method == "serverRequest/resolved" {
-            return self.resolved(&params["requestId"].to_string(), ear).await;
+            return self.resolved(&params["requestId"].to_string(), sink).await;
         }
         if method == "item/started" && params["item"]["type"] == "fileChange" {
             let id = params["item"]["id"].as_str().unwrap_or_default().to_owned();
             self.changes.insert(id, events::paths(&params["item"]));
         }
         if let Some(child) = self.child_in(params) {
-            return ear.tell(events::of_child(child, method, params, &mut self.meter)).await;
+            return sink.send(events::of_child(child, method, params, &mut self.meter)).await;
         }
         match method {
-            "item/started" => ear.tell(events::item_began(&params["item"])).await,
-            "item/completed" => ear.tell(events::item_completed(&params["item"])).await,
+            "item/started" => sink.send(events::item_began(&params["item"])).await,
+            "item/completed" => sink.send(events::item_completed(&params["item"])).await,
             "thread/tokenUsage/updated" => {
-                ear.tell(AgentEvent::Usage(self.meter.read(&self.thread, &params["tokenUsage"]))).await;
+                sink.send(RuntimeEvent::Usage(self.meter.read(&self.thread, &params["tokenUsage"]))).await;
             }
             "account/rateLimits/updated" => self.limited_until = events::limited_until(&params["rateLimits"]),
             "error" if params["willRetry"] == true => {
                 let why = text::line(params["error"]["message"].as_str().unwrap_or("error"), 300);
-                ear.tell(AgentEvent::Retrying { why, until: None }).await;
+                sink.send(RuntimeEvent::Retrying { why, until: None }).await;
             }
             "turn/completed" => {
                 self.turn = None;
-                ear.end(events::turn_end(&params["turn"], self.limited_until)).await;
+                sink.end_turn(events::turn_end(&params["turn"], self.limited_until)).await;
             }
-            _ => ear.tell(AgentEvent::Alive).await,
+            _ => sink.send(RuntimeEvent::Alive).await,
         }
     }
 
@@ -278,9 +281,9 @@ impl<'a> Conversation<'a> {
         params["threadId"].as_str().filter(|thread| *thread != self.thread)
     }
 
-    async fn resolved(&mut self, request: &str, ear: &Ear) {
-        if self.asked.remove(request).is_some() {
-            ear.tell(AgentEvent::Unasked { request: request.to_owned() }).await;
+    async fn resolved(&mut self, request_id: &str, sink: &EventSink) {
+        if self.asked.remove(request_id).is_some() {
+            sink.send(RuntimeEvent::PermissionWithdrawn { request_id: request_id.to_owned() }).await;
         }
     }
 
@@ -293,10 +296,10 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    async fn died(mut self, ear: &Ear) {
+    async fn died(mut self, sink: &EventSink) {
         let status = self.child.wait().await.map_or_else(|e| e.to_string(), |s| s.to_string());
         let said = stderr_excerpt(self.launch);
-        ear.end(crashed(format!("ended ({status})\n{said}").trim())).await;
+        sink.end_turn(crashed(format!("ended ({status})\n{said}").trim())).await;
     }
 }
 

@@ -1,6 +1,6 @@
 //! What Codex is told of its sandbox, its tools and its sub-agents, as keys and values of its configuration.
 
-use super::super::{Launch, hook, rules};
+use super::super::{Launch, hook};
 use crate::os;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -15,7 +15,7 @@ pub(super) fn for_thread(launch: &Launch) -> Value {
             "default_tools_approval_mode": "approve",
         }},
     });
-    if rules::denies_agents(&launch.agent) {
+    if launch.agent.rules().deny_sub_agents() {
         config["features"]["multi_agent"] = json!(false);
     }
     if let Some(hooks) = hook::settings(launch) {
@@ -37,7 +37,7 @@ pub(super) fn for_exec(launch: &Launch) -> Vec<(String, Value)> {
         ("mcp_servers.ganger.args".to_owned(), json!(arguments)),
         ("mcp_servers.ganger.default_tools_approval_mode".to_owned(), json!("approve")),
     ];
-    if rules::denies_agents(&launch.agent) {
+    if launch.agent.rules().deny_sub_agents() {
         settings.push(("features.multi_agent".to_owned(), json!(false)));
     }
     let sandbox = sandbox(launch);

@@ -1,11 +1,11 @@
 //! What the server tells: server-sent events of one directory, and what they mean for one session.
 
 use super::super::reading::{class_of_refusal, micro_usd};
-use super::super::{AgentEvent, TurnEnd};
 use super::server::Api;
 use crate::text;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
+use ganger_engine::session::{RuntimeEvent, TurnEnd};
 use ganger_engine::{FailureClass, SessionId, Usage};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -87,7 +87,7 @@ impl Heard {
     }
 
     /// What an event means.
-    pub(super) fn take(&mut self, event: &Value) -> Vec<AgentEvent> {
+    pub(super) fn take(&mut self, event: &Value) -> Vec<RuntimeEvent> {
         let properties = &event["properties"];
         let named = [&properties["sessionID"], &properties["info"]["sessionID"], &properties["part"]["sessionID"]];
         let session = named.into_iter().find_map(Value::as_str);
@@ -97,7 +97,7 @@ impl Heard {
             Some("message.updated") => self.message(&properties["info"]).into_iter().collect(),
             Some("message.part.updated") => {
                 let acts = self.part(&properties["part"]).into_iter();
-                if own { acts.collect() } else { acts.map(AgentEvent::of_child).collect() }
+                if own { acts.collect() } else { acts.map(RuntimeEvent::of_sub_agent).collect() }
             }
             Some("session.status") if own => self.status(&properties["status"]),
             Some("session.idle") if own => self.idle(),
@@ -107,31 +107,31 @@ impl Heard {
             }
             // The server's heartbeat says nothing of this session.
             Some("server.heartbeat" | "server.connected") | None => Vec::new(),
-            Some(_) => vec![AgentEvent::Alive],
+            Some(_) => vec![RuntimeEvent::Alive],
         }
     }
 
-    fn message(&mut self, info: &Value) -> Option<AgentEvent> {
+    fn message(&mut self, info: &Value) -> Option<RuntimeEvent> {
         let id = info["id"].as_str().filter(|_| info["role"] == "assistant")?;
         self.usage.insert(id.to_owned(), usage(info));
         let mut sum = Usage::default();
         self.usage.values().for_each(|u| sum.add(u));
-        Some(AgentEvent::Usage(sum))
+        Some(RuntimeEvent::Usage(sum))
     }
 
-    fn part(&mut self, part: &Value) -> Vec<AgentEvent> {
+    fn part(&mut self, part: &Value) -> Vec<RuntimeEvent> {
         let id = part["id"].as_str().unwrap_or_default().to_owned();
         match part["type"].as_str() {
             Some("text") if part["time"]["end"].is_number() && part["synthetic"] != true => {
                 let said = text::clean(part["text"].as_str().unwrap_or_default());
-                if self.began.insert(id) { vec![AgentEvent::Said(said)] } else { Vec::new() }
+                if self.began.insert(id) { vec![RuntimeEvent::Text(said)] } else { Vec::new() }
             }
             Some("tool") => self.tool(id, part),
-            _ => vec![AgentEvent::Alive],
+            _ => vec![RuntimeEvent::Alive],
         }
     }
 
-    fn tool(&mut self, id: String, part: &Value) -> Vec<AgentEvent> {
+    fn tool(&mut self, id: String, part: &Value) -> Vec<RuntimeEvent> {
         let state = &part["state"];
         let mut events = Vec::new();
         let status = state["status"].as_str().unwrap_or_default();
@@ -144,16 +144,16 @@ impl Heard {
         events
     }
 
-    fn status(&mut self, status: &Value) -> Vec<AgentEvent> {
+    fn status(&mut self, status: &Value) -> Vec<RuntimeEvent> {
         match status["type"].as_str() {
             Some("busy") => {
                 self.was_busy = true;
-                vec![AgentEvent::Alive]
+                vec![RuntimeEvent::Alive]
             }
             Some("retry") => {
                 self.was_busy = true;
                 let why = text::line(status["message"].as_str().unwrap_or("error"), 300);
-                vec![AgentEvent::Retrying { why, until: status["next"].as_u64() }]
+                vec![RuntimeEvent::Retrying { why, until: status["next"].as_u64() }]
             }
             Some("idle") => self.idle(),
             _ => Vec::new(),
@@ -161,7 +161,7 @@ impl Heard {
     }
 
     /// The end of the turn: idle after busy, or idle after an error that came before any work.
-    fn idle(&mut self) -> Vec<AgentEvent> {
+    fn idle(&mut self) -> Vec<RuntimeEvent> {
         if !self.turn_open || !(self.was_busy || self.error.is_some()) {
             return Vec::new();
         }
@@ -171,21 +171,21 @@ impl Heard {
             Some(error) => error,
             None => TurnEnd::Completed,
         };
-        vec![AgentEvent::TurnEnded(end)]
+        vec![RuntimeEvent::TurnEnded(end)]
     }
 }
 
-pub(super) fn tool_began(id: String, part: &Value) -> AgentEvent {
+pub(super) fn tool_began(id: String, part: &Value) -> RuntimeEvent {
     let input = &part["state"]["input"];
     let named = ["command", "filePath", "pattern", "url", "description"].iter().find_map(|k| input[*k].as_str());
     let name = part["tool"].as_str().unwrap_or("?").to_owned();
-    let whole = input.to_string();
-    AgentEvent::ToolBegan { id, name, input: named.map_or_else(|| whole.clone(), str::to_owned), whole }
+    let arguments = input.to_string();
+    RuntimeEvent::ToolStarted { id, name, input: named.map_or_else(|| arguments.clone(), str::to_owned), arguments }
 }
 
-pub(super) fn tool_ended(id: String, state: &Value) -> AgentEvent {
+pub(super) fn tool_ended(id: String, state: &Value) -> RuntimeEvent {
     let output = state["output"].as_str().or_else(|| state["error"].as_str()).unwrap_or_default();
-    AgentEvent::ToolEnded { id, output: text::clean(output), failed: state["status"] == "error" }
+    RuntimeEvent::ToolEnded { id, output: text::clean(output), failed: state["status"] == "error" }
 }
 
 /// What a message, or a step of one, tells of its tokens.

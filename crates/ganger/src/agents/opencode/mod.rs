@@ -11,8 +11,10 @@ pub(crate) use server::OpencodeServer;
 pub(super) use settings::environment_of_acp;
 
 use super::reading::{texts_of, until};
-use super::{AgentEvent, Ask, AskKind, Control, Ear, Launch, TurnEnd, Verdict};
+use super::{EventSink, Launch};
 use events::{EventStream, Heard};
+use ganger_engine::rules::{ToolClass, ToolRequest};
+use ganger_engine::session::{Control, Permission, RuntimeEvent, TurnEnd};
 use ganger_engine::{FailureClass, SessionId};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -20,13 +22,13 @@ use server::Api;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
-pub(super) async fn drive(launch: Launch, commands: mpsc::Receiver<Control>, ear: Ear) {
-    let end = match Conversation::open(&launch, &ear).await {
-        Ok(conversation) => conversation.run(commands, &ear).await,
+pub(super) async fn drive(launch: Launch, commands: mpsc::Receiver<Control>, sink: EventSink) {
+    let end = match Conversation::open(&launch, &sink).await {
+        Ok(conversation) => conversation.run(commands, &sink).await,
         Err(end) => Some(end),
     };
     if let Some(end) = end {
-        ear.end(end).await;
+        sink.end_turn(end).await;
     }
 }
 
@@ -51,7 +53,7 @@ fn gone(message: impl std::fmt::Display) -> TurnEnd {
 }
 
 impl<'a> Conversation<'a> {
-    async fn open(launch: &'a Launch, ear: &Ear) -> Result<Self, TurnEnd> {
+    async fn open(launch: &'a Launch, sink: &EventSink) -> Result<Self, TurnEnd> {
         let server = &launch.opencode;
         let api = server.api(launch).await.map_err(|e| TurnEnd::failed(FailureClass::Setup, e.to_string()))?;
         server.mark(launch).map_err(|e| TurnEnd::failed(FailureClass::Setup, e.to_string()))?;
@@ -63,7 +65,7 @@ impl<'a> Conversation<'a> {
             None => Self::create(&api, launch).await?,
         };
         let told = if launch.recall { Self::told(&api, &session).await } else { None };
-        ear.meet(session.clone(), told).await;
+        sink.session(session.clone(), told).await;
         let heard = Heard::new(session.clone());
         Ok(Self { launch, api, session, stream, heard, steered: None, held: None })
     }
@@ -97,7 +99,7 @@ impl<'a> Conversation<'a> {
     }
 
     /// `None` when the host closed it.
-    async fn run(mut self, mut commands: mpsc::Receiver<Control>, ear: &Ear) -> Option<TurnEnd> {
+    async fn run(mut self, mut commands: mpsc::Receiver<Control>, sink: &EventSink) -> Option<TurnEnd> {
         loop {
             tokio::select! {
                 command = commands.recv() => match command {
@@ -106,7 +108,7 @@ impl<'a> Conversation<'a> {
                         if let Err(e) = self.prompt(&text).await {
                             return Some(gone(e));
                         }
-                        ear.tell(AgentEvent::Prompted).await;
+                        sink.send(RuntimeEvent::Prompted).await;
                     }
                     Some(Control::Steer { id, text }) => {
                         // A prompt to a busy session is read at its next step.
@@ -114,10 +116,10 @@ impl<'a> Conversation<'a> {
                         if said {
                             self.steered = Some(Instant::now());
                         }
-                        let event = if said { AgentEvent::Steered { id } } else { AgentEvent::NotSteered { id } };
-                        ear.tell(event).await;
+                        let event = if said { RuntimeEvent::Steered { id } } else { RuntimeEvent::NotSteered { id } };
+                        sink.send(event).await;
                     }
-                    Some(Control::Permit { request, verdict }) => self.permit(&request, verdict).await,
+                    Some(Control::Permit { request_id, permission }) => self.permit(&request_id, permission).await,
                     Some(Control::Release) => {}
                     Some(Control::Interrupt) => {
                         self.heard.interrupted = true;
@@ -134,11 +136,11 @@ impl<'a> Conversation<'a> {
                 () = until(self.held.as_ref().map(|(_, at)| *at)) => {
                     if let Some((end, _)) = self.held.take() {
                         self.heard.turn_open = false;
-                        ear.end(end).await;
+                        sink.end_turn(end).await;
                     }
                 }
                 event = self.stream.next() => match event {
-                    Ok(event) => self.hear(&event, ear).await,
+                    Ok(event) => self.handle_event(&event, sink).await,
                     Err(e) => return Some(gone(e)),
                 },
             }
@@ -161,12 +163,12 @@ impl<'a> Conversation<'a> {
         self.api.post(&format!("/session/{}/abort", self.session), &json!({})).await.map(|_| ())
     }
 
-    async fn hear(&mut self, event: &Value, ear: &Ear) {
+    async fn handle_event(&mut self, event: &Value, sink: &EventSink) {
         match event["type"].as_str() {
-            Some("permission.asked") => self.asked(&event["properties"], ear).await,
+            Some("permission.asked") => self.asked(&event["properties"], sink).await,
             Some("permission.replied") => {
-                let request = event["properties"]["requestID"].as_str().unwrap_or_default().to_owned();
-                ear.tell(AgentEvent::Unasked { request }).await;
+                let request_id = event["properties"]["requestID"].as_str().unwrap_or_default().to_owned();
+                sink.send(RuntimeEvent::PermissionWithdrawn { request_id }).await;
             }
             Some("question.asked") => {
                 let id = event["properties"]["id"].as_str().unwrap_or_default();
@@ -175,11 +177,11 @@ impl<'a> Conversation<'a> {
             _ => {
                 for told in self.heard.take(event) {
                     match told {
-                        AgentEvent::TurnEnded(TurnEnd::Completed) if self.just_steered() => {
+                        RuntimeEvent::TurnEnded(TurnEnd::Completed) if self.just_steered() => {
                             self.heard.begin_turn();
                             self.held = Some((TurnEnd::Completed, Instant::now() + FOLLOWS));
                         }
-                        told => ear.tell(told).await,
+                        told => sink.send(told).await,
                     }
                 }
                 if self.held.is_some() && self.heard.is_busy() {
@@ -191,24 +193,24 @@ impl<'a> Conversation<'a> {
 
     /// The rules settle everything that is expected. What is asked all the same may come from this session or a
     /// child of it: all in this directory are ours.
-    async fn asked(&mut self, request: &Value, ear: &Ear) {
+    async fn asked(&mut self, request: &Value, sink: &EventSink) {
         let text = |key: &str| request[key].as_str().unwrap_or_default().to_owned();
         let patterns: Vec<&str> =
             request["patterns"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        let kind = match request["permission"].as_str().unwrap_or("?") {
-            "bash" => AskKind::Command,
-            "edit" => AskKind::Edit,
-            "read" => AskKind::Read,
-            "webfetch" => AskKind::Fetch,
-            other => AskKind::Tool(other.to_owned()),
+        let class = match request["permission"].as_str().unwrap_or("?") {
+            "bash" => ToolClass::Command,
+            "edit" => ToolClass::Edit,
+            "read" => ToolClass::Read,
+            "webfetch" => ToolClass::Fetch,
+            other => ToolClass::Tool(other.to_owned()),
         };
         let child = text("sessionID") != self.session.as_str();
         let by = if child { format!("sub-agent {}", text("sessionID")) } else { String::new() };
-        ear.tell(AgentEvent::Asked(Ask {
-            request: text("id"),
-            kind,
+        sink.send(RuntimeEvent::PermissionRequested(ToolRequest {
+            request_id: text("id"),
+            class,
             subjects: patterns.iter().map(ToString::to_string).collect(),
-            usual: false,
+            expected: false,
             by,
             call: String::new(),
         }))
@@ -219,12 +221,12 @@ impl<'a> Conversation<'a> {
         self.steered.is_some_and(|at| at.elapsed() < FOLLOWS * 2)
     }
 
-    async fn permit(&mut self, request: &str, verdict: Verdict) {
-        let body = match verdict {
-            Verdict::Allow => json!({"reply": "once"}),
-            Verdict::Deny(why) => json!({"reply": "reject", "message": why}),
+    async fn permit(&mut self, request_id: &str, permission: Permission) {
+        let body = match permission {
+            Permission::Allow => json!({"reply": "once"}),
+            Permission::Deny(why) => json!({"reply": "reject", "message": why}),
         };
         // Gone already is as good as answered.
-        let _gone = self.api.post(&format!("/permission/{request}/reply"), &body).await;
+        let _gone = self.api.post(&format!("/permission/{request_id}/reply"), &body).await;
     }
 }

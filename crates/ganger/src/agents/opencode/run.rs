@@ -1,9 +1,10 @@
 //! `opencode run --format json`, started for each turn: where no server can be had.
 
+use super::super::Launch;
 use super::super::once::Dialect;
-use super::super::{AgentEvent, Launch, TurnEnd};
 use super::{events, settings};
 use crate::text;
+use ganger_engine::session::{RuntimeEvent, TurnEnd};
 use ganger_engine::{SessionId, Usage};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -38,25 +39,25 @@ impl Dialect for Run {
     }
 
     /// There is no terminal event but the last step, whose reason is `stop`, or an error.
-    fn read(&mut self, line: &Value) -> Vec<AgentEvent> {
+    fn read(&mut self, line: &Value) -> Vec<RuntimeEvent> {
         let part = &line["part"];
         let id = part["id"].as_str().unwrap_or_default().to_owned();
         match line["type"].as_str() {
-            Some("text") => vec![AgentEvent::Said(text::clean(part["text"].as_str().unwrap_or_default()))],
+            Some("text") => vec![RuntimeEvent::Text(text::clean(part["text"].as_str().unwrap_or_default()))],
             // Tools are told of when they have ended.
             Some("tool_use") => {
                 vec![events::tool_began(id.clone(), part), events::tool_ended(id, &part["state"])]
             }
             Some("step_finish") => {
                 self.used.add(&events::usage(part));
-                let used = AgentEvent::Usage(self.used);
+                let used = RuntimeEvent::Usage(self.used);
                 match part["reason"].as_str() {
-                    Some("stop") => vec![used, AgentEvent::TurnEnded(TurnEnd::Completed)],
+                    Some("stop") => vec![used, RuntimeEvent::TurnEnded(TurnEnd::Completed)],
                     _ => vec![used],
                 }
             }
-            Some("error") => vec![AgentEvent::TurnEnded(events::failure(&line["error"]))],
-            _ => vec![AgentEvent::Alive],
+            Some("error") => vec![RuntimeEvent::TurnEnded(events::failure(&line["error"]))],
+            _ => vec![RuntimeEvent::Alive],
         }
     }
 

@@ -1,6 +1,7 @@
 //! What opencode is told: permissions, tools, and on top of the user's inline configuration what unattended work needs.
 
 use super::super::{Launch, rules};
+use ganger_engine::rules::ALWAYS_DENIED;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -26,7 +27,7 @@ fn all_rules(launch: &Launch) -> Vec<Rule> {
         rule("plan_enter", "deny"),
         rule("plan_exit", "deny"),
     ];
-    let denied: Vec<String> = rules::DENIED.iter().map(ToString::to_string).chain(launch.agent.deny.clone()).collect();
+    let denied: Vec<String> = ALWAYS_DENIED.iter().map(ToString::to_string).chain(launch.agent.deny.clone()).collect();
     for (own, action) in [(&launch.agent.allow, "allow"), (&launch.agent.ask, "ask"), (&denied, "deny")] {
         for entry in own {
             let (permission, pattern) = rules::for_opencode(entry);

@@ -16,8 +16,8 @@ pub(crate) struct Card {
     pub(crate) id: String,
     pub(crate) ticket: String,
     pub(crate) attempt: Option<String>,
-    /// `question`, `permission`, `approval`, `escalation` or `notice`.
-    pub(crate) kind: String,
+    /// `question`, `permission`, `approval`, `escalation`, `orphaned` or `notice`.
+    pub(crate) kind: &'static str,
     pub(crate) question: String,
     /// What led here, with the evidence.
     pub(crate) brief: String,
@@ -37,25 +37,14 @@ impl Card {
             id: card.id.to_string(),
             ticket: card.ticket.to_string(),
             attempt: card.attempt.as_ref().map(ToString::to_string),
-            kind: kind(card.kind).to_owned(),
+            kind: card.kind.as_str(),
             question: card.question.clone(),
             brief: card.brief.clone(),
-            options: card.options.clone(),
-            default: card.default.clone(),
+            options: card.choices().iter().map(ToString::to_string).collect(),
+            default: card.default.map(|option| option.as_str().to_owned()),
             consequence: card.consequence.clone(),
             opened: time(card.opened),
             blocks,
         }
-    }
-}
-
-pub(super) fn kind(kind: ganger_engine::CardKind) -> &'static str {
-    use ganger_engine::CardKind;
-    match kind {
-        CardKind::Question => "question",
-        CardKind::Permission => "permission",
-        CardKind::Approval => "approval",
-        CardKind::Escalation => "escalation",
-        CardKind::Notice => "notice",
     }
 }

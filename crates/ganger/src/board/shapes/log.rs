@@ -115,12 +115,12 @@ fn name(event: &Event) -> Option<&'static str> {
         Event::AttemptLost { .. } => "attempt-lost",
         Event::VerificationStarted { .. } => "verification-started",
         Event::EvidenceRecorded { .. } => "evidence-recorded",
-        Event::ProofNeeded { .. } => "verification-needed",
+        Event::VerificationNeeded { .. } => "verification-needed",
         Event::ReviewRequested { .. } => "review-requested",
         Event::TicketRejected { .. } => "ticket-rejected",
         Event::TicketHeld { .. } => "ticket-held",
         Event::TicketResumed { .. } => "ticket-resumed",
-        Event::Vouched { .. } => "ticket-approved",
+        Event::ApprovedByPerson { .. } => "ticket-approved",
         Event::TicketAccepted { .. } => "ticket-accepted",
         Event::DeliveryQueued { .. } => "message-queued",
         Event::Delivered { .. } => "message-delivered",
@@ -131,8 +131,8 @@ fn name(event: &Event) -> Option<&'static str> {
         Event::CardOpened { .. } => "card-opened",
         Event::CardAnswered { .. } => "card-answered",
         Event::CardWithdrawn { .. } => "card-withdrawn",
-        Event::AskLapsed { .. } => "permission-lapsed",
-        Event::Permitted { .. } => "permission-granted",
+        Event::PermissionLapsed { .. } => "permission-lapsed",
+        Event::PermitGranted { .. } => "permission-granted",
         Event::PermitRevoked { .. } => "permission-revoked",
         Event::MergeApproved { .. } => "merge-approved",
         Event::Merged { .. } => "ticket-merged",
@@ -142,8 +142,8 @@ fn name(event: &Event) -> Option<&'static str> {
         Event::AttemptCleared { .. }
         | Event::VerificationLost { .. }
         | Event::EvidenceDiscarded { .. }
-        | Event::VerdictGiven { .. }
-        | Event::VerdictTaken { .. }
+        | Event::PermissionAnswered { .. }
+        | Event::PermissionDelivered { .. }
         | Event::PermitUsed { .. } => return None,
     })
 }

@@ -1,6 +1,5 @@
 //! A ticket, lists of them, and the answers of commands about one.
 
-use super::inbox::kind;
 use super::time;
 use ganger_engine as engine;
 use ganger_engine::{Kind, State, TicketId};
@@ -172,7 +171,7 @@ pub(crate) struct Why {
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Reason {
-    /// `phase`, `depends-on`, `not-before`, `overlap`, `budget`, `paused`, `no-agent`, `no-host`, `no-slot` or
+    /// `phase`, `waits-for-answer`, `depends-on`, `not-before`, `overlap`, `budget`, `paused`, `no-agent`, `no-host`, `no-slot` or
     /// `session-busy`.
     pub(crate) reason: &'static str,
     /// The ticket that it waits for.
@@ -200,6 +199,7 @@ impl Reason {
         use engine::Reason as R;
         let (reason, ticket) = match reason {
             R::Phase { .. } => ("phase", None),
+            R::WaitsForAnswer { .. } => ("waits-for-answer", None),
             R::DependsOn { ticket, .. } => ("depends-on", Some(ticket)),
             R::NotBefore { .. } => ("not-before", None),
             R::Overlap { ticket, .. } => ("overlap", Some(ticket)),
@@ -274,7 +274,7 @@ impl Ticket {
             waiting,
             evidence: evidence.map(gate_run).collect(),
             cards: cards
-                .map(|c| CardLine { id: c.id.to_string(), kind: kind(c.kind), question: c.question.clone() })
+                .map(|c| CardLine { id: c.id.to_string(), kind: c.kind.as_str(), question: c.question.clone() })
                 .collect(),
         }
     }

@@ -35,7 +35,7 @@ fn an_agent_that_runs_in_a_circle_is_told_so_once_and_then_a_person_is_asked() {
     let again = || json!({"bash": "ls; sleep 0.7"});
     let steps: Vec<Value> = (0..20).map(|_| again()).collect();
     let id = shop.add("claude", &json!(steps), &[]);
-    shop.place.ganger(&["run"]).exits(3).says("runs in a circle: the same call");
+    shop.place.ganger(&["run"]).exits(3).says("looping: the same call");
     shop.place.assert_status(&id, "needs-you");
     assert!(shop.model.requests_with("You were interrupted: the same call") > 0, "it was told why");
     assert_eq!(shop.place.ticket(&id)["attempts"], 1);

@@ -57,7 +57,7 @@ fn without_quoted(line: &str) -> String {
 }
 
 /// Whether a line begins a conversation with a shell: what is said in it later is judged by nobody.
-pub(super) fn opens_shell(line: &str) -> bool {
+pub fn opens_shell(line: &str) -> bool {
     let command = readings(line).into_iter().next().unwrap_or_default();
     let mut words = command.split_whitespace();
     let is_shell = words.next().is_some_and(|program| SHELLS.contains(&program));

@@ -1,17 +1,13 @@
-//! The life of a ticket, rule by rule.
+//! The lifecycle of a ticket, rule by rule.
 
-use crate::support::{add, after, at_work, board, check, claim, ended, evidence, given, host, policy, report, tick};
-use expect_test::expect;
-use ganger_engine::{
-    Answer, AttemptOutcome, Budget, FailureClass, HostId, Input, Policy, State, TicketChange, TicketId,
+use crate::support::{
+    add, after, answer, at_work, board, check, claim, ended, evidence, given, host, policy, report, tick,
 };
+use expect_test::expect;
+use ganger_engine::{AttemptOutcome, Budget, FailureClass, HostId, Input, Policy, State, TicketChange, TicketId};
 
 fn failed(class: FailureClass) -> AttemptOutcome {
     AttemptOutcome::failed(class, "why")
-}
-
-fn answer(card: &str, word: &str) -> Input {
-    Input::Answer(Answer { card: card.into(), answer: word.into(), by: "p".into() })
 }
 
 #[test]
@@ -91,8 +87,8 @@ fn a_claim_is_granted_once() {
         &at_work(),
         claim("T-1-a1", 1),
         &expect![[r#"
-        refused (claimed): attempt T-1-a1 was granted before
-    "#]],
+            refused (already-granted): attempt T-1-a1 was already granted
+        "#]],
     );
 }
 
@@ -102,7 +98,7 @@ fn an_old_token_changes_nothing() {
         &at_work(),
         ended("T-1-a1", 7, |_| {}),
         &expect![[r#"
-        refused (stale): attempt T-1-a1 with token 7 is not live any more
+        refused (stale): attempt T-1-a1 with token 7 is no longer live
     "#]],
     );
 }
@@ -113,8 +109,8 @@ fn a_claim_is_verified_before_it_is_believed() {
         &at_work(),
         ended("T-1-a1", 1, |_| {}),
         &expect![[r#"
-        attempt-ended attempt=T-1-a1 base=base head=head next=verifying not_before=0 finished
-    "#]],
+            attempt-ended attempt=T-1-a1 base=base counts=claim head=head next=verifying not_before=0 finished
+        "#]],
     );
     check(
         &after(at_work(), [ended("T-1-a1", 1, |_| {})]),
@@ -132,10 +128,10 @@ fn a_claim_without_a_change_goes_back() {
         &at_work(),
         ended("T-1-a1", 1, |e| e.head = e.base.clone()),
         &expect![[r#"
-        attempt-ended attempt=T-1-a1 base=base head=base next=open not_before=0 finished
-        ticket-rejected ticket=T-1 why=nothing was changed
-        delivery-queued D-1 rejection
-    "#]],
+            attempt-ended attempt=T-1-a1 base=base counts=claim head=base next=open not_before=0 finished
+            ticket-rejected ticket=T-1 why=nothing was changed
+            delivery-queued D-1 rejection
+        "#]],
     );
 }
 
@@ -156,19 +152,19 @@ fn unanswered_items_of_the_definition_of_done_go_back() {
         &inputs,
         ended("T-1-a1", 1, |e| e.report = Some(report(&["1"]))),
         &expect![[r#"
-        report-made attempt=T-1-a1
-        attempt-ended attempt=T-1-a1 base=base head=head next=open not_before=0 finished
-        ticket-rejected ticket=T-1 why=the definition of done is not answered
-        delivery-queued D-1 rejection
-    "#]],
+            report-made attempt=T-1-a1
+            attempt-ended attempt=T-1-a1 base=base counts=claim head=head next=open not_before=0 finished
+            ticket-rejected ticket=T-1 why=1 of 2 "done" items was not addressed
+            delivery-queued D-1 rejection
+        "#]],
     );
     check(
         &inputs,
         ended("T-1-a1", 1, |e| e.report = Some(report(&["1", "b"]))),
         &expect![[r#"
-        report-made attempt=T-1-a1
-        attempt-ended attempt=T-1-a1 base=base head=head next=verifying not_before=0 finished
-    "#]],
+            report-made attempt=T-1-a1
+            attempt-ended attempt=T-1-a1 base=base counts=claim head=head next=verifying not_before=0 finished
+        "#]],
     );
 }
 
@@ -235,12 +231,12 @@ fn the_breaker_opens_a_card() {
         &inputs,
         ended("T-1-a1", 1, |e| e.head = e.base.clone()),
         &expect![[r#"
-        attempt-ended attempt=T-1-a1 base=base head=base next=needs-you not_before=0 finished
-        ticket-rejected ticket=T-1 why=nothing was changed
-        delivery-queued D-1 rejection
-        ticket-held ticket=T-1
-        card-opened [C-1] T-1 was rejected 1 times. Let it go on?
-    "#]],
+            attempt-ended attempt=T-1-a1 base=base counts=claim head=base next=needs-you not_before=0 finished
+            ticket-rejected ticket=T-1 why=nothing was changed
+            delivery-queued D-1 rejection
+            ticket-held ticket=T-1
+            card-opened [C-1] T-1 failed its checks once. Keep trying?
+        "#]],
     );
 }
 
@@ -250,23 +246,23 @@ fn transient_failures_back_off_and_other_failures_count() {
         &at_work(),
         ended("T-1-a1", 1, |e| e.outcome = failed(FailureClass::Transient)),
         &expect![[r#"
-        attempt-ended attempt=T-1-a1 base=base head=head next=open not_before=1003000 failed
-    "#]],
+            attempt-ended attempt=T-1-a1 base=base counts=transient head=head next=open not_before=1003000 failed
+        "#]],
     );
     check(
         &at_work(),
         ended("T-1-a1", 1, |e| e.outcome = failed(FailureClass::Crashed)),
         &expect![[r#"
-        attempt-ended attempt=T-1-a1 base=base head=head next=open not_before=0 failed
-    "#]],
+            attempt-ended attempt=T-1-a1 base=base counts=failure head=head next=open not_before=0 failed
+        "#]],
     );
     check(
         &at_work(),
         ended("T-1-a1", 1, |e| e.outcome = failed(FailureClass::Auth)),
         &expect![[r#"
-        attempt-ended attempt=T-1-a1 base=base head=head next=needs-you not_before=0 failed
-        card-opened [C-1] T-1 failed 1 times
-    "#]],
+            attempt-ended attempt=T-1-a1 base=base counts=failure head=head next=needs-you not_before=0 failed
+            card-opened [C-1] T-1 failed once. Try again?
+        "#]],
     );
 }
 
@@ -286,8 +282,8 @@ fn a_question_suspends_and_its_answer_resumes() {
         &asked,
         ended("T-1-a1", 1, |e| e.head = None),
         &expect![[r#"
-        attempt-ended attempt=T-1-a1 base=base next=suspended not_before=0 finished
-    "#]],
+            attempt-ended attempt=T-1-a1 base=base counts=claim next=suspended not_before=0 finished
+        "#]],
     );
     let suspended = after(asked, [ended("T-1-a1", 1, |e| e.head = None)]);
     check(&suspended, tick(), &expect![[""]]);
@@ -312,20 +308,20 @@ fn a_question_suspends_and_its_answer_resumes() {
 
 #[test]
 fn a_silent_host_loses_its_attempts_and_they_are_offered_again_only_when_nothing_of_them_lives() {
-    let lapsed = Input::HostLapsed { host: HostId::from("h"), incarnation: "life-1".into() };
+    let lapsed = Input::HostLapsed { host: HostId::from("h"), incarnation: "i-1".into() };
     check(
         &at_work(),
         lapsed.clone(),
         &expect![[r#"
         host-lapsed host=h
-        attempt-lost attempt=T-1-a1 clear_at=1016000 why=its host fell silent
+        attempt-lost attempt=T-1-a1 clear_at=1016000 why=its host stopped responding
     "#]],
     );
     let lost = after(at_work(), [lapsed]);
     check(&lost, tick(), &expect![[""]]);
     check(
         &lost,
-        host("life-2"),
+        host("i-2"),
         &expect![[r#"
         attempt-cleared attempt=T-1-a1
         host-reported host=h
@@ -333,7 +329,7 @@ fn a_silent_host_loses_its_attempts_and_they_are_offered_again_only_when_nothing
     );
     check(
         &lost,
-        host("life-1"),
+        host("i-1"),
         &expect![[r#"
         host-reported host=h
         then cancel/T-1-a1/1
@@ -350,20 +346,20 @@ fn what_depended_on_a_closed_ticket_asks_a_person() {
         close.clone(),
         &expect![[r#"
         ticket-closed by=p reason=no ticket=T-1
-        card-opened [C-1] T-2 depends on T-1, which was closed. Go on without it?
+        card-opened [C-1] T-2 depends on T-1, which was closed. Continue without it?
     "#]],
     );
     let orphaned = after(inputs, [close]);
     check(
         &orphaned,
-        answer("C-1", "go on"),
+        answer("C-1", "continue"),
         &expect![[r#"
-        card-answered answer=go on by=p card=C-1
+        card-answered answer=continue by=p card=C-1
         ticket-edited ticket=T-2
     "#]],
     );
     check(
-        &after(orphaned, [answer("C-1", "go on")]),
+        &after(orphaned, [answer("C-1", "continue")]),
         tick(),
         &expect![[r#"
         attempt-offered agent=builder attempt=T-2-a1 host=h reserved=20000 ticket=T-2 token=1
@@ -379,5 +375,5 @@ fn a_snapshot_after_a_dependency_was_dropped_gives_the_same_state() {
     let free = TicketChange { after: Some(Vec::new()), ..TicketChange::default() };
     let edited = Input::EditTicket { ticket: "T-2".into(), change: Box::new(free) };
     let board = given(&after(board(), [waits, edited]));
-    assert_eq!(&State::from_snapshot(&board.state().to_snapshot()).unwrap(), board.state());
+    assert_eq!(&State::from_snapshot(&board.state().to_snapshot().unwrap()).unwrap(), board.state());
 }

@@ -1,0 +1,94 @@
+//! Phases of a ticket, and the one table of how they may follow each other.
+
+use crate::TicketId;
+use serde::{Deserialize, Serialize};
+
+/// Where a ticket stands. Whether an open ticket is ready is computed, never stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Ready or waiting; `ready::why` tells which.
+    #[default]
+    Open,
+    /// Has a live attempt.
+    Running,
+    /// Waits for a card or children; holds no process and no slot.
+    Suspended,
+    /// Its head commit is being verified.
+    Verifying,
+    /// Waits for a review.
+    Reviewing,
+    /// Verified; waits for a person to merge.
+    Accepted,
+    /// On the main branch.
+    Merged,
+    /// A card holds it.
+    NeedsYou,
+    /// Closed by a person.
+    Cancelled,
+}
+
+/// A phase followed another one that it cannot follow: a bug in the rules, or a journal that was changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{ticket} cannot go from {} to {}", from.as_str(), to.as_str())]
+pub struct IllegalTransition {
+    /// The ticket.
+    pub ticket: TicketId,
+    /// The phase it was in.
+    pub from: Phase,
+    /// The phase it would enter.
+    pub to: Phase,
+}
+
+impl Phase {
+    /// The word on screens and in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Running => "running",
+            Self::Suspended => "suspended",
+            Self::Verifying => "verifying",
+            Self::Reviewing => "reviewing",
+            Self::Accepted => "accepted",
+            Self::Merged => "merged",
+            Self::NeedsYou => "needs-you",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// The phases that may follow this one. A phase may also be entered again.
+    #[must_use]
+    pub fn followers(self) -> &'static [Self] {
+        use Phase::{Accepted, Cancelled, Merged, NeedsYou, Open, Reviewing, Running, Suspended, Verifying};
+        match self {
+            Open => &[Running, NeedsYou, Cancelled],
+            Running => &[Open, Suspended, Verifying, NeedsYou, Cancelled],
+            Suspended => &[Open, Cancelled],
+            Verifying => &[Open, Reviewing, Accepted, NeedsYou, Cancelled],
+            Reviewing => &[Open, Verifying, Accepted, Cancelled],
+            Accepted => &[Open, Verifying, Merged, Cancelled],
+            NeedsYou => &[Open, Verifying, Accepted, Cancelled],
+            Cancelled => &[Open],
+            Merged => &[],
+        }
+    }
+
+    /// Whether the other phase may come next.
+    #[must_use]
+    pub fn may_become(self, next: Self) -> bool {
+        self == next || self.followers().contains(&next)
+    }
+
+    /// Work that others may build on.
+    #[must_use]
+    pub fn is_accepted(self) -> bool {
+        matches!(self, Self::Accepted | Self::Merged)
+    }
+
+    /// Nothing will ever happen here again by itself.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Merged | Self::Cancelled)
+    }
+}

@@ -1,0 +1,311 @@
+//! `apply`: how each fact changes the state. A fact about something unknown changes nothing; a phase that cannot
+//! follow is an error. Every fact has an arm of its own: one that is not handled does not compile.
+
+mod attempts;
+mod tickets;
+
+use super::State;
+use crate::{Card, CardKind, CardState, Event, Host, IllegalTransition, Millis, Note, Pause, Phase, TicketId};
+
+type Applied = Result<(), IllegalTransition>;
+
+impl State {
+    /// Applies one fact.
+    ///
+    /// # Errors
+    /// When a ticket would enter a phase that cannot follow its own.
+    pub fn apply(&mut self, now: Millis, event: &Event) -> Applied {
+        match event {
+            Event::ForemanElected { epoch, .. } => self.epoch = *epoch,
+            Event::PolicySet { policy } => self.policy = policy.clone(),
+            Event::TrustRecorded { hash, .. } => self.trust = Some(hash.clone()),
+
+            Event::TicketAdded { ticket, number, spec } => self.add_ticket(now, ticket, *number, spec.clone()),
+            Event::TicketEdited { ticket, spec, revision } => self.edit_ticket(ticket, spec, *revision),
+            Event::TicketNoted { ticket, text, by } => {
+                let note = Note { text: text.clone(), by: by.clone(), at: now };
+                self.change(ticket, |t| t.notes.push(note));
+            }
+            Event::AssumptionLogged { ticket, assumption } => {
+                self.change(ticket, |t| t.assumptions.push(assumption.clone()));
+            }
+            Event::TicketClosed { ticket, .. } => {
+                self.change(ticket, |t| t.stopped = None);
+                self.enter(now, ticket, Phase::Cancelled)?;
+            }
+            Event::TicketReopened { ticket, .. } => {
+                self.change(ticket, |t| {
+                    t.accepted = None;
+                    t.merge_approval = None;
+                    t.stopped = None;
+                    t.forget_failures();
+                });
+                self.enter(now, ticket, Phase::Open)?;
+            }
+            Event::HostReported { host, report } => {
+                self.hosts.insert(host.clone(), Host { report: report.clone(), alive: true });
+            }
+            Event::HostLapsed { host } => {
+                if let Some(host) = self.hosts.get_mut(host) {
+                    host.alive = false;
+                }
+            }
+            Event::RuntimePaused { runtime, model, until, why } => {
+                let pauses = self.paused.entry(runtime.clone()).or_default();
+                pauses.retain(|p| p.until > now && p.model != *model);
+                pauses.push(Pause { model: model.clone(), until: *until, why: why.clone() });
+            }
+
+            Event::AttemptOffered {
+                attempt,
+                ticket,
+                number,
+                revision,
+                token,
+                host,
+                incarnation,
+                agent,
+                session,
+                deliveries,
+                reserved,
+            } => {
+                let offer = attempts::Offer {
+                    number: *number,
+                    revision: *revision,
+                    token: *token,
+                    host,
+                    incarnation,
+                    agent,
+                    session: session.as_ref(),
+                    deliveries,
+                    reserved: *reserved,
+                };
+                self.offer(now, attempt, ticket, &offer)?;
+            }
+            Event::AttemptGranted { attempt } => self.grant(now, attempt),
+            Event::AttemptDeclined { attempt, .. } | Event::AttemptCleared { attempt } => {
+                self.end_attempt(now, attempt, Phase::Open)?;
+            }
+            Event::SessionStarted { attempt, session, .. } => self.start_session(attempt, session),
+            Event::Delivered { attempt, deliveries, evidence } => self.deliver(now, attempt, deliveries, *evidence),
+            Event::UsageReported { attempt, usage } => self.account(now, attempt, usage),
+            Event::ReportMade { attempt, report } => {
+                if let Some(ticket) = self.attempts.get(attempt).map(|a| a.ticket.clone()) {
+                    self.change(&ticket, |t| t.report = Some(report.clone()));
+                }
+            }
+            Event::AttemptCancelled { attempt, .. } => {
+                if let Some(a) = self.attempts.get_mut(attempt) {
+                    a.cancelled = true;
+                }
+            }
+            Event::AttemptEnded { attempt, outcome: _, head, base, files, next, counts, session_lost, not_before } => {
+                let Some((ticket, agent)) = self.attempts.get(attempt).map(|a| (a.ticket.clone(), a.agent.clone()))
+                else {
+                    return Ok(());
+                };
+                self.change(&ticket, |t| {
+                    t.head = head.clone().or(t.head.take());
+                    t.base = base.clone().or(t.base.take());
+                    t.observed = files.iter().cloned().collect();
+                    t.not_before = *not_before;
+                    t.verifying = None;
+                    t.count(*counts);
+                    if *session_lost {
+                        t.sessions.remove(&agent);
+                    }
+                });
+                self.end_attempt(now, attempt, *next)?;
+            }
+            Event::AttemptLost { attempt, clear_at, .. } => self.lose(attempt, *clear_at),
+
+            Event::VerificationStarted { ticket, host, token } => {
+                self.next_token = self.next_token.max(*token);
+                self.change(ticket, |t| t.verifying = Some((host.clone(), *token)));
+            }
+            Event::VerificationLost { ticket, counts, not_before, .. } => self.change(ticket, |t| {
+                t.verifying = None;
+                if *counts {
+                    t.unverifiable += 1;
+                    t.not_before = *not_before;
+                }
+            }),
+            Event::EvidenceRecorded { evidence } => {
+                self.change(&evidence.ticket, |t| t.unverifiable = 0);
+                self.evidence.entry(evidence.ticket.clone()).or_default().push(evidence.clone());
+            }
+            Event::EvidenceDiscarded { ticket } => {
+                self.evidence.remove(ticket);
+            }
+            Event::VerificationNeeded { ticket, head, .. } => {
+                self.change(ticket, |t| {
+                    t.head = Some(head.clone());
+                    t.accepted = None;
+                    t.merge_approval = None;
+                    t.verifying = None;
+                });
+                self.enter(now, ticket, Phase::Verifying)?;
+            }
+            Event::ReviewRequested { ticket } => self.enter(now, ticket, Phase::Reviewing)?,
+            Event::TicketRejected { ticket, counts, .. } => {
+                self.change(ticket, |t| {
+                    t.rejections += u32::from(*counts);
+                    t.report = None;
+                    t.accepted = None;
+                    t.merge_approval = None;
+                });
+                self.enter(now, ticket, Phase::Open)?;
+            }
+            Event::TicketHeld { ticket } => self.enter(now, ticket, Phase::NeedsYou)?,
+            Event::TicketResumed { ticket } => {
+                self.change(ticket, |t| {
+                    t.stopped = None;
+                    t.forget_failures();
+                });
+                self.enter(now, ticket, Phase::Open)?;
+            }
+            Event::ApprovedByPerson { ticket, commit, .. } => {
+                self.change(ticket, |t| t.approved_by_person = Some(commit.clone()));
+            }
+            Event::TicketAccepted { ticket, commit } => {
+                self.change(ticket, |t| {
+                    t.accepted = Some(commit.clone());
+                    t.forget_failures();
+                });
+                self.enter(now, ticket, Phase::Accepted)?;
+            }
+
+            Event::DeliveryQueued { delivery, number } => {
+                self.next_delivery = self.next_delivery.max(*number);
+                self.change(&delivery.ticket, |t| {
+                    t.undelivered.push(delivery.id.clone());
+                    if !delivery.by.is_empty() {
+                        t.remember_message(now, delivery);
+                    }
+                });
+                self.deliveries.insert(delivery.id.clone(), delivery.clone());
+            }
+            Event::CardOpened { card, number } => {
+                self.next_card = self.next_card.max(*number);
+                self.index.open_cards.insert(card.id.clone());
+                self.cards.insert(card.id.clone(), card.clone());
+            }
+            Event::CardAnswered { card, answer, by } => {
+                self.close_card(card, CardState::Answered { answer: answer.clone(), by: by.clone(), at: now });
+            }
+            Event::CardWithdrawn { card, why } => self.close_card(card, CardState::Withdrawn { why: why.clone() }),
+            Event::PermissionLapsed { card, why } => {
+                if let Some(Card { kind: CardKind::Permission { permission }, .. }) = self.cards.get_mut(card) {
+                    permission.lapsed = Some(why.clone());
+                }
+            }
+            Event::PermissionAnswered { answer } => {
+                if let Some(a) = self.attempts.get_mut(&answer.attempt) {
+                    a.permission_answers.push(answer.clone());
+                }
+            }
+            Event::PermissionDelivered { answer } => {
+                if let Some(a) = self.attempts.get_mut(&answer.attempt) {
+                    a.permission_answers.retain(|known| known != answer);
+                }
+            }
+            Event::PermitGranted { permit, .. } => self.permits.push(permit.clone()),
+            Event::PermitUsed { permit } | Event::PermitRevoked { permit, .. } => {
+                if let Some(at) = self.permits.iter().position(|p| p == permit) {
+                    self.permits.remove(at);
+                }
+            }
+            Event::MessageSeen { ticket, deliveries, evidence } => self.change(ticket, |t| {
+                for message in t.messages.iter_mut().filter(|m| deliveries.contains(&m.id)) {
+                    message.seen = Some((now, evidence.clone()));
+                }
+            }),
+            Event::DeliveryReturned { ticket, deliveries, why } => {
+                deliveries.iter().for_each(|id| drop(self.deliveries.remove(id)));
+                self.change(ticket, |t| {
+                    t.undelivered.retain(|d| !deliveries.contains(d));
+                    for message in t.messages.iter_mut().filter(|m| deliveries.contains(&m.id)) {
+                        message.returned = Some(why.clone());
+                    }
+                });
+            }
+            Event::TicketStopped { ticket, why, by } => {
+                self.change(ticket, |t| t.stopped = Some((by.clone(), why.clone())));
+            }
+            Event::StopLifted { ticket, .. } => self.change(ticket, |t| t.stopped = None),
+
+            Event::MergeApproved { ticket, commit, by } => {
+                self.change(ticket, |t| t.merge_approval = Some((commit.clone(), by.clone())));
+            }
+            Event::Merged { ticket, commit } => {
+                self.change(ticket, |t| t.merged = Some(commit.clone()));
+                self.enter(now, ticket, Phase::Merged)?;
+            }
+            Event::MergeFailed { ticket, .. } => self.change(ticket, |t| t.merge_approval = None),
+            Event::WorktreeRemoved { ticket } | Event::WorktreeKept { ticket, .. } => {
+                self.change(ticket, |t| t.worktree_on = None);
+            }
+        }
+        Ok(())
+    }
+
+    /// The ticket that a fact is about, before it is applied.
+    pub(crate) fn ticket_of(&self, event: &Event) -> Option<TicketId> {
+        match event {
+            Event::TicketAdded { ticket, .. }
+            | Event::TicketEdited { ticket, .. }
+            | Event::TicketNoted { ticket, .. }
+            | Event::AssumptionLogged { ticket, .. }
+            | Event::TicketClosed { ticket, .. }
+            | Event::TicketReopened { ticket, .. }
+            | Event::AttemptOffered { ticket, .. }
+            | Event::VerificationStarted { ticket, .. }
+            | Event::VerificationLost { ticket, .. }
+            | Event::EvidenceDiscarded { ticket }
+            | Event::VerificationNeeded { ticket, .. }
+            | Event::ReviewRequested { ticket }
+            | Event::TicketRejected { ticket, .. }
+            | Event::TicketHeld { ticket }
+            | Event::TicketResumed { ticket }
+            | Event::ApprovedByPerson { ticket, .. }
+            | Event::TicketAccepted { ticket, .. }
+            | Event::MessageSeen { ticket, .. }
+            | Event::DeliveryReturned { ticket, .. }
+            | Event::TicketStopped { ticket, .. }
+            | Event::StopLifted { ticket, .. }
+            | Event::MergeApproved { ticket, .. }
+            | Event::Merged { ticket, .. }
+            | Event::MergeFailed { ticket, .. }
+            | Event::WorktreeRemoved { ticket }
+            | Event::WorktreeKept { ticket, .. } => Some(ticket.clone()),
+            Event::AttemptGranted { attempt }
+            | Event::AttemptDeclined { attempt, .. }
+            | Event::SessionStarted { attempt, .. }
+            | Event::Delivered { attempt, .. }
+            | Event::UsageReported { attempt, .. }
+            | Event::ReportMade { attempt, .. }
+            | Event::AttemptCancelled { attempt, .. }
+            | Event::AttemptEnded { attempt, .. }
+            | Event::AttemptLost { attempt, .. }
+            | Event::AttemptCleared { attempt } => self.attempts.get(attempt).map(|a| a.ticket.clone()),
+            Event::PermissionAnswered { answer } | Event::PermissionDelivered { answer } => {
+                self.attempts.get(&answer.attempt).map(|a| a.ticket.clone())
+            }
+            Event::EvidenceRecorded { evidence } => Some(evidence.ticket.clone()),
+            Event::DeliveryQueued { delivery, .. } => Some(delivery.ticket.clone()),
+            Event::CardOpened { card, .. } => Some(card.ticket.clone()),
+            Event::CardAnswered { card, .. }
+            | Event::CardWithdrawn { card, .. }
+            | Event::PermissionLapsed { card, .. } => self.cards.get(card).map(|c| c.ticket.clone()),
+            Event::ForemanElected { .. }
+            | Event::PolicySet { .. }
+            | Event::TrustRecorded { .. }
+            | Event::HostReported { .. }
+            | Event::HostLapsed { .. }
+            | Event::RuntimePaused { .. }
+            | Event::PermitGranted { .. }
+            | Event::PermitUsed { .. }
+            | Event::PermitRevoked { .. } => None,
+        }
+    }
+}

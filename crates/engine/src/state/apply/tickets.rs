@@ -1,0 +1,115 @@
+//! How facts change tickets, their phases and cards, with the indexes kept up to date.
+
+use super::Applied;
+use crate::state::State;
+use crate::{
+    AttemptCount, CardId, CardState, Delivery, IllegalTransition, Message, Millis, Phase, Ticket, TicketId, TicketSpec,
+};
+
+/// How many messages of people a ticket remembers.
+const REMEMBERED_MESSAGES: usize = 50;
+
+impl State {
+    pub(super) fn add_ticket(&mut self, now: Millis, id: &TicketId, number: u64, spec: TicketSpec) {
+        self.next_ticket = self.next_ticket.max(number);
+        let ticket = Ticket { spec, revision: 1, order: number, added: now, since: now, ..Ticket::default() };
+        self.tickets.insert(id.clone(), ticket);
+        self.link_dependents(id);
+        self.reindex(id);
+        self.reindex_dependents(id);
+    }
+
+    pub(super) fn edit_ticket(&mut self, id: &TicketId, spec: &TicketSpec, revision: u32) {
+        self.unlink_dependents(id);
+        self.leave_ready(id);
+        self.change(id, |t| {
+            t.spec = spec.clone();
+            t.revision = revision;
+        });
+        self.link_dependents(id);
+        self.reindex(id);
+    }
+
+    /// Changes a ticket and brings the indexes up to date.
+    pub(super) fn change(&mut self, id: &TicketId, change: impl FnOnce(&mut Ticket)) {
+        if let Some(ticket) = self.tickets.get_mut(id) {
+            change(ticket);
+            self.reindex(id);
+        }
+    }
+
+    /// The one place where a phase changes.
+    pub(super) fn enter(&mut self, now: Millis, id: &TicketId, phase: Phase) -> Applied {
+        let Some(ticket) = self.tickets.get_mut(id) else {
+            return Ok(());
+        };
+        if !ticket.phase.may_become(phase) {
+            return Err(IllegalTransition { ticket: id.clone(), from: ticket.phase, to: phase });
+        }
+        if ticket.phase != phase {
+            ticket.phase = phase;
+            ticket.since = now;
+        }
+        self.reindex(id);
+        self.reindex_dependents(id);
+        Ok(())
+    }
+
+    /// The key of the ready index holds the priority, which an edit may change.
+    fn leave_ready(&mut self, id: &TicketId) {
+        if let Some(ticket) = self.tickets.get(id) {
+            self.index.ready.remove(&(ticket.spec.priority, ticket.order, id.clone()));
+        }
+    }
+
+    pub(super) fn close_card(&mut self, id: &CardId, state: CardState) {
+        let Some(card) = self.cards.get_mut(id) else {
+            return;
+        };
+        card.state = state;
+        let ticket = card.ticket.clone();
+        self.index.open_cards.remove(id);
+        self.reindex(&ticket);
+    }
+}
+
+impl Ticket {
+    pub(super) fn remember_message(&mut self, now: Millis, delivery: &Delivery) {
+        self.messages.push(Message {
+            id: delivery.id.clone(),
+            by: delivery.by.clone(),
+            text: delivery.text.clone(),
+            sent: now,
+            delivered: None,
+            seen: None,
+            possibly_repeated: false,
+            returned: None,
+        });
+        let surplus = self.messages.len().saturating_sub(REMEMBERED_MESSAGES);
+        self.messages.drain(..surplus);
+    }
+
+    pub(super) fn forget_failures(&mut self) {
+        self.failures = 0;
+        self.transients = 0;
+        self.rejections = 0;
+        self.unverifiable = 0;
+        self.not_before = 0;
+    }
+
+    pub(super) fn count(&mut self, counts: AttemptCount) {
+        match counts {
+            AttemptCount::Nothing => {}
+            AttemptCount::Claim => {
+                self.failures = 0;
+                self.transients = 0;
+            }
+            AttemptCount::Transient => self.transients += 1,
+            AttemptCount::PersistentTransient => {
+                self.transients += 1;
+                self.failures += 1;
+            }
+            AttemptCount::Failure => self.failures += 1,
+        }
+    }
+}

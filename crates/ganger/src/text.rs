@@ -1,6 +1,5 @@
 //! Foreign text: capped, without control characters, before it is stored, shown or sent to a model.
 
-use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 /// Removes control characters but line breaks and tabs, and escape sequences of terminals.
@@ -77,17 +76,9 @@ pub(crate) fn cap(text: &str, bytes: usize) -> String {
     format!("{}\n… ({} bytes more)", &text[..end], text.len() - end)
 }
 
-/// The cleaned end of a file.
+/// The cleaned end of a file; empty when it cannot be read.
 pub(crate) fn tail_of_file(path: &Path, bytes: usize) -> String {
-    let read = || -> std::io::Result<Vec<u8>> {
-        let mut file = std::fs::File::open(path)?;
-        let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(bytes as u64)))?;
-        let mut content = Vec::new();
-        file.read_to_end(&mut content)?;
-        Ok(content)
-    };
-    clean(&String::from_utf8_lossy(&read().unwrap_or_default()))
+    crate::os::tail(path, bytes as u64).map_or_else(|_| String::new(), |tail| clean(&String::from_utf8_lossy(&tail)))
 }
 
 /// A time of day in the local zone, for people.

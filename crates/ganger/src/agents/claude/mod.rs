@@ -12,7 +12,6 @@ use super::{AgentEvent, Ask, Control, Ear, Launch, Limit, TurnEnd, Verdict, hook
 use crate::os;
 use crate::text;
 use ganger_engine::{FailureClass, SessionId, Usage};
-use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -164,7 +163,7 @@ impl Process {
             "request": {"subtype": "interrupt"},
         });
         if self.write(&request).await.is_err() {
-            os::signal_group(&self.child, Signal::INT);
+            os::interrupt_group(&self.child);
         }
     }
 

@@ -6,7 +6,7 @@ use super::process::{Pipes, start_piped, stderr_excerpt};
 use super::{AgentEvent, Control, Ear, Launch, TurnEnd};
 use crate::os;
 use crate::text;
-use ganger_engine::FailureClass;
+use ganger_engine::{FailureClass, Report};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::time::Duration;
@@ -15,6 +15,8 @@ use tokio::process::{Child, ChildStdout};
 use tokio::sync::mpsc;
 
 const GRACE: Duration = Duration::from_secs(3);
+/// The largest report file.
+const REPORT_LIMIT: u64 = 1024 * 1024;
 
 pub(super) async fn drive(launch: Launch, mut commands: mpsc::Receiver<Control>, ear: Ear) {
     while let Some(command) = commands.recv().await {
@@ -89,17 +91,22 @@ async fn follow(
     }
 }
 
+/// The report, if the program wrote one.
+fn read_report(launch: &Launch) -> std::io::Result<Option<Report>> {
+    let read = match os::read_regular(&launch.scratch.join("report.json"), REPORT_LIMIT) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        read => read?,
+    };
+    let mut value: serde_json::Value = serde_json::from_slice(&read)?;
+    text::clean_json(&mut value);
+    Ok(Some(serde_json::from_value(value)?))
+}
+
 async fn ended(launch: &Launch, status: std::io::Result<std::process::ExitStatus>, ear: &Ear) -> TurnEnd {
-    let report = std::fs::read(launch.scratch.join("report.json")).ok();
-    if let Some(report) = report {
-        let read = serde_json::from_slice(&report).and_then(|mut value: serde_json::Value| {
-            text::clean_json(&mut value);
-            serde_json::from_value(value)
-        });
-        match read {
-            Ok(report) => ear.tell(AgentEvent::Report(report)).await,
-            Err(e) => ear.tell(AgentEvent::Said(format!("the report file cannot be read: {e}"))).await,
-        }
+    match read_report(launch) {
+        Ok(Some(report)) => ear.tell(AgentEvent::Report(report)).await,
+        Ok(None) => {}
+        Err(e) => ear.tell(AgentEvent::Said(format!("the report file cannot be read: {e}"))).await,
     }
     match status {
         Ok(status) if status.success() => TurnEnd::Completed,

@@ -8,11 +8,12 @@ use crate::failure::{Exit, Failure};
 use crate::foreman::{self, Ending, Foreman, Mode, Stop, Taken};
 use crate::host::{Host, mission_text, prompt_text};
 use crate::protocol::{Offer, now_ms};
+use crate::{git, os};
 use ganger_engine::{AttemptId, Phase, Reason, State, TicketId, why};
 use serde_json::json as object;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use tokio::signal::unix::{SignalKind, signal};
+use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 #[derive(Debug, clap::Args)]
@@ -34,6 +35,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
+    os::check_supported()?;
     let board = Board::open().await?;
     check_agents(&board)?;
     let state = board.state().await?;
@@ -100,7 +102,7 @@ pub(super) async fn work(board: &Board, mode: Mode, style: Style) -> Result<Exit
     let host = Host::start(Arc::clone(&board.project), Arc::clone(&board.bus)).await?;
     foreman.expect_host(host.incarnation());
     let (stop, stopped) = watch::channel(Stop::No);
-    let signals = tokio::spawn(listen_for_signals(stop));
+    let signals = tokio::spawn(listen_for_signals(os::StopSignals::listen()?, stop));
     let ended = foreman.run(&mode, host.id(), stopped).await;
     signals.abort();
     let host_id = host.id().clone();
@@ -115,27 +117,35 @@ pub(super) async fn work(board: &Board, mode: Mode, style: Style) -> Result<Exit
     drop(foreman);
     view.close().await;
     let ending = ended?;
+    if ending == Ending::Stopped {
+        // What aborted tasks left running is nobody's any more.
+        git::end_running_commands();
+    }
     goodbye?;
     Ok(conclude(&state, &mode, ending, waits, style))
 }
 
+/// How long a stop waits for git, which may be adding a huge file or asking a silent remote.
+const GIT_GRACE: Duration = Duration::from_secs(5);
+
 /// Once drains, twice stops. Both keep everything.
-async fn listen_for_signals(stop: watch::Sender<Stop>) {
-    let streams = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()));
-    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) = streams else {
-        return;
-    };
+async fn listen_for_signals(mut signals: os::StopSignals, stop: watch::Sender<Stop>) {
     loop {
-        let wanted = tokio::select! {
-            _ = interrupt.recv() => if *stop.borrow() == Stop::No { Stop::Drain } else { Stop::Now },
-            _ = terminate.recv() => Stop::Now,
-            _ = hangup.recv() => Stop::Now,
+        let wanted = match signals.next().await {
+            os::StopSignal::Interrupt if *stop.borrow() == Stop::No => Stop::Drain,
+            _ => Stop::Now,
         };
         match wanted {
             Stop::Drain => talk!("\nNo new work is started; agents finish their turns. Ctrl-C again stops them now."),
             _ => talk!("\nStopping. Sessions, files and commits are kept."),
         }
         let _ended = stop.send(wanted);
+        if wanted == Stop::Now {
+            tokio::spawn(async {
+                tokio::time::sleep(GIT_GRACE).await;
+                git::end_running_commands();
+            });
+        }
     }
 }
 

@@ -167,18 +167,18 @@ impl AttemptTask {
     async fn lay_out_scratch(&self) -> std::io::Result<Scratch> {
         let folder = self.shared.project.state.join("attempts").join(self.offer.attempt.as_str());
         let shared = Arc::clone(&self.shared);
-        let laid_out = tokio::task::spawn_blocking(move || {
+        os::blocking(move || {
             std::fs::create_dir_all(&folder)?;
             let access = shared.tools.key(&folder)?;
             Ok(Scratch { folder, access })
-        });
-        laid_out.await?
+        })
+        .await
     }
 
     async fn kill_tree(&self, worktree: &Path) {
         let target = Target::attempt(&self.marker(), worktree);
-        let swept = tokio::task::spawn_blocking(move || os::sweep(&target)).await;
-        if let Ok(Ok(killed @ 1..)) = swept {
+        let swept = os::blocking(move || os::sweep(&target)).await;
+        if let Ok(killed @ 1..) = swept {
             self.note(ActivityKind::Note, format!("ended {killed} processes that the agent left running")).await;
         }
     }
@@ -190,14 +190,13 @@ impl AttemptTask {
             return end;
         }
         let (shared, offer, ready) = (Arc::clone(&self.shared), self.offer.clone(), ready.clone());
-        let looked = tokio::task::spawn_blocking(move || look_at_work(&shared, &offer, &ready)).await;
+        let looked = os::blocking(move || look_at_work(&shared, &offer, &ready)).await;
         match looked {
-            Ok(Ok(Looked::Too { files, bytes })) => end.outcome = AttemptOutcome::TooLarge { files, bytes },
-            Ok(Ok(Looked::Work { head, base, files, tampering })) => {
+            Ok(Looked::Too { files, bytes }) => end.outcome = AttemptOutcome::TooLarge { files, bytes },
+            Ok(Looked::Work { head, base, files, tampering }) => {
                 self.note(ActivityKind::Note, format!("{} files changed, head {}", files.len(), head.short())).await;
                 (end.head, end.base, end.files, end.tampering) = (Some(head), Some(base), files, tampering);
             }
-            Ok(Err(e)) => return failed(FailureClass::Setup, e.to_string()),
             Err(e) => return failed(FailureClass::Setup, e.to_string()),
         }
         end

@@ -171,7 +171,7 @@ impl Host {
         let marker = self.shared.incarnation.clone();
         let target = Target { markers: vec![(MARKER_HOST.to_owned(), marker)], folders: Vec::new() };
         self.guard.dismiss().await;
-        let _survivors = tokio::task::spawn_blocking(move || os::sweep(&target)).await;
+        let _survivors = os::blocking(move || os::sweep(&target)).await;
     }
 }
 
@@ -185,14 +185,11 @@ async fn sweep_former_life(project: &Arc<Project>) -> Result<(), Failure> {
     let former = std::fs::read_to_string(incarnation_file(project)).ok();
     let markers = former.into_iter().map(|i| (MARKER_HOST.to_owned(), i.trim().to_owned())).collect();
     let target = Target { markers, folders: crate::git::Worktree::ours(&project.repository)? };
-    let swept = tokio::task::spawn_blocking(move || os::sweep(&target)).await;
+    let swept = os::blocking(move || os::sweep(&target)).await;
     match swept {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(survivors)) => {
-            Err(Failure::failed(format!("processes of an earlier run cannot be killed: {survivors:?}"))
-                .hint("they may belong to another user; end them, then run it again"))
-        }
-        Err(e) => Err(Failure::failed(e.to_string())),
+        Ok(_) => Ok(()),
+        Err(survivors) => Err(Failure::failed(format!("processes of an earlier run cannot be killed: {survivors:?}"))
+            .hint("they may belong to another user; end them, then run it again")),
     }
 }
 

@@ -44,14 +44,14 @@ async fn work(shared: &Arc<Shared>, job: &Job) -> anyhow::Result<()> {
     let (repository, commit, base) = (shared.project.repository.clone(), job.commit.clone(), job.base.clone());
     let synced = shared.is_synced(&commit);
     let reference = shared.project.worktree(&job.ticket).reference();
-    let workspace = tokio::task::spawn_blocking(move || -> anyhow::Result<Workspace> {
+    let workspace = crate::os::blocking(move || -> anyhow::Result<Workspace> {
         if !synced {
             git::sync_commit(&repository, &commit, base.as_ref(), &reference)?;
         }
         workspace.check_out(&commit)?;
         Ok(workspace)
     })
-    .await??;
+    .await?;
     for gate in shared.project.config().gates.iter().filter(|g| job.gates.contains(&g.name)) {
         note(shared, job, format!("{}: running `{}`", gate.name, gate.command)).await;
         let run = GateRun {

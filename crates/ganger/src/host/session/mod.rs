@@ -12,9 +12,9 @@ use super::prompt_text;
 use super::worktrees::Ready;
 use crate::agents::{self, AgentEvent, Capabilities, Control, Launch, Live, TurnEnd};
 use crate::config::Agent;
-use crate::git;
 use crate::protocol::ActivityKind;
 use crate::text;
+use crate::{git, os};
 use breaker::Breaker;
 use ganger_engine::{Commit, Envelope, FailureClass, Input, Report, SessionId, Usage};
 use messages::Mail;
@@ -77,7 +77,8 @@ pub(super) async fn run(run: SessionRun<'_>) -> Left {
     let agent = run.launch.agent.clone();
     // Only a runtime that can be told to go on is asked what it changed.
     let repository = &run.task.shared.project.repository;
-    let began_at = capabilities.prompt_again.then(|| run.ready.worktree.head(repository)).flatten();
+    let began_at =
+        capabilities.prompt_again.then(|| os::block_in_place(|| run.ready.worktree.head(repository))).flatten();
     let mail = Mail::of(run.launch.session.as_ref());
     let live = agents::start(run.launch);
     let mut conversation = Conversation {
@@ -350,8 +351,9 @@ impl Conversation<'_> {
     }
 
     fn has_changes(&self) -> bool {
-        let moved = self.ready.worktree.head(&self.task.shared.project.repository) != self.began_at;
-        moved || git::leftovers(&self.ready.worktree.path).is_ok_and(|l| l.files > 0)
+        let repository = &self.task.shared.project.repository;
+        let moved = os::block_in_place(|| self.ready.worktree.head(repository)) != self.began_at;
+        moved || os::block_in_place(|| git::leftovers(&self.ready.worktree.path)).is_ok_and(|l| l.files > 0)
     }
 
     /// One interruption and one more chance; then it has failed.
@@ -382,7 +384,9 @@ impl Conversation<'_> {
             return Some((why, FailureClass::Stalled));
         }
         let (repository, path) = (&self.task.shared.project.repository, &self.ready.worktree.path);
-        let worktree = || format!("{:?} {:?}", self.ready.worktree.head(repository), git::leftovers(path));
+        let leftovers = || os::block_in_place(|| git::leftovers(path));
+        let head = || os::block_in_place(|| self.ready.worktree.head(repository));
+        let worktree = || format!("{:?} {:?}", head(), leftovers());
         self.breaker.trips(self.usage.tokens(), worktree).map(|why| (why, FailureClass::Runaway))
     }
 

@@ -10,7 +10,7 @@ use crate::config::Agent;
 use crate::git::{self, Change};
 use crate::os::{self, Target, crash};
 use crate::protocol::{Activity, ActivityKind, Offer, ToForeman, now_ms, publish_json};
-use crate::{mcp, text};
+use crate::{text, tools};
 use ganger_engine::{AttemptEnd, AttemptOutcome, Commit, Envelope, FailureClass, Input, Kind, Outcome, Report, Usage};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -127,7 +127,7 @@ impl AttemptTask {
             return Err(std::io::Error::other(why));
         }
         let ask_tool = driver.ask_tool();
-        let identity = mcp::Identity { attempt: self.offer.attempt.clone(), token: self.offer.token, ask_tool };
+        let identity = tools::Identity { attempt: self.offer.attempt.clone(), token: self.offer.token, ask_tool };
         let Scratch { folder, access } = scratch;
         self.shared.tools.admit(&access, identity);
         let launch = self.launch(ready, agent, driver, folder, access.clone());

@@ -15,7 +15,7 @@ use crate::agents::{self, Ask, Drivers, OpencodeServer};
 use crate::client::Client;
 use crate::config::RuntimeKind;
 use crate::failure::Failure;
-use crate::mcp::Endpoint;
+use crate::mcp::{Endpoint, HookCall, HookEvent};
 use crate::os::{self, MARKER_HOST, Target};
 use crate::project::Project;
 use crate::protocol::{CONTROL, News, Offer, ToHost, host_subject};
@@ -25,7 +25,7 @@ use ganger_bus::{Bus, ConsumerConfig, Settle};
 use ganger_engine::{AttemptId, Commit, Envelope, HostId, HostReport, Input, TicketId, Verdict};
 use guard::Guard;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch as tokio_watch};
 use tokio::task::JoinHandle;
@@ -47,7 +47,7 @@ pub(crate) struct Shared {
     pub(crate) incarnation: String,
     pub(crate) project: Arc<Project>,
     pub(crate) bus: Arc<dyn Bus>,
-    pub(crate) client: Client,
+    pub(crate) client: Arc<Client>,
     pub(crate) tools: Endpoint,
     pub(crate) drivers: Drivers,
     pub(crate) opencode: Arc<OpencodeServer>,
@@ -112,7 +112,7 @@ impl Host {
         let lease = Duration::from_millis(project.config().to_policy().lease_ms);
         let guard = Guard::start(&project, &incarnation, lease)?;
         os::write_private(&incarnation_file(&project), incarnation.as_bytes())?;
-        let client = Client::open(&bus, &incarnation).await?;
+        let client = Arc::new(Client::open(&bus, &incarnation).await?);
         let tools = Endpoint::start().await?;
         let opencode_folder = project.state.join("opencode");
         std::fs::create_dir_all(&opencode_folder)?;
@@ -136,7 +136,7 @@ impl Host {
             starting: tokio_watch::Sender::new(0),
             synced: Mutex::default(),
         });
-        shared.tools.serve(&shared);
+        tokio::spawn(pass_hook_calls(Arc::downgrade(&shared), shared.tools.serve(&shared.client)));
         let mut host = Self { shared, guard, tasks: Vec::new() };
         host.listen().await?;
         host.tasks.push(tokio::spawn(beat(Arc::clone(&host.shared), lease)));
@@ -172,6 +172,17 @@ impl Host {
         let target = Target { markers: vec![(MARKER_HOST.to_owned(), marker)], folders: Vec::new() };
         self.guard.dismiss().await;
         let _survivors = os::blocking(move || os::sweep(&target)).await;
+    }
+}
+
+/// Hands tool calls that wait at a hook to the sessions that they belong to.
+async fn pass_hook_calls(shared: Weak<Shared>, mut calls: mpsc::UnboundedReceiver<HookCall>) {
+    while let (Some(HookCall { attempt, token, event }), Some(shared)) = (calls.recv().await, shared.upgrade()) {
+        let order = match event {
+            HookEvent::Asked { ask, answer } => Order::Hooked { ask, answer },
+            HookEvent::Withdrawn { request } => Order::Unhooked { request },
+        };
+        shared.order(&attempt, token, order);
     }
 }
 

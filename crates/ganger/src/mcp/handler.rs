@@ -1,9 +1,8 @@
 //! The protocol's server: lists the tools and carries out calls in the name of the caller.
 
-use super::Identity;
 use super::endpoint::Book;
-use crate::host::Shared;
-use crate::tools::{self, Call};
+use crate::client::Client;
+use crate::tools::{self, Call, Identity};
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ListToolsResult, PaginatedRequestParams,
     ServerCapabilities, ServerConfig, Tool, ToolAnnotations,
@@ -14,13 +13,14 @@ use std::sync::{Arc, Weak};
 
 #[derive(Clone)]
 pub(super) struct Handler {
-    shared: Weak<Shared>,
+    /// Of the host: when it is gone, nothing is answered any longer.
+    client: Weak<Client>,
     book: Arc<Book>,
 }
 
 impl Handler {
-    pub(super) fn new(shared: Weak<Shared>, book: Arc<Book>) -> Self {
-        Self { shared, book }
+    pub(super) fn new(client: Weak<Client>, book: Arc<Book>) -> Self {
+        Self { client, book }
     }
 
     async fn answer(
@@ -29,9 +29,9 @@ impl Handler {
         arguments: serde_json::Map<String, serde_json::Value>,
         caller: &Identity,
     ) -> tools::Answer {
-        let shared = self.shared.upgrade().ok_or("the host is shutting down")?;
+        let client = self.client.upgrade().ok_or("the host is shutting down")?;
         let name = if name == caller.ask_tool { tools::ASK } else { name };
-        let answer = tools::call(name, Call { client: &shared.client, caller, arguments }).await;
+        let answer = tools::call(name, Call { client: &client, caller, arguments }).await;
         if answer.is_ok() && matches!(name, "report_result" | tools::ASK) {
             self.book.has_spoken(&caller.attempt);
         }

@@ -1,21 +1,36 @@
 //! `ganger hook`: a tool call waits here until the session's rules, or a person, have judged it. The endpoint and the
 //! token are those of the tools.
 
-use super::Identity;
 use super::caller::Caller;
-use crate::agents::{Verdict, hook};
+use crate::agents::{Ask, Verdict, hook};
 use crate::failure::Failure;
-use crate::host::{Order, Shared};
+use crate::tools::Identity;
 use axum::Json;
 use axum::extract::{Extension, State};
+use ganger_engine::AttemptId;
 use reqwest::Response;
 use serde_json::Value;
 use std::io::Write;
 use std::path::Path;
-use std::sync::Weak;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
+
+/// A tool call of an attempt at a hook.
+pub(crate) struct HookCall {
+    pub(crate) attempt: AttemptId,
+    /// The attempt's fencing token.
+    pub(crate) token: u64,
+    pub(crate) event: HookEvent,
+}
+
+/// What happened to the call.
+pub(crate) enum HookEvent {
+    /// It waits for an answer.
+    Asked { ask: Ask, answer: oneshot::Sender<Verdict> },
+    /// It waits no longer.
+    Withdrawn { request: String },
+}
 
 /// Passes what the runtime tells on stdin to the endpoint, and its answer to stdout. What cannot be judged, or not in
 /// time, is denied.
@@ -41,14 +56,14 @@ async fn ask_endpoint(url: &str, token_file: &Path) -> Result<String, Failure> {
 
 /// The other end of it.
 pub(super) async fn judge(
-    State(shared): State<Weak<Shared>>,
+    State(calls): State<mpsc::UnboundedSender<HookCall>>,
     Extension(caller): Extension<Identity>,
     Json(told): Json<Value>,
 ) -> String {
     for ask in hook::asks(&told) {
         let (answer, answered) = oneshot::channel();
-        let waiting = Waiting { shared: shared.clone(), caller: caller.clone(), request: ask.request.clone() };
-        waiting.order(Order::Hooked { ask, answer });
+        let waiting = Waiting { calls: calls.clone(), caller: caller.clone(), request: ask.request.clone() };
+        waiting.report(HookEvent::Asked { ask, answer });
         let verdict = answered.await.unwrap_or_else(|_| Verdict::Deny("the turn that asked is over".to_owned()));
         if verdict != Verdict::Allow {
             return hook::answer(&verdict);
@@ -59,21 +74,20 @@ pub(super) async fn judge(
 
 /// A call that waits. When the runtime gives it up the connection breaks, and this is dropped.
 struct Waiting {
-    shared: Weak<Shared>,
+    calls: mpsc::UnboundedSender<HookCall>,
     caller: Identity,
     request: String,
 }
 
 impl Waiting {
-    fn order(&self, order: Order) {
-        if let Some(shared) = self.shared.upgrade() {
-            shared.order(&self.caller.attempt, self.caller.token, order);
-        }
+    fn report(&self, event: HookEvent) {
+        let call = HookCall { attempt: self.caller.attempt.clone(), token: self.caller.token, event };
+        let _host_is_gone = self.calls.send(call);
     }
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.order(Order::Unhooked { request: self.request.clone() });
+        self.report(HookEvent::Withdrawn { request: self.request.clone() });
     }
 }

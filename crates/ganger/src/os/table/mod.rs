@@ -10,14 +10,13 @@ mod other;
 #[cfg(not(target_os = "linux"))]
 pub(super) use other::Process;
 
-use crate::failure::Failure;
+use std::io::{Error, ErrorKind, Result};
 
 /// Whether agents can be run here: without the table nothing that they leave running could be found.
-pub(crate) fn check_supported() -> Result<(), Failure> {
+pub(crate) fn check_supported() -> Result<()> {
     if Process::SUPPORTED {
         return Ok(());
     }
-    let system = std::env::consts::OS;
-    Err(Failure::usage(format!("running agents is not supported on {system} yet"))
-        .hint("everything that does not run an agent works; agents need Linux"))
+    let why = format!("running agents is not supported on {} yet: they need Linux", std::env::consts::OS);
+    Err(Error::new(ErrorKind::Unsupported, why))
 }

@@ -16,10 +16,11 @@ const WRITTEN_LAST: [&str; 3] = ["package.json", "package-lock.json", "node_modu
 
 /// Gives a home what opencode would install there.
 pub(super) fn fill(home: &Path) {
-    let target = home.join(PACKAGE);
-    if target.exists() {
+    if is_filled(home) {
         return;
     }
+    // The folder itself may be there: asking opencode for its version makes it.
+    let target = home.join(PACKAGE);
     std::fs::create_dir_all(&target).unwrap();
     let made = made_once().join(PACKAGE).join(".");
     let copied = Command::new("cp").arg("-a").arg(made).arg(&target).status().unwrap();

@@ -8,12 +8,13 @@ use crate::failure::{Exit, Failure};
 use crate::foreman::{self, Foreman, Taken};
 use crate::host::{Host, mission_text, prompt_text};
 use crate::protocol::now_ms;
+use crate::{git, os};
 use ganger_engine::foreman::{Ending, Mode, Stop};
 use ganger_engine::{AttemptId, Offer, Phase, Reason, State, TicketId, why};
 use serde_json::json as object;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use tokio::signal::unix::{SignalKind, signal};
+use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 #[derive(Debug, clap::Args)]
@@ -35,6 +36,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
+    os::check_supported()?;
     let board = Board::open().await?;
     check_agents(&board)?;
     let state = board.state().await?;
@@ -101,7 +103,7 @@ pub(super) async fn work(board: &Board, mode: Mode, style: Style) -> Result<Exit
     let view = View::open(style, foreman.state().clone(), feed, Arc::clone(&board.bus)).await?;
     let host = Host::start(Arc::clone(&board.project), Arc::clone(&board.bus)).await?;
     let (stop, stopped) = watch::channel(Stop::No);
-    let signals = tokio::spawn(listen_for_signals(stop));
+    let signals = tokio::spawn(listen_for_signals(os::StopSignals::listen()?, stop));
     let ended = foreman.run(host.id(), host.incarnation(), stopped).await;
     signals.abort();
     let host_id = host.id().clone();
@@ -113,27 +115,35 @@ pub(super) async fn work(board: &Board, mode: Mode, style: Style) -> Result<Exit
     };
     view.close().await;
     let (ending, state) = (ended?, state?);
+    if ending == Ending::Stopped {
+        // What aborted tasks left running is nobody's any more.
+        git::end_running_commands();
+    }
     let waits = waits_for_person(&state);
     Ok(conclude(&state, &mode, &ending, waits, style))
 }
 
+/// How long a stop waits for git, which may be adding a huge file or asking a silent remote.
+const GIT_GRACE: Duration = Duration::from_secs(5);
+
 /// Once drains, twice stops. Both keep everything.
-async fn listen_for_signals(stop: watch::Sender<Stop>) {
-    let streams = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()));
-    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) = streams else {
-        return;
-    };
+async fn listen_for_signals(mut signals: os::StopSignals, stop: watch::Sender<Stop>) {
     loop {
-        let wanted = tokio::select! {
-            _ = interrupt.recv() => if *stop.borrow() == Stop::No { Stop::Drain } else { Stop::Now },
-            _ = terminate.recv() => Stop::Now,
-            _ = hangup.recv() => Stop::Now,
+        let wanted = match signals.next().await {
+            os::StopSignal::Interrupt if *stop.borrow() == Stop::No => Stop::Drain,
+            _ => Stop::Now,
         };
         match wanted {
             Stop::Drain => talk!("\nNo new work is started; agents finish their turns. Ctrl-C again stops them now."),
             _ => talk!("\nStopping. Sessions, files and commits are kept."),
         }
         let _ended = stop.send(wanted);
+        if wanted == Stop::Now {
+            tokio::spawn(async {
+                tokio::time::sleep(GIT_GRACE).await;
+                git::end_running_commands();
+            });
+        }
     }
 }
 

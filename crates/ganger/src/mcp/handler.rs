@@ -1,8 +1,8 @@
 //! The protocol's server: lists the tools and carries out calls in the name of the caller.
 
-use super::Identity;
-use crate::host::{Order, Shared};
-use crate::tools::{self, Call};
+use super::hook::{AgentCall, CallEvent};
+use crate::client::Client;
+use crate::tools::{self, Call, Identity};
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ListToolsResult, PaginatedRequestParams,
     ServerCapabilities, ServerConfig, Tool, ToolAnnotations,
@@ -10,15 +10,18 @@ use rmcp::model::{
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use std::sync::{Arc, Weak};
+use tokio::sync::mpsc;
 
 #[derive(Clone)]
 pub(super) struct Handler {
-    shared: Weak<Shared>,
+    /// Of the host: when it is gone, nothing is answered any longer.
+    client: Weak<Client>,
+    calls: mpsc::UnboundedSender<AgentCall>,
 }
 
 impl Handler {
-    pub(super) fn new(shared: Weak<Shared>) -> Self {
-        Self { shared }
+    pub(super) fn new(client: Weak<Client>, calls: mpsc::UnboundedSender<AgentCall>) -> Self {
+        Self { client, calls }
     }
 
     async fn answer(
@@ -27,11 +30,11 @@ impl Handler {
         arguments: serde_json::Map<String, serde_json::Value>,
         caller: &Identity,
     ) -> tools::Answer {
-        let shared = self.shared.upgrade().ok_or("the host is shutting down")?;
+        let client = self.client.upgrade().ok_or("the host is shutting down")?;
         let name = if name == caller.ask_tool { tools::ASK } else { name };
-        let answer = tools::call(name, Call { client: &shared.client, caller, arguments }).await;
+        let answer = tools::call(name, Call { client: &client, caller, arguments }).await;
         if answer.is_ok() && matches!(name, "report_result" | tools::ASK) {
-            shared.order(&caller.attempt, caller.token, Order::Reported);
+            let _host_is_gone = self.calls.send(AgentCall::of(caller, CallEvent::Reported));
         }
         answer
     }

@@ -5,8 +5,7 @@ mod note;
 mod report;
 
 use crate::client::{Client, SendError};
-use crate::mcp::Identity;
-use ganger_engine::{Envelope, Input, Outcome};
+use ganger_engine::{AttemptId, Envelope, Input, Outcome};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
@@ -15,6 +14,16 @@ pub(crate) const ASK: &str = "ask_user";
 
 /// How long a tool call waits for the foreman.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Who calls.
+#[derive(Debug, Clone)]
+pub(crate) struct Identity {
+    pub(crate) attempt: AttemptId,
+    /// The attempt's fencing token.
+    pub(crate) token: u64,
+    /// The name under which its runtime lets the model see `ask_user`.
+    pub(crate) ask_tool: &'static str,
+}
 
 /// A tool as it is shown to models.
 pub(crate) struct Tool {

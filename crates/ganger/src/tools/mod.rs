@@ -6,7 +6,7 @@ mod report;
 
 use crate::client::{Client, SendError};
 use crate::mcp::Identity;
-use ganger_engine::{Envelope, Input, Outcome};
+use ganger_engine::{DecisionId, Envelope, Input, Outcome};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
@@ -33,6 +33,8 @@ pub(crate) fn all() -> Vec<Tool> {
 pub(crate) struct Call<'a> {
     pub(crate) client: &'a Client,
     pub(crate) caller: &'a Identity,
+    /// Names this call among those of its attempt: the same call again has one effect and one answer.
+    pub(crate) id: String,
     pub(crate) arguments: Map<String, Value>,
 }
 
@@ -64,7 +66,7 @@ impl Call<'_> {
     }
 
     async fn decide(&self, cause: &str, input: Input) -> Result<Outcome, String> {
-        let id = format!("tool-{}", uuid::Uuid::now_v7());
+        let id = DecisionId::of_call(&self.caller.attempt, &self.id);
         let asked = self.client.ask(Envelope::new(id, cause, input), PATIENCE).await;
         asked.map_err(|e| match e {
             SendError::Rejected(rejected) => rejected.message,

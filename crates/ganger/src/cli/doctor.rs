@@ -7,9 +7,10 @@ use crate::failure::{Exit, Failure};
 use crate::foreman::{self, Loaded, Taken};
 use crate::git::{Git, Rescue};
 use crate::project::Project;
-use ganger_bus::SqliteBus;
-use ganger_engine::check_all;
+use ganger_bus::{Bus, SqliteBus};
+use ganger_engine::{State, check_all};
 use serde_json::json as object;
+use std::sync::Arc;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -142,14 +143,22 @@ fn rescues(project: &Project) -> Finding {
     Finding { what: "rescue", result }
 }
 
+/// The whole journal from its first record: a snapshot would hide what was changed before it.
+async fn chain(bus: &Arc<dyn Bus>) -> Result<String, String> {
+    let records = foreman::read_records(bus).await.map_err(|e| e.to_string())?;
+    let mut state = State::default();
+    records.iter().try_for_each(|record| state.apply_record(record)).map_err(|e| e.to_string())?;
+    Ok(format!("{} records, none changed or left out", records.len()))
+}
+
 async fn board(project: Project) -> Vec<Finding> {
     let opened = async {
         let board = Board::of(project).await?;
         let loaded = foreman::load(&board.bus).await?;
         let lease = foreman::take(&board.project.state, "ganger doctor")?;
-        Ok::<_, Failure>((loaded, lease))
+        Ok::<_, Failure>((loaded, chain(&board.bus).await, lease))
     };
-    let (Loaded { state, fault, .. }, lease) = match opened.await {
+    let (Loaded { state, fault, .. }, chain, lease) = match opened.await {
         Ok(opened) => opened,
         Err(e) => {
             return vec![Finding { what: "board", result: Err(e.message) }];
@@ -166,6 +175,7 @@ async fn board(project: Project) -> Vec<Finding> {
     };
     vec![
         Finding { what: "journal", result: journal },
+        Finding { what: "chain", result: chain },
         Finding { what: "rules", result: rules },
         Finding { what: "lease", result: Ok(lease) },
     ]

@@ -11,7 +11,7 @@ use crate::protocol::{Activity, ActivityKind, now_ms, publish_json};
 use crate::{text, tools};
 use ganger_engine::host::{Remains, Run, Work};
 use ganger_engine::session::{SessionEnd, TurnEnd};
-use ganger_engine::{AttemptId, AttemptOutcome, FailureClass, Kind, Offer, TicketId, Usage};
+use ganger_engine::{AttemptId, AttemptOutcome, Bases, FailureClass, Offer, TicketId, Usage};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,10 +63,10 @@ impl Drop for Admitted {
 
 /// Makes the worktree that an offer asks for.
 pub(super) async fn make_worktree(shared: &Shared, offer: &Offer) -> Result<Ready, PrepareError> {
-    let bases = match offer.spec.kind {
+    let bases = match offer.spec.kind.work().bases {
         // The agent merges the others itself: that is the work.
-        Kind::Integration => offer.bases.get(..1).unwrap_or_default(),
-        Kind::Task => &offer.bases,
+        Bases::First => offer.bases.get(..1).unwrap_or_default(),
+        Bases::Merged => &offer.bases,
     };
     shared.worktrees.ensure(&offer.ticket, bases, offer.base.as_ref()).await
 }

@@ -29,10 +29,11 @@ impl Handler {
         name: &str,
         arguments: serde_json::Map<String, serde_json::Value>,
         caller: &Identity,
+        id: String,
     ) -> tools::Answer {
         let client = self.client.upgrade().ok_or("the host is shutting down")?;
         let name = if name == caller.ask_tool { tools::ASK } else { name };
-        let answer = tools::call(name, Call { client: &client, caller, arguments }).await;
+        let answer = tools::call(name, Call { client: &client, caller, id, arguments }).await;
         if answer.is_ok() && matches!(name, "report_result" | tools::ASK) {
             let _host_is_gone = self.calls.send(AgentCall::of(caller, CallEvent::Reported));
         }
@@ -72,12 +73,23 @@ impl ServerHandler for Handler {
     ) -> Result<CallToolResponse, ErrorData> {
         let caller = caller(&context)?;
         let arguments = request.arguments.unwrap_or_default();
-        let result = match self.answer(&request.name, arguments, caller).await {
+        let id = call_id(&request.name, &arguments, &context);
+        let result = match self.answer(&request.name, arguments, caller, id).await {
             Ok(text) => CallToolResult::success(vec![ContentBlock::text(text)]),
             Err(why) => CallToolResult::error(vec![ContentBlock::text(why)]),
         };
         Ok(result.into())
     }
+}
+
+/// The same request sent again is the same call. Ids begin anew with each connection, so what is called counts, too.
+fn call_id(
+    name: &str,
+    arguments: &serde_json::Map<String, serde_json::Value>,
+    context: &RequestContext<RoleServer>,
+) -> String {
+    let called = serde_json::json!([name, arguments]).to_string();
+    format!("{}-{}", context.id, crate::digest::short(&[&called]))
 }
 
 /// Whose token came with the request.

@@ -5,7 +5,7 @@ mod note;
 mod report;
 
 use crate::client::{Client, SendError};
-use ganger_engine::{AttemptId, Envelope, Input, Outcome};
+use ganger_engine::{AttemptId, DecisionId, Envelope, Input, Outcome};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
@@ -42,6 +42,8 @@ pub(crate) fn all() -> Vec<Tool> {
 pub(crate) struct Call<'a> {
     pub(crate) client: &'a Client,
     pub(crate) caller: &'a Identity,
+    /// Names this call among those of its attempt: the same call again has one effect and one answer.
+    pub(crate) id: String,
     pub(crate) arguments: Map<String, Value>,
 }
 
@@ -73,7 +75,7 @@ impl Call<'_> {
     }
 
     async fn decide(&self, cause: &str, input: Input) -> Result<Outcome, String> {
-        let id = format!("tool-{}", uuid::Uuid::now_v7());
+        let id = DecisionId::of_call(&self.caller.attempt, &self.id);
         let asked = self.client.ask(Envelope::new(id, cause, input), PATIENCE).await;
         asked.map_err(|e| match e {
             SendError::Rejected(rejected) => rejected.message,

@@ -107,8 +107,8 @@ fn check_accepted(state: &State, id: &TicketId, ticket: &Ticket) -> Judged {
         return require(approved, 5, id, || "accepted without a gate and without a person's approval".to_owned());
     }
     for gate in &state.policy.gates {
-        let evidence = state.evidence.get(id).into_iter().flatten();
-        let last = evidence.filter(|e| &e.key.commit == commit && e.key.gate == gate.digest).next_back();
+        let mut evidence = state.evidence.get(id).into_iter().flatten();
+        let last = evidence.rfind(|e| &e.key.commit == commit && e.key.gate == gate.digest);
         let green = last.is_some_and(|e| e.exit_code == Some(0) && !e.timed_out);
         require(green, 5, id, || format!("accepted, but gate `{}` is not green at its head", gate.name))?;
     }

@@ -46,8 +46,9 @@ pub use model::{
     host::{Host, HostReport},
     permission::{PendingPermission, PermissionAnswer, PermissionRequest, Permit, Scope},
     phase::{IllegalTransition, Phase},
-    ticket::{Assumption, DoneAnswer, Kind, Note, Priority, Report, Ticket, TicketSpec},
+    ticket::{Assumption, DoneAnswer, Note, Priority, Report, Ticket, TicketSpec},
     usage::Usage,
+    work::{Acceptance, Bases, Claim, Directory, Kind, Verification, Work},
 };
 pub use order::{Offer, Order, SessionMessage, VerifyJob};
 pub use plan::{Effect, Plan, cancel_all, plan, plan_by_full_scan};

@@ -1,7 +1,8 @@
 //! What a foreman asks of a host. Each order may come late, twice and out of order; tokens and incarnations tell.
 
 use crate::{
-    AttemptId, Commit, Delivery, DeliveryId, GatePolicy, Kind, PermissionAnswer, SessionId, State, TicketId, TicketSpec,
+    AttemptId, Bases, Commit, Delivery, DeliveryId, GatePolicy, PermissionAnswer, SessionId, State, TicketId,
+    TicketSpec,
 };
 use serde::{Deserialize, Serialize};
 
@@ -65,7 +66,7 @@ impl Offer {
         let accepted = |d: &TicketId| Some((d.clone(), state.tickets.get(d)?.accepted.clone()?));
         let mut bases: Vec<(TicketId, Commit)> = ticket.spec.after.iter().filter_map(accepted).collect();
         // A join contains what it joined: taken first, the others have nothing to add.
-        let is_join = |id: &TicketId| state.tickets.get(id).is_some_and(|t| t.spec.kind == Kind::Integration);
+        let is_join = |id: &TicketId| state.tickets.get(id).is_some_and(|t| t.spec.kind.work().bases == Bases::First);
         bases.sort_by_key(|(id, _)| !is_join(id));
         Some(Self {
             attempt: id.clone(),

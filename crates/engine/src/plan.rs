@@ -2,7 +2,7 @@
 //! every effect looks at the world (its probe, see ARCHITECTURE.md) before it acts.
 
 use crate::{
-    Attempt, AttemptId, AttemptStage, Commit, DeliveryId, GatePolicy, HostId, Kind, Millis, PermissionAnswer, Phase,
+    Attempt, AttemptId, AttemptStage, Bases, Commit, DeliveryId, GatePolicy, HostId, Millis, PermissionAnswer, Phase,
     State, Ticket, TicketId,
 };
 use std::collections::BTreeSet;
@@ -183,10 +183,11 @@ fn next_merge<'a>(state: &State, approved: impl Iterator<Item = &'a TicketId>) -
 
 fn may_land(state: &State, id: &TicketId, ticket: &Ticket) -> bool {
     let is = |id: &TicketId, wanted: fn(&Ticket) -> bool| state.tickets.get(id).is_some_and(wanted);
-    if ticket.spec.kind == Kind::Integration {
+    let is_join = |t: &Ticket| t.spec.kind.work().bases == Bases::First;
+    if is_join(ticket) {
         return ticket.spec.after.iter().all(|d| is(d, |t| t.phase == Phase::Merged || is_approved(t)));
     }
-    let joined = |other: &TicketId| is(other, |t| t.spec.kind == Kind::Integration && is_approved(t));
+    let joined = |other: &TicketId| state.tickets.get(other).is_some_and(|t| is_join(t) && is_approved(t));
     ticket.spec.after.iter().all(|d| is(d, |t| t.phase == Phase::Merged)) && !state.dependents(id).any(joined)
 }
 

@@ -1,7 +1,6 @@
 //! Foreign text: capped, without control characters, before it is stored, shown or sent to a model.
 
 pub(crate) use ganger_engine::text::{cap, clean, line};
-use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 /// As [`clean`], for every text in a value.
@@ -14,17 +13,9 @@ pub(crate) fn clean_json(value: &mut serde_json::Value) {
     }
 }
 
-/// The cleaned end of a file.
+/// The cleaned end of a file; empty when it cannot be read.
 pub(crate) fn tail_of_file(path: &Path, bytes: usize) -> String {
-    let read = || -> std::io::Result<Vec<u8>> {
-        let mut file = std::fs::File::open(path)?;
-        let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(bytes as u64)))?;
-        let mut content = Vec::new();
-        file.read_to_end(&mut content)?;
-        Ok(content)
-    };
-    clean(&String::from_utf8_lossy(&read().unwrap_or_default()))
+    crate::os::tail(path, bytes as u64).map_or_else(|_| String::new(), |tail| clean(&String::from_utf8_lossy(&tail)))
 }
 
 /// A time of day in the local zone, for people.

@@ -129,7 +129,7 @@ impl Agent {
         let done = if self.behaviour == Behaviour::Unanswered { Vec::new() } else { vec![answer] };
         let usage =
             Usage { input: 100 * u64::from(self.offer.number), output: world.rng.below(50), ..Usage::default() };
-        Remains { outcome, usage, report: Some(Report { summary: "done".to_owned(), done }) }
+        Remains { outcome, usage, report: Some(Report { summary: "done".to_owned(), done, output: None }) }
     }
 
     /// The name of a commit tells what the gates will find: the hidden truth.

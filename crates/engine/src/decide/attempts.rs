@@ -3,9 +3,9 @@
 use super::{NewCard, delivery, done, escalation, granted, live, messages, nothing, open_card, permissions, ticket};
 use crate::{
     ApprovalReason, Assumption, Attempt, AttemptCount, AttemptEnd, AttemptId, AttemptOutcome, AttemptStage, Card,
-    CardKind, CardOption, Decision, DeliveryEvidence, DeliveryId, DeliveryKind, EscalationReason, Event, FailureClass,
-    HostId, Kind, Millis, NewTicket, Outcome, Pause, Phase, RejectCode, Rejected, Report, Session, SessionId, State,
-    Ticket, TicketId, TicketSpec, Usage,
+    CardKind, CardOption, Claim, Decision, DeliveryEvidence, DeliveryId, DeliveryKind, EscalationReason, Event,
+    FailureClass, HostId, Kind, Millis, NewTicket, Outcome, Pause, Phase, RejectCode, Rejected, Report, Session,
+    SessionId, State, Ticket, TicketId, TicketSpec, Usage,
 };
 
 /// First wait after a transient failure; it doubles up to [`MAX_BACKOFF_MS`].
@@ -279,7 +279,8 @@ impl Disposition {
         if news {
             return Self::to(Phase::Open);
         }
-        if end.head.is_none() || end.head == end.base {
+        let work = ticket.spec.kind.work();
+        if work.claim == Claim::Change && (end.head.is_none() || end.head == end.base) {
             return Self::rejected(
                 state,
                 now,
@@ -387,7 +388,7 @@ impl Disposition {
                 attempt.ticket,
                 files.join(", ")
             ),
-            kind: Kind::Integration,
+            kind: Kind::Join,
             parent: Some(attempt.ticket.clone()),
             priority: ticket.spec.priority,
             after: ticket.spec.after.clone(),

@@ -34,6 +34,11 @@ pub(super) fn add(state: &State, new: &[NewTicket]) -> Result<Decision, Rejected
     }
     faults.extend(cycle(state, &specs).map(|path| format!("dependency cycle: {path}")));
     refuse_faults(RejectCode::InvalidTickets, &faults)?;
+    let unsupported = specs.iter().find(|(_, spec)| !spec.kind.work().supported);
+    if let Some((id, spec)) = unsupported {
+        let message = format!("{id}: tickets of kind `{}` are not supported yet", spec.kind.as_str());
+        return Err(Rejected::new(RejectCode::NotSupported, message));
+    }
 
     let numbers = state.next_ticket + 1..;
     let added = ids.iter().zip(new).zip(numbers);

@@ -9,6 +9,9 @@ pub(super) fn approve(state: &State, wanted: &[TicketId], by: &str) -> Result<De
     let mut faults = Vec::new();
     for id in &set {
         let ticket = ticket(state, id)?;
+        if !ticket.spec.kind.work().lands {
+            faults.push(format!("{id} is a {}: nothing of it lands on the main branch", ticket.spec.kind.as_str()));
+        }
         match ticket.phase {
             Phase::Accepted | Phase::Merged => {}
             phase => faults.push(format!("{id} is {}, not accepted", phase.as_str())),

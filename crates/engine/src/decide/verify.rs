@@ -3,7 +3,7 @@
 use super::{NewCard, attempts::refuse_claim, done, escalation, nothing, open_card, ticket};
 use crate::{
     ApprovalReason, CardKind, Commit, Decision, EscalationReason, Event, Evidence, Millis, Phase, Policy, RejectCode,
-    Rejected, Review, State, Ticket, TicketId,
+    Rejected, Review, State, Ticket, TicketId, Verification,
 };
 
 pub(super) fn set_policy(state: &State, policy: &Policy) -> Decision {
@@ -47,7 +47,8 @@ fn reverification(state: &State, policy: &Policy, id: &TicketId, ticket: &Ticket
 
 pub(super) fn head_moved(state: &State, id: &TicketId, head: &Commit) -> Decision {
     let moved = state.tickets.get(id).is_some_and(|t| {
-        matches!(t.phase, Phase::Accepted | Phase::Reviewing | Phase::Verifying) && t.head.as_ref() != Some(head)
+        let checked = matches!(t.phase, Phase::Accepted | Phase::Reviewing | Phase::Verifying);
+        checked && t.spec.kind.work().lands && t.head.as_ref() != Some(head)
     });
     if !moved {
         return nothing();
@@ -120,6 +121,9 @@ pub(super) fn conclude(
     ticket: &Ticket,
     toolchain: Option<&str>,
 ) -> Option<Vec<Event>> {
+    if ticket.spec.kind.work().verification != Verification::Commit {
+        return None;
+    }
     let head = ticket.head.as_ref()?;
     if ticket.approved_by_person.as_ref() == Some(head) && state.policy.gates.is_empty() {
         return Some(vec![Event::TicketAccepted { ticket: id.clone(), commit: head.clone() }]);

@@ -1,7 +1,7 @@
 //! Tickets: the unit of work.
 
 use super::is_default;
-use crate::{AttemptId, Commit, DeliveryId, HostId, Millis, Phase, Session, TicketId, Usage};
+use crate::{AttemptId, Commit, DeliveryId, HostId, Kind, Millis, Phase, Session, TicketId, Usage};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,17 +39,6 @@ impl Priority {
             .into_iter()
             .find(|p| p.as_str().eq_ignore_ascii_case(word))
     }
-}
-
-/// What kind of work a ticket is. Later kinds (reviews, plans, interviews) are tickets too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    /// A change of the repository.
-    #[default]
-    Task,
-    /// Joins accepted branches that conflict, so that what depends on them has a base.
-    Integration,
 }
 
 /// What a ticket asks for. Everything a person may edit.
@@ -111,6 +100,9 @@ pub struct Report {
     /// Answers to the definition of done.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub done: Vec<DoneAnswer>,
+    /// Structured output, for kinds of work whose result it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<serde_json::Value>,
 }
 
 /// Something an agent took for granted.

@@ -12,3 +12,4 @@ mod live;
 mod properties;
 mod repeats;
 mod support;
+mod work;

@@ -6,8 +6,8 @@ use super::process::{Pipes, start_piped, stderr_excerpt};
 use super::{EventSink, Launch};
 use crate::os;
 use crate::text;
-use ganger_engine::FailureClass;
 use ganger_engine::session::{Control, RuntimeEvent, TurnEnd};
+use ganger_engine::{FailureClass, Report};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::time::Duration;
@@ -16,6 +16,8 @@ use tokio::process::{Child, ChildStdout};
 use tokio::sync::mpsc;
 
 const GRACE: Duration = Duration::from_secs(3);
+/// The largest report file.
+const REPORT_LIMIT: u64 = 1024 * 1024;
 
 pub(super) async fn drive(launch: Launch, mut commands: mpsc::Receiver<Control>, sink: EventSink) {
     while let Some(command) = commands.recv().await {
@@ -90,17 +92,22 @@ async fn follow(
     }
 }
 
+/// The report, if the program wrote one.
+fn read_report(launch: &Launch) -> std::io::Result<Option<Report>> {
+    let read = match os::read_regular(&launch.scratch.join("report.json"), REPORT_LIMIT) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        read => read?,
+    };
+    let mut value: serde_json::Value = serde_json::from_slice(&read)?;
+    text::clean_json(&mut value);
+    Ok(Some(serde_json::from_value(value)?))
+}
+
 async fn ended(launch: &Launch, status: std::io::Result<std::process::ExitStatus>, sink: &EventSink) -> TurnEnd {
-    let report = std::fs::read(launch.scratch.join("report.json")).ok();
-    if let Some(report) = report {
-        let read = serde_json::from_slice(&report).and_then(|mut value: serde_json::Value| {
-            text::clean_json(&mut value);
-            serde_json::from_value(value)
-        });
-        match read {
-            Ok(report) => sink.send(RuntimeEvent::Report(report)).await,
-            Err(e) => sink.send(RuntimeEvent::Text(format!("the report file cannot be read: {e}"))).await,
-        }
+    match read_report(launch) {
+        Ok(Some(report)) => sink.send(RuntimeEvent::Report(report)).await,
+        Ok(None) => {}
+        Err(e) => sink.send(RuntimeEvent::Text(format!("the report file cannot be read: {e}"))).await,
     }
     match status {
         Ok(status) if status.success() => TurnEnd::Completed,

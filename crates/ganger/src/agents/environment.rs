@@ -132,7 +132,8 @@ pub(super) fn for_git(launch: &Launch) -> Vec<(String, OsString)> {
     if launch.agent.runtime != RuntimeKind::Command && !may_push {
         settings.push((format!("{NOWHERE}.pushInsteadOf"), OsString::new()));
         // An address of its own for pushing is not looked at by that.
-        let own = git::Git::at(&launch.worktree).run(&["config", "--get-regexp", r"^remote\..*\.pushurl$"]);
+        let git = git::Git::at(&launch.worktree);
+        let own = os::block_in_place(|| git.run(&["config", "--get-regexp", r"^remote\..*\.pushurl$"]));
         for line in own.unwrap_or_default().lines() {
             if let Some((_, url)) = line.split_once(' ') {
                 settings.push((format!("{NOWHERE}.insteadOf"), url.into()));

@@ -122,7 +122,7 @@ impl<D: Dialect> Turns<'_, D> {
     /// Its tools have sessions of their own, and would work on beside the next turn.
     async fn end_tools(&self) {
         let target = Target::attempt(&self.launch.marker, Some(&self.launch.worktree));
-        let _survivors = tokio::task::spawn_blocking(move || os::sweep(&target)).await;
+        let _survivors = os::blocking(move || os::sweep(&target)).await;
     }
 
     fn without_terminal_event(&self, status: &str) -> TurnEnd {

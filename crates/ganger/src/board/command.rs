@@ -8,7 +8,6 @@ use crate::os;
 use crate::protocol::now_ms;
 use ganger_engine::{Envelope, Input, Ledger, Outcome};
 use std::time::{Duration, Instant};
-use tokio::signal::unix::{SignalKind, signal};
 
 /// A foreman that is busy with a batch answers in milliseconds; one that is starting takes longer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -125,14 +124,9 @@ impl Board {
 
 /// A signal that asks this process to end.
 pub(super) async fn interrupted() {
-    let streams = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()));
-    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) = streams else {
+    match os::StopSignals::listen() {
+        Ok(mut signals) => drop(signals.next().await),
         // Without handlers the signals keep their default: they end the process.
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-        _ = hangup.recv() => {}
+        Err(_) => std::future::pending().await,
     }
 }

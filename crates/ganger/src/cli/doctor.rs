@@ -8,8 +8,9 @@ use crate::failure::{Exit, Failure};
 use crate::foreman::{self, Loaded};
 use crate::git::{Git, Rescue};
 use crate::project::Project;
-use ganger_bus::SqliteBus;
-use ganger_engine::check_all;
+use ganger_bus::{Bus, SqliteBus};
+use ganger_engine::{State, check_all};
+use std::sync::Arc;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -144,14 +145,22 @@ fn rescues(project: &Project) -> Finding {
     Finding { what: "rescue", result }
 }
 
+/// The whole journal from its first record: a snapshot would hide what was changed before it.
+async fn chain(bus: &Arc<dyn Bus>) -> Result<String, String> {
+    let records = foreman::read_records(bus).await.map_err(|e| e.to_string())?;
+    let mut state = State::default();
+    records.iter().try_for_each(|record| state.apply_record(record)).map_err(|e| e.to_string())?;
+    Ok(format!("{} records, none changed or left out", records.len()))
+}
+
 async fn board(project: Project) -> Vec<Finding> {
     let opened = async {
         let board = board::of(project).await?;
         let loaded = foreman::load(&board.bus).await?;
         let run = board.active_run()?;
-        Ok::<_, Failure>((loaded, run))
+        Ok::<_, Failure>((loaded, chain(&board.bus).await, run))
     };
-    let (Loaded { state, fault, .. }, run) = match opened.await {
+    let (Loaded { state, fault, .. }, chain, run) = match opened.await {
         Ok(opened) => opened,
         Err(e) => {
             return vec![Finding { what: "board", result: Err(e.message) }];
@@ -165,6 +174,7 @@ async fn board(project: Project) -> Vec<Finding> {
     let run = run.map_or("none is active".to_owned(), |run| format!("`{}` is active ({run})", run.command));
     vec![
         Finding { what: "journal", result: journal },
+        Finding { what: "chain", result: chain },
         Finding { what: "rules", result: rules },
         Finding { what: "run", result: Ok(run) },
     ]

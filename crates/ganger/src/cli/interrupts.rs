@@ -5,13 +5,16 @@
 
 use super::out::talk;
 use crate::failure::{Exit, Failure};
+use crate::{git, os};
 use ganger_engine::foreman::Stop;
 use std::time::Duration;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{oneshot, watch};
 
 /// How long the orderly end of a run may take.
 const DEADLINE: Duration = Duration::from_secs(10);
+
+/// How long a stop waits for git, which may be adding a huge file or asking a silent remote.
+const GIT_GRACE: Duration = Duration::from_secs(5);
 
 /// Hears signals until it is dropped.
 pub(super) struct Interrupts {
@@ -37,15 +40,14 @@ impl Interrupts {
 }
 
 async fn obey(stop: &watch::Sender<Stop>) {
-    let streams = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()));
-    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) = streams else {
-        return talk!("warning: signals cannot be handled: Ctrl-C ends the run at once");
+    let mut signals = match os::StopSignals::listen() {
+        Ok(signals) => signals,
+        Err(e) => return talk!("warning: signals cannot be handled, so Ctrl-C ends the run at once: {e}"),
     };
     loop {
-        let asked = tokio::select! {
-            () = received(&mut interrupt) => if *stop.borrow() == Stop::No { Stop::Drain } else { Stop::Now },
-            () = received(&mut terminate) => Stop::Now,
-            () = received(&mut hangup) => Stop::Now,
+        let asked = match signals.next().await {
+            os::StopSignal::Interrupt if *stop.borrow() == Stop::No => Stop::Drain,
+            _ => Stop::Now,
         };
         // Nobody looks at it any more when the run has just ended.
         let _ended = stop.send(asked);
@@ -55,13 +57,9 @@ async fn obey(stop: &watch::Sender<Stop>) {
         talk!("\nFinishing: no new work starts, and agents finish their turns. Press Ctrl-C again to stop them now.");
     }
     talk!("\nStopping. Sessions, files and commits are kept.");
-    tokio::time::sleep(DEADLINE).await;
+    tokio::time::sleep(GIT_GRACE).await;
+    git::end_running_commands();
+    tokio::time::sleep(DEADLINE - GIT_GRACE).await;
     talk!("warning: the run did not stop within {} s; its processes are being killed", DEADLINE.as_secs());
     std::process::exit(Exit::Interrupted as i32);
-}
-
-async fn received(signals: &mut Signal) {
-    if signals.recv().await.is_none() {
-        std::future::pending::<()>().await;
-    }
 }

@@ -10,6 +10,7 @@ use crate::failure::{Code, Exit, Failure};
 use crate::foreman::{self, Foreman};
 use crate::host::Host;
 use crate::protocol::now_ms;
+use crate::{git, os};
 use ganger_engine::foreman::{Ending, Mode, Stop};
 use ganger_engine::{Phase, Reason, State, TicketId, why};
 use std::collections::BTreeSet;
@@ -36,6 +37,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
+    os::check_supported()?;
     let board = board::open().await?;
     check_agents(&board)?;
     let state = board.state().await?;
@@ -113,6 +115,10 @@ pub(super) async fn work(board: &Board, command: &'static str, mode: Mode, style
     drop(presence);
     view.close().await;
     let (ending, state) = (ended?, state?);
+    if ending == Ending::Stopped {
+        // What aborted tasks left running is nobody's any more.
+        git::end_running_commands();
+    }
     conclude(board, &state, &mode, &ending, style)
 }
 

@@ -2,8 +2,8 @@
 
 use crate::client::Client;
 use crate::gates::{self, GateRun};
-use crate::git::{self, Landing as Landed};
-use crate::os::crash;
+use crate::git::{self, Landing as Landed, Repository};
+use crate::os::{self, crash};
 use crate::project::Project;
 use crate::protocol::{ToForeman, publish_json};
 use ganger_bus::Bus;
@@ -31,7 +31,7 @@ enum Verdict {
 
 /// Works in the background; the outcome comes back as any other input does.
 pub(super) fn start(project: Arc<Project>, bus: Arc<dyn Bus>, landing: Landing, marker: String) -> JoinHandle<()> {
-    let job = Job { landing, marker };
+    let job = Arc::new(Job { landing, marker });
     tokio::spawn(async move {
         let mut evidence = Vec::new();
         let verdict = work(&project, &bus, &job, &mut evidence).await;
@@ -56,61 +56,82 @@ pub(super) fn start(project: Arc<Project>, bus: Arc<dyn Bus>, landing: Landing, 
 async fn work(
     project: &Arc<Project>,
     bus: &Arc<dyn Bus>,
-    job: &Job,
+    job: &Arc<Job>,
     evidence: &mut Vec<Evidence>,
 ) -> anyhow::Result<Verdict> {
     let main = project.main_branch()?;
     for _ in 0..TRIES {
-        let repository = &project.repository;
-        let Some(old) = repository.branch(&main) else {
-            anyhow::bail!("there is no branch {main}");
-        };
-        // The probe: it is on main already.
-        if repository.is_ancestor(&job.landing.commit, &old) {
-            return Ok(Verdict::Merged(old));
-        }
-        let head = project.worktree(&job.landing.ticket).head(repository);
-        if head.is_some_and(|h| h != job.landing.commit) {
-            return Ok(Verdict::Failed {
-                why: "the branch has moved since it was accepted".to_owned(),
-                back_to_agent: true,
-            });
-        }
-        let message = format!(
-            "{} ({})\n\nGanger-Ticket: {}\nGanger-Accepted: {}\nApproved-by: {}",
-            job.landing.title, job.landing.ticket, job.landing.ticket, job.landing.commit, job.landing.approved_by
-        );
-        let merged = match git::merge_commit(repository, &old, &job.landing.commit, &message)? {
-            Ok(commit) => commit,
-            Err(files) => {
-                let why = format!("conflicts with {main} in {}", files.join(", "));
-                return Ok(Verdict::Failed { why, back_to_agent: true });
-            }
+        let (shared, order, branch) = (Arc::clone(project), Arc::clone(job), main.clone());
+        let (old, merged) = match os::blocking(move || build(&shared, &order, &branch)).await? {
+            Built::Merge { old, merged } => (old, merged),
+            Built::Ends(verdict) => return Ok(verdict),
         };
         if let Some(red) = prove(project, job, &merged, evidence).await? {
             let why =
                 format!("gate `{}` fails on the result of merging it with {main}:\n{}", red.name, red.tail.trim_end());
             return Ok(Verdict::Failed { why, back_to_agent: true });
         }
-        let main_ref = format!("refs/heads/{main}");
-        git::sync_commit(repository, &merged, Some(&old), &main_ref)?;
+        let (shared, from, to, branch) = (Arc::clone(project), old.clone(), merged.clone(), main.clone());
+        os::blocking(move || git::sync_commit(&shared.repository, &to, Some(&from), &full_name(&branch))).await?;
         confirm(bus, job).await?;
         crash::point("merge");
-        match git::land(repository, &main, &old, &merged)? {
-            Landed::Landed => {
-                // What the journal calls merged is on main after a power cut, too.
-                git::sync_commit(repository, &merged, Some(&merged), &main_ref)?;
-                return Ok(Verdict::Merged(merged));
-            }
-            Landed::Moved => {}
-            Landed::Dirty(files) => {
-                let why = format!("{main} is checked out with uncommitted changes: {}", files.join(", "));
-                return Ok(Verdict::Failed { why, back_to_agent: false });
-            }
+        let (shared, branch) = (Arc::clone(project), main.clone());
+        if let Some(verdict) = os::blocking(move || land(&shared.repository, &branch, &old, &merged)).await? {
+            return Ok(verdict);
         }
     }
     let why = format!("{main} moved {TRIES} times while it was being merged");
     Ok(Verdict::Failed { why, back_to_agent: false })
+}
+
+/// The merge commit, or what makes one needless or impossible.
+enum Built {
+    Merge { old: Commit, merged: Commit },
+    Ends(Verdict),
+}
+
+fn build(project: &Project, job: &Job, main: &str) -> anyhow::Result<Built> {
+    let repository = &project.repository;
+    let Some(old) = repository.branch(main) else {
+        anyhow::bail!("there is no branch {main}");
+    };
+    // The probe: it is on main already.
+    if repository.is_ancestor(&job.landing.commit, &old) {
+        return Ok(Built::Ends(Verdict::Merged(old)));
+    }
+    let back_to_agent = |why: String| Ok(Built::Ends(Verdict::Failed { why, back_to_agent: true }));
+    let head = project.worktree(&job.landing.ticket).head(repository);
+    if head.is_some_and(|h| h != job.landing.commit) {
+        return back_to_agent("the branch has moved since it was accepted".to_owned());
+    }
+    let message = format!(
+        "{} ({})\n\nGanger-Ticket: {}\nGanger-Accepted: {}\nApproved-by: {}",
+        job.landing.title, job.landing.ticket, job.landing.ticket, job.landing.commit, job.landing.approved_by
+    );
+    match git::merge_commit(repository, &old, &job.landing.commit, &message)? {
+        Ok(merged) => Ok(Built::Merge { old, merged }),
+        Err(files) => back_to_agent(format!("conflicts with {main} in {}", files.join(", "))),
+    }
+}
+
+/// Moves main; `None` when another moved it meanwhile, and the merge must be built anew.
+fn land(repository: &Repository, main: &str, old: &Commit, merged: &Commit) -> anyhow::Result<Option<Verdict>> {
+    match git::land(repository, main, old, merged)? {
+        Landed::Landed => {
+            // What the journal calls merged is on main after a power cut, too.
+            git::sync_commit(repository, merged, Some(merged), &full_name(main))?;
+            Ok(Some(Verdict::Merged(merged.clone())))
+        }
+        Landed::Moved => Ok(None),
+        Landed::Dirty(files) => {
+            let why = format!("{main} is checked out with uncommitted changes: {}", files.join(", "));
+            Ok(Some(Verdict::Failed { why, back_to_agent: false }))
+        }
+    }
+}
+
+fn full_name(branch: &str) -> String {
+    format!("refs/heads/{branch}")
 }
 
 /// Gates take their time, and a person may have taken the approval back meanwhile.
@@ -131,7 +152,8 @@ async fn prove(
 ) -> anyhow::Result<Option<Evidence>> {
     let host = HostId::from("local");
     let workspace = gates::Workspace::take(project, "merge").await?;
-    workspace.check_out(merged)?;
+    let commit = merged.clone();
+    let workspace = os::blocking(move || workspace.check_out(&commit).map(|()| workspace)).await?;
     for gate in &project.config().gates {
         let run = GateRun {
             ticket: &job.landing.ticket,

@@ -13,7 +13,7 @@ pub(crate) use presence::{Runner, active_run, announce};
 
 use crate::failure::Failure;
 use crate::host::LOCAL;
-use crate::os::crash;
+use crate::os::{self, crash};
 use crate::project::Project;
 use crate::protocol::{Reply, ToHost, WIRE_VERSION, host_subject, now_ms, publish_json};
 use ganger_bus::Bus;
@@ -195,7 +195,7 @@ fn dismissal(state: &State, host: &HostId) -> Option<Envelope> {
 /// A person may have committed to the branch of accepted work meanwhile: that must be verified, too.
 async fn moved_heads(project: &Arc<Project>, state: State) -> Result<(State, Vec<Envelope>), Failure> {
     let project = Arc::clone(project);
-    let looked = tokio::task::spawn_blocking(move || {
+    let looked = os::blocking(move || {
         let accepted = state.tickets.iter().filter(|(_, t)| t.phase == Phase::Accepted);
         let moved = accepted.filter_map(|(id, t)| {
             let head = project.worktree(id).head(&project.repository)?;
@@ -206,7 +206,7 @@ async fn moved_heads(project: &Arc<Project>, state: State) -> Result<(State, Vec
             .collect();
         (state, moved)
     });
-    looked.await.map_err(|e| Failure::failed(e.to_string()))
+    Ok(looked.await)
 }
 
 /// The first inputs of every foreman.

@@ -6,12 +6,10 @@
 //! opens the file again: [`active_run`] answers from memory there.
 
 use crate::failure::{Code, Failure};
-use rustix::fs::{FlockOperation, fcntl_lock};
-use rustix::process::{Flock, FlockType, fcntl_getlk};
+use crate::os;
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -53,14 +51,10 @@ pub(crate) fn announce(state: &Path, command: &str) -> Result<Presence, Failure>
         return Err(refusal(&other));
     }
     let mut file = open(state)?;
-    match fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => {}
+    if !os::try_record_lock(&file).map_err(|e| unusable(state, e))? {
         // Another run was faster by a moment. The kernel may have forgotten it again by now.
-        Err(rustix::io::Errno::ACCESS | rustix::io::Errno::AGAIN) => {
-            let unknown = || Runner { pid: None, command: "ganger run".to_owned() };
-            return Err(refusal(&holder(&mut file)?.unwrap_or_else(unknown)));
-        }
-        Err(e) => return Err(unusable(state, e.into())),
+        let unknown = || Runner { pid: None, command: "ganger run".to_owned() };
+        return Err(refusal(&holder(&mut file)?.unwrap_or_else(unknown)));
     }
     let named = file.set_len(0).and_then(|()| writeln!(file, "{command}"));
     named.map_err(|e| unusable(state, e))?;
@@ -84,8 +78,7 @@ pub(crate) fn active_run(state: &Path) -> Result<Option<Runner>, Failure> {
 
 /// Who holds the lock on the file, by the kernel's word; its command by the file's.
 fn holder(file: &mut File) -> Result<Option<Runner>, Failure> {
-    let wanted = Flock::from(FlockType::WriteLock);
-    let Some(held) = fcntl_getlk(&*file, &wanted).map_err(std::io::Error::from)? else {
+    let Some(pid) = os::record_lock_holder(file)? else {
         return Ok(None);
     };
     let mut command = String::new();
@@ -95,15 +88,12 @@ fn holder(file: &mut File) -> Result<Option<Runner>, Failure> {
         "" => "ganger run".to_owned(),
         named => named.to_owned(),
     };
-    let pid = held.pid.and_then(|pid| u32::try_from(pid.as_raw_nonzero().get()).ok());
     Ok(Some(Runner { pid, command }))
 }
 
 fn open(state: &Path) -> Result<File, Failure> {
     std::fs::create_dir_all(state)?;
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).mode(0o600);
-    options.open(state.join(FILE)).map_err(|e| unusable(state, e))
+    os::open_private(&state.join(FILE)).map_err(|e| unusable(state, e))
 }
 
 fn unusable(state: &Path, e: std::io::Error) -> Failure {

@@ -63,7 +63,7 @@ pub(crate) async fn run(
     };
     // What a gate leaves running must not reach into the next one.
     let target = Target { markers: vec![(MARKER_ATTEMPT.to_owned(), id)], folders: Vec::new() };
-    let _survivors = tokio::task::spawn_blocking(move || os::sweep(&target)).await;
+    let _survivors = os::blocking(move || os::sweep(&target)).await;
     Ok(Evidence {
         key: EvidenceKey { commit: run.commit.clone(), gate: gate.digest(), toolchain: toolchain(project.config()) },
         ticket: run.ticket.clone(),

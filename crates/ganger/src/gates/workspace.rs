@@ -1,9 +1,9 @@
 //! Clean workspaces: a pool of clones that share the repository's objects. Agents never see them.
 
 use crate::git::{Git, GitResult};
+use crate::os;
 use crate::project::Project;
 use ganger_engine::Commit;
-use rustix::fs::{FlockOperation, flock};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -28,7 +28,7 @@ impl Workspace {
             for n in 0..MAX_WORKSPACES {
                 let name = format!("{purpose}-{n}");
                 let lock = File::create(pool.join(format!("{name}.lock")))?;
-                if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
+                if os::try_lock(&lock)? {
                     let source = project.repository.root.clone();
                     let (tree, cache) = (pool.join(&name).join("tree"), pool.join(&name).join("cache"));
                     std::fs::create_dir_all(&cache)?;

@@ -7,6 +7,7 @@ mod commit;
 mod land;
 mod repository;
 mod rescue;
+mod running;
 mod sync;
 mod worktree;
 
@@ -14,11 +15,11 @@ pub(crate) use commit::{Change, change, commit_leftovers, leftovers, own_files_t
 pub(crate) use land::{Base, Landing, build_base, land, mend_half_landing, merge_commit};
 pub(crate) use repository::Repository;
 pub(crate) use rescue::Rescue;
+pub(crate) use running::end_running_commands;
 pub(crate) use sync::sync_commit;
 pub(crate) use worktree::{Retired, Worktree};
 
 use std::ffi::OsStr;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -79,16 +80,18 @@ impl Git {
 
     /// Output and exit code, whatever it is.
     pub(crate) fn output<S: AsRef<OsStr>>(&self, args: &[S]) -> GitResult<std::process::Output> {
-        self.command(args)
-            .stdin(Stdio::null())
-            .output()
-            .map_err(|e| self.error(args, &format!("git could not be started: {e}"), None))
+        crate::os::check_may_block("git");
+        let mut command = self.command(args);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let failed = |e: std::io::Error| self.error(args, &format!("git could not be started: {e}"), None);
+        running::output(&mut command).map_err(failed)
     }
 
     fn command<S: AsRef<OsStr>>(&self, args: &[S]) -> Command {
         let mut command = Command::new("git");
         // In a group of its own: Ctrl-C is for us, and must not end a commit or a merge in its middle.
-        command.current_dir(&self.dir).process_group(0);
+        crate::os::own_group(&mut command);
+        command.current_dir(&self.dir);
         // Whatever repository the caller works in must not leak in.
         for name in INHERITED {
             command.env_remove(name);

@@ -8,10 +8,10 @@ use crate::config::Agent;
 use crate::git::{self, Change};
 use crate::os::{self, Target, crash};
 use crate::protocol::{Activity, ActivityKind, now_ms, publish_json};
-use crate::{mcp, text};
+use crate::{text, tools};
 use ganger_engine::host::{Remains, Run, Work};
 use ganger_engine::session::{SessionEnd, TurnEnd};
-use ganger_engine::{AttemptId, AttemptOutcome, FailureClass, Kind, Offer, TicketId, Usage};
+use ganger_engine::{AttemptId, AttemptOutcome, Bases, FailureClass, Offer, TicketId, Usage};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,13 +39,13 @@ pub(super) struct Scratch {
 
 impl Scratch {
     pub(super) async fn lay_out(shared: Arc<Shared>, run: Run) -> std::io::Result<Self> {
-        let laid_out = tokio::task::spawn_blocking(move || {
+        os::blocking(move || {
             let folder = shared.project.state.join("attempts").join(run.attempt.as_str());
             std::fs::create_dir_all(&folder)?;
             let access = shared.tools.key(&folder)?;
             Ok(Self { folder, access })
-        });
-        laid_out.await?
+        })
+        .await
     }
 }
 
@@ -63,10 +63,10 @@ impl Drop for Admitted {
 
 /// Makes the worktree that an offer asks for.
 pub(super) async fn make_worktree(shared: &Shared, offer: &Offer) -> Result<Ready, PrepareError> {
-    let bases = match offer.spec.kind {
+    let bases = match offer.spec.kind.work().bases {
         // The agent merges the others itself: that is the work.
-        Kind::Integration => offer.bases.get(..1).unwrap_or_default(),
-        Kind::Task => &offer.bases,
+        Bases::First => offer.bases.get(..1).unwrap_or_default(),
+        Bases::Merged => &offer.bases,
     };
     shared.worktrees.ensure(&offer.ticket, bases, offer.base.as_ref()).await
 }
@@ -107,7 +107,7 @@ impl AttemptTask {
             return Err(std::io::Error::other(why));
         }
         let ask_tool = driver.ask_tool();
-        let identity = mcp::Identity { attempt: self.offer.attempt.clone(), token: self.offer.token, ask_tool };
+        let identity = tools::Identity { attempt: self.offer.attempt.clone(), token: self.offer.token, ask_tool };
         let Scratch { folder, access } = scratch;
         self.shared.tools.admit(&access, identity);
         let _admitted = Admitted { shared: Arc::clone(&self.shared), token: access.token.clone() };
@@ -177,8 +177,8 @@ pub(super) async fn kill(shared: &Shared, run: &Run, ticket: Option<&TicketId>, 
         shared.worktrees.stop_setup(ticket).await;
     }
     let target = Target::attempt(&marker_of(shared, &run.attempt), worktree.as_deref());
-    let swept = tokio::task::spawn_blocking(move || os::sweep(&target)).await;
-    if let (Ok(Ok(killed @ 1..)), Some(ticket)) = (swept, ticket) {
+    let swept = os::blocking(move || os::sweep(&target)).await;
+    if let (Ok(killed @ 1..), Some(ticket)) = (swept, ticket) {
         let said = format!("ended {killed} processes that the agent left running");
         publish_activity(shared, ticket, &run.attempt, ActivityKind::Note, &said).await;
     }
@@ -187,8 +187,8 @@ pub(super) async fn kill(shared: &Shared, run: &Run, ticket: Option<&TicketId>, 
 /// What is left is committed under the agent's name; what the branch holds is looked at.
 pub(super) async fn inspect(shared: &Arc<Shared>, offer: &Offer, ready: &Ready) -> Result<Work, String> {
     let (for_look, at, tree) = (Arc::clone(shared), offer.clone(), ready.clone());
-    let looked = tokio::task::spawn_blocking(move || look_at_work(&for_look, &at, &tree)).await;
-    let work = looked.map_err(|e| e.to_string())?.map_err(|e| e.to_string())?;
+    let looked = os::blocking(move || look_at_work(&for_look, &at, &tree)).await;
+    let work = looked.map_err(|e| e.to_string())?;
     if let Work::Committed { head, files, .. } = &work {
         let said = format!("{} files changed, head {}", files.len(), head.short());
         publish_activity(shared, &offer.ticket, &offer.attempt, ActivityKind::Note, &said).await;

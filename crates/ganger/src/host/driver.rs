@@ -119,7 +119,7 @@ impl Driver {
             }
             Action::Stamp => {
                 let shared = Arc::clone(&self.shared);
-                tokio::task::spawn_blocking(move || Guard::stamp(&shared.project));
+                tokio::spawn(os::blocking(move || Guard::stamp(&shared.project)));
             }
             Action::TakeUp(run) => self.take_up(run),
             Action::Forget(run) => {
@@ -228,11 +228,11 @@ impl Driver {
         self.trees.clear();
         let marker = self.shared.incarnation.clone();
         let events = self.events.clone();
-        tokio::task::spawn_blocking(move || {
+        tokio::spawn(os::blocking(move || {
             let target = Target { markers: vec![(MARKER_HOST.to_owned(), marker)], folders: Vec::new() };
             let _survivors = os::sweep(&target);
             let _stopping = events.send(Event::EverythingKilled.into());
-        });
+        }));
     }
 
     fn inspect(&mut self, machine: &Machine, run: Run) {

@@ -51,7 +51,7 @@ impl Guard {
     /// Notes that the host lives.
     pub(super) fn stamp(project: &Project) {
         // If this fails for long, the guard sweeps: the safe side.
-        let _full = os::write_private(&stamp_file(project), awake_ms().to_string().as_bytes());
+        let _full = os::write_private(&stamp_file(project), os::awake_ms().to_string().as_bytes());
     }
 
     pub(super) async fn dismiss(self) {
@@ -87,16 +87,10 @@ fn spawn(project: &Project, incarnation: &str, lease: Duration) -> Result<(Child
     Ok((child, pipe))
 }
 
-/// Time of this machine that stands still while it sleeps and does not jump: after a night's sleep nobody was silent.
-fn awake_ms() -> u64 {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-    u64::try_from(time.tv_sec * 1_000 + time.tv_nsec / 1_000_000).unwrap_or(0)
-}
-
 /// The guard's own program.
 pub(crate) fn run_guard(marker: &str, stamp: &Path, lease: Duration) {
     // Signals for the host's terminal and group must not reach it.
-    let _leader_already = rustix::process::setsid();
+    os::leave_session();
     let target = Target { markers: vec![(MARKER_HOST.to_owned(), marker.to_owned())], folders: Vec::new() };
     let (sender, heard) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
@@ -115,7 +109,7 @@ pub(crate) fn run_guard(marker: &str, stamp: &Path, lease: Duration) {
             Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {}
         }
         let stamped = std::fs::read_to_string(stamp).ok().and_then(|text| text.trim().parse::<u64>().ok());
-        let old = stamped.is_some_and(|at| u128::from(awake_ms().saturating_sub(at)) > lease.as_millis());
+        let old = stamped.is_some_and(|at| u128::from(os::awake_ms().saturating_sub(at)) > lease.as_millis());
         if old && swept_at != stamped {
             let _survivors = os::sweep(&target);
             swept_at = stamped;

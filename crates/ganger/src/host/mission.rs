@@ -35,7 +35,7 @@ pub(crate) fn mission_text(
          - Constraints: stay inside this worktree ({}); do not push, do not switch branches\n",
         worktree.path.display()
     );
-    if spec.kind == Kind::Integration {
+    if spec.kind == Kind::Join {
         let branches: Vec<String> =
             spec.after.iter().map(|d| worktree.branch.replace(id.as_str(), d.as_str())).collect();
         let _ok = writeln!(text, "- Branches to join, with `git merge`: {}", branches.join(", "));

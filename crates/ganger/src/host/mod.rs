@@ -18,7 +18,7 @@ use crate::client::Client;
 use crate::config::RuntimeKind;
 use crate::failure::Failure;
 use crate::gates;
-use crate::mcp::Endpoint;
+use crate::mcp::{AgentCall, CallEvent, Endpoint};
 use crate::os::{self, MARKER_HOST, Target};
 use crate::project::Project;
 use crate::protocol::{CONTROL, ToHost, host_subject};
@@ -30,7 +30,7 @@ use ganger_engine::session::{Permission, SessionMessage};
 use ganger_engine::{AttemptId, Commit, HostId, HostReport, PermissionAnswer};
 use guard::Guard;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch as tokio_watch};
 use tokio::task::JoinHandle;
@@ -48,7 +48,7 @@ pub(crate) struct Shared {
     pub(crate) incarnation: String,
     pub(crate) project: Arc<Project>,
     pub(crate) bus: Arc<dyn Bus>,
-    pub(crate) client: Client,
+    pub(crate) client: Arc<Client>,
     pub(crate) tools: Endpoint,
     pub(crate) drivers: Drivers,
     pub(crate) opencode: Arc<OpencodeServer>,
@@ -109,7 +109,7 @@ impl Host {
         let lease_ms = project.config().to_policy().lease_ms;
         let guard = Guard::start(&project, &incarnation, Duration::from_millis(lease_ms))?;
         os::write_private(&incarnation_file(&project), incarnation.as_bytes())?;
-        let client = Client::open(&bus, &incarnation).await?;
+        let client = Arc::new(Client::open(&bus, &incarnation).await?);
         let tools = Endpoint::start().await?;
         let opencode_folder = project.state.join("opencode");
         std::fs::create_dir_all(&opencode_folder)?;
@@ -130,7 +130,7 @@ impl Host {
             starting: tokio_watch::Sender::new(0),
             synced: Mutex::default(),
         });
-        shared.tools.serve(&shared);
+        tokio::spawn(pass_calls(Arc::downgrade(&shared), shared.tools.serve(&shared.client)));
         let (events, received) = mpsc::unbounded_channel();
         let orders = listen(Arc::clone(&shared), events.clone()).await?;
         let driver = Driver::new(Arc::clone(&shared), events);
@@ -153,7 +153,7 @@ impl Host {
         let marker = self.shared.incarnation.clone();
         let target = Target { markers: vec![(MARKER_HOST.to_owned(), marker)], folders: Vec::new() };
         self.guard.dismiss().await;
-        let _survivors = tokio::task::spawn_blocking(move || os::sweep(&target)).await;
+        let _survivors = os::blocking(move || os::sweep(&target)).await;
     }
 }
 
@@ -173,6 +173,18 @@ pub(crate) fn report(project: &Project, incarnation: &str) -> HostReport {
     }
 }
 
+/// What agents call reaches their sessions in its order.
+async fn pass_calls(shared: Weak<Shared>, mut calls: mpsc::UnboundedReceiver<AgentCall>) {
+    while let (Some(AgentCall { attempt, token, event }), Some(shared)) = (calls.recv().await, shared.upgrade()) {
+        let order = match event {
+            CallEvent::HookRequested { request, answer } => Order::HookRequested { request, answer },
+            CallEvent::HookWithdrawn { request_id } => Order::HookWithdrawn { request_id },
+            CallEvent::Reported => Order::Reported,
+        };
+        shared.order(&attempt, token, order);
+    }
+}
+
 fn incarnation_file(project: &Project) -> std::path::PathBuf {
     project.state.join("host-incarnation")
 }
@@ -183,14 +195,11 @@ async fn sweep_former_incarnation(project: &Arc<Project>) -> Result<(), Failure>
     let former = std::fs::read_to_string(incarnation_file(project)).ok();
     let markers = former.into_iter().map(|i| (MARKER_HOST.to_owned(), i.trim().to_owned())).collect();
     let target = Target { markers, folders: crate::git::Worktree::ours(&project.repository)? };
-    let swept = tokio::task::spawn_blocking(move || os::sweep(&target)).await;
+    let swept = os::blocking(move || os::sweep(&target)).await;
     match swept {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(survivors)) => {
-            Err(Failure::failed(format!("processes of an earlier run cannot be killed: {survivors:?}"))
-                .hint("they may belong to another user; end them, then run it again"))
-        }
-        Err(e) => Err(Failure::failed(e.to_string())),
+        Ok(_) => Ok(()),
+        Err(survivors) => Err(Failure::failed(format!("processes of an earlier run cannot be killed: {survivors:?}"))
+            .hint("they may belong to another user; end them, then run it again")),
     }
 }
 

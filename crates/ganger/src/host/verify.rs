@@ -3,6 +3,7 @@
 use super::Shared;
 use crate::gates::{self, GateRun, Workspace};
 use crate::git;
+use crate::os;
 use crate::protocol::{Activity, ActivityKind, now_ms, publish_json};
 use ganger_engine::{AttemptId, Evidence, GatePolicy, VerifyJob};
 use std::sync::Arc;
@@ -20,14 +21,14 @@ pub(super) async fn prepare(shared: &Arc<Shared>, job: &VerifyJob) -> anyhow::Re
     let (repository, commit, base) = (shared.project.repository.clone(), job.commit.clone(), job.base.clone());
     let synced = shared.is_synced(&commit);
     let reference = shared.project.worktree(&job.ticket).reference();
-    let made = tokio::task::spawn_blocking(move || -> anyhow::Result<Workspace> {
+    os::blocking(move || -> anyhow::Result<Workspace> {
         if !synced {
             git::sync_commit(&repository, &commit, base.as_ref(), &reference)?;
         }
         workspace.check_out(&commit)?;
         Ok(workspace)
-    });
-    made.await?
+    })
+    .await
 }
 
 /// Runs one gate. Which one is told by the digest of its definition, not by its name.

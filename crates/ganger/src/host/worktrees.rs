@@ -100,7 +100,7 @@ impl Worktrees {
             return Ok(ready);
         }
         let worktree = self.project.worktree(ticket);
-        let exists = worktree.head(&self.project.repository).is_some();
+        let exists = os::block_in_place(|| worktree.head(&self.project.repository)).is_some();
         // What is noted beside the branch moves with it; the journal hears of it at the end of an attempt.
         let noted = worktree.noted_base(&self.project.repository).or_else(|| known_base.cloned());
         let base = match (exists, noted) {
@@ -118,7 +118,7 @@ impl Worktrees {
             self.set_up(ticket, &worktree).await?;
         }
         let base = if exists { self.bring_up_to_date(&worktree, base, bases).await? } else { base };
-        let tracked = crate::git::own_files_tracked(&worktree.path);
+        let tracked = os::block_in_place(|| crate::git::own_files_tracked(&worktree.path));
         let ready = Ready { worktree, base, tracked, holds: bases.to_vec(), made: Instant::now() };
         self.ready.lock().unwrap_or_else(PoisonError::into_inner).insert(ticket.clone(), ready.clone());
         drop(guard);
@@ -152,7 +152,7 @@ impl Worktrees {
         bases: &[(TicketId, Commit)],
     ) -> Result<Commit, PrepareError> {
         let repository = self.project.repository.clone();
-        if worktree.is_untouched(&repository, &base) {
+        if os::block_in_place(|| worktree.is_untouched(&repository, &base)) {
             let wanted = self.new_base(bases).await?;
             if wanted != base {
                 let (worktree, wanted) = (worktree.clone(), wanted.clone());
@@ -160,11 +160,11 @@ impl Worktrees {
             }
             return Ok(wanted);
         }
-        let Some(head) = worktree.head(&repository) else {
+        let Some(head) = os::block_in_place(|| worktree.head(&repository)) else {
             return Ok(base);
         };
         let missing: Vec<(TicketId, Commit)> =
-            bases.iter().filter(|(_, commit)| !repository.is_ancestor(commit, &head)).cloned().collect();
+            os::block_in_place(|| bases.iter().filter(|(_, c)| !repository.is_ancestor(c, &head)).cloned().collect());
         if missing.is_empty() {
             return Ok(base);
         }
@@ -186,13 +186,13 @@ impl Worktrees {
             return Ok(commit.clone());
         }
         let name = self.project.main_branch().map_err(|e| PrepareError::Failed(e.to_string()))?;
-        let has_remote = self.project.repository.resolve(&format!("refs/remotes/origin/{name}")).is_some();
+        let tracking = format!("refs/remotes/origin/{name}");
+        let has_remote = os::block_in_place(|| self.project.repository.resolve(&tracking)).is_some();
         let fetch = self.project.config().policy.fetch
             && has_remote
             && self.fetched.lock().unwrap_or_else(PoisonError::into_inner).is_none_or(|at| at.elapsed() > FETCH_EVERY);
         let (project, branch) = (Arc::clone(&self.project), name.clone());
-        let found = tokio::task::spawn_blocking(move || project.repository.fresh_main(&branch, fetch)).await;
-        let found = found.map_err(|e| PrepareError::Failed(e.to_string()))?;
+        let found = os::blocking(move || project.repository.fresh_main(&branch, fetch)).await;
         let (commit, warning) = found.ok_or_else(|| PrepareError::Failed(format!("there is no branch {name}")))?;
         if let Some(warning) = warning {
             crate::log::note(&self.project, &warning);
@@ -234,7 +234,7 @@ impl Worktrees {
     pub(crate) async fn stop_setup(&self, ticket: &TicketId) {
         let markers = vec![(MARKER_ATTEMPT.to_owned(), self.setup_run(ticket))];
         let target = Target { markers, folders: Vec::new() };
-        let _survivors = tokio::task::spawn_blocking(move || os::sweep(&target)).await;
+        let _survivors = os::blocking(move || os::sweep(&target)).await;
     }
 
     /// The setup command, once in a fresh worktree.
@@ -290,7 +290,8 @@ impl Worktrees {
 
 /// Untracked only: a mission that the repository itself keeps stays.
 fn remove_if_ours(worktree: &Path, file: &str) {
-    let tracked = crate::git::Git::at(worktree).holds(&["ls-files", "--error-unmatch", "--", file]);
+    let git = crate::git::Git::at(worktree);
+    let tracked = os::block_in_place(|| git.holds(&["ls-files", "--error-unmatch", "--", file]));
     if !tracked {
         let _absent = std::fs::remove_file(worktree.join(file));
     }
@@ -336,26 +337,16 @@ enum Pace {
     AtLeisure,
 }
 
-/// Nice value of what can wait.
-const LEISURELY: i32 = 10;
-
 /// As [`blocking`], in a thread of low priority, which its git commands inherit.
 async fn at_leisure<T: Send + 'static>(
     job: impl FnOnce() -> crate::git::GitResult<T> + Send + 'static,
 ) -> Result<T, PrepareError> {
-    let (sender, done) = tokio::sync::oneshot::channel();
-    let run = move || {
-        let _at_full_speed = rustix::process::nice(LEISURELY);
-        let _gone = sender.send(job());
-    };
-    let failed = |e: String| PrepareError::Failed(e);
-    std::thread::Builder::new().name("leisure".to_owned()).spawn(run).map_err(|e| failed(e.to_string()))?;
-    done.await.map_err(|e| failed(e.to_string()))?.map_err(|e| failed(e.to_string()))
+    let done = os::at_low_priority(job).await.map_err(|e| PrepareError::Failed(e.to_string()))?;
+    done.map_err(|e| PrepareError::Failed(e.to_string()))
 }
 
 async fn blocking<T: Send + 'static>(
     job: impl FnOnce() -> crate::git::GitResult<T> + Send + 'static,
 ) -> Result<T, PrepareError> {
-    let done = tokio::task::spawn_blocking(job).await.map_err(|e| PrepareError::Failed(e.to_string()))?;
-    done.map_err(|e| PrepareError::Failed(e.to_string()))
+    os::blocking(job).await.map_err(|e| PrepareError::Failed(e.to_string()))
 }

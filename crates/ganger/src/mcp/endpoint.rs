@@ -1,11 +1,12 @@
 //! The HTTP endpoint: loopback only, Host and Origin checked, one token for each attempt.
 
 use super::handler::Handler;
-use super::{Identity, hook};
+use super::hook::{self, AgentCall};
 use crate::agents::ToolAccess;
+use crate::client::Client;
 use crate::failure::Failure;
-use crate::host::Shared;
 use crate::os;
+use crate::tools::Identity;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
@@ -18,6 +19,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 
 /// Where attempts reach the tools.
 pub(crate) struct Endpoint {
@@ -46,18 +48,23 @@ impl Endpoint {
         Ok(Self { url, listener: Mutex::new(Some(listener)), book: Arc::default() })
     }
 
-    /// Serves until the host is gone.
-    pub(crate) fn serve(&self, shared: &Arc<Shared>) {
-        let Some(listener) = self.listener.lock().unwrap_or_else(PoisonError::into_inner).take() else {
-            return;
-        };
+    /// Serves tools in the name of a host, and hands over what their sessions have to know, in its order. Once.
+    pub(crate) fn serve(&self, client: &Arc<Client>) -> mpsc::UnboundedReceiver<AgentCall> {
+        let (calls, hooks) = mpsc::unbounded_channel();
+        if let Some(listener) = self.listener.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            self.serve_on(listener, client, calls);
+        }
+        hooks
+    }
+
+    fn serve_on(&self, listener: TcpListener, client: &Arc<Client>, calls: mpsc::UnboundedSender<AgentCall>) {
         let config = StreamableHttpServerConfig::default()
             .with_legacy_session_mode(false)
             .with_json_response(true)
             .enforce_origin_validation();
-        let weak = Arc::downgrade(shared);
-        let hooks = post(hook::judge).with_state(weak.clone());
-        let make = move || Ok(Handler::new(weak.clone()));
+        let weak = Arc::downgrade(client);
+        let hooks = post(hook::judge).with_state(calls.clone());
+        let make = move || Ok(Handler::new(weak.clone(), calls.clone()));
         let service = StreamableHttpService::new(make, Arc::new(LocalSessionManager::default()), config);
         let checked = middleware::from_fn_with_state(Arc::clone(&self.book), identify);
         let router = Router::new().nest_service("/mcp", service).route("/hook", hooks).layer(checked);

@@ -1,8 +1,8 @@
 //! The protocol's server: lists the tools and carries out calls in the name of the caller.
 
-use super::Identity;
-use crate::host::{Order, Shared};
-use crate::tools::{self, Call};
+use super::hook::{AgentCall, CallEvent};
+use crate::client::Client;
+use crate::tools::{self, Call, Identity};
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ListToolsResult, PaginatedRequestParams,
     ServerCapabilities, ServerConfig, Tool, ToolAnnotations,
@@ -10,15 +10,18 @@ use rmcp::model::{
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use std::sync::{Arc, Weak};
+use tokio::sync::mpsc;
 
 #[derive(Clone)]
 pub(super) struct Handler {
-    shared: Weak<Shared>,
+    /// Of the host: when it is gone, nothing is answered any longer.
+    client: Weak<Client>,
+    calls: mpsc::UnboundedSender<AgentCall>,
 }
 
 impl Handler {
-    pub(super) fn new(shared: Weak<Shared>) -> Self {
-        Self { shared }
+    pub(super) fn new(client: Weak<Client>, calls: mpsc::UnboundedSender<AgentCall>) -> Self {
+        Self { client, calls }
     }
 
     async fn answer(
@@ -26,12 +29,13 @@ impl Handler {
         name: &str,
         arguments: serde_json::Map<String, serde_json::Value>,
         caller: &Identity,
+        id: String,
     ) -> tools::Answer {
-        let shared = self.shared.upgrade().ok_or("the host is shutting down")?;
+        let client = self.client.upgrade().ok_or("the host is shutting down")?;
         let name = if name == caller.ask_tool { tools::ASK } else { name };
-        let answer = tools::call(name, Call { client: &shared.client, caller, arguments }).await;
+        let answer = tools::call(name, Call { client: &client, caller, id, arguments }).await;
         if answer.is_ok() && matches!(name, "report_result" | tools::ASK) {
-            shared.order(&caller.attempt, caller.token, Order::Reported);
+            let _host_is_gone = self.calls.send(AgentCall::of(caller, CallEvent::Reported));
         }
         answer
     }
@@ -69,12 +73,23 @@ impl ServerHandler for Handler {
     ) -> Result<CallToolResponse, ErrorData> {
         let caller = caller(&context)?;
         let arguments = request.arguments.unwrap_or_default();
-        let result = match self.answer(&request.name, arguments, caller).await {
+        let id = call_id(&request.name, &arguments, &context);
+        let result = match self.answer(&request.name, arguments, caller, id).await {
             Ok(text) => CallToolResult::success(vec![ContentBlock::text(text)]),
             Err(why) => CallToolResult::error(vec![ContentBlock::text(why)]),
         };
         Ok(result.into())
     }
+}
+
+/// The same request sent again is the same call. Ids begin anew with each connection, so what is called counts, too.
+fn call_id(
+    name: &str,
+    arguments: &serde_json::Map<String, serde_json::Value>,
+    context: &RequestContext<RoleServer>,
+) -> String {
+    let called = serde_json::json!([name, arguments]).to_string();
+    format!("{}-{}", context.id, crate::digest::short(&[&called]))
 }
 
 /// Whose token came with the request.

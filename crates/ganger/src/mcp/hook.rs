@@ -1,22 +1,46 @@
 //! `ganger hook`: a tool call waits here until the session's rules, or a person, have judged it. The endpoint and the
 //! token are those of the tools.
 
-use super::Identity;
 use super::caller::Caller;
 use crate::agents::hook;
 use crate::failure::Failure;
-use crate::host::{Order, Shared};
+use crate::tools::Identity;
 use axum::Json;
 use axum::extract::{Extension, State};
+use ganger_engine::AttemptId;
+use ganger_engine::rules::ToolRequest;
 use ganger_engine::session::Permission;
 use reqwest::Response;
 use serde_json::Value;
 use std::io::Write;
 use std::path::Path;
-use std::sync::Weak;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
+
+/// What an attempt's agent called, as far as its session has to know.
+pub(crate) struct AgentCall {
+    pub(crate) attempt: AttemptId,
+    /// The attempt's fencing token.
+    pub(crate) token: u64,
+    pub(crate) event: CallEvent,
+}
+
+impl AgentCall {
+    pub(super) fn of(caller: &Identity, event: CallEvent) -> Self {
+        Self { attempt: caller.attempt.clone(), token: caller.token, event }
+    }
+}
+
+/// What was called.
+pub(crate) enum CallEvent {
+    /// A tool call waits at a hook for an answer.
+    HookRequested { request: ToolRequest, answer: oneshot::Sender<Permission> },
+    /// It waits no longer.
+    HookWithdrawn { request_id: String },
+    /// The agent reported, or asked a person.
+    Reported,
+}
 
 /// Passes what the runtime tells on stdin to the endpoint, and its answer to stdout. What cannot be judged, or not in
 /// time, is denied.
@@ -42,15 +66,14 @@ async fn ask_endpoint(url: &str, token_file: &Path) -> Result<String, Failure> {
 
 /// The other end of it.
 pub(super) async fn judge(
-    State(shared): State<Weak<Shared>>,
+    State(calls): State<mpsc::UnboundedSender<AgentCall>>,
     Extension(caller): Extension<Identity>,
     Json(told): Json<Value>,
 ) -> String {
     for request in hook::requests(&told) {
         let (answer, answered) = oneshot::channel();
-        let waiting =
-            Waiting { shared: shared.clone(), caller: caller.clone(), request_id: request.request_id.clone() };
-        waiting.order(Order::HookRequested { request, answer });
+        let waiting = Waiting { calls: calls.clone(), caller: caller.clone(), request_id: request.request_id.clone() };
+        waiting.report(CallEvent::HookRequested { request, answer });
         let permission = answered.await.unwrap_or_else(|_| Permission::Deny("the turn that asked is over".to_owned()));
         if permission != Permission::Allow {
             return hook::answer(&permission);
@@ -61,21 +84,19 @@ pub(super) async fn judge(
 
 /// A call that waits. When the runtime gives it up the connection breaks, and this is dropped.
 struct Waiting {
-    shared: Weak<Shared>,
+    calls: mpsc::UnboundedSender<AgentCall>,
     caller: Identity,
     request_id: String,
 }
 
 impl Waiting {
-    fn order(&self, order: Order) {
-        if let Some(shared) = self.shared.upgrade() {
-            shared.order(&self.caller.attempt, self.caller.token, order);
-        }
+    fn report(&self, event: CallEvent) {
+        let _host_is_gone = self.calls.send(AgentCall::of(&self.caller, event));
     }
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.order(Order::HookWithdrawn { request_id: self.request_id.clone() });
+        self.report(CallEvent::HookWithdrawn { request_id: self.request_id.clone() });
     }
 }

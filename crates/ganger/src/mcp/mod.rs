@@ -9,17 +9,5 @@ mod hook;
 mod stdio;
 
 pub(crate) use endpoint::Endpoint;
-pub(crate) use hook::call as call_hook;
+pub(crate) use hook::{AgentCall, CallEvent, call as call_hook};
 pub(crate) use stdio::serve as serve_stdio;
-
-use ganger_engine::AttemptId;
-
-/// Who calls.
-#[derive(Debug, Clone)]
-pub(crate) struct Identity {
-    pub(crate) attempt: AttemptId,
-    /// The attempt's fencing token.
-    pub(crate) token: u64,
-    /// The name under which its runtime lets the model see `ask_user`.
-    pub(crate) ask_tool: &'static str,
-}

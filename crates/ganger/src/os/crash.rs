@@ -36,7 +36,6 @@ pub(crate) fn point(name: &str) {
         while armed.when.as_ref().is_some_and(|file| !file.exists()) {
             std::thread::sleep(Duration::from_millis(10));
         }
-        let own = rustix::process::getpid();
-        let _killed = rustix::process::kill_process(own, rustix::process::Signal::KILL);
+        super::process::kill(i32::try_from(std::process::id()).unwrap_or(0));
     }
 }

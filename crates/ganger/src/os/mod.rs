@@ -1,17 +1,30 @@
-//! All that depends on the operating system: markers, process trees, file syncs. Linux today.
+//! Everything that depends on the operating system: files, locks, signals, clocks, child processes, the process table.
+//!
+//! Written for Linux. On other Unix systems all of this compiles; what needs Linux's `/proc` is in `table/` and says
+//! at run time that it is not supported. A port to macOS is a third file beside `table/linux.rs`. It is untested.
 
+mod blocking;
+mod clock;
 pub(crate) mod crash;
+mod files;
 mod process;
+mod signals;
 mod sweep;
+mod table;
 
-pub(crate) use process::{
-    Spawn, environment_for_commands, is_credential, program_on_path, signal_group, terminate_group,
+pub(crate) use blocking::{at_low_priority, block_in_place, blocking, check_may_block};
+pub(crate) use clock::awake_ms;
+pub(crate) use files::{
+    lock, open_private, read_regular, record_lock_holder, symlink, sync, tail, try_lock, try_record_lock, write_private,
 };
+pub(crate) use process::{
+    Spawn, ask_group_to_end, environment_for_commands, interrupt_group, is_credential, leave_session, own_group,
+    program_on_path, terminate_group,
+};
+pub(crate) use signals::{StopSignal, StopSignals};
 pub(crate) use sweep::{MARKER_ATTEMPT, MARKER_HOST, Target, ancestors_have_marker, cpu_ticks, sweep};
+pub(crate) use table::check_supported;
 
-use std::fs::File;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -22,27 +35,13 @@ pub(crate) fn own_program() -> &'static Path {
 }
 
 /// For servers on this machine: whatever proxy is configured has no business between.
+
 pub(crate) fn loopback_client() -> reqwest::Client {
-    reqwest::Client::builder().no_proxy().build().unwrap_or_default()
+    let built = reqwest::Client::builder().no_proxy().build();
+    built.unwrap_or_else(|error| panic!("an HTTP client could not be made: {error}"))
 }
 
 /// One word of a shell's command line.
 pub(crate) fn shell_word(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
-}
-
-/// Writes a file that only the user can read, and replaces an older one at once. It is not synced: what
-/// must survive a power cut is synced by whoever writes it.
-pub(crate) fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
-    let temporary = path.with_extension(format!("tmp{}", std::process::id()));
-    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
-    file.write_all(content)?;
-    std::fs::rename(&temporary, path)
-}
-
-/// Syncs a file, or the entries of a folder, to disk.
-pub(crate) fn sync(path: &Path) -> std::io::Result<()> {
-    File::open(path)?.sync_all()
 }

@@ -1,10 +1,11 @@
 //! Child processes: a group of their own, default signals, escalation.
 
+use super::files::is_program;
 use super::sweep::{MARKER_ATTEMPT, MARKER_HOST};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -16,7 +17,7 @@ pub(crate) struct Spawn<'a> {
     pub(crate) argv: Vec<OsString>,
     pub(crate) dir: &'a Path,
     pub(crate) env: BTreeMap<OsString, OsString>,
-    /// The life of the host, for the guard.
+    /// The incarnation of the host, for the guard.
     pub(crate) host: &'a str,
     /// The attempt or gate run, for the sweep of its tree.
     pub(crate) attempt: Option<&'a str>,
@@ -69,12 +70,10 @@ pub(crate) fn environment_for_commands() -> BTreeMap<OsString, OsString> {
 /// Where a search path has a program; `None` when it has none. What is a path already is looked at itself.
 fn find_program(program: impl AsRef<OsStr>, path: Option<&OsString>) -> Option<PathBuf> {
     let program = Path::new(program.as_ref());
-    let is_program =
-        |file: &PathBuf| file.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0);
     if program.components().count() > 1 {
-        return Some(program.to_path_buf()).filter(is_program);
+        return Some(program.to_path_buf()).filter(|file| is_program(file));
     }
-    std::env::split_paths(path?).map(|folder| folder.join(program)).find(is_program)
+    std::env::split_paths(path?).map(|folder| folder.join(program)).find(|file| is_program(file))
 }
 
 /// As [`find_program`] on our own search path, through all links.
@@ -82,20 +81,54 @@ pub(crate) fn program_on_path(program: &str) -> Option<PathBuf> {
     find_program(program, std::env::var_os("PATH").as_ref())?.canonicalize().ok()
 }
 
-/// Sends a signal to the whole group of a child.
-pub(crate) fn signal_group(child: &Child, signal: Signal) {
-    let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+/// Interrupts the whole group of a child, as Ctrl-C does.
+pub(crate) fn interrupt_group(child: &Child) {
+    signal_group(child.id(), Signal::INT);
+}
+
+/// Ends a child and its group: TERM, a grace period, KILL.
+pub(crate) async fn terminate_group(child: &mut Child, grace: Duration) {
+    signal_group(child.id(), Signal::TERM);
+    if tokio::time::timeout(grace, child.wait()).await.is_err() {
+        signal_group(child.id(), Signal::KILL);
+        let _status = child.wait().await;
+    }
+}
+
+/// Asks the group of a process to end.
+pub(crate) fn ask_group_to_end(leader: u32) {
+    signal_group(Some(leader), Signal::TERM);
+}
+
+fn signal_group(leader: Option<u32>, signal: Signal) {
+    let pid = leader.and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
     if let Some(pid) = pid {
         // Gone already is as good as told.
         let _gone = kill_process_group(pid, signal);
     }
 }
 
-/// Ends a child and its group: TERM, a grace period, KILL.
-pub(crate) async fn terminate_group(child: &mut Child, grace: Duration) {
-    signal_group(child, Signal::TERM);
-    if tokio::time::timeout(grace, child.wait()).await.is_err() {
-        signal_group(child, Signal::KILL);
-        let _status = child.wait().await;
+pub(super) fn kill(pid: i32) {
+    if let Some(pid) = Pid::from_raw(pid) {
+        let _gone = kill_process(pid, Signal::KILL);
     }
+}
+
+/// Puts a command that is not started yet into a process group of its own: Ctrl-C is not for it.
+pub(crate) fn own_group(command: &mut std::process::Command) {
+    command.process_group(0);
+}
+
+/// Leaves session and terminal of whoever started this process: their signals do not reach it any longer.
+pub(crate) fn leave_session() {
+    // A group leader cannot, and then has a session of its own already.
+    let _leader_already = rustix::process::setsid();
+}
+
+/// Nice value of what can wait.
+const LOW_PRIORITY: i32 = 10;
+
+/// Lowers the priority of this thread, which its child processes inherit.
+pub(super) fn lower_priority() {
+    let _at_full_speed = rustix::process::nice(LOW_PRIORITY);
 }

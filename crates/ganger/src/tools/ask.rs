@@ -29,7 +29,7 @@ pub(super) async fn call(call: Call<'_>) -> Answer {
     let input = Input::Ask {
         attempt: call.caller.attempt.clone(),
         token: call.caller.token,
-        call: super::ASK.to_owned(),
+        call: call.id.clone(),
         question,
         brief,
         options,

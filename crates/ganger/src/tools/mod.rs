@@ -5,8 +5,7 @@ mod note;
 mod report;
 
 use crate::client::{Client, SendError};
-use crate::mcp::Identity;
-use ganger_engine::{Envelope, Input, Outcome};
+use ganger_engine::{AttemptId, DecisionId, Envelope, Input, Outcome};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
@@ -15,6 +14,16 @@ pub(crate) const ASK: &str = "ask_user";
 
 /// How long a tool call waits for the foreman.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Who calls.
+#[derive(Debug, Clone)]
+pub(crate) struct Identity {
+    pub(crate) attempt: AttemptId,
+    /// The attempt's fencing token.
+    pub(crate) token: u64,
+    /// The name under which its runtime lets the model see `ask_user`.
+    pub(crate) ask_tool: &'static str,
+}
 
 /// A tool as it is shown to models.
 pub(crate) struct Tool {
@@ -33,6 +42,8 @@ pub(crate) fn all() -> Vec<Tool> {
 pub(crate) struct Call<'a> {
     pub(crate) client: &'a Client,
     pub(crate) caller: &'a Identity,
+    /// Names this call among those of its attempt: the same call again has one effect and one answer.
+    pub(crate) id: String,
     pub(crate) arguments: Map<String, Value>,
 }
 
@@ -64,7 +75,7 @@ impl Call<'_> {
     }
 
     async fn decide(&self, cause: &str, input: Input) -> Result<Outcome, String> {
-        let id = format!("tool-{}", uuid::Uuid::now_v7());
+        let id = DecisionId::of_call(&self.caller.attempt, &self.id);
         let asked = self.client.ask(Envelope::new(id, cause, input), PATIENCE).await;
         asked.map_err(|e| match e {
             SendError::Rejected(rejected) => rejected.message,

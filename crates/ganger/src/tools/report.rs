@@ -29,7 +29,7 @@ pub(super) fn tool() -> Tool {
 pub(super) async fn call(call: Call<'_>) -> Answer {
     let summary = call.text("summary")?;
     let done = answers(call.arguments.get("done"))?;
-    let report = Report { summary, done };
+    let report = Report { summary, done, output: None };
     let input = Input::AgentReport { attempt: call.caller.attempt.clone(), token: call.caller.token, report };
     call.decide("the agent reports", input).await?;
     Ok("Noted. End your turn now: the gates run next, and you will hear of anything that is red.".to_owned())

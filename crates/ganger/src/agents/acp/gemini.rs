@@ -69,7 +69,7 @@ fn link(from: &Path, to: &Path) -> std::io::Result<()> {
         return Ok(());
     }
     let _dangling = std::fs::remove_file(to);
-    match std::os::unix::fs::symlink(from, to) {
+    match crate::os::symlink(from, to) {
         // Two attempts at once.
         Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
         other => other,

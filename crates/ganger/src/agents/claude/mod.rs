@@ -14,7 +14,6 @@ use crate::text;
 use ganger_engine::rules::ToolRequest;
 use ganger_engine::session::{Control, Limit, Permission, RuntimeEvent, TurnEnd};
 use ganger_engine::{FailureClass, SessionId, Usage};
-use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -166,7 +165,7 @@ impl Process {
             "request": {"subtype": "interrupt"},
         });
         if self.write(&request).await.is_err() {
-            os::signal_group(&self.child, Signal::INT);
+            os::interrupt_group(&self.child);
         }
     }
 

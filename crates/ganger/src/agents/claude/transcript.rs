@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 /// Everything that was said to it; `None` when it cannot be read. Such a file may have megabytes.
 pub(super) async fn told(session: SessionId) -> Option<Vec<String>> {
-    tokio::task::spawn_blocking(move || read(&session)).await.ok().flatten()
+    crate::os::blocking(move || read(&session)).await
 }
 
 fn read(session: &SessionId) -> Option<Vec<String>> {

@@ -2,7 +2,7 @@
 
 use super::time;
 use ganger_engine as engine;
-use ganger_engine::{Kind, State, TicketId};
+use ganger_engine::{State, TicketId};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ pub(crate) struct Ticket {
     status: &'static str,
     title: String,
     description: String,
-    /// `task` or `integration`.
+    /// `change`, `join`, `goal`, `call`, `stage` or `review`.
     kind: &'static str,
     parent: Option<String>,
     /// The definition of done.
@@ -236,10 +236,7 @@ impl Ticket {
             status: ticket.phase.as_str(),
             title: spec.title.clone(),
             description: spec.description.clone(),
-            kind: match spec.kind {
-                Kind::Task => "task",
-                Kind::Integration => "integration",
-            },
+            kind: spec.kind.as_str(),
             parent: spec.parent.as_ref().map(ToString::to_string),
             done: spec.done.clone(),
             priority: spec.priority.as_str(),

@@ -3,6 +3,7 @@
 mod children;
 mod control;
 mod limits;
+mod opencode_home;
 mod permissions;
 mod shop;
 
@@ -354,11 +355,20 @@ fn a_session_that_its_runtime_has_lost_is_begun_anew(cli: &str) {
 
 fn the_doctor_proves_it(cli: &str) {
     let shop = Shop::new("true");
+    shop.make_home_for(cli);
     shop.place
         .ganger(&["doctor", "--prove", cli])
         .exits(0)
         .says("called the tool report_result")
         .says("reported its token usage");
+}
+
+#[test]
+fn opencode_works_in_a_home_in_which_it_was_never_started() {
+    let shop = Shop::with_empty_home("test -f a.txt");
+    let id = shop.add("opencode", &json!([{"bash": "echo a > a.txt"}, {"text": "done"}]), &[]);
+    shop.place.ganger(&["run"]).exits(0);
+    shop.place.assert_status(&id, "accepted");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The place of these tests: a project with every CLI as an agent, and a scripted model server that they all ask.
 
+use super::opencode_home;
 use crate::model_server::ModelServer;
 use crate::support::{Place, Started, wait_until};
 use serde_json::{Value, json};
@@ -10,7 +11,7 @@ use std::time::Duration;
 pub(super) const LIMIT: Duration = Duration::from_secs(60);
 
 /// Where `./dev npm` installs the CLIs; a test without them fails, and says what to do.
-fn program(package: &str, file: &str) -> PathBuf {
+pub(super) fn program(package: &str, file: &str) -> PathBuf {
     let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/npm");
     let root = std::env::var("GANGER_TEST_NPM").unwrap_or_else(|_| default.to_owned());
     let path = PathBuf::from(root).join("node_modules").join(package).join(file);
@@ -22,6 +23,7 @@ fn program(package: &str, file: &str) -> PathBuf {
 pub(super) struct Shop {
     pub(super) place: Place,
     pub(super) model: ModelServer,
+    empty_home: bool,
 }
 
 /// Where each CLI's program lies in its package.
@@ -66,11 +68,24 @@ impl Shop {
         place.commit("project");
         place.ganger(&["init"]).exits(0);
         place.ganger(&["trust", "--yes"]).exits(0);
-        Self { place, model }
+        Self { place, model, empty_home: false }
+    }
+
+    /// Where opencode finds nothing of what it installs at its first start.
+    pub(super) fn with_empty_home(gate: &str) -> Self {
+        Self { empty_home: true, ..Self::new(gate) }
+    }
+
+    /// Makes the home of the place one in which the CLI of an agent has been started before, where that takes long.
+    pub(super) fn make_home_for(&self, agent: &str) {
+        if agent.starts_with("opencode") && !self.empty_home {
+            opencode_home::fill(&self.place.home());
+        }
     }
 
     /// A ticket whose mission carries the script.
     pub(super) fn add(&self, agent: &str, steps: &Value, more: &[&str]) -> String {
+        self.make_home_for(agent);
         let description = format!("Follow the script. [[STEPS {steps} ]]");
         self.place.add(&[&["scripted work", "--agent", agent, "--description", &description], more].concat())
     }

@@ -1,0 +1,138 @@
+//! Files: private ones, locked ones, and those that an agent wrote, which may be anything.
+
+use rustix::fs::OFlags;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+/// Opens a file for reading and writing that only the user can read, and makes it if need be.
+pub(crate) fn open_private(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+}
+
+/// Writes a file that only the user can read, and replaces an older one at once. It is not synced: what
+/// must survive a power cut is synced by whoever writes it.
+pub(crate) fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder)?;
+    let temporary = path.with_extension(format!("tmp{}", std::process::id()));
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+    file.write_all(content)?;
+    std::fs::rename(&temporary, path)
+}
+
+/// Locks a file for as long as it is open; `false` when another process holds the lock. Files are opened
+/// close-on-exec, so that no child keeps it.
+pub(crate) fn try_lock(file: &File) -> std::io::Result<bool> {
+    match file.try_lock() {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// As [`try_lock`], but waits for the other process.
+pub(crate) fn lock(file: &File) -> std::io::Result<()> {
+    super::blocking::check_may_block("a lock");
+    file.lock()
+}
+
+/// Takes a POSIX record lock on a file; `false` when another process holds it. It ends when this process closes any
+/// handle of the file.
+pub(crate) fn try_record_lock(file: &File) -> std::io::Result<bool> {
+    use rustix::io::Errno;
+    match rustix::fs::fcntl_lock(file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(true),
+        Err(Errno::ACCESS | Errno::AGAIN) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Which other process holds the record lock on a file, without taking it. The inner value is `None` for a process
+/// that this one cannot see.
+pub(crate) fn record_lock_holder(file: &File) -> std::io::Result<Option<Option<u32>>> {
+    let wanted = rustix::process::Flock::from(rustix::process::FlockType::WriteLock);
+    let held = rustix::process::fcntl_getlk(file, &wanted)?;
+    Ok(held.map(|held| held.pid.and_then(|pid| u32::try_from(pid.as_raw_nonzero().get()).ok())))
+}
+
+/// Syncs a file, or the entries of a folder, to disk.
+pub(crate) fn sync(path: &Path) -> std::io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+pub(crate) fn symlink(to: &Path, at: &Path) -> std::io::Result<()> {
+    std::os::unix::fs::symlink(to, at)
+}
+
+/// Whether it is a file that may be executed.
+pub(super) fn is_program(path: &Path) -> bool {
+    path.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}
+
+/// Reads a file that an agent may have put there: a regular one, not through a link, at most `limit` bytes. Opening
+/// it does not wait, whatever it is: a FIFO would otherwise wait for a writer that never comes.
+pub(crate) fn read_regular(path: &Path, limit: u64) -> std::io::Result<Vec<u8>> {
+    let file = open_regular(path)?;
+    let mut content = Vec::new();
+    // A file may grow while it is read.
+    file.take(limit + 1).read_to_end(&mut content)?;
+    if content.len() as u64 > limit {
+        return Err(std::io::Error::other(format!("{} is larger than {limit} bytes", path.display())));
+    }
+    Ok(content)
+}
+
+/// The last bytes of a regular file.
+pub(crate) fn tail(path: &Path, bytes: u64) -> std::io::Result<Vec<u8>> {
+    let mut file = open_regular(path)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(bytes)))?;
+    let mut content = Vec::new();
+    file.take(bytes).read_to_end(&mut content)?;
+    Ok(content)
+}
+
+fn open_regular(path: &Path) -> std::io::Result<File> {
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
+    #[expect(clippy::cast_possible_wrap, reason = "flags, taken bit by bit")]
+    let file = OpenOptions::new().read(true).custom_flags(flags as i32).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(std::io::Error::other(format!("{} is not a regular file", path.display())));
+    }
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_regular_file_is_refused_without_waiting() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("file"), "0123456789").unwrap();
+        assert_eq!(read_regular(&at("file"), 10).unwrap(), b"0123456789");
+        assert!(read_regular(&at("file"), 9).unwrap_err().to_string().contains("larger than 9 bytes"));
+        assert_eq!(tail(&at("file"), 3).unwrap(), b"789");
+        let made = std::process::Command::new("mkfifo").arg(at("fifo")).status().unwrap();
+        assert!(made.success());
+        symlink(&at("file"), &at("link")).unwrap();
+        for name in ["fifo", "link", "."] {
+            assert!(read_regular(&at(name), 10).is_err(), "{name}");
+            assert!(tail(&at(name), 10).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_lock_is_held_by_one_open_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || open_private(&folder.path().join("lock")).unwrap();
+        let (first, second) = (open(), open());
+        assert!(try_lock(&first).unwrap());
+        assert!(!try_lock(&second).unwrap());
+        drop(first);
+        assert!(try_lock(&second).unwrap());
+    }
+}

@@ -1,0 +1,52 @@
+//! Linux: everything is in `/proc`. Nothing can be read of a process that has ended, or that belongs to another user.
+
+use std::path::{Path, PathBuf};
+
+/// A process, by its id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(in super::super) struct Process(pub(in super::super) i32);
+
+impl Process {
+    pub(super) const SUPPORTED: bool = true;
+
+    pub(in super::super) fn all() -> impl Iterator<Item = Self> {
+        let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        entries.filter_map(|e| e.file_name().to_str()?.parse().ok().map(Self))
+    }
+
+    /// Whether an entry `NAME=value` of its environment, as it was at its start, fits.
+    pub(in super::super) fn environment_has(self, fits: impl Fn(&[u8]) -> bool) -> bool {
+        std::fs::read(format!("/proc/{}/environ", self.0))
+            .is_ok_and(|environment| environment.split(|b| *b == 0).any(fits))
+    }
+
+    /// Its working directory, also when that was removed.
+    pub(in super::super) fn folder(self) -> Option<PathBuf> {
+        let folder = std::fs::read_link(format!("/proc/{}/cwd", self.0)).ok()?;
+        let shown = folder.to_string_lossy();
+        Some(Path::new(shown.strip_suffix(" (deleted)").unwrap_or(&shown)).to_owned())
+    }
+
+    pub(in super::super) fn is_zombie(self) -> bool {
+        self.stat(0).is_some_and(|state| state == "Z")
+    }
+
+    pub(in super::super) fn parent(self) -> Option<Self> {
+        self.stat(1)?.parse().ok().filter(|pid| *pid > 0).map(Self)
+    }
+
+    pub(in super::super) fn has_terminal(self) -> bool {
+        self.stat(4).and_then(|terminal| terminal.parse::<i64>().ok()).is_some_and(|terminal| terminal != 0)
+    }
+
+    /// CPU time of it and of its children that were waited for, in clock ticks.
+    pub(in super::super) fn cpu_ticks(self) -> u64 {
+        (11..15).filter_map(|field| self.stat(field)?.parse::<u64>().ok()).sum()
+    }
+
+    /// A field of `stat`, counted from the state, which comes after id and name.
+    fn stat(self, field: usize) -> Option<String> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0)).ok()?;
+        stat.rsplit_once(')')?.1.split_whitespace().nth(field).map(str::to_owned)
+    }
+}

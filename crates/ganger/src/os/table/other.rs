@@ -1,0 +1,39 @@
+//! Systems without a port: no process is ever found, and [`Process::SUPPORTED`] keeps agents from being run.
+
+use std::path::PathBuf;
+
+/// Never made but for ourselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(in super::super) struct Process(pub(in super::super) i32);
+
+impl Process {
+    pub(super) const SUPPORTED: bool = false;
+
+    pub(in super::super) fn all() -> impl Iterator<Item = Self> {
+        std::iter::empty()
+    }
+
+    pub(in super::super) fn environment_has(self, _fits: impl Fn(&[u8]) -> bool) -> bool {
+        false
+    }
+
+    pub(in super::super) fn folder(self) -> Option<PathBuf> {
+        None
+    }
+
+    pub(in super::super) fn is_zombie(self) -> bool {
+        false
+    }
+
+    pub(in super::super) fn parent(self) -> Option<Self> {
+        None
+    }
+
+    pub(in super::super) fn has_terminal(self) -> bool {
+        false
+    }
+
+    pub(in super::super) fn cpu_ticks(self) -> u64 {
+        0
+    }
+}

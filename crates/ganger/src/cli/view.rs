@@ -10,6 +10,7 @@ use super::waits::Waits;
 use crate::board::shapes::Entry;
 use crate::board::{Follow, Happening};
 use crate::failure::Failure;
+use crate::os;
 use crate::protocol::{Activity, now_ms};
 use ganger_engine::Record;
 use std::io::IsTerminal;
@@ -62,8 +63,8 @@ impl View {
     pub(super) async fn close(self) {
         // It may have ended before, because nobody reads its output.
         let _ended = self.end.send(());
-        let joined = tokio::task::spawn_blocking(move || self.thread.join()).await;
-        if let Ok(Ok(Err(failure))) = joined {
+        let joined = os::blocking(move || self.thread.join()).await;
+        if let Ok(Err(failure)) = joined {
             talk!("warning: the view ended early: {failure}");
         }
     }

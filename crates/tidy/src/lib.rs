@@ -47,7 +47,7 @@ fn sources(folder: &str) -> Vec<Source> {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 rest.push(path);
-            } else if path.extension().is_some_and(|e| e == "rs") {
+            } else if path.extension().is_some_and(|e| e == "rs") && path.file_name().is_some_and(|n| n != "tests.rs") {
                 let text = std::fs::read_to_string(&path).unwrap();
                 let path = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
                 found.push(Source { path, text });

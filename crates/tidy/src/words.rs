@@ -24,13 +24,7 @@ const WORDS: [(&str, &str); 15] = [
 const OLD: &str = "said before this rule; goes when its text is written anew";
 
 /// Where, what, why it is still there.
-const EXCEPTIONS: [(&str, &str, &str); 5] = [
-    ("crates/ganger/src/agents/driver.rs", "tells its tokens", OLD),
-    ("crates/ganger/src/agents/rules.rs", "a person's word", OLD),
-    ("crates/ganger/src/host/session/mod.rs", "in a circle", OLD),
-    ("crates/engine/src/decide/board.rs", "form a circle", OLD),
-    ("crates/engine/src/decide/board.rs", "mend", OLD),
-];
+const EXCEPTIONS: [(&str, &str, &str); 0] = [];
 
 #[test]
 fn strings_are_free_of_bad_idioms() {

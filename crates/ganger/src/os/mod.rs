@@ -35,7 +35,6 @@ pub(crate) fn own_program() -> &'static Path {
 }
 
 /// For servers on this machine: whatever proxy is configured has no business between.
-
 pub(crate) fn loopback_client() -> reqwest::Client {
     let built = reqwest::Client::builder().no_proxy().build();
     built.unwrap_or_else(|error| panic!("an HTTP client could not be made: {error}"))

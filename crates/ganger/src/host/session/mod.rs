@@ -8,7 +8,7 @@ use super::worktrees::Ready;
 use super::{Order, mission_text};
 use crate::agents::{self, Launch, RunningDriver};
 use crate::git;
-use crate::os::{cpu_ticks, crash};
+use crate::os::{self, cpu_ticks, crash};
 use crate::project::Project;
 use crate::protocol::now_ms;
 use ganger_engine::session::{
@@ -168,10 +168,10 @@ impl Session<'_> {
     fn in_background(&self, work: impl FnOnce(&Ready, &Project) -> Event + Send + 'static) {
         let (ready, project) = (self.ready.clone(), Arc::clone(&self.task.shared.project));
         let sender = self.sender.clone();
-        tokio::task::spawn_blocking(move || {
+        tokio::spawn(os::blocking(move || {
             // The session may be over.
             let _over = sender.send(work(&ready, &project));
-        });
+        }));
     }
 }
 
@@ -219,7 +219,7 @@ async fn setup(run: &SessionRun<'_>) -> Setup {
 
 async fn head(ready: &Ready, project: &Arc<Project>) -> Option<ganger_engine::Commit> {
     let (ready, project) = (ready.clone(), Arc::clone(project));
-    tokio::task::spawn_blocking(move || ready.worktree.head(&project.repository)).await.ok().flatten()
+    os::blocking(move || ready.worktree.head(&project.repository)).await
 }
 
 fn inspect(ready: &Ready, project: &Project) -> git::GitResult<WorktreeState> {

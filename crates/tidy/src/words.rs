@@ -21,7 +21,6 @@ const WORDS: [(&str, &str); 15] = [
     ("led by", "run by"),
 ];
 
-const OLD: &str = "said before this rule; goes when its text is written anew";
 
 /// Where, what, why it is still there.
 const EXCEPTIONS: [(&str, &str, &str); 0] = [];

@@ -3,12 +3,12 @@
 use expect_test::Expect;
 use ganger_engine::rules::{Rules, ToolClass, ToolRequest};
 use ganger_engine::session::{
-    Action, Capabilities, Control, Event, Limits, Machine, Permission, Reply, RuntimeEvent, SessionFile,
-    SessionMessage, Setup, TurnEnd, WorktreeState,
+    Action, Capabilities, Control, Event, Limits, Machine, Permission, Reply, RuntimeEvent, SessionFile, Setup,
+    TurnEnd, WorktreeState,
 };
 use ganger_engine::{
-    AttemptId, Commit, Delivery, DeliveryId, DeliveryKind, Input, Millis, Outcome, SessionId, TicketId, TicketSpec,
-    Urgency,
+    AttemptId, Commit, Delivery, DeliveryId, DeliveryKind, Input, Millis, Outcome, SessionId, SessionMessage, TicketId,
+    TicketSpec, Urgency,
 };
 
 pub(crate) const NOW: Millis = 1_000_000;
@@ -151,7 +151,6 @@ pub(crate) fn delivery(id: &str, urgency: Urgency) -> Delivery {
         ticket: TicketId::from("T-1"),
         kind: DeliveryKind::Message,
         text: format!("text of {id}"),
-        delivered: None,
         urgency,
         by: String::new(),
     }

@@ -14,6 +14,9 @@ pub(crate) struct Entry {
     pub(crate) at_ms: u64,
     pub(crate) ticket: Option<String>,
     pub(crate) attempt: Option<String>,
+    /// The runtime's own id of the conversation that began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) session: Option<String>,
     /// Something was decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) fact: Option<Fact>,
@@ -48,8 +51,12 @@ impl Entry {
         text: Option<String>,
     ) -> Option<Self> {
         let fact = Some(Fact { n: record.n, name: name(event)?, text });
-        let attempt = attempt(event);
-        Some(Self { at: time(record.now), at_ms: record.now, ticket, attempt, fact, activity: None })
+        let session = match event {
+            Event::SessionStarted { session, .. } => Some(session.id.to_string()),
+            _ => None,
+        };
+        let (at, at_ms, attempt) = (time(record.now), record.now, attempt(event));
+        Some(Self { at, at_ms, ticket, attempt, session, fact, activity: None })
     }
 
     pub(crate) fn of_activity(activity: &Activity) -> Self {
@@ -67,6 +74,7 @@ impl Entry {
             at_ms: activity.at,
             ticket: Some(activity.ticket.to_string()),
             attempt: Some(activity.attempt.to_string()),
+            session: None,
             fact: None,
             activity: Some(Doing { kind, text: activity.text.clone() }),
         }

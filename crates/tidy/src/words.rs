@@ -21,7 +21,6 @@ const WORDS: [(&str, &str); 15] = [
     ("led by", "run by"),
 ];
 
-
 /// Where, what, why it is still there.
 const EXCEPTIONS: [(&str, &str, &str); 0] = [];
 

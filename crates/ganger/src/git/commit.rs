@@ -54,9 +54,9 @@ pub(crate) fn commit_leftovers(
 }
 
 /// Which of our files the repository itself keeps.
-pub(crate) fn own_files_tracked(worktree: &Path) -> Vec<&'static str> {
-    let listed = Git::at(worktree).run(&[&["ls-files", "-z", "--"][..], &OWN_FILES].concat()).unwrap_or_default();
-    OWN_FILES.into_iter().filter(|f| zero_separated(&listed).any(|l| l == *f)).collect()
+pub(crate) fn own_files_tracked(worktree: &Path) -> GitResult<Vec<&'static str>> {
+    let listed = Git::at(worktree).run(&[&["ls-files", "-z", "--"][..], &OWN_FILES].concat())?;
+    Ok(OWN_FILES.into_iter().filter(|f| zero_separated(&listed).any(|l| l == *f)).collect())
 }
 
 /// What a branch changes against its base.

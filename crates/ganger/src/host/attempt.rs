@@ -221,7 +221,12 @@ fn look_at_work(shared: &Shared, offer: &Offer, ready: &Ready) -> git::GitResult
 pub(super) fn excludes_file(project: &crate::project::Project) -> std::io::Result<PathBuf> {
     let path = project.state.join("git-excludes");
     let users = git::Git::at(&project.repository.root).run(&["config", "--path", "core.excludesFile"]).ok();
-    let users = users.and_then(|p| std::fs::read_to_string(p).ok()).unwrap_or_default();
+    // Without its patterns an agent would commit what the user ignores everywhere.
+    let users = match users.map(std::fs::read_to_string) {
+        None => String::new(),
+        Some(Err(e)) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Some(read) => read.map_err(|e| std::io::Error::new(e.kind(), format!("core.excludesFile: {e}")))?,
+    };
     os::write_private(&path, format!("{users}\n/MISSION.md\n/.builder-session\n").as_bytes())?;
     Ok(path)
 }

@@ -118,7 +118,8 @@ impl Worktrees {
             self.set_up(ticket, &worktree).await?;
         }
         let base = if exists { self.bring_up_to_date(&worktree, base, bases).await? } else { base };
-        let tracked = os::block_in_place(|| crate::git::own_files_tracked(&worktree.path));
+        let at = worktree.path.clone();
+        let tracked = blocking(move || crate::git::own_files_tracked(&at)).await?;
         let ready = Ready { worktree, base, tracked, holds: bases.to_vec(), made: Instant::now() };
         self.ready.lock().unwrap_or_else(PoisonError::into_inner).insert(ticket.clone(), ready.clone());
         drop(guard);

@@ -152,7 +152,7 @@ const PROOF: &str = r#"[{"bash": "echo proof > proof.txt"},
 
 /// The last script in a text. The prompt of some CLIs arrives wrapped and escaped.
 fn steps(text: &str) -> Option<Vec<Value>> {
-    if text.contains("Mission: Prove that this runtime works") {
+    if text.contains("Mission: Check that this runtime works") {
         return serde_json::from_str(PROOF).ok();
     }
     let from = text.rfind(MARK)? + MARK.len();

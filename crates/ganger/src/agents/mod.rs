@@ -14,6 +14,7 @@ mod process;
 mod reading;
 mod rules;
 pub(crate) mod script;
+mod step;
 
 pub(crate) use driver::{Driver, Drivers, Found, capability_names};
 pub(crate) use ganger_engine::rules::glob;

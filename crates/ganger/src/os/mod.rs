@@ -13,7 +13,7 @@ mod sweep;
 mod table;
 
 pub(crate) use blocking::{at_low_priority, block_in_place, blocking, check_may_block};
-pub(crate) use clock::awake_ms;
+pub(crate) use clock::{SteadyClock, awake_ms};
 pub(crate) use files::{
     lock, open_private, read_regular, record_lock_holder, symlink, sync, tail, try_lock, try_record_lock, write_private,
 };

@@ -1,4 +1,4 @@
-//! What a session was told, from the file that Claude Code keeps of it:
+//! The texts that a session was sent, from the file that Claude Code keeps of it:
 //! `projects/<worktree with dashes>/<session>.jsonl` in its folder.
 
 use super::super::reading::texts_of;
@@ -6,8 +6,8 @@ use ganger_engine::SessionId;
 use serde_json::Value;
 use std::path::PathBuf;
 
-/// Everything that was said to it; `None` when it cannot be read. Such a file may have megabytes.
-pub(super) async fn told(session: SessionId) -> Option<Vec<String>> {
+/// Everything that it was sent; `None` when it cannot be read. Such a file may have megabytes.
+pub(super) async fn texts(session: SessionId) -> Option<Vec<String>> {
     crate::os::blocking(move || read(&session)).await
 }
 
@@ -16,7 +16,7 @@ fn read(session: &SessionId) -> Option<Vec<String>> {
     let projects = std::fs::read_dir(folder()?.join("projects")).ok()?;
     let file = projects.flatten().map(|project| project.path().join(&name)).find(|path| path.exists())?;
     let text = std::fs::read_to_string(file).ok()?;
-    Some(text.lines().filter_map(|line| serde_json::from_str(line).ok()).flat_map(|line| said_in(&line)).collect())
+    Some(text.lines().filter_map(|line| serde_json::from_str(line).ok()).flat_map(|line| texts_in(&line)).collect())
 }
 
 fn folder() -> Option<PathBuf> {
@@ -24,9 +24,9 @@ fn folder() -> Option<PathBuf> {
     own.or_else(|| Some(std::env::home_dir()?.join(".claude")))
 }
 
-/// A prompt is a user's message; what was said in a running turn comes as an attachment to it. Other lines only tell
+/// A prompt is a user's message; what was sent in a running turn comes as an attachment to it. Other lines only say
 /// that something was queued.
-fn said_in(line: &Value) -> Vec<String> {
+fn texts_in(line: &Value) -> Vec<String> {
     match line["type"].as_str() {
         Some("user") => texts_of(&line["message"]["content"]),
         Some("attachment") if line["attachment"]["type"] == "queued_command" => texts_of(&line["attachment"]["prompt"]),

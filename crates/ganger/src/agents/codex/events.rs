@@ -46,8 +46,8 @@ pub(super) fn item_completed(item: &Value) -> RuntimeEvent {
     }
 }
 
-/// What a thread was told in all its turns.
-pub(super) fn told(thread: &Value) -> Vec<String> {
+/// The texts that a thread was sent in all its turns.
+pub(super) fn transcript(thread: &Value) -> Vec<String> {
     let turns = thread["turns"].as_array().into_iter().flatten();
     let items = turns.flat_map(|turn| turn["items"].as_array().into_iter().flatten());
     items.filter(|item| item["type"] == "userMessage").flat_map(|item| texts_of(&item["content"])).collect()

@@ -8,9 +8,8 @@ use super::worktrees::Ready;
 use super::{Order, mission_text};
 use crate::agents::{self, Launch, RunningDriver};
 use crate::git;
-use crate::os::{self, cpu_ticks, crash};
+use crate::os::{self, SteadyClock, cpu_ticks, crash};
 use crate::project::Project;
-use crate::protocol::now_ms;
 use ganger_engine::session::{
     Action, Control, Event, Limits, Machine, Permission, RuntimeEvent, SessionEnd, SessionFile, SessionMessage, Setup,
     WorktreeState,
@@ -19,7 +18,7 @@ use ganger_engine::{Millis, TicketSpec};
 use outgoing::{Message, Outgoing};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 pub(super) struct SessionRun<'a> {
@@ -31,7 +30,7 @@ pub(super) struct SessionRun<'a> {
 
 /// Runs a session to its end.
 pub(super) async fn run(run: SessionRun<'_>) -> SessionEnd {
-    let clock = Clock::start();
+    let clock = SteadyClock::start();
     let marker = run.launch.marker.clone();
     let setup = setup(&run).await;
     let (sender, results) = mpsc::unbounded_channel();
@@ -59,7 +58,7 @@ pub(super) async fn run(run: SessionRun<'_>) -> SessionEnd {
 /// The machine with its surroundings.
 struct Session<'a> {
     machine: Machine,
-    clock: Clock,
+    clock: SteadyClock,
     task: &'a mut AttemptTask,
     ready: &'a Ready,
     marker: String,
@@ -243,24 +242,4 @@ fn limits(project: &Project) -> Limits {
 
 fn millis(span: Duration) -> Millis {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX / 4)
-}
-
-/// Wall time that never jumps: as of the start, and from there by the monotonic clock.
-struct Clock {
-    wall: Millis,
-    started: Instant,
-}
-
-impl Clock {
-    fn start() -> Self {
-        Self { wall: now_ms(), started: Instant::now() }
-    }
-
-    fn now(&self) -> Millis {
-        self.wall + millis(self.started.elapsed())
-    }
-
-    fn instant(&self, at: Millis) -> Instant {
-        self.started + Duration::from_millis(at.saturating_sub(self.wall))
-    }
 }

@@ -33,7 +33,11 @@ impl Machine {
         }
         match event {
             RuntimeEvent::Transcript(texts) => self.handle_transcript(&texts),
-            RuntimeEvent::Prompted => self.prompted(),
+            RuntimeEvent::Opening(step) => self.opening_step(step),
+            RuntimeEvent::Prompted => {
+                self.watch.prompted();
+                self.prompted();
+            }
             RuntimeEvent::Text(_) => {
                 self.model_acted("it answered");
                 self.show(event);
@@ -73,8 +77,8 @@ impl Machine {
                 if is_sub_agent(&name) {
                     self.sub_agent(id.clone(), true);
                 }
-                self.watch.tool_started(self.now, id);
                 let shown = format!("{name} {}", text::line(&input, 200));
+                self.watch.tool_started(self.now, id, &name, shown.clone());
                 self.breaker.called(self.now, &shown, &arguments, self.usage.tokens());
                 self.activity(ActivityKind::ToolStarted, format!("{name} {}", text::line(&input, 500)));
             }
@@ -151,7 +155,7 @@ impl Machine {
         self.activity(ActivityKind::Note, text.into());
     }
 
-    fn activity(&mut self, kind: ActivityKind, text: String) {
+    pub(super) fn activity(&mut self, kind: ActivityKind, text: String) {
         self.actions.push(Action::Note { kind, text });
     }
 }

@@ -7,6 +7,8 @@
 
 mod activity;
 mod breaker;
+mod leftovers;
+mod opening;
 mod outbox;
 mod permissions;
 mod prompt;
@@ -18,12 +20,14 @@ mod watch;
 
 pub use prompt::{FirstPrompt, first_prompt};
 pub use protocol::{
-    Action, ActivityKind, Event, Limits, Reply, SessionEnd, SessionFile, SessionMessage, Setup, WorktreeState,
+    Action, ActivityKind, Event, Limits, OutputHolder, Reply, SessionEnd, SessionFile, SessionMessage, Setup,
+    ToolProcesses, WorktreeState,
 };
 pub use runtime::{Capabilities, Control, Limit, Permission, RuntimeEvent, TurnEnd, is_sub_agent};
 
 use crate::{Envelope, FailureClass, Input, Millis, Report, SessionId, Usage};
 use breaker::Breaker;
+use opening::OpeningStep;
 use outbox::Outbox;
 use permissions::Permissions;
 use status::{Observation, StatusTracker};
@@ -42,6 +46,7 @@ pub struct Machine {
     setup: Setup,
     now: Millis,
     phase: Phase,
+    opening: OpeningStep,
     actions: Vec<Action>,
     /// The number of the last question.
     questions: u64,
@@ -100,6 +105,7 @@ impl Machine {
         Self {
             now,
             phase: Phase::Opening { since: now },
+            opening: OpeningStep::first(&setup.runtime, now),
             actions: Vec::new(),
             questions: 0,
             permissions: Permissions::default(),
@@ -141,6 +147,7 @@ impl Machine {
             Event::Replied { question, reply } => self.handle_reply(question, reply),
             Event::Worktree { question, state } => self.handle_worktree(question, state),
             Event::Cpu { ticks } => self.watch.measured(self.now, ticks),
+            Event::Processes(processes) => self.processes_inspected(processes),
             Event::Wrote { file, result } => self.handle_written(file, result),
             Event::Tick => {}
         }
@@ -152,7 +159,10 @@ impl Machine {
     #[must_use]
     pub fn deadline(&self) -> Option<Millis> {
         match &self.phase {
-            Phase::Opening { since } if self.setup.capabilities.session_first => Some(since + OPEN_LIMIT),
+            Phase::Opening { since } if self.setup.capabilities.session_first => {
+                let limit = since + OPEN_LIMIT;
+                Some(self.opening.deadline().map_or(limit, |at| at.min(limit)))
+            }
             Phase::Opening { .. } => Some(self.now),
             Phase::Turn if self.permissions.is_empty() => {
                 let breaker = self.breaker.deadline(self.usage.tokens()).filter(|_| self.inspection.is_none());
@@ -175,8 +185,10 @@ impl Machine {
             Phase::Opening { .. } if !self.setup.capabilities.session_first => self.prompt_first(),
             Phase::Opening { since } if self.now >= since + OPEN_LIMIT => {
                 let limit = watch::Duration(OPEN_LIMIT);
-                self.close(crashed(format!("the runtime opened no session within {limit}")));
+                let what = &self.opening.what;
+                self.close(crashed(format!("the runtime opened no session within {limit}: waiting for {what}")));
             }
+            Phase::Opening { .. } => self.show_opening(),
             Phase::Turn => {
                 self.deny_overdue();
                 self.check_breaker();

@@ -16,6 +16,8 @@ pub(super) struct Outbox {
     remarks: Vec<String>,
     /// Handed to the driver for the current turn.
     steering: BTreeMap<String, Delivery>,
+    /// Likewise, remarks of Ganger.
+    pub(super) steering_remarks: BTreeMap<String, String>,
     /// In the prompt that was sent last.
     prompted: Vec<DeliveryId>,
     /// Read by the runtime at the end of the next tool call.
@@ -40,6 +42,7 @@ impl Outbox {
             waiting: Vec::new(),
             remarks: Vec::new(),
             steering: BTreeMap::new(),
+            steering_remarks: BTreeMap::new(),
             prompted: Vec::new(),
             steered: Vec::new(),
             unseen: Vec::new(),
@@ -61,6 +64,7 @@ impl Outbox {
     /// Whatever waits, as one text for the next turn. Until the model has answered, the first prompt goes with it.
     pub(super) fn take_waiting(&mut self, answered: bool) -> Option<String> {
         self.waiting.extend(std::mem::take(&mut self.steering).into_values());
+        self.remarks.extend(std::mem::take(&mut self.steering_remarks).into_values());
         let waiting = std::mem::take(&mut self.waiting);
         let remarks = std::mem::take(&mut self.remarks);
         let texts: Vec<String> = remarks.into_iter().chain(waiting.iter().map(delivery_text)).collect();
@@ -115,6 +119,7 @@ impl Machine {
     }
 
     pub(super) fn steered(&mut self, id: &str) {
+        self.outbox.steering_remarks.remove(id);
         let Some(delivery) = self.outbox.steering.remove(id) else { return };
         self.note(format!("told in the current turn: {}", text::line(&delivery.text, 200)));
         self.outbox.steered.push(delivery.id.clone());
@@ -124,6 +129,9 @@ impl Machine {
     /// There was no turn that could take it: it is said when the session is idle, and after it.
     pub(super) fn not_steered(&mut self, id: &str) {
         self.outbox.waiting.extend(self.outbox.steering.remove(id));
+        if let Some(remark) = self.outbox.steering_remarks.remove(id) {
+            self.outbox.remark(remark);
+        }
     }
 
     /// The prompt went in: the texts of the offer with the first one, later ones with theirs.

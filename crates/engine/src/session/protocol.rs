@@ -100,6 +100,8 @@ pub enum Event {
         /// The time.
         ticks: u64,
     },
+    /// The answer to [`Action::InspectProcesses`].
+    Processes(ToolProcesses),
     /// The answer to [`Action::WriteMission`] and [`Action::WriteSessionFile`].
     Wrote {
         /// Which file.
@@ -120,6 +122,24 @@ pub enum Reply {
     Refused(String),
     /// There was no answer in time.
     Silent,
+}
+
+/// The processes of the shell commands that an attempt has run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ToolProcesses {
+    /// Whether a shell that its runtime started is still at work.
+    pub shells_alive: bool,
+    /// Processes whose shell has ended, and that hold the output it had.
+    pub holding_output: Vec<OutputHolder>,
+}
+
+/// A process that holds the output of a shell that has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputHolder {
+    /// Its id.
+    pub pid: i32,
+    /// Its command line, for people.
+    pub command: String,
 }
 
 /// What a worktree looks like. Two that are equal hold the same work, as far as that is cheap to tell.
@@ -186,6 +206,10 @@ pub enum Action {
     },
     /// Measure CPU time: [`Event::Cpu`].
     MeasureCpu,
+    /// Look at the processes of the attempt: [`Event::Processes`].
+    InspectProcesses,
+    /// End these processes, as far as they are still the attempt's.
+    EndProcesses(Vec<OutputHolder>),
     /// The agent has its prompt: the start is over.
     Prompted,
     /// The session is over, and nothing follows.

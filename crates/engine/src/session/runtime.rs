@@ -97,6 +97,8 @@ pub enum Permission {
 /// What a driver reports.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RuntimeEvent {
+    /// What the driver does now to open the session, as what one waits for; comes before [`Self::Session`].
+    Opening(String),
     /// The conversation is known.
     Session(SessionId),
     /// All that the session was told before, where its transcript can be read; comes before [`Self::Session`].

@@ -153,6 +153,7 @@ impl Machine {
         match self.watch.look(self.now) {
             Some(Finding::Stalled(why)) => self.stuck(why, FailureClass::Stalled),
             Some(Finding::Measure) => self.actions.push(Action::MeasureCpu),
+            Some(Finding::InspectProcesses) => self.actions.push(Action::InspectProcesses),
             None => {}
         }
     }
@@ -197,7 +198,7 @@ impl Machine {
         (self.warned, self.second_chance) = (true, Some(why));
         // What is being looked at was before the warning.
         self.inspection = None;
-        self.watch.turn_began(self.now);
+        self.watch.interrupted(self.now);
         self.breaker.second_chance(self.now, self.usage.tokens());
         self.stop_turn();
     }

@@ -99,8 +99,9 @@ fn a_session_that_is_never_opened_is_given_up() {
     let mut stage = Stage::new(setup());
     stage.after(OPEN_LIMIT + CLOSE_LIMIT);
     stage.shows(&expect![[r#"
+        status: starting (waiting for claude to open its session)
         status: finished (the session is being closed)
         > close
-        END Failed { class: Crashed, message: "the runtime opened no session within 3 min", limit: None }, 0 tokens
+        END Failed { class: Crashed, message: "the runtime opened no session within 3 min: waiting for claude to open its session", limit: None }, 0 tokens
     "#]]);
 }

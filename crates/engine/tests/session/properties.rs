@@ -2,8 +2,8 @@
 
 use crate::stage::{command, delivery, message, setup};
 use ganger_engine::session::{
-    Action, ActivityKind, CLOSE_LIMIT, Capabilities, Control, Event, INTERRUPT_LIMIT, Machine, Reply, RuntimeEvent,
-    SessionFile, Setup, TurnEnd, WorktreeState,
+    Action, ActivityKind, CLOSE_LIMIT, Capabilities, Control, Event, INTERRUPT_LIMIT, Machine, OutputHolder, Reply,
+    RuntimeEvent, SessionFile, Setup, ToolProcesses, TurnEnd, WorktreeState,
 };
 use ganger_engine::{
     CardId, Commit, FailureClass, Input, Millis, Outcome, PermissionAnswer, SessionId, Urgency, Usage,
@@ -27,6 +27,7 @@ fn runtime() -> impl Strategy<Value = RuntimeEvent> {
     prop_oneof![
         3 => Just(RuntimeEvent::Session(SessionId::from("s1"))),
         1 => number().prop_map(|n| RuntimeEvent::Transcript(vec![format!("[D-{n}] text")])),
+        1 => Just(RuntimeEvent::Opening("its server to start".to_owned())),
         4 => Just(RuntimeEvent::Prompted),
         2 => Just(RuntimeEvent::Text("text".to_owned())),
         3 => number().prop_map(|n| RuntimeEvent::ToolStarted {
@@ -79,6 +80,10 @@ fn event() -> impl Strategy<Value = Event> {
         8 => (1_u64..8, reply()).prop_map(|(question, reply)| Event::Replied { question, reply }),
         5 => (1_u64..8, state).prop_map(|(question, state)| Event::Worktree { question, state }),
         2 => (0_u64..100).prop_map(|ticks| Event::Cpu { ticks }),
+        2 => (any::<bool>(), 0_i32..2).prop_map(|(shells_alive, pid)| {
+            let holding_output = vec![OutputHolder { pid, command: "sleep".to_owned() }];
+            Event::Processes(ToolProcesses { shells_alive, holding_output })
+        }),
         5 => Just(Event::Wrote { file: SessionFile::Session, result: Ok(()) }),
         1 => Just(Event::Wrote { file: SessionFile::Session, result: Err("disk full".to_owned()) }),
         6 => Just(Event::Tick),

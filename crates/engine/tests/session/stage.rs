@@ -176,6 +176,11 @@ fn line_of(action: &Action) -> String {
         Action::WriteSessionFile(session) => format!("write session {session}"),
         Action::InspectWorktree { .. } => "inspect worktree".to_owned(),
         Action::MeasureCpu => "measure cpu".to_owned(),
+        Action::InspectProcesses => "inspect processes".to_owned(),
+        Action::EndProcesses(processes) => {
+            let pids: Vec<String> = processes.iter().map(|p| p.pid.to_string()).collect();
+            format!("end processes {}", pids.join(" "))
+        }
         Action::Prompted => "the start is over".to_owned(),
         Action::End(end) => format!("END {:?}, {} tokens", end.end, end.usage.tokens()),
     }

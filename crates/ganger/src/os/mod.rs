@@ -7,6 +7,7 @@ mod blocking;
 mod clock;
 pub(crate) mod crash;
 mod files;
+mod leftovers;
 mod process;
 mod signals;
 mod sweep;
@@ -17,6 +18,7 @@ pub(crate) use clock::{SteadyClock, awake_ms};
 pub(crate) use files::{
     lock, open_private, read_regular, record_lock_holder, symlink, sync, tail, try_lock, try_record_lock, write_private,
 };
+pub(crate) use leftovers::{end_processes, tool_processes};
 pub(crate) use process::{
     Spawn, ask_group_to_end, environment_for_commands, interrupt_group, is_credential, leave_session, own_group,
     program_on_path, terminate_group,

@@ -32,6 +32,11 @@ impl Target {
         Self { markers: vec![(MARKER_ATTEMPT.to_owned(), id.to_owned())], folders }
     }
 
+    /// All that is alive of it.
+    pub(super) fn processes(&self) -> impl Iterator<Item = Process> {
+        Process::all().filter(|process| !process.is_zombie() && self.is_hit(*process))
+    }
+
     fn is_hit(&self, process: Process) -> bool {
         let entries: Vec<String> = self.markers.iter().map(|(n, v)| format!("{n}={v}")).collect();
         let marked = !entries.is_empty()

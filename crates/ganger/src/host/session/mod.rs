@@ -145,6 +145,14 @@ impl Session<'_> {
                 let marker = self.marker.clone();
                 self.in_background(move |_, _| Event::Cpu { ticks: cpu_ticks(&marker) });
             }
+            Action::InspectProcesses => {
+                let marker = self.marker.clone();
+                self.in_background(move |_, _| Event::Processes(os::tool_processes(&marker)));
+            }
+            Action::EndProcesses(processes) => {
+                let marker = self.marker.clone();
+                tokio::spawn(os::blocking(move || os::end_processes(&marker, &processes)));
+            }
             Action::Prompted => {
                 self.task.starting = None;
                 crash::point("prompted");

@@ -35,6 +35,26 @@ impl Process {
         self.stat(1)?.parse().ok().filter(|pid| *pid > 0).map(Self)
     }
 
+    pub(in super::super) fn exists(self) -> bool {
+        Path::new(&format!("/proc/{}", self.0)).exists()
+    }
+
+    /// The leader of its process group, which may have ended.
+    pub(in super::super) fn group(self) -> Option<Self> {
+        self.stat(2)?.parse().ok().filter(|pid| *pid > 0).map(Self)
+    }
+
+    /// Whether its output or its errors go to another process.
+    pub(in super::super) fn writes_to_pipe(self) -> bool {
+        let is_pipe = |file: PathBuf| ["pipe:", "socket:"].iter().any(|kind| file.to_string_lossy().starts_with(kind));
+        [1, 2].iter().any(|fd| std::fs::read_link(format!("/proc/{}/fd/{fd}", self.0)).is_ok_and(is_pipe))
+    }
+
+    pub(in super::super) fn command_line(self) -> String {
+        let arguments = std::fs::read(format!("/proc/{}/cmdline", self.0)).unwrap_or_default();
+        String::from_utf8_lossy(&arguments).replace('\0', " ").trim_end().to_owned()
+    }
+
     pub(in super::super) fn has_terminal(self) -> bool {
         self.stat(4).and_then(|terminal| terminal.parse::<i64>().ok()).is_some_and(|terminal| terminal != 0)
     }

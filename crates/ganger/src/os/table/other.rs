@@ -29,6 +29,22 @@ impl Process {
         None
     }
 
+    pub(in super::super) fn exists(self) -> bool {
+        false
+    }
+
+    pub(in super::super) fn group(self) -> Option<Self> {
+        None
+    }
+
+    pub(in super::super) fn writes_to_pipe(self) -> bool {
+        false
+    }
+
+    pub(in super::super) fn command_line(self) -> String {
+        String::new()
+    }
+
     pub(in super::super) fn has_terminal(self) -> bool {
         false
     }

@@ -112,7 +112,12 @@ impl EventSink {
         let _gone = self.sender.send(event).await;
     }
 
-    /// The conversation is known, and what it was told before where that matters and can be read.
+    /// What opening the session waits for now.
+    async fn opening(&self, what: impl Into<String>) {
+        self.send(RuntimeEvent::Opening(what.into())).await;
+    }
+
+    /// The session is known, and the texts that it was sent before where that matters and can be read.
     async fn session(&self, session: SessionId, transcript: Option<Vec<String>>) {
         if let Some(transcript) = transcript {
             self.send(RuntimeEvent::Transcript(transcript)).await;

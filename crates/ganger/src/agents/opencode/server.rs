@@ -1,6 +1,6 @@
 //! `opencode serve`: started when the first attempt needs it, started anew when it died.
 
-use super::super::{Launch, environment};
+use super::super::{EventSink, Launch, environment};
 use super::settings;
 use crate::config::RuntimeKind;
 use crate::os::{self, MARKER_ATTEMPT, MARKER_HOST, Spawn};
@@ -61,10 +61,13 @@ impl OpencodeServer {
     }
 
     /// The interface for the worktree of an attempt; starts the server when there is none.
-    pub(super) async fn api(&self, launch: &Launch) -> Result<Api, ServerError> {
+    pub(super) async fn api(&self, launch: &Launch, sink: &EventSink) -> Result<Api, ServerError> {
+        sink.opening("opencode serve, which another session starts").await;
         let mut running = self.running.lock().await;
         let alive = running.as_mut().is_some_and(|r| matches!(r.child.try_wait(), Ok(None)));
         if !alive {
+            // In a new home it first installs its plugin package, and after a kill it waits for the lock of the last one.
+            sink.opening("opencode serve to start (in a new home this takes up to a minute)").await;
             *running = Some(self.start(launch).await?);
         }
         let (url, password) = running.as_ref().map(|r| (r.url.clone(), r.password.clone())).unwrap_or_default();

@@ -43,6 +43,18 @@ pub(super) fn rules(launch: &Launch) -> Value {
     all.map(|r| json!({"permission": r.permission, "pattern": r.pattern, "action": r.action})).collect()
 }
 
+/// What goes with every prompt.
+pub(super) fn prompt_options(launch: &Launch) -> Value {
+    let mut options = json!({});
+    if let Some((provider, model)) = launch.agent.model.split_once('/') {
+        options["model"] = json!({"providerID": provider, "modelID": model});
+    }
+    if !launch.agent.prompt.is_empty() {
+        options["system"] = json!(launch.agent.prompt);
+    }
+    options
+}
+
 /// For a configuration: patterns by permission, in their order.
 fn rules_by_permission(launch: &Launch, asks: bool) -> Value {
     let mut by_permission = Map::new();

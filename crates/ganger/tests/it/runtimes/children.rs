@@ -87,3 +87,17 @@ fn an_agent_that_has_reported_need_not_wait_for_what_it_left_running() {
     let home = shop.mark();
     assert!(alive_with(&home, "sleep 4711").is_empty());
 }
+
+/// opencode waits for the end of a command's output, not for that of its shell.
+#[test]
+fn a_background_process_that_holds_the_output_of_a_command_is_ended_and_the_agent_is_told() {
+    let shop = Shop::new("test -f a.txt");
+    // A fifth of a minute without output is enough here.
+    shop.edit("parallel = 4", "parallel = 4\nstall_minutes = 0.2");
+    let steps = json!([{"bash": "sleep 4712 & echo started"}, {"bash": "touch a.txt"}, {"text": "done"}]);
+    let id = shop.add("opencode", &steps, &[]);
+    shop.place.ganger(&["run"]).exits(0);
+    shop.place.assert_status(&id, "accepted");
+    shop.place.ganger(&["log", &id]).exits(0).says("ended `sleep 4712`: its shell has ended");
+    assert!(shop.model.requests_with("Ganger ended `sleep 4712`") > 0, "the agent was told");
+}

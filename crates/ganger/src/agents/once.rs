@@ -26,7 +26,7 @@ pub(super) trait Dialect: Send + 'static {
     fn environment(&self, launch: &Launch) -> BTreeMap<OsString, OsString>;
     /// The session that a line names.
     fn session(&self, line: &Value) -> Option<String>;
-    /// What a line means; its terminal event as [`RuntimeEvent::TurnEnded`], which is told when the program has ended.
+    /// What a line means; its terminal event as [`RuntimeEvent::TurnEnded`], which is reported when the program has ended.
     fn read(&mut self, line: &Value) -> Vec<RuntimeEvent>;
     /// Whether what it says on stderr means that it does not know the session.
     fn is_lost(said: &str) -> bool;
@@ -67,17 +67,17 @@ impl<D: Dialect> Turns<'_, D> {
                 }
             };
         tokio::spawn(async move {
-            // A program that ends before it has read its prompt is heard of by its end.
+            // A program that ends before it has read its prompt shows by its end.
             let _gone = stdin.write_all(prompt.as_bytes()).await;
         });
         let mut lines = BufReader::new(stdout).lines();
-        let (mut end, mut heard) = (None, false);
+        let (mut end, mut has_answered) = (None, false);
         loop {
             tokio::select! {
                 line = lines.next_line() => match line {
                     Ok(Some(line)) => {
                         let Ok(line) = serde_json::from_str::<Value>(&line) else { continue };
-                        if !std::mem::replace(&mut heard, true) {
+                        if !std::mem::replace(&mut has_answered, true) {
                             self.sink.send(RuntimeEvent::Prompted).await;
                         }
                         self.handle_line(&line, &mut end).await;
@@ -113,7 +113,7 @@ impl<D: Dialect> Turns<'_, D> {
         }
         for event in self.dialect.read(line) {
             match event {
-                RuntimeEvent::TurnEnded(told) => *end = Some(told),
+                RuntimeEvent::TurnEnded(turn_end) => *end = Some(turn_end),
                 event => self.sink.send(event).await,
             }
         }

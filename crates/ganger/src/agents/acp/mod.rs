@@ -44,35 +44,35 @@ pub(super) async fn drive(launch: Launch, commands: mpsc::Receiver<Control>, sin
             return sink.end_turn(TurnEnd::failed(FailureClass::Setup, message)).await;
         }
     };
-    let (sender, heard) = mpsc::unbounded_channel();
+    let (sender, incoming) = mpsc::unbounded_channel();
     let asked = sender.clone();
     let transport = ByteStreams::new(stdin.compat_write(), stdout.compat());
     let client = Client
         .v1()
         .on_receive_notification(
-            async move |told: SessionNotification, _connection| {
-                let _closed = sender.send(Heard::Update(Box::new(told.update)));
+            async move |notice: SessionNotification, _connection| {
+                let _closed = sender.send(Incoming::Update(Box::new(notice.update)));
                 Ok(())
             },
             agent_client_protocol::on_receive_notification!(),
         )
         .on_receive_request(
             async move |request: RequestPermissionRequest, responder, _connection| {
-                let _closed = asked.send(Heard::Asked(Box::new(request), responder));
+                let _closed = asked.send(Incoming::Asked(Box::new(request), responder));
                 Ok(())
             },
             agent_client_protocol::on_receive_request!(),
         );
-    let talk = client.connect_with(transport, async |connection| {
-        let talk = Conversation::open(&launch, connection, heard, &mut child).await;
-        match talk {
-            Ok(conversation) => conversation.run(commands, &sink).await,
+    let dialogue = client.connect_with(transport, async |connection| {
+        let opened = Connection::open(&launch, connection, incoming, &mut child, &sink).await;
+        match opened {
+            Ok(connection) => connection.run(commands, &sink).await,
             Err(end) => sink.end_turn(end).await,
         }
         Ok(())
     });
-    // What goes wrong is heard of as the end of a request or of the process.
-    let _ended = talk.await;
+    // What goes wrong shows as the end of a request or of the process.
+    let _ended = dialogue.await;
     os::terminate_group(&mut child, Duration::from_millis(500)).await;
 }
 
@@ -95,58 +95,62 @@ fn start(launch: &Launch) -> std::io::Result<Pipes> {
 
 /// What the agent says besides answers.
 #[expect(clippy::large_enum_variant, reason = "few are under way at once")]
-enum Heard {
+enum Incoming {
     Update(Box<SessionUpdate>),
     Asked(Box<RequestPermissionRequest>, Responder<RequestPermissionResponse>),
 }
 
-struct Conversation<'a> {
+struct Connection<'a> {
     launch: &'a Launch,
     connection: ConnectionTo<Agent>,
-    heard: mpsc::UnboundedReceiver<Heard>,
+    incoming: mpsc::UnboundedReceiver<Incoming>,
     child: &'a mut Child,
     session: AcpSession,
-    /// What the loaded session was told before.
-    told: Option<Vec<String>>,
-    /// The turn that runs.
+    /// The texts that the loaded session was sent before.
+    transcript: Option<Vec<String>>,
+    /// The current turn.
     turn: Option<BoxFuture<'static, Result<PromptResponse, Error>>>,
     interrupted: bool,
     meter: Meter,
     asked: BTreeMap<String, (Vec<PermissionOption>, Responder<RequestPermissionResponse>)>,
     requests: u32,
-    said: String,
+    /// The message that comes in pieces.
+    message: String,
 }
 
-impl<'a> Conversation<'a> {
+impl<'a> Connection<'a> {
     async fn open(
         launch: &'a Launch,
         connection: ConnectionTo<Agent>,
-        heard: mpsc::UnboundedReceiver<Heard>,
+        incoming: mpsc::UnboundedReceiver<Incoming>,
         child: &'a mut Child,
+        sink: &EventSink,
     ) -> Result<Self, TurnEnd> {
         let mut this = Self {
             launch,
             connection,
-            heard,
+            incoming,
             child,
             session: AcpSession::new(""),
-            told: None,
+            transcript: None,
             turn: None,
             interrupted: false,
             meter: Meter::default(),
             asked: BTreeMap::new(),
             requests: 0,
-            said: String::new(),
+            message: String::new(),
         };
-        this.introduce().await?;
+        this.open_session(sink).await?;
         Ok(this)
     }
 
-    async fn introduce(&mut self) -> Result<(), TurnEnd> {
+    async fn open_session(&mut self, sink: &EventSink) -> Result<(), TurnEnd> {
+        sink.opening("the agent to answer `initialize`").await;
         let hello = self.connection.send_request(InitializeRequest::new(ProtocolVersion::V1)).block_task();
         let hello = hello.await.map_err(|e| self.crashed(&e.to_string()))?;
         let tools = vec![tools(self.launch).map_err(|e| self.crashed(&e.to_string()))?];
         let directory = &self.launch.worktree;
+        sink.opening("the agent to open its session").await;
         match &self.launch.session {
             Some(known) if hello.agent_capabilities.load_session => {
                 if self.launch.driver == Driver::Gemini {
@@ -156,15 +160,15 @@ impl<'a> Conversation<'a> {
                 self.session = AcpSession::new(known.as_str());
                 let request = LoadSessionRequest::new(self.session.clone(), directory).mcp_servers(tools);
                 let loaded = self.connection.send_request(request).block_task().await;
-                loaded.map_err(|e| TurnEnd::failed(FailureClass::SessionLost, said(&e)))?;
-                let mut told = Vec::new();
-                while let Ok(Some(heard)) = tokio::time::timeout(QUIET, self.heard.recv()).await {
-                    if let Heard::Update(past) = heard {
-                        told.extend(updates::told(&past));
+                loaded.map_err(|e| TurnEnd::failed(FailureClass::SessionLost, text_of(&e)))?;
+                let mut transcript = Vec::new();
+                while let Ok(Some(incoming)) = tokio::time::timeout(QUIET, self.incoming.recv()).await {
+                    if let Incoming::Update(past) = incoming {
+                        transcript.extend(updates::user_text(&past));
                         self.meter.past(&past);
                     }
                 }
-                self.told = Some(told);
+                self.transcript = Some(transcript);
             }
             Some(known) => {
                 let message = format!("the agent cannot load sessions; {known} is lost with its process");
@@ -180,7 +184,7 @@ impl<'a> Conversation<'a> {
     }
 
     async fn run(mut self, mut commands: mpsc::Receiver<Control>, sink: &EventSink) {
-        sink.session(SessionId::new(self.session.0.to_string()), self.told.take()).await;
+        sink.session(SessionId::new(self.session.0.to_string()), self.transcript.take()).await;
         loop {
             let turn = async {
                 match self.turn.as_mut() {
@@ -189,11 +193,11 @@ impl<'a> Conversation<'a> {
                 }
             };
             tokio::select! {
-                // What was said before the end comes before it.
+                // What came before the end is reported before it.
                 biased;
-                heard = self.heard.recv() => match heard {
-                    Some(Heard::Update(update)) => self.update(*update, sink).await,
-                    Some(Heard::Asked(request, responder)) => self.asks(&request, responder, sink).await,
+                incoming = self.incoming.recv() => match incoming {
+                    Some(Incoming::Update(update)) => self.update(*update, sink).await,
+                    Some(Incoming::Asked(request, responder)) => self.asks(&request, responder, sink).await,
                     None => return sink.end_turn(self.crashed("the connection ended")).await,
                 },
                 answer = turn => {
@@ -243,7 +247,7 @@ impl<'a> Conversation<'a> {
     async fn update(&mut self, update: SessionUpdate, sink: &EventSink) {
         if let SessionUpdate::AgentMessageChunk(chunk) = &update {
             if let ContentBlock::Text(text) = &chunk.content {
-                self.said.push_str(&text.text);
+                self.message.push_str(&text.text);
             }
             return sink.send(RuntimeEvent::Alive).await;
         }
@@ -253,12 +257,12 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    /// Messages come in pieces; a whole one is told.
+    /// Messages come in pieces; a whole one is reported.
     async fn flush(&mut self, sink: &EventSink) {
-        if !self.said.trim().is_empty() {
-            sink.send(RuntimeEvent::Text(crate::text::clean(&self.said))).await;
+        if !self.message.trim().is_empty() {
+            sink.send(RuntimeEvent::Text(crate::text::clean(&self.message))).await;
         }
-        self.said.clear();
+        self.message.clear();
     }
 
     async fn asks(
@@ -304,7 +308,7 @@ impl<'a> Conversation<'a> {
     }
 
     fn failure(&self, error: &Error) -> TurnEnd {
-        updates::failure(error.code.into(), &said(error))
+        updates::failure(error.code.into(), &text_of(error))
     }
 
     fn crashed(&self, message: &str) -> TurnEnd {
@@ -327,7 +331,7 @@ fn tools(launch: &Launch) -> std::io::Result<McpServer> {
 }
 
 /// An error's message with its details.
-fn said(error: &Error) -> String {
+fn text_of(error: &Error) -> String {
     let details = error.data.as_ref().map(|d| format!(" {d}")).unwrap_or_default();
     format!("{}{details}", error.message)
 }

@@ -13,11 +13,11 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// Counts tokens, and which tool calls were told of.
+/// Counts tokens, and which tool calls were reported.
 #[derive(Default)]
 pub(super) struct Meter {
     sum: Usage,
-    /// What the session had cost when this process first heard of it: the totals go over all attempts.
+    /// What the session had cost when this process first learned of it: the totals go over all attempts.
     cost_before: Option<u64>,
     began: BTreeSet<String>,
     names: BTreeMap<String, String>,
@@ -82,8 +82,8 @@ pub(super) fn read(update: SessionUpdate, meter: &mut Meter) -> Vec<RuntimeEvent
     }
 }
 
-/// What the user said, if that is what is told.
-pub(super) fn told(past: &SessionUpdate) -> Option<String> {
+/// The text of a user's message.
+pub(super) fn user_text(past: &SessionUpdate) -> Option<String> {
     match past {
         SessionUpdate::UserMessageChunk(ContentChunk { content: ContentBlock::Text(text), .. }) => {
             Some(text.text.clone())
@@ -147,9 +147,9 @@ pub(super) fn request_of(request: &RequestPermissionRequest, worktree: &Path) ->
     let named = subject(&raw, &title);
     // All that it names; a title is no path.
     let keys = ["file_path", "filePath", "path", "notebook_path", "absolute_path"];
-    let told = keys.iter().filter_map(|k| raw[*k].as_str().map(str::to_owned));
+    let named_paths = keys.iter().filter_map(|k| raw[*k].as_str().map(str::to_owned));
     let located = call.fields.locations.iter().flatten().map(|l| l.path.display().to_string());
-    let mut paths: Vec<String> = located.chain(told).collect();
+    let mut paths: Vec<String> = located.chain(named_paths).collect();
     paths.dedup();
     let usual = !paths.is_empty() && paths.iter().all(|p| is_inside(p, worktree));
     if paths.is_empty() {
@@ -184,12 +184,12 @@ pub(super) fn turn_end(reason: StopReason) -> TurnEnd {
 }
 
 /// Errors come as JSON-RPC codes; an HTTP status is there as the code itself, or only in the text.
-pub(super) fn failure(code: i32, said: &str) -> TurnEnd {
-    let status = u64::try_from(code).ok().filter(|c| (400..600).contains(c)).or_else(|| status_in(said));
-    let class = match (code, class_of_refusal(status, said)) {
+pub(super) fn failure(code: i32, message: &str) -> TurnEnd {
+    let status = u64::try_from(code).ok().filter(|c| (400..600).contains(c)).or_else(|| status_in(message));
+    let class = match (code, class_of_refusal(status, message)) {
         // `auth_required` of the protocol.
         (-32000, FailureClass::Crashed) => FailureClass::Auth,
         (_, class) => class,
     };
-    TurnEnd::failed(class, text::cap(&text::clean(said), 2_000))
+    TurnEnd::failed(class, text::cap(&text::clean(message), 2_000))
 }

@@ -184,9 +184,9 @@ impl Session<'_> {
 
 fn event_of(order: Order, hooks: &mut BTreeMap<String, oneshot::Sender<Permission>>) -> Event {
     match order {
-        Order::Message(news) => {
-            let news = *news;
-            let (delivery, spec, revision) = (news.delivery, news.spec, news.revision);
+        Order::Message(message) => {
+            let message = *message;
+            let (delivery, spec, revision) = (message.delivery, message.spec, message.revision);
             Event::Message(Box::new(SessionMessage { delivery, spec, revision }))
         }
         Order::PermissionAnswered(answer) => Event::PermissionAnswered(answer),

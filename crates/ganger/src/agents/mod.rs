@@ -15,6 +15,8 @@ mod reading;
 mod rules;
 pub(crate) mod script;
 mod step;
+#[cfg(test)]
+mod streams;
 
 pub(crate) use driver::{Driver, Drivers, Found, capability_names};
 pub(crate) use ganger_engine::rules::glob;
@@ -55,11 +57,11 @@ pub(crate) struct Launch {
     pub(crate) scratch: PathBuf,
     /// The session to resume.
     pub(crate) session: Option<SessionId>,
-    /// Whether it matters what that session was told before.
+    /// Whether the texts that session was sent before matter.
     pub(crate) recall: bool,
-    /// The life of the host, for markers.
+    /// The incarnation of the host, for markers.
     pub(crate) host_marker: String,
-    /// The attempt's marker: unique over projects, hosts and their lives, for it decides who is killed.
+    /// The attempt's marker: unique over projects, hosts and their incarnations, for it decides who is killed.
     pub(crate) marker: String,
     pub(crate) tools: ToolAccess,
     /// How long a person may take to allow something.

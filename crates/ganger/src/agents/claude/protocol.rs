@@ -116,7 +116,7 @@ impl Protocol {
     }
 
     /// How a turn ends whose process has ended, with what it wrote to stderr.
-    pub(super) fn process_ended(&self, status: &str, stderr: &str) -> TurnEnd {
+    pub(in super::super) fn process_ended(&self, status: &str, stderr: &str) -> TurnEnd {
         if self.interrupted {
             return TurnEnd::Interrupted;
         }

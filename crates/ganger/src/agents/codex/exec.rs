@@ -21,7 +21,7 @@ pub(in super::super) struct Exec {
 
 impl Dialect for Exec {
     fn new(launch: &Launch) -> Self {
-        Self { totals: launch.runtimes.join("codex-totals"), thread: String::new(), before: None }
+        Self::with_totals_in(launch.runtimes.join("codex-totals"))
     }
 
     fn command(&self, launch: &Launch, session: Option<&SessionId>) -> Vec<OsString> {
@@ -75,6 +75,10 @@ impl Dialect for Exec {
 }
 
 impl Exec {
+    pub(in super::super) fn with_totals_in(totals: PathBuf) -> Self {
+        Self { totals, thread: String::new(), before: None }
+    }
+
     fn usage(&self, told: &Value) -> Usage {
         let total = events::counts(&camel(told));
         // Without it the next attempt would count these again: an error in a number, not in the work.

@@ -10,14 +10,20 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
-/// What this attempt used.
 pub(in super::super) struct Run {
+    /// What this attempt used.
     used: Usage,
+}
+
+impl Default for Run {
+    fn default() -> Self {
+        Self { used: Usage { micro_usd: Some(0), ..Usage::default() } }
+    }
 }
 
 impl Dialect for Run {
     fn new(_launch: &Launch) -> Self {
-        Self { used: Usage { micro_usd: Some(0), ..Usage::default() } }
+        Self::default()
     }
 
     fn command(&self, launch: &Launch, session: Option<&SessionId>) -> Vec<OsString> {

@@ -47,6 +47,10 @@ impl Acting {
         }
     }
 
+    pub(super) fn clock_set_back(&mut self, now: Millis) {
+        self.begun.values_mut().for_each(|begun| *begun = (*begun).min(now));
+    }
+
     pub(super) fn act(
         &mut self,
         state: &State,

@@ -228,6 +228,13 @@ impl Machine {
         }
     }
 
+    /// The newest snapshot holds this many records.
+    #[must_use]
+    pub fn with_snapshot_at(mut self, n: u64) -> Self {
+        self.snapshot_n = n;
+        self
+    }
+
     /// The state. While a batch is being appended it is ahead of the journal: see [`Machine::is_durable`].
     #[must_use]
     pub fn state(&self) -> &State {
@@ -287,6 +294,12 @@ impl Machine {
     fn notice_sleep(&mut self, now: Millis) {
         let slept = now.saturating_sub(self.handled).saturating_sub(2 * LOOK_AROUND_MS);
         self.heard.values_mut().for_each(|heard| *heard += slept);
+        // A clock that was set back must not stand still until it is where it was.
+        if now < self.handled {
+            self.looks_again = now;
+            self.heard.values_mut().for_each(|heard| *heard = (*heard).min(now));
+            self.acting.clock_set_back(now);
+        }
         self.handled = now;
     }
 

@@ -24,7 +24,7 @@ pub(super) struct Attempt {
 #[derive(Debug)]
 pub(super) enum Stage {
     /// A delivery is only an offer: nothing starts before the foreman has granted the claim.
-    Claiming { asked: Millis },
+    Claiming { asked: Millis, cancelled: bool },
     /// The worktree is being made.
     Preparing,
     /// The agent is at work; since when it was told to stop.
@@ -33,15 +33,16 @@ pub(super) enum Stage {
     Killing { remains: Remains },
     /// What it left is being committed.
     Inspecting { remains: Remains },
-    /// Nobody else can tell how it ended: as long as that is not stored, the ticket would run for ever.
-    Publishing { end: Box<AttemptEnd>, again_at: Option<Millis> },
+    /// It is over, or comes to nothing. Nobody else can say so: as long as that is not stored, the ticket would run
+    /// for ever.
+    Publishing { last_word: Box<Envelope>, again_at: Option<Millis> },
 }
 
 impl Attempt {
     /// When something has to happen if nothing else does.
     pub(super) fn deadline(&self, lease_ms: Millis) -> Option<Millis> {
         match &self.stage {
-            Stage::Claiming { asked } => Some(asked + lease_ms + 1),
+            Stage::Claiming { asked, .. } => Some(asked + lease_ms + 1),
             Stage::InSession { cancelled } => cancelled.map(|at| at + CANCEL_LIMIT_MS),
             Stage::Publishing { again_at, .. } => *again_at,
             Stage::Preparing | Stage::Killing { .. } | Stage::Inspecting { .. } => None,
@@ -49,21 +50,25 @@ impl Attempt {
     }
 
     /// Everything is being ended. What was granted is reported when that is done; a claim answers itself. Nothing more
-    /// is done to the worktree: it may be somebody else's by now.
+    /// is begun in the worktree: it may be somebody else's by now. An inspection cannot be taken back; its end is waited
+    /// for, and what it found is not believed.
     pub(super) fn lose_lease(&mut self) {
         let stage = std::mem::replace(&mut self.stage, Stage::Preparing);
         self.stage = match stage {
             Stage::Claiming { .. } | Stage::Publishing { .. } => stage,
             Stage::Preparing | Stage::InSession { .. } => Stage::Killing { remains: nothing(LEASE_LOST) },
-            Stage::Killing { remains } | Stage::Inspecting { remains } => {
-                Stage::Killing { remains: Remains { outcome: LEASE_LOST, ..remains } }
-            }
+            Stage::Killing { remains } => Stage::Killing { remains: Remains { outcome: LEASE_LOST, ..remains } },
+            Stage::Inspecting { remains } => Stage::Inspecting { remains: Remains { outcome: LEASE_LOST, ..remains } },
         };
     }
 }
 
 impl Machine {
     pub(super) fn take_up(&mut self, now: Millis, offer: Offer, actions: &mut Vec<Action>) {
+        // While everything is being ended nothing begins: it would be ended, too. The offer comes again.
+        if self.ending.is_some() || !self.holds_lease(now) {
+            return;
+        }
         // An offer may come again long after it was given back or done.
         if !self.begun.insert(offer.token) {
             return;
@@ -80,7 +85,7 @@ impl Machine {
         };
         let id = format!("claim-{}-{}", run.attempt, run.token);
         let envelope = Envelope::new(id, "a host claims its offer", input);
-        self.attempts.insert(run.clone(), Attempt { offer, stage: Stage::Claiming { asked: now } });
+        self.attempts.insert(run.clone(), Attempt { offer, stage: Stage::Claiming { asked: now, cancelled: false } });
         let (question, patience_ms) = (Question::Claim(run.clone()), self.setup.lease_ms);
         actions.push(Action::Ask { question, envelope, patience_ms });
         actions.push(Action::TakeUp(run));
@@ -95,19 +100,15 @@ impl Machine {
         actions: &mut Vec<Action>,
     ) {
         let holds_lease = self.holds_lease(now);
-        let Some(attempt) = self.attempts.get_mut(run) else {
-            // It was given back while nobody answered; the grant, if it is one, must not stand.
-            if matches!(outcome, Some(Ok(Outcome::Granted { .. }))) {
-                actions.push(self.decline(run, "the grant came too late"));
-            }
-            return;
-        };
-        let Stage::Claiming { asked } = attempt.stage else { return };
+        let Some(attempt) = self.attempts.get_mut(run) else { return };
+        let Stage::Claiming { asked, cancelled } = attempt.stage else { return };
+        let in_time = holds_lease && now <= asked + self.setup.lease_ms;
         match outcome {
-            Some(Ok(Outcome::Granted { .. })) if holds_lease && now <= asked + self.setup.lease_ms => {
+            Some(Ok(Outcome::Granted { .. })) if in_time && !cancelled => {
                 attempt.stage = Stage::Preparing;
                 actions.push(Action::Prepare(run.clone()));
             }
+            Some(Ok(_)) if cancelled => self.give_back(run, "it was stopped before it began", actions),
             Some(Ok(_)) => self.give_back(run, "the grant came too late", actions),
             Some(Err(_)) => self.forget(run, actions),
             None => self.give_back(run, "the grant was not heard", actions),
@@ -116,14 +117,8 @@ impl Machine {
 
     /// It may have been granted all the same, and nobody would ever run it.
     fn give_back(&mut self, run: &Run, why: &str, actions: &mut Vec<Action>) {
-        actions.push(self.decline(run, why));
-        self.forget(run, actions);
-    }
-
-    fn decline(&self, run: &Run, why: &str) -> Action {
-        let id = DecisionId::unkeyed(format!("declined-{}-{}", run.attempt, run.token));
-        let input = Input::Decline { attempt: run.attempt.clone(), token: run.token, why: why.to_owned() };
-        Action::Tell(Envelope::new(id, "a host declines", input))
+        let envelope = declined(run, why);
+        self.store(run, envelope, actions);
     }
 
     fn forget(&mut self, run: &Run, actions: &mut Vec<Action>) {
@@ -133,7 +128,7 @@ impl Machine {
 
     pub(super) fn cancel(&mut self, now: Millis, run: Run, actions: &mut Vec<Action>) {
         let Some(attempt) = self.attempts.get_mut(&run) else {
-            actions.push(self.decline(&run, "it does not run here"));
+            actions.push(Action::Tell(declined(&run, "it does not run here")));
             return;
         };
         match &mut attempt.stage {
@@ -141,12 +136,14 @@ impl Machine {
                 cancelled.get_or_insert(now);
                 actions.push(Action::Session(run, SessionOrder::Cancel));
             }
-            Stage::Preparing | Stage::Inspecting { .. } => {
+            Stage::Preparing => {
                 attempt.stage = Stage::Killing { remains: nothing(AttemptOutcome::Interrupted) };
                 actions.push(Action::Kill(run));
             }
-            // The foreman refuses the claim of what it cancels; the others are ending.
-            Stage::Claiming { .. } | Stage::Killing { .. } | Stage::Publishing { .. } => {}
+            // It may be granted before the foreman has heard of the cancel.
+            Stage::Claiming { cancelled, .. } => *cancelled = true,
+            // They are ending. An inspection writes to the worktree, which nobody else may have meanwhile.
+            Stage::Killing { .. } | Stage::Inspecting { .. } | Stage::Publishing { .. } => {}
         }
     }
 
@@ -157,13 +154,7 @@ impl Machine {
         }
     }
 
-    pub(super) fn prepared(
-        &mut self,
-        now: Millis,
-        run: &Run,
-        result: Result<(), NotPrepared>,
-        actions: &mut Vec<Action>,
-    ) {
+    pub(super) fn prepared(&mut self, run: &Run, result: Result<(), NotPrepared>, actions: &mut Vec<Action>) {
         let Some(attempt) = self.attempts.get_mut(run).filter(|a| matches!(a.stage, Stage::Preparing)) else { return };
         let outcome = match result {
             Ok(()) => {
@@ -174,18 +165,18 @@ impl Machine {
             Err(NotPrepared::Conflict { with, files }) => AttemptOutcome::BaseConflict { with, files },
             Err(NotPrepared::Failed(why)) => AttemptOutcome::failed(FailureClass::Setup, why),
         };
-        self.publish(now, run, end_of(nothing(outcome)), actions);
+        self.publish(run, end_of(nothing(outcome)), actions);
     }
 
     /// Whatever it left running ends before anybody looks at what it left.
-    pub(super) fn session_ended(&mut self, _now: Millis, run: &Run, remains: Remains, actions: &mut Vec<Action>) {
+    pub(super) fn session_ended(&mut self, run: &Run, remains: Remains, actions: &mut Vec<Action>) {
         let in_session = |a: &&mut Attempt| matches!(a.stage, Stage::InSession { .. });
         let Some(attempt) = self.attempts.get_mut(run).filter(in_session) else { return };
         attempt.stage = Stage::Killing { remains };
         actions.push(Action::Kill(run.clone()));
     }
 
-    pub(super) fn killed(&mut self, now: Millis, run: &Run, actions: &mut Vec<Action>) {
+    pub(super) fn killed(&mut self, run: &Run, actions: &mut Vec<Action>) {
         let Some(attempt) = self.attempts.get_mut(run) else { return };
         let Stage::Killing { remains } = &attempt.stage else { return };
         let remains = remains.clone();
@@ -193,34 +184,36 @@ impl Machine {
             attempt.stage = Stage::Inspecting { remains };
             actions.push(Action::Inspect(run.clone()));
         } else {
-            self.publish(now, run, end_of(remains), actions);
+            self.publish(run, end_of(remains), actions);
         }
     }
 
-    pub(super) fn inspected(
-        &mut self,
-        now: Millis,
-        run: &Run,
-        result: Result<Work, String>,
-        actions: &mut Vec<Action>,
-    ) {
+    pub(super) fn inspected(&mut self, run: &Run, result: Result<Work, String>, actions: &mut Vec<Action>) {
         let Some(attempt) = self.attempts.get(run) else { return };
         let Stage::Inspecting { remains } = &attempt.stage else { return };
         let mut end = end_of(remains.clone());
         match result {
+            _ if end.outcome != AttemptOutcome::Finished => {}
             Ok(Work::TooLarge { files, bytes }) => end.outcome = AttemptOutcome::TooLarge { files, bytes },
             Ok(Work::Committed { head, base, files, tampering }) => {
                 (end.head, end.base, end.files, end.tampering) = (Some(head), Some(base), files, tampering);
             }
             Err(why) => end.outcome = AttemptOutcome::failed(FailureClass::Setup, why),
         }
-        self.publish(now, run, end, actions);
+        self.publish(run, end, actions);
     }
 
-    fn publish(&mut self, _now: Millis, run: &Run, end: AttemptEnd, actions: &mut Vec<Action>) {
+    fn publish(&mut self, run: &Run, end: AttemptEnd, actions: &mut Vec<Action>) {
+        let input = Input::AttemptEnded { attempt: run.attempt.clone(), token: run.token, end: Box::new(end) };
+        let id = format!("end-{}-{}", run.attempt, run.token);
+        self.store(run, Envelope::new(id, format!("attempt {} ended", run.attempt), input), actions);
+    }
+
+    fn store(&mut self, run: &Run, envelope: Envelope, actions: &mut Vec<Action>) {
         let Some(attempt) = self.attempts.get_mut(run) else { return };
-        actions.push(publish_end(run, &end));
-        attempt.stage = Stage::Publishing { end: Box::new(end), again_at: None };
+        let last_word = Box::new(envelope);
+        actions.push(Action::PublishEnd(run.clone(), last_word.clone()));
+        attempt.stage = Stage::Publishing { last_word, again_at: None };
     }
 
     pub(super) fn end_published(&mut self, now: Millis, run: &Run, stored: bool, actions: &mut Vec<Action>) {
@@ -246,9 +239,9 @@ impl Machine {
                     attempt.stage = Stage::Killing { remains: nothing(AttemptOutcome::Interrupted) };
                     actions.push(Action::Kill(run));
                 }
-                Stage::Publishing { end, again_at } => {
+                Stage::Publishing { last_word, again_at } => {
                     *again_at = None;
-                    actions.push(publish_end(&run, end));
+                    actions.push(Action::PublishEnd(run, last_word.clone()));
                 }
                 Stage::Preparing | Stage::Killing { .. } | Stage::Inspecting { .. } => {}
             }
@@ -256,11 +249,10 @@ impl Machine {
     }
 }
 
-fn publish_end(run: &Run, end: &AttemptEnd) -> Action {
-    let input = Input::AttemptEnded { attempt: run.attempt.clone(), token: run.token, end: Box::new(end.clone()) };
-    let id = format!("end-{}-{}", run.attempt, run.token);
-    let envelope = Envelope::new(id, format!("attempt {} ended", run.attempt), input);
-    Action::PublishEnd(run.clone(), Box::new(envelope))
+fn declined(run: &Run, why: &str) -> Envelope {
+    let id = DecisionId::unkeyed(format!("declined-{}-{}", run.attempt, run.token));
+    let input = Input::Decline { attempt: run.attempt.clone(), token: run.token, why: why.to_owned() };
+    Envelope::new(id, "a host declines", input)
 }
 
 fn nothing(outcome: AttemptOutcome) -> Remains {

@@ -37,14 +37,14 @@ impl Machine {
         }
         // Their results come too late: the same verification may be asked for again.
         self.verifying.clear();
+        let meant = self.attempts.iter().filter(|(_, a)| matches!(a.stage, Stage::Killing { .. }));
+        self.ending = Some(meant.map(|(run, _)| run.clone()).collect());
         actions.push(Action::KillEverything);
     }
 
-    pub(super) fn everything_killed(&mut self, now: Millis, actions: &mut Vec<Action>) {
-        let dead = self.attempts.iter().filter(|(_, a)| matches!(a.stage, Stage::Killing { .. }));
-        let dead: Vec<_> = dead.map(|(run, _)| run.clone()).collect();
-        for run in dead {
-            self.killed(now, &run, actions);
+    pub(super) fn everything_killed(&mut self, actions: &mut Vec<Action>) {
+        for run in self.ending.take().unwrap_or_default() {
+            self.killed(&run, actions);
         }
     }
 

@@ -168,7 +168,7 @@ pub enum Action {
     KillEverything,
     /// Commit what is left, see what the branch holds, and bring it to disk. Answered by [`Event::Inspected`].
     Inspect(Run),
-    /// Store the end of an attempt for the foreman. Answered by [`Event::EndPublished`].
+    /// Store the last word on an attempt for the foreman. Answered by [`Event::EndPublished`].
     PublishEnd(Run, Box<Envelope>),
     /// Make a clean tree at the commit. Answered by [`Event::GatesPrepared`].
     PrepareGates(Box<VerifyJob>),
@@ -198,6 +198,8 @@ pub struct Machine {
     confirmed: Millis,
     /// Everything was ended since the lease was lost.
     lapsed: bool,
+    /// While everything is being ended: the attempts that are meant.
+    ending: Option<BTreeSet<Run>>,
     /// Makes ids of this incarnation unique.
     counter: u64,
 }
@@ -215,6 +217,7 @@ impl Machine {
             next_report: now,
             confirmed: now,
             lapsed: false,
+            ending: None,
             counter: 0,
         }
     }
@@ -246,16 +249,16 @@ impl Machine {
         }
         self.keep_lease(now, &mut actions);
         match event {
-            Event::Order(order) => self.obey_order(now, order, &mut actions),
+            Event::Order(order) => self.handle_order(now, order, &mut actions),
             Event::Reply { question: Question::Report { .. }, .. } | Event::Tick => {}
             Event::Reply { question: Question::Claim(run), outcome } => {
                 self.claim_answered(now, &run, outcome, &mut actions);
             }
-            Event::Prepared { run, result } => self.prepared(now, &run, result, &mut actions),
-            Event::SessionEnded { run, remains } => self.session_ended(now, &run, remains, &mut actions),
-            Event::Killed { run } => self.killed(now, &run, &mut actions),
-            Event::EverythingKilled => self.everything_killed(now, &mut actions),
-            Event::Inspected { run, result } => self.inspected(now, &run, result, &mut actions),
+            Event::Prepared { run, result } => self.prepared(&run, result, &mut actions),
+            Event::SessionEnded { run, remains } => self.session_ended(&run, remains, &mut actions),
+            Event::Killed { run } => self.killed(&run, &mut actions),
+            Event::EverythingKilled => self.everything_killed(&mut actions),
+            Event::Inspected { run, result } => self.inspected(&run, result, &mut actions),
             Event::EndPublished { run, stored } => self.end_published(now, &run, stored, &mut actions),
             Event::GatesPrepared { token, result } => self.gates_prepared(token, result, &mut actions),
             Event::GateEnded { token, result } => self.gate_ended(token, result, &mut actions),
@@ -266,7 +269,7 @@ impl Machine {
         actions
     }
 
-    fn obey_order(&mut self, now: Millis, order: Order, actions: &mut Vec<Action>) {
+    fn handle_order(&mut self, now: Millis, order: Order, actions: &mut Vec<Action>) {
         match order {
             Order::Offer(offer) => self.take_up(now, *offer, actions),
             Order::Cancel { attempt, token } => self.cancel(now, Run { attempt, token }, actions),
@@ -278,7 +281,7 @@ impl Machine {
                 let run = Run { attempt: answer.attempt.clone(), token };
                 self.pass_on(run, SessionOrder::AnswerPermission(answer), actions);
             }
-            Order::Verify(job) => self.verify(*job, actions),
+            Order::Verify(job) => self.verify(now, *job, actions),
             Order::Retire { ticket, incarnation } => {
                 let idle = !self.attempts.values().any(|a| a.offer.ticket == ticket);
                 if incarnation == self.setup.report.incarnation && idle && self.retiring.insert(ticket.clone()) {

@@ -2,7 +2,7 @@
 //! is published as evidence of this host.
 
 use super::{Action, Machine};
-use crate::{Envelope, Evidence, GatePolicy, Input, VerifyJob};
+use crate::{Envelope, Evidence, GatePolicy, Input, Millis, VerifyJob};
 use std::collections::VecDeque;
 
 /// Verifications that run at once: gates are heavy, and slow ones must not starve agents of CPU.
@@ -22,8 +22,10 @@ pub(super) struct Verification {
 }
 
 impl Machine {
-    pub(super) fn verify(&mut self, job: VerifyJob, actions: &mut Vec<Action>) {
-        if self.verifying.contains_key(&job.token) {
+    pub(super) fn verify(&mut self, now: Millis, job: VerifyJob, actions: &mut Vec<Action>) {
+        // While everything is being ended nothing begins. The order comes again.
+        let ending = self.ending.is_some() || !self.holds_lease(now);
+        if ending || self.verifying.contains_key(&job.token) {
             return;
         }
         let rest = job.gates.iter().cloned().collect();

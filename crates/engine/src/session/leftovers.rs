@@ -27,7 +27,7 @@ impl Machine {
     /// Says something of Ganger's own: in the current turn where the runtime takes it, else with the next prompt.
     fn remark(&mut self, remark: String) {
         if self.setup.capabilities.steer && self.permissions.is_empty() {
-            let id = format!("~remark-{}", self.next_question());
+            let id = format!("remark-{}", self.next_question());
             self.outbox.steering_remarks.insert(id.clone(), remark.clone());
             self.control(Control::Steer { id, text: remark });
         } else {

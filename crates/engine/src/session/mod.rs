@@ -25,7 +25,7 @@ pub use protocol::{
 };
 pub use runtime::{Capabilities, Control, Limit, Permission, RuntimeEvent, TurnEnd, is_sub_agent};
 
-use crate::{Envelope, FailureClass, Input, Millis, Report, SessionId, Usage};
+use crate::{DecisionId, Envelope, FailureClass, Input, Millis, Report, SessionId, Usage};
 use breaker::Breaker;
 use opening::OpeningStep;
 use outbox::Outbox;
@@ -301,11 +301,11 @@ impl Machine {
         self.actions.push(Action::Control(control));
     }
 
-    fn tell(&mut self, id: String, cause: &str, input: Input) {
+    fn tell(&mut self, id: impl Into<DecisionId>, cause: &str, input: Input) {
         self.actions.push(Action::Tell(Envelope::new(id, cause, input)));
     }
 
-    fn ask(&mut self, id: String, cause: &str, input: Input) -> u64 {
+    fn ask(&mut self, id: impl Into<DecisionId>, cause: &str, input: Input) -> u64 {
         let question = self.next_question();
         self.actions.push(Action::Ask { question, envelope: Envelope::new(id, cause, input) });
         question

@@ -3,7 +3,7 @@
 
 use super::prompt::{delivery_text, is_in_transcript};
 use super::{Action, Control, Machine, Phase, SessionMessage, Setup};
-use crate::{Delivery, DeliveryEvidence, DeliveryId, DeliveryKind, Input, Urgency, text};
+use crate::{DecisionId, Delivery, DeliveryEvidence, DeliveryId, DeliveryKind, Input, Urgency, text};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Where each text is on its way into the session.
@@ -26,6 +26,8 @@ pub(super) struct Outbox {
     unseen: Vec<DeliveryId>,
     /// The current turn, from 1.
     pub(super) turn: u32,
+    /// Reported as delivered: said again when the foreman asks again, for the first report may have been lost.
+    reported: BTreeMap<DeliveryId, DeliveryEvidence>,
     /// The start was reported as over.
     started: bool,
     /// How it is known that what is said now was not said before.
@@ -47,6 +49,7 @@ impl Outbox {
             steered: Vec::new(),
             unseen: Vec::new(),
             turn: 0,
+            reported: BTreeMap::new(),
             started: false,
             evidence,
         }
@@ -82,6 +85,9 @@ impl Outbox {
 impl Machine {
     pub(super) fn handle_message(&mut self, message: SessionMessage) {
         let SessionMessage { delivery, spec, revision } = message;
+        if let Some(evidence) = self.outbox.reported.get(&delivery.id).copied() {
+            return self.report_delivered(vec![delivery.id], evidence);
+        }
         if !self.setup.capabilities.prompt_again || !self.outbox.known.insert(delivery.id.clone()) {
             return;
         }
@@ -167,6 +173,7 @@ impl Machine {
     }
 
     fn report_delivered(&mut self, deliveries: Vec<DeliveryId>, evidence: DeliveryEvidence) {
+        self.outbox.reported.extend(deliveries.iter().map(|id| (id.clone(), evidence)));
         let (attempt, token) = (self.setup.attempt.clone(), self.setup.token);
         let names: Vec<&str> = deliveries.iter().map(DeliveryId::as_str).collect();
         let id = format!("delivered-{attempt}-{token}-{}", names.join("-"));
@@ -188,7 +195,7 @@ impl Machine {
         let deliveries = std::mem::take(&mut self.outbox.unseen);
         let (attempt, token) = (self.setup.attempt.clone(), self.setup.token);
         let evidence = format!("turn {} of {attempt}: {how}", self.outbox.turn);
-        let id = format!("~seen-{attempt}-{token}-{}", self.next_question());
+        let id = DecisionId::unkeyed(format!("seen-{attempt}-{token}-{}", self.next_question()));
         self.tell(id, "the model has seen it", Input::Seen { attempt, token, deliveries, evidence });
     }
 }

@@ -30,6 +30,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
 
 /// How an attempt reaches Ganger's tools.
 #[derive(Debug, Clone)]
@@ -80,6 +81,16 @@ pub(crate) struct Launch {
 pub(crate) struct RunningDriver {
     pub(crate) control: mpsc::Sender<Control>,
     pub(crate) events: mpsc::Receiver<RuntimeEvent>,
+    pub(crate) task: DriverTask,
+}
+
+/// The driver's own task: it does not outlive its session, whatever it waits for.
+pub(crate) struct DriverTask(AbortHandle);
+
+impl Drop for DriverTask {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// Events that wait for the session; a driver that is ahead of it waits.
@@ -90,16 +101,17 @@ pub(crate) fn start(launch: Launch) -> RunningDriver {
     let (control, commands) = mpsc::channel(8);
     let (sender, events) = mpsc::channel(EVENT_QUEUE);
     let sink = EventSink { sender };
-    match launch.driver {
-        Driver::Claude => drop(tokio::spawn(claude::drive(launch, commands, sink))),
-        Driver::CodexServer => drop(tokio::spawn(codex::drive(launch, commands, sink))),
-        Driver::CodexExec => drop(tokio::spawn(once::drive::<codex::Exec>(launch, commands, sink))),
-        Driver::OpencodeRun => drop(tokio::spawn(once::drive::<opencode::Run>(launch, commands, sink))),
-        Driver::Gemini | Driver::Acp | Driver::OpencodeAcp => drop(tokio::spawn(acp::drive(launch, commands, sink))),
-        Driver::OpencodeServe => drop(tokio::spawn(opencode::drive(launch, commands, sink))),
-        Driver::Command => drop(tokio::spawn(command::drive(launch, commands, sink))),
-    }
-    RunningDriver { control, events }
+    let task = match launch.driver {
+        Driver::Claude => tokio::spawn(claude::drive(launch, commands, sink)),
+        Driver::CodexServer => tokio::spawn(codex::drive(launch, commands, sink)),
+        Driver::CodexExec => tokio::spawn(once::drive::<codex::Exec>(launch, commands, sink)),
+        Driver::OpencodeRun => tokio::spawn(once::drive::<opencode::Run>(launch, commands, sink)),
+        Driver::Gemini | Driver::Acp | Driver::OpencodeAcp => tokio::spawn(acp::drive(launch, commands, sink)),
+        Driver::OpencodeServe => tokio::spawn(opencode::drive(launch, commands, sink)),
+        Driver::Command => tokio::spawn(command::drive(launch, commands, sink)),
+    };
+    let task = DriverTask(task.abort_handle());
+    RunningDriver { control, events, task }
 }
 
 /// Where a driver reports to.

@@ -39,6 +39,7 @@ pub(crate) struct Foreman {
     landing: Option<JoinHandle<()>>,
     /// Incarnation of the host in this process: its guard ends the gates of a landing, too.
     marker: String,
+    nobody_stops: bool,
     _lease: Lease,
 }
 
@@ -61,9 +62,9 @@ impl Foreman {
         let (state, moved) = moved_heads(&project, state).await?;
         first.extend(moved);
         ballast::lay(&project);
-        let machine = Machine::new(state, now_ms(), mode, first);
-        let (landing, marker) = (None, String::new());
-        Ok(Self { project, bus, machine, journal, inbox, landing, marker, _lease: lease })
+        let machine = Machine::new(state, now_ms(), mode, first).with_snapshot_at(journal.snapshot_n());
+        let (landing, marker, nobody_stops) = (None, String::new(), false);
+        Ok(Self { project, bus, machine, journal, inbox, landing, marker, nobody_stops, _lease: lease })
     }
 
     /// Works until nothing can move, or until told to stop.
@@ -109,10 +110,11 @@ impl Foreman {
         };
         tokio::select! {
             biased;
-            changed = stop.changed() => match changed {
-                Ok(()) => Event::Stop(*stop.borrow_and_update()),
-                Err(_) => Event::Stop(Stop::Now),
-            },
+            changed = stop.changed(), if !self.nobody_stops => {
+                // Without anybody who could stop it, it is not looked for again.
+                self.nobody_stops = changed.is_err();
+                Event::Stop(*stop.borrow_and_update())
+            }
             () = landing => {
                 self.landing = None;
                 Event::LandingEnded

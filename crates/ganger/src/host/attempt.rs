@@ -102,7 +102,12 @@ impl AttemptTask {
             self.offer.revision,
         );
         ready.write_own_file("MISSION.md", &mission)?;
-        let driver = self.shared.drivers.of(agent).await;
+        // Asking a program for its version may take long; a stop does not wait for it.
+        let driver = tokio::select! {
+            biased;
+            _ = self.cancel.changed() => return Ok(interrupted()),
+            driver = self.shared.drivers.of(agent) => driver,
+        };
         if let Some(why) = driver.cannot_hold_rules(&self.offer.agent, agent) {
             return Err(std::io::Error::other(why));
         }
@@ -152,6 +157,10 @@ pub(super) async fn publish_activity(
     let _lost = publish_json(&shared.bus, format!("activity.{attempt}"), &activity, None).await;
 }
 
+fn interrupted() -> SessionEnd {
+    SessionEnd { end: TurnEnd::Interrupted, usage: Usage::default(), report: None }
+}
+
 fn outcome_of(end: TurnEnd) -> AttemptOutcome {
     match end {
         TurnEnd::Completed => AttemptOutcome::Finished,
@@ -177,10 +186,28 @@ pub(super) async fn kill(shared: &Shared, run: &Run, ticket: Option<&TicketId>, 
         shared.worktrees.stop_setup(ticket).await;
     }
     let target = Target::attempt(&marker_of(shared, &run.attempt), worktree.as_deref());
-    let swept = os::blocking(move || os::sweep(&target)).await;
-    if let (Ok(killed @ 1..), Some(ticket)) = (swept, ticket) {
+    let killed = sweep_all(shared, target).await;
+    if let (1.., Some(ticket)) = (killed, ticket) {
         let said = format!("ended {killed} processes that the agent left running");
         publish_activity(shared, ticket, &run.attempt, ActivityKind::Note, &said).await;
+    }
+}
+
+/// Between two tries to end what does not die.
+const SWEEP_AGAIN: Duration = Duration::from_secs(1);
+
+/// Ends processes until none is left: as long as one lives, nothing else may begin in its place.
+pub(super) async fn sweep_all(shared: &Shared, target: Target) -> usize {
+    let target = Arc::new(target);
+    loop {
+        let this = Arc::clone(&target);
+        match os::blocking(move || os::sweep(&this)).await {
+            Ok(killed) => return killed,
+            Err(survivors) => {
+                crate::log::note(&shared.project, &format!("processes cannot be ended yet: {survivors:?}"));
+                tokio::time::sleep(SWEEP_AGAIN).await;
+            }
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use super::worktrees::{PrepareError, Ready};
 use super::{Shared, Starting, verify};
 use crate::client::SendError;
 use crate::gates::Workspace;
+use crate::git;
 use crate::os::{self, MARKER_HOST, Target};
 use crate::protocol::{ToForeman, publish_json};
 use crate::text;
@@ -48,6 +49,15 @@ struct Hands {
     ready: Option<Ready>,
     /// Whatever runs for it: the making of its worktree, its session.
     task: Option<AbortHandle>,
+}
+
+/// What runs for an attempt ends with what is held for it.
+impl Drop for Hands {
+    fn drop(&mut self) {
+        if let Some(task) = self.task.take() {
+            task.abort();
+        }
+    }
 }
 
 /// A clean tree for the gates of a verification.
@@ -226,13 +236,15 @@ impl Driver {
             self.shared.close_session(run);
         }
         self.trees.clear();
-        let marker = self.shared.incarnation.clone();
-        let events = self.events.clone();
-        tokio::spawn(os::blocking(move || {
-            let target = Target { markers: vec![(MARKER_HOST.to_owned(), marker)], folders: Vec::new() };
-            let _survivors = os::sweep(&target);
+        let folders = self.attempts.values().filter_map(|h| h.ready.as_ref().map(|r| r.worktree.path.clone()));
+        let markers = vec![(MARKER_HOST.to_owned(), self.shared.incarnation.clone())];
+        let target = Target { markers, folders: folders.collect() };
+        let (shared, events) = (Arc::clone(&self.shared), self.events.clone());
+        tokio::spawn(async move {
+            git::end_running_commands();
+            attempt::sweep_all(&shared, target).await;
             let _stopping = events.send(Event::EverythingKilled.into());
-        }));
+        });
     }
 
     fn inspect(&mut self, machine: &Machine, run: Run) {

@@ -149,11 +149,15 @@ impl Host {
 
     /// Ends everything: nothing of this host is alive afterwards.
     pub(crate) async fn stop(self) {
-        self.tasks.iter().for_each(JoinHandle::abort);
+        for task in self.tasks {
+            task.abort();
+            // What it held ends with it, before anything is swept.
+            let _aborted = task.await;
+        }
         let marker = self.shared.incarnation.clone();
         let target = Target { markers: vec![(MARKER_HOST.to_owned(), marker)], folders: Vec::new() };
-        self.guard.dismiss().await;
         let _survivors = os::blocking(move || os::sweep(&target)).await;
+        self.guard.dismiss().await;
     }
 }
 

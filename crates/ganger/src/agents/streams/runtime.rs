@@ -14,7 +14,6 @@ pub(super) enum Sent {
     Wrote(String),
 }
 
-#[expect(clippy::large_enum_variant, reason = "one at a time, in tests")]
 pub(super) enum Recorded {
     Claude(claude::Protocol),
     Codex(codex::Protocol),

@@ -36,7 +36,7 @@ pub(super) async fn run(run: SessionRun<'_>) -> SessionEnd {
     let (sender, results) = mpsc::unbounded_channel();
     let SessionRun { task, ready, launch, .. } = run;
     let outgoing = Outgoing::start(task, sender.clone());
-    let RunningDriver { control, events } = agents::start(launch);
+    let RunningDriver { control, events, task: _driver } = agents::start(launch);
     let session = Session {
         machine: Machine::new(setup, clock.now()),
         clock,

@@ -116,7 +116,12 @@ impl Session<'_> {
                     // It is gone, which its events say.
                     _ => self.controls.clear(),
                 },
-                event = runtime => return event.map_or(Event::DriverGone, Event::Runtime),
+                event = runtime => {
+                    if event == Some(RuntimeEvent::Prompted) {
+                        crash::point("prompted");
+                    }
+                    return event.map_or(Event::DriverGone, Event::Runtime);
+                }
             }
         }
     }
@@ -155,7 +160,6 @@ impl Session<'_> {
             }
             Action::Prompted => {
                 self.task.starting = None;
-                crash::point("prompted");
             }
             // It ends the loop.
             Action::End(_) => {}

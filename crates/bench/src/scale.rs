@@ -243,5 +243,11 @@ pub(crate) fn throughput(report: &mut Report, tickets: usize) {
     let (first, last) = (span(&accepted[..PART]), span(&accepted[tickets - PART..]));
     let slower = last.as_secs_f64() / first.as_secs_f64();
     let detail = format!("first {PART} in {}, last {PART} in {}", ms(first), ms(last));
-    report.add(&format!("a run over {tickets} trivial tickets, last by first"), &detail, slower, "1.11", slower <= 1.11);
+    report.add(
+        &format!("a run over {tickets} trivial tickets, last by first"),
+        &detail,
+        slower,
+        "1.11",
+        slower <= 1.11,
+    );
 }

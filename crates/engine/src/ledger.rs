@@ -5,7 +5,8 @@
 //! and load the journal again.
 
 use crate::{
-    Breach, Changes, Decision, Envelope, Event, Millis, Outcome, RECORD_VERSION, Record, Rejected, State, decide, invariants,
+    Breach, Changes, Decision, Envelope, Event, Millis, Outcome, RECORD_VERSION, Record, Rejected, State, decide,
+    invariants,
 };
 use std::collections::BTreeSet;
 

@@ -9,7 +9,9 @@ mod turn;
 
 pub use acting::Landing;
 
-use crate::{Changes, DecisionId, Envelope, HostId, Ledger, Millis, Order, Outcome, Record, Rejected, State, TicketId, plan};
+use crate::{
+    Changes, DecisionId, Envelope, HostId, Ledger, Millis, Order, Outcome, Record, Rejected, State, TicketId, plan,
+};
 use acting::Acting;
 use std::collections::{BTreeMap, VecDeque};
 

@@ -17,7 +17,7 @@ pub(crate) struct Index {
     pub(crate) verifying: BTreeSet<TicketId>,
     /// Accepted tickets with an approval to merge.
     pub(crate) merging: BTreeSet<TicketId>,
-    /// Finished tickets that still have a worktree.
+    /// Accepted and finished tickets that still have a worktree.
     pub(crate) cleanup: BTreeSet<TicketId>,
     /// Open tickets that a person stopped and no card holds yet.
     pub(crate) stopped: BTreeSet<TicketId>,
@@ -78,7 +78,7 @@ impl State {
         let verifying = ticket.phase == Phase::Verifying;
         let timed = (ready || verifying) && ticket.not_before > 0;
         let merging = ticket.phase == Phase::Accepted && ticket.merge_approval.is_some();
-        let cleanup = ticket.phase.is_final() && ticket.live.is_none() && ticket.worktree_on.is_some();
+        let cleanup = ticket.phase.needs_no_worktree() && ticket.live.is_none() && ticket.worktree_on.is_some();
         let key = (ticket.spec.priority, ticket.order, id.clone());
         let not_before = ticket.not_before;
 

@@ -126,6 +126,10 @@ impl Board {
             return Ok(None);
         }
         let Some(journal) = Journal::at_end(&self.bus, &self.project.state).await? else { return Ok(None) };
+        // The run may have decided it in its last moment.
+        if envelope.id.key().is_some_and(|key| journal.is_decided(key)) {
+            return Ok(None);
+        }
         loop {
             let Some(state) = journal.part(Part::Tickets(&named)) else { return Ok(None) };
             // Other gates concern every ticket.
@@ -136,7 +140,8 @@ impl Board {
             let (ledger, outcome) = self.decide_in(state, envelope)?;
             let Outcome::Tickets { ids } = &outcome else { return Ok(None) };
             let chosen: Vec<TicketId> = ids.iter().filter(|id| !known.contains(id)).cloned().collect();
-            let taken = journal.part(Part::Tickets(&chosen)).filter(|s| chosen.iter().any(|id| s.tickets.contains_key(id)));
+            let taken =
+                journal.part(Part::Tickets(&chosen)).filter(|s| chosen.iter().any(|id| s.tickets.contains_key(id)));
             match taken {
                 None => return Ok(Some((ledger, journal, outcome))),
                 // An id from the counter belongs to a ticket that was not read: it is read, and another one chosen.

@@ -163,6 +163,11 @@ impl Journal {
         }))
     }
 
+    /// Whether an input with this key was decided before, as far as the tables know.
+    pub(crate) fn is_decided(&self, key: &str) -> bool {
+        self.tables.as_ref().is_none_or(|tables| os::block_in_place(|| tables.is_decided(key)).unwrap_or(true))
+    }
+
     /// A part of the state at the end of the journal.
     pub(crate) fn part(&self, part: Part<'_>) -> Option<State> {
         let tables = self.tables.as_ref()?;

@@ -143,7 +143,12 @@ fn place(connection: &Connection) -> Result<Option<Place>> {
     let mut statement = connection.prepare_cached("SELECT sequence, n, digest, large FROM place")?;
     let found = statement.query_row([], |row| {
         let digest = row.get::<_, Option<String>>(2)?.map(Digest::new);
-        Ok(Place { sequence: row.get::<_, i64>(0)?.cast_unsigned(), n: row.get::<_, i64>(1)?.cast_unsigned(), digest, large: row.get(3)? })
+        Ok(Place {
+            sequence: row.get::<_, i64>(0)?.cast_unsigned(),
+            n: row.get::<_, i64>(1)?.cast_unsigned(),
+            digest,
+            large: row.get(3)?,
+        })
     });
     Ok(found.optional()?)
 }

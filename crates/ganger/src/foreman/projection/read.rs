@@ -1,7 +1,7 @@
 //! Reading from the tables: the whole state, or as much of it as a question needs.
 
 use super::{Place, Projection, Result, place};
-use ganger_engine::{CardId, Parts, State, Ticket, TicketId};
+use ganger_engine::{CardId, Parts, Phase, State, Ticket, TicketId};
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,8 +25,8 @@ pub(crate) enum Part<'a> {
 /// Numbers over the whole board.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Totals {
-    /// How many tickets stand in each phase, by its name.
-    pub(crate) phases: BTreeMap<String, usize>,
+    /// How many tickets stand in each phase.
+    pub(crate) phases: BTreeMap<Phase, usize>,
     pub(crate) ready: usize,
     /// How many tickets wait for the ticket of each open card, itself included.
     pub(crate) held: BTreeMap<CardId, usize>,
@@ -36,7 +36,7 @@ impl Projection {
     /// The whole state.
     pub(crate) fn whole(&self) -> Result<State> {
         let mut connection = self.lock();
-        let transaction = connection.transaction()?;
+        let transaction = connection.savepoint()?;
         let mut parts = Parts::default();
         each(&transaction, "SELECT id, record FROM tickets ORDER BY id", [], |row| {
             parts.tickets.insert(id(row)?, record(row)?);
@@ -60,7 +60,7 @@ impl Projection {
     /// A part of the state, if the tables go up to this message of the journal.
     pub(crate) fn part(&self, sequence: u64, part: Part<'_>) -> Result<Option<(State, Place)>> {
         let mut connection = self.lock();
-        let transaction = connection.transaction()?;
+        let transaction = connection.savepoint()?;
         let Some(place) = place(&transaction)?.filter(|place| place.sequence == sequence) else { return Ok(None) };
         let mut parts = Parts::default();
         each(&transaction, "SELECT id, record FROM cards WHERE open", [], |row| {
@@ -94,28 +94,55 @@ impl Projection {
         Ok(Some((state, place)))
     }
 
+    /// From here on this connection reads the board as it is now.
+    pub(crate) fn hold(&self) -> Result<()> {
+        Ok(self.lock().execute_batch("BEGIN")?)
+    }
+
+    /// The ids of a page of tickets.
+    pub(crate) fn page(&self, after: Option<&TicketId>, tickets: usize) -> Result<Vec<TicketId>> {
+        let mut found = Vec::new();
+        let (after, limit) = (after.map_or("", TicketId::as_str), tickets.to_string());
+        let query = "SELECT id FROM tickets WHERE id > ?1 ORDER BY id LIMIT CAST(?2 AS INTEGER)";
+        each(&*self.lock(), query, [after, &limit], |row| {
+            found.push(id(row)?);
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// Whether an input with this key was decided before.
+    pub(crate) fn is_decided(&self, key: &str) -> Result<bool> {
+        let mut found = false;
+        each(&*self.lock(), "SELECT 1 FROM outcomes WHERE key = ?1", [key], |_| {
+            found = true;
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
     /// Numbers over the whole board, if the tables go up to this message of the journal.
     pub(crate) fn totals(&self, sequence: u64) -> Result<Option<Totals>> {
         let mut connection = self.lock();
-        let transaction = connection.transaction()?;
+        let transaction = connection.savepoint()?;
         if place(&transaction)?.is_none_or(|place| place.sequence != sequence) {
             return Ok(None);
         }
         let mut totals = Totals::default();
         each(&transaction, "SELECT phase, tickets FROM counts WHERE tickets > 0", [], |row| {
-            totals.phases.insert(row.get(0)?, usize::try_from(row.get::<_, i64>(1)?).unwrap_or(0));
+            let name = serde_json::Value::String(row.get(0)?);
+            totals.phases.insert(serde_json::from_value(name)?, number(row, 1)?);
             Ok(())
         })?;
         each(&transaction, "SELECT count(*) FROM tickets WHERE ready", [], |row| {
-            totals.ready = usize::try_from(row.get::<_, i64>(0)?).unwrap_or(0);
+            totals.ready = number(row, 0)?;
             Ok(())
         })?;
         let held = "SELECT id, (WITH RECURSIVE held (ticket) AS (VALUES (cards.ticket) UNION
             SELECT by FROM dependencies JOIN held ON needed = held.ticket) SELECT count(*) FROM held)
             FROM cards WHERE open";
         each(&transaction, held, [], |row| {
-            let count = usize::try_from(row.get::<_, i64>(1)?).unwrap_or(0);
-            totals.held.insert(CardId::new(row.get::<_, String>(0)?), count);
+            totals.held.insert(CardId::new(row.get::<_, String>(0)?), number(row, 1)?);
             Ok(())
         })?;
         Ok(Some(totals))
@@ -124,7 +151,7 @@ impl Projection {
     /// The messages of the journal with the history of a ticket, if the tables go up to this one.
     pub(crate) fn history(&self, sequence: u64, ticket: &TicketId) -> Result<Option<Vec<u64>>> {
         let mut connection = self.lock();
-        let transaction = connection.transaction()?;
+        let transaction = connection.savepoint()?;
         if place(&transaction)?.is_none_or(|place| place.sequence != sequence) {
             return Ok(None);
         }
@@ -136,6 +163,10 @@ impl Projection {
         })?;
         Ok(Some(found))
     }
+}
+
+fn number(row: &Row<'_>, column: usize) -> Result<usize> {
+    Ok(row.get::<_, u32>(column)? as usize)
 }
 
 /// Runs a query over its rows.

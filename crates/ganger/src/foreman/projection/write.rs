@@ -43,9 +43,12 @@ fn write(connection: &Connection, written: &Written<'_>) -> Result<()> {
         }
     }
     for id in changes.cards.iter().filter_map(|id| state.cards.get(id)) {
-        connection
-            .prepare_cached("INSERT OR REPLACE INTO cards VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![id.id.as_str(), id.ticket.as_str(), id.is_open(), serde_json::to_vec(id)?])?;
+        connection.prepare_cached("INSERT OR REPLACE INTO cards VALUES (?1, ?2, ?3, ?4)")?.execute(params![
+            id.id.as_str(),
+            id.ticket.as_str(),
+            id.is_open(),
+            serde_json::to_vec(id)?
+        ])?;
     }
     for id in &changes.evidence {
         match state.evidence.get(id) {
@@ -71,9 +74,13 @@ fn write(connection: &Connection, written: &Written<'_>) -> Result<()> {
     connection.prepare_cached("DELETE FROM place")?.execute([])?;
     let digest = state.head.as_ref().map(ganger_engine::Digest::as_str);
     let (sequence, n) = (written.sequence.cast_signed(), state.n.cast_signed());
-    connection
-        .prepare_cached("INSERT INTO place VALUES (?1, ?2, ?3, ?4, ?5)")?
-        .execute(params![sequence, n, digest, written.large, state.to_head()?])?;
+    connection.prepare_cached("INSERT INTO place VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(params![
+        sequence,
+        n,
+        digest,
+        written.large,
+        state.to_head()?
+    ])?;
     Ok(())
 }
 

@@ -203,7 +203,7 @@ pub(super) async fn run(command: Command) -> Result<Exit, Failure> {
         Command::Close { id, reason } => {
             let input = Input::CloseTicket { ticket: parse(&id)?, reason, by: board.person() };
             board.decide("you closed a ticket", input).await?;
-            talk!("Closed {id}. Its branch and worktree are kept.");
+            talk!("Closed {id}. Its branch is kept.");
             Ok(Exit::Done)
         }
         Command::Reopen { id, reason } => {

@@ -7,7 +7,7 @@ use crate::protocol::JOURNAL;
 use ganger_bus::{Bus, BusError, Message, Publish};
 use ganger_engine::foreman::Appended;
 use ganger_engine::{Changes, Record, State, TicketId};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Journal messages read at once.
@@ -18,14 +18,13 @@ const LARGE: usize = 256 * 1024;
 /// The end of the journal as this writer knows it.
 pub(crate) struct Journal {
     bus: Arc<dyn Bus>,
+    folder: PathBuf,
     last_sequence: u64,
     last_size: usize,
     /// The tables, as long as they follow the journal message by message.
     tables: Option<Projection>,
     /// How far the tables go.
     kept: u64,
-    /// The tables did not fit and are made anew.
-    anew: bool,
     /// Messages with the history of a ticket that the tables do not have yet.
     history: Vec<(TicketId, u64)>,
 }
@@ -60,26 +59,21 @@ impl From<AppendError> for Failure {
 pub(crate) async fn load(bus: &Arc<dyn Bus>, folder: &Path) -> Result<Loaded, BusError> {
     let info = bus.info(JOURNAL).await?;
     // Without tables everything comes from the journal.
-    let tables = os::block_in_place(|| Projection::open(folder)).ok();
+    let tables = os::block_in_place(|| Projection::open(folder)).ok().flatten();
     let place = tables.as_ref().and_then(|tables| tables.place().ok().flatten());
     let fits = match &place {
         Some(place) => fits(bus, place, info.last_sequence).await?,
         None => false,
     };
     let whole = tables.as_ref().filter(|_| fits).and_then(|tables| os::block_in_place(|| tables.whole()).ok());
-    let (mut state, kept, anew) = match (whole, place) {
-        (Some(state), Some(place)) if state.n == place.n => (state, place.sequence, false),
-        _ => (State::default(), 0, true),
+    let (mut state, tables, kept) = match (whole, place) {
+        (Some(state), Some(place)) if state.n == place.n => (state, tables, place.sequence),
+        _ => (State::default(), None, 0),
     };
-    let mut journal = Journal {
-        bus: Arc::clone(bus),
-        last_sequence: info.last_sequence,
-        last_size: 0,
-        tables,
-        kept,
-        anew,
-        history: Vec::new(),
-    };
+    let last_sequence = info.last_sequence;
+    let folder = folder.to_owned();
+    let mut journal =
+        Journal { bus: Arc::clone(bus), folder, last_sequence, last_size: 0, tables, kept, history: Vec::new() };
     let mut next = (kept + 1).max(info.first_sequence);
     let mut fault = None;
     'pages: loop {
@@ -90,8 +84,6 @@ pub(crate) async fn load(bus: &Arc<dyn Bus>, folder: &Path) -> Result<Loaded, Bu
         for message in &page {
             if let Err(why) = apply_message(&mut state, message) {
                 fault = Some(why);
-                // The tables would be those of an earlier record than they say.
-                journal.tables = None;
                 break 'pages;
             }
             journal.last_size = message.payload.len();
@@ -104,8 +96,8 @@ pub(crate) async fn load(bus: &Arc<dyn Bus>, folder: &Path) -> Result<Loaded, Bu
 /// The tables, if they go up to the end of this journal, with where that is. For readers and for small decisions.
 pub(crate) async fn open_tables(bus: &Arc<dyn Bus>, folder: &Path) -> Result<Option<(Projection, u64)>, BusError> {
     let last = bus.info(JOURNAL).await?.last_sequence;
-    let opened = os::block_in_place(|| Projection::open(folder).and_then(|tables| Ok((tables.place()?, tables))));
-    let Ok((Some(place), tables)) = opened else { return Ok(None) };
+    let Ok(Some(tables)) = os::block_in_place(|| Projection::open(folder)) else { return Ok(None) };
+    let Ok(Some(place)) = os::block_in_place(|| tables.place()) else { return Ok(None) };
     let current = place.sequence == last && (place.large || fits(bus, &place, last).await?);
     Ok(current.then_some((tables, last)))
 }
@@ -154,11 +146,11 @@ impl Journal {
         let Some((tables, last)) = open_tables(bus, folder).await? else { return Ok(None) };
         Ok(Some(Self {
             bus: Arc::clone(bus),
+            folder: folder.to_owned(),
             last_sequence: last,
             last_size: 0,
             tables: Some(tables),
             kept: last,
-            anew: false,
             history: Vec::new(),
         }))
     }
@@ -226,10 +218,14 @@ impl Journal {
         Ok(self.bus.info(JOURNAL).await?.last_sequence == self.last_sequence)
     }
 
-    /// Brings the tables up to what was loaded. Only for whoever holds the lease.
+    /// Brings the tables up to what was loaded without a fault; makes them where there are none. Only for whoever holds
+    /// the lease.
     pub(crate) fn catch_up(&mut self, state: &mut State) {
         let changes = state.take_changes();
-        if self.anew || self.kept != self.last_sequence {
+        if self.tables.is_none() {
+            self.tables = os::block_in_place(|| Projection::create(&self.folder)).ok();
+        }
+        if self.kept != self.last_sequence {
             self.write(state, &changes);
         }
     }
@@ -248,19 +244,12 @@ impl Journal {
     fn write(&mut self, state: &State, changes: &Changes) {
         let history = std::mem::take(&mut self.history);
         let Some(tables) = &self.tables else { return };
-        let written = Written {
-            state,
-            changes,
-            history: &history,
-            sequence: self.last_sequence,
-            large: self.last_size > LARGE,
-            anew: self.anew,
-        };
+        let written =
+            Written { state, changes, history: &history, sequence: self.last_sequence, large: self.last_size > LARGE };
         if os::block_in_place(|| tables.write(&written)).is_err() {
             self.tables = None;
             return;
         }
         self.kept = self.last_sequence;
-        self.anew = false;
     }
 }

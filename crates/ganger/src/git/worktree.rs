@@ -120,8 +120,8 @@ impl Worktree {
         let kept_by: Vec<&Commit> = branch.iter().chain(merged_into).collect();
         let rescue = Rescue::snapshot_if_needed(repository, ticket, &self.path, &kept_by)?;
         let guard = ONE_AT_A_TIME.lock();
-        let _unlocked = git.run(&["worktree", "unlock", &self.shown()]);
-        git.run(&["worktree", "remove", "--force", &self.shown()])?;
+        // Twice: although it carries our lock.
+        git.run(&["worktree", "remove", "--force", "--force", &self.shown()])?;
         drop(guard);
         self.drop_merged_branch(repository, merged_into);
         Ok(Retired::Removed { rescue })

@@ -20,34 +20,36 @@ pub(super) use write::Written;
 
 /// Version of the tables; the form of what is in them has its own.
 const TABLES_VERSION: u32 = 1;
+/// The file in the state folder.
+const FILE: &str = "board.db";
 /// Another process writes for a moment, or, after an import, for a second or two.
 const BUSY: Duration = Duration::from_secs(10);
 
 const TABLES: &str = "
-CREATE TABLE IF NOT EXISTS place (sequence INTEGER NOT NULL, n INTEGER NOT NULL, digest TEXT, large INTEGER NOT NULL,
+CREATE TABLE place (sequence INTEGER NOT NULL, n INTEGER NOT NULL, digest TEXT, large INTEGER NOT NULL,
     head BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS tickets (id TEXT PRIMARY KEY, number INTEGER NOT NULL, priority INTEGER NOT NULL,
+CREATE TABLE tickets (id TEXT PRIMARY KEY, number INTEGER NOT NULL, priority INTEGER NOT NULL,
     phase TEXT NOT NULL, open INTEGER NOT NULL, ready INTEGER NOT NULL, record BLOB NOT NULL);
-CREATE INDEX IF NOT EXISTS open_tickets ON tickets (number) WHERE open;
-CREATE INDEX IF NOT EXISTS ready_tickets ON tickets (priority, number, id) WHERE ready;
-CREATE TABLE IF NOT EXISTS dependencies (needed TEXT NOT NULL, by TEXT NOT NULL, PRIMARY KEY (needed, by))
+CREATE INDEX open_tickets ON tickets (number) WHERE open;
+CREATE INDEX ready_tickets ON tickets (priority, number, id) WHERE ready;
+CREATE TABLE dependencies (needed TEXT NOT NULL, by TEXT NOT NULL, PRIMARY KEY (needed, by))
     WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS counts (phase TEXT PRIMARY KEY, tickets INTEGER NOT NULL);
-CREATE TRIGGER IF NOT EXISTS ticket_added AFTER INSERT ON tickets BEGIN
+CREATE TABLE counts (phase TEXT PRIMARY KEY, tickets INTEGER NOT NULL);
+CREATE TRIGGER ticket_added AFTER INSERT ON tickets BEGIN
     INSERT INTO counts VALUES (new.phase, 1) ON CONFLICT (phase) DO UPDATE SET tickets = tickets + 1;
 END;
-CREATE TRIGGER IF NOT EXISTS ticket_moved AFTER UPDATE OF phase ON tickets WHEN old.phase <> new.phase BEGIN
+CREATE TRIGGER ticket_moved AFTER UPDATE OF phase ON tickets WHEN old.phase <> new.phase BEGIN
     UPDATE counts SET tickets = tickets - 1 WHERE phase = old.phase;
     INSERT INTO counts VALUES (new.phase, 1) ON CONFLICT (phase) DO UPDATE SET tickets = tickets + 1;
 END;
-CREATE TABLE IF NOT EXISTS cards (id TEXT PRIMARY KEY, ticket TEXT NOT NULL, open INTEGER NOT NULL,
+CREATE TABLE cards (id TEXT PRIMARY KEY, ticket TEXT NOT NULL, open INTEGER NOT NULL,
     record BLOB NOT NULL);
-CREATE INDEX IF NOT EXISTS open_cards ON cards (id) WHERE open;
-CREATE INDEX IF NOT EXISTS cards_of_ticket ON cards (ticket);
-CREATE TABLE IF NOT EXISTS evidence (ticket TEXT PRIMARY KEY, records BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS outcomes (number INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE,
+CREATE INDEX open_cards ON cards (id) WHERE open;
+CREATE INDEX cards_of_ticket ON cards (ticket);
+CREATE TABLE evidence (ticket TEXT PRIMARY KEY, records BLOB NOT NULL);
+CREATE TABLE outcomes (number INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE,
     outcome BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS history (ticket TEXT NOT NULL, sequence INTEGER NOT NULL, PRIMARY KEY (ticket, sequence))
+CREATE TABLE history (ticket TEXT NOT NULL, sequence INTEGER NOT NULL, PRIMARY KEY (ticket, sequence))
     WITHOUT ROWID;
 ";
 
@@ -85,22 +87,28 @@ pub(crate) struct Place {
 }
 
 impl Projection {
-    /// Opens the tables in a state folder. What is no such database, or of another version, is made anew.
-    pub(crate) fn open(folder: &Path) -> Result<Self> {
-        let path = folder.join("board.db");
-        let connection = match open(&path) {
-            Ok(Some(connection)) => connection,
-            Ok(None) | Err(_) => {
-                for end in ["", "-wal", "-shm"] {
-                    let _absent = std::fs::remove_file(folder.join(format!("board.db{end}")));
-                }
-                drop(crate::os::open_private(&path)?);
-                let connection = prepare(Connection::open(&path)?)?;
-                connection.execute_batch(TABLES)?;
-                connection.pragma_update(None, "user_version", version())?;
-                connection
-            }
-        };
+    /// Opens the tables of a state folder. `None` when there are none of this version.
+    pub(crate) fn open(folder: &Path) -> Result<Option<Self>> {
+        let path = folder.join(FILE);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let connection = prepare(Connection::open(path)?)?;
+        let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        Ok((found == version()).then_some(Self { connection: Mutex::new(connection) }))
+    }
+
+    /// Makes empty tables in the place of any others. Only for whoever holds the lease.
+    pub(crate) fn create(folder: &Path) -> Result<Self> {
+        for end in ["", "-wal", "-shm"] {
+            let _absent = std::fs::remove_file(folder.join(format!("{FILE}{end}")));
+        }
+        let path = folder.join(FILE);
+        drop(crate::os::open_private(&path)?);
+        let connection = prepare(Connection::open(&path)?)?;
+        connection.execute_batch(TABLES)?;
+        // Last: until then nobody takes them for tables.
+        connection.pragma_update(None, "user_version", version())?;
         Ok(Self { connection: Mutex::new(connection) })
     }
 
@@ -117,16 +125,6 @@ impl Projection {
 /// One number for the tables and for what is in them.
 fn version() -> u32 {
     TABLES_VERSION * 1_000 + SNAPSHOT_VERSION
-}
-
-/// The database, if there is one of this version.
-fn open(path: &Path) -> Result<Option<Connection>> {
-    if !path.exists() {
-        return Ok(None);
-    }
-    let connection = prepare(Connection::open(path)?)?;
-    let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    Ok((found == version()).then_some(connection))
 }
 
 fn prepare(connection: Connection) -> Result<Connection> {

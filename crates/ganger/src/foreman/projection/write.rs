@@ -16,19 +16,12 @@ pub(crate) struct Written<'a> {
     pub(crate) sequence: u64,
     /// That message is large.
     pub(crate) large: bool,
-    /// Everything that is there is dropped first.
-    pub(crate) anew: bool,
 }
 
 impl Projection {
     pub(crate) fn write(&self, written: &Written<'_>) -> Result<()> {
         let mut connection = self.lock();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        if written.anew {
-            for table in ["place", "tickets", "dependencies", "counts", "cards", "evidence", "outcomes", "history"] {
-                transaction.execute(&format!("DELETE FROM {table}"), [])?;
-            }
-        }
         write(&transaction, written)?;
         transaction.commit()?;
         Ok(())

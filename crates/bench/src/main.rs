@@ -1,11 +1,13 @@
 //! `./dev bench [append|dispatch|makespan|idle|board]`: both sides are measured in one run, interleaved A B A B, and
-//! printed. A ratio over its limit ends the command with exit code 1.
+//! printed. `./dev bench --scale [SIZE…]` measures large boards, `./dev bench --throughput [TICKETS]` a long run.
+//! A figure over its limit ends the command with exit code 1.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "it is a command for developers")]
 
 mod append;
 mod board;
 mod report;
+mod scale;
 mod work;
 
 use report::Report;
@@ -17,6 +19,21 @@ fn main() -> std::process::ExitCode {
         && mode == "append-from-another-process"
     {
         return append::other_process(folder, count.parse().unwrap());
+    }
+    let numbers = || args.iter().skip(1).map(|n| n.parse().unwrap());
+    match args.first().map(String::as_str) {
+        Some("--scale") => {
+            let mut report = Report::default();
+            scale::all(&mut report, &numbers().collect::<Vec<usize>>());
+            scale::throughput(&mut report, 2_000);
+            return report.print();
+        }
+        Some("--throughput") => {
+            let mut report = Report::default();
+            scale::throughput(&mut report, numbers().next().unwrap_or(2_000));
+            return report.print();
+        }
+        _ => {}
     }
     let wanted = |name: &str| args.is_empty() || args.iter().any(|a| a == name);
     let mut report = Report::default();

@@ -18,7 +18,7 @@ impl Shop {
         Self::with_slots(agent, gate, 8)
     }
 
-    fn with_slots(agent: &str, gate: &str, slots: usize) -> Self {
+    pub(crate) fn with_slots(agent: &str, gate: &str, slots: usize) -> Self {
         let shop = Self { folder: tempfile::tempdir().unwrap() };
         std::fs::create_dir_all(shop.path("shop")).unwrap();
         let config = format!(
@@ -43,13 +43,32 @@ impl Shop {
     }
 }
 
+/// The release build in a shop; another program may run it.
+pub(crate) fn command(shop: &Shop, under: Option<(&str, &[String])>, args: &[&str]) -> Command {
+    let program = std::env::current_exe().unwrap().with_file_name("ganger");
+    let mut command = match under {
+        Some((other, others)) => {
+            let mut command = Command::new(other);
+            command.args(others).arg(program);
+            command
+        }
+        None => Command::new(program),
+    };
+    command.args(args).current_dir(shop.path("shop")).env("HOME", shop.path("home")).env_remove("XDG_STATE_HOME");
+    command.stdin(Stdio::null());
+    command
+}
+
 /// Runs the release build to its end.
 pub(crate) fn ganger(shop: &Shop, args: &[&str]) -> String {
-    let program = std::env::current_exe().unwrap().with_file_name("ganger");
-    let mut command = Command::new(program);
-    command.args(args).current_dir(shop.path("shop")).env("HOME", shop.path("home")).env_remove("XDG_STATE_HOME");
-    let output = command.stdin(Stdio::null()).output().unwrap();
+    let output = command(shop, None, args).output().unwrap();
     assert!(output.status.success(), "ganger {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Runs the release build to an end of any kind.
+pub(crate) fn run_with(shop: &Shop, args: &[&str]) -> String {
+    let output = command(shop, None, args).output().unwrap();
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 

@@ -5,7 +5,8 @@
 //! and load the journal again.
 
 use crate::{
-    Breach, Decision, Envelope, Event, Millis, Outcome, RECORD_VERSION, Record, Rejected, State, decide, invariants,
+    Breach, Changes, Decision, Envelope, Event, Millis, Outcome, RECORD_VERSION, Record, Rejected, State, decide,
+    invariants,
 };
 use std::collections::BTreeSet;
 
@@ -58,6 +59,11 @@ impl Ledger {
     /// The batch is durable.
     pub fn committed(&mut self) -> Vec<Record> {
         std::mem::take(&mut self.pending)
+    }
+
+    /// What changed since this was asked last, with what waits for the append.
+    pub fn take_changes(&mut self) -> Changes {
+        self.state.take_changes()
     }
 
     /// Decides one input and applies it to the working state. An input whose key was decided before gets the first

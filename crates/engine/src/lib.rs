@@ -55,7 +55,7 @@ pub use plan::{Effect, Plan, cancel_all, plan, plan_by_full_scan};
 pub use ready::{Reason, why};
 pub use record::{RECORD_VERSION, Record, RecordError};
 pub use rejected::{RejectCode, Rejected};
-pub use state::{SNAPSHOT_VERSION, SnapshotError, State, StateError, day_of};
+pub use state::{Changes, Parts, SNAPSHOT_VERSION, SnapshotError, State, StateError, day_of};
 
 /// Milliseconds since the Unix epoch. The only notion of time in the engine.
 pub type Millis = u64;

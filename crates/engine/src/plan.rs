@@ -23,7 +23,7 @@ pub enum Effect {
     Verify { ticket: TicketId, host: HostId, token: u64, commit: Commit, gates: Vec<GatePolicy> },
     /// Land an approved commit on the main branch. Probe: the trailer on main.
     Merge { ticket: TicketId, commit: Commit },
-    /// Retire the worktree of finished work. Probe: `git worktree list`.
+    /// Retire the worktree of accepted, merged or closed work. Probe: whether it is registered.
     RemoveWorktree { ticket: TicketId, host: HostId },
 }
 
@@ -167,7 +167,7 @@ fn verify_effect(state: &State, id: &TicketId) -> Option<Effect> {
 }
 
 fn cleanup_effect(state: &State, id: &TicketId) -> Option<Effect> {
-    let ticket = state.tickets.get(id).filter(|t| t.phase.is_final() && t.live.is_none())?;
+    let ticket = state.tickets.get(id).filter(|t| t.phase.needs_no_worktree() && t.live.is_none())?;
     let host = ticket.worktree_on.clone()?;
     Some(Effect::RemoveWorktree { ticket: id.clone(), host })
 }

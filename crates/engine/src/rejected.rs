@@ -50,8 +50,8 @@ reject_codes! {
     Cancelled = "cancelled",
     /// A confidence is not between 0 and 1.
     InvalidConfidence = "invalid-confidence",
-    /// The board holds as many tickets as it can.
-    BoardFull = "board-full",
+    /// Too many tickets were to be added at once.
+    TooManyTickets = "too-many-tickets",
     /// The tickets to add have faults.
     InvalidTickets = "invalid-tickets",
     /// The edit has faults.

@@ -206,7 +206,7 @@ impl Foreman {
                 }
                 self.landings.begin(world, self.index, self.life, *landing);
             }
-            Action::Snapshot | Action::FreeBallast => {}
+            Action::FreeBallast => {}
             Action::Finish(ending) => {
                 world.say(format!("foreman {} ends: {ending:?}", self.index));
                 if let Ending::Breach(why) = &ending {

@@ -7,12 +7,13 @@ use crate::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The most tickets of one board: state and snapshots stay in memory.
-const MAX_TICKETS: usize = 100_000;
+/// The most tickets that come in at once: they are one record. A board has no limit.
+const MAX_AT_ONCE: usize = 100_000;
 
 pub(super) fn add(state: &State, new: &[NewTicket]) -> Result<Decision, Rejected> {
-    if state.tickets.len() + new.len() > MAX_TICKETS {
-        return Err(Rejected::new(RejectCode::BoardFull, format!("a board holds at most {MAX_TICKETS} tickets")));
+    if new.len() > MAX_AT_ONCE {
+        let message = format!("{} tickets at once; at most {MAX_AT_ONCE} can be added in one step", new.len());
+        return Err(Rejected::new(RejectCode::TooManyTickets, message).hint("split the file"));
     }
     let ids = assign_ids(state, new);
     let mut faults = Vec::new();
@@ -87,31 +88,31 @@ fn spec_faults(state: &State, id: &TicketId, spec: &TicketSpec) -> Vec<String> {
     faults
 }
 
-/// Finds a cycle through any of the given tickets, with old tickets in between.
+/// Finds a cycle through any of the given tickets, with old tickets in between. Each ticket is looked at once.
 fn cycle(state: &State, specs: &BTreeMap<&TicketId, &TicketSpec>) -> Option<String> {
-    let after = |id: &TicketId| -> Vec<TicketId> {
-        match specs.get(id) {
-            Some(spec) => spec.after.clone(),
-            None => state.tickets.get(id).map(|t| t.spec.after.clone()).unwrap_or_default(),
-        }
+    let after = |id: &TicketId| {
+        let new = specs.get(id).copied();
+        new.or_else(|| state.tickets.get(id).map(|t| &t.spec)).map_or(&[][..], |spec| spec.after.as_slice())
     };
-    let mut finished: BTreeSet<TicketId> = BTreeSet::new();
-    for start in specs.keys() {
+    let mut finished: BTreeSet<&TicketId> = BTreeSet::new();
+    for start in specs.keys().copied() {
         // Depth first, with the path on an explicit stack: boards may be deep.
-        let mut path: Vec<(TicketId, Vec<TicketId>)> = vec![((*start).clone(), after(start))];
+        let mut path = vec![(start, after(start).iter())];
+        let mut on_path = BTreeSet::from([start]);
         while let Some((id, rest)) = path.last_mut() {
-            let Some(next) = rest.pop() else {
-                finished.insert(id.clone());
+            let Some(next) = rest.next() else {
+                finished.insert(*id);
+                on_path.remove(*id);
                 path.pop();
                 continue;
             };
-            if let Some(at) = path.iter().position(|(id, _)| *id == next) {
-                let cycle = path.iter().skip(at).map(|(id, _)| id.as_str()).chain([next.as_str()]);
-                return Some(cycle.collect::<Vec<_>>().join(" → "));
+            if on_path.contains(next) {
+                let cycle = path.iter().map(|(id, _)| id.as_str()).skip_while(|id| *id != next.as_str());
+                return Some(cycle.chain([next.as_str()]).collect::<Vec<_>>().join(" → "));
             }
-            if !finished.contains(&next) {
-                let following = after(&next);
-                path.push((next, following));
+            if !finished.contains(next) {
+                on_path.insert(next);
+                path.push((next, after(next).iter()));
             }
         }
     }

@@ -9,7 +9,9 @@ mod turn;
 
 pub use acting::Landing;
 
-use crate::{DecisionId, Envelope, HostId, Ledger, Millis, Order, Outcome, Record, Rejected, State, TicketId, plan};
+use crate::{
+    Changes, DecisionId, Envelope, HostId, Ledger, Millis, Order, Outcome, Record, Rejected, State, TicketId, plan,
+};
 use acting::Acting;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -17,8 +19,6 @@ use std::collections::{BTreeMap, VecDeque};
 const MAX_BATCH: usize = 256;
 /// The machine wants a tick at least this often: leases of hosts, repeated effects.
 const LOOK_AROUND_MS: Millis = 500;
-/// A snapshot is written when the last one is this many records old.
-const SNAPSHOT_EVERY: u64 = 1_000;
 
 /// What a run is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -157,8 +157,6 @@ pub enum Action {
     Send(HostId, Order),
     /// Land an approved commit. Answered by [`Event::LandingEnded`], its outcome comes as an input.
     Land(Box<Landing>),
-    /// Write a snapshot of [`Machine::state`]. A failure is no loss.
-    Snapshot,
     /// Make room on a full disk for the closing records.
     FreeBallast,
     /// The run is over.
@@ -196,7 +194,6 @@ pub struct Machine {
     acting: Acting,
     /// The host that must have reported before the run may end.
     local: Option<(HostId, String)>,
-    snapshot_n: u64,
     ticks: u64,
     /// The ballast was freed for the closing records.
     on_ballast: bool,
@@ -210,7 +207,6 @@ impl Machine {
     pub fn new(state: State, now: Millis, mode: Mode, opening: Vec<Envelope>) -> Self {
         // Whoever led before may have heard of them a moment ago.
         let heard = state.hosts.keys().map(|id| (id.clone(), now)).collect();
-        let snapshot_n = state.n;
         Self {
             ledger: Ledger::new(state),
             mode,
@@ -220,7 +216,6 @@ impl Machine {
             heard,
             acting: Acting::default(),
             local: None,
-            snapshot_n,
             ticks: 0,
             on_ballast: false,
             looks_again: now,
@@ -239,6 +234,11 @@ impl Machine {
     #[must_use]
     pub fn state(&self) -> &State {
         self.ledger.state()
+    }
+
+    /// What changed in [`Machine::state`] since this was asked last.
+    pub fn take_changes(&mut self) -> Changes {
+        self.ledger.take_changes()
     }
 
     /// The state, when the machine is not needed any more.
@@ -313,10 +313,6 @@ impl Machine {
         let state = self.ledger.state();
         let plan = plan(state, now);
         self.acting.act(state, now, &plan, &self.mode, self.stop, actions);
-        if state.n - self.snapshot_n >= SNAPSHOT_EVERY {
-            self.snapshot_n = state.n;
-            actions.push(Action::Snapshot);
-        }
         let latest = now + LOOK_AROUND_MS;
         self.looks_again = plan.deadline.map_or(latest, |at| at.min(latest)).max(now + 1);
         if let Some(ending) = self.ending(now, plan.effects.is_empty()) {

@@ -86,6 +86,12 @@ impl Phase {
         matches!(self, Self::Accepted | Self::Merged)
     }
 
+    /// The branch holds everything; a ticket that comes back gets its worktree again.
+    #[must_use]
+    pub fn needs_no_worktree(self) -> bool {
+        self.is_accepted() || self.is_final()
+    }
+
     /// Nothing will ever happen here again by itself.
     #[must_use]
     pub fn is_final(self) -> bool {

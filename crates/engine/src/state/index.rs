@@ -1,6 +1,6 @@
 //! Indexes over the state, kept with every change, so that planning never scans the board.
 
-use super::State;
+use super::{Changes, State};
 use crate::{CardId, Millis, Phase, Priority, TicketId};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,11 +11,13 @@ pub(crate) struct Index {
     pub(crate) ready: BTreeSet<(Priority, u64, TicketId)>,
     /// Tickets that are not to be dispatched or verified before a time, which may be past.
     pub(crate) timers: BTreeSet<(Millis, TicketId)>,
+    /// The same by ticket.
+    pub(crate) timed: BTreeMap<TicketId, Millis>,
     /// Tickets whose head must be verified.
     pub(crate) verifying: BTreeSet<TicketId>,
     /// Accepted tickets with an approval to merge.
     pub(crate) merging: BTreeSet<TicketId>,
-    /// Finished tickets that still have a worktree.
+    /// Accepted and finished tickets that still have a worktree.
     pub(crate) cleanup: BTreeSet<TicketId>,
     /// Open tickets that a person stopped and no card holds yet.
     pub(crate) stopped: BTreeSet<TicketId>,
@@ -37,6 +39,7 @@ impl State {
         for id in &ids {
             self.reindex(id);
         }
+        self.changes = Changes::default();
     }
 
     /// Adds a ticket to the lists of those it waits for.
@@ -75,7 +78,7 @@ impl State {
         let verifying = ticket.phase == Phase::Verifying;
         let timed = (ready || verifying) && ticket.not_before > 0;
         let merging = ticket.phase == Phase::Accepted && ticket.merge_approval.is_some();
-        let cleanup = ticket.phase.is_final() && ticket.live.is_none() && ticket.worktree_on.is_some();
+        let cleanup = ticket.phase.needs_no_worktree() && ticket.live.is_none() && ticket.worktree_on.is_some();
         let key = (ticket.spec.priority, ticket.order, id.clone());
         let not_before = ticket.not_before;
 
@@ -83,9 +86,14 @@ impl State {
         set(&mut self.index.verifying, id, verifying);
         set(&mut self.index.merging, id, merging);
         set(&mut self.index.cleanup, id, cleanup);
-        set(&mut self.index.ready, &key, ready);
-        self.index.timers.retain(|(_, ticket)| ticket != id);
+        if set(&mut self.index.ready, &key, ready) {
+            self.changes.tickets.insert(id.clone());
+        }
+        if let Some(at) = self.index.timed.remove(id) {
+            self.index.timers.remove(&(at, id.clone()));
+        }
         if timed {
+            self.index.timed.insert(id.clone(), not_before);
             self.index.timers.insert((not_before, id.clone()));
         }
     }
@@ -104,10 +112,7 @@ impl State {
     }
 }
 
-fn set<T: Ord + Clone>(index: &mut BTreeSet<T>, key: &T, member: bool) {
-    if member {
-        index.insert(key.clone());
-    } else {
-        index.remove(key);
-    }
+/// Whether this changed anything.
+fn set<T: Ord + Clone>(index: &mut BTreeSet<T>, key: &T, member: bool) -> bool {
+    if member { index.insert(key.clone()) } else { index.remove(key) }
 }

@@ -2,9 +2,11 @@
 
 mod apply;
 mod index;
+mod parts;
 mod snapshot;
 
 pub(crate) use index::Index;
+pub use parts::{Changes, Parts};
 pub use snapshot::{SNAPSHOT_VERSION, SnapshotError};
 
 use crate::{
@@ -115,6 +117,8 @@ pub struct State {
     pub(crate) outcomes: BTreeMap<String, Outcome>,
     #[serde(skip)]
     pub(crate) index: Index,
+    #[serde(skip)]
+    pub(crate) changes: Changes,
 }
 
 impl State {
@@ -158,6 +162,7 @@ impl State {
     fn remember(&mut self, key: &str, outcome: &Outcome) {
         if self.outcomes.insert(key.to_owned(), outcome.clone()).is_none() {
             self.decided.push_back(key.to_owned());
+            self.changes.outcomes += 1;
         }
         if self.decided.len() > REMEMBERED_DECISIONS
             && let Some(old) = self.decided.pop_front()

@@ -3,7 +3,7 @@
 
 use crate::support::{add, board, claim, ended, evidence, host, policy, tick};
 use ganger_engine::{
-    Answer, AttemptOutcome, AttemptStage, Envelope, FailureClass, HostId, Input, Ledger, Phase, Policy, Record,
+    Answer, AttemptOutcome, AttemptStage, Envelope, FailureClass, HostId, Input, Ledger, Parts, Phase, Policy, Record,
     Refusal, State, TicketChange, TicketId, check_all, plan, plan_by_full_scan,
 };
 use proptest::prelude::*;
@@ -101,6 +101,18 @@ proptest! {
         }
         prop_assert_eq!(&replayed, ledger.state());
         prop_assert_eq!(&State::from_snapshot(&replayed.to_snapshot().unwrap()).unwrap(), ledger.state());
+        prop_assert_eq!(&from_parts(&replayed), ledger.state());
         prop_assert_eq!(plan(&replayed, now.get()), plan(ledger.state(), now.get()));
     }
+}
+
+/// The state, put together from what a store keeps of it.
+fn from_parts(state: &State) -> State {
+    let parts = Parts {
+        tickets: state.tickets.clone(),
+        cards: state.cards.clone(),
+        evidence: state.evidence.clone(),
+        outcomes: state.newest_outcomes(usize::MAX).map(|(key, outcome)| (key.clone(), outcome.clone())).collect(),
+    };
+    State::from_parts(&state.to_head().unwrap(), parts).unwrap()
 }

@@ -3,10 +3,11 @@
 use super::open::{Board, Notice, read_only};
 use crate::client::{Client, SendError};
 use crate::failure::{Code, Failure};
-use crate::foreman::{self, AppendError, Loaded, Runner};
+use crate::foreman::{self, AppendError, Journal, Loaded, Part, Runner};
 use crate::os;
 use crate::protocol::now_ms;
-use ganger_engine::{Envelope, Input, Ledger, Outcome};
+use ganger_engine::{Envelope, Input, Ledger, Outcome, State, TicketId};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 /// A foreman that is busy with a batch answers in milliseconds; one that is starting takes longer.
@@ -17,6 +18,9 @@ const LONG: Duration = Duration::from_secs(2);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// A run that ends may just have answered.
 const LAST_WORDS: Duration = Duration::from_millis(300);
+
+/// A decision that names more tickets reads the whole board.
+const MAX_NAMED: usize = 1_000;
 
 /// What became of a command that was sent to the run.
 enum Sent {
@@ -82,10 +86,72 @@ impl Board {
             () = self.until_run(true) => return Ok(None),
             () = self.announce(Notice::WaitsForLease) => return Ok(None),
         };
-        let Loaded { state, mut journal, fault } = foreman::load(&self.bus).await?;
+        let (mut ledger, mut journal, outcome) = match self.decide_on_part(envelope).await? {
+            Some(decided) => decided,
+            None => self.decide_on_whole(envelope).await?,
+        };
+        if ledger.pending().is_empty() {
+            return Ok(Some(outcome));
+        }
+        os::crash::point("answer");
+        match journal.append_alone(ledger.pending()).await {
+            Ok(()) => {
+                let changes = ledger.take_changes();
+                journal.keep(ledger.state(), &changes);
+                Ok(Some(outcome))
+            }
+            Err(AppendError::Overtaken) => Ok(None),
+            Err(AppendError::Bus(e)) => Err(e.into()),
+        }
+    }
+
+    async fn decide_on_whole(&self, envelope: &Envelope) -> Result<(Ledger, Journal, Outcome), Failure> {
+        let Loaded { mut state, mut journal, fault } = foreman::load(&self.bus, &self.project.state).await?;
         if let Some(fault) = fault {
             return Err(read_only(&fault));
         }
+        journal.catch_up(&mut state);
+        let (ledger, outcome) = self.decide_in(state, envelope)?;
+        Ok((ledger, journal, outcome))
+    }
+
+    /// New tickets concern no others than those that they name: only these are read. `None` when the decision needs
+    /// more than that.
+    async fn decide_on_part(&self, envelope: &Envelope) -> Result<Option<(Ledger, Journal, Outcome)>, Failure> {
+        let Input::AddTickets { tickets } = &envelope.input else { return Ok(None) };
+        let own = tickets.iter().filter_map(|t| t.id.as_ref());
+        let mut named: Vec<TicketId> =
+            own.chain(tickets.iter().flat_map(|t| t.spec.after.iter().chain(&t.spec.parent))).cloned().collect();
+        if named.len() > MAX_NAMED {
+            return Ok(None);
+        }
+        let Some(journal) = Journal::at_end(&self.bus, &self.project.state).await? else { return Ok(None) };
+        // The run may have decided it in its last moment.
+        if envelope.id.key().is_some_and(|key| journal.is_decided(key)) {
+            return Ok(None);
+        }
+        loop {
+            let Some(state) = journal.part(Part::Tickets(&named)) else { return Ok(None) };
+            // Other gates concern every ticket.
+            if state.policy.gates != self.project.config().to_policy().gates {
+                return Ok(None);
+            }
+            let known: BTreeSet<&TicketId> = named.iter().collect();
+            let (ledger, outcome) = self.decide_in(state, envelope)?;
+            let Outcome::Tickets { ids } = &outcome else { return Ok(None) };
+            let chosen: Vec<TicketId> = ids.iter().filter(|id| !known.contains(id)).cloned().collect();
+            let taken =
+                journal.part(Part::Tickets(&chosen)).filter(|s| chosen.iter().any(|id| s.tickets.contains_key(id)));
+            match taken {
+                None => return Ok(Some((ledger, journal, outcome))),
+                // An id from the counter belongs to a ticket that was not read: it is read, and another one chosen.
+                Some(_) => named.extend(chosen),
+            }
+        }
+    }
+
+    /// As the foreman of this one decision. When nothing is decided, nothing is pending.
+    fn decide_in(&self, state: State, envelope: &Envelope) -> Result<(Ledger, Outcome), Failure> {
         let mut ledger = Ledger::new(state);
         for opening in foreman::opening(&self.project) {
             ledger.decide(now_ms(), &opening).map_err(foreman::refused)?;
@@ -93,17 +159,9 @@ impl Board {
         let before = ledger.pending().len();
         let outcome = ledger.decide(now_ms(), envelope).map_err(foreman::refused)?;
         if ledger.pending().len() == before {
-            return Ok(Some(outcome));
+            ledger.committed();
         }
-        os::crash::point("answer");
-        match journal.append_alone(ledger.pending()).await {
-            Ok(()) => {
-                journal.snapshot_if_due(ledger.state()).await;
-                Ok(Some(outcome))
-            }
-            Err(AppendError::Overtaken) => Ok(None),
-            Err(AppendError::Bus(e)) => Err(e.into()),
-        }
+        Ok((ledger, outcome))
     }
 
     /// Waits until a run is active, or is not.

@@ -1,11 +1,11 @@
 //! What happened to one ticket, read from the journal: the state holds what decisions need, not what scrolls away.
 
-use super::open::read_only;
+use super::open::{Board, read_only};
 use crate::failure::Failure;
+use crate::os;
 use crate::protocol::JOURNAL;
-use ganger_bus::Bus;
+use ganger_bus::Message;
 use ganger_engine::{Assumption, Card, Event, Evidence, Note, Record, TicketId};
-use std::sync::Arc;
 
 /// Journal messages read at once.
 const PAGE: usize = 1_000;
@@ -32,25 +32,51 @@ pub(crate) struct Answered {
     pub(crate) answer: String,
 }
 
-/// Reads the history of a ticket from the journal. Only batches that name the ticket, or a card of it, are decoded.
-pub(crate) async fn history(bus: &Arc<dyn Bus>, ticket: &TicketId) -> Result<History, Failure> {
-    let mut history = History::default();
-    let mut names = vec![format!("\"{ticket}\"")];
-    let mut next = bus.info(JOURNAL).await?.first_sequence;
-    loop {
-        let page = bus.read(JOURNAL, next, ">", PAGE).await?;
-        let Some(last) = page.last() else { return Ok(history) };
-        next = last.sequence + 1;
-        for message in &page {
-            let text = String::from_utf8_lossy(&message.payload);
-            if !names.iter().any(|name| text.contains(name.as_str())) {
-                continue;
+impl Board {
+    /// Reads the history of a ticket from the journal: the messages that the tables name, or, without tables, all.
+    pub(crate) async fn history(&self, ticket: &TicketId) -> Result<History, Failure> {
+        let mut reading = Reading { ticket, names: vec![format!("\"{ticket}\"")], history: History::default() };
+        if let Some((tables, last)) = self.tables().await?
+            && let Ok(Some(sequences)) = os::block_in_place(|| tables.history(last, ticket))
+        {
+            for sequence in sequences {
+                reading.add(self.bus.read(JOURNAL, sequence, ">", 1).await?.first())?;
             }
-            let records = Record::decode_batch(&message.payload, 0).map_err(|e| read_only(&e.to_string()))?;
-            for record in records {
-                record.events.into_iter().for_each(|event| history.add(ticket, record.now, event, &mut names));
+            return Ok(reading.history);
+        }
+        let mut next = self.bus.info(JOURNAL).await?.first_sequence;
+        loop {
+            let page = self.bus.read(JOURNAL, next, ">", PAGE).await?;
+            let Some(last) = page.last() else { return Ok(reading.history) };
+            next = last.sequence + 1;
+            page.iter().try_for_each(|message| reading.add(Some(message)))?;
+        }
+    }
+}
+
+/// A history while it is read.
+struct Reading<'a> {
+    ticket: &'a TicketId,
+    /// The ticket and its cards, as they stand in the journal.
+    names: Vec<String>,
+    history: History,
+}
+
+impl Reading<'_> {
+    /// Only batches that name the ticket, or a card of it, are decoded.
+    fn add(&mut self, message: Option<&Message>) -> Result<(), Failure> {
+        let Some(message) = message else { return Ok(()) };
+        let text = String::from_utf8_lossy(&message.payload);
+        if !self.names.iter().any(|name| text.contains(name.as_str())) {
+            return Ok(());
+        }
+        let records = Record::decode_batch(&message.payload, 0).map_err(|e| read_only(&e.to_string()))?;
+        for record in records {
+            for event in record.events {
+                self.history.add(self.ticket, record.now, event, &mut self.names);
             }
         }
+        Ok(())
     }
 }
 

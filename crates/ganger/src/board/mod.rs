@@ -1,7 +1,7 @@
 //! The board as its readers and senders of commands see it: the room between the front ends and everything below.
 //!
-//! [`Board`] opens it and reads its state, [`Follow`] tells what happens from then on, [`Board::decide`] has a command
-//! decided, by the run that is active or alone, [`history`] reads what the state no longer holds, and [`shapes`] is what
+//! [`Board`] opens it and reads its state, or the [`Part`] of it that a command needs, [`Follow`] tells what happens from then on, [`Board::decide`] has a command
+//! decided, by the run that is active or alone, [`History`] is what the state no longer holds, and [`shapes`] is what
 //! all of it looks like outside. Nothing here
 //! prints or knows of a command line: what a person should hear meanwhile goes to [`Notify`].
 
@@ -10,9 +10,12 @@ mod follow;
 mod forecast;
 mod history;
 mod open;
+mod part;
 pub(crate) mod shapes;
 
+pub(crate) use crate::foreman::Part;
 pub(crate) use follow::{Follow, Happening, Waited};
 pub(crate) use forecast::Forecast;
-pub(crate) use history::{History, PastCard, history};
+pub(crate) use history::{History, PastCard};
 pub(crate) use open::{Board, Notice};
+pub(crate) use part::{Page, Pages, View};

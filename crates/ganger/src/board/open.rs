@@ -46,7 +46,7 @@ impl Board {
     /// The state as of now. A journal that cannot be followed to its end is shown as far as it can,
     /// with a notice, never as an empty board.
     pub(crate) async fn state(&self) -> Result<State, Failure> {
-        let Loaded { state, fault, .. } = foreman::load(&self.bus).await?;
+        let Loaded { state, fault, .. } = foreman::load(&self.bus, &self.project.state).await?;
         if let Some(fault) = fault {
             (self.notify)(&Notice::Truncated { record: state.n, fault });
         }

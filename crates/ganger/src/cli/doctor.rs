@@ -145,7 +145,7 @@ fn rescues(project: &Project) -> Finding {
     Finding { what: "rescue", result }
 }
 
-/// The whole journal from its first record: a snapshot would hide what was changed before it.
+/// The whole journal from its first record: the tables would hide what was changed before them.
 async fn chain(bus: &Arc<dyn Bus>) -> Result<String, String> {
     let records = foreman::read_records(bus).await.map_err(|e| e.to_string())?;
     let mut state = State::default();
@@ -156,7 +156,7 @@ async fn chain(bus: &Arc<dyn Bus>) -> Result<String, String> {
 async fn board(project: Project) -> Vec<Finding> {
     let opened = async {
         let board = board::of(project).await?;
-        let loaded = foreman::load(&board.bus).await?;
+        let loaded = foreman::load(&board.bus, &board.project.state).await?;
         let run = board.active_run()?;
         Ok::<_, Failure>((loaded, chain(&board.bus).await, run))
     };

@@ -2,11 +2,10 @@
 
 use super::board::{self, require_person};
 use super::out::{ago, counted, data, json, talk};
-use crate::board::shapes;
+use crate::board::{Part, shapes};
 use crate::failure::{Code, Exit, Failure};
 use crate::protocol::now_ms;
-use ganger_engine::{Answer, Card, CardAnswer, CardId, CardKind, CardOption, Input, Outcome, State, TicketId};
-use std::collections::BTreeSet;
+use ganger_engine::{Answer, Card, CardAnswer, CardId, CardOption, Input, Outcome, State};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct InboxArgs {
@@ -26,8 +25,8 @@ pub(super) struct AnswerArgs {
 
 pub(super) async fn inbox(args: &InboxArgs) -> Result<Exit, Failure> {
     let board = board::open().await?;
-    let state = board.state().await?;
-    let mut cards: Vec<(&Card, usize)> = state.open_cards().map(|c| (c, held_up(&state, c))).collect();
+    let view = board.view(Part::Summary).await?;
+    let mut cards: Vec<(&Card, usize)> = view.state.open_cards().map(|c| (c, view.held_up(c))).collect();
     cards.sort_by_key(|(card, held)| (std::cmp::Reverse(*held), card.opened));
     if args.json {
         json(shapes::Inbox { cards: cards.iter().map(|(c, held)| shapes::Card::of(c, *held)).collect() })?;
@@ -40,20 +39,6 @@ pub(super) async fn inbox(args: &InboxArgs) -> Result<Exit, Failure> {
         show(card, held);
     }
     Ok(Exit::Done)
-}
-
-/// How many tickets wait for the card's ticket, itself included; a request that lapsed and a notice hold up none.
-pub(super) fn held_up(state: &State, card: &Card) -> usize {
-    let lapsed = card.permission().is_some_and(|asked| asked.lapsed.is_some());
-    if lapsed || matches!(card.kind, CardKind::Notice { .. }) {
-        return 0;
-    }
-    let mut found: BTreeSet<&TicketId> = BTreeSet::from([&card.ticket]);
-    let mut rest = vec![&card.ticket];
-    while let Some(id) = rest.pop() {
-        rest.extend(state.dependents(id).filter(|d| found.insert(d)));
-    }
-    found.len()
 }
 
 fn show(card: &Card, held: usize) {

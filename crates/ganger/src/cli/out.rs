@@ -89,6 +89,19 @@ pub(super) fn json(shape: impl Serialize) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Pretty JSON on stdout, written while it is made.
+pub(super) fn stream_json(shape: impl Serialize) -> Result<(), Failure> {
+    let mut out = std::io::BufWriter::new(anstream::stdout());
+    let written = serde_json::to_writer_pretty(&mut out, &versioned(shape));
+    let written = written.map_err(|e| if e.is_io() { std::io::Error::from(e) } else { std::io::Error::other(e) });
+    match written.and_then(|()| writeln!(out)).and_then(|()| out.flush()) {
+        // Its reader had enough of it.
+        Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(()),
+        Err(e) => Err(Failure::failed(format!("cannot write the board: {e}"))),
+        Ok(()) => Ok(()),
+    }
+}
+
 /// A shape as one line of JSON on stdout.
 pub(super) fn json_line(shape: impl Serialize) {
     match serde_json::to_string(&versioned(shape)) {

@@ -4,11 +4,12 @@ use super::board::{self, Board};
 use super::describe::ticket_of_attempt;
 use super::out::{ago, cards_wait, count, data, json, span, table};
 use crate::board::shapes::{self, time};
+use crate::board::{Part, View};
 use crate::failure::{Exit, Failure};
 use crate::foreman::Runner;
 use crate::protocol::{ACTIVITY, Activity, ActivityKind, now_ms};
 use crate::text;
-use ganger_engine::{AttemptId, AttemptStage, Phase, State};
+use ganger_engine::{AttemptId, AttemptStage};
 use std::collections::BTreeMap;
 
 #[derive(Debug, clap::Args)]
@@ -23,13 +24,15 @@ const LOOK_BACK: u64 = 2_000;
 
 pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     let board = board::open().await?;
-    let state = board.last_state().await?;
+    let part = if args.json { Part::Ready } else { Part::Summary };
+    let view = board.view(part).await?;
+    let state = &view.state;
     let doing = if state.attempts.is_empty() { BTreeMap::new() } else { latest(&board).await? };
     let run = board.active_run()?;
     if args.json {
-        return as_json(&state, run.as_ref(), &doing);
+        return as_json(&view, run.as_ref(), &doing);
     }
-    let counts: Vec<String> = state.count_by_phase().iter().map(|(p, n)| format!("{n} {}", p.as_str())).collect();
+    let counts: Vec<String> = view.totals.phases.iter().map(|(p, n)| format!("{n} {}", p.as_str())).collect();
     data!("{}", if counts.is_empty() { "The board is empty.".to_owned() } else { counts.join(", ") });
     match &run {
         Some(run) => data!("Running ({run})"),
@@ -57,8 +60,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     if cards > 0 {
         data!("{}: run `ganger inbox`", cards_wait(cards));
     }
-    let ready = state.ready().filter(|(_, t)| t.phase == Phase::Open).count();
-    data!("{ready} ready");
+    data!("{} ready", view.totals.ready);
     Ok(Exit::Done)
 }
 
@@ -94,7 +96,8 @@ async fn latest(board: &Board) -> Result<BTreeMap<AttemptId, Latest>, Failure> {
     Ok(latest)
 }
 
-fn as_json(state: &State, run: Option<&Runner>, doing: &BTreeMap<AttemptId, Latest>) -> Result<Exit, Failure> {
+fn as_json(view: &View, run: Option<&Runner>, doing: &BTreeMap<AttemptId, Latest>) -> Result<Exit, Failure> {
+    let state = &view.state;
     let attempts = state.attempts.iter().map(|(id, a)| {
         let (status, last) = doing.get(id).cloned().unwrap_or_default();
         shapes::Attempt {
@@ -119,7 +122,7 @@ fn as_json(state: &State, run: Option<&Runner>, doing: &BTreeMap<AttemptId, Late
         record: state.n,
         epoch: state.epoch,
         run: run.map(|r| shapes::Run { pid: r.pid, command: r.command.clone() }),
-        counts: state.count_by_phase().iter().map(|(p, n)| (p.as_str(), *n)).collect(),
+        counts: view.totals.phases.iter().map(|(p, n)| (p.as_str(), *n)).collect(),
         attempts: attempts.collect(),
         ready: state.ready().map(|(id, _)| id.to_string()).collect(),
         cards: state.open_cards().count(),

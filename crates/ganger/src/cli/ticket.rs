@@ -5,12 +5,13 @@ use super::import;
 use super::input;
 use super::out::{data, json, table, talk};
 use super::ticket_show::{self, shape};
-use crate::board::shapes;
+use crate::board::{Part, View, shapes};
 use crate::failure::{Code, Exit, Failure};
 use crate::protocol::now_ms;
 use crate::text;
 use clap::ValueEnum;
 use ganger_engine::{Input, NewTicket, Outcome, Phase, Priority, State, Ticket, TicketChange, TicketId, TicketSpec};
+use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Subcommand)]
@@ -202,7 +203,7 @@ pub(super) async fn run(command: Command) -> Result<Exit, Failure> {
         Command::Close { id, reason } => {
             let input = Input::CloseTicket { ticket: parse(&id)?, reason, by: board.person() };
             board.decide("you closed a ticket", input).await?;
-            talk!("Closed {id}. Its branch and worktree are kept.");
+            talk!("Closed {id}. Its branch is kept.");
             Ok(Exit::Done)
         }
         Command::Reopen { id, reason } => {
@@ -247,12 +248,13 @@ async fn add(board: &Board, args: AddArgs) -> Result<Exit, Failure> {
     let Outcome::Tickets { ids } = board.decide("you added a ticket", input).await? else {
         return Err(Failure::failed("the ticket was not added"));
     };
-    let state = board.state().await?;
-    for id in &ids {
-        match (args.json, state.tickets.get(id)) {
-            (true, Some(ticket)) => json(shape(&state, id, ticket))?,
-            _ => data!("{id}"),
-        }
+    if !args.json {
+        ids.iter().for_each(|id| data!("{id}"));
+        return Ok(Exit::Done);
+    }
+    let View { state, .. } = board.view(Part::Tickets(&ids)).await?;
+    for (id, ticket) in ids.iter().filter_map(|id| Some((id, state.tickets.get(id)?))) {
+        json(shape(&state, id, ticket))?;
     }
     Ok(Exit::Done)
 }
@@ -297,7 +299,7 @@ async fn edit(board: &Board, args: EditArgs) -> Result<Exit, Failure> {
     }
     let input = Input::EditTicket { ticket: id.clone(), change: Box::new(change) };
     let outcome = board.decide("you edited a ticket", input).await?;
-    let state = board.state().await?;
+    let View { state, .. } = board.view(Part::Tickets(std::slice::from_ref(&id))).await?;
     let Some(ticket) = state.tickets.get(&id) else {
         return Err(Failure::failed(format!("{id} is gone")));
     };
@@ -312,7 +314,6 @@ async fn edit(board: &Board, args: EditArgs) -> Result<Exit, Failure> {
 }
 
 async fn list(board: &Board, args: &ListArgs) -> Result<Exit, Failure> {
-    let state = board.last_state().await?;
     let known =
         ["open", "running", "suspended", "verifying", "reviewing", "accepted", "merged", "needs-you", "cancelled"];
     if let Some(wanted) = &args.status
@@ -322,6 +323,12 @@ async fn list(board: &Board, args: &ListArgs) -> Result<Exit, Failure> {
             Failure::usage(format!("there is no status `{wanted}`")).hint(format!("one of: {}", known.join(", ")))
         );
     }
+    let finished = args.all || matches!(args.status.as_deref(), Some("merged" | "cancelled"));
+    let state = match (args.ready, finished) {
+        (true, _) => ManuallyDrop::new(board.view(Part::Ready).await?.state),
+        (false, false) => ManuallyDrop::new(board.view(Part::Open).await?.state),
+        (false, true) => board.last_state().await?,
+    };
     let wanted = |ticket: &Ticket| {
         let by_status = args.status.as_deref().is_none_or(|s| s == ticket.phase.as_str());
         let by_label = args.label.as_ref().is_none_or(|l| ticket.spec.labels.contains(l));

@@ -2,8 +2,8 @@
 
 use super::board::Board;
 use super::out::{clock, count, data, json, span};
-use super::ticket::find;
-use crate::board::{History, PastCard, history, shapes};
+use super::ticket::{find, parse};
+use crate::board::{History, Part, PastCard, View, shapes};
 use crate::failure::{Exit, Failure};
 use crate::protocol::now_ms;
 use crate::text;
@@ -50,7 +50,7 @@ fn show_lapsed(state: &State, id: &TicketId) {
 }
 
 pub(super) async fn show(board: &Board, id: &str, as_json: bool) -> Result<Exit, Failure> {
-    let state = board.state().await?;
+    let View { state, .. } = board.view(Part::Tickets(&[parse(id)?])).await?;
     let (id, ticket) = find(&state, id)?;
     if as_json {
         json(shape(&state, &id, ticket))?;
@@ -94,7 +94,7 @@ pub(super) async fn show(board: &Board, id: &str, as_json: bool) -> Result<Exit,
         data!("\n{}", spec.description.trim_end());
     }
     show_done(ticket);
-    show_history(&state, &id, ticket, &history(&board.bus, &id).await?);
+    show_history(&state, &id, ticket, &board.history(&id).await?);
     Ok(Exit::Done)
 }
 
@@ -181,7 +181,7 @@ pub(super) fn in_words(reason: &Reason) -> String {
 }
 
 pub(super) async fn explain(board: &Board, id: &str, as_json: bool) -> Result<Exit, Failure> {
-    let state = board.state().await?;
+    let View { state, .. } = board.view(Part::Tickets(&[parse(id)?])).await?;
     let (id, _) = find(&state, id)?;
     let mut reasons = why(&state, now_ms(), &id);
     // Without a run there is no host, and that is no reason of the ticket.

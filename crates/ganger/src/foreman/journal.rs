@@ -1,23 +1,32 @@
-//! The journal on the bus: loading, appending, snapshots.
+//! The journal on the bus: loading, appending, and the tables beside it.
 
+use super::projection::{Part, Place, Projection, Written};
 use crate::failure::Failure;
-use crate::os::crash;
-use crate::protocol::{JOURNAL, SNAPSHOT};
-use ganger_bus::{Blob, Bus, BusError, Message, Publish};
+use crate::os::{self, crash};
+use crate::protocol::JOURNAL;
+use ganger_bus::{Bus, BusError, Message, Publish};
 use ganger_engine::foreman::Appended;
-use ganger_engine::{Record, State};
+use ganger_engine::{Changes, Record, State, TicketId};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A snapshot is written when the last one is this many records old.
-const SNAPSHOT_EVERY: u64 = 1_000;
 /// Journal messages read at once.
 const PAGE: usize = 512;
+/// A message of more bytes is large: see [`Place::large`].
+const LARGE: usize = 256 * 1024;
 
 /// The end of the journal as this writer knows it.
 pub(crate) struct Journal {
     bus: Arc<dyn Bus>,
+    folder: PathBuf,
     last_sequence: u64,
-    snapshot_n: u64,
+    last_size: usize,
+    /// The tables, as long as they follow the journal message by message.
+    tables: Option<Projection>,
+    /// How far the tables go.
+    kept: u64,
+    /// Messages with the history of a ticket that the tables do not have yet.
+    history: Vec<(TicketId, u64)>,
 }
 
 /// A loaded board.
@@ -46,31 +55,51 @@ impl From<AppendError> for Failure {
     }
 }
 
-/// Loads the board: the newest snapshot, then every later record.
-pub(crate) async fn load(bus: &Arc<dyn Bus>) -> Result<Loaded, BusError> {
+/// Loads the board: the tables, where they fit, and every later record.
+pub(crate) async fn load(bus: &Arc<dyn Bus>, folder: &Path) -> Result<Loaded, BusError> {
     let info = bus.info(JOURNAL).await?;
-    let mut state = match read_snapshot(bus).await? {
-        Some(state) if fits(bus, &state, info.first_sequence, info.last_sequence).await? => state,
-        // Of another version, or of another journal than this one: the journal holds everything.
-        _ => State::default(),
+    // Without tables everything comes from the journal.
+    let tables = os::block_in_place(|| Projection::open(folder)).ok().flatten();
+    let place = tables.as_ref().and_then(|tables| tables.place().ok().flatten());
+    let fits = match &place {
+        Some(place) => fits(bus, place, info.last_sequence).await?,
+        None => false,
     };
-    let snapshot_n = state.n;
-    let mut next = first_after(bus, state.n, info.first_sequence, info.last_sequence).await?;
+    let whole = tables.as_ref().filter(|_| fits).and_then(|tables| os::block_in_place(|| tables.whole()).ok());
+    let (mut state, tables, kept) = match (whole, place) {
+        (Some(state), Some(place)) if state.n == place.n => (state, tables, place.sequence),
+        _ => (State::default(), None, 0),
+    };
+    let last_sequence = info.last_sequence;
+    let folder = folder.to_owned();
+    let mut journal =
+        Journal { bus: Arc::clone(bus), folder, last_sequence, last_size: 0, tables, kept, history: Vec::new() };
+    let mut next = (kept + 1).max(info.first_sequence);
     let mut fault = None;
-    let mut last_sequence = info.last_sequence;
     'pages: loop {
         let page = bus.read(JOURNAL, next, ">", PAGE).await?;
         let Some(last) = page.last() else { break };
         next = last.sequence + 1;
-        last_sequence = last_sequence.max(last.sequence);
+        journal.last_sequence = journal.last_sequence.max(last.sequence);
         for message in &page {
             if let Err(why) = apply_message(&mut state, message) {
                 fault = Some(why);
                 break 'pages;
             }
+            journal.last_size = message.payload.len();
+            journal.history.extend(state.take_history().into_iter().map(|ticket| (ticket, message.sequence)));
         }
     }
-    Ok(Loaded { state, journal: Journal { bus: Arc::clone(bus), last_sequence, snapshot_n }, fault })
+    Ok(Loaded { state, journal, fault })
+}
+
+/// The tables, if they go up to the end of this journal, with where that is. For readers and for small decisions.
+pub(crate) async fn open_tables(bus: &Arc<dyn Bus>, folder: &Path) -> Result<Option<(Projection, u64)>, BusError> {
+    let last = bus.info(JOURNAL).await?.last_sequence;
+    let Ok(Some(tables)) = os::block_in_place(|| Projection::open(folder)) else { return Ok(None) };
+    let Ok(Some(place)) = os::block_in_place(|| tables.place()) else { return Ok(None) };
+    let current = place.sequence == last && (place.large || fits(bus, &place, last).await?);
+    Ok(current.then_some((tables, last)))
 }
 
 /// The whole history, oldest first.
@@ -89,47 +118,16 @@ pub(crate) async fn read_records(bus: &Arc<dyn Bus>) -> Result<Vec<Record>, BusE
     }
 }
 
-async fn read_snapshot(bus: &Arc<dyn Bus>) -> Result<Option<State>, BusError> {
-    let info = bus.info(SNAPSHOT).await?;
-    let Some(message) = bus.read(SNAPSHOT, info.last_sequence, ">", 1).await?.pop() else {
-        return Ok(None);
-    };
-    // One that is of another version, damaged or gone is worth nothing, and no harm: the journal holds everything.
-    match bus.get_blob(&blob_name(&message)).await {
-        Ok(content) => Ok(State::from_snapshot(&content).ok()),
-        Err(BusError::NoBlob(_) | BusError::DamagedBlob { .. }) => Ok(None),
-        Err(e) => Err(e),
+/// Whether tables were made of this journal: their last record is there, with the digest that they name.
+pub(super) async fn fits(bus: &Arc<dyn Bus>, place: &Place, last: u64) -> Result<bool, BusError> {
+    if place.sequence > last {
+        return Ok(false);
     }
-}
-
-/// A message of SNAPSHOT names the blob that holds the state.
-fn blob_name(message: &Message) -> String {
-    String::from_utf8_lossy(&message.payload).into_owned()
-}
-
-/// Whether a snapshot was made of this journal: its last record is there, with the digest that the snapshot names.
-async fn fits(bus: &Arc<dyn Bus>, state: &State, first: u64, last: u64) -> Result<bool, BusError> {
-    let after = first_after(bus, state.n, first, last).await?;
-    let message = bus.read(JOURNAL, after.saturating_sub(1).max(first), ">", 1).await?.pop();
-    let batch = message.and_then(|m| Record::decode_batch(&m.payload, 0).ok()).unwrap_or_default();
-    let found = batch.iter().find(|r| r.n == state.n).and_then(|r| r.digest().ok());
-    Ok(state.n == 0 || found.is_some() && found == state.head)
-}
-
-/// The first message with a record after `n`: sequences and numbers both grow, so this can be bisected.
-async fn first_after(bus: &Arc<dyn Bus>, n: u64, first: u64, last: u64) -> Result<u64, BusError> {
-    let (mut low, mut high) = (first, last + 1);
-    while n > 0 && low < high {
-        let middle = low + (high - low) / 2;
-        let message = bus.read(JOURNAL, middle, ">", 1).await?.pop();
-        let ends_at =
-            message.and_then(|m| Record::decode_batch(&m.payload, 0).ok()).and_then(|b| b.last().map(|r| r.n));
-        match ends_at {
-            Some(end) if end <= n => low = middle + 1,
-            _ => high = middle,
-        }
-    }
-    Ok(low)
+    let message = bus.read(JOURNAL, place.sequence, ">", 1).await?.pop().filter(|m| m.sequence == place.sequence);
+    // What cannot be read is found again, and told, when the journal is replayed.
+    let batch = message.and_then(|m| Record::decode_batch(&m.payload, 0).ok());
+    let last = batch.as_ref().and_then(|batch| batch.last()).filter(|record| record.n == place.n);
+    Ok(last.is_some_and(|record| record.digest().ok() == place.digest))
 }
 
 fn apply_message(state: &mut State, message: &Message) -> Result<(), String> {
@@ -142,6 +140,33 @@ fn apply_message(state: &mut State, message: &Message) -> Result<(), String> {
 }
 
 impl Journal {
+    /// The end of the journal by tables that go up to it, for decisions on a part of the board. `None` when there are
+    /// none.
+    pub(crate) async fn at_end(bus: &Arc<dyn Bus>, folder: &Path) -> Result<Option<Self>, BusError> {
+        let Some((tables, last)) = open_tables(bus, folder).await? else { return Ok(None) };
+        Ok(Some(Self {
+            bus: Arc::clone(bus),
+            folder: folder.to_owned(),
+            last_sequence: last,
+            last_size: 0,
+            tables: Some(tables),
+            kept: last,
+            history: Vec::new(),
+        }))
+    }
+
+    /// Whether an input with this key was decided before, as far as the tables know.
+    pub(crate) fn is_decided(&self, key: &str) -> bool {
+        self.tables.as_ref().is_none_or(|tables| os::block_in_place(|| tables.is_decided(key)).unwrap_or(true))
+    }
+
+    /// A part of the state at the end of the journal.
+    pub(crate) fn part(&self, part: Part<'_>) -> Option<State> {
+        let tables = self.tables.as_ref()?;
+        let (state, _) = os::block_in_place(|| tables.part(self.last_sequence, part)).ok().flatten()?;
+        Some(state)
+    }
+
     /// Appends a batch behind the last known one.
     pub(crate) async fn append(&mut self, records: &[Record]) -> Appended {
         crash::point("before-append");
@@ -149,10 +174,12 @@ impl Journal {
             Ok(batch) => batch,
             Err(e) => return Appended::Failed(e.to_string()),
         };
+        let size = batch.len();
         let message = Publish::new("journal.record", batch).expected_last(self.last_sequence);
         match self.bus.publish(message).await {
             Ok(ack) => {
                 self.last_sequence = ack.sequence;
+                self.last_size = size;
                 crash::point("after-append");
                 Appended::Stored
             }
@@ -196,31 +223,38 @@ impl Journal {
         Ok(self.bus.info(JOURNAL).await?.last_sequence == self.last_sequence)
     }
 
-    /// Writes a snapshot when the last one is old. A failure is no loss: the journal holds everything.
-    pub(crate) async fn snapshot_if_due(&mut self, state: &State) {
-        if state.n - self.snapshot_n >= SNAPSHOT_EVERY {
-            self.write_snapshot(state).await;
+    /// Brings the tables up to what was loaded without a fault; makes them where there are none. Only for whoever holds
+    /// the lease.
+    pub(crate) fn catch_up(&mut self, state: &mut State) {
+        let changes = state.take_changes();
+        if self.tables.is_none() {
+            self.tables = os::block_in_place(|| Projection::create(&self.folder)).ok();
+        }
+        if self.kept != self.last_sequence {
+            self.write(state, &changes);
         }
     }
 
-    /// A failure is no loss: the journal holds everything.
-    pub(crate) async fn write_snapshot(&mut self, state: &State) {
-        if self.store_snapshot(state).await.is_ok() {
-            self.snapshot_n = state.n;
+    /// Brings the tables up to the batch that was appended last. A failure is no loss: without tables that fit, the
+    /// journal is read.
+    pub(crate) fn keep(&mut self, state: &State, changes: &Changes) {
+        // A message whose append was unclear is not known here: whoever loads the board next reads it.
+        if self.kept + 1 != self.last_sequence {
+            self.tables = None;
         }
+        self.history.extend(changes.history().iter().map(|ticket| (ticket.clone(), self.last_sequence)));
+        self.write(state, changes);
     }
 
-    /// The one before is kept: whoever has just read its name will ask for it.
-    async fn store_snapshot(&self, state: &State) -> Result<(), BusError> {
-        let earlier = self.bus.read(SNAPSHOT, 1, ">", usize::MAX).await?;
-        let name = format!("snapshot/{}", state.n);
-        let content = state.to_snapshot().map_err(|e| BusError::Store(e.to_string()))?;
-        self.bus.put_blob(Blob::new(name.as_str(), content)).await?;
-        self.bus.publish(Publish::new("journal.snapshot", name.as_str())).await?;
-        let last = earlier.last().map(blob_name);
-        for old in earlier.iter().map(blob_name).filter(|old| *old != name && Some(old) != last.as_ref()) {
-            self.bus.delete_blob(&old).await?;
+    fn write(&mut self, state: &State, changes: &Changes) {
+        let history = std::mem::take(&mut self.history);
+        let Some(tables) = &self.tables else { return };
+        let written =
+            Written { state, changes, history: &history, sequence: self.last_sequence, large: self.last_size > LARGE };
+        if os::block_in_place(|| tables.write(&written)).is_err() {
+            self.tables = None;
+            return;
         }
-        Ok(())
+        self.kept = self.last_sequence;
     }
 }

@@ -6,10 +6,12 @@ mod journal;
 mod lease;
 mod merge;
 mod presence;
+mod projection;
 
-pub(crate) use journal::{AppendError, Journal, Loaded, load, read_records};
+pub(crate) use journal::{AppendError, Journal, Loaded, load, open_tables, read_records};
 pub(crate) use lease::{Lease, acquire};
 pub(crate) use presence::{Runner, active_run, announce};
+pub(crate) use projection::{Part, Projection, ProjectionError, Totals};
 
 use crate::failure::Failure;
 use crate::host::LOCAL;
@@ -17,7 +19,7 @@ use crate::os::{self, crash};
 use crate::project::Project;
 use crate::protocol::{Reply, ToHost, WIRE_VERSION, host_subject, now_ms, publish_json};
 use ganger_bus::Bus;
-use ganger_engine::foreman::{Action, Ending, Event, Machine, Mode, Stop};
+use ganger_engine::foreman::{Action, Appended, Ending, Event, Machine, Mode, Stop};
 use ganger_engine::{DecisionId, Envelope, HostId, Input, Ledger, Phase, Refusal, State};
 use intake::Inbox;
 use std::collections::VecDeque;
@@ -51,11 +53,12 @@ impl Foreman {
         lease: Lease,
         mode: Mode,
     ) -> Result<Self, Failure> {
-        let Loaded { state, journal, fault } = load(&bus).await?;
+        let Loaded { mut state, mut journal, fault } = load(&bus, &project.state).await?;
         if let Some(fault) = fault {
             return Err(Failure::failed(format!("the journal cannot be followed: {fault}"))
                 .hint("the board is read-only; `ganger doctor` says more"));
         }
+        journal.catch_up(&mut state);
         let inbox = Inbox::open(&bus).await?;
         let mut first: Vec<Envelope> = opening(&project).into();
         first.extend(dismissal(&state, &HostId::from(LOCAL)));
@@ -126,7 +129,14 @@ impl Foreman {
 
     async fn perform(&mut self, action: Action) -> Option<Event> {
         match action {
-            Action::Append(records) => return Some(Event::Appended(self.journal.append(&records).await)),
+            Action::Append(records) => {
+                let appended = self.journal.append(&records).await;
+                if matches!(appended, Appended::Stored) {
+                    let changes = self.machine.take_changes();
+                    self.journal.keep(self.machine.state(), &changes);
+                }
+                return Some(Event::Appended(appended));
+            }
             Action::ReadNext => return Some(Event::Next(self.journal.read_next().await.map_err(|e| e.to_string()))),
             Action::CheckEnd => return Some(Event::End(self.journal.is_current().await.map_err(|e| e.to_string()))),
             // Whoever shows progress follows the journal.
@@ -148,7 +158,6 @@ impl Foreman {
                 let (project, bus) = (Arc::clone(&self.project), Arc::clone(&self.bus));
                 self.landing = Some(merge::start(project, bus, *landing, self.marker.clone()));
             }
-            Action::Snapshot => self.journal.write_snapshot(self.machine.state()).await,
             Action::FreeBallast => ballast::free(&self.project),
             Action::Finish(_) => {}
         }
@@ -164,6 +173,8 @@ impl Foreman {
         if !ledger.pending().is_empty() {
             self.journal.append_alone(ledger.pending()).await?;
             ledger.committed();
+            let changes = ledger.take_changes();
+            self.journal.keep(ledger.state(), &changes);
         }
         Ok(ledger.into_state())
     }

@@ -50,12 +50,12 @@ pub(crate) struct Rescue {
 }
 
 impl Rescue {
-    /// Keeps a worktree's whole state; `None` when there is nothing that is not kept elsewhere.
+    /// Keeps a worktree's whole state; `None` when the tree is clean and its head is reached from these commits.
     pub(crate) fn snapshot_if_needed(
         repository: &Repository,
         ticket: &TicketId,
         worktree: &Path,
-        merged_into: Option<&Commit>,
+        kept_by: &[&Commit],
     ) -> GitResult<Option<String>> {
         if let Some(inner) = repository_inside(worktree) {
             let message = format!("{} is a repository of its own, which git cannot keep", inner.display());
@@ -65,7 +65,7 @@ impl Rescue {
         let dirty = !Git::at(worktree).run(&status)?.is_empty();
         // What is checked out may be another commit than the branch's: in the middle of a rebase, for example.
         let head = Git::at(worktree).run(&["rev-parse", "HEAD"]).map(Commit::new)?;
-        let head_is_kept = merged_into.is_some_and(|main| repository.is_ancestor(&head, main));
+        let head_is_kept = kept_by.iter().any(|kept| **kept == head || repository.is_ancestor(&head, kept));
         if !dirty && head_is_kept {
             return Ok(None);
         }

@@ -52,7 +52,7 @@ impl Worktree {
             self.set_broken_ref_aside(repository)?;
         }
         // Only what was made before can be registered already.
-        if (known || self.path.exists()) && self.is_registered(&git)? {
+        if (known || self.path.exists()) && self.is_registered(repository) {
             if self.path.join(".git").exists() {
                 return Ok(());
             }
@@ -98,7 +98,7 @@ impl Worktree {
     }
 
     /// Removes it with proof: nothing lives in it, everything in it is kept as a rescue commit unless
-    /// the tree is clean and the head is merged.
+    /// the tree is clean and the head is merged or on its branch.
     pub(crate) fn retire(
         &self,
         repository: &Repository,
@@ -106,7 +106,7 @@ impl Worktree {
         merged_into: Option<&Commit>,
     ) -> GitResult<Retired> {
         let git = repository.git();
-        if !self.is_registered(&git)? {
+        if !self.is_registered(repository) {
             self.drop_merged_branch(repository, merged_into);
             return Ok(Retired::Absent);
         }
@@ -116,10 +116,12 @@ impl Worktree {
             self.drop_merged_branch(repository, merged_into);
             return Ok(Retired::Absent);
         }
-        let rescue = Rescue::snapshot_if_needed(repository, ticket, &self.path, merged_into)?;
+        let branch = self.head(repository);
+        let kept_by: Vec<&Commit> = branch.iter().chain(merged_into).collect();
+        let rescue = Rescue::snapshot_if_needed(repository, ticket, &self.path, &kept_by)?;
         let guard = ONE_AT_A_TIME.lock();
-        let _unlocked = git.run(&["worktree", "unlock", &self.shown()]);
-        git.run(&["worktree", "remove", "--force", &self.shown()])?;
+        // Twice: although it carries our lock.
+        git.run(&["worktree", "remove", "--force", "--force", &self.shown()])?;
         drop(guard);
         self.drop_merged_branch(repository, merged_into);
         Ok(Retired::Removed { rescue })
@@ -198,10 +200,21 @@ impl Worktree {
         }
     }
 
-    fn is_registered(&self, git: &Git) -> GitResult<bool> {
-        let listed = git.run(&["worktree", "list", "--porcelain", "-z"])?;
-        let paths = super::zero_separated(&listed).filter_map(|l| l.strip_prefix("worktree "));
-        Ok(paths.into_iter().any(|p| same_path(Path::new(p), &self.path)))
+    /// By the files of git itself (gitrepository-layout): `git worktree list` reads all worktrees, and this is asked for
+    /// every ticket. A folder that is gone may still be registered.
+    fn is_registered(&self, repository: &Repository) -> bool {
+        let Ok(registered) = std::fs::read_dir(repository.common.join("worktrees")) else { return false };
+        let link = std::fs::read_to_string(self.path.join(".git")).unwrap_or_default();
+        if let Some(folder) = link.trim().strip_prefix("gitdir: ") {
+            let folder = self.path.join(folder);
+            let is_ours = folder.parent().is_some_and(|all| same_path(all, &repository.common.join("worktrees")));
+            return is_ours && folder.join("gitdir").is_file();
+        }
+        let names_us = |entry: std::fs::DirEntry| {
+            let named = std::fs::read_to_string(entry.path().join("gitdir")).unwrap_or_default();
+            Path::new(named.trim()).parent().is_some_and(|path| same_path(path, &self.path))
+        };
+        registered.flatten().any(names_us)
     }
 
     fn shown(&self) -> String {

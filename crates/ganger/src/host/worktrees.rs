@@ -262,14 +262,14 @@ impl Worktrees {
         os::write_private(&stamp, b"done").map_err(failed)
     }
 
-    /// Removes the worktree of finished work; everything in it is kept.
+    /// Removes the worktree of accepted or finished work; everything in it is kept.
     pub(crate) async fn retire(&self, ticket: &TicketId) -> Result<(), PrepareError> {
         let (project, id) = (Arc::clone(&self.project), ticket.clone());
         let stamp = self.setup_stamp(ticket);
         let lock = self.lock_of(ticket);
         let _guard = lock.lock().await;
         self.ready.lock().unwrap_or_else(PoisonError::into_inner).remove(ticket);
-        let retired = blocking(move || {
+        let retired = at_leisure(move || {
             let worktree = project.worktree(&id);
             // Nothing of ours lives there any more; what a person runs there is left alone and blocks it.
             let target = Target { markers: Vec::new(), folders: vec![worktree.path.clone()] };

@@ -172,3 +172,51 @@ fn git_clean_in_the_repository_loses_nothing() {
     place.git(&["clean", "-ffdx", "--quiet"]);
     place.ganger(&["ticket", "list"]).exits(0).says("T-1");
 }
+
+/// The tables beside the journal, as a command left them.
+fn tables(place: &Place) -> Vec<(std::path::PathBuf, Vec<u8>)> {
+    let paths = ["board.db", "board.db-wal"].map(|name| place.state().join(name));
+    paths.into_iter().filter_map(|path| Some((path.clone(), std::fs::read(path).ok()?))).collect()
+}
+
+fn shown(place: &Place) -> (serde_json::Value, serde_json::Value) {
+    let status = place.ganger(&["status", "--json"]).exits(0).json();
+    (status["counts"].clone(), place.ganger(&["ticket", "show", "T-2", "--json"]).exits(0).json()["title"].clone())
+}
+
+#[test]
+fn tables_that_do_not_fit_the_journal_are_not_believed() {
+    let place = project();
+    place.add(&["first"]);
+    let old = tables(&place);
+    assert!(!old.is_empty(), "a command leaves tables");
+    place.add(&["second"]);
+    let wanted = (json!({"open": 2}), json!("second"));
+    assert_eq!(shown(&place), wanted);
+    // As after a power cut: the journal is ahead.
+    std::fs::remove_file(place.state().join("board.db-shm")).ok();
+    old.iter().for_each(|(path, bytes)| std::fs::write(path, bytes).unwrap());
+    assert_eq!(shown(&place), wanted);
+    assert_eq!(place.add(&["third"]), "T-3", "what the tables do not have is read from the journal");
+    // Damaged, and gone.
+    for name in ["board.db-wal", "board.db-shm"] {
+        std::fs::remove_file(place.state().join(name)).ok();
+    }
+    std::fs::write(place.state().join("board.db"), b"no database at all").unwrap();
+    assert_eq!(shown(&place), (json!({"open": 3}), json!("second")));
+    assert_eq!(place.add(&["fourth"]), "T-4");
+    std::fs::remove_file(place.state().join("board.db")).unwrap();
+    assert_eq!(shown(&place), (json!({"open": 4}), json!("second")));
+}
+
+#[test]
+fn export_holds_every_ticket_once() {
+    let place = project();
+    let lines: String = (0..1_200).map(|i| format!("{{\"id\":\"R-{i}\",\"title\":\"t\"}}\n")).collect();
+    place.write("many.jsonl", &lines);
+    place.ganger(&["ticket", "import", "many.jsonl"]).exits(0);
+    let export = place.ganger(&["export"]).exits(0).json();
+    let ids: std::collections::BTreeSet<String> =
+        export["tickets"].as_array().unwrap().iter().map(|t| t["id"].as_str().unwrap().to_owned()).collect();
+    assert_eq!((ids.len(), export["tickets"].as_array().unwrap().len()), (1_200, 1_200));
+}

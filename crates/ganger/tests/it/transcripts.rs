@@ -102,7 +102,7 @@ fn a_board_is_filled_and_asked() {
             => 1
             $ ganger ticket close T-1 --reason not needed
             --
-            Closed T-1. Its branch and worktree are kept.
+            Closed T-1. Its branch is kept.
             $ ganger inbox
             C-1  T-2  T-2 depends on T-1, which was closed. Continue without it?
                  just now, blocks 1 ticket

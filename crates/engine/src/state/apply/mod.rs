@@ -15,6 +15,7 @@ impl State {
     /// # Errors
     /// When a ticket would enter a phase that cannot follow its own.
     pub fn apply(&mut self, now: Millis, event: &Event) -> Applied {
+        self.note_history(event);
         match event {
             Event::ForemanElected { epoch, .. } => self.epoch = *epoch,
             Event::PolicySet { policy } => self.policy = policy.clone(),
@@ -133,9 +134,11 @@ impl State {
             Event::EvidenceRecorded { evidence } => {
                 self.change(&evidence.ticket, |t| t.unverifiable = 0);
                 self.evidence.entry(evidence.ticket.clone()).or_default().push(evidence.clone());
+                self.changes.evidence.insert(evidence.ticket.clone());
             }
             Event::EvidenceDiscarded { ticket } => {
                 self.evidence.remove(ticket);
+                self.changes.evidence.insert(ticket.clone());
             }
             Event::VerificationNeeded { ticket, head, .. } => {
                 self.change(ticket, |t| {
@@ -189,6 +192,7 @@ impl State {
                 self.next_card = self.next_card.max(*number);
                 self.index.open_cards.insert(card.id.clone());
                 self.cards.insert(card.id.clone(), card.clone());
+                self.changes.cards.insert(card.id.clone());
             }
             Event::CardAnswered { card, answer, by } => {
                 self.close_card(card, CardState::Answered { answer: answer.clone(), by: by.clone(), at: now });
@@ -197,6 +201,7 @@ impl State {
             Event::PermissionLapsed { card, why } => {
                 if let Some(Card { kind: CardKind::Permission { permission }, .. }) = self.cards.get_mut(card) {
                     permission.lapsed = Some(why.clone());
+                    self.changes.cards.insert(card.clone());
                 }
             }
             Event::PermissionAnswered { answer } => {
@@ -247,6 +252,21 @@ impl State {
             }
         }
         Ok(())
+    }
+
+    /// What a reader of a ticket's history looks for in the journal.
+    fn note_history(&mut self, event: &Event) {
+        let read = matches!(
+            event,
+            Event::EvidenceRecorded { .. }
+                | Event::TicketNoted { .. }
+                | Event::AssumptionLogged { .. }
+                | Event::CardOpened { .. }
+                | Event::CardAnswered { .. }
+        );
+        if read && let Some(ticket) = self.ticket_of(event) {
+            self.changes.history.insert(ticket);
+        }
     }
 
     /// The ticket that a fact is about, before it is applied.

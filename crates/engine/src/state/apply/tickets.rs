@@ -14,6 +14,7 @@ impl State {
         self.next_ticket = self.next_ticket.max(number);
         let ticket = Ticket { spec, revision: 1, order: number, added: now, since: now, ..Ticket::default() };
         self.tickets.insert(id.clone(), ticket);
+        self.changes.tickets.insert(id.clone());
         self.link_dependents(id);
         self.reindex(id);
         self.reindex_dependents(id);
@@ -34,6 +35,7 @@ impl State {
     pub(super) fn change(&mut self, id: &TicketId, change: impl FnOnce(&mut Ticket)) {
         if let Some(ticket) = self.tickets.get_mut(id) {
             change(ticket);
+            self.changes.tickets.insert(id.clone());
             self.reindex(id);
         }
     }
@@ -49,6 +51,7 @@ impl State {
         if ticket.phase != phase {
             ticket.phase = phase;
             ticket.since = now;
+            self.changes.tickets.insert(id.clone());
         }
         self.reindex(id);
         self.reindex_dependents(id);
@@ -67,6 +70,7 @@ impl State {
             return;
         };
         card.state = state;
+        self.changes.cards.insert(id.clone());
         let ticket = card.ticket.clone();
         self.index.open_cards.remove(id);
         self.reindex(&ticket);

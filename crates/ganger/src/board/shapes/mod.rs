@@ -68,12 +68,12 @@ impl From<&Failure> for Failed {
 
 /// The whole board.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Export {
+pub(crate) struct Export<T = Vec<Ticket>> {
     /// The number of the last record that is in it.
     pub(crate) record: u64,
     /// The id of the project.
     pub(crate) project: String,
-    pub(crate) tickets: Vec<Ticket>,
+    pub(crate) tickets: T,
     /// Cards that wait for an answer.
     pub(crate) cards: Vec<Card>,
 }

@@ -1,0 +1,152 @@
+//! The board as tables beside the journal, so that a command reads and writes what it needs and not the whole board.
+//!
+//! The journal is the truth. The tables are written by whoever holds the lease, after each append; they name the
+//! journal's message that they go up to and the digest of its last record. Tables that do not fit are not used, and the
+//! next writer makes them anew. They survive a process; after a power cut they may be older than the journal, and then
+//! the writer reads the rest of it.
+
+mod read;
+mod write;
+
+use ganger_engine::{Digest, SNAPSHOT_VERSION};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OptionalExtension};
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+pub(crate) use read::{Part, Totals};
+pub(super) use write::Written;
+
+/// Version of the tables; the form of what is in them has its own.
+const TABLES_VERSION: u32 = 1;
+/// The file in the state folder.
+const FILE: &str = "board.db";
+/// Another process writes for a moment, or, after an import, for a second or two.
+const BUSY: Duration = Duration::from_secs(10);
+
+const TABLES: &str = "
+CREATE TABLE place (sequence INTEGER NOT NULL, n INTEGER NOT NULL, digest TEXT, large INTEGER NOT NULL,
+    head BLOB NOT NULL);
+CREATE TABLE tickets (id TEXT PRIMARY KEY, number INTEGER NOT NULL, priority INTEGER NOT NULL,
+    phase TEXT NOT NULL, open INTEGER NOT NULL, ready INTEGER NOT NULL, record BLOB NOT NULL);
+CREATE INDEX open_tickets ON tickets (number) WHERE open;
+CREATE INDEX ready_tickets ON tickets (priority, number, id) WHERE ready;
+CREATE TABLE dependencies (needed TEXT NOT NULL, by TEXT NOT NULL, PRIMARY KEY (needed, by))
+    WITHOUT ROWID;
+CREATE TABLE counts (phase TEXT PRIMARY KEY, tickets INTEGER NOT NULL);
+CREATE TRIGGER ticket_added AFTER INSERT ON tickets BEGIN
+    INSERT INTO counts VALUES (new.phase, 1) ON CONFLICT (phase) DO UPDATE SET tickets = tickets + 1;
+END;
+CREATE TRIGGER ticket_moved AFTER UPDATE OF phase ON tickets WHEN old.phase <> new.phase BEGIN
+    UPDATE counts SET tickets = tickets - 1 WHERE phase = old.phase;
+    INSERT INTO counts VALUES (new.phase, 1) ON CONFLICT (phase) DO UPDATE SET tickets = tickets + 1;
+END;
+CREATE TABLE cards (id TEXT PRIMARY KEY, ticket TEXT NOT NULL, open INTEGER NOT NULL,
+    record BLOB NOT NULL);
+CREATE INDEX open_cards ON cards (id) WHERE open;
+CREATE INDEX cards_of_ticket ON cards (ticket);
+CREATE TABLE evidence (ticket TEXT PRIMARY KEY, records BLOB NOT NULL);
+CREATE TABLE outcomes (number INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE,
+    outcome BLOB NOT NULL);
+CREATE TABLE history (ticket TEXT NOT NULL, sequence INTEGER NOT NULL, PRIMARY KEY (ticket, sequence))
+    WITHOUT ROWID;
+";
+
+/// Why the tables cannot be used. Never a reason to fail: the journal holds everything.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ProjectionError {
+    #[error("the tables of the board: {0}")]
+    Store(#[from] rusqlite::Error),
+    #[error("the tables of the board: {0}")]
+    Form(#[from] serde_json::Error),
+    #[error("the tables of the board: {0}")]
+    Head(#[from] ganger_engine::SnapshotError),
+    #[error("the tables of the board: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+pub(super) type Result<T> = std::result::Result<T, ProjectionError>;
+
+/// The tables.
+#[derive(Debug)]
+pub(crate) struct Projection {
+    connection: Mutex<Connection>,
+}
+
+/// How far the tables go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The message of the journal.
+    pub(crate) sequence: u64,
+    /// Its last record.
+    pub(crate) n: u64,
+    pub(crate) digest: Option<Digest>,
+    /// That message is large: reading it again only to compare would take longer than everything else.
+    pub(crate) large: bool,
+}
+
+impl Projection {
+    /// Opens the tables of a state folder. `None` when there are none of this version.
+    pub(crate) fn open(folder: &Path) -> Result<Option<Self>> {
+        let path = folder.join(FILE);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let connection = prepare(Connection::open(path)?)?;
+        let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        Ok((found == version()).then_some(Self { connection: Mutex::new(connection) }))
+    }
+
+    /// Makes empty tables in the place of any others. Only for whoever holds the lease.
+    pub(crate) fn create(folder: &Path) -> Result<Self> {
+        for end in ["", "-wal", "-shm"] {
+            let _absent = std::fs::remove_file(folder.join(format!("{FILE}{end}")));
+        }
+        let path = folder.join(FILE);
+        drop(crate::os::open_private(&path)?);
+        let connection = prepare(Connection::open(&path)?)?;
+        connection.execute_batch(TABLES)?;
+        // Last: until then nobody takes them for tables.
+        connection.pragma_update(None, "user_version", version())?;
+        Ok(Self { connection: Mutex::new(connection) })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Connection> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How far the tables go; nothing when they are empty.
+    pub(crate) fn place(&self) -> Result<Option<Place>> {
+        place(&self.lock())
+    }
+}
+
+/// One number for the tables and for what is in them.
+fn version() -> u32 {
+    TABLES_VERSION * 1_000 + SNAPSHOT_VERSION
+}
+
+fn prepare(connection: Connection) -> Result<Connection> {
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    // A command that ends does not wait for the disk on behalf of tables that can be made again.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    connection.set_prepared_statement_cache_capacity(32);
+    Ok(connection)
+}
+
+fn place(connection: &Connection) -> Result<Option<Place>> {
+    let mut statement = connection.prepare_cached("SELECT sequence, n, digest, large FROM place")?;
+    let found = statement.query_row([], |row| {
+        let digest = row.get::<_, Option<String>>(2)?.map(Digest::new);
+        Ok(Place {
+            sequence: row.get::<_, i64>(0)?.cast_unsigned(),
+            n: row.get::<_, i64>(1)?.cast_unsigned(),
+            digest,
+            large: row.get(3)?,
+        })
+    });
+    Ok(found.optional()?)
+}

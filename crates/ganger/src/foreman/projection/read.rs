@@ -1,0 +1,243 @@
+//! Reading from the tables: the whole state, or as much of it as a question needs.
+
+use super::{Place, Projection, Result, place};
+use ganger_engine::{CardId, Parts, Phase, State, Ticket, TicketId};
+use rusqlite::{Connection, OptionalExtension, Row};
+use serde::de::DeserializeOwned;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How much of the board. Open cards and what is at work are in every part, and each ticket has with it what it
+/// depends on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Part<'a> {
+    /// Nothing more.
+    Summary,
+    /// These tickets, where they exist, with their cards and evidence.
+    Tickets(&'a [TicketId]),
+    /// Tickets that may be dispatched.
+    Ready,
+    /// Tickets that are neither merged nor closed.
+    Open,
+    /// So many tickets after this one, in the order of their ids.
+    Page { after: Option<&'a TicketId>, tickets: usize },
+}
+
+/// Numbers over the whole board.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Totals {
+    /// How many tickets stand in each phase.
+    pub(crate) phases: BTreeMap<Phase, usize>,
+    pub(crate) ready: usize,
+    /// How many tickets wait for the ticket of each open card, itself included.
+    pub(crate) held: BTreeMap<CardId, usize>,
+}
+
+impl Projection {
+    /// The whole state.
+    pub(crate) fn whole(&self) -> Result<State> {
+        let mut connection = self.lock();
+        let transaction = connection.savepoint()?;
+        let mut parts = Parts::default();
+        each(&transaction, "SELECT id, record FROM tickets ORDER BY id", [], |row| {
+            parts.tickets.insert(id(row)?, record(row)?);
+            Ok(())
+        })?;
+        each(&transaction, "SELECT id, record FROM cards", [], |row| {
+            parts.cards.insert(CardId::new(row.get::<_, String>(0)?), record(row)?);
+            Ok(())
+        })?;
+        each(&transaction, "SELECT ticket, records FROM evidence", [], |row| {
+            parts.evidence.insert(id(row)?, record(row)?);
+            Ok(())
+        })?;
+        each(&transaction, "SELECT key, outcome FROM outcomes ORDER BY number", [], |row| {
+            parts.outcomes.push((row.get(0)?, record(row)?));
+            Ok(())
+        })?;
+        state(&transaction, parts)
+    }
+
+    /// A part of the state, if the tables go up to this message of the journal.
+    pub(crate) fn part(&self, sequence: u64, part: Part<'_>) -> Result<Option<(State, Place)>> {
+        let mut connection = self.lock();
+        let transaction = connection.savepoint()?;
+        let Some(place) = place(&transaction)?.filter(|place| place.sequence == sequence) else { return Ok(None) };
+        let mut parts = Parts::default();
+        each(&transaction, "SELECT id, record FROM cards WHERE open", [], |row| {
+            parts.cards.insert(CardId::new(row.get::<_, String>(0)?), record(row)?);
+            Ok(())
+        })?;
+        match part {
+            Part::Summary => {}
+            Part::Tickets(ids) => {
+                for wanted in ids {
+                    load(&transaction, &mut parts, wanted)?;
+                    each(&transaction, "SELECT id, record FROM cards WHERE ticket = ?1", [wanted.as_str()], |row| {
+                        parts.cards.insert(CardId::new(row.get::<_, String>(0)?), record(row)?);
+                        Ok(())
+                    })?;
+                }
+            }
+            Part::Ready => {
+                let query = "SELECT id, record FROM tickets WHERE ready ORDER BY priority, number, id";
+                load_all(&transaction, &mut parts, query, [])?;
+            }
+            Part::Open => load_all(&transaction, &mut parts, "SELECT id, record FROM tickets WHERE open", [])?,
+            Part::Page { after, tickets } => {
+                let (after, limit) = (after.map_or("", TicketId::as_str), tickets.to_string());
+                let query = "SELECT id, record FROM tickets WHERE id > ?1 ORDER BY id LIMIT CAST(?2 AS INTEGER)";
+                load_all(&transaction, &mut parts, query, [after, &limit])?;
+            }
+        }
+        load_surroundings(&transaction, &mut parts)?;
+        let state = state(&transaction, parts)?;
+        Ok(Some((state, place)))
+    }
+
+    /// From here on this connection reads the board as it is now.
+    pub(crate) fn hold(&self) -> Result<()> {
+        Ok(self.lock().execute_batch("BEGIN")?)
+    }
+
+    /// The ids of a page of tickets.
+    pub(crate) fn page(&self, after: Option<&TicketId>, tickets: usize) -> Result<Vec<TicketId>> {
+        let mut found = Vec::new();
+        let (after, limit) = (after.map_or("", TicketId::as_str), tickets.to_string());
+        let query = "SELECT id FROM tickets WHERE id > ?1 ORDER BY id LIMIT CAST(?2 AS INTEGER)";
+        each(&*self.lock(), query, [after, &limit], |row| {
+            found.push(id(row)?);
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// Whether an input with this key was decided before.
+    pub(crate) fn is_decided(&self, key: &str) -> Result<bool> {
+        let mut found = false;
+        each(&*self.lock(), "SELECT 1 FROM outcomes WHERE key = ?1", [key], |_| {
+            found = true;
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// Numbers over the whole board, if the tables go up to this message of the journal.
+    pub(crate) fn totals(&self, sequence: u64) -> Result<Option<Totals>> {
+        let mut connection = self.lock();
+        let transaction = connection.savepoint()?;
+        if place(&transaction)?.is_none_or(|place| place.sequence != sequence) {
+            return Ok(None);
+        }
+        let mut totals = Totals::default();
+        each(&transaction, "SELECT phase, tickets FROM counts WHERE tickets > 0", [], |row| {
+            let name = serde_json::Value::String(row.get(0)?);
+            totals.phases.insert(serde_json::from_value(name)?, number(row, 1)?);
+            Ok(())
+        })?;
+        each(&transaction, "SELECT count(*) FROM tickets WHERE ready", [], |row| {
+            totals.ready = number(row, 0)?;
+            Ok(())
+        })?;
+        let held = "SELECT id, (WITH RECURSIVE held (ticket) AS (VALUES (cards.ticket) UNION
+            SELECT by FROM dependencies JOIN held ON needed = held.ticket) SELECT count(*) FROM held)
+            FROM cards WHERE open";
+        each(&transaction, held, [], |row| {
+            totals.held.insert(CardId::new(row.get::<_, String>(0)?), number(row, 1)?);
+            Ok(())
+        })?;
+        Ok(Some(totals))
+    }
+
+    /// The messages of the journal with the history of a ticket, if the tables go up to this one.
+    pub(crate) fn history(&self, sequence: u64, ticket: &TicketId) -> Result<Option<Vec<u64>>> {
+        let mut connection = self.lock();
+        let transaction = connection.savepoint()?;
+        if place(&transaction)?.is_none_or(|place| place.sequence != sequence) {
+            return Ok(None);
+        }
+        let mut found = Vec::new();
+        let query = "SELECT sequence FROM history WHERE ticket = ?1 ORDER BY sequence";
+        each(&transaction, query, [ticket.as_str()], |row| {
+            found.push(row.get::<_, i64>(0)?.cast_unsigned());
+            Ok(())
+        })?;
+        Ok(Some(found))
+    }
+}
+
+fn number(row: &Row<'_>, column: usize) -> Result<usize> {
+    Ok(row.get::<_, u32>(column)? as usize)
+}
+
+/// Runs a query over its rows.
+fn each<P: rusqlite::Params>(
+    connection: &Connection,
+    query: &str,
+    params: P,
+    mut found: impl FnMut(&Row<'_>) -> Result<()>,
+) -> Result<()> {
+    let mut statement = connection.prepare_cached(query)?;
+    let mut rows = statement.query(params)?;
+    while let Some(row) = rows.next()? {
+        found(row)?;
+    }
+    Ok(())
+}
+
+fn id(row: &Row<'_>) -> Result<TicketId> {
+    Ok(TicketId::new(row.get::<_, String>(0)?))
+}
+
+fn record<T: DeserializeOwned>(row: &Row<'_>) -> Result<T> {
+    let bytes = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
+    Ok(serde_json::from_slice(bytes)?)
+}
+
+fn load(connection: &Connection, parts: &mut Parts, wanted: &TicketId) -> Result<()> {
+    if !parts.tickets.contains_key(wanted) {
+        load_all(connection, parts, "SELECT id, record FROM tickets WHERE id = ?1", [wanted.as_str()])?;
+    }
+    Ok(())
+}
+
+/// Tickets with their evidence.
+fn load_all<P: rusqlite::Params>(connection: &Connection, parts: &mut Parts, query: &str, params: P) -> Result<()> {
+    each(connection, query, params, |row| {
+        let (id, ticket) = (id(row)?, record::<Ticket>(row)?);
+        each(connection, "SELECT ticket, records FROM evidence WHERE ticket = ?1", [id.as_str()], |row| {
+            parts.evidence.insert(id.clone(), record(row)?);
+            Ok(())
+        })?;
+        parts.tickets.insert(id, ticket);
+        Ok(())
+    })
+}
+
+/// What the tickets depend on and are parts of, and the tickets of what is at work: the rules ask for all of these.
+fn load_surroundings(connection: &Connection, parts: &mut Parts) -> Result<()> {
+    let needed: BTreeSet<TicketId> = parts.tickets.values().flat_map(|t| t.spec.after.iter().cloned()).collect();
+    for wanted in &needed {
+        load(connection, parts, wanted)?;
+    }
+    let mut above: Vec<TicketId> = parts.tickets.values().filter_map(|t| t.spec.parent.clone()).collect();
+    while let Some(parent) = above.pop() {
+        if !parts.tickets.contains_key(&parent) {
+            load(connection, parts, &parent)?;
+            above.extend(parts.tickets.get(&parent).and_then(|t| t.spec.parent.clone()));
+        }
+    }
+    let empty = state(connection, Parts::default())?;
+    for attempt in empty.attempts.values() {
+        load(connection, parts, &attempt.ticket)?;
+    }
+    Ok(())
+}
+
+fn state(connection: &Connection, parts: Parts) -> Result<State> {
+    let head: Option<Vec<u8>> =
+        connection.prepare_cached("SELECT head FROM place")?.query_row([], |row| row.get(0)).optional()?;
+    match head {
+        Some(head) => Ok(State::from_parts(&head, parts)?),
+        None => Ok(State::default()),
+    }
+}

@@ -223,13 +223,6 @@ impl Machine {
         }
     }
 
-    /// The newest snapshot holds this many records.
-    #[must_use]
-    pub fn with_snapshot_at(mut self, n: u64) -> Self {
-        self.snapshot_n = n;
-        self
-    }
-
     /// The state. While a batch is being appended it is ahead of the journal: see [`Machine::is_durable`].
     #[must_use]
     pub fn state(&self) -> &State {

@@ -58,7 +58,7 @@ struct Head<'a> {
     trust: Cow<'a, Option<String>>,
     attempts: Cow<'a, BTreeMap<AttemptId, Attempt>>,
     paused: Cow<'a, BTreeMap<String, Vec<Pause>>>,
-    permits: Cow<'a, Vec<Permit>>,
+    permits: Cow<'a, [Permit]>,
     deliveries: Cow<'a, BTreeMap<DeliveryId, Delivery>>,
     hosts: Cow<'a, BTreeMap<HostId, Host>>,
     next_ticket: u64,

@@ -212,11 +212,6 @@ impl Journal {
         }
     }
 
-    /// How many records the newest snapshot holds.
-    pub(crate) fn snapshot_n(&self) -> u64 {
-        self.snapshot_n
-    }
-
     /// Whether nobody else has appended since: a writer that was overtaken must not answer for the others,
     /// not even with a refusal.
     pub(crate) async fn is_current(&self) -> Result<bool, BusError> {

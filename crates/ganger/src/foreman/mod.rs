@@ -65,7 +65,7 @@ impl Foreman {
         let (state, moved) = moved_heads(&project, state).await?;
         first.extend(moved);
         ballast::lay(&project);
-        let machine = Machine::new(state, now_ms(), mode, first).with_snapshot_at(journal.snapshot_n());
+        let machine = Machine::new(state, now_ms(), mode, first);
         let (landing, marker, nobody_stops) = (None, String::new(), false);
         Ok(Self { project, bus, machine, journal, inbox, landing, marker, nobody_stops, _lease: lease })
     }

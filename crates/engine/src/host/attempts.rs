@@ -3,6 +3,7 @@
 
 use super::lease::LEASE_LOST;
 use super::{Action, Machine, NotPrepared, Question, Remains, Run, SessionOrder, Work};
+use crate::mutant::mutant;
 use crate::{
     AttemptEnd, AttemptOutcome, DecisionId, Envelope, FailureClass, Input, Millis, Offer, Outcome, Rejected, Report,
     Usage,
@@ -109,6 +110,10 @@ impl Machine {
                 actions.push(Action::Prepare(run.clone()));
             }
             Some(Ok(_)) => self.give_back(run, "the grant came too late", actions),
+            Some(Err(_)) if mutant!(RefusedClaimStarts, false, true) => {
+                attempt.stage = Stage::Preparing;
+                actions.push(Action::Prepare(run.clone()));
+            }
             Some(Err(_)) => self.forget(run, actions),
             None => self.give_back(run, "the grant was not heard", actions),
         }
@@ -157,13 +162,7 @@ impl Machine {
         }
     }
 
-    pub(super) fn prepared(
-        &mut self,
-        now: Millis,
-        run: &Run,
-        result: Result<(), NotPrepared>,
-        actions: &mut Vec<Action>,
-    ) {
+    pub(super) fn prepared(&mut self, run: &Run, result: Result<(), NotPrepared>, actions: &mut Vec<Action>) {
         let Some(attempt) = self.attempts.get_mut(run).filter(|a| matches!(a.stage, Stage::Preparing)) else { return };
         let outcome = match result {
             Ok(()) => {
@@ -174,18 +173,19 @@ impl Machine {
             Err(NotPrepared::Conflict { with, files }) => AttemptOutcome::BaseConflict { with, files },
             Err(NotPrepared::Failed(why)) => AttemptOutcome::failed(FailureClass::Setup, why),
         };
-        self.publish(now, run, end_of(nothing(outcome)), actions);
+        self.publish(run, end_of(nothing(outcome)), actions);
     }
 
     /// Whatever it left running ends before anybody looks at what it left.
-    pub(super) fn session_ended(&mut self, _now: Millis, run: &Run, remains: Remains, actions: &mut Vec<Action>) {
+    pub(super) fn session_ended(&mut self, run: &Run, remains: Remains, actions: &mut Vec<Action>) {
         let in_session = |a: &&mut Attempt| matches!(a.stage, Stage::InSession { .. });
         let Some(attempt) = self.attempts.get_mut(run).filter(in_session) else { return };
         attempt.stage = Stage::Killing { remains };
         actions.push(Action::Kill(run.clone()));
+        mutant!(InspectedBeforeKilled, (), self.killed(run, actions));
     }
 
-    pub(super) fn killed(&mut self, now: Millis, run: &Run, actions: &mut Vec<Action>) {
+    pub(super) fn killed(&mut self, run: &Run, actions: &mut Vec<Action>) {
         let Some(attempt) = self.attempts.get_mut(run) else { return };
         let Stage::Killing { remains } = &attempt.stage else { return };
         let remains = remains.clone();
@@ -193,17 +193,11 @@ impl Machine {
             attempt.stage = Stage::Inspecting { remains };
             actions.push(Action::Inspect(run.clone()));
         } else {
-            self.publish(now, run, end_of(remains), actions);
+            self.publish(run, end_of(remains), actions);
         }
     }
 
-    pub(super) fn inspected(
-        &mut self,
-        now: Millis,
-        run: &Run,
-        result: Result<Work, String>,
-        actions: &mut Vec<Action>,
-    ) {
+    pub(super) fn inspected(&mut self, run: &Run, result: Result<Work, String>, actions: &mut Vec<Action>) {
         let Some(attempt) = self.attempts.get(run) else { return };
         let Stage::Inspecting { remains } = &attempt.stage else { return };
         let mut end = end_of(remains.clone());
@@ -214,10 +208,10 @@ impl Machine {
             }
             Err(why) => end.outcome = AttemptOutcome::failed(FailureClass::Setup, why),
         }
-        self.publish(now, run, end, actions);
+        self.publish(run, end, actions);
     }
 
-    fn publish(&mut self, _now: Millis, run: &Run, end: AttemptEnd, actions: &mut Vec<Action>) {
+    fn publish(&mut self, run: &Run, end: AttemptEnd, actions: &mut Vec<Action>) {
         let Some(attempt) = self.attempts.get_mut(run) else { return };
         actions.push(publish_end(run, &end));
         attempt.stage = Stage::Publishing { end: Box::new(end), again_at: None };
@@ -226,7 +220,7 @@ impl Machine {
     pub(super) fn end_published(&mut self, now: Millis, run: &Run, stored: bool, actions: &mut Vec<Action>) {
         let Some(attempt) = self.attempts.get_mut(run) else { return };
         let Stage::Publishing { again_at, .. } = &mut attempt.stage else { return };
-        if stored {
+        if mutant!(UnstoredEndForgotten, stored, true) {
             self.forget(run, actions);
         } else {
             *again_at = Some(now + PUBLISH_AGAIN_MS);

@@ -4,6 +4,7 @@
 
 use super::attempts::Stage;
 use super::{Action, Machine, Question};
+use crate::mutant::mutant;
 use crate::{AttemptOutcome, DecisionId, Envelope, Input, Millis};
 
 /// Reports in the time of one lease.
@@ -15,7 +16,7 @@ impl Machine {
     }
 
     pub(super) fn holds_lease(&self, now: Millis) -> bool {
-        now <= self.lease_ends()
+        mutant!(LeaseIgnored, now <= self.lease_ends(), true)
     }
 
     pub(super) fn confirm(&mut self, sent: Millis) {
@@ -40,11 +41,11 @@ impl Machine {
         actions.push(Action::KillEverything);
     }
 
-    pub(super) fn everything_killed(&mut self, now: Millis, actions: &mut Vec<Action>) {
+    pub(super) fn everything_killed(&mut self, actions: &mut Vec<Action>) {
         let dead = self.attempts.iter().filter(|(_, a)| matches!(a.stage, Stage::Killing { .. }));
         let dead: Vec<_> = dead.map(|(run, _)| run.clone()).collect();
         for run in dead {
-            self.killed(now, &run, actions);
+            self.killed(&run, actions);
         }
     }
 

@@ -9,6 +9,7 @@ mod attempts;
 mod lease;
 mod verifying;
 
+use crate::mutant::mutant;
 use crate::{
     AttemptId, AttemptOutcome, Commit, Envelope, Evidence, GatePolicy, HostId, HostReport, Input, Millis, Offer, Order,
     Outcome, PermissionAnswer, Report, SessionMessage, TicketId, Usage, VerifyJob,
@@ -251,11 +252,11 @@ impl Machine {
             Event::Reply { question: Question::Claim(run), outcome } => {
                 self.claim_answered(now, &run, outcome, &mut actions);
             }
-            Event::Prepared { run, result } => self.prepared(now, &run, result, &mut actions),
-            Event::SessionEnded { run, remains } => self.session_ended(now, &run, remains, &mut actions),
-            Event::Killed { run } => self.killed(now, &run, &mut actions),
-            Event::EverythingKilled => self.everything_killed(now, &mut actions),
-            Event::Inspected { run, result } => self.inspected(now, &run, result, &mut actions),
+            Event::Prepared { run, result } => self.prepared(&run, result, &mut actions),
+            Event::SessionEnded { run, remains } => self.session_ended(&run, remains, &mut actions),
+            Event::Killed { run } => self.killed(&run, &mut actions),
+            Event::EverythingKilled => self.everything_killed(&mut actions),
+            Event::Inspected { run, result } => self.inspected(&run, result, &mut actions),
             Event::EndPublished { run, stored } => self.end_published(now, &run, stored, &mut actions),
             Event::GatesPrepared { token, result } => self.gates_prepared(token, result, &mut actions),
             Event::GateEnded { token, result } => self.gate_ended(token, result, &mut actions),
@@ -280,7 +281,7 @@ impl Machine {
             }
             Order::Verify(job) => self.verify(*job, actions),
             Order::Retire { ticket, incarnation } => {
-                let idle = !self.attempts.values().any(|a| a.offer.ticket == ticket);
+                let idle = mutant!(RetireWhileRunning, !self.attempts.values().any(|a| a.offer.ticket == ticket), true);
                 if incarnation == self.setup.report.incarnation && idle && self.retiring.insert(ticket.clone()) {
                     actions.push(Action::Retire(ticket));
                 }

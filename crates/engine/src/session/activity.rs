@@ -3,7 +3,7 @@
 
 use super::status::Observation;
 use super::{Action, ActivityKind, Control, Machine, Phase, RuntimeEvent, is_sub_agent};
-use crate::{Input, Usage, text};
+use crate::{DecisionId, Input, Usage, text};
 
 impl Machine {
     pub(super) fn handle_runtime(&mut self, event: RuntimeEvent) {
@@ -135,7 +135,7 @@ impl Machine {
         if grown {
             self.activity(ActivityKind::Usage, usage.tokens().to_string());
             let (attempt, token) = (self.setup.attempt.clone(), self.setup.token);
-            let id = format!("~usage-{attempt}");
+            let id = DecisionId::unkeyed(format!("usage-{attempt}"));
             self.tell(id, "tokens were used", Input::Usage { attempt, token, usage });
         }
     }

@@ -22,7 +22,8 @@ pub use protocol::{
 };
 pub use runtime::{Capabilities, Control, Limit, Permission, RuntimeEvent, TurnEnd, is_sub_agent};
 
-use crate::{Envelope, FailureClass, Input, Millis, Report, SessionId, Usage};
+use crate::mutant::mutant;
+use crate::{DecisionId, Envelope, FailureClass, Input, Millis, Report, SessionId, Usage};
 use breaker::Breaker;
 use outbox::Outbox;
 use permissions::Permissions;
@@ -131,7 +132,7 @@ impl Machine {
         match event {
             Event::HookRequested(request) => self.handle_hook(request),
             _ if self.phase == Phase::Ended => {}
-            Event::Cancel => self.cancel(),
+            Event::Cancel => mutant!(CancelNotHeard, self.cancel(), ()),
             Event::Runtime(event) => self.handle_runtime(event),
             Event::DriverGone => self.driver_gone(),
             Event::Message(message) => self.handle_message(*message),
@@ -289,11 +290,11 @@ impl Machine {
         self.actions.push(Action::Control(control));
     }
 
-    fn tell(&mut self, id: String, cause: &str, input: Input) {
+    fn tell(&mut self, id: impl Into<DecisionId>, cause: &str, input: Input) {
         self.actions.push(Action::Tell(Envelope::new(id, cause, input)));
     }
 
-    fn ask(&mut self, id: String, cause: &str, input: Input) -> u64 {
+    fn ask(&mut self, id: impl Into<DecisionId>, cause: &str, input: Input) -> u64 {
         let question = self.next_question();
         self.actions.push(Action::Ask { question, envelope: Envelope::new(id, cause, input) });
         question

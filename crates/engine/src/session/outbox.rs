@@ -3,7 +3,8 @@
 
 use super::prompt::{delivery_text, is_in_transcript};
 use super::{Action, Control, Machine, Phase, SessionMessage, Setup};
-use crate::{Delivery, DeliveryEvidence, DeliveryId, DeliveryKind, Input, Urgency, text};
+use crate::mutant::mutant;
+use crate::{DecisionId, Delivery, DeliveryEvidence, DeliveryId, DeliveryKind, Input, Urgency, text};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Where each text is on its way into the session.
@@ -78,7 +79,8 @@ impl Outbox {
 impl Machine {
     pub(super) fn handle_message(&mut self, message: SessionMessage) {
         let SessionMessage { delivery, spec, revision } = message;
-        if !self.setup.capabilities.prompt_again || !self.outbox.known.insert(delivery.id.clone()) {
+        let is_new = self.outbox.known.insert(delivery.id.clone());
+        if !self.setup.capabilities.prompt_again || mutant!(MessageSaidTwice, !is_new, false) {
             return;
         }
         if delivery.kind == DeliveryKind::Revision {
@@ -180,7 +182,7 @@ impl Machine {
         let deliveries = std::mem::take(&mut self.outbox.unseen);
         let (attempt, token) = (self.setup.attempt.clone(), self.setup.token);
         let evidence = format!("turn {} of {attempt}: {how}", self.outbox.turn);
-        let id = format!("~seen-{attempt}-{token}-{}", self.next_question());
+        let id = DecisionId::unkeyed(format!("seen-{attempt}-{token}-{}", self.next_question()));
         self.tell(id, "the model has seen it", Input::Seen { attempt, token, deliveries, evidence });
     }
 }

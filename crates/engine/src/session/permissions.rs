@@ -4,7 +4,7 @@ use super::prompt::OVERDUE;
 use super::status::Observation;
 use super::{Action, Control, Machine, Permission, Phase, Reply};
 use crate::rules::{Ruling, ToolClass, ToolRequest};
-use crate::{Input, Millis, Outcome, PermissionAnswer, PermissionRequest, text};
+use crate::{DecisionId, Input, Millis, Outcome, PermissionAnswer, PermissionRequest, text};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -108,7 +108,7 @@ impl Machine {
         let wanted = PermissionRequest { tool: request.class.name().to_owned(), subject: subject(&request.subjects) };
         let hint = self.setup.rules.hint(&self.setup.agent, &request);
         let (request_id, by) = (request.request_id.clone(), request.by.clone());
-        let id = format!("~asked-{attempt}-{token}-{}", self.questions + 1);
+        let id = DecisionId::unkeyed(format!("asked-{attempt}-{token}-{}", self.questions + 1));
         let input = Input::AskPermission { attempt, token, request_id: request_id.clone(), request: wanted, by, hint };
         let question = Some(self.ask(id, "a permission is needed", input));
         self.permissions.open.insert(request_id, OpenRequest { since: self.now, question, shown, request });
@@ -168,7 +168,7 @@ impl Machine {
             self.resumed("a person answered");
         }
         let (attempt, token) = (self.setup.attempt.clone(), self.setup.token);
-        let id = format!("~settled-{attempt}-{token}-{}", self.next_question());
+        let id = DecisionId::unkeyed(format!("settled-{attempt}-{token}-{}", self.next_question()));
         // If it is lost, the plan asks again.
         self.tell(id, "the runtime has its answer", Input::PermissionDelivered { attempt, token, request_id });
     }

@@ -3,10 +3,10 @@
 use crate::stage::{MINUTE, Stage, command, setup};
 use expect_test::expect;
 use ganger_engine::session::{Capabilities, Event, Reply, RuntimeEvent, Setup, TurnEnd};
-use ganger_engine::{CardId, CardKind, Outcome, PermissionAnswer};
+use ganger_engine::{CardId, Outcome, PermissionAnswer};
 
 fn card() -> Reply {
-    Reply::Decided(Outcome::Card { card: CardId::from("C-1"), kind: CardKind::Permission })
+    Reply::Decided(Outcome::Card { card: CardId::from("C-1") })
 }
 
 fn answer(request_id: &str, denied: Option<&str>) -> Event {

@@ -6,7 +6,7 @@ use ganger_engine::session::{
     SessionFile, Setup, TurnEnd, WorktreeState,
 };
 use ganger_engine::{
-    CardId, CardKind, Commit, FailureClass, Input, Millis, Outcome, PermissionAnswer, SessionId, Urgency, Usage,
+    CardId, Commit, FailureClass, Input, Millis, Outcome, PermissionAnswer, SessionId, Urgency, Usage,
 };
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,7 +50,7 @@ fn runtime() -> impl Strategy<Value = RuntimeEvent> {
 
 fn reply() -> impl Strategy<Value = Reply> {
     prop_oneof![
-        3 => Just(Reply::Decided(Outcome::Card { card: CardId::from("C-1"), kind: CardKind::Permission })),
+        3 => Just(Reply::Decided(Outcome::Card { card: CardId::from("C-1") })),
         3 => Just(Reply::Decided(Outcome::Done)),
         1 => Just(Reply::Decided(Outcome::Permitted)),
         1 => Just(Reply::Refused("stale".to_owned())),

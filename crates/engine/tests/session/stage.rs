@@ -151,7 +151,6 @@ pub(crate) fn delivery(id: &str, urgency: Urgency) -> Delivery {
         ticket: TicketId::from("T-1"),
         kind: DeliveryKind::Message,
         text: format!("text of {id}"),
-        delivered: None,
         urgency,
         by: String::new(),
     }

@@ -4,6 +4,7 @@
 //! answer the callers and act on the plan. When the append failed or is ambiguous: throw the ledger away
 //! and load the journal again.
 
+use crate::mutant::mutant;
 use crate::{
     Breach, Changes, Decision, Envelope, Event, Millis, Outcome, RECORD_VERSION, Record, Rejected, State, decide,
     invariants,
@@ -72,7 +73,8 @@ impl Ledger {
     /// # Errors
     /// [`Refusal::Rejected`] leaves the state as it was. After the others the ledger must be thrown away.
     pub fn decide(&mut self, now: Millis, envelope: &Envelope) -> Result<Outcome, Refusal> {
-        if let Some(outcome) = envelope.id.key().and_then(|key| self.state.outcome_of(key)) {
+        let key = mutant!(RepeatDecidedAgain, envelope.id.key(), None);
+        if let Some(outcome) = key.and_then(|key| self.state.outcome_of(key)) {
             return Ok(decide::repeated(&self.state, &envelope.input, outcome)?);
         }
         let decision = decide::decide(&self.state, now, &envelope.input)?;

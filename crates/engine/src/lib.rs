@@ -21,6 +21,7 @@ mod input;
 mod invariants;
 mod ledger;
 mod model;
+mod mutant;
 mod order;
 mod plan;
 mod ready;
@@ -50,6 +51,8 @@ pub use model::{
     usage::Usage,
     work::{Acceptance, Bases, Claim, Directory, Kind, Verification, Work},
 };
+#[cfg(feature = "mutants")]
+pub use mutant::Mutant;
 pub use order::{Offer, Order, SessionMessage, VerifyJob};
 pub use plan::{Effect, Plan, cancel_all, plan, plan_by_full_scan};
 pub use ready::{Reason, why};

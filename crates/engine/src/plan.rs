@@ -1,6 +1,7 @@
 //! `plan`: what should be so. Level-triggered: after a crash the same state gives the same plan, and
 //! every effect looks at the world (its probe, see ARCHITECTURE.md) before it acts.
 
+use crate::mutant::mutant;
 use crate::{
     Attempt, AttemptId, AttemptStage, Bases, Commit, DeliveryId, GatePolicy, HostId, Millis, PermissionAnswer, Phase,
     State, Ticket, TicketId,
@@ -167,7 +168,10 @@ fn verify_effect(state: &State, id: &TicketId) -> Option<Effect> {
 }
 
 fn cleanup_effect(state: &State, id: &TicketId) -> Option<Effect> {
-    let ticket = state.tickets.get(id).filter(|t| t.phase.needs_no_worktree() && t.live.is_none())?;
+    let ticket = state.tickets.get(id).filter(|t| t.phase.needs_no_worktree())?;
+    if mutant!(RetireWhileRunning, ticket.live.is_some(), false) {
+        return None;
+    }
     let host = ticket.worktree_on.clone()?;
     Some(Effect::RemoveWorktree { ticket: id.clone(), host })
 }
@@ -182,6 +186,10 @@ fn next_merge<'a>(state: &State, approved: impl Iterator<Item = &'a TicketId>) -
 }
 
 fn may_land(state: &State, id: &TicketId, ticket: &Ticket) -> bool {
+    mutant!(MergedOutOfOrder, is_next_to_land(state, id, ticket), true)
+}
+
+fn is_next_to_land(state: &State, id: &TicketId, ticket: &Ticket) -> bool {
     let is = |id: &TicketId, wanted: fn(&Ticket) -> bool| state.tickets.get(id).is_some_and(wanted);
     let is_join = |t: &Ticket| t.spec.kind.work().bases == Bases::First;
     if is_join(ticket) {

@@ -1,5 +1,6 @@
 //! Why a ticket does not start. Readiness is computed, never stored.
 
+use crate::mutant::mutant;
 use crate::{Attempt, AttemptStage, CardId, Host, HostId, Millis, Phase, State, Ticket, TicketId};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -96,8 +97,8 @@ pub(crate) fn obstacles(state: &State, now: Millis, id: &TicketId, ticket: &Tick
         reasons.push(Reason::NotBefore { at: ticket.not_before });
     }
     reasons.extend(paused(state, now, ticket));
-    reasons.extend(overlap(state, id, ticket));
-    reasons.extend(budget(state, now, ticket));
+    reasons.extend(mutant!(OverlapIgnored, overlap(state, id, ticket), None));
+    reasons.extend(mutant!(BudgetIgnored, budget(state, now, ticket), None));
     reasons
 }
 

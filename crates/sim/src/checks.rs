@@ -1,9 +1,15 @@
-//! What must hold, seen from outside: agents that really run, main that really moves, and the engine's
-//! own invariants on every state.
+//! What must hold, seen from outside: agents that really run, main that really moves, what really was said; and the
+//! engine's own invariants on every durable state.
 
 use ganger_engine::foreman::Landing;
-use ganger_engine::{Record, State, check_all, plan, plan_by_full_scan};
-use std::collections::BTreeMap;
+use ganger_engine::{AttemptId, Commit, Event, Phase, Record, Review, SessionId, State, TicketId};
+use ganger_engine::{check_all, plan, plan_by_full_scan};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Every so many durable states are written as a snapshot and read again.
+const SNAPSHOT_SHARE: u64 = 50;
+/// How long an attempt may go on after its cancel, once nothing gets lost any more.
+const CANCEL_LIMIT_MS: u64 = 120_000;
 
 #[derive(Default)]
 pub(crate) struct Checks {
@@ -11,6 +17,16 @@ pub(crate) struct Checks {
     running: BTreeMap<String, String>,
     /// The last state that was looked at.
     seen: u64,
+    granted: BTreeSet<AttemptId>,
+    sessions: BTreeSet<(TicketId, SessionId)>,
+    /// Keys that were decided.
+    keys: BTreeSet<String>,
+    /// When the senders of inputs give up.
+    expires: BTreeMap<String, u64>,
+    /// When cancels became durable.
+    cancelled: BTreeMap<AttemptId, u64>,
+    /// What gates of this world found green: the only source of evidence.
+    green: BTreeSet<(Commit, String)>,
     pub(crate) failure: Option<String>,
 }
 
@@ -21,6 +37,9 @@ impl Checks {
 
     /// An agent process starts.
     pub(crate) fn agent_starts(&mut self, ticket: &str, attempt: &str) {
+        if !self.granted.contains(&attempt.into()) {
+            self.fail(format!("invariant 7: {attempt} starts, but nobody granted it"));
+        }
         if let Some(other) = self.running.insert(ticket.to_owned(), attempt.to_owned()) {
             self.fail(format!("invariant 1: {attempt} starts while {other} runs"));
         }
@@ -31,6 +50,13 @@ impl Checks {
         self.running.get(ticket).is_some_and(|a| a == attempt)
     }
 
+    /// Somebody does something to the worktree of a ticket that no agent may see.
+    pub(crate) fn worktree_is_quiet(&mut self, ticket: &TicketId, what: &str) {
+        if let Some(attempt) = self.running.get(ticket.as_str()).cloned() {
+            self.fail(format!("invariant 1: the worktree of {ticket} is {what} while {attempt} runs"));
+        }
+    }
+
     /// An agent process is gone.
     pub(crate) fn agent_is_gone(&mut self, ticket: &str, attempt: &str) {
         if self.running.get(ticket).is_some_and(|a| a == attempt) {
@@ -38,24 +64,116 @@ impl Checks {
         }
     }
 
+    /// A session is prompted for the first time, or again.
+    pub(crate) fn prompted(&mut self, ticket: &TicketId, session: &SessionId) {
+        if !self.sessions.contains(&(ticket.clone(), session.clone())) {
+            self.fail(format!("invariant 8: {session} of {ticket} is prompted, but nobody could resume it"));
+        }
+    }
+
+    /// A gate really ran.
+    pub(crate) fn gate_ran(&mut self, commit: &Commit, gate: &str, is_green: bool) {
+        if is_green {
+            self.green.insert((commit.clone(), gate.to_owned()));
+        }
+    }
+
+    /// Somebody waits for the outcome of an input.
+    pub(crate) fn awaited(&mut self, id: &str, until: u64) {
+        self.expires.insert(id.to_owned(), until);
+    }
+
+    /// A record is durable; `before` is the state before it.
+    pub(crate) fn shown(&mut self, before: &State, record: &Record) {
+        if let Some(key) = record.decision_id.key()
+            && !self.keys.insert(key.to_owned())
+        {
+            self.fail(format!("invariant 8: {key} is decided twice"));
+        }
+        if self.expires.get(record.decision_id.as_str()).is_some_and(|until| *until < record.now) {
+            self.fail(format!("invariant 10: {} is carried out after its sender gave up", record.decision_id));
+        }
+        for event in &record.events {
+            self.fact(before, record, event);
+        }
+    }
+
+    fn fact(&mut self, before: &State, record: &Record, event: &Event) {
+        match event {
+            Event::AttemptGranted { attempt } => drop(self.granted.insert(attempt.clone())),
+            Event::AttemptCancelled { attempt, .. } => drop(self.cancelled.insert(attempt.clone(), record.now)),
+            Event::SessionStarted { attempt, session, .. } => {
+                if let Some(found) = before.attempts.get(attempt) {
+                    self.sessions.insert((found.ticket.clone(), session.id.clone()));
+                }
+            }
+            Event::EvidenceRecorded { evidence } if evidence.is_green() => {
+                let key = (evidence.key.commit.clone(), evidence.key.gate.clone());
+                if !self.green.contains(&key) {
+                    self.fail(format!("invariant 5: nobody ran gate {} on {}", key.1, key.0));
+                }
+            }
+            Event::TicketAccepted { ticket, commit } => self.accepted(before, record, ticket, commit),
+            Event::Merged { ticket, .. } => {
+                let after = before.tickets.get(ticket).map(|t| t.spec.after.clone()).unwrap_or_default();
+                let missing = after.iter().find(|d| before.tickets.get(*d).is_some_and(|t| t.phase != Phase::Merged));
+                let joins = before.tickets.get(ticket).is_some_and(|t| t.spec.kind == ganger_engine::Kind::Join);
+                if let Some(missing) = missing.filter(|_| !joins) {
+                    self.fail(format!("invariant 6: {ticket} lands before {missing}, on which it builds"));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// 5, by what the simulated agents really did: the name of a commit tells.
+    fn accepted(&mut self, before: &State, record: &Record, ticket: &TicketId, commit: &Commit) {
+        let says_so =
+            |e: &Event| matches!(e, Event::ApprovedByPerson { ticket: t, commit: c, .. } if t == ticket && c == commit);
+        let approved = record.events.iter().any(says_so)
+            || before.tickets.get(ticket).is_some_and(|t| t.approved_by_person.as_ref() == Some(commit));
+        if !commit.as_str().starts_with("good") && !approved {
+            self.fail(format!("invariant 5: {ticket} is accepted at {commit}, which no person approved"));
+        }
+        if before.policy.review == Review::Person && !approved {
+            self.fail(format!("invariant 5: {ticket} is accepted without the review that the policy asks for"));
+        }
+    }
+
     /// A durable state: the rules hold, and the plan does not depend on the indexes.
-    pub(crate) fn state(&mut self, state: &State, now: u64) {
+    pub(crate) fn state(&mut self, state: &State, now: u64, is_calm: bool) {
         if std::mem::replace(&mut self.seen, state.n) == state.n {
             return;
         }
         if let Err(breach) = check_all(state) {
             self.fail(breach.to_string());
         }
+        for card in state.open_cards() {
+            let asks = card.permission().and(card.attempt.as_ref());
+            if let Some(gone) = asks.filter(|a| !state.attempts.contains_key(*a)) {
+                self.fail(format!("invariant 10: {} waits for an answer to {gone}, which is over", card.id));
+            }
+        }
         let (quick, full) = (plan(state, now), plan_by_full_scan(state, now));
         if quick != full {
             self.fail(format!("invariant 8: plans differ:\n{quick:?}\n{full:?}"));
+        }
+        if state.n.is_multiple_of(SNAPSHOT_SHARE) {
+            let again = state.to_snapshot().map_err(|e| e.to_string());
+            let again = again.and_then(|bytes| State::from_snapshot(&bytes).map_err(|e| e.to_string()));
+            if again.as_ref() != Ok(state) {
+                self.fail("invariant 8: a snapshot gives another state".to_owned());
+            }
+        }
+        self.cancelled.retain(|attempt, _| state.attempts.contains_key(attempt));
+        if let Some((attempt, at)) = self.cancelled.iter().find(|(_, at)| is_calm && now > **at + CANCEL_LIMIT_MS) {
+            self.fail(format!("invariant 9: {attempt} goes on although it was cancelled at {at}"));
         }
     }
 
     /// Invariant 6, at the moment at which a landing begins.
     pub(crate) fn approved(&mut self, state: &State, landing: &Landing) {
-        let approved = state.tickets.get(&landing.ticket).and_then(|t| t.merge_approval.as_ref());
-        if approved.is_none_or(|(commit, _)| commit != &landing.commit) {
+        if !is_approved(state, landing) {
             self.fail(format!(
                 "invariant 6: {} would be merged at {} without approval",
                 landing.ticket, landing.commit
@@ -90,4 +208,9 @@ impl Checks {
             self.fail("invariant 8: the replayed state differs".to_owned());
         }
     }
+}
+
+pub(crate) fn is_approved(state: &State, landing: &Landing) -> bool {
+    let approved = state.tickets.get(&landing.ticket).and_then(|t| t.merge_approval.as_ref());
+    approved.is_some_and(|(commit, _)| commit == &landing.commit)
 }

@@ -1,12 +1,13 @@
 //! A foreman in the simulated world: performs the actions of its machine, crashes on either side of each, sleeps, loses
 //! its lease, and wakes up as a zombie.
 
+use crate::checks::is_approved;
 use crate::landing::Landings;
 use crate::wire::{FOREMAN, JOURNAL, ToForeman, ready};
 use crate::world::{Occurrence, World};
 use ganger_bus::{AckHandle, Bus, BusError, Publish};
-use ganger_engine::foreman::{Action, Appended, Ending, Event, Machine, Mode, Received, Stop};
-use ganger_engine::{AgentPolicy, DecisionId, Envelope, GatePolicy, Input, Outcome, Policy, Record, Rejected, State};
+use ganger_engine::foreman::{Action, Appended, Ending, Event, Landing, Machine, Mode, Received, Stop};
+use ganger_engine::{DecisionId, Envelope, HostId, Input, Outcome, Record, Rejected, State};
 use std::collections::BTreeMap;
 
 /// How long a lease holds without renewal.
@@ -28,6 +29,10 @@ struct Leading {
     last_sequence: u64,
     /// The state before the records that are shown next, to count what they are about.
     shown: State,
+    /// An append is under way: nothing may be answered or done from a state that is not durable.
+    appending: bool,
+    /// The ballast was freed: the same batch is appended again.
+    freed: bool,
 }
 
 impl Foreman {
@@ -91,13 +96,22 @@ impl Foreman {
         let elect = Input::Elect { foreman: format!("foreman {}", self.index) };
         let opening = vec![
             Envelope::new(DecisionId::unkeyed(format!("elect-{}", world.now)), "elected", elect),
-            Envelope::new(DecisionId::unkeyed("policy"), "configuration", Input::SetPolicy { policy: policy() }),
+            Envelope::new(
+                DecisionId::unkeyed("policy"),
+                "configuration",
+                Input::SetPolicy { policy: world.policy.clone() },
+            ),
         ];
+        opening.iter().for_each(|envelope| world.coverage.input(&envelope.input));
         let mode = Mode { dispatch: true, scope: None, max_parallel: None, forever: true };
         let shown = state.clone();
         let machine = Machine::new(state, world.now, mode, opening);
-        self.leading = Some(Leading { machine, last_sequence, shown });
+        self.leading = Some(Leading { machine, last_sequence, shown, appending: false, freed: false });
         self.landings = Landings::default();
+        if world.rng.one_in(2) {
+            let host = HostId::new(format!("host-{}", self.index));
+            self.handle(world, Event::HostStarted { host, incarnation: format!("host-{}-0", self.index) });
+        }
     }
 
     /// Inputs wait in the stream.
@@ -113,6 +127,10 @@ impl Foreman {
         for (handle, ToForeman { reply_to, sent, expires, envelope }) in fetched {
             self.receipts += 1;
             self.unsettled.insert(self.receipts, handle);
+            world.coverage.input(&envelope.input);
+            if let (Some(until), true) = (expires, envelope.id.key().is_some()) {
+                world.checks.awaited(envelope.id.as_str(), until);
+            }
             inputs.push(Received { receipt: Some(self.receipts), reply_to, sent, expires, envelope });
         }
         self.handle(world, Event::Received(inputs));
@@ -136,11 +154,23 @@ impl Foreman {
         if world.lease.is_some_and(|(holder, _)| holder == self.index) {
             world.lease = Some((self.index, world.now + LEASE_MS));
         }
+        world.coverage.saw(&event);
+        match &event {
+            Event::Appended(how) => {
+                world.coverage.saw(how);
+                leading.appending &= *how == Appended::Unclear;
+            }
+            Event::Next(_) => leading.appending = false,
+            Event::Stop(stop) => world.coverage.saw(stop),
+            _ => {}
+        }
         let actions = leading.machine.handle(world.now, event);
         for action in actions {
             if world.fault("foreman crashes", 6_000) {
                 return self.crash(world, &action);
             }
+            world.coverage.saw(&action);
+            self.only_when_durable(world, &action);
             self.perform(world, action);
             if self.leading.is_none() {
                 return;
@@ -150,7 +180,7 @@ impl Foreman {
             world.at(world.now + 1, Occurrence::Foreman(self.index, self.life, Box::new(Event::Tick)));
         }
         if let Some(state) = self.state() {
-            world.checks.state(state, world.now);
+            world.checks.state(state, world.now, !world.faults);
             if world.rng.one_in(2_000) {
                 let (records, _) = records(world);
                 // Only what is durable can be compared; a zombie's view may be old.
@@ -158,6 +188,25 @@ impl Foreman {
                     world.checks.replay(&records, state);
                 }
             }
+        }
+    }
+
+    /// What others see must be durable before.
+    fn only_when_durable(&mut self, world: &mut World, action: &Action) {
+        let Some(leading) = &mut self.leading else { return };
+        let appending = leading.appending;
+        let forbidden = match action {
+            Action::Append(_) => std::mem::replace(&mut leading.appending, true) && !leading.freed,
+            Action::Reply { .. } | Action::Acknowledge(_) | Action::Send(..) | Action::Land(_) => appending,
+            Action::FreeBallast => {
+                leading.freed = true;
+                false
+            }
+            Action::ReadNext | Action::CheckEnd | Action::Show(_) | Action::Finish(_) => false,
+        };
+        if forbidden {
+            let name: String = format!("{action:?}").chars().take_while(char::is_ascii_alphanumeric).collect();
+            world.checks.fail(format!("invariant 8: {name} while an append is under way"));
         }
     }
 
@@ -209,6 +258,7 @@ impl Foreman {
             Action::FreeBallast => {}
             Action::Finish(ending) => {
                 world.say(format!("foreman {} ends: {ending:?}", self.index));
+                world.coverage.saw(&ending);
                 if let Ending::Breach(why) = &ending {
                     world.checks.fail(why.clone());
                 }
@@ -265,6 +315,7 @@ impl Foreman {
     fn show(&mut self, world: &mut World, records: &[Record]) {
         let Some(leading) = &mut self.leading else { return };
         for record in records {
+            world.checks.shown(&leading.shown, record);
             for event in &record.events {
                 world.say(format!("{} {}", record.n, serde_json::to_string(event).unwrap_or_default()));
             }
@@ -281,15 +332,29 @@ impl Foreman {
         if world.now < self.away_until {
             return world.at(self.away_until, Occurrence::Landing(self.index, life, step));
         }
-        let ended = self.landings.step(world, self.index, life, step);
+        let approved = match (self.state(), self.landings.current()) {
+            (Some(state), Some(landing)) => is_approved(state, landing),
+            _ => true,
+        };
+        let ended = self.landings.step(world, (self.index, life), step, approved);
         if ended {
             self.handle(world, Event::LandingEnded);
         }
     }
 
-    pub(crate) fn landing_answered(&mut self, world: &mut World, to: &str, result: &Result<Outcome, Rejected>) {
+    pub(crate) fn landing(&self) -> Option<&Landing> {
+        self.landings.current()
+    }
+
+    pub(crate) fn landing_answered(
+        &mut self,
+        world: &mut World,
+        to: &str,
+        result: &Result<Outcome, Rejected>,
+        still: bool,
+    ) {
         if self.leading.is_some() {
-            self.landings.answered(world, self.index, self.life, to, result);
+            self.landings.answered(world, self.index, self.life, to, result, still);
         }
     }
 }
@@ -304,16 +369,4 @@ fn records(world: &World) -> (Vec<Record>, u64) {
     let last = messages.last().map_or(0, |m| m.sequence);
     let batches = messages.iter().filter_map(|m| Record::decode_batch(&m.payload, 0).ok());
     (batches.flatten().collect(), last)
-}
-
-fn policy() -> Policy {
-    let gates = ["build", "test"].map(|n| GatePolicy { name: n.to_owned(), digest: format!("digest-{n}") });
-    let agent = AgentPolicy { runtime: "sim".to_owned(), model: String::new(), sessions: true, fallback: None };
-    Policy {
-        gates: gates.to_vec(),
-        agents: BTreeMap::from([("builder".to_owned(), agent)]),
-        default_agent: "builder".to_owned(),
-        max_parallel: 3,
-        ..Policy::default()
-    }
 }

@@ -1,13 +1,15 @@
 //! A host in the simulated world: performs the actions of its machine. It dies, sleeps and is cut off; its guard ends
 //! what it left running; whatever is killed takes up to the full limit to die.
 
-use crate::agent::{Agent, Behaviour, Stir};
+use crate::policy;
+use crate::session::{PATIENCE_MS, Session, Stir, Wish};
 use crate::world::{Occurrence, World};
 use ganger_bus::AckHandle;
-use ganger_engine::host::{Action, Event, Machine, NotPrepared, Question, Run, SessionOrder, Setup};
+use ganger_engine::host::{Action, Event, Machine, NotPrepared, Question, Run, Setup};
+use ganger_engine::session::{Event as SessionEvent, Reply};
 use ganger_engine::{
-    DecisionId, DeliveryEvidence, Evidence, EvidenceKey, GatePolicy, HostId, HostReport, Input, Order, Outcome,
-    Rejected, VerifyJob,
+    Bases, DecisionId, Envelope, Evidence, EvidenceKey, GatePolicy, HostId, HostReport, Order, Outcome, Rejected,
+    VerifyJob,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,15 +24,21 @@ pub(crate) struct Host {
     index: usize,
     life: u64,
     machine: Machine,
-    agents: BTreeMap<Run, Agent>,
+    sessions: BTreeMap<Run, Session>,
     jobs: BTreeMap<u64, VerifyJob>,
-    questions: BTreeMap<DecisionId, Question>,
+    questions: BTreeMap<DecisionId, Asked>,
     /// Dead or asleep until then.
     away: Option<Away>,
     /// Nothing comes in or goes out until then.
     cut_off_until: u64,
     /// When its guard saw a sign of life last.
     stamped: u64,
+}
+
+/// Who waits for an answer.
+enum Asked {
+    Host(Question),
+    Session(Run, u64),
 }
 
 struct Away {
@@ -44,7 +52,7 @@ impl Host {
             index,
             life: 0,
             machine: machine(index, 0, world.now),
-            agents: BTreeMap::new(),
+            sessions: BTreeMap::new(),
             jobs: BTreeMap::new(),
             questions: BTreeMap::new(),
             away: None,
@@ -97,9 +105,9 @@ impl Host {
         let Some(away) = self.away.take_if(|a| a.until <= world.now) else { return };
         if away.dead {
             // A new incarnation sweeps the old one before it reports.
-            self.bury(world, &self.agents.keys().cloned().collect::<Vec<_>>());
+            self.bury(world, &self.sessions.keys().cloned().collect::<Vec<_>>());
             self.life += 1;
-            self.agents.clear();
+            self.sessions.clear();
             self.jobs.clear();
             self.questions.clear();
             self.machine = machine(self.index, self.life, world.now);
@@ -110,7 +118,7 @@ impl Host {
     /// Its guard is a process of its own: it sweeps in time whatever else happens.
     pub(crate) fn guard(&mut self, world: &mut World) {
         world.at(world.now + GUARD_MS, Occurrence::Guard(self.index));
-        if world.now > self.stamped + LEASE_MS && !self.agents.is_empty() {
+        if world.now > self.stamped + LEASE_MS && !self.sessions.is_empty() {
             let at = world.now + world.rng.below(KILL_LIMIT_MS);
             world.at(at, Occurrence::Death { host: self.index, life: self.life, run: None });
         }
@@ -121,7 +129,8 @@ impl Host {
         if life != self.life {
             return;
         }
-        let dead: Vec<Run> = self.agents.keys().filter(|r| run.as_ref().is_none_or(|run| run == *r)).cloned().collect();
+        let dead: Vec<Run> =
+            self.sessions.keys().filter(|r| run.as_ref().is_none_or(|run| run == *r)).cloned().collect();
         self.bury(world, &dead);
         match run {
             // By our own hand: the machine asked for it.
@@ -131,13 +140,8 @@ impl Host {
             }
             // By the guard: their sessions end as any process does.
             None => {
-                for run in dead {
-                    let lost = self.agents.get_mut(&run).filter(|a| !a.ended);
-                    if let Some(agent) = lost {
-                        agent.behaviour = Behaviour::Fails(ganger_engine::FailureClass::Crashed);
-                        let stir = Occurrence::Agent(self.index, life, run, Stir::Ends);
-                        world.at(world.now + 1, stir);
-                    }
+                for session in self.sessions.values_mut() {
+                    session.processes_are_gone(world);
                 }
             }
         }
@@ -145,7 +149,7 @@ impl Host {
 
     fn bury(&self, world: &mut World, runs: &[Run]) {
         for run in runs {
-            if let Some(agent) = self.agents.get(run) {
+            if let Some(agent) = self.sessions.get(run) {
                 world.checks.agent_is_gone(agent.ticket.as_str(), run.attempt.as_str());
             }
         }
@@ -182,19 +186,33 @@ impl Host {
         if self.is_cut_off(world) {
             return;
         }
-        if let Some(question) = self.questions.remove(id) {
-            let outcome = Some(result);
-            self.deliver(world, self.life, Event::Reply { question, outcome });
-        }
+        self.reply(world, id, Some(result));
     }
 
     pub(crate) fn unanswered(&mut self, world: &mut World, id: &DecisionId) {
-        if let Some(question) = self.questions.remove(id) {
-            self.deliver(world, self.life, Event::Reply { question, outcome: None });
+        self.reply(world, id, None);
+    }
+
+    fn reply(&mut self, world: &mut World, id: &DecisionId, outcome: Option<Result<Outcome, Rejected>>) {
+        match self.questions.remove(id) {
+            Some(Asked::Host(question)) => self.deliver(world, self.life, Event::Reply { question, outcome }),
+            Some(Asked::Session(run, question)) => {
+                let reply = match outcome {
+                    Some(Ok(outcome)) => Reply::Decided(outcome),
+                    Some(Err(refused)) => Reply::Refused(refused.to_string()),
+                    None => Reply::Silent,
+                };
+                self.stir(world, self.life, run, Stir::Event(SessionEvent::Replied { question, reply }));
+            }
+            None => {}
         }
     }
 
     fn handle(&mut self, world: &mut World, event: Event) {
+        world.coverage.saw(&event);
+        if let Event::Order(order) = &event {
+            world.coverage.saw(order);
+        }
         for action in self.machine.handle(world.now, event) {
             if world.fault("host crashes in an action", 9_000) {
                 world.crashes += 1;
@@ -205,6 +223,7 @@ impl Host {
                 world.at(at, Occurrence::Death { host: self.index, life: self.life, run: None });
                 return;
             }
+            world.coverage.saw(&action);
             self.perform(world, action);
         }
     }
@@ -216,13 +235,7 @@ impl Host {
     fn perform(&mut self, world: &mut World, action: Action) {
         match action {
             Action::Ask { question, envelope, patience_ms } => {
-                let id = envelope.id.clone();
-                self.questions.insert(id.clone(), question);
-                let expires = world.now + patience_ms;
-                world.at(expires, Occurrence::Unanswered { host: self.index, id });
-                if !self.is_cut_off(world) {
-                    world.tell_foreman(envelope, Some(self.name()), Some(expires));
-                }
+                self.ask(world, Asked::Host(question), envelope, patience_ms);
             }
             Action::Tell(envelope) => {
                 if !self.is_cut_off(world) && !world.fault("tell lost", 30) {
@@ -231,16 +244,22 @@ impl Host {
             }
             Action::Stamp => self.stamped = world.now,
             Action::TakeUp(_) | Action::PrepareAhead(_) => {}
-            Action::Forget(run) => drop(self.agents.remove(&run)),
+            Action::Forget(run) => drop(self.sessions.remove(&run)),
             Action::Prepare(run) => self.prepare(world, run),
             Action::StartSession(run) => self.start(world, &run),
-            Action::Session(run, order) => self.tell_agent(world, &run, order),
+            Action::Session(run, order) => {
+                let wishes = self.sessions.get_mut(&run).map(|session| session.order(world, order));
+                self.grant(world, &run, wishes.unwrap_or_default());
+            }
             Action::Kill(run) => self.kill(world, Some(run)),
             Action::KillEverything => self.kill(world, None),
             Action::Inspect(run) => {
-                let result = match self.agents.get(&run) {
+                if let Some(session) = self.sessions.get(&run) {
+                    world.checks.worktree_is_quiet(&session.ticket, "looked at");
+                }
+                let result = match self.sessions.get(&run) {
                     _ if world.fault("inspection fails", 60) => Err("disk".to_owned()),
-                    Some(agent) => Ok(agent.work(&run)),
+                    Some(session) => Ok(session.work()),
                     None => Err("there is no worktree".to_owned()),
                 };
                 let after = world.rng.between(10, 400);
@@ -268,6 +287,7 @@ impl Host {
             }
             Action::ReleaseGates { token } => drop(self.jobs.remove(&token)),
             Action::Retire(ticket) => {
+                world.checks.worktree_is_quiet(&ticket, "removed");
                 let kept = world.fault("worktree kept", 10);
                 let result = if kept { Err("a process lives there".to_owned()) } else { Ok(()) };
                 let after = world.rng.between(10, 900);
@@ -278,7 +298,8 @@ impl Host {
 
     fn prepare(&self, world: &mut World, run: Run) {
         let Some(offer) = self.machine.offer(&run) else { return };
-        let conflict = offer.bases.len() > 1 && world.fault("base conflict", 3);
+        let merges = offer.spec.kind.work().bases == Bases::Merged;
+        let conflict = merges && offer.bases.len() > 1 && world.fault("base conflict", 3);
         let result = match offer.bases.last() {
             Some((with, _)) if conflict => {
                 Err(NotPrepared::Conflict { with: with.clone(), files: vec!["a".to_owned()] })
@@ -293,18 +314,23 @@ impl Host {
     fn start(&mut self, world: &mut World, run: &Run) {
         let Some(offer) = self.machine.offer(run).cloned() else { return };
         world.checks.agent_starts(offer.ticket.as_str(), run.attempt.as_str());
-        let agent = Agent::start(world, self.index, self.life, run, &offer);
-        self.agents.insert(run.clone(), agent);
+        let session = Session::start(world, (self.index, self.life, run.clone()), offer);
+        self.sessions.insert(run.clone(), session);
     }
 
     fn kill(&mut self, world: &mut World, run: Option<Run>) {
         let (life, host) = (self.life, self.index);
         let at = world.now + world.rng.below(KILL_LIMIT_MS);
         match run {
-            Some(run) => world.at(at, Occurrence::Death { host, life, run: Some(run) }),
+            Some(run) => {
+                if let Some(session) = self.sessions.get_mut(&run) {
+                    session.is_aborted = true;
+                }
+                world.at(at, Occurrence::Death { host, life, run: Some(run) });
+            }
             None => {
-                for agent in self.agents.values_mut() {
-                    agent.ended = true;
+                for session in self.sessions.values_mut() {
+                    session.is_aborted = true;
                 }
                 world.at(at, Occurrence::Death { host, life, run: None });
                 self.later(world, KILL_LIMIT_MS, Event::EverythingKilled);
@@ -312,64 +338,55 @@ impl Host {
         }
     }
 
-    fn tell_agent(&mut self, world: &mut World, run: &Run, order: SessionOrder) {
-        let Some(agent) = self.agents.get_mut(run).filter(|a| !a.ended) else { return };
-        match order {
-            SessionOrder::Cancel => {
-                agent.interrupted = true;
-                // Some do not listen: they are killed in the end.
-                if !world.fault("cancel ignored", 4) {
-                    let at = world.now + world.rng.between(10, 5_000);
-                    world.at(at, Occurrence::Agent(self.index, self.life, run.clone(), Stir::Ends));
+    /// Something reaches a session, or happens within its runtime.
+    pub(crate) fn stir(&mut self, world: &mut World, life: u64, run: Run, stir: Stir) {
+        self.come_back(world);
+        if life != self.life || self.away.as_ref().is_some_and(|a| a.dead) {
+            return;
+        }
+        if let Some(away) = &self.away {
+            return world.at(away.until + 1, Occurrence::Session(self.index, life, run, stir));
+        }
+        let Some(session) = self.sessions.get_mut(&run) else { return };
+        let is_alive = world.checks.is_running(session.ticket.as_str(), run.attempt.as_str());
+        let wishes = session.happen(world, stir, is_alive);
+        self.grant(world, &run, wishes);
+    }
+
+    /// Does for a session what it cannot do itself.
+    fn grant(&mut self, world: &mut World, run: &Run, wishes: Vec<Wish>) {
+        for wish in wishes {
+            match wish {
+                Wish::Ask(question, envelope) => {
+                    self.ask(world, Asked::Session(run.clone(), question), envelope, PATIENCE_MS);
                 }
-            }
-            // Not before the turn is over: it may as well end first.
-            SessionOrder::Deliver(text) => {
-                if world.rng.one_in(2) {
-                    let deliveries = vec![text.delivery.id.clone()];
-                    let (attempt, token) = (run.attempt.clone(), run.token);
-                    let id = format!("delivered-{attempt}-{}", text.delivery.id);
-                    world.input(
-                        id,
-                        Input::Delivered { attempt, token, deliveries, evidence: DeliveryEvidence::SentUnchecked },
-                    );
+                Wish::Tell(envelope) => {
+                    if !self.is_cut_off(world) && !world.fault("session's word lost", 40) {
+                        world.tell_foreman(envelope, None, None);
+                    }
                 }
-            }
-            SessionOrder::AnswerPermission(answer) => {
-                let (attempt, token, request_id) = (run.attempt.clone(), run.token, answer.request_id);
-                let id = DecisionId::unkeyed(format!("answered-{attempt}-{}", world.now));
-                world.input(id, Input::PermissionDelivered { attempt, token, request_id });
+                Wish::Ended(remains) => {
+                    let after = world.rng.between(1, 200);
+                    self.later(world, after, Event::SessionEnded { run: run.clone(), remains: *remains });
+                }
             }
         }
     }
 
-    pub(crate) fn agent_acts(&mut self, world: &mut World, life: u64, run: &Run, stir: Stir) {
-        if life != self.life {
-            return;
-        }
-        let Some(agent) = self.agents.get_mut(run) else { return };
-        let alive = world.checks.is_running(agent.ticket.as_str(), run.attempt.as_str());
-        match stir {
-            Stir::Begins if alive && !agent.ended => agent.begins(world, run),
-            Stir::AsksPermission if alive && !agent.ended => agent.asks_permission(world, run),
-            Stir::Uses if alive && !agent.ended => agent.uses(world, run),
-            Stir::Ends if !agent.ended => {
-                agent.ended = true;
-                let remains = agent.ends(world, run);
-                if world.fault("usage after the end", 10) {
-                    agent.uses(world, run);
-                }
-                let run = run.clone();
-                self.deliver(world, life, Event::SessionEnded { run, remains });
-            }
-            _ => {}
+    fn ask(&mut self, world: &mut World, asked: Asked, envelope: Envelope, patience_ms: u64) {
+        let (id, expires) = (envelope.id.clone(), world.now + patience_ms);
+        self.questions.insert(id.clone(), asked);
+        world.at(expires, Occurrence::Unanswered { host: self.index, id });
+        if !self.is_cut_off(world) {
+            world.tell_foreman(envelope, Some(self.name()), Some(expires));
         }
     }
 
     fn run_gate(&self, world: &mut World, token: u64, gate: &GatePolicy) {
         let Some(job) = self.jobs.get(&token) else { return };
         let killed = world.fault("gate killed", 20);
-        let passes = job.commit.as_str().starts_with("good") || gate.name == "build";
+        let passes = !job.commit.as_str().starts_with("red") || gate.name == "build";
+        world.checks.gate_ran(&job.commit, &gate.digest, passes && !killed);
         let evidence = Evidence {
             key: EvidenceKey { commit: job.commit.clone(), gate: gate.digest.clone(), toolchain: "tools".to_owned() },
             ticket: job.ticket.clone(),
@@ -395,7 +412,7 @@ fn machine(index: usize, life: u64, now: u64) -> Machine {
     let report = HostReport {
         incarnation: format!("host-{index}-{life}"),
         slots: 2,
-        runtimes: BTreeSet::from(["sim".to_owned()]),
+        runtimes: policy::runtimes(index).collect(),
         labels: BTreeSet::new(),
         toolchain: "tools".to_owned(),
     };

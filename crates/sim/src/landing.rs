@@ -20,9 +20,15 @@ pub(crate) struct Landings {
     current: Option<Landing>,
     /// Where the confirmation is awaited.
     awaits: Option<String>,
+    /// Whether it was approved when the confirmation was asked for.
+    was_approved: bool,
 }
 
 impl Landings {
+    pub(crate) fn current(&self) -> Option<&Landing> {
+        self.current.as_ref()
+    }
+
     pub(crate) fn begin(&mut self, world: &mut World, foreman: usize, life: u64, landing: Landing) {
         if self.current.is_some() {
             world.checks.fail(format!("two landings at once: {} begins", landing.ticket));
@@ -33,12 +39,19 @@ impl Landings {
     }
 
     /// Whether it has come to its end.
-    pub(crate) fn step(&mut self, world: &mut World, foreman: usize, life: u64, step: LandingStep) -> bool {
+    pub(crate) fn step(
+        &mut self,
+        world: &mut World,
+        (foreman, life): (usize, u64),
+        step: LandingStep,
+        approved: bool,
+    ) -> bool {
         let Some(landing) = self.current.clone() else { return false };
         match step {
             LandingStep::Verified if world.main.contains(&landing.commit.to_string()) => self.end(world, true),
             LandingStep::Verified if world.fault("merge conflict", 6) => self.end(world, false),
             LandingStep::Verified => {
+                self.was_approved = approved;
                 let to = format!("landing-{foreman}-{life}-{}", world.now);
                 let input = Input::ConfirmMerge { ticket: landing.ticket.clone(), commit: landing.commit };
                 let envelope =
@@ -60,6 +73,7 @@ impl Landings {
         life: u64,
         to: &str,
         result: &Result<Outcome, Rejected>,
+        still: bool,
     ) {
         if self.awaits.as_deref() != Some(to) {
             return;
@@ -67,6 +81,10 @@ impl Landings {
         self.awaits = None;
         let Some(landing) = &self.current else { return };
         let confirmed = result.is_ok();
+        if confirmed && !still && !self.was_approved {
+            let Landing { ticket, commit, .. } = landing;
+            world.checks.fail(format!("invariant 6: main moves to {commit} of {ticket} without approval"));
+        }
         if confirmed {
             world.main.push(landing.commit.to_string());
             world.say(format!("main moves to {}", landing.commit));

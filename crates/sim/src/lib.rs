@@ -5,14 +5,16 @@
 //! pause and speak too late, agents that lie, messages that come late, twice, out of order or not at all, appends that
 //! fail or may have failed. What is real is everything that decides. There is no second foreman, host or session here.
 
-mod agent;
 mod checks;
 mod coverage;
 mod foreman;
 mod host;
 mod landing;
 mod person;
+mod policy;
 mod rng;
+mod runtime;
+mod session;
 mod wire;
 mod world;
 

@@ -1,18 +1,24 @@
-//! A person: adds tickets, answers late, changes their mind, closes, and merges.
+//! A person: adds tickets, answers late and in every way there is, changes their mind, writes, stops, closes, reopens,
+//! edits, changes the configuration, and merges.
 
+use crate::policy;
 use crate::world::World;
 use ganger_engine::{
-    Answer, CardKind, EscalationReason, Input, NewTicket, Phase, State, TicketChange, TicketId, TicketSpec, Urgency,
+    Answer, ApprovalReason, Card, CardAnswer, CardKind, CardOption, Commit, EscalationReason, Input, NewTicket, Phase,
+    Priority, State, Ticket, TicketChange, TicketId, TicketSpec, Urgency,
 };
+
+const NAME: &str = "person";
 
 pub(crate) struct Person {
     to_add: u64,
     actions: u64,
+    is_calm: bool,
 }
 
 impl Person {
     pub(crate) fn new(tickets: u64) -> Self {
-        Self { to_add: tickets, actions: 0 }
+        Self { to_add: tickets, actions: 0, is_calm: false }
     }
 
     pub(crate) fn is_done(&self, state: &State) -> bool {
@@ -27,23 +33,15 @@ impl Person {
         if world.rng.one_in(300) {
             self.answer(world, state);
         }
-        if world.fault("ticket closed", 4_000) {
-            self.close(world, state);
-        }
-        if world.fault("ticket edited", 3_000) {
-            self.edit(world, state);
-        }
-        if world.fault("message written", 2_000) {
-            self.write(world, state);
-        }
-        if world.fault("ticket stopped", 2_500) {
-            self.stop(world, state);
-        }
         if world.rng.one_in(1_500) {
             self.merge(world, state);
         }
-        if world.rng.one_in(1_500) {
-            self.revoke(world, state);
+        if !world.faults && !std::mem::replace(&mut self.is_calm, true) {
+            let calm = policy::calm(&world.policy);
+            self.configure(world, calm);
+        }
+        if world.fault("change of mind", 130) {
+            self.changes_mind(world, state);
         }
     }
 
@@ -52,17 +50,71 @@ impl Person {
         world.input(format!("person-{}", self.actions), input);
     }
 
+    /// One of the many things that a person does while others work.
+    fn changes_mind(&mut self, world: &mut World, state: &State) {
+        let by = NAME.to_owned();
+        let open = |t: &Ticket| !t.phase.is_final();
+        match world.rng.below(15) {
+            0 => {
+                let Some(ticket) = pick(world, state, open) else { return };
+                self.tell(world, Input::CloseTicket { ticket, reason: "changed my mind".to_owned(), by });
+            }
+            1 | 2 => {
+                let can = |t: &Ticket| {
+                    matches!(t.phase, Phase::Cancelled | Phase::Accepted | Phase::Reviewing | Phase::NeedsYou)
+                };
+                let Some(ticket) = pick(world, state, can) else { return };
+                let reason = ["", "once more"][world.rng.below(2) as usize].to_owned();
+                self.tell(world, Input::ReopenTicket { ticket, reason, by });
+            }
+            3 | 4 => {
+                let Some(ticket) = pick(world, state, open) else { return };
+                let change = Box::new(change(world, state, &ticket));
+                self.tell(world, Input::EditTicket { ticket, change });
+            }
+            5..=7 => self.write(world, state),
+            8 | 9 => self.stop(world, state),
+            10 => {
+                let policy = policy::changed(&world.policy, &mut world.rng);
+                self.configure(world, policy);
+            }
+            11 => {
+                let Some(ticket) = pick(world, state, |_| true) else { return };
+                self.tell(world, Input::NoteTicket { ticket, text: "a remark".to_owned(), by });
+            }
+            12 => {
+                let hash = format!("trusted-{}", world.rng.below(3));
+                self.tell(world, Input::Trust { hash, by });
+            }
+            13 => {
+                // Somebody commits on the branch of finished work.
+                let checked = |t: &Ticket| matches!(t.phase, Phase::Accepted | Phase::Reviewing | Phase::Verifying);
+                let Some(ticket) = pick(world, state, checked) else { return };
+                let head = Commit::new(format!("good-moved-{ticket}-{}", self.actions));
+                self.tell(world, Input::HeadMoved { ticket, head });
+            }
+            _ => {
+                if let Some(permit) = state.permits.first().cloned() {
+                    self.tell(world, Input::Revoke { permit, by });
+                }
+            }
+        }
+    }
+
+    fn configure(&mut self, world: &mut World, policy: ganger_engine::Policy) {
+        world.policy = policy.clone();
+        self.tell(world, Input::SetPolicy { policy });
+    }
+
     fn add(&mut self, world: &mut World, state: &State) {
         self.to_add -= 1;
-        let known: Vec<&TicketId> = state.tickets.keys().collect();
         let mut after = Vec::new();
-        let known: Vec<&TicketId> = known
-            .into_iter()
-            .filter(|id| state.tickets.get(*id).is_some_and(|t| t.phase != Phase::Cancelled))
-            .collect();
-        if !known.is_empty() && world.rng.one_in(2) {
-            after.push(known[world.rng.below(known.len() as u64) as usize].clone());
+        for _ in 0..2 {
+            let known = pick(world, state, |t| t.phase != Phase::Cancelled).filter(|_| world.rng.one_in(2));
+            after.extend(known.filter(|id| !after.contains(id)));
         }
+        let agent = policy::AGENTS[world.rng.below(policy::AGENTS.len() as u64) as usize].0;
+        let agent = (!world.rng.one_in(2)).then(|| agent.to_owned());
         // Few files for many tickets: overlaps are common.
         let file = format!("file-{}", world.rng.below(6));
         let spec = TicketSpec {
@@ -70,79 +122,94 @@ impl Person {
             done: vec!["it works".to_owned()],
             files: vec![file],
             after,
+            agent,
             ..TicketSpec::default()
         };
         self.tell(world, Input::AddTickets { tickets: vec![NewTicket { id: None, spec }] });
     }
 
     fn answer(&mut self, world: &mut World, state: &State) {
-        let Some(card) = state.open_cards().next() else { return };
-        let word = match &card.kind {
-            CardKind::Question { .. } => "the left one",
-            CardKind::Permission { .. } => {
-                ["once", "ticket", "agent", "project", "deny no"][world.rng.below(5) as usize]
-            }
-            CardKind::Notice { .. } => "ok",
-            CardKind::Approval { .. } => "accept",
-            CardKind::Orphaned { .. } => "continue",
-            CardKind::Escalation { why: EscalationReason::Stopped } => "resume",
-            CardKind::Escalation { .. } if world.rng.one_in(8) => "cancel",
-            CardKind::Escalation { .. } => "retry",
-        };
-        let answer = match card.parse_answer(word) {
-            Ok(answer) => answer,
-            Err(e) => return world.checks.fail(format!("{}: {e}", card.id)),
-        };
-        let answer = Answer { card: card.id.clone(), answer, by: "person".to_owned() };
+        let cards: Vec<&Card> = state.open_cards().collect();
+        let Some(card) = cards.get(world.rng.below(cards.len() as u64) as usize) else { return };
+        let answer = if world.faults { any_answer(world, card) } else { helpful_answer(card) };
+        let answer = Answer { card: card.id.clone(), answer, by: NAME.to_owned() };
         self.tell(world, Input::Answer(answer));
     }
 
     fn write(&mut self, world: &mut World, state: &State) {
-        let Some((ticket, _)) = state.tickets.iter().find(|(_, t)| t.phase == Phase::Running) else { return };
-        let (text, by) = ("hurry".to_owned(), "person".to_owned());
+        let Some(ticket) = pick(world, state, |t| !t.phase.is_final()) else { return };
+        let (text, by) = ("hurry".to_owned(), NAME.to_owned());
         let urgency = [Urgency::Idle, Urgency::Now, Urgency::Interrupt][world.rng.below(3) as usize];
-        self.tell(world, Input::Tell { ticket: ticket.clone(), text, urgency, by });
-    }
-
-    /// Takes back the first thing that was allowed for good.
-    fn revoke(&mut self, world: &mut World, state: &State) {
-        if let Some(permit) = state.permits.first() {
-            self.tell(world, Input::Revoke { permit: permit.clone(), by: "person".to_owned() });
-        }
+        self.tell(world, Input::Tell { ticket, text, urgency, by });
     }
 
     /// Stops a ticket; now and then lets it go on again before it has stopped.
     fn stop(&mut self, world: &mut World, state: &State) {
-        let running = state.tickets.iter().find(|(_, t)| matches!(t.phase, Phase::Running | Phase::Open));
-        let Some((ticket, _)) = running else { return };
-        let (ticket, by) = (ticket.clone(), "person".to_owned());
+        let Some(ticket) = pick(world, state, |t| matches!(t.phase, Phase::Running | Phase::Open)) else { return };
+        let by = NAME.to_owned();
         self.tell(world, Input::StopTicket { ticket: ticket.clone(), why: String::new(), by: by.clone() });
         if world.rng.one_in(3) {
             self.tell(world, Input::ResumeTicket { ticket, by });
         }
     }
 
-    fn close(&mut self, world: &mut World, state: &State) {
-        // Nothing may depend on what is given up, or its dependents would wait for ever by right.
-        let free = state.tickets.iter().find(|(id, t)| !t.phase.is_final() && state.dependents(id).next().is_none());
-        if let Some((ticket, _)) = free {
-            let (ticket, reason) = (ticket.clone(), "changed my mind".to_owned());
-            self.tell(world, Input::CloseTicket { ticket, reason, by: "person".to_owned() });
-        }
-    }
-
-    fn edit(&mut self, world: &mut World, state: &State) {
-        let Some((ticket, t)) = state.tickets.iter().find(|(_, t)| !t.phase.is_final()) else { return };
-        let change = TicketChange { title: Some(format!("{}!", t.spec.title)), ..TicketChange::default() };
-        let ticket = ticket.clone();
-        self.tell(world, Input::EditTicket { ticket, change: Box::new(change) });
-    }
-
     fn merge(&mut self, world: &mut World, state: &State) {
         let accepted = state.tickets.iter().filter(|(_, t)| t.phase == Phase::Accepted).map(|(id, _)| id.clone());
         let tickets: Vec<TicketId> = accepted.collect();
         if !tickets.is_empty() {
-            self.tell(world, Input::ApproveMerge { tickets, by: "person".to_owned() });
+            self.tell(world, Input::ApproveMerge { tickets, by: NAME.to_owned() });
         }
     }
+}
+
+fn pick(world: &mut World, state: &State, fits: impl Fn(&Ticket) -> bool) -> Option<TicketId> {
+    let all: Vec<&TicketId> = state.tickets.iter().filter(|(_, t)| fits(t)).map(|(id, _)| id).collect();
+    let at = world.rng.below(all.len() as u64) as usize;
+    all.get(at).map(|id| (*id).clone())
+}
+
+fn change(world: &mut World, state: &State, ticket: &TicketId) -> TicketChange {
+    let old = state.tickets.get(ticket).map(|t| t.spec.clone()).unwrap_or_default();
+    let mut change = TicketChange::default();
+    match world.rng.below(6) {
+        0 => change.title = Some(format!("{}!", old.title)),
+        1 => change.done = Some(vec!["it works".to_owned(), "and well".to_owned()]),
+        2 => change.files = Some(vec![format!("file-{}", world.rng.below(6))]),
+        3 => change.priority = Some(Priority::High),
+        4 => change.agent = Some("plain".to_owned()),
+        _ => {
+            // A cycle is refused.
+            let other = pick(world, state, |t| t.phase != Phase::Cancelled);
+            change.after = Some(old.after.into_iter().chain(other.filter(|o| o != ticket)).collect());
+        }
+    }
+    change
+}
+
+/// Any answer that the card takes.
+fn any_answer(world: &mut World, card: &Card) -> CardAnswer {
+    let options = card.kind.options();
+    let texts = usize::from(card.kind.free_text().is_some());
+    let nth = world.rng.below((options.len() + texts) as u64) as usize;
+    match options.get(nth) {
+        None => CardAnswer::Text("the left one".to_owned()),
+        Some(CardOption::Deny) => CardAnswer::Deny(["", "no"][world.rng.below(2) as usize].to_owned()),
+        // Most people do not give up at once.
+        Some(CardOption::Cancel) if !world.rng.one_in(3) => CardAnswer::Option(options[0]),
+        Some(option) => CardAnswer::Option(*option),
+    }
+}
+
+/// The answer that lets things come to rest.
+fn helpful_answer(card: &Card) -> CardAnswer {
+    CardAnswer::Option(match &card.kind {
+        CardKind::Question { .. } => return CardAnswer::Text("the left one".to_owned()),
+        CardKind::Permission { .. } => CardOption::Once,
+        CardKind::Notice { .. } => CardOption::Ok,
+        CardKind::Approval { why: ApprovalReason::NoGate | ApprovalReason::Review, .. } => CardOption::Accept,
+        CardKind::Approval { why: ApprovalReason::Tampering { .. }, .. } => CardOption::Reject,
+        CardKind::Orphaned { .. } => CardOption::Continue,
+        CardKind::Escalation { why: EscalationReason::Stopped } => CardOption::Resume,
+        CardKind::Escalation { .. } => CardOption::Retry,
+    })
 }

@@ -1,18 +1,19 @@
 //! The world: virtual time, what is going to happen, who is alive, and the main loop.
 
-use crate::agent::Stir;
-use crate::checks::Checks;
+use crate::checks::{Checks, is_approved};
 use crate::coverage::Coverage;
 use crate::foreman::Foreman;
 use crate::host::Host;
 use crate::landing::LandingStep;
 use crate::person::Person;
+use crate::policy;
 use crate::rng::Rng;
+use crate::session::Stir;
 use crate::wire;
 use ganger_bus::MemoryBus;
 use ganger_engine::host::Run;
 use ganger_engine::{
-    DecisionId, Outcome as Decided, Phase, Rejected, State, foreman as engine_foreman, host as engine_host,
+    DecisionId, Outcome as Decided, Phase, Policy, Rejected, State, foreman as engine_foreman, host as engine_host,
 };
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -78,8 +79,8 @@ pub(crate) enum Occurrence {
         host: usize,
         id: DecisionId,
     },
-    /// An agent does the next thing.
-    Agent(usize, u64, Run, Stir),
+    /// Something reaches a session, or its runtime does something.
+    Session(usize, u64, Run, Stir),
     /// Processes of a host die: of one attempt, or all.
     Death {
         host: usize,
@@ -102,6 +103,8 @@ pub(crate) struct World {
     pub(crate) coverage: Coverage,
     pub(crate) faults: bool,
     pub(crate) crashes: u64,
+    /// The configuration of today.
+    pub(crate) policy: Policy,
     /// Who holds the lease, and until when.
     pub(crate) lease: Option<(usize, u64)>,
     /// Commits on the main branch.
@@ -117,10 +120,13 @@ impl World {
         let shared = Arc::clone(&clock);
         let bus = MemoryBus::with_clock(Arc::new(move || shared.load(Ordering::Relaxed)));
         wire::declare(&bus, 2);
+        let mut rng = Rng::new(seed);
+        let policy = policy::first(seed, &mut rng);
         Self {
+            policy,
             now: 1_000_000,
             clock,
-            rng: Rng::new(seed),
+            rng,
             bus,
             checks: Checks::default(),
             coverage: Coverage::default(),
@@ -248,7 +254,7 @@ impl Cast {
             Occurrence::HostTick(n) => self.hosts[n].tick(world),
             Occurrence::Reply { to, id, result } => self.reply(world, &to, &id, *result),
             Occurrence::Unanswered { host, id } => self.hosts[host].unanswered(world, &id),
-            Occurrence::Agent(n, life, run, stir) => self.hosts[n].agent_acts(world, life, &run, stir),
+            Occurrence::Session(n, life, run, stir) => self.hosts[n].stir(world, life, run, stir),
             Occurrence::Death { host, life, run } => self.hosts[host].death(world, life, run),
             Occurrence::Guard(n) => self.hosts[n].guard(world),
             Occurrence::Landing(n, life, step) => self.foremen[n].land(world, life, step),
@@ -269,8 +275,14 @@ impl Cast {
                 host.answered(world, id, result.clone());
             }
         }
-        for foreman in &mut self.foremen {
-            foreman.landing_answered(world, to, &result);
+        let leader = world.lease.map(|(n, _)| n);
+        let approved = |landing: &engine_foreman::Landing| {
+            let state = leader.and_then(|n| self.foremen[n].state());
+            state.is_none_or(|state| is_approved(state, landing))
+        };
+        let still = [0, 1].map(|n| self.foremen[n].landing().is_none_or(approved));
+        for (foreman, still) in self.foremen.iter_mut().zip(still) {
+            foreman.landing_answered(world, to, &result, still);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Attempts: offered, granted, reported on, ended.
 
 use super::{NewCard, delivery, done, escalation, granted, live, messages, nothing, open_card, permissions, ticket};
+use crate::mutant::mutant;
 use crate::{
     ApprovalReason, Assumption, Attempt, AttemptCount, AttemptEnd, AttemptId, AttemptOutcome, AttemptStage, Card,
     CardKind, CardOption, Claim, Decision, DeliveryEvidence, DeliveryId, DeliveryKind, EscalationReason, Event,
@@ -59,7 +60,7 @@ fn claimable<'a>(
     if &attempt.host != host || attempt.incarnation != incarnation {
         return Err(Rejected::new(RejectCode::NotYours, format!("attempt {id} was offered to {}", attempt.host)));
     }
-    if attempt.cancelled {
+    if mutant!(ClaimOfCancelled, attempt.cancelled, false) {
         return Err(Rejected::new(RejectCode::Cancelled, format!("attempt {id} was cancelled")));
     }
     Ok(attempt)
@@ -280,7 +281,8 @@ impl Disposition {
             return Self::to(Phase::Open);
         }
         let work = ticket.spec.kind.work();
-        if work.claim == Claim::Change && (end.head.is_none() || end.head == end.base) {
+        let unchanged = mutant!(NoChangeAccepted, end.head.is_none() || end.head == end.base, false);
+        if work.claim == Claim::Change && unchanged {
             return Self::rejected(
                 state,
                 now,
@@ -296,7 +298,7 @@ impl Disposition {
         let mut claimed = ticket.clone();
         claimed.report = end.report.clone().or(claimed.report);
         let open = claimed.unanswered();
-        if !open.is_empty() {
+        if mutant!(DoneNotChecked, !open.is_empty(), false) {
             let items: String = open.iter().map(|item| format!("\n- {item}")).collect();
             return Self::rejected(
                 state,
@@ -310,7 +312,7 @@ impl Disposition {
                 ),
             );
         }
-        if let (Some(head), false) = (&end.head, end.tampering.is_empty())
+        if let (Some(head), false) = (&end.head, mutant!(TamperingIgnored, end.tampering.is_empty(), true))
             && ticket.approved_by_person.as_ref() != Some(head)
         {
             let signs = end.tampering.clone();
@@ -377,6 +379,11 @@ impl Disposition {
 
     /// Accepted branches conflict: a ticket of its own joins them first.
     fn of_base_conflict(state: &State, attempt: &Attempt, ticket: &Ticket, with: &TicketId, files: &[String]) -> Self {
+        // What depends on closed work waits for a person first; whether the rest conflicts shows when it starts again.
+        let is_closed = |d: &TicketId| state.tickets.get(d).is_some_and(|t| t.phase == Phase::Cancelled);
+        if ticket.spec.after.iter().any(is_closed) {
+            return Self::to(Phase::Open);
+        }
         let id = TicketId::new(format!("{}-join{}", attempt.ticket, ticket.attempts));
         let join: Vec<String> = ticket.spec.after.iter().map(ToString::to_string).collect();
         let spec = TicketSpec {

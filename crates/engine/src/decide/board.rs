@@ -1,6 +1,7 @@
 //! Adding, editing, closing and reopening tickets.
 
 use super::{delivery, done, ticket, withdraw_cards};
+use crate::mutant::mutant;
 use crate::{
     CardKind, Decision, DeliveryKind, Event, Millis, NewTicket, Outcome, Phase, RejectCode, Rejected, State, Ticket,
     TicketChange, TicketId, TicketSpec,
@@ -167,9 +168,9 @@ pub(super) fn edit(state: &State, id: &TicketId, change: &TicketChange) -> Resul
         events.push(delivery(state, 0, id, DeliveryKind::Revision, text));
         // Also what a person is just asked to accept was made for another mission.
         let asked = || state.open_cards_of(id).any(|c| matches!(c.kind, CardKind::Approval { .. }));
-        if matches!(ticket.phase, Phase::Verifying | Phase::Reviewing | Phase::Accepted)
-            || ticket.phase == Phase::NeedsYou && asked()
-        {
+        let judged = matches!(ticket.phase, Phase::Verifying | Phase::Reviewing | Phase::Accepted)
+            || ticket.phase == Phase::NeedsYou && asked();
+        if mutant!(EditKeepsAcceptance, judged, false) {
             let why = "the mission changed".to_owned();
             events.extend(withdraw_cards(state, id, &why));
             events.extend(super::merge::unapprove_dependents(state, id, &why));
@@ -229,7 +230,7 @@ pub(super) fn closing(
     events.extend(asks.map(|card| super::withdrawn(card, why)));
     events.extend(super::merge::unapprove_dependents(state, id, why));
     events.extend(super::messages::returned(state, id, why));
-    events.extend(super::cards::orphans_of(state, now, id));
+    events.extend(mutant!(OrphansNotAsked, super::cards::orphans_of(state, now, id), Vec::new()));
     events
 }
 

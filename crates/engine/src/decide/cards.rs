@@ -1,6 +1,7 @@
 //! Questions, denials and a person's answers.
 
 use super::{NewCard, delivery, done, granted, messages, nothing, open_card, open_nth_card, permissions};
+use crate::mutant::mutant;
 use crate::{
     Answer, AttemptId, Card, CardAnswer, CardId, CardKind, CardOption, CardState, Commit, Decision, DeliveryKind,
     EscalationReason, Event, Millis, NoticeReason, Outcome, Phase, RejectCode, Rejected, State, Ticket, TicketId,
@@ -95,7 +96,7 @@ fn consequences(state: &State, now: Millis, card: &Card, ticket: &Ticket, answer
             let text = format!("Answer to your question \"{}\": {}", card.question, answer.answer);
             let mut events = vec![delivery(state, 0, id, DeliveryKind::Answer, text)];
             let others = state.open_cards_of(id).any(|c| c.is_question() && c.id != card.id);
-            if ticket.phase == Phase::Suspended && !others {
+            if ticket.phase == Phase::Suspended && mutant!(AnswerDoesNotResume, !others, false) {
                 events.push(Event::TicketResumed { ticket: id.clone() });
             }
             events

@@ -1,6 +1,7 @@
 //! Hosts come, change, fall silent and come back.
 
 use super::{done, nothing, permissions::withdraw};
+use crate::mutant::mutant;
 use crate::{Attempt, AttemptId, AttemptStage, Decision, Event, HostId, HostReport, Millis, State};
 
 pub(super) fn report(state: &State, now: Millis, id: &HostId, report: &HostReport) -> Decision {
@@ -31,7 +32,7 @@ pub(super) fn lapse(state: &State, now: Millis, id: &HostId, incarnation: &str) 
         return nothing();
     }
     let mut events = vec![Event::HostLapsed { host: id.clone() }];
-    let clear_at = now + state.policy.lease_ms + state.policy.margin_ms;
+    let clear_at = mutant!(LostClearedAtOnce, now + state.policy.lease_ms + state.policy.margin_ms, now);
     for (attempt, a) in state.attempts.iter().filter(|(_, a)| &a.host == id && a.stage != AttemptStage::Lost) {
         match a.stage {
             AttemptStage::Offered => {

@@ -30,8 +30,9 @@ pub(super) fn tell(state: &State, id: &TicketId, text: &str, urgency: Urgency, b
     }
     let delivery = DeliveryId::new(format!("D-{}", state.next_delivery + 1));
     let mut events = vec![event];
-    // A person who writes to the agent is not done with the work.
-    if matches!(found.phase, Phase::Verifying | Phase::Reviewing) {
+    // A person who writes to the agent is not done with the work, also where they are asked to accept it.
+    let asked = || state.open_cards_of(id).any(|c| matches!(c.kind, CardKind::Approval { .. }));
+    if matches!(found.phase, Phase::Verifying | Phase::Reviewing) || found.phase == Phase::NeedsYou && asked() {
         let why = format!("{by} wrote to the agent");
         events.extend(withdraw_cards(state, id, &why));
         events.push(Event::TicketRejected { ticket: id.clone(), why, counts: false });

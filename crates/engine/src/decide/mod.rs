@@ -10,6 +10,7 @@ mod permissions;
 mod schedule;
 mod verify;
 
+use crate::mutant::mutant;
 use crate::{
     Attempt, AttemptId, Card, CardId, CardKind, CardOption, Decision, Delivery, DeliveryId, DeliveryKind,
     EscalationReason, Event, Input, Millis, Outcome, RejectCode, Rejected, State, Ticket, TicketId, TicketSpec,
@@ -21,9 +22,10 @@ use crate::{
 /// When the input is refused; nothing changes then.
 pub fn decide(state: &State, now: Millis, input: &Input) -> Result<Decision, Rejected> {
     match input {
-        Input::Elect { foreman } => {
-            Ok(done([Event::ForemanElected { epoch: state.epoch + 1, foreman: foreman.clone() }]))
-        }
+        Input::Elect { foreman } => Ok(done([Event::ForemanElected {
+            epoch: mutant!(EpochNotRaised, state.epoch + 1, state.epoch),
+            foreman: foreman.clone(),
+        }])),
         Input::SetPolicy { policy } => Ok(verify::set_policy(state, policy)),
         Input::Trust { hash, by } => Ok(match &state.trust {
             Some(known) if known == hash => nothing(),

@@ -2,6 +2,7 @@
 //! that asked, or, when that is gone, counts for the next one.
 
 use super::{NewCard, done, granted, nothing, open_card};
+use crate::mutant::mutant;
 use crate::{
     Answer, AttemptId, Card, CardAnswer, CardId, CardKind, CardOption, CardState, Decision, Event, Millis, Outcome,
     PendingPermission, PermissionAnswer, PermissionRequest, Permit, RejectCode, Rejected, Scope, State, TicketId,
@@ -133,6 +134,7 @@ pub(super) fn withdraw(state: &State, attempt: &AttemptId) -> Vec<Event> {
     let Some(found) = state.attempts.get(attempt) else { return Vec::new() };
     let cards = state.open_cards_of(&found.ticket);
     let own = cards.filter(|c| c.permission().is_some() && c.attempt.as_ref() == Some(attempt));
+    let own = own.filter(|_| mutant!(PermissionOutlivesProcess, true, false));
     let why = "the process that asked is gone; an answer counts for the next request".to_owned();
     own.map(|c| Event::CardWithdrawn { card: c.id.clone(), why: why.clone() }).collect()
 }

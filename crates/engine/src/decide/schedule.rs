@@ -2,6 +2,7 @@
 //! and the next offer. One offer a tick: the caller ticks until nothing comes.
 
 use super::{nothing, verify};
+use crate::mutant::mutant;
 use crate::{
     AttemptId, AttemptStage, Decision, Event, Host, HostId, Millis, Outcome, State, Ticket, TicketId,
     ready::{estimate, live_count, obstacles, place},
@@ -103,7 +104,7 @@ fn offer(state: &State, now: Millis, id: &TicketId, ticket: &Ticket, (host, at):
         ticket: id.clone(),
         number: ticket.attempts + 1,
         revision: ticket.revision,
-        token: state.next_token + 1,
+        token: mutant!(TokenUsedAgain, state.next_token + 1, state.next_token),
         host: host.clone(),
         incarnation: at.report.incarnation.clone(),
         agent: agent.to_owned(),

@@ -1,6 +1,7 @@
 //! From a claim to acceptance: evidence, review, and the ways back.
 
 use super::{NewCard, attempts::refuse_claim, done, escalation, nothing, open_card, ticket};
+use crate::mutant::mutant;
 use crate::{
     ApprovalReason, CardKind, Commit, Decision, EscalationReason, Event, Evidence, Millis, Phase, Policy, RejectCode,
     Rejected, Review, State, Ticket, TicketId, Verification,
@@ -76,7 +77,7 @@ pub(super) fn evidence(state: &State, now: Millis, token: u64, evidence: &Eviden
     if ticket.head.as_ref() != Some(&evidence.key.commit) {
         return Ok(done(events));
     }
-    if !evidence.is_green() {
+    if mutant!(RedAccepted, !evidence.is_green(), false) {
         let (_, refusal) = refuse_claim(state, now, id, ticket, &summary(evidence), &rejection_text(evidence));
         events.extend(refusal);
         return Ok(done(events));
@@ -93,7 +94,7 @@ pub(super) fn evidence(state: &State, now: Millis, token: u64, evidence: &Eviden
 
 /// What follows when every gate is green: review where the policy asks for one, else acceptance.
 pub(super) fn after_green(state: &State, now: Millis, id: &TicketId, commit: &Commit) -> Vec<Event> {
-    match state.policy.review {
+    match mutant!(ReviewSkipped, state.policy.review, Review::Off) {
         Review::Off => vec![Event::TicketAccepted { ticket: id.clone(), commit: commit.clone() }],
         Review::Person => {
             let base = state.tickets.get(id).and_then(|t| t.base.as_ref());
@@ -125,7 +126,8 @@ pub(super) fn conclude(
         return None;
     }
     let head = ticket.head.as_ref()?;
-    if ticket.approved_by_person.as_ref() == Some(head) && state.policy.gates.is_empty() {
+    let approved = mutant!(NoGateAccepted, ticket.approved_by_person.as_ref() == Some(head), true);
+    if approved && state.policy.gates.is_empty() {
         return Some(vec![Event::TicketAccepted { ticket: id.clone(), commit: head.clone() }]);
     }
     if state.policy.gates.is_empty() {

@@ -2,6 +2,7 @@
 //! crash the same plan comes again, and whoever carries an effect out looks at the world before it acts.
 
 use super::{Action, Mode, Stop};
+use crate::mutant::mutant;
 use crate::{Commit, Effect, Millis, Offer, Order, Plan, SessionMessage, State, TicketId, VerifyJob, cancel_all};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,7 +38,7 @@ pub(super) struct Acting {
 
 impl Acting {
     pub(super) fn is_idle(&self) -> bool {
-        self.landing.is_none()
+        mutant!(TwoLandings, self.landing.is_none(), true)
     }
 
     /// Its outcome may still be on its way: as with a message, it is not begun again at once.

@@ -9,6 +9,7 @@ mod turn;
 
 pub use acting::Landing;
 
+use crate::mutant::mutant;
 use crate::{
     Changes, DecisionId, Envelope, HostId, Ledger, Millis, Order, Outcome, Record, Rejected, State, TicketId, plan,
 };
@@ -277,7 +278,7 @@ impl Machine {
             Event::Stop(stop) => self.stop = self.stop.max(stop),
             Event::Tick => {}
         }
-        if matches!(self.step, Step::Idle) {
+        if mutant!(DecideWhileAppending, matches!(self.step, Step::Idle), !matches!(self.step, Step::Over)) {
             self.turn(now, &mut actions);
         }
         actions

@@ -1,6 +1,7 @@
 //! One turn: drain what came, decide it, let time pass, have it appended, and answer when it is durable.
 
 use super::{Action, Appended, Batch, Ending, MAX_BATCH, Machine, Received, Step, Stop};
+use crate::mutant::mutant;
 use crate::{DecisionId, Envelope, HostId, Input, Millis, Record, Refusal, RejectCode, Rejected, Ticket, TicketId};
 
 impl Machine {
@@ -15,7 +16,18 @@ impl Machine {
             }
         };
         if !self.ledger.pending().is_empty() {
+            let batch = mutant!(AcknowledgeBeforeDurable, batch, {
+                actions.push(Action::Acknowledge(batch.receipts));
+                Batch { receipts: Vec::new(), ..batch }
+            });
+            let batch = mutant!(AnswerBeforeDurable, batch, {
+                actions.extend(batch.replies);
+                Batch { replies: Vec::new(), ..batch }
+            });
             actions.push(Action::Append(self.ledger.pending().to_vec()));
+            if mutant!(ActBeforeDurable, false, true) {
+                self.act(now, actions);
+            }
             self.step = Step::Appending(batch);
         } else if !batch.replies.is_empty() || !batch.receipts.is_empty() {
             // A writer that was overtaken must not answer for the others, not even with a refusal.
@@ -44,7 +56,7 @@ impl Machine {
     /// What came too late is not carried out. A report that lay in the stream since an earlier incarnation says nothing
     /// of a host that may be long dead.
     fn refused_by_age(&mut self, now: Millis, received: &Received) -> Option<Rejected> {
-        if received.expires.is_some_and(|at| at < now) {
+        if mutant!(ExpiredCarriedOut, received.expires.is_some_and(|at| at < now), false) {
             return Some(Rejected::new(RejectCode::Expired, "it came too late: its sender had given up waiting"));
         }
         let Input::HostReport { host, .. } = &received.envelope.input else { return None };
@@ -140,6 +152,7 @@ impl Machine {
         let Step::ReadingNext(batch) = std::mem::replace(&mut self.step, Step::Idle) else { return };
         match found {
             Ok(Some(records)) if records == self.ledger.pending() => self.stored(now, batch, actions),
+            Ok(Some(_)) if mutant!(OvertakenIgnored, false, true) => self.stored(now, batch, actions),
             Ok(Some(_)) => self.finish(Ending::Overtaken, actions),
             Ok(None) => self.finish(Ending::StoreFailed("the batch was not stored".to_owned()), actions),
             Err(why) => self.finish(Ending::StoreFailed(why), actions),

@@ -3,6 +3,7 @@
 
 use super::lease::LEASE_LOST;
 use super::{Action, Machine, NotPrepared, Question, Remains, Run, SessionOrder, Work};
+use crate::mutant::mutant;
 use crate::{
     AttemptEnd, AttemptOutcome, DecisionId, Envelope, FailureClass, Input, Millis, Offer, Outcome, Rejected, Report,
     Usage,
@@ -110,6 +111,10 @@ impl Machine {
             }
             Some(Ok(_)) if cancelled => self.give_back(run, "it was stopped before it began", actions),
             Some(Ok(_)) => self.give_back(run, "the grant came too late", actions),
+            Some(Err(_)) if mutant!(RefusedClaimStarts, false, true) => {
+                attempt.stage = Stage::Preparing;
+                actions.push(Action::Prepare(run.clone()));
+            }
             Some(Err(_)) => self.forget(run, actions),
             None => self.give_back(run, "the grant was not heard", actions),
         }
@@ -174,6 +179,9 @@ impl Machine {
         let Some(attempt) = self.attempts.get_mut(run).filter(in_session) else { return };
         attempt.stage = Stage::Killing { remains };
         actions.push(Action::Kill(run.clone()));
+        if mutant!(InspectedBeforeKilled, false, true) {
+            self.killed(run, actions);
+        }
     }
 
     pub(super) fn killed(&mut self, run: &Run, actions: &mut Vec<Action>) {
@@ -219,7 +227,7 @@ impl Machine {
     pub(super) fn end_published(&mut self, now: Millis, run: &Run, stored: bool, actions: &mut Vec<Action>) {
         let Some(attempt) = self.attempts.get_mut(run) else { return };
         let Stage::Publishing { again_at, .. } = &mut attempt.stage else { return };
-        if stored {
+        if mutant!(UnstoredEndForgotten, stored, true) {
             self.forget(run, actions);
         } else {
             *again_at = Some(now + PUBLISH_AGAIN_MS);

@@ -4,6 +4,7 @@
 
 use super::attempts::Stage;
 use super::{Action, Machine, Question};
+use crate::mutant::mutant;
 use crate::{AttemptOutcome, DecisionId, Envelope, Input, Millis};
 
 /// Reports in the time of one lease.
@@ -15,7 +16,7 @@ impl Machine {
     }
 
     pub(super) fn holds_lease(&self, now: Millis) -> bool {
-        now <= self.lease_ends()
+        mutant!(LeaseIgnored, now <= self.lease_ends(), true)
     }
 
     pub(super) fn confirm(&mut self, sent: Millis) {

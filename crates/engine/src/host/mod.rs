@@ -9,6 +9,7 @@ mod attempts;
 mod lease;
 mod verifying;
 
+use crate::mutant::mutant;
 use crate::{
     AttemptId, AttemptOutcome, Commit, Envelope, Evidence, GatePolicy, HostId, HostReport, Input, Millis, Offer, Order,
     Outcome, PermissionAnswer, Report, SessionMessage, TicketId, Usage, VerifyJob,
@@ -283,7 +284,7 @@ impl Machine {
             }
             Order::Verify(job) => self.verify(now, *job, actions),
             Order::Retire { ticket, incarnation } => {
-                let idle = !self.attempts.values().any(|a| a.offer.ticket == ticket);
+                let idle = mutant!(RetireWhileRunning, !self.attempts.values().any(|a| a.offer.ticket == ticket), true);
                 if incarnation == self.setup.report.incarnation && idle && self.retiring.insert(ticket.clone()) {
                     actions.push(Action::Retire(ticket));
                 }

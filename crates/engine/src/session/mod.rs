@@ -25,6 +25,7 @@ pub use protocol::{
 };
 pub use runtime::{Capabilities, Control, Limit, Permission, RuntimeEvent, TurnEnd, is_sub_agent};
 
+use crate::mutant::mutant;
 use crate::{DecisionId, Envelope, FailureClass, Input, Millis, Report, SessionId, Usage};
 use breaker::Breaker;
 use opening::OpeningStep;
@@ -137,7 +138,7 @@ impl Machine {
         match event {
             Event::HookRequested(request) => self.handle_hook(request),
             _ if self.phase == Phase::Ended => {}
-            Event::Cancel => self.cancel(),
+            Event::Cancel => mutant!(CancelNotHeard, self.cancel(), ()),
             Event::Runtime(event) => self.handle_runtime(event),
             Event::DriverGone => self.driver_gone(),
             Event::Message(message) => self.handle_message(*message),

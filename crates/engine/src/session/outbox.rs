@@ -3,6 +3,7 @@
 
 use super::prompt::{delivery_text, is_in_transcript};
 use super::{Action, Control, Machine, Phase, SessionMessage, Setup};
+use crate::mutant::mutant;
 use crate::{DecisionId, Delivery, DeliveryEvidence, DeliveryId, DeliveryKind, Input, Urgency, text};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -88,7 +89,8 @@ impl Machine {
         if let Some(evidence) = self.outbox.reported.get(&delivery.id).copied() {
             return self.report_delivered(vec![delivery.id], evidence);
         }
-        if !self.setup.capabilities.prompt_again || !self.outbox.known.insert(delivery.id.clone()) {
+        let is_new = self.outbox.known.insert(delivery.id.clone());
+        if !self.setup.capabilities.prompt_again || mutant!(MessageSaidTwice, !is_new, false) {
             return;
         }
         if delivery.kind == DeliveryKind::Revision {

@@ -4,6 +4,7 @@ use super::prompt::FirstPrompt;
 use super::status::Observation;
 use super::watch::Finding;
 use super::{Action, Control, Machine, Phase, Reply, TurnEnd, WorktreeState, crashed, prompt};
+use crate::mutant::mutant;
 use crate::{FailureClass, Input, SessionId, text};
 
 impl Machine {
@@ -48,6 +49,9 @@ impl Machine {
     }
 
     fn recorded_part(&mut self, result: Result<(), String>, failure: &str) {
+        if mutant!(PromptBeforeRecorded, false, matches!(self.phase, Phase::Recording { .. })) {
+            return self.prompt_first();
+        }
         match (&self.phase, result) {
             (Phase::Recording { journaled: true, wrote: true }, Ok(())) => self.prompt_first(),
             (Phase::Recording { .. }, Err(why)) => self.close(crashed(format!("{failure}: {why}"))),

@@ -1,6 +1,7 @@
 //! Indexes over the state, kept with every change, so that planning never scans the board.
 
 use super::{Changes, State};
+use crate::mutant::mutant;
 use crate::{CardId, Millis, Phase, Priority, TicketId};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -78,7 +79,8 @@ impl State {
         let verifying = ticket.phase == Phase::Verifying;
         let timed = (ready || verifying) && ticket.not_before > 0;
         let merging = ticket.phase == Phase::Accepted && ticket.merge_approval.is_some();
-        let cleanup = ticket.phase.needs_no_worktree() && ticket.live.is_none() && ticket.worktree_on.is_some();
+        let idle = mutant!(RetireWhileRunning, ticket.live.is_none(), true);
+        let cleanup = ticket.phase.needs_no_worktree() && idle && ticket.worktree_on.is_some();
         let key = (ticket.spec.priority, ticket.order, id.clone());
         let not_before = ticket.not_before;
 
@@ -108,7 +110,7 @@ impl State {
 
     pub(crate) fn dependencies_accepted(&self, id: &TicketId) -> bool {
         let accepted = |d: &TicketId| self.tickets.get(d).is_some_and(|t| t.phase.is_accepted());
-        self.tickets.get(id).is_some_and(|t| t.spec.after.iter().all(accepted))
+        mutant!(DependenciesIgnored, self.tickets.get(id).is_some_and(|t| t.spec.after.iter().all(accepted)), true)
     }
 }
 

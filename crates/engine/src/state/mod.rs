@@ -9,6 +9,7 @@ pub(crate) use index::Index;
 pub use parts::{Changes, Parts};
 pub use snapshot::{SNAPSHOT_VERSION, SnapshotError};
 
+use crate::mutant::mutant;
 use crate::{
     Attempt, AttemptId, Card, CardId, Commit, Delivery, DeliveryId, Digest, Evidence, Host, HostId, IllegalTransition,
     Millis, Outcome, Pause, Permit, Phase, Policy, Record, Ticket, TicketId,
@@ -229,11 +230,10 @@ impl State {
         gate: &str,
         toolchain: Option<&str>,
     ) -> Option<&Evidence> {
-        self.evidence
-            .get(id)?
-            .iter()
-            .rev()
-            .find(|e| &e.key.commit == commit && e.key.gate == gate && toolchain.is_none_or(|t| t == e.key.toolchain))
+        self.evidence.get(id)?.iter().rev().find(|e| {
+            let same = mutant!(EvidenceOfAnyCommit, &e.key.commit == commit, true);
+            same && e.key.gate == gate && toolchain.is_none_or(|t| t == e.key.toolchain)
+        })
     }
 
     /// Whether every gate of today's policy is green on this commit, and there is at least one.

@@ -1,6 +1,6 @@
 //! From green to merged, the ways back, and what a person's word is good for.
 
-use crate::support::{accepted, after, answer, at_work, board, check, claim, ended, evidence, policy, tick};
+use crate::support::{accepted, add, after, answer, at_work, board, check, claim, ended, evidence, policy, tick};
 use expect_test::expect;
 use ganger_engine::{AttemptOutcome, Input, Policy, Review, TicketId};
 
@@ -190,5 +190,22 @@ fn closing_stops_the_attempt_and_keeps_the_worktree_until_it_has_ended() {
             attempt-ended attempt=T-1-a1 base=base counts=nothing head=head next=cancelled not_before=0 interrupted
             then retire/T-1/h
         "#]],
+    );
+}
+
+/// A person is asked about the closed one first; a join that depended on it could never start.
+#[test]
+fn branches_are_not_joined_while_one_of_them_is_closed() {
+    let dependent = add("two", |spec| spec.after = vec![TicketId::from("T-1")]);
+    let close = Input::CloseTicket { ticket: TicketId::from("T-1"), reason: "no".into(), by: "p".into() };
+    let inputs = after(accepted(), [dependent, tick(), claim("T-2-a1", 3), close]);
+    let conflict = AttemptOutcome::BaseConflict { with: TicketId::from("T-1"), files: vec!["f".into()] };
+    check(
+        &inputs,
+        ended("T-2-a1", 3, |e| e.outcome = conflict),
+        &expect![[r#"
+        attempt-ended attempt=T-2-a1 base=base counts=nothing head=head next=open not_before=0 base-conflict
+        then retire/T-1/h
+    "#]],
     );
 }

@@ -3,7 +3,8 @@
 use crate::support::{NOW, after, answer, at_work, board, check, ended, given, host, policy, tick};
 use expect_test::expect;
 use ganger_engine::{
-    AgentPolicy, AttemptOutcome, DeliveryEvidence, FailureClass, Input, PermissionRequest, Permit, Scope, Urgency,
+    AgentPolicy, AttemptOutcome, DeliveryEvidence, FailureClass, Input, PermissionRequest, Permit, Policy, Scope,
+    Urgency,
 };
 
 fn asks(request_id: &str) -> Input {
@@ -289,6 +290,22 @@ fn a_message_during_verification_takes_the_claim_back() {
         tells(Urgency::Idle),
         &expect![[r#"
         delivery-queued D-1 message
+        ticket-rejected ticket=T-1 why=p wrote to the agent
+    "#]],
+    );
+}
+
+/// With no gate a person is asked to accept: who writes to the agent instead has not accepted, and is read.
+#[test]
+fn a_message_takes_back_what_a_person_is_asked_to_accept() {
+    let without_gates = Input::SetPolicy { policy: Policy { gates: Vec::new(), ..policy() } };
+    let asked = after(at_work(), [without_gates, ended("T-1-a1", 1, |_| {}), tick()]);
+    check(
+        &asked,
+        tells(Urgency::Idle),
+        &expect![[r#"
+        delivery-queued D-1 message
+        card-withdrawn card=C-1 why=p wrote to the agent
         ticket-rejected ticket=T-1 why=p wrote to the agent
     "#]],
     );

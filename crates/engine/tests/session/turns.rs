@@ -1,9 +1,9 @@
 //! From the opening of the session to the end of its last turn.
 
-use crate::stage::{Stage, delivery, setup};
+use crate::stage::{NOW, Stage, delivery, setup};
 use expect_test::expect;
-use ganger_engine::session::{Capabilities, Event, Reply, RuntimeEvent, SessionFile, TurnEnd};
-use ganger_engine::{Outcome, SessionId, Urgency};
+use ganger_engine::session::{Action, Capabilities, Event, Reply, RuntimeEvent, SessionFile, TurnEnd};
+use ganger_engine::{Outcome, SessionId, Urgency, Usage};
 
 #[test]
 fn nothing_is_said_before_the_session_is_on_disk_and_in_the_journal() {
@@ -123,4 +123,21 @@ fn background_tasks_keep_the_turn_open_until_the_agent_has_reported() {
         # it reports
         > release
     "#]]);
+}
+
+/// Totals that come again must be decided again: a key would have the first total answered for all of them.
+#[test]
+fn every_total_of_usage_is_decided() {
+    let mut stage = Stage::at_work(setup());
+    let mut told = Vec::new();
+    for input in [10, 20] {
+        let usage = Usage { input, ..Usage::default() };
+        let actions = stage.machine.handle(NOW, Event::Runtime(RuntimeEvent::Usage(usage)));
+        told.extend(actions.into_iter().filter_map(|action| match action {
+            Action::Tell(envelope) => Some(envelope.id),
+            _ => None,
+        }));
+    }
+    assert_eq!(told.len(), 2);
+    assert!(told.iter().all(|id| id.key().is_none()), "{told:?}");
 }

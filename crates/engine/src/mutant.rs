@@ -1,0 +1,135 @@
+//! Named faults, for the proof that the simulation finds them. Only the feature `mutants` compiles them in; a build
+//! without it has the normal expression and nothing else.
+
+/// The normal expression; with the feature `mutants`, and while that mutant is active, the faulty one.
+#[cfg(not(feature = "mutants"))]
+macro_rules! mutant {
+    ($name:ident, $normal:expr, $faulty:expr) => {
+        $normal
+    };
+}
+
+/// The normal expression, or the faulty one while that mutant is active.
+#[cfg(feature = "mutants")]
+macro_rules! mutant {
+    ($name:ident, $normal:expr, $faulty:expr) => {
+        if crate::mutant::Mutant::$name.is_active() { $faulty } else { $normal }
+    };
+}
+
+pub(crate) use mutant;
+
+#[cfg(feature = "mutants")]
+pub use named::Mutant;
+
+#[cfg(feature = "mutants")]
+mod named {
+    use std::cell::Cell;
+
+    thread_local! {
+        static ACTIVE: Cell<Option<Mutant>> = const { Cell::new(None) };
+    }
+
+    macro_rules! mutants {
+        ($($(#[$doc:meta])* $name:ident,)*) => {
+            /// A fault.
+            #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+            pub enum Mutant {
+                $($(#[$doc])* $name,)*
+            }
+
+            impl Mutant {
+                /// Every fault.
+                pub const ALL: &[Self] = &[$(Self::$name,)*];
+            }
+        };
+    }
+
+    mutants! {
+        /// A cancelled attempt is granted.
+        ClaimOfCancelled,
+        /// A ticket starts before what it depends on is accepted.
+        DependenciesIgnored,
+        /// Tickets that change the same files run at once.
+        OverlapIgnored,
+        /// Attempts are offered whatever was spent.
+        BudgetIgnored,
+        /// A red gate counts as green.
+        RedAccepted,
+        /// Evidence of one commit counts for another.
+        EvidenceOfAnyCommit,
+        /// A landing is confirmed whether or not it is still approved.
+        ConfirmAlways,
+        /// A lost attempt is given away while its processes may live.
+        LostClearedAtOnce,
+        /// A worktree is removed while an agent works in it.
+        RetireWhileRunning,
+        /// A host works on after it has lost its lease.
+        LeaseIgnored,
+        /// A host starts an agent although its claim was refused.
+        RefusedClaimStarts,
+        /// The end of an attempt that could not be stored is not sent again.
+        UnstoredEndForgotten,
+        /// A session does not hear a cancel.
+        CancelNotHeard,
+        /// Inputs are decided while an append is under way.
+        DecideWhileAppending,
+        /// Inputs are acknowledged before their outcome is durable.
+        AcknowledgeBeforeDurable,
+        /// Senders are answered before the outcome is durable.
+        AnswerBeforeDurable,
+        /// Orders are sent from a state that is not durable.
+        ActBeforeDurable,
+        /// A writer that was overtaken goes on.
+        OvertakenIgnored,
+        /// A keyed input that comes again is decided again.
+        RepeatDecidedAgain,
+        /// A message that comes again is said again.
+        MessageSaidTwice,
+        /// The first prompt goes out before the session is journaled.
+        PromptBeforeRecorded,
+        /// A request for permission stays open when its process is gone.
+        PermissionOutlivesProcess,
+        /// An answered question does not resume its ticket.
+        AnswerDoesNotResume,
+        /// Work that weakens tests is verified without a person.
+        TamperingIgnored,
+        /// A claim counts although items of the definition of done are open.
+        DoneNotChecked,
+        /// A claim without a change counts.
+        NoChangeAccepted,
+        /// Green work is accepted without the review that the policy asks for.
+        ReviewSkipped,
+        /// Work is accepted without a gate and without a person.
+        NoGateAccepted,
+        /// A ticket lands before what it builds on.
+        MergedOutOfOrder,
+        /// Two commits are landed at once.
+        TwoLandings,
+        /// An input is carried out after its sender gave up.
+        ExpiredCarriedOut,
+        /// A new foreman writes under the epoch of the one before.
+        EpochNotRaised,
+        /// Two attempts have the same fencing token.
+        TokenUsedAgain,
+        /// Work is looked at while its agent may still change it.
+        InspectedBeforeKilled,
+        /// Nobody is asked about tickets whose dependency was closed.
+        OrphansNotAsked,
+        /// Accepted work stays accepted when its mission changes.
+        EditKeepsAcceptance,
+    }
+
+    impl Mutant {
+        /// Whether this thread runs with it.
+        #[must_use]
+        pub fn is_active(self) -> bool {
+            ACTIVE.get() == Some(self)
+        }
+
+        /// Runs this thread with a mutant, or without.
+        pub fn activate(mutant: Option<Self>) {
+            ACTIVE.set(mutant);
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! The configuration of the simulated project: several agents, small budgets, reviews, no gates at all, and changes of it.
+
+use crate::rng::Rng;
+use ganger_engine::{AgentPolicy, Budget, GatePolicy, Policy, Review};
+
+/// The agents, each with the runtime that it needs.
+pub(crate) const AGENTS: [(&str, &str); 5] =
+    [("builder", "sim"), ("late", "sim-late"), ("plain", "sim"), ("batch", "sim-batch"), ("rare", "sim-rare")];
+
+/// What a host has installed: one runtime is on one host only.
+pub(crate) fn runtimes(host: usize) -> impl Iterator<Item = String> {
+    let here = AGENTS.iter().filter(move |(name, _)| *name != "rare" || host == 1);
+    here.map(|(_, runtime)| (*runtime).to_owned())
+}
+
+/// The policy at the beginning of a run.
+pub(crate) fn first(seed: u64, rng: &mut Rng) -> Policy {
+    let agents = AGENTS.map(|(name, runtime)| {
+        let model = if name == "late" { "large-1".to_owned() } else { String::new() };
+        let fallback = (name == "builder").then(|| "late".to_owned());
+        (name.to_owned(), AgentPolicy { runtime: runtime.to_owned(), model, sessions: name != "plain", fallback })
+    });
+    let mut policy = Policy {
+        gates: gates(&["build", "test"]),
+        agents: agents.into(),
+        default_agent: "builder".to_owned(),
+        max_parallel: 3,
+        ..Policy::default()
+    };
+    if seed % 7 == 3 {
+        policy.gates = Vec::new();
+    }
+    if seed % 3 == 1 {
+        policy.review = Review::Person;
+    }
+    policy.budget = budget(rng);
+    policy
+}
+
+/// Another policy, as a person edits it.
+pub(crate) fn changed(policy: &Policy, rng: &mut Rng) -> Policy {
+    let mut policy = policy.clone();
+    match rng.below(5) {
+        0 => policy.gates = gates(&["test", "build", "lint"][..rng.below(4) as usize]),
+        1 => policy.review = if policy.review == Review::Off { Review::Person } else { Review::Off },
+        2 => policy.budget = budget(rng),
+        3 => policy.max_parallel = u32::try_from(rng.between(1, 5)).unwrap_or(1),
+        _ => policy.overlap_percent = if policy.overlap_percent == 0 { 50 } else { 0 },
+    }
+    policy
+}
+
+/// The policy under which everything must come to rest: nothing is used up for ever.
+pub(crate) fn calm(policy: &Policy) -> Policy {
+    Policy { budget: Budget::default(), ..policy.clone() }
+}
+
+fn gates(names: &[&str]) -> Vec<GatePolicy> {
+    names.iter().map(|n| GatePolicy { name: (*n).to_owned(), digest: format!("digest-{n}") }).collect()
+}
+
+/// Small enough to bite: an attempt sets 20,000 tokens aside, and uses some hundred.
+fn budget(rng: &mut Rng) -> Budget {
+    match rng.below(6) {
+        0 => Budget { ticket: Some(rng.between(200, 1_500)), ..Budget::default() },
+        1 => Budget { agent_day: Some(rng.between(20_500, 45_000)), ..Budget::default() },
+        2 => Budget { day: Some(rng.between(20_500, 45_000)), ..Budget::default() },
+        _ => Budget::default(),
+    }
+}

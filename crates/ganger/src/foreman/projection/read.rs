@@ -104,7 +104,7 @@ impl Projection {
         let mut found = Vec::new();
         let (after, limit) = (after.map_or("", TicketId::as_str), tickets.to_string());
         let query = "SELECT id FROM tickets WHERE id > ?1 ORDER BY id LIMIT CAST(?2 AS INTEGER)";
-        each(&*self.lock(), query, [after, &limit], |row| {
+        each(&self.lock(), query, [after, &limit], |row| {
             found.push(id(row)?);
             Ok(())
         })?;
@@ -114,7 +114,7 @@ impl Projection {
     /// Whether an input with this key was decided before.
     pub(crate) fn is_decided(&self, key: &str) -> Result<bool> {
         let mut found = false;
-        each(&*self.lock(), "SELECT 1 FROM outcomes WHERE key = ?1", [key], |_| {
+        each(&self.lock(), "SELECT 1 FROM outcomes WHERE key = ?1", [key], |_| {
             found = true;
             Ok(())
         })?;

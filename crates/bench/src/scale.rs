@@ -133,14 +133,6 @@ fn write_journal(shop: &Shop, size: usize, mix: Mix, shape: Shape) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let bus = LargePayloads::new(Arc::new(SqliteBus::open(&SqliteOptions::new(&state_folder(shop))).unwrap()));
-        let mut state = State::default();
-        let mut sequence = 0;
-        for message in bus.read("JOURNAL", 1, ">", usize::MAX).await.unwrap() {
-            sequence = message.sequence;
-            for record in Record::decode_batch(&message.payload, 0).unwrap() {
-                state.apply_record(&record).unwrap();
-            }
-        }
         bus.declare(ganger_bus::StreamConfig {
             name: "JOURNAL".to_owned(),
             subjects: vec!["journal.record".to_owned()],
@@ -150,6 +142,14 @@ fn write_journal(shop: &Shop, size: usize, mix: Mix, shape: Shape) {
         })
         .await
         .unwrap();
+        let mut state = State::default();
+        let mut sequence = 0;
+        for message in bus.read("JOURNAL", 1, ">", usize::MAX).await.unwrap() {
+            sequence = message.sequence;
+            for record in Record::decode_batch(&message.payload, 0).unwrap() {
+                state.apply_record(&record).unwrap();
+            }
+        }
         let merged = if mix == Mix::Closed { size * 95 / 100 } else { 0 };
         for from in (0..size).step_by(PER_RECORD) {
             let events = (from..size.min(from + PER_RECORD)).flat_map(|i| ticket(i, i < merged, shape)).collect();

@@ -21,17 +21,19 @@ fn only_a_person_merges_and_only_in_dependency_order() {
         &accepted(),
         approve(&["T-1"]),
         &expect![[r#"
-        merge-approved by=p commit=head ticket=T-1
-        then merge/T-1/head
-    "#]],
+            merge-approved by=p commit=head ticket=T-1
+            then merge/T-1/head
+            then retire/T-1/h
+        "#]],
     );
     let done = Input::MergeDone { ticket: TicketId::from("T-1"), commit: "m".into(), evidence: Vec::new() };
     check(
         &accepted(),
         done.clone(),
         &expect![[r#"
-        refused (not-approved): the merge of T-1 is not approved
-    "#]],
+            refused (not-approved): the merge of T-1 is not approved
+            then retire/T-1/h
+        "#]],
     );
     check(
         &after(accepted(), [approve(&["T-1"])]),
@@ -105,10 +107,11 @@ fn a_review_by_a_person_comes_between_green_and_accepted() {
         &reviewing,
         answer("C-1", "accept"),
         &expect![[r#"
-        card-answered answer=accept by=p card=C-1
-        approved-by-person by=p commit=head ticket=T-1
-        ticket-accepted commit=head ticket=T-1
-    "#]],
+            card-answered answer=accept by=p card=C-1
+            approved-by-person by=p commit=head ticket=T-1
+            ticket-accepted commit=head ticket=T-1
+            then retire/T-1/h
+        "#]],
     );
     check(
         &reviewing,
@@ -150,10 +153,11 @@ fn without_gates_only_a_person_accepts() {
         &after(inputs, [tick()]),
         answer("C-1", "accept"),
         &expect![[r#"
-        card-answered answer=accept by=p card=C-1
-        approved-by-person by=p commit=head ticket=T-1
-        ticket-accepted commit=head ticket=T-1
-    "#]],
+            card-answered answer=accept by=p card=C-1
+            approved-by-person by=p commit=head ticket=T-1
+            ticket-accepted commit=head ticket=T-1
+            then retire/T-1/h
+        "#]],
     );
 }
 

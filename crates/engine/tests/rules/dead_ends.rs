@@ -102,35 +102,40 @@ fn a_merge_that_a_person_takes_back_does_not_happen_and_nothing_waits_for_it() {
         &both,
         confirm.clone(),
         &expect![[r#"
-        then merge/T-1/head
-    "#]],
+            then merge/T-1/head
+            then retire/T-1/h
+            then retire/T-2/h
+        "#]],
     );
     let reopen = Input::ReopenTicket { ticket: TicketId::from("T-1"), reason: String::new(), by: "p".into() };
     check(
         &both,
         reopen.clone(),
         &expect![[r#"
-        ticket-reopened by=p reason= ticket=T-1
-        merge-failed ticket=T-2 why=it builds on T-1: the ticket was reopened
-    "#]],
+            ticket-reopened by=p reason= ticket=T-1
+            merge-failed ticket=T-2 why=it builds on T-1: the ticket was reopened
+            then retire/T-2/h
+        "#]],
     );
     check(
         &after(both.clone(), [reopen]),
         confirm,
         &expect![[r#"
-        refused (not-approved): the merge of T-1 is no longer approved
-    "#]],
+            refused (not-approved): the merge of T-1 is no longer approved
+            then retire/T-2/h
+        "#]],
     );
     let close = Input::CloseTicket { ticket: TicketId::from("T-1"), reason: "no".into(), by: "p".into() };
     check(
         &both,
         close,
         &expect![[r#"
-        ticket-closed by=p reason=no ticket=T-1
-        merge-failed ticket=T-2 why=it builds on T-1: the ticket was closed
-        card-opened [C-1] T-2 depends on T-1, which was closed. Continue without it?
-        then retire/T-1/h
-    "#]],
+            ticket-closed by=p reason=no ticket=T-1
+            merge-failed ticket=T-2 why=it builds on T-1: the ticket was closed
+            card-opened [C-1] T-2 depends on T-1, which was closed. Continue without it?
+            then retire/T-1/h
+            then retire/T-2/h
+        "#]],
     );
 }
 

@@ -175,9 +175,10 @@ fn green_gates_accept_and_red_ones_reject() {
         &verifying,
         evidence("T-1", 2, "head", 0),
         &expect![[r#"
-        evidence-recorded test exit=0
-        ticket-accepted commit=head ticket=T-1
-    "#]],
+            evidence-recorded test exit=0
+            ticket-accepted commit=head ticket=T-1
+            then retire/T-1/h
+        "#]],
     );
     check(
         &verifying,

@@ -318,6 +318,7 @@ fn a_message_that_nobody_would_read_is_refused() {
         tells(Urgency::Idle),
         &expect![[r#"
             refused (no-session): T-1 is accepted: no session will read the message
+            then retire/T-1/h
         "#]],
     );
     check(

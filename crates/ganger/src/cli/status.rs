@@ -7,8 +7,9 @@ use crate::board::shapes::{self, time};
 use crate::board::{Part, View};
 use crate::failure::{Exit, Failure};
 use crate::foreman::Runner;
-use crate::protocol::{ACTIVITY, Activity, ActivityKind, now_ms};
+use crate::os::now_ms;
 use crate::text;
+use crate::wire::{self, ACTIVITY, Activity, ActivityKind};
 use ganger_engine::{AttemptId, AttemptStage};
 use std::collections::BTreeMap;
 
@@ -85,7 +86,7 @@ async fn latest(board: &Board) -> Result<BTreeMap<AttemptId, Latest>, Failure> {
     let from = last.saturating_sub(LOOK_BACK) + 1;
     let found = board.bus.read(ACTIVITY, from, ">", usize::try_from(LOOK_BACK).unwrap_or(usize::MAX)).await?;
     let mut latest: BTreeMap<AttemptId, Latest> = BTreeMap::new();
-    for activity in found.iter().filter_map(|m| serde_json::from_slice::<Activity>(&m.payload).ok()) {
+    for activity in found.iter().filter_map(|m| wire::decode::<Activity>(&m.payload).ok()) {
         let entry = latest.entry(activity.attempt.clone()).or_default();
         match activity.kind {
             ActivityKind::Status => entry.0 = activity.text.clone(),

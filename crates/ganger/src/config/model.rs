@@ -4,7 +4,6 @@ use crate::digest;
 use ganger_engine::{AgentPolicy, Budget, GatePolicy, Policy, Review, Usage};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 /// The whole configuration.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -132,13 +131,6 @@ pub(crate) struct Limits {
 const MOST_MINUTES: f64 = 1_000_000.0;
 /// Three weeks in minutes: Claude Code takes a hook with a longer limit for one that is late.
 const MOST_PATIENCE: f64 = 30_000.0;
-
-impl Limits {
-    /// How long a request for permission waits for a person.
-    pub(crate) fn permission_limit(&self) -> Duration {
-        Duration::from_secs_f64(self.permission_minutes * 60.0)
-    }
-}
 
 impl Default for Limits {
     fn default() -> Self {

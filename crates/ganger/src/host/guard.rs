@@ -25,15 +25,20 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    pub(super) fn start(project: &Arc<Project>, incarnation: &str, lease: Duration) -> Result<Self, Failure> {
-        Self::stamp(project);
-        let (mut child, pipe) = spawn(project, incarnation, lease)?;
+    pub(super) fn start(
+        project: &Arc<Project>,
+        stamp: PathBuf,
+        incarnation: &str,
+        lease: Duration,
+    ) -> Result<Self, Failure> {
+        Self::stamp(&stamp);
+        let (mut child, pipe) = spawn(&stamp, incarnation, lease)?;
         let pipe = Arc::new(Mutex::new(pipe));
         let (shared, project, incarnation) = (Arc::clone(&pipe), Arc::clone(project), incarnation.to_owned());
         let keeper = tokio::spawn(async move {
             loop {
                 let _status = child.wait().await;
-                match spawn(&project, &incarnation, lease) {
+                match spawn(&stamp, &incarnation, lease) {
                     Ok((fresh, pipe)) => {
                         child = fresh;
                         *shared.lock().await = pipe;
@@ -49,9 +54,9 @@ impl Guard {
     }
 
     /// Notes that the host lives.
-    pub(super) fn stamp(project: &Project) {
+    pub(super) fn stamp(file: &Path) {
         // If this fails for long, the guard sweeps: the safe side.
-        let _full = os::write_private(&stamp_file(project), os::awake_ms().to_string().as_bytes());
+        let _full = os::write_private(file, os::awake_ms().to_string().as_bytes());
     }
 
     pub(super) async fn dismiss(self) {
@@ -63,17 +68,13 @@ impl Guard {
     }
 }
 
-fn stamp_file(project: &Project) -> PathBuf {
-    project.state.join("host-stamp")
-}
-
-fn spawn(project: &Project, incarnation: &str, lease: Duration) -> Result<(Child, Option<ChildStdin>), Failure> {
+fn spawn(stamp: &Path, incarnation: &str, lease: Duration) -> Result<(Child, Option<ChildStdin>), Failure> {
     let mut child = Command::new(os::own_program())
         .arg("guard")
         .arg("--marker")
         .arg(incarnation)
         .arg("--stamp")
-        .arg(stamp_file(project))
+        .arg(stamp)
         .arg("--lease-ms")
         .arg(lease.as_millis().to_string())
         // Not a group leader, so that it can make a session of its own.

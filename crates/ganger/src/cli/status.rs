@@ -7,6 +7,7 @@ use crate::board::shapes::{self, time};
 use crate::board::{Part, View};
 use crate::failure::{Exit, Failure};
 use crate::foreman::Runner;
+use crate::host::LOCAL;
 use crate::os::now_ms;
 use crate::text;
 use crate::wire::{self, ACTIVITY, Activity, ActivityKind};
@@ -38,6 +39,10 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     match &run {
         Some(run) => data!("Running ({run})"),
         None => data!("No run is active."),
+    }
+    for (id, host) in state.hosts.iter().filter(|(id, _)| id.as_str() != LOCAL) {
+        let life = if host.alive { "alive" } else { "silent" };
+        data!("Host {id}: {} slots, {life}", host.report.slots);
     }
     let now = now_ms();
     let mut rows: Vec<Vec<String>> = Vec::new();
@@ -119,11 +124,18 @@ fn as_json(view: &View, run: Option<&Runner>, doing: &BTreeMap<AttemptId, Latest
             heard: last.map(|l| time(l.at)),
         }
     });
+    let hosts = state.hosts.iter().map(|(id, h)| shapes::Host {
+        host: id.to_string(),
+        slots: h.report.slots,
+        alive: h.alive,
+        incarnation: h.report.incarnation.clone(),
+    });
     json(shapes::Status {
         record: state.n,
         epoch: state.epoch,
         run: run.map(|r| shapes::Run { pid: r.pid, command: r.command.clone() }),
         counts: view.totals.phases.iter().map(|(p, n)| (p.as_str(), *n)).collect(),
+        hosts: hosts.collect(),
         attempts: attempts.collect(),
         ready: state.ready().map(|(id, _)| id.to_string()).collect(),
         cards: state.open_cards().count(),

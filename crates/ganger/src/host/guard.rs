@@ -13,8 +13,6 @@ use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
-/// How often the guard looks at the stamp.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Sent down the pipe: the host ends well, there is nothing to sweep.
 const DISMISS: u8 = b'd';
 
@@ -101,7 +99,7 @@ pub(crate) fn run_guard(marker: &str, stamp: &Path, lease: Duration) {
     });
     let mut swept_at = None;
     loop {
-        match heard.recv_timeout(LOOK_EVERY) {
+        match heard.recv_timeout(os::GUARD_LOOKS_EVERY) {
             Ok(true) => return,
             Ok(false) | Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => {
                 let _survivors = os::sweep(&target);

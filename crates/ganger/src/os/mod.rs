@@ -24,7 +24,9 @@ pub(crate) use process::{
     own_group, program_on_path, terminate_group,
 };
 pub(crate) use signals::{StopSignal, StopSignals};
-pub(crate) use sweep::{MARKER_ATTEMPT, MARKER_HOST, Target, ancestors_have_marker, cpu_ticks, sweep};
+pub(crate) use sweep::{
+    GUARD_LOOKS_EVERY, MARKER_ATTEMPT, MARKER_HOST, STOPPING_LIMIT, Target, ancestors_have_marker, cpu_ticks, sweep,
+};
 pub(crate) use table::check_supported;
 
 use std::path::{Path, PathBuf};

@@ -19,7 +19,7 @@ mod to_host;
 pub(crate) use activity::{Activity, ActivityKind};
 pub(crate) use dead::{DeadLetter, bury, dead_letters};
 pub(crate) use streams::{
-    ACTIVITY, CONTROL, DEAD_LETTERS, ERRORS, FOREMAN, JOURNAL, RESULTS, SNAPSHOT, activity_subject, declare_streams,
+    ACTIVITY, CONTROL, DEAD_LETTERS, ERRORS, FOREMAN, JOURNAL, RESULTS, activity_subject, declare_streams,
     evidence_subject, host_subject, reply_subject, result_subject,
 };
 pub(crate) use to_foreman::{Command, Reply, ToForeman};

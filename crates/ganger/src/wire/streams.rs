@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) const JOURNAL: &str = "JOURNAL";
-pub(crate) const SNAPSHOT: &str = "SNAPSHOT";
 pub(crate) const CONTROL: &str = "CONTROL";
 pub(crate) const RESULTS: &str = "RESULTS";
 pub(crate) const ERRORS: &str = "ERRORS";
@@ -60,7 +59,6 @@ pub(crate) async fn declare_streams(bus: &Arc<dyn Bus>) -> Result<(), BusError> 
     use Durability::{Power, Process};
     for config in [
         stream(JOURNAL, &["journal.record"], None, None, Power),
-        stream(SNAPSHOT, &["journal.snapshot"], None, Some(2), Process),
         // Commands wait for their outcome and everything else on it is derived from the state again:
         // it needs to survive processes, not power (docs/bus.md).
         stream(CONTROL, &["control.>"], days(1), None, Process),

@@ -11,15 +11,14 @@ use crate::git;
 use crate::os::{self, SteadyClock, cpu_ticks, crash};
 use crate::project::Project;
 use crate::wire;
+use ganger_engine::TicketSpec;
 use ganger_engine::session::{
     Action, Control, Event, Limits, Machine, Permission, RuntimeEvent, SessionEnd, SessionFile, SessionMessage, Setup,
     WorktreeState,
 };
-use ganger_engine::{Millis, TicketSpec};
 use outgoing::{Message, Outgoing};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 pub(super) struct SessionRun<'a> {

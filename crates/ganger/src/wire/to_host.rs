@@ -16,7 +16,7 @@ pub(crate) enum ToHost {
     Offer(Box<Offer>),
     Cancel { attempt: AttemptId, token: u64 },
     Verify(Box<Verify>),
-    Deliver { attempt: AttemptId, token: u64, delivery: Delivery, spec: TicketSpec, revision: u32 },
+    Deliver { attempt: AttemptId, token: u64, delivery: Delivery, spec: Box<TicketSpec>, revision: u32 },
     AnswerPermission { token: u64, answer: PermissionAnswer },
     Retire { ticket: TicketId, incarnation: String, layout: Layout },
     Prepare { ticket: TicketId, layout: Layout },
@@ -137,7 +137,7 @@ impl ToHost {
             }
             engine::Order::Deliver { attempt, token, text } => {
                 let SessionMessage { delivery, spec, revision } = *text;
-                Self::Deliver { attempt, token, delivery, spec, revision }
+                Self::Deliver { attempt, token, delivery, spec: Box::new(spec), revision }
             }
             engine::Order::AnswerPermission { token, answer } => Self::AnswerPermission { token, answer },
             engine::Order::Retire { ticket, incarnation } => Self::Retire { ticket, incarnation, layout: layout() },
@@ -162,7 +162,7 @@ impl ToHost {
                 (engine::Order::Verify(Box::new(job)), Attached::Gates(gates, layout))
             }
             Self::Deliver { attempt, token, delivery, spec, revision } => {
-                let text = Box::new(SessionMessage { delivery, spec, revision });
+                let text = Box::new(SessionMessage { delivery, spec: *spec, revision });
                 (engine::Order::Deliver { attempt, token, text }, Attached::Nothing)
             }
             Self::AnswerPermission { token, answer } => {

@@ -1,6 +1,7 @@
 //! Sending inputs to the foreman and waiting for its answer.
 
-use crate::protocol::{CONTROL, Reply, ToForeman, Withdrawal, now_ms, publish_json};
+use crate::os::now_ms;
+use crate::wire::{self, CONTROL, Command, FOREMAN, Reply, ToForeman, bury, reply_subject};
 use ganger_bus::{Bus, BusError, Tail};
 use ganger_engine::{DecisionId, Envelope, Outcome, Rejected};
 use std::collections::BTreeMap;
@@ -9,8 +10,6 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-/// Where inputs of the foreman go.
-const TO_FOREMAN: &str = "control.foreman";
 /// How much longer than its deadline the outcome of a command is waited for: what was decided in the last moment is
 /// still answered.
 const GRACE: Duration = Duration::from_secs(1);
@@ -41,18 +40,17 @@ pub(crate) enum SendError {
 
 impl Client {
     pub(crate) async fn open(bus: &Arc<dyn Bus>, name: &str) -> Result<Self, BusError> {
-        let subject = format!("control.reply.{name}");
+        let subject = reply_subject(name);
         let waiting = Waiting::default();
         let from = bus.info(CONTROL).await?.last_sequence + 1;
         let replies = bus.tail(CONTROL, from, &subject).await?;
-        let reader = tokio::spawn(read_replies(replies, Arc::clone(&waiting)));
+        let reader = tokio::spawn(read_replies(Arc::clone(bus), replies, Arc::clone(&waiting)));
         Ok(Self { bus: Arc::clone(bus), subject, waiting, reader })
     }
 
     /// Sends an input without waiting for its outcome.
     pub(crate) async fn tell(&self, envelope: Envelope) -> Result<(), BusError> {
-        let message = ToForeman { reply_to: None, expires: None, envelope };
-        publish_json(&self.bus, TO_FOREMAN.to_owned(), &message, None).await
+        self.publish(command_of(envelope)?).await
     }
 
     /// Sends an input and waits until it is decided and durable.
@@ -67,7 +65,8 @@ impl Client {
 
     /// Takes a command back. A foreman that has decided it already ignores this.
     pub(crate) async fn withdraw(&self, id: &DecisionId) -> Result<(), BusError> {
-        publish_json(&self.bus, TO_FOREMAN.to_owned(), &Withdrawal { withdraws: id.clone() }, None).await
+        let withdrawal = ToForeman::Withdrawal { withdraws: id.clone() };
+        wire::publish(&self.bus, FOREMAN.to_owned(), &withdrawal, None).await
     }
 
     /// Sends an input whose outcome is waited for apart; after the patience it is not carried out any more.
@@ -77,11 +76,19 @@ impl Client {
         let pending = PendingReply { id: id.clone(), answer, waiting: Arc::clone(&self.waiting) };
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(id, sender);
         let patience_ms = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
-        let expires = Some(now_ms().saturating_add(patience_ms));
-        let message = ToForeman { reply_to: Some(self.subject.clone()), expires, envelope };
-        publish_json(&self.bus, TO_FOREMAN.to_owned(), &message, None).await?;
+        let expires = now_ms().saturating_add(patience_ms);
+        self.publish(command_of(envelope)?.awaited(self.subject.clone(), expires)).await?;
         Ok(pending)
     }
+
+    async fn publish(&self, command: Command) -> Result<(), BusError> {
+        wire::publish(&self.bus, FOREMAN.to_owned(), &ToForeman::Command(Box::new(command)), None).await
+    }
+}
+
+/// An input that does not travel is a bug of this program; the sender hears of it.
+fn command_of(envelope: Envelope) -> Result<Command, BusError> {
+    Command::try_from(envelope).map_err(|e| BusError::Store(e.to_string()))
 }
 
 /// The outcome of an input on its way.
@@ -112,14 +119,19 @@ impl Drop for Client {
     }
 }
 
-async fn read_replies(mut replies: Tail, waiting: Waiting) {
+async fn read_replies(bus: Arc<dyn Bus>, mut replies: Tail, waiting: Waiting) {
     loop {
         let Ok(message) = replies.next().await else {
             tokio::time::sleep(RETRY).await;
             continue;
         };
-        let Ok(reply) = serde_json::from_slice::<Reply>(&message.payload) else {
-            continue;
+        let reply = match wire::decode::<Reply>(&message.payload) {
+            Ok(reply) => reply,
+            Err(why) => {
+                // Whoever asked asks again; if this cannot be stored, the next answer will say the same.
+                let _full = bury(&bus, "client", CONTROL, &message, &why).await;
+                continue;
+            }
         };
         let sender = waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&reply.id);
         if let Some(sender) = sender {

@@ -50,6 +50,7 @@ codes! {
     NotTrusted "not-trusted" NeedsYou "You have not confirmed what the project runs.",
     NoTerminal "no-terminal" NeedsYou "It has to ask you, and stdin is not a terminal.",
     ActiveRun "active-run" Failed "Another process runs the project.",
+    ActiveHost "active-host" Failed "Another process is the host of this name.",
     LeaseHeld "lease-held" Failed "Another process has locked the board for too long.",
     NoAnswer "no-answer" Failed "The active run did not answer in time; the command was withdrawn.",
     Expired "expired" Failed "The command reached the run after its sender had given up; it was not carried out.",

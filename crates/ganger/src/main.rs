@@ -15,9 +15,9 @@ mod log;
 mod mcp;
 mod os;
 mod project;
-mod protocol;
 mod text;
 mod tools;
+mod wire;
 
 /// A board of ten thousand tickets is a million small allocations, read by every command.
 #[global_allocator]

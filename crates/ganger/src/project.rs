@@ -67,11 +67,13 @@ impl Project {
     /// The worktree and branch of a ticket, by the templates.
     pub(crate) fn worktree(&self, ticket: &TicketId) -> Worktree {
         let project = &self.config().project;
+        self.worktree_in(&project.worktrees, &project.branch, ticket)
+    }
+
+    /// The worktree and branch of a ticket, by templates that came from elsewhere.
+    pub(crate) fn worktree_in(&self, worktrees: &str, branch: &str, ticket: &TicketId) -> Worktree {
         let fill = |t: &str| t.replace("{repo}", &self.repository.name()).replace("{id}", ticket.as_str());
-        Worktree {
-            path: normalize(&self.repository.root.join(fill(&project.worktrees))),
-            branch: fill(&project.branch),
-        }
+        Worktree { path: normalize(&self.repository.root.join(fill(worktrees))), branch: fill(branch) }
     }
 
     /// A repository that was moved keeps its board; one that was copied must not share it.

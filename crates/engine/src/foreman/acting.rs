@@ -3,7 +3,11 @@
 
 use super::{Action, Mode, Stop};
 use crate::mutant::mutant;
-use crate::{Commit, Effect, Millis, Offer, Order, Plan, SessionMessage, State, TicketId, VerifyJob, cancel_all};
+use crate::ready::credit;
+use crate::{
+    Commit, Effect, Host, HostId, Millis, Offer, Order, Plan, SessionMessage, State, Ticket, TicketId, VerifyJob,
+    cancel_all,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A message to a host is sent again when its effect is still wanted after this time.
@@ -76,7 +80,7 @@ impl Acting {
             actions.extend(self.begin(state, effect));
         }
         if stop == Stop::No && mode.dispatch {
-            self.prepare_ahead(state, mode, actions);
+            self.prepare_ahead(state, now, mode, actions);
         }
     }
 
@@ -129,15 +133,23 @@ impl Acting {
     }
 
     /// Worktrees take longer to make than agents to start: the next ones are made while others work.
-    fn prepare_ahead(&mut self, state: &State, mode: &Mode, actions: &mut Vec<Action>) {
-        let Some((host, _)) = state.hosts.iter().find(|(_, h)| h.alive) else { return };
+    fn prepare_ahead(&mut self, state: &State, now: Millis, mode: &Mode, actions: &mut Vec<Action>) {
         let next = state.ready().filter(|(id, _)| mode.covers(id));
         let fresh = next.filter(|(_, t)| t.spec.after.is_empty() && t.attempts == 0);
-        for (ticket, _) in fresh.take(PREPARE_AHEAD + state.attempts.len()) {
+        for (ticket, at) in fresh.take(PREPARE_AHEAD + state.attempts.len()) {
+            let Some(host) = likely_host(state, now, at) else { continue };
             if self.prepared.insert(ticket.clone()) {
                 actions.push(Action::Send(host.clone(), Order::Prepare { ticket: ticket.clone() }));
             }
         }
         self.prepared.retain(|id| state.tickets.get(id).is_some_and(|t| !t.phase.is_final()));
     }
+}
+
+/// The host that may get the ticket: one that has its runtime, by free slots.
+fn likely_host<'a>(state: &'a State, now: Millis, ticket: &Ticket) -> Option<&'a HostId> {
+    let policy = state.policy.agents.get(state.agent_now(now, ticket))?;
+    let able = |h: &Host| h.alive && h.report.slots > 0 && h.report.runtimes.contains(&policy.runtime);
+    let able = state.hosts.iter().filter(|(_, h)| able(h));
+    able.max_by_key(|(id, h)| credit(state, id, h)).map(|(id, _)| id)
 }

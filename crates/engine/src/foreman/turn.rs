@@ -2,7 +2,10 @@
 
 use super::{Action, Appended, Batch, Ending, MAX_BATCH, Machine, Received, Step, Stop};
 use crate::mutant::mutant;
-use crate::{DecisionId, Envelope, HostId, Input, Millis, Record, Refusal, RejectCode, Rejected, Ticket, TicketId};
+use crate::ready::place;
+use crate::{
+    DecisionId, Envelope, HostId, Input, Millis, Reason, Record, Refusal, RejectCode, Rejected, Ticket, TicketId,
+};
 
 impl Machine {
     /// Decides what is there; acts at once when there is nothing to append.
@@ -192,7 +195,8 @@ impl Machine {
             Stop::Now if state.attempts.is_empty() => Some(Ending::Stopped),
             Stop::Drain if idle => Some(Ending::Stopped),
             Stop::No if idle && !self.mode.forever && nothing_to_do && self.received.is_empty() => {
-                (self.local_host_reported() && !self.waits_for_time(now)).then_some(Ending::Still)
+                let waits = self.waits_for_time(now) || self.waits_for_host(now);
+                (self.local_host_reported() && !waits).then_some(Ending::Still)
             }
             _ => None,
         }
@@ -204,6 +208,16 @@ impl Machine {
             known.is_some_and(|h| h.alive && &h.report.incarnation == incarnation)
         };
         self.local.as_ref().is_none_or(reported)
+    }
+
+    /// A run without a host of its own goes on while work waits for one.
+    fn waits_for_host(&self, now: Millis) -> bool {
+        let state = self.ledger.state();
+        let lacks_host = |t: &Ticket| {
+            matches!(place(state, now, t), Err(Reason::NoHost { .. } | Reason::NoSlot | Reason::SessionBusy { .. }))
+        };
+        let waits = || state.ready().any(|(id, t)| self.mode.covers(id) && lacks_host(t));
+        self.local.is_none() && self.mode.dispatch && waits()
     }
 
     fn waits_for_time(&self, now: Millis) -> bool {

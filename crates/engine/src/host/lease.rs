@@ -49,6 +49,13 @@ impl Machine {
         }
     }
 
+    /// The foreman hears at once that there are no slots any more.
+    pub(super) fn drain(&mut self, now: Millis) {
+        self.draining = true;
+        self.setup.report.slots = 0;
+        self.next_report = now;
+    }
+
     pub(super) fn report_if_due(&mut self, now: Millis, actions: &mut Vec<Action>) {
         if now < self.next_report {
             return;

@@ -138,6 +138,8 @@ pub enum Event {
     GateEnded { token: u64, result: Result<Box<Evidence>, String> },
     /// The outcome of [`Action::Retire`].
     Retired { ticket: TicketId, result: Result<(), String> },
+    /// The host is to end when what runs on it has ended: it offers no slots from now on.
+    Drain,
     /// Time passed.
     Tick,
 }
@@ -201,6 +203,8 @@ pub struct Machine {
     lapsed: bool,
     /// While everything is being ended: the attempts that are meant.
     ending: Option<BTreeSet<Run>>,
+    /// It offers nothing any more.
+    draining: bool,
     /// Makes ids of this incarnation unique.
     counter: u64,
 }
@@ -219,6 +223,7 @@ impl Machine {
             confirmed: now,
             lapsed: false,
             ending: None,
+            draining: false,
             counter: 0,
         }
     }
@@ -227,6 +232,18 @@ impl Machine {
     #[must_use]
     pub fn offer(&self, run: &Run) -> Option<&Offer> {
         self.attempts.get(run).map(|a| &a.offer)
+    }
+
+    /// Whether it was told to drain, and nothing runs any more.
+    #[must_use]
+    pub fn is_drained(&self) -> bool {
+        self.draining && self.attempts.is_empty() && self.verifying.is_empty() && self.retiring.is_empty()
+    }
+
+    /// Whether this verification is under way here.
+    #[must_use]
+    pub fn verifies(&self, token: u64) -> bool {
+        self.verifying.contains_key(&token)
     }
 
     /// Attempts on this host, from their claim to their report.
@@ -252,6 +269,7 @@ impl Machine {
         match event {
             Event::Order(order) => self.handle_order(now, order, &mut actions),
             Event::Reply { question: Question::Report { .. }, .. } | Event::Tick => {}
+            Event::Drain => self.drain(now),
             Event::Reply { question: Question::Claim(run), outcome } => {
                 self.claim_answered(now, &run, outcome, &mut actions);
             }

@@ -5,7 +5,7 @@ use crate::client::{Client, SendError};
 use crate::failure::{Code, Failure};
 use crate::foreman::{self, AppendError, Journal, Loaded, Part, Runner};
 use crate::os;
-use crate::protocol::now_ms;
+use crate::os::now_ms;
 use ganger_engine::{Envelope, Input, Ledger, Outcome, State, TicketId};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};

@@ -3,7 +3,7 @@
 use super::command::interrupted;
 use super::open::{Board, read_only};
 use crate::failure::{Code, Failure};
-use crate::protocol::{ACTIVITY, Activity, JOURNAL};
+use crate::wire::{self, ACTIVITY, Activity, DEAD_LETTERS, DeadLetter, ERRORS, JOURNAL};
 use ganger_bus::{Bus, Message, Tail};
 use ganger_engine::{Record, State};
 use std::collections::VecDeque;
@@ -20,12 +20,15 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 pub(crate) enum Happening {
     Record(Record),
     Activity(Activity),
+    /// A message that nobody could read.
+    DeadLetter(DeadLetter),
 }
 
 /// A place in the journal and in what agents do, from which reading goes on.
 pub(crate) struct Follow {
     journal: Tail,
     activity: Tail,
+    errors: Tail,
     records: VecDeque<Record>,
     activities: VecDeque<Activity>,
 }
@@ -33,19 +36,21 @@ pub(crate) struct Follow {
 impl Follow {
     /// From the beginning of what is kept.
     pub(crate) async fn from_start(bus: &Arc<dyn Bus>) -> Result<Self, Failure> {
-        Self::from(bus, 1, 1).await
+        Self::from(bus, 1, 1, 1).await
     }
 
     /// From what comes next.
     pub(crate) async fn from_now(bus: &Arc<dyn Bus>) -> Result<Self, Failure> {
         let journal = bus.info(JOURNAL).await?.last_sequence + 1;
         let activity = bus.info(ACTIVITY).await?.last_sequence + 1;
-        Self::from(bus, journal, activity).await
+        let errors = bus.info(ERRORS).await?.last_sequence + 1;
+        Self::from(bus, journal, activity, errors).await
     }
 
-    async fn from(bus: &Arc<dyn Bus>, journal: u64, activity: u64) -> Result<Self, Failure> {
+    async fn from(bus: &Arc<dyn Bus>, journal: u64, activity: u64, errors: u64) -> Result<Self, Failure> {
         let (journal, activity) = (bus.tail(JOURNAL, journal, ">").await?, bus.tail(ACTIVITY, activity, ">").await?);
-        Ok(Self { journal, activity, records: VecDeque::new(), activities: VecDeque::new() })
+        let errors = bus.tail(ERRORS, errors, DEAD_LETTERS).await?;
+        Ok(Self { journal, activity, errors, records: VecDeque::new(), activities: VecDeque::new() })
     }
 
     /// The next part of what is new, in order of time; empty when there is nothing more now.
@@ -66,9 +71,13 @@ impl Follow {
                 (false, Some(_)) => self.activities.pop_front().map(Happening::Activity),
                 (false, None) => None,
             };
-            let Some(next) = next else { return Ok(found) };
+            let Some(next) = next else { break };
             found.push(next);
         }
+        while let Some(message) = self.errors.next_stored().await? {
+            found.extend(wire::decode(&message.payload).map(Happening::DeadLetter));
+        }
+        Ok(found)
     }
 
     /// Waits until there is something new, or the patience ends.
@@ -112,7 +121,7 @@ impl Follow {
 
     fn add_activity(&mut self, message: &Message) {
         // Activity is for screens: a line of another version is left out.
-        self.activities.extend(serde_json::from_slice::<Activity>(&message.payload).ok());
+        self.activities.extend(wire::decode::<Activity>(&message.payload).ok());
     }
 }
 

@@ -5,7 +5,7 @@ use super::open::Board;
 use crate::failure::Failure;
 use crate::foreman;
 use crate::host;
-use crate::protocol::now_ms;
+use crate::os::now_ms;
 use ganger_engine::{DecisionId, Envelope, Event, Input, Ledger, Offer, Phase, Reason, State, TicketId, why};
 
 /// What would happen if a run began now.

@@ -3,7 +3,7 @@
 use super::open::{Board, read_only};
 use crate::failure::Failure;
 use crate::os;
-use crate::protocol::JOURNAL;
+use crate::wire::JOURNAL;
 use ganger_bus::Message;
 use ganger_engine::{Assumption, Card, Event, Evidence, Note, Record, TicketId};
 

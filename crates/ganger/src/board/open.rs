@@ -3,7 +3,7 @@
 use crate::failure::{Code, Failure};
 use crate::foreman::{self, Loaded, Runner};
 use crate::project::Project;
-use crate::protocol::declare_streams;
+use crate::wire::declare_streams;
 use ganger_bus::{Bus, LargePayloads, SqliteBus, SqliteOptions};
 use ganger_engine::State;
 use std::mem::ManuallyDrop;

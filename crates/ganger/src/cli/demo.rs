@@ -3,7 +3,7 @@
 
 use super::board::{self, Board};
 use super::out::{counted, talk};
-use super::run::work;
+use super::run::{Place, work};
 use super::view::Style;
 use crate::failure::{Exit, Failure};
 use crate::git::{Git, identity};
@@ -46,10 +46,10 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     };
     let mode = || Mode { dispatch: true, scope: None, max_parallel: None, forever: false };
     let style = Style::choose(false);
-    let exit = work(&board, "ganger demo", mode(), style).await?;
+    let exit = work(&board, "ganger demo", mode(), Place::Here, style).await?;
     if exit == Exit::NeedsYou {
         answer_question(&board).await?;
-        work(&board, "ganger demo", mode(), style).await?;
+        work(&board, "ganger demo", mode(), Place::Here, style).await?;
     }
     close(&board, &root).await
 }

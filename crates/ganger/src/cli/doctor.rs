@@ -7,7 +7,9 @@ use crate::board::shapes;
 use crate::failure::{Exit, Failure};
 use crate::foreman::{self, Loaded};
 use crate::git::{Git, Rescue};
+use crate::os::now_ms;
 use crate::project::Project;
+use crate::wire::{DeadLetter, dead_letters};
 use ganger_bus::{Bus, SqliteBus};
 use ganger_engine::{State, check_all};
 use std::sync::Arc;
@@ -158,9 +160,9 @@ async fn board(project: Project) -> Vec<Finding> {
         let board = board::of(project).await?;
         let loaded = foreman::load(&board.bus, &board.project.state).await?;
         let run = board.active_run()?;
-        Ok::<_, Failure>((loaded, chain(&board.bus).await, run))
+        Ok::<_, Failure>((loaded, chain(&board.bus).await, run, dead_letters(&board.bus).await?))
     };
-    let (Loaded { state, fault, .. }, chain, run) = match opened.await {
+    let (Loaded { state, fault, .. }, chain, run, letters) = match opened.await {
         Ok(opened) => opened,
         Err(e) => {
             return vec![Finding { what: "board", result: Err(e.message) }];
@@ -177,5 +179,20 @@ async fn board(project: Project) -> Vec<Finding> {
         Finding { what: "chain", result: chain },
         Finding { what: "rules", result: rules },
         Finding { what: "run", result: Ok(run) },
+        wire(&letters),
     ]
+}
+
+/// How long a message that nobody could read is a fault; it is kept for longer.
+const FRESH_MS: u64 = 86_400_000;
+
+fn wire(letters: &[DeadLetter]) -> Finding {
+    let result = match letters.last() {
+        None => Ok("every message was read".to_owned()),
+        Some(last) => {
+            let all = format!("{} messages could not be read; the last one: {last}", letters.len());
+            if now_ms().saturating_sub(last.at) < FRESH_MS { Err(all) } else { Ok(all) }
+        }
+    };
+    Finding { what: "wire", result }
 }

@@ -4,7 +4,7 @@ use super::board::{self, require_person};
 use super::out::{ago, counted, data, json, talk};
 use crate::board::{Part, shapes};
 use crate::failure::{Code, Exit, Failure};
-use crate::protocol::now_ms;
+use crate::os::now_ms;
 use ganger_engine::{Answer, Card, CardAnswer, CardId, CardOption, Input, Outcome, State};
 
 #[derive(Debug, clap::Args)]

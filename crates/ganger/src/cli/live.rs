@@ -3,8 +3,9 @@
 
 use super::out::{cards_wait, count, span};
 use super::waits::Waits;
-use crate::protocol::{Activity, ActivityKind, now_ms};
+use crate::os::now_ms;
 use crate::text;
+use crate::wire::{Activity, ActivityKind};
 use ganger_engine::{Phase, State, TicketId};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;

@@ -3,12 +3,12 @@
 use super::board;
 use super::describe;
 use super::narrator::Narrator;
-use super::out::{self, clock, data, json_line};
+use super::out::{self, clock, data, json_line, talk};
 use super::ticket;
 use crate::board::shapes::Entry;
 use crate::board::{Follow, Happening};
 use crate::failure::{Exit, Failure};
-use crate::protocol::{Activity, ActivityKind};
+use crate::wire::{Activity, ActivityKind};
 use ganger_engine::{Record, State, TicketId};
 use std::time::Duration;
 
@@ -63,6 +63,7 @@ impl Log {
         match happening {
             Happening::Record(record) => self.record(record),
             Happening::Activity(activity) => self.activity(activity),
+            Happening::DeadLetter(letter) => talk!("{} {letter}", clock(letter.at)),
         }
     }
 

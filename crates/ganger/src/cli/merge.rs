@@ -2,7 +2,7 @@
 
 use super::board::{self, Board, require_person};
 use super::out::{data, talk};
-use super::run::work;
+use super::run::{Place, work};
 use super::view::Style;
 use super::{ticket, trust};
 use crate::board::{Follow, Happening, Waited};
@@ -89,7 +89,7 @@ fn refuse_dirty_main(board: &Board) -> Result<(), Failure> {
 async fn land(board: &Board, order: &[TicketId]) -> Result<(), Failure> {
     if board.active_run()?.is_none() {
         let mode = Mode { dispatch: false, scope: Some(Vec::new()), max_parallel: None, forever: false };
-        match work(board, "ganger merge", mode, Style::Plain).await {
+        match work(board, "ganger merge", mode, Place::Here, Style::Plain).await {
             // A run began in this moment, and lands them.
             Err(failure) if failure.code == Code::ActiveRun => {}
             ended => return ended.map(|_| ()),

@@ -8,6 +8,7 @@ mod describe;
 mod doctor;
 mod dry_run;
 mod export;
+mod host;
 mod import;
 mod inbox;
 mod init;
@@ -91,6 +92,8 @@ enum Command {
     Rescue(rescue::Command),
     /// Confirm what this project runs on your machine
     Trust(trust::Args),
+    /// Run agents on this machine for a run in another process
+    Host(host::Args),
     /// Show every setting and where it comes from
     Config(config_command::Args),
     /// Check the installation, the project and the board
@@ -163,6 +166,7 @@ impl Command {
     fn wants_json(&self) -> bool {
         match self {
             Self::Run(args) => args.json,
+            Self::Host(args) => args.json,
             Self::Status(args) => args.json,
             Self::Ticket(command) => command.wants_json(),
             Self::Inbox(args) => args.json,
@@ -210,6 +214,7 @@ async fn dispatch_async(command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Init(args) => init::run(&args).await,
         Command::Run(args) => run::run(args).await,
+        Command::Host(args) => host::run(args).await,
         Command::Status(args) => status::run(&args).await,
         Command::Ticket(command) => ticket::run(command).await,
         Command::Inbox(args) => inbox::inbox(&args).await,

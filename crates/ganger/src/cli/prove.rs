@@ -3,7 +3,7 @@
 
 use super::board;
 use super::out::{data, talk};
-use super::run::work;
+use super::run::{Place, work};
 use super::view::Style;
 use crate::agents::Drivers;
 use crate::config::{Agent, RuntimeKind};
@@ -34,7 +34,7 @@ pub(super) async fn run(name: &str) -> Result<Exit, Failure> {
     board.decide("a proof", Input::AddTickets { tickets: vec![ticket()] }).await?;
     talk!("Running one turn of {name} in {}:", root.display());
     let mode = Mode { dispatch: true, scope: None, max_parallel: None, forever: false };
-    work(&board, "ganger doctor --prove", mode, Style::choose(false)).await?;
+    work(&board, "ganger doctor --prove", mode, Place::Here, Style::choose(false)).await?;
     let state = board.state().await?;
     let done = state.tickets.values().next();
     let accepted = done.is_some_and(|t| t.phase == Phase::Accepted);

@@ -8,8 +8,8 @@ use super::view::{Style, View};
 use super::{dry_run, ticket, trust};
 use crate::failure::{Code, Exit, Failure};
 use crate::foreman::{self, Foreman};
-use crate::host::Host;
-use crate::protocol::now_ms;
+use crate::host::{Host, Offered};
+use crate::os::now_ms;
 use crate::{git, os};
 use ganger_engine::foreman::{Ending, Mode, Stop};
 use ganger_engine::{Phase, Reason, State, TicketId, why};
@@ -34,6 +34,9 @@ pub(super) struct Args {
     /// Keep running when nothing can move, and wait for new tickets and answers
     #[arg(long)]
     forever: bool,
+    /// Lead without running agents here: leave that to `ganger host`
+    #[arg(long)]
+    no_host: bool,
 }
 
 pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
@@ -47,7 +50,8 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     }
     trust::require(&board, &state).await?;
     let mode = Mode { dispatch: true, scope, max_parallel: args.max_parallel, forever: args.forever };
-    work(&board, "ganger run", mode, Style::choose(args.json)).await
+    let place = if args.no_host { Place::Elsewhere } else { Place::Here };
+    work(&board, "ganger run", mode, place, Style::choose(args.json)).await
 }
 
 fn check_agents(board: &Board) -> Result<(), Failure> {
@@ -91,8 +95,23 @@ fn scope_of(state: &State, named: &[String]) -> Result<Option<Vec<TicketId>>, Fa
 /// How long a run waits for commands that hold the lease; each does for milliseconds.
 const LEASE_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Leads the project with a host in the same process.
-pub(super) async fn work(board: &Board, command: &'static str, mode: Mode, style: Style) -> Result<Exit, Failure> {
+/// Where agents run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// On a host in this process.
+    Here,
+    /// On hosts in other processes.
+    Elsewhere,
+}
+
+/// Leads the project.
+pub(super) async fn work(
+    board: &Board,
+    command: &'static str,
+    mode: Mode,
+    place: Place,
+    style: Style,
+) -> Result<Exit, Failure> {
     // From here on commands send what they want to this process.
     let presence = foreman::announce(&board.project.state, command)?;
     let lease = foreman::acquire(&board.project.state, command, LEASE_PATIENCE);
@@ -100,15 +119,23 @@ pub(super) async fn work(board: &Board, command: &'static str, mode: Mode, style
     let view = View::open(style, board).await?;
     let foreman = Foreman::lead(Arc::clone(&board.project), Arc::clone(&board.bus), lease, mode.clone());
     let mut foreman = waiting_for("the journal to be read", foreman).await?;
-    let host = Host::start(Arc::clone(&board.project), Arc::clone(&board.bus));
-    let host = waiting_for("processes of an earlier run to end", host).await?;
+    let host = match place {
+        Place::Here => {
+            let offered = Offered::local(&board.project);
+            let host = Host::start(Arc::clone(&board.project), Arc::clone(&board.bus), offered);
+            Some(waiting_for("processes of an earlier run to end", host).await?)
+        }
+        Place::Elsewhere => None,
+    };
     let (stop, stopped) = watch::channel(Stop::No);
     let _interrupts = Interrupts::listen(stop)?;
-    let ended = foreman.run(host.id(), host.incarnation(), stopped).await;
-    let host_id = host.id().clone();
-    waiting_for("processes of agents to end", host.stop()).await;
+    let ended = foreman.run(host.as_ref().map(|h| (h.id(), h.incarnation())), stopped).await;
+    let host_id = host.as_ref().map(|h| h.id().clone());
+    if let Some(host) = host {
+        waiting_for("processes of agents to end", host.stop()).await;
+    }
     let state = match &ended {
-        Ok(_) => foreman.close(&host_id).await,
+        Ok(_) => foreman.close(host_id.as_ref()).await,
         // Whatever ended the run, the disk or another foreman, would refuse this too.
         Err(_) => Ok(State::default()),
     };

@@ -7,8 +7,10 @@ use crate::board::shapes::{self, time};
 use crate::board::{Part, View};
 use crate::failure::{Exit, Failure};
 use crate::foreman::Runner;
-use crate::protocol::{ACTIVITY, Activity, ActivityKind, now_ms};
+use crate::host::LOCAL;
+use crate::os::now_ms;
 use crate::text;
+use crate::wire::{self, ACTIVITY, Activity, ActivityKind};
 use ganger_engine::{AttemptId, AttemptStage};
 use std::collections::BTreeMap;
 
@@ -37,6 +39,10 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     match &run {
         Some(run) => data!("Running ({run})"),
         None => data!("No run is active."),
+    }
+    for (id, host) in state.hosts.iter().filter(|(id, _)| id.as_str() != LOCAL) {
+        let life = if host.alive { "alive" } else { "silent" };
+        data!("Host {id}: {} slots, {life}", host.report.slots);
     }
     let now = now_ms();
     let mut rows: Vec<Vec<String>> = Vec::new();
@@ -85,7 +91,7 @@ async fn latest(board: &Board) -> Result<BTreeMap<AttemptId, Latest>, Failure> {
     let from = last.saturating_sub(LOOK_BACK) + 1;
     let found = board.bus.read(ACTIVITY, from, ">", usize::try_from(LOOK_BACK).unwrap_or(usize::MAX)).await?;
     let mut latest: BTreeMap<AttemptId, Latest> = BTreeMap::new();
-    for activity in found.iter().filter_map(|m| serde_json::from_slice::<Activity>(&m.payload).ok()) {
+    for activity in found.iter().filter_map(|m| wire::decode::<Activity>(&m.payload).ok()) {
         let entry = latest.entry(activity.attempt.clone()).or_default();
         match activity.kind {
             ActivityKind::Status => entry.0 = activity.text.clone(),
@@ -118,11 +124,18 @@ fn as_json(view: &View, run: Option<&Runner>, doing: &BTreeMap<AttemptId, Latest
             heard: last.map(|l| time(l.at)),
         }
     });
+    let hosts = state.hosts.iter().map(|(id, h)| shapes::Host {
+        host: id.to_string(),
+        slots: h.report.slots,
+        alive: h.alive,
+        incarnation: h.report.incarnation.clone(),
+    });
     json(shapes::Status {
         record: state.n,
         epoch: state.epoch,
         run: run.map(|r| shapes::Run { pid: r.pid, command: r.command.clone() }),
         counts: view.totals.phases.iter().map(|(p, n)| (p.as_str(), *n)).collect(),
+        hosts: hosts.collect(),
         attempts: attempts.collect(),
         ready: state.ready().map(|(id, _)| id.to_string()).collect(),
         cards: state.open_cards().count(),

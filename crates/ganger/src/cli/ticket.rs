@@ -7,7 +7,7 @@ use super::out::{data, json, table, talk};
 use super::ticket_show::{self, shape};
 use crate::board::{Part, View, shapes};
 use crate::failure::{Code, Exit, Failure};
-use crate::protocol::now_ms;
+use crate::os::now_ms;
 use crate::text;
 use clap::ValueEnum;
 use ganger_engine::{Input, NewTicket, Outcome, Phase, Priority, State, Ticket, TicketChange, TicketId, TicketSpec};

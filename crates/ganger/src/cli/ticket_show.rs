@@ -5,7 +5,7 @@ use super::out::{clock, count, data, json, span};
 use super::ticket::{find, parse};
 use crate::board::{History, Part, PastCard, View, shapes};
 use crate::failure::{Exit, Failure};
-use crate::protocol::now_ms;
+use crate::os::now_ms;
 use crate::text;
 use ganger_engine::{Evidence, Reason, State, Ticket, TicketId, why};
 

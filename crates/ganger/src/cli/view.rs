@@ -11,7 +11,8 @@ use crate::board::shapes::Entry;
 use crate::board::{Follow, Happening};
 use crate::failure::Failure;
 use crate::os;
-use crate::protocol::{Activity, now_ms};
+use crate::os::now_ms;
+use crate::wire::{Activity, DeadLetter};
 use ganger_engine::Record;
 use std::io::IsTerminal;
 use std::thread::JoinHandle;
@@ -109,6 +110,16 @@ impl Screen {
         match happening {
             Happening::Record(record) => self.record(record),
             Happening::Activity(activity) => self.activity(activity),
+            Happening::DeadLetter(letter) => self.dead_letter(letter),
+        }
+    }
+
+    fn dead_letter(&mut self, letter: &DeadLetter) {
+        let words = format!("{} {letter}; `ganger doctor` counts them", clock(letter.at));
+        match (self.style, self.lanes.as_mut()) {
+            (Style::Lanes, Some(lanes)) => lanes.say(&words),
+            (Style::Plain, _) => data!("{words}"),
+            _ => talk!("{words}"),
         }
     }
 

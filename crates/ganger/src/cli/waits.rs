@@ -1,8 +1,8 @@
 //! What a run waits for: whatever takes longer than two seconds and shows nothing by itself is named.
 
 use super::out::{clock, span};
-use crate::protocol::{Activity, ActivityKind};
 use crate::text;
+use crate::wire::{Activity, ActivityKind};
 use ganger_engine::{AttemptId, AttemptStage, Phase, State, TicketId};
 use std::collections::{BTreeMap, BTreeSet};
 

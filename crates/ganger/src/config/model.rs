@@ -1,10 +1,10 @@
 //! The shape of `ganger.toml`. Every key has a default but those that name agents and gates.
 
 use crate::digest;
+use crate::os;
 use ganger_engine::{AgentPolicy, Budget, GatePolicy, Policy, Review, Usage};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 /// The whole configuration.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -126,6 +126,10 @@ pub(crate) struct Limits {
     /// What an agent may leave uncommitted before a person is asked.
     pub(crate) commit_files: u64,
     pub(crate) commit_mb: u64,
+    /// Seconds that a host may be silent.
+    pub(crate) lease_seconds: f64,
+    /// Seconds after a lapsed lease in which everything of the host is surely ended.
+    pub(crate) margin_seconds: f64,
 }
 
 /// Two years: nobody waits longer.
@@ -133,11 +137,12 @@ const MOST_MINUTES: f64 = 1_000_000.0;
 /// Three weeks in minutes: Claude Code takes a hook with a longer limit for one that is late.
 const MOST_PATIENCE: f64 = 30_000.0;
 
-impl Limits {
-    /// How long a request for permission waits for a person.
-    pub(crate) fn permission_limit(&self) -> Duration {
-        Duration::from_secs_f64(self.permission_minutes * 60.0)
-    }
+/// An hour in seconds: no host is waited for longer.
+const MOST_LEASE: f64 = 3_600.0;
+
+/// Of a span that was checked to be positive and small.
+fn millis(seconds: f64) -> u64 {
+    u64::try_from(std::time::Duration::from_secs_f64(seconds).as_millis()).unwrap_or(u64::MAX)
 }
 
 impl Default for Limits {
@@ -159,6 +164,8 @@ impl Default for Limits {
                 .to_vec(),
             commit_files: 500,
             commit_mb: 20,
+            lease_seconds: 10.0,
+            margin_seconds: 6.0,
         }
     }
 }
@@ -382,6 +389,8 @@ impl Config {
             },
             id_prefix: self.project.id_prefix.clone(),
             id_width: self.project.id_width,
+            lease_ms: millis(self.limits.lease_seconds),
+            margin_ms: millis(self.limits.margin_seconds),
             ..Policy::default()
         }
     }
@@ -413,6 +422,17 @@ impl Config {
         }
         if !(0.0..=MOST_PATIENCE).contains(&self.limits.permission_minutes) {
             fault("limits.permission_minutes", "must be between 0 and 30000");
+        }
+        if !(1.0..=MOST_LEASE).contains(&self.limits.lease_seconds) {
+            fault("limits.lease_seconds", "must be between 1 and 3600");
+        }
+        let least = os::STOPPING_LIMIT.as_secs_f64();
+        if !(least..=MOST_LEASE).contains(&self.limits.margin_seconds) {
+            let why = format!(
+                "must be between {least} and 3600: ending everything of a host that has lost its lease may take {least} s, and \
+                 until then its work must not begin elsewhere"
+            );
+            fault("limits.margin_seconds", &why);
         }
         if self.limits.overlap_percent > 100 {
             fault("limits.overlap_percent", "must be between 0 and 100");

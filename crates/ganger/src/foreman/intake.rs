@@ -1,7 +1,9 @@
 //! What comes in: commands and claims on CONTROL, results and evidence on RESULTS.
 
-use crate::protocol::{CONTROL, RESULTS, ToForeman, Withdrawal};
-use ganger_bus::{AckHandle, AckKind, Bus, BusError, ConsumerConfig, Delivery};
+use crate::log;
+use crate::project::Project;
+use crate::wire::{self, CONTROL, Command, FOREMAN, RESULTS, ToForeman, bury};
+use ganger_bus::{AckHandle, AckKind, Bus, BusError, ConsumerConfig, Delivery, Message};
 use ganger_engine::DecisionId;
 use ganger_engine::foreman::{Receipt, Received};
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,7 +20,7 @@ const NAME: &str = "foreman";
 
 /// A message with the delivery that it came in.
 struct Arrived {
-    message: ToForeman,
+    command: Command,
     handle: AckHandle,
     sent: u64,
 }
@@ -37,11 +39,11 @@ pub(super) struct Inbox {
 }
 
 impl Inbox {
-    pub(super) async fn open(bus: &Arc<dyn Bus>) -> Result<Self, BusError> {
+    pub(super) async fn open(project: &Arc<Project>, bus: &Arc<dyn Bus>) -> Result<Self, BusError> {
         let (sender, queue) = mpsc::channel(QUEUE);
         let withdrawn = Withdrawn::default();
         let mut pullers = Vec::new();
-        for (stream, filter) in [(CONTROL, "control.foreman"), (RESULTS, ">")] {
+        for (stream, filter) in [(CONTROL, FOREMAN), (RESULTS, ">")] {
             let config = ConsumerConfig {
                 stream: stream.to_owned(),
                 name: NAME.to_owned(),
@@ -50,7 +52,9 @@ impl Inbox {
                 max_deliver: None,
             };
             bus.consumer(config).await?;
-            pullers.push(tokio::spawn(pull(Arc::clone(bus), stream, sender.clone(), Arc::clone(&withdrawn))));
+            let (project, bus, withdrawn) = (Arc::clone(project), Arc::clone(bus), Arc::clone(&withdrawn));
+            let puller = Puller { project, bus, stream, sender: sender.clone(), withdrawn };
+            pullers.push(tokio::spawn(puller.run()));
         }
         Ok(Self { bus: Arc::clone(bus), queue, pullers, unsettled: BTreeMap::new(), next_receipt: 0, withdrawn })
     }
@@ -62,14 +66,15 @@ impl Inbox {
         arrived.into_iter().map(|a| self.receipt(a)).collect()
     }
 
-    fn receipt(&mut self, Arrived { message, handle, sent }: Arrived) -> Received {
+    fn receipt(&mut self, Arrived { command, handle, sent }: Arrived) -> Received {
         self.next_receipt += 1;
         self.unsettled.insert(self.next_receipt, handle);
-        let ToForeman { reply_to, mut expires, envelope } = message;
-        if self.withdrawn.lock().unwrap_or_else(PoisonError::into_inner).remove(&envelope.id) {
+        let (reply_to, mut expires) = (command.reply_to.clone(), command.expires);
+        if self.withdrawn.lock().unwrap_or_else(PoisonError::into_inner).remove(command.key()) {
             // It has expired, whatever the clock says.
             expires = Some(0);
         }
+        let envelope = command.into();
         Received { receipt: Some(self.next_receipt), reply_to, sent, expires, envelope }
     }
 
@@ -86,38 +91,49 @@ impl Drop for Inbox {
     }
 }
 
-async fn pull(bus: Arc<dyn Bus>, stream: &'static str, sender: mpsc::Sender<Arrived>, withdrawn: Withdrawn) {
-    loop {
-        let deliveries = match bus.fetch(stream, NAME, 64, Duration::from_secs(5)).await {
-            Ok(deliveries) => deliveries,
-            Err(_) => {
+/// Brings what comes on one stream to the foreman.
+struct Puller {
+    project: Arc<Project>,
+    bus: Arc<dyn Bus>,
+    stream: &'static str,
+    sender: mpsc::Sender<Arrived>,
+    withdrawn: Withdrawn,
+}
+
+impl Puller {
+    async fn run(self) {
+        loop {
+            let Ok(deliveries) = self.bus.fetch(self.stream, NAME, 64, Duration::from_secs(5)).await else {
                 tokio::time::sleep(Duration::from_millis(200)).await;
                 continue;
-            }
-        };
-        // A withdrawal comes after what it withdraws, and often in the same page: it is looked at first.
-        for delivery in &deliveries {
-            if let Ok(Withdrawal { withdraws }) = serde_json::from_slice(&delivery.message.payload) {
-                withdrawn.lock().unwrap_or_else(PoisonError::into_inner).insert(withdraws);
-            }
-        }
-        for delivery in deliveries {
-            let handle = delivery.handle.clone();
-            match parse(delivery) {
-                Some(arrived) => {
-                    if sender.send(arrived).await.is_err() {
-                        return;
-                    }
+            };
+            let read = deliveries.into_iter().map(|d| (wire::decode(&d.message.payload), d)).collect::<Vec<_>>();
+            // A withdrawal comes after what it withdraws, and often in the same page: it is looked at first.
+            for (message, _) in &read {
+                if let Ok(ToForeman::Withdrawal { withdraws }) = message {
+                    self.withdrawn.lock().unwrap_or_else(PoisonError::into_inner).insert(withdraws.clone());
                 }
-                // A withdrawal, or not from us, or from a later version: nobody here can ever decide it.
-                None => drop(bus.ack(&[handle], AckKind::Term).await),
+            }
+            for (message, Delivery { message: raw, handle, .. }) in read {
+                match message {
+                    Ok(ToForeman::Command(command)) => {
+                        let arrived = Arrived { command: *command, handle, sent: raw.time_ms };
+                        if self.sender.send(arrived).await.is_err() {
+                            return;
+                        }
+                    }
+                    Ok(ToForeman::Withdrawal { .. }) => drop(self.bus.ack(&[handle], AckKind::Ack).await),
+                    Err(why) => self.bury(&raw, handle, &why).await,
+                }
             }
         }
     }
-}
 
-fn parse(delivery: Delivery) -> Option<Arrived> {
-    let Delivery { message, handle, .. } = delivery;
-    let sent = message.time_ms;
-    Some(Arrived { message: serde_json::from_slice(&message.payload).ok()?, handle, sent })
+    /// Nobody here can ever decide it. It is settled only when it is kept; until then it comes again.
+    async fn bury(&self, message: &Message, handle: AckHandle, why: &wire::Unreadable) {
+        if let Ok(letter) = bury(&self.bus, NAME, self.stream, message, why).await {
+            log::note(&self.project, &letter.to_string());
+            drop(self.bus.ack(&[handle], AckKind::Term).await);
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use super::projection::{Part, Place, Projection, Written};
 use crate::failure::Failure;
 use crate::os::{self, crash};
-use crate::protocol::JOURNAL;
+use crate::wire::JOURNAL;
 use ganger_bus::{Bus, BusError, Message, Publish};
 use ganger_engine::foreman::Appended;
 use ganger_engine::{Changes, Record, State, TicketId};

@@ -5,7 +5,7 @@ use crate::gates::{self, GateRun};
 use crate::git::{self, Landing as Landed, Repository};
 use crate::os::{self, crash};
 use crate::project::Project;
-use crate::protocol::{ToForeman, publish_json};
+use crate::wire::{self, Command, FOREMAN, ToForeman};
 use ganger_bus::Bus;
 use ganger_engine::foreman::Landing;
 use ganger_engine::{Commit, DecisionId, Envelope, Evidence, HostId, Input};
@@ -47,9 +47,10 @@ pub(super) fn start(project: Arc<Project>, bus: Arc<dyn Bus>, landing: Landing, 
         };
         let id = format!("merge-{}-{}", job.landing.ticket, uuid::Uuid::now_v7());
         let envelope = Envelope::new(id, format!("the merge of {}", job.landing.ticket), input);
-        let message = ToForeman { reply_to: None, expires: None, envelope };
+        let Ok(command) = Command::try_from(envelope) else { return };
+        let message = ToForeman::Command(Box::new(command));
         // If this is lost, the plan still wants the merge and its probe finds what was done.
-        let _lost = publish_json(&bus, "control.foreman".to_owned(), &message, None).await;
+        let _lost = wire::publish(&bus, FOREMAN.to_owned(), &message, None).await;
     })
 }
 
@@ -151,7 +152,8 @@ async fn prove(
     evidence: &mut Vec<Evidence>,
 ) -> anyhow::Result<Option<Evidence>> {
     let host = HostId::from("local");
-    let workspace = gates::Workspace::take(project, "merge").await?;
+    let toolchain = gates::toolchain(project.config());
+    let workspace = gates::Workspace::take(&project.state, &project.repository.root, "merge").await?;
     let commit = merged.clone();
     let workspace = os::blocking(move || workspace.check_out(&commit).map(|()| workspace)).await?;
     for gate in &project.config().gates {
@@ -161,8 +163,10 @@ async fn prove(
             commit: merged,
             host: &host,
             marker: &job.marker,
+            toolchain: &toolchain,
+            folder: &project.state,
         };
-        let result = gates::run(project, &workspace, gate, &run).await?;
+        let result = gates::run(&workspace, gate, &run).await?;
         let red = !result.is_green();
         evidence.push(result.clone());
         if red {

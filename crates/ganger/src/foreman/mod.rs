@@ -15,12 +15,14 @@ pub(crate) use projection::{Part, Projection, ProjectionError, Totals};
 
 use crate::failure::Failure;
 use crate::host::LOCAL;
+use crate::log;
+use crate::os::now_ms;
 use crate::os::{self, crash};
 use crate::project::Project;
-use crate::protocol::{Reply, ToHost, WIRE_VERSION, host_subject, now_ms, publish_json};
+use crate::wire::{self, Reply, ToHost, host_subject};
 use ganger_bus::Bus;
 use ganger_engine::foreman::{Action, Appended, Ending, Event, Machine, Mode, Stop};
-use ganger_engine::{DecisionId, Envelope, HostId, Input, Ledger, Phase, Refusal, State};
+use ganger_engine::{DecisionId, Envelope, HostId, Input, Ledger, Order, Phase, Refusal, State};
 use intake::Inbox;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -36,6 +38,8 @@ pub(crate) struct Foreman {
     project: Arc<Project>,
     bus: Arc<dyn Bus>,
     machine: Machine,
+    /// The main branch.
+    main: String,
     journal: Journal,
     inbox: Inbox,
     landing: Option<JoinHandle<()>>,
@@ -59,27 +63,28 @@ impl Foreman {
                 .hint("the board is read-only; `ganger doctor` says more"));
         }
         journal.catch_up(&mut state);
-        let inbox = Inbox::open(&bus).await?;
+        let inbox = Inbox::open(&project, &bus).await?;
         let mut first: Vec<Envelope> = opening(&project).into();
         first.extend(dismissal(&state, &HostId::from(LOCAL)));
         let (state, moved) = moved_heads(&project, state).await?;
         first.extend(moved);
         ballast::lay(&project);
         let machine = Machine::new(state, now_ms(), mode, first);
-        let (landing, marker, nobody_stops) = (None, String::new(), false);
-        Ok(Self { project, bus, machine, journal, inbox, landing, marker, nobody_stops, _lease: lease })
+        let (landing, marker, nobody_stops, main) = (None, String::new(), false, project.main_branch()?);
+        Ok(Self { project, bus, machine, main, journal, inbox, landing, marker, nobody_stops, _lease: lease })
     }
 
     /// Works until nothing can move, or until told to stop.
     pub(crate) async fn run(
         &mut self,
-        host: &HostId,
-        incarnation: &str,
+        host: Option<(&HostId, &str)>,
         mut stop: watch::Receiver<Stop>,
     ) -> Result<Ending, Failure> {
-        incarnation.clone_into(&mut self.marker);
-        let started = Event::HostStarted { host: host.clone(), incarnation: incarnation.to_owned() };
-        let mut events = VecDeque::from([started]);
+        let mut events = VecDeque::from([Event::Tick]);
+        if let Some((host, incarnation)) = host {
+            incarnation.clone_into(&mut self.marker);
+            events.push_front(Event::HostStarted { host: host.clone(), incarnation: incarnation.to_owned() });
+        }
         loop {
             let event = match events.pop_front() {
                 Some(event) => event,
@@ -143,17 +148,13 @@ impl Foreman {
             Action::Show(_) => {}
             Action::Reply { to, id, result } => {
                 // Whoever asked asks again.
-                let _lost = publish_json(&self.bus, to, &Reply { id, result }, None).await;
+                let _lost = wire::publish(&self.bus, to, &Reply { id, result }, None).await;
             }
             Action::Acknowledge(receipts) => {
                 // They come again, and are recognised.
                 let _again = self.inbox.acknowledge(&receipts).await;
             }
-            Action::Send(host, order) => {
-                let message = ToHost { v: WIRE_VERSION, order };
-                // It is sent again while its effect is wanted.
-                let _lost = publish_json(&self.bus, host_subject(&host), &message, None).await;
-            }
+            Action::Send(host, order) => self.send(&host, order).await,
             Action::Land(landing) => {
                 let (project, bus) = (Arc::clone(&self.project), Arc::clone(&self.bus));
                 self.landing = Some(merge::start(project, bus, *landing, self.marker.clone()));
@@ -164,10 +165,20 @@ impl Foreman {
         None
     }
 
+    /// Sends an order with everything that the host needs of the trusted configuration.
+    async fn send(&self, host: &HostId, order: Order) {
+        let message = match ToHost::resolve(order, self.project.config(), &self.main) {
+            Ok(message) => message,
+            Err(why) => return log::note(&self.project, &format!("an order to {host} was not sent: {why}")),
+        };
+        // It is sent again while its effect is wanted.
+        let _lost = wire::publish(&self.bus, host_subject(host), &message, None).await;
+    }
+
     /// The run is over, and so is its host: nothing is offered to it until it reports again.
-    pub(crate) async fn close(mut self, host: &HostId) -> Result<State, Failure> {
+    pub(crate) async fn close(mut self, host: Option<&HostId>) -> Result<State, Failure> {
         let mut ledger = Ledger::new(self.machine.into_state());
-        if let Some(envelope) = dismissal(ledger.state(), host) {
+        if let Some(envelope) = host.and_then(|host| dismissal(ledger.state(), host)) {
             ledger.decide(now_ms(), &envelope).map_err(refused)?;
         }
         if !ledger.pending().is_empty() {

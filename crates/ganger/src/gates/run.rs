@@ -2,9 +2,8 @@
 
 use super::Workspace;
 use crate::config::{Config, Gate};
+use crate::os::now_ms;
 use crate::os::{self, MARKER_ATTEMPT, Spawn, Target};
-use crate::project::Project;
-use crate::protocol::now_ms;
 use crate::{digest, text};
 use ganger_engine::{Commit, Evidence, EvidenceKey, HostId, TicketId};
 use std::collections::BTreeMap;
@@ -27,16 +26,15 @@ pub(crate) struct GateRun<'a> {
     pub(crate) host: &'a HostId,
     /// The life of the host, for the guard.
     pub(crate) marker: &'a str,
+    /// Digest of the programs that gates start there.
+    pub(crate) toolchain: &'a str,
+    /// Where logs are kept.
+    pub(crate) folder: &'a Path,
 }
 
 /// Runs a gate in a workspace that holds the commit.
-pub(crate) async fn run(
-    project: &Project,
-    workspace: &Workspace,
-    gate: &Gate,
-    run: &GateRun<'_>,
-) -> std::io::Result<Evidence> {
-    let log = log_path(project, gate, run)?;
+pub(crate) async fn run(workspace: &Workspace, gate: &Gate, run: &GateRun<'_>) -> std::io::Result<Evidence> {
+    let log = log_path(gate, run)?;
     let output = File::create(&log)?;
     let id = format!("gate-{}", uuid::Uuid::new_v4().simple());
     let dir = workspace.tree.join(&gate.dir);
@@ -65,7 +63,7 @@ pub(crate) async fn run(
     let target = Target { markers: vec![(MARKER_ATTEMPT.to_owned(), id)], folders: Vec::new() };
     let _survivors = os::blocking(move || os::sweep(&target)).await;
     Ok(Evidence {
-        key: EvidenceKey { commit: run.commit.clone(), gate: gate.digest(), toolchain: toolchain(project.config()) },
+        key: EvidenceKey { commit: run.commit.clone(), gate: gate.digest(), toolchain: run.toolchain.to_owned() },
         ticket: run.ticket.clone(),
         revision: run.revision,
         name: gate.name.clone(),
@@ -95,8 +93,8 @@ async fn wait(mut child: tokio::process::Child, limit: Duration) -> std::io::Res
     }
 }
 
-fn log_path(project: &Project, gate: &Gate, run: &GateRun<'_>) -> std::io::Result<PathBuf> {
-    let folder = project.state.join("logs/gates").join(run.ticket.as_str());
+fn log_path(gate: &Gate, run: &GateRun<'_>) -> std::io::Result<PathBuf> {
+    let folder = run.folder.join("logs/gates").join(run.ticket.as_str());
     std::fs::create_dir_all(&folder)?;
     let name: String = gate.name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
     Ok(folder.join(format!("{}-{name}-{}.log", run.commit.short(), now_ms())))

@@ -2,7 +2,6 @@
 
 use crate::git::{Git, GitResult};
 use crate::os;
-use crate::project::Project;
 use ganger_engine::Commit;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -20,16 +19,16 @@ pub(crate) struct Workspace {
 }
 
 impl Workspace {
-    /// Takes a free workspace; waits for one when all are taken.
-    pub(crate) async fn take(project: &Project, purpose: &str) -> std::io::Result<Self> {
-        let pool = project.state.join("gates");
+    /// Takes a free workspace in a folder, for commits of a repository; waits for one when all are taken.
+    pub(crate) async fn take(folder: &Path, source: &Path, purpose: &str) -> std::io::Result<Self> {
+        let pool = folder.join("gates");
         std::fs::create_dir_all(&pool)?;
         loop {
             for n in 0..MAX_WORKSPACES {
                 let name = format!("{purpose}-{n}");
                 let lock = File::create(pool.join(format!("{name}.lock")))?;
                 if os::try_lock(&lock)? {
-                    let source = project.repository.root.clone();
+                    let source = source.to_owned();
                     let (tree, cache) = (pool.join(&name).join("tree"), pool.join(&name).join("cache"));
                     std::fs::create_dir_all(&cache)?;
                     return Ok(Self { source, tree, cache, _lock: lock });

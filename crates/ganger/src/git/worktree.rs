@@ -8,7 +8,7 @@ use std::sync::Mutex;
 /// `git worktree add` and `remove` take a lock in the repository: one at a time is quicker than retries.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-/// Why `git worktree remove` refuses while a ticket is worked on; it also tells our worktrees from others.
+/// Why `git worktree remove` refuses while a ticket is worked on.
 const LOCK_REASON: &str = "Ganger works here";
 
 /// The worktree of a ticket.
@@ -28,21 +28,6 @@ pub(crate) enum Retired {
 }
 
 impl Worktree {
-    /// The folders of all worktrees that carry our lock.
-    pub(crate) fn ours(repository: &Repository) -> GitResult<Vec<PathBuf>> {
-        let listed = repository.git().run(&["worktree", "list", "--porcelain", "-z"])?;
-        let mut path = None;
-        let mut found = Vec::new();
-        for line in super::zero_separated(&listed) {
-            if let Some(folder) = line.strip_prefix("worktree ") {
-                path = Some(PathBuf::from(folder));
-            } else if line.strip_prefix("locked ") == Some(LOCK_REASON) {
-                found.extend(path.take());
-            }
-        }
-        Ok(found)
-    }
-
     /// Makes sure that it exists: on its branch, or on a new branch at `base`. Never moves a branch.
     pub(crate) fn ensure(&self, repository: &Repository, base: &Commit) -> GitResult<()> {
         let git = repository.git();

@@ -1,13 +1,15 @@
 //! The hands of one attempt on this host: its worktree, its session, its processes, what it left.
 
+use super::folder::Folder;
 use super::session::{self, SessionRun};
 use super::worktrees::{PrepareError, Ready};
 use super::{Order, SessionHandle, Shared, Starting, mission_text};
 use crate::agents::{Driver, Launch, ToolAccess};
 use crate::config::Agent;
 use crate::git::{self, Change};
+use crate::os::now_ms;
 use crate::os::{self, Target, crash};
-use crate::protocol::{Activity, ActivityKind, now_ms, publish_json};
+use crate::wire::{self, Activity, ActivityKind, Terms, activity_subject};
 use crate::{text, tools};
 use ganger_engine::host::{Remains, Run, Work};
 use ganger_engine::session::{SessionEnd, TurnEnd};
@@ -25,6 +27,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) struct AttemptTask {
     pub(super) shared: Arc<Shared>,
     pub(super) offer: Offer,
+    pub(super) terms: Arc<Terms>,
     pub(super) cancel: watch::Receiver<bool>,
     pub(super) orders: mpsc::UnboundedReceiver<Order>,
     /// Until the agent was prompted.
@@ -40,7 +43,7 @@ pub(super) struct Scratch {
 impl Scratch {
     pub(super) async fn lay_out(shared: Arc<Shared>, run: Run) -> std::io::Result<Self> {
         os::blocking(move || {
-            let folder = shared.project.state.join("attempts").join(run.attempt.as_str());
+            let folder = shared.folder.attempt(run.attempt.as_str());
             std::fs::create_dir_all(&folder)?;
             let access = shared.tools.key(&folder)?;
             Ok(Self { folder, access })
@@ -62,26 +65,29 @@ impl Drop for Admitted {
 }
 
 /// Makes the worktree that an offer asks for.
-pub(super) async fn make_worktree(shared: &Shared, offer: &Offer) -> Result<Ready, PrepareError> {
+pub(super) async fn make_worktree(shared: &Shared, offer: &Offer, terms: &Terms) -> Result<Ready, PrepareError> {
     let bases = match offer.spec.kind.work().bases {
         // The agent merges the others itself: that is the work.
         Bases::First => offer.bases.get(..1).unwrap_or_default(),
         Bases::Merged => &offer.bases,
     };
-    shared.worktrees.ensure(&offer.ticket, bases, offer.base.as_ref()).await
+    shared.worktrees.ensure(&terms.layout, &offer.ticket, bases, offer.base.as_ref()).await
 }
 
 impl AttemptTask {
-    pub(super) fn new(shared: Arc<Shared>, offer: Offer, handle: SessionHandle, starting: Option<Starting>) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        (offer, terms): (Offer, Arc<Terms>),
+        handle: SessionHandle,
+        starting: Option<Starting>,
+    ) -> Self {
         let SessionHandle { cancel, orders } = handle;
-        Self { shared, offer, cancel, orders, starting }
+        Self { shared, offer, terms, cancel, orders, starting }
     }
 
     /// Runs the session to its end.
     pub(super) async fn run(mut self, ready: &Ready, scratch: JoinHandle<std::io::Result<Scratch>>) -> Remains {
-        let Some(agent) = self.shared.project.config().agents.get(&self.offer.agent).cloned() else {
-            return failed(FailureClass::Setup, format!("there is no agent `{}` in ganger.toml", self.offer.agent));
-        };
+        let agent = self.terms.agent.clone();
         let left = match scratch.await {
             Ok(Ok(scratch)) => self.run_session(ready, &agent, scratch).await,
             Ok(Err(e)) => Err(e),
@@ -95,7 +101,7 @@ impl AttemptTask {
 
     async fn run_session(&mut self, ready: &Ready, agent: &Agent, scratch: Scratch) -> std::io::Result<SessionEnd> {
         let mission = mission_text(
-            self.shared.project.config(),
+            &self.terms.gate_definitions(),
             &ready.worktree,
             &self.offer.ticket,
             &self.offer.spec,
@@ -121,7 +127,6 @@ impl AttemptTask {
     }
 
     fn launch(&self, ready: &Ready, agent: &Agent, driver: Driver, scratch: PathBuf, tools: ToolAccess) -> Launch {
-        let project = &self.shared.project;
         Launch {
             marker: marker_of(&self.shared, &self.offer.attempt),
             number: self.offer.number,
@@ -135,10 +140,10 @@ impl AttemptTask {
             recall: driver.capabilities().recall && !self.offer.deliveries.is_empty() && self.offer.session.is_some(),
             host_marker: self.shared.incarnation.clone(),
             tools,
-            patience: project.config().limits.permission_limit(),
-            pass_env: project.config().env.pass.clone(),
+            patience: Duration::from_millis(self.terms.limits.permission_ms),
+            pass_env: self.terms.pass_env.clone(),
             excludes: self.shared.excludes.clone(),
-            runtimes: project.state.join("runtimes"),
+            runtimes: self.shared.folder.runtimes(),
             opencode: Arc::clone(&self.shared.opencode),
         }
     }
@@ -154,7 +159,7 @@ pub(super) async fn publish_activity(
 ) {
     let text = text::cap(said, 8_000);
     let activity = Activity { at: now_ms(), ticket: ticket.clone(), attempt: attempt.clone(), kind, text };
-    let _lost = publish_json(&shared.bus, format!("activity.{attempt}"), &activity, None).await;
+    let _lost = wire::publish(&shared.bus, activity_subject(attempt), &activity, None).await;
 }
 
 fn interrupted() -> SessionEnd {
@@ -212,9 +217,14 @@ pub(super) async fn sweep_all(shared: &Shared, target: Target) -> usize {
 }
 
 /// What is left is committed under the agent's name; what the branch holds is looked at.
-pub(super) async fn inspect(shared: &Arc<Shared>, offer: &Offer, ready: &Ready) -> Result<Work, String> {
-    let (for_look, at, tree) = (Arc::clone(shared), offer.clone(), ready.clone());
-    let looked = os::blocking(move || look_at_work(&for_look, &at, &tree)).await;
+pub(super) async fn inspect(
+    shared: &Arc<Shared>,
+    offer: &Offer,
+    terms: &Arc<Terms>,
+    ready: &Ready,
+) -> Result<Work, String> {
+    let (for_look, at, on, tree) = (Arc::clone(shared), offer.clone(), Arc::clone(terms), ready.clone());
+    let looked = os::blocking(move || look_at_work(&for_look, &at, &on, &tree)).await;
     let work = looked.map_err(|e| e.to_string())?;
     if let Work::Committed { head, files, .. } = &work {
         let said = format!("{} files changed, head {}", files.len(), head.short());
@@ -223,13 +233,13 @@ pub(super) async fn inspect(shared: &Arc<Shared>, offer: &Offer, ready: &Ready) 
     Ok(work)
 }
 
-fn look_at_work(shared: &Shared, offer: &Offer, ready: &Ready) -> git::GitResult<Work> {
+fn look_at_work(shared: &Shared, offer: &Offer, terms: &Terms, ready: &Ready) -> git::GitResult<Work> {
     let path = &ready.worktree.path;
-    let limits = &shared.project.config().limits;
+    let limits = &terms.limits;
     let repository = &shared.project.repository;
     ready.worktree.return_to_branch(repository)?;
     let left = git::leftovers(path)?;
-    if left.files > limits.commit_files || left.bytes > limits.commit_mb * 1_000_000 {
+    if left.files > limits.commit_files || left.bytes > limits.commit_bytes {
         git::Rescue::snapshot(repository, &offer.ticket, path)?;
         return Ok(Work::TooLarge { files: left.files, bytes: left.bytes });
     }
@@ -245,8 +255,8 @@ fn look_at_work(shared: &Shared, offer: &Offer, ready: &Ready) -> git::GitResult
 }
 
 /// Ignore patterns for the agents' git: the user's own and ours.
-pub(super) fn excludes_file(project: &crate::project::Project) -> std::io::Result<PathBuf> {
-    let path = project.state.join("git-excludes");
+pub(super) fn excludes_file(project: &crate::project::Project, folder: &Folder) -> std::io::Result<PathBuf> {
+    let path = folder.path().join("git-excludes");
     let users = git::Git::at(&project.repository.root).run(&["config", "--path", "core.excludesFile"]).ok();
     // Without its patterns an agent would commit what the user ignores everywhere.
     let users = match users.map(std::fs::read_to_string) {

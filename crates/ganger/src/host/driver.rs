@@ -9,10 +9,11 @@ use crate::client::SendError;
 use crate::gates::Workspace;
 use crate::git;
 use crate::os::{self, MARKER_HOST, Target};
-use crate::protocol::{ToForeman, publish_json};
 use crate::text;
+use crate::wire::{self, Attached, Command, Gate, Layout, Terms, ToForeman, evidence_subject, result_subject};
+use ganger_bus::BusError;
 use ganger_engine::host::{Action, Event, Machine, NotPrepared, Question, Run};
-use ganger_engine::{Envelope, GatePolicy, TicketId, VerifyJob};
+use ganger_engine::{Envelope, GatePolicy, Offer, Order, TicketId, VerifyJob};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,6 +23,8 @@ use tokio::task::{AbortHandle, JoinHandle};
 /// What became of an action, with what only the driver needs of it.
 pub(super) enum Happened {
     Event(Event),
+    /// An order came, with what the host needs besides.
+    Ordered(Order, Box<Attached>),
     Prepared(Run, Result<Ready, PrepareError>),
     GatesPrepared(u64, Result<Workspace, String>),
 }
@@ -37,6 +40,12 @@ pub(super) struct Driver {
     events: mpsc::UnboundedSender<Happened>,
     attempts: BTreeMap<Run, Hands>,
     trees: BTreeMap<u64, Tree>,
+    /// On what terms each attempt runs.
+    terms: BTreeMap<Run, Arc<Terms>>,
+    /// What each verification runs.
+    gates: BTreeMap<u64, Arc<(Vec<Gate>, Layout)>>,
+    /// That of the last order that had one.
+    layout: Option<Layout>,
     /// The clock of the machine: time of this computer that does not jump.
     started: Instant,
 }
@@ -63,12 +72,22 @@ impl Drop for Hands {
 /// A clean tree for the gates of a verification.
 struct Tree {
     job: Arc<VerifyJob>,
+    gates: Arc<(Vec<Gate>, Layout)>,
     workspace: Option<Arc<Workspace>>,
 }
 
 impl Driver {
     pub(super) fn new(shared: Arc<Shared>, events: mpsc::UnboundedSender<Happened>) -> Self {
-        Self { shared, events, attempts: BTreeMap::new(), trees: BTreeMap::new(), started: Instant::now() }
+        Self {
+            shared,
+            events,
+            attempts: BTreeMap::new(),
+            trees: BTreeMap::new(),
+            terms: BTreeMap::new(),
+            gates: BTreeMap::new(),
+            layout: None,
+            started: Instant::now(),
+        }
     }
 
     pub(super) fn now(&self) -> u64 {
@@ -81,6 +100,11 @@ impl Driver {
             for action in machine.handle(self.now(), event) {
                 self.perform(&machine, action);
             }
+            if machine.is_drained() {
+                return;
+            }
+            self.terms.retain(|run, _| machine.offer(run).is_some());
+            self.gates.retain(|token, _| machine.verifies(*token));
             let patience = Duration::from_millis(machine.deadline().saturating_sub(self.now()));
             let happened = tokio::time::timeout(patience, received.recv()).await;
             event = match happened {
@@ -95,6 +119,10 @@ impl Driver {
     fn keep(&mut self, happened: Happened) -> Event {
         match happened {
             Happened::Event(event) => event,
+            Happened::Ordered(order, attached) => {
+                self.attach(&order, *attached);
+                Event::Order(order)
+            }
             Happened::Prepared(run, Ok(ready)) => {
                 if let Some(hands) = self.attempts.get_mut(&run) {
                     hands.ready = Some(ready);
@@ -118,6 +146,22 @@ impl Driver {
         }
     }
 
+    /// Keeps what came with an order. The machine decides whether it is followed.
+    fn attach(&mut self, order: &Order, attached: Attached) {
+        match (order, attached) {
+            (Order::Offer(offer), Attached::Terms(terms)) => {
+                let run = Run { attempt: offer.attempt.clone(), token: offer.token };
+                // One that comes again does not change on what terms it runs.
+                self.terms.entry(run).or_insert_with(|| Arc::new(*terms));
+            }
+            (Order::Verify(job), Attached::Gates(gates, layout)) => {
+                self.gates.entry(job.token).or_insert_with(|| Arc::new((gates, layout)));
+            }
+            (_, Attached::Layout(layout)) => self.layout = Some(layout),
+            _ => {}
+        }
+    }
+
     fn perform(&mut self, machine: &Machine, action: Action) {
         match action {
             Action::Ask { question, envelope, patience_ms } => self.ask(question, envelope, patience_ms),
@@ -129,7 +173,7 @@ impl Driver {
             }
             Action::Stamp => {
                 let shared = Arc::clone(&self.shared);
-                tokio::spawn(os::blocking(move || Guard::stamp(&shared.project)));
+                tokio::spawn(os::blocking(move || Guard::stamp(&shared.folder.stamp())));
             }
             Action::TakeUp(run) => self.take_up(run),
             Action::Forget(run) => {
@@ -148,13 +192,7 @@ impl Driver {
             Action::PublishEvidence { ticket, envelope } => self.publish_evidence(ticket, *envelope),
             Action::ReleaseGates { token } => drop(self.trees.remove(&token)),
             Action::Retire(ticket) => self.retire(ticket),
-            Action::PrepareAhead(ticket) => {
-                let shared = Arc::clone(&self.shared);
-                tokio::spawn(async move {
-                    shared.quiet().await;
-                    shared.worktrees.prepare(&ticket).await.is_ok()
-                });
-            }
+            Action::PrepareAhead(ticket) => self.prepare_ahead(ticket),
         }
     }
 
@@ -174,6 +212,15 @@ impl Driver {
         });
     }
 
+    fn prepare_ahead(&self, ticket: TicketId) {
+        let Some(layout) = self.layout.clone() else { return };
+        let shared = Arc::clone(&self.shared);
+        tokio::spawn(async move {
+            shared.quiet().await;
+            shared.worktrees.prepare(&layout, &ticket).await.is_ok()
+        });
+    }
+
     fn take_up(&mut self, run: Run) {
         let scratch = tokio::spawn(Scratch::lay_out(Arc::clone(&self.shared), run.clone()));
         let starting = Some(Starting::new(Arc::clone(&self.shared)));
@@ -181,17 +228,17 @@ impl Driver {
     }
 
     fn prepare(&mut self, machine: &Machine, run: Run) {
-        let Some(offer) = machine.offer(&run).cloned() else { return };
+        let Some((offer, terms)) = self.offer(machine, &run) else { return };
         let (shared, events, at) = (Arc::clone(&self.shared), self.events.clone(), run.clone());
         let task = tokio::spawn(async move {
-            let made = attempt::make_worktree(&shared, &offer).await;
+            let made = attempt::make_worktree(&shared, &offer, &terms).await;
             let _stopping = events.send(Happened::Prepared(at, made));
         });
         self.hold(&run, &task);
     }
 
     fn start_session(&mut self, machine: &Machine, run: Run) {
-        let Some(offer) = machine.offer(&run).cloned() else { return };
+        let Some(offer) = self.offer(machine, &run) else { return };
         let Some(hands) = self.attempts.get_mut(&run) else { return };
         let (Some(ready), Some(scratch)) = (hands.ready.clone(), hands.scratch.take()) else { return };
         let handle = self.shared.open_session(&run);
@@ -203,6 +250,10 @@ impl Driver {
             let _stopping = events.send(Event::SessionEnded { run: at, remains }.into());
         });
         self.hold(&run, &task);
+    }
+
+    fn offer(&self, machine: &Machine, run: &Run) -> Option<(Offer, Arc<Terms>)> {
+        Some((machine.offer(run)?.clone(), Arc::clone(self.terms.get(run)?)))
     }
 
     fn hold(&mut self, run: &Run, task: &JoinHandle<()>) {
@@ -249,22 +300,20 @@ impl Driver {
 
     fn inspect(&mut self, machine: &Machine, run: Run) {
         let ready = self.attempts.get(&run).and_then(|h| h.ready.clone());
-        let (Some(offer), Some(ready)) = (machine.offer(&run).cloned(), ready) else { return };
+        let (Some((offer, terms)), Some(ready)) = (self.offer(machine, &run), ready) else { return };
         let (shared, events) = (Arc::clone(&self.shared), self.events.clone());
         tokio::spawn(async move {
-            let result = attempt::inspect(&shared, &offer, &ready).await;
+            let result = attempt::inspect(&shared, &offer, &terms, &ready).await;
             let _stopping = events.send(Event::Inspected { run, result }.into());
         });
     }
 
     fn publish_end(&self, machine: &Machine, run: Run, envelope: Envelope) {
         let Some(offer) = machine.offer(&run) else { return };
-        let subject = format!("results.{}.{}", offer.agent, offer.ticket);
+        let subject = result_subject(&offer.agent, &offer.ticket);
         let (shared, events) = (Arc::clone(&self.shared), self.events.clone());
         tokio::spawn(async move {
-            let id = envelope.id.to_string();
-            let message = ToForeman { reply_to: None, expires: None, envelope };
-            let stored = publish_json(&shared.bus, subject, &message, Some(id)).await;
+            let stored = publish(&shared, subject, envelope).await;
             if let Err(e) = &stored {
                 crate::log::note(&shared.project, &format!("{}: its end could not be stored yet: {e}", run.attempt));
             }
@@ -274,16 +323,18 @@ impl Driver {
 
     fn prepare_gates(&mut self, job: VerifyJob) {
         let job = Arc::new(job);
-        self.trees.insert(job.token, Tree { job: Arc::clone(&job), workspace: None });
+        let Some(gates) = self.gates.get(&job.token).cloned() else { return };
+        self.trees.insert(job.token, Tree { job: Arc::clone(&job), gates: Arc::clone(&gates), workspace: None });
         let (shared, events) = (Arc::clone(&self.shared), self.events.clone());
         tokio::spawn(async move {
-            let tree = verify::prepare(&shared, &job).await.map_err(|e| e.to_string());
+            let tree = verify::prepare(&shared, &job, &gates.1).await.map_err(|e| e.to_string());
             let _stopping = events.send(Happened::GatesPrepared(job.token, tree));
         });
     }
 
     fn run_gate(&self, token: u64, gate: GatePolicy) {
-        let Some(Tree { job, workspace: Some(workspace) }) = self.trees.get(&token) else { return };
+        let Some(Tree { job, gates, workspace: Some(workspace) }) = self.trees.get(&token) else { return };
+        let Some(gate) = gates.0.iter().find(|g| g.digest() == gate.digest).cloned() else { return };
         let (job, workspace) = (Arc::clone(job), Arc::clone(workspace));
         let (shared, events) = (Arc::clone(&self.shared), self.events.clone());
         tokio::spawn(async move {
@@ -295,24 +346,30 @@ impl Driver {
 
     fn publish_evidence(&self, ticket: TicketId, envelope: Envelope) {
         let shared = Arc::clone(&self.shared);
-        let subject = format!("evidence.{}.{ticket}", shared.id);
+        let subject = evidence_subject(&shared.id, &ticket);
         tokio::spawn(async move {
-            let id = envelope.id.to_string();
-            let message = ToForeman { reply_to: None, expires: None, envelope };
-            if let Err(e) = publish_json(&shared.bus, subject, &message, Some(id)).await {
+            if let Err(e) = publish(&shared, subject, envelope).await {
                 crate::log::note(&shared.project, &format!("{ticket}: evidence could not be stored: {e}"));
             }
         });
     }
 
     fn retire(&self, ticket: TicketId) {
+        let Some(layout) = self.layout.clone() else { return };
         let (shared, events) = (Arc::clone(&self.shared), self.events.clone());
         tokio::spawn(async move {
-            let result = shared.worktrees.retire(&ticket).await.map_err(|e| text::line(&e.to_string(), 1_000));
+            let result = shared.worktrees.retire(&layout, &ticket).await.map_err(|e| text::line(&e.to_string(), 1_000));
             if let Err(why) = &result {
                 crate::log::note(&shared.project, &format!("{ticket}: worktree kept: {why}"));
             }
             let _stopping = events.send(Event::Retired { ticket, result }.into());
         });
     }
+}
+
+/// Stores an input for the foreman, once.
+async fn publish(shared: &Shared, subject: String, envelope: Envelope) -> Result<(), BusError> {
+    let id = envelope.id.to_string();
+    let command = Command::try_from(envelope).map_err(|e| BusError::Store(e.to_string()))?;
+    wire::publish(&shared.bus, subject, &ToForeman::Command(Box::new(command)), Some(id)).await
 }

@@ -13,8 +13,6 @@ use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
-/// How often the guard looks at the stamp.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Sent down the pipe: the host ends well, there is nothing to sweep.
 const DISMISS: u8 = b'd';
 
@@ -25,15 +23,20 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    pub(super) fn start(project: &Arc<Project>, incarnation: &str, lease: Duration) -> Result<Self, Failure> {
-        Self::stamp(project);
-        let (mut child, pipe) = spawn(project, incarnation, lease)?;
+    pub(super) fn start(
+        project: &Arc<Project>,
+        stamp: PathBuf,
+        incarnation: &str,
+        lease: Duration,
+    ) -> Result<Self, Failure> {
+        Self::stamp(&stamp);
+        let (mut child, pipe) = spawn(&stamp, incarnation, lease)?;
         let pipe = Arc::new(Mutex::new(pipe));
         let (shared, project, incarnation) = (Arc::clone(&pipe), Arc::clone(project), incarnation.to_owned());
         let keeper = tokio::spawn(async move {
             loop {
                 let _status = child.wait().await;
-                match spawn(&project, &incarnation, lease) {
+                match spawn(&stamp, &incarnation, lease) {
                     Ok((fresh, pipe)) => {
                         child = fresh;
                         *shared.lock().await = pipe;
@@ -49,9 +52,9 @@ impl Guard {
     }
 
     /// Notes that the host lives.
-    pub(super) fn stamp(project: &Project) {
+    pub(super) fn stamp(file: &Path) {
         // If this fails for long, the guard sweeps: the safe side.
-        let _full = os::write_private(&stamp_file(project), os::awake_ms().to_string().as_bytes());
+        let _full = os::write_private(file, os::awake_ms().to_string().as_bytes());
     }
 
     pub(super) async fn dismiss(self) {
@@ -63,17 +66,13 @@ impl Guard {
     }
 }
 
-fn stamp_file(project: &Project) -> PathBuf {
-    project.state.join("host-stamp")
-}
-
-fn spawn(project: &Project, incarnation: &str, lease: Duration) -> Result<(Child, Option<ChildStdin>), Failure> {
+fn spawn(stamp: &Path, incarnation: &str, lease: Duration) -> Result<(Child, Option<ChildStdin>), Failure> {
     let mut child = Command::new(os::own_program())
         .arg("guard")
         .arg("--marker")
         .arg(incarnation)
         .arg("--stamp")
-        .arg(stamp_file(project))
+        .arg(stamp)
         .arg("--lease-ms")
         .arg(lease.as_millis().to_string())
         // Not a group leader, so that it can make a session of its own.
@@ -100,7 +99,7 @@ pub(crate) fn run_guard(marker: &str, stamp: &Path, lease: Duration) {
     });
     let mut swept_at = None;
     loop {
-        match heard.recv_timeout(LOOK_EVERY) {
+        match heard.recv_timeout(os::GUARD_LOOKS_EVERY) {
             Ok(true) => return,
             Ok(false) | Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => {
                 let _survivors = os::sweep(&target);

@@ -1,6 +1,6 @@
 //! The mission: one text for `MISSION.md` and for the prompt, and the first prompt.
 
-use crate::config::Config;
+use crate::config::Gate;
 use crate::git::Worktree;
 use ganger_engine::session::{FirstPrompt, first_prompt};
 use ganger_engine::{Kind, Offer, TicketId, TicketSpec};
@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 /// The mission of a ticket, with the headings of spec 2.
 pub(crate) fn mission_text(
-    config: &Config,
+    gates: &[Gate],
     worktree: &Worktree,
     id: &TicketId,
     spec: &TicketSpec,
@@ -40,7 +40,7 @@ pub(crate) fn mission_text(
             spec.after.iter().map(|d| worktree.branch.replace(id.as_str(), d.as_str())).collect();
         let _ok = writeln!(text, "- Branches to join, with `git merge`: {}", branches.join(", "));
     }
-    let _ok = write!(text, "\n## Definition of Done\n{}", definition_of_done(config, spec));
+    let _ok = write!(text, "\n## Definition of Done\n{}", definition_of_done(gates, spec));
     text.push_str(NOTES);
     text
 }
@@ -63,13 +63,13 @@ fn requirements(spec: &TicketSpec) -> String {
     if is_numbered { text.to_owned() } else { format!("1. {}", text.replace('\n', "\n   ")) }
 }
 
-fn definition_of_done(config: &Config, spec: &TicketSpec) -> String {
+fn definition_of_done(gates: &[Gate], spec: &TicketSpec) -> String {
     let mut items: Vec<String> = spec.done.iter().enumerate().map(|(i, d)| format!("- ({}) {d}", i + 1)).collect();
-    items.extend(config.gates.iter().map(|g| {
+    items.extend(gates.iter().map(|g| {
         let dir = if g.dir == "." { String::new() } else { format!(" in {}", g.dir) };
         format!("- Gate `{}` passes: `{}`{dir}", g.name, g.command)
     }));
-    if config.gates.is_empty() {
+    if gates.is_empty() {
         items.push("- A person accepts it (this project has no gates)".to_owned());
     }
     items.join("\n") + "\n"
@@ -90,7 +90,7 @@ pub(crate) fn prompt_text(mission: &str, instructions: &str, offer: &Offer, reme
 #[cfg(test)]
 mod tests {
     use super::mission_text;
-    use crate::config::{Config, Gate};
+    use crate::config::Gate;
     use crate::git::Worktree;
     use ganger_engine::{TicketId, TicketSpec};
 
@@ -105,9 +105,8 @@ mod tests {
             ..TicketSpec::default()
         };
         let gate = Gate { name: "test".into(), command: "cargo test".into(), timeout_s: 1, dir: ".".into() };
-        let config = Config { gates: vec![gate], ..Config::default() };
         let worktree = Worktree { path: "/w/T-2".into(), branch: "ganger/T-2".into() };
-        let text = mission_text(&config, &worktree, &TicketId::from("T-2"), &spec, 1);
+        let text = mission_text(&[gate], &worktree, &TicketId::from("T-2"), &spec, 1);
         let headings: Vec<&str> = text.lines().filter(|l| l.starts_with('#')).collect();
         assert_eq!(
             headings,

@@ -2,7 +2,9 @@
 //! [`ganger_engine::host`]; this room performs it.
 
 mod attempt;
+mod claim;
 mod driver;
+mod folder;
 mod guard;
 mod mission;
 mod session;
@@ -21,9 +23,11 @@ use crate::gates;
 use crate::mcp::{AgentCall, CallEvent, Endpoint};
 use crate::os::{self, MARKER_HOST, Target};
 use crate::project::Project;
-use crate::protocol::{CONTROL, ToHost, host_subject};
+use crate::wire::{self, CONTROL, ToHost, bury, host_subject};
+use claim::Claim;
 use driver::{Driver, Happened};
-use ganger_bus::{AckHandle, AckKind, Bus, ConsumerConfig};
+use folder::Folder;
+use ganger_bus::{AckHandle, AckKind, Bus, ConsumerConfig, Delivery, Message};
 use ganger_engine::host::{Event, Machine, Run, SessionOrder, Setup};
 use ganger_engine::rules::ToolRequest;
 use ganger_engine::session::{Permission, SessionMessage};
@@ -53,6 +57,9 @@ pub(crate) struct Shared {
     pub(crate) drivers: Drivers,
     pub(crate) opencode: Arc<OpencodeServer>,
     pub(crate) worktrees: Worktrees,
+    pub(crate) folder: Arc<Folder>,
+    /// Digest of the programs that gates start here, as it was reported.
+    toolchain: String,
     /// Ignore patterns for the agents' git.
     excludes: std::path::PathBuf,
     /// Sessions at work.
@@ -93,30 +100,50 @@ pub(crate) struct SessionHandle {
     pub(crate) orders: mpsc::UnboundedReceiver<Order>,
 }
 
+/// What a host is to be.
+#[derive(Debug)]
+pub(crate) struct Offered {
+    pub(crate) id: HostId,
+    pub(crate) slots: u32,
+    /// How long it may be silent: the foreman's word.
+    pub(crate) lease_ms: u64,
+}
+
+impl Offered {
+    /// The host in the process of the run.
+    pub(crate) fn local(project: &Project) -> Self {
+        let config = project.config();
+        Self { id: HostId::from(LOCAL), slots: config.limits.parallel, lease_ms: config.to_policy().lease_ms }
+    }
+}
+
 /// A host that is up.
 pub(crate) struct Host {
     shared: Arc<Shared>,
     guard: Guard,
-    tasks: Vec<JoinHandle<()>>,
+    orders: JoinHandle<()>,
+    drive: JoinHandle<()>,
+    events: mpsc::UnboundedSender<Happened>,
 }
 
 impl Host {
     /// Sweeps the former incarnation, starts the guard and the tool endpoint, and reports.
-    pub(crate) async fn start(project: Arc<Project>, bus: Arc<dyn Bus>) -> Result<Self, Failure> {
-        let id = HostId::from(LOCAL);
+    pub(crate) async fn start(project: Arc<Project>, bus: Arc<dyn Bus>, offer: Offered) -> Result<Self, Failure> {
+        let Offered { id, slots, lease_ms } = offer;
         let incarnation = format!("{}-{}", project.id, &uuid::Uuid::new_v4().simple().to_string()[..12]);
-        sweep_former_incarnation(&project).await?;
-        let lease_ms = project.config().to_policy().lease_ms;
-        let guard = Guard::start(&project, &incarnation, Duration::from_millis(lease_ms))?;
-        os::write_private(&incarnation_file(&project), incarnation.as_bytes())?;
+        let folder = Arc::new(Folder::take(&project, &id)?);
+        sweep_former_incarnation(&project, &folder).await?;
+        let guard = Guard::start(&project, folder.stamp(), &incarnation, Duration::from_millis(lease_ms))?;
+        os::write_private(&folder.incarnation(), incarnation.as_bytes())?;
         let client = Arc::new(Client::open(&bus, &incarnation).await?);
         let tools = Endpoint::start().await?;
-        let opencode_folder = project.state.join("opencode");
-        std::fs::create_dir_all(&opencode_folder)?;
-        let excludes = attempt::excludes_file(&project)?;
-        let setup = Setup { id: id.clone(), report: report(&project, &incarnation), lease_ms };
+        std::fs::create_dir_all(folder.opencode())?;
+        let excludes = attempt::excludes_file(&project, &folder)?;
+        let report = HostReport { slots, ..report(&project, &incarnation) };
+        let toolchain = report.toolchain.clone();
+        let setup = Setup { id: id.clone(), report, lease_ms };
         let shared = Arc::new(Shared {
-            worktrees: Worktrees::new(Arc::clone(&project), incarnation.clone()),
+            worktrees: Worktrees::new(Arc::clone(&project), Arc::clone(&folder), incarnation.clone()),
             id,
             incarnation,
             project,
@@ -124,7 +151,9 @@ impl Host {
             client,
             tools,
             drivers: Drivers::default(),
-            opencode: Arc::new(OpencodeServer::new(opencode_folder)),
+            opencode: Arc::new(OpencodeServer::new(folder.opencode())),
+            folder,
+            toolchain,
             excludes,
             sessions: Mutex::default(),
             starting: tokio_watch::Sender::new(0),
@@ -133,10 +162,10 @@ impl Host {
         tokio::spawn(pass_calls(Arc::downgrade(&shared), shared.tools.serve(&shared.client)));
         let (events, received) = mpsc::unbounded_channel();
         let orders = listen(Arc::clone(&shared), events.clone()).await?;
-        let driver = Driver::new(Arc::clone(&shared), events);
+        let driver = Driver::new(Arc::clone(&shared), events.clone());
         let machine = Machine::new(setup, driver.now());
         let drive = tokio::spawn(driver.run(machine, received));
-        Ok(Self { shared, guard, tasks: vec![orders, drive] })
+        Ok(Self { shared, guard, orders, drive, events })
     }
 
     pub(crate) fn id(&self) -> &HostId {
@@ -147,12 +176,26 @@ impl Host {
         &self.shared.incarnation
     }
 
+    /// Offers no slots from now on.
+    pub(crate) fn drain(&self) {
+        // It has drained already.
+        let _ended = self.events.send(Event::Drain.into());
+    }
+
+    /// Until it was drained, and what ran on it has ended.
+    pub(crate) async fn drained(&mut self) {
+        let _aborted = (&mut self.drive).await;
+    }
+
     /// Ends everything: nothing of this host is alive afterwards.
     pub(crate) async fn stop(self) {
-        for task in self.tasks {
-            task.abort();
-            // What it held ends with it, before anything is swept.
-            let _aborted = task.await;
+        for task in [self.orders, self.drive] {
+            // One that is over may have been waited for already.
+            if !task.is_finished() {
+                task.abort();
+                // What it held ends with it, before anything is swept.
+                let _aborted = task.await;
+            }
         }
         let marker = self.shared.incarnation.clone();
         let target = Target { markers: vec![(MARKER_HOST.to_owned(), marker)], folders: Vec::new() };
@@ -189,21 +232,30 @@ async fn pass_calls(shared: Weak<Shared>, mut calls: mpsc::UnboundedReceiver<Age
     }
 }
 
-fn incarnation_file(project: &Project) -> std::path::PathBuf {
-    project.state.join("host-incarnation")
-}
-
 /// What an earlier incarnation left running is killed before this one reports: only then may its attempts be
-/// offered anew.
-async fn sweep_former_incarnation(project: &Arc<Project>) -> Result<(), Failure> {
-    let former = std::fs::read_to_string(incarnation_file(project)).ok();
-    let markers = former.into_iter().map(|i| (MARKER_HOST.to_owned(), i.trim().to_owned())).collect();
-    let target = Target { markers, folders: crate::git::Worktree::ours(&project.repository)? };
-    let swept = os::blocking(move || os::sweep(&target)).await;
-    match swept {
+/// offered anew. By their folder only where no other host has worked since.
+async fn sweep_former_incarnation(project: &Arc<Project>, folder: &Folder) -> Result<(), Failure> {
+    let Some(former) = former_incarnation(folder)? else { return Ok(()) };
+    let project = Arc::clone(project);
+    let swept = os::blocking(move || -> std::io::Result<_> {
+        let mut left = Claim::left_by(&project, &former)?;
+        let folders = left.iter().filter_map(Claim::worktree).map(std::path::Path::to_owned).collect();
+        let swept = os::sweep(&Target { markers: vec![(MARKER_HOST.to_owned(), former)], folders });
+        left.iter_mut().try_for_each(Claim::clear)?;
+        Ok(swept)
+    });
+    match swept.await? {
         Ok(_) => Ok(()),
         Err(survivors) => Err(Failure::failed(format!("processes of an earlier run cannot be killed: {survivors:?}"))
             .hint("they may belong to another user; end them, then run it again")),
+    }
+}
+
+fn former_incarnation(folder: &Folder) -> Result<Option<String>, Failure> {
+    match std::fs::read_to_string(folder.incarnation()) {
+        Ok(former) => Ok(Some(former.trim().to_owned())),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(Failure::failed(format!("{}: {e}", folder.incarnation().display()))),
     }
 }
 
@@ -225,14 +277,18 @@ async fn listen(shared: Arc<Shared>, events: mpsc::UnboundedSender<Happened>) ->
                 tokio::time::sleep(Duration::from_millis(200)).await;
                 continue;
             };
-            let handles: Vec<AckHandle> = deliveries.iter().map(|d| d.handle.clone()).collect();
-            for delivery in &deliveries {
-                if let Ok(message) = serde_json::from_slice::<ToHost>(&delivery.message.payload) {
-                    let _stopping = events.send(Event::Order(message.order).into());
+            let mut heard = Vec::new();
+            for Delivery { message, handle, .. } in deliveries {
+                match wire::decode::<ToHost>(&message.payload).and_then(ToHost::into_parts) {
+                    Ok((order, attached)) => {
+                        let _stopping = events.send(Happened::Ordered(order, Box::new(attached)));
+                        heard.push(handle);
+                    }
+                    Err(why) => shared.bury(&name, &message, handle, &why).await,
                 }
             }
-            if !handles.is_empty() {
-                let _again = shared.bus.ack(&handles, AckKind::Ack).await;
+            if !heard.is_empty() {
+                let _again = shared.bus.ack(&heard, AckKind::Ack).await;
             }
         }
     }))
@@ -255,6 +311,14 @@ impl Drop for Starting {
 }
 
 impl Shared {
+    /// An order that cannot be read is settled only when it is kept; until then it comes again.
+    async fn bury(&self, reader: &str, message: &Message, handle: AckHandle, why: &wire::Unreadable) {
+        if let Ok(letter) = bury(&self.bus, reader, CONTROL, message, why).await {
+            crate::log::note(&self.project, &letter.to_string());
+            let _again = self.bus.ack(&[handle], AckKind::Term).await;
+        }
+    }
+
     /// Until no attempt is about to start, or so many are that it makes no difference.
     async fn quiet(&self) {
         let mut starting = self.starting.subscribe();

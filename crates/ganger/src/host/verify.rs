@@ -4,8 +4,9 @@ use super::Shared;
 use crate::gates::{self, GateRun, Workspace};
 use crate::git;
 use crate::os;
-use crate::protocol::{Activity, ActivityKind, now_ms, publish_json};
-use ganger_engine::{AttemptId, Evidence, GatePolicy, VerifyJob};
+use crate::os::now_ms;
+use crate::wire::{self, Activity, ActivityKind, Gate, Layout, activity_subject};
+use ganger_engine::{AttemptId, Evidence, VerifyJob};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,14 +14,14 @@ use std::time::Duration;
 const LOADING: Duration = Duration::from_millis(3);
 
 /// Makes a clean tree at the commit.
-pub(super) async fn prepare(shared: &Arc<Shared>, job: &VerifyJob) -> anyhow::Result<Workspace> {
+pub(super) async fn prepare(shared: &Arc<Shared>, job: &VerifyJob, layout: &Layout) -> anyhow::Result<Workspace> {
     // The agent that begins next is small at first, and gates are heavy: it goes before.
     shared.quiet().await;
     tokio::time::sleep(LOADING).await;
-    let workspace = Workspace::take(&shared.project, "head").await?;
+    let workspace = Workspace::take(shared.folder.path(), &shared.project.repository.root, "head").await?;
     let (repository, commit, base) = (shared.project.repository.clone(), job.commit.clone(), job.base.clone());
     let synced = shared.is_synced(&commit);
-    let reference = shared.project.worktree(&job.ticket).reference();
+    let reference = shared.project.worktree_in(&layout.worktrees, &layout.branch, &job.ticket).reference();
     os::blocking(move || -> anyhow::Result<Workspace> {
         if !synced {
             git::sync_commit(&repository, &commit, base.as_ref(), &reference)?;
@@ -31,17 +32,14 @@ pub(super) async fn prepare(shared: &Arc<Shared>, job: &VerifyJob) -> anyhow::Re
     .await
 }
 
-/// Runs one gate. Which one is told by the digest of its definition, not by its name.
+/// Runs one gate, by the definition that came with the order.
 pub(super) async fn run_gate(
     shared: &Arc<Shared>,
     job: &VerifyJob,
     workspace: &Workspace,
-    gate: &GatePolicy,
+    gate: &Gate,
 ) -> anyhow::Result<Evidence> {
-    let gates = &shared.project.config().gates;
-    let Some(definition) = gates.iter().find(|g| g.digest() == gate.digest) else {
-        anyhow::bail!("this host has another definition of gate `{}`", gate.name);
-    };
+    let definition = gate.definition();
     note(shared, job, format!("{}: running `{}`", definition.name, definition.command)).await;
     let run = GateRun {
         ticket: &job.ticket,
@@ -49,8 +47,10 @@ pub(super) async fn run_gate(
         commit: &job.commit,
         host: &shared.id,
         marker: &shared.incarnation,
+        toolchain: &shared.toolchain,
+        folder: shared.folder.path(),
     };
-    let evidence = gates::run(&shared.project, workspace, definition, &run).await?;
+    let evidence = gates::run(workspace, definition, &run).await?;
     let verdict = if evidence.is_green() { "green" } else { "red" };
     note(shared, job, format!("{}: {verdict} after {} ms", definition.name, evidence.duration_ms)).await;
     Ok(evidence)
@@ -60,5 +60,5 @@ async fn note(shared: &Shared, job: &VerifyJob, text: String) {
     let attempt = AttemptId::new(format!("{}-gates", job.ticket));
     let activity =
         Activity { at: now_ms(), ticket: job.ticket.clone(), attempt: attempt.clone(), kind: ActivityKind::Gate, text };
-    let _lost = publish_json(&shared.bus, format!("activity.{attempt}"), &activity, None).await;
+    let _lost = wire::publish(&shared.bus, activity_subject(&attempt), &activity, None).await;
 }

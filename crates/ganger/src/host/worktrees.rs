@@ -1,9 +1,12 @@
 //! Worktrees of tickets: made ahead of need, based on fresh main plus accepted work, retired with proof.
 
+use super::claim::Claim;
+use super::folder::Folder;
 use crate::git::{Base, Retired, Worktree, build_base};
 use crate::os::{self, MARKER_ATTEMPT, Spawn, Target};
 use crate::project::Project;
 use crate::text;
+use crate::wire::Layout;
 use ganger_engine::{Commit, TicketId};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -50,6 +53,7 @@ pub(crate) enum PrepareError {
 /// All worktrees of a host.
 pub(crate) struct Worktrees {
     project: Arc<Project>,
+    folder: Arc<Folder>,
     /// The life of the host, in the environment of setup commands.
     marker: String,
     /// One preparation per ticket at a time.
@@ -61,9 +65,10 @@ pub(crate) struct Worktrees {
 }
 
 impl Worktrees {
-    pub(crate) fn new(project: Arc<Project>, marker: String) -> Self {
+    pub(crate) fn new(project: Arc<Project>, folder: Arc<Folder>, marker: String) -> Self {
         Self {
             project,
+            folder,
             marker,
             locks: Mutex::default(),
             main: tokio::sync::Mutex::default(),
@@ -73,22 +78,24 @@ impl Worktrees {
     }
 
     /// Makes the worktree of a ticket that builds on nothing but main.
-    pub(crate) async fn prepare(&self, ticket: &TicketId) -> Result<Ready, PrepareError> {
-        self.make(ticket, &[], None, Pace::AtLeisure).await
+    pub(crate) async fn prepare(&self, layout: &Layout, ticket: &TicketId) -> Result<Ready, PrepareError> {
+        self.make(layout, ticket, &[], None, Pace::AtLeisure).await
     }
 
     /// Makes sure that the worktree is there, on its branch, set up.
     pub(crate) async fn ensure(
         &self,
+        layout: &Layout,
         ticket: &TicketId,
         bases: &[(TicketId, Commit)],
         known_base: Option<&Commit>,
     ) -> Result<Ready, PrepareError> {
-        self.make(ticket, bases, known_base, Pace::AtOnce).await
+        self.make(layout, ticket, bases, known_base, Pace::AtOnce).await
     }
 
     async fn make(
         &self,
+        layout: &Layout,
         ticket: &TicketId,
         bases: &[(TicketId, Commit)],
         known_base: Option<&Commit>,
@@ -96,17 +103,30 @@ impl Worktrees {
     ) -> Result<Ready, PrepareError> {
         let lock = self.lock_of(ticket);
         let guard = lock.lock().await;
+        let worktree = self.worktree(layout, ticket);
+        let mut claim = Claim::take(&self.project, ticket).await?;
+        if claim.is_of_another(&self.marker) {
+            // What was known of it may have changed since.
+            self.ready.lock().unwrap_or_else(PoisonError::into_inner).remove(ticket);
+        }
+        match pace {
+            Pace::AtOnce => claim.hold(&self.marker, &worktree.path)?,
+            // Somebody is at work there: nothing is to be made ahead.
+            Pace::AtLeisure if claim.is_of_another(&self.marker) => {
+                return Err(PrepareError::Failed(format!("another host works on {ticket}")));
+            }
+            Pace::AtLeisure => {}
+        }
         if let Some(ready) = self.remembered(ticket, bases, known_base.is_some()) {
             return Ok(ready);
         }
-        let worktree = self.project.worktree(ticket);
         let exists = os::block_in_place(|| worktree.head(&self.project.repository)).is_some();
         // What is noted beside the branch moves with it; the journal hears of it at the end of an attempt.
         let noted = worktree.noted_base(&self.project.repository).or_else(|| known_base.cloned());
         let base = match (exists, noted) {
             (true, Some(base)) => base,
-            (true, None) => self.base_of_branch(&worktree).await?,
-            (false, _) => self.new_base(bases).await?,
+            (true, None) => self.base_of_branch(layout, &worktree).await?,
+            (false, _) => self.new_base(layout, bases).await?,
         };
         let fresh = !worktree.path.join(".git").exists();
         let (project, wanted, at) = (Arc::clone(&self.project), worktree.clone(), base.clone());
@@ -115,15 +135,19 @@ impl Worktrees {
             Pace::AtLeisure => at_leisure(move || wanted.ensure(&project.repository, &at)).await?,
         }
         if fresh || !self.setup_stamp(ticket).exists() {
-            self.set_up(ticket, &worktree).await?;
+            self.set_up(layout, ticket, &worktree).await?;
         }
-        let base = if exists { self.bring_up_to_date(&worktree, base, bases).await? } else { base };
+        let base = if exists { self.bring_up_to_date(layout, &worktree, base, bases).await? } else { base };
         let at = worktree.path.clone();
         let tracked = blocking(move || crate::git::own_files_tracked(&at)).await?;
         let ready = Ready { worktree, base, tracked, holds: bases.to_vec(), made: Instant::now() };
         self.ready.lock().unwrap_or_else(PoisonError::into_inner).insert(ticket.clone(), ready.clone());
-        drop(guard);
+        drop((claim, guard));
         Ok(ready)
+    }
+
+    fn worktree(&self, layout: &Layout, ticket: &TicketId) -> Worktree {
+        self.project.worktree_in(&layout.worktrees, &layout.branch, ticket)
     }
 
     /// One at a time makes or removes a ticket's worktree.
@@ -148,13 +172,14 @@ impl Worktrees {
     /// depends on and does not have. Returns what it is based on.
     async fn bring_up_to_date(
         &self,
+        layout: &Layout,
         worktree: &Worktree,
         base: Commit,
         bases: &[(TicketId, Commit)],
     ) -> Result<Commit, PrepareError> {
         let repository = self.project.repository.clone();
         if os::block_in_place(|| worktree.is_untouched(&repository, &base)) {
-            let wanted = self.new_base(bases).await?;
+            let wanted = self.new_base(layout, bases).await?;
             if wanted != base {
                 let (worktree, wanted) = (worktree.clone(), wanted.clone());
                 blocking(move || worktree.rebase_untouched(&repository, &wanted)).await?;
@@ -181,15 +206,15 @@ impl Worktrees {
     }
 
     /// The newest main; fetched at most every half minute.
-    pub(crate) async fn fresh_main(&self) -> Result<Commit, PrepareError> {
+    pub(crate) async fn fresh_main(&self, layout: &Layout) -> Result<Commit, PrepareError> {
         let mut cached = self.main.lock().await;
         if let Some((_, commit)) = cached.as_ref().filter(|(at, _)| at.elapsed() < LOOK_EVERY) {
             return Ok(commit.clone());
         }
-        let name = self.project.main_branch().map_err(|e| PrepareError::Failed(e.to_string()))?;
+        let name = layout.main.clone();
         let tracking = format!("refs/remotes/origin/{name}");
         let has_remote = os::block_in_place(|| self.project.repository.resolve(&tracking)).is_some();
-        let fetch = self.project.config().policy.fetch
+        let fetch = layout.fetch
             && has_remote
             && self.fetched.lock().unwrap_or_else(PoisonError::into_inner).is_none_or(|at| at.elapsed() > FETCH_EVERY);
         let (project, branch) = (Arc::clone(&self.project), name.clone());
@@ -205,8 +230,8 @@ impl Worktrees {
         Ok(commit)
     }
 
-    async fn new_base(&self, bases: &[(TicketId, Commit)]) -> Result<Commit, PrepareError> {
-        let main = self.fresh_main().await?;
+    async fn new_base(&self, layout: &Layout, bases: &[(TicketId, Commit)]) -> Result<Commit, PrepareError> {
+        let main = self.fresh_main(layout).await?;
         let (project, bases) = (Arc::clone(&self.project), bases.to_vec());
         match blocking(move || build_base(&project.repository, &main, &bases)).await? {
             Base::Commit(commit) => Ok(commit),
@@ -215,8 +240,8 @@ impl Worktrees {
     }
 
     /// A branch that nobody remembers the base of: where it left main.
-    async fn base_of_branch(&self, worktree: &Worktree) -> Result<Commit, PrepareError> {
-        let main = self.fresh_main().await?;
+    async fn base_of_branch(&self, layout: &Layout, worktree: &Worktree) -> Result<Commit, PrepareError> {
+        let main = self.fresh_main(layout).await?;
         let (project, branch) = (Arc::clone(&self.project), worktree.branch.clone());
         let found = blocking(move || project.repository.git().run(&["merge-base", main.as_str(), &branch])).await?;
         Ok(Commit::new(found))
@@ -239,49 +264,50 @@ impl Worktrees {
     }
 
     /// The setup command, once in a fresh worktree.
-    async fn set_up(&self, ticket: &TicketId, worktree: &Worktree) -> Result<(), PrepareError> {
-        let setup = &self.project.config().project;
+    async fn set_up(&self, layout: &Layout, ticket: &TicketId, worktree: &Worktree) -> Result<(), PrepareError> {
         let stamp = self.setup_stamp(ticket);
         let failed = |e: std::io::Error| PrepareError::Failed(format!("setup of {ticket}: {e}"));
-        if !setup.setup.trim().is_empty() {
-            let log = self.project.state.join("logs/setup").join(format!("{ticket}.log"));
+        if !layout.setup.trim().is_empty() {
+            let log = self.folder.setup_log(ticket.as_str());
             std::fs::create_dir_all(log.parent().unwrap_or(Path::new("."))).map_err(failed)?;
             let run = self.setup_run(ticket);
             let status = run_setup(
-                &setup.setup,
+                &layout.setup,
                 (&self.marker, &run),
                 &worktree.path,
                 &log,
-                Duration::from_secs(setup.setup_timeout_s),
+                Duration::from_secs(layout.setup_timeout_s),
             );
             if let Err(why) = status.await.map_err(failed)? {
                 let tail = text::tail_of_file(&log, 1_500);
-                return Err(PrepareError::Failed(format!("`{}` {why}\n{}", setup.setup, tail.trim_end())));
+                return Err(PrepareError::Failed(format!("`{}` {why}\n{}", layout.setup, tail.trim_end())));
             }
         }
         os::write_private(&stamp, b"done").map_err(failed)
     }
 
     /// Removes the worktree of accepted or finished work; everything in it is kept.
-    pub(crate) async fn retire(&self, ticket: &TicketId) -> Result<(), PrepareError> {
-        let (project, id) = (Arc::clone(&self.project), ticket.clone());
+    pub(crate) async fn retire(&self, layout: &Layout, ticket: &TicketId) -> Result<(), PrepareError> {
+        let (project, id, worktree) = (Arc::clone(&self.project), ticket.clone(), self.worktree(layout, ticket));
+        let main = layout.main.clone();
         let stamp = self.setup_stamp(ticket);
         let lock = self.lock_of(ticket);
         let _guard = lock.lock().await;
+        let mut claim = Claim::take(&self.project, ticket).await?;
         self.ready.lock().unwrap_or_else(PoisonError::into_inner).remove(ticket);
         let retired = at_leisure(move || {
-            let worktree = project.worktree(&id);
             // Nothing of ours lives there any more; what a person runs there is left alone and blocks it.
             let target = Target { markers: Vec::new(), folders: vec![worktree.path.clone()] };
             let _swept = os::sweep(&target);
             for file in ["MISSION.md", ".builder-session"] {
                 remove_if_ours(&worktree.path, file);
             }
-            let main = project.main_branch().ok().and_then(|m| project.repository.branch(&m));
+            let main = project.repository.branch(&main);
             worktree.retire(&project.repository, &id, main.as_ref())
         })
         .await?;
         let _absent = std::fs::remove_file(stamp);
+        claim.clear().map_err(|e| PrepareError::Failed(e.to_string()))?;
         if let Retired::Removed { rescue: Some(name) } = retired {
             crate::log::note(&self.project, &format!("{ticket}: worktree removed, kept as {name}"));
         }

@@ -1,4 +1,4 @@
-//! A clock that does not jump.
+//! Clocks: one that does not jump, and that of the wall.
 
 use rustix::time::{ClockId, clock_gettime};
 use std::time::{Duration, Instant, SystemTime};
@@ -33,4 +33,9 @@ impl SteadyClock {
 
 fn milliseconds(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX / 4)
+}
+
+/// Now, for stamps that other machines and people read.
+pub(crate) fn now_ms() -> u64 {
+    u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0)
 }

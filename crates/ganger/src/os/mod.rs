@@ -14,17 +14,19 @@ mod sweep;
 mod table;
 
 pub(crate) use blocking::{at_low_priority, block_in_place, blocking, check_may_block};
-pub(crate) use clock::{SteadyClock, awake_ms};
+pub(crate) use clock::{SteadyClock, awake_ms, now_ms};
 pub(crate) use files::{
     lock, open_private, read_regular, record_lock_holder, symlink, sync, tail, try_lock, try_record_lock, write_private,
 };
 pub(crate) use leftovers::{end_processes, tool_processes};
 pub(crate) use process::{
-    Spawn, ask_group_to_end, environment_for_commands, interrupt_group, is_credential, leave_session, own_group,
-    program_on_path, terminate_group,
+    Spawn, ask_group_to_end, environment_for_commands, interrupt_group, is_credential, leave_session, machine_name,
+    own_group, program_on_path, terminate_group,
 };
 pub(crate) use signals::{StopSignal, StopSignals};
-pub(crate) use sweep::{MARKER_ATTEMPT, MARKER_HOST, Target, ancestors_have_marker, cpu_ticks, sweep};
+pub(crate) use sweep::{
+    GUARD_LOOKS_EVERY, MARKER_ATTEMPT, MARKER_HOST, STOPPING_LIMIT, Target, ancestors_have_marker, cpu_ticks, sweep,
+};
 pub(crate) use table::check_supported;
 
 use std::path::{Path, PathBuf};

@@ -132,3 +132,9 @@ const LOW_PRIORITY: i32 = 10;
 pub(super) fn lower_priority() {
     let _at_full_speed = rustix::process::nice(LOW_PRIORITY);
 }
+
+/// The name of this machine, as far as its first dot, where the system tells.
+pub(crate) fn machine_name() -> Option<String> {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+    name.trim().split('.').next().filter(|n| !n.is_empty()).map(str::to_owned)
+}

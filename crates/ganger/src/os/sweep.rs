@@ -13,6 +13,11 @@ pub(crate) const MARKER_ATTEMPT: &str = "GANGER_ATTEMPT";
 pub(crate) const MARKER_HOST: &str = "GANGER_HOST";
 /// How long a sweep goes on while processes keep appearing.
 const SWEEP_LIMIT: Duration = Duration::from_secs(5);
+/// How often the guard looks whether its host still lives.
+pub(crate) const GUARD_LOOKS_EVERY: Duration = Duration::from_millis(500);
+/// The longest time from the end of a lease until everything of a host is ended: the guard's look, then its sweep.
+pub(crate) const STOPPING_LIMIT: Duration = Duration::from_millis(5_500);
+const _: () = assert!(STOPPING_LIMIT.as_millis() == SWEEP_LIMIT.as_millis() + GUARD_LOOKS_EVERY.as_millis());
 /// Between two looks at the process table.
 const SWEEP_NAP: Duration = Duration::from_millis(20);
 

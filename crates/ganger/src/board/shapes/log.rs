@@ -1,7 +1,7 @@
 //! `ganger log --json` and `ganger run --json`: one entry a line.
 
 use super::time;
-use crate::protocol::{Activity, ActivityKind};
+use crate::wire::{Activity, ActivityKind};
 use ganger_engine::{Event, Record};
 use schemars::JsonSchema;
 use serde::Serialize;

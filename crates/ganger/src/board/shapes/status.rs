@@ -14,11 +14,24 @@ pub(crate) struct Status {
     pub(crate) run: Option<Run>,
     /// Tickets by status.
     pub(crate) counts: BTreeMap<&'static str, usize>,
+    /// Hosts that were ever heard of.
+    pub(crate) hosts: Vec<Host>,
     pub(crate) attempts: Vec<Attempt>,
     /// Tickets that could start, in the order of dispatch.
     pub(crate) ready: Vec<String>,
     /// How many cards wait for you.
     pub(crate) cards: usize,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Host {
+    pub(crate) host: String,
+    /// Attempts that it runs at once; none while it ends.
+    pub(crate) slots: u32,
+    /// Whether its lease holds.
+    pub(crate) alive: bool,
+    /// One life of its process.
+    pub(crate) incarnation: String,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]

@@ -10,15 +10,15 @@ use crate::agents::{self, Launch, RunningDriver};
 use crate::git;
 use crate::os::{self, SteadyClock, cpu_ticks, crash};
 use crate::project::Project;
+use crate::wire;
+use ganger_engine::TicketSpec;
 use ganger_engine::session::{
     Action, Control, Event, Limits, Machine, Permission, RuntimeEvent, SessionEnd, SessionFile, SessionMessage, Setup,
     WorktreeState,
 };
-use ganger_engine::{Millis, TicketSpec};
 use outgoing::{Message, Outgoing};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 pub(super) struct SessionRun<'a> {
@@ -167,9 +167,9 @@ impl Session<'_> {
     }
 
     fn write_mission(&mut self, spec: TicketSpec, revision: u32) {
-        let ticket = self.task.offer.ticket.clone();
-        self.in_background(move |ready, project| {
-            let mission = mission_text(project.config(), &ready.worktree, &ticket, &spec, revision);
+        let (ticket, gates) = (self.task.offer.ticket.clone(), self.task.terms.gate_definitions());
+        self.in_background(move |ready, _| {
+            let mission = mission_text(&gates, &ready.worktree, &ticket, &spec, revision);
             let result = ready.write_own_file("MISSION.md", &mission).map_err(|e| e.to_string());
             Event::Wrote { file: SessionFile::Mission, result }
         });
@@ -218,7 +218,7 @@ async fn setup(run: &SessionRun<'_>) -> Setup {
         directory: ready.worktree.path.display().to_string(),
         session: offer.session.clone(),
         capabilities,
-        limits: limits(&task.shared.project),
+        limits: limits(&task.terms.limits),
         rules: launch.agent.rules(),
         mission: mission.clone(),
         instructions: launch.agent.prompt.clone(),
@@ -239,19 +239,13 @@ fn inspect(ready: &Ready, project: &Project) -> git::GitResult<WorktreeState> {
     Ok(WorktreeState { head, files: leftovers.files, bytes: leftovers.bytes })
 }
 
-fn limits(project: &Project) -> Limits {
-    let limits = &project.config().limits;
-    let minutes = |minutes: f64| millis(Duration::from_secs_f64(minutes * 60.0));
+fn limits(limits: &wire::Limits) -> Limits {
     Limits {
-        stall: minutes(limits.stall_minutes),
-        tool: minutes(limits.tool_minutes),
-        permission: millis(limits.permission_limit()),
+        stall: limits.stall_ms,
+        tool: limits.tool_ms,
+        permission: limits.permission_ms,
         same_calls: limits.same_calls,
-        no_progress: minutes(limits.circle_minutes),
+        no_progress: limits.circle_ms,
         tokens: limits.attempt_tokens,
     }
-}
-
-fn millis(span: Duration) -> Millis {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX / 4)
 }

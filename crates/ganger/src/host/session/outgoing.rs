@@ -4,7 +4,7 @@
 use super::super::attempt::{AttemptTask, PATIENCE, publish_activity};
 use crate::client::SendError;
 use crate::host::Shared;
-use crate::protocol;
+use crate::wire;
 use ganger_engine::session::{ActivityKind, Event, Reply};
 use ganger_engine::{AttemptId, Envelope, TicketId};
 use std::sync::Arc;
@@ -109,13 +109,13 @@ fn reply_of(answer: Result<ganger_engine::Outcome, SendError>) -> Reply {
     }
 }
 
-fn kind_on_the_bus(kind: ActivityKind) -> protocol::ActivityKind {
+fn kind_on_the_bus(kind: ActivityKind) -> wire::ActivityKind {
     match kind {
-        ActivityKind::Status => protocol::ActivityKind::Status,
-        ActivityKind::Text => protocol::ActivityKind::Say,
-        ActivityKind::ToolStarted => protocol::ActivityKind::Tool,
-        ActivityKind::ToolEnded => protocol::ActivityKind::ToolEnd,
-        ActivityKind::Usage => protocol::ActivityKind::Usage,
-        ActivityKind::Note => protocol::ActivityKind::Note,
+        ActivityKind::Status => wire::ActivityKind::Status,
+        ActivityKind::Text => wire::ActivityKind::Say,
+        ActivityKind::ToolStarted => wire::ActivityKind::Tool,
+        ActivityKind::ToolEnded => wire::ActivityKind::ToolEnd,
+        ActivityKind::Usage => wire::ActivityKind::Usage,
+        ActivityKind::Note => wire::ActivityKind::Note,
     }
 }

@@ -207,6 +207,20 @@ impl Place {
         Started { child: command.spawn().unwrap() }
     }
 
+    /// Starts the program with a log of its own; started again it goes on in the same log.
+    pub(crate) fn start_as(&self, name: &str, args: &[&str]) -> Started {
+        let log =
+            std::fs::OpenOptions::new().create(true).append(true).open(self.path(&format!("{name}.log"))).unwrap();
+        let mut command = self.command(args);
+        command.stdout(log.try_clone().unwrap()).stderr(log);
+        Started { child: command.spawn().unwrap() }
+    }
+
+    /// What it printed so far.
+    pub(crate) fn log_of(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(&format!("{name}.log"))).unwrap_or_default()
+    }
+
     /// What the program beside printed so far.
     pub(crate) fn beside_log(&self) -> String {
         std::fs::read_to_string(self.path("beside.log")).unwrap_or_default()

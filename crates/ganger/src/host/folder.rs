@@ -1,0 +1,69 @@
+//! The folder of a host: all that it keeps on this machine. One process at a time has it.
+
+use crate::failure::{Code, Failure};
+use crate::os;
+use crate::project::Project;
+use ganger_engine::HostId;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+/// The folder, for as long as this lives or the process does.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl Folder {
+    /// Takes the folder of the host.
+    ///
+    /// # Errors
+    /// `active-host` when another process is this host.
+    pub(crate) fn take(project: &Project, id: &HostId) -> Result<Self, Failure> {
+        let path = project.state.join("hosts").join(id.as_str());
+        let unusable = |e: std::io::Error| Failure::failed(format!("{}: {e}", path.display()));
+        std::fs::create_dir_all(&path).map_err(unusable)?;
+        let mut lock = os::open_private(&path.join("lock")).map_err(unusable)?;
+        if !os::try_lock(&lock).map_err(unusable)? {
+            let mut pid = String::new();
+            lock.read_to_string(&mut pid).map_err(unusable)?;
+            return Err(Failure::of(Code::ActiveHost, format!("host `{id}` is active (pid {})", pid.trim()))
+                .hint("give this one another name with `--name`"));
+        }
+        let named = lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id()));
+        named.map_err(unusable)?;
+        Ok(Self { path, _lock: lock })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Which incarnation of the host lives, or lived last.
+    pub(super) fn incarnation(&self) -> PathBuf {
+        self.path.join("incarnation")
+    }
+
+    /// When the host gave its last sign of life.
+    pub(super) fn stamp(&self) -> PathBuf {
+        self.path.join("stamp")
+    }
+
+    pub(super) fn attempt(&self, attempt: &str) -> PathBuf {
+        self.path.join("attempts").join(attempt)
+    }
+
+    /// Homes that runtimes get of their own.
+    pub(super) fn runtimes(&self) -> PathBuf {
+        self.path.join("runtimes")
+    }
+
+    pub(super) fn opencode(&self) -> PathBuf {
+        self.path.join("opencode")
+    }
+
+    pub(super) fn setup_log(&self, ticket: &str) -> PathBuf {
+        self.path.join("logs/setup").join(format!("{ticket}.log"))
+    }
+}

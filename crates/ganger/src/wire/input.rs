@@ -1,0 +1,83 @@
+//! The inputs that travel. Those that only a foreman makes have no form here.
+
+use super::Unreadable;
+use ganger_engine::{
+    self as engine, AttemptEnd, AttemptId, CardAnswer, CardId, Commit, DeliveryEvidence, DeliveryId, Evidence, HostId,
+    HostReport, NewTicket, PermissionRequest, Permit, Report, SessionId, TicketChange, TicketId, Urgency, Usage,
+};
+use serde::{Deserialize, Serialize};
+
+/// Declares [`Input`] with its conversions from and to the engine's: a variant that is new there does not compile until
+/// it is decided here whether it travels.
+macro_rules! inputs_that_travel {
+    ($($name:ident { $($field:ident: $type:ty),* },)*) => {
+        /// An input of the foreman. The fields are those of the engine's inputs.
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "input", rename_all = "kebab-case")]
+        pub(super) enum Input {
+            Answer { card: CardId, answer: CardAnswer, by: String },
+            $($name { $($field: $type),* },)*
+        }
+
+        impl TryFrom<engine::Input> for Input {
+            type Error = Unreadable;
+
+            fn try_from(input: engine::Input) -> Result<Self, Unreadable> {
+                match input {
+                    engine::Input::Answer(engine::Answer { card, answer, by }) => Ok(Self::Answer { card, answer, by }),
+                    $(engine::Input::$name { $($field),* } => Ok(Self::$name { $($field),* }),)*
+                    engine::Input::Elect { .. } => Err(Unreadable::Stays("elect")),
+                    engine::Input::SetPolicy { .. } => Err(Unreadable::Stays("set-policy")),
+                    engine::Input::HostLapsed { .. } => Err(Unreadable::Stays("host-lapsed")),
+                    engine::Input::HeadMoved { .. } => Err(Unreadable::Stays("head-moved")),
+                    engine::Input::Tick { .. } => Err(Unreadable::Stays("tick")),
+                }
+            }
+        }
+
+        impl From<Input> for engine::Input {
+            fn from(input: Input) -> Self {
+                match input {
+                    Input::Answer { card, answer, by } => Self::Answer(engine::Answer { card, answer, by }),
+                    $(Input::$name { $($field),* } => Self::$name { $($field),* },)*
+                }
+            }
+        }
+    };
+}
+
+inputs_that_travel! {
+    Trust { hash: String, by: String },
+    AddTickets { tickets: Vec<NewTicket> },
+    EditTicket { ticket: TicketId, change: Box<TicketChange> },
+    NoteTicket { ticket: TicketId, text: String, by: String },
+    CloseTicket { ticket: TicketId, reason: String, by: String },
+    ReopenTicket { ticket: TicketId, reason: String, by: String },
+    Tell { ticket: TicketId, text: String, urgency: Urgency, by: String },
+    StopTicket { ticket: TicketId, why: String, by: String },
+    ResumeTicket { ticket: TicketId, by: String },
+    ApproveMerge { tickets: Vec<TicketId>, by: String },
+    HostReport { host: HostId, report: HostReport },
+    Claim { attempt: AttemptId, token: u64, host: HostId, incarnation: String },
+    Decline { attempt: AttemptId, token: u64, why: String },
+    SessionStarted { attempt: AttemptId, token: u64, session: SessionId, runtime: String, directory: String },
+    Delivered { attempt: AttemptId, token: u64, deliveries: Vec<DeliveryId>, evidence: DeliveryEvidence },
+    Usage { attempt: AttemptId, token: u64, usage: Usage },
+    AgentReport { attempt: AttemptId, token: u64, report: Report },
+    Revoke { permit: Permit, by: String },
+    Ask { attempt: AttemptId, token: u64, call: String, question: String, brief: String, options: Vec<String> },
+    Assume { attempt: AttemptId, token: u64, assumed: String, confidence: f64 },
+    AgentNote { attempt: AttemptId, token: u64, text: String },
+    Seen { attempt: AttemptId, token: u64, deliveries: Vec<DeliveryId>, evidence: String },
+    AskPermission { attempt: AttemptId, token: u64, request_id: String, request: PermissionRequest, by: String, hint: String },
+    PermissionDelivered { attempt: AttemptId, token: u64, request_id: String },
+    PermissionLapsed { attempt: AttemptId, token: u64, request_id: String, why: String },
+    AttemptEnded { attempt: AttemptId, token: u64, end: Box<AttemptEnd> },
+    Evidence { token: u64, evidence: Box<Evidence> },
+    VerificationFailed { ticket: TicketId, token: u64, why: String },
+    ConfirmMerge { ticket: TicketId, commit: Commit },
+    MergeDone { ticket: TicketId, commit: Commit, evidence: Vec<Evidence> },
+    MergeFailed { ticket: TicketId, why: String, back_to_agent: bool, evidence: Vec<Evidence> },
+    WorktreeRemoved { ticket: TicketId },
+    WorktreeKept { ticket: TicketId, why: String },
+}

@@ -1,0 +1,138 @@
+//! The golden file of each message, and what cannot be read.
+
+use super::*;
+use crate::config::{Agent, Config, RuntimeKind};
+use ganger_engine::{
+    AttemptEnd, AttemptOutcome, DecisionId, Envelope, GatePolicy, Input, NewTicket, Order, Outcome, Policy, RejectCode,
+    Rejected, TicketSpec, Usage, VerifyJob,
+};
+use serde_json::Value;
+
+fn config() -> Config {
+    let agent = Agent {
+        model: "some-model".into(),
+        deny: vec!["command(git push*)".into()],
+        ..Agent::plain(RuntimeKind::Codex)
+    };
+    let gate = crate::config::Gate { name: "test".into(), command: "make test".into(), timeout_s: 60, dir: ".".into() };
+    Config { agents: [("coder".to_owned(), agent)].into(), gates: vec![gate], ..Config::default() }
+}
+
+fn offer() -> ganger_engine::Offer {
+    ganger_engine::Offer {
+        attempt: "T-1-a2".into(),
+        token: 7,
+        ticket: "T-1".into(),
+        spec: TicketSpec { title: "Add a greeting".into(), ..TicketSpec::default() },
+        revision: 1,
+        number: 2,
+        agent: "coder".into(),
+        session: Some("s-1".into()),
+        deliveries: Vec::new(),
+        told: vec!["mind the tests".into()],
+        bases: vec![("T-0".into(), ganger_engine::Commit::new("a".repeat(40)))],
+        base: None,
+    }
+}
+
+fn resolved(order: Order) -> ToHost {
+    ToHost::resolve(order, &config(), "main").expect("the configuration has everything")
+}
+
+fn verify() -> Order {
+    let gates = config().gates.iter().map(|g| GatePolicy { name: g.name.clone(), digest: g.digest() }).collect();
+    let commit = ganger_engine::Commit::new("b".repeat(40));
+    Order::Verify(Box::new(VerifyJob { ticket: "T-1".into(), token: 8, commit, revision: 1, base: None, gates }))
+}
+
+fn command(input: Input) -> ToForeman {
+    let envelope = Envelope::new("key-1", "for people", input);
+    ToForeman::Command(Box::new(Command::try_from(envelope).expect("it travels").awaited("control.reply.x".into(), 9)))
+}
+
+/// Holds a message against its golden file, and reads it again.
+#[track_caller]
+fn golden<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(name: &str, message: &T) {
+    let path = format!("{}/src/wire/golden/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    let encoded = encode(message).expect("it has a form");
+    let value: Value = serde_json::from_slice(&encoded).expect("it is JSON");
+    let text = format!("{value:#}\n");
+    if std::env::var_os("GANGER_GOLDEN").is_some() {
+        std::fs::write(&path, &text).expect("the golden file can be written");
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
+    assert_eq!(text, kept, "the form of `{name}` changed: is it a new version? (GANGER_GOLDEN=1 writes the file anew)");
+    assert_eq!(&decode::<T>(&encoded).expect("it can be read"), message);
+}
+
+#[test]
+fn messages_to_the_foreman_keep_their_form() {
+    let spec = TicketSpec { title: "Add a greeting".into(), ..TicketSpec::default() };
+    golden("command", &command(Input::AddTickets { tickets: vec![NewTicket { id: Some("T-1".into()), spec }] }));
+    let end = AttemptEnd {
+        outcome: AttemptOutcome::Finished,
+        head: Some(ganger_engine::Commit::new("c".repeat(40))),
+        base: None,
+        files: vec!["src/lib.rs".into()],
+        tampering: Vec::new(),
+        usage: Usage::default(),
+        report: None,
+    };
+    golden("attempt-ended", &command(Input::AttemptEnded { attempt: "T-1-a2".into(), token: 7, end: Box::new(end) }));
+    golden("withdrawal", &ToForeman::Withdrawal { withdraws: DecisionId::from("key-1") });
+}
+
+#[test]
+fn messages_to_a_host_keep_their_form() {
+    golden("offer", &resolved(Order::Offer(Box::new(offer()))));
+    golden("verify", &resolved(verify()));
+    golden("cancel", &resolved(Order::Cancel { attempt: "T-1-a2".into(), token: 7 }));
+    golden("retire", &resolved(Order::Retire { ticket: "T-1".into(), incarnation: "shop-1".into() }));
+    golden("prepare", &resolved(Order::Prepare { ticket: "T-1".into() }));
+}
+
+#[test]
+fn answers_and_what_agents_do_keep_their_form() {
+    let id = DecisionId::from("key-1");
+    golden("reply", &Reply { id: id.clone(), result: Ok(Outcome::Tickets { ids: vec!["T-1".into()] }) });
+    golden("refusal", &Reply { id, result: Err(Rejected::new(RejectCode::Stale, "it is over")) });
+    let (ticket, attempt, text) = ("T-1".into(), "T-1-a2".into(), "hello".to_owned());
+    golden("activity", &Activity { at: 1, ticket, attempt, kind: ActivityKind::Say, text });
+}
+
+#[test]
+fn an_order_comes_out_as_it_went_in() {
+    for order in [Order::Offer(Box::new(offer())), verify(), Order::Prepare { ticket: "T-1".into() }] {
+        let (again, _) = resolved(order.clone()).into_parts().expect("it can be read");
+        assert_eq!(again, order);
+    }
+}
+
+#[test]
+fn what_only_a_foreman_decides_does_not_travel() {
+    let inputs = [
+        Input::Elect { foreman: "me".into() },
+        Input::SetPolicy { policy: Policy::default() },
+        Input::HostLapsed { host: "local".into(), incarnation: "x".into() },
+        Input::HeadMoved { ticket: "T-1".into(), head: ganger_engine::Commit::new("d".repeat(40)) },
+        Input::Tick { dispatch: true, scope: None, max_parallel: None },
+    ];
+    for input in inputs {
+        let refused = Command::try_from(Envelope::new("key", "a try", input));
+        assert!(matches!(refused, Err(Unreadable::Stays(_))), "{refused:?}");
+    }
+    for kind in ["elect", "set-policy", "host-lapsed", "head-moved", "tick"] {
+        let text = format!(r#"{{"v":1,"message":"command","key":"k","cause":"c","input":"{kind}","dispatch":true}}"#);
+        assert!(decode::<ToForeman>(text.as_bytes()).is_err(), "{kind}");
+    }
+}
+
+#[test]
+fn another_version_and_another_gate_than_said_are_refused() {
+    let later = br#"{"v":2,"message":"withdrawal","withdraws":"x"}"#;
+    assert!(matches!(decode::<ToForeman>(later), Err(Unreadable::Version(2))));
+    let mut value: Value = serde_json::from_slice(&encode(&resolved(verify())).expect("a form")).expect("JSON");
+    value["gates"][0]["definition"]["command"] = "true".into();
+    let changed: ToHost = decode(value.to_string().as_bytes()).expect("its shape is right");
+    assert!(matches!(changed.into_parts(), Err(Unreadable::Digest { .. })));
+}

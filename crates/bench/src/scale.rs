@@ -132,7 +132,7 @@ fn peak_mib(shop: &Shop, args: &[&str]) -> f64 {
 fn write_journal(shop: &Shop, size: usize, mix: Mix, shape: Shape) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let bus = LargePayloads::new(Arc::new(SqliteBus::open(&SqliteOptions::new(&state_folder(shop))).unwrap()));
+        let bus = LargePayloads::new(Arc::new(SqliteBus::open(&SqliteOptions::new(state_folder(shop))).unwrap()));
         bus.declare(ganger_bus::StreamConfig {
             name: "JOURNAL".to_owned(),
             subjects: vec!["journal.record".to_owned()],

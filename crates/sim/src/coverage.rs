@@ -67,7 +67,7 @@ named! {
     Appended: Stored Unclear Full Failed;
     Ending: Still Stopped Overtaken DiskFull StoreFailed Breach;
     Stop: No Drain Now;
-    HostEvent: Order Reply Prepared SessionEnded Killed EverythingKilled Inspected EndPublished GatesPrepared GateEnded
+    HostEvent: Drain Order Reply Prepared SessionEnded Killed EverythingKilled Inspected EndPublished GatesPrepared GateEnded
         Retired Tick;
     HostAction: Ask Tell Stamp TakeUp Forget Prepare StartSession Session Kill KillEverything Inspect PublishEnd
         PrepareGates RunGate PublishEvidence ReleaseGates Retire PrepareAhead;

@@ -208,7 +208,7 @@ fn a_message_that_nobody_can_read_is_kept_and_shown() {
     let later = r#"{"v":99,"message":"command","input":"teleport"}"#;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let bus = SqliteBus::open(&SqliteOptions::new(&board.place.state())).unwrap();
+        let bus = SqliteBus::open(&SqliteOptions::new(board.place.state())).unwrap();
         bus.declare(StreamConfig {
             name: "CONTROL".to_owned(),
             subjects: vec!["control.>".to_owned()],

@@ -184,6 +184,13 @@ pub(super) fn ended(
         events.push(Event::ReportMade { attempt: id.clone(), report: report.clone() });
     }
     events.extend(permissions::withdraw(state, id));
+    // A turn that came to its own end began with its prompt: the report of that may have been lost.
+    let unreported = attempt.deliveries.iter().filter(|d| state.deliveries.contains_key(d)).cloned();
+    let deliveries: Vec<DeliveryId> = unreported.collect();
+    if end.outcome == AttemptOutcome::Finished && !deliveries.is_empty() {
+        let evidence = DeliveryEvidence::SentUnchecked;
+        events.push(Event::Delivered { attempt: id.clone(), deliveries, evidence });
+    }
     let disposition = Disposition::of(state, now, attempt, ticket, end);
     events.push(Event::AttemptEnded {
         attempt: id.clone(),

@@ -2,6 +2,7 @@
 
 mod detect;
 mod layers;
+mod limits;
 mod model;
 
 pub(crate) use detect::{Detected, detect};

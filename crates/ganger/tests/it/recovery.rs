@@ -334,7 +334,7 @@ fn no_secret_is_on_any_command_line() {
     place.add(&["wait"]);
     let mut run = place.start(&["run"]);
     wait_until("the agent is at work", LIMIT, || place.path("ready").exists());
-    let token = std::fs::read_to_string(find(&place.state().join("attempts"), "token")).unwrap();
+    let token = std::fs::read_to_string(find(&place.state().join("hosts/local/attempts"), "token")).unwrap();
     assert!(token.len() >= 32);
     let lines: Vec<String> = alive_with("", "")
         .iter()

@@ -225,10 +225,15 @@ fn a_commit_of_a_person_on_accepted_work_must_be_proven_too() {
     let place = Place::scripted("! test -e broken", &json!({"*": [[{"run": "rm -f broken; date +%N > a.txt"}]]}));
     place.add(&["a"]);
     place.ganger(&["run"]).exits(0);
-    let worktree = place.worktree("T-1");
-    std::fs::write(worktree.join("broken"), "").unwrap();
-    place.git_in(&worktree, &["add", "broken"]);
-    place.git_in(&worktree, &["commit", "--quiet", "--message", "a person's"]);
+    // The worktree went with the acceptance: the branch holds all.
+    let own = place.path("own");
+    place.git(&["worktree", "add", "--quiet", "--detach", own.to_str().unwrap(), "ganger/T-1"]);
+    std::fs::write(own.join("broken"), "").unwrap();
+    place.git_in(&own, &["add", "broken"]);
+    place.git_in(&own, &["commit", "--quiet", "--message", "a person's"]);
+    let head = place.git_in(&own, &["rev-parse", "HEAD"]);
+    place.git(&["update-ref", "refs/heads/ganger/T-1", head.trim()]);
+    place.git(&["worktree", "remove", "--force", own.to_str().unwrap()]);
     place.ganger(&["run"]).exits(0).says("the branch has a new head").says("rejected: gate `check`");
     place.assert_status("T-1", "accepted");
     assert_eq!(place.git(&["ls-tree", "--name-only", "ganger/T-1", "broken"]), "");

@@ -1,0 +1,72 @@
+//! `[limits]`: how much at once, how often again, how long.
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Limits {
+    pub(crate) parallel: u32,
+    pub(crate) attempts: u32,
+    pub(crate) rejections: u32,
+    pub(crate) transients: u32,
+    /// Minutes without any sign of life before an attempt is interrupted.
+    pub(crate) stall_minutes: f64,
+    /// Minutes that one tool call may take.
+    pub(crate) tool_minutes: f64,
+    /// Minutes that a request for permission waits for a person before it is denied.
+    pub(crate) permission_minutes: f64,
+    /// The same tool call with the same arguments so many times in a row interrupts an attempt.
+    pub(crate) same_calls: u32,
+    /// So do minutes in which tokens flow, but no file changes and nothing new is run.
+    pub(crate) circle_minutes: f64,
+    /// And so do more tokens than this in one attempt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) attempt_tokens: Option<u64>,
+    pub(crate) overlap_percent: u32,
+    pub(crate) overlap_ignore: Vec<String>,
+    /// What an agent may leave uncommitted before a person is asked.
+    pub(crate) commit_files: u64,
+    pub(crate) commit_mb: u64,
+    /// Seconds that a host may be silent.
+    pub(crate) lease_seconds: f64,
+    /// Seconds after a lapsed lease in which everything of the host is surely ended.
+    pub(crate) margin_seconds: f64,
+}
+
+/// Two years: nobody waits longer.
+pub(super) const MOST_MINUTES: f64 = 1_000_000.0;
+/// Three weeks in minutes: Claude Code takes a hook with a longer limit for one that is late.
+pub(super) const MOST_PATIENCE: f64 = 30_000.0;
+
+/// An hour in seconds: no host is waited for longer.
+pub(super) const MOST_LEASE: f64 = 3_600.0;
+
+/// Of a span that was checked to be positive and small.
+pub(super) fn millis(seconds: f64) -> u64 {
+    u64::try_from(std::time::Duration::from_secs_f64(seconds).as_millis()).unwrap_or(u64::MAX)
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            parallel: 4,
+            attempts: 3,
+            rejections: 3,
+            transients: 5,
+            stall_minutes: 10.0,
+            tool_minutes: 60.0,
+            permission_minutes: 5.0,
+            same_calls: 10,
+            circle_minutes: 20.0,
+            attempt_tokens: None,
+            overlap_percent: 0,
+            overlap_ignore: ["Cargo.lock", "package-lock.json", "pnpm-lock.yaml", "yarn.lock", "uv.lock", "go.sum"]
+                .map(str::to_owned)
+                .to_vec(),
+            commit_files: 500,
+            commit_mb: 20,
+            lease_seconds: 10.0,
+            margin_seconds: 6.0,
+        }
+    }
+}

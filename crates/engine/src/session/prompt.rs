@@ -32,7 +32,12 @@ pub(super) fn is_in_transcript(delivery: &Delivery, transcript: &[String]) -> bo
 
 /// A text as the session reads it.
 pub(super) fn delivery_text(delivery: &Delivery) -> String {
-    let by = if delivery.by.is_empty() { String::new() } else { format!("{} writes: ", delivery.by) };
+    let by = match delivery.by.as_str() {
+        "" => String::new(),
+        // Whoever has no name is `you` on their own screens; to an agent that would be itself.
+        "you" => "A person writes: ".to_owned(),
+        name => format!("{name} writes: "),
+    };
     format!("{}{by}{}", mark_of(&delivery.id), delivery.text)
 }
 

@@ -77,7 +77,7 @@ fn a_message_that_was_heard_before_a_crash_is_not_said_again(cli: &str) {
     wait_until("it has crashed", LIMIT, || run.has_ended());
     assert!(shop.place.ticket(&id)["messages"][0]["delivered"].is_null());
     shop.place.ganger(&["run"]).exits(0);
-    assert_eq!(shop.model.most_often_in_a_request("] somebody writes: mind the second file"), 1);
+    assert_eq!(shop.model.most_often_in_a_request("] A person writes: mind the second file"), 1);
     let message = &shop.place.ticket(&id)["messages"][0];
     assert!(message["delivered"].is_object() && message["seen"].is_object(), "{message:#}");
     assert_eq!(message["possibly_repeated"], false, "{message:#}");

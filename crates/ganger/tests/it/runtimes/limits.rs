@@ -83,7 +83,7 @@ fn resident_kib(pid: i32) -> u64 {
 }
 
 fn tokens_of_attempts(shop: &Shop) -> Vec<String> {
-    let attempts = std::fs::read_dir(shop.place.state().join("attempts")).unwrap().flatten();
+    let attempts = std::fs::read_dir(shop.place.state().join("hosts/local/attempts")).unwrap().flatten();
     attempts.filter_map(|a| std::fs::read_to_string(a.path().join("token")).ok()).collect()
 }
 

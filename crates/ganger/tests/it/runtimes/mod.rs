@@ -345,7 +345,7 @@ fn a_session_that_its_runtime_has_lost_is_begun_anew(cli: &str) {
     let kept_in = match cli {
         "opencode" | "opencode-acp" | "opencode-run" => home.join(".local/share/opencode"),
         "codex" | "codex-exec" => home.join(".codex/sessions"),
-        "gemini" => shop.place.state().join("runtimes/gemini/.gemini/tmp"),
+        "gemini" => shop.place.state().join("hosts/local/runtimes/gemini/.gemini/tmp"),
         _ => home.join(".claude/projects"),
     };
     std::fs::remove_dir_all(&kept_in).unwrap_or_else(|e| panic!("{}: {e}", kept_in.display()));

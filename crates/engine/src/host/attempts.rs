@@ -51,7 +51,7 @@ impl Attempt {
     }
 
     /// Everything is being ended. What was granted is reported when that is done; a claim answers itself. Nothing more
-    /// is begun in the worktree: it may be somebody else's by now. An inspection cannot be taken back; its end is waited
+    /// is begun in the worktree: another host may work there by now. An inspection cannot be taken back; its end is waited
     /// for, and what it found is not believed.
     pub(super) fn lose_lease(&mut self) {
         let stage = std::mem::replace(&mut self.stage, Stage::Preparing);

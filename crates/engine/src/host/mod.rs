@@ -303,7 +303,7 @@ impl Machine {
             Order::Verify(job) => self.verify(now, *job, actions),
             Order::Retire { ticket, incarnation } => {
                 let idle = mutant!(RetireWhileRunning, !self.attempts.values().any(|a| a.offer.ticket == ticket), true);
-                // Without the lease the ticket may be somebody else's by now, in the same worktree.
+                // Without the lease another host may work on the ticket by now, in the same worktree.
                 let ours = incarnation == self.setup.report.incarnation && self.holds_lease(now);
                 if ours && idle && self.retiring.insert(ticket.clone()) {
                     actions.push(Action::Retire(ticket));

@@ -53,12 +53,6 @@ pub(crate) fn commit_leftovers(
     }
 }
 
-/// Which of our files the repository itself keeps.
-pub(crate) fn own_files_tracked(worktree: &Path) -> GitResult<Vec<&'static str>> {
-    let listed = Git::at(worktree).run(&[&["ls-files", "-z", "--"][..], &OWN_FILES].concat())?;
-    Ok(OWN_FILES.into_iter().filter(|f| zero_separated(&listed).any(|l| l == *f)).collect())
-}
-
 /// What a branch changes against its base.
 #[derive(Debug, Default)]
 pub(crate) struct Change {
@@ -74,11 +68,15 @@ pub(crate) fn change(worktree: &Path, base: &Commit, head: &Commit) -> GitResult
     }
     let git = Git::at(worktree);
     let range = format!("{base}...{head}");
-    let listed = git.run(&["diff", "--name-status", "-z", "--find-renames", &range])?;
-    let (files, deleted) = read_name_status(&listed);
+    // Whatever the person's settings make of a patch.
+    let plain = ["--no-color", "--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/"];
+    let shown = ["diff", "--raw", "-z", "--find-renames", "--patch", "--unified=0"];
+    let shown = git.run(&[&shown[..], &plain, &[range.as_str()]].concat())?;
+    // No name is empty: where one would be, the patch begins.
+    let (listed, patch) = shown.split_once("\0\0").unwrap_or((&shown, ""));
+    let (files, deleted) = read_raw(listed);
     let mut signs: Vec<String> =
         deleted.iter().filter(|f| is_test_file(f)).map(|f| format!("deleted test file: {f}")).collect();
-    let patch = git.run(&["diff", "--unified=0", "--no-color", "--no-ext-diff", &range])?;
     let mut file = "";
     for line in patch.lines() {
         if let Some(name) = line.strip_prefix("+++ b/") {
@@ -92,11 +90,13 @@ pub(crate) fn change(worktree: &Path, base: &Commit, head: &Commit) -> GitResult
     Ok(Change { files, tampering: signs })
 }
 
-/// All files of `--name-status -z`, and those that were deleted. A rename has two names and deletes none.
-fn read_name_status(listed: &str) -> (Vec<String>, Vec<String>) {
+/// All files of `--raw -z`, and those that were deleted. A rename has two names and deletes none.
+fn read_raw(listed: &str) -> (Vec<String>, Vec<String>) {
     let (mut files, mut deleted) = (Vec::new(), Vec::new());
     let mut parts = zero_separated(listed);
-    while let (Some(status), Some(name)) = (parts.next(), parts.next()) {
+    while let (Some(entry), Some(name)) = (parts.next(), parts.next()) {
+        // Modes, ids, and last what became of it.
+        let status = entry.rsplit(' ').next().unwrap_or_default();
         files.push(name.to_owned());
         if status.starts_with(['R', 'C']) {
             files.extend(parts.next().map(str::to_owned));
@@ -132,7 +132,35 @@ fn is_test_file(path: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_test_file;
+    use super::*;
+
+    #[test]
+    fn a_change_is_read_whatever_the_persons_settings_and_the_names_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let git = identity("test").iter().fold(Git::at(folder.path()), |git, (k, v)| git.env(k, v));
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        let commit = || {
+            git.run(&["add", "--all"]).unwrap();
+            git.run(&["commit", "--quiet", "-m", "m"]).unwrap();
+            Commit::new(git.run(&["rev-parse", "HEAD"]).unwrap())
+        };
+        git.run(&["init", "--quiet"]).unwrap();
+        for (name, value) in [("diff.noprefix", "true"), ("color.ui", "always"), ("diff.renames", "false")] {
+            git.run(&["config", name, value]).unwrap();
+        }
+        write("old name.txt", "one\ntwo\nthree\n");
+        write("a_test.py", "def test(): pass\n");
+        write("b_test.py", "def test(): pass\n");
+        let base = commit();
+        git.run(&["mv", "old name.txt", "größer.txt"]).unwrap();
+        write("a_test.py", "@pytest.mark.skip\ndef test(): pass\n");
+        std::fs::remove_file(folder.path().join("b_test.py")).unwrap();
+        let Change { mut files, tampering } = change(folder.path(), &base, &commit()).unwrap();
+        files.sort();
+        assert_eq!(files, ["a_test.py", "b_test.py", "größer.txt", "old name.txt"]);
+        let skipped = "a_test.py: a test is skipped with `@pytest.mark.skip`";
+        assert_eq!(tampering, ["deleted test file: b_test.py", skipped]);
+    }
 
     #[test]
     fn test_files_are_known_by_folder_or_name() {

@@ -5,13 +5,14 @@
 
 mod commit;
 mod land;
+mod lookup;
 mod repository;
 mod rescue;
 mod running;
 mod sync;
 mod worktree;
 
-pub(crate) use commit::{Change, change, commit_leftovers, leftovers, own_files_tracked};
+pub(crate) use commit::{Change, OWN_FILES, change, commit_leftovers, leftovers};
 pub(crate) use land::{Base, Landing, build_base, land, mend_half_landing, merge_commit};
 pub(crate) use repository::Repository;
 pub(crate) use rescue::Rescue;

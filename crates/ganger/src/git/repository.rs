@@ -1,8 +1,10 @@
 //! A repository: where it is, what its main branch is.
 
+use super::lookup::Lookup;
 use super::{Git, GitResult};
 use ganger_engine::Commit;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A repository that is found.
 #[derive(Debug, Clone)]
@@ -11,6 +13,7 @@ pub(crate) struct Repository {
     pub(crate) root: PathBuf,
     /// The common git directory.
     pub(crate) common: PathBuf,
+    pub(super) lookup: Arc<Lookup>,
 }
 
 impl Repository {
@@ -21,12 +24,16 @@ impl Repository {
         let (common, top) = shown.split_once('\n').unwrap_or((&shown, ""));
         let common = common.to_owned();
         if Path::new(top).join(".git") == Path::new(&common) {
-            return Ok(Self { root: PathBuf::from(top), common: PathBuf::from(common) });
+            return Ok(Self::at(PathBuf::from(top), PathBuf::from(common)));
         }
         let listed = git.run(&["worktree", "list", "--porcelain", "-z"])?;
         let first = super::zero_separated(&listed).next().and_then(|l| l.strip_prefix("worktree "));
         let root = first.map_or_else(|| folder.to_owned(), PathBuf::from);
-        Ok(Self { root, common: PathBuf::from(common) })
+        Ok(Self::at(root, PathBuf::from(common)))
+    }
+
+    fn at(root: PathBuf, common: PathBuf) -> Self {
+        Self { root, common, lookup: Arc::default() }
     }
 
     pub(crate) fn git(&self) -> Git {
@@ -55,24 +62,37 @@ impl Repository {
 
     /// The commit that a name stands for.
     pub(crate) fn resolve(&self, name: &str) -> Option<Commit> {
-        let wanted = format!("{name}^{{commit}}");
-        self.git().run(&["rev-parse", "--verify", "--quiet", "--end-of-options", &wanted]).ok().map(Commit::new)
+        self.object(&format!("{name}^{{commit}}")).map(Commit::new)
+    }
+
+    /// Which of these files, by their paths from the top, a commit has.
+    pub(crate) fn files_in(&self, commit: &Commit, files: &[&'static str]) -> Vec<&'static str> {
+        files.iter().copied().filter(|file| self.object(&format!("{commit}:{file}")).is_some()).collect()
+    }
+
+    fn object(&self, name: &str) -> Option<String> {
+        self.lookup.object(self, name).unwrap_or_else(|_| {
+            // The process was killed, or could not be started: once more, with one of its own.
+            self.git().run(&["rev-parse", "--verify", "--quiet", "--end-of-options", name]).ok()
+        })
     }
 
     /// The newest main: the remote's where there is one, fetched now; the local branch otherwise.
     /// A remote that cannot be reached is not an error: the last known state of it serves.
     pub(crate) fn fresh_main(&self, main: &str, fetch: bool) -> Option<(Commit, Option<String>)> {
-        let git = self.git();
-        let has_remote = git.run(&["remote"]).is_ok_and(|r| r.lines().any(|l| l == "origin"));
+        let tracking = format!("refs/remotes/origin/{main}");
+        // What is tracked may be left of a remote that was removed.
+        let has_remote = self.resolve(&tracking).is_some()
+            && self.git().run(&["remote"]).is_ok_and(|r| r.lines().any(|l| l == "origin"));
         let mut warning = None;
         if has_remote && fetch {
-            let refspec = format!("+refs/heads/{main}:refs/remotes/origin/{main}");
+            let refspec = format!("+refs/heads/{main}:{tracking}");
             let fetched = self.patient().run(&["fetch", "--quiet", "--no-tags", "origin", &refspec]);
             warning = fetched
                 .err()
                 .map(|e| format!("origin could not be fetched, its last known {main} is used: {}", e.message));
         }
-        let remote = has_remote.then(|| self.resolve(&format!("refs/remotes/origin/{main}"))).flatten();
+        let remote = has_remote.then(|| self.resolve(&tracking)).flatten();
         let local = self.branch(main);
         let newest = match (remote, local) {
             // The local main may hold merges that were not pushed yet.

@@ -61,10 +61,12 @@ impl Rescue {
             let message = format!("{} is a repository of its own, which git cannot keep", inner.display());
             return Err(GitError::new("rescue", worktree, message));
         }
-        let status = [&["status", "--porcelain", "--untracked-files=all", "--ignored", "--", "."][..], &BUILT].concat();
-        let dirty = !Git::at(worktree).run(&status)?.is_empty();
+        let status = ["status", "--porcelain=v2", "--branch", "--untracked-files=all", "--ignored", "--", "."];
+        let status = Git::at(worktree).run(&[&status[..], &BUILT].concat())?;
+        let dirty = status.lines().any(|line| !line.starts_with("# "));
         // What is checked out may be another commit than the branch's: in the middle of a rebase, for example.
-        let head = Git::at(worktree).run(&["rev-parse", "HEAD"]).map(Commit::new)?;
+        let head = status.lines().find_map(|line| line.strip_prefix("# branch.oid ")).map(Commit::new);
+        let head = head.ok_or_else(|| GitError::new("status", worktree, "it does not say what is checked out"))?;
         let head_is_kept = kept_by.iter().any(|kept| **kept == head || repository.is_ancestor(&head, kept));
         if !dirty && head_is_kept {
             return Ok(None);

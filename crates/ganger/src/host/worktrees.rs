@@ -2,7 +2,7 @@
 
 use super::claim::Claim;
 use super::folder::Folder;
-use crate::git::{Base, Retired, Worktree, build_base};
+use crate::git::{Base, OWN_FILES, Retired, Worktree, build_base};
 use crate::os::{self, MARKER_ATTEMPT, Spawn, Target};
 use crate::project::Project;
 use crate::text;
@@ -138,8 +138,7 @@ impl Worktrees {
             self.set_up(layout, ticket, &worktree).await?;
         }
         let base = if exists { self.bring_up_to_date(layout, &worktree, base, bases).await? } else { base };
-        let at = worktree.path.clone();
-        let tracked = blocking(move || crate::git::own_files_tracked(&at)).await?;
+        let tracked = os::block_in_place(|| tracked(&self.project, &worktree));
         let ready = Ready { worktree, base, tracked, holds: bases.to_vec(), made: Instant::now() };
         self.ready.lock().unwrap_or_else(PoisonError::into_inner).insert(ticket.clone(), ready.clone());
         drop((claim, guard));
@@ -299,8 +298,10 @@ impl Worktrees {
             // Nothing of ours lives there any more; what a person runs there is left alone and blocks it.
             let target = Target { markers: Vec::new(), folders: vec![worktree.path.clone()] };
             let _swept = os::sweep(&target);
-            for file in ["MISSION.md", ".builder-session"] {
-                remove_if_ours(&worktree.path, file);
+            // A mission that the repository itself keeps stays.
+            let tracked = tracked(&project, &worktree);
+            for file in OWN_FILES.iter().filter(|file| !tracked.contains(file)) {
+                let _absent = std::fs::remove_file(worktree.path.join(file));
             }
             let main = project.repository.branch(&main);
             worktree.retire(&project.repository, &id, main.as_ref())
@@ -315,13 +316,10 @@ impl Worktrees {
     }
 }
 
-/// Untracked only: a mission that the repository itself keeps stays.
-fn remove_if_ours(worktree: &Path, file: &str) {
-    let git = crate::git::Git::at(worktree);
-    let tracked = os::block_in_place(|| git.holds(&["ls-files", "--error-unmatch", "--", file]));
-    if !tracked {
-        let _absent = std::fs::remove_file(worktree.join(file));
-    }
+/// Which files of our names the branch itself has.
+fn tracked(project: &Project, worktree: &Worktree) -> Vec<&'static str> {
+    let head = worktree.head(&project.repository);
+    head.map_or_else(Vec::new, |head| project.repository.files_in(&head, &OWN_FILES))
 }
 
 async fn run_setup(

@@ -39,9 +39,10 @@ impl Target {
 
     /// All that is alive of it.
     pub(super) fn processes(&self) -> impl Iterator<Item = Process> {
-        Process::all().filter(|process| !process.is_zombie() && self.is_hit(*process))
+        Process::all().filter(|process| self.is_hit(*process))
     }
 
+    /// One that has ended and was not waited for has neither environment nor folder.
     fn is_hit(&self, process: Process) -> bool {
         let entries: Vec<String> = self.markers.iter().map(|(n, v)| format!("{n}={v}")).collect();
         let marked = !entries.is_empty()
@@ -52,8 +53,8 @@ impl Target {
     /// By folder only what has no terminal: a user's shell and editor in a worktree are left alone. Everything that
     /// an attempt started carries its marker, unless it cleared its own environment.
     fn works_inside(&self, process: Process) -> bool {
-        !process.has_terminal()
-            && process.folder().is_some_and(|folder| self.folders.iter().any(|f| folder.starts_with(f)))
+        process.folder().is_some_and(|folder| self.folders.iter().any(|f| folder.starts_with(f)))
+            && !process.has_terminal()
     }
 }
 
@@ -65,7 +66,7 @@ pub(crate) fn sweep(target: &Target) -> Result<usize, BTreeSet<i32>> {
     let mut killed = BTreeSet::new();
     let mut clean_looks = 0;
     loop {
-        let is_hit = |p: &Process| !spared.contains(p) && !p.is_zombie() && target.is_hit(*p);
+        let is_hit = |p: &Process| !spared.contains(p) && target.is_hit(*p);
         let hits: BTreeSet<i32> = Process::all().filter(is_hit).map(|p| p.0).collect();
         clean_looks = if hits.is_empty() { clean_looks + 1 } else { 0 };
         if clean_looks == 2 {

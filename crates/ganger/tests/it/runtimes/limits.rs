@@ -50,8 +50,12 @@ fn fifteen_sessions_of_five_runtimes_work_at_once() {
     for n in 0..15 {
         let agent = agents[n % 5];
         let file = format!("go{n}");
-        let steps = json!([open_call(&file), {"mcp": "report_result", "args": {"summary": "s"}}, {"text": "done"}]);
-        shop.add(agent, &steps, &[]);
+        // Codex takes a call back after ten seconds: it waits in several, which differ.
+        let waits = if agent == "codex" { 12 } else { 1 };
+        let call = |k| json!({"bash": format!("{} # {k}", open_call(&file)["bash"].as_str().unwrap())});
+        let mut steps: Vec<Value> = (0..waits).map(call).collect();
+        steps.extend([json!({"mcp": "report_result", "args": {"summary": "s"}}), json!({"text": "done"})]);
+        shop.add(agent, &json!(steps), &[]);
     }
     let mut run = shop.place.start(&["run"]);
     for n in 0..15 {

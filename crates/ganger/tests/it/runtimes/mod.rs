@@ -188,8 +188,10 @@ fn a_session_that_says_done_without_doing_is_asked_once_more(cli: &str) {
 fn a_session_that_hangs_is_interrupted_and_goes_on(cli: &str) {
     let shop = Shop::new("test -f a.txt");
     shop.edit("parallel = 4", "parallel = 4\nstall_minutes = 0.1");
-    let steps = json!([{"text": "thinking", "delay_ms": 45_000}, {"text": "still thinking", "delay_ms": 45_000}]);
-    let id = shop.add(cli, &steps, &[]);
+    // A call first: `opencode run` says nothing before its model does, and has a minute to take its prompt.
+    let call = || json!({"bash": "true"});
+    let hangs = |text: &str| json!({"text": text, "delay_ms": 45_000});
+    let id = shop.add(cli, &json!([call(), hangs("thinking"), call(), hangs("still thinking")]), &[]);
     shop.edit("stall_minutes = 0.1", "stall_minutes = 0.1\nattempts = 1");
     shop.place.ganger(&["run"]).exits(3);
     let ticket = shop.place.ticket(&id);

@@ -11,6 +11,8 @@ const APPLICATION_ID: i32 = 0x4741_4E47;
 const SCHEMA_VERSION: i32 = 1;
 /// One nap while another process writes. Short and even: a growing nap would starve one of many.
 const BUSY_NAP: Duration = Duration::from_micros(300);
+/// The largest log that is left behind, in bytes: about sixty pages, read in a fraction of a millisecond.
+const LOG_LEFT: u64 = 256 * 1024;
 /// Naps before giving up: about 15 seconds.
 const BUSY_NAPS: i32 = 50_000;
 
@@ -29,8 +31,12 @@ pub(super) fn open_writer(path: &Path, durability: Durability, tables: &str) -> 
             Durability::Process => "NORMAL",
         };
         connection.pragma_update(None, "synchronous", level)?;
-        connection.pragma_update(None, "application_id", APPLICATION_ID)?;
-        connection.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+        for (name, wanted) in [("application_id", APPLICATION_ID), ("user_version", SCHEMA_VERSION)] {
+            // Setting it writes, also when it is the same.
+            if connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0))? != wanted {
+                connection.pragma_update(None, name, wanted)?;
+            }
+        }
         connection.set_prepared_statement_cache_capacity(64);
         connection.execute_batch(tables)
     })();
@@ -48,6 +54,14 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, BusError> {
         Ok(reader)
     };
     open().map_err(|e| explain(path, &e))
+}
+
+/// Closing the last connection moves the write-ahead log into the database, which syncs both. Left to others while it
+/// is small: whoever opens the database next has to read it.
+pub(super) fn may_leave_log(path: &Path) -> bool {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    std::fs::metadata(log).map_or(true, |log| log.len() < LOG_LEFT)
 }
 
 /// Looks at a file without changing it: read-only, no WAL recovery on a foreign file.

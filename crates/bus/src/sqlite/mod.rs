@@ -240,7 +240,8 @@ impl Bus for SqliteBus {
                 if left.is_zero() {
                     return Ok(Vec::new());
                 }
-                let until_due = due_ms.map_or(left, |due| Duration::from_millis(due.saturating_sub(now_ms())));
+                // At least until the clock moves: what is due this millisecond may count as due in the next one only.
+                let until_due = due_ms.map_or(left, |due| Duration::from_millis(due.saturating_sub(now_ms()).max(1)));
                 let _elapsed = tokio::time::timeout(left.min(until_due), grown.changed()).await;
             }
         })

@@ -1,12 +1,13 @@
 //! One database file: a reader, and a writer. A write that has nobody beside it is made by its caller at once; when
 //! there are many, a thread makes them together.
 
-use super::database::{explain, open_reader, open_writer};
+use super::database::{explain, may_leave_log, open_reader, open_writer};
 use super::job::{self, Batch, Job, Queued};
 use super::keeper::Keeper;
 use super::writer::Writer;
 use crate::{BusError, Durability};
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 use rusqlite::hooks::Wal;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -87,7 +88,7 @@ impl Store {
     }
 }
 
-/// Closed in order: whoever closes the last connection clears the write-ahead log away, which everybody who opens
+/// Closed in order: whoever closes the last connection clears a large write-ahead log away, which everybody who opens
 /// the database later would have to read otherwise.
 impl Drop for Store {
     fn drop(&mut self) {
@@ -97,6 +98,12 @@ impl Drop for Store {
         }
         let mut connection = self.writer.connection.lock().unwrap_or_else(PoisonError::into_inner);
         let _still_told = connection.wal_hook(None::<fn(&mut Wal, i32) -> rusqlite::Result<()>>);
+        if may_leave_log(&self.path) {
+            let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+            for open in [&*connection, &*reader] {
+                let _cleared = open.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+            }
+        }
         drop(connection);
         self.keeper.close();
     }

@@ -24,6 +24,8 @@ const TABLES_VERSION: u32 = 1;
 const FILE: &str = "board.db";
 /// Another process writes for a moment, or, after an import, for a second or two.
 const BUSY: Duration = Duration::from_secs(10);
+/// Bytes of log that are too long to be left to whoever comes next.
+const LONG_LOG: u64 = 512 * 1024;
 
 const TABLES: &str = "
 CREATE TABLE place (sequence INTEGER NOT NULL, n INTEGER NOT NULL, digest TEXT, large INTEGER NOT NULL,
@@ -122,6 +124,17 @@ impl Projection {
     }
 }
 
+/// The log is read by whoever opens the tables next: a long one is moved into them.
+impl Drop for Projection {
+    fn drop(&mut self) {
+        let connection = self.connection.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let log = connection.path().map(|tables| format!("{tables}-wal"));
+        if log.and_then(|log| std::fs::metadata(log).ok()).is_some_and(|log| log.len() > LONG_LOG) {
+            let _left = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false);
+        }
+    }
+}
+
 /// One number for the tables and for what is in them.
 fn version() -> u32 {
     TABLES_VERSION * 1_000 + SNAPSHOT_VERSION
@@ -131,7 +144,7 @@ fn prepare(connection: Connection) -> Result<Connection> {
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
-    // A command that ends does not wait for the disk on behalf of tables that can be made again.
+    // A command that ends does not wait for the disk on behalf of tables that can be made again, until the log is long.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     connection.set_prepared_statement_cache_capacity(32);
     Ok(connection)

@@ -23,6 +23,7 @@ pub(crate) use worktree::{Retired, Worktree};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 /// A git command that failed.
 #[derive(Debug, thiserror::Error)]
@@ -89,7 +90,7 @@ impl Git {
     }
 
     fn command<S: AsRef<OsStr>>(&self, args: &[S]) -> Command {
-        let mut command = Command::new("git");
+        let mut command = Command::new(program());
         // In a group of its own: Ctrl-C is for us, and must not end a commit or a merge in its middle.
         crate::os::own_group(&mut command);
         command.current_dir(&self.dir);
@@ -111,6 +112,14 @@ impl Git {
         let message = if message.is_empty() { "no message" } else { message };
         GitError { command: words.join(" "), dir: self.dir.clone(), message: message.to_owned(), code }
     }
+}
+
+/// Where git is: the folders of `PATH` are not searched for each of a run's many commands.
+fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        crate::os::find_program("git", std::env::var_os("PATH").as_ref()).unwrap_or_else(|| "git".into())
+    })
 }
 
 /// Variables by which git is pointed at another repository.

@@ -179,6 +179,10 @@ impl Worktree {
         let (Some(head), Some(main)) = (self.head(repository), merged_into) else {
             return;
         };
+        // Main has not moved since it was branched off: no need to ask git about each ticket that is not merged yet.
+        if head != *main && self.noted_base(repository).as_ref() == Some(main) {
+            return;
+        }
         if repository.is_ancestor(&head, main) {
             let _kept = repository.git().run(&["update-ref", "-d", &self.reference(), head.as_str()]);
             let _absent = std::fs::remove_file(self.base_file(repository));

@@ -16,6 +16,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// A ticket's worktree is ours to make or remove, until this is dropped.
 pub(super) struct Claim {
+    path: PathBuf,
     file: File,
     owner: Option<Owner>,
 }
@@ -41,7 +42,8 @@ impl Claim {
     fn try_take(path: &Path) -> std::io::Result<Option<Self>> {
         std::fs::create_dir_all(path.parent().unwrap_or(path))?;
         let mut file = os::open_private(path)?;
-        if !os::try_lock(&file)? {
+        // Whoever had it may have removed it in the meantime.
+        if !os::try_lock(&file)? || !os::is_at(&file, path) {
             return Ok(None);
         }
         let mut text = String::new();
@@ -49,7 +51,7 @@ impl Claim {
         let owner = text
             .split_once('\n')
             .map(|(incarnation, worktree)| Owner { incarnation: incarnation.to_owned(), worktree: worktree.into() });
-        Ok(Some(Self { file, owner }))
+        Ok(Some(Self { path: path.to_owned(), file, owner }))
     }
 
     /// Those of worktrees in which an incarnation was the last to work, and in which nobody is at work now.
@@ -84,13 +86,18 @@ impl Claim {
         if self.owner_is(incarnation) {
             return Ok(());
         }
-        self.clear().and_then(|()| write!(self.file, "{incarnation}\n{}", worktree.display())).map_err(failed)
+        let noted = format!("{incarnation}\n{}", worktree.display());
+        let mut write = || {
+            self.file.rewind()?;
+            self.file.set_len(0)?;
+            self.file.write_all(noted.as_bytes())
+        };
+        write().map_err(failed)
     }
 
-    /// Nobody works in it any more. The file stays: another host may be waiting for it.
-    pub(super) fn clear(&mut self) -> std::io::Result<()> {
-        self.file.rewind()?;
-        self.file.set_len(0)
+    /// Nobody works in it any more.
+    pub(super) fn give_up(self) -> std::io::Result<()> {
+        std::fs::remove_file(&self.path)
     }
 }
 

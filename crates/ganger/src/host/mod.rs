@@ -238,10 +238,10 @@ async fn sweep_former_incarnation(project: &Arc<Project>, folder: &Folder) -> Re
     let Some(former) = former_incarnation(folder)? else { return Ok(()) };
     let project = Arc::clone(project);
     let swept = os::blocking(move || -> std::io::Result<_> {
-        let mut left = Claim::left_by(&project, &former)?;
+        let left = Claim::left_by(&project, &former)?;
         let folders = left.iter().filter_map(Claim::worktree).map(std::path::Path::to_owned).collect();
         let swept = os::sweep(&Target { markers: vec![(MARKER_HOST.to_owned(), former)], folders });
-        left.iter_mut().try_for_each(Claim::clear)?;
+        left.into_iter().try_for_each(Claim::give_up)?;
         Ok(swept)
     });
     match swept.await? {

@@ -154,6 +154,15 @@ impl Worktrees {
         Arc::clone(self.locks.lock().unwrap_or_else(PoisonError::into_inner).entry(ticket.clone()).or_default())
     }
 
+    /// Its worktree is gone; whoever waits for the lock keeps it.
+    fn forget_lock_of(&self, ticket: &TicketId, ours: Arc<tokio::sync::Mutex<()>>) {
+        let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(ours);
+        if locks.get(ticket).is_some_and(|lock| Arc::strong_count(lock) == 1) {
+            locks.remove(ticket);
+        }
+    }
+
     /// A worktree that was made ready before, is still there, and is based on what it should be.
     fn remembered(&self, ticket: &TicketId, bases: &[(TicketId, Commit)], worked_in: bool) -> Option<Ready> {
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
@@ -291,8 +300,8 @@ impl Worktrees {
         let main = layout.main.clone();
         let stamp = self.setup_stamp(ticket);
         let lock = self.lock_of(ticket);
-        let _guard = lock.lock().await;
-        let mut claim = Claim::take(&self.project, ticket).await?;
+        let guard = lock.lock().await;
+        let claim = Claim::take(&self.project, ticket).await?;
         self.ready.lock().unwrap_or_else(PoisonError::into_inner).remove(ticket);
         let retired = at_leisure(move || {
             // Nothing of ours lives there any more; what a person runs there is left alone and blocks it.
@@ -308,7 +317,9 @@ impl Worktrees {
         })
         .await?;
         let _absent = std::fs::remove_file(stamp);
-        claim.clear().map_err(|e| PrepareError::Failed(e.to_string()))?;
+        drop(guard);
+        claim.give_up().map_err(|e| PrepareError::Failed(e.to_string()))?;
+        self.forget_lock_of(ticket, lock);
         if let Retired::Removed { rescue: Some(name) } = retired {
             crate::log::note(&self.project, &format!("{ticket}: worktree removed, kept as {name}"));
         }

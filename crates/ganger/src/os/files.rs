@@ -3,7 +3,7 @@
 use rustix::fs::OFlags;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 /// Opens a file for reading and writing that only the user can read, and makes it if need be.
@@ -36,6 +36,15 @@ pub(crate) fn try_lock(file: &File) -> std::io::Result<bool> {
 pub(crate) fn lock(file: &File) -> std::io::Result<()> {
     super::blocking::check_may_block("a lock");
     file.lock()
+}
+
+/// Whether an open file is the one that lies at a path now. A lock on one that was removed keeps nobody out.
+pub(crate) fn is_at(file: &File, path: &Path) -> bool {
+    let identity = |m: std::fs::Metadata| (m.dev(), m.ino());
+    match (file.metadata(), path.metadata()) {
+        (Ok(open), Ok(there)) => identity(open) == identity(there),
+        _ => false,
+    }
 }
 
 /// Takes a POSIX record lock on a file; `false` when another process holds it. It ends when this process closes any

@@ -68,7 +68,7 @@ pub(crate) fn environment_for_commands() -> BTreeMap<OsString, OsString> {
 }
 
 /// Where a search path has a program; `None` when it has none. What is a path already is looked at itself.
-fn find_program(program: impl AsRef<OsStr>, path: Option<&OsString>) -> Option<PathBuf> {
+pub(crate) fn find_program(program: impl AsRef<OsStr>, path: Option<&OsString>) -> Option<PathBuf> {
     let program = Path::new(program.as_ref());
     if program.components().count() > 1 {
         return Some(program.to_path_buf()).filter(|file| is_program(file));

@@ -190,7 +190,7 @@ impl Machine {
 
     /// The model answers: it has seen everything that was in its request.
     pub(super) fn model_acted(&mut self, how: &str) {
-        self.answered = true;
+        self.answered |= self.setup.capabilities.remembers_interrupted;
         if self.outbox.unseen.is_empty() {
             return;
         }

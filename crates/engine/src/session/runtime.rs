@@ -20,6 +20,8 @@ pub struct Capabilities {
     pub prompt_again: bool,
     /// Can be interrupted without losing the session.
     pub interrupt: bool,
+    /// Remembers a turn that was interrupted after the model had answered.
+    pub remembers_interrupted: bool,
     /// Takes a message in the middle of a turn.
     pub steer: bool,
     /// Asks for permission, and takes the answer.
@@ -47,6 +49,7 @@ impl Capabilities {
         system_prompt: true,
         prompt_again: true,
         interrupt: true,
+        remembers_interrupted: true,
         steer: true,
         permissions: true,
         reasons: true,

@@ -87,7 +87,8 @@ impl Machine {
         self.observe(Observation::Prompted, "the prompt was sent");
     }
 
-    /// A turn that was interrupted before the model answered may have left no trace in the session.
+    /// A turn that was interrupted before the model answered may have left no trace in the session; with some runtimes
+    /// any turn that was interrupted.
     fn with_mission(&self, text: String) -> String {
         if self.answered { text } else { format!("{text}\n\n{}", self.first_prompt) }
     }
@@ -100,6 +101,7 @@ impl Machine {
             Phase::Checking { .. } | Phase::Closing { .. } | Phase::Ended => return,
             Phase::Turn => self.turn_over("the runtime's terminal event"),
         }
+        self.answered |= end == TurnEnd::Completed;
         let interrupted_to_speak = std::mem::take(&mut self.interrupted_to_speak);
         let second_chance = self.second_chance.take().filter(|_| end == TurnEnd::Interrupted);
         let is_idle = end == TurnEnd::Completed || (end == TurnEnd::Interrupted && interrupted_to_speak);

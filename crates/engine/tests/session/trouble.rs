@@ -40,6 +40,27 @@ fn silence_without_cpu_time_is_interrupted_has_a_second_chance_and_then_fails() 
 }
 
 #[test]
+fn a_runtime_that_forgets_an_interrupted_turn_is_told_its_mission_again() {
+    let mut capabilities = setup().capabilities;
+    capabilities.remembers_interrupted = false;
+    let mut stage = Stage::at_work(Setup { capabilities, ..setup() });
+    stage.runtime(RuntimeEvent::Text("I wait.".to_owned())).after(10 * MINUTE + 1).event(Event::Cpu { ticks: 100 });
+    stage.after(2_000).event(Event::Cpu { ticks: 105 }).mark("interrupted").ended(TurnEnd::Interrupted);
+    stage.shows(&expect![[r#"
+        text: I wait.
+        measure cpu
+        measure cpu
+        note: interrupting: no sign of life for 10 min
+        > interrupt
+        # interrupted
+        status: finished (the runtime's terminal event)
+        > prompt: You were interrupted: no sign of life for 10 min. You seem to be stuck. Continue with the mission in another way; if a command does not end, do not run it in the foreground; if only a person can help, call `ask_user`.  MISSION Read AGENTS.md if there is one. Execute this mission with A+ quality; do not stop before it is done or truly blocked.
+        note: prompt: You were interrupted: no sign of life for 10 min. You seem to be stuck. Continue with the mission in another way; if a command does not end, do not run it in the foreground; if only a person can help…
+        status: working (the prompt was sent)
+    "#]]);
+}
+
+#[test]
 fn cpu_time_counts_as_life() {
     let mut stage = Stage::at_work(setup());
     stage.after(10 * MINUTE + 1).event(Event::Cpu { ticks: 100 }).after(2_000).event(Event::Cpu { ticks: 150 });

@@ -24,7 +24,7 @@ pub(crate) enum Driver {
 }
 
 /// Each capability with its name for people.
-pub(crate) fn capability_names(can: Capabilities) -> [(&'static str, bool); 14] {
+pub(crate) fn capability_names(can: Capabilities) -> [(&'static str, bool); 15] {
     [
         ("Resumes a session in a later attempt", can.resume),
         ("Reports its session before the first prompt", can.session_first),
@@ -32,6 +32,7 @@ pub(crate) fn capability_names(can: Capabilities) -> [(&'static str, bool); 14] 
         ("Takes the agent's `prompt` into the system prompt", can.system_prompt),
         ("Takes a further prompt in the same session", can.prompt_again),
         ("Can be interrupted without losing the session", can.interrupt),
+        ("Remembers a turn that was interrupted", can.remembers_interrupted),
         ("Takes a message in the current turn (`tell --now`)", can.steer),
         ("Turns permission requests into cards", can.permissions),
         ("Passes on denial reasons", can.reasons),
@@ -106,7 +107,9 @@ impl Driver {
         match self {
             Self::Claude => all,
             Self::OpencodeServe => no_hooks,
-            Self::OpencodeAcp | Self::Gemini => Capabilities { denies_agents: true, ..acp },
+            Self::OpencodeAcp => Capabilities { denies_agents: true, ..acp },
+            // 0.61.0: what was said and done in such a turn is in no later request.
+            Self::Gemini => Capabilities { denies_agents: true, remembers_interrupted: false, ..acp },
             Self::OpencodeRun => once,
             Self::CodexServer => Capabilities { cost: false, ..all },
             Self::CodexExec => Capabilities { cost: false, ..once },
@@ -115,6 +118,7 @@ impl Driver {
                 resume: false,
                 prompt_again: false,
                 interrupt: false,
+                remembers_interrupted: false,
                 denies_agents: false,
                 usage: false,
                 cost: false,

@@ -110,8 +110,9 @@ impl Acting {
                 (host, Order::Verify(Box::new(job)))
             }
             Effect::RemoveWorktree { ticket, host } => {
-                let incarnation = state.hosts.get(host)?.report.incarnation.clone();
-                (host, Order::Retire { ticket: ticket.clone(), incarnation })
+                let report = &state.hosts.get(host)?.report;
+                let (incarnation, leases_lost) = (report.incarnation.clone(), report.leases_lost);
+                (host, Order::Retire { ticket: ticket.clone(), incarnation, leases_lost })
             }
             Effect::Merge { ticket, commit } => return self.land(state, ticket, commit),
         };

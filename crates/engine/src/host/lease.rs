@@ -33,6 +33,7 @@ impl Machine {
         if std::mem::replace(&mut self.lapsed, true) {
             return;
         }
+        self.setup.report.leases_lost += 1;
         for attempt in self.attempts.values_mut() {
             attempt.lose_lease();
         }

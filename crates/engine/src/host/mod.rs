@@ -301,10 +301,12 @@ impl Machine {
                 self.pass_on(run, SessionOrder::AnswerPermission(answer), actions);
             }
             Order::Verify(job) => self.verify(now, *job, actions),
-            Order::Retire { ticket, incarnation } => {
+            Order::Retire { ticket, incarnation, leases_lost } => {
                 let idle = mutant!(RetireWhileRunning, !self.attempts.values().any(|a| a.offer.ticket == ticket), true);
                 // Without the lease another host may work on the ticket by now, in the same worktree.
-                let ours = incarnation == self.setup.report.incarnation && self.holds_lease(now);
+                let report = &self.setup.report;
+                let current = incarnation == report.incarnation && leases_lost == report.leases_lost;
+                let ours = current && self.holds_lease(now);
                 if ours && idle && self.retiring.insert(ticket.clone()) {
                     actions.push(Action::Retire(ticket));
                 }
@@ -316,10 +318,11 @@ impl Machine {
     fn retired(&mut self, ticket: TicketId, result: Result<(), String>, actions: &mut Vec<Action>) {
         self.retiring.remove(&ticket);
         let id = self.unique(&format!("retired-{ticket}"));
+        let host = self.setup.id.clone();
         let input = match result {
-            Ok(()) => Input::WorktreeRemoved { ticket },
+            Ok(()) => Input::WorktreeRemoved { ticket, host },
             // It stays, with everything in it, and a person is told.
-            Err(why) => Input::WorktreeKept { ticket, why },
+            Err(why) => Input::WorktreeKept { ticket, host, why },
         };
         actions.push(Action::Tell(Envelope::new(id, "a worktree is not needed any more", input)));
     }

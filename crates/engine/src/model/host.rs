@@ -8,6 +8,9 @@ use std::collections::BTreeSet;
 pub struct HostReport {
     /// One run of the host process; a restart has another.
     pub incarnation: String,
+    /// How many leases this incarnation has lost. What was ordered under an earlier one is void.
+    #[serde(default, skip_serializing_if = "super::is_default")]
+    pub leases_lost: u64,
     /// Attempts it runs at once.
     pub slots: u32,
     /// Runtimes it found.

@@ -130,6 +130,7 @@ mod named {
 
     impl Mutant {
         /// The one that `GANGER_MUTANT` names: for test runs, whose threads nobody asks.
+        #[expect(clippy::disallowed_methods, reason = "there is no other way into the threads of a test run")]
         fn of_environment() -> Option<Self> {
             let name = std::env::var("GANGER_MUTANT").ok()?;
             Self::ALL.iter().find(|mutant| mutant.name() == name).copied()

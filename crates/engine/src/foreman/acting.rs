@@ -111,8 +111,9 @@ impl Acting {
             }
             Effect::RemoveWorktree { ticket, host } => {
                 let report = &state.hosts.get(host)?.report;
-                let (incarnation, leases_lost) = (report.incarnation.clone(), report.leases_lost);
-                (host, Order::Retire { ticket: ticket.clone(), incarnation, leases_lost })
+                let (incarnation, lease) = (report.incarnation.clone(), report.lease);
+                let attempts = state.tickets.get(ticket)?.attempts;
+                (host, Order::Retire { ticket: ticket.clone(), attempts, incarnation, lease })
             }
             Effect::Merge { ticket, commit } => return self.land(state, ticket, commit),
         };

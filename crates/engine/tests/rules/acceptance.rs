@@ -271,9 +271,13 @@ fn other_gates_take_back_the_approval_of_what_is_verified_again_only_with_its_ve
     let mut policy = policy();
     policy.gates[0].digest = "d2".into();
     let given = after(accepted(), [add("two", build)].into_iter().chain(second).chain([approve]));
-    check(&given, Input::SetPolicy { policy }, &expect![[r#"
+    check(
+        &given,
+        Input::SetPolicy { policy },
+        &expect![[r#"
         policy-set
         verification-needed head=head ticket=T-1 why=the gates changed
         verification-needed head=head ticket=T-2 why=the gates changed
-    "#]]);
+    "#]],
+    );
 }

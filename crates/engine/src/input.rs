@@ -167,9 +167,9 @@ pub enum Input {
     /// The merge did not come about.
     MergeFailed { ticket: TicketId, why: String, back_to_agent: bool, evidence: Vec<Evidence> },
     /// A worktree of finished work is gone.
-    WorktreeRemoved { ticket: TicketId },
+    WorktreeRemoved { ticket: TicketId, host: HostId },
     /// A worktree of finished work cannot be removed without losing something.
-    WorktreeKept { ticket: TicketId, why: String },
+    WorktreeKept { ticket: TicketId, host: HostId, why: String },
     /// Time passed: schedule, expire, clear.
     Tick {
         /// Whether new attempts may be offered.

@@ -27,7 +27,7 @@ mod named {
     use std::cell::Cell;
 
     thread_local! {
-        static ACTIVE: Cell<Option<Mutant>> = const { Cell::new(None) };
+        static ACTIVE: Cell<Option<Mutant>> = Cell::new(Mutant::of_environment());
     }
 
     macro_rules! mutants {
@@ -41,6 +41,14 @@ mod named {
             impl Mutant {
                 /// Every fault.
                 pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+                /// Its name.
+                #[must_use]
+                pub fn name(self) -> &'static str {
+                    match self {
+                        $(Self::$name => stringify!($name),)*
+                    }
+                }
             }
         };
     }
@@ -121,6 +129,13 @@ mod named {
     }
 
     impl Mutant {
+        /// The one that `GANGER_MUTANT` names: for test runs, whose threads nobody asks.
+        #[expect(clippy::disallowed_methods, reason = "there is no other way into the threads of a test run")]
+        fn of_environment() -> Option<Self> {
+            let name = std::env::var("GANGER_MUTANT").ok()?;
+            Self::ALL.iter().find(|mutant| mutant.name() == name).copied()
+        }
+
         /// Whether this thread runs with it.
         #[must_use]
         pub fn is_active(self) -> bool {

@@ -1,8 +1,11 @@
 //! What must hold, seen from outside: agents that really run, main that really moves, what really was said; and the
 //! engine's own invariants on every durable state.
 
+use crate::accounts::Accounts;
 use ganger_engine::foreman::Landing;
-use ganger_engine::{AttemptId, Commit, Event, Phase, Record, Review, SessionId, State, TicketId};
+use ganger_engine::{
+    AttemptId, AttemptStage, Commit, Event, Phase, Record, Review, SessionId, State, TicketId, VerifyJob,
+};
 use ganger_engine::{check_all, plan, plan_by_full_scan};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,8 +18,6 @@ const CANCEL_LIMIT_MS: u64 = 120_000;
 pub(crate) struct Checks {
     /// Ticket → attempt whose agent is running right now, anywhere.
     running: BTreeMap<String, String>,
-    /// The last state that was looked at.
-    seen: u64,
     granted: BTreeSet<AttemptId>,
     sessions: BTreeSet<(TicketId, SessionId)>,
     /// Keys that were decided.
@@ -27,6 +28,9 @@ pub(crate) struct Checks {
     cancelled: BTreeMap<AttemptId, u64>,
     /// What gates of this world found green: the only source of evidence.
     green: BTreeSet<(Commit, String)>,
+    /// Tickets whose work is accepted, and nothing has spoken against it since.
+    accepted: BTreeMap<TicketId, Commit>,
+    accounts: Accounts,
     pub(crate) failure: Option<String>,
 }
 
@@ -71,6 +75,28 @@ impl Checks {
         }
     }
 
+    /// A runtime told a living session what it has used.
+    pub(crate) fn used(&mut self, attempt: &AttemptId, tokens: u64) {
+        self.accounts.reported(attempt, tokens);
+    }
+
+    /// Gates are to be run: none of which the result is known.
+    pub(crate) fn verifies(&mut self, shown: &State, job: &VerifyJob) {
+        let known = shown.evidence.get(&job.ticket).into_iter().flatten().map(|e| &e.key);
+        let again =
+            known.filter(|key| key.commit == job.commit).find(|key| job.gates.iter().any(|g| g.digest == key.gate));
+        if let Some(key) = again {
+            self.fail(format!("gate {} is to run on {} again", key.gate, key.commit));
+        }
+    }
+
+    /// The main branch moves.
+    pub(crate) fn lands(&mut self, main: &[String], landing: &Landing) {
+        if main.iter().any(|commit| commit == landing.commit.as_str()) {
+            self.fail(format!("{} of {} lands twice", landing.commit, landing.ticket));
+        }
+    }
+
     /// A gate really ran.
     pub(crate) fn gate_ran(&mut self, commit: &Commit, gate: &str, is_green: bool) {
         if is_green {
@@ -84,7 +110,7 @@ impl Checks {
     }
 
     /// A record is durable; `before` is the state before it.
-    pub(crate) fn shown(&mut self, before: &State, record: &Record) {
+    pub(crate) fn record(&mut self, before: &State, record: &Record) {
         if let Some(key) = record.decision_id.key()
             && !self.keys.insert(key.to_owned())
         {
@@ -99,6 +125,10 @@ impl Checks {
     }
 
     fn fact(&mut self, before: &State, record: &Record, event: &Event) {
+        if let Err(why) = self.accounts.fact(before, record, event) {
+            self.fail(why);
+        }
+        self.repeated_work(event);
         match event {
             Event::AttemptGranted { attempt } => drop(self.granted.insert(attempt.clone())),
             Event::AttemptCancelled { attempt, .. } => drop(self.cancelled.insert(attempt.clone(), record.now)),
@@ -126,6 +156,27 @@ impl Checks {
         }
     }
 
+    /// Work that is accepted is not done again before something speaks against it.
+    fn repeated_work(&mut self, event: &Event) {
+        match event {
+            Event::TicketAccepted { ticket, commit } => {
+                if let Some(before) = self.accepted.insert(ticket.clone(), commit.clone()) {
+                    self.fail(format!("{ticket} is accepted at {commit}, and was accepted at {before}"));
+                }
+            }
+            Event::TicketReopened { ticket, .. }
+            | Event::TicketRejected { ticket, .. }
+            | Event::TicketClosed { ticket, .. }
+            | Event::VerificationNeeded { ticket, .. } => drop(self.accepted.remove(ticket)),
+            Event::AttemptOffered { ticket, .. } | Event::VerificationStarted { ticket, .. } => {
+                if let Some(commit) = self.accepted.get(ticket) {
+                    self.fail(format!("work on {ticket} begins again, although {commit} is accepted"));
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// 5, by what the simulated agents really did: the name of a commit tells.
     fn accepted(&mut self, before: &State, record: &Record, ticket: &TicketId, commit: &Commit) {
         let says_so =
@@ -141,12 +192,18 @@ impl Checks {
     }
 
     /// A durable state: the rules hold, and the plan does not depend on the indexes.
-    pub(crate) fn state(&mut self, state: &State, now: u64, is_calm: bool) {
-        if std::mem::replace(&mut self.seen, state.n) == state.n {
-            return;
-        }
+    pub(crate) fn state(&mut self, state: &State, now: u64) {
         if let Err(breach) = check_all(state) {
             self.fail(breach.to_string());
+        }
+        if let Err(why) = self.accounts.state(state) {
+            self.fail(why);
+        }
+        for (id, attempt) in state.attempts.iter().filter(|(_, a)| a.stage == AttemptStage::Granted) {
+            let worktree = state.tickets.get(&attempt.ticket).and_then(|t| t.worktree_on.as_ref());
+            if worktree != Some(&attempt.host) {
+                self.fail(format!("{id} works on {}, but its worktree is said to be on {worktree:?}", attempt.host));
+            }
         }
         for card in state.open_cards() {
             let asks = card.permission().and(card.attempt.as_ref());
@@ -166,8 +223,26 @@ impl Checks {
             }
         }
         self.cancelled.retain(|attempt, _| state.attempts.contains_key(attempt));
-        if let Some((attempt, at)) = self.cancelled.iter().find(|(_, at)| is_calm && now > **at + CANCEL_LIMIT_MS) {
+    }
+
+    /// In calm times what was cancelled comes to its end.
+    pub(crate) fn cancels_are_heard(&mut self, now: u64) {
+        if let Some((attempt, at)) = self.cancelled.iter().find(|(_, at)| now > **at + CANCEL_LIMIT_MS) {
             self.fail(format!("invariant 9: {attempt} goes on although it was cancelled at {at}"));
+        }
+    }
+
+    /// What a foreman has in memory is what the journal says.
+    pub(crate) fn memory(&mut self, foreman: usize, state: &State, journal: &State) {
+        if state != journal {
+            self.fail(format!("invariant 8: foreman {foreman} has another state than the journal"));
+        }
+    }
+
+    /// Records are shown to whoever watches.
+    pub(crate) fn shown(&mut self, journal: &State, records: &[Record]) {
+        if let Some(early) = records.iter().find(|r| r.n > journal.n) {
+            self.fail(format!("invariant 8: record {} is shown before it is durable", early.n));
         }
     }
 
@@ -187,26 +262,6 @@ impl Checks {
         undelivered.map(|(id, t)| {
             format!("invariant 10: {id} is {} without having heard {:?}", t.phase.as_str(), t.undelivered)
         })
-    }
-
-    /// The journal gives the same state, also by way of a snapshot in its middle.
-    pub(crate) fn replay(&mut self, records: &[Record], state: &State) {
-        let mut replayed = State::default();
-        for (i, record) in records.iter().enumerate() {
-            if let Err(e) = replayed.apply_record(record) {
-                return self.fail(format!("replay: {e}"));
-            }
-            if i == records.len() / 2 {
-                let snapshot = replayed.to_snapshot().map_err(|e| e.to_string());
-                replayed = match snapshot.and_then(|bytes| State::from_snapshot(&bytes).map_err(|e| e.to_string())) {
-                    Ok(state) => state,
-                    Err(e) => return self.fail(format!("snapshot: {e}")),
-                };
-            }
-        }
-        if &replayed != state {
-            self.fail("invariant 8: the replayed state differs".to_owned());
-        }
     }
 }
 

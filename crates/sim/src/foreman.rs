@@ -2,12 +2,13 @@
 //! its lease, and wakes up as a zombie.
 
 use crate::checks::is_approved;
-use crate::landing::Landings;
+use crate::fault::Fault;
+use crate::landing::{Answered, Landings};
 use crate::wire::{FOREMAN, JOURNAL, ToForeman, ready};
 use crate::world::{Occurrence, World};
 use ganger_bus::{AckHandle, Bus, BusError, Publish};
 use ganger_engine::foreman::{Action, Appended, Ending, Event, Landing, Machine, Mode, Received, Stop};
-use ganger_engine::{DecisionId, Envelope, HostId, Input, Outcome, Record, Rejected, State};
+use ganger_engine::{DecisionId, Envelope, HostId, Input, Order, Outcome, Record, Rejected, State};
 use std::collections::BTreeMap;
 
 /// How long a lease holds without renewal.
@@ -27,12 +28,16 @@ pub(crate) struct Foreman {
 struct Leading {
     machine: Machine,
     last_sequence: u64,
-    /// The state before the records that are shown next, to count what they are about.
-    shown: State,
+    /// The record up to which the state in memory was compared with the journal.
+    compared: u64,
     /// An append is under way: nothing may be answered or done from a state that is not durable.
     appending: bool,
     /// The ballast was freed: the same batch is appended again.
     freed: bool,
+    /// The store has not answered yet: until then nothing wakes the machine.
+    waits_for_store: bool,
+    /// When the next tick by its deadline is due to come.
+    wakes_at: u64,
 }
 
 impl Foreman {
@@ -60,7 +65,7 @@ impl Foreman {
         if world.now < self.away_until {
             return;
         }
-        if world.fault("foreman sleeps", 400) {
+        if world.fault(Fault::ForemanSleeps) {
             // Lease and all: it will wake up as a zombie and go on where it was.
             self.away_until = world.now + world.rng.between(1_000, 40_000);
             return world.say(format!("foreman {} sleeps", self.index));
@@ -68,7 +73,7 @@ impl Foreman {
         if self.leading.is_none() && self.takes_lease(world) {
             self.lead(world);
         }
-        if world.fault("stop", 4_000) {
+        if world.fault(Fault::ForemanStopped) {
             let stop = if world.rng.one_in(2) { Stop::Drain } else { Stop::Now };
             self.handle(world, Event::Stop(stop));
         }
@@ -84,13 +89,9 @@ impl Foreman {
     }
 
     fn lead(&mut self, world: &mut World) {
-        let (records, last_sequence) = records(world);
-        let mut state = State::default();
-        for record in &records {
-            if let Err(e) = state.apply_record(record) {
-                world.checks.fail(format!("load: {e}"));
-            }
-        }
+        let last_sequence = ready(world.bus.info(JOURNAL)).map_or(0, |i| i.last_sequence);
+        // Loading gives what the world has followed: replay is compared with it now and then.
+        let state = world.journal.clone();
         self.life += 1;
         world.say(format!("foreman {} leads", self.index));
         let elect = Input::Elect { foreman: format!("foreman {}", self.index) };
@@ -104,9 +105,17 @@ impl Foreman {
         ];
         opening.iter().for_each(|envelope| world.coverage.input(&envelope.input));
         let mode = Mode { dispatch: true, scope: None, max_parallel: None, forever: true };
-        let shown = state.clone();
+        let compared = state.n;
         let machine = Machine::new(state, world.now, mode, opening);
-        self.leading = Some(Leading { machine, last_sequence, shown, appending: false, freed: false });
+        self.leading = Some(Leading {
+            machine,
+            last_sequence,
+            compared,
+            appending: false,
+            freed: false,
+            waits_for_store: false,
+            wakes_at: 0,
+        });
         self.landings = Landings::default();
         if world.rng.one_in(2) {
             let host = HostId::new(format!("host-{}", self.index));
@@ -159,14 +168,16 @@ impl Foreman {
             Event::Appended(how) => {
                 world.coverage.saw(how);
                 leading.appending &= *how == Appended::Unclear;
+                leading.waits_for_store = false;
             }
-            Event::Next(_) => leading.appending = false,
+            Event::Next(_) => (leading.appending, leading.waits_for_store) = (false, false),
+            Event::End(_) => leading.waits_for_store = false,
             Event::Stop(stop) => world.coverage.saw(stop),
             _ => {}
         }
         let actions = leading.machine.handle(world.now, event);
         for action in actions {
-            if world.fault("foreman crashes", 6_000) {
+            if world.fault(Fault::ForemanCrashes) {
                 return self.crash(world, &action);
             }
             world.coverage.saw(&action);
@@ -176,18 +187,26 @@ impl Foreman {
                 return;
             }
         }
-        if leading_waits(self.leading.as_ref(), world.now) {
-            world.at(world.now + 1, Occurrence::Foreman(self.index, self.life, Box::new(Event::Tick)));
+        self.wake_in_time(world);
+        self.compare(world);
+    }
+
+    /// As the program does, the machine is ticked when its deadline comes.
+    fn wake_in_time(&mut self, world: &mut World) {
+        let Some(leading) = self.leading.as_mut().filter(|l| !l.waits_for_store) else { return };
+        let due = leading.machine.deadline().max(world.now + 1);
+        if due < leading.wakes_at || leading.wakes_at <= world.now {
+            leading.wakes_at = due;
+            world.at(due, Occurrence::Foreman(self.index, self.life, Box::new(Event::Tick)));
         }
-        if let Some(state) = self.state() {
-            world.checks.state(state, world.now, !world.faults);
-            if world.rng.one_in(2_000) {
-                let (records, _) = records(world);
-                // Only what is durable can be compared; a zombie's view may be old.
-                if records.len() as u64 == state.n {
-                    world.checks.replay(&records, state);
-                }
-            }
+    }
+
+    /// Memory against the journal. A zombie's view may be old, and what nobody told it of may be stored.
+    fn compare(&mut self, world: &mut World) {
+        let Some(leading) = self.leading.as_mut().filter(|l| l.machine.is_durable()) else { return };
+        let state = leading.machine.state();
+        if state.n == world.journal.n && std::mem::replace(&mut leading.compared, state.n) != state.n {
+            world.checks.memory(self.index, state, &world.journal);
         }
     }
 
@@ -195,6 +214,7 @@ impl Foreman {
     fn only_when_durable(&mut self, world: &mut World, action: &Action) {
         let Some(leading) = &mut self.leading else { return };
         let appending = leading.appending;
+        leading.waits_for_store |= matches!(action, Action::Append(_) | Action::ReadNext | Action::CheckEnd);
         let forbidden = match action {
             Action::Append(_) => std::mem::replace(&mut leading.appending, true) && !leading.freed,
             Action::Reply { .. } | Action::Acknowledge(_) | Action::Send(..) | Action::Land(_) => appending,
@@ -240,18 +260,23 @@ impl Foreman {
                 let known = self.leading.as_ref().map_or(0, |l| l.last_sequence);
                 self.soon(world, soon, Event::End(last.map(|last| last == known)));
             }
-            Action::Show(records) => self.show(world, &records),
+            Action::Show(records) => world.checks.shown(&world.journal, &records),
             Action::Reply { to, id, result } => world.reply(to, id, result),
             Action::Acknowledge(receipts) => {
                 let handles: Vec<AckHandle> = receipts.iter().filter_map(|r| self.unsettled.remove(r)).collect();
-                if !world.fault("acknowledgement lost", 60) {
+                if !world.fault(Fault::AcknowledgementLost) {
                     world.acknowledge(&handles);
                 }
             }
-            Action::Send(host, order) => world.order(host.as_str(), &order),
+            Action::Send(host, order) => {
+                if let (Order::Verify(job), Some(state)) = (&order, self.state()) {
+                    world.checks.verifies(state, job);
+                }
+                world.order(host.as_str(), &order);
+            }
             Action::Land(landing) => {
-                if let Some(leading) = &self.leading {
-                    world.checks.approved(&leading.shown, &landing);
+                if let Some(state) = self.state() {
+                    world.checks.approved(state, &landing);
                 }
                 self.landings.begin(world, self.index, self.life, *landing);
             }
@@ -276,14 +301,14 @@ impl Foreman {
 
     fn append(&mut self, world: &mut World, records: &[Record]) -> Appended {
         let Some(leading) = &mut self.leading else { return Appended::Failed("no leader".to_owned()) };
-        if world.fault("append fails", 300) {
+        if world.fault(Fault::AppendFails) {
             return Appended::Failed("simulated".to_owned());
         }
-        if world.fault("disk full", 600) {
+        if world.fault(Fault::DiskFull) {
             return Appended::Full("simulated".to_owned());
         }
         // Stored or not, nobody says.
-        let unclear = world.fault("append unclear", 200);
+        let unclear = world.fault(Fault::AppendUnclear);
         if unclear && world.rng.one_in(2) {
             return Appended::Unclear;
         }
@@ -293,8 +318,11 @@ impl Foreman {
         };
         let message = Publish::new("journal.record", batch).expected_last(leading.last_sequence);
         match ready(world.bus.publish(message)) {
-            Ok(_) if unclear => Appended::Unclear,
             Ok(ack) => {
+                world.durable(records);
+                if unclear {
+                    return Appended::Unclear;
+                }
                 leading.last_sequence = ack.sequence;
                 Appended::Stored
             }
@@ -310,19 +338,6 @@ impl Foreman {
         let batch = Record::decode_batch(&message.payload, 0).map_err(|e| e.to_string())?;
         leading.last_sequence = message.sequence;
         Ok(Some(batch))
-    }
-
-    fn show(&mut self, world: &mut World, records: &[Record]) {
-        let Some(leading) = &mut self.leading else { return };
-        for record in records {
-            world.checks.shown(&leading.shown, record);
-            for event in &record.events {
-                world.say(format!("{} {}", record.n, serde_json::to_string(event).unwrap_or_default()));
-            }
-            if let Err(why) = world.coverage.record(&mut leading.shown, record) {
-                world.checks.fail(format!("record {}: {why}", record.n));
-            }
-        }
     }
 
     pub(crate) fn land(&mut self, world: &mut World, life: u64, step: crate::landing::LandingStep) {
@@ -353,20 +368,17 @@ impl Foreman {
         result: &Result<Outcome, Rejected>,
         still: bool,
     ) {
-        if self.leading.is_some() {
-            self.landings.answered(world, self.index, self.life, to, result, still);
+        if self.leading.is_none() {
+            return;
+        }
+        match self.landings.answered(world, (self.index, self.life), to, result, still) {
+            Answered::Nothing => {}
+            Answered::Ended => self.soon(world, world.now + 1, Event::LandingEnded),
+            Answered::Crashes => {
+                world.crashes += 1;
+                world.say(format!("foreman {} dies", self.index));
+                self.leave(world);
+            }
         }
     }
-}
-
-/// Inputs that came meanwhile are decided in a turn of their own.
-fn leading_waits(leading: Option<&Leading>, now: u64) -> bool {
-    leading.is_some_and(|l| l.machine.deadline() < now)
-}
-
-fn records(world: &World) -> (Vec<Record>, u64) {
-    let messages = ready(world.bus.read(JOURNAL, 1, ">", usize::MAX)).unwrap_or_default();
-    let last = messages.last().map_or(0, |m| m.sequence);
-    let batches = messages.iter().filter_map(|m| Record::decode_batch(&m.payload, 0).ok());
-    (batches.flatten().collect(), last)
 }

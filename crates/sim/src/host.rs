@@ -1,6 +1,7 @@
 //! A host in the simulated world: performs the actions of its machine. It dies, sleeps and is cut off; its guard ends
 //! what it left running; whatever is killed takes up to the full limit to die.
 
+use crate::fault::Fault;
 use crate::policy;
 use crate::session::{PATIENCE_MS, Session, Stir, Wish};
 use crate::world::{Occurrence, World};
@@ -73,10 +74,20 @@ impl Host {
         if self.away.is_some() {
             return;
         }
-        if world.fault("host leaves", 600) {
+        if world.fault(Fault::HostLeaves) {
             return self.leave(world);
         }
-        if world.fault("host cut off", 1_200) {
+        if world.fault(Fault::HostDrained) {
+            world.say(format!("{} is drained", self.name()));
+            self.handle(world, Event::Drain);
+        }
+        if self.machine.is_drained() {
+            // Its process ends, and is started anew.
+            let until = world.now + world.rng.between(500, 5_000);
+            self.away = Some(Away { until, dead: true });
+            return;
+        }
+        if world.fault(Fault::HostCutOff) {
             self.cut_off_until = world.now + world.rng.between(1_000, 50_000);
             world.say(format!("{} is cut off", self.name()));
         }
@@ -214,7 +225,7 @@ impl Host {
             world.coverage.saw(order);
         }
         for action in self.machine.handle(world.now, event) {
-            if world.fault("host crashes in an action", 9_000) {
+            if world.fault(Fault::HostCrashes) {
                 world.crashes += 1;
                 world.say(format!("{} dies in an action", self.name()));
                 let until = world.now + world.rng.between(500, 30_000);
@@ -238,7 +249,7 @@ impl Host {
                 self.ask(world, Asked::Host(question), envelope, patience_ms);
             }
             Action::Tell(envelope) => {
-                if !self.is_cut_off(world) && !world.fault("tell lost", 30) {
+                if !self.is_cut_off(world) && !world.fault(Fault::HostMessageLost) {
                     world.tell_foreman(envelope, None, None);
                 }
             }
@@ -258,7 +269,7 @@ impl Host {
                     world.checks.worktree_is_quiet(&session.ticket, "looked at");
                 }
                 let result = match self.sessions.get(&run) {
-                    _ if world.fault("inspection fails", 60) => Err("disk".to_owned()),
+                    _ if world.fault(Fault::InspectionFails) => Err("disk".to_owned()),
                     Some(session) => Ok(session.work()),
                     None => Err("there is no worktree".to_owned()),
                 };
@@ -266,8 +277,8 @@ impl Host {
                 self.later(world, after, Event::Inspected { run, result });
             }
             Action::PublishEnd(run, envelope) => {
-                let lost = self.is_cut_off(world) || world.fault("end not stored", 20);
-                if !lost || world.fault("end stored but not told", 2) {
+                let lost = self.is_cut_off(world) || world.fault(Fault::EndNotStored);
+                if !lost || world.fault(Fault::EndStoredUnnoticed) {
                     world.tell_foreman(*envelope, None, None);
                 }
                 self.later(world, 5, Event::EndPublished { run, stored: !lost });
@@ -275,22 +286,23 @@ impl Host {
             Action::PrepareGates(job) => {
                 let token = job.token;
                 self.jobs.insert(token, *job);
-                let result = if world.fault("no gate tree", 15) { Err("no tree".to_owned()) } else { Ok(()) };
+                let result = if world.fault(Fault::NoGateTree) { Err("no tree".to_owned()) } else { Ok(()) };
                 let after = world.rng.between(20, 800);
                 self.later(world, after, Event::GatesPrepared { token, result });
             }
             Action::RunGate { token, gate } => self.run_gate(world, token, &gate),
             Action::PublishEvidence { envelope, .. } => {
-                if !self.is_cut_off(world) && !world.fault("evidence lost", 30) {
+                if !self.is_cut_off(world) && !world.fault(Fault::EvidenceLost) {
                     world.tell_foreman(*envelope, None, None);
                 }
             }
             Action::ReleaseGates { token } => drop(self.jobs.remove(&token)),
             Action::Retire(ticket) => {
+                world.say(format!("{} removes the worktree of {ticket}", self.name()));
                 world.checks.worktree_is_quiet(&ticket, "removed");
-                let kept = world.fault("worktree kept", 10);
+                let kept = world.fault(Fault::WorktreeKept);
                 let result = if kept { Err("a process lives there".to_owned()) } else { Ok(()) };
-                let after = world.rng.between(10, 900);
+                let after = world.rng.between(10, 6_000);
                 self.later(world, after, Event::Retired { ticket, result });
             }
         }
@@ -299,12 +311,12 @@ impl Host {
     fn prepare(&self, world: &mut World, run: Run) {
         let Some(offer) = self.machine.offer(&run) else { return };
         let merges = offer.spec.kind.work().bases == Bases::Merged;
-        let conflict = merges && offer.bases.len() > 1 && world.fault("base conflict", 3);
+        let conflict = merges && offer.bases.len() > 1 && world.fault(Fault::BaseConflict);
         let result = match offer.bases.last() {
             Some((with, _)) if conflict => {
                 Err(NotPrepared::Conflict { with: with.clone(), files: vec!["a".to_owned()] })
             }
-            _ if world.fault("worktree fails", 40) => Err(NotPrepared::Failed("git".to_owned())),
+            _ if world.fault(Fault::WorktreeFails) => Err(NotPrepared::Failed("git".to_owned())),
             _ => Ok(()),
         };
         let after = world.rng.between(10, 3_000);
@@ -361,7 +373,7 @@ impl Host {
                     self.ask(world, Asked::Session(run.clone(), question), envelope, PATIENCE_MS);
                 }
                 Wish::Tell(envelope) => {
-                    if !self.is_cut_off(world) && !world.fault("session's word lost", 40) {
+                    if !self.is_cut_off(world) && !world.fault(Fault::SessionMessageLost) {
                         world.tell_foreman(envelope, None, None);
                     }
                 }
@@ -384,7 +396,7 @@ impl Host {
 
     fn run_gate(&self, world: &mut World, token: u64, gate: &GatePolicy) {
         let Some(job) = self.jobs.get(&token) else { return };
-        let killed = world.fault("gate killed", 20);
+        let killed = world.fault(Fault::GateKilled);
         let passes = !job.commit.as_str().starts_with("red") || gate.name == "build";
         world.checks.gate_ran(&job.commit, &gate.digest, passes && !killed);
         let evidence = Evidence {
@@ -402,7 +414,7 @@ impl Host {
             at: world.now,
         };
         let result =
-            if world.fault("gate cannot run", 40) { Err("no shell".to_owned()) } else { Ok(Box::new(evidence)) };
+            if world.fault(Fault::GateCannotRun) { Err("no shell".to_owned()) } else { Ok(Box::new(evidence)) };
         let after = world.rng.between(100, 4_000);
         self.later(world, after, Event::GateEnded { token, result });
     }
@@ -411,6 +423,7 @@ impl Host {
 fn machine(index: usize, life: u64, now: u64) -> Machine {
     let report = HostReport {
         incarnation: format!("host-{index}-{life}"),
+        lease: 0,
         slots: 2,
         runtimes: policy::runtimes(index).collect(),
         labels: BTreeSet::new(),

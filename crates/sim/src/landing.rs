@@ -1,9 +1,10 @@
 //! Landing in the simulated world: the probe looks at main, the gates take their time, the approval is asked for again,
 //! then main moves. It dies with its foreman.
 
+use crate::fault::Fault;
 use crate::world::{Occurrence, World};
 use ganger_engine::foreman::Landing;
-use ganger_engine::{Commit, DecisionId, Envelope, Input, Outcome, Rejected};
+use ganger_engine::{Commit, DecisionId, Envelope, Evidence, EvidenceKey, HostId, Input, Outcome, Rejected};
 
 /// What comes next.
 #[derive(Debug)]
@@ -14,6 +15,17 @@ pub(crate) enum LandingStep {
     Unanswered(String),
 }
 
+/// What an answer led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answered {
+    /// It was for nobody here, or the landing goes on.
+    Nothing,
+    /// The landing has come to its end.
+    Ended,
+    /// Main moved, and the foreman dies before it can say so: the next probe finds it there.
+    Crashes,
+}
+
 /// The landing of a foreman, if one is under way.
 #[derive(Default)]
 pub(crate) struct Landings {
@@ -22,6 +34,8 @@ pub(crate) struct Landings {
     awaits: Option<String>,
     /// Whether it was approved when the confirmation was asked for.
     was_approved: bool,
+    /// How long main was when the merge was built: it lands on that or not at all.
+    built_on: usize,
 }
 
 impl Landings {
@@ -49,9 +63,10 @@ impl Landings {
         let Some(landing) = self.current.clone() else { return false };
         match step {
             LandingStep::Verified if world.main.contains(&landing.commit.to_string()) => self.end(world, true),
-            LandingStep::Verified if world.fault("merge conflict", 6) => self.end(world, false),
+            LandingStep::Verified if world.fault(Fault::MergeFails) => self.end(world, false),
             LandingStep::Verified => {
                 self.was_approved = approved;
+                self.built_on = world.main.len();
                 let to = format!("landing-{foreman}-{life}-{}", world.now);
                 let input = Input::ConfirmMerge { ticket: landing.ticket.clone(), commit: landing.commit };
                 let envelope =
@@ -69,49 +84,78 @@ impl Landings {
     pub(crate) fn answered(
         &mut self,
         world: &mut World,
-        foreman: usize,
-        life: u64,
+        (foreman, life): (usize, u64),
         to: &str,
         result: &Result<Outcome, Rejected>,
         still: bool,
-    ) {
+    ) -> Answered {
         if self.awaits.as_deref() != Some(to) {
-            return;
+            return Answered::Nothing;
         }
         self.awaits = None;
-        let Some(landing) = &self.current else { return };
-        let confirmed = result.is_ok();
-        if confirmed && !still && !self.was_approved {
+        let Some(landing) = &self.current else { return Answered::Nothing };
+        if result.is_err() {
+            self.end(world, false);
+            return Answered::Ended;
+        }
+        if !still && !self.was_approved {
             let Landing { ticket, commit, .. } = landing;
             world.checks.fail(format!("invariant 6: main moves to {commit} of {ticket} without approval"));
         }
-        if confirmed {
-            world.main.push(landing.commit.to_string());
-            world.say(format!("main moves to {}", landing.commit));
-            if world.fault("foreman crashes after main moved", 20) {
-                // Its end is never told; the next probe finds it on main.
-                self.current = None;
-                return;
-            }
+        if world.main.len() != self.built_on {
+            // Another moved it meanwhile: the merge is built anew.
+            let at = world.now + world.rng.between(200, 9_000);
+            world.at(at, Occurrence::Landing(foreman, life, LandingStep::Verified));
+            return Answered::Nothing;
         }
-        self.end(world, confirmed);
-        world.at(
-            world.now + 1,
-            Occurrence::Foreman(foreman, life, Box::new(ganger_engine::foreman::Event::LandingEnded)),
-        );
+        world.checks.lands(&world.main, landing);
+        world.main.push(landing.commit.to_string());
+        world.say(format!("main moves to {}", landing.commit));
+        if world.fault(Fault::ForemanCrashesAfterLanding) {
+            return Answered::Crashes;
+        }
+        self.end(world, true);
+        Answered::Ended
     }
 
     fn end(&mut self, world: &mut World, landed: bool) -> bool {
         self.awaits = None;
-        let Some(Landing { ticket, commit, .. }) = self.current.take() else { return false };
-        let id = format!("merge-{ticket}-{}", world.now);
+        let Some(landing) = self.current.take() else { return false };
+        let id = format!("merge-{}-{}", landing.ticket, world.now);
+        let back_to_agent = !landed && world.rng.one_in(2);
+        let evidence = if landed || back_to_agent { gates(world, &landing, landed) } else { Vec::new() };
+        let ticket = landing.ticket;
         let input = if landed {
-            Input::MergeDone { ticket, commit: Commit::new(commit.as_str()), evidence: Vec::new() }
+            Input::MergeDone { ticket, commit: landing.commit, evidence }
         } else {
-            let back_to_agent = world.rng.one_in(2);
-            Input::MergeFailed { ticket, why: "conflict".to_owned(), back_to_agent, evidence: Vec::new() }
+            Input::MergeFailed { ticket, why: "conflict".to_owned(), back_to_agent, evidence }
         };
         world.input(id, input);
         true
     }
+}
+
+/// What the gates say of the merged result: all is green, or the first is red.
+fn gates(world: &mut World, landing: &Landing, is_green: bool) -> Vec<Evidence> {
+    let commit = Commit::new(format!("merged-{}", landing.commit));
+    let gates = world.policy.gates.clone();
+    let ran = gates.iter().take(if is_green { gates.len() } else { 1 });
+    ran.map(|gate| {
+        world.checks.gate_ran(&commit, &gate.digest, is_green);
+        Evidence {
+            key: EvidenceKey { commit: commit.clone(), gate: gate.digest.clone(), toolchain: "tools".to_owned() },
+            ticket: landing.ticket.clone(),
+            revision: landing.revision,
+            name: gate.name.clone(),
+            command: gate.name.clone(),
+            exit_code: Some(i32::from(!is_green)),
+            timed_out: false,
+            duration_ms: 1,
+            log: String::new(),
+            tail: String::new(),
+            host: HostId::new("local"),
+            at: world.now,
+        }
+    })
+    .collect()
 }

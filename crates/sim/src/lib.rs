@@ -5,18 +5,28 @@
 //! pause and speak too late, agents that lie, messages that come late, twice, out of order or not at all, appends that
 //! fail or may have failed. What is real is everything that decides. There is no second foreman, host or session here.
 
+mod accounts;
 mod checks;
 mod coverage;
+mod fault;
 mod foreman;
 mod host;
+mod journal;
 mod landing;
+mod legal;
 mod person;
 mod policy;
 mod rng;
 mod runtime;
 mod session;
+mod sweep;
+mod variants;
 mod wire;
 mod world;
 
 pub use coverage::Coverage;
+pub use sweep::on_all_cores;
 pub use world::{Outcome, Settings, run};
+
+/// The seeds of every CI run.
+pub const CI_SEEDS: std::ops::Range<u64> = 0..200;

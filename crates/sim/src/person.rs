@@ -4,8 +4,8 @@
 use crate::policy;
 use crate::world::World;
 use ganger_engine::{
-    Answer, ApprovalReason, Card, CardAnswer, CardKind, CardOption, Commit, EscalationReason, Input, NewTicket, Phase,
-    Priority, State, Ticket, TicketChange, TicketId, TicketSpec, Urgency,
+    Answer, ApprovalReason, Card, CardAnswer, CardKind, CardOption, CardState, Commit, EscalationReason, Input,
+    NewTicket, Phase, Priority, State, Ticket, TicketChange, TicketId, TicketSpec, Urgency,
 };
 
 const NAME: &str = "person";
@@ -37,10 +37,14 @@ impl Person {
             self.merge(world, state);
         }
         if !world.faults && !std::mem::replace(&mut self.is_calm, true) {
-            let calm = policy::calm(&world.policy);
+            world.policy = policy::calm(&world.policy);
+        }
+        // Also when an older configuration overtook it on its way.
+        if !world.faults && state.policy != world.policy && world.rng.one_in(100) {
+            let calm = world.policy.clone();
             self.configure(world, calm);
         }
-        if world.fault("change of mind", 130) {
+        if world.faults && world.rng.one_in(100) {
             self.changes_mind(world, state);
         }
     }
@@ -54,8 +58,8 @@ impl Person {
     fn changes_mind(&mut self, world: &mut World, state: &State) {
         let by = NAME.to_owned();
         let open = |t: &Ticket| !t.phase.is_final();
-        match world.rng.below(15) {
-            0 => {
+        match world.rng.below(18) {
+            0 | 15 => {
                 let Some(ticket) = pick(world, state, open) else { return };
                 self.tell(world, Input::CloseTicket { ticket, reason: "changed my mind".to_owned(), by });
             }
@@ -66,6 +70,10 @@ impl Person {
                 let Some(ticket) = pick(world, state, can) else { return };
                 let reason = ["", "once more"][world.rng.below(2) as usize].to_owned();
                 self.tell(world, Input::ReopenTicket { ticket, reason, by });
+            }
+            16 | 17 => {
+                let Some(ticket) = pick(world, state, |t| t.phase == Phase::Cancelled) else { return };
+                self.tell(world, Input::ReopenTicket { ticket, reason: String::new(), by });
             }
             3 | 4 => {
                 let Some(ticket) = pick(world, state, open) else { return };
@@ -129,11 +137,19 @@ impl Person {
     }
 
     fn answer(&mut self, world: &mut World, state: &State) {
-        let cards: Vec<&Card> = state.open_cards().collect();
+        // Now and then an answer comes when its process is gone: it counts for the next request.
+        let is_late = world.faults && world.rng.one_in(8);
+        let late = |c: &&Card| c.permission().is_some() && matches!(c.state, CardState::Withdrawn { .. });
+        let cards: Vec<&Card> =
+            if is_late { state.cards.values().filter(late).collect() } else { state.open_cards().collect() };
         let Some(card) = cards.get(world.rng.below(cards.len() as u64) as usize) else { return };
         let answer = if world.faults { any_answer(world, card) } else { helpful_answer(card) };
         let answer = Answer { card: card.id.clone(), answer, by: NAME.to_owned() };
         self.tell(world, Input::Answer(answer));
+        if world.faults && card.permission().is_some() && world.rng.one_in(10) {
+            let (ticket, by) = (card.ticket.clone(), NAME.to_owned());
+            self.tell(world, Input::CloseTicket { ticket, reason: "better not".to_owned(), by });
+        }
     }
 
     fn write(&mut self, world: &mut World, state: &State) {
@@ -177,6 +193,7 @@ fn change(world: &mut World, state: &State, ticket: &TicketId) -> TicketChange {
         2 => change.files = Some(vec![format!("file-{}", world.rng.below(6))]),
         3 => change.priority = Some(Priority::High),
         4 => change.agent = Some("plain".to_owned()),
+        5 if world.rng.one_in(2) => change.after = Some(Vec::new()),
         _ => {
             // A cycle is refused.
             let other = pick(world, state, |t| t.phase != Phase::Cancelled);

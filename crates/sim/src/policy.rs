@@ -33,6 +33,9 @@ pub(crate) fn first(seed: u64, rng: &mut Rng) -> Policy {
     if seed % 3 == 1 {
         policy.review = Review::Person;
     }
+    if seed % 5 == 2 {
+        policy.max_transients = 2;
+    }
     policy.budget = budget(rng);
     policy
 }

@@ -47,6 +47,9 @@ pub(crate) enum Act {
     TakesText(String),
 }
 
+/// The call of a command whose output something in the background holds.
+pub(crate) const HELD: &str = "held";
+
 /// The tools that agents have.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Tool {
@@ -112,8 +115,9 @@ impl Runtime {
                 let told = offer.deliveries.iter().filter(|_| world.rng.one_in(3));
                 let told: Vec<String> = told.map(|d| format!("[{}] {}", d.id, d.text)).collect();
                 let recalls = self.capabilities.recall && offer.session.is_some();
-                let transcript = recalls.then(|| (at, Act::Reports(RuntimeEvent::Transcript(told))));
-                transcript.into_iter().chain([(at + 1, Act::Reports(self.opened()))]).collect()
+                let transcript = recalls.then_some((at, Act::Reports(RuntimeEvent::Transcript(told))));
+                let step = (at / 2, Act::Reports(RuntimeEvent::Opening("a server".to_owned())));
+                [step].into_iter().chain(transcript).chain([(at + 1, Act::Reports(self.opened()))]).collect()
             }
         }
     }
@@ -150,7 +154,15 @@ impl Runtime {
     fn finish(&mut self, world: &mut World, at: u64, offer: &Offer, acts: &mut Vec<(u64, Act)>) {
         let end = match self.behaviour {
             // The warning helps some.
-            Behaviour::Hangs | Behaviour::Deaf if self.turn == 1 || world.rng.one_in(2) => return,
+            Behaviour::Hangs | Behaviour::Deaf if self.turn == 1 || world.rng.one_in(2) => {
+                // It is silent, or a command holds it up whose shell has ended.
+                if world.rng.one_in(2) {
+                    let (id, name) = (HELD.to_owned(), "command".to_owned());
+                    let (input, arguments) = ("npm run dev &".to_owned(), String::new());
+                    acts.push((at, Act::Reports(RuntimeEvent::ToolStarted { id, name, input, arguments })));
+                }
+                return;
+            }
             Behaviour::Loops => {
                 for n in 0..8 {
                     let (id, name) = (format!("loop-{n}"), "command".to_owned());
@@ -262,7 +274,7 @@ fn choose(world: &mut World, number: u32) -> Behaviour {
         0 | 1 => Behaviour::Red,
         2 => Behaviour::NoChange,
         3 => Behaviour::Unanswered,
-        4 | 5 => Behaviour::Asks,
+        4 | 5 | 20 | 21 => Behaviour::Asks,
         6 => Behaviour::Fails(FailureClass::Crashed),
         7 => Behaviour::Limited,
         8 => Behaviour::Hangs,

@@ -1,7 +1,8 @@
 //! A session in the simulated world: the engine's machine between a simulated runtime and its host. Its actions are
 //! performed here; its questions travel as any other, late or never.
 
-use crate::runtime::{Act, Behaviour, Runtime, Tool, report};
+use crate::fault::Fault;
+use crate::runtime::{Act, Behaviour, HELD, Runtime, Tool, report};
 use crate::world::{Occurrence, World};
 use ganger_engine::host::{Remains, Run, SessionOrder, Work};
 use ganger_engine::rules::Rules;
@@ -105,7 +106,7 @@ impl Session {
 
     fn plan(&self, world: &mut World, acts: Vec<(u64, Act)>) {
         for (after, act) in acts {
-            if world.fault("said twice by the runtime", 60) {
+            if world.fault(Fault::ReportedTwice) {
                 self.stir(world, after + 3, Stir::Act(self.runtime.turn, act.clone()));
             }
             self.stir(world, after, Stir::Act(self.runtime.turn, act));
@@ -129,6 +130,12 @@ impl Session {
         world.coverage.saw(&event);
         if let Event::Runtime(event) = &event {
             world.coverage.saw(event);
+            if let RuntimeEvent::TurnEnded(end) = event {
+                world.coverage.saw(end);
+            }
+        }
+        if let (Event::Runtime(RuntimeEvent::Usage(usage)), false) = (&event, self.machine.is_over()) {
+            world.checks.used(&self.place.2.attempt, usage.tokens());
         }
         let mut wishes = Vec::new();
         for action in self.machine.handle(world.now, event) {
@@ -158,7 +165,7 @@ impl Session {
             Action::WriteMission { .. } => self.wrote(world, SessionFile::Mission),
             Action::WriteSessionFile(_) => self.wrote(world, SessionFile::Session),
             Action::InspectWorktree { question } => {
-                let state = if world.fault("worktree unreadable", 10) {
+                let state = if world.fault(Fault::WorktreeUnreadable) {
                     Err("git".to_owned())
                 } else {
                     let changed = !matches!(self.runtime.behaviour, Behaviour::NoChange | Behaviour::Asks);
@@ -181,7 +188,11 @@ impl Session {
                 let after = world.rng.between(5, 300);
                 self.later(world, after, Event::Processes(found));
             }
-            Action::EndProcesses(_) => {}
+            Action::EndProcesses(_) => {
+                let (id, output) = (HELD.to_owned(), String::new());
+                self.later(world, 50, Event::Runtime(RuntimeEvent::ToolEnded { id, output, failed: false }));
+                self.end_turn(world, TurnEnd::Completed);
+            }
             Action::End(end) => {
                 self.runtime.is_gone = true;
                 wishes.push(Wish::Ended(Box::new(remains(*end))));
@@ -190,7 +201,7 @@ impl Session {
     }
 
     fn wrote(&self, world: &mut World, file: SessionFile) {
-        let result = if world.fault("session file not written", 80) { Err("disk".to_owned()) } else { Ok(()) };
+        let result = if world.fault(Fault::SessionFileNotWritten) { Err("disk".to_owned()) } else { Ok(()) };
         let after = world.rng.between(1, 50);
         self.later(world, after, Event::Wrote { file, result });
     }
@@ -215,7 +226,7 @@ impl Session {
             Control::Interrupt => self.end_turn(world, TurnEnd::Interrupted),
             Control::Release => self.end_turn(world, TurnEnd::Completed),
             Control::Close => {
-                if !world.fault("driver does not close", 10) {
+                if !world.fault(Fault::DriverDoesNotClose) {
                     let after = world.rng.between(5, 3_000);
                     self.stir(world, after, Stir::Act(self.runtime.turn, Act::DriverDies));
                 }
@@ -262,7 +273,7 @@ impl Session {
                     return self.takes_text(world, id.clone(), !is_stale);
                 }
                 let ends = matches!(act, Act::DriverDies);
-                if self.runtime.is_gone || !is_alive || (is_stale && !ends && !world.fault("late by a turn", 30)) {
+                if self.runtime.is_gone || !is_alive || (is_stale && !ends && !world.fault(Fault::ReportedLate)) {
                     return Vec::new();
                 }
                 if !self.runtime.waiting.is_empty() && !ends && !is_withdrawal(&act) {
@@ -304,8 +315,7 @@ impl Session {
                         self.runtime.waiting.remove(request_id);
                     }
                     RuntimeEvent::Text(_) | RuntimeEvent::ToolStarted { .. } => self.runtime.answered = true,
-                    RuntimeEvent::TurnEnded(end) => {
-                        world.coverage.saw(end);
+                    RuntimeEvent::TurnEnded(_) => {
                         self.runtime.is_open = false;
                     }
                     _ => {}

@@ -1,5 +1,6 @@
 //! What travels in the simulated world, and how it gets lost.
 
+use crate::fault::Fault;
 use crate::world::{Occurrence, World};
 use ganger_bus::{AckHandle, AckKind, Bus, BusError, ConsumerConfig, Durability, Publish, StreamConfig};
 use ganger_engine::{DecisionId, Envelope, Input, Order, Outcome, Rejected};
@@ -71,7 +72,7 @@ impl World {
     pub(crate) fn tell_foreman(&mut self, envelope: Envelope, reply_to: Option<String>, expires: Option<u64>) {
         let message = ToForeman { reply_to, sent: self.now, expires, envelope };
         self.publish(FOREMAN, &message);
-        if self.fault("message twice", 15) {
+        if self.fault(Fault::MessageTwice) {
             self.publish(FOREMAN, &message);
         }
     }
@@ -82,11 +83,11 @@ impl World {
     }
 
     pub(crate) fn order(&mut self, host: &str, order: &Order) {
-        if self.fault("order lost", 25) {
+        if self.fault(Fault::OrderLost) {
             return;
         }
         self.publish(host, order);
-        if self.fault("order twice", 20) {
+        if self.fault(Fault::OrderTwice) {
             self.publish(host, order);
         }
     }
@@ -102,7 +103,7 @@ impl World {
                 Err(e) => self.checks.fail(format!("a message for {name} cannot be read: {e}")),
             }
         }
-        if messages.len() > 1 && self.fault("reordered", 10) {
+        if messages.len() > 1 && self.fault(Fault::Reordered) {
             messages.reverse();
         }
         messages
@@ -114,7 +115,7 @@ impl World {
 
     /// The answer to an input.
     pub(crate) fn reply(&mut self, to: String, id: DecisionId, result: Result<Outcome, Rejected>) {
-        if self.fault("reply lost", 40) {
+        if self.fault(Fault::ReplyLost) {
             return;
         }
         let at = self.now + self.latency();

@@ -2,6 +2,7 @@
 
 use crate::checks::{Checks, is_approved};
 use crate::coverage::Coverage;
+use crate::fault::Fault;
 use crate::foreman::Foreman;
 use crate::host::Host;
 use crate::landing::LandingStep;
@@ -37,7 +38,7 @@ impl Settings {
     /// The usual settings for a seed.
     #[must_use]
     pub fn of_seed(seed: u64) -> Self {
-        Self { seed, tickets: 4 + seed % 9, faults_ms: 20 * 60_000, calm_ms: 90 * 60_000 }
+        Self { seed, tickets: 4 + seed % 9, faults_ms: 60 * 60_000, calm_ms: 90 * 60_000 }
     }
 }
 
@@ -109,6 +110,8 @@ pub(crate) struct World {
     pub(crate) lease: Option<(usize, u64)>,
     /// Commits on the main branch.
     pub(crate) main: Vec<String>,
+    /// What the journal says, record by record.
+    pub(crate) journal: State,
     queue: BTreeMap<(u64, u64), Occurrence>,
     queued: u64,
     trace: String,
@@ -134,6 +137,7 @@ impl World {
             crashes: 0,
             lease: None,
             main: Vec::new(),
+            journal: State::default(),
             queue: BTreeMap::new(),
             queued: 0,
             trace: String::new(),
@@ -155,7 +159,7 @@ impl World {
 
     /// How long something takes that mostly is quick.
     pub(crate) fn latency(&mut self) -> u64 {
-        if self.fault("slow", 50) { self.rng.between(500, 12_000) } else { self.rng.below(40) }
+        if self.fault(Fault::Slow) { self.rng.between(500, 12_000) } else { self.rng.below(40) }
     }
 
     /// A line of the trace.
@@ -163,11 +167,11 @@ impl World {
         let _infallible = writeln!(self.trace, "{:>9} {}", self.now, line.as_ref());
     }
 
-    /// A fault that happens once in `n` times, as long as there are faults.
-    pub(crate) fn fault(&mut self, name: &'static str, n: u64) -> bool {
-        let happens = self.faults && self.rng.one_in(n);
+    /// Whether a fault happens here and now.
+    pub(crate) fn fault(&mut self, fault: Fault) -> bool {
+        let happens = self.faults && self.rng.one_in(fault.one_in());
         if happens {
-            self.coverage.fault(name);
+            self.coverage.fault(fault);
         }
         happens
     }
@@ -207,6 +211,9 @@ pub fn run(settings: Settings) -> Outcome {
         }
         world.faults = world.now < calm_from;
         let looks = matches!(occurrence, Occurrence::Person);
+        if looks && !world.faults {
+            world.checks.cancels_are_heard(world.now);
+        }
         cast.happen(&mut world, occurrence);
         if let Some(failure) = world.checks.failure.take() {
             break Some(failure);
@@ -217,15 +224,16 @@ pub fn run(settings: Settings) -> Outcome {
             && is_at_rest(state)
             && cast.person.is_done(state)
         {
-            break world.checks.at_rest(state);
+            let unkept = world.checks.at_rest(state);
+            world.replay();
+            break unkept.or(world.checks.failure.take());
         }
         if world.now > end {
             let stuck = cast.leader_state(&world).map(describe).unwrap_or_default();
             break Some(format!("invariant 9: not at rest after {} min of calm: {stuck}", settings.calm_ms / 60_000));
         }
     };
-    let records = cast.foremen.iter().filter_map(|f| f.state().map(|s| s.n)).max().unwrap_or(0);
-    Outcome { trace: world.trace, failure, records, crashes: world.crashes, coverage: world.coverage }
+    Outcome { trace: world.trace, failure, records: world.journal.n, crashes: world.crashes, coverage: world.coverage }
 }
 
 impl Cast {

@@ -1,39 +1,63 @@
-//! The seeds of every CI run. A seed that ever failed is among them, or kept below by name.
+//! The seeds of CI: each holds all invariants and comes to rest, and together they show everything that can occur.
 
-use ganger_sim::{Settings, run};
+use ganger_sim::{CI_SEEDS, Coverage, Outcome, Settings, on_all_cores, run};
 
-#[track_caller]
-fn holds(seed: u64) {
-    let outcome = run(Settings::of_seed(seed));
-    if let Some(failure) = outcome.failure {
-        let tail: Vec<&str> = outcome.trace.lines().rev().take(40).collect();
-        let tail: Vec<&str> = tail.into_iter().rev().collect();
-        panic!("seed {seed}: {failure}\n(`./dev sim --seed {seed} --trace` replays it)\n{}", tail.join("\n"));
+/// Seeds that failed once, and what they found. A change of the simulated world gives a seed another history, so what was
+/// a fault of the rules has a rule test besides.
+const FAILED: &[(u64, &str)] = &[
+    (1, "kept because it failed once"),
+    (2, "kept because it failed once"),
+    (7, "kept because it failed once"),
+    (9, "kept because it failed once"),
+    (12, "kept because it failed once"),
+    (15, "kept because it failed once"),
+    (16, "kept because it failed once"),
+    (17, "kept because it failed once"),
+    (18, "kept because it failed once"),
+    (19, "kept because it failed once"),
+    (23, "kept because it failed once"),
+    (25, "kept because it failed once"),
+    (26, "kept because it failed once"),
+    (27, "kept because it failed once"),
+    (28, "kept because it failed once"),
+    (29, "kept because it failed once"),
+    (33, "kept because it failed once"),
+    (39, "kept because it failed once"),
+    (53, "kept because it failed once"),
+    (61, "kept because it failed once"),
+    (86, "kept because it failed once"),
+    (88, "kept because it failed once"),
+];
+
+#[test]
+fn the_seeds_of_ci_hold_and_show_everything() {
+    let kept = FAILED.iter().map(|(seed, _)| *seed).filter(|seed| !CI_SEEDS.contains(seed));
+    let seeds: Vec<u64> = CI_SEEDS.chain(kept).collect();
+    let mut coverage = Coverage::default();
+    let mut failures = Vec::new();
+    for (seed, outcome) in seeds.iter().zip(on_all_cores(&seeds, |seed| shortened(run(Settings::of_seed(*seed))))) {
+        coverage.add(&outcome.coverage);
+        if let Some(failure) = outcome.failure {
+            let found = FAILED.iter().find(|(failed, _)| failed == seed).map(|(_, what)| format!(" ({what})"));
+            failures.push(format!(
+                "seed {seed}{}: {failure}\n(`./dev sim --seed {seed} --trace` replays it)\n{}",
+                found.unwrap_or_default(),
+                outcome.trace
+            ));
+        } else if outcome.records < 20 {
+            failures.push(format!("seed {seed} did nothing"));
+        }
     }
-    assert!(outcome.records > 20, "seed {seed} did nothing");
+    assert!(failures.is_empty(), "{} seeds failed\n{}", failures.len(), failures.join("\n\n"));
+    let missing = coverage.missing();
+    assert!(missing.is_empty(), "these never occurred:\n{}", missing.join("\n"));
 }
 
-/// Each of these holds all invariants and comes to rest. In parts, to use the cores.
-macro_rules! seeds {
-    ($($name:ident: $range:expr,)*) => {
-        $(
-            #[test]
-            fn $name() {
-                $range.for_each(holds);
-            }
-        )*
-    };
-}
-
-seeds! {
-    seeds_from_0: 0..8,
-    seeds_from_8: 8..16,
-    seeds_from_16: 16..24,
-    seeds_from_24: 24..32,
-    seeds_from_32: 32..40,
-    seeds_from_40: 40..48,
-    seeds_from_48: 48..56,
-    seeds_from_56: 56..64,
+/// Of a trace only its end is shown.
+fn shortened(mut outcome: Outcome) -> Outcome {
+    let lines: Vec<&str> = outcome.trace.lines().collect();
+    outcome.trace = lines[lines.len().saturating_sub(40)..].join("\n");
+    outcome
 }
 
 #[test]

@@ -117,6 +117,7 @@ pub(super) fn delivered(
 
 pub(super) fn usage(state: &State, id: &AttemptId, token: u64, usage: Usage) -> Result<Decision, Rejected> {
     let attempt = granted(state, id, token)?;
+    let usage = usage.at_least(&attempt.usage);
     if attempt.usage == usage {
         return Ok(nothing());
     }
@@ -177,8 +178,9 @@ pub(super) fn ended(
     let attempt = live(state, id, token)?;
     let ticket = ticket(state, &attempt.ticket)?;
     let mut events = Vec::new();
-    if attempt.usage != end.usage {
-        events.push(Event::UsageReported { attempt: id.clone(), usage: end.usage });
+    let usage = end.usage.at_least(&attempt.usage);
+    if attempt.usage != usage {
+        events.push(Event::UsageReported { attempt: id.clone(), usage });
     }
     if let Some(report) = &end.report {
         events.push(Event::ReportMade { attempt: id.clone(), report: report.clone() });

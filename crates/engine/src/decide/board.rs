@@ -45,7 +45,10 @@ pub(super) fn add(state: &State, new: &[NewTicket]) -> Result<Decision, Rejected
     let numbers = state.next_ticket + 1..;
     let added = ids.iter().zip(new).zip(numbers);
     let events = added
-        .map(|((id, t), number)| Event::TicketAdded { ticket: id.clone(), number, spec: t.spec.clone() })
+        .map(|((id, t), number)| {
+            let spec = TicketSpec { after: each_once(t.spec.after.clone()), ..t.spec.clone() };
+            Event::TicketAdded { ticket: id.clone(), number, spec }
+        })
         .collect();
     Ok(Decision { events, outcome: Outcome::Tickets { ids } })
 }
@@ -62,6 +65,12 @@ fn assign_ids(state: &State, new: &[NewTicket]) -> Vec<TicketId> {
         }
     };
     new.iter().map(|t| t.id.clone().unwrap_or_else(&mut fresh)).collect()
+}
+
+/// A dependency that is named twice is one.
+fn each_once(after: Vec<TicketId>) -> Vec<TicketId> {
+    let mut known = BTreeSet::new();
+    after.into_iter().filter(|id| known.insert(id.clone())).collect()
 }
 
 /// Dependencies that nobody will ever accept.
@@ -158,7 +167,8 @@ pub(super) fn edit(state: &State, id: &TicketId, change: &TicketChange) -> Resul
     });
     let why = "it no longer depends on that ticket";
     let answered: Vec<Event> = answered.map(|card| super::withdrawn(card, why)).collect();
-    let mut events = vec![super::edited(id, ticket, spec)];
+    let mut events = built_on_more(state, id, ticket, &spec);
+    events.push(super::edited(id, ticket, spec));
     events.extend(answered);
     if mission_changed && ticket.attempts > 0 {
         let text = format!(
@@ -180,6 +190,18 @@ pub(super) fn edit(state: &State, id: &TicketId, change: &TicketChange) -> Resul
     Ok(done(events))
 }
 
+/// What is approved to land now builds on something that is not on the main branch: the approval was for the work
+/// without it.
+fn built_on_more(state: &State, id: &TicketId, ticket: &Ticket, spec: &TicketSpec) -> Vec<Event> {
+    let fresh = spec.after.iter().filter(|d| !ticket.spec.after.contains(d));
+    let mut not_landed = fresh.filter(|d| state.tickets.get(*d).is_some_and(|t| t.phase != Phase::Merged));
+    let Some(dependency) = not_landed.next().filter(|_| ticket.merge_approval.is_some()) else { return Vec::new() };
+    let why = format!("it now depends on {dependency}");
+    let mut events = vec![Event::MergeFailed { ticket: id.clone(), why: why.clone() }];
+    events.extend(super::merge::unapprove_dependents(state, id, &why));
+    events
+}
+
 fn changed(old: &TicketSpec, change: &TicketChange) -> TicketSpec {
     let mut spec = old.clone();
     let c = change.clone();
@@ -187,7 +209,7 @@ fn changed(old: &TicketSpec, change: &TicketChange) -> TicketSpec {
     spec.description = c.description.unwrap_or(spec.description);
     spec.done = c.done.unwrap_or(spec.done);
     spec.priority = c.priority.unwrap_or(spec.priority);
-    spec.after = c.after.unwrap_or(spec.after);
+    spec.after = c.after.map_or(spec.after, each_once);
     spec.files = c.files.unwrap_or(spec.files);
     spec.agent = c.agent.or(spec.agent);
     spec.labels = c.labels.unwrap_or(spec.labels);

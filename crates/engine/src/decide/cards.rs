@@ -1,10 +1,11 @@
 //! Questions, denials and a person's answers.
 
-use super::{NewCard, delivery, done, granted, messages, nothing, open_card, open_nth_card, permissions};
+use super::{NewCard, asking, delivery, done, messages, nothing, open_card, open_nth_card, permissions};
 use crate::mutant::mutant;
 use crate::{
     Answer, AttemptId, Card, CardAnswer, CardId, CardKind, CardOption, CardState, Commit, Decision, DeliveryKind,
-    EscalationReason, Event, Millis, NoticeReason, Outcome, Phase, RejectCode, Rejected, State, Ticket, TicketId,
+    EscalationReason, Event, HostId, Millis, NoticeReason, Outcome, Phase, RejectCode, Rejected, State, Ticket,
+    TicketId,
 };
 
 pub(super) struct Question<'a> {
@@ -21,7 +22,7 @@ pub(super) fn ask(
     token: u64,
     asked: Question<'_>,
 ) -> Result<Decision, Rejected> {
-    let attempt = granted(state, id, token)?;
+    let attempt = asking(state, id, token)?;
     let is_repeated = |c: &&Card| {
         c.attempt.as_ref() == Some(id)
             && (c.question == asked.question
@@ -174,9 +175,15 @@ pub(super) fn adopted(state: &State, reopened: &TicketId) -> Vec<Event> {
 }
 
 /// What the world would lose with a worktree is a person's to look at.
-pub(super) fn worktree_kept(state: &State, now: Millis, id: &TicketId, why: &str) -> Result<Decision, Rejected> {
+pub(super) fn worktree_kept(
+    state: &State,
+    now: Millis,
+    id: &TicketId,
+    host: &HostId,
+    why: &str,
+) -> Result<Decision, Rejected> {
     let ticket = super::ticket(state, id)?;
-    if ticket.worktree_on.is_none() {
+    if !super::hosts::has_idle_worktree(ticket, host) {
         return Ok(nothing());
     }
     let card = NewCard {

@@ -1,8 +1,10 @@
 //! Hosts come, change, fall silent and come back.
 
-use super::{done, nothing, permissions::withdraw};
+use super::{done, nothing, permissions::withdraw, ticket};
 use crate::mutant::mutant;
-use crate::{Attempt, AttemptId, AttemptStage, Decision, Event, HostId, HostReport, Millis, State};
+use crate::{
+    Attempt, AttemptId, AttemptStage, Decision, Event, HostId, HostReport, Millis, Rejected, State, Ticket, TicketId,
+};
 
 pub(super) fn report(state: &State, now: Millis, id: &HostId, report: &HostReport) -> Decision {
     let known = state.hosts.get(id);
@@ -66,4 +68,17 @@ fn lose_verifications<'a>(state: &'a State, host: &'a HostId, why: &'a str) -> i
         counts: false,
         not_before: 0,
     })
+}
+
+/// A worktree is gone, unless the ticket has another one by now.
+pub(super) fn worktree_removed(state: &State, id: &TicketId, host: &HostId) -> Result<Decision, Rejected> {
+    if !has_idle_worktree(ticket(state, id)?, host) {
+        return Ok(nothing());
+    }
+    Ok(done([Event::WorktreeRemoved { ticket: id.clone() }]))
+}
+
+/// Whether what a host says of a worktree still holds: what it says may come when the ticket is worked on again.
+pub(super) fn has_idle_worktree(ticket: &Ticket, host: &HostId) -> bool {
+    ticket.worktree_on.as_ref() == Some(host) && ticket.live.is_none()
 }

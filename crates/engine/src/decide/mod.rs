@@ -85,8 +85,8 @@ pub fn decide(state: &State, now: Millis, input: &Input) -> Result<Decision, Rej
             merge::failed(state, ticket, why, *back_to_agent, evidence)
         }
         Input::ConfirmMerge { ticket, commit } => merge::confirm(state, ticket, commit),
-        Input::WorktreeKept { ticket, why } => cards::worktree_kept(state, now, ticket, why),
-        Input::WorktreeRemoved { ticket } => Ok(done([Event::WorktreeRemoved { ticket: ticket.clone() }])),
+        Input::WorktreeKept { ticket, host, why } => cards::worktree_kept(state, now, ticket, host, why),
+        Input::WorktreeRemoved { ticket, host } => hosts::worktree_removed(state, ticket, host),
         Input::Tick { dispatch, scope, max_parallel } => {
             Ok(schedule::tick(state, now, *dispatch, scope.as_deref(), *max_parallel))
         }
@@ -123,6 +123,15 @@ fn granted<'a>(state: &'a State, attempt: &AttemptId, token: u64) -> Result<&'a 
         crate::AttemptStage::Granted => Ok(found),
         _ => Err(Rejected::new(RejectCode::NotGranted, format!("attempt {attempt} was never granted"))),
     }
+}
+
+/// As [`granted`], for what waits for a person: nobody hears the answer of an attempt that is being stopped.
+fn asking<'a>(state: &'a State, attempt: &AttemptId, token: u64) -> Result<&'a Attempt, Rejected> {
+    let found = granted(state, attempt, token)?;
+    if found.cancelled {
+        return Err(Rejected::new(RejectCode::Cancelled, format!("attempt {attempt} was cancelled")));
+    }
+    Ok(found)
 }
 
 /// The answer to an input whose key was decided before: the first outcome. A claim must still be the one that was

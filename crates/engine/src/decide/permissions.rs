@@ -1,7 +1,7 @@
 //! Permissions: a request becomes a card unless a person allowed it before; the answer goes back to the process
 //! that asked, or, when that is gone, counts for the next one.
 
-use super::{NewCard, done, granted, nothing, open_card};
+use super::{NewCard, asking, done, nothing, open_card};
 use crate::mutant::mutant;
 use crate::{
     Answer, AttemptId, Card, CardAnswer, CardId, CardKind, CardOption, CardState, Decision, Event, Millis, Outcome,
@@ -23,7 +23,7 @@ pub(super) fn ask(
     token: u64,
     Request { request_id, request, by, hint }: Request<'_>,
 ) -> Result<Decision, Rejected> {
-    let attempt = granted(state, id, token)?;
+    let attempt = asking(state, id, token)?;
     let permit = state.permits.iter().find(|p| p.covers(request, &attempt.ticket, &attempt.agent));
     if let Some(permit) = permit {
         let once = matches!(permit.scope, Scope::Once { .. });

@@ -6,6 +6,7 @@ use crate::{
     ApprovalReason, CardKind, Commit, Decision, EscalationReason, Event, Evidence, Millis, Phase, Policy, RejectCode,
     Rejected, Review, State, Ticket, TicketId, Verification,
 };
+use std::collections::BTreeSet;
 
 pub(super) fn set_policy(state: &State, policy: &Policy) -> Decision {
     if &state.policy == policy {
@@ -13,14 +14,16 @@ pub(super) fn set_policy(state: &State, policy: &Policy) -> Decision {
     }
     let mut events = vec![Event::PolicySet { policy: policy.clone() }];
     if state.policy.gates != policy.gates {
-        for (id, ticket) in &state.tickets {
-            let Some(reverification) = reverification(state, policy, id, ticket) else {
-                continue;
-            };
+        let again = state.tickets.iter().filter_map(|(id, t)| Some((id, t, reverification(state, policy, id, t)?)));
+        let again: Vec<(&TicketId, &Ticket, Event)> = again.collect();
+        let mut unapproved: BTreeSet<TicketId> = again.iter().map(|(id, ..)| (*id).clone()).collect();
+        for (id, ticket, reverification) in again {
             if ticket.phase == Phase::Reviewing {
                 events.extend(super::withdraw_cards(state, id, "the gates changed"));
             }
-            events.extend(super::merge::unapprove_dependents(state, id, "the gates changed"));
+            let dependents = super::merge::unapprove_dependents(state, id, "the gates changed");
+            let mut once = |e: &Event| state.ticket_of(e).is_some_and(|ticket| unapproved.insert(ticket));
+            events.extend(dependents.into_iter().filter(|e| once(e)));
             events.push(reverification);
         }
     }

@@ -110,8 +110,10 @@ impl Acting {
                 (host, Order::Verify(Box::new(job)))
             }
             Effect::RemoveWorktree { ticket, host } => {
-                let incarnation = state.hosts.get(host)?.report.incarnation.clone();
-                (host, Order::Retire { ticket: ticket.clone(), incarnation })
+                let report = &state.hosts.get(host)?.report;
+                let (incarnation, lease) = (report.incarnation.clone(), report.lease);
+                let attempts = state.tickets.get(ticket)?.attempts;
+                (host, Order::Retire { ticket: ticket.clone(), attempts, incarnation, lease })
             }
             Effect::Merge { ticket, commit } => return self.land(state, ticket, commit),
         };

@@ -19,19 +19,19 @@ impl Machine {
             }
         };
         if !self.ledger.pending().is_empty() {
-            let batch = mutant!(AcknowledgeBeforeDurable, batch, {
+            let unacknowledged = mutant!(AcknowledgeBeforeDurable, batch, {
                 actions.push(Action::Acknowledge(batch.receipts));
                 Batch { receipts: Vec::new(), ..batch }
             });
-            let batch = mutant!(AnswerBeforeDurable, batch, {
-                actions.extend(batch.replies);
-                Batch { replies: Vec::new(), ..batch }
+            let unanswered = mutant!(AnswerBeforeDurable, unacknowledged, {
+                actions.extend(unacknowledged.replies);
+                Batch { replies: Vec::new(), ..unacknowledged }
             });
             actions.push(Action::Append(self.ledger.pending().to_vec()));
             if mutant!(ActBeforeDurable, false, true) {
                 self.act(now, actions);
             }
-            self.step = Step::Appending(batch);
+            self.step = Step::Appending(unanswered);
         } else if !batch.replies.is_empty() || !batch.receipts.is_empty() {
             // A writer that was overtaken must not answer for the others, not even with a refusal.
             actions.push(Action::CheckEnd);

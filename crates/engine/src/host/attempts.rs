@@ -68,7 +68,7 @@ impl Machine {
     pub(super) fn take_up(&mut self, now: Millis, offer: Offer, actions: &mut Vec<Action>) {
         // While everything is being ended nothing begins: it would be ended, too. The offer comes again.
         // Nor does anything begin in a worktree that is being removed.
-        if self.ending.is_some() || !self.holds_lease(now) || self.retiring.contains(&offer.ticket) {
+        if self.ending.is_some() || !self.holds_lease(now) || self.retiring.contains_key(&offer.ticket) {
             return;
         }
         // An offer may come again long after it was given back or done.

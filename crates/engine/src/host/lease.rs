@@ -62,6 +62,8 @@ impl Machine {
         }
         let pause = self.setup.lease_ms / REPORTS_PER_LEASE;
         self.next_report = now + pause;
+        // It may have been given up and taken for alive again before: each try for a new lease has a number of its own.
+        self.setup.report.lease += u64::from(!self.holds_lease(now));
         self.counter += 1;
         let id = DecisionId::unkeyed(format!("report-{}-{}", self.setup.report.incarnation, self.counter));
         let input = Input::HostReport { host: self.setup.id.clone(), report: self.setup.report.clone() };

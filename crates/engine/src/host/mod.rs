@@ -195,7 +195,10 @@ pub struct Machine {
     /// Tokens of all offers that this incarnation has taken up.
     begun: BTreeSet<u64>,
     verifying: BTreeMap<u64, Verification>,
-    retiring: BTreeSet<TicketId>,
+    /// With how many attempts of their tickets.
+    retiring: BTreeMap<TicketId, u32>,
+    /// Worktrees that were retired: after how many attempts, and what became of them.
+    retired: BTreeMap<TicketId, (u32, Result<(), String>)>,
     next_report: Millis,
     /// When the last report was sent that the foreman answered.
     confirmed: Millis,
@@ -218,7 +221,8 @@ impl Machine {
             attempts: BTreeMap::new(),
             begun: BTreeSet::new(),
             verifying: BTreeMap::new(),
-            retiring: BTreeSet::new(),
+            retiring: BTreeMap::new(),
+            retired: BTreeMap::new(),
             next_report: now,
             confirmed: now,
             lapsed: false,
@@ -281,7 +285,7 @@ impl Machine {
             Event::EndPublished { run, stored } => self.end_published(now, &run, stored, &mut actions),
             Event::GatesPrepared { token, result } => self.gates_prepared(token, result, &mut actions),
             Event::GateEnded { token, result } => self.gate_ended(token, result, &mut actions),
-            Event::Retired { ticket, result } => self.retired(ticket, result, &mut actions),
+            Event::Retired { ticket, result } => self.worktree_retired(ticket, result, &mut actions),
         }
         self.report_if_due(now, &mut actions);
         self.overdue(now, &mut actions);
@@ -301,25 +305,46 @@ impl Machine {
                 self.pass_on(run, SessionOrder::AnswerPermission(answer), actions);
             }
             Order::Verify(job) => self.verify(now, *job, actions),
-            Order::Retire { ticket, incarnation } => {
-                let idle = mutant!(RetireWhileRunning, !self.attempts.values().any(|a| a.offer.ticket == ticket), true);
-                // Without the lease another host may work on the ticket by now, in the same worktree.
-                let ours = incarnation == self.setup.report.incarnation && self.holds_lease(now);
-                if ours && idle && self.retiring.insert(ticket.clone()) {
-                    actions.push(Action::Retire(ticket));
+            Order::Retire { ticket, attempts, incarnation, lease } => {
+                let report = &self.setup.report;
+                if incarnation == report.incarnation && lease == report.lease {
+                    self.retire(now, ticket, attempts, actions);
                 }
             }
             Order::Prepare { ticket } => actions.push(Action::PrepareAhead(ticket)),
         }
     }
 
-    fn retired(&mut self, ticket: TicketId, result: Result<(), String>, actions: &mut Vec<Action>) {
-        self.retiring.remove(&ticket);
+    fn retire(&mut self, now: Millis, ticket: TicketId, attempts: u32, actions: &mut Vec<Action>) {
+        // By now another host may work on the ticket, in the same worktree: what was done is only told again.
+        if let Some((_, result)) = self.retired.get(&ticket).filter(|(done, _)| *done >= attempts) {
+            let result = result.clone();
+            return self.tell_retired(ticket, result, actions);
+        }
+        let idle = mutant!(RetireWhileRunning, !self.attempts.values().any(|a| a.offer.ticket == ticket), true);
+        // Without the lease another host may work on the ticket, too.
+        if idle && self.holds_lease(now) && !self.retiring.contains_key(&ticket) {
+            self.retiring.insert(ticket.clone(), attempts);
+            actions.push(Action::Retire(ticket));
+        }
+    }
+
+    fn worktree_retired(&mut self, ticket: TicketId, result: Result<(), String>, actions: &mut Vec<Action>) {
+        let attempts = self.retiring.remove(&ticket).unwrap_or(0);
+        self.retired.insert(ticket.clone(), (attempts, result.clone()));
+        if self.retired.len() > REMEMBERED_OFFERS {
+            self.retired.pop_first();
+        }
+        self.tell_retired(ticket, result, actions);
+    }
+
+    fn tell_retired(&mut self, ticket: TicketId, result: Result<(), String>, actions: &mut Vec<Action>) {
         let id = self.unique(&format!("retired-{ticket}"));
+        let host = self.setup.id.clone();
         let input = match result {
-            Ok(()) => Input::WorktreeRemoved { ticket },
+            Ok(()) => Input::WorktreeRemoved { ticket, host },
             // It stays, with everything in it, and a person is told.
-            Err(why) => Input::WorktreeKept { ticket, why },
+            Err(why) => Input::WorktreeKept { ticket, host, why },
         };
         actions.push(Action::Tell(Envelope::new(id, "a worktree is not needed any more", input)));
     }

@@ -8,6 +8,10 @@ use std::collections::BTreeSet;
 pub struct HostReport {
     /// One run of the host process; a restart has another.
     pub incarnation: String,
+    /// Counts the reports that were sent without a lease, each of which asks for a new one. What was ordered under an
+    /// earlier lease is void.
+    #[serde(default, skip_serializing_if = "super::is_default")]
+    pub lease: u64,
     /// Attempts it runs at once.
     pub slots: u32,
     /// Runtimes it found.

@@ -29,6 +29,19 @@ impl Usage {
         self.input + self.output + self.cache_write
     }
 
+    /// This total, where another one is not larger: totals only grow, and a smaller one is older.
+    #[must_use]
+    pub fn at_least(&self, known: &Self) -> Self {
+        Self {
+            input: self.input.max(known.input),
+            output: self.output.max(known.output),
+            reasoning: self.reasoning.max(known.reasoning),
+            cache_read: self.cache_read.max(known.cache_read),
+            cache_write: self.cache_write.max(known.cache_write),
+            micro_usd: self.micro_usd.max(known.micro_usd),
+        }
+    }
+
     /// What came on top of an earlier total.
     #[must_use]
     pub fn since(&self, before: &Self) -> Self {

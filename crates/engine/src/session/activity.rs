@@ -131,6 +131,7 @@ impl Machine {
     }
 
     fn account(&mut self, usage: Usage) {
+        let usage = usage.at_least(&self.usage);
         if usage == self.usage {
             return;
         }

@@ -144,8 +144,11 @@ impl State {
         self.seal(record).map_err(|source| StateError::Undigestible { n, source })
     }
 
-    /// Takes note of a record whose events are applied.
-    pub(crate) fn seal(&mut self, record: &Record) -> Result<(), serde_json::Error> {
+    /// Takes note of a record whose events are applied. [`State::apply_record`] does both.
+    ///
+    /// # Errors
+    /// When the record has no stored form.
+    pub fn seal(&mut self, record: &Record) -> Result<(), serde_json::Error> {
         self.head = Some(record.digest()?);
         self.n = record.n;
         if let Some(key) = record.decision_id.key() {

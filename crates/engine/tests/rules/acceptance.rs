@@ -2,7 +2,7 @@
 
 use crate::support::{accepted, add, after, answer, at_work, board, check, claim, ended, evidence, policy, tick};
 use expect_test::expect;
-use ganger_engine::{AttemptOutcome, Input, Policy, Review, TicketId};
+use ganger_engine::{AttemptOutcome, Input, Policy, Review, TicketChange, TicketId};
 
 #[test]
 fn only_a_person_merges_and_only_in_dependency_order() {
@@ -210,6 +210,74 @@ fn branches_are_not_joined_while_one_of_them_is_closed() {
         &expect![[r#"
         attempt-ended attempt=T-2-a1 base=base counts=nothing head=head next=open not_before=0 base-conflict
         then retire/T-1/h
+    "#]],
+    );
+}
+
+/// The word that a worktree is gone may come when the ticket is worked on again, or of a host that has it no more.
+#[test]
+fn a_worktree_is_gone_only_where_it_was_and_while_nobody_works_in_it() {
+    let removed = |host: &str| Input::WorktreeRemoved { ticket: "T-1".into(), host: host.into() };
+    check(&at_work(), removed("h"), &expect![[""]]);
+    check(
+        &accepted(),
+        removed("another"),
+        &expect![[r#"
+        then retire/T-1/h
+    "#]],
+    );
+    check(
+        &accepted(),
+        removed("h"),
+        &expect![[r#"
+            worktree-removed ticket=T-1
+        "#]],
+    );
+}
+
+/// Its approval was for landing without that; a landing that is under way must not come first.
+#[test]
+fn approved_work_that_gets_another_dependency_must_be_approved_again() {
+    let approve = Input::ApproveMerge { tickets: vec!["T-1".into()], by: "p".into() };
+    let change = TicketChange { after: Some(vec!["T-2".into()]), ..TicketChange::default() };
+    let edit = Input::EditTicket { ticket: "T-1".into(), change: Box::new(change) };
+    let approved = after(accepted(), [add("two", |_| {}), approve]);
+    check(
+        &approved,
+        edit.clone(),
+        &expect![[r#"
+            merge-failed ticket=T-1 why=it now depends on T-2
+            ticket-edited ticket=T-1
+            then retire/T-1/h
+        "#]],
+    );
+    let confirm = Input::ConfirmMerge { ticket: "T-1".into(), commit: "head".into() };
+    check(
+        &after(approved, [edit]),
+        confirm,
+        &expect![[r#"
+        refused (not-approved): the merge of T-1 is no longer approved
+        then retire/T-1/h
+    "#]],
+    );
+}
+
+/// An approval is taken back once, whatever else is verified again.
+#[test]
+fn other_gates_take_back_the_approval_of_what_is_verified_again_only_with_its_verification() {
+    let build = |s: &mut ganger_engine::TicketSpec| s.after = vec!["T-1".into()];
+    let second = [tick(), claim("T-2-a1", 3), ended("T-2-a1", 3, |_| {}), tick(), evidence("T-2", 4, "head", 0)];
+    let approve = Input::ApproveMerge { tickets: vec!["T-1".into(), "T-2".into()], by: "p".into() };
+    let mut policy = policy();
+    policy.gates[0].digest = "d2".into();
+    let given = after(accepted(), [add("two", build)].into_iter().chain(second).chain([approve]));
+    check(
+        &given,
+        Input::SetPolicy { policy },
+        &expect![[r#"
+        policy-set
+        verification-needed head=head ticket=T-1 why=the gates changed
+        verification-needed head=head ticket=T-2 why=the gates changed
     "#]],
     );
 }

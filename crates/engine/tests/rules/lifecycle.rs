@@ -4,7 +4,9 @@ use crate::support::{
     add, after, answer, at_work, board, check, claim, ended, evidence, given, host, policy, report, tick,
 };
 use expect_test::expect;
-use ganger_engine::{AttemptOutcome, Budget, FailureClass, HostId, Input, Policy, State, TicketChange, TicketId};
+use ganger_engine::{
+    AttemptOutcome, Budget, FailureClass, HostId, Input, Policy, State, TicketChange, TicketId, Usage,
+};
 
 fn failed(class: FailureClass) -> AttemptOutcome {
     AttemptOutcome::failed(class, "why")
@@ -377,4 +379,27 @@ fn a_snapshot_after_a_dependency_was_dropped_gives_the_same_state() {
     let edited = Input::EditTicket { ticket: "T-2".into(), change: Box::new(free) };
     let board = given(&after(board(), [waits, edited]));
     assert_eq!(&State::from_snapshot(&board.state().to_snapshot().unwrap()).unwrap(), board.state());
+}
+
+/// Totals overtake each other on their way: an older one must not be counted twice by the next.
+#[test]
+fn a_total_of_tokens_that_comes_late_changes_nothing() {
+    let total = |input| Usage { input, ..Usage::default() };
+    let used = |input| Input::Usage { attempt: "T-1-a1".into(), token: 1, usage: total(input) };
+    let told = after(at_work(), [used(150)]);
+    check(&told, used(100), &expect![[""]]);
+    let ledger = given(&after(told, [used(100), ended("T-1-a1", 1, |e| e.usage = total(160))]));
+    assert_eq!(ledger.state().tickets[&"T-1".into()].usage.tokens(), 160);
+}
+
+/// Or a person would be asked twice when it is closed.
+#[test]
+fn a_dependency_that_is_named_twice_is_one() {
+    let twice = || vec!["T-1".into(), "T-1".into()];
+    let change = TicketChange { after: Some(twice()), ..TicketChange::default() };
+    let edit = Input::EditTicket { ticket: "T-3".into(), change: Box::new(change) };
+    let ledger = given(&after(board(), [add("two", |s| s.after = twice()), add("three", |_| {}), edit]));
+    for id in ["T-2", "T-3"] {
+        assert_eq!(ledger.state().tickets[&id.into()].spec.after, ["T-1".into()], "{id}");
+    }
 }

@@ -432,3 +432,26 @@ fn a_message_counts_as_possibly_repeated_only_where_no_transcript_could_be_read(
     assert!(!is_in_doubt(Some(DeliveryEvidence::SentOnce)));
     assert!(!is_in_doubt(Some(DeliveryEvidence::FoundInTranscript)));
 }
+
+/// Its card would wait for an answer that nobody hears.
+#[test]
+fn a_cancelled_attempt_asks_nothing() {
+    let close = Input::CloseTicket { ticket: "T-1".into(), reason: String::new(), by: "p".into() };
+    let question = Input::Ask {
+        attempt: "T-1-a1".into(),
+        token: 1,
+        call: "c".into(),
+        question: "Which one?".into(),
+        brief: String::new(),
+        options: Vec::new(),
+    };
+    let refused = expect![[r#"
+        refused (cancelled): attempt T-1-a1 was cancelled
+        then cancel/T-1-a1/1
+    "#]];
+    for cancelled in [close, stops()] {
+        for asked in [question.clone(), asks("7")] {
+            check(&after(at_work(), [cancelled.clone()]), asked, &refused);
+        }
+    }
+}

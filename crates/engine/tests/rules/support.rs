@@ -92,6 +92,7 @@ pub(crate) fn add(title: &str, change: impl FnOnce(&mut TicketSpec)) -> Input {
 pub(crate) fn host(incarnation: &str) -> Input {
     let report = HostReport {
         incarnation: incarnation.into(),
+        lease: 0,
         slots: 2,
         runtimes: BTreeSet::from(["r".to_owned()]),
         labels: BTreeSet::new(),

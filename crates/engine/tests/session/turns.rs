@@ -141,3 +141,19 @@ fn every_total_of_usage_is_decided() {
     assert_eq!(told.len(), 2);
     assert!(told.iter().all(|id| id.key().is_none()), "{told:?}");
 }
+
+/// Some runtimes say things late: what was used does not become less.
+#[test]
+fn a_smaller_total_of_usage_is_an_old_one() {
+    let mut stage = Stage::at_work(setup());
+    for input in [20, 10] {
+        let usage = Usage { input, ..Usage::default() };
+        stage.machine.handle(NOW, Event::Runtime(RuntimeEvent::Usage(usage)));
+    }
+    let ended = stage.machine.handle(NOW, Event::DriverGone);
+    let used = ended.into_iter().find_map(|action| match action {
+        Action::End(end) => Some(end.usage.tokens()),
+        _ => None,
+    });
+    assert_eq!(used, Some(20));
+}

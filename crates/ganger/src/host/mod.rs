@@ -213,6 +213,7 @@ pub(crate) fn report(project: &Project, incarnation: &str) -> HostReport {
     });
     HostReport {
         incarnation: incarnation.to_owned(),
+        lease: 0,
         slots: config.limits.parallel.max(1),
         runtimes: runtimes.map(|k| k.as_str().to_owned()).collect(),
         labels: BTreeSet::new(),

@@ -87,7 +87,10 @@ fn messages_to_a_host_keep_their_form() {
     golden("offer", &resolved(Order::Offer(Box::new(offer()))));
     golden("verify", &resolved(verify()));
     golden("cancel", &resolved(Order::Cancel { attempt: "T-1-a2".into(), token: 7 }));
-    golden("retire", &resolved(Order::Retire { ticket: "T-1".into(), incarnation: "shop-1".into() }));
+    golden(
+        "retire",
+        &resolved(Order::Retire { ticket: "T-1".into(), attempts: 2, incarnation: "shop-1".into(), lease: 0 }),
+    );
     golden("prepare", &resolved(Order::Prepare { ticket: "T-1".into() }));
 }
 

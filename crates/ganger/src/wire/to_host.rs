@@ -18,7 +18,7 @@ pub(crate) enum ToHost {
     Verify(Box<Verify>),
     Deliver { attempt: AttemptId, token: u64, delivery: Delivery, spec: Box<TicketSpec>, revision: u32 },
     AnswerPermission { token: u64, answer: PermissionAnswer },
-    Retire { ticket: TicketId, incarnation: String, layout: Layout },
+    Retire { ticket: TicketId, attempts: u32, incarnation: String, lease: u64, layout: Layout },
     Prepare { ticket: TicketId, layout: Layout },
 }
 
@@ -140,7 +140,9 @@ impl ToHost {
                 Self::Deliver { attempt, token, delivery, spec: Box::new(spec), revision }
             }
             engine::Order::AnswerPermission { token, answer } => Self::AnswerPermission { token, answer },
-            engine::Order::Retire { ticket, incarnation } => Self::Retire { ticket, incarnation, layout: layout() },
+            engine::Order::Retire { ticket, attempts, incarnation, lease } => {
+                Self::Retire { ticket, attempts, incarnation, lease, layout: layout() }
+            }
             engine::Order::Prepare { ticket } => Self::Prepare { ticket, layout: layout() },
         })
     }
@@ -168,8 +170,8 @@ impl ToHost {
             Self::AnswerPermission { token, answer } => {
                 (engine::Order::AnswerPermission { token, answer }, Attached::Nothing)
             }
-            Self::Retire { ticket, incarnation, layout } => {
-                (engine::Order::Retire { ticket, incarnation }, Attached::Layout(layout))
+            Self::Retire { ticket, attempts, incarnation, lease, layout } => {
+                (engine::Order::Retire { ticket, attempts, incarnation, lease }, Attached::Layout(layout))
             }
             Self::Prepare { ticket, layout } => (engine::Order::Prepare { ticket }, Attached::Layout(layout)),
         })

@@ -270,7 +270,8 @@ impl State {
     }
 
     /// The ticket that a fact is about, before it is applied.
-    pub(crate) fn ticket_of(&self, event: &Event) -> Option<TicketId> {
+    #[must_use]
+    pub fn ticket_of(&self, event: &Event) -> Option<TicketId> {
         match event {
             Event::TicketAdded { ticket, .. }
             | Event::TicketEdited { ticket, .. }

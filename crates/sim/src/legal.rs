@@ -1,0 +1,129 @@
+//! In which phase a ticket may be when a fact about it is recorded. A run fails when another pair occurs; the seeds of CI
+//! fail when a pair never does.
+
+use ganger_engine::Phase::{
+    self, Accepted, Cancelled, Merged, NeedsYou, Open, Reviewing, Running, Suspended, Verifying,
+};
+use ganger_engine::{Event, State};
+
+macro_rules! legal {
+    ($($event:ident: $($phase:ident)*;)*) => {
+        /// Every fact by name, with the phases.
+        pub(crate) const LEGAL: &[(&str, &[Phase])] = &[$((stringify!($event), &[$($phase),*]),)*];
+
+        /// The name of a fact and its phases.
+        fn row(event: &Event) -> (&'static str, &'static [Phase]) {
+            match event {
+                $(Event::$event { .. } => (stringify!($event), &[$($phase),*]),)*
+            }
+        }
+    };
+}
+
+// Without a phase: what is about the board, or about a ticket that is not on it yet.
+legal! {
+    ForemanElected: ;
+    PolicySet: ;
+    TrustRecorded: ;
+    HostReported: ;
+    HostLapsed: ;
+    RuntimePaused: ;
+    PermitGranted: ;
+    PermitUsed: ;
+    PermitRevoked: ;
+    TicketAdded: ;
+
+    TicketEdited: Open Running Suspended Verifying Reviewing Accepted NeedsYou;
+    TicketNoted: Open Running Suspended Verifying Reviewing Accepted NeedsYou Merged Cancelled;
+    TicketClosed: Open Running Suspended Verifying Reviewing Accepted NeedsYou;
+    TicketReopened: Reviewing Accepted NeedsYou Cancelled;
+    TicketStopped: Open Running;
+    StopLifted: Open Running NeedsYou;
+    TicketHeld: Open Verifying;
+    TicketResumed: Open Suspended NeedsYou;
+
+    // A closed ticket has a live attempt until its processes are gone.
+    AttemptOffered: Open;
+    AttemptGranted: Running;
+    AttemptDeclined: Running Cancelled;
+    AttemptCancelled: Running Cancelled;
+    AttemptEnded: Running Cancelled;
+    AttemptLost: Running Cancelled;
+    AttemptCleared: Running Cancelled;
+    SessionStarted: Running Cancelled;
+    Delivered: Running Cancelled;
+    MessageSeen: Running Cancelled;
+    UsageReported: Running Cancelled;
+    ReportMade: Running Cancelled;
+    AssumptionLogged: Running Cancelled;
+
+    VerificationStarted: Verifying;
+    VerificationLost: Verifying;
+    VerificationNeeded: Verifying Reviewing Accepted NeedsYou;
+    // A landing runs the gates on the merged result.
+    EvidenceRecorded: Verifying Accepted;
+    EvidenceDiscarded: NeedsYou;
+    ReviewRequested: Verifying;
+    TicketRejected: Open Verifying Reviewing Accepted NeedsYou;
+    ApprovedByPerson: Reviewing NeedsYou;
+    TicketAccepted: Verifying Reviewing NeedsYou;
+
+    DeliveryQueued: Open Running Suspended Verifying Reviewing Accepted NeedsYou;
+    DeliveryReturned: Cancelled;
+    CardOpened: Open Running Suspended Verifying Reviewing Accepted NeedsYou Merged Cancelled;
+    CardAnswered: Open Running Suspended Verifying Reviewing Accepted NeedsYou Merged Cancelled;
+    CardWithdrawn: Open Running Suspended Verifying Reviewing Accepted NeedsYou Cancelled;
+    PermissionLapsed: Running;
+    PermissionAnswered: Running;
+    PermissionDelivered: Running Cancelled;
+
+    MergeApproved: Accepted;
+    Merged: Accepted;
+    MergeFailed: Accepted;
+    WorktreeRemoved: Open Suspended Verifying Reviewing Accepted NeedsYou Merged Cancelled;
+    WorktreeKept: Open Suspended Verifying Reviewing Accepted NeedsYou Merged Cancelled;
+}
+
+/// Pairs that can be, but so rarely that no number of seeds in CI promises them: what a host tells in the very batch in
+/// which a person resumes the ticket, the removal of a worktree after the ticket has been through another attempt, and the
+/// question about a closed dependency that is settled just while the gates run.
+const RARE: &[Pair] = &[
+    ("StopLifted", Some(Open)),
+    ("TicketResumed", Some(Open)),
+    ("CardWithdrawn", Some(Verifying)),
+    ("WorktreeRemoved", Some(Suspended)),
+    ("WorktreeRemoved", Some(Reviewing)),
+    ("WorktreeRemoved", Some(NeedsYou)),
+    ("WorktreeKept", Some(Suspended)),
+    ("WorktreeKept", Some(Reviewing)),
+    ("WorktreeKept", Some(NeedsYou)),
+];
+
+/// A fact and the phase of its ticket before it, where there is one.
+pub(crate) type Pair = (&'static str, Option<Phase>);
+
+/// The pair that a fact makes.
+///
+/// # Errors
+/// With the pair as text when it must not be.
+pub(crate) fn pair(before: &State, event: &Event) -> Result<Pair, String> {
+    let (name, phases) = row(event);
+    let ticket = before.ticket_of(event).and_then(|id| before.tickets.get(&id));
+    let phase = ticket.map(|t| t.phase);
+    let is_legal = phase.map_or(phases.is_empty(), |phase| phases.contains(&phase));
+    if is_legal { Ok((name, phase)) } else { Err(format!("{name} of a ticket that is {}", shown(phase))) }
+}
+
+/// Every pair that the seeds of CI have to show.
+pub(crate) fn pairs() -> impl Iterator<Item = Pair> {
+    let all = LEGAL.iter().flat_map(|(name, phases)| {
+        let board = phases.is_empty().then_some((*name, None));
+        board.into_iter().chain(phases.iter().map(|phase| (*name, Some(*phase))))
+    });
+    all.filter(|pair| !RARE.contains(pair))
+}
+
+/// A phase, as a column.
+pub(crate) fn shown(phase: Option<Phase>) -> &'static str {
+    phase.map_or("-", Phase::as_str)
+}

@@ -21,6 +21,9 @@ pub enum Priority {
 }
 
 impl Priority {
+    /// All of them, the most urgent first.
+    pub const ALL: [Self; 4] = [Self::Critical, Self::High, Self::Medium, Self::Low];
+
     /// The word on the command line and in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -35,9 +38,7 @@ impl Priority {
     /// Reads the word, in any case.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Critical, Self::High, Self::Medium, Self::Low]
-            .into_iter()
-            .find(|p| p.as_str().eq_ignore_ascii_case(word))
+        Self::ALL.into_iter().find(|p| p.as_str().eq_ignore_ascii_case(word))
     }
 }
 

@@ -13,7 +13,7 @@ mod open;
 mod part;
 pub(crate) mod shapes;
 
-pub(crate) use crate::foreman::Part;
+pub(crate) use crate::foreman::{Part, ReadyTicket};
 pub(crate) use follow::{Follow, Happening, Waited};
 pub(crate) use forecast::Forecast;
 pub(crate) use history::{History, PastCard};

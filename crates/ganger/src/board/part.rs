@@ -3,7 +3,7 @@
 
 use super::open::Board;
 use crate::failure::Failure;
-use crate::foreman::{self, Part, Projection, Totals};
+use crate::foreman::{self, Part, Projection, ReadyTicket, Totals};
 use crate::os;
 use ganger_engine::{Card, CardKind, State, TicketId};
 use std::collections::BTreeSet;
@@ -33,11 +33,29 @@ impl View {
 impl Board {
     /// Reads a part of the board.
     pub(crate) async fn view(&self, part: Part<'_>) -> Result<View, Failure> {
+        if let Some(view) = self.look(|tables, last| read(tables, last, part)).await? {
+            return Ok(view);
+        }
+        let state = self.state().await?;
+        let totals = totals(&state);
+        Ok(View { state, totals })
+    }
+
+    /// All tickets that may be dispatched, in the order of dispatch: without their records, as there may be very many.
+    pub(crate) async fn ready(&self) -> Result<Vec<ReadyTicket>, Failure> {
+        if let Some(found) = self.look(|tables, last| tables.ready(last).ok().flatten()).await? {
+            return Ok(found);
+        }
+        Ok(self.state().await?.ready().map(ReadyTicket::of).collect())
+    }
+
+    /// Reads from the tables, if they go up to the end of the journal; looks again while a run may be writing them.
+    async fn look<T>(&self, read: impl Fn(&Projection, u64) -> Option<T>) -> Result<Option<T>, Failure> {
         for _ in 0..LOOKS {
             match self.tables().await? {
                 Some((tables, last)) => {
-                    if let Some(view) = os::block_in_place(|| read(&tables, last, part)) {
-                        return Ok(view);
+                    if let Some(found) = os::block_in_place(|| read(&tables, last)) {
+                        return Ok(Some(found));
                     }
                 }
                 None if self.active_run()?.is_none() => break,
@@ -45,9 +63,7 @@ impl Board {
             }
             tokio::time::sleep(LOOK_AGAIN).await;
         }
-        let state = self.state().await?;
-        let totals = totals(&state);
-        Ok(View { state, totals })
+        Ok(None)
     }
 
     /// The tables, if they go up to the end of the journal, which is this message.

@@ -5,7 +5,7 @@ use super::import;
 use super::input;
 use super::out::{data, json, table, talk};
 use super::ticket_show::{self, shape};
-use crate::board::{Part, View, shapes};
+use crate::board::{Part, ReadyTicket, View, shapes};
 use crate::failure::{Code, Exit, Failure};
 use crate::os::now_ms;
 use crate::text;
@@ -323,6 +323,9 @@ async fn list(board: &Board, args: &ListArgs) -> Result<Exit, Failure> {
             Failure::usage(format!("there is no status `{wanted}`")).hint(format!("one of: {}", known.join(", ")))
         );
     }
+    if args.ready && !args.json && args.label.is_none() && args.status.as_deref().is_none_or(|s| s == "open") {
+        return list_ready(board).await;
+    }
     let finished = args.all || matches!(args.status.as_deref(), Some("merged" | "cancelled"));
     let state = match (args.ready, finished) {
         (true, _) => ManuallyDrop::new(board.view(Part::Ready).await?.state),
@@ -354,6 +357,20 @@ async fn list(board: &Board, args: &ListArgs) -> Result<Exit, Failure> {
         );
     }
     table(&found.iter().map(|(id, t)| row(&state, id, t)).collect::<Vec<_>>());
+    Ok(Exit::Done)
+}
+
+async fn list_ready(board: &Board) -> Result<Exit, Failure> {
+    let (found, now) = (board.ready().await?, now_ms());
+    let row = |t: &ReadyTicket| {
+        let (status, priority) = (Phase::Open.as_str().to_owned(), t.priority.as_str().to_owned());
+        vec![t.id.to_string(), status, priority, text::line(&t.title, 80)]
+    };
+    let rows: Vec<_> = found.iter().filter(|t| t.not_before <= now).map(row).collect();
+    if rows.is_empty() {
+        talk!("No ticket is ready.");
+    }
+    table(&rows);
     Ok(Exit::Done)
 }
 

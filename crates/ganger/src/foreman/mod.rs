@@ -11,7 +11,7 @@ mod projection;
 pub(crate) use journal::{AppendError, Journal, Loaded, load, open_tables, read_records};
 pub(crate) use lease::{Lease, acquire};
 pub(crate) use presence::{Runner, active_run, announce};
-pub(crate) use projection::{Part, Projection, ProjectionError, Totals};
+pub(crate) use projection::{Part, Projection, ProjectionError, ReadyTicket, Totals};
 
 use crate::failure::Failure;
 use crate::host::LOCAL;

@@ -15,11 +15,11 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-pub(crate) use read::{Part, Totals};
+pub(crate) use read::{Part, ReadyTicket, Totals};
 pub(super) use write::Written;
 
 /// Version of the tables; the form of what is in them has its own.
-const TABLES_VERSION: u32 = 1;
+const TABLES_VERSION: u32 = 2;
 /// The file in the state folder.
 const FILE: &str = "board.db";
 /// Another process writes for a moment, or, after an import, for a second or two.
@@ -31,7 +31,8 @@ const TABLES: &str = "
 CREATE TABLE place (sequence INTEGER NOT NULL, n INTEGER NOT NULL, digest TEXT, large INTEGER NOT NULL,
     head BLOB NOT NULL);
 CREATE TABLE tickets (id TEXT PRIMARY KEY, number INTEGER NOT NULL, priority INTEGER NOT NULL,
-    phase TEXT NOT NULL, open INTEGER NOT NULL, ready INTEGER NOT NULL, record BLOB NOT NULL);
+    phase TEXT NOT NULL, open INTEGER NOT NULL, ready INTEGER NOT NULL, not_before INTEGER NOT NULL,
+    title TEXT NOT NULL, record BLOB NOT NULL);
 CREATE INDEX open_tickets ON tickets (number) WHERE open;
 CREATE INDEX ready_tickets ON tickets (priority, number, id) WHERE ready;
 CREATE TABLE dependencies (needed TEXT NOT NULL, by TEXT NOT NULL, PRIMARY KEY (needed, by))

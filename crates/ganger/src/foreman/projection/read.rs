@@ -1,7 +1,7 @@
 //! Reading from the tables: the whole state, or as much of it as a question needs.
 
 use super::{Place, Projection, Result, place};
-use ganger_engine::{CardId, Parts, Phase, State, Ticket, TicketId};
+use ganger_engine::{CardId, Millis, Parts, Phase, Priority, State, Ticket, TicketId};
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,6 +30,22 @@ pub(crate) struct Totals {
     pub(crate) ready: usize,
     /// How many tickets wait for the ticket of each open card, itself included.
     pub(crate) held: BTreeMap<CardId, usize>,
+}
+
+/// A ticket that may be dispatched, as a list shows it.
+#[derive(Debug)]
+pub(crate) struct ReadyTicket {
+    pub(crate) id: TicketId,
+    pub(crate) priority: Priority,
+    pub(crate) title: String,
+    pub(crate) not_before: Millis,
+}
+
+impl ReadyTicket {
+    pub(crate) fn of((id, ticket): (&TicketId, &Ticket)) -> Self {
+        let (priority, title) = (ticket.spec.priority, ticket.spec.title.clone());
+        Self { id: id.clone(), priority, title, not_before: ticket.not_before }
+    }
 }
 
 impl Projection {
@@ -92,6 +108,26 @@ impl Projection {
         load_surroundings(&transaction, &mut parts)?;
         let state = state(&transaction, parts)?;
         Ok(Some((state, place)))
+    }
+
+    /// All tickets that may be dispatched, in the order of dispatch, if the tables go up to this message of the journal.
+    pub(crate) fn ready(&self, sequence: u64) -> Result<Option<Vec<ReadyTicket>>> {
+        let mut connection = self.lock();
+        let transaction = connection.savepoint()?;
+        if place(&transaction)?.is_none_or(|place| place.sequence != sequence) {
+            return Ok(None);
+        }
+        let mut found = Vec::new();
+        let query = "SELECT id, priority, title, not_before FROM tickets WHERE ready ORDER BY priority, number, id";
+        each(&transaction, query, [], |row| {
+            let number: i64 = row.get(1)?;
+            let priority = Priority::ALL.into_iter().find(|p| *p as i64 == number);
+            let priority = priority.ok_or(rusqlite::Error::IntegralValueOutOfRange(1, number))?;
+            let not_before = row.get::<_, i64>(3)?.cast_unsigned();
+            found.push(ReadyTicket { id: id(row)?, priority, title: row.get(2)?, not_before });
+            Ok(())
+        })?;
+        Ok(Some(found))
     }
 
     /// From here on this connection reads the board as it is now.

@@ -98,8 +98,8 @@ fn write_ticket(connection: &Connection, state: &State, id: &TicketId, ticket: &
     }
     connection
         .prepare_cached(
-            "INSERT INTO tickets VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO UPDATE SET
-             priority = ?3, phase = ?4, open = ?5, ready = ?6, record = ?7",
+            "INSERT INTO tickets VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (id) DO UPDATE SET
+             priority = ?3, phase = ?4, open = ?5, ready = ?6, not_before = ?7, title = ?8, record = ?9",
         )?
         .execute(params![
             id.as_str(),
@@ -108,6 +108,8 @@ fn write_ticket(connection: &Connection, state: &State, id: &TicketId, ticket: &
             ticket.phase.as_str(),
             !ticket.phase.is_final(),
             state.is_ready(id, ticket),
+            ticket.not_before.cast_signed(),
+            ticket.spec.title,
             serde_json::to_vec(ticket)?
         ])?;
     Ok(())

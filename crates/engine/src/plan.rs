@@ -172,7 +172,8 @@ fn cleanup_effect(state: &State, id: &TicketId) -> Option<Effect> {
     if mutant!(RetireWhileRunning, ticket.live.is_some(), false) {
         return None;
     }
-    let host = ticket.worktree_on.clone()?;
+    // It alone can remove it, and may never come back: that keeps no run from ending.
+    let host = ticket.worktree_on.clone().filter(|host| is_alive(state, host))?;
     Some(Effect::RemoveWorktree { ticket: id.clone(), host })
 }
 

@@ -1,6 +1,6 @@
 //! From green to merged, the ways back, and what a person's word is good for.
 
-use crate::support::{accepted, add, after, answer, at_work, board, check, claim, ended, evidence, policy, tick};
+use crate::support::{accepted, add, after, answer, at_work, board, check, claim, ended, evidence, host, policy, tick};
 use expect_test::expect;
 use ganger_engine::{AttemptOutcome, Input, Policy, Review, TicketChange, TicketId};
 
@@ -233,6 +233,19 @@ fn a_worktree_is_gone_only_where_it_was_and_while_nobody_works_in_it() {
             worktree-removed ticket=T-1
         "#]],
     );
+}
+
+/// Nobody else can: a run would wait for it for ever.
+#[test]
+fn a_worktree_on_a_silent_host_is_removed_when_the_host_is_back() {
+    let lapsed = Input::HostLapsed { host: "h".into(), incarnation: "i-1".into() };
+    check(&accepted(), lapsed.clone(), &expect![[r#"
+        host-lapsed host=h
+    "#]]);
+    check(&after(accepted(), [lapsed]), host("i-2"), &expect![[r#"
+        host-reported host=h
+        then retire/T-1/h
+    "#]]);
 }
 
 /// Its approval was for landing without that; a landing that is under way must not come first.

@@ -351,9 +351,15 @@ async fn list(board: &Board, args: &ListArgs) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     if found.is_empty() {
+        let narrowed = args.status.is_some() || args.label.is_some();
         talk!(
             "{}",
-            if args.ready { "No ticket is ready." } else { "No tickets. Add one with `ganger ticket add \"…\"`." }
+            match (args.ready, narrowed, args.all) {
+                (true, ..) => "No ticket is ready.",
+                (_, true, _) => "No ticket fits.",
+                (.., true) => "No tickets. Add one with `ganger ticket add \"…\"`.",
+                _ => "No open tickets. Add one with `ganger ticket add \"…\"`; `--all` shows merged and closed ones.",
+            }
         );
     }
     table(&found.iter().map(|(id, t)| row(&state, id, t)).collect::<Vec<_>>());

@@ -76,7 +76,7 @@ fn parse(path: &Path, text: &str) -> Result<Table, ConfigError> {
         let message = e.message().trim().to_owned();
         let hint = message
             .contains("unknown field")
-            .then(|| "`ganger config` lists every key; a key that was misspelt is never ignored".to_owned());
+            .then(|| "docs/configuration.md lists every key; a key that was misspelt is never ignored".to_owned());
         ConfigError { place: format!("{}:{line}", path.display()), message, hint }
     })
 }

@@ -382,7 +382,9 @@ impl Config {
             fault("project.id_prefix", "must begin with a letter or digit and hold only letters, digits, `-` and `_`");
         }
         if !self.project.agent.is_empty() && !self.agents.contains_key(&self.project.agent) {
-            fault("project.agent", &format!("there is no [agent.{}]", self.project.agent));
+            let known: Vec<&str> = self.agents.keys().map(String::as_str).collect();
+            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            fault("project.agent", &format!("names `{}`, which is no agent; known: {known}", self.project.agent));
         }
         self.agent_faults(&mut faults);
         self.gate_faults(&mut faults);

@@ -77,7 +77,7 @@ fn a_board_is_filled_and_asked() {
         &expect![[r#"
             $ ganger ticket list
             --
-            No tickets. Add one with `ganger ticket add "…"`.
+            No open tickets. Add one with `ganger ticket add "…"`; `--all` shows merged and closed ones.
             $ ganger ticket add Reject negative amounts --done a test covers it --priority high
             T-1
             $ ganger ticket add Say so in the docs --after T-1

@@ -239,13 +239,21 @@ fn a_worktree_is_gone_only_where_it_was_and_while_nobody_works_in_it() {
 #[test]
 fn a_worktree_on_a_silent_host_is_removed_when_the_host_is_back() {
     let lapsed = Input::HostLapsed { host: "h".into(), incarnation: "i-1".into() };
-    check(&accepted(), lapsed.clone(), &expect![[r#"
+    check(
+        &accepted(),
+        lapsed.clone(),
+        &expect![[r#"
         host-lapsed host=h
-    "#]]);
-    check(&after(accepted(), [lapsed]), host("i-2"), &expect![[r#"
+    "#]],
+    );
+    check(
+        &after(accepted(), [lapsed]),
+        host("i-2"),
+        &expect![[r#"
         host-reported host=h
         then retire/T-1/h
-    "#]]);
+    "#]],
+    );
 }
 
 /// Its approval was for landing without that; a landing that is under way must not come first.

@@ -75,59 +75,32 @@ impl Projection {
 
     /// A part of the state, if the tables go up to this message of the journal.
     pub(crate) fn part(&self, sequence: u64, part: Part<'_>) -> Result<Option<(State, Place)>> {
+        self.as_of(sequence, |connection, place| Ok((read_part(connection, part)?, place)))
+    }
+
+    /// Reads the tables as they are at one moment, if they go up to this message of the journal.
+    fn as_of<T>(&self, sequence: u64, read: impl FnOnce(&Connection, Place) -> Result<T>) -> Result<Option<T>> {
         let mut connection = self.lock();
         let transaction = connection.savepoint()?;
-        let Some(place) = place(&transaction)?.filter(|place| place.sequence == sequence) else { return Ok(None) };
-        let mut parts = Parts::default();
-        each(&transaction, "SELECT id, record FROM cards WHERE open", [], |row| {
-            parts.cards.insert(CardId::new(row.get::<_, String>(0)?), record(row)?);
-            Ok(())
-        })?;
-        match part {
-            Part::Summary => {}
-            Part::Tickets(ids) => {
-                for wanted in ids {
-                    load(&transaction, &mut parts, wanted)?;
-                    each(&transaction, "SELECT id, record FROM cards WHERE ticket = ?1", [wanted.as_str()], |row| {
-                        parts.cards.insert(CardId::new(row.get::<_, String>(0)?), record(row)?);
-                        Ok(())
-                    })?;
-                }
-            }
-            Part::Ready => {
-                let query = "SELECT id, record FROM tickets WHERE ready ORDER BY priority, number, id";
-                load_all(&transaction, &mut parts, query, [])?;
-            }
-            Part::Open => load_all(&transaction, &mut parts, "SELECT id, record FROM tickets WHERE open", [])?,
-            Part::Page { after, tickets } => {
-                let (after, limit) = (after.map_or("", TicketId::as_str), tickets.to_string());
-                let query = "SELECT id, record FROM tickets WHERE id > ?1 ORDER BY id LIMIT CAST(?2 AS INTEGER)";
-                load_all(&transaction, &mut parts, query, [after, &limit])?;
-            }
-        }
-        load_surroundings(&transaction, &mut parts)?;
-        let state = state(&transaction, parts)?;
-        Ok(Some((state, place)))
+        let place = place(&transaction)?.filter(|place| place.sequence == sequence);
+        place.map(|place| read(&transaction, place)).transpose()
     }
 
     /// All tickets that may be dispatched, in the order of dispatch, if the tables go up to this message of the journal.
     pub(crate) fn ready(&self, sequence: u64) -> Result<Option<Vec<ReadyTicket>>> {
-        let mut connection = self.lock();
-        let transaction = connection.savepoint()?;
-        if place(&transaction)?.is_none_or(|place| place.sequence != sequence) {
-            return Ok(None);
-        }
-        let mut found = Vec::new();
-        let query = "SELECT id, priority, title, not_before FROM tickets WHERE ready ORDER BY priority, number, id";
-        each(&transaction, query, [], |row| {
-            let number: i64 = row.get(1)?;
-            let priority = Priority::ALL.into_iter().find(|p| *p as i64 == number);
-            let priority = priority.ok_or(rusqlite::Error::IntegralValueOutOfRange(1, number))?;
-            let not_before = row.get::<_, i64>(3)?.cast_unsigned();
-            found.push(ReadyTicket { id: id(row)?, priority, title: row.get(2)?, not_before });
-            Ok(())
-        })?;
-        Ok(Some(found))
+        self.as_of(sequence, |connection, _| {
+            let mut found = Vec::new();
+            let query = "SELECT id, priority, title, not_before FROM tickets WHERE ready ORDER BY priority, number, id";
+            each(connection, query, [], |row| {
+                let number: i64 = row.get(1)?;
+                let priority = Priority::ALL.into_iter().find(|p| *p as i64 == number);
+                let priority = priority.ok_or(rusqlite::Error::IntegralValueOutOfRange(1, number))?;
+                let not_before = row.get::<_, i64>(3)?.cast_unsigned();
+                found.push(ReadyTicket { id: id(row)?, priority, title: row.get(2)?, not_before });
+                Ok(())
+            })?;
+            Ok(found)
+        })
     }
 
     /// From here on this connection reads the board as it is now.
@@ -159,46 +132,72 @@ impl Projection {
 
     /// Numbers over the whole board, if the tables go up to this message of the journal.
     pub(crate) fn totals(&self, sequence: u64) -> Result<Option<Totals>> {
-        let mut connection = self.lock();
-        let transaction = connection.savepoint()?;
-        if place(&transaction)?.is_none_or(|place| place.sequence != sequence) {
-            return Ok(None);
-        }
-        let mut totals = Totals::default();
-        each(&transaction, "SELECT phase, tickets FROM counts WHERE tickets > 0", [], |row| {
-            let name = serde_json::Value::String(row.get(0)?);
-            totals.phases.insert(serde_json::from_value(name)?, number(row, 1)?);
-            Ok(())
-        })?;
-        each(&transaction, "SELECT count(*) FROM tickets WHERE ready", [], |row| {
-            totals.ready = number(row, 0)?;
-            Ok(())
-        })?;
-        let held = "SELECT id, (WITH RECURSIVE held (ticket) AS (VALUES (cards.ticket) UNION
-            SELECT by FROM dependencies JOIN held ON needed = held.ticket) SELECT count(*) FROM held)
-            FROM cards WHERE open";
-        each(&transaction, held, [], |row| {
-            totals.held.insert(CardId::new(row.get::<_, String>(0)?), number(row, 1)?);
-            Ok(())
-        })?;
-        Ok(Some(totals))
+        self.as_of(sequence, |connection, _| {
+            let mut totals = Totals::default();
+            each(connection, "SELECT phase, tickets FROM counts WHERE tickets > 0", [], |row| {
+                let name = serde_json::Value::String(row.get(0)?);
+                totals.phases.insert(serde_json::from_value(name)?, number(row, 1)?);
+                Ok(())
+            })?;
+            each(connection, "SELECT count(*) FROM tickets WHERE ready", [], |row| {
+                totals.ready = number(row, 0)?;
+                Ok(())
+            })?;
+            let held = "SELECT id, (WITH RECURSIVE held (ticket) AS (VALUES (cards.ticket) UNION
+                SELECT by FROM dependencies JOIN held ON needed = held.ticket) SELECT count(*) FROM held)
+                FROM cards WHERE open";
+            each(connection, held, [], |row| {
+                totals.held.insert(CardId::new(row.get::<_, String>(0)?), number(row, 1)?);
+                Ok(())
+            })?;
+            Ok(totals)
+        })
     }
 
     /// The messages of the journal with the history of a ticket, if the tables go up to this one.
     pub(crate) fn history(&self, sequence: u64, ticket: &TicketId) -> Result<Option<Vec<u64>>> {
-        let mut connection = self.lock();
-        let transaction = connection.savepoint()?;
-        if place(&transaction)?.is_none_or(|place| place.sequence != sequence) {
-            return Ok(None);
-        }
-        let mut found = Vec::new();
-        let query = "SELECT sequence FROM history WHERE ticket = ?1 ORDER BY sequence";
-        each(&transaction, query, [ticket.as_str()], |row| {
-            found.push(row.get::<_, i64>(0)?.cast_unsigned());
-            Ok(())
-        })?;
-        Ok(Some(found))
+        self.as_of(sequence, |connection, _| {
+            let mut found = Vec::new();
+            let query = "SELECT sequence FROM history WHERE ticket = ?1 ORDER BY sequence";
+            each(connection, query, [ticket.as_str()], |row| {
+                found.push(row.get::<_, i64>(0)?.cast_unsigned());
+                Ok(())
+            })?;
+            Ok(found)
+        })
     }
+}
+
+fn read_part(connection: &Connection, part: Part<'_>) -> Result<State> {
+    let mut parts = Parts::default();
+    each(connection, "SELECT id, record FROM cards WHERE open", [], |row| {
+        parts.cards.insert(CardId::new(row.get::<_, String>(0)?), record(row)?);
+        Ok(())
+    })?;
+    match part {
+        Part::Summary => {}
+        Part::Tickets(ids) => {
+            for wanted in ids {
+                load(connection, &mut parts, wanted)?;
+                each(connection, "SELECT id, record FROM cards WHERE ticket = ?1", [wanted.as_str()], |row| {
+                    parts.cards.insert(CardId::new(row.get::<_, String>(0)?), record(row)?);
+                    Ok(())
+                })?;
+            }
+        }
+        Part::Ready => {
+            let query = "SELECT id, record FROM tickets WHERE ready ORDER BY priority, number, id";
+            load_all(connection, &mut parts, query, [])?;
+        }
+        Part::Open => load_all(connection, &mut parts, "SELECT id, record FROM tickets WHERE open", [])?,
+        Part::Page { after, tickets } => {
+            let (after, limit) = (after.map_or("", TicketId::as_str), tickets.to_string());
+            let query = "SELECT id, record FROM tickets WHERE id > ?1 ORDER BY id LIMIT CAST(?2 AS INTEGER)";
+            load_all(connection, &mut parts, query, [after, &limit])?;
+        }
+    }
+    load_surroundings(connection, &mut parts)?;
+    state(connection, parts)
 }
 
 fn number(row: &Row<'_>, column: usize) -> Result<usize> {

@@ -197,7 +197,7 @@ pub struct Machine {
     verifying: BTreeMap<u64, Verification>,
     /// With how many attempts of their tickets.
     retiring: BTreeMap<TicketId, u32>,
-    /// Worktrees that were retired: after how many attempts, and what became of them.
+    /// Worktrees that were retired: after how many attempts, and with what result.
     retired: BTreeMap<TicketId, (u32, Result<(), String>)>,
     next_report: Millis,
     /// When the last report was sent that the foreman answered.

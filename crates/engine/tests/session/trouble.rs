@@ -10,11 +10,17 @@ fn used(tokens: u64) -> RuntimeEvent {
     RuntimeEvent::Usage(Usage { input: tokens, ..Usage::default() })
 }
 
-#[test]
-fn silence_without_cpu_time_is_interrupted_has_a_second_chance_and_then_fails() {
-    let mut stage = Stage::at_work(setup());
+/// The model has answered, then says nothing for so long that its turn is interrupted.
+fn silent_until_interrupted(setup: Setup) -> Stage {
+    let mut stage = Stage::at_work(setup);
     stage.runtime(RuntimeEvent::Text("I wait.".to_owned())).after(10 * MINUTE + 1).event(Event::Cpu { ticks: 100 });
     stage.after(2_000).event(Event::Cpu { ticks: 105 }).mark("interrupted").ended(TurnEnd::Interrupted);
+    stage
+}
+
+#[test]
+fn silence_without_cpu_time_is_interrupted_has_a_second_chance_and_then_fails() {
+    let mut stage = silent_until_interrupted(setup());
     stage.mark("silent again").runtime(RuntimeEvent::Prompted).after(10 * MINUTE + 1).event(Event::Cpu { ticks: 105 });
     stage.after(2_000).event(Event::Cpu { ticks: 105 }).ended(TurnEnd::Interrupted).event(Event::DriverGone);
     stage.shows(&expect![[r#"
@@ -43,9 +49,7 @@ fn silence_without_cpu_time_is_interrupted_has_a_second_chance_and_then_fails() 
 fn a_runtime_that_forgets_an_interrupted_turn_is_told_its_mission_again() {
     let mut capabilities = setup().capabilities;
     capabilities.remembers_interrupted = false;
-    let mut stage = Stage::at_work(Setup { capabilities, ..setup() });
-    stage.runtime(RuntimeEvent::Text("I wait.".to_owned())).after(10 * MINUTE + 1).event(Event::Cpu { ticks: 100 });
-    stage.after(2_000).event(Event::Cpu { ticks: 105 }).mark("interrupted").ended(TurnEnd::Interrupted);
+    let stage = silent_until_interrupted(Setup { capabilities, ..setup() });
     stage.shows(&expect![[r#"
         text: I wait.
         measure cpu

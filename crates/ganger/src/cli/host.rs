@@ -65,9 +65,9 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
 
 /// A name is checked like an id: it becomes part of paths and subjects.
 fn name(given: Option<String>) -> Result<HostId, Failure> {
-    let name = given
-        .or_else(os::machine_name)
-        .ok_or_else(|| Failure::usage("this machine does not tell its name").hint("give the host one with `--name`"))?;
+    let name = given.or_else(os::machine_name).ok_or_else(|| {
+        Failure::usage("the name of this machine is not known").hint("give the host one with `--name`")
+    })?;
     TicketId::parse(&name).map_err(|_| {
         Failure::usage(format!("`{name}` is no name for a host"))
             .hint("`--name` takes letters, digits, `-` and `_`, at most 64, a letter or digit first")

@@ -95,7 +95,7 @@ fn read_raw(listed: &str) -> (Vec<String>, Vec<String>) {
     let (mut files, mut deleted) = (Vec::new(), Vec::new());
     let mut parts = zero_separated(listed);
     while let (Some(entry), Some(name)) = (parts.next(), parts.next()) {
-        // Modes, ids, and last what became of it.
+        // Modes, ids, and last the letter of the status.
         let status = entry.rsplit(' ').next().unwrap_or_default();
         files.push(name.to_owned());
         if status.starts_with(['R', 'C']) {

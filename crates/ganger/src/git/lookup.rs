@@ -138,10 +138,15 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_format_of_the_refs_is_seen() {
+    fn a_changed_configuration_is_read_by_another_process() {
         let (_folder, found) = repository();
+        let process = || found.lookup.process.lock().unwrap().as_ref().map(|p| p.child.id());
         let main = found.branch("main");
-        // Known to git since 2.46; an older one has nothing to change.
+        let before = process();
+        found.git().run(&["config", "core.abbrev", "12"]).unwrap();
+        assert_eq!(found.branch("main"), main);
+        assert_ne!(process(), before);
+        // The format of the refs, known to git since 2.46; an older one has nothing to change.
         if found.git().holds(&["refs", "migrate", "--ref-format=reftable"]) {
             assert_eq!(found.branch("main"), main);
         }

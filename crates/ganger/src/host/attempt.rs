@@ -264,6 +264,7 @@ pub(super) fn excludes_file(project: &crate::project::Project, folder: &Folder) 
         Some(Err(e)) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
         Some(read) => read.map_err(|e| std::io::Error::new(e.kind(), format!("core.excludesFile: {e}")))?,
     };
-    os::write_private(&path, format!("{users}\n/MISSION.md\n/.builder-session\n").as_bytes())?;
+    let ours: String = git::OWN_FILES.iter().map(|file| format!("/{file}\n")).collect();
+    os::write_private(&path, format!("{users}\n{ours}").as_bytes())?;
     Ok(path)
 }

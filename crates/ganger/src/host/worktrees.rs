@@ -220,10 +220,7 @@ impl Worktrees {
             return Ok(commit.clone());
         }
         let name = layout.main.clone();
-        let tracking = format!("refs/remotes/origin/{name}");
-        let has_remote = os::block_in_place(|| self.project.repository.resolve(&tracking)).is_some();
         let fetch = layout.fetch
-            && has_remote
             && self.fetched.lock().unwrap_or_else(PoisonError::into_inner).is_none_or(|at| at.elapsed() > FETCH_EVERY);
         let (project, branch) = (Arc::clone(&self.project), name.clone());
         let found = os::blocking(move || project.repository.fresh_main(&branch, fetch)).await;

@@ -72,12 +72,12 @@ pub(crate) fn run_with(shop: &Shop, args: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// From the offer of a ticket whose worktree is ready to the agent's own mark, against plain fork and exec of the
-/// same command; in rounds, in turn. The agent works for a moment, as the making of worktrees ahead of need takes one.
+/// From the offer of a ticket whose workspace is ready to the agent's own mark, against plain fork and exec of the
+/// same command; in rounds, in turn. The agent works for a moment, as the making of workspaces ahead of need takes one.
 pub(crate) fn dispatch(report: &mut Report) {
     const ROUNDS: usize = 10;
     const TICKETS: usize = 50;
-    // The first of each round works until the worktrees of the next ones are ready.
+    // The first of each round works until the workspaces of the next ones are ready.
     let agent = "date +%s%N > started; case $GANGER_TICKET in W*) sleep 1 ;; *) sleep 0.05 ;; esac";
     let shop = Shop::new(agent, "true");
     let (mut ours, mut plain) = (Vec::new(), Vec::new());
@@ -177,7 +177,7 @@ pub(crate) fn idle(report: &mut Report) {
     let mut command = Command::new(program);
     command.arg("run").current_dir(shop.path("shop")).env("HOME", shop.path("home")).env_remove("XDG_STATE_HOME");
     let mut run = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let started = |i: usize| shop.path(&format!("shop.worktrees/I-{i}/started-I-{i}")).exists();
+    let started = |i: usize| shop.path(&format!("shop.workspaces/I-{i}/started-I-{i}")).exists();
     while !(0..AGENTS).all(started) {
         assert!(run.try_wait().unwrap().is_none(), "the run ended before all agents had started");
         std::thread::sleep(Duration::from_millis(50));

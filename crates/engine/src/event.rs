@@ -440,13 +440,13 @@ pub enum Event {
         /// Why.
         why: String,
     },
-    /// The worktree is gone; everything in it is kept.
-    WorktreeRemoved {
+    /// The workspace is gone; everything in it is kept.
+    WorkspaceRemoved {
         /// The ticket.
         ticket: TicketId,
     },
-    /// The worktree of finished work could not be removed with everything in it kept: it stays, for a person.
-    WorktreeKept {
+    /// The workspace of finished work could not be removed with everything in it kept: it stays, for a person.
+    WorkspaceKept {
         /// The ticket.
         ticket: TicketId,
         /// Why.

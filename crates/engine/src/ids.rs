@@ -45,7 +45,7 @@ macro_rules! id_type {
 }
 
 id_type!(
-    /// A ticket, such as `T-7`. It also names the branch and the worktree.
+    /// A ticket, such as `T-7`. It also names the branch and the workspace.
     TicketId
 );
 id_type!(

@@ -74,6 +74,9 @@ pub struct AttemptEnd {
     pub files: Vec<String>,
     /// Signs that tests were weakened: deleted, skipped.
     pub tampering: Vec<String>,
+    /// Why it cannot be judged as it is: each says what the agent must mend, and how.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unfit: Vec<String>,
     /// Totals of the attempt.
     pub usage: Usage,
     /// A report made by other means than the tool.
@@ -166,10 +169,10 @@ pub enum Input {
     MergeDone { ticket: TicketId, commit: Commit, evidence: Vec<Evidence> },
     /// The merge did not come about.
     MergeFailed { ticket: TicketId, why: String, back_to_agent: bool, evidence: Vec<Evidence> },
-    /// A worktree of finished work is gone.
-    WorktreeRemoved { ticket: TicketId, host: HostId },
-    /// A worktree of finished work cannot be removed without losing something.
-    WorktreeKept { ticket: TicketId, host: HostId, why: String },
+    /// A workspace of finished work is gone.
+    WorkspaceRemoved { ticket: TicketId, host: HostId },
+    /// A workspace of finished work cannot be removed without losing something.
+    WorkspaceKept { ticket: TicketId, host: HostId, why: String },
     /// Time passed: schedule, expire, clear.
     Tick {
         /// Whether new attempts may be offered.

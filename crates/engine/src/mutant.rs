@@ -70,7 +70,7 @@ mod named {
         ConfirmAlways,
         /// A lost attempt is given away while its processes may live.
         LostClearedAtOnce,
-        /// A worktree is removed while an agent works in it.
+        /// A workspace is removed while an agent works in it.
         RetireWhileRunning,
         /// A host works on after it has lost its lease.
         LeaseIgnored,

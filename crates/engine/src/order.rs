@@ -21,10 +21,10 @@ pub enum Order {
     Deliver { attempt: AttemptId, token: u64, text: Box<SessionMessage> },
     /// The answer to a request of a running process.
     AnswerPermission { token: u64, answer: PermissionAnswer },
-    /// Remove the worktree as so many attempts left it, in this incarnation and under this lease of the host only: an old
+    /// Remove the workspace as so many attempts left it, in this incarnation and under this lease of the host only: an old
     /// message must not remove what is worked in again, here or on another host.
     Retire { ticket: TicketId, attempts: u32, incarnation: String, lease: u64 },
-    /// Make a worktree ahead of need.
+    /// Make a workspace ahead of need.
     Prepare { ticket: TicketId },
 }
 

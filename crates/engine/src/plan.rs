@@ -24,8 +24,8 @@ pub enum Effect {
     Verify { ticket: TicketId, host: HostId, token: u64, commit: Commit, gates: Vec<GatePolicy> },
     /// Land an approved commit on the main branch. Probe: the trailer on main.
     Merge { ticket: TicketId, commit: Commit },
-    /// Retire the worktree of accepted, merged or closed work. Probe: whether it is registered.
-    RemoveWorktree { ticket: TicketId, host: HostId },
+    /// Retire the workspace of accepted, merged or closed work. Probe: whether it is registered.
+    RemoveWorkspace { ticket: TicketId, host: HostId },
 }
 
 impl Effect {
@@ -41,7 +41,7 @@ impl Effect {
             }
             Self::Verify { ticket, token, .. } => format!("verify/{ticket}/{token}"),
             Self::Merge { ticket, commit } => format!("merge/{ticket}/{commit}"),
-            Self::RemoveWorktree { ticket, host } => format!("retire/{ticket}/{host}"),
+            Self::RemoveWorkspace { ticket, host } => format!("retire/{ticket}/{host}"),
         }
     }
 }
@@ -168,13 +168,13 @@ fn verify_effect(state: &State, id: &TicketId) -> Option<Effect> {
 }
 
 fn cleanup_effect(state: &State, id: &TicketId) -> Option<Effect> {
-    let ticket = state.tickets.get(id).filter(|t| t.phase.needs_no_worktree())?;
+    let ticket = state.tickets.get(id).filter(|t| t.phase.needs_no_workspace())?;
     if mutant!(RetireWhileRunning, ticket.live.is_some(), false) {
         return None;
     }
     // It alone can remove it, and may never come back: that keeps no run from ending.
-    let host = ticket.worktree_on.clone().filter(|host| is_alive(state, host))?;
-    Some(Effect::RemoveWorktree { ticket: id.clone(), host })
+    let host = ticket.workspace_on.clone().filter(|host| is_alive(state, host))?;
+    Some(Effect::RemoveWorkspace { ticket: id.clone(), host })
 }
 
 /// Merges happen one at a time, dependencies first: each moves the main branch. A join lands before what

@@ -183,9 +183,9 @@ pub(crate) fn place<'a>(state: &'a State, now: Millis, ticket: &Ticket) -> Resul
         return Err(Reason::NoAgent { agent: agent.to_owned() });
     };
     let able = |h: &&Host| h.alive && h.report.runtimes.contains(&policy.runtime);
-    // Hosts may share a clone: where a worktree is, or is being removed, nobody else works on its ticket.
+    // Hosts may share a clone: where a workspace is, or is being removed, nobody else works on its ticket.
     let session = ticket.sessions.get(agent).filter(|_| policy.sessions).map(|s| &s.host);
-    let holder = ticket.worktree_on.as_ref().or(session);
+    let holder = ticket.workspace_on.as_ref().or(session);
     if let Some((id, host)) = holder.and_then(|id| state.hosts.get_key_value(id)).filter(|(_, h)| able(h)) {
         let free = credit(state, id, host) > 0;
         return if free { Ok((id, host)) } else { Err(Reason::SessionBusy { host: id.clone() }) };

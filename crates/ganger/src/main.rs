@@ -5,6 +5,7 @@ mod board;
 mod cli;
 mod client;
 mod config;
+mod depot;
 mod digest;
 mod failure;
 mod foreman;

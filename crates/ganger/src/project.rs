@@ -1,12 +1,14 @@
 //! A project: a repository, its configuration, and its folder in the user's state directory.
 
 use crate::config::{self, Config, Layered};
+use crate::depot::{Depot, Workspace};
 use crate::failure::Failure;
-use crate::git::{Repository, Worktree};
+use crate::git::{GitResult, Repository};
 use crate::os;
 use etcetera::BaseStrategy;
 use ganger_engine::TicketId;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// Everything that commands need to know of where they are.
 #[derive(Debug)]
@@ -17,6 +19,7 @@ pub(crate) struct Project {
     /// `$XDG_STATE_HOME/ganger/<id>`, mode 0700.
     pub(crate) state: PathBuf,
     pub(crate) layered: Layered,
+    depot: OnceLock<Depot>,
 }
 
 impl Project {
@@ -46,11 +49,25 @@ impl Project {
     fn assemble(repository: Repository, id: String) -> Result<Self, Failure> {
         let layered = config::load(&repository.root)?;
         let state = state_home()?.join("ganger").join(&id);
-        Ok(Self { repository, id, state, layered })
+        Ok(Self { repository, id, state, layered, depot: OnceLock::new() })
     }
 
     pub(crate) fn config(&self) -> &Config {
         &self.layered.config
+    }
+
+    /// The repository in which Ganger's git works; made when it is needed first.
+    pub(crate) fn depot(&self) -> GitResult<&Depot> {
+        if let Some(depot) = self.depot.get() {
+            return Ok(depot);
+        }
+        let opened = Depot::open(&self.state, &self.repository)?;
+        Ok(self.depot.get_or_init(|| opened))
+    }
+
+    /// As [`Project::depot`], but nothing is made in order to look.
+    pub(crate) fn depot_if_made(&self) -> GitResult<Option<&Depot>> {
+        if Depot::is_made(&self.state) { self.depot().map(Some) } else { Ok(None) }
     }
 
     /// The main branch.
@@ -64,16 +81,22 @@ impl Project {
         }
     }
 
-    /// The worktree and branch of a ticket, by the templates.
-    pub(crate) fn worktree(&self, ticket: &TicketId) -> Worktree {
+    /// The workspace and branch of a ticket, by the templates.
+    pub(crate) fn workspace(&self, ticket: &TicketId) -> Workspace {
         let project = &self.config().project;
-        self.worktree_in(&project.worktrees, &project.branch, ticket)
+        self.workspace_in(&project.workspaces, &project.branch, ticket)
     }
 
-    /// The worktree and branch of a ticket, by templates that came from elsewhere.
-    pub(crate) fn worktree_in(&self, worktrees: &str, branch: &str, ticket: &TicketId) -> Worktree {
+    /// The workspace and branch of a ticket, by templates that came from elsewhere.
+    pub(crate) fn workspace_in(&self, workspaces: &str, branch: &str, ticket: &TicketId) -> Workspace {
         let fill = |t: &str| t.replace("{repo}", &self.repository.name()).replace("{id}", ticket.as_str());
-        Worktree { path: normalize(&self.repository.root.join(fill(worktrees))), branch: fill(branch) }
+        let path = normalize(&self.repository.root.join(fill(workspaces)));
+        Workspace { ticket: ticket.clone(), path, branch: fill(branch) }
+    }
+
+    /// Where the trees are in which gates run, by a template.
+    pub(crate) fn gate_trees(&self, template: &str) -> PathBuf {
+        normalize(&self.repository.root.join(template.replace("{repo}", &self.repository.name())))
     }
 
     /// A repository that was moved keeps its board; one that was copied must not share it.
@@ -93,12 +116,6 @@ impl Project {
                 ))
                 .hint("run `ganger init --new-id` here to give this copy a board of its own"));
             }
-            // Moved: the links between repository and worktrees are absolute.
-            let parents = self.worktree(&TicketId::new("x")).path.parent().map(Path::to_owned);
-            let worktrees = parents.iter().filter_map(|p| p.read_dir().ok()).flatten().flatten();
-            let mut args = vec!["worktree".to_owned(), "repair".to_owned()];
-            args.extend(worktrees.map(|e| e.path().display().to_string()));
-            self.repository.git().run(&args)?;
         }
         os::write_private(&marker, here.as_bytes()).map_err(|e| Failure::failed(format!("{}: {e}", marker.display())))
     }
@@ -114,6 +131,13 @@ pub(crate) fn repository_at(folder: &Path) -> Result<Repository, Failure> {
     let repository = Repository::discover(folder).map_err(|e| {
         if e.code.is_none() {
             return Failure::usage("cannot run git").hint("install git 2.38 or later");
+        }
+        if e.message.contains("dubious ownership") {
+            return Failure::usage(format!("git refuses {}: {}", folder.display(), e.message))
+                .hint("if you trust it: `git config --global --add safe.directory <that folder>`");
+        }
+        if !e.message.contains("not a git repository") {
+            return Failure::usage(format!("git cannot read the repository of {}: {}", folder.display(), e.message));
         }
         Failure::usage(format!("{} is not in a git repository", folder.display()))
             .hint("run `git init` first, or change to your repository")

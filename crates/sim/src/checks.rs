@@ -54,10 +54,10 @@ impl Checks {
         self.running.get(ticket).is_some_and(|a| a == attempt)
     }
 
-    /// Somebody does something to the worktree of a ticket that no agent may see.
-    pub(crate) fn worktree_is_quiet(&mut self, ticket: &TicketId, what: &str) {
+    /// Somebody does something to the workspace of a ticket that no agent may see.
+    pub(crate) fn workspace_is_quiet(&mut self, ticket: &TicketId, what: &str) {
         if let Some(attempt) = self.running.get(ticket.as_str()).cloned() {
-            self.fail(format!("invariant 1: the worktree of {ticket} is {what} while {attempt} runs"));
+            self.fail(format!("invariant 1: the workspace of {ticket} is {what} while {attempt} runs"));
         }
     }
 
@@ -200,9 +200,9 @@ impl Checks {
             self.fail(why);
         }
         for (id, attempt) in state.attempts.iter().filter(|(_, a)| a.stage == AttemptStage::Granted) {
-            let worktree = state.tickets.get(&attempt.ticket).and_then(|t| t.worktree_on.as_ref());
-            if worktree != Some(&attempt.host) {
-                self.fail(format!("{id} works on {}, but its worktree is said to be on {worktree:?}", attempt.host));
+            let workspace = state.tickets.get(&attempt.ticket).and_then(|t| t.workspace_on.as_ref());
+            if workspace != Some(&attempt.host) {
+                self.fail(format!("{id} works on {}, but its workspace is said to be on {workspace:?}", attempt.host));
             }
         }
         for card in state.open_cards() {

@@ -81,14 +81,16 @@ faults! {
     /// Evidence is lost on its way.
     EvidenceLost: 30,
 
-    /// A worktree cannot be made.
-    WorktreeFails: 40,
+    /// The name of a branch is taken: only a person can change that.
+    BranchIsTaken: 400,
+    /// A workspace cannot be made.
+    WorkspaceFails: 40,
     /// The branches that a ticket builds on conflict.
     BaseConflict: 3,
     /// What an attempt left cannot be looked at.
     InspectionFails: 60,
-    /// A worktree cannot be removed without losing something.
-    WorktreeKept: 5,
+    /// A workspace cannot be removed without losing something.
+    WorkspaceKept: 5,
     /// The tree for the gates cannot be made.
     NoGateTree: 8,
     /// A gate is killed from outside.
@@ -96,8 +98,8 @@ faults! {
     /// A gate cannot be started.
     GateCannotRun: 40,
 
-    /// A session cannot compare its worktree.
-    WorktreeUnreadable: 10,
+    /// A session cannot compare its workspace.
+    WorkspaceUnreadable: 10,
     /// A file of a session cannot be written.
     SessionFileNotWritten: 80,
     /// A driver does not close its process.

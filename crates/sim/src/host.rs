@@ -266,12 +266,12 @@ impl Host {
             Action::KillEverything => self.kill(world, None),
             Action::Inspect(run) => {
                 if let Some(session) = self.sessions.get(&run) {
-                    world.checks.worktree_is_quiet(&session.ticket, "looked at");
+                    world.checks.workspace_is_quiet(&session.ticket, "looked at");
                 }
                 let result = match self.sessions.get(&run) {
                     _ if world.fault(Fault::InspectionFails) => Err("disk".to_owned()),
                     Some(session) => Ok(session.work()),
-                    None => Err("there is no worktree".to_owned()),
+                    None => Err("there is no workspace".to_owned()),
                 };
                 let after = world.rng.between(10, 400);
                 self.later(world, after, Event::Inspected { run, result });
@@ -298,9 +298,9 @@ impl Host {
             }
             Action::ReleaseGates { token } => drop(self.jobs.remove(&token)),
             Action::Retire(ticket) => {
-                world.say(format!("{} removes the worktree of {ticket}", self.name()));
-                world.checks.worktree_is_quiet(&ticket, "removed");
-                let kept = world.fault(Fault::WorktreeKept);
+                world.say(format!("{} removes the workspace of {ticket}", self.name()));
+                world.checks.workspace_is_quiet(&ticket, "removed");
+                let kept = world.fault(Fault::WorkspaceKept);
                 let result = if kept { Err("a process lives there".to_owned()) } else { Ok(()) };
                 let after = world.rng.between(10, 6_000);
                 self.later(world, after, Event::Retired { ticket, result });
@@ -316,7 +316,8 @@ impl Host {
             Some((with, _)) if conflict => {
                 Err(NotPrepared::Conflict { with: with.clone(), files: vec!["a".to_owned()] })
             }
-            _ if world.fault(Fault::WorktreeFails) => Err(NotPrepared::Failed("git".to_owned())),
+            _ if world.fault(Fault::BranchIsTaken) => Err(NotPrepared::Refused("a branch".to_owned())),
+            _ if world.fault(Fault::WorkspaceFails) => Err(NotPrepared::Failed("git".to_owned())),
             _ => Ok(()),
         };
         let after = world.rng.between(10, 3_000);

@@ -80,23 +80,23 @@ legal! {
     MergeApproved: Accepted;
     Merged: Accepted;
     MergeFailed: Accepted;
-    WorktreeRemoved: Open Suspended Verifying Reviewing Accepted NeedsYou Merged Cancelled;
-    WorktreeKept: Open Suspended Verifying Reviewing Accepted NeedsYou Merged Cancelled;
+    WorkspaceRemoved: Open Suspended Verifying Reviewing Accepted NeedsYou Merged Cancelled;
+    WorkspaceKept: Open Suspended Verifying Reviewing Accepted NeedsYou Merged Cancelled;
 }
 
 /// Pairs that can be, but so rarely that no number of seeds in CI promises them: what a host tells in the very batch in
-/// which a person resumes the ticket, the removal of a worktree after the ticket has been through another attempt, and the
+/// which a person resumes the ticket, the removal of a workspace after the ticket has been through another attempt, and the
 /// question about a closed dependency that is settled just while the gates run.
 const RARE: &[Pair] = &[
     ("StopLifted", Some(Open)),
     ("TicketResumed", Some(Open)),
     ("CardWithdrawn", Some(Verifying)),
-    ("WorktreeRemoved", Some(Suspended)),
-    ("WorktreeRemoved", Some(Reviewing)),
-    ("WorktreeRemoved", Some(NeedsYou)),
-    ("WorktreeKept", Some(Suspended)),
-    ("WorktreeKept", Some(Reviewing)),
-    ("WorktreeKept", Some(NeedsYou)),
+    ("WorkspaceRemoved", Some(Suspended)),
+    ("WorkspaceRemoved", Some(Reviewing)),
+    ("WorkspaceRemoved", Some(NeedsYou)),
+    ("WorkspaceKept", Some(Suspended)),
+    ("WorkspaceKept", Some(Reviewing)),
+    ("WorkspaceKept", Some(NeedsYou)),
 ];
 
 /// A fact and the phase of its ticket before it, where there is one.

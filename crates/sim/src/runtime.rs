@@ -18,6 +18,8 @@ pub(crate) enum Behaviour {
     Asks,
     Tampers,
     TooLarge,
+    /// It leaves a state of git that cannot be judged.
+    Unfit,
     Fails(FailureClass),
     Limited,
     /// It never ends a turn by itself.
@@ -280,6 +282,7 @@ fn choose(world: &mut World, number: u32) -> Behaviour {
         8 => Behaviour::Hangs,
         9 | 10 => Behaviour::Tampers,
         11 => Behaviour::TooLarge,
+        22 => Behaviour::Unfit,
         12 => Behaviour::Fails(FailureClass::Auth),
         13 => Behaviour::Fails(FailureClass::Transient),
         14 => Behaviour::Loops,

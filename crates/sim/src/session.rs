@@ -8,7 +8,7 @@ use ganger_engine::host::{Remains, Run, SessionOrder, Work};
 use ganger_engine::rules::Rules;
 use ganger_engine::session::{
     Action, Control, Event, Limits, Machine, OutputHolder, RuntimeEvent, SessionEnd, SessionFile, Setup, ToolProcesses,
-    TurnEnd, WorktreeState,
+    TurnEnd, WorkspaceState,
 };
 use ganger_engine::{AttemptOutcome, Commit, Envelope, Input, Offer, TicketId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,7 +58,7 @@ impl Session {
                 number: offer.number,
                 agent: offer.agent.clone(),
                 runtime: format!("sim-{}", offer.agent),
-                directory: format!("/worktrees/{}", offer.ticket),
+                directory: format!("/workspaces/{}", offer.ticket),
                 session: offer.session.clone().filter(|_| resumes),
                 capabilities: runtime.capabilities,
                 limits: Limits {
@@ -164,16 +164,16 @@ impl Session {
             Action::Note { .. } | Action::Prompted => {}
             Action::WriteMission { .. } => self.wrote(world, SessionFile::Mission),
             Action::WriteSessionFile(_) => self.wrote(world, SessionFile::Session),
-            Action::InspectWorktree { question } => {
-                let state = if world.fault(Fault::WorktreeUnreadable) {
+            Action::InspectWorkspace { question } => {
+                let state = if world.fault(Fault::WorkspaceUnreadable) {
                     Err("git".to_owned())
                 } else {
                     let changed = !matches!(self.runtime.behaviour, Behaviour::NoChange | Behaviour::Asks);
                     let head = self.offer.base.clone();
-                    Ok(WorktreeState { head, files: u64::from(changed), bytes: world.rng.below(3) })
+                    Ok(WorkspaceState { head, files: u64::from(changed), bytes: world.rng.below(3) })
                 };
                 let after = world.rng.between(5, 300);
-                self.later(world, after, Event::Worktree { question, state });
+                self.later(world, after, Event::Workspace { question, state });
             }
             Action::MeasureCpu => {
                 let after = world.rng.between(5, 300);
@@ -373,6 +373,7 @@ impl Session {
     pub(crate) fn work(&self) -> Work {
         let (base, attempt) = (Commit::from("base"), &self.place.2.attempt);
         let head = match self.runtime.behaviour {
+            Behaviour::Unfit => return Work::Unfit { reasons: vec!["a rebase is in progress".to_owned()] },
             Behaviour::TooLarge => return Work::TooLarge { files: 10_000, bytes: 1 << 30 },
             Behaviour::Tampers => Commit::new(format!("tampered-{attempt}")),
             Behaviour::Red => Commit::new(format!("red-{attempt}")),

@@ -35,14 +35,14 @@ named! {
     Input: Elect SetPolicy Trust AddTickets EditTicket NoteTicket CloseTicket ReopenTicket Answer Tell StopTicket
         ResumeTicket ApproveMerge HostReport HostLapsed Claim Decline SessionStarted Delivered Usage AgentReport Revoke
         Ask Assume AgentNote Seen AskPermission PermissionDelivered PermissionLapsed AttemptEnded Evidence
-        VerificationFailed HeadMoved ConfirmMerge MergeDone MergeFailed WorktreeRemoved WorktreeKept Tick;
+        VerificationFailed HeadMoved ConfirmMerge MergeDone MergeFailed WorkspaceRemoved WorkspaceKept Tick;
     AttemptOutcome: Finished Failed Interrupted BaseConflict TooLarge;
     AttemptCount: Nothing Claim Transient PersistentTransient Failure;
-    FailureClass: Transient Auth Stalled Runaway Crashed SessionLost Setup;
+    FailureClass: Transient Auth Stalled Runaway Crashed SessionLost Setup Refused;
     CardKind: Question Permission Approval Escalation Orphaned Notice;
     ApprovalReason: NoGate Review Tampering;
     EscalationReason: Failed Rejected Unverifiable Budget TooLarge Stopped;
-    NoticeReason: WorktreeKept;
+    NoticeReason: WorkspaceKept;
     CardAnswer: Option Deny Text;
     CardOption: Once Ticket Agent Project Deny Accept Reject Retry Resume Continue Cancel Ok;
     Scope: Once Ticket Agent Project;
@@ -60,8 +60,8 @@ named! {
     HostAction: Ask Tell Stamp TakeUp Forget Prepare StartSession Session Kill KillEverything Inspect PublishEnd
         PrepareGates RunGate PublishEvidence ReleaseGates Retire PrepareAhead;
     SessionEvent: Runtime DriverGone Cancel Message PermissionAnswered HookRequested HookWithdrawn Reported Replied
-        Worktree Cpu Processes Wrote Tick;
-    SessionAction: Control Ask Tell AnswerHook Note WriteMission WriteSessionFile InspectWorktree MeasureCpu
+        Workspace Cpu Processes Wrote Tick;
+    SessionAction: Control Ask Tell AnswerHook Note WriteMission WriteSessionFile InspectWorkspace MeasureCpu
         InspectProcesses EndProcesses Prompted End;
     Control: Prompt Steer Permit Interrupt Release Close;
     RuntimeEvent: Opening Session Transcript Prompted Text ToolStarted ToolEnded SubAgent OfSubAgent Background Usage

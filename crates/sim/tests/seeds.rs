@@ -2,7 +2,7 @@
 
 use ganger_sim::{CI_SEEDS, Coverage, Outcome, Settings, on_all_cores, run};
 
-const REMOVED: &str = "a late order to remove a worktree removed one in which another host worked";
+const REMOVED: &str = "a late order to remove a workspace removed one in which another host worked";
 
 /// Seeds that failed once, and what they found. A change of the simulated world gives a seed another history, so what was
 /// a fault of the rules has a rule test besides.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 /// The rooms, from the lowest to the highest. A room uses what stands before it.
 const ROOMS: [&str; 23] = [
-    "os", "text", "digest", "config", "git", "failure", "project", "log", "wire", "client", "depot", "skills", "tools",
+    "os", "text", "digest", "config", "git", "depot", "failure", "project", "log", "wire", "client", "skills", "tools",
     "gates", "agents", "mcp", "host", "foreman", "board", "web", "recover", "cli", "main",
 ];
 

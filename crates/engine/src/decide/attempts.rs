@@ -271,7 +271,7 @@ impl Disposition {
                 now,
                 attempt,
                 EscalationReason::TooLarge { files: *files, bytes: *bytes },
-                "That is too much to commit without a look. Everything is kept in the worktree and in a rescue \
+                "That is too much to commit without a look. Everything is kept in the workspace and in a rescue \
                  snapshot. Remove what does not belong there (or add it to .gitignore), then answer `retry`."
                     .to_owned(),
             ),
@@ -288,6 +288,13 @@ impl Disposition {
         let news = ticket.undelivered.iter().any(|d| !attempt.deliveries.contains(d));
         if news {
             return Self::to(Phase::Open);
+        }
+        if !end.unfit.is_empty() {
+            let list: String = end.unfit.iter().map(|reason| format!("\n- {reason}")).collect();
+            let text = format!(
+                "You ended your turn, but what you left cannot be judged yet. Fix this, then end your turn again:{list}"
+            );
+            return Self::rejected(state, now, attempt, ticket, &end.unfit.join("; "), &text);
         }
         let work = ticket.spec.kind.work();
         let unchanged = mutant!(NoChangeAccepted, end.head.is_none() || end.head == end.base, false);
@@ -361,7 +368,7 @@ impl Disposition {
         let &Failure { class, message, retry_at, model } = failure;
         let transient = class == FailureClass::Transient && ticket.transients + 1 < state.policy.max_transients;
         let exhausted = ticket.failures + 1 >= state.policy.max_attempts;
-        let hopeless = matches!(class, FailureClass::Auth | FailureClass::Runaway);
+        let hopeless = matches!(class, FailureClass::Auth | FailureClass::Runaway | FailureClass::Refused);
         if hopeless || (!transient && exhausted) {
             let why = EscalationReason::Failed { class, times: ticket.failures + 1 };
             return Self::held(state, now, attempt, why, message.to_owned());

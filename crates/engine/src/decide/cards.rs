@@ -174,8 +174,8 @@ pub(super) fn adopted(state: &State, reopened: &TicketId) -> Vec<Event> {
     orphaned.map(|card| super::withdrawn(card, &why)).collect()
 }
 
-/// What the world would lose with a worktree is a person's to look at.
-pub(super) fn worktree_kept(
+/// What the world would lose with a workspace is a person's to look at.
+pub(super) fn workspace_kept(
     state: &State,
     now: Millis,
     id: &TicketId,
@@ -183,19 +183,19 @@ pub(super) fn worktree_kept(
     why: &str,
 ) -> Result<Decision, Rejected> {
     let ticket = super::ticket(state, id)?;
-    if !super::hosts::has_idle_worktree(ticket, host) {
+    if !super::hosts::has_idle_workspace(ticket, host) {
         return Ok(nothing());
     }
     let card = NewCard {
         ticket: id,
         attempt: None,
-        kind: CardKind::Notice { why: NoticeReason::WorktreeKept },
-        question: format!("The worktree of {id} was kept: it cannot be removed without losing something"),
-        brief: format!("{why}\nLook into it, then remove it yourself with `git worktree remove --force`."),
+        kind: CardKind::Notice { why: NoticeReason::WorkspaceKept },
+        question: format!("The workspace of {id} was kept: it cannot be removed without losing something"),
+        brief: format!("{why}\nLook into it, then delete the folder yourself."),
         default: Some(CardOption::Ok),
-        consequence: "the worktree stays",
+        consequence: "the workspace stays",
     };
-    let kept = Event::WorktreeKept { ticket: id.clone(), why: why.to_owned() };
+    let kept = Event::WorkspaceKept { ticket: id.clone(), why: why.to_owned() };
     Ok(done([kept, open_card(state, now, card)]))
 }
 

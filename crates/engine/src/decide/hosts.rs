@@ -70,15 +70,15 @@ fn lose_verifications<'a>(state: &'a State, host: &'a HostId, why: &'a str) -> i
     })
 }
 
-/// A worktree is gone, unless the ticket has another one by now.
-pub(super) fn worktree_removed(state: &State, id: &TicketId, host: &HostId) -> Result<Decision, Rejected> {
-    if !has_idle_worktree(ticket(state, id)?, host) {
+/// A workspace is gone, unless the ticket has another one by now.
+pub(super) fn workspace_removed(state: &State, id: &TicketId, host: &HostId) -> Result<Decision, Rejected> {
+    if !has_idle_workspace(ticket(state, id)?, host) {
         return Ok(nothing());
     }
-    Ok(done([Event::WorktreeRemoved { ticket: id.clone() }]))
+    Ok(done([Event::WorkspaceRemoved { ticket: id.clone() }]))
 }
 
-/// Whether what a host says of a worktree still holds: what it says may come when the ticket is worked on again.
-pub(super) fn has_idle_worktree(ticket: &Ticket, host: &HostId) -> bool {
-    ticket.worktree_on.as_ref() == Some(host) && ticket.live.is_none()
+/// Whether what a host says of a workspace still holds: what it says may come when the ticket is worked on again.
+pub(super) fn has_idle_workspace(ticket: &Ticket, host: &HostId) -> bool {
+    ticket.workspace_on.as_ref() == Some(host) && ticket.live.is_none()
 }

@@ -81,7 +81,7 @@ pub(super) fn stop(state: &State, now: Millis, id: &TicketId, why: &str, by: &st
 
 /// The card that holds a stopped ticket.
 pub(super) fn card(state: &State, now: Millis, id: &TicketId, why: &str, by: &str) -> Event {
-    let brief = format!("Stopped by {by}. {why}\nIts session, branch and worktree are as they were.");
+    let brief = format!("Stopped by {by}. {why}\nIts session, branch and workspace are as they were.");
     super::escalation(state, now, id, EscalationReason::Stopped, brief.replace(". \n", ".\n"))
 }
 

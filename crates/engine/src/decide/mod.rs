@@ -85,8 +85,8 @@ pub fn decide(state: &State, now: Millis, input: &Input) -> Result<Decision, Rej
             merge::failed(state, ticket, why, *back_to_agent, evidence)
         }
         Input::ConfirmMerge { ticket, commit } => merge::confirm(state, ticket, commit),
-        Input::WorktreeKept { ticket, host, why } => cards::worktree_kept(state, now, ticket, host, why),
-        Input::WorktreeRemoved { ticket, host } => hosts::worktree_removed(state, ticket, host),
+        Input::WorkspaceKept { ticket, host, why } => cards::workspace_kept(state, now, ticket, host, why),
+        Input::WorkspaceRemoved { ticket, host } => hosts::workspace_removed(state, ticket, host),
         Input::Tick { dispatch, scope, max_parallel } => {
             Ok(schedule::tick(state, now, *dispatch, scope.as_deref(), *max_parallel))
         }

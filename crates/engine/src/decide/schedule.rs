@@ -70,9 +70,9 @@ fn verification(state: &State, now: Millis) -> Vec<Event> {
     Vec::new()
 }
 
-/// The host that has the commit: the one with the worktree, else any that lives.
+/// The host that has the commit: the one with the workspace, else any that lives.
 fn verifier<'a>(state: &'a State, ticket: &Ticket) -> Option<&'a HostId> {
-    let holder = ticket.worktree_on.as_ref().and_then(|id| state.hosts.get_key_value(id));
+    let holder = ticket.workspace_on.as_ref().and_then(|id| state.hosts.get_key_value(id));
     let alive = holder.into_iter().chain(&state.hosts).find(|(_, h)| h.alive);
     alive.map(|(id, _)| id)
 }

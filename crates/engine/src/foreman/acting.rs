@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// A message to a host is sent again when its effect is still wanted after this time.
 const REPEAT_MS: Millis = 5_000;
-/// How many worktrees are made ahead of need.
+/// How many workspaces are made ahead of need.
 const PREPARE_AHEAD: usize = 4;
 
 /// A commit to be landed on the main branch.
@@ -109,7 +109,7 @@ impl Acting {
                 };
                 (host, Order::Verify(Box::new(job)))
             }
-            Effect::RemoveWorktree { ticket, host } => {
+            Effect::RemoveWorkspace { ticket, host } => {
                 let report = &state.hosts.get(host)?.report;
                 let (incarnation, lease) = (report.incarnation.clone(), report.lease);
                 let attempts = state.tickets.get(ticket)?.attempts;
@@ -134,7 +134,7 @@ impl Acting {
         })))
     }
 
-    /// Worktrees take longer to make than agents to start: the next ones are made while others work.
+    /// Workspaces take longer to make than agents to start: the next ones are made while others work.
     fn prepare_ahead(&mut self, state: &State, now: Millis, mode: &Mode, actions: &mut Vec<Action>) {
         let next = state.ready().filter(|(id, _)| mode.covers(id));
         let fresh = next.filter(|(_, t)| t.spec.after.is_empty() && t.attempts == 0);

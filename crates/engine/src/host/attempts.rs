@@ -1,4 +1,4 @@
-//! An attempt on its host, in the order in which things happen: claim, worktree, session, sweep, what it left, report.
+//! An attempt on its host, in the order in which things happen: claim, workspace, session, sweep, what it left, report.
 //! A cancel is heard in each of them.
 
 use super::lease::LEASE_LOST;
@@ -26,7 +26,7 @@ pub(super) struct Attempt {
 pub(super) enum Stage {
     /// A delivery is only an offer: nothing starts before the foreman has granted the claim.
     Claiming { asked: Millis, cancelled: bool },
-    /// The worktree is being made.
+    /// The workspace is being made.
     Preparing,
     /// The agent is at work; since when it was told to stop.
     InSession { cancelled: Option<Millis> },
@@ -51,7 +51,7 @@ impl Attempt {
     }
 
     /// Everything is being ended. What was granted is reported when that is done; a claim answers itself. Nothing more
-    /// is begun in the worktree: another host may work there by now. An inspection cannot be taken back; its end is waited
+    /// is begun in the workspace: another host may work there by now. An inspection cannot be taken back; its end is waited
     /// for, and what it found is not believed.
     pub(super) fn lose_lease(&mut self) {
         let stage = std::mem::replace(&mut self.stage, Stage::Preparing);
@@ -67,7 +67,7 @@ impl Attempt {
 impl Machine {
     pub(super) fn take_up(&mut self, now: Millis, offer: Offer, actions: &mut Vec<Action>) {
         // While everything is being ended nothing begins: it would be ended, too. The offer comes again.
-        // Nor does anything begin in a worktree that is being removed.
+        // Nor does anything begin in a workspace that is being removed.
         if self.ending.is_some() || !self.holds_lease(now) || self.retiring.contains_key(&offer.ticket) {
             return;
         }
@@ -148,7 +148,7 @@ impl Machine {
             }
             // It may be granted before the foreman has heard of the cancel.
             Stage::Claiming { cancelled, .. } => *cancelled = true,
-            // They are ending. An inspection writes to the worktree, which nobody else may have meanwhile.
+            // They are ending. An inspection writes to the workspace, which nobody else may have meanwhile.
             Stage::Killing { .. } | Stage::Inspecting { .. } | Stage::Publishing { .. } => {}
         }
     }
@@ -169,6 +169,7 @@ impl Machine {
                 return;
             }
             Err(NotPrepared::Conflict { with, files }) => AttemptOutcome::BaseConflict { with, files },
+            Err(NotPrepared::Refused(why)) => AttemptOutcome::failed(FailureClass::Refused, why),
             Err(NotPrepared::Failed(why)) => AttemptOutcome::failed(FailureClass::Setup, why),
         };
         self.publish(run, end_of(nothing(outcome)), actions);
@@ -203,6 +204,7 @@ impl Machine {
         let mut end = end_of(remains.clone());
         match result {
             _ if end.outcome != AttemptOutcome::Finished => {}
+            Ok(Work::Unfit { reasons }) => end.unfit = reasons,
             Ok(Work::TooLarge { files, bytes }) => end.outcome = AttemptOutcome::TooLarge { files, bytes },
             Ok(Work::Committed { head, base, files, tampering }) => {
                 (end.head, end.base, end.files, end.tampering) = (Some(head), Some(base), files, tampering);
@@ -269,5 +271,14 @@ fn nothing(outcome: AttemptOutcome) -> Remains {
 }
 
 fn end_of(Remains { outcome, usage, report }: Remains) -> AttemptEnd {
-    AttemptEnd { outcome, head: None, base: None, files: Vec::new(), tampering: Vec::new(), usage, report }
+    AttemptEnd {
+        outcome,
+        head: None,
+        base: None,
+        files: Vec::new(),
+        tampering: Vec::new(),
+        unfit: Vec::new(),
+        usage,
+        report,
+    }
 }

@@ -1,5 +1,5 @@
 //! A host as a machine without IO: it takes up offers, claims them, keeps its lease, runs attempts from claim to report,
-//! verifies commits, and retires worktrees.
+//! verifies commits, and retires workspaces.
 //!
 //! [`Machine::handle`] is the one entrance. What it wants done in the world are [`Action`]s; what became of them comes
 //! back as [`Event`]s. Nothing is asked inside a handler, and before anything else each call looks at the lease: a host
@@ -53,7 +53,7 @@ pub enum Question {
     Claim(Run),
 }
 
-/// What a session left behind, besides the worktree.
+/// What a session left behind, besides the workspace.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Remains {
     /// How it ended.
@@ -64,9 +64,14 @@ pub struct Remains {
     pub report: Option<Report>,
 }
 
-/// What the worktree holds when an attempt has ended.
+/// What the workspace holds when an attempt has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Work {
+    /// It cannot be judged: the agent must mend something first.
+    Unfit {
+        /// What, and how, each for the agent.
+        reasons: Vec<String>,
+    },
     /// More is left uncommitted than may be committed unseen.
     TooLarge {
         /// Files left.
@@ -87,9 +92,11 @@ pub enum Work {
     },
 }
 
-/// Why a worktree could not be made.
+/// Why a workspace could not be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotPrepared {
+    /// The repository is not as it must be: why, and what a person can do.
+    Refused(String),
     /// Accepted branches that it builds on do not merge.
     Conflict {
         /// The ticket whose branch did not merge.
@@ -159,7 +166,7 @@ pub enum Action {
     TakeUp(Run),
     /// An offer came to nothing, or an attempt is over and reported: forget about it.
     Forget(Run),
-    /// Make the worktree. Answered by [`Event::Prepared`].
+    /// Make the workspace. Answered by [`Event::Prepared`].
     Prepare(Run),
     /// Start the agent. Answered by [`Event::SessionEnded`].
     StartSession(Run),
@@ -181,9 +188,9 @@ pub enum Action {
     PublishEvidence { ticket: TicketId, envelope: Box<Envelope> },
     /// The tree of a verification is not needed any more.
     ReleaseGates { token: u64 },
-    /// Remove a worktree with everything in it kept. Answered by [`Event::Retired`].
+    /// Remove a workspace with everything in it kept. Answered by [`Event::Retired`].
     Retire(TicketId),
-    /// Make a worktree ahead of need. Whatever goes wrong comes up again when an attempt needs it.
+    /// Make a workspace ahead of need. Whatever goes wrong comes up again when an attempt needs it.
     PrepareAhead(TicketId),
 }
 
@@ -197,7 +204,7 @@ pub struct Machine {
     verifying: BTreeMap<u64, Verification>,
     /// With how many attempts of their tickets.
     retiring: BTreeMap<TicketId, u32>,
-    /// Worktrees that were retired: after how many attempts, and with what result.
+    /// Workspaces that were retired: after how many attempts, and with what result.
     retired: BTreeMap<TicketId, (u32, Result<(), String>)>,
     next_report: Millis,
     /// When the last report was sent that the foreman answered.
@@ -285,7 +292,7 @@ impl Machine {
             Event::EndPublished { run, stored } => self.end_published(now, &run, stored, &mut actions),
             Event::GatesPrepared { token, result } => self.gates_prepared(token, result, &mut actions),
             Event::GateEnded { token, result } => self.gate_ended(token, result, &mut actions),
-            Event::Retired { ticket, result } => self.worktree_retired(ticket, result, &mut actions),
+            Event::Retired { ticket, result } => self.workspace_retired(ticket, result, &mut actions),
         }
         self.report_if_due(now, &mut actions);
         self.overdue(now, &mut actions);
@@ -316,7 +323,7 @@ impl Machine {
     }
 
     fn retire(&mut self, now: Millis, ticket: TicketId, attempts: u32, actions: &mut Vec<Action>) {
-        // By now another host may work on the ticket, in the same worktree: what was done is only told again.
+        // By now another host may work on the ticket, in the same workspace: what was done is only told again.
         if let Some((_, result)) = self.retired.get(&ticket).filter(|(done, _)| *done >= attempts) {
             let result = result.clone();
             return self.tell_retired(ticket, result, actions);
@@ -329,7 +336,7 @@ impl Machine {
         }
     }
 
-    fn worktree_retired(&mut self, ticket: TicketId, result: Result<(), String>, actions: &mut Vec<Action>) {
+    fn workspace_retired(&mut self, ticket: TicketId, result: Result<(), String>, actions: &mut Vec<Action>) {
         let attempts = self.retiring.remove(&ticket).unwrap_or(0);
         self.retired.insert(ticket.clone(), (attempts, result.clone()));
         if self.retired.len() > REMEMBERED_OFFERS {
@@ -342,11 +349,11 @@ impl Machine {
         let id = self.unique(&format!("retired-{ticket}"));
         let host = self.setup.id.clone();
         let input = match result {
-            Ok(()) => Input::WorktreeRemoved { ticket, host },
+            Ok(()) => Input::WorkspaceRemoved { ticket, host },
             // It stays, with everything in it, and a person is told.
-            Err(why) => Input::WorktreeKept { ticket, host, why },
+            Err(why) => Input::WorkspaceKept { ticket, host, why },
         };
-        actions.push(Action::Tell(Envelope::new(id, "a worktree is not needed any more", input)));
+        actions.push(Action::Tell(Envelope::new(id, "a workspace is not needed any more", input)));
     }
 
     /// An id that no other incarnation and no other event gives.

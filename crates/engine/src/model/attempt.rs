@@ -3,7 +3,7 @@
 use crate::{DeliveryId, HostId, Millis, PermissionAnswer, SessionId, TicketId, Usage};
 use serde::{Deserialize, Serialize};
 
-/// A persistent conversation of one runtime in one worktree.
+/// A persistent conversation of one runtime in one workspace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
     /// The runtime's own id.
@@ -82,8 +82,10 @@ pub enum FailureClass {
     Crashed,
     /// The session id is not known to the runtime any more.
     SessionLost,
-    /// The worktree, the setup command or the agent's program could not be prepared.
+    /// The workspace, the setup command or the agent's program could not be prepared.
     Setup,
+    /// The repository is not as it must be: only a person can change that.
+    Refused,
 }
 
 /// How an attempt ended, as the host saw it.

@@ -102,8 +102,8 @@ pub enum EscalationReason {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "reason", rename_all = "kebab-case")]
 pub enum NoticeReason {
-    /// A worktree could not be removed without losing something.
-    WorktreeKept,
+    /// A workspace could not be removed without losing something.
+    WorkspaceKept,
 }
 
 /// An option of a card.

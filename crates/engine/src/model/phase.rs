@@ -86,9 +86,9 @@ impl Phase {
         matches!(self, Self::Accepted | Self::Merged)
     }
 
-    /// The branch holds everything; a ticket that comes back gets its worktree again.
+    /// The branch holds everything; a ticket that comes back gets its workspace again.
     #[must_use]
-    pub fn needs_no_worktree(self) -> bool {
+    pub fn needs_no_workspace(self) -> bool {
         self.is_accepted() || self.is_final()
     }
 

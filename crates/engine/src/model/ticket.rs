@@ -203,9 +203,9 @@ pub struct Ticket {
     /// The commit that brought it to the main branch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merged: Option<Commit>,
-    /// The host that still holds a worktree for it.
+    /// The host that still holds a workspace for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub worktree_on: Option<HostId>,
+    pub workspace_on: Option<HostId>,
     /// What was measured of its attempts.
     #[serde(default, skip_serializing_if = "is_default")]
     pub usage: Usage,

@@ -64,7 +64,7 @@ pub struct ToolRequest {
     pub class: ToolClass,
     /// The command, the paths, the address.
     pub subjects: Vec<String>,
-    /// Whether unattended work in a worktree is expected to do this.
+    /// Whether unattended work in a workspace is expected to do this.
     pub expected: bool,
     /// Which sub-agent asks; empty: the agent itself.
     pub by: String,
@@ -83,7 +83,7 @@ pub enum Ruling {
     Deny(String),
 }
 
-/// Never allowed in an unattended worktree: what publishes, and what leaves it.
+/// Never allowed in an unattended workspace: what publishes, and what leaves it.
 pub const ALWAYS_DENIED: [&str; 2] = ["command(git push*)", "command(git worktree*)"];
 
 /// A hint of more rules than this helps nobody.

@@ -1,6 +1,6 @@
 //! The breaker of one attempt: an agent that loops is interrupted and told so; the second time it has failed.
 
-use super::protocol::{Limits, WorktreeState};
+use super::protocol::{Limits, WorkspaceState};
 use super::watch::Duration;
 use crate::Millis;
 use sha2::{Digest, Sha256};
@@ -17,8 +17,8 @@ pub(super) struct Breaker {
     seen: BTreeSet<CallDigest>,
     /// When something new was done, and how many tokens had been used then.
     progress: (Millis, u64),
-    /// What the worktree looked like when it was last compared.
-    worktree: Option<WorktreeState>,
+    /// What the workspace looked like when it was last compared.
+    workspace: Option<WorkspaceState>,
 }
 
 #[derive(Default)]
@@ -38,7 +38,7 @@ impl Breaker {
             last_call: LastCall::default(),
             seen: BTreeSet::new(),
             progress: (now, 0),
-            worktree: None,
+            workspace: None,
         }
     }
 
@@ -66,7 +66,7 @@ impl Breaker {
         Some(format!("it has used {used} tokens, more than its limit of {limit}"))
     }
 
-    /// Whether nothing else was new for so long that the worktree decides.
+    /// Whether nothing else was new for so long that the workspace decides.
     pub(super) fn doubts(&self, now: Millis, used: u64) -> bool {
         used > self.progress.1 && now >= self.progress.0 + self.patience
     }
@@ -76,10 +76,10 @@ impl Breaker {
         (used > self.progress.1).then(|| self.progress.0 + self.patience)
     }
 
-    /// The worktree was looked at: why the attempt should be interrupted, if it should.
-    pub(super) fn compare(&mut self, now: Millis, used: u64, worktree: WorktreeState) -> Option<String> {
-        let changed = self.worktree.as_ref() != Some(&worktree);
-        self.worktree = Some(worktree);
+    /// The workspace was looked at: why the attempt should be interrupted, if it should.
+    pub(super) fn compare(&mut self, now: Millis, used: u64, workspace: WorkspaceState) -> Option<String> {
+        let changed = self.workspace.as_ref() != Some(&workspace);
+        self.workspace = Some(workspace);
         self.progress = (now, used);
         (!changed).then(|| {
             let patience = Duration(self.patience);
@@ -87,7 +87,7 @@ impl Breaker {
         })
     }
 
-    /// The worktree could not be looked at; the next look decides.
+    /// The workspace could not be looked at; the next look decides.
     pub(super) fn postpone(&mut self, now: Millis, used: u64) {
         self.progress = (now, used);
     }

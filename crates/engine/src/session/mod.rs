@@ -21,7 +21,7 @@ mod watch;
 pub use prompt::{FirstPrompt, first_prompt};
 pub use protocol::{
     Action, ActivityKind, Event, Limits, OutputHolder, Reply, SessionEnd, SessionFile, SessionMessage, Setup,
-    ToolProcesses, WorktreeState,
+    ToolProcesses, WorkspaceState,
 };
 pub use runtime::{Capabilities, Control, Limit, Permission, RuntimeEvent, TurnEnd, is_sub_agent};
 
@@ -56,7 +56,7 @@ pub struct Machine {
     status: StatusTracker,
     watch: StallWatch,
     breaker: Breaker,
-    /// The breaker's look at the worktree.
+    /// The breaker's look at the workspace.
     inspection: Option<u64>,
     usage: Usage,
     report: Option<Report>,
@@ -146,7 +146,7 @@ impl Machine {
             Event::HookWithdrawn { request_id } => self.hook_withdrawn(&request_id),
             Event::Reported => self.agent_reported(),
             Event::Replied { question, reply } => self.handle_reply(question, reply),
-            Event::Worktree { question, state } => self.handle_worktree(question, state),
+            Event::Workspace { question, state } => self.handle_workspace(question, state),
             Event::Cpu { ticks } => self.watch.measured(self.now, ticks),
             Event::Processes(processes) => self.processes_inspected(processes),
             Event::Wrote { file, result } => self.handle_written(file, result),
@@ -216,12 +216,12 @@ impl Machine {
         }
     }
 
-    fn handle_worktree(&mut self, question: u64, state: Result<WorktreeState, String>) {
+    fn handle_workspace(&mut self, question: u64, state: Result<WorkspaceState, String>) {
         if self.phase == (Phase::Checking { question }) {
-            self.worktree_checked(state);
+            self.workspace_checked(state);
         } else if self.inspection == Some(question) {
             self.inspection = None;
-            self.compare_worktree(state);
+            self.compare_workspace(state);
         }
     }
 

@@ -93,7 +93,7 @@ impl Machine {
         }
     }
 
-    /// As rules are written: what lies in the worktree is named from there.
+    /// As rules are written: what lies in the workspace is named from there.
     fn shorten_paths(&self, paths: &mut [String]) {
         for path in paths {
             let inside = path.strip_prefix(&self.setup.directory).and_then(|rest| rest.strip_prefix('/'));

@@ -4,7 +4,7 @@ use crate::{Delivery, DeliveryId};
 use std::fmt::Write;
 
 /// When a turn ended without report and without change.
-pub(super) const CONTINUE: &str = "You ended your turn, but nothing has changed in the worktree and you did not call \
+pub(super) const CONTINUE: &str = "You ended your turn, but nothing has changed in the workspace and you did not call \
     `report_result`. Continue with the mission, or call `ask_user` if only a person can decide.";
 
 /// When nobody answered a request in time.
@@ -82,7 +82,7 @@ pub fn first_prompt(parts: &FirstPrompt<'_>) -> String {
         );
     } else if parts.number > 1 {
         text.push_str(
-            "\n## What happened so far\nAn earlier attempt was cut off. What it left is in this worktree: look at \
+            "\n## What happened so far\nAn earlier attempt was cut off. What it left is in this workspace: look at \
              `git status` and `git log`, and continue from there.\n",
         );
     }
@@ -96,7 +96,7 @@ pub fn first_prompt(parts: &FirstPrompt<'_>) -> String {
 /// For a session that knows its mission.
 fn resuming_prompt(deliveries: &[String]) -> String {
     if deliveries.is_empty() {
-        return "Your last turn was cut off. The worktree is as you left it. Look at `git status`, then continue with \
+        return "Your last turn was cut off. The workspace is as you left it. Look at `git status`, then continue with \
                 the mission in MISSION.md where you stopped."
             .to_owned();
     }

@@ -20,7 +20,7 @@ pub struct Setup {
     pub agent: String,
     /// The runtime by name.
     pub runtime: String,
-    /// The worktree.
+    /// The workspace.
     pub directory: String,
     /// The session to resume.
     pub session: Option<SessionId>,
@@ -88,12 +88,12 @@ pub enum Event {
         /// The answer.
         reply: Reply,
     },
-    /// The answer to [`Action::InspectWorktree`].
-    Worktree {
+    /// The answer to [`Action::InspectWorkspace`].
+    Workspace {
         /// As in the action.
         question: u64,
         /// What was found, or why it could not be inspected.
-        state: Result<WorktreeState, String>,
+        state: Result<WorkspaceState, String>,
     },
     /// The answer to [`Action::MeasureCpu`]: CPU time of all processes of the attempt, in hundredths of a second.
     Cpu {
@@ -142,9 +142,9 @@ pub struct OutputHolder {
     pub command: String,
 }
 
-/// What a worktree looks like. Two that are equal hold the same work, as far as that is cheap to tell.
+/// What a workspace looks like. Two that are equal hold the same work, as far as that is cheap to tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WorktreeState {
+pub struct WorkspaceState {
     /// The head of its branch.
     pub head: Option<Commit>,
     /// Files that are not committed.
@@ -153,7 +153,7 @@ pub struct WorktreeState {
     pub bytes: u64,
 }
 
-/// The files that Ganger keeps in a worktree.
+/// The files that Ganger keeps in a workspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SessionFile {
     /// `MISSION.md`.
@@ -197,10 +197,10 @@ pub enum Action {
         /// Its revision.
         revision: u32,
     },
-    /// Leave the session's id in the worktree.
+    /// Leave the session's id in the workspace.
     WriteSessionFile(SessionId),
-    /// Look at the worktree: [`Event::Worktree`].
-    InspectWorktree {
+    /// Look at the workspace: [`Event::Workspace`].
+    InspectWorkspace {
         /// Comes back with the answer.
         question: u64,
     },

@@ -3,7 +3,7 @@
 use super::prompt::FirstPrompt;
 use super::status::Observation;
 use super::watch::Finding;
-use super::{Action, Control, Machine, Phase, Reply, TurnEnd, WorktreeState, crashed, prompt};
+use super::{Action, Control, Machine, Phase, Reply, TurnEnd, WorkspaceState, crashed, prompt};
 use crate::mutant::mutant;
 use crate::{FailureClass, Input, SessionId, text};
 
@@ -115,7 +115,7 @@ impl Machine {
         if may_continue && !self.has_reported() {
             let question = self.next_question();
             self.phase = Phase::Checking { question };
-            return self.actions.push(Action::InspectWorktree { question });
+            return self.actions.push(Action::InspectWorkspace { question });
         }
         self.close(end);
     }
@@ -132,14 +132,14 @@ impl Machine {
     }
 
     /// A clean end without report and without change is a claim not made: one continuation.
-    pub(super) fn worktree_checked(&mut self, state: Result<WorktreeState, String>) {
+    pub(super) fn workspace_checked(&mut self, state: Result<WorkspaceState, String>) {
         if let Some(text) = self.outbox.take_waiting(self.answered) {
             return self.prompt(text);
         }
         let unchanged = match state {
             Ok(state) => state.head == self.setup.head && state.files == 0,
             Err(why) => {
-                self.note(format!("the worktree could not be inspected: {why}"));
+                self.note(format!("the workspace could not be inspected: {why}"));
                 false
             }
         };
@@ -173,16 +173,16 @@ impl Machine {
         if self.inspection.is_none() && self.permissions.is_empty() && self.breaker.doubts(self.now, used) {
             let question = self.next_question();
             self.inspection = Some(question);
-            self.actions.push(Action::InspectWorktree { question });
+            self.actions.push(Action::InspectWorkspace { question });
         }
     }
 
-    pub(super) fn compare_worktree(&mut self, state: Result<WorktreeState, String>) {
+    pub(super) fn compare_workspace(&mut self, state: Result<WorkspaceState, String>) {
         let used = self.usage.tokens();
         let why = match state {
             Ok(state) => self.breaker.compare(self.now, used, state),
             Err(why) => {
-                self.note(format!("the worktree could not be inspected: {why}"));
+                self.note(format!("the workspace could not be inspected: {why}"));
                 self.breaker.postpone(self.now, used);
                 None
             }

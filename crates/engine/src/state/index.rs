@@ -18,7 +18,7 @@ pub(crate) struct Index {
     pub(crate) verifying: BTreeSet<TicketId>,
     /// Accepted tickets with an approval to merge.
     pub(crate) merging: BTreeSet<TicketId>,
-    /// Accepted and finished tickets that still have a worktree.
+    /// Accepted and finished tickets that still have a workspace.
     pub(crate) cleanup: BTreeSet<TicketId>,
     /// Open tickets that a person stopped and no card holds yet.
     pub(crate) stopped: BTreeSet<TicketId>,
@@ -80,7 +80,7 @@ impl State {
         let timed = (ready || verifying) && ticket.not_before > 0;
         let merging = ticket.phase == Phase::Accepted && ticket.merge_approval.is_some();
         let idle = mutant!(RetireWhileRunning, ticket.live.is_none(), true);
-        let cleanup = ticket.phase.needs_no_worktree() && idle && ticket.worktree_on.is_some();
+        let cleanup = ticket.phase.needs_no_workspace() && idle && ticket.workspace_on.is_some();
         let key = (ticket.spec.priority, ticket.order, id.clone());
         let not_before = ticket.not_before;
 

@@ -26,10 +26,10 @@ fn retires(machine: &mut Machine, now: u64, order: Event) -> bool {
     machine.handle(now, order).iter().any(|a| matches!(a, Action::Retire(_)))
 }
 
-/// While a host slept its tickets were given to others, who may share the clone with it: the order to remove a worktree
+/// While a host slept its tickets were given to others, who may share the clone with it: the order to remove a workspace
 /// may have waited for it meanwhile.
 #[test]
-fn what_was_ordered_before_a_lost_lease_removes_no_worktree() {
+fn what_was_ordered_before_a_lost_lease_removes_no_workspace() {
     assert!(retires(&mut machine(), 1, order(1, 0)));
     let mut slept = machine();
     let woke = LEASE + 5_000;
@@ -52,13 +52,13 @@ fn what_was_ordered_before_a_lost_lease_removes_no_worktree() {
 /// An order that comes twice must not remove what another host has begun meanwhile; its result is told again, for the
 /// first word may have been lost.
 #[test]
-fn a_worktree_is_removed_once_after_each_attempt() {
+fn a_workspace_is_removed_once_after_each_attempt() {
     let mut machine = machine();
     assert!(retires(&mut machine, 1, order(1, 0)));
     machine.handle(2, Event::Retired { ticket: "T-1".into(), result: Ok(()) });
     let again = machine.handle(3, order(1, 0));
     assert!(
-        matches!(&again[..], [Action::Tell(told)] if matches!(told.input, Input::WorktreeRemoved { .. })),
+        matches!(&again[..], [Action::Tell(told)] if matches!(told.input, Input::WorkspaceRemoved { .. })),
         "{again:?}"
     );
     assert!(retires(&mut machine, 4, order(2, 0)), "another attempt has worked in it");

@@ -176,7 +176,7 @@ fn branches_that_conflict_make_a_ticket_that_joins_them() {
 }
 
 #[test]
-fn closing_stops_the_attempt_and_keeps_the_worktree_until_it_has_ended() {
+fn closing_stops_the_attempt_and_keeps_the_workspace_until_it_has_ended() {
     let close = Input::CloseTicket { ticket: TicketId::from("T-1"), reason: "no".into(), by: "p".into() };
     check(
         &at_work(),
@@ -214,10 +214,10 @@ fn branches_are_not_joined_while_one_of_them_is_closed() {
     );
 }
 
-/// The word that a worktree is gone may come when the ticket is worked on again, or of a host that has it no more.
+/// The word that a workspace is gone may come when the ticket is worked on again, or of a host that has it no more.
 #[test]
-fn a_worktree_is_gone_only_where_it_was_and_while_nobody_works_in_it() {
-    let removed = |host: &str| Input::WorktreeRemoved { ticket: "T-1".into(), host: host.into() };
+fn a_workspace_is_gone_only_where_it_was_and_while_nobody_works_in_it() {
+    let removed = |host: &str| Input::WorkspaceRemoved { ticket: "T-1".into(), host: host.into() };
     check(&at_work(), removed("h"), &expect![[""]]);
     check(
         &accepted(),
@@ -230,14 +230,14 @@ fn a_worktree_is_gone_only_where_it_was_and_while_nobody_works_in_it() {
         &accepted(),
         removed("h"),
         &expect![[r#"
-            worktree-removed ticket=T-1
+            workspace-removed ticket=T-1
         "#]],
     );
 }
 
 /// Nobody else can: a run would wait for it for ever.
 #[test]
-fn a_worktree_on_a_silent_host_is_removed_when_the_host_is_back() {
+fn a_workspace_on_a_silent_host_is_removed_when_the_host_is_back() {
     let lapsed = Input::HostLapsed { host: "h".into(), incarnation: "i-1".into() };
     check(
         &accepted(),

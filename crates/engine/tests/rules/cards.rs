@@ -132,7 +132,7 @@ fn the_question_about_a_closed_dependency_stays_until_it_is_answered() {
 
 #[test]
 fn a_notice_outlives_what_happens_to_its_ticket() {
-    let kept = Input::WorktreeKept { ticket: "T-1".into(), host: "h".into(), why: "a repository inside".into() };
+    let kept = Input::WorkspaceKept { ticket: "T-1".into(), host: "h".into(), why: "a repository inside".into() };
     let reopen = Input::ReopenTicket { ticket: "T-1".into(), reason: String::new(), by: "p".into() };
     let ledger = given(&after(accepted(), [close("T-1"), kept, reopen, close("T-1")]));
     assert_eq!(ledger.state().open_cards().map(|c| c.kind.as_str()).collect::<Vec<_>>(), ["notice"]);

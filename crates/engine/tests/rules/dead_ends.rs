@@ -140,16 +140,16 @@ fn a_merge_that_a_person_takes_back_does_not_happen_and_nothing_waits_for_it() {
 }
 
 #[test]
-fn a_worktree_that_cannot_be_removed_stays_and_a_person_is_told() {
+fn a_workspace_that_cannot_be_removed_stays_and_a_person_is_told() {
     let merged = Input::MergeDone { ticket: TicketId::from("T-1"), commit: "m".into(), evidence: Vec::new() };
     let kept =
-        Input::WorktreeKept { ticket: TicketId::from("T-1"), host: "h".into(), why: "a repository inside".into() };
+        Input::WorkspaceKept { ticket: TicketId::from("T-1"), host: "h".into(), why: "a repository inside".into() };
     check(
         &after(accepted(), [approve(&["T-1"]), merged]),
         kept,
         &expect![[r#"
-        worktree-kept ticket=T-1 why=a repository inside
-        card-opened [C-1] The worktree of T-1 was kept: it cannot be removed without losing something
+        workspace-kept ticket=T-1 why=a repository inside
+        card-opened [C-1] The workspace of T-1 was kept: it cannot be removed without losing something
     "#]],
     );
 }

@@ -60,8 +60,8 @@ fn name(event: &Event) -> &'static str {
         Event::MergeApproved { .. } => "merge-approved",
         Event::Merged { .. } => "merged",
         Event::MergeFailed { .. } => "merge-failed",
-        Event::WorktreeRemoved { .. } => "worktree-removed",
-        Event::WorktreeKept { .. } => "worktree-kept",
+        Event::WorkspaceRemoved { .. } => "workspace-removed",
+        Event::WorkspaceKept { .. } => "workspace-kept",
     }
 }
 

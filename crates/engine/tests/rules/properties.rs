@@ -65,7 +65,7 @@ fn choose(state: &State, kind: u8, pick: u8) -> Input {
             let token = t.verifying.as_ref().unwrap().1;
             Input::VerificationFailed { ticket: id.clone(), token, why: "no folder".into() }
         }
-        (16, ..) => Input::WorktreeKept { ticket: id, host: "h".into(), why: "a repository inside".into() },
+        (16, ..) => Input::WorkspaceKept { ticket: id, host: "h".into(), why: "a repository inside".into() },
         _ => tick(),
     }
 }

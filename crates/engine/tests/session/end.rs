@@ -37,10 +37,10 @@ fn a_cancel_takes_effect_while_the_foreman_is_being_asked() {
 
     let mut checking = Stage::at_work(setup());
     checking.ended(TurnEnd::Completed).mark("cancelled").event(Event::Cancel);
-    checking.worktree("c0", 0).event(Event::DriverGone);
+    checking.workspace("c0", 0).event(Event::DriverGone);
     checking.shows(&expect![[r#"
         status: finished (the runtime's terminal event)
-        inspect worktree
+        inspect workspace
         # cancelled
         > close
         END Interrupted, 0 tokens

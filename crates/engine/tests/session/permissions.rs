@@ -171,14 +171,14 @@ fn no_request_outlives_its_turn() {
         hook h1: deny, the turn that asked is over
         tell: h1 lapsed, the turn that asked is over
         tell: r1 lapsed, the turn that asked is over
-        inspect worktree
+        inspect workspace
         # late
         tell: r1 has its answer
     "#]]);
 }
 
 #[test]
-fn paths_in_the_worktree_are_named_from_there() {
+fn paths_in_the_workspace_are_named_from_there() {
     let mut rules = setup();
     rules.rules.ask = vec!["edit(src/*)".to_owned()];
     let mut stage = Stage::at_work(rules);

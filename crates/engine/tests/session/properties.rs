@@ -3,7 +3,7 @@
 use crate::stage::{command, delivery, message, setup};
 use ganger_engine::session::{
     Action, ActivityKind, CLOSE_LIMIT, Capabilities, Control, Event, INTERRUPT_LIMIT, Machine, OutputHolder, Reply,
-    RuntimeEvent, SessionFile, Setup, ToolProcesses, TurnEnd, WorktreeState,
+    RuntimeEvent, SessionFile, Setup, ToolProcesses, TurnEnd, WorkspaceState,
 };
 use ganger_engine::{
     CardId, Commit, FailureClass, Input, Millis, Outcome, PermissionAnswer, SessionId, Urgency, Usage,
@@ -62,7 +62,7 @@ fn reply() -> impl Strategy<Value = Reply> {
 fn event() -> impl Strategy<Value = Event> {
     let urgency = prop_oneof![Just(Urgency::Idle), Just(Urgency::Now), Just(Urgency::Interrupt)];
     let state = (number(), 0_u64..2)
-        .prop_map(|(n, files)| Ok(WorktreeState { head: Some(Commit::new(format!("c{n}"))), files, bytes: 0 }));
+        .prop_map(|(n, files)| Ok(WorkspaceState { head: Some(Commit::new(format!("c{n}"))), files, bytes: 0 }));
     prop_oneof![
         30 => runtime().prop_map(Event::Runtime),
         1 => Just(Event::DriverGone),
@@ -78,7 +78,7 @@ fn event() -> impl Strategy<Value = Event> {
         2 => (0_u32..1_000).prop_map(|n| Event::HookWithdrawn { request_id: format!("h{n}") }),
         1 => Just(Event::Reported),
         8 => (1_u64..8, reply()).prop_map(|(question, reply)| Event::Replied { question, reply }),
-        5 => (1_u64..8, state).prop_map(|(question, state)| Event::Worktree { question, state }),
+        5 => (1_u64..8, state).prop_map(|(question, state)| Event::Workspace { question, state }),
         2 => (0_u64..100).prop_map(|ticks| Event::Cpu { ticks }),
         2 => (any::<bool>(), 0_i32..2).prop_map(|(shells_alive, pid)| {
             let holding_output = vec![OutputHolder { pid, command: "sleep".to_owned() }];

@@ -4,7 +4,7 @@ use expect_test::Expect;
 use ganger_engine::rules::{Rules, ToolClass, ToolRequest};
 use ganger_engine::session::{
     Action, Capabilities, Control, Event, Limits, Machine, Permission, Reply, RuntimeEvent, SessionFile, Setup,
-    TurnEnd, WorktreeState,
+    TurnEnd, WorkspaceState,
 };
 use ganger_engine::{
     AttemptId, Commit, Delivery, DeliveryId, DeliveryKind, Input, Millis, Outcome, SessionId, SessionMessage, TicketId,
@@ -68,7 +68,7 @@ impl Stage {
         for action in self.machine.handle(self.now, event) {
             match &action {
                 Action::Ask { question, .. } => self.asked = *question,
-                Action::InspectWorktree { question } => self.inspected = *question,
+                Action::InspectWorkspace { question } => self.inspected = *question,
                 _ => {}
             }
             self.shown.push_str(&line_of(&action));
@@ -91,10 +91,10 @@ impl Stage {
         self.event(Event::Replied { question: self.asked, reply })
     }
 
-    /// The worktree as it was last asked for.
-    pub(crate) fn worktree(&mut self, head: &str, files: u64) -> &mut Self {
-        let state = Ok(WorktreeState { head: Some(Commit::from(head)), files, bytes: files * 100 });
-        self.event(Event::Worktree { question: self.inspected, state })
+    /// The workspace as it was last asked for.
+    pub(crate) fn workspace(&mut self, head: &str, files: u64) -> &mut Self {
+        let state = Ok(WorkspaceState { head: Some(Commit::from(head)), files, bytes: files * 100 });
+        self.event(Event::Workspace { question: self.inspected, state })
     }
 
     pub(crate) fn ended(&mut self, end: TurnEnd) -> &mut Self {
@@ -174,7 +174,7 @@ fn line_of(action: &Action) -> String {
         Action::Note { kind, text } => format!("{}: {text}", format!("{kind:?}").to_lowercase()),
         Action::WriteMission { revision, .. } => format!("write mission, revision {revision}"),
         Action::WriteSessionFile(session) => format!("write session {session}"),
-        Action::InspectWorktree { .. } => "inspect worktree".to_owned(),
+        Action::InspectWorkspace { .. } => "inspect workspace".to_owned(),
         Action::MeasureCpu => "measure cpu".to_owned(),
         Action::InspectProcesses => "inspect processes".to_owned(),
         Action::EndProcesses(processes) => {

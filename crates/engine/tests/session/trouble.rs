@@ -175,18 +175,18 @@ fn tokens_without_anything_new_are_interrupted_when_no_file_changes_either() {
         for _ in 0..20 {
             stage.after(MINUTE).runtime(RuntimeEvent::Alive);
         }
-        stage.runtime(used(tokens)).worktree(head, 0);
+        stage.runtime(used(tokens)).workspace(head, 0);
     }
     stage.shows(&expect![[r#"
         usage: 10
         tell: 10 tokens used
-        inspect worktree
+        inspect workspace
         usage: 20
         tell: 20 tokens used
-        inspect worktree
+        inspect workspace
         usage: 30
         tell: 30 tokens used
-        inspect worktree
+        inspect workspace
         note: interrupting: no file has changed and nothing new was run for 20 min, while tokens flow
         > interrupt
     "#]]);

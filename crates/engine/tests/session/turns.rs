@@ -57,13 +57,13 @@ fn a_session_that_is_named_late_is_prompted_at_once_and_recorded_once() {
 #[test]
 fn a_turn_without_report_and_without_change_is_continued_once() {
     let mut stage = Stage::at_work(setup());
-    stage.ended(TurnEnd::Completed).worktree("c0", 0).runtime(RuntimeEvent::Prompted);
+    stage.ended(TurnEnd::Completed).workspace("c0", 0).runtime(RuntimeEvent::Prompted);
     stage.mark("again").ended(TurnEnd::Completed).event(Event::DriverGone);
     stage.shows(&expect![[r#"
         status: finished (the runtime's terminal event)
-        inspect worktree
-        > prompt: You ended your turn, but nothing has changed in the worktree and you did not call `report_result`. Continue with the mission, or call `ask_user` if only a person can decide.
-        note: prompt: You ended your turn, but nothing has changed in the worktree and you did not call `report_result`. Continue with the mission, or call `ask_user` if only a person can decide.
+        inspect workspace
+        > prompt: You ended your turn, but nothing has changed in the workspace and you did not call `report_result`. Continue with the mission, or call `ask_user` if only a person can decide.
+        note: prompt: You ended your turn, but nothing has changed in the workspace and you did not call `report_result`. Continue with the mission, or call `ask_user` if only a person can decide.
         status: working (the prompt was sent)
         # again
         status: finished (the runtime's terminal event)
@@ -75,10 +75,10 @@ fn a_turn_without_report_and_without_change_is_continued_once() {
 #[test]
 fn a_turn_with_a_change_or_a_report_is_a_claim() {
     let mut changed = Stage::at_work(setup());
-    changed.ended(TurnEnd::Completed).worktree("c1", 0).event(Event::DriverGone);
+    changed.ended(TurnEnd::Completed).workspace("c1", 0).event(Event::DriverGone);
     changed.shows(&expect![[r#"
         status: finished (the runtime's terminal event)
-        inspect worktree
+        inspect workspace
         > close
         END Completed, 0 tokens
     "#]]);

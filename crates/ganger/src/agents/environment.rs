@@ -3,7 +3,8 @@
 
 use super::Launch;
 use crate::config::RuntimeKind;
-use crate::{git, os};
+use crate::depot;
+use crate::os;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 
@@ -131,16 +132,8 @@ pub(super) fn for_git(launch: &Launch) -> Vec<(String, OsString)> {
     let may_push = launch.agent.allow.iter().any(|rule| rule.starts_with("command(git push"));
     if launch.agent.runtime != RuntimeKind::Command && !may_push {
         settings.push((format!("{NOWHERE}.pushInsteadOf"), OsString::new()));
-        // An address of its own for pushing is not looked at by that.
-        let git = git::Git::at(&launch.worktree);
-        let own = os::block_in_place(|| git.run(&["config", "--get-regexp", r"^remote\..*\.pushurl$"]));
-        for line in own.unwrap_or_default().lines() {
-            if let Some((_, url)) = line.split_once(' ') {
-                settings.push((format!("{NOWHERE}.insteadOf"), url.into()));
-            }
-        }
     }
-    let identity = git::identity(&launch.agent_name).into_iter();
+    let identity = depot::identity(&launch.agent_name).into_iter();
     let mut variables: Vec<(String, OsString)> = identity.map(|(name, value)| (name, value.into())).collect();
     variables.push(("GIT_CONFIG_COUNT".to_owned(), settings.len().to_string().into()));
     for (n, (key, value)) in settings.into_iter().enumerate() {

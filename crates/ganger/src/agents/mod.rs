@@ -53,8 +53,8 @@ pub(crate) struct Launch {
     pub(crate) agent_name: String,
     pub(crate) agent: Agent,
     pub(crate) driver: Driver,
-    pub(crate) worktree: PathBuf,
-    /// A folder of the attempt outside the worktree, for files of the driver.
+    pub(crate) workspace: PathBuf,
+    /// A folder of the attempt outside the workspace, for files of the driver.
     pub(crate) scratch: PathBuf,
     /// The session to resume.
     pub(crate) session: Option<SessionId>,

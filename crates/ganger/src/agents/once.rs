@@ -121,7 +121,7 @@ impl<D: Dialect> Turns<'_, D> {
 
     /// Its tools have sessions of their own, and would work on beside the next turn.
     async fn end_tools(&self) {
-        let target = Target::attempt(&self.launch.marker, Some(&self.launch.worktree));
+        let target = Target::attempt(&self.launch.marker, Some(&self.launch.workspace));
         let _survivors = os::blocking(move || os::sweep(&target)).await;
     }
 

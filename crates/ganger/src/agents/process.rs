@@ -14,7 +14,7 @@ pub(super) struct Pipes {
     pub(super) stdout: ChildStdout,
 }
 
-/// Starts such a program in the worktree, with `more` on top of the environment of agents; what it says on stderr is
+/// Starts such a program in the workspace, with `more` on top of the environment of agents; what it says on stderr is
 /// kept for errors.
 pub(super) fn start_piped(
     launch: &Launch,
@@ -25,7 +25,7 @@ pub(super) fn start_piped(
     env.extend(more);
     let spawn = os::Spawn {
         argv,
-        dir: &launch.worktree,
+        dir: &launch.workspace,
         env,
         host: &launch.host_marker,
         attempt: Some(&launch.marker),

@@ -35,10 +35,10 @@ pub(super) fn micro_usd(usd: f64) -> u64 {
     micro
 }
 
-/// Whether a path that is absolute or relative to the worktree lies in it.
-pub(super) fn is_inside(path: &str, worktree: &Path) -> bool {
+/// Whether a path that is absolute or relative to the workspace lies in it.
+pub(super) fn is_inside(path: &str, workspace: &Path) -> bool {
     let climbs = Path::new(path).components().any(|c| c == Component::ParentDir);
-    !climbs && worktree.join(path).starts_with(worktree)
+    !climbs && workspace.join(path).starts_with(workspace)
 }
 
 /// The texts of a message: one, or parts that may have some.

@@ -161,7 +161,7 @@ fn inside(path: &str) -> Result<&Path, Failure> {
     if path.components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir)) {
         return Ok(path);
     }
-    Err(Failure::usage(format!("`{}` leaves the worktree", path.display())))
+    Err(Failure::usage(format!("`{}` leaves the workspace", path.display())))
 }
 
 /// One tool call over the attempt's MCP endpoint.

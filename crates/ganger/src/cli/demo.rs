@@ -5,8 +5,9 @@ use super::board::{self, Board};
 use super::out::{counted, talk};
 use super::run::{Place, work};
 use super::view::Style;
+use crate::depot::identity;
 use crate::failure::{Exit, Failure};
-use crate::git::{Git, identity};
+use crate::git::Git;
 use crate::os;
 use crate::project::{Project, repository_at};
 use ganger_engine::foreman::Mode;
@@ -33,7 +34,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
         return Err(Failure::usage(format!("{} exists", root.display())).hint("choose another --folder"));
     }
     talk!("SCRIPTED agents will work on a small repository in {}:", root.display());
-    talk!("they play a script instead of asking a model. Everything else is real: git, worktrees,");
+    talk!("they play a script instead of asking a model. Everything else is real: git, workspaces,");
     talk!("gates, the journal. One of them makes a mistake, one has a question.\n");
     make_repository(&root, &folder)?;
     std::env::set_current_dir(&root)?;

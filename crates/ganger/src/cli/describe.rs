@@ -33,8 +33,8 @@ pub(super) fn ticket_of(event: &Event) -> Option<TicketId> {
         | Event::MergeApproved { ticket, .. }
         | Event::Merged { ticket, .. }
         | Event::MergeFailed { ticket, .. }
-        | Event::WorktreeRemoved { ticket }
-        | Event::WorktreeKept { ticket, .. } => Some(ticket.clone()),
+        | Event::WorkspaceRemoved { ticket }
+        | Event::WorkspaceKept { ticket, .. } => Some(ticket.clone()),
         Event::AttemptGranted { attempt }
         | Event::AttemptDeclined { attempt, .. }
         | Event::SessionStarted { attempt, .. }
@@ -201,8 +201,8 @@ pub(super) fn event(state: &State, event: &Event) -> Option<String> {
         | Event::PermissionDelivered { .. }
         | Event::PermitUsed { .. }
         | Event::CardWithdrawn { .. }
-        | Event::WorktreeRemoved { .. }
-        | Event::WorktreeKept { .. } => return None,
+        | Event::WorkspaceRemoved { .. }
+        | Event::WorkspaceKept { .. } => return None,
     };
     let ticket = ticket_of(event)?;
     Some(format!("{ticket}  {words}"))

@@ -4,9 +4,10 @@ use super::board;
 use super::out::{data, json};
 use crate::agents::{Driver, Drivers, Found, capability_names};
 use crate::board::shapes;
+use crate::depot::Rescue;
 use crate::failure::{Exit, Failure};
 use crate::foreman::{self, Loaded};
-use crate::git::{Git, Rescue};
+use crate::git::Git;
 use crate::os::now_ms;
 use crate::project::Project;
 use crate::wire::{DeadLetter, dead_letters};
@@ -143,7 +144,8 @@ fn check_store(project: &Project) -> Result<String, String> {
 }
 
 fn rescues(project: &Project) -> Finding {
-    let result = Rescue::list(&project.repository).map(|r| format!("{} kept", r.len())).map_err(|e| e.to_string());
+    let listed = project.depot_if_made().and_then(|depot| depot.map_or_else(|| Ok(Vec::new()), Rescue::list));
+    let result = listed.map(|r| format!("{} kept", r.len())).map_err(|e| e.to_string());
     Finding { what: "rescue", result }
 }
 

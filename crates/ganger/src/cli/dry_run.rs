@@ -46,8 +46,8 @@ pub(super) fn run(
 
 fn prompt(board: &Board, offer: &Offer) -> String {
     let config = board.project.config();
-    let worktree = board.project.worktree(&offer.ticket);
-    let mission = mission_text(&config.gates, &worktree, &offer.ticket, &offer.spec, offer.revision);
+    let workspace = board.project.workspace(&offer.ticket);
+    let mission = mission_text(&config.gates, &workspace, &offer.ticket, &offer.spec, offer.revision);
     let agent = config.agents.get(&offer.agent);
     let instructions = agent.map(|a| a.prompt.as_str()).unwrap_or_default();
     let remembers = agent.is_some_and(|a| a.runtime.keeps_sessions());

@@ -83,7 +83,7 @@ fn render(main: Option<&str>, gates: &[Detected], runtime: Option<RuntimeKind>) 
     // Writing to a String cannot fail.
     let _ok = write!(text, "\n[project]\nmain = {}\n", quoted(main.unwrap_or("main")));
     if let Some(setup) = gates.iter().find_map(|g| g.setup.as_deref()) {
-        let _ok = writeln!(text, "# Run once in each fresh worktree.\nsetup = {}", quoted(setup));
+        let _ok = writeln!(text, "# Run once in each fresh workspace.\nsetup = {}", quoted(setup));
     }
     match runtime {
         Some(kind) => {

@@ -6,8 +6,8 @@ use super::run::{Place, work};
 use super::view::Style;
 use super::{ticket, trust};
 use crate::board::{Follow, Happening, Waited};
+use crate::depot;
 use crate::failure::{Code, Exit, Failure};
-use crate::git;
 use ganger_engine::foreman::Mode;
 use ganger_engine::{Event, Input, Outcome, Phase, State, Ticket, TicketId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -71,7 +71,9 @@ fn all_that_can_land(state: &State) -> Vec<TicketId> {
 fn refuse_dirty_main(board: &Board) -> Result<(), Failure> {
     let repository = &board.project.repository;
     let main = board.project.main_branch()?;
-    git::mend_half_landing(repository, &main)?;
+    if let Some(depot) = board.project.depot_if_made()? {
+        depot::mend_half_landing(depot, &main)?;
+    }
     let current = repository.git().run(&["symbolic-ref", "--quiet", "--short", "HEAD"]).unwrap_or_default();
     let status = repository.git().run(&["status", "--porcelain", "--untracked-files=no"])?;
     if current == main && !status.is_empty() {

@@ -42,7 +42,7 @@ use std::time::Duration;
 /// The foreman for gangs of coding agents.
 ///
 /// Ganger works through a board of tickets for a git repository with real agent CLIs, in parallel, each in its own
-/// worktree. It verifies what they claim with your gates, and merges nothing without your approval.
+/// workspace. It verifies what they claim with your gates, and merges nothing without your approval.
 #[derive(Debug, Parser)]
 #[command(name = "ganger", version, propagate_version = true)]
 struct Cli {
@@ -87,7 +87,7 @@ enum Command {
     Merge(merge::Args),
     /// Show what agents said and did
     Log(log_command::Args),
-    /// List and restore what was kept before a worktree was removed
+    /// List and restore what was kept before a workspace was removed
     #[command(subcommand)]
     Rescue(rescue::Command),
     /// Confirm what this project runs on your machine

@@ -1,10 +1,10 @@
-//! `ganger rescue`: what was kept before a worktree was removed.
+//! `ganger rescue`: what was kept before a workspace was removed.
 
 use super::board::require_person;
 use super::out::{data, json, table, talk};
 use crate::board::shapes;
+use crate::depot::Rescue;
 use crate::failure::{Exit, Failure};
-use crate::git::Rescue;
 use crate::project::Project;
 use std::path::PathBuf;
 
@@ -25,11 +25,11 @@ pub(super) enum Command {
     Restore {
         /// <ticket>/<time>
         name: String,
-        /// The folder; beside the worktrees without it
+        /// The folder; beside the workspaces without it
         #[arg(long)]
         into: Option<PathBuf>,
     },
-    /// Keep a snapshot of a ticket's worktree now, without changing it
+    /// Keep a snapshot of a ticket's workspace now, without changing it
     Keep {
         /// The ticket
         ticket: String,
@@ -43,35 +43,35 @@ pub(super) enum Command {
 
 pub(super) fn run(command: Command) -> Result<Exit, Failure> {
     let project = Project::open()?;
-    let repository = &project.repository;
+    let depot = project.depot()?;
     match command {
         Command::List { json: true } => {
             let shape =
                 |r: Rescue| shapes::Rescued { name: r.name, commit: r.commit, when: r.when, subject: r.subject };
-            json(shapes::Rescues { rescues: Rescue::list(repository)?.into_iter().map(shape).collect() })?;
+            json(shapes::Rescues { rescues: Rescue::list(depot)?.into_iter().map(shape).collect() })?;
         }
         Command::List { json: false } => {
-            let rescues = Rescue::list(repository)?;
+            let rescues = Rescue::list(depot)?;
             if rescues.is_empty() {
                 talk!("Nothing to rescue.");
             }
             table(&rescues.into_iter().map(|r| vec![r.name, r.when, r.subject]).collect::<Vec<_>>());
         }
-        Command::Show { name } => data!("{}", Rescue::show(repository, &name)?),
+        Command::Show { name } => data!("{}", Rescue::show(depot, &name)?),
         Command::Restore { name, into } => {
             let ticket = super::ticket::parse(name.split('/').next().unwrap_or_default())?;
-            let beside = project.worktree(&ticket).path;
+            let beside = project.workspace(&ticket).path;
             let folder = into.unwrap_or_else(|| beside.with_file_name(format!("rescued-{}", name.replace('/', "-"))));
-            Rescue::restore(repository, &name, &folder)?;
+            Rescue::restore(depot, &name, &folder)?;
             data!("{}", folder.display());
         }
         Command::Keep { ticket } => {
             let ticket = super::ticket::parse(&ticket)?;
-            data!("{}", Rescue::snapshot(repository, &ticket, &project.worktree(&ticket).path)?);
+            data!("{}", Rescue::snapshot(depot, &project.workspace(&ticket))?);
         }
         Command::Drop { name } => {
             require_person("rescue drop")?;
-            Rescue::discard(repository, &name)?;
+            Rescue::discard(depot, &name)?;
             talk!("Deleted {name}.");
         }
     }

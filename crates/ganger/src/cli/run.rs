@@ -189,7 +189,7 @@ fn summarize(board: &Board, state: &State, mode: &Mode) -> Result<(), Failure> {
     }
     let accepted = state.tickets.iter().find(|(_, t)| t.phase == Phase::Accepted);
     if let Some((id, _)) = accepted.filter(|_| mode.dispatch) {
-        let (main, branch) = (board.project.main_branch()?, board.project.worktree(id).branch);
+        let (main, branch) = (board.project.main_branch()?, board.project.workspace(id).branch);
         hint(&format!("review it with `git diff {main}...{branch}`, then land it with `ganger merge --all`"));
     }
     Ok(())

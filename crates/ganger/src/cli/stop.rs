@@ -34,7 +34,7 @@ pub(super) async fn stop(args: StopArgs) -> Result<Exit, Failure> {
     let (ticket, _) = find(&state, &args.ticket)?;
     let input = Input::StopTicket { ticket: ticket.clone(), why: args.reason, by: board.person() };
     board.decide("you stopped a ticket", input).await?;
-    talk!("Stopped {ticket}. Its session, branch and worktree are kept. Resume it with `ganger resume {ticket}`.");
+    talk!("Stopped {ticket}. Its session, branch and workspace are kept. Resume it with `ganger resume {ticket}`.");
     Ok(Exit::Done)
 }
 

@@ -75,12 +75,12 @@ pub(super) async fn show(board: &Board, id: &str, as_json: bool) -> Result<Exit,
     line("changed", &ticket.observed.iter().cloned().collect::<Vec<_>>());
     line("labels", &spec.labels);
     line("links", &spec.links);
-    let worktree = board.project.worktree(&id);
+    let workspace = board.project.workspace(&id);
     if let Some(head) = &ticket.head {
-        data!("branch     {} at {}", worktree.branch, head.short());
+        data!("branch     {} at {}", workspace.branch, head.short());
     }
-    if worktree.path.exists() {
-        data!("worktree   {}", worktree.path.display());
+    if workspace.path.exists() {
+        data!("workspace   {}", workspace.path.display());
     }
     for (agent, session) in &ticket.sessions {
         data!("session    {agent}: {} {}", session.runtime, session.id);

@@ -100,15 +100,18 @@ fn check_scope(path: &Path, text: &str, table: &Table, is_user: bool) -> Result<
     if table.contains_key("env") {
         return refuse("env", "can be set only in your own configuration, for it passes your environment to agents");
     }
-    let worktrees = table.get("project").and_then(|p| p.get("worktrees")).and_then(Value::as_str);
+    let project = table.get("project");
     let outside = |t: &str| {
         t.starts_with('/')
             || t.starts_with('~')
             || t.trim_start_matches("../").contains("..")
             || t.starts_with("../../")
     };
-    if worktrees.is_some_and(outside) {
-        return refuse("project.worktrees", "leaves the parent folder; that can be set only in your own configuration");
+    for key in ["workspaces", "worktrees", "gate_trees"] {
+        if project.and_then(|p| p.get(key)).and_then(Value::as_str).is_some_and(outside) {
+            let key = format!("project.{key}");
+            return refuse(&key, "leaves the parent folder; that can be set only in your own configuration");
+        }
     }
     Ok(())
 }

@@ -79,10 +79,13 @@ pub(crate) struct Project {
     pub(crate) id_prefix: String,
     pub(crate) id_width: usize,
     /// Template with `{repo}` and `{id}`, relative to the repository root.
-    pub(crate) worktrees: String,
+    #[serde(alias = "worktrees")]
+    pub(crate) workspaces: String,
+    /// Template with `{repo}`, relative to the repository root: where the trees are in which gates run.
+    pub(crate) gate_trees: String,
     /// Template with `{id}`.
     pub(crate) branch: String,
-    /// Run once in a fresh worktree.
+    /// Run once in a fresh workspace.
     pub(crate) setup: String,
     pub(crate) setup_timeout_s: u64,
 }
@@ -94,7 +97,8 @@ impl Default for Project {
             agent: String::new(),
             id_prefix: "T-".to_owned(),
             id_width: 1,
-            worktrees: "../{repo}.worktrees/{id}".to_owned(),
+            workspaces: "../{repo}.workspaces/{id}".to_owned(),
+            gate_trees: "../{repo}.gates".to_owned(),
             branch: "ganger/{id}".to_owned(),
             setup: String::new(),
             setup_timeout_s: 600,
@@ -372,8 +376,8 @@ impl Config {
         if self.project.id_width > 10 {
             fault("project.id_width", "must be at most 10");
         }
-        if !self.project.worktrees.contains("{id}") {
-            fault("project.worktrees", "must contain {id}, or tickets would share a worktree");
+        if !self.project.workspaces.contains("{id}") {
+            fault("project.workspaces", "must contain {id}, or tickets would share a workspace");
         }
         if !self.project.branch.contains("{id}") {
             fault("project.branch", "must contain {id}, or tickets would share a branch");

@@ -1,14 +1,17 @@
 //! Landing approved work: the gates run on the merged result before main moves.
 
 use crate::client::Client;
+use crate::depot::{self, Depot, Landing as Landed};
 use crate::gates::{self, GateRun};
-use crate::git::{self, Landing as Landed, Repository};
+use crate::git;
 use crate::os::{self, crash};
 use crate::project::Project;
 use crate::wire::{self, Command, FOREMAN, ToForeman};
+use futures_util::FutureExt;
 use ganger_bus::Bus;
 use ganger_engine::foreman::Landing;
 use ganger_engine::{Commit, DecisionId, Envelope, Evidence, HostId, Input};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -34,7 +37,9 @@ pub(super) fn start(project: Arc<Project>, bus: Arc<dyn Bus>, landing: Landing, 
     let job = Arc::new(Job { landing, marker });
     tokio::spawn(async move {
         let mut evidence = Vec::new();
-        let verdict = work(&project, &bus, &job, &mut evidence).await;
+        let working = AssertUnwindSafe(work(&project, &bus, &job, &mut evidence)).catch_unwind().await;
+        // Whoever waits for the landing hears of a bug, too.
+        let verdict = working.unwrap_or_else(|_| Err(anyhow::anyhow!("Ganger itself failed: a bug, please report it")));
         let input = match verdict {
             Ok(Verdict::Merged(commit)) => Input::MergeDone { ticket: job.landing.ticket.clone(), commit, evidence },
             Ok(Verdict::Failed { why, back_to_agent }) => {
@@ -60,7 +65,8 @@ async fn work(
     job: &Arc<Job>,
     evidence: &mut Vec<Evidence>,
 ) -> anyhow::Result<Verdict> {
-    let main = project.main_branch()?;
+    let at = Arc::clone(project);
+    let main = os::blocking(move || at.main_branch()).await?;
     for _ in 0..TRIES {
         let (shared, order, branch) = (Arc::clone(project), Arc::clone(job), main.clone());
         let (old, merged) = match os::blocking(move || build(&shared, &order, &branch)).await? {
@@ -73,11 +79,19 @@ async fn work(
             return Ok(Verdict::Failed { why, back_to_agent: true });
         }
         let (shared, from, to, branch) = (Arc::clone(project), old.clone(), merged.clone(), main.clone());
-        os::blocking(move || git::sync_commit(&shared.repository, &to, Some(&from), &full_name(&branch))).await?;
+        os::blocking(move || -> git::GitResult<()> {
+            let depot = shared.depot()?;
+            git::sync_commit(&depot.repository, &to, Some(&from), &full_name(&branch))
+        })
+        .await?;
         confirm(bus, job).await?;
         crash::point("merge");
         let (shared, branch) = (Arc::clone(project), main.clone());
-        if let Some(verdict) = os::blocking(move || land(&shared.repository, &branch, &old, &merged)).await? {
+        if let Some(verdict) = os::blocking(move || land(shared.depot()?, &branch, &old, &merged)).await? {
+            if matches!(verdict, Verdict::Merged(_)) {
+                let (shared, order) = (Arc::clone(project), Arc::clone(job));
+                os::blocking(move || gates::land_cache(&shared.state, &order.landing.ticket)).await;
+            }
             return Ok(verdict);
         }
     }
@@ -92,16 +106,17 @@ enum Built {
 }
 
 fn build(project: &Project, job: &Job, main: &str) -> anyhow::Result<Built> {
-    let repository = &project.repository;
-    let Some(old) = repository.branch(main) else {
+    let depot = project.depot()?;
+    let Some(old) = project.repository.branch(main) else {
         anyhow::bail!("there is no branch {main}");
     };
+    depot.bring_from_person(&old)?;
     // The probe: it is on main already.
-    if repository.is_ancestor(&job.landing.commit, &old) {
+    if depot.repository.is_ancestor(&job.landing.commit, &old) {
         return Ok(Built::Ends(Verdict::Merged(old)));
     }
     let back_to_agent = |why: String| Ok(Built::Ends(Verdict::Failed { why, back_to_agent: true }));
-    let head = project.worktree(&job.landing.ticket).head(repository);
+    let head = project.workspace(&job.landing.ticket).take_from_person(depot)?;
     if head.is_some_and(|h| h != job.landing.commit) {
         return back_to_agent("the branch has moved since it was accepted".to_owned());
     }
@@ -109,23 +124,42 @@ fn build(project: &Project, job: &Job, main: &str) -> anyhow::Result<Built> {
         "{} ({})\n\nGanger-Ticket: {}\nGanger-Accepted: {}\nApproved-by: {}",
         job.landing.title, job.landing.ticket, job.landing.ticket, job.landing.commit, job.landing.approved_by
     );
-    match git::merge_commit(repository, &old, &job.landing.commit, &message)? {
-        Ok(merged) => Ok(Built::Merge { old, merged }),
+    match depot::merge_commit(&depot.repository, &old, &job.landing.commit, &message)? {
+        Ok(merged) => {
+            // Gates take their time, and whoever cleans up must not take it for nothing.
+            depot.git().run(&[
+                "update-ref",
+                &format!("refs/ganger/merging/{}", job.landing.ticket),
+                merged.as_str(),
+            ])?;
+            Ok(Built::Merge { old, merged })
+        }
         Err(files) => back_to_agent(format!("conflicts with {main} in {}", files.join(", "))),
     }
 }
 
 /// Moves main; `None` when another moved it meanwhile, and the merge must be built anew.
-fn land(repository: &Repository, main: &str, old: &Commit, merged: &Commit) -> anyhow::Result<Option<Verdict>> {
-    match git::land(repository, main, old, merged)? {
+fn land(depot: &Depot, main: &str, old: &Commit, merged: &Commit) -> anyhow::Result<Option<Verdict>> {
+    match depot::land(depot, main, old, merged)? {
         Landed::Landed => {
             // What the journal calls merged is on main after a power cut, too.
-            git::sync_commit(repository, merged, Some(merged), &full_name(main))?;
+            git::sync_commit(&depot.person, merged, Some(merged), &full_name(main))?;
             Ok(Some(Verdict::Merged(merged.clone())))
         }
         Landed::Moved => Ok(None),
         Landed::Dirty(files) => {
             let why = format!("{main} is checked out with uncommitted changes: {}", files.join(", "));
+            Ok(Some(Verdict::Failed { why, back_to_agent: false }))
+        }
+        Landed::InTheWay(files) => {
+            let why = format!(
+                "files of yours that git does not know are in the way: {}. Move them elsewhere, then merge again",
+                files.join(", ")
+            );
+            Ok(Some(Verdict::Failed { why, back_to_agent: false }))
+        }
+        Landed::Busy(what) => {
+            let why = format!("{main} is checked out where {what} is in progress: finish it, then merge again");
             Ok(Some(Verdict::Failed { why, back_to_agent: false }))
         }
     }
@@ -153,9 +187,14 @@ async fn prove(
 ) -> anyhow::Result<Option<Evidence>> {
     let host = HostId::from("local");
     let toolchain = gates::toolchain(project.config());
-    let workspace = gates::Workspace::take(&project.state, &project.repository.root, "merge").await?;
-    let commit = merged.clone();
-    let workspace = os::blocking(move || workspace.check_out(&commit).map(|()| workspace)).await?;
+    let trees = project.gate_trees(&project.config().project.gate_trees);
+    let tree = gates::Tree::take(&project.state, &trees, &job.landing.ticket).await?;
+    let (commit, shared) = (merged.clone(), Arc::clone(project));
+    let checked_out = os::blocking(move || -> git::GitResult<_> {
+        let depot = shared.depot()?;
+        tree.check_out(depot, &commit, &[]).map(|()| tree)
+    });
+    let tree = checked_out.await?;
     for gate in &project.config().gates {
         let run = GateRun {
             ticket: &job.landing.ticket,
@@ -166,7 +205,7 @@ async fn prove(
             toolchain: &toolchain,
             folder: &project.state,
         };
-        let result = gates::run(&workspace, gate, &run).await?;
+        let result = gates::run(&tree, gate, &run).await?;
         let red = !result.is_green();
         evidence.push(result.clone());
         if red {

@@ -219,18 +219,20 @@ fn dismissal(state: &State, host: &HostId) -> Option<Envelope> {
 /// A person may have committed to the branch of accepted work meanwhile: that must be verified, too.
 async fn moved_heads(project: &Arc<Project>, state: State) -> Result<(State, Vec<Envelope>), Failure> {
     let project = Arc::clone(project);
-    let looked = os::blocking(move || {
+    let looked = os::blocking(move || -> crate::git::GitResult<_> {
+        let Some(depot) = project.depot_if_made()? else { return Ok((state, Vec::new())) };
         let accepted = state.tickets.iter().filter(|(_, t)| t.phase == Phase::Accepted);
-        let moved = accepted.filter_map(|(id, t)| {
-            let head = project.worktree(id).head(&project.repository)?;
-            (t.accepted.as_ref() != Some(&head)).then(|| Input::HeadMoved { ticket: id.clone(), head })
-        });
-        let moved = moved
-            .map(|input| Envelope::new(DecisionId::unkeyed("head"), "the branch of accepted work moved", input))
-            .collect();
-        (state, moved)
+        let mut moved = Vec::new();
+        for (id, ticket) in accepted {
+            let Some(head) = project.workspace(id).take_from_person(depot)? else { continue };
+            if ticket.accepted.as_ref() != Some(&head) {
+                let input = Input::HeadMoved { ticket: id.clone(), head };
+                moved.push(Envelope::new(DecisionId::unkeyed("head"), "the branch of accepted work moved", input));
+            }
+        }
+        Ok((state, moved))
     });
-    Ok(looked.await)
+    Ok(looked.await?)
 }
 
 /// The first inputs of every foreman.

@@ -1,7 +1,9 @@
-//! Gates: commands that must pass, run in a clean workspace at exactly one commit.
+//! Gates: commands that must pass, run in a fresh tree at exactly one commit.
 
+mod cache;
 mod run;
-mod workspace;
+mod tree;
 
+pub(crate) use cache::land_cache;
 pub(crate) use run::{GateRun, run, toolchain};
-pub(crate) use workspace::Workspace;
+pub(crate) use tree::Tree;

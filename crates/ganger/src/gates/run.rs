@@ -1,6 +1,6 @@
 //! One gate on one commit: command, timeout, log, evidence.
 
-use super::Workspace;
+use super::Tree;
 use crate::config::{Config, Gate};
 use crate::os::now_ms;
 use crate::os::{self, MARKER_ATTEMPT, Spawn, Target};
@@ -32,17 +32,17 @@ pub(crate) struct GateRun<'a> {
     pub(crate) folder: &'a Path,
 }
 
-/// Runs a gate in a workspace that holds the commit.
-pub(crate) async fn run(workspace: &Workspace, gate: &Gate, run: &GateRun<'_>) -> std::io::Result<Evidence> {
+/// Runs a gate in a tree that holds the commit.
+pub(crate) async fn run(tree: &Tree, gate: &Gate, run: &GateRun<'_>) -> std::io::Result<Evidence> {
     let log = log_path(gate, run)?;
     let output = File::create(&log)?;
     let id = format!("gate-{}", uuid::Uuid::new_v4().simple());
-    let dir = workspace.tree.join(&gate.dir);
+    let dir = tree.path.join(&gate.dir);
     let begun = Instant::now();
     let spawn = Spawn {
         argv: ["sh", "-c", &gate.command].map(OsString::from).to_vec(),
         dir: &dir,
-        env: environment(&workspace.cache),
+        env: environment(&tree.cache.path),
         host: run.marker,
         attempt: Some(&id),
         stdin: Stdio::null(),
@@ -104,7 +104,8 @@ fn log_path(gate: &Gate, run: &GateRun<'_>) -> std::io::Result<PathBuf> {
 /// gates run what agents wrote.
 fn environment(cache: &Path) -> BTreeMap<OsString, OsString> {
     let mut env = os::environment_for_commands();
-    env.entry("CARGO_TARGET_DIR".into()).or_insert_with(|| cache.join("target").into());
+    // Not the user's either: what one ticket's run leaves there would be in another's.
+    env.insert("CARGO_TARGET_DIR".into(), cache.join("target").into());
     env
 }
 

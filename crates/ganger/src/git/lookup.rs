@@ -23,9 +23,17 @@ struct Process {
     configured: Option<SystemTime>,
 }
 
+/// An object of git.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Object {
+    pub(super) id: String,
+    /// In bytes.
+    pub(super) size: u64,
+}
+
 impl Lookup {
-    /// The id of the object that a name stands for; `None` when there is none.
-    pub(super) fn object(&self, repository: &Repository, name: &str) -> io::Result<Option<String>> {
+    /// The object that a name stands for; `None` when there is none.
+    pub(super) fn object(&self, repository: &Repository, name: &str) -> io::Result<Option<Object>> {
         crate::os::check_may_block("git");
         if name.contains('\n') {
             return Ok(None);
@@ -58,7 +66,7 @@ impl Process {
         Ok(Self { child, questions: Some(questions), answers: BufReader::new(answers), configured })
     }
 
-    fn ask(&mut self, name: &str) -> io::Result<Option<String>> {
+    fn ask(&mut self, name: &str) -> io::Result<Option<Object>> {
         let Some(questions) = &mut self.questions else { return Err(io::ErrorKind::BrokenPipe.into()) };
         questions.write_all(format!("{name}\n").as_bytes())?;
         let mut answer = String::new();
@@ -70,7 +78,7 @@ impl Process {
         let (Some(id), Some(_kind), Some(size), None) = (words.next(), words.next(), words.next(), words.next()) else {
             return Ok(None);
         };
-        Ok(size.parse::<u64>().is_ok().then(|| id.to_owned()))
+        Ok(size.parse().ok().map(|size| Object { id: id.to_owned(), size }))
     }
 }
 
@@ -101,7 +109,7 @@ mod tests {
     }
 
     fn commit(folder: &Path, message: &str) -> String {
-        let git = crate::git::identity("test").iter().fold(Git::at(folder), |git, (k, v)| git.env(k, v));
+        let git = crate::depot::identity("test").iter().fold(Git::at(folder), |git, (k, v)| git.env(k, v));
         git.run(&["commit", "--quiet", "--allow-empty", "-m", message]).unwrap();
         git.run(&["rev-parse", "HEAD"]).unwrap()
     }

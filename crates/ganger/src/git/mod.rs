@@ -1,29 +1,22 @@
 //! Git, by the `git` program: it alone has all of the behaviour that agents meet too.
 //!
-//! The user's checkout, stash, index, hooks and config are never touched: everything here runs with
-//! hooks off and works on refs, worktrees and indexes of our own.
+//! A command runs either in the person's repository, as the person's own would, or in a repository of Ganger's, where
+//! nothing is read but that repository's own configuration. Hooks and monitors are off in both.
 
-mod commit;
-mod land;
 mod lookup;
 mod repository;
-mod rescue;
 mod running;
 mod sync;
-mod worktree;
 
-pub(crate) use commit::{Change, OWN_FILES, change, commit_leftovers, leftovers};
-pub(crate) use land::{Base, Landing, build_base, land, mend_half_landing, merge_commit};
 pub(crate) use repository::Repository;
-pub(crate) use rescue::Rescue;
-pub(crate) use running::end_running_commands;
+pub(crate) use running::{end_running_commands, pass_pack};
 pub(crate) use sync::sync_commit;
-pub(crate) use worktree::{Retired, Worktree};
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 /// A git command that failed.
 #[derive(Debug, thiserror::Error)]
@@ -48,12 +41,36 @@ pub(crate) type GitResult<T> = Result<T, GitError>;
 #[derive(Debug, Clone)]
 pub(crate) struct Git {
     dir: PathBuf,
-    env: Vec<(String, String)>,
+    /// The git directory, where it is one of Ganger's.
+    own: Option<PathBuf>,
+    env: Vec<(String, OsString)>,
 }
 
 impl Git {
+    /// As the person's own git would run there.
     pub(crate) fn at(dir: impl Into<PathBuf>) -> Self {
-        Self { dir: dir.into(), env: Vec::new() }
+        Self { dir: dir.into(), own: None, env: Vec::new() }
+    }
+
+    /// In a git directory of Ganger's. No repository is looked for, and of all configuration only that directory's is
+    /// read: not the person's, not the system's, and nothing that lies in the folders that git works on.
+    pub(crate) fn own(git_dir: impl Into<PathBuf>) -> Self {
+        let git_dir = git_dir.into();
+        Self { dir: git_dir.clone(), own: Some(git_dir), env: Vec::new() }
+    }
+
+    /// With this folder as its files.
+    pub(crate) fn on(mut self, work_tree: &Path) -> Self {
+        self.dir = work_tree.to_owned();
+        self.env("GIT_WORK_TREE", work_tree)
+    }
+
+    /// The person's own settings hold, too: for what goes over a network, and for reading a repository of the person.
+    pub(crate) fn with_persons_settings(mut self) -> Self {
+        if let Some(git_dir) = self.own.take() {
+            return self.env("GIT_DIR", git_dir);
+        }
+        self
     }
 
     pub(crate) fn dir(&self) -> &Path {
@@ -62,7 +79,7 @@ impl Git {
 
     /// With one more environment variable, such as another index.
     pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
-        self.env.push((name.to_owned(), value.as_ref().to_string_lossy().into_owned()));
+        self.env.push((name.to_owned(), value.as_ref().to_owned()));
         self
     }
 
@@ -89,7 +106,21 @@ impl Git {
         running::output(&mut command).map_err(failed)
     }
 
-    fn command<S: AsRef<OsStr>>(&self, args: &[S]) -> Command {
+    /// As [`Git::run`], for what may wait for somebody elsewhere: it is ended when its time is up.
+    pub(crate) fn run_within<S: AsRef<OsStr>>(&self, args: &[S], limit: Duration) -> GitResult<String> {
+        crate::os::check_may_block("git");
+        let mut command = self.command(args);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        match running::output_within(&mut command, limit) {
+            Ok(Some(output)) if output.status.success() => Ok(text(&output.stdout)),
+            Ok(Some(output)) => Err(self.error(args, &text(&output.stderr), output.status.code())),
+            Ok(None) => Err(self.error(args, &format!("no answer within {} s", limit.as_secs()), None)),
+            Err(e) => Err(self.error(args, &format!("git could not be started: {e}"), None)),
+        }
+    }
+
+    /// The command, not yet started.
+    pub(crate) fn command<S: AsRef<OsStr>>(&self, args: &[S]) -> Command {
         let mut command = Command::new(program());
         // In a group of its own: Ctrl-C is for us, and must not end a commit or a merge in its middle.
         crate::os::own_group(&mut command);
@@ -99,14 +130,23 @@ impl Git {
             command.env_remove(name);
         }
         command.env("LC_ALL", "C").env("GIT_TERMINAL_PROMPT", "0").env("GIT_OPTIONAL_LOCKS", "0");
+        command.env("GIT_NO_REPLACE_OBJECTS", "1");
+        if let Some(git_dir) = &self.own {
+            for name in CONFIGURED {
+                command.env_remove(name);
+            }
+            command.env("GIT_DIR", git_dir);
+            command.env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_SYSTEM", "/dev/null");
+            command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_ATTR_NOSYSTEM", "1");
+        }
         command.envs(self.env.iter().map(|(k, v)| (k, v)));
-        command.args(["-c", "core.hooksPath=/dev/null", "-c", "gc.auto=0", "-c", "maintenance.auto=false"]);
-        command.args(["-c", "core.quotePath=false", "-c", "commit.gpgSign=false", "-c", "advice.detachedHead=false"]);
-        command.args(args);
+        command.args(["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "gc.auto=0"]);
+        command.args(["-c", "maintenance.auto=false", "-c", "core.quotePath=false", "-c", "commit.gpgSign=false"]);
+        command.args(["-c", "advice.detachedHead=false"]).args(args);
         command
     }
 
-    fn error<S: AsRef<OsStr>>(&self, args: &[S], message: &str, code: Option<i32>) -> GitError {
+    pub(crate) fn error<S: AsRef<OsStr>>(&self, args: &[S], message: &str, code: Option<i32>) -> GitError {
         let words: Vec<_> = args.iter().map(|a| a.as_ref().to_string_lossy()).collect();
         let message = message.trim();
         let message = if message.is_empty() { "no message" } else { message };
@@ -122,8 +162,9 @@ fn program() -> &'static Path {
     })
 }
 
-/// Variables by which git is pointed at another repository.
-const INHERITED: [&str; 8] = [
+/// Variables by which git is pointed at another repository, or at another state of it.
+const INHERITED: [&str; 15] = [
+    "GIT_GRAFT_FILE",
     "GIT_DIR",
     "GIT_WORK_TREE",
     "GIT_INDEX_FILE",
@@ -132,25 +173,23 @@ const INHERITED: [&str; 8] = [
     "GIT_COMMON_DIR",
     "GIT_NAMESPACE",
     "GIT_PREFIX",
+    "GIT_SHALLOW_FILE",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_ATTR_SOURCE",
+    "GIT_EXTERNAL_DIFF",
+    "GIT_DIFF_OPTS",
+    "GIT_TEMPLATE_DIR",
 ];
 
-fn text(bytes: &[u8]) -> String {
+/// Variables that configure git.
+const CONFIGURED: [&str; 2] = ["GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT"];
+
+pub(crate) fn text(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     text.strip_suffix('\n').unwrap_or(&text).to_owned()
 }
 
 /// Splits the output of `-z` commands.
-fn zero_separated(output: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn zero_separated(output: &str) -> impl Iterator<Item = &str> {
     output.split('\0').filter(|part| !part.is_empty())
-}
-
-/// Environment by which an agent's commits carry its name.
-pub(crate) fn identity(agent: &str) -> [(String, String); 4] {
-    let email = format!("{agent}@ganger.invalid");
-    [
-        ("GIT_AUTHOR_NAME".to_owned(), agent.to_owned()),
-        ("GIT_AUTHOR_EMAIL".to_owned(), email.clone()),
-        ("GIT_COMMITTER_NAME".to_owned(), agent.to_owned()),
-        ("GIT_COMMITTER_EMAIL".to_owned(), email),
-    ]
 }

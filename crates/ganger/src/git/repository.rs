@@ -13,6 +13,7 @@ pub(crate) struct Repository {
     pub(crate) root: PathBuf,
     /// The common git directory.
     pub(crate) common: PathBuf,
+    git: Git,
     pub(super) lookup: Arc<Lookup>,
 }
 
@@ -20,10 +21,12 @@ impl Repository {
     /// Finds the repository that a folder is in; from a linked worktree, the main one.
     pub(crate) fn discover(folder: &Path) -> GitResult<Self> {
         let git = Git::at(folder);
-        let shown = git.run(&["rev-parse", "--path-format=absolute", "--git-common-dir", "--show-toplevel"])?;
-        let (common, top) = shown.split_once('\n').unwrap_or((&shown, ""));
-        let common = common.to_owned();
-        if Path::new(top).join(".git") == Path::new(&common) {
+        let shown = git.run(&["rev-parse", "--path-format=absolute", "--git-dir", "--git-common-dir"])?;
+        let (own, common) = shown.split_once('\n').unwrap_or((&shown, &shown));
+        // The main worktree, wherever its git directory is: beside it, or in the repository that it is a submodule of.
+        if own == common
+            && let Ok(top) = git.run(&["rev-parse", "--path-format=absolute", "--show-toplevel"])
+        {
             return Ok(Self::at(PathBuf::from(top), PathBuf::from(common)));
         }
         let listed = git.run(&["worktree", "list", "--porcelain", "-z"])?;
@@ -33,11 +36,20 @@ impl Repository {
     }
 
     fn at(root: PathBuf, common: PathBuf) -> Self {
-        Self { root, common, lookup: Arc::default() }
+        Self { git: Git::at(&root), root, common, lookup: Arc::default() }
+    }
+
+    /// A bare one of Ganger's, in which only its own configuration is read.
+    pub(crate) fn own(git_dir: PathBuf) -> Self {
+        Self { git: Git::own(&git_dir), root: git_dir.clone(), common: git_dir, lookup: Arc::default() }
     }
 
     pub(crate) fn git(&self) -> Git {
-        Git::at(&self.root)
+        self.git.clone()
+    }
+
+    pub(crate) fn objects(&self) -> PathBuf {
+        self.common.join("objects")
     }
 
     /// The name of the folder, for templates.
@@ -70,47 +82,26 @@ impl Repository {
         files.iter().copied().filter(|file| self.object(&format!("{commit}:{file}")).is_some()).collect()
     }
 
-    fn object(&self, name: &str) -> Option<String> {
-        self.lookup.object(self, name).unwrap_or_else(|_| {
+    /// The id of the object that a name stands for.
+    pub(crate) fn object(&self, name: &str) -> Option<String> {
+        self.lookup.object(self, name).map(|found| found.map(|object| object.id)).unwrap_or_else(|_| {
             // The process was killed, or could not be started: once more, with one of its own.
             self.git().run(&["rev-parse", "--verify", "--quiet", "--end-of-options", name]).ok()
         })
     }
 
-    /// The newest main: the remote's where there is one, fetched now; the local branch otherwise.
-    /// A remote that cannot be reached is not an error: the last known state of it serves.
-    pub(crate) fn fresh_main(&self, main: &str, fetch: bool) -> Option<(Commit, Option<String>)> {
-        let tracking = format!("refs/remotes/origin/{main}");
-        // What is tracked may be left of a remote that was removed.
-        let has_remote = self.resolve(&tracking).is_some()
-            && self.git().run(&["remote"]).is_ok_and(|r| r.lines().any(|l| l == "origin"));
-        let mut warning = None;
-        if has_remote && fetch {
-            let refspec = format!("+refs/heads/{main}:{tracking}");
-            let fetched = self.patient().run(&["fetch", "--quiet", "--no-tags", "origin", &refspec]);
-            warning = fetched
-                .err()
-                .map(|e| format!("origin could not be fetched, its last known {main} is used: {}", e.message));
-        }
-        let remote = has_remote.then(|| self.resolve(&tracking)).flatten();
-        let local = self.branch(main);
-        let newest = match (remote, local) {
-            // The local main may hold merges that were not pushed yet.
-            (Some(r), Some(l)) if self.is_ancestor(&r, &l) => l,
-            (Some(r), _) => r,
-            (None, local) => local?,
-        };
-        Some((newest, warning))
+    /// How many bytes an object has.
+    pub(crate) fn size(&self, id: &str) -> Option<u64> {
+        self.lookup.object(self, id).ok().flatten().map(|object| object.size)
     }
 
-    /// For what goes over a network: it gives up on a remote that is silent, and never asks on the terminal.
-    fn patient(&self) -> Git {
-        let own = std::env::var_os("GIT_SSH_COMMAND").is_some()
-            || std::env::var_os("GIT_SSH").is_some()
-            || self.git().holds(&["config", "core.sshCommand"]);
-        let git = self.git().env("GIT_HTTP_LOW_SPEED_LIMIT", "100").env("GIT_HTTP_LOW_SPEED_TIME", "20");
-        let ssh = "ssh -oBatchMode=yes -oConnectTimeout=10 -oServerAliveInterval=5 -oServerAliveCountMax=3";
-        if own { git } else { git.env("GIT_SSH_COMMAND", ssh) }
+    /// Whether a worktree of it, the main one or a linked one, has a branch checked out. By the files of git itself
+    /// (gitrepository-layout): this is asked for every ticket.
+    pub(crate) fn has_checked_out(&self, branch: &str) -> bool {
+        let linked = self.common.join("worktrees").read_dir().into_iter().flatten().flatten();
+        let folders = std::iter::once(self.common.clone()).chain(linked.map(|entry| entry.path()));
+        let wanted = format!("ref: refs/heads/{branch}");
+        folders.into_iter().any(|f| std::fs::read_to_string(f.join("HEAD")).is_ok_and(|head| head.trim() == wanted))
     }
 
     pub(crate) fn is_ancestor(&self, older: &Commit, newer: &Commit) -> bool {

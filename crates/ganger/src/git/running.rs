@@ -1,11 +1,17 @@
 //! The git commands that run now: a stop can end them, though a huge file is being added or a remote is silent.
 
 use std::collections::BTreeSet;
-use std::process::{Command, Output};
+use std::io::{Read, Write};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 /// Leaders of the process groups of all running commands.
 static RUNNING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+
+/// Between asking a command to end and killing it.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// Runs a command that leads a process group of its own, to its end.
 pub(super) fn output(command: &mut Command) -> std::io::Result<Output> {
@@ -15,6 +21,75 @@ pub(super) fn output(command: &mut Command) -> std::io::Result<Output> {
     let output = child.wait_with_output();
     change(|running| running.remove(&leader));
     output
+}
+
+/// As [`output`], with a limit: `None` when it was ended because its time was up.
+pub(super) fn output_within(command: &mut Command, limit: Duration) -> std::io::Result<Option<Output>> {
+    let child = command.spawn()?;
+    let leader = child.id();
+    change(|running| running.insert(leader));
+    let (ended, waits) = std::sync::mpsc::channel::<()>();
+    let watch = std::thread::spawn(move || {
+        let is_over = |limit| waits.recv_timeout(limit) != Err(RecvTimeoutError::Timeout);
+        if is_over(limit) {
+            return false;
+        }
+        crate::os::ask_group_to_end(leader);
+        if !is_over(GRACE) {
+            crate::os::kill_group(leader);
+        }
+        true
+    });
+    let output = child.wait_with_output();
+    drop(ended);
+    change(|running| running.remove(&leader));
+    let late = watch.join().unwrap_or(false);
+    output.map(|output| (!late).then_some(output))
+}
+
+/// Runs two such commands to their ends: the first is given `input` and writes a pack, which goes to the second. That
+/// one is made when the number of objects in the pack is known.
+pub(crate) fn pass_pack(
+    first: &mut Command,
+    input: &[u8],
+    second: impl FnOnce(u32) -> Command,
+) -> std::io::Result<(Output, Option<Output>)> {
+    let mut writer = first.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let leader = writer.id();
+    change(|running| running.insert(leader));
+    let done = pass_on(&mut writer, input, second);
+    if done.is_err() {
+        let _ended = writer.kill();
+    }
+    let wrote = writer.wait_with_output();
+    change(|running| running.remove(&leader));
+    Ok((wrote?, done?))
+}
+
+fn pass_on(writer: &mut Child, input: &[u8], second: impl FnOnce(u32) -> Command) -> std::io::Result<Option<Output>> {
+    let (Some(mut stdin), Some(mut stdout)) = (writer.stdin.take(), writer.stdout.take()) else {
+        return Err(std::io::Error::other("git has no pipes"));
+    };
+    // It reads all of its input before it writes anything. One that ended says why itself.
+    let _ended = stdin.write_all(input);
+    drop(stdin);
+    // Signature, version, number of objects (gitformat-pack).
+    let mut header = [0; 12];
+    if stdout.read_exact(&mut header).is_err() {
+        return Ok(None);
+    }
+    let count = u32::from_be_bytes([header[8], header[9], header[10], header[11]]);
+    let mut command = second(count);
+    let mut reader = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let leader = reader.id();
+    change(|running| running.insert(leader));
+    if let Some(mut into) = reader.stdin.take() {
+        // One that ended says why itself.
+        let _ended = into.write_all(&header).and_then(|()| std::io::copy(&mut stdout, &mut into));
+    }
+    let output = reader.wait_with_output();
+    change(|running| running.remove(&leader));
+    output.map(Some)
 }
 
 /// Asks every running git command to end. Git removes its lock files then, and whoever waits for it gets an error.

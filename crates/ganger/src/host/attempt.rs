@@ -1,12 +1,12 @@
-//! The hands of one attempt on this host: its worktree, its session, its processes, what it left.
+//! The hands of one attempt on this host: its workspace, its session, its processes, what it left.
 
-use super::folder::Folder;
 use super::session::{self, SessionRun};
-use super::worktrees::{PrepareError, Ready};
+use super::workspaces::{Foundation, PrepareError, Ready};
 use super::{Order, SessionHandle, Shared, Starting, mission_text};
 use crate::agents::{Driver, Launch, ToolAccess};
 use crate::config::Agent;
-use crate::git::{self, Change};
+use crate::depot::{self, Collected};
+use crate::git;
 use crate::os::now_ms;
 use crate::os::{self, Target, crash};
 use crate::wire::{self, Activity, ActivityKind, Terms, activity_subject};
@@ -34,7 +34,7 @@ pub(super) struct AttemptTask {
     pub(super) starting: Option<Starting>,
 }
 
-/// A folder of the attempt outside of the worktree, with its key to the tools.
+/// A folder of the attempt outside of the workspace, with its key to the tools.
 pub(super) struct Scratch {
     folder: PathBuf,
     access: ToolAccess,
@@ -64,14 +64,15 @@ impl Drop for Admitted {
     }
 }
 
-/// Makes the worktree that an offer asks for.
-pub(super) async fn make_worktree(shared: &Shared, offer: &Offer, terms: &Terms) -> Result<Ready, PrepareError> {
+/// Makes the workspace that an offer asks for.
+pub(super) async fn make_workspace(shared: &Shared, offer: &Offer, terms: &Terms) -> Result<Ready, PrepareError> {
     let bases = match offer.spec.kind.work().bases {
         // The agent merges the others itself: that is the work.
         Bases::First => offer.bases.get(..1).unwrap_or_default(),
         Bases::Merged => &offer.bases,
     };
-    shared.worktrees.ensure(&terms.layout, &offer.ticket, bases, offer.base.as_ref()).await
+    let foundation = Foundation { bases, beside: &offer.bases, known_base: offer.base.as_ref() };
+    shared.workspaces.ensure(&terms.layout, &offer.ticket, &foundation).await
 }
 
 impl AttemptTask {
@@ -102,7 +103,7 @@ impl AttemptTask {
     async fn run_session(&mut self, ready: &Ready, agent: &Agent, scratch: Scratch) -> std::io::Result<SessionEnd> {
         let mission = mission_text(
             &self.terms.gate_definitions(),
-            &ready.worktree,
+            &ready.workspace,
             &self.offer.ticket,
             &self.offer.spec,
             self.offer.revision,
@@ -134,7 +135,7 @@ impl AttemptTask {
             agent_name: self.offer.agent.clone(),
             agent: agent.clone(),
             driver,
-            worktree: ready.worktree.path.clone(),
+            workspace: ready.workspace.path.clone(),
             scratch,
             session: self.offer.session.clone(),
             recall: driver.capabilities().recall && !self.offer.deliveries.is_empty() && self.offer.session.is_some(),
@@ -186,11 +187,11 @@ fn marker_of(shared: &Shared, attempt: &AttemptId) -> String {
 }
 
 /// Ends whatever runs of an attempt: its setup command, its agent, what they left.
-pub(super) async fn kill(shared: &Shared, run: &Run, ticket: Option<&TicketId>, worktree: Option<PathBuf>) {
-    if let (Some(ticket), None) = (ticket, &worktree) {
-        shared.worktrees.stop_setup(ticket).await;
+pub(super) async fn kill(shared: &Shared, run: &Run, ticket: Option<&TicketId>, workspace: Option<PathBuf>) {
+    if let (Some(ticket), None) = (ticket, &workspace) {
+        shared.workspaces.stop_setup(ticket).await;
     }
-    let target = Target::attempt(&marker_of(shared, &run.attempt), worktree.as_deref());
+    let target = Target::attempt(&marker_of(shared, &run.attempt), workspace.as_deref());
     let killed = sweep_all(shared, target).await;
     if let (1.., Some(ticket)) = (killed, ticket) {
         let said = format!("ended {killed} processes that the agent left running");
@@ -234,37 +235,26 @@ pub(super) async fn inspect(
 }
 
 fn look_at_work(shared: &Shared, offer: &Offer, terms: &Terms, ready: &Ready) -> git::GitResult<Work> {
-    let path = &ready.worktree.path;
-    let limits = &terms.limits;
-    let repository = &shared.project.repository;
-    ready.worktree.return_to_branch(repository)?;
-    let left = git::leftovers(path)?;
-    if left.files > limits.commit_files || left.bytes > limits.commit_bytes {
-        git::Rescue::snapshot(repository, &offer.ticket, path)?;
-        return Ok(Work::TooLarge { files: left.files, bytes: left.bytes });
-    }
-    if left.files > 0 {
-        git::commit_leftovers(path, &offer.ticket, &offer.attempt, &offer.agent, &offer.spec.title, &shared.excludes)?;
-    }
-    let head = ready.worktree.head(repository).unwrap_or_else(|| ready.base.clone());
-    git::sync_commit(repository, &head, Some(&ready.base), &ready.worktree.reference())?;
+    let depot = shared.project.depot()?;
+    let order = depot::Order {
+        ticket: &offer.ticket,
+        attempt: &offer.attempt,
+        agent: &offer.agent,
+        title: &offer.spec.title,
+        max_files: terms.limits.commit_files,
+        max_bytes: terms.limits.commit_bytes,
+    };
+    let (head, files, tampering) = match depot::collect(depot, &ready.workspace, &ready.base, &order)? {
+        Collected::Unfit(reasons) => return Ok(Work::Unfit { reasons }),
+        Collected::TooLarge { files, bytes } => return Ok(Work::TooLarge { files, bytes }),
+        Collected::Committed { head, files, tampering } => (head, files, tampering),
+    };
+    git::sync_commit(&depot.repository, &head, Some(&ready.base), &ready.workspace.reference())?;
     crash::point("commit-synced");
     shared.note_synced(&head);
-    let Change { files, tampering } = git::change(path, &ready.base, &head)?;
+    // The work is safe in the depot; the branch in the person's repository is for looking at it.
+    if let Err(e) = depot.publish(&ready.workspace.branch, &head, Some(&ready.base)) {
+        crate::log::note(&shared.project, &format!("{}: not shown in your repository: {}", offer.ticket, e.message));
+    }
     Ok(Work::Committed { head, base: ready.base.clone(), files, tampering })
-}
-
-/// Ignore patterns for the agents' git: the user's own and ours.
-pub(super) fn excludes_file(project: &crate::project::Project, folder: &Folder) -> std::io::Result<PathBuf> {
-    let path = folder.path().join("git-excludes");
-    let users = git::Git::at(&project.repository.root).run(&["config", "--path", "core.excludesFile"]).ok();
-    // Without its patterns an agent would commit what the user ignores everywhere.
-    let users = match users.map(std::fs::read_to_string) {
-        None => String::new(),
-        Some(Err(e)) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
-        Some(read) => read.map_err(|e| std::io::Error::new(e.kind(), format!("core.excludesFile: {e}")))?,
-    };
-    let ours: String = git::OWN_FILES.iter().map(|file| format!("/{file}\n")).collect();
-    os::write_private(&path, format!("{users}\n{ours}").as_bytes())?;
-    Ok(path)
 }

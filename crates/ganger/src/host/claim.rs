@@ -1,8 +1,8 @@
-//! Which host a worktree belongs to. Hosts of one machine may share a clone, and a ticket may go from one to the other:
-//! one at a time makes or removes its worktree, and a host that comes back from the dead ends processes only where
+//! Which host a workspace belongs to. Hosts of one machine may share a clone, and a ticket may go from one to the other:
+//! one at a time makes or removes its workspace, and a host that comes back from the dead ends processes only where
 //! nobody else has worked since.
 
-use super::worktrees::PrepareError;
+use super::workspaces::PrepareError;
 use crate::os;
 use crate::project::Project;
 use ganger_engine::TicketId;
@@ -14,17 +14,17 @@ use std::time::Duration;
 /// Between two looks whether the other host is done.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// A ticket's worktree is ours to make or remove, until this is dropped.
+/// A ticket's workspace is ours to make or remove, until this is dropped.
 pub(super) struct Claim {
     path: PathBuf,
     file: File,
     owner: Option<Owner>,
 }
 
-/// Who worked in a worktree last.
+/// Who worked in a workspace last.
 struct Owner {
     incarnation: String,
-    worktree: PathBuf,
+    workspace: PathBuf,
 }
 
 impl Claim {
@@ -50,11 +50,11 @@ impl Claim {
         file.read_to_string(&mut text)?;
         let owner = text
             .split_once('\n')
-            .map(|(incarnation, worktree)| Owner { incarnation: incarnation.to_owned(), worktree: worktree.into() });
+            .map(|(incarnation, workspace)| Owner { incarnation: incarnation.to_owned(), workspace: workspace.into() });
         Ok(Some(Self { path: path.to_owned(), file, owner }))
     }
 
-    /// Those of worktrees in which an incarnation was the last to work, and in which nobody is at work now.
+    /// Those of workspaces in which an incarnation was the last to work, and in which nobody is at work now.
     pub(super) fn left_by(project: &Project, incarnation: &str) -> std::io::Result<Vec<Self>> {
         let listed = match folder(project).read_dir() {
             Ok(listed) => listed.collect::<std::io::Result<Vec<_>>>()?,
@@ -72,8 +72,8 @@ impl Claim {
         self.owner.as_ref().is_some_and(|o| o.incarnation == incarnation)
     }
 
-    pub(super) fn worktree(&self) -> Option<&Path> {
-        self.owner.as_ref().map(|o| o.worktree.as_path())
+    pub(super) fn workspace(&self) -> Option<&Path> {
+        self.owner.as_ref().map(|o| o.workspace.as_path())
     }
 
     /// Whether another host has worked in it, or another incarnation of this one.
@@ -82,11 +82,11 @@ impl Claim {
     }
 
     /// This incarnation works in it from now on.
-    pub(super) fn hold(&mut self, incarnation: &str, worktree: &Path) -> Result<(), PrepareError> {
+    pub(super) fn hold(&mut self, incarnation: &str, workspace: &Path) -> Result<(), PrepareError> {
         if self.owner_is(incarnation) {
             return Ok(());
         }
-        let noted = format!("{incarnation}\n{}", worktree.display());
+        let noted = format!("{incarnation}\n{}", workspace.display());
         let mut write = || {
             self.file.rewind()?;
             self.file.set_len(0)?;
@@ -102,9 +102,9 @@ impl Claim {
 }
 
 fn failed(e: std::io::Error) -> PrepareError {
-    PrepareError::Failed(format!("the claim of a worktree: {e}"))
+    PrepareError::Failed(format!("the claim of a workspace: {e}"))
 }
 
 fn folder(project: &Project) -> PathBuf {
-    project.state.join("worktrees")
+    project.state.join("workspaces")
 }

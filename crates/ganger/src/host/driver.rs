@@ -3,10 +3,10 @@
 
 use super::attempt::{self, AttemptTask, Scratch};
 use super::guard::Guard;
-use super::worktrees::{PrepareError, Ready};
+use super::workspaces::{PrepareError, Ready};
 use super::{Shared, Starting, verify};
 use crate::client::SendError;
-use crate::gates::Workspace;
+use crate::gates;
 use crate::git;
 use crate::os::{self, MARKER_HOST, Target};
 use crate::text;
@@ -26,7 +26,7 @@ pub(super) enum Happened {
     /// An order came, with what the host needs besides.
     Ordered(Order, Box<Attached>),
     Prepared(Run, Result<Ready, PrepareError>),
-    GatesPrepared(u64, Result<Workspace, String>),
+    GatesPrepared(u64, Result<gates::Tree, String>),
 }
 
 impl From<Event> for Happened {
@@ -39,7 +39,7 @@ pub(super) struct Driver {
     shared: Arc<Shared>,
     events: mpsc::UnboundedSender<Happened>,
     attempts: BTreeMap<Run, Hands>,
-    trees: BTreeMap<u64, Tree>,
+    verifications: BTreeMap<u64, Verification>,
     /// On what terms each attempt runs.
     terms: BTreeMap<Run, Arc<Terms>>,
     /// What each verification runs.
@@ -52,11 +52,11 @@ pub(super) struct Driver {
 
 /// What the driver holds for an attempt.
 struct Hands {
-    /// A folder outside the worktree, being laid out while the foreman decides.
+    /// A folder outside the workspace, being laid out while the foreman decides.
     scratch: Option<JoinHandle<std::io::Result<Scratch>>>,
     starting: Option<Starting>,
     ready: Option<Ready>,
-    /// Whatever runs for it: the making of its worktree, its session.
+    /// Whatever runs for it: the making of its workspace, its session.
     task: Option<AbortHandle>,
 }
 
@@ -69,11 +69,11 @@ impl Drop for Hands {
     }
 }
 
-/// A clean tree for the gates of a verification.
-struct Tree {
+/// The gates of a commit, and the tree in which they run.
+struct Verification {
     job: Arc<VerifyJob>,
     gates: Arc<(Vec<Gate>, Layout)>,
-    workspace: Option<Arc<Workspace>>,
+    tree: Option<Arc<gates::Tree>>,
 }
 
 impl Driver {
@@ -82,7 +82,7 @@ impl Driver {
             shared,
             events,
             attempts: BTreeMap::new(),
-            trees: BTreeMap::new(),
+            verifications: BTreeMap::new(),
             terms: BTreeMap::new(),
             gates: BTreeMap::new(),
             layout: None,
@@ -132,13 +132,14 @@ impl Driver {
             Happened::Prepared(run, Err(e)) => {
                 let why = match e {
                     PrepareError::Conflict { with, files } => NotPrepared::Conflict { with, files },
+                    PrepareError::Refused(why) => NotPrepared::Refused(why),
                     PrepareError::Failed(why) => NotPrepared::Failed(why),
                 };
                 Event::Prepared { run, result: Err(why) }
             }
-            Happened::GatesPrepared(token, Ok(workspace)) => {
-                if let Some(tree) = self.trees.get_mut(&token) {
-                    tree.workspace = Some(Arc::new(workspace));
+            Happened::GatesPrepared(token, Ok(tree)) => {
+                if let Some(verification) = self.verifications.get_mut(&token) {
+                    verification.tree = Some(Arc::new(tree));
                 }
                 Event::GatesPrepared { token, result: Ok(()) }
             }
@@ -190,7 +191,7 @@ impl Driver {
             Action::PrepareGates(job) => self.prepare_gates(*job),
             Action::RunGate { token, gate } => self.run_gate(token, gate),
             Action::PublishEvidence { ticket, envelope } => self.publish_evidence(ticket, *envelope),
-            Action::ReleaseGates { token } => drop(self.trees.remove(&token)),
+            Action::ReleaseGates { token } => drop(self.verifications.remove(&token)),
             Action::Retire(ticket) => self.retire(ticket),
             Action::PrepareAhead(ticket) => self.prepare_ahead(ticket),
         }
@@ -217,7 +218,7 @@ impl Driver {
         let shared = Arc::clone(&self.shared);
         tokio::spawn(async move {
             shared.quiet().await;
-            shared.worktrees.prepare(&layout, &ticket).await.is_ok()
+            shared.workspaces.prepare(&layout, &ticket).await.is_ok()
         });
     }
 
@@ -231,7 +232,7 @@ impl Driver {
         let Some((offer, terms)) = self.offer(machine, &run) else { return };
         let (shared, events, at) = (Arc::clone(&self.shared), self.events.clone(), run.clone());
         let task = tokio::spawn(async move {
-            let made = attempt::make_worktree(&shared, &offer, &terms).await;
+            let made = attempt::make_workspace(&shared, &offer, &terms).await;
             let _stopping = events.send(Happened::Prepared(at, made));
         });
         self.hold(&run, &task);
@@ -269,11 +270,11 @@ impl Driver {
         }
         hands.starting = None;
         self.shared.close_session(&run);
-        let worktree = hands.ready.as_ref().map(|r| r.worktree.path.clone());
+        let workspace = hands.ready.as_ref().map(|r| r.workspace.path.clone());
         let ticket = machine.offer(&run).map(|o| o.ticket.clone());
         let (shared, events) = (Arc::clone(&self.shared), self.events.clone());
         tokio::spawn(async move {
-            attempt::kill(&shared, &run, ticket.as_ref(), worktree).await;
+            attempt::kill(&shared, &run, ticket.as_ref(), workspace).await;
             let _stopping = events.send(Event::Killed { run }.into());
         });
     }
@@ -286,8 +287,8 @@ impl Driver {
             hands.starting = None;
             self.shared.close_session(run);
         }
-        self.trees.clear();
-        let folders = self.attempts.values().filter_map(|h| h.ready.as_ref().map(|r| r.worktree.path.clone()));
+        self.verifications.clear();
+        let folders = self.attempts.values().filter_map(|h| h.ready.as_ref().map(|r| r.workspace.path.clone()));
         let markers = vec![(MARKER_HOST.to_owned(), self.shared.incarnation.clone())];
         let target = Target { markers, folders: folders.collect() };
         let (shared, events) = (Arc::clone(&self.shared), self.events.clone());
@@ -324,7 +325,8 @@ impl Driver {
     fn prepare_gates(&mut self, job: VerifyJob) {
         let job = Arc::new(job);
         let Some(gates) = self.gates.get(&job.token).cloned() else { return };
-        self.trees.insert(job.token, Tree { job: Arc::clone(&job), gates: Arc::clone(&gates), workspace: None });
+        let verification = Verification { job: Arc::clone(&job), gates: Arc::clone(&gates), tree: None };
+        self.verifications.insert(job.token, verification);
         let (shared, events) = (Arc::clone(&self.shared), self.events.clone());
         tokio::spawn(async move {
             let tree = verify::prepare(&shared, &job, &gates.1).await.map_err(|e| e.to_string());
@@ -333,12 +335,12 @@ impl Driver {
     }
 
     fn run_gate(&self, token: u64, gate: GatePolicy) {
-        let Some(Tree { job, gates, workspace: Some(workspace) }) = self.trees.get(&token) else { return };
+        let Some(Verification { job, gates, tree: Some(tree) }) = self.verifications.get(&token) else { return };
         let Some(gate) = gates.0.iter().find(|g| g.digest() == gate.digest).cloned() else { return };
-        let (job, workspace) = (Arc::clone(job), Arc::clone(workspace));
+        let (job, tree) = (Arc::clone(job), Arc::clone(tree));
         let (shared, events) = (Arc::clone(&self.shared), self.events.clone());
         tokio::spawn(async move {
-            let result = verify::run_gate(&shared, &job, &workspace, &gate).await;
+            let result = verify::run_gate(&shared, &job, &tree, &gate).await;
             let result = result.map(Box::new).map_err(|e| e.to_string());
             let _stopping = events.send(Event::GateEnded { token, result }.into());
         });
@@ -358,9 +360,10 @@ impl Driver {
         let Some(layout) = self.layout.clone() else { return };
         let (shared, events) = (Arc::clone(&self.shared), self.events.clone());
         tokio::spawn(async move {
-            let result = shared.worktrees.retire(&layout, &ticket).await.map_err(|e| text::line(&e.to_string(), 1_000));
+            let result =
+                shared.workspaces.retire(&layout, &ticket).await.map_err(|e| text::line(&e.to_string(), 1_000));
             if let Err(why) = &result {
-                crate::log::note(&shared.project, &format!("{ticket}: worktree kept: {why}"));
+                crate::log::note(&shared.project, &format!("{ticket}: workspace kept: {why}"));
             }
             let _stopping = events.send(Event::Retired { ticket, result }.into());
         });

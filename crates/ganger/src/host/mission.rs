@@ -1,7 +1,7 @@
 //! The mission: one text for `MISSION.md` and for the prompt, and the first prompt.
 
 use crate::config::Gate;
-use crate::git::Worktree;
+use crate::depot::Workspace;
 use ganger_engine::session::{FirstPrompt, first_prompt};
 use ganger_engine::{Kind, Offer, TicketId, TicketSpec};
 use std::fmt::Write;
@@ -9,7 +9,7 @@ use std::fmt::Write;
 /// The mission of a ticket, with the headings of spec 2.
 pub(crate) fn mission_text(
     gates: &[Gate],
-    worktree: &Worktree,
+    workspace: &Workspace,
     id: &TicketId,
     spec: &TicketSpec,
     revision: u32,
@@ -22,7 +22,7 @@ pub(crate) fn mission_text(
     let _ok = write!(
         text,
         "- Why this matters: {why}\n- Related work: {related}\n- Branch: {}\n- Ticket: {id}, revision {revision}\n",
-        worktree.branch
+        workspace.branch
     );
     for link in &spec.links {
         let _ok = writeln!(text, "- Link: {link}");
@@ -32,12 +32,12 @@ pub(crate) fn mission_text(
     let _ok = write!(
         text,
         "\n## Technical Approach\n- Files to modify: {files}\n- Patterns to follow: those of the code around it, and AGENTS.md where there is one\n\
-         - Constraints: stay inside this worktree ({}); do not push, do not switch branches\n",
-        worktree.path.display()
+         - Constraints: stay inside this workspace ({}); do not push, do not switch branches\n",
+        workspace.path.display()
     );
     if spec.kind == Kind::Join {
         let branches: Vec<String> =
-            spec.after.iter().map(|d| worktree.branch.replace(id.as_str(), d.as_str())).collect();
+            spec.after.iter().map(|d| workspace.branch.replace(id.as_str(), d.as_str())).collect();
         let _ok = writeln!(text, "- Branches to join, with `git merge`: {}", branches.join(", "));
     }
     let _ok = write!(text, "\n## Definition of Done\n{}", definition_of_done(gates, spec));
@@ -91,7 +91,7 @@ pub(crate) fn prompt_text(mission: &str, instructions: &str, offer: &Offer, reme
 mod tests {
     use super::mission_text;
     use crate::config::Gate;
-    use crate::git::Worktree;
+    use crate::depot::Workspace;
     use ganger_engine::{TicketId, TicketSpec};
 
     #[test]
@@ -105,8 +105,8 @@ mod tests {
             ..TicketSpec::default()
         };
         let gate = Gate { name: "test".into(), command: "cargo test".into(), timeout_s: 1, dir: ".".into() };
-        let worktree = Worktree { path: "/w/T-2".into(), branch: "ganger/T-2".into() };
-        let text = mission_text(&[gate], &worktree, &TicketId::from("T-2"), &spec, 1);
+        let workspace = Workspace { ticket: "T-2".into(), path: "/w/T-2".into(), branch: "ganger/T-2".into() };
+        let text = mission_text(&[gate], &workspace, &TicketId::from("T-2"), &spec, 1);
         let headings: Vec<&str> = text.lines().filter(|l| l.starts_with('#')).collect();
         assert_eq!(
             headings,

@@ -9,11 +9,11 @@ mod guard;
 mod mission;
 mod session;
 mod verify;
-mod worktrees;
+mod workspaces;
 
 pub(crate) use guard::run_guard;
 pub(crate) use mission::{mission_text, prompt_text};
-pub(crate) use worktrees::Worktrees;
+pub(crate) use workspaces::Workspaces;
 
 use crate::agents::{Drivers, OpencodeServer};
 use crate::client::Client;
@@ -42,7 +42,7 @@ use tokio::task::JoinHandle;
 /// The name of the host that lives in the process of `ganger run`.
 pub(crate) const LOCAL: &str = "local";
 
-/// How long gates and worktrees ahead of need make way for attempts that are about to start.
+/// How long gates and workspaces ahead of need make way for attempts that are about to start.
 const MAKE_WAY: Duration = Duration::from_millis(10);
 
 /// What all parts of a host share.
@@ -56,7 +56,7 @@ pub(crate) struct Shared {
     pub(crate) tools: Endpoint,
     pub(crate) drivers: Drivers,
     pub(crate) opencode: Arc<OpencodeServer>,
-    pub(crate) worktrees: Worktrees,
+    pub(crate) workspaces: Workspaces,
     pub(crate) folder: Arc<Folder>,
     /// Digest of the programs that gates start here, as it was reported.
     toolchain: String,
@@ -138,12 +138,13 @@ impl Host {
         let client = Arc::new(Client::open(&bus, &incarnation).await?);
         let tools = Endpoint::start().await?;
         std::fs::create_dir_all(folder.opencode())?;
-        let excludes = attempt::excludes_file(&project, &folder)?;
+        let at = Arc::clone(&project);
+        let excludes = os::blocking(move || at.depot().map(|depot| depot.excludes())).await?;
         let report = HostReport { slots, ..report(&project, &incarnation) };
         let toolchain = report.toolchain.clone();
         let setup = Setup { id: id.clone(), report, lease_ms };
         let shared = Arc::new(Shared {
-            worktrees: Worktrees::new(Arc::clone(&project), Arc::clone(&folder), incarnation.clone()),
+            workspaces: Workspaces::new(Arc::clone(&project), Arc::clone(&folder), incarnation.clone()),
             id,
             incarnation,
             project,
@@ -240,7 +241,7 @@ async fn sweep_former_incarnation(project: &Arc<Project>, folder: &Folder) -> Re
     let project = Arc::clone(project);
     let swept = os::blocking(move || -> std::io::Result<_> {
         let left = Claim::left_by(&project, &former)?;
-        let folders = left.iter().filter_map(Claim::worktree).map(std::path::Path::to_owned).collect();
+        let folders = left.iter().filter_map(Claim::workspace).map(std::path::Path::to_owned).collect();
         let swept = os::sweep(&Target { markers: vec![(MARKER_HOST.to_owned(), former)], folders });
         left.into_iter().try_for_each(Claim::give_up)?;
         Ok(swept)

@@ -1,7 +1,7 @@
 //! The hands of verification: a clean tree at the commit, and one gate run in it.
 
 use super::Shared;
-use crate::gates::{self, GateRun, Workspace};
+use crate::gates::{self, GateRun, Tree};
 use crate::git;
 use crate::os;
 use crate::os::now_ms;
@@ -14,20 +14,22 @@ use std::time::Duration;
 const LOADING: Duration = Duration::from_millis(3);
 
 /// Makes a clean tree at the commit.
-pub(super) async fn prepare(shared: &Arc<Shared>, job: &VerifyJob, layout: &Layout) -> anyhow::Result<Workspace> {
+pub(super) async fn prepare(shared: &Arc<Shared>, job: &VerifyJob, layout: &Layout) -> anyhow::Result<Tree> {
     // The agent that begins next is small at first, and gates are heavy: it goes before.
     shared.quiet().await;
     tokio::time::sleep(LOADING).await;
-    let workspace = Workspace::take(shared.folder.path(), &shared.project.repository.root, "head").await?;
-    let (repository, commit, base) = (shared.project.repository.clone(), job.commit.clone(), job.base.clone());
-    let synced = shared.is_synced(&commit);
-    let reference = shared.project.worktree_in(&layout.worktrees, &layout.branch, &job.ticket).reference();
-    os::blocking(move || -> anyhow::Result<Workspace> {
+    let trees = shared.project.gate_trees(&layout.gate_trees);
+    let tree = Tree::take(&shared.project.state, &trees, &job.ticket).await?;
+    let (project, commit, base) = (Arc::clone(&shared.project), job.commit.clone(), job.base.clone());
+    let (synced, main) = (shared.is_synced(&commit), layout.main.clone());
+    let reference = project.workspace_in(&layout.workspaces, &layout.branch, &job.ticket).reference();
+    os::blocking(move || -> anyhow::Result<Tree> {
+        let depot = project.depot()?;
         if !synced {
-            git::sync_commit(&repository, &commit, base.as_ref(), &reference)?;
+            git::sync_commit(&depot.repository, &commit, base.as_ref(), &reference)?;
         }
-        workspace.check_out(&commit)?;
-        Ok(workspace)
+        tree.check_out(depot, &commit, &depot.refs_to_compare_with(&main))?;
+        Ok(tree)
     })
     .await
 }
@@ -36,7 +38,7 @@ pub(super) async fn prepare(shared: &Arc<Shared>, job: &VerifyJob, layout: &Layo
 pub(super) async fn run_gate(
     shared: &Arc<Shared>,
     job: &VerifyJob,
-    workspace: &Workspace,
+    tree: &Tree,
     gate: &Gate,
 ) -> anyhow::Result<Evidence> {
     let definition = gate.definition();
@@ -50,7 +52,7 @@ pub(super) async fn run_gate(
         toolchain: &shared.toolchain,
         folder: shared.folder.path(),
     };
-    let evidence = gates::run(workspace, definition, &run).await?;
+    let evidence = gates::run(tree, definition, &run).await?;
     let verdict = if evidence.is_green() { "green" } else { "red" };
     note(shared, job, format!("{}: {verdict} after {} ms", definition.name, evidence.duration_ms)).await;
     Ok(evidence)

@@ -22,6 +22,18 @@ pub(crate) fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> 
     std::fs::rename(&temporary, path)
 }
 
+/// As [`write_private`], and on disk when it returns.
+pub(crate) fn write_durable(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder)?;
+    let temporary = path.with_extension(format!("tmp{}", std::process::id()));
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    std::fs::rename(&temporary, path)?;
+    sync(folder)
+}
+
 /// Locks a file for as long as it is open; `false` when another process holds the lock. Files are opened
 /// close-on-exec, so that no child keeps it.
 pub(crate) fn try_lock(file: &File) -> std::io::Result<bool> {
@@ -73,6 +85,53 @@ pub(crate) fn sync(path: &Path) -> std::io::Result<()> {
 
 pub(crate) fn symlink(to: &Path, at: &Path) -> std::io::Result<()> {
     std::os::unix::fs::symlink(to, at)
+}
+
+/// Copies a folder with times and modes, sharing blocks with it where the file system can.
+pub(crate) fn copy_tree(from: &Path, to: &Path) -> std::io::Result<()> {
+    super::blocking::check_may_block("the disk");
+    let mut copy = std::process::Command::new("cp");
+    let done = copy.args(["-a", "--reflink=auto", "--"]).arg(from).arg(to).output()?;
+    if done.status.success() {
+        return Ok(());
+    }
+    Err(std::io::Error::other(format!("cp: {}", String::from_utf8_lossy(&done.stderr).trim())))
+}
+
+/// Removes a file, or a folder with all that is in it, whatever its modes are; links are not followed. Nothing there is
+/// no error.
+pub(crate) fn remove_tree(path: &Path) -> std::io::Result<()> {
+    super::blocking::check_may_block("the disk");
+    match remove_any(path) {
+        Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => {
+            make_writable(path);
+            remove_any(path)
+        }
+        done => done,
+    }
+}
+
+fn remove_any(path: &Path) -> std::io::Result<()> {
+    let removed = match path.symlink_metadata() {
+        Ok(found) if found.is_dir() => std::fs::remove_dir_all(path),
+        Ok(_) => std::fs::remove_file(path),
+        Err(e) => Err(e),
+    };
+    match removed {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
+}
+
+/// Folders that nobody may write to: module caches are such.
+fn make_writable(folder: &Path) {
+    // What stays as it is makes the removal fail, which says so.
+    let _told_later = std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700));
+    for entry in folder.read_dir().into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            make_writable(&entry.path());
+        }
+    }
 }
 
 /// Whether it is a file that may be executed.

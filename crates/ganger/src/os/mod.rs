@@ -16,13 +16,13 @@ mod table;
 pub(crate) use blocking::{at_low_priority, block_in_place, blocking, check_may_block};
 pub(crate) use clock::{SteadyClock, awake_ms, now_ms};
 pub(crate) use files::{
-    is_at, lock, open_private, read_regular, record_lock_holder, symlink, sync, tail, try_lock, try_record_lock,
-    write_private,
+    copy_tree, is_at, lock, open_private, read_regular, record_lock_holder, remove_tree, symlink, sync, tail, try_lock,
+    try_record_lock, write_durable, write_private,
 };
 pub(crate) use leftovers::{end_processes, tool_processes};
 pub(crate) use process::{
-    Spawn, ask_group_to_end, environment_for_commands, find_program, interrupt_group, is_credential, leave_session,
-    machine_name, own_group, program_on_path, terminate_group,
+    Spawn, ask_group_to_end, environment_for_commands, find_program, interrupt_group, is_credential, kill_group,
+    leave_session, machine_name, own_group, program_on_path, terminate_group,
 };
 pub(crate) use signals::{StopSignal, StopSignals};
 pub(crate) use sweep::{

@@ -100,6 +100,11 @@ pub(crate) fn ask_group_to_end(leader: u32) {
     signal_group(Some(leader), Signal::TERM);
 }
 
+/// Kills the group of a process.
+pub(crate) fn kill_group(leader: u32) {
+    signal_group(Some(leader), Signal::KILL);
+}
+
 fn signal_group(leader: Option<u32>, signal: Signal) {
     let pid = leader.and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
     if let Some(pid) = pid {

@@ -50,7 +50,7 @@ impl Target {
         marked || (!self.folders.is_empty() && self.works_inside(process))
     }
 
-    /// By folder only what has no terminal: a user's shell and editor in a worktree are left alone. Everything that
+    /// By folder only what has no terminal: a user's shell and editor in a workspace are left alone. Everything that
     /// an attempt started carries its marker, unless it cleared its own environment.
     fn works_inside(&self, process: Process) -> bool {
         process.folder().is_some_and(|folder| self.folders.iter().any(|f| folder.starts_with(f)))
@@ -84,7 +84,7 @@ pub(crate) fn sweep(target: &Target) -> Result<usize, BTreeSet<i32>> {
     }
 }
 
-/// This process and its ancestors: a user may well run the program from inside a worktree.
+/// This process and its ancestors: a user may well run the program from inside a workspace.
 fn own_line() -> BTreeSet<Process> {
     let own = Process(i32::try_from(std::process::id()).unwrap_or(0));
     std::iter::successors(Some(own), |process| process.parent()).collect()

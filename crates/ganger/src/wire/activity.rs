@@ -26,7 +26,7 @@ pub(crate) enum ActivityKind {
     ToolEnd,
     /// Tokens so far.
     Usage,
-    /// Ganger says: worktree, prompt, permission, commit.
+    /// Ganger says: workspace, prompt, permission, commit.
     Note,
     /// A gate's progress.
     Gate,

@@ -78,6 +78,6 @@ inputs_that_travel! {
     ConfirmMerge { ticket: TicketId, commit: Commit },
     MergeDone { ticket: TicketId, commit: Commit, evidence: Vec<Evidence> },
     MergeFailed { ticket: TicketId, why: String, back_to_agent: bool, evidence: Vec<Evidence> },
-    WorktreeRemoved { ticket: TicketId, host: HostId },
-    WorktreeKept { ticket: TicketId, host: HostId, why: String },
+    WorkspaceRemoved { ticket: TicketId, host: HostId },
+    WorkspaceKept { ticket: TicketId, host: HostId, why: String },
 }

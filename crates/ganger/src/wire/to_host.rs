@@ -83,9 +83,11 @@ pub(crate) struct Layout {
     pub(crate) fetch: bool,
     /// Template of the branch, with `{id}`.
     pub(crate) branch: String,
-    /// Template of the worktree, with `{repo}` and `{id}`.
-    pub(crate) worktrees: String,
-    /// Run once in a fresh worktree.
+    /// Template of the workspace, with `{repo}` and `{id}`.
+    pub(crate) workspaces: String,
+    /// Template of the folder for trees in which gates run, with `{repo}`.
+    pub(crate) gate_trees: String,
+    /// Run once in a fresh workspace.
     pub(crate) setup: String,
     pub(crate) setup_timeout_s: u64,
 }
@@ -277,7 +279,8 @@ impl Layout {
             main: main.to_owned(),
             fetch: config.policy.fetch,
             branch: project.branch.clone(),
-            worktrees: project.worktrees.clone(),
+            workspaces: project.workspaces.clone(),
+            gate_trees: project.gate_trees.clone(),
             setup: project.setup.clone(),
             setup_timeout_s: project.setup_timeout_s,
         }

@@ -124,7 +124,7 @@ fn a_dry_run_shows_the_prompt_and_starts_nothing() {
     let place = project();
     place.add(&["Add a thing", "--description", "With care.", "--done", "it is there"]);
     place.ganger(&["run", "--dry-run"]).exits(0).says("# Mission: Add a thing").says("- (1) it is there");
-    assert!(!place.worktree("T-1").exists());
+    assert!(!place.workspace("T-1").exists());
     place.assert_status("T-1", "open");
 }
 

@@ -18,6 +18,8 @@ fn what_was_told_is_there_after_a_power_cut_at_any_moment() {
     );
     place.add(&["one"]);
     place.add(&["two", "--after", "T-1"]);
+    // The model of the disk knows no new folders, and a depot is made of them.
+    place.ganger(&["rescue", "list"]).exits(0);
     let home = std::fs::canonicalize(place.path(".")).unwrap();
     let traces = tempfile::tempdir().unwrap();
     let (files, folders) = (files_below(&home), folders_below(&home));
@@ -53,7 +55,7 @@ fn what_is_told_is_there(place: &Place, n: usize) {
         let shown = place.ticket(ticket["id"].as_str().unwrap());
         for key in ["accepted", "merged"] {
             if let Some(commit) = shown[key].as_str() {
-                place.git(&["rev-list", "--objects", "--quiet", commit]);
+                place.in_depot(&["rev-list", "--objects", "--quiet", commit]);
             }
         }
         if let Some(merged) = shown["merged"].as_str() {

@@ -153,12 +153,12 @@ fn fifty_kills_lose_nothing_and_run_nothing_twice() {
     chaos.place.ganger(&["doctor"]).exits(0).says("every invariant holds");
 }
 
-/// Every file that an agent wrote is in a commit of some ref, or still in a worktree.
+/// Every file that an agent wrote is in a commit of some ref, or still in a workspace.
 fn assert_nothing_is_lost(place: &Place) {
     let listed = place.git(&["rev-list", "--objects", "--no-object-names", "--all"]);
     let mut kept: BTreeSet<String> = listed.lines().map(str::to_owned).collect();
-    for worktree in place.path("shop.worktrees").read_dir().unwrap().flatten() {
-        let out = worktree.path().join("out");
+    for workspace in place.path("shop.workspaces").read_dir().unwrap().flatten() {
+        let out = workspace.path().join("out");
         let Ok(files) = out.read_dir() else { continue };
         let paths: Vec<String> = files.flatten().map(|f| f.path().display().to_string()).collect();
         let args: Vec<&str> = std::iter::once("hash-object").chain(paths.iter().map(String::as_str)).collect();
@@ -189,7 +189,7 @@ fn a_crash_at_every_named_point_is_recovered_from() {
         ("after-append", 6),
         ("before-act", 4),
         ("after-act", 4),
-        ("worktree-add", 1),
+        ("workspace", 1),
         ("commit", 1),
         ("commit-synced", 1),
         ("gate", 1),
@@ -265,26 +265,26 @@ fn a_run_that_was_stopped_for_longer_than_its_lease_gives_its_work_away_and_goes
 }
 
 #[test]
-fn a_worktree_that_was_deleted_by_hand_is_made_again_from_its_branch() {
+fn a_workspace_that_was_deleted_by_hand_is_made_again_from_its_branch() {
     let place = Place::scripted(
         "test -f a.txt && test -f b.txt",
         &json!({"T-1": [
             [{"write": "a.txt", "text": "a"}], [{"write": "b.txt", "text": "b"}],
         ]}),
     );
-    let worktree = place.worktree("T-1");
+    let workspace = place.workspace("T-1");
     place.add(&["two steps"]);
     let config = std::fs::read_to_string(place.repo().join("ganger.toml")).unwrap();
     place.write("ganger.toml", &config.replace("parallel = 4", "parallel = 4\nrejections = 1"));
     place.ganger(&["run"]).exits(3);
-    std::fs::remove_dir_all(&worktree).unwrap();
+    std::fs::remove_dir_all(&workspace).unwrap();
     place.ganger(&["answer", "C-1", "retry"]).exits(0);
     place.ganger(&["run"]).exits(0);
     assert_eq!(place.git(&["ls-tree", "--name-only", "ganger/T-1", "a.txt", "b.txt"]), "a.txt\nb.txt");
 }
 
 #[test]
-fn what_a_closed_ticket_left_is_rescued_before_its_worktree_goes() {
+fn what_a_closed_ticket_left_is_rescued_before_its_workspace_goes() {
     let script =
         json!({"*": [[{"write": "precious.txt", "text": "precious"}, {"run": "touch ../../ready; sleep 100"}]]});
     let place = Place::scripted("true", &script);
@@ -293,7 +293,7 @@ fn what_a_closed_ticket_left_is_rescued_before_its_worktree_goes() {
     wait_until("the agent is at work", LIMIT, || place.path("ready").exists());
     place.ganger(&["ticket", "close", "T-1"]).exits(0);
     assert_eq!(run.code(LIMIT), 0);
-    assert!(!place.worktree("T-1").exists());
+    assert!(!place.workspace("T-1").exists());
     let rescues = place.ganger(&["rescue", "list", "--json"]).exits(0).json();
     let name = rescues["rescues"][0]["name"].as_str().unwrap().to_owned();
     let into = place.path("back");
@@ -352,7 +352,7 @@ fn find(folder: &Path, name: &str) -> std::path::PathBuf {
 }
 
 #[test]
-fn what_only_a_worktree_holds_is_kept_when_it_goes() {
+fn what_only_a_workspace_holds_is_kept_when_it_goes() {
     let place = Place::scripted(
         "true",
         &json!({"*": [[{"run": "echo '*.local' > .gitignore; echo secret > notes.local; echo x > work.txt"}]]}),
@@ -360,15 +360,16 @@ fn what_only_a_worktree_holds_is_kept_when_it_goes() {
     place.add(&["ignored files"]);
     place.ganger(&["run"]).exits(0);
     place.ganger(&["merge", "--all"]).exits(0);
-    assert!(!place.worktree("T-1").exists());
+    assert!(!place.workspace("T-1").exists());
     let kept = place.ganger(&["rescue", "list", "--json"]).exits(0).json();
     let name = kept["rescues"][0]["name"].as_str().unwrap();
-    let ref_name = format!("refs/ganger/rescue/{name}");
-    assert_eq!(place.git(&["show", &format!("{ref_name}:notes.local")]), "secret");
+    let back = place.path("back");
+    place.ganger(&["rescue", "restore", name, "--into", back.to_str().unwrap()]).exits(0);
+    assert_eq!(std::fs::read_to_string(back.join("notes.local")).unwrap().trim(), "secret");
 }
 
 #[test]
-fn a_repository_inside_a_worktree_keeps_it_and_tells_a_person() {
+fn a_repository_inside_a_workspace_is_kept_with_its_commits_when_that_goes() {
     let inner = "mkdir inner; cd inner; git init -q; echo mine > file; git add file; git commit -qm inner";
     let place = Place::scripted("true", &json!({"*": [[{"write": "a.txt", "text": "a"}, {"run": inner}]]}));
     place.write(".gitignore", "inner/\n");
@@ -376,8 +377,14 @@ fn a_repository_inside_a_worktree_keeps_it_and_tells_a_person() {
     place.add(&["clones something"]);
     place.ganger(&["run"]).exits(0);
     place.ganger(&["merge", "--all"]).exits(0);
-    assert!(place.worktree("T-1").join("inner/.git").exists());
-    place.ganger(&["inbox"]).says("was kept").says("inner is a repository of its own");
+    assert!(!place.workspace("T-1").exists());
+    let kept = place.ganger(&["rescue", "list", "--json"]).exits(0).json();
+    let names = kept["rescues"].as_array().unwrap().iter().map(|r| r["name"].as_str().unwrap().to_owned());
+    let name = names.into_iter().find(|name| name.ends_with(".repository-inner")).unwrap();
+    let back = place.path("back");
+    place.ganger(&["rescue", "restore", &name, "--into", back.to_str().unwrap()]).exits(0);
+    assert_eq!(std::fs::read_to_string(back.join("file")).unwrap().trim(), "mine");
+    assert_eq!(place.git_in(&back, &["log", "-1", "--format=%s", "HEAD^"]).trim(), "inner");
 }
 
 #[test]
@@ -391,21 +398,23 @@ fn commits_that_an_agent_made_beside_its_branch_come_along() {
 }
 
 #[test]
-fn a_worktree_that_was_made_early_gets_what_its_ticket_depends_on_now() {
+fn a_workspace_that_was_made_early_gets_what_its_ticket_depends_on_now() {
     let place = Place::scripted(
         "true",
         &json!({
             "T-1": [[{"write": "first.txt", "text": "1"}]],
-            // Made ready while T-1 worked, and it did nothing yet.
-            "T-2": [[{"run": "cat first.txt second-main.txt > both.txt"}]],
+            // It did nothing yet when it was told to wait for T-1.
+            "T-2": [[], [{"run": "cat first.txt second-main.txt > both.txt"}]],
         }),
     );
+    let config = std::fs::read_to_string(place.repo().join("ganger.toml")).unwrap();
+    place.write("ganger.toml", &config.replace("parallel = 4", "parallel = 4\nrejections = 1"));
+    place.commit("one rejection is enough");
     place.add(&["first"]);
     place.add(&["second"]);
-    place.git(&["branch", "ganger/T-2"]);
-    let base = place.repo().join(".git/ganger/base/ganger/T-2");
-    std::fs::create_dir_all(base.parent().unwrap()).unwrap();
-    std::fs::write(base, place.git(&["rev-parse", "main"])).unwrap();
+    place.ganger(&["run", "T-2"]).exits(3);
+    assert!(place.workspace("T-2").exists());
+    place.ganger(&["answer", "C-1", "retry"]).exits(0);
     place.ganger(&["ticket", "edit", "T-2", "--after", "T-1"]).exits(0);
     place.write("second-main.txt", "2\n");
     place.commit("main moved");

@@ -22,7 +22,7 @@ fn tickets_are_worked_off_proven_and_merged_in_dependency_order() {
     place.ganger(&["merge", "--all"]).exits(0).says("T-1  merged as").says("T-2  merged as");
     assert!(place.repo().join("b.txt").exists(), "the checkout of main follows");
     assert_eq!(place.git(&["status", "--porcelain"]), "");
-    assert!(!place.worktree("T-1").exists() && !place.worktree("T-2").exists());
+    assert!(!place.workspace("T-1").exists() && !place.workspace("T-2").exists());
     let author = place.git(&["log", "--format=%an", "--diff-filter=A", "--", "b.txt"]);
     assert_eq!(author, "scripted", "what the agent left is committed under its name");
 }
@@ -57,7 +57,7 @@ fn the_breaker_asks_a_person_after_too_many_rejections_and_an_answer_lets_it_go_
 }
 
 #[test]
-fn a_build_product_in_the_worktree_does_not_turn_a_red_gate_green() {
+fn a_build_product_in_the_workspace_does_not_turn_a_red_gate_green() {
     let script = json!({"T-1": [[
         {"write": ".gitignore", "text": "built\n"}, {"write": "built", "text": "yes"},
     ]]});
@@ -214,7 +214,7 @@ fn ctrl_c_once_drains_and_twice_stops_and_both_keep_everything() {
     kill(run.pid(), 2);
     assert_eq!(run.code(LIMIT), 130);
     place.assert_status("T-1", "open");
-    assert_eq!(std::fs::read_to_string(place.worktree("T-1").join("kept.txt")).unwrap(), "kept");
+    assert_eq!(std::fs::read_to_string(place.workspace("T-1").join("kept.txt")).unwrap(), "kept");
     std::fs::write(place.path("go"), "").unwrap();
     place.ganger(&["run"]).exits(0);
     place.assert_status("T-1", "accepted");
@@ -225,7 +225,7 @@ fn a_commit_of_a_person_on_accepted_work_must_be_proven_too() {
     let place = Place::scripted("! test -e broken", &json!({"*": [[{"run": "rm -f broken; date +%N > a.txt"}]]}));
     place.add(&["a"]);
     place.ganger(&["run"]).exits(0);
-    // The worktree went with the acceptance: the branch holds all.
+    // The workspace went with the acceptance: the branch holds all.
     let own = place.path("own");
     place.git(&["worktree", "add", "--quiet", "--detach", own.to_str().unwrap(), "ganger/T-1"]);
     std::fs::write(own.join("broken"), "").unwrap();

@@ -59,7 +59,7 @@ impl State {
         a.stage = AttemptStage::Granted;
         a.granted = Some(now);
         let (ticket, host) = (a.ticket.clone(), a.host.clone());
-        self.change(&ticket, |t| t.worktree_on = Some(host));
+        self.change(&ticket, |t| t.workspace_on = Some(host));
     }
 
     pub(super) fn start_session(&mut self, id: &AttemptId, session: &Session) {

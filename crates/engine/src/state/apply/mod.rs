@@ -247,8 +247,8 @@ impl State {
                 self.enter(now, ticket, Phase::Merged)?;
             }
             Event::MergeFailed { ticket, .. } => self.change(ticket, |t| t.merge_approval = None),
-            Event::WorktreeRemoved { ticket } | Event::WorktreeKept { ticket, .. } => {
-                self.change(ticket, |t| t.worktree_on = None);
+            Event::WorkspaceRemoved { ticket } | Event::WorkspaceKept { ticket, .. } => {
+                self.change(ticket, |t| t.workspace_on = None);
             }
         }
         Ok(())
@@ -297,8 +297,8 @@ impl State {
             | Event::MergeApproved { ticket, .. }
             | Event::Merged { ticket, .. }
             | Event::MergeFailed { ticket, .. }
-            | Event::WorktreeRemoved { ticket }
-            | Event::WorktreeKept { ticket, .. } => Some(ticket.clone()),
+            | Event::WorkspaceRemoved { ticket }
+            | Event::WorkspaceKept { ticket, .. } => Some(ticket.clone()),
             Event::AttemptGranted { attempt }
             | Event::AttemptDeclined { attempt, .. }
             | Event::SessionStarted { attempt, .. }

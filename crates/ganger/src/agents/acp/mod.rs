@@ -149,7 +149,7 @@ impl<'a> Connection<'a> {
         let hello = self.connection.send_request(InitializeRequest::new(ProtocolVersion::V1)).block_task();
         let hello = hello.await.map_err(|e| self.crashed(&e.to_string()))?;
         let tools = vec![tools(self.launch).map_err(|e| self.crashed(&e.to_string()))?];
-        let directory = &self.launch.worktree;
+        let directory = &self.launch.workspace;
         sink.opening("the agent to open its session").await;
         match &self.launch.session {
             Some(known) if hello.agent_capabilities.load_session => {
@@ -273,7 +273,7 @@ impl<'a> Connection<'a> {
     ) {
         self.requests += 1;
         let request_id = self.requests.to_string();
-        let (class, subjects, expected) = updates::request_of(request, &self.launch.worktree);
+        let (class, subjects, expected) = updates::request_of(request, &self.launch.workspace);
         self.asked.insert(request_id.clone(), (request.options.clone(), responder));
         let (by, call) = (String::new(), String::new());
         let request = ToolRequest { request_id, class, subjects, expected, by, call };

@@ -139,8 +139,8 @@ fn subject(raw: &Value, title: &str) -> String {
     named.map_or_else(|| title.to_owned(), str::to_owned)
 }
 
-/// What a request is for, and whether unattended work in a worktree is expected to do it.
-pub(super) fn request_of(request: &RequestPermissionRequest, worktree: &Path) -> (ToolClass, Vec<String>, bool) {
+/// What a request is for, and whether unattended work in a workspace is expected to do it.
+pub(super) fn request_of(request: &RequestPermissionRequest, workspace: &Path) -> (ToolClass, Vec<String>, bool) {
     let call = &request.tool_call;
     let title = call.fields.title.clone().unwrap_or_default();
     let raw = call.fields.raw_input.clone().unwrap_or_default();
@@ -151,7 +151,7 @@ pub(super) fn request_of(request: &RequestPermissionRequest, worktree: &Path) ->
     let located = call.fields.locations.iter().flatten().map(|l| l.path.display().to_string());
     let mut paths: Vec<String> = located.chain(named_paths).collect();
     paths.dedup();
-    let usual = !paths.is_empty() && paths.iter().all(|p| is_inside(p, worktree));
+    let usual = !paths.is_empty() && paths.iter().all(|p| is_inside(p, workspace));
     if paths.is_empty() {
         paths.push(named.clone());
     }

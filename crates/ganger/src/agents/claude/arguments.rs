@@ -8,11 +8,11 @@ use serde_json::json;
 use std::ffi::OsString;
 
 /// Tools that need no question. Edits are not among them: mode `acceptEdits` settles those inside the
-/// worktree, and those outside are asked for.
+/// workspace, and those outside are asked for.
 const ALLOWED: [&str; 7] = ["Bash", "Glob", "Grep", "TodoWrite", "Task", "Skill", "mcp__ganger"];
-/// Never, in an unattended worktree, besides what the rules deny everywhere: what leaves it, and what waits for a
+/// Never, in an unattended workspace, besides what the rules deny everywhere: what leaves it, and what waits for a
 /// person nobody sees.
-const DENIED: [&str; 5] = ["AskUserQuestion", "EnterWorktree", "ExitWorktree", "EnterPlanMode", "ExitPlanMode"];
+const DENIED: [&str; 5] = ["AskUserQuestion", "EnterWorkspace", "ExitWorkspace", "EnterPlanMode", "ExitPlanMode"];
 
 pub(super) fn of(launch: &Launch, session: &SessionId) -> std::io::Result<Vec<OsString>> {
     let mcp = json!({"mcpServers": {"ganger": {

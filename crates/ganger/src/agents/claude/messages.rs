@@ -19,12 +19,12 @@ pub(super) fn is_lost(said: &str) -> bool {
     said.contains("No conversation found") || said.contains("already in use")
 }
 
-/// Whether a request names paths, and all of them are in the worktree.
-fn stays_inside(request: &Value, worktree: &Path) -> bool {
+/// Whether a request names paths, and all of them are in the workspace.
+fn stays_inside(request: &Value, workspace: &Path) -> bool {
     let input = &request["input"];
     let named = [&request["blocked_path"], &input["file_path"], &input["notebook_path"], &input["path"]];
     let mut paths = named.into_iter().filter_map(Value::as_str).peekable();
-    paths.peek().is_some() && paths.all(|p| is_inside(p, worktree))
+    paths.peek().is_some() && paths.all(|p| is_inside(p, workspace))
 }
 
 /// What the model says and calls, or what its calls gave. What a sub-agent says and does carries the tool call by which
@@ -53,7 +53,7 @@ pub(super) fn usage_of_message(message: &Value) -> Option<(String, Usage)> {
 }
 
 /// A tool call that its own rules did not settle.
-pub(super) fn request_of(event: &Value, worktree: &Path) -> ToolRequest {
+pub(super) fn request_of(event: &Value, workspace: &Path) -> ToolRequest {
     let request = &event["request"];
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let tool = request["tool_name"].as_str().unwrap_or("?");
@@ -61,7 +61,7 @@ pub(super) fn request_of(event: &Value, worktree: &Path) -> ToolRequest {
         request_id: text(&event["request_id"]),
         class: hook::class_of(tool),
         subjects: vec![hook::subject_of(&request["input"])],
-        expected: stays_inside(request, worktree) || tool.starts_with("mcp__ganger__"),
+        expected: stays_inside(request, workspace) || tool.starts_with("mcp__ganger__"),
         by: text(&request["agent_id"]),
         call: text(&request["tool_use_id"]),
     }

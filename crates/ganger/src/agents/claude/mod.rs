@@ -1,5 +1,5 @@
 //! Runtime `claude`: one long-lived bidirectional `stream-json` process for each attempt, resumed by
-//! `--resume` in the same worktree. This moves the bytes; [`Protocol`] knows what they mean.
+//! `--resume` in the same workspace. This moves the bytes; [`Protocol`] knows what they mean.
 
 mod arguments;
 mod messages;
@@ -52,7 +52,7 @@ impl Process {
         let env = unset.map(|name| (name.into(), "1".into())).collect();
         let Pipes { child, stdin, stdout } = start_piped(launch, arguments::of(launch, &session)?, env)?;
         let lines = BufReader::new(stdout).lines();
-        let protocol = Protocol::new(launch.worktree.clone());
+        let protocol = Protocol::new(launch.workspace.clone());
         Ok(Self { child, stdin, lines, session, clock: SteadyClock::start(), protocol })
     }
 

@@ -15,7 +15,7 @@ type Steps = Vec<Step<Value>>;
 const FOLLOWS: Millis = 1_500;
 
 pub(in super::super) struct Protocol {
-    worktree: PathBuf,
+    workspace: PathBuf,
     requests: u32,
     interrupted: bool,
     turn_open: bool,
@@ -44,9 +44,9 @@ struct Held {
 }
 
 impl Protocol {
-    pub(in super::super) fn new(worktree: PathBuf) -> Self {
+    pub(in super::super) fn new(workspace: PathBuf) -> Self {
         Self {
-            worktree,
+            workspace,
             requests: 0,
             interrupted: false,
             turn_open: false,
@@ -149,7 +149,7 @@ impl Protocol {
                 messages::activity_of(event)
             }
             Some("control_request") if event["request"]["subtype"] == "can_use_tool" => {
-                let request = messages::request_of(event, &self.worktree);
+                let request = messages::request_of(event, &self.workspace);
                 self.open_requests.insert(request.request_id.clone(), event["request"]["input"].clone());
                 vec![RuntimeEvent::PermissionRequested(request)]
             }

@@ -1,5 +1,5 @@
 //! The texts that a session was sent, from the file that Claude Code keeps of it:
-//! `projects/<worktree with dashes>/<session>.jsonl` in its folder.
+//! `projects/<workspace with dashes>/<session>.jsonl` in its folder.
 
 use super::super::reading::texts_of;
 use ganger_engine::SessionId;

@@ -103,7 +103,7 @@ impl Process {
 
 fn opening(launch: &Launch) -> Opening {
     let mut parameters = json!({
-        "cwd": launch.worktree,
+        "cwd": launch.workspace,
         "approvalPolicy": "on-request",
         "sandbox": "workspace-write",
         "config": settings::for_thread(launch),

@@ -23,7 +23,7 @@ pub(super) fn for_thread(launch: &Launch) -> Value {
         config["hooks"] = hooks;
         config["features"]["hooks"] = json!(true);
         config["bypass_hook_trust"] = json!(true);
-        config["projects"] = distrust(&launch.worktree);
+        config["projects"] = distrust(&launch.workspace);
     }
     config
 }
@@ -46,30 +46,17 @@ pub(super) fn for_exec(launch: &Launch) -> Vec<(String, Value)> {
     settings
 }
 
-/// It may write to the worktree and to the two folders without which it could not commit there.
+/// It may write to the workspace, and to its git directory, which Codex would keep from it: it could not commit.
 fn sandbox(launch: &Launch) -> Value {
     json!({
-        "writable_roots": git_folders(&launch.worktree),
+        "writable_roots": [launch.workspace.join(".git")],
         "network_access": true,
-        // Else it could write to every worktree of a repository that lies there.
-        "exclude_slash_tmp": launch.worktree.starts_with("/tmp"),
+        // Else it could write to every workspace that lies there.
+        "exclude_slash_tmp": launch.workspace.starts_with("/tmp"),
     })
 }
 
-/// The repository, by all names under which Codex might have been told to trust it.
-fn distrust(worktree: &Path) -> Value {
-    let folders = git_folders(worktree);
-    let root = folders.first().and_then(|common| Path::new(common).parent()).map(Path::to_owned);
-    let names = root.into_iter().chain([worktree.to_owned()]);
-    names.map(|name| (name.display().to_string(), json!({"trust_level": "untrusted"}))).collect()
-}
-
-/// The repository's folder and the one of this worktree in it.
-fn git_folders(worktree: &Path) -> Vec<String> {
-    let Ok(link) = std::fs::read_to_string(worktree.join(".git")) else {
-        return Vec::new();
-    };
-    let own = Path::new(link.trim().strip_prefix("gitdir: ").unwrap_or_default()).to_owned();
-    let common = own.parent().and_then(Path::parent).map(Path::to_owned);
-    common.into_iter().chain([own]).map(|p| p.display().to_string()).collect()
+/// The workspace is a repository of its own: Codex might have been told to trust what lies around it.
+fn distrust(workspace: &Path) -> Value {
+    json!({workspace.display().to_string(): {"trust_level": "untrusted"}})
 }

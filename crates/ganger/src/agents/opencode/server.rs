@@ -60,7 +60,7 @@ impl OpencodeServer {
         Self { folder, running: Mutex::new(None) }
     }
 
-    /// The interface for the worktree of an attempt; starts the server when there is none.
+    /// The interface for the workspace of an attempt; starts the server when there is none.
     pub(super) async fn api(&self, launch: &Launch, sink: &EventSink) -> Result<Api, ServerError> {
         sink.opening("opencode serve, which another session starts").await;
         let mut running = self.running.lock().await;
@@ -71,18 +71,18 @@ impl OpencodeServer {
             *running = Some(self.start(launch).await?);
         }
         let (url, password) = running.as_ref().map(|r| (r.url.clone(), r.password.clone())).unwrap_or_default();
-        let directory = launch.worktree.display().to_string();
+        let directory = launch.workspace.display().to_string();
         Ok(Api { client: os::loopback_client(), url, password, directory })
     }
 
-    /// Writes the marker that tool shells in the worktree get.
+    /// Writes the marker that tool shells in the workspace get.
     pub(super) fn mark(&self, launch: &Launch) -> std::io::Result<()> {
         let mut content = format!("{MARKER_ATTEMPT}={}\n{MARKER_HOST}={}\n", launch.marker, launch.host_marker);
         // The server belongs to no agent: each one's commits carry its own name all the same, and go nowhere.
         for (name, value) in environment::for_git(launch) {
             content.push_str(&format!("{name}={}\n", value.display()));
         }
-        os::write_private(&self.markers().join(marker_name(&launch.worktree)), content.as_bytes())
+        os::write_private(&self.markers().join(marker_name(&launch.workspace)), content.as_bytes())
     }
 
     fn markers(&self) -> PathBuf {
@@ -144,8 +144,8 @@ async fn wait_until_it_listens(mut child: Child, password: String, stderr: &Path
 }
 
 /// The plugin computes the same name.
-fn marker_name(worktree: &Path) -> String {
-    let digest = Sha256::digest(worktree.display().to_string().as_bytes());
+fn marker_name(workspace: &Path) -> String {
+    let digest = Sha256::digest(workspace.display().to_string().as_bytes());
     let hex: String = digest.iter().map(|b| format!("{b:02x}")).collect();
     hex[..32].to_owned()
 }

@@ -15,7 +15,7 @@ struct Rule {
     action: &'static str,
 }
 
-/// Rules for unattended work inside the worktree; the last match wins.
+/// Rules for unattended work inside the workspace; the last match wins.
 fn all_rules(launch: &Launch) -> Vec<Rule> {
     let rule = |permission: &str, action| Rule { permission: permission.to_owned(), pattern: "*".to_owned(), action };
     let mut all = vec![

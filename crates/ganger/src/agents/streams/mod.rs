@@ -11,7 +11,7 @@ use super::Driver;
 use expect_test::expect_file;
 use ganger_engine::rules::Rules;
 use ganger_engine::session::{
-    Action, Control, Event, Limits, Machine, Reply, RuntimeEvent, SessionFile, SessionMessage, Setup, WorktreeState,
+    Action, Control, Event, Limits, Machine, Reply, RuntimeEvent, SessionFile, SessionMessage, Setup, WorkspaceState,
 };
 use ganger_engine::{
     CardId, Commit, Delivery, DeliveryId, DeliveryKind, Input, Millis, Outcome, PermissionAnswer, SessionId, TicketId,
@@ -106,9 +106,9 @@ impl Play {
             Action::WriteSessionFile(_) => {
                 self.events.push_back(Event::Wrote { file: SessionFile::Session, result: Ok(()) });
             }
-            Action::InspectWorktree { question } => {
-                let state = Ok(WorktreeState { head: Some(Commit::from("c1")), files: 0, bytes: 0 });
-                self.events.push_back(Event::Worktree { question, state });
+            Action::InspectWorkspace { question } => {
+                let state = Ok(WorkspaceState { head: Some(Commit::from("c1")), files: 0, bytes: 0 });
+                self.events.push_back(Event::Workspace { question, state });
             }
             Action::Ask { question, envelope } => {
                 let outcome = match envelope.input {

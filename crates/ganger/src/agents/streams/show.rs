@@ -30,7 +30,7 @@ pub(super) fn line_of(action: &Action) -> Option<String> {
                 usage.micro_usd
             ));
         }
-        Action::Control(_) | Action::WriteMission { .. } | Action::InspectWorktree { .. } | Action::Prompted => {
+        Action::Control(_) | Action::WriteMission { .. } | Action::InspectWorkspace { .. } | Action::Prompted => {
             return None;
         }
     };

@@ -145,8 +145,8 @@ fn name(event: &Event) -> Option<&'static str> {
         Event::MergeApproved { .. } => "merge-approved",
         Event::Merged { .. } => "ticket-merged",
         Event::MergeFailed { .. } => "merge-failed",
-        Event::WorktreeRemoved { .. } => "worktree-removed",
-        Event::WorktreeKept { .. } => "worktree-kept",
+        Event::WorkspaceRemoved { .. } => "workspace-removed",
+        Event::WorkspaceKept { .. } => "workspace-kept",
         Event::AttemptCleared { .. }
         | Event::VerificationLost { .. }
         | Event::EvidenceDiscarded { .. }

@@ -4,9 +4,10 @@
 mod outgoing;
 
 use super::attempt::AttemptTask;
-use super::worktrees::Ready;
+use super::workspaces::Ready;
 use super::{Order, mission_text};
 use crate::agents::{self, Launch, RunningDriver};
+use crate::depot::Seen;
 use crate::git;
 use crate::os::{self, SteadyClock, cpu_ticks, crash};
 use crate::project::Project;
@@ -14,7 +15,7 @@ use crate::wire;
 use ganger_engine::TicketSpec;
 use ganger_engine::session::{
     Action, Control, Event, Limits, Machine, Permission, RuntimeEvent, SessionEnd, SessionFile, SessionMessage, Setup,
-    WorktreeState,
+    WorkspaceState,
 };
 use outgoing::{Message, Outgoing};
 use std::collections::{BTreeMap, VecDeque};
@@ -142,7 +143,7 @@ impl Session<'_> {
                 let result = ready.write_own_file(".builder-session", session.as_str()).map_err(|e| e.to_string());
                 Event::Wrote { file: SessionFile::Session, result }
             }),
-            Action::InspectWorktree { question } => self.in_background(move |ready, project| Event::Worktree {
+            Action::InspectWorkspace { question } => self.in_background(move |ready, project| Event::Workspace {
                 question,
                 state: inspect(ready, project).map_err(|e| e.to_string()),
             }),
@@ -169,7 +170,7 @@ impl Session<'_> {
     fn write_mission(&mut self, spec: TicketSpec, revision: u32) {
         let (ticket, gates) = (self.task.offer.ticket.clone(), self.task.terms.gate_definitions());
         self.in_background(move |ready, _| {
-            let mission = mission_text(&gates, &ready.worktree, &ticket, &spec, revision);
+            let mission = mission_text(&gates, &ready.workspace, &ticket, &spec, revision);
             let result = ready.write_own_file("MISSION.md", &mission).map_err(|e| e.to_string());
             Event::Wrote { file: SessionFile::Mission, result }
         });
@@ -215,7 +216,7 @@ async fn setup(run: &SessionRun<'_>) -> Setup {
         number: offer.number,
         agent: offer.agent.clone(),
         runtime: launch.agent.runtime.as_str().to_owned(),
-        directory: ready.worktree.path.display().to_string(),
+        directory: ready.workspace.path.display().to_string(),
         session: offer.session.clone(),
         capabilities,
         limits: limits(&task.terms.limits),
@@ -230,13 +231,12 @@ async fn setup(run: &SessionRun<'_>) -> Setup {
 
 async fn head(ready: &Ready, project: &Arc<Project>) -> Option<ganger_engine::Commit> {
     let (ready, project) = (ready.clone(), Arc::clone(project));
-    os::blocking(move || ready.worktree.head(&project.repository)).await
+    os::blocking(move || ready.workspace.head(project.depot().ok()?)).await
 }
 
-fn inspect(ready: &Ready, project: &Project) -> git::GitResult<WorktreeState> {
-    let leftovers = git::leftovers(&ready.worktree.path)?;
-    let head = ready.worktree.head(&project.repository);
-    Ok(WorktreeState { head, files: leftovers.files, bytes: leftovers.bytes })
+fn inspect(ready: &Ready, project: &Project) -> git::GitResult<WorkspaceState> {
+    let Seen { head, files, bytes } = ready.workspace.look(project.depot()?)?;
+    Ok(WorkspaceState { head, files, bytes })
 }
 
 fn limits(limits: &wire::Limits) -> Limits {

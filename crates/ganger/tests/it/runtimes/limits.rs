@@ -59,7 +59,7 @@ fn fifteen_sessions_of_five_runtimes_work_at_once() {
     }
     let mut run = shop.place.start(&["run"]);
     for n in 0..15 {
-        let mark = shop.place.worktree(&format!("T-{}", n + 1)).join(format!("ready-go{n}"));
+        let mark = shop.place.workspace(&format!("T-{}", n + 1)).join(format!("ready-go{n}"));
         wait_until("all are at work at once", Duration::from_secs(150), || mark.exists());
     }
     let home = shop.mark();

@@ -68,7 +68,7 @@ for_each_cli!(
     a_session_that_says_done_without_doing_is_asked_once_more,
     a_session_that_hangs_is_interrupted_and_goes_on,
     a_build_product_does_not_turn_a_red_gate_green,
-    nothing_is_written_outside_of_the_worktree_without_a_word,
+    nothing_is_written_outside_of_the_workspace_without_a_word,
     what_the_rules_forbid_is_not_done_and_nobody_is_asked,
     three_kills_in_mid_turn_lose_nothing,
     the_doctor_proves_it,
@@ -142,7 +142,7 @@ fn a_killed_run_resumes_the_same_session(cli: &str) {
     ]);
     let id = shop.add(cli, &steps, &[]);
     let run = shop.place.start(&["run"]);
-    wait_until("the agent is in the middle of its turn", LIMIT, || shop.place.worktree(&id).join("ready").exists());
+    wait_until("the agent is in the middle of its turn", LIMIT, || shop.place.workspace(&id).join("ready").exists());
     let session = shop.session(&id, cli);
     kill(run.pid(), 9);
     let marker = shop.mark();
@@ -151,9 +151,9 @@ fn a_killed_run_resumes_the_same_session(cli: &str) {
             && alive_with(&marker, "opencode").is_empty()
             && alive_with(&marker, "until test -e go").is_empty()
     });
-    let noted = std::fs::read_to_string(shop.place.worktree(&id).join(".builder-session")).unwrap();
+    let noted = std::fs::read_to_string(shop.place.workspace(&id).join(".builder-session")).unwrap();
     assert_eq!(noted, session);
-    std::fs::write(shop.place.worktree(&id).join("go"), "").unwrap();
+    std::fs::write(shop.place.workspace(&id).join("go"), "").unwrap();
     shop.place.ganger(&["run"]).exits(0);
     assert_eq!(shop.session(&id, cli), session);
     assert!(shop.model.requests_with("Your last turn was cut off") > 0);
@@ -209,7 +209,7 @@ fn a_build_product_does_not_turn_a_red_gate_green(cli: &str) {
     assert_eq!(shop.place.ticket(&id)["evidence"][0]["green"], false);
 }
 
-fn nothing_is_written_outside_of_the_worktree_without_a_word(cli: &str) {
+fn nothing_is_written_outside_of_the_workspace_without_a_word(cli: &str) {
     let shop = Shop::new("test -f a.txt");
     shop.edit("parallel = 4", "parallel = 4\npermission_minutes = 0.02");
     let outside = shop.place.path("outside.txt");
@@ -266,7 +266,7 @@ fn three_kills_in_mid_turn_lose_nothing(cli: &str) {
     }
     wait_until("it is at work again", LIMIT, || !at_work().is_empty());
     let session = shop.session(&id, cli);
-    std::fs::write(shop.place.worktree(&id).join("go"), "").unwrap();
+    std::fs::write(shop.place.workspace(&id).join("go"), "").unwrap();
     shop.ends(&mut run, 0);
     assert_eq!(shop.session(&id, cli), session);
     let files = shop.place.git(&["ls-tree", "--name-only", &format!("ganger/{id}")]);

@@ -106,7 +106,7 @@ fn rules_hold_where_the_runtime_would_not_ask(cli: &str) {
     let shop = Shop::new("test -f asked.txt && ! test -f never.txt && ! test -f locked.txt");
     let rules = "ask = [\"command(touch asked*)\"]\ndeny = [\"command(touch never*)\", \"edit(locked*)\"]\n";
     shop.configure(cli, rules);
-    let locked = shop.place.worktree("T-1").join("locked.txt");
+    let locked = shop.place.workspace("T-1").join("locked.txt");
     let edit = match cli {
         // A command by its form, which Codex carries out itself.
         "codex" => {
@@ -122,7 +122,7 @@ fn rules_hold_where_the_runtime_would_not_ask(cli: &str) {
     let mut run = shop.place.start(&["run"]);
     let card = wait_for_card(&shop);
     assert!(shop.model.requests_with("the rule `deny = [\\\"command(touch never*)\\\"]`") > 0, "it was told why");
-    assert!(!shop.place.worktree(&id).join("asked.txt").exists(), "it waits");
+    assert!(!shop.place.workspace(&id).join("asked.txt").exists(), "it waits");
     shop.place.ganger(&["answer", &card, "once"]).exits(0);
     shop.ends(&mut run, 0);
     shop.place.assert_status(&id, "accepted");
@@ -136,7 +136,7 @@ fn rules_that_would_not_hold_are_not_worked_under() {
     shop.place.ganger(&["doctor"]).exits(1).says("the rules of agent `codex-exec` would not hold");
     shop.place.ganger(&["run"]).exits(3).says("the rules of agent `codex-exec` would not hold");
     shop.place.assert_status(&id, "needs-you");
-    assert!(!shop.place.worktree(&id).join("never.txt").exists());
+    assert!(!shop.place.workspace(&id).join("never.txt").exists());
 }
 
 /// Also not by a shell that hides it, by a patch, or by settings that turn hooks off.

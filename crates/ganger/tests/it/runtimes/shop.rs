@@ -121,12 +121,12 @@ impl Shop {
     }
 
     pub(super) fn wait_for_call(&self, id: &str, file: &str) {
-        let mark = self.place.worktree(id).join(format!("ready-{file}"));
+        let mark = self.place.workspace(id).join(format!("ready-{file}"));
         wait_until("the agent is in the middle of its turn", LIMIT, || mark.exists());
     }
 
     pub(super) fn let_go(&self, id: &str, file: &str) {
-        std::fs::write(self.place.worktree(id).join(file), "").unwrap();
+        std::fs::write(self.place.workspace(id).join(file), "").unwrap();
     }
 
     /// The run that was started ends so.

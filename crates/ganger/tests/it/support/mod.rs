@@ -111,9 +111,9 @@ impl Place {
         self.path("shop")
     }
 
-    /// The worktree of a ticket.
-    pub(crate) fn worktree(&self, ticket: &str) -> PathBuf {
-        self.path("shop.worktrees").join(ticket)
+    /// The workspace of a ticket.
+    pub(crate) fn workspace(&self, ticket: &str) -> PathBuf {
+        self.path("shop.workspaces").join(ticket)
     }
 
     /// The project's folder in the state directory.
@@ -130,6 +130,13 @@ impl Place {
         let path = self.repo().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, content).unwrap();
+    }
+
+    /// In the depot of the project.
+    pub(crate) fn in_depot(&self, args: &[&str]) -> String {
+        let projects = self.home().join(".local/state/ganger");
+        let depot = projects.read_dir().unwrap().flatten().map(|e| e.path().join("depot.git")).find(|d| d.exists());
+        self.git_in(&depot.expect("a depot"), args)
     }
 
     pub(crate) fn git(&self, args: &[&str]) -> String {

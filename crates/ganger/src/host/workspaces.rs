@@ -1,8 +1,8 @@
-//! Worktrees of tickets: made ahead of need, based on fresh main plus accepted work, retired with proof.
+//! Workspaces of tickets: made ahead of need, based on fresh main plus accepted work, retired with proof.
 
 use super::claim::Claim;
 use super::folder::Folder;
-use crate::git::{Base, OWN_FILES, Retired, Worktree, build_base};
+use crate::depot::{Base, OWN_FILES, Retired, Workspace, build_base};
 use crate::os::{self, MARKER_ATTEMPT, Spawn, Target};
 use crate::project::Project;
 use crate::text;
@@ -18,13 +18,13 @@ use std::time::{Duration, Instant};
 /// A fetched main is fresh for so long.
 const FETCH_EVERY: Duration = Duration::from_secs(30);
 
-/// Main is looked up at most so often: many worktrees are made at once.
+/// Main is looked up at most so often: many workspaces are made at once.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
 
-/// A worktree that is ready for an agent.
+/// A workspace that is ready for an agent.
 #[derive(Debug, Clone)]
 pub(crate) struct Ready {
-    pub(crate) worktree: Worktree,
+    pub(crate) workspace: Workspace,
     /// What the branch was based on.
     pub(crate) base: Commit,
     /// Which files of ours the repository itself keeps; those are left alone.
@@ -37,21 +37,30 @@ pub(crate) struct Ready {
 impl Ready {
     /// Writes a file of ours, unless the repository itself has one of this name.
     pub(crate) fn write_own_file(&self, name: &str, content: &str) -> std::io::Result<()> {
-        if self.tracked.contains(&name) { Ok(()) } else { std::fs::write(self.worktree.path.join(name), content) }
+        if self.tracked.contains(&name) { Ok(()) } else { std::fs::write(self.workspace.path.join(name), content) }
     }
 }
 
-/// Why a worktree is not ready.
+/// Why a workspace is not ready.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PrepareError {
     #[error("{0}")]
     Failed(String),
+    /// The repository is not as it must be: only a person can change that.
+    #[error("{0}")]
+    Refused(String),
     #[error("the branch of {with} does not merge with the others")]
     Conflict { with: TicketId, files: Vec<String> },
 }
 
-/// All worktrees of a host.
-pub(crate) struct Worktrees {
+impl From<crate::git::GitError> for PrepareError {
+    fn from(e: crate::git::GitError) -> Self {
+        Self::Failed(e.to_string())
+    }
+}
+
+/// All workspaces of a host.
+pub(crate) struct Workspaces {
     project: Arc<Project>,
     folder: Arc<Folder>,
     /// The life of the host, in the environment of setup commands.
@@ -64,7 +73,7 @@ pub(crate) struct Worktrees {
     ready: Mutex<BTreeMap<TicketId, Ready>>,
 }
 
-impl Worktrees {
+impl Workspaces {
     pub(crate) fn new(project: Arc<Project>, folder: Arc<Folder>, marker: String) -> Self {
         Self {
             project,
@@ -77,40 +86,39 @@ impl Worktrees {
         }
     }
 
-    /// Makes the worktree of a ticket that builds on nothing but main.
+    /// Makes the workspace of a ticket that builds on nothing but main.
     pub(crate) async fn prepare(&self, layout: &Layout, ticket: &TicketId) -> Result<Ready, PrepareError> {
-        self.make(layout, ticket, &[], None, Pace::AtLeisure).await
+        self.make(layout, ticket, &Foundation::default(), Pace::AtLeisure).await
     }
 
-    /// Makes sure that the worktree is there, on its branch, set up.
+    /// Makes sure that the workspace is there, on its branch, set up.
     pub(crate) async fn ensure(
         &self,
         layout: &Layout,
         ticket: &TicketId,
-        bases: &[(TicketId, Commit)],
-        known_base: Option<&Commit>,
+        foundation: &Foundation<'_>,
     ) -> Result<Ready, PrepareError> {
-        self.make(layout, ticket, bases, known_base, Pace::AtOnce).await
+        self.make(layout, ticket, foundation, Pace::AtOnce).await
     }
 
     async fn make(
         &self,
         layout: &Layout,
         ticket: &TicketId,
-        bases: &[(TicketId, Commit)],
-        known_base: Option<&Commit>,
+        foundation: &Foundation<'_>,
         pace: Pace,
     ) -> Result<Ready, PrepareError> {
+        let Foundation { bases, beside, known_base } = *foundation;
         let lock = self.lock_of(ticket);
         let guard = lock.lock().await;
-        let worktree = self.worktree(layout, ticket);
+        let workspace = self.workspace(layout, ticket);
         let mut claim = Claim::take(&self.project, ticket).await?;
         if claim.is_of_another(&self.marker) {
             // What was known of it may have changed since.
             self.ready.lock().unwrap_or_else(PoisonError::into_inner).remove(ticket);
         }
         match pace {
-            Pace::AtOnce => claim.hold(&self.marker, &worktree.path)?,
+            Pace::AtOnce => claim.hold(&self.marker, &workspace.path)?,
             // Somebody is at work there: nothing is to be made ahead.
             Pace::AtLeisure if claim.is_of_another(&self.marker) => {
                 return Err(PrepareError::Failed(format!("another host works on {ticket}")));
@@ -120,41 +128,52 @@ impl Worktrees {
         if let Some(ready) = self.remembered(ticket, bases, known_base.is_some()) {
             return Ok(ready);
         }
-        let exists = os::block_in_place(|| worktree.head(&self.project.repository)).is_some();
+        let depot = os::block_in_place(|| self.project.depot())?;
+        let exists = os::block_in_place(|| workspace.head(depot)).is_some();
+        if !exists && let Some(why) = os::block_in_place(|| workspace.refused(depot)) {
+            return Err(PrepareError::Refused(why));
+        }
         // What is noted beside the branch moves with it; the journal hears of it at the end of an attempt.
-        let noted = worktree.noted_base(&self.project.repository).or_else(|| known_base.cloned());
+        let noted = workspace.noted_base(depot).or_else(|| known_base.cloned());
         let base = match (exists, noted) {
             (true, Some(base)) => base,
-            (true, None) => self.base_of_branch(layout, &worktree).await?,
+            (true, None) => self.base_of_branch(layout, &workspace).await?,
             (false, _) => self.new_base(layout, bases).await?,
         };
-        let fresh = !worktree.path.join(".git").exists();
-        let (project, wanted, at) = (Arc::clone(&self.project), worktree.clone(), base.clone());
+        let fresh = !workspace.path.join(".git").exists();
+        let (project, wanted, at) = (Arc::clone(&self.project), workspace.clone(), base.clone());
+        let named = |(id, commit): &(TicketId, Commit)| (self.workspace(layout, id).reference(), commit.clone());
+        let (main, mut refs) = (layout.main.clone(), beside.iter().map(named).collect::<Vec<_>>());
+        let lay_out = move || {
+            let depot = project.depot()?;
+            refs.extend(depot.refs_to_compare_with(&main));
+            wanted.ensure(depot, &at, &refs)
+        };
         match pace {
-            Pace::AtOnce => blocking(move || wanted.ensure(&project.repository, &at)).await?,
-            Pace::AtLeisure => at_leisure(move || wanted.ensure(&project.repository, &at)).await?,
+            Pace::AtOnce => blocking(lay_out).await?,
+            Pace::AtLeisure => at_leisure(lay_out).await?,
         }
         if fresh || !self.setup_stamp(ticket).exists() {
-            self.set_up(layout, ticket, &worktree).await?;
+            self.set_up(layout, ticket, &workspace).await?;
         }
-        let base = if exists { self.bring_up_to_date(layout, &worktree, base, bases).await? } else { base };
-        let tracked = os::block_in_place(|| tracked(&self.project, &worktree));
-        let ready = Ready { worktree, base, tracked, holds: bases.to_vec(), made: Instant::now() };
+        let base = if exists { self.bring_up_to_date(layout, &workspace, base, bases).await? } else { base };
+        let tracked = os::block_in_place(|| tracked(&self.project, &workspace));
+        let ready = Ready { workspace, base, tracked, holds: bases.to_vec(), made: Instant::now() };
         self.ready.lock().unwrap_or_else(PoisonError::into_inner).insert(ticket.clone(), ready.clone());
         drop((claim, guard));
         Ok(ready)
     }
 
-    fn worktree(&self, layout: &Layout, ticket: &TicketId) -> Worktree {
-        self.project.worktree_in(&layout.worktrees, &layout.branch, ticket)
+    fn workspace(&self, layout: &Layout, ticket: &TicketId) -> Workspace {
+        self.project.workspace_in(&layout.workspaces, &layout.branch, ticket)
     }
 
-    /// One at a time makes or removes a ticket's worktree.
+    /// One at a time makes or removes a ticket's workspace.
     fn lock_of(&self, ticket: &TicketId) -> Arc<tokio::sync::Mutex<()>> {
         Arc::clone(self.locks.lock().unwrap_or_else(PoisonError::into_inner).entry(ticket.clone()).or_default())
     }
 
-    /// Its worktree is gone; whoever waits for the lock keeps it.
+    /// Its workspace is gone; whoever waits for the lock keeps it.
     fn forget_lock_of(&self, ticket: &TicketId, ours: Arc<tokio::sync::Mutex<()>>) {
         let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
         drop(ours);
@@ -163,12 +182,12 @@ impl Worktrees {
         }
     }
 
-    /// A worktree that was made ready before, is still there, and is based on what it should be.
+    /// A workspace that was made ready before, is still there, and is based on what it should be.
     fn remembered(&self, ticket: &TicketId, bases: &[(TicketId, Commit)], worked_in: bool) -> Option<Ready> {
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         let serves = |r: &Ready| {
             let fresh = worked_in || r.made.elapsed() < FETCH_EVERY;
-            fresh && r.worktree.path.join(".git").exists() && bases.iter().all(|b| r.holds.contains(b))
+            fresh && r.workspace.path.join(".git").exists() && bases.iter().all(|b| r.holds.contains(b))
         };
         if ready.get(ticket).is_some_and(|r| !serves(r)) {
             ready.remove(ticket);
@@ -181,35 +200,41 @@ impl Worktrees {
     async fn bring_up_to_date(
         &self,
         layout: &Layout,
-        worktree: &Worktree,
+        workspace: &Workspace,
         base: Commit,
         bases: &[(TicketId, Commit)],
     ) -> Result<Commit, PrepareError> {
-        let repository = self.project.repository.clone();
-        if os::block_in_place(|| worktree.is_untouched(&repository, &base)) {
+        let project = Arc::clone(&self.project);
+        let depot = os::block_in_place(|| self.project.depot())?;
+        if os::block_in_place(|| workspace.is_untouched(depot, &base)) {
             let wanted = self.new_base(layout, bases).await?;
             if wanted != base {
-                let (worktree, wanted) = (worktree.clone(), wanted.clone());
-                blocking(move || worktree.rebase_untouched(&repository, &wanted)).await?;
+                let (workspace, wanted) = (workspace.clone(), wanted.clone());
+                blocking(move || workspace.rebase_untouched(project.depot()?, &wanted)).await?;
             }
             return Ok(wanted);
         }
-        let Some(head) = os::block_in_place(|| worktree.head(&repository)) else {
+        let Some(head) = os::block_in_place(|| workspace.head(depot)) else {
             return Ok(base);
         };
+        let is_missing = |(_, commit): &&(TicketId, Commit)| !depot.repository.is_ancestor(commit, &head);
         let missing: Vec<(TicketId, Commit)> =
-            os::block_in_place(|| bases.iter().filter(|(_, c)| !repository.is_ancestor(c, &head)).cloned().collect());
+            os::block_in_place(|| bases.iter().filter(is_missing).cloned().collect());
         if missing.is_empty() {
             return Ok(base);
         }
-        let (from, at) = (repository.clone(), head.clone());
-        match blocking(move || build_base(&from, &at, &missing)).await? {
-            Base::Conflict { with, files } => Err(PrepareError::Conflict { with, files }),
-            Base::Commit(joined) => {
-                let git = crate::git::Git::at(&worktree.path);
-                blocking(move || git.run(&["merge", "--quiet", "--ff-only", joined.as_str()])).await?;
-                Ok(base)
+        let workspace = workspace.clone();
+        let joined = move || {
+            let depot = project.depot()?;
+            let joined = build_base(&depot.repository, &head, &missing)?;
+            if let Base::Commit(commit) = &joined {
+                workspace.move_forward(depot, commit)?;
             }
+            Ok(joined)
+        };
+        match blocking(joined).await? {
+            Base::Conflict { with, files } => Err(PrepareError::Conflict { with, files }),
+            Base::Commit(_) => Ok(base),
         }
     }
 
@@ -223,7 +248,7 @@ impl Worktrees {
         let fetch = layout.fetch
             && self.fetched.lock().unwrap_or_else(PoisonError::into_inner).is_none_or(|at| at.elapsed() > FETCH_EVERY);
         let (project, branch) = (Arc::clone(&self.project), name.clone());
-        let found = os::blocking(move || project.repository.fresh_main(&branch, fetch)).await;
+        let found = blocking(move || project.depot()?.fresh_main(&branch, fetch)).await?;
         let (commit, warning) = found.ok_or_else(|| PrepareError::Failed(format!("there is no branch {name}")))?;
         if let Some(warning) = warning {
             crate::log::note(&self.project, &warning);
@@ -238,17 +263,17 @@ impl Worktrees {
     async fn new_base(&self, layout: &Layout, bases: &[(TicketId, Commit)]) -> Result<Commit, PrepareError> {
         let main = self.fresh_main(layout).await?;
         let (project, bases) = (Arc::clone(&self.project), bases.to_vec());
-        match blocking(move || build_base(&project.repository, &main, &bases)).await? {
+        match blocking(move || build_base(&project.depot()?.repository, &main, &bases)).await? {
             Base::Commit(commit) => Ok(commit),
             Base::Conflict { with, files } => Err(PrepareError::Conflict { with, files }),
         }
     }
 
     /// A branch that nobody remembers the base of: where it left main.
-    async fn base_of_branch(&self, layout: &Layout, worktree: &Worktree) -> Result<Commit, PrepareError> {
+    async fn base_of_branch(&self, layout: &Layout, workspace: &Workspace) -> Result<Commit, PrepareError> {
         let main = self.fresh_main(layout).await?;
-        let (project, branch) = (Arc::clone(&self.project), worktree.branch.clone());
-        let found = blocking(move || project.repository.git().run(&["merge-base", main.as_str(), &branch])).await?;
+        let (project, branch) = (Arc::clone(&self.project), workspace.branch.clone());
+        let found = blocking(move || project.depot()?.git().run(&["merge-base", main.as_str(), &branch])).await?;
         Ok(Commit::new(found))
     }
 
@@ -261,15 +286,15 @@ impl Worktrees {
         format!("{}/setup-{ticket}", self.marker)
     }
 
-    /// Ends a setup command whose attempt was stopped; its worktree is set up anew next time.
+    /// Ends a setup command whose attempt was stopped; its workspace is set up anew next time.
     pub(crate) async fn stop_setup(&self, ticket: &TicketId) {
         let markers = vec![(MARKER_ATTEMPT.to_owned(), self.setup_run(ticket))];
         let target = Target { markers, folders: Vec::new() };
         let _survivors = os::blocking(move || os::sweep(&target)).await;
     }
 
-    /// The setup command, once in a fresh worktree.
-    async fn set_up(&self, layout: &Layout, ticket: &TicketId, worktree: &Worktree) -> Result<(), PrepareError> {
+    /// The setup command, once in a fresh workspace.
+    async fn set_up(&self, layout: &Layout, ticket: &TicketId, workspace: &Workspace) -> Result<(), PrepareError> {
         let stamp = self.setup_stamp(ticket);
         let failed = |e: std::io::Error| PrepareError::Failed(format!("setup of {ticket}: {e}"));
         if !layout.setup.trim().is_empty() {
@@ -279,7 +304,7 @@ impl Worktrees {
             let status = run_setup(
                 &layout.setup,
                 (&self.marker, &run),
-                &worktree.path,
+                &workspace.path,
                 &log,
                 Duration::from_secs(layout.setup_timeout_s),
             );
@@ -288,12 +313,16 @@ impl Worktrees {
                 return Err(PrepareError::Failed(format!("`{}` {why}\n{}", layout.setup, tail.trim_end())));
             }
         }
+        let (project, workspace) = (Arc::clone(&self.project), workspace.clone());
+        if !layout.setup.trim().is_empty() {
+            blocking(move || workspace.note_zero_point(project.depot()?)).await?;
+        }
         os::write_private(&stamp, b"done").map_err(failed)
     }
 
-    /// Removes the worktree of accepted or finished work; everything in it is kept.
+    /// Removes the workspace of accepted or finished work; everything in it is kept.
     pub(crate) async fn retire(&self, layout: &Layout, ticket: &TicketId) -> Result<(), PrepareError> {
-        let (project, id, worktree) = (Arc::clone(&self.project), ticket.clone(), self.worktree(layout, ticket));
+        let (project, workspace) = (Arc::clone(&self.project), self.workspace(layout, ticket));
         let main = layout.main.clone();
         let stamp = self.setup_stamp(ticket);
         let lock = self.lock_of(ticket);
@@ -301,16 +330,20 @@ impl Worktrees {
         let claim = Claim::take(&self.project, ticket).await?;
         self.ready.lock().unwrap_or_else(PoisonError::into_inner).remove(ticket);
         let retired = at_leisure(move || {
+            let depot = project.depot()?;
             // Nothing of ours lives there any more; what a person runs there is left alone and blocks it.
-            let target = Target { markers: Vec::new(), folders: vec![worktree.path.clone()] };
+            let target = Target { markers: Vec::new(), folders: vec![workspace.path.clone()] };
             let _swept = os::sweep(&target);
             // A mission that the repository itself keeps stays.
-            let tracked = tracked(&project, &worktree);
+            let tracked = tracked(&project, &workspace);
             for file in OWN_FILES.iter().filter(|file| !tracked.contains(file)) {
-                let _absent = std::fs::remove_file(worktree.path.join(file));
+                let _absent = std::fs::remove_file(workspace.path.join(file));
             }
             let main = project.repository.branch(&main);
-            worktree.retire(&project.repository, &id, main.as_ref())
+            if let Some(main) = &main {
+                depot.bring_from_person(main)?;
+            }
+            workspace.retire(depot, main.as_ref())
         })
         .await?;
         let _absent = std::fs::remove_file(stamp);
@@ -318,16 +351,16 @@ impl Worktrees {
         claim.give_up().map_err(|e| PrepareError::Failed(e.to_string()))?;
         self.forget_lock_of(ticket, lock);
         if let Retired::Removed { rescue: Some(name) } = retired {
-            crate::log::note(&self.project, &format!("{ticket}: worktree removed, kept as {name}"));
+            crate::log::note(&self.project, &format!("{ticket}: workspace removed, kept as {name}"));
         }
         Ok(())
     }
 }
 
 /// Which files of our names the branch itself has.
-fn tracked(project: &Project, worktree: &Worktree) -> Vec<&'static str> {
-    let head = worktree.head(&project.repository);
-    head.map_or_else(Vec::new, |head| project.repository.files_in(&head, &OWN_FILES))
+fn tracked(project: &Project, workspace: &Workspace) -> Vec<&'static str> {
+    let Ok(depot) = project.depot() else { return Vec::new() };
+    workspace.head(depot).map_or_else(Vec::new, |head| depot.repository.files_in(&head, &OWN_FILES))
 }
 
 async fn run_setup(
@@ -361,7 +394,18 @@ async fn run_setup(
     }
 }
 
-/// How urgently a worktree is needed.
+/// What a workspace is built on.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Foundation<'a> {
+    /// Accepted work that it is to hold.
+    pub(crate) bases: &'a [(TicketId, Commit)],
+    /// Accepted work that its agent is to find by the names of its branches.
+    pub(crate) beside: &'a [(TicketId, Commit)],
+    /// What the journal knows of an earlier attempt.
+    pub(crate) known_base: Option<&'a Commit>,
+}
+
+/// How urgently a workspace is needed.
 #[derive(Debug, Clone, Copy)]
 enum Pace {
     /// An attempt waits for it.

@@ -1,0 +1,201 @@
+//! What the git of a workspace says, read by its files (gitrepository-layout): whatever an agent wrote there, nothing of
+//! it is run or followed. What cannot be read says nothing.
+
+use super::git_dir::Head;
+use crate::os;
+use ganger_engine::Commit;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// No file of git's that is read here is larger in earnest.
+const MAX_FILE: u64 = 64 << 20;
+/// No agent makes so many refs in earnest.
+const MAX_ENTRIES: usize = 20_000;
+
+/// A git directory that an agent may have written.
+#[derive(Debug, Clone)]
+pub(super) struct AgentsGit {
+    dir: PathBuf,
+}
+
+/// What is checked out.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Checkout {
+    /// Short name of the branch; `None` when the head is detached.
+    pub(super) branch: Option<String>,
+    /// `None` on a branch without a commit.
+    pub(super) commit: Option<Commit>,
+}
+
+impl AgentsGit {
+    /// That of a folder: its own `.git`, or the one that a file `.git` names, inside of `root`.
+    pub(super) fn of(folder: &Path, root: &Path) -> Option<Self> {
+        let at = folder.join(".git");
+        let kind = at.symlink_metadata().ok()?.file_type();
+        let dir = if kind.is_dir() {
+            at
+        } else {
+            let link = String::from_utf8(os::read_regular(&at, MAX_FILE).ok()?).ok()?;
+            let named = folder.join(link.trim().strip_prefix("gitdir: ")?);
+            let (dir, root) = (named.canonicalize().ok()?, root.canonicalize().ok()?);
+            dir.starts_with(&root).then_some(dir)?
+        };
+        dir.join("HEAD").symlink_metadata().is_ok_and(|m| m.is_file()).then_some(Self { dir })
+    }
+
+    /// The folder of its objects; those of the repository that it shares them with, where it is a linked worktree.
+    pub(super) fn objects(&self) -> PathBuf {
+        self.common().join("objects")
+    }
+
+    fn common(&self) -> PathBuf {
+        let named = self.text("commondir").map(|named| self.dir.join(named.trim()));
+        named.and_then(|path| path.canonicalize().ok()).unwrap_or_else(|| self.dir.clone())
+    }
+
+    pub(super) fn index(&self) -> PathBuf {
+        self.dir.join("index")
+    }
+
+    /// Whether it was made to borrow objects from this folder.
+    pub(super) fn borrows_from(&self, objects: &Path) -> bool {
+        let lenders = text_of(&self.objects().join("info/alternates")).unwrap_or_default();
+        lenders.lines().any(|line| Path::new(line) == objects)
+    }
+
+    /// Whether its refs are kept in a way that is not read here.
+    pub(super) fn is_unreadable(&self) -> bool {
+        self.common().join("reftable").exists()
+    }
+
+    pub(super) fn checkout(&self) -> Option<Checkout> {
+        let head = self.text("HEAD")?;
+        let head = head.trim();
+        match head.strip_prefix("ref: ") {
+            Some(name) => {
+                let branch = name.strip_prefix("refs/heads/").unwrap_or(name).to_owned();
+                Some(Checkout { branch: Some(branch), commit: self.reference(name) })
+            }
+            None => Some(Checkout { branch: None, commit: Some(id(head)?) }),
+        }
+    }
+
+    /// What a ref, by its full name, stands for.
+    pub(super) fn reference(&self, name: &str) -> Option<Commit> {
+        self.all_refs().remove(name)
+    }
+
+    /// All refs by their full names.
+    pub(super) fn all_refs(&self) -> BTreeMap<String, Commit> {
+        let mut refs = BTreeMap::new();
+        for dir in [self.common(), self.dir.clone()] {
+            let packed = text_of(&dir.join("packed-refs")).unwrap_or_default();
+            let named = |line: &str| line.split_once(' ').and_then(|(of, name)| Some((name.to_owned(), id(of)?)));
+            refs.extend(packed.lines().filter_map(named).take(MAX_ENTRIES));
+            for (name, path) in files_below(&dir.join("refs"), "refs") {
+                refs.extend(text_of(&path).and_then(|text| id(text.trim())).map(|commit| (name, commit)));
+            }
+        }
+        refs
+    }
+
+    /// Every commit that a reflog or another note of git's names: reset away, amended, stashed, half merged.
+    pub(super) fn remembered(&self) -> BTreeSet<Commit> {
+        let mut found = BTreeSet::new();
+        for dir in [self.common(), self.dir.clone()] {
+            for (_, path) in files_below(&dir.join("logs"), "logs") {
+                let log = text_of(&path).unwrap_or_default();
+                found.extend(log.lines().flat_map(|line| line.split(' ').take(2)).filter_map(id));
+            }
+        }
+        for name in ["ORIG_HEAD", "MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "AUTO_MERGE"] {
+            found.extend(self.text(name).and_then(|text| id(text.trim())));
+        }
+        found.retain(|commit| commit.as_str().bytes().any(|b| b != b'0'));
+        found
+    }
+
+    /// What git is in the middle of.
+    pub(super) fn in_progress(&self) -> Vec<&'static str> {
+        let signs = [
+            ("MERGE_HEAD", "a merge"),
+            ("rebase-merge", "a rebase"),
+            ("rebase-apply", "a rebase"),
+            ("CHERRY_PICK_HEAD", "a cherry-pick"),
+            ("REVERT_HEAD", "a revert"),
+            ("BISECT_LOG", "a bisect"),
+        ];
+        let is_there = |(name, _): &&(&str, &str)| self.dir.join(name).symlink_metadata().is_ok();
+        // A rebase stops by a cherry-pick: that is one thing.
+        let mut found: Vec<&str> = signs.iter().filter(is_there).map(|(_, what)| *what).collect();
+        if found.contains(&"a rebase") {
+            found.retain(|what| *what == "a rebase");
+        }
+        found.dedup();
+        found
+    }
+
+    /// Where its linked worktrees are.
+    pub(super) fn linked_worktrees(&self) -> Vec<PathBuf> {
+        let entries = self.common().join("worktrees").read_dir().into_iter().flatten().flatten();
+        let named = entries.filter_map(|entry| text_of(&entry.path().join("gitdir")));
+        named.filter_map(|path| Path::new(path.trim()).parent().map(Path::to_owned)).take(MAX_ENTRIES).collect()
+    }
+
+    /// Sets a ref. What an agent put in its place does not matter: nothing is followed.
+    pub(super) fn set(&self, name: &str, commit: &Commit) -> io::Result<()> {
+        let common = self.common();
+        let file = common.join(name);
+        let folders = file.ancestors().skip(1).take_while(|folder| *folder != common);
+        for folder in folders.filter(|folder| folder.symlink_metadata().is_ok_and(|m| !m.is_dir())) {
+            return Err(io::Error::other(format!("{} is not a folder", folder.display())));
+        }
+        os::write_private(&file, format!("{commit}\n").as_bytes())
+    }
+
+    pub(super) fn set_head(&self, head: &Head<'_>) -> io::Result<()> {
+        os::write_private(&self.dir.join("HEAD"), head.text().as_bytes())
+    }
+
+    /// Gives it an index of Ganger's.
+    pub(super) fn set_index(&self, index: &Path) -> io::Result<()> {
+        os::write_private(&self.index(), &std::fs::read(index)?)
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        text_of(&self.dir.join(name))
+    }
+}
+
+fn text_of(path: &Path) -> Option<String> {
+    os::read_regular(path, MAX_FILE).ok().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// An object id, of SHA-1 or SHA-256.
+fn id(text: &str) -> Option<Commit> {
+    let is_id = matches!(text.len(), 40 | 64) && text.bytes().all(|b| b.is_ascii_hexdigit());
+    is_id.then(|| Commit::new(text))
+}
+
+/// All files below a folder with their names from it, not through links.
+fn files_below(folder: &Path, name: &str) -> Vec<(String, PathBuf)> {
+    let mut found = Vec::new();
+    let mut folders = vec![(name.to_owned(), folder.to_owned())];
+    while let Some((name, folder)) = folders.pop() {
+        let entries = folder.read_dir().into_iter().flatten().collect::<io::Result<Vec<_>>>();
+        for entry in entries.unwrap_or_default() {
+            let (Ok(kind), Ok(last)) = (entry.file_type(), entry.file_name().into_string()) else { continue };
+            let name = format!("{name}/{last}");
+            if kind.is_dir() {
+                folders.push((name, entry.path()));
+            } else if kind.is_file() && !last.ends_with(".lock") {
+                found.push((name, entry.path()));
+            }
+        }
+        if found.len() > MAX_ENTRIES {
+            break;
+        }
+    }
+    found
+}

@@ -1,0 +1,218 @@
+//! At the end of a turn: what an agent made in its workspace becomes commits in the depot, or goes back to the agent with
+//! the reasons why it cannot.
+
+use super::agents_git::AgentsGit;
+use super::commit::{self, Authorship, Change};
+use super::{Depot, Rescue, Workspace, transfer};
+use crate::git::{GitError, GitResult};
+use ganger_engine::{AttemptId, Commit, TicketId};
+
+/// Whose work is collected, and how much of it may be taken unseen.
+pub(crate) struct Order<'a> {
+    pub(crate) ticket: &'a TicketId,
+    pub(crate) attempt: &'a AttemptId,
+    pub(crate) agent: &'a str,
+    pub(crate) title: &'a str,
+    pub(crate) max_files: u64,
+    pub(crate) max_bytes: u64,
+}
+
+/// What there was.
+pub(crate) enum Collected {
+    /// The agent must mend something first; each reason says what and how.
+    Unfit(Vec<String>),
+    /// More than may be taken without a look. All of it is kept.
+    TooLarge { files: u64, bytes: u64 },
+    /// All of it is on the branch.
+    Committed { head: Commit, files: Vec<String>, tampering: Vec<String> },
+}
+
+/// Collects the work of a turn that began with the depot's branch as it is.
+pub(crate) fn collect(depot: &Depot, workspace: &Workspace, base: &Commit, order: &Order<'_>) -> GitResult<Collected> {
+    workspace.mend(depot, &[])?;
+    let Some(theirs) = AgentsGit::of(&workspace.path, &workspace.path) else {
+        return Err(GitError::new("status", &workspace.path, "there is no .git any more"));
+    };
+    let before = workspace.head(depot).unwrap_or_else(|| base.clone());
+    let mut reasons = unfinished(depot, workspace, &theirs)?;
+    if !reasons.is_empty() {
+        return Ok(Collected::Unfit(reasons));
+    }
+    let head = match bring_in(depot, workspace, &theirs, &before, base) {
+        Ok(head) => head,
+        Err(reason) => return Ok(Collected::Unfit(vec![reason])),
+    };
+    let committed = commit::change(depot, &before, &head)?;
+    take_head(depot, workspace, &before, &head)?;
+    let left = commit::leftovers(depot, workspace)?;
+    reasons.extend(left.repositories.iter().filter(|path| !is_submodule(depot, workspace, path)).map(|path| {
+        format!(
+            "{path} is a repository of its own: git would keep its name, and none of its files. If they belong to the \
+             work, remove {path}/.git; if not, remove {path} or add it to .gitignore"
+        )
+    }));
+    let (files, bytes) = (left.files + committed.files.len() as u64, left.bytes + committed.bytes);
+    if reasons.is_empty() && (files > order.max_files || bytes > order.max_bytes) {
+        Rescue::snapshot(depot, workspace)?;
+        give_back(depot, workspace, &before)?;
+        return Ok(Collected::TooLarge { files, bytes });
+    }
+    if left.files > 0 && reasons.is_empty() {
+        let by = Authorship { ticket: order.ticket, attempt: order.attempt, agent: order.agent, title: order.title };
+        if let Err(e) = commit::commit_leftovers(depot, workspace, &by) {
+            reasons.push(format!("git cannot take what is in the workspace: {}", e.message));
+        }
+    }
+    let head = workspace.head(depot).unwrap_or(head);
+    let change = commit::change(depot, base, &head)?;
+    reasons.extend(unfit(depot, workspace, &change));
+    if !reasons.is_empty() {
+        give_back(depot, workspace, &before)?;
+        return Ok(Collected::Unfit(reasons));
+    }
+    if theirs.checkout().and_then(|c| c.commit).as_ref() != Some(&head) || !is_on(&theirs, &workspace.branch) {
+        workspace.show_to_agent(depot)?;
+    }
+    let nothing_but_setup =
+        workspace.zero_point(depot).is_some_and(|zero| depot.tree_of(&head).as_ref() == Some(&zero));
+    let head = if nothing_but_setup { base.clone() } else { head };
+    Ok(Collected::Committed { head, files: change.files, tampering: change.tampering })
+}
+
+fn is_on(theirs: &AgentsGit, branch: &str) -> bool {
+    theirs.checkout().is_some_and(|checkout| checkout.branch.as_deref() == Some(branch))
+}
+
+/// Brings the agent's commits into the depot, and says which of them is the work.
+fn bring_in(
+    depot: &Depot,
+    workspace: &Workspace,
+    theirs: &AgentsGit,
+    before: &Commit,
+    base: &Commit,
+) -> Result<Commit, String> {
+    if theirs.is_unreadable() {
+        return Err("the refs of this repository are kept in reftables now: run `git refs migrate --ref-format=files`"
+            .to_owned());
+    }
+    let Some(checkout) = theirs.checkout() else {
+        return Err(format!("the file .git/HEAD names no commit: check out {} again", workspace.branch));
+    };
+    let own = theirs.reference(&workspace.reference());
+    // A branch without a commit is one that was just begun.
+    let head = checkout.commit.or_else(|| own.clone()).unwrap_or_else(|| before.clone());
+    let both: Vec<Commit> = own.into_iter().chain([head.clone()]).collect();
+    let missing: Vec<Commit> =
+        both.iter().filter(|c| depot.repository.resolve(c.as_str()).is_none()).cloned().collect();
+    if !missing.is_empty() {
+        let known = [before.clone(), base.clone()];
+        let brought = transfer::bring_in(depot, &theirs.objects(), &missing, &known);
+        brought.map_err(|e| format!("git cannot read the commits of this workspace: {}", e.message))?;
+    }
+    if depot.repository.resolve(head.as_str()).is_none() {
+        return Err(format!("the commit that is checked out, {}, is not there", head.short()));
+    }
+    let beside = both.iter().find(|own| **own != head && !depot.repository.is_ancestor(own, &head));
+    if let Some(own) = beside {
+        let at =
+            checkout.branch.map_or_else(|| format!("commit {}", head.short()), |name| format!("the branch {name}"));
+        return Err(format!(
+            "{at} is checked out, which does not hold the work on {branch} (at {}). One of them is the work: check out \
+             {branch}, and merge into it what else belongs there",
+            own.short(),
+            branch = workspace.branch
+        ));
+    }
+    Ok(head)
+}
+
+/// An operation in progress, and files that a merge left undecided.
+fn unfinished(depot: &Depot, workspace: &Workspace, theirs: &AgentsGit) -> GitResult<Vec<String>> {
+    let mut reasons: Vec<String> =
+        theirs.in_progress().into_iter().map(|what| format!("{what} is in progress: finish it, or abort it")).collect();
+    let failed = |e: std::io::Error| GitError::new("ls-files", &workspace.path, e);
+    let Ok(index) = crate::os::read_regular(&theirs.index(), MAX_INDEX) else { return Ok(reasons) };
+    if std::fs::read(depot.view(&workspace.ticket).join("index")).is_ok_and(|ours| ours == index) {
+        return Ok(reasons);
+    }
+    let copy = tempfile::NamedTempFile::new().map_err(failed)?;
+    std::fs::write(copy.path(), index).map_err(failed)?;
+    // An index that cannot be read holds nothing that is lost: what counts is in commits and in files.
+    let listed = workspace.git(depot).env("GIT_INDEX_FILE", copy.path()).run(&["ls-files", "--unmerged", "-z"]);
+    let listed = listed.unwrap_or_default();
+    let mut names: Vec<&str> = crate::git::zero_separated(&listed).filter_map(|l| l.split('\t').nth(1)).collect();
+    names.dedup();
+    if !names.is_empty() {
+        reasons
+            .push(format!("these files are not merged yet: {}. Resolve them, then `git add` them", names.join(", ")));
+    }
+    Ok(reasons)
+}
+
+/// No index is larger in earnest.
+const MAX_INDEX: u64 = 512 << 20;
+
+/// The branch and the index of Ganger's are what the agent committed.
+fn take_head(depot: &Depot, workspace: &Workspace, before: &Commit, head: &Commit) -> GitResult<()> {
+    if head == before {
+        return Ok(());
+    }
+    if !depot.repository.is_ancestor(before, head) {
+        // Amended or rebased: what it was before may be in evidence.
+        Rescue::keep(depot, workspace.ticket.as_str(), before, "before it was rewritten")?;
+    }
+    workspace.git(depot).run(&["reset", "--quiet", "--mixed", head.as_str()]).map(|_| ())
+}
+
+/// What is not taken is as if it had not been looked at; the agent's own git was not changed.
+fn give_back(depot: &Depot, workspace: &Workspace, before: &Commit) -> GitResult<()> {
+    workspace.git(depot).run(&["reset", "--quiet", "--mixed", before.as_str()]).map(|_| ())
+}
+
+fn is_submodule(depot: &Depot, workspace: &Workspace, path: &str) -> bool {
+    let listed = workspace.git(depot).run(&["ls-files", "--stage", "--", path]);
+    listed.is_ok_and(|line| line.starts_with("160000 "))
+}
+
+/// What no gate would see.
+fn unfit(depot: &Depot, workspace: &Workspace, change: &Change) -> Vec<String> {
+    let mut reasons: Vec<String> =
+        change.conflict_marks.iter().map(|file| format!("{file} holds conflict markers: resolve them")).collect();
+    let declared = std::fs::read_to_string(workspace.path.join(".gitmodules")).unwrap_or_default();
+    for (path, commit) in &change.links_to_commits {
+        if !declared.lines().any(|line| line.trim().strip_prefix("path = ") == Some(path)) {
+            reasons.push(format!(
+                "{path} was added as a repository of its own: the commit has its name, and none of its files. Run `git \
+                 rm --cached {path}`; if its files belong to the work, remove {path}/.git and add them"
+            ));
+        } else if let Some(why) = unpublished(depot, workspace, path, commit) {
+            reasons.push(why);
+        }
+    }
+    for (link, id) in &change.symlinks {
+        let target = depot.git().run(&["cat-file", "blob", id]).unwrap_or_default();
+        if commit::leads_outside(link, &target) {
+            reasons.push(format!("the link {link} leads outside of the repository, to {target}"));
+        }
+    }
+    reasons
+}
+
+/// A commit of a submodule that no remote has would be a name for nothing everywhere else.
+fn unpublished(depot: &Depot, workspace: &Workspace, path: &str, commit: &Commit) -> Option<String> {
+    let theirs = AgentsGit::of(&workspace.path.join(path), &workspace.path)?;
+    let remote: Vec<Commit> =
+        theirs.all_refs().into_iter().filter(|(name, _)| name.starts_with("refs/remotes/")).map(|(_, c)| c).collect();
+    if remote.contains(commit) {
+        return None;
+    }
+    let git = depot.git().env("GIT_ALTERNATE_OBJECT_DIRECTORIES", theirs.objects());
+    let is_known = remote.iter().any(|r| git.holds(&["merge-base", "--is-ancestor", commit.as_str(), r.as_str()]));
+    (!is_known).then(|| {
+        format!(
+            "the submodule {path} is at {}, a commit that none of its remotes has: nobody else could check it out. Use a \
+             published commit, or ask with `ask_user` to have this one published",
+            commit.short()
+        )
+    })
+}

@@ -1,0 +1,232 @@
+//! What an agent left in its workspace: counted, committed under its name, and what the branch changes.
+
+use super::{Depot, Workspace, identity};
+use crate::git::{GitError, GitResult, zero_separated};
+use ganger_engine::{AttemptId, Commit, TicketId};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Files of ours in a workspace, which stay out of every commit.
+pub(crate) const OWN_FILES: [&str; 2] = ["MISSION.md", ".builder-session"];
+
+/// Uncommitted changes.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Leftovers {
+    pub(super) files: u64,
+    pub(super) bytes: u64,
+    /// Folders that are repositories of their own: git would keep their names only.
+    pub(super) repositories: Vec<String>,
+}
+
+/// Counts what is not committed.
+pub(super) fn leftovers(depot: &Depot, workspace: &Workspace) -> GitResult<Leftovers> {
+    let status = ["status", "--porcelain", "-z", "--untracked-files=all", "--no-renames", "--ignore-submodules=dirty"];
+    let excludes = excludes(depot);
+    let status = workspace.git(depot).run(&[&["-c", &excludes][..], &status].concat())?;
+    let mut sum = Leftovers::default();
+    for entry in zero_separated(&status) {
+        let path = entry.get(3..).unwrap_or_default();
+        if OWN_FILES.contains(&path) && entry.starts_with("??") {
+            continue;
+        }
+        if entry.starts_with("??") && path.ends_with('/') {
+            sum.repositories.push(path.trim_end_matches('/').to_owned());
+        }
+        sum.files += 1;
+        sum.bytes += std::fs::symlink_metadata(workspace.path.join(path)).map_or(0, |m| m.len());
+    }
+    Ok(sum)
+}
+
+/// Ignore patterns of the person and ours. Not by an excluding pathspec: git refuses those for files that the repository
+/// ignores.
+pub(super) fn excludes(depot: &Depot) -> String {
+    format!("core.excludesFile={}", depot.excludes().display())
+}
+
+/// Who commits what, and why.
+pub(super) struct Authorship<'a> {
+    pub(super) ticket: &'a TicketId,
+    pub(super) attempt: &'a AttemptId,
+    pub(super) agent: &'a str,
+    pub(super) title: &'a str,
+}
+
+/// Commits everything but what setup left and files of ours. `false` when that was nothing. Probe: a commit on the
+/// branch with this attempt's trailer and nothing left over means that it was done before.
+pub(super) fn commit_leftovers(depot: &Depot, workspace: &Workspace, by: &Authorship<'_>) -> GitResult<bool> {
+    let git = identity(by.agent).iter().fold(workspace.git(depot), |git, (k, v)| git.env(k, v));
+    git.run(&["-c", &excludes(depot), "add", "--all"])?;
+    leave_out_what_setup_left(depot, workspace)?;
+    crate::os::crash::point("commit");
+    let message = format!("{}\n\nGanger-Ticket: {}\nGanger-Attempt: {}", by.title, by.ticket, by.attempt);
+    let commit = git.run(&["commit", "--quiet", "--no-verify", "--cleanup=verbatim", "-m", &message]);
+    match commit {
+        // What looked like a change (a file mode, a line ending) may turn out to be none.
+        Err(_) if git.holds(&["diff", "--cached", "--quiet"]) => Ok(false),
+        done => done.map(|_| true),
+    }
+}
+
+/// What lies there as setup left it goes back to what it is at the head of the branch, in the index alone.
+fn leave_out_what_setup_left(depot: &Depot, workspace: &Workspace) -> GitResult<()> {
+    let Some(zero) = workspace.zero_point(depot) else { return Ok(()) };
+    let git = workspace.git(depot);
+    let base = workspace.noted_base(depot).map_or_else(|| "HEAD".to_owned(), |base| base.to_string());
+    let list = |args: &[&str]| -> GitResult<BTreeMap<String, String>> {
+        let listed = git.run(args)?;
+        Ok(entries(&listed).map(|entry| (entry.path.to_owned(), entry.new.to_owned())).collect())
+    };
+    let left = list(&["diff-tree", "-r", "-z", "--no-renames", "--no-abbrev", &base, &zero])?;
+    let changed = list(&["diff-index", "-z", "--cached", "--no-renames", "--no-abbrev", "HEAD"])?;
+    let as_it_was: Vec<&str> =
+        left.iter().filter(|(path, id)| changed.get(*path) == Some(*id)).map(|(path, _)| path.as_str()).collect();
+    if as_it_was.is_empty() {
+        return Ok(());
+    }
+    git.run(&[&["reset", "--quiet", "HEAD", "--"][..], &as_it_was].concat()).map(|_| ())
+}
+
+/// The tree of all that is there and not ignored. It is written to the depot; the index stays as it is.
+pub(super) fn tree_of_all(depot: &Depot, workspace: &Workspace) -> GitResult<String> {
+    let (git, _index) = with_index_apart(depot, workspace)?;
+    git.run(&["-c", &excludes(depot), "add", "--all"])?;
+    git.run(&["write-tree"])
+}
+
+/// Git on the files of a workspace, with a copy of the index that nobody else sees.
+pub(super) fn with_index_apart(
+    depot: &Depot,
+    workspace: &Workspace,
+) -> GitResult<(crate::git::Git, tempfile::TempDir)> {
+    let failed = |e: std::io::Error| GitError::new("index", &workspace.path, e);
+    let folder = tempfile::tempdir().map_err(failed)?;
+    let index = folder.path().join("index");
+    std::fs::copy(depot.view(&workspace.ticket).join("index"), &index).map_err(failed)?;
+    Ok((workspace.git(depot).env("GIT_INDEX_FILE", &index), folder))
+}
+
+/// What a branch changes against its base.
+#[derive(Debug, Default)]
+pub(super) struct Change {
+    pub(super) files: Vec<String>,
+    /// Of the files as they are now.
+    pub(super) bytes: u64,
+    /// Signs that tests were weakened: deleted test files, added skip marks.
+    pub(super) tampering: Vec<String>,
+    /// Lines that a merge left for somebody to decide.
+    pub(super) conflict_marks: Vec<String>,
+    /// Commits of other repositories, by their paths.
+    pub(super) links_to_commits: Vec<(String, Commit)>,
+    /// Symbolic links, with the ids of what they say.
+    pub(super) symlinks: Vec<(String, String)>,
+}
+
+/// Looks at what a branch changes.
+pub(super) fn change(depot: &Depot, base: &Commit, head: &Commit) -> GitResult<Change> {
+    if base == head {
+        return Ok(Change::default());
+    }
+    let range = format!("{base}...{head}");
+    let plain = ["--no-color", "--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/", "--no-abbrev"];
+    let shown = ["diff", "--raw", "-z", "--find-renames", "--patch", "--unified=0", "--ignore-submodules=none"];
+    let shown = depot.git().run(&[&shown[..], &plain, &[range.as_str()]].concat())?;
+    // No name is empty: where one would be, the patch begins.
+    let (listed, patch) = shown.split_once("\0\0").unwrap_or((&shown, ""));
+    let mut found = Change::default();
+    for entry in entries(listed) {
+        found.files.push(entry.path.to_owned());
+        found.files.extend(entry.renamed_from.map(str::to_owned));
+        found.bytes += depot.repository.size(entry.new).unwrap_or(0);
+        match entry.mode {
+            "160000" => found.links_to_commits.push((entry.path.to_owned(), Commit::new(entry.new))),
+            "120000" => found.symlinks.push((entry.path.to_owned(), entry.new.to_owned())),
+            _ => {}
+        }
+        if entry.status == 'D' && is_test_file(entry.path) {
+            found.tampering.push(format!("deleted test file: {}", entry.path));
+        }
+    }
+    read_patch(patch, &mut found);
+    Ok(found)
+}
+
+fn read_patch(patch: &str, found: &mut Change) {
+    let (mut file, mut opened) = ("", false);
+    for line in patch.lines() {
+        if let Some(name) = line.strip_prefix("+++ b/") {
+            (file, opened) = (name, false);
+        } else if let Some(added) = line.strip_prefix('+') {
+            if let Some(mark) = SKIP_MARKS.iter().find(|m| added.contains(*m)) {
+                found.tampering.push(format!("{file}: a test is skipped with `{mark}`"));
+            }
+            // Both, for a line of its own may be a heading in a text.
+            if opened && added.starts_with(">>>>>>> ") {
+                found.conflict_marks.push(file.to_owned());
+            }
+            opened = opened && !added.starts_with(">>>>>>> ") || added.starts_with("<<<<<<< ");
+        }
+    }
+    found.conflict_marks.dedup();
+}
+
+/// A line of `--raw -z`.
+struct Entry<'a> {
+    mode: &'a str,
+    new: &'a str,
+    /// The letter of it.
+    status: char,
+    path: &'a str,
+    /// A rename has two names and deletes none.
+    renamed_from: Option<&'a str>,
+}
+
+fn entries(listed: &str) -> impl Iterator<Item = Entry<'_>> {
+    let mut parts = zero_separated(listed);
+    std::iter::from_fn(move || {
+        let (line, first) = (parts.next()?, parts.next()?);
+        // Two modes, two ids, the status.
+        let mut words = line.trim_start_matches(':').split(' ');
+        let (mode, new, status) = (words.nth(1)?, words.nth(1)?, words.next()?.chars().next()?);
+        let second = if matches!(status, 'R' | 'C') { parts.next() } else { None };
+        let (path, renamed_from) = second.map_or((first, None), |second| (second, Some(first)));
+        Some(Entry { mode, new, status, path, renamed_from })
+    })
+}
+
+/// Marks by which the common test frameworks skip a test.
+const SKIP_MARKS: [&str; 12] = [
+    "#[ignore",
+    "@pytest.mark.skip",
+    "@unittest.skip",
+    "pytest.skip(",
+    "describe.skip(",
+    "it.skip(",
+    "test.skip(",
+    "xdescribe(",
+    "xit(",
+    "t.Skip(",
+    "@Disabled",
+    "@Ignore",
+];
+
+fn is_test_file(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let in_folder = path.split('/').any(|part| matches!(part, "test" | "tests" | "__tests__" | "spec"));
+    let named = name.starts_with("test_") || ["_test.", ".test.", ".spec.", "_spec."].iter().any(|m| name.contains(m));
+    in_folder || named
+}
+
+/// Where a symbolic link leads, when that is outside of the repository.
+pub(super) fn leads_outside(link: &str, target: &str) -> bool {
+    let mut depth = Path::new(link).components().count() as i64 - 1;
+    target.starts_with('/')
+        || target.split('/').any(|part| {
+            depth += match part {
+                ".." => -1,
+                "" | "." => 0,
+                _ => 1,
+            };
+            depth < 0
+        })
+}

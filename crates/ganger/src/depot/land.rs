@@ -1,0 +1,255 @@
+//! Joining branches: bases for tickets that depend on others, and landing on the main branch.
+
+use super::{Depot, Rescue, identity, transfer};
+use crate::git::{Git, GitError, GitResult, Repository, sync_commit, text, zero_separated};
+use crate::os;
+use ganger_engine::{Commit, TicketId};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// What a ticket's branch starts from.
+#[derive(Debug)]
+pub(crate) enum Base {
+    /// This commit: main, with the accepted work it depends on merged in.
+    Commit(Commit),
+    /// The work of this ticket does not merge with the rest.
+    Conflict { with: TicketId, files: Vec<String> },
+}
+
+/// Main plus accepted branches. What is contained already is skipped, so a join that contains others
+/// should come first.
+pub(crate) fn build_base(repository: &Repository, main: &Commit, accepted: &[(TicketId, Commit)]) -> GitResult<Base> {
+    let mut base = main.clone();
+    for (ticket, head) in accepted {
+        if repository.is_ancestor(head, &base) {
+            continue;
+        }
+        if repository.is_ancestor(&base, head) {
+            base = head.clone();
+            continue;
+        }
+        let message = format!("Base: {ticket}\n\nGanger-Base: {ticket}");
+        match merge_commit(repository, &base, head, &message)? {
+            Ok(commit) => base = commit,
+            Err(files) => {
+                return Ok(Base::Conflict { with: ticket.clone(), files });
+            }
+        }
+    }
+    Ok(Base::Commit(base))
+}
+
+/// A merge commit without any worktree; `Err` holds the files in conflict.
+pub(crate) fn merge_commit(
+    repository: &Repository,
+    ours: &Commit,
+    theirs: &Commit,
+    message: &str,
+) -> GitResult<Result<Commit, Vec<String>>> {
+    let git = identity("ganger").iter().fold(repository.git(), |git, (k, v)| git.env(k, v));
+    let args = ["merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", ours.as_str(), theirs.as_str()];
+    let output = git.output(&args)?;
+    let listed = text(&output.stdout);
+    let mut parts = zero_separated(&listed);
+    let tree = parts.next().unwrap_or_default().trim().to_owned();
+    match output.status.code() {
+        Some(0) => {
+            let args = ["commit-tree", &tree, "-p", ours.as_str(), "-p", theirs.as_str(), "-m", message];
+            Ok(Ok(Commit::new(git.run(&args)?)))
+        }
+        Some(1) => Ok(Err(parts.map(str::to_owned).collect())),
+        code => {
+            Err(GitError { command: args.join(" "), dir: repository.root.clone(), message: text(&output.stderr), code })
+        }
+    }
+}
+
+/// How main was moved, or why not.
+#[derive(Debug)]
+pub(crate) enum Landing {
+    /// Main is there.
+    Landed,
+    /// Somebody moved it: build the merge anew.
+    Moved,
+    /// Main is checked out with changes: a person must decide what becomes of them.
+    Dirty(Vec<String>),
+    /// Files that git does not know, or ignores, are where main would put its own.
+    InTheWay(Vec<String>),
+    /// A person is in the middle of something where main is checked out.
+    Busy(&'static str),
+}
+
+/// Moves main from `old` to `new`, a descendant that the depot has. Where main is checked out, its files follow; it is
+/// refused when a file of the person's is in the way. By plumbing: whatever settings the person has for merging,
+/// afterwards main is that commit.
+pub(crate) fn land(depot: &Depot, main: &str, old: &Commit, new: &Commit) -> GitResult<Landing> {
+    let person = &depot.person;
+    let reference = format!("refs/heads/{main}");
+    mend_half_landing(depot, main)?;
+    let checkout = checkout_of(person, &reference)?;
+    if person.branch(main).as_ref() != Some(old) {
+        return Ok(Landing::Moved);
+    }
+    if let Some(checkout) = &checkout {
+        if let Some(busy) = in_progress(checkout)? {
+            return Ok(Landing::Busy(busy));
+        }
+        let status = checkout.run(&["status", "--porcelain", "--untracked-files=no", "--ignore-submodules=dirty"])?;
+        if !status.is_empty() {
+            return Ok(Landing::Dirty(status.lines().map(|l| l.get(3..).unwrap_or(l).to_owned()).collect()));
+        }
+        let in_the_way = in_the_way(depot, checkout.dir(), old, new)?;
+        if !in_the_way.is_empty() {
+            return Ok(Landing::InTheWay(in_the_way));
+        }
+    }
+    depot.git().run(&["update-ref", LANDING, new.as_str()])?;
+    sync_commit(&depot.repository, new, Some(new), LANDING)?;
+    transfer::send_out(depot, &person.objects(), std::slice::from_ref(new), std::slice::from_ref(old))?;
+    sync_commit(person, new, Some(old), &reference)?;
+    let landed = match &checkout {
+        Some(checkout) => follow(checkout, old, new).and_then(|()| move_main(person, main, old, new)),
+        None => move_main(person, main, old, new),
+    };
+    if let (Some(checkout), Ok(Landing::Landed)) = (&checkout, &landed) {
+        let changed = checkout.run(&["diff", "--name-only", "-z", old.as_str(), new.as_str()])?;
+        sync_files(checkout.dir(), &changed);
+    }
+    match landed {
+        Err(e) => Err(e),
+        // Its files are those of the commit that main did not become.
+        Ok(Landing::Moved) if checkout.is_some() => mend_half_landing(depot, main).map(|()| Landing::Moved),
+        Ok(landed) => depot.git().run(&["update-ref", "-d", LANDING]).map(|_| landed),
+    }
+}
+
+/// The index is synced by git itself; without that a power cut could leave an empty one.
+fn follow(checkout: &Git, old: &Commit, new: &Commit) -> GitResult<()> {
+    checkout.run(&["-c", "core.fsync=all", "read-tree", "-m", "-u", old.as_str(), new.as_str()]).map(|_| ())
+}
+
+fn move_main(person: &Repository, main: &str, old: &Commit, new: &Commit) -> GitResult<Landing> {
+    let reference = format!("refs/heads/{main}");
+    let update = ["update-ref", "-m", "ganger: merged", &reference, new.as_str(), old.as_str()];
+    match person.git().run(&update) {
+        Ok(_) => Ok(Landing::Landed),
+        Err(_) if person.branch(main).as_ref() != Some(old) => Ok(Landing::Moved),
+        Err(e) => Err(e),
+    }
+}
+
+/// What a person is in the middle of, where main is checked out.
+fn in_progress(checkout: &Git) -> GitResult<Option<&'static str>> {
+    let folder = PathBuf::from(checkout.run(&["rev-parse", "--absolute-git-dir"])?);
+    let signs = [
+        ("MERGE_HEAD", "a merge"),
+        ("rebase-merge", "a rebase"),
+        ("rebase-apply", "a rebase"),
+        ("CHERRY_PICK_HEAD", "a cherry-pick"),
+        ("REVERT_HEAD", "a revert"),
+        ("BISECT_LOG", "a bisect"),
+        ("index.lock", "another git command (or one that died: then remove index.lock)"),
+    ];
+    Ok(signs.into_iter().find(|(name, _)| folder.join(name).exists()).map(|(_, what)| what))
+}
+
+/// Files of the person's where main would put its own: git does not know them, or ignores them.
+fn in_the_way(depot: &Depot, checkout: &Path, old: &Commit, new: &Commit) -> GitResult<Vec<String>> {
+    let names = |filter: &str| -> GitResult<BTreeSet<String>> {
+        let args = ["diff", "--name-only", "-z", "--no-renames", filter, old.as_str(), new.as_str()];
+        Ok(zero_separated(&depot.git().run(&args)?).map(str::to_owned).collect())
+    };
+    let (added, gone) = (names("--diff-filter=A")?, names("--diff-filter=D")?);
+    let mut found = BTreeSet::new();
+    for name in &added {
+        let path = checkout.join(name);
+        let Ok(there) = path.symlink_metadata() else {
+            // A file where a folder must be.
+            let above = Path::new(name).ancestors().skip(1).map(|folder| folder.to_string_lossy().into_owned());
+            let is_file = |folder: &String| {
+                !folder.is_empty() && checkout.join(folder).symlink_metadata().is_ok_and(|m| !m.is_dir())
+            };
+            found.extend(above.filter(is_file).filter(|file| !gone.contains(file)));
+            continue;
+        };
+        // A folder whose files all go makes room.
+        let makes_room = there.is_dir() && files_below(&path, name).iter().all(|file| gone.contains(file));
+        if !makes_room {
+            found.insert(name.clone());
+        }
+    }
+    Ok(found.into_iter().collect())
+}
+
+fn files_below(folder: &Path, name: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in folder.read_dir().into_iter().flatten().flatten() {
+        let name = format!("{name}/{}", entry.file_name().to_string_lossy());
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            found.extend(files_below(&entry.path(), &name));
+        } else {
+            found.push(name);
+        }
+    }
+    found
+}
+
+/// The merge that a checkout of main is just being moved to, in the depot.
+const LANDING: &str = "refs/ganger/landing";
+
+/// A power cut in the middle of a landing may leave index, files and main apart from each other: that is no change of
+/// a person. When nothing but files of that merge differs, the checkout is set to what main is, and what was there
+/// is kept as a rescue.
+pub(crate) fn mend_half_landing(depot: &Depot, main: &str) -> GitResult<()> {
+    let Some(landing) = depot.repository.resolve(LANDING) else {
+        return Ok(());
+    };
+    if let Some(checkout) = checkout_of(&depot.person, &format!("refs/heads/{main}"))? {
+        let names_in = |git: &Git, args: &[&str]| -> GitResult<BTreeSet<String>> {
+            Ok(zero_separated(&git.run(args)?).map(str::to_owned).collect())
+        };
+        let names = |args: &[&str]| names_in(&checkout, args);
+        let parent = format!("{landing}^1");
+        let landed = names_in(&depot.git(), &["diff", "--name-only", "-z", &parent, landing.as_str()])?;
+        // Files may be there before the index knows of them.
+        let unknown = names(&["ls-files", "--others", "-z"])?;
+        for file in landed.intersection(&unknown) {
+            checkout.run(&["add", "--force", "--", file])?;
+        }
+        let changed = names(&["diff", "--name-only", "-z", "--no-ext-diff", "HEAD"])?;
+        if !changed.is_empty() && changed.is_subset(&landed) {
+            let git = identity("ganger").iter().fold(checkout.clone(), |git, (k, v)| git.env(k, v));
+            let kept = Commit::new(git.run(&["stash", "create", "a landing that was cut off"])?);
+            depot.bring_from_person(&kept)?;
+            Rescue::keep(depot, "landing", &kept, "cut off")?;
+            checkout.run(&["-c", "core.fsync=all", "reset", "--quiet", "--hard"])?;
+        }
+    }
+    depot.git().run(&["update-ref", "-d", LANDING]).map(|_| ())
+}
+
+/// Brings files of a checkout to disk. A failure loses nothing: all of it is in the commit, too.
+fn sync_files(checkout: &Path, listed: &str) {
+    let files: Vec<PathBuf> = zero_separated(listed).map(|name| checkout.join(name)).collect();
+    let inside = |file: &PathBuf| -> Vec<PathBuf> {
+        file.ancestors().skip(1).take_while(|f| f.starts_with(checkout)).map(Path::to_owned).collect()
+    };
+    let folders: BTreeSet<PathBuf> = files.iter().flat_map(inside).collect();
+    for path in files.iter().chain(&folders) {
+        let _removed = os::sync(path);
+    }
+}
+
+/// The worktree that has a branch checked out.
+fn checkout_of(repository: &Repository, reference: &str) -> GitResult<Option<Git>> {
+    let listed = repository.git().run(&["worktree", "list", "--porcelain", "-z"])?;
+    let mut path = None;
+    for line in zero_separated(&listed) {
+        if let Some(found) = line.strip_prefix("worktree ") {
+            path = Some(found);
+        } else if line.strip_prefix("branch ") == Some(reference) {
+            return Ok(path.map(Git::at));
+        }
+    }
+    Ok(None)
+}

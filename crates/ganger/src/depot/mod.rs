@@ -1,0 +1,43 @@
+//! The depot: the one repository in which Ganger's git works, and what lives around it. It is bare, lies in the state
+//! folder, and nobody but Ganger writes its configuration. Each ticket has a workspace, a clone that borrows the
+//! depot's objects; whatever an agent does to the git in there, no git of Ganger's reads it. Results come from a
+//! workspace into the depot as a checked pack, and go to the person's repository as a branch.
+
+mod agents_git;
+mod collect;
+mod commit;
+mod git_dir;
+mod land;
+mod main_branch;
+mod publish;
+mod rescue;
+mod settings;
+mod store;
+mod transfer;
+mod workspace;
+
+pub(crate) use collect::{Collected, Order, collect};
+pub(crate) use commit::OWN_FILES;
+pub(crate) use git_dir::{files_of, make_tree};
+pub(crate) use land::{Base, Landing, build_base, land, mend_half_landing, merge_commit};
+pub(crate) use rescue::Rescue;
+pub(crate) use store::Depot;
+pub(crate) use workspace::{Retired, Seen, Workspace};
+
+use std::path::PathBuf;
+
+/// Environment by which an agent's commits carry its name.
+pub(crate) fn identity(agent: &str) -> [(String, String); 4] {
+    let email = format!("{agent}@ganger.invalid");
+    [
+        ("GIT_AUTHOR_NAME".to_owned(), agent.to_owned()),
+        ("GIT_AUTHOR_EMAIL".to_owned(), email.clone()),
+        ("GIT_COMMITTER_NAME".to_owned(), agent.to_owned()),
+        ("GIT_COMMITTER_EMAIL".to_owned(), email),
+    ]
+}
+
+/// What the depot keeps of a ticket apart from git's own.
+fn note(depot: &Depot, kind: &str, name: &str) -> PathBuf {
+    depot.path().join("ganger").join(kind).join(name)
+}

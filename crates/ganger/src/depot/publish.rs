@@ -1,0 +1,101 @@
+//! The branch of a ticket in the person's repository: a copy of the depot's, for `git diff` and `git log`. A branch that
+//! is not Ganger's, or is no longer, is left alone.
+
+use super::{Depot, transfer};
+use crate::git::{GitError, GitResult};
+use ganger_engine::Commit;
+
+/// What the person's repository holds by the name of a branch.
+pub(crate) enum Published {
+    /// What Ganger put there last, or nothing.
+    Ours(Option<Commit>),
+    /// Another commit.
+    Theirs(Commit),
+}
+
+impl Depot {
+    /// What the person's repository holds by the name of a branch.
+    pub(crate) fn published(&self, branch: &str) -> Published {
+        let ours = self.repository.resolve(&record(branch));
+        match self.person.branch(branch) {
+            Some(theirs) if Some(&theirs) != ours.as_ref() => Published::Theirs(theirs),
+            found => Published::Ours(found),
+        }
+    }
+
+    /// Brings the head of a branch to the person's repository.
+    ///
+    /// # Errors
+    /// When the name is taken there, or the branch is checked out.
+    pub(crate) fn publish(&self, branch: &str, head: &Commit, base: Option<&Commit>) -> GitResult<()> {
+        let refused = |why: &str| Err(GitError::new("update-ref", &self.person.root, format!("{branch} {why}")));
+        let before = match self.published(branch) {
+            Published::Ours(Some(before)) if before == *head => return Ok(()),
+            Published::Ours(before) => before,
+            Published::Theirs(theirs) if theirs == *head => {
+                return self.git().run(&["update-ref", &record(branch), head.as_str()]).map(|_| ());
+            }
+            Published::Theirs(_) => return refused("is not what Ganger made of it, and stays as it is"),
+        };
+        if self.person.has_checked_out(branch) {
+            return refused("is checked out, and stays as it is");
+        }
+        let has = |commit: &&Commit| self.person.resolve(commit.as_str()).is_some();
+        let known: Vec<Commit> = base.into_iter().chain(&before).filter(has).cloned().collect();
+        transfer::send_out(self, &self.person.objects(), std::slice::from_ref(head), &known)?;
+        let old = before.map_or_else(|| "0".repeat(head.as_str().len()), |before| before.to_string());
+        self.person.git().run(&["update-ref", &format!("refs/heads/{branch}"), head.as_str(), &old])?;
+        self.git().run(&["update-ref", &record(branch), head.as_str()]).map(|_| ())
+    }
+
+    /// A person committed to the branch in their repository: that is the work now. `None` when they did not.
+    pub(crate) fn take_back(&self, branch: &str) -> GitResult<Option<Commit>> {
+        let (Published::Theirs(theirs), Some(_)) = (self.published(branch), self.repository.resolve(&record(branch)))
+        else {
+            return Ok(None);
+        };
+        self.bring_from_person(&theirs)?;
+        Ok(Some(theirs))
+    }
+
+    /// From now on what the person's repository holds by this name is known.
+    pub(crate) fn note_published(&self, branch: &str, head: &Commit) -> GitResult<()> {
+        self.git().run(&["update-ref", &record(branch), head.as_str()]).map(|_| ())
+    }
+}
+
+/// Where the depot remembers what it brought to the person's repository.
+fn record(branch: &str) -> String {
+    format!("refs/ganger/published/{branch}")
+}
+
+/// Why a new ticket cannot have a branch of this name, if so: an older board's, or the person's, must not be taken over.
+pub(super) fn why_it_is_taken(depot: &Depot, branch: &str) -> Option<String> {
+    if let Published::Theirs(commit) = depot.published(branch) {
+        return Some(format!(
+            "the repository has a branch {branch} at {} that is not of this board's making: another board's, or one \
+             whose journal is lost. It stays as it is. Rename it (`git branch -m {branch} old-{}`), or give this board \
+             other names with `project.branch`",
+            commit.short(),
+            branch.replace('/', "-")
+        ));
+    }
+    let above =
+        branch.match_indices('/').map(|(at, _)| &branch[..at]).find(|above| depot.person.branch(above).is_some());
+    above.map(|above| {
+        format!(
+            "the branch {above} stands in the way of {branch}: git allows no branch below another. Rename it, or give \
+             this board other names with `project.branch`"
+        )
+    })
+}
+
+/// A branch that is on main is not needed any more; one that the person changed is theirs.
+pub(super) fn withdraw(depot: &Depot, branch: &str, head: &Commit) {
+    if matches!(depot.published(branch), Published::Ours(Some(ours)) if ours == *head)
+        && !depot.person.has_checked_out(branch)
+    {
+        let _kept = depot.person.git().run(&["update-ref", "-d", &format!("refs/heads/{branch}"), head.as_str()]);
+    }
+    let _kept = depot.git().run(&["update-ref", "-d", &record(branch)]);
+}

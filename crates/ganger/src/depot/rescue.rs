@@ -1,0 +1,406 @@
+//! Rescue: everything in a workspace that its branch does not hold, under names of the depot, before anything is
+//! removed: `refs/ganger/rescue/<ticket>/<time>` for its files, `….<what>` for commits beside the branch and for
+//! repositories inside of it.
+
+use super::agents_git::AgentsGit;
+use super::{Depot, Workspace, commit, git_dir, identity, transfer};
+use crate::git::{Git, GitError, GitResult, sync_commit, zero_separated};
+use crate::os;
+use ganger_engine::Commit;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+const PREFIX: &str = "refs/ganger/rescue/";
+
+/// An ignored file or folder that is larger is named and not kept: it is what a build makes.
+const IGNORED_FILES: u64 = 300;
+/// In bytes.
+const IGNORED_BYTES: u64 = 20 << 20;
+
+/// A kept state.
+#[derive(Debug, Clone, serde::Serialize)]
+pub(crate) struct Rescue {
+    /// Short name: `<ticket>/<time>`, and for what lay beside its files, `.<what>`.
+    pub(crate) name: String,
+    /// The commit.
+    pub(crate) commit: String,
+    /// When, as git prints it.
+    pub(crate) when: String,
+    /// What it holds.
+    pub(crate) subject: String,
+}
+
+impl Rescue {
+    /// Keeps what a workspace holds and these commits do not reach; `None` when that is nothing.
+    pub(crate) fn snapshot_if_needed(
+        depot: &Depot,
+        workspace: &Workspace,
+        kept_by: &[Commit],
+    ) -> GitResult<Option<String>> {
+        let found = Found::in_workspace(depot, workspace)?;
+        let beside = found.beside(depot, kept_by)?;
+        if found.is_clean() && beside.is_empty() {
+            return Ok(None);
+        }
+        found.keep(depot, workspace, &beside).map(Some)
+    }
+
+    /// Keeps a workspace's whole state. The workspace stays as it is.
+    pub(crate) fn snapshot(depot: &Depot, workspace: &Workspace) -> GitResult<String> {
+        let found = Found::in_workspace(depot, workspace)?;
+        let kept_by: Vec<Commit> = workspace.head(depot).into_iter().collect();
+        let beside = found.beside(depot, &kept_by)?;
+        found.keep(depot, workspace, &beside)
+    }
+
+    /// Gives a commit that is to be kept a name of its own, and brings it to disk.
+    pub(crate) fn keep(depot: &Depot, of_what: &str, commit: &Commit, why: &str) -> GitResult<String> {
+        let name = format!("{of_what}/{}.{}", now(), in_a_name(why));
+        give_name(depot, &name, commit)?;
+        Ok(name)
+    }
+
+    /// All rescues, newest first.
+    pub(crate) fn list(depot: &Depot) -> GitResult<Vec<Self>> {
+        let format = "--format=%(refname)%00%(objectname)%00%(committerdate:iso-strict)%00%(contents:subject)";
+        let listed = depot.git().run(&["for-each-ref", "--sort=-refname", format, PREFIX])?;
+        let parse = |line: &str| {
+            let mut parts = line.split('\0');
+            Some(Self {
+                name: parts.next()?.strip_prefix(PREFIX)?.to_owned(),
+                commit: parts.next()?.to_owned(),
+                when: parts.next()?.to_owned(),
+                subject: parts.next()?.to_owned(),
+            })
+        };
+        Ok(listed.lines().filter_map(parse).collect())
+    }
+
+    /// What it changes against the commit that was checked out.
+    pub(crate) fn show(depot: &Depot, name: &str) -> GitResult<String> {
+        let reference = format!("{PREFIX}{name}");
+        if depot.repository.resolve(&format!("{reference}^1")).is_none() {
+            return depot.git().run(&["ls-tree", "-r", "--name-only", &reference]);
+        }
+        depot.git().run(&["diff", "--stat", &format!("{reference}^1"), &reference])
+    }
+
+    /// Checks it out into a new folder, a repository of its own with everything as it was.
+    pub(crate) fn restore(depot: &Depot, name: &str, into: &Path) -> GitResult<()> {
+        let reference = format!("{PREFIX}{name}");
+        let Some(commit) = depot.repository.resolve(&reference) else {
+            return Err(GitError::new("checkout", into, format!("there is no rescue {name}")));
+        };
+        if into.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
+            return Err(GitError::new("checkout", into, "the folder is not empty"));
+        }
+        git_dir::make_tree(depot, into, &commit, &[])
+    }
+
+    /// Forgets it. A person only.
+    pub(crate) fn discard(depot: &Depot, name: &str) -> GitResult<()> {
+        let reference = format!("{PREFIX}{name}");
+        let commit = depot.git().run(&["rev-parse", "--verify", &reference])?;
+        depot.git().run(&["update-ref", "-d", &reference, &commit]).map(|_| ())
+    }
+}
+
+/// What a workspace holds.
+struct Found {
+    /// Changes that are not committed.
+    changed: bool,
+    /// Ignored, and small enough to be kept.
+    ignored: Vec<String>,
+    /// Ignored, and too large.
+    left_out: Vec<String>,
+    /// Commits that the agent's git names, and by what name.
+    tips: BTreeMap<Commit, String>,
+    head: Option<Commit>,
+    /// Repositories of its own inside of it.
+    repositories: Vec<Inner>,
+}
+
+/// A repository inside of a workspace: a clone, a submodule, a linked worktree.
+struct Inner {
+    at: PathBuf,
+    /// Whether something is in it that none of its remotes has.
+    holds_something: bool,
+    /// Git leaves it out by itself, and refuses to be told so.
+    is_ignored: bool,
+}
+
+impl Found {
+    fn in_workspace(depot: &Depot, workspace: &Workspace) -> GitResult<Self> {
+        let git = workspace.git(depot);
+        let excludes = commit::excludes(depot);
+        let status = ["status", "--porcelain", "-z", "--untracked-files=all", "--ignored=matching", "--no-renames"];
+        let status = [&["-c", &excludes][..], &status, &["--ignore-submodules=dirty"]].concat();
+        let mut found = Self {
+            changed: false,
+            ignored: Vec::new(),
+            left_out: Vec::new(),
+            tips: BTreeMap::new(),
+            head: None,
+            repositories: Vec::new(),
+        };
+        let linked = AgentsGit::of(&workspace.path, &workspace.path).map(|git| git.linked_worktrees());
+        let outside = linked.into_iter().flatten().filter(|at| at.is_dir() && !at.starts_with(&workspace.path));
+        for at in repositories_inside(&workspace.path).into_iter().chain(outside) {
+            let holds_something = holds_something(depot, workspace, &at);
+            found.repositories.push(Inner { at, holds_something, is_ignored: false });
+        }
+        let mut ignored = Vec::new();
+        for entry in zero_separated(&git.run(&status)?) {
+            let (kind, path) = entry.split_at_checked(3).unwrap_or((entry, ""));
+            let at = workspace.path.join(path);
+            if kind == "!! " {
+                ignored.push(at.clone());
+            }
+            if super::OWN_FILES.contains(&path) || found.repositories.iter().any(|inner| at.starts_with(&inner.at)) {
+                continue;
+            }
+            if kind != "!! " {
+                found.changed = true;
+            } else if is_small(&at) {
+                found.ignored.push(path.to_owned());
+            } else {
+                found.left_out.push(path.to_owned());
+            }
+        }
+        for inner in &mut found.repositories {
+            inner.is_ignored = ignored.iter().any(|path| inner.at.starts_with(path));
+        }
+        if let Some(theirs) = AgentsGit::of(&workspace.path, &workspace.path) {
+            found.head = theirs.checkout().and_then(|checkout| checkout.commit);
+            found.tips = tips(&theirs);
+            let staged = staged(depot, workspace, &theirs);
+            found.tips.extend(staged.map(|tree| (tree, "index".to_owned())));
+            if !found.tips.is_empty() {
+                bring_all(depot, &theirs.objects(), found.tips.keys());
+            }
+        }
+        found.head = found.head.take().filter(|head| depot.repository.resolve(head.as_str()).is_some());
+        Ok(found)
+    }
+
+    fn is_clean(&self) -> bool {
+        !self.changed && self.ignored.is_empty() && !self.repositories.iter().any(|inner| inner.holds_something)
+    }
+
+    /// Those commits beside the branch that no other one of them reaches, by their names.
+    fn beside(&self, depot: &Depot, kept_by: &[Commit]) -> GitResult<BTreeMap<Commit, String>> {
+        let is_commit = |commit: &&Commit| depot.repository.resolve(commit.as_str()).is_some();
+        let tips: Vec<&str> = self.tips.keys().filter(is_commit).map(Commit::as_str).collect();
+        if tips.iter().all(|tip| kept_by.iter().any(|kept| kept.as_str() == *tip)) {
+            return Ok(BTreeMap::new());
+        }
+        let kept: Vec<&str> = kept_by.iter().map(Commit::as_str).collect();
+        let named = ["--branches", "--tags", "--glob=refs/ganger"];
+        let listed = depot.git().run(&[&["rev-list"][..], &tips, &["--not"], &kept, &named].concat())?;
+        let unnamed: BTreeSet<&str> = listed.lines().collect();
+        let left: Vec<&str> = tips.into_iter().filter(|tip| unnamed.contains(tip)).collect();
+        let left = independent(depot, &left)?;
+        Ok(left.into_iter().map(|c| (c.clone(), self.tips.get(&c).cloned().unwrap_or_default())).collect())
+    }
+
+    /// Gives all of it names.
+    fn keep(&self, depot: &Depot, workspace: &Workspace, beside: &BTreeMap<Commit, String>) -> GitResult<String> {
+        let name = format!("{}/{}", workspace.ticket, now());
+        for (n, (commit, what)) in beside.iter().enumerate() {
+            give_name(depot, &format!("{name}.{}-{}", n + 1, in_a_name(what)), commit)?;
+        }
+        for inner in self.repositories.iter().filter(|inner| inner.holds_something) {
+            keep_repository(depot, workspace, &inner.at, &name)?;
+        }
+        let commit = self.files(depot, workspace)?;
+        give_name(depot, &name, &commit)?;
+        Ok(name)
+    }
+
+    /// A commit of all files, above what was checked out and above what was staged.
+    fn files(&self, depot: &Depot, workspace: &Workspace) -> GitResult<Commit> {
+        let (git, _index) = commit::with_index_apart(depot, workspace)?;
+        let git = identity("ganger").iter().fold(git, |git, (k, v)| git.env(k, v));
+        let inside =
+            self.repositories.iter().filter(|inner| !inner.is_ignored && inner.at.starts_with(&workspace.path));
+        let without = excluding(&workspace.path, inside.map(|inner| inner.at.as_path()));
+        let excludes = commit::excludes(depot);
+        let mut add = vec!["-c", &excludes, "add", "--all", "--", "."];
+        add.extend(without.iter().map(String::as_str));
+        git.run(&add)?;
+        for some in self.ignored.chunks(500) {
+            let some: Vec<&str> = some.iter().map(String::as_str).collect();
+            git.run(&[&["--literal-pathspecs", "add", "--force", "--"][..], &some].concat())?;
+        }
+        let tree = git.run(&["write-tree"])?;
+        let mut message = format!("rescue of {ticket}\n\nGanger-Ticket: {ticket}\n", ticket = workspace.ticket);
+        for path in &self.left_out {
+            message.push_str(&format!("\nNot kept, for git ignores it and it is large: {path}"));
+        }
+        let head = self.head.clone().or_else(|| workspace.head(depot));
+        let mut args = vec!["commit-tree".to_owned(), tree.clone()];
+        args.extend(head.into_iter().flat_map(|head| ["-p".to_owned(), head.to_string()]));
+        let staged = self.tips.iter().find(|(id, what)| *what == "index" && id.as_str() != tree);
+        if let Some((staged, _)) = staged.filter(|(id, _)| depot.repository.object(id.as_str()).is_some()) {
+            let told = format!("index of {}", workspace.ticket);
+            let index_commit = git.run(&["commit-tree", staged.as_str(), "-m", &told])?;
+            args.extend(["-p".to_owned(), index_commit]);
+        }
+        args.extend(["-m".to_owned(), message]);
+        git.run(&args).map(Commit::new)
+    }
+}
+
+/// All commits that a git directory of an agent's names, and by what name.
+fn tips(theirs: &AgentsGit) -> BTreeMap<Commit, String> {
+    let mut tips: BTreeMap<Commit, String> =
+        theirs.remembered().into_iter().map(|commit| (commit, "reset-away".to_owned())).collect();
+    for (name, commit) in theirs.all_refs() {
+        if !name.starts_with("refs/remotes/") && !name.starts_with("refs/tags/") {
+            tips.insert(commit, name.strip_prefix("refs/").unwrap_or(&name).to_owned());
+        }
+    }
+    let head = theirs.checkout().and_then(|checkout| checkout.commit);
+    tips.extend(head.map(|commit| (commit, "head".to_owned())));
+    tips
+}
+
+/// The tree of what the agent staged.
+fn staged(depot: &Depot, workspace: &Workspace, theirs: &AgentsGit) -> Option<Commit> {
+    let copy = tempfile::NamedTempFile::new().ok()?;
+    std::fs::write(copy.path(), os::read_regular(&theirs.index(), 512 << 20).ok()?).ok()?;
+    let git = workspace.git(depot).env("GIT_INDEX_FILE", copy.path());
+    let git = git.env("GIT_ALTERNATE_OBJECT_DIRECTORIES", theirs.objects());
+    git.run(&["write-tree"]).ok().map(Commit::new)
+}
+
+/// What is damaged must not keep the rest from being kept.
+fn bring_all<'a>(depot: &Depot, from: &Path, wanted: impl Iterator<Item = &'a Commit>) {
+    let missing: Vec<Commit> = wanted.filter(|id| depot.repository.object(id.as_str()).is_none()).cloned().collect();
+    if !missing.is_empty() && transfer::bring_in(depot, from, &missing, &[]).is_err() {
+        for one in &missing {
+            let _damaged = transfer::bring_in(depot, from, std::slice::from_ref(one), &[]);
+        }
+    }
+}
+
+/// Keeps a repository inside of a workspace: its files, and all that its git names.
+fn keep_repository(depot: &Depot, workspace: &Workspace, at: &Path, name: &str) -> GitResult<()> {
+    let path = at.strip_prefix(&workspace.path).unwrap_or(at).to_string_lossy().into_owned();
+    let name = format!("{name}.repository-{}", in_a_name(&path));
+    let mut parents = Vec::new();
+    if let Some(theirs) = AgentsGit::of(at, &workspace.path) {
+        let tips = tips(&theirs);
+        bring_all(depot, &theirs.objects(), tips.keys());
+        let is_there = |commit: &&Commit| depot.repository.resolve(commit.as_str()).is_some();
+        let there: Vec<&str> = tips.keys().filter(is_there).map(Commit::as_str).collect();
+        parents = independent(depot, &there)?;
+    }
+    let index = tempfile::tempdir().map_err(|e| GitError::new("rescue", at, e))?;
+    let git = Git::own(depot.path()).on(at).env("GIT_INDEX_FILE", index.path().join("index"));
+    let git = identity("ganger").iter().fold(git, |git, (k, v)| git.env(k, v));
+    let inside = repositories_inside(at);
+    let inner = excluding(at, inside.iter().map(PathBuf::as_path));
+    let mut add = vec!["-c", "core.excludesFile=/dev/null", "add", "--all", "--force", "--", "."];
+    add.extend(inner.iter().map(String::as_str));
+    git.run(&add)?;
+    let tree = git.run(&["write-tree"])?;
+    let told = format!("rescue of {}: the repository {path}", workspace.ticket);
+    let mut args = vec!["commit-tree".to_owned(), tree];
+    args.extend(parents.into_iter().flat_map(|parent| ["-p".to_owned(), parent.to_string()]));
+    args.extend(["-m".to_owned(), told]);
+    let commit = Commit::new(git.run(&args)?);
+    give_name(depot, &name, &commit)
+}
+
+/// Whether a repository has a commit, or a state of its files, that none of its remotes has. What cannot be read counts.
+fn holds_something(depot: &Depot, workspace: &Workspace, at: &Path) -> bool {
+    let Some(theirs) = AgentsGit::of(at, &workspace.path) else { return true };
+    let refs = theirs.all_refs();
+    let published: Vec<&str> =
+        refs.iter().filter(|(name, _)| name.starts_with("refs/remotes/")).map(|(_, commit)| commit.as_str()).collect();
+    let tips = tips(&theirs);
+    let tips: Vec<&str> = tips.keys().map(Commit::as_str).collect();
+    let git = depot.git().env("GIT_ALTERNATE_OBJECT_DIRECTORIES", theirs.objects());
+    let unpublished = git.run(&[&["rev-list", "--max-count=1"][..], &tips, &["--not"], &published].concat());
+    if !unpublished.is_ok_and(|found| found.is_empty()) {
+        return true;
+    }
+    let changed = || -> Option<String> {
+        let copy = tempfile::NamedTempFile::new().ok()?;
+        std::fs::write(copy.path(), os::read_regular(&theirs.index(), 512 << 20).ok()?).ok()?;
+        let git = Git::own(depot.path()).on(at).env("GIT_INDEX_FILE", copy.path());
+        let git = git.env("GIT_ALTERNATE_OBJECT_DIRECTORIES", theirs.objects());
+        let head = theirs.checkout()?.commit?;
+        let staged = git.run(&["diff-index", "--cached", "--name-only", head.as_str()]).ok()?;
+        git.run(&["ls-files", "--others", "--modified", "--deleted"]).ok().map(|files| staged + &files)
+    };
+    changed().is_none_or(|names| !names.is_empty())
+}
+
+/// Those commits that no other one of them reaches.
+fn independent(depot: &Depot, commits: &[&str]) -> GitResult<Vec<Commit>> {
+    if commits.len() < 2 {
+        return Ok(commits.iter().map(|id| Commit::new(*id)).collect());
+    }
+    let listed = depot.git().run(&[&["merge-base", "--independent"][..], commits].concat())?;
+    Ok(listed.lines().map(Commit::new).collect())
+}
+
+/// Pathspecs that leave folders out.
+fn excluding<'a>(top: &Path, folders: impl Iterator<Item = &'a Path>) -> Vec<String> {
+    let inside = folders.map(|folder| folder.strip_prefix(top).unwrap_or(folder));
+    inside.map(|folder| format!(":(exclude,literal){}", folder.display())).collect()
+}
+
+/// Folders with a `.git` of their own, at any depth and whatever their names: clones, submodules, linked worktrees.
+fn repositories_inside(workspace: &Path) -> Vec<PathBuf> {
+    let mut found = BTreeSet::new();
+    let mut folders = vec![workspace.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in folder.read_dir().into_iter().flatten().flatten() {
+            if entry.file_name() == ".git" {
+                if folder != workspace {
+                    found.insert(folder.clone());
+                }
+            } else if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                folders.push(entry.path());
+            }
+        }
+    }
+    found.into_iter().collect()
+}
+
+/// Whether an ignored file or folder is small enough to be kept.
+fn is_small(path: &Path) -> bool {
+    let (mut files, mut bytes) = (0, 0);
+    let mut paths = vec![path.to_owned()];
+    while let Some(path) = paths.pop() {
+        let Ok(found) = path.symlink_metadata() else { continue };
+        if found.is_dir() {
+            paths.extend(path.read_dir().into_iter().flatten().flatten().map(|entry| entry.path()));
+        } else {
+            files += 1;
+            bytes += found.len();
+        }
+        if files > IGNORED_FILES || bytes > IGNORED_BYTES {
+            return false;
+        }
+    }
+    true
+}
+
+fn give_name(depot: &Depot, name: &str, commit: &Commit) -> GitResult<()> {
+    let reference = format!("{PREFIX}{name}");
+    depot.git().run(&["update-ref", &reference, commit.as_str()])?;
+    sync_commit(&depot.repository, commit, None, &reference)
+}
+
+fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S%6fZ").to_string()
+}
+
+/// Only what a ref may have.
+fn in_a_name(what: &str) -> String {
+    what.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(80).collect()
+}

@@ -10,7 +10,7 @@ seq "$tickets" | xargs -P8 -I{} sh -c '
   tree="$repo.baseline/{}"
   # One at a time, as a careful script would do: git takes a lock for it, and when a second one fails at it, the
   # branch may be there already and a second try never succeeds.
-  flock "$repo.lock" git -C "$repo" workspace add --quiet -b "baseline/{}" "$tree" main
+  flock "$repo.lock" git -C "$repo" worktree add --quiet -b "baseline/{}" "$tree" main
   cd "$tree"
   sleep 0.2
   echo {} > "work-{}.txt"

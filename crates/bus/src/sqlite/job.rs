@@ -1,7 +1,7 @@
 //! Writes on their way: what runs in a transaction, and who waits for it.
 
 use crate::BusError;
-use rusqlite::Connection;
+use rusqlite::{CachedStatement, Connection};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::runtime::Handle;
@@ -9,16 +9,14 @@ use tokio::sync::oneshot;
 
 /// A write and whoever waits for it.
 pub(super) trait Job: Send {
-    /// Whether a failure may leave a half of it behind.
-    fn has_halves(&self) -> bool;
     /// Whether it succeeded.
-    fn run(&mut self, connection: &Connection, batch: &mut Batch) -> bool;
+    fn run<'c>(&mut self, connection: &'c Connection, batch: &mut Batch<'c>) -> bool;
     fn answer(self: Box<Self>, committed: Result<(), BusError>);
 }
 
 struct Write<T, W> {
-    has_halves: bool,
-    write: Option<W>,
+    /// Kept until it is answered: what it holds is freed by the thread that allocated it, beside the writer.
+    write: W,
     result: Option<Result<T, BusError>>,
     reply: oneshot::Sender<Result<T, BusError>>,
 }
@@ -27,26 +25,22 @@ struct Write<T, W> {
 pub(super) type Answer<T> = oneshot::Receiver<Result<T, BusError>>;
 
 /// A job, and where its result comes.
-pub(super) fn job<T, W>(has_halves: bool, write: W) -> (Box<dyn Job>, Answer<T>)
+pub(super) fn job<T, W>(write: W) -> (Box<dyn Job>, Answer<T>)
 where
     T: Send + 'static,
-    W: FnOnce(&Connection, &mut Batch) -> Result<T, BusError> + Send + 'static,
+    W: for<'c> FnMut(&'c Connection, &mut Batch<'c>) -> Result<T, BusError> + Send + 'static,
 {
     let (reply, answer) = oneshot::channel();
-    (Box::new(Write { has_halves, write: Some(write), result: None, reply }), answer)
+    (Box::new(Write { write, result: None, reply }), answer)
 }
 
 impl<T, W> Job for Write<T, W>
 where
     T: Send,
-    W: FnOnce(&Connection, &mut Batch) -> Result<T, BusError> + Send,
+    W: for<'c> FnMut(&'c Connection, &mut Batch<'c>) -> Result<T, BusError> + Send,
 {
-    fn has_halves(&self) -> bool {
-        self.has_halves
-    }
-
-    fn run(&mut self, connection: &Connection, batch: &mut Batch) -> bool {
-        self.result = self.write.take().map(|write| write(connection, batch));
+    fn run<'c>(&mut self, connection: &'c Connection, batch: &mut Batch<'c>) -> bool {
+        self.result = Some((self.write)(connection, batch));
         matches!(self.result, Some(Ok(_)))
     }
 
@@ -65,18 +59,20 @@ where
 /// A job with the runtime that its caller waits in.
 pub(super) struct Queued {
     pub(super) job: Box<dyn Job>,
+    /// Whether a failure may leave a half of it behind.
+    pub(super) has_halves: bool,
     runtime: Option<Handle>,
 }
 
 impl Queued {
-    /// Whose caller goes on by itself.
-    pub(super) fn alone(job: Box<dyn Job>) -> Self {
-        Self { job, runtime: None }
+    pub(super) fn new(job: Box<dyn Job>, has_halves: bool) -> Self {
+        Self { job, has_halves, runtime: None }
     }
 
-    /// Whose caller is in this runtime, if in any.
-    pub(super) fn here(job: Box<dyn Job>) -> Self {
-        Self { job, runtime: Handle::try_current().ok() }
+    /// Its caller waits in this runtime, if in any.
+    pub(super) fn waits_here(mut self) -> Self {
+        self.runtime = Handle::try_current().ok();
+        self
     }
 }
 
@@ -114,15 +110,30 @@ impl Drop for Answers {
 
 /// What the jobs of one transaction share: nobody else can write between them.
 #[derive(Default)]
-pub(super) struct Batch {
-    /// The last sequence of each stream that grew, as far as it is known.
-    pub(super) last: BTreeMap<Arc<str>, Option<u64>>,
+pub(super) struct Batch<'c> {
+    /// The streams that grow, or were to.
+    pub(super) growing: BTreeMap<Arc<str>, Growing<'c>>,
 }
 
-impl Batch {
+/// A stream that grows in a transaction.
+pub(super) struct Growing<'c> {
+    /// Its last sequence, as far as it is known.
+    pub(super) last: Option<u64>,
+    /// Kept for the next message, which then need not look for it in the cache.
+    pub(super) insert: CachedStatement<'c>,
+    pub(super) now_ms: u64,
+}
+
+impl<'c> Growing<'c> {
+    pub(super) fn new(insert: CachedStatement<'c>) -> Self {
+        Self { last: None, insert, now_ms: super::now_ms() }
+    }
+}
+
+impl Batch<'_> {
     /// A job was undone: what it noted is not so.
     pub(super) fn forget(&mut self) {
-        self.last.values_mut().for_each(|last| *last = None);
+        self.growing.values_mut().for_each(|stream| stream.last = None);
     }
 }
 

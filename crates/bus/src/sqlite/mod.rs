@@ -11,6 +11,7 @@ mod database;
 mod files;
 mod job;
 mod keeper;
+mod queue;
 mod store;
 mod streams;
 mod writer;

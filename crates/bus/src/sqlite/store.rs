@@ -10,13 +10,11 @@ use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use rusqlite::hooks::Wal;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 pub(super) struct Store {
     path: Arc<Path>,
-    /// `None` only while it is closed.
-    jobs: Option<mpsc::Sender<Queued>>,
     reader: Mutex<Connection>,
     writer: Arc<Writer>,
     thread: Option<JoinHandle<()>>,
@@ -30,11 +28,10 @@ impl Store {
         let keeper = Keeper::start(path, &mut connection)?;
         let reader = Mutex::new(open_reader(path)?);
         let writer = Arc::new(Writer::new(path, connection)?);
-        let (jobs, queue) = mpsc::channel();
         let working = Arc::clone(&writer);
-        let spawned = std::thread::Builder::new().name("bus-writer".to_owned()).spawn(move || working.work(&queue));
+        let spawned = std::thread::Builder::new().name("bus-writer".to_owned()).spawn(move || working.work());
         let thread = Some(spawned.map_err(|e| BusError::Store(e.to_string()))?);
-        Ok(Self { path: Arc::from(path), jobs: Some(jobs), reader, writer, thread, keeper })
+        Ok(Self { path: Arc::from(path), reader, writer, thread, keeper })
     }
 
     /// Sets what is called after each commit; once.
@@ -52,25 +49,28 @@ impl Store {
         &self,
         job: impl FnOnce(&Connection) -> Result<T, BusError> + Send + 'static,
     ) -> Result<T, BusError> {
-        self.run(job::job(true, move |connection: &Connection, _: &mut Batch| job(connection))).await
+        let mut job = Some(job);
+        let once = move |connection: &Connection, _: &mut Batch<'_>| match job.take() {
+            Some(job) => job(connection),
+            None => Err(BusError::Store("the write was run already".to_owned())),
+        };
+        self.run(true, job::job(once)).await
     }
 
     /// As [`Store::write`], with what the transaction's jobs share. For a job that can fail in its one writing
     /// statement only, which SQLite undoes: a savepoint takes a tenth of the time of a publish.
     pub(super) async fn write_statement<T: Send + 'static>(
         &self,
-        job: impl FnOnce(&Connection, &mut Batch) -> Result<T, BusError> + Send + 'static,
+        job: impl for<'c> FnMut(&'c Connection, &mut Batch<'c>) -> Result<T, BusError> + Send + 'static,
     ) -> Result<T, BusError> {
-        self.run(job::job(false, job)).await
+        self.run(false, job::job(job)).await
     }
 
-    async fn run<T>(&self, (job, answer): (Box<dyn Job>, job::Answer<T>)) -> Result<T, BusError> {
-        if let Err(job) = self.writer.run_at_once(job) {
-            self.writer.is_queued();
-            let sent = self.jobs.as_ref().is_some_and(|jobs| jobs.send(Queued::here(job)).is_ok());
-            if !sent {
-                return Err(BusError::Store("the writer has stopped".to_owned()));
-            }
+    async fn run<T>(&self, has_halves: bool, (job, answer): (Box<dyn Job>, job::Answer<T>)) -> Result<T, BusError> {
+        if let Err(queued) = self.writer.run_at_once(Queued::new(job, has_halves))
+            && !self.writer.hand_over(queued)
+        {
+            return Err(BusError::Store("the writer has stopped".to_owned()));
         }
         answer.await.map_err(|_| BusError::Ambiguous("the writer has stopped".to_owned()))?
     }
@@ -92,7 +92,7 @@ impl Store {
 /// the database later would have to read otherwise.
 impl Drop for Store {
     fn drop(&mut self) {
-        drop(self.jobs.take());
+        self.writer.queue.close();
         if let Some(thread) = self.thread.take() {
             let _panicked = thread.join();
         }
@@ -160,6 +160,19 @@ mod tests {
         };
         assert!(store.write(half).await.is_err());
         assert_eq!(numbers(&store), Vec::<i64>::new());
+    }
+
+    /// As after a bug: who waits for the thread learns that it has ended, and so does whoever comes later.
+    #[tokio::test]
+    async fn nobody_waits_for_a_writer_that_panicked() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path());
+        let held = store.writer.connection.lock().unwrap();
+        let panics = |_: &Connection| -> Result<(), BusError> { panic!("a bug") };
+        let (first, second) = (store.write(panics), store.write(|_| Ok(())));
+        let (first, second, ()) = tokio::join!(first, second, async { drop(held) });
+        assert!(first.is_err() && second.is_err());
+        assert!(store.write(|_| Ok(())).await.is_err());
     }
 
     /// The three share one transaction: they are queued while the writer is held up.

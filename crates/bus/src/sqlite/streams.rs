@@ -1,11 +1,12 @@
 //! Messages: one table per stream.
 
 use super::database::explain;
-use super::job::Batch;
+use super::job::{Batch, Growing};
 use super::store::Store;
 use crate::stream::{DUPLICATE_WINDOW, as_ms};
 use crate::{BusError, Message, Publish, PublishAck, StreamConfig, StreamInfo, subject_matches};
 use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -72,13 +73,11 @@ impl Stream {
 
 pub(super) async fn publish(store: &Store, stream: Arc<Stream>, message: Publish) -> Result<PublishAck, BusError> {
     let path = Arc::clone(store.path());
-    let job = move |c: &Connection, batch: &mut Batch| {
-        publish_in(c, batch, &stream, &message).map_err(|e| match e {
-            PublishError::Sqlite(e) => explain(&path, &e),
-            PublishError::WrongLast { expected, last } => BusError::WrongLast { expected, last },
-        })
+    let explained = move |e| match e {
+        PublishError::Sqlite(e) => explain(&path, &e),
+        PublishError::WrongLast { expected, last } => BusError::WrongLast { expected, last },
     };
-    store.write_statement(job).await
+    store.write_statement(move |c, batch| publish_in(c, batch, &stream, &message).map_err(&explained)).await
 }
 
 enum PublishError {
@@ -92,13 +91,17 @@ impl From<rusqlite::Error> for PublishError {
     }
 }
 
-fn publish_in(
-    c: &Connection,
-    batch: &mut Batch,
+fn publish_in<'c>(
+    c: &'c Connection,
+    batch: &mut Batch<'c>,
     stream: &Stream,
     message: &Publish,
 ) -> Result<PublishAck, PublishError> {
-    let now = super::now_ms();
+    let growing = match batch.growing.entry(Arc::clone(&stream.name)) {
+        Entry::Occupied(known) => known.into_mut(),
+        Entry::Vacant(new) => new.insert(Growing::new(c.prepare_cached(&stream.insert)?)),
+    };
+    let now = growing.now_ms;
     if let Some(id) = &message.message_id {
         let remembered = signed(now.saturating_sub(as_ms(DUPLICATE_WINDOW)));
         let known = c.prepare_cached(&stream.by_id)?.query_row(params![id, remembered], |r| r.get::<_, i64>(0));
@@ -106,9 +109,9 @@ fn publish_in(
             return Ok(PublishAck { sequence: sequence.unsigned_abs(), duplicate: true });
         }
     }
-    let last = match batch.last.get(&stream.name) {
-        Some(Some(last)) => *last,
-        _ => c.prepare_cached(&stream.last)?.query_row([], |r| r.get::<_, i64>(0))?.unsigned_abs(),
+    let last = match growing.last {
+        Some(last) => last,
+        None => c.prepare_cached(&stream.last)?.query_row([], |r| r.get::<_, i64>(0))?.unsigned_abs(),
     };
     if let Some(expected) = message.expected_last
         && expected != last
@@ -117,8 +120,8 @@ fn publish_in(
     }
     let sequence = last + 1;
     let row = params![signed(sequence), message.subject, message.message_id, signed(now), message.payload];
-    c.prepare_cached(&stream.insert)?.execute(row)?;
-    batch.last.insert(Arc::clone(&stream.name), Some(sequence));
+    growing.insert.execute(row)?;
+    growing.last = Some(sequence);
     let config = &stream.config;
     if sequence.is_multiple_of(TRIM_EVERY) || config.max_messages.is_some_and(|m| m < TRIM_EVERY) {
         // The message is stored. What could not be dropped is dropped with a later one.

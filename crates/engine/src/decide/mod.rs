@@ -207,7 +207,7 @@ fn escalation(state: &State, now: Millis, ticket: &TicketId, why: EscalationReas
         }
         EscalationReason::Budget { .. } => format!("{ticket} has used up its budget. Continue?"),
         EscalationReason::TooLarge { files, bytes } => {
-            format!("{ticket} left {files} uncommitted files ({bytes} bytes). Try again?")
+            format!("{ticket} made {files} files ({bytes} bytes) in one turn. Try again?")
         }
         EscalationReason::Stopped => format!("{ticket} is stopped. Resume it?"),
     };

@@ -244,6 +244,7 @@ const VERSION_LIMIT: Duration = Duration::from_secs(20);
 /// The number in what `--version` says; empty when it says none.
 async fn version_of(program: &Path) -> String {
     let mut command = tokio::process::Command::new(program);
+    os::mark_own(command.as_std_mut());
     let output = command.arg("--version").stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).output();
     let said = tokio::time::timeout(VERSION_LIMIT, output).await.ok().and_then(Result::ok);
     let text = said.map(|o| String::from_utf8_lossy(&o.stdout).into_owned()).unwrap_or_default();

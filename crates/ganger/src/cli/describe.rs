@@ -224,7 +224,7 @@ fn ended(outcome: &AttemptOutcome, head: Option<&str>, not_before: u64) -> Strin
         }
         AttemptOutcome::TooLarge { files, bytes } => {
             format!(
-                "left {} uncommitted, {bytes} bytes",
+                "made {}, {bytes} bytes: too much to take without a look",
                 counted(usize::try_from(*files).unwrap_or(usize::MAX), "file")
             )
         }

@@ -30,20 +30,24 @@ pub(crate) enum Collected {
 /// Collects the work of a turn that began with the depot's branch as it is.
 pub(crate) fn collect(depot: &Depot, workspace: &Workspace, base: &Commit, order: &Order<'_>) -> GitResult<Collected> {
     workspace.mend(depot, &[])?;
-    let Some(theirs) = AgentsGit::of(&workspace.path, &workspace.path) else {
-        return Err(GitError::new("status", &workspace.path, "there is no .git any more"));
-    };
+    let theirs = agents_git(workspace)?;
     let before = workspace.head(depot).unwrap_or_else(|| base.clone());
     let mut reasons = unfinished(depot, workspace, &theirs)?;
     if !reasons.is_empty() {
         return Ok(Collected::Unfit(reasons));
     }
-    let head = match bring_in(depot, workspace, &theirs, &before, base) {
+    let mut head = match bring_in(depot, workspace, &theirs, &before, base) {
         Ok(head) => head,
         Err(reason) => return Ok(Collected::Unfit(vec![reason])),
     };
+    if head != before && !depot.repository.are_related(base, &head) {
+        // A history of its own, which joins with nothing: it is kept, and the files are the work.
+        workspace.begin_git_anew(depot)?;
+        head = before.clone();
+    }
     let committed = commit::change(depot, &before, &head)?;
     take_head(depot, workspace, &before, &head)?;
+    forget_repositories_that_are_none(depot, workspace, &committed)?;
     let left = commit::leftovers(depot, workspace)?;
     reasons.extend(left.repositories.iter().filter(|path| !is_submodule(depot, workspace, path)).map(|path| {
         format!(
@@ -64,12 +68,16 @@ pub(crate) fn collect(depot: &Depot, workspace: &Workspace, base: &Commit, order
         }
     }
     let head = workspace.head(depot).unwrap_or(head);
+    if left.files > 0 && reasons.is_empty() {
+        Rescue::keep_what_is_only_staged(depot, workspace, &head)?;
+    }
     let change = commit::change(depot, base, &head)?;
     reasons.extend(unfit(depot, workspace, &change));
     if !reasons.is_empty() {
         give_back(depot, workspace, &before)?;
         return Ok(Collected::Unfit(reasons));
     }
+    let theirs = agents_git(workspace)?;
     if theirs.checkout().and_then(|c| c.commit).as_ref() != Some(&head) || !is_on(&theirs, &workspace.branch) {
         workspace.show_to_agent(depot)?;
     }
@@ -77,6 +85,11 @@ pub(crate) fn collect(depot: &Depot, workspace: &Workspace, base: &Commit, order
         workspace.zero_point(depot).is_some_and(|zero| depot.tree_of(&head).as_ref() == Some(&zero));
     let head = if nothing_but_setup { base.clone() } else { head };
     Ok(Collected::Committed { head, files: change.files, tampering: change.tampering })
+}
+
+fn agents_git(workspace: &Workspace) -> GitResult<AgentsGit> {
+    let found = AgentsGit::of(&workspace.path, &workspace.path);
+    found.ok_or_else(|| GitError::new("status", &workspace.path, "there is no .git any more"))
 }
 
 fn is_on(theirs: &AgentsGit, branch: &str) -> bool {
@@ -164,6 +177,24 @@ fn take_head(depot: &Depot, workspace: &Workspace, before: &Commit, head: &Commi
     workspace.git(depot).run(&["reset", "--quiet", "--mixed", head.as_str()]).map(|_| ())
 }
 
+/// Once it has no git directory of its own any more, a folder is a folder, though the agent committed it as a name.
+fn forget_repositories_that_are_none(depot: &Depot, workspace: &Workspace, committed: &Change) -> GitResult<()> {
+    let declared = declared_submodules(workspace);
+    for (path, _) in &committed.links_to_commits {
+        if !declared.contains(path) && !workspace.path.join(path).join(".git").exists() {
+            workspace.git(depot).run(&["rm", "--quiet", "--cached", "--", path])?;
+        }
+    }
+    Ok(())
+}
+
+/// By `.gitmodules`, as it lies there.
+fn declared_submodules(workspace: &Workspace) -> Vec<String> {
+    let file = crate::os::read_regular(&workspace.path.join(".gitmodules"), 1 << 20).unwrap_or_default();
+    let text = String::from_utf8_lossy(&file).into_owned();
+    text.lines().filter_map(|line| Some(line.trim().strip_prefix("path = ")?.to_owned())).collect()
+}
+
 /// What is not taken is as if it had not been looked at; the agent's own git was not changed.
 fn give_back(depot: &Depot, workspace: &Workspace, before: &Commit) -> GitResult<()> {
     workspace.git(depot).run(&["reset", "--quiet", "--mixed", before.as_str()]).map(|_| ())
@@ -178,9 +209,9 @@ fn is_submodule(depot: &Depot, workspace: &Workspace, path: &str) -> bool {
 fn unfit(depot: &Depot, workspace: &Workspace, change: &Change) -> Vec<String> {
     let mut reasons: Vec<String> =
         change.conflict_marks.iter().map(|file| format!("{file} holds conflict markers: resolve them")).collect();
-    let declared = std::fs::read_to_string(workspace.path.join(".gitmodules")).unwrap_or_default();
+    let declared = declared_submodules(workspace);
     for (path, commit) in &change.links_to_commits {
-        if !declared.lines().any(|line| line.trim().strip_prefix("path = ") == Some(path)) {
+        if !declared.contains(path) {
             reasons.push(format!(
                 "{path} was added as a repository of its own: the commit has its name, and none of its files. Run `git \
                  rm --cached {path}`; if its files belong to the work, remove {path}/.git and add them"

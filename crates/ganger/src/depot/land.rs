@@ -242,6 +242,10 @@ fn sync_files(checkout: &Path, listed: &str) {
 
 /// The worktree that has a branch checked out.
 fn checkout_of(repository: &Repository, reference: &str) -> GitResult<Option<Git>> {
+    // Where the git directory of the main worktree lies elsewhere, the list names that directory.
+    if repository.git().run(&["symbolic-ref", "--quiet", "HEAD"]).is_ok_and(|head| head == reference) {
+        return Ok(Some(repository.git()));
+    }
     let listed = repository.git().run(&["worktree", "list", "--porcelain", "-z"])?;
     let mut path = None;
     for line in zero_separated(&listed) {

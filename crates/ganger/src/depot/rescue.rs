@@ -17,6 +17,9 @@ const IGNORED_FILES: u64 = 300;
 /// In bytes.
 const IGNORED_BYTES: u64 = 20 << 20;
 
+/// No index is larger in earnest.
+const MAX_INDEX: u64 = 512 << 20;
+
 /// A kept state.
 #[derive(Debug, Clone, serde::Serialize)]
 pub(crate) struct Rescue {
@@ -58,6 +61,24 @@ impl Rescue {
         let name = format!("{of_what}/{}.{}", now(), in_a_name(why));
         give_name(depot, &name, commit)?;
         Ok(name)
+    }
+
+    /// Keeps what an agent staged and then changed again, if the index holds what no commit does.
+    pub(super) fn keep_what_is_only_staged(depot: &Depot, workspace: &Workspace, head: &Commit) -> GitResult<()> {
+        let Some(theirs) = AgentsGit::of(&workspace.path, &workspace.path) else { return Ok(()) };
+        let ours = std::fs::read(depot.view(&workspace.ticket).join("index")).ok();
+        if ours.is_some() && ours == os::read_regular(&theirs.index(), MAX_INDEX).ok() {
+            return Ok(());
+        }
+        let Some(tree) = staged(depot, workspace, &theirs) else { return Ok(()) };
+        let only = ["rev-list", "--objects", "--no-object-names", "--filter=object:type=blob", tree.as_str(), "--not"];
+        if depot.git().run(&[&only[..], &[head.as_str()]].concat())?.is_empty() {
+            return Ok(());
+        }
+        let git = identity("ganger").iter().fold(depot.git(), |git, (k, v)| git.env(k, v));
+        let told = format!("index of {}", workspace.ticket);
+        let commit = git.run(&["commit-tree", tree.as_str(), "-p", head.as_str(), "-m", &told])?;
+        Self::keep(depot, workspace.ticket.as_str(), &Commit::new(commit), "index").map(|_| ())
     }
 
     /// All rescues, newest first.
@@ -116,6 +137,8 @@ struct Found {
     /// Commits that the agent's git names, and by what name.
     tips: BTreeMap<Commit, String>,
     head: Option<Commit>,
+    /// The tree of what the agent staged.
+    staged: Option<Commit>,
     /// Repositories of its own inside of it.
     repositories: Vec<Inner>,
 }
@@ -141,6 +164,7 @@ impl Found {
             left_out: Vec::new(),
             tips: BTreeMap::new(),
             head: None,
+            staged: None,
             repositories: Vec::new(),
         };
         let linked = AgentsGit::of(&workspace.path, &workspace.path).map(|git| git.linked_worktrees());
@@ -173,8 +197,7 @@ impl Found {
         if let Some(theirs) = AgentsGit::of(&workspace.path, &workspace.path) {
             found.head = theirs.checkout().and_then(|checkout| checkout.commit);
             found.tips = tips(&theirs);
-            let staged = staged(depot, workspace, &theirs);
-            found.tips.extend(staged.map(|tree| (tree, "index".to_owned())));
+            found.staged = staged(depot, workspace, &theirs);
             if !found.tips.is_empty() {
                 bring_all(depot, &theirs.objects(), found.tips.keys());
             }
@@ -240,8 +263,7 @@ impl Found {
         let head = self.head.clone().or_else(|| workspace.head(depot));
         let mut args = vec!["commit-tree".to_owned(), tree.clone()];
         args.extend(head.into_iter().flat_map(|head| ["-p".to_owned(), head.to_string()]));
-        let staged = self.tips.iter().find(|(id, what)| *what == "index" && id.as_str() != tree);
-        if let Some((staged, _)) = staged.filter(|(id, _)| depot.repository.object(id.as_str()).is_some()) {
+        if let Some(staged) = self.staged.as_ref().filter(|staged| staged.as_str() != tree) {
             let told = format!("index of {}", workspace.ticket);
             let index_commit = git.run(&["commit-tree", staged.as_str(), "-m", &told])?;
             args.extend(["-p".to_owned(), index_commit]);
@@ -265,13 +287,19 @@ fn tips(theirs: &AgentsGit) -> BTreeMap<Commit, String> {
     tips
 }
 
-/// The tree of what the agent staged.
+/// The tree of what the agent staged, with all that is in it.
 fn staged(depot: &Depot, workspace: &Workspace, theirs: &AgentsGit) -> Option<Commit> {
     let copy = tempfile::NamedTempFile::new().ok()?;
-    std::fs::write(copy.path(), os::read_regular(&theirs.index(), 512 << 20).ok()?).ok()?;
+    std::fs::write(copy.path(), os::read_regular(&theirs.index(), MAX_INDEX).ok()?).ok()?;
     let git = workspace.git(depot).env("GIT_INDEX_FILE", copy.path());
     let git = git.env("GIT_ALTERNATE_OBJECT_DIRECTORIES", theirs.objects());
-    git.run(&["write-tree"]).ok().map(Commit::new)
+    let tree = git.run(&["write-tree"]).ok().map(Commit::new)?;
+    let head = workspace.head(depot)?;
+    if depot.tree_of(&head).is_some_and(|of_head| of_head == tree.as_str()) {
+        return None;
+    }
+    // The tree is in the depot by now, and the files are where the agent's git put them.
+    transfer::bring_in(depot, &theirs.objects(), std::slice::from_ref(&tree), &[head]).ok().map(|()| tree)
 }
 
 /// What is damaged must not keep the rest from being kept.
@@ -328,7 +356,7 @@ fn holds_something(depot: &Depot, workspace: &Workspace, at: &Path) -> bool {
     }
     let changed = || -> Option<String> {
         let copy = tempfile::NamedTempFile::new().ok()?;
-        std::fs::write(copy.path(), os::read_regular(&theirs.index(), 512 << 20).ok()?).ok()?;
+        std::fs::write(copy.path(), os::read_regular(&theirs.index(), MAX_INDEX).ok()?).ok()?;
         let git = Git::own(depot.path()).on(at).env("GIT_INDEX_FILE", copy.path());
         let git = git.env("GIT_ALTERNATE_OBJECT_DIRECTORIES", theirs.objects());
         let head = theirs.checkout()?.commit?;

@@ -124,11 +124,22 @@ impl Workspace {
             return git_dir::give(depot, &self.path, &head, refs, Some(&view.join("index"))).map_err(failed);
         };
         let _none = std::fs::remove_file(theirs.index().with_extension("lock"));
+        if theirs.checkout().is_none() {
+            theirs.set_head(&Head::Branch(&self.branch, &head)).map_err(failed)?;
+        }
         let known = theirs.all_refs();
         for (name, commit) in refs.iter().filter(|(name, commit)| known.get(name) != Some(commit)) {
             theirs.set(name, commit).map_err(failed)?;
         }
         Ok(())
+    }
+
+    /// Keeps all that the agent's git holds, and puts one in its place that knows the branch. The files stay.
+    pub(super) fn begin_git_anew(&self, depot: &Depot) -> GitResult<()> {
+        let failed = |e: io::Error| GitError::new("checkout", &self.path, e);
+        Rescue::snapshot(depot, self)?;
+        os::remove_tree(&self.path.join(".git")).map_err(failed)?;
+        self.mend(depot, &[])
     }
 
     /// Ganger's git on its files: with an index and a head of its own.

@@ -37,7 +37,7 @@ pub(crate) async fn run(tree: &Tree, gate: &Gate, run: &GateRun<'_>) -> std::io:
     let log = log_path(gate, run)?;
     let output = File::create(&log)?;
     let id = format!("gate-{}", uuid::Uuid::new_v4().simple());
-    let dir = tree.path.join(&gate.dir);
+    let dir = if gate.dir == "." { tree.path.clone() } else { tree.path.join(&gate.dir) };
     let begun = Instant::now();
     let spawn = Spawn {
         argv: ["sh", "-c", &gate.command].map(OsString::from).to_vec(),
@@ -49,6 +49,7 @@ pub(crate) async fn run(tree: &Tree, gate: &Gate, run: &GateRun<'_>) -> std::io:
         stdout: Stdio::from(output.try_clone()?),
         stderr: Stdio::from(output),
     };
+    let at_work = os::AtWork::begin();
     let (exit_code, timed_out) = if dir.is_dir() {
         wait(spawn.start()?, Duration::from_secs(gate.timeout_s)).await?
     } else {
@@ -61,7 +62,8 @@ pub(crate) async fn run(tree: &Tree, gate: &Gate, run: &GateRun<'_>) -> std::io:
     };
     // What a gate leaves running must not reach into the next one.
     let target = Target { markers: vec![(MARKER_ATTEMPT.to_owned(), id)], folders: Vec::new() };
-    let _survivors = os::blocking(move || os::sweep(&target)).await;
+    drop(at_work);
+    let _survivors = os::blocking(move || os::sweep(&target).map(|killed| killed + os::end_orphans())).await;
     Ok(Evidence {
         key: EvidenceKey { commit: run.commit.clone(), gate: gate.digest(), toolchain: run.toolchain.to_owned() },
         ticket: run.ticket.clone(),

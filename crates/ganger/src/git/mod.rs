@@ -124,6 +124,7 @@ impl Git {
         let mut command = Command::new(program());
         // In a group of its own: Ctrl-C is for us, and must not end a commit or a merge in its middle.
         crate::os::own_group(&mut command);
+        crate::os::mark_own(&mut command);
         command.current_dir(&self.dir);
         // Whatever repository the caller works in must not leak in.
         for name in INHERITED {

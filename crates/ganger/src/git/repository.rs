@@ -30,8 +30,7 @@ impl Repository {
             return Ok(Self::at(PathBuf::from(top), PathBuf::from(common)));
         }
         let listed = git.run(&["worktree", "list", "--porcelain", "-z"])?;
-        let first = super::zero_separated(&listed).next().and_then(|l| l.strip_prefix("worktree "));
-        let root = first.map_or_else(|| folder.to_owned(), PathBuf::from);
+        let root = first_worktree(&listed).unwrap_or_else(|| folder.to_owned());
         Ok(Self::at(root, PathBuf::from(common)))
     }
 
@@ -104,7 +103,21 @@ impl Repository {
         folders.into_iter().any(|f| std::fs::read_to_string(f.join("HEAD")).is_ok_and(|head| head.trim() == wanted))
     }
 
+    /// Whether two commits have a common one below them.
+    pub(crate) fn are_related(&self, one: &Commit, other: &Commit) -> bool {
+        self.git().holds(&["merge-base", one.as_str(), other.as_str()])
+    }
+
     pub(crate) fn is_ancestor(&self, older: &Commit, newer: &Commit) -> bool {
         self.git().holds(&["merge-base", "--is-ancestor", older.as_str(), newer.as_str()])
     }
+}
+
+/// The first worktree that has files: that of a bare repository has none. An empty entry ends each one.
+fn first_worktree(listed: &str) -> Option<PathBuf> {
+    let entries = listed.split("\0\0").map(|entry| entry.split('\0').collect::<Vec<_>>());
+    let with_files = entries.filter(|lines| !lines.contains(&"bare"));
+    with_files
+        .filter_map(|lines| lines.first()?.strip_prefix("worktree ").map(PathBuf::from))
+        .find(|path| path.is_dir())
 }

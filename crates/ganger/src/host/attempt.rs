@@ -8,7 +8,7 @@ use crate::config::Agent;
 use crate::depot::{self, Collected};
 use crate::git;
 use crate::os::now_ms;
-use crate::os::{self, Target, crash};
+use crate::os::{self, AtWork, Target, crash};
 use crate::wire::{self, Activity, ActivityKind, Terms, activity_subject};
 use crate::{text, tools};
 use ganger_engine::host::{Remains, Run, Work};
@@ -89,6 +89,7 @@ impl AttemptTask {
     /// Runs the session to its end.
     pub(super) async fn run(mut self, ready: &Ready, scratch: JoinHandle<std::io::Result<Scratch>>) -> Remains {
         let agent = self.terms.agent.clone();
+        let _at_work = AtWork::begin();
         let left = match scratch.await {
             Ok(Ok(scratch)) => self.run_session(ready, &agent, scratch).await,
             Ok(Err(e)) => Err(e),
@@ -192,7 +193,7 @@ pub(super) async fn kill(shared: &Shared, run: &Run, ticket: Option<&TicketId>, 
         shared.workspaces.stop_setup(ticket).await;
     }
     let target = Target::attempt(&marker_of(shared, &run.attempt), workspace.as_deref());
-    let killed = sweep_all(shared, target).await;
+    let killed = sweep_all(shared, target).await + os::blocking(os::end_orphans).await;
     if let (1.., Some(ticket)) = (killed, ticket) {
         let said = format!("ended {killed} processes that the agent left running");
         publish_activity(shared, ticket, &run.attempt, ActivityKind::Note, &said).await;

@@ -133,6 +133,7 @@ impl Host {
         let incarnation = format!("{}-{}", project.id, &uuid::Uuid::new_v4().simple().to_string()[..12]);
         let folder = Arc::new(Folder::take(&project, &id)?);
         sweep_former_incarnation(&project, &folder).await?;
+        os::adopt_orphans();
         let guard = Guard::start(&project, folder.stamp(), &incarnation, Duration::from_millis(lease_ms))?;
         os::write_private(&folder.incarnation(), incarnation.as_bytes())?;
         let client = Arc::new(Client::open(&bus, &incarnation).await?);
@@ -200,7 +201,7 @@ impl Host {
         }
         let marker = self.shared.incarnation.clone();
         let target = Target { markers: vec![(MARKER_HOST.to_owned(), marker)], folders: Vec::new() };
-        let _survivors = os::blocking(move || os::sweep(&target)).await;
+        let _survivors = os::blocking(move || os::sweep(&target).map(|killed| killed + os::end_orphans())).await;
         self.guard.dismiss().await;
     }
 }

@@ -381,6 +381,7 @@ async fn run_setup(
         stdout: Stdio::from(output.try_clone()?),
         stderr: Stdio::from(output),
     };
+    let _at_work = os::AtWork::begin();
     let mut child = spawn.start()?;
     match tokio::time::timeout(limit, child.wait()).await {
         Ok(status) => {

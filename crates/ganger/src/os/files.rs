@@ -91,6 +91,7 @@ pub(crate) fn symlink(to: &Path, at: &Path) -> std::io::Result<()> {
 pub(crate) fn copy_tree(from: &Path, to: &Path) -> std::io::Result<()> {
     super::blocking::check_may_block("the disk");
     let mut copy = std::process::Command::new("cp");
+    super::orphans::mark_own(&mut copy);
     let done = copy.args(["-a", "--reflink=auto", "--"]).arg(from).arg(to).output()?;
     if done.status.success() {
         return Ok(());

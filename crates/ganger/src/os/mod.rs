@@ -8,6 +8,7 @@ mod clock;
 pub(crate) mod crash;
 mod files;
 mod leftovers;
+mod orphans;
 mod process;
 mod signals;
 mod sweep;
@@ -20,6 +21,7 @@ pub(crate) use files::{
     try_record_lock, write_durable, write_private,
 };
 pub(crate) use leftovers::{end_processes, tool_processes};
+pub(crate) use orphans::{AtWork, adopt_orphans, end_orphans, mark_own};
 pub(crate) use process::{
     Spawn, ask_group_to_end, environment_for_commands, find_program, interrupt_group, is_credential, kill_group,
     leave_session, machine_name, own_group, program_on_path, terminate_group,

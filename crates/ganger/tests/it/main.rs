@@ -11,5 +11,6 @@ mod recovery;
 mod run;
 mod runtimes;
 mod shapes;
+mod situations;
 mod support;
 mod transcripts;

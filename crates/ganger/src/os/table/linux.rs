@@ -64,9 +64,53 @@ impl Process {
         (11..15).filter_map(|field| self.stat(field)?.parse::<u64>().ok()).sum()
     }
 
+    /// When it began, in clock ticks since boot.
+    pub(in super::super) fn began(self) -> Option<u64> {
+        self.stat(19)?.parse().ok()
+    }
+
+    pub(in super::super) fn is_child_of_ours(self) -> bool {
+        self.parent().is_some_and(|parent| u32::try_from(parent.0) == Ok(std::process::id()))
+    }
+
+    /// Whether it is a copy of this process, or another one of its program.
+    pub(in super::super) fn runs_our_program(self) -> bool {
+        let program = |of: &str| std::fs::read_link(format!("/proc/{of}/exe")).ok();
+        program(&self.0.to_string()) == program("self")
+    }
+
+    /// Waits for a child of this process, for a moment at most.
+    pub(in super::super) fn wait(self) {
+        let Some(pid) = rustix::process::Pid::from_raw(self.0) else { return };
+        for _ in 0..100 {
+            match rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::NOHANG) {
+                Ok(None) => std::thread::sleep(std::time::Duration::from_millis(1)),
+                // It is gone, or not ours to wait for.
+                Ok(Some(_)) | Err(_) => return,
+            }
+        }
+    }
+
     /// A field of `stat`, counted from the state, which comes after id and name.
     fn stat(self, field: usize) -> Option<String> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0)).ok()?;
         stat.rsplit_once(')')?.1.split_whitespace().nth(field).map(str::to_owned)
     }
+}
+
+/// Clock ticks since boot, as processes' beginnings are told.
+pub(in super::super) fn ticks_since_boot() -> u64 {
+    let uptime = std::fs::read_to_string("/proc/uptime").unwrap_or_default();
+    let seconds: f64 = uptime.split(' ').next().and_then(|text| text.parse().ok()).unwrap_or(0.0);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a machine is not up for so long")]
+    let ticks = (seconds * TICKS_PER_SECOND) as u64;
+    ticks
+}
+
+/// `USER_HZ`: what the kernel tells programs, whatever it counts itself.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// Makes this process the parent of all orphans below it.
+pub(in super::super) fn adopt_orphans() {
+    let _kernel_says_no = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
 }

@@ -3,12 +3,12 @@
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
-pub(super) use linux::Process;
+pub(super) use linux::{Process, adopt_orphans, ticks_since_boot};
 
 #[cfg(not(target_os = "linux"))]
 mod other;
 #[cfg(not(target_os = "linux"))]
-pub(super) use other::Process;
+pub(super) use other::{Process, adopt_orphans, ticks_since_boot};
 
 use std::io::{Error, ErrorKind, Result};
 

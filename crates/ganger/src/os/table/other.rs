@@ -52,4 +52,24 @@ impl Process {
     pub(in super::super) fn cpu_ticks(self) -> u64 {
         0
     }
+
+    pub(in super::super) fn began(self) -> Option<u64> {
+        None
+    }
+
+    pub(in super::super) fn is_child_of_ours(self) -> bool {
+        false
+    }
+
+    pub(in super::super) fn runs_our_program(self) -> bool {
+        false
+    }
+
+    pub(in super::super) fn wait(self) {}
 }
+
+pub(in super::super) fn ticks_since_boot() -> u64 {
+    0
+}
+
+pub(in super::super) fn adopt_orphans() {}

@@ -53,7 +53,8 @@ pub(crate) struct Place {
 impl Place {
     /// With one commit on main, and no project yet.
     pub(crate) fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        // Tools treat hidden folders specially.
+        let folder = tempfile::Builder::new().prefix("place-").tempdir().unwrap();
         let path = std::env::var("PATH").unwrap();
         let mut env = BTreeMap::from([
             ("PATH".to_owned(), path),
@@ -78,13 +79,25 @@ impl Place {
     /// A project whose agent plays scripts, with the given gate command, trusted.
     pub(crate) fn scripted(gate: &str, script: &Value) -> Self {
         let place = Self::new();
+        place.make_project(gate, script);
+        place
+    }
+
+    /// Makes a project of the repository as it is.
+    pub(crate) fn make_project(&self, gate: &str, script: &Value) {
+        self.make_project_with("", gate, script);
+    }
+
+    /// As [`Place::make_project`], with more settings of the project.
+    pub(crate) fn make_project_with(&self, settings: &str, gate: &str, script: &Value) {
+        let place = self;
         place.script(script);
         let gate = toml_string(gate);
         let command = toml_string(&format!("{GANGER} script-agent {}", place.path("script.json").display()));
         place.write(
             "ganger.toml",
             &format!(
-                "[project]\nmain = \"main\"\n[limits]\nparallel = 4\n[policy]\nfetch = false\n\
+                "[project]\nmain = \"main\"\n{settings}\n[limits]\nparallel = 4\n[policy]\nfetch = false\n\
                  [agent.scripted]\nruntime = \"command\"\ncommand = {command}\n\
                  [[gate]]\nname = \"check\"\ncommand = {gate}\ntimeout_s = 60\n"
             ),
@@ -92,7 +105,6 @@ impl Place {
         place.commit("project");
         place.ganger(&["init"]).exits(0);
         place.ganger(&["trust", "--yes"]).exits(0);
-        place
     }
 
     pub(crate) fn script(&self, script: &Value) {

@@ -1,0 +1,103 @@
+//! What left everything behind by which a sweep finds it: session, group, environment and folder. Its parent is gone, so
+//! it is a child of this process, which adopts all such of what it started. It is none of those that this process
+//! started itself: all of them carry a mark.
+
+use super::process::kill;
+use super::sweep::{MARKER_ATTEMPT, MARKER_HOST};
+use super::table::{self, Process};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// In the environment of what this process starts for itself.
+const OWN: &str = "GANGER_OWN";
+
+/// When each piece of work of this process began that may leave something behind, in clock ticks since boot.
+static AT_WORK: Mutex<BTreeMap<u64, u64>> = Mutex::new(BTreeMap::new());
+
+/// A piece of work that may leave something behind, until this is dropped: an attempt, a gate, a setup command.
+#[derive(Debug)]
+pub(crate) struct AtWork(u64);
+
+impl AtWork {
+    pub(crate) fn begin() -> Self {
+        change(|at_work| {
+            let id = at_work.last_key_value().map_or(0, |(last, _)| last + 1);
+            at_work.insert(id, table::ticks_since_boot());
+            Self(id)
+        })
+    }
+}
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        change(|at_work| at_work.remove(&self.0));
+    }
+}
+
+/// From now on orphans of everything that this process starts become its children, where the system can do that.
+pub(crate) fn adopt_orphans() {
+    table::adopt_orphans();
+}
+
+/// Marks a command that this process starts for itself, and that is no work of an agent's.
+pub(crate) fn mark_own(command: &mut std::process::Command) {
+    command.env(OWN, std::process::id().to_string());
+}
+
+/// Ends the orphans that began before all work that is under way: whoever made them has ended. Returns how many.
+pub(crate) fn end_orphans() -> usize {
+    super::blocking::check_may_block("the process table");
+    let oldest = change(|at_work| at_work.values().min().copied());
+    reap();
+    let mut ended = 0;
+    // One that is ended leaves its own children behind.
+    for _ in 0..ROUNDS {
+        let is_due = |p: &Process| oldest.is_none_or(|oldest| p.began().is_some_and(|began| began < oldest));
+        let found: Vec<Process> = Process::all().filter(is_orphan).filter(is_due).collect();
+        if found.is_empty() {
+            break;
+        }
+        ended += found.len();
+        for orphan in found {
+            kill(orphan.0);
+            orphan.wait();
+        }
+    }
+    ended
+}
+
+/// A chain of processes, each of which leaves one behind, is not longer in earnest.
+const ROUNDS: usize = 50;
+
+/// Of one that has ended nothing can be read any more. What this process started itself is waited for at once.
+fn is_orphan(process: &Process) -> bool {
+    let marks = [OWN, MARKER_HOST, MARKER_ATTEMPT].map(|name| format!("{name}="));
+    process.is_child_of_ours()
+        && !process.is_zombie()
+        // One that is about to become another program is still a copy of this one.
+        && !process.runs_our_program()
+        && !process.environment_has(|entry| marks.iter().any(|mark| entry.starts_with(mark.as_bytes())))
+}
+
+/// Adopted processes that ended by themselves are waited for by nobody else: after a while it is certain that they are
+/// no children that this process started.
+fn reap() {
+    static SEEN: Mutex<BTreeMap<Process, Instant>> = Mutex::new(BTreeMap::new());
+    let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let ended: Vec<Process> = Process::all().filter(|p| p.is_child_of_ours() && p.is_zombie()).collect();
+    seen.retain(|process, _| ended.contains(process));
+    for process in ended {
+        let since = *seen.entry(process).or_insert_with(Instant::now);
+        if since.elapsed() > REAPED_AFTER {
+            process.wait();
+            seen.remove(&process);
+        }
+    }
+}
+
+const REAPED_AFTER: Duration = Duration::from_secs(60);
+
+fn change<T>(change: impl FnOnce(&mut BTreeMap<u64, u64>) -> T) -> T {
+    change(&mut AT_WORK.lock().unwrap_or_else(PoisonError::into_inner))
+}

@@ -1,0 +1,117 @@
+//! What agents leave in a workspace that is no commit.
+
+use super::{is_kept, rescues, turns, worked};
+use crate::support::{Place, alive_with};
+
+#[test]
+fn a_repository_inside_the_work_goes_back_with_what_to_do() {
+    let nested = "echo work > work.txt; git init -q app; echo hello > app/index.js";
+    for how in [
+        nested.to_owned(),
+        format!("{nested}; (cd app; git add .; git commit -qm scaffold)"),
+        format!("{nested}; (cd app; git add .; git commit -qm scaffold); git add . 2>/dev/null; git commit -qm all"),
+        "git clone -q . app; echo hello > app/index.js".to_owned(),
+    ] {
+        let mended = "grep -q 'app.*repository of its own' \"$GANGER_MISSION\" || exit 1; rm -rf app/.git; \
+                      git rm -q --cached app 2>/dev/null; true";
+        let place = worked("true", &[&how, mended]);
+        assert_eq!(place.ticket("T-1")["status"], "accepted", "{how}: {}", place.ganger(&["log", "T-1"]).stdout);
+        assert_eq!(place.git(&["show", "ganger/T-1:app/index.js"]), "hello", "{how}");
+    }
+}
+
+#[test]
+fn work_of_subagents_in_worktrees_of_their_own_is_kept() {
+    for place_of_it in [".claude/worktrees/helper", "../helper-of-T-1"] {
+        let how = format!(
+            "echo '.claude/' > .gitignore; git worktree add -q {place_of_it} -b helper; echo precious > {place_of_it}/p.txt"
+        );
+        let place = worked("true", &[&how]);
+        place.assert_status("T-1", "accepted");
+        assert!(!place.workspace("T-1").exists());
+        assert!(is_kept(&place, "precious\n"), "{place_of_it}: {:?}", rescues(&place));
+    }
+}
+
+#[test]
+fn everything_that_git_does_not_ignore_is_kept_whatever_its_name_is() {
+    let how = "mkdir -p src/target node_modules/own __pycache__ .venv; for f in src/target/a node_modules/own/b \
+               __pycache__/c .venv/d; do echo precious-$f > $f; done; echo staged > staged.txt; git add staged.txt; \
+               echo unstaged > staged.txt; exit 1";
+    let place = worked("true", &[how, how, how]);
+    place.ganger(&["ticket", "close", "T-1"]).exits(0);
+    place.ganger(&["run"]).exits(0);
+    assert!(!place.workspace("T-1").exists());
+    for file in ["src/target/a", "node_modules/own/b", "__pycache__/c", ".venv/d"] {
+        assert!(is_kept(&place, &format!("precious-{file}\n")), "{file}");
+    }
+    assert!(is_kept(&place, "staged\n") && is_kept(&place, "unstaged\n"));
+}
+
+#[test]
+fn stashes_and_branches_of_an_agent_are_kept() {
+    let how = "echo work > work.txt; echo stashed > README.md; git stash -q; git checkout -q -b side; \
+               echo side > side.txt; git add side.txt; git commit -qm side; git checkout -q ganger/T-1; echo work > work.txt";
+    let place = worked("test -f work.txt", &[how]);
+    place.assert_status("T-1", "accepted");
+    assert!(!place.workspace("T-1").exists());
+    for content in ["stashed\n", "side\n", "work\n"] {
+        assert!(is_kept(&place, content), "{content}: {:?}", rescues(&place));
+    }
+}
+
+#[test]
+fn a_large_ignored_folder_is_named_and_not_kept() {
+    let how = "echo 'build/' > .gitignore; mkdir build; head -c 30000000 /dev/zero > build/big; echo small > build.log; \
+               echo '*.log' >> .gitignore";
+    let place = worked("true", &[how]);
+    place.assert_status("T-1", "accepted");
+    let name = rescues(&place).into_iter().next().unwrap();
+    assert!(is_kept(&place, "small\n"));
+    let told = place.in_depot(&["log", "-1", "--format=%B", &format!("refs/ganger/rescue/{name}")]);
+    assert!(told.contains("Not kept, for git ignores it and it is large: build/"), "{told}");
+}
+
+#[test]
+fn what_setup_left_is_no_work() {
+    let setup = "setup = \"echo changed > README.md; echo new > generated.txt; ln -s /etc outside\"";
+    let place = Place::new();
+    place.make_project_with(setup, "true", &turns(&["true", "true", "true"]));
+    place.add(&["work"]);
+    place.ganger(&["run"]).exits(3).says("nothing was changed");
+    place.assert_status("T-1", "needs-you");
+
+    let place = Place::new();
+    place.make_project_with(setup, "true", &turns(&["echo work > work.txt; echo more >> generated.txt"]));
+    place.add(&["work"]);
+    place.ganger(&["run"]).exits(0);
+    let changed = place.git(&["diff", "--name-only", "main", "ganger/T-1"]);
+    assert_eq!(changed, "generated.txt\nwork.txt", "what the agent changed, and nothing else");
+}
+
+#[test]
+fn too_much_is_too_much_whoever_commits_it() {
+    let many = "mkdir deps; for i in $(seq 600); do echo $i > deps/$i; done";
+    for how in [many.to_owned(), format!("{many}; git add .; git commit -qm all")] {
+        let place = worked("true", &[&how]);
+        place.assert_status("T-1", "needs-you");
+        place.ganger(&["inbox"]).says("600 files");
+    }
+}
+
+#[test]
+fn links_that_lead_outside_go_back() {
+    for (link, fits) in [("/etc/passwd", false), ("../../elsewhere", false), ("./README.md", true)] {
+        let place = worked("true", &[&format!("ln -s {link} link; echo work > work.txt"), "true", "true"]);
+        place.assert_status("T-1", if fits { "accepted" } else { "needs-you" });
+    }
+}
+
+#[test]
+fn a_daemon_that_left_everything_behind_ends_with_its_attempt() {
+    let daemon = "echo work > work.txt; env -i setsid sh -c 'cd / && (exec sleep 3141.59 >/dev/null 2>&1 </dev/null &)'; \
+                  sleep 0.2";
+    let place = worked("true", &[daemon]);
+    place.assert_status("T-1", "accepted");
+    assert_eq!(alive_with("", "sleep 3141.59"), Vec::<i32>::new());
+}

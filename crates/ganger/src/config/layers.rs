@@ -31,8 +31,9 @@ pub(crate) fn load(root: &Path) -> Result<Layered, ConfigError> {
     let user = user_file();
     for (path, is_user) in user.iter().map(|p| (p.clone(), true)).chain([(root.join(PROJECT_FILE), false)]) {
         let Some(text) = read(&path)? else { continue };
-        let table = parse(&path, &text)?;
+        let mut table = parse(&path, &text)?;
         check_scope(&path, &text, &table, is_user)?;
+        use_one_name(&mut table);
         note_origins(&mut origins, "", &table, &path.display().to_string());
         merge(&mut merged, table);
     }
@@ -79,6 +80,15 @@ fn parse(path: &Path, text: &str) -> Result<Table, ConfigError> {
             .then(|| "docs/configuration.md lists every key; a key that was misspelt is never ignored".to_owned());
         ConfigError { place: format!("{}:{line}", path.display()), message, hint }
     })
+}
+
+/// Spec 2 calls workspaces worktrees. Where both are set, `parse` has refused the file.
+fn use_one_name(table: &mut Table) {
+    if let Some(project) = table.get_mut("project").and_then(Value::as_table_mut)
+        && let Some(template) = project.remove("worktrees")
+    {
+        project.insert("workspaces".to_owned(), template);
+    }
 }
 
 fn line_of(text: &str, offset: usize) -> usize {

@@ -69,7 +69,7 @@ pub(crate) fn collect(depot: &Depot, workspace: &Workspace, base: &Commit, order
     }
     let head = workspace.head(depot).unwrap_or(head);
     if left.files > 0 && reasons.is_empty() {
-        Rescue::keep_what_is_only_staged(depot, workspace, &head)?;
+        Rescue::keep_what_is_only_staged(depot, workspace, &before, &head)?;
     }
     let change = commit::change(depot, base, &head)?;
     reasons.extend(unfit(depot, workspace, &change));

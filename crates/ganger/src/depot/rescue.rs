@@ -63,16 +63,24 @@ impl Rescue {
         Ok(name)
     }
 
-    /// Keeps what an agent staged and then changed again, if the index holds what no commit does.
-    pub(super) fn keep_what_is_only_staged(depot: &Depot, workspace: &Workspace, head: &Commit) -> GitResult<()> {
+    /// Keeps what an agent staged and then changed again, if the index holds what neither of these commits does.
+    pub(super) fn keep_what_is_only_staged(
+        depot: &Depot,
+        workspace: &Workspace,
+        before: &Commit,
+        head: &Commit,
+    ) -> GitResult<()> {
         let Some(theirs) = AgentsGit::of(&workspace.path, &workspace.path) else { return Ok(()) };
         let ours = std::fs::read(depot.view(&workspace.ticket).join("index")).ok();
         if ours.is_some() && ours == os::read_regular(&theirs.index(), MAX_INDEX).ok() {
             return Ok(());
         }
-        let Some(tree) = staged(depot, workspace, &theirs) else { return Ok(()) };
+        let staged = staged(depot, workspace, &theirs);
+        let Some(tree) = staged.filter(|tree| depot.tree_of(before).is_none_or(|of| of != tree.as_str())) else {
+            return Ok(());
+        };
         let only = ["rev-list", "--objects", "--no-object-names", "--filter=object:type=blob", tree.as_str(), "--not"];
-        if depot.git().run(&[&only[..], &[head.as_str()]].concat())?.is_empty() {
+        if depot.git().run(&[&only[..], &[before.as_str(), head.as_str()]].concat())?.is_empty() {
             return Ok(());
         }
         let git = identity("ganger").iter().fold(depot.git(), |git, (k, v)| git.env(k, v));

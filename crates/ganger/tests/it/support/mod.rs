@@ -91,13 +91,14 @@ impl Place {
     /// As [`Place::make_project`], with more settings of the project.
     pub(crate) fn make_project_with(&self, settings: &str, gate: &str, script: &Value) {
         let place = self;
+        let settings = if settings.is_empty() { String::new() } else { format!("{settings}\n") };
         place.script(script);
         let gate = toml_string(gate);
         let command = toml_string(&format!("{GANGER} script-agent {}", place.path("script.json").display()));
         place.write(
             "ganger.toml",
             &format!(
-                "[project]\nmain = \"main\"\n{settings}\n[limits]\nparallel = 4\n[policy]\nfetch = false\n\
+                "[project]\nmain = \"main\"\n{settings}[limits]\nparallel = 4\n[policy]\nfetch = false\n\
                  [agent.scripted]\nruntime = \"command\"\ncommand = {command}\n\
                  [[gate]]\nname = \"check\"\ncommand = {gate}\ntimeout_s = 60\n"
             ),

@@ -2,7 +2,7 @@
 
 use super::out::{data, hint, talk};
 use crate::agents::{Drivers, Found};
-use crate::config::{Detected, PROJECT_FILE, RuntimeKind, detect};
+use crate::config::{Detected, Detection, PROJECT_FILE, RuntimeKind, detect};
 use crate::failure::{Exit, Failure};
 use crate::git::Repository;
 use crate::project::{Project, repository_at};
@@ -23,7 +23,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     let main = repository.guess_main();
     let file = repository.root.join(PROJECT_FILE);
     let runtimes = Drivers::default().found().await;
-    let gates = detect(&repository.root);
+    let Detection { gates, doubts } = detect(&repository.root);
 
     data!("repository  {}", repository.root.display());
     let has_commit = main.as_deref().is_some_and(|m| repository.branch(m).is_some());
@@ -37,6 +37,9 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     }
     for found in &gates {
         data!("gate        {}: `{}` (found {})", found.gate.name, found.gate.command, found.why);
+    }
+    for doubt in &doubts {
+        data!("no gate     {doubt}");
     }
     if file.exists() {
         data!("kept        {} (init never overwrites it)", file.display());

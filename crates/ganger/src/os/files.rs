@@ -106,7 +106,11 @@ pub(crate) fn tail(path: &Path, bytes: u64) -> std::io::Result<Vec<u8>> {
 fn open_regular(path: &Path) -> std::io::Result<File> {
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
     #[expect(clippy::cast_possible_wrap, reason = "flags, taken bit by bit")]
-    let file = OpenOptions::new().read(true).custom_flags(flags as i32).open(path)?;
+    let file = OpenOptions::new().read(true).custom_flags(flags as i32).open(path).map_err(|e| {
+        let is_link = e.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error());
+        let words = || std::io::Error::other(format!("{} is a link, which is not followed", path.display()));
+        if is_link { words() } else { e }
+    })?;
     if !file.metadata()?.is_file() {
         return Err(std::io::Error::other(format!("{} is not a regular file", path.display())));
     }

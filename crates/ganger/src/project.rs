@@ -80,7 +80,7 @@ impl Project {
     fn check_place(&self) -> Result<(), Failure> {
         let marker = self.state.join("root");
         let here = self.repository.root.display().to_string();
-        let known = std::fs::read_to_string(&marker).ok();
+        let known = os::read_text(&marker, 1 << 16).ok();
         if known.as_ref() == Some(&here) {
             return Ok(());
         }
@@ -135,7 +135,7 @@ fn id_file(repository: &Repository) -> PathBuf {
 }
 
 fn read_id(repository: &Repository) -> Option<String> {
-    let id = std::fs::read_to_string(id_file(repository)).ok()?;
+    let id = os::read_text(&id_file(repository), 4096).ok()?;
     let id = id.trim();
     ganger_engine::TicketId::parse(id).ok().map(|_| id.to_owned())
 }

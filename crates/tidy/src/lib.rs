@@ -5,6 +5,7 @@
 
 mod directions;
 mod files;
+mod foreign;
 mod lists;
 mod words;
 

@@ -5,6 +5,7 @@ use super::out::{data, talk};
 use crate::config::RuntimeKind;
 use crate::digest;
 use crate::failure::{Code, Exit, Failure};
+use crate::os;
 use crate::project::Project;
 use ganger_engine::{Input, State};
 use std::io::{IsTerminal, Write};
@@ -22,6 +23,9 @@ const AGENT_FILES: [&str; 8] =
     [".claude", ".mcp.json", "opencode.json", "opencode.jsonc", ".opencode", ".codex", "CLAUDE.md", "AGENTS.md"];
 /// More than so many files are not configuration.
 const MAX_FILES: usize = 500;
+
+/// A larger file is named by its size.
+const MOST_BYTES: u64 = 256 << 20;
 
 /// The files at a path, in order; what was installed there by a package manager is not the repository's.
 fn files_at(path: &Path) -> Vec<PathBuf> {
@@ -65,7 +69,7 @@ pub(super) fn executed(project: &Project) -> Vec<(String, String)> {
     for file in AGENT_FILES.iter().flat_map(|name| files_at(&root.join(name))) {
         let shown = file.strip_prefix(root).unwrap_or(&file).display();
         // A file that cannot be read today may be read by an agent tomorrow: that is another thing to trust.
-        let content = match std::fs::read(&file) {
+        let content = match os::read_linked(&file, MOST_BYTES) {
             Ok(content) => format!("digest {}", digest::short(&[&String::from_utf8_lossy(&content)])),
             Err(e) => format!("cannot be read: {e}"),
         };

@@ -8,7 +8,8 @@ use crate::failure::Failure;
 use crate::os;
 use crate::tools::Identity;
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::body::to_bytes;
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -20,6 +21,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
+
+/// No call of an agent is larger.
+const MOST_BYTES: usize = 32 << 20;
 
 /// Where attempts reach the tools.
 pub(crate) struct Endpoint {
@@ -63,7 +67,7 @@ impl Endpoint {
             .with_json_response(true)
             .enforce_origin_validation();
         let weak = Arc::downgrade(client);
-        let hooks = post(hook::judge).with_state(calls.clone());
+        let hooks = post(hook::judge).with_state(calls.clone()).layer(DefaultBodyLimit::max(MOST_BYTES));
         let make = move || Ok(Handler::new(weak.clone(), calls.clone()));
         let service = StreamableHttpService::new(make, Arc::new(LocalSessionManager::default()), config);
         let checked = middleware::from_fn_with_state(Arc::clone(&self.book), identify);
@@ -97,7 +101,14 @@ async fn identify(State(book): State<Arc<Book>>, mut request: Request, next: Nex
     match identity {
         Some(identity) => {
             request.extensions_mut().insert(identity);
-            next.run(request).await
+            let (head, body) = request.into_parts();
+            // Whoever reads it keeps all of it in memory.
+            match to_bytes(body, MOST_BYTES).await {
+                Ok(body) => next.run(Request::from_parts(head, body.into())).await,
+                Err(_) => {
+                    (StatusCode::PAYLOAD_TOO_LARGE, "the call is larger than 32 MiB, or broke off").into_response()
+                }
+            }
         }
         None => (StatusCode::UNAUTHORIZED, "the token is missing, unknown or revoked").into_response(),
     }

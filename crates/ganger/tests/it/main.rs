@@ -4,6 +4,7 @@
 
 mod board;
 mod commands;
+mod foreign;
 mod hosts;
 mod model_server;
 mod power;

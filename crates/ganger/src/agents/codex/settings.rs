@@ -66,7 +66,7 @@ fn distrust(worktree: &Path) -> Value {
 
 /// The repository's folder and the one of this worktree in it.
 fn git_folders(worktree: &Path) -> Vec<String> {
-    let Ok(link) = std::fs::read_to_string(worktree.join(".git")) else {
+    let Ok(link) = crate::os::read_text(&worktree.join(".git"), 4096) else {
         return Vec::new();
     };
     let own = Path::new(link.trim().strip_prefix("gitdir: ").unwrap_or_default()).to_owned();

@@ -1,0 +1,114 @@
+//! What agents, gates and repositories make: endless output, files that are none, names and texts that are not what
+//! they seem. None of it fills memory or disk, hangs a run, or reaches a terminal as it is.
+
+use crate::support::{Place, toml_string};
+use serde_json::json;
+use std::path::Path;
+use std::time::Duration;
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A project whose agent is a shell script.
+fn project(agent: &str, gate: &str) -> Place {
+    let place = Place::scripted(gate, &json!({}));
+    let config = std::fs::read_to_string(place.repo().join("ganger.toml")).unwrap();
+    let begin = config.find("command = ").unwrap();
+    let end = begin + config[begin..].find('\n').unwrap();
+    std::fs::write(place.path("agent.sh"), format!("cat >/dev/null\n{agent}\n")).unwrap();
+    let command = toml_string(&format!("sh {}", place.path("agent.sh").display()));
+    place.write("ganger.toml", &format!("{}command = {command}{}", &config[..begin], &config[end..]));
+    place.commit("agent");
+    place.ganger(&["trust", "--yes"]).exits(0);
+    place
+}
+
+fn bytes_in(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).unwrap().flatten();
+    let size = |entry: std::fs::DirEntry| match entry.metadata() {
+        Ok(found) if found.is_dir() => bytes_in(&entry.path()),
+        Ok(found) => found.len(),
+        Err(_) => 0,
+    };
+    entries.map(size).sum()
+}
+
+#[test]
+fn output_without_end_is_kept_by_its_beginning_and_its_end() {
+    let endless = "echo begun; head -c 80000000 /dev/zero | tr '\\0' x; echo; echo ended";
+    let place = project(&format!("echo two >two.txt; {endless}; ({endless}) >&2"), &format!("{endless}; false"));
+    let config = std::fs::read_to_string(place.repo().join("ganger.toml")).unwrap();
+    place.write("ganger.toml", &config.replace("[limits]\n", "[limits]\nrejections = 1\n"));
+    place.ganger(&["trust", "--yes"]).exits(0);
+    place.add(&["one"]);
+    let mut run = place.start(&["run"]);
+    let mut peak = 0;
+    while !run.has_ended() {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", run.pid())).unwrap_or_default();
+        let high = status.lines().find_map(|l| l.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());
+        peak = peak.max(high.unwrap_or(0));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!((1..200_000).contains(&peak), "{peak} kB");
+    let evidence = place.ticket("T-1")["evidence"][0].clone();
+    let log = std::fs::read_to_string(evidence["log"].as_str().unwrap()).unwrap();
+    assert!(log.starts_with("begun\n") && log.ends_with("\nended\n"), "{} bytes", log.len());
+    assert!(log.contains(" bytes are left out here …") && log.len() < 4_000_000, "{} bytes", log.len());
+    let kept = bytes_in(&place.state());
+    assert!(kept < 20_000_000, "{kept} bytes are kept");
+    let told = place.ganger(&["log", "T-1"]).exits(0);
+    assert!(
+        told.stdout.len() < 100_000 && told.stdout.contains("bytes of this line are not kept"),
+        "{}",
+        told.stdout.len()
+    );
+}
+
+#[test]
+fn many_short_lines_are_told_by_the_first_and_the_last() {
+    let place = project("echo two >two.txt; yes | head -n 3000000; echo 'the last line'", "true");
+    place.add(&["one"]);
+    place.ganger(&["run"]).exits(0);
+    let told = place.ganger(&["log", "T-1"]).exits(0).says("bytes are left out").says("the last line");
+    assert!(told.stdout.len() < 12_000_000, "{}", told.stdout.len());
+}
+
+#[test]
+fn a_report_that_is_no_file_ends_the_turn_and_is_said() {
+    for (make, words) in [
+        ("mkfifo", "not a regular file"),
+        ("ln -s /dev/zero", "is a link"),
+        ("mkdir", "not a regular file"),
+        ("truncate -s 1T", "is larger than"),
+    ] {
+        let place = project(&format!("echo two >two.txt; {make} \"$GANGER_REPORT_FILE\""), "true");
+        place.add(&["one"]);
+        let code = place.start(&["run"]).code(LIMIT);
+        assert_eq!(code, 0, "{make}: {}", place.started_log());
+        place.ganger(&["log", "T-1"]).says("the report file cannot be read").says(words);
+    }
+}
+
+#[test]
+fn a_log_that_the_agent_replaced_by_a_link_is_not_written_through() {
+    let place = project(
+        "d=$(dirname \"$GANGER_REPORT_FILE\"); rm \"$d/stderr.log\"; ln -s \"$SECRET\" \"$d/stderr.log\"; echo x >>x.txt; echo loud >&2",
+        "test $(wc -l <x.txt) -ge 2",
+    );
+    std::fs::write(place.path("secret"), "mine").unwrap();
+    let script = std::fs::read_to_string(place.path("agent.sh")).unwrap();
+    let secret = place.path("secret").display().to_string();
+    std::fs::write(place.path("agent.sh"), script.replace("$SECRET", &secret)).unwrap();
+    place.add(&["one"]);
+    place.ganger(&["run"]).exits(0);
+    assert_eq!(std::fs::read_to_string(place.path("secret")).unwrap(), "mine");
+}
+
+#[test]
+fn what_a_gate_leaves_running_does_not_hold_the_run() {
+    let place = project("echo two >two.txt", "sleep 1000 & echo green");
+    place.add(&["one"]);
+    assert_eq!(place.start(&["run"]).code(LIMIT), 0);
+    place.assert_status("T-1", "accepted");
+    let log = place.ticket("T-1")["evidence"][0]["log"].as_str().unwrap().to_owned();
+    assert_eq!(std::fs::read_to_string(log).unwrap(), "green\n");
+}

@@ -1,5 +1,9 @@
 //! A project: a repository, its configuration, and its folder in the user's state directory.
 
+mod mark;
+
+pub(crate) use mark::JournalMark;
+
 use crate::config::{self, Config, Layered};
 use crate::failure::Failure;
 use crate::git::{Repository, Worktree};
@@ -53,6 +57,17 @@ impl Project {
         &self.layered.config
     }
 
+    /// What is known of the project's journal, if it ever had one.
+    pub(crate) fn journal_mark(&self) -> Option<JournalMark> {
+        JournalMark::read(&self.repository.common, &self.id)
+    }
+
+    /// Notes that the project's journal is in this store.
+    pub(crate) fn mark_journal(&self, store: &str) -> std::io::Result<()> {
+        let mark = JournalMark { project: self.id.clone(), store: store.to_owned(), state: self.state.clone() };
+        mark.write(&self.repository.common)
+    }
+
     /// The main branch.
     pub(crate) fn main_branch(&self) -> Result<String, Failure> {
         match self.config().project.main.as_str() {
@@ -78,6 +93,10 @@ impl Project {
 
     /// A repository that was moved keeps its board; one that was copied must not share it.
     fn check_place(&self) -> Result<(), Failure> {
+        // Nothing is laid into a folder from which the journal is gone: `Board::open` says so.
+        if self.journal_mark().is_some() && !self.state.join("ganger.db").exists() {
+            return Ok(());
+        }
         let marker = self.state.join("root");
         let here = self.repository.root.display().to_string();
         let known = os::read_text(&marker, 1 << 16).ok();
@@ -146,7 +165,8 @@ fn create_id(repository: &Repository) -> Result<String, Failure> {
     let random = uuid::Uuid::new_v4().simple().to_string();
     let id = format!("{}-{}", if name.is_empty() { "repo" } else { name }, &random[..8]);
     let file = id_file(repository);
-    let written = os::write_private(&file, id.as_bytes()).and_then(|()| os::sync(&file));
+    let written = JournalMark::remove(&repository.common);
+    let written = written.and_then(|()| os::write_private(&file, id.as_bytes())).and_then(|()| os::sync(&file));
     written.map_err(|e| Failure::failed(format!("{}: {e}", file.display())))?;
     Ok(id)
 }

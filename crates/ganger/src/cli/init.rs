@@ -1,5 +1,6 @@
 //! `ganger init`: finds gates and runtimes by reading files, writes a commented ganger.toml, and reports what it did.
 
+use super::board::require_person;
 use super::out::{data, hint, talk};
 use crate::agents::{Drivers, Found};
 use crate::config::{Detected, Detection, PROJECT_FILE, RuntimeKind, detect};
@@ -13,12 +14,18 @@ pub(super) struct Args {
     /// Give this repository a board of its own, even though it is a copy of another project
     #[arg(long)]
     new_id: bool,
+    /// Begin a new board, and leave the one that this repository had, or has lost, where it is
+    #[arg(long)]
+    new_board: bool,
     /// The runtime of the first agent; the first one that is found without it
     #[arg(long, value_parser = ["claude", "opencode", "codex", "gemini"])]
     runtime: Option<String>,
 }
 
 pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
+    if args.new_id || args.new_board {
+        require_person("init --new-board")?;
+    }
     let repository = repository_at(&std::env::current_dir()?)?;
     let main = repository.guess_main();
     let file = repository.root.join(PROJECT_FILE);
@@ -48,7 +55,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
         std::fs::write(&file, render(main.as_deref(), &gates, chosen))?;
         data!("wrote       {}", file.display());
     }
-    let project = Project::open_or_create(repository, args.new_id)?;
+    let project = Project::open_or_create(repository, args.new_id || args.new_board)?;
     data!("board       {}", project.state.display());
     advise(&project.repository, has_commit, &runtimes, &gates);
     Ok(Exit::Done)

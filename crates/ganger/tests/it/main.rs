@@ -12,5 +12,6 @@ mod recovery;
 mod run;
 mod runtimes;
 mod shapes;
+mod store;
 mod support;
 mod transcripts;

@@ -7,6 +7,7 @@ mod directions;
 mod files;
 mod foreign;
 mod lists;
+mod screens;
 mod words;
 
 use std::path::{Path, PathBuf};

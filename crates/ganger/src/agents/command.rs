@@ -28,7 +28,7 @@ const MOST_SAID: u64 = 1 << 20;
 pub(super) async fn drive(launch: Launch, mut commands: mpsc::Receiver<Control>, sink: EventSink) {
     while let Some(command) = commands.recv().await {
         match command {
-            Control::Prompt(mission) => match begin(&launch, mission).await {
+            Control::Prompt(mission) => match begin(&launch, mission.into_string()).await {
                 Ok(begun) => {
                     sink.send(RuntimeEvent::Prompted).await;
                     let end = follow(&launch, begun, &mut commands, &sink).await;

@@ -36,7 +36,7 @@ pub(super) async fn drive<D: Dialect>(launch: Launch, mut commands: mpsc::Receiv
     let mut turns = Turns { dialect: D::new(&launch), session: launch.session.clone(), launch: &launch, sink: &sink };
     while let Some(command) = commands.recv().await {
         match command {
-            Control::Prompt(text) => match turns.take(text, &mut commands).await {
+            Control::Prompt(text) => match turns.take(text.into_string(), &mut commands).await {
                 Some(end) => sink.end_turn(end).await,
                 None => return,
             },

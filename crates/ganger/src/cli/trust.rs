@@ -7,6 +7,7 @@ use crate::digest;
 use crate::failure::{Code, Exit, Failure};
 use crate::os;
 use crate::project::Project;
+use crate::text;
 use ganger_engine::{Input, State};
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -78,6 +79,11 @@ pub(super) fn executed(project: &Project) -> Vec<(String, String)> {
     lines
 }
 
+/// Nothing of it may be hidden: what is shown is what you allow.
+fn shown(what: &str, how: &str) -> String {
+    format!("{:<16}  {}", text::name(what), text::visible(how))
+}
+
 /// Changes whenever anything that would be executed does.
 pub(super) fn hash(project: &Project) -> String {
     let lines = executed(project);
@@ -90,7 +96,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     let board = board::open().await?;
     let state = board.state().await?;
     for (what, how) in executed(&board.project) {
-        data!("{what:<16}  {how}");
+        data!("{}", shown(&what, &how));
     }
     let hash = hash(&board.project);
     if state.trust.as_ref() == Some(&hash) {
@@ -115,7 +121,7 @@ pub(super) async fn require(board: &Board, state: &State) -> Result<(), Failure>
         Some(_) => "What this project runs has changed since you trusted it. It would run",
         None => "This project is not trusted yet. It would run",
     };
-    let lines: String = executed(&board.project).iter().map(|(w, h)| format!("\n  {w:<16}  {h}")).collect();
+    let lines: String = executed(&board.project).iter().map(|(w, h)| format!("\n  {}", shown(w, h))).collect();
     if !std::io::stdin().is_terminal() {
         return Err(Failure::of(Code::NotTrusted, format!("{opening}:{lines}"))
             .hint("run `ganger trust` in a terminal, or `ganger trust --yes` on a machine that you set up for this"));

@@ -112,3 +112,81 @@ fn what_a_gate_leaves_running_does_not_hold_the_run() {
     let log = place.ticket("T-1")["evidence"][0]["log"].as_str().unwrap().to_owned();
     assert_eq!(std::fs::read_to_string(log).unwrap(), "green\n");
 }
+
+/// What a terminal obeys, what reorders text, and what cannot be seen.
+const HARMFUL: &str = "esc \u{1b}[31mred\u{7} \u{1b}]0;title\u{7}c1 \u{9b}2J rtl \u{202e}abc\u{200b}hid\u{e0041}den";
+
+fn is_harmless(text: &str) -> bool {
+    let is_bad = |c: char| {
+        (c.is_control() && c != '\n' && c != '\t') || matches!(c, '\u{202e}' | '\u{200b}' | '\u{e0041}' | '\u{2066}')
+    };
+    !text.chars().any(is_bad)
+}
+
+#[test]
+fn foreign_text_reaches_no_terminal_no_prompt_and_no_commit_as_it_is() {
+    let says = format!(
+        "cat \"$GANGER_MISSION\" >mission.txt 2>/dev/null; cat MISSION.md >seen.txt; printf '%s\\n' '{HARMFUL}'"
+    );
+    let place = project(
+        &format!("{says}; printf x >\"$(printf 'od\\033[31md\\nname')\"; git rev-parse HEAD >/dev/null"),
+        "sh GATE; false #\u{202e}x",
+    );
+    std::fs::write(place.path("gate.sh"), format!("printf '%s\\n' '{HARMFUL}'")).unwrap();
+    place.write(
+        "ganger.toml",
+        &std::fs::read_to_string(place.repo().join("ganger.toml"))
+            .unwrap()
+            .replace("sh GATE", &format!("sh {}", place.path("gate.sh").display())),
+    );
+    let config = std::fs::read_to_string(place.repo().join("ganger.toml")).unwrap();
+    place.write("ganger.toml", &config.replace("[limits]\n", "[limits]\nrejections = 1\n"));
+    let trusted = place.ganger(&["trust", "--yes"]).exits(0);
+    assert!(trusted.stdout.contains("false #\\u{202e}x"), "what is allowed is shown whole: {}", trusted.stdout);
+    place.add(&[&format!("title {HARMFUL}"), "--description", HARMFUL, "--done", HARMFUL, "--label", HARMFUL]);
+    place.ganger(&["ticket", "add", "x", "--file", "a\u{1b}b"]).exits(1).says("has control characters");
+    let run = place.ganger(&["run"]).exits(3);
+    let mut shown = vec![trusted, run];
+    for command in [
+        &["status"][..],
+        &["ticket", "list"],
+        &["ticket", "list", "--json"],
+        &["ticket", "show", "T-1"],
+        &["ticket", "show", "T-1", "--json"],
+        &["ticket", "why", "T-1"],
+        &["inbox"],
+        &["inbox", "--json"],
+        &["log"],
+        &["log", "--json"],
+        &["export"],
+        &["status", "--json"],
+        &["run", "--dry-run"],
+    ] {
+        shown.push(place.ganger(command));
+    }
+    for output in shown {
+        assert!(is_harmless(&output.stdout) && is_harmless(&output.stderr), "{:?}\n{:?}", output.stdout, output.stderr);
+    }
+    let seen = std::fs::read_to_string(place.worktree("T-1").join("seen.txt")).unwrap();
+    assert!(is_harmless(&seen) && seen.contains("esc red c1"), "{seen:?}");
+    assert!(is_harmless(&place.git(&["log", "--format=%B", "ganger/T-1"])));
+}
+
+#[test]
+fn odd_titles_are_worked_on_and_merged() {
+    let place = project("echo x >\"$GANGER_TICKET.txt\"", "true");
+    let titles =
+        ["-dash", "# hash", "it's \"quoted\" $HOME `id`", HARMFUL, "%s %n", &"x".repeat(20_000), "👩\u{200d}👧 größer"];
+    for title in titles {
+        place.add(&["--", title]);
+    }
+    place.ganger(&["ticket", "add", "two\nlines"]).exits(1).says("more than one line");
+    place.ganger(&["ticket", "add", "two\rlines"]).exits(1).says("more than one line");
+    place.ganger(&["ticket", "add", "  "]).exits(1).says("title is empty");
+    place.ganger(&["ticket", "add", "\u{1b}[31m\u{200b}"]).exits(1).says("title is empty");
+    place.ganger(&["run"]).exits(0);
+    place.ganger(&["merge", "--all"]).exits(0);
+    let messages = place.git(&["log", "--format=%B", "main"]);
+    assert!(is_harmless(&messages.replace("👩\u{200d}👧", "")), "{messages:?}");
+    assert!(messages.contains("# hash") && messages.contains("👩\u{200d}👧 größer"));
+}

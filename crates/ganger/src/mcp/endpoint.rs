@@ -9,7 +9,7 @@ use crate::os;
 use crate::tools::Identity;
 use axum::Router;
 use axum::body::to_bytes;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -17,6 +17,7 @@ use axum::routing::post;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::TcpListener;
@@ -70,8 +71,10 @@ impl Endpoint {
         let hooks = post(hook::judge).with_state(calls.clone()).layer(DefaultBodyLimit::max(MOST_BYTES));
         let make = move || Ok(Handler::new(weak.clone(), calls.clone()));
         let service = StreamableHttpService::new(make, Arc::new(LocalSessionManager::default()), config);
-        let checked = middleware::from_fn_with_state(Arc::clone(&self.book), identify);
+        let port = listener.local_addr().map_or(0, |address| address.port());
+        let checked = middleware::from_fn_with_state((Arc::clone(&self.book), port), identify);
         let router = Router::new().nest_service("/mcp", service).route("/hook", hooks).layer(checked);
+        let router = router.into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(listener, router).await });
     }
 
@@ -95,10 +98,19 @@ impl Endpoint {
 }
 
 /// Nobody without a token gets any further.
-async fn identify(State(book): State<Arc<Book>>, mut request: Request, next: Next) -> Response {
+async fn identify(
+    State((book, port)): State<(Arc<Book>, u16)>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let header = request.headers().get(header::AUTHORIZATION).and_then(|h| h.to_str().ok());
     let identity = header.and_then(|h| h.strip_prefix("Bearer ")).and_then(|t| book.identify(t.trim()));
     match identity {
+        Some(identity) if is_of_another(&identity, (peer.port(), port)).await => {
+            (StatusCode::FORBIDDEN, "this process belongs to another attempt: a token is for its own only")
+                .into_response()
+        }
         Some(identity) => {
             request.extensions_mut().insert(identity);
             let (head, body) = request.into_parts();
@@ -112,4 +124,12 @@ async fn identify(State(book): State<Arc<Book>>, mut request: Request, next: Nex
         }
         None => (StatusCode::UNAUTHORIZED, "the token is missing, unknown or revoked").into_response(),
     }
+}
+
+/// Whether the caller was started by another attempt, or by a gate. Of whoever hides that, and of servers that several
+/// attempts share, nothing is known.
+async fn is_of_another(identity: &Identity, connection: (u16, u16)) -> bool {
+    let behind = os::blocking(move || os::attempts_behind(connection)).await;
+    let own = format!("/{}", identity.attempt);
+    behind.iter().any(|marker| !marker.ends_with(&own))
 }

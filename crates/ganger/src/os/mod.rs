@@ -31,7 +31,8 @@ pub(crate) use process::{
 pub(crate) use recording::Recording;
 pub(crate) use signals::{StopSignal, StopSignals};
 pub(crate) use sweep::{
-    GUARD_LOOKS_EVERY, MARKER_ATTEMPT, MARKER_HOST, STOPPING_LIMIT, Target, ancestors_have_marker, cpu_ticks, sweep,
+    GUARD_LOOKS_EVERY, MARKER_ATTEMPT, MARKER_HOST, STOPPING_LIMIT, Target, ancestors_have_marker, attempts_behind,
+    cpu_ticks, sweep,
 };
 pub(crate) use table::check_supported;
 

@@ -1,7 +1,7 @@
 //! What agents, gates and repositories make: endless output, files that are none, names and texts that are not what
 //! they seem. None of it fills memory or disk, hangs a run, or reaches a terminal as it is.
 
-use crate::support::{Place, toml_string};
+use crate::support::{GANGER, Place, toml_string};
 use serde_json::json;
 use std::path::Path;
 use std::time::Duration;
@@ -189,4 +189,43 @@ fn odd_titles_are_worked_on_and_merged() {
     let messages = place.git(&["log", "--format=%B", "main"]);
     assert!(is_harmless(&messages.replace("👩\u{200d}👧", "")), "{messages:?}");
     assert!(messages.contains("# hash") && messages.contains("👩\u{200d}👧 größer"));
+}
+
+#[test]
+fn a_token_is_of_use_to_its_own_attempt_only() {
+    let call = |summary: &str| {
+        let arguments = json!({"summary": summary, "done": [{"item": "1", "how": summary}]});
+        json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "report_result", "arguments": arguments}})
+    };
+    let send = |token: &str, summary: &str| {
+        format!(
+            "printf '%s\\n' '{}' | {GANGER} mcp-stdio --url \"$GANGER_MCP_URL\" --token-file \"{token}\"",
+            call(summary)
+        )
+    };
+    // Each waits for the other where it must: files are made in the folder of the place.
+    let place = project("sh AGENT", "true");
+    let at = |name: &str| place.path(name).display().to_string();
+    let wait = |name: &str| format!("for i in $(seq 600); do [ -e {} ] && break; sleep 0.05; done", at(name));
+    let other = "$(dirname \"$GANGER_MCP_TOKEN_FILE\")/../T-1-a1/token";
+    let (forged, hidden) = (send(other, "forged"), send(other, "hidden").replace("| ", "| GANGER_ATTEMPT=x/T-1-a1 "));
+    let script = format!(
+        "if [ $GANGER_TICKET = T-1 ]; then touch {begun}; {until_tried}; {own}; echo 1 >one; else {until_begun}; \
+         {forged} >{said} 2>&1; {hidden} >>{said} 2>&1; touch {tried}; echo 2 >two; fi",
+        begun = at("begun"),
+        until_tried = wait("tried"),
+        own = send("$GANGER_MCP_TOKEN_FILE", "honest"),
+        until_begun = wait("begun"),
+        said = at("said"),
+        tried = at("tried"),
+    );
+    std::fs::write(place.path("agent.sh"), format!("cat >/dev/null\n{script}\n")).unwrap();
+    place.add(&["one", "--done", "really proven"]);
+    place.add(&["two"]);
+    place.ganger(&["run"]).exits(0);
+    let said = std::fs::read_to_string(place.path("said")).unwrap();
+    assert_eq!(said.matches("belongs to another attempt").count(), 2, "{said}");
+    let report = place.ticket("T-1")["report"].clone();
+    assert_eq!(report["summary"], "honest", "{report}");
+    place.assert_status("T-1", "accepted");
 }

@@ -68,6 +68,16 @@ impl Project {
         mark.write(&self.repository.common)
     }
 
+    /// State folders of other boards that this folder had.
+    pub(crate) fn earlier_boards(&self) -> Vec<PathBuf> {
+        let siblings = self.state.parent().and_then(|folder| folder.read_dir().ok()).into_iter().flatten().flatten();
+        let here = self.repository.root.display().to_string();
+        let is_of_here = |state: &PathBuf| {
+            *state != self.state && os::read_text(&state.join("root"), 1 << 16).is_ok_and(|root| root == here)
+        };
+        siblings.map(|entry| entry.path()).filter(is_of_here).collect()
+    }
+
     /// The main branch.
     pub(crate) fn main_branch(&self) -> Result<String, Failure> {
         match self.config().project.main.as_str() {
@@ -154,9 +164,10 @@ fn id_file(repository: &Repository) -> PathBuf {
 }
 
 fn read_id(repository: &Repository) -> Option<String> {
-    let id = os::read_text(&id_file(repository), 4096).ok()?;
-    let id = id.trim();
-    ganger_engine::TicketId::parse(id).ok().map(|_| id.to_owned())
+    let known = |id: &str| ganger_engine::TicketId::parse(id).ok().map(|_| id.to_owned());
+    let id = os::read_text(&id_file(repository), 4096).ok().and_then(|id| known(id.trim()));
+    // Without the file the mark of the journal still knows whose it is.
+    id.or_else(|| known(&JournalMark::project_of(&repository.common)?))
 }
 
 fn create_id(repository: &Repository) -> Result<String, Failure> {

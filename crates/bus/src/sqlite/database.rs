@@ -24,7 +24,12 @@ pub(super) fn open_writer(
     tables: &str,
     expected: Option<&str>,
 ) -> Result<Connection, BusError> {
-    let is_new = std::fs::metadata(path).map_or(true, |m| m.len() == 0);
+    let found = std::fs::metadata(path).ok();
+    if found.as_ref().is_some_and(|found| !found.is_file()) {
+        // A FIFO would be waited for.
+        return Err(BusError::Foreign { path: path.display().to_string(), why: "it is no file".to_owned() });
+    }
+    let is_new = found.is_none_or(|found| found.len() == 0);
     if !is_new {
         check_identity(path)?;
     }
@@ -96,6 +101,7 @@ pub(super) fn may_leave_log(path: &Path) -> bool {
 pub(super) fn check_present(path: &Path) -> Result<(), BusError> {
     let missing = |why: &str| BusError::Missing { path: path.display().to_string(), why: why.to_owned() };
     match std::fs::metadata(path) {
+        Ok(found) if !found.is_file() => Err(missing("is no file")),
         Ok(found) if found.len() > 0 => check_identity(path),
         Ok(_) => Err(missing("is empty")),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => match path.parent() {

@@ -96,6 +96,14 @@ fn foreign_and_damaged_files_are_left_alone() {
         assert!(matches!(refused.err(), Some(BusError::Foreign { .. })));
         assert_eq!(std::fs::read(&file).unwrap(), content, "the file is as it was");
     }
+    for make in ["mkfifo", "mkdir"] {
+        std::fs::remove_file(&file).unwrap();
+        assert!(Command::new(make).arg(&file).status().unwrap().success());
+        let refused = SqliteBus::open(&SqliteOptions::new(folder.path()));
+        assert!(matches!(refused.err(), Some(BusError::Foreign { .. })), "{make}");
+        let refused = must_be_there(folder.path());
+        assert!(matches!(refused.err(), Some(BusError::Missing { .. })), "{make}");
+    }
 }
 
 fn must_be_there(folder: &Path) -> Result<SqliteBus, BusError> {

@@ -58,6 +58,15 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     let project = Project::open_or_create(repository, args.new_id || args.new_board)?;
     data!("board       {}", project.state.display());
     advise(&project.repository, has_commit, &runtimes, &gates);
+    if project.journal_mark().is_none() {
+        for state in project.earlier_boards() {
+            let id = state.file_name().unwrap_or_default().to_string_lossy();
+            hint(&format!(
+                "this folder had a board before, in {}; to go on with it, write `{id}` into .git/ganger/project-id",
+                state.display()
+            ));
+        }
+    }
     Ok(Exit::Done)
 }
 

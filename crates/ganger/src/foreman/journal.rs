@@ -139,6 +139,40 @@ pub(crate) async fn read_records(bus: &Arc<dyn Bus>) -> Result<Vec<Record>, BusE
     }
 }
 
+/// A longer journal is read whole by `ganger doctor` only.
+const MOST_VERIFIED: u64 = 20_000;
+
+/// Follows the chain of digests from the first record: the tables would hide what was changed before their last one.
+/// Beside other work, in a thread of low priority.
+pub(super) async fn verify(bus: &Arc<dyn Bus>) -> Result<(), String> {
+    let info = bus.info(JOURNAL).await.map_err(|e| e.to_string())?;
+    if info.messages > MOST_VERIFIED {
+        return Ok(());
+    }
+    let (bus, runtime) = (Arc::clone(bus), tokio::runtime::Handle::current());
+    let verified = os::at_low_priority(move || runtime.block_on(follow_chain(&bus, info.first_sequence)));
+    // A thread that could not be made verifies nothing, and breaks nothing.
+    verified.await.unwrap_or(Ok(()))
+}
+
+async fn follow_chain(bus: &Arc<dyn Bus>, first: u64) -> Result<(), String> {
+    let (mut next, mut n, mut head) = (first, 0, None);
+    loop {
+        let page = bus.read(JOURNAL, next, ">", PAGE).await.map_err(|e| e.to_string())?;
+        let Some(last) = page.last() else { return Ok(()) };
+        next = last.sequence + 1;
+        for message in &page {
+            for record in Record::decode_batch(&message.payload, n + 1).map_err(|e| e.to_string())? {
+                if record.n != n + 1 || record.prev != head {
+                    return Err(format!("record {} does not follow record {n}: one was changed or left out", record.n));
+                }
+                n = record.n;
+                head = Some(record.digest().map_err(|e| e.to_string())?);
+            }
+        }
+    }
+}
+
 /// Whether tables were made of this journal: their last record is there, with the digest that they name.
 pub(super) async fn fits(bus: &Arc<dyn Bus>, place: &Place, last: u64) -> Result<bool, BusError> {
     if place.sequence > last {

@@ -13,7 +13,7 @@ pub(crate) use lease::{Lease, acquire};
 pub(crate) use presence::{Runner, active_run, announce};
 pub(crate) use projection::{Part, Projection, ProjectionError, ReadyTicket, Totals};
 
-use crate::failure::Failure;
+use crate::failure::{Code, Failure};
 use crate::host::LOCAL;
 use crate::log;
 use crate::os::now_ms;
@@ -89,11 +89,20 @@ impl Foreman {
         }
         let bus = Arc::clone(&self.bus);
         let mut lost = bus.lost();
+        let verified = async {
+            match journal::verify(&bus).await {
+                Ok(()) => std::future::pending().await,
+                Err(why) => why,
+            }
+        };
+        tokio::pin!(verified);
         loop {
             let event = match events.pop_front() {
                 Some(event) => event,
                 None => tokio::select! {
                     lost = &mut lost => return Err(lost.into()),
+                    why = &mut verified => return Err(Failure::of(Code::JournalFault, format!("the journal is damaged: {why}"))
+                        .hint("nothing was changed; `ganger doctor` says more, and `ganger restore FILE` brings back a copy")),
                     event = self.next_event(&mut stop) => event,
                 },
             };

@@ -33,6 +33,12 @@ impl JournalMark {
         (mark.project == project).then_some(mark)
     }
 
+    /// Which project a mark is of.
+    pub(super) fn project_of(common: &Path) -> Option<String> {
+        let text = os::read_text(&common.join(FILE), MOST_BYTES).ok()?;
+        serde_json::from_str::<Self>(&text).ok().map(|mark| mark.project)
+    }
+
     pub(super) fn write(&self, common: &Path) -> std::io::Result<()> {
         let path = common.join(FILE);
         os::write_private(&path, serde_json::to_string_pretty(self)?.as_bytes())?;

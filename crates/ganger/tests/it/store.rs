@@ -258,3 +258,36 @@ fn cursors_that_are_gone_cost_nothing() {
     place.ganger(&["run"]).exits(0);
     place.assert_status("T-3", "accepted");
 }
+
+#[test]
+fn a_project_whose_id_is_gone_keeps_its_board() {
+    let place = board();
+    std::fs::remove_file(place.repo().join(".git/ganger/project-id")).unwrap();
+    place.ganger(&["ticket", "list"]).exits(0).says("T-3");
+    place.ganger(&["init"]).exits(0);
+    place.ganger(&["ticket", "list"]).exits(0).says("T-3");
+    // Where nothing knows of it any more, its place is said.
+    let state = place.home().join(".local/state/ganger");
+    std::fs::remove_dir_all(place.repo().join(".git/ganger")).unwrap();
+    place.ganger(&["ticket", "list"]).exits(2).says("not a Ganger project yet");
+    let words = format!("hint: this folder had a board before, in {}", state.display());
+    place.ganger(&["init"]).exits(0).says(&words);
+}
+
+#[test]
+fn a_record_that_was_changed_in_the_middle_ends_a_run() {
+    let place = Place::scripted("true", &json!({"*": [[{"sleep_ms": 30_000}]]}));
+    for title in ["first", "second", "third"] {
+        place.add(&[title]);
+    }
+    let journal = rusqlite::Connection::open(place.state().join("ganger.db")).unwrap();
+    let change =
+        "UPDATE \"stream_JOURNAL\" SET payload = CAST(replace(CAST(payload AS TEXT), 'second', 'other!') AS BLOB)";
+    assert!(journal.execute(change, []).unwrap() > 0);
+    drop(journal);
+    let mut run = place.start(&["run"]);
+    assert_eq!(run.code(LIMIT), 1, "{}", place.started_log());
+    let log = place.started_log();
+    assert!(log.contains("the journal is damaged: record") && log.contains("hint: "), "{log}");
+    place.ganger(&["doctor"]).exits(1).says("BAD   chain");
+}

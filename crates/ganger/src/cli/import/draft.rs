@@ -186,9 +186,9 @@ impl Draft {
                 self.status = Some(if value == Value::Bool(true) { "done" } else { "open" }.to_owned());
             }
             Field::Done => self.spec.done.extend(items(&value)),
-            Field::Tokens => match value.as_u64().or_else(|| value.as_str()?.trim().parse().ok()) {
-                Some(tokens) => self.spec.estimated_tokens = Some(tokens),
-                None => self.faults.push(format!("{key}: `{}` is not a whole number", plain(&value))),
+            Field::Tokens => match plain(&value).trim().trim_end_matches(".0").replace(['_', ','], "").parse() {
+                Ok(tokens) => self.spec.estimated_tokens = Some(tokens),
+                Err(_) => self.faults.push(format!("{key}: `{}` is not a whole number", plain(&value))),
             },
             Field::Kind => {
                 self.spec.metadata.insert("type".to_owned(), plain(&value));

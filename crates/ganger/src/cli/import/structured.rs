@@ -2,6 +2,8 @@
 
 use super::Reading;
 use super::draft::{Draft, Parsed, plain};
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 /// Keys under which a file holds its entries.
@@ -21,8 +23,8 @@ const LISTS: [&str; 12] = [
 ];
 
 pub(super) fn json(name: &str, text: &str) -> Reading {
-    match serde_json::from_str::<Value>(text) {
-        Ok(value) => entries(name, value),
+    match serde_json::from_str::<Exact>(text) {
+        Ok(Exact(value)) => entries(name, value),
         Err(whole) => lines(name, text).unwrap_or_else(|| Reading::fault(format!("{name}:{}: {whole}", whole.line()))),
     }
 }
@@ -35,9 +37,70 @@ fn lines(name: &str, text: &str) -> Option<Reading> {
         && lines.first().is_some_and(|(_, l)| serde_json::from_str::<Value>(l).is_ok());
     let one = |(i, line): &(usize, &str)| {
         let place = format!("{name}:{}", i + 1);
-        serde_json::from_str(line).map_err(|e| format!("{place}: {e}")).and_then(|v| entry(&place, v))
+        serde_json::from_str(line).map_err(|e| format!("{place}: {e}")).and_then(|Exact(v)| entry(&place, v))
     };
     is_jsonl.then(|| Reading { entries: lines.iter().map(one).collect(), notes: Vec::new() })
+}
+
+/// A value of which nothing is lost: a key that an object has twice is an error.
+struct Exact(Value);
+
+impl<'de> Deserialize<'de> for Exact {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Exact;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a value")
+            }
+
+            fn visit_unit<E>(self) -> Result<Exact, E> {
+                Ok(Exact(Value::Null))
+            }
+
+            fn visit_bool<E>(self, yes: bool) -> Result<Exact, E> {
+                Ok(Exact(yes.into()))
+            }
+
+            fn visit_u64<E>(self, number: u64) -> Result<Exact, E> {
+                Ok(Exact(number.into()))
+            }
+
+            fn visit_i64<E>(self, number: i64) -> Result<Exact, E> {
+                Ok(Exact(number.into()))
+            }
+
+            fn visit_f64<E>(self, number: f64) -> Result<Exact, E> {
+                Ok(Exact(number.into()))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Exact, E> {
+                Ok(Exact(text.into()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Exact, A::Error> {
+                let mut read = Vec::new();
+                while let Some(Exact(item)) = items.next_element()? {
+                    read.push(item);
+                }
+                Ok(Exact(Value::Array(read)))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Exact, A::Error> {
+                let mut read = Map::new();
+                while let Some(key) = fields.next_key::<String>()? {
+                    let Exact(value) = fields.next_value()?;
+                    if read.contains_key(&key) {
+                        return Err(Error::custom(format!("the key `{key}` is there twice")));
+                    }
+                    read.insert(key, value);
+                }
+                Ok(Exact(Value::Object(read)))
+            }
+        }
+        deserializer.deserialize_any(Reader)
+    }
 }
 
 pub(super) fn toml(name: &str, text: &str) -> Reading {
@@ -96,6 +159,9 @@ fn container(name: &str, fields: Map<String, Value>) -> Reading {
         let place = format!("{name}.{key}");
         match value {
             Value::Array(items) if LISTS.contains(&key.as_str()) => reading.extend(list(&place, items)),
+            Value::Object(one) if LISTS.contains(&key.as_str()) && one.contains_key("title") => {
+                reading.entries.push(entry(&place, Value::Object(one)));
+            }
             Value::Object(named) if LISTS.contains(&key.as_str()) => {
                 for (id, value) in named {
                     reading.entries.push(named_entry(&format!("{place}.{id}"), &id, value));
@@ -144,6 +210,7 @@ mod tests {
         assert_eq!(titles("f", &format!("{one}\n{two}\n")), ["REQ-1 One", "REQ-2 Two after REQ-1"]);
         assert_eq!(titles("f", r#"{"tickets":[{"title":"One"}]}"#), [" One"]);
         assert_eq!(titles("f", r#"{"master":{"tasks":[{"id":1,"title":"One"}]}}"#), ["1 One"]);
+        assert_eq!(titles("f", r#"{"ticket":{"title":"One"}}"#), [" One"]);
         assert_eq!(titles("f", r#"{"tasks":{"A-1":{"title":"One"}}}"#), ["A-1 One"]);
     }
 
@@ -173,6 +240,8 @@ mod tests {
         assert_eq!(found[0], "REQ-1 One");
         assert!(found[1].starts_with("error f:2: `REQ 2` is not a valid id"), "{}", found[1]);
         assert!(found[2].starts_with("error f:3: missing field `title`"), "{}", found[2]);
+        let found = titles("f", "[{\"title\":\"a\"},\n{\"title\":\"a\",\"title\":\"b\"}]");
+        assert!(found[0].starts_with("error f:2: the key `title` is there twice"), "{}", found[0]);
         let found = titles("f", r#"[{"id":true,"title":"x"},7]"#);
         assert!(found[0].starts_with("error f[0]: the id `true`"), "{}", found[0]);
         assert!(found[1].starts_with("error f[1]: expected an object"), "{}", found[1]);

@@ -57,7 +57,7 @@ impl Makefile {
         let mut open: Vec<String> = Vec::new();
         for (number, line) in logical_lines(text) {
             if defines == 0 && line.starts_with(recipe_prefix) {
-                for target in open.iter().filter(|_| !line.trim().is_empty()) {
+                for target in open.iter().filter(|_| !is_nothing(&line)) {
                     makefile.target(target, number, conditions > 0).does_something = true;
                 }
                 continue;
@@ -101,7 +101,8 @@ impl Makefile {
         }
         let names: Vec<String> = names.into_iter().filter(|n| !n.contains(['%', '$']) && !n.starts_with('.')).collect();
         for name in &names {
-            self.target(name, number, is_conditional).does_something |= !rest.trim().is_empty();
+            self.target(name, number, is_conditional).does_something |=
+                !is_nothing(rest.trim_start_matches([' ', ';']));
         }
         names
     }
@@ -112,6 +113,11 @@ impl Makefile {
         target.is_conditional &= is_conditional;
         target
     }
+}
+
+/// Whether a line of a recipe does nothing.
+fn is_nothing(line: &str) -> bool {
+    ["", ":", "true", "exit 0"].contains(&line.trim().trim_start_matches(['@', '-', '+', '>', ' ']).trim_end())
 }
 
 /// Lines with what they are continued by, and the number of the first.
@@ -220,7 +226,9 @@ mod tests {
 
     #[test]
     fn targets_that_would_prove_nothing_are_named_instead() {
-        assert_eq!(doubts(&[("Makefile", "test:\n")]), ["Makefile:1: target `test` does nothing"]);
+        for nothing in ["test:\n", "test: ;\n", "test: ; @true\n", "test:\n\t@:\n", ".PHONY: test\ntest:\n\t\n"] {
+            assert!(doubts(&[("Makefile", nothing)])[0].ends_with(": target `test` does nothing"), "{nothing}");
+        }
         assert_eq!(
             doubts(&[("Makefile", "ifdef CI\ntest: a\nendif\n")]),
             ["Makefile:2: target `test` exists under a condition only"]

@@ -66,15 +66,39 @@ pub(super) fn detect(root: &Path, found: &mut Detection) {
 
 /// The first line that names pytest.
 fn asks_for_pytest(root: &Path, found: &mut Detection) -> Option<String> {
-    let pyproject = found.read_toml(root, "pyproject.toml").map(|(text, _)| text);
+    let pyproject = found.read_toml(root, "pyproject.toml").filter(|(_, table)| wants_pytest(table));
     let names = |line: &str| mentions_pytest(line.split('#').next().unwrap_or_default());
-    let asked = pyproject.and_then(|text| place("pyproject.toml", &text, names));
+    let is_prose = |line: &str| {
+        let key = line.split('=').next().unwrap_or_default().trim();
+        ["name", "description", "keywords", "classifiers", "readme"].contains(&key)
+    };
+    let asked = pyproject.and_then(|(text, _)| place("pyproject.toml", &text, |line| names(line) && !is_prose(line)));
     asked.or_else(|| {
         ASKING.iter().find_map(|file| {
             let text = found.read(root, file)?;
             place(file, &text, |line| names(line.split(';').next().unwrap_or_default()))
         })
     })
+}
+
+/// Whether pytest has settings there, or is among what the project depends on.
+fn wants_pytest(table: &toml::Table) -> bool {
+    fn depends(value: &toml::Value, listed: bool) -> bool {
+        match value {
+            toml::Value::String(text) => listed && mentions_pytest(text),
+            toml::Value::Array(items) => items.iter().any(|item| depends(item, listed)),
+            toml::Value::Table(fields) => fields.iter().any(|(key, value)| {
+                let lists = listed || key.contains("dependenc") || key == "requires" || key == "scripts";
+                depends(value, lists) || (listed && key.starts_with("pytest"))
+            }),
+            _ => false,
+        }
+    }
+    let has_settings = table.get("tool").and_then(|tool| tool.as_table()).is_some_and(|t| t.contains_key("pytest"));
+    has_settings || table.values().any(|value| depends(value, false)) || {
+        let groups = table.get("dependency-groups");
+        groups.is_some_and(|groups| depends(groups, true))
+    }
 }
 
 /// As a word of its own, or as the beginning of a plugin's name.
@@ -138,6 +162,12 @@ mod tests {
         for (file, content, place) in [
             ("pyproject.toml", "[project]\n[dependency-groups]\ndev = [\"pytest>=8\"]\n", "pyproject.toml:3"),
             ("pyproject.toml", "[tool.pytest.ini_options]\n", "pyproject.toml:1"),
+            (
+                "pyproject.toml",
+                "[project]\ndescription = \"for pytest\"\n[tool.poetry.group.dev.dependencies]\npytest = \"*\"\n",
+                "pyproject.toml:4",
+            ),
+            ("pyproject.toml", "[project.optional-dependencies]\ntest = [\n  \"pytest\",\n]\n", "pyproject.toml:3"),
             ("setup.cfg", "[metadata]\n[tool:pytest]\n", "setup.cfg:2"),
             ("requirements-dev.txt", "# pytest\npytest-cov==1\n", "requirements-dev.txt:2"),
             ("tests/deep/test_a.py", "\nfrom pytest import mark\n", "tests/deep/test_a.py:2"),
@@ -154,9 +184,12 @@ mod tests {
 
     #[test]
     fn what_only_sounds_like_pytest_asks_for_nothing() {
-        for content in
-            ["# pytest\n", "[project]\nname = \"not-pytest\"\n", "[project]\nname = \"x\"\n[tool.pytestify]\n"]
-        {
+        for content in [
+            "# pytest\n",
+            "[project]\nname = \"not-pytest\"\n",
+            "[project]\nname = \"x\"\n[tool.pytestify]\n",
+            "[project]\ndescription = \"no pytest here\"\n",
+        ] {
             assert_eq!(commands(&[("pyproject.toml", content), ("tests/a.py", "")]), Vec::<String>::new(), "{content}");
         }
     }

@@ -37,7 +37,9 @@ fn output_without_end_is_kept_by_its_beginning_and_its_end() {
     let endless = "echo begun; head -c 80000000 /dev/zero | tr '\\0' x; echo; echo ended";
     let place = project(&format!("echo two >two.txt; {endless}; ({endless}) >&2"), &format!("{endless}; false"));
     let config = std::fs::read_to_string(place.repo().join("ganger.toml")).unwrap();
-    place.write("ganger.toml", &config.replace("[limits]\n", "[limits]\nrejections = 1\n"));
+    let setup = format!("[project]\nsetup = {}\n", toml_string(endless));
+    let config = config.replace("[limits]\n", "[limits]\nrejections = 1\n").replace("[project]\n", &setup);
+    place.write("ganger.toml", &config);
     place.ganger(&["trust", "--yes"]).exits(0);
     place.add(&["one"]);
     let mut run = place.start(&["run"]);

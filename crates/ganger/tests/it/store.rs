@@ -291,3 +291,17 @@ fn a_record_that_was_changed_in_the_middle_ends_a_run() {
     assert!(log.contains("the journal is damaged: record") && log.contains("hint: "), "{log}");
     place.ganger(&["doctor"]).exits(1).says("BAD   chain");
 }
+
+#[test]
+fn hosts_and_waiting_commands_end_with_the_board_that_they_lose() {
+    let place = Place::scripted("true", &json!({"*": [[{"sleep_ms": 30_000}]]}));
+    place.add(&["long"]);
+    let mut foreman = place.start_as("foreman", &["run", "--no-host", "--forever"]);
+    let mut host = place.start_as("host", &["host", "--name", "h1"]);
+    wait_until("the agent works", LIMIT, || place.ticket("T-1")["live_attempt"].is_string());
+    std::fs::rename(place.state(), place.path("elsewhere")).unwrap();
+    for (name, process) in [("foreman", &mut foreman), ("host", &mut host)] {
+        assert_eq!(process.code(LIMIT), 1, "{name}: {}", place.log_of(name));
+        assert!(place.log_of(name).contains("was deleted while it was in use"), "{name}: {}", place.log_of(name));
+    }
+}

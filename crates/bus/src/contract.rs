@@ -77,6 +77,19 @@ pub trait Bus: Send + Sync + 'static {
     /// was stored.
     fn get_blob<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<u8>, BusError>>;
 
+    /// Forgets the cursors of a journal that is not this one any longer: those of streams that survive a power loss
+    /// begin anew, and those of the others at their end. With `if_behind` only when one is behind the end of its
+    /// stream. A bus whose cursors lie with its streams has none to forget.
+    fn forget_cursors(&self, if_behind: bool) -> BoxFuture<'_, Result<(), BusError>> {
+        let _none = if_behind;
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    /// Ends when the store below is lost while it is open, with the reason; most never are.
+    fn lost(&self) -> BoxFuture<'_, BusError> {
+        Box::pin(std::future::pending())
+    }
+
     /// Removes a blob; one that is not there is no error.
     fn delete_blob<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), BusError>>;
 }

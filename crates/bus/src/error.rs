@@ -66,6 +66,17 @@ pub enum BusError {
         /// What was found.
         why: String,
     },
+    /// The store is not there, although it must be. Nothing was made in its place.
+    #[error("{path} {why}")]
+    Missing {
+        /// The file.
+        path: String,
+        /// What was found.
+        why: String,
+    },
+    /// The store was deleted or replaced while it was open: what was stored since is lost.
+    #[error("{0}")]
+    Lost(String),
     /// The file is damaged. It was not touched.
     #[error("{path} is damaged: {why}")]
     Corrupt {

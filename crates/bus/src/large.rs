@@ -137,6 +137,14 @@ impl Bus for LargePayloads {
         self.below.get_blob(name)
     }
 
+    fn forget_cursors(&self, if_behind: bool) -> BoxFuture<'_, Result<(), BusError>> {
+        self.below.forget_cursors(if_behind)
+    }
+
+    fn lost(&self) -> BoxFuture<'_, BusError> {
+        self.below.lost()
+    }
+
     fn delete_blob<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), BusError>> {
         self.below.delete_blob(name)
     }

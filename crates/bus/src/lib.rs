@@ -20,7 +20,7 @@ pub use contract::{BoxFuture, Bus};
 pub use error::BusError;
 pub use large::LargePayloads;
 pub use memory::MemoryBus;
-pub use sqlite::{SqliteBus, SqliteOptions};
+pub use sqlite::{Parts, SqliteBus, SqliteOptions};
 pub use stream::{Durability, MAX_PAYLOAD, Message, Publish, PublishAck, StreamConfig, StreamInfo};
 pub use subject::subject_matches;
 pub use tail::Tail;

@@ -56,6 +56,7 @@ codes! {
     Expired "expired" Failed "The command reached the run after its sender had given up; it was not carried out.",
     JournalFault "journal-fault" Failed "A record of the journal cannot be read; the board is read-only.",
     Store "store" Failed "The store cannot be read or written.",
+    StoreLost "store-lost" Failed "The journal of this project is not where it was, or is another one; no board is shown in its place.",
     NoSpace "no-space" Failed "The disk is full.",
     Git "git" Failed "A git command failed.",
     NotImported "not-imported" Failed "A file has errors; nothing was imported.",
@@ -169,6 +170,9 @@ impl From<ganger_bus::BusError> for Failure {
             }
             BusError::Foreign { .. } | BusError::Corrupt { .. } => Self::of(Code::Store, e.to_string())
                 .hint("the file was not touched; run `ganger doctor`, or move the file away and restore a copy"),
+            BusError::Missing { .. } | BusError::Lost(_) => Self::of(Code::StoreLost, e.to_string()).hint(
+                "`ganger restore FILE` brings back a copy; `ganger init --new-board` begins a new board; `ganger doctor` says more",
+            ),
             _ => Self::of(Code::Store, e.to_string()),
         }
     }

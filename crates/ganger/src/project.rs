@@ -1,5 +1,9 @@
 //! A project: a repository, its configuration, and its folder in the user's state directory.
 
+mod mark;
+
+pub(crate) use mark::JournalMark;
+
 use crate::config::{self, Config, Layered};
 use crate::depot::{Depot, Workspace};
 use crate::failure::Failure;
@@ -70,6 +74,27 @@ impl Project {
         if Depot::is_made(&self.state) { self.depot().map(Some) } else { Ok(None) }
     }
 
+    /// What is known of the project's journal, if it ever had one.
+    pub(crate) fn journal_mark(&self) -> Option<JournalMark> {
+        JournalMark::read(&self.repository.common, &self.id)
+    }
+
+    /// Notes that the project's journal is in this store.
+    pub(crate) fn mark_journal(&self, store: &str) -> std::io::Result<()> {
+        let mark = JournalMark { project: self.id.clone(), store: store.to_owned(), state: self.state.clone() };
+        mark.write(&self.repository.common)
+    }
+
+    /// State folders of other boards that this folder had.
+    pub(crate) fn earlier_boards(&self) -> Vec<PathBuf> {
+        let siblings = self.state.parent().and_then(|folder| folder.read_dir().ok()).into_iter().flatten().flatten();
+        let here = self.repository.root.display().to_string();
+        let is_of_here = |state: &PathBuf| {
+            *state != self.state && os::read_text(&state.join("root"), 1 << 16).is_ok_and(|root| root == here)
+        };
+        siblings.map(|entry| entry.path()).filter(is_of_here).collect()
+    }
+
     /// The main branch.
     pub(crate) fn main_branch(&self) -> Result<String, Failure> {
         match self.config().project.main.as_str() {
@@ -101,9 +126,13 @@ impl Project {
 
     /// A repository that was moved keeps its board; one that was copied must not share it.
     fn check_place(&self) -> Result<(), Failure> {
+        // Nothing is laid into a folder from which the journal is gone: `Board::open` says so.
+        if self.journal_mark().is_some() && !self.state.join("ganger.db").exists() {
+            return Ok(());
+        }
         let marker = self.state.join("root");
         let here = self.repository.root.display().to_string();
-        let known = std::fs::read_to_string(&marker).ok();
+        let known = os::read_text(&marker, 1 << 16).ok();
         if known.as_ref() == Some(&here) {
             return Ok(());
         }
@@ -159,9 +188,10 @@ fn id_file(repository: &Repository) -> PathBuf {
 }
 
 fn read_id(repository: &Repository) -> Option<String> {
-    let id = std::fs::read_to_string(id_file(repository)).ok()?;
-    let id = id.trim();
-    ganger_engine::TicketId::parse(id).ok().map(|_| id.to_owned())
+    let known = |id: &str| ganger_engine::TicketId::parse(id).ok().map(|_| id.to_owned());
+    let id = os::read_text(&id_file(repository), 4096).ok().and_then(|id| known(id.trim()));
+    // Without the file the mark of the journal still knows whose it is.
+    id.or_else(|| known(&JournalMark::project_of(&repository.common)?))
 }
 
 fn create_id(repository: &Repository) -> Result<String, Failure> {
@@ -170,7 +200,8 @@ fn create_id(repository: &Repository) -> Result<String, Failure> {
     let random = uuid::Uuid::new_v4().simple().to_string();
     let id = format!("{}-{}", if name.is_empty() { "repo" } else { name }, &random[..8]);
     let file = id_file(repository);
-    let written = os::write_private(&file, id.as_bytes()).and_then(|()| os::sync(&file));
+    let written = JournalMark::remove(&repository.common);
+    let written = written.and_then(|()| os::write_private(&file, id.as_bytes())).and_then(|()| os::sync(&file));
     written.map_err(|e| Failure::failed(format!("{}: {e}", file.display())))?;
     Ok(id)
 }

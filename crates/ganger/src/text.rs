@@ -1,6 +1,6 @@
 //! Foreign text: capped, without control characters, before it is stored, shown or sent to a model.
 
-pub(crate) use ganger_engine::text::{cap, clean, line};
+pub(crate) use ganger_engine::text::{Clean, cap, clean, is_harmful, line, name, visible};
 use std::path::Path;
 
 /// As [`clean`], for every text in a value.

@@ -5,7 +5,9 @@
 
 mod directions;
 mod files;
+mod foreign;
 mod lists;
+mod screens;
 mod words;
 
 use std::path::{Path, PathBuf};

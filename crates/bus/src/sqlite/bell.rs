@@ -158,7 +158,13 @@ fn watch_stores(listeners: &Arc<Listeners>, stores: Vec<Weak<Store>>) -> std::io
     let run = move || {
         let mut seen = Vec::new();
         while let Some(listeners) = listeners.upgrade() {
-            let now: Vec<Option<i64>> = stores.iter().map(|s| s.upgrade()?.data_version()).collect();
+            // A store that is lost has no version any longer, which wakes everybody who waits for it.
+            let version = |store: &Weak<Store>| {
+                let store = store.upgrade()?;
+                store.check_presence().ok()?;
+                store.data_version()
+            };
+            let now: Vec<Option<i64>> = stores.iter().map(version).collect();
             if now != seen {
                 listeners.wake_all();
                 seen = now;

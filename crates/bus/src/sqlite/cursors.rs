@@ -77,6 +77,26 @@ pub(super) fn look(store: &Store, stream: &str, name: &str, now: u64, max: usize
     store.read(query)?.ok_or_else(missing)
 }
 
+/// The furthest position of all consumers of a stream.
+pub(super) fn furthest(store: &Store, stream: &str) -> Result<u64, BusError> {
+    let query = "SELECT coalesce(max(position), 0) FROM consumers WHERE stream = ?1";
+    store.read(|c| c.prepare_cached(query)?.query_row([stream], |r| r.get::<_, i64>(0))).map(i64::unsigned_abs)
+}
+
+/// Puts every cursor to the beginning of its stream, or, where one is named, to its end.
+pub(super) async fn forget(store: &Store, ends: Vec<(String, u64)>) -> Result<(), BusError> {
+    let path = Arc::clone(store.path());
+    let forget = move |c: &Connection| -> rusqlite::Result<()> {
+        c.execute("DELETE FROM pending", [])?;
+        c.execute("UPDATE consumers SET position = 0", [])?;
+        for (stream, last) in ends {
+            c.execute("UPDATE consumers SET position = ?2 WHERE stream = ?1", params![stream, signed(last)])?;
+        }
+        Ok(())
+    };
+    store.write(move |c| forget(c).map_err(|e| explain(&path, &e))).await
+}
+
 /// Moves the cursor and notes what is handed out; false when another process was quicker.
 pub(super) async fn take(
     store: &Store,

@@ -1,5 +1,6 @@
 //! Opening a database file of ours, and what its errors mean.
 
+use super::identity;
 use crate::{BusError, Durability};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::path::Path;
@@ -17,14 +18,30 @@ const LOG_LEFT: u64 = 256 * 1024;
 const BUSY_NAPS: i32 = 50_000;
 
 /// Opens the connection that writes, and makes the tables that are missing.
-pub(super) fn open_writer(path: &Path, durability: Durability, tables: &str) -> Result<Connection, BusError> {
-    let is_new = std::fs::metadata(path).map_or(true, |m| m.len() == 0);
+pub(super) fn open_writer(
+    path: &Path,
+    durability: Durability,
+    tables: &str,
+    expected: Option<&str>,
+) -> Result<Connection, BusError> {
+    let found = std::fs::metadata(path).ok();
+    if found.as_ref().is_some_and(|found| !found.is_file()) {
+        // A FIFO would be waited for.
+        return Err(BusError::Foreign { path: path.display().to_string(), why: "it is no file".to_owned() });
+    }
+    let is_new = found.is_none_or(|found| found.len() == 0);
     if !is_new {
         check_identity(path)?;
     }
     let mut connection = Connection::open(path).map_err(|e| explain(path, &e))?;
+    connection.busy_handler(Some(nap)).map_err(|e| explain(path, &e))?;
+    if !is_new && is_small(path) {
+        check_structure(path, &connection)?;
+    }
+    if let Some(expected) = expected {
+        identity::check(path, &connection, expected)?;
+    }
     let prepared = (|| {
-        connection.busy_handler(Some(nap))?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         let level = match durability {
             Durability::Power => "FULL",
@@ -42,6 +59,22 @@ pub(super) fn open_writer(path: &Path, durability: Durability, tables: &str) -> 
     })();
     prepared.map_err(|e| explain(path, &e))?;
     Ok(connection)
+}
+
+/// Up to this size a database is looked at whole whenever it is opened: that takes milliseconds.
+const SMALL: u64 = 4 << 20;
+
+fn is_small(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|file| file.len() <= SMALL)
+}
+
+/// Damage that shows in the structure, found before anything is written.
+fn check_structure(path: &Path, connection: &Connection) -> Result<(), BusError> {
+    let verdict = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
+    match verdict.map_err(|e| explain(path, &e))?.as_str() {
+        "ok" => Ok(()),
+        why => Err(BusError::Corrupt { path: path.display().to_string(), why: why.to_owned() }),
+    }
 }
 
 /// Opens a connection that only reads.
@@ -64,8 +97,23 @@ pub(super) fn may_leave_log(path: &Path) -> bool {
     std::fs::metadata(log).map_or(true, |log| log.len() < LOG_LEFT)
 }
 
+/// A store must be there: whatever made it vanish, an empty one in its place would pass for the old one.
+pub(super) fn check_present(path: &Path) -> Result<(), BusError> {
+    let missing = |why: &str| BusError::Missing { path: path.display().to_string(), why: why.to_owned() };
+    match std::fs::metadata(path) {
+        Ok(found) if !found.is_file() => Err(missing("is no file")),
+        Ok(found) if found.len() > 0 => check_identity(path),
+        Ok(_) => Err(missing("is empty")),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => match path.parent() {
+            Some(folder) if !folder.exists() => Err(missing("is gone, with the folder that it was in")),
+            _ => Err(missing("is gone")),
+        },
+        Err(e) => Err(BusError::Store(format!("{}: {e}", path.display()))),
+    }
+}
+
 /// Looks at a file without changing it: read-only, no WAL recovery on a foreign file.
-fn check_identity(path: &Path) -> Result<(), BusError> {
+pub(super) fn check_identity(path: &Path) -> Result<(), BusError> {
     let foreign = |why: String| BusError::Foreign { path: path.display().to_string(), why };
     let mut head = [0_u8; 100];
     let read = std::fs::File::open(path).and_then(|mut file| std::io::Read::read_exact(&mut file, &mut head));

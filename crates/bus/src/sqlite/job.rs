@@ -144,6 +144,7 @@ fn again(outcome: &Result<(), BusError>) -> Result<(), BusError> {
         Err(BusError::Full(path)) => Err(BusError::Full(path.clone())),
         Err(BusError::Ambiguous(why)) => Err(BusError::Ambiguous(why.clone())),
         Err(BusError::Corrupt { path, why }) => Err(BusError::Corrupt { path: path.clone(), why: why.clone() }),
+        Err(BusError::Lost(why)) => Err(BusError::Lost(why.clone())),
         Err(other) => Err(BusError::Store(other.to_string())),
     }
 }

@@ -4,13 +4,16 @@
 //! (WAL, `synchronous=FULL`, group commit); `activity.db` holds the others and all cursors
 //! (`synchronous=NORMAL`): a cursor that forgets makes messages come again, which the contract allows.
 
+mod backup;
 mod bell;
 mod blobs;
 mod cursors;
 mod database;
 mod files;
+mod identity;
 mod job;
 mod keeper;
+mod presence;
 mod queue;
 mod store;
 mod streams;
@@ -38,6 +41,10 @@ pub struct SqliteOptions {
     pub refuse_network: bool,
     /// The most bytes that a payload may have.
     pub max_payload: usize,
+    /// Make a store where there is none. Where one must be, its absence is an error instead.
+    pub create: bool,
+    /// Only the store of this id.
+    pub expect: Option<String>,
     /// Look at the files now and then, should a wake-up from another process get lost. Only tests turn this off.
     pub poll: bool,
 }
@@ -46,8 +53,29 @@ impl SqliteOptions {
     /// The usual options for a folder.
     #[must_use]
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into(), refuse_network: true, max_payload: MAX_PAYLOAD, poll: true }
+        Self {
+            folder: folder.into(),
+            refuse_network: true,
+            max_payload: MAX_PAYLOAD,
+            create: true,
+            expect: None,
+            poll: true,
+        }
     }
+}
+
+/// The database of streams that survive power loss.
+const POWER: &str = "ganger.db";
+/// The database of everything else.
+const PROCESS: &str = "activity.db";
+
+/// Files of a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parts {
+    /// All.
+    All,
+    /// Only what can be missed: cursors, and streams that need not survive a power loss.
+    Volatile,
 }
 
 /// Streams in two SQLite databases.
@@ -56,6 +84,7 @@ pub struct SqliteBus {
     power: Arc<Store>,
     process: Arc<Store>,
     bell: Arc<Bell>,
+    id: String,
     streams: Arc<RwLock<BTreeMap<String, Arc<Stream>>>>,
     max_payload: usize,
 }
@@ -66,11 +95,15 @@ impl SqliteBus {
     /// # Errors
     /// [`BusError::Foreign`] and [`BusError::Corrupt`] leave the files untouched.
     pub fn open(options: &SqliteOptions) -> Result<Self, BusError> {
+        if !options.create {
+            database::check_present(&options.folder.join(POWER))?;
+        }
         files::prepare_folder(&options.folder, options.refuse_network)?;
-        let open =
-            |file: &str, durability, tables| Store::open(&options.folder.join(file), durability, tables).map(Arc::new);
-        let power = open("ganger.db", Durability::Power, blobs::TABLES)?;
-        let process = open("activity.db", Durability::Process, cursors::TABLES)?;
+        let tables = [identity::TABLES, blobs::TABLES].concat();
+        let (power, process) = (options.folder.join(POWER), options.folder.join(PROCESS));
+        let power = Arc::new(Store::open_expected(&power, Durability::Power, &tables, options.expect.as_deref())?);
+        let process = Arc::new(Store::open(&process, Durability::Process, cursors::TABLES)?);
+        let id = identity::of(&power, options.create)?;
         let bell = Arc::new(Bell::open(&options.folder, &[&power, &process], options.poll)?);
         for store in [&power, &process] {
             let bell = Arc::downgrade(&bell);
@@ -80,16 +113,84 @@ impl SqliteBus {
                 }
             });
         }
-        Ok(Self { power, process, bell, streams: Arc::default(), max_payload: options.max_payload })
+        Ok(Self { power, process, bell, id, streams: Arc::default(), max_payload: options.max_payload })
+    }
+
+    /// The id of the store: a copy has the same, and no other store has it.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Moves what is in logs beside the database of durable streams into it, so that the one file is the whole store.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn settle(&self) -> Result<(), BusError> {
+        backup::settle(&self.power)
+    }
+
+    /// Whether the cursors are of these streams: none is behind the end of its stream. Those of a newer copy are.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn cursors_fit(&self) -> Result<bool, BusError> {
+        let streams: Vec<_> = {
+            let declared = self.streams.read().unwrap_or_else(PoisonError::into_inner);
+            declared.values().filter(|s| s.config.durability == Durability::Power).cloned().collect()
+        };
+        for stream in streams {
+            let name = &stream.config.name;
+            if cursors::furthest(&self.process, name)? > streams::info(&self.power, name)?.last_sequence {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Whether the files that are open are still those at their paths.
+    ///
+    /// # Errors
+    /// [`BusError::Lost`] when one was deleted or replaced.
+    pub fn check_presence(&self) -> Result<(), BusError> {
+        self.power.check_presence().and_then(|()| self.process.check_presence())
+    }
+
+    /// Writes a copy of the durable streams, as they are now, into a new file. Others may write meanwhile.
+    ///
+    /// # Errors
+    /// When the file exists, or cannot be written whole.
+    pub fn back_up(&self, to: &Path) -> Result<(), BusError> {
+        backup::write(&self.power, to)
+    }
+
+    /// Moves the files of a store aside, into a folder that is made. Nobody may have it open.
+    ///
+    /// # Errors
+    /// When one cannot be moved.
+    pub fn set_aside(folder: &Path, aside: &Path, parts: Parts) -> Result<(), BusError> {
+        backup::set_aside(folder, aside, parts)
+    }
+
+    /// Puts a copy that [`SqliteBus::back_up`] wrote, or any other whole file of a store, in the place of a store that
+    /// is not there.
+    ///
+    /// # Errors
+    /// When a store is there, or the file is none.
+    pub fn put_in_place(copy: &Path, folder: &Path) -> Result<(), BusError> {
+        backup::put_in_place(copy, &folder.join(POWER))
     }
 
     /// Reads every page of both databases.
     ///
     /// # Errors
-    /// [`BusError::Corrupt`] with the first finding.
-    pub fn check(folder: &Path) -> Result<(), BusError> {
-        database::check(&folder.join("ganger.db"))?;
-        database::check(&folder.join("activity.db"))
+    /// [`BusError::Corrupt`] with the first finding, [`BusError::Missing`] where one must be there and is not.
+    pub fn check(folder: &Path, must_be_there: bool) -> Result<(), BusError> {
+        if must_be_there {
+            database::check_present(&folder.join(POWER))?;
+        }
+        database::check(&folder.join(POWER))?;
+        database::check(&folder.join(PROCESS))
     }
 
     fn declared(&self, stream: &str) -> Result<Arc<Stream>, BusError> {
@@ -141,6 +242,9 @@ impl SqliteBus {
         }
     }
 }
+
+/// How often the files are looked at while somebody waits for their loss.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// What a look for deliveries found.
 enum Fetched {
@@ -258,6 +362,35 @@ impl Bus for SqliteBus {
                 streams.into_iter().for_each(|stream| self.bell.ring(stream));
             }
             Ok(())
+        })
+    }
+
+    fn forget_cursors(&self, if_behind: bool) -> BoxFuture<'_, Result<(), BusError>> {
+        Box::pin(async move {
+            if if_behind && self.cursors_fit()? {
+                return Ok(());
+            }
+            let ends = {
+                let declared = self.streams.read().unwrap_or_else(PoisonError::into_inner);
+                let volatile = declared.values().filter(|s| s.config.durability == Durability::Process);
+                volatile.map(|s| s.config.name.clone()).collect::<Vec<_>>()
+            };
+            let last =
+                |name: &String| streams::info(&self.process, name).map(|info| (name.clone(), info.last_sequence));
+            let ends = ends.iter().map(last).collect::<Result<Vec<_>, _>>()?;
+            cursors::forget(&self.process, ends).await
+        })
+    }
+
+    fn lost(&self) -> BoxFuture<'_, BusError> {
+        Box::pin(async move {
+            loop {
+                let looked = [&self.power, &self.process].into_iter().find_map(|store| store.check_presence().err());
+                match looked {
+                    Some(lost) => return lost,
+                    None => tokio::time::sleep(LOOK_EVERY).await,
+                }
+            }
         })
     }
 

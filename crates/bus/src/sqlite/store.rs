@@ -4,6 +4,7 @@
 use super::database::{explain, may_leave_log, open_reader, open_writer};
 use super::job::{self, Batch, Job, Queued};
 use super::keeper::Keeper;
+use super::presence::Presence;
 use super::writer::Writer;
 use crate::{BusError, Durability};
 use rusqlite::Connection;
@@ -19,19 +20,31 @@ pub(super) struct Store {
     writer: Arc<Writer>,
     thread: Option<JoinHandle<()>>,
     keeper: Keeper,
+    presence: Arc<Presence>,
 }
 
 impl Store {
     /// Opens or makes a database with these tables.
     pub(super) fn open(path: &Path, durability: Durability, tables: &str) -> Result<Self, BusError> {
-        let mut connection = open_writer(path, durability, tables)?;
+        Self::open_expected(path, durability, tables, None)
+    }
+
+    /// As [`Store::open`], only if it is the store of this id.
+    pub(super) fn open_expected(
+        path: &Path,
+        durability: Durability,
+        tables: &str,
+        expected: Option<&str>,
+    ) -> Result<Self, BusError> {
+        let mut connection = open_writer(path, durability, tables, expected)?;
         let keeper = Keeper::start(path, &mut connection)?;
         let reader = Mutex::new(open_reader(path)?);
-        let writer = Arc::new(Writer::new(path, connection)?);
+        let presence = Arc::new(Presence::of(path));
+        let writer = Arc::new(Writer::new(path, connection, Arc::clone(&presence))?);
         let working = Arc::clone(&writer);
         let spawned = std::thread::Builder::new().name("bus-writer".to_owned()).spawn(move || working.work());
         let thread = Some(spawned.map_err(|e| BusError::Store(e.to_string()))?);
-        Ok(Self { path: Arc::from(path), reader, writer, thread, keeper })
+        Ok(Self { path: Arc::from(path), reader, writer, thread, keeper, presence })
     }
 
     /// Sets what is called after each commit; once.
@@ -75,14 +88,36 @@ impl Store {
         answer.await.map_err(|_| BusError::Ambiguous("the writer has stopped".to_owned()))?
     }
 
+    /// Gives the store an id, if it has none.
+    pub(super) fn identify(&self) -> Result<(), BusError> {
+        let connection = self.writer.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let insert = "INSERT INTO store SELECT lower(hex(randomblob(16))) WHERE NOT EXISTS (SELECT 1 FROM store)";
+        connection.execute(insert, []).map(drop).map_err(|e| explain(&self.path, &e))
+    }
+
+    /// Whether its files are still there.
+    pub(super) fn check_presence(&self) -> Result<(), BusError> {
+        self.presence.check()
+    }
+
     /// Changes when another connection has written.
     pub(super) fn data_version(&self) -> Option<i64> {
         self.read(|c| c.pragma_query_value(None, "data_version", |row| row.get(0))).ok()
     }
 
+    /// As [`Store::read`], also when the files are gone: what was open can still be read.
+    pub(super) fn read_what_is_open<T>(
+        &self,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, BusError> {
+        let connection = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        query(&connection).map_err(|e| explain(&self.path, &e))
+    }
+
     /// Runs a query beside the writer, at once: queries are indexed and small, and handing them to another
     /// thread would cost more than they do.
     pub(super) fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, BusError> {
+        self.presence.known()?;
         let connection = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
         query(&connection).map_err(|e| explain(&self.path, &e))
     }

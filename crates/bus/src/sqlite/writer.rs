@@ -2,6 +2,7 @@
 
 use super::database::explain;
 use super::job::{Answers, Batch, Queued};
+use super::presence::Presence;
 use super::queue::Queue;
 use crate::BusError;
 use rusqlite::Connection;
@@ -27,6 +28,7 @@ pub(super) type OnCommit = Arc<OnceLock<Box<dyn Fn(&str) + Send + Sync>>>;
 pub(super) struct Writer {
     pub(super) connection: Mutex<Connection>,
     path: PathBuf,
+    presence: Arc<Presence>,
     /// Processes queue up here in order. SQLite's own lock has no queue: one of many would starve.
     turn: File,
     pub(super) on_commit: OnCommit,
@@ -37,11 +39,12 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(path: &Path, connection: Connection) -> Result<Self, BusError> {
+    pub(super) fn new(path: &Path, connection: Connection, presence: Arc<Presence>) -> Result<Self, BusError> {
         let turn = File::create(path.with_extension("turn")).map_err(|e| BusError::Store(e.to_string()))?;
         Ok(Self {
             connection: Mutex::new(connection),
             path: path.to_path_buf(),
+            presence,
             turn,
             on_commit: OnCommit::default(),
             queue: Queue::default(),
@@ -130,6 +133,8 @@ impl Writer {
                 other => BusError::Ambiguous(other.to_string()),
             });
         }
+        // What was committed to a file that is gone is not stored.
+        outcome = outcome.and_then(|()| self.presence.check());
         if !connection.is_autocommit() {
             let _failed = connection.execute_batch("ROLLBACK");
         }

@@ -2,6 +2,7 @@
 
 use super::{delivery, done, ticket, withdraw_cards};
 use crate::mutant::mutant;
+use crate::text::{self, clean};
 use crate::{
     CardKind, Decision, DeliveryKind, Event, Millis, NewTicket, Outcome, Phase, RejectCode, Rejected, State, Ticket,
     TicketChange, TicketId, TicketSpec,
@@ -16,6 +17,8 @@ pub(super) fn add(state: &State, new: &[NewTicket]) -> Result<Decision, Rejected
         let message = format!("{} tickets at once; at most {MAX_AT_ONCE} can be added in one step", new.len());
         return Err(Rejected::new(RejectCode::TooManyTickets, message).hint("split the file"));
     }
+    let new: Vec<NewTicket> = new.iter().map(|t| NewTicket { id: t.id.clone(), spec: cleaned(&t.spec) }).collect();
+    let new = new.as_slice();
     let ids = assign_ids(state, new);
     let mut faults = Vec::new();
     let mut specs: BTreeMap<&TicketId, &TicketSpec> = BTreeMap::new();
@@ -51,6 +54,20 @@ pub(super) fn add(state: &State, new: &[NewTicket]) -> Result<Decision, Rejected
         })
         .collect();
     Ok(Decision { events, outcome: Outcome::Tickets { ids } })
+}
+
+/// Texts come from files and other programs, and go to screens, prompts and commit messages.
+fn cleaned(spec: &TicketSpec) -> TicketSpec {
+    let all = |texts: &[String]| texts.iter().map(|text| clean(text)).collect();
+    TicketSpec {
+        title: clean(&spec.title),
+        description: clean(&spec.description),
+        done: all(&spec.done),
+        labels: all(&spec.labels),
+        links: all(&spec.links),
+        metadata: spec.metadata.iter().map(|(key, value)| (clean(key), clean(value))).collect(),
+        ..spec.clone()
+    }
 }
 
 /// Keeps the ids that were asked for and fills the others from the counter.
@@ -94,6 +111,9 @@ fn spec_faults(state: &State, id: &TicketId, spec: &TicketSpec) -> Vec<String> {
         faults.push(format!("{id}: there is no agent `{agent}` (known: {})", known.join(", ")));
     }
     let outside = |f: &&String| f.starts_with('/') || f.split('/').any(|part| part == "..");
+    let is_harmful = |f: &&String| f.chars().any(|c| text::is_harmful(c) || c == '\n');
+    let harmful = spec.files.iter().filter(is_harmful);
+    faults.extend(harmful.map(|f| format!("{id}: file `{}` has control characters", text::name(f))));
     faults.extend(spec.files.iter().filter(outside).map(|f| format!("{id}: file `{f}` is outside the repository")));
     faults
 }
@@ -147,7 +167,7 @@ pub(super) fn edit(state: &State, id: &TicketId, change: &TicketChange) -> Resul
         )
         .hint(format!("`ganger ticket reopen {id}` first")));
     }
-    let spec = changed(&ticket.spec, change);
+    let spec = cleaned(&changed(&ticket.spec, change));
     if spec == ticket.spec {
         return Ok(super::nothing());
     }

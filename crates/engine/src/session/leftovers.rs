@@ -2,7 +2,7 @@
 //! shell has ended, in runtimes that wait for the end of the output.
 
 use super::{Action, Control, Machine, Phase, ToolProcesses};
-use crate::text;
+use crate::text::{self, Clean};
 
 impl Machine {
     /// Ends what holds the output of a command whose shell has ended. While any shell is at work it may be the one
@@ -29,7 +29,7 @@ impl Machine {
         if self.setup.capabilities.steer && self.permissions.is_empty() {
             let id = format!("remark-{}", self.next_question());
             self.outbox.steering_remarks.insert(id.clone(), remark.clone());
-            self.control(Control::Steer { id, text: remark });
+            self.control(Control::Steer { id, text: Clean::of(&remark) });
         } else {
             self.outbox.remark(remark);
         }

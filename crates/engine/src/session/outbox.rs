@@ -4,6 +4,7 @@
 use super::prompt::{delivery_text, is_in_transcript};
 use super::{Action, Control, Machine, Phase, SessionMessage, Setup};
 use crate::mutant::mutant;
+use crate::text::Clean;
 use crate::{DecisionId, Delivery, DeliveryEvidence, DeliveryId, DeliveryKind, Input, Urgency, text};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -122,7 +123,7 @@ impl Machine {
         for delivery in now {
             let (id, text) = (delivery.id.to_string(), delivery_text(&delivery));
             self.outbox.steering.insert(id.clone(), delivery);
-            self.control(Control::Steer { id, text });
+            self.control(Control::Steer { id, text: Clean::of(&text) });
         }
     }
 

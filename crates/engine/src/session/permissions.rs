@@ -82,7 +82,8 @@ impl Machine {
         }
         let is_passed = self.permissions.is_passed(&request);
         let ruling = if is_passed { Ruling::Allow } else { self.setup.rules.judge(&request) };
-        let shown = text::line(&format!("{} {}", request.class.name(), request.subjects.join(" ")), 160);
+        let subjects = text::visible(&request.subjects.join(" "));
+        let shown = text::line(&format!("{} {subjects}", request.class.name()), 160);
         match ruling {
             Ruling::Allow => self.answer(request.request_id, Permission::Allow),
             Ruling::Deny(why) => {
@@ -257,7 +258,8 @@ impl Machine {
 
 /// What a permit is compared by: two requests that differ anywhere are two.
 fn subject(subjects: &[String]) -> String {
-    let all = text::clean(&subjects.join(" "));
+    // What is allowed is what is shown: nothing is left out of it because it cannot be seen.
+    let all = text::visible(&subjects.join(" "));
     let shown = text::cap(&all, 2_000);
     if shown == all {
         return all;

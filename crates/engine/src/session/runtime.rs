@@ -1,6 +1,7 @@
 //! What a session and the driver of its runtime say to each other.
 
 use crate::rules::ToolRequest;
+use crate::text::Clean;
 use crate::{FailureClass, Millis, Report, SessionId, Usage};
 use serde::Serialize;
 
@@ -65,13 +66,13 @@ impl Capabilities {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Control {
     /// Begin a turn with this text.
-    Prompt(String),
+    Prompt(Clean),
     /// Say this in the current turn; answered by [`RuntimeEvent::Steered`] or [`RuntimeEvent::NotSteered`].
     Steer {
         /// Comes back with the answer.
         id: String,
         /// What is said.
-        text: String,
+        text: Clean,
     },
     /// The answer to [`RuntimeEvent::PermissionRequested`].
     Permit {

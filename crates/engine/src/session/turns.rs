@@ -5,6 +5,7 @@ use super::status::Observation;
 use super::watch::Finding;
 use super::{Action, Control, Machine, Phase, Reply, TurnEnd, WorkspaceState, crashed, prompt};
 use crate::mutant::mutant;
+use crate::text::Clean;
 use crate::{FailureClass, Input, SessionId, text};
 
 impl Machine {
@@ -82,7 +83,7 @@ impl Machine {
         self.outbox.turn += 1;
         self.watch.turn_began(self.now);
         let shown = format!("prompt: {}", text::line(&text, 200));
-        self.control(Control::Prompt(text));
+        self.control(Control::Prompt(Clean::of(&text)));
         self.note(shown);
         self.observe(Observation::Prompted, "the prompt was sent");
     }

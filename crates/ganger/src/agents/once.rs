@@ -1,16 +1,16 @@
 //! Runtimes that are started once for each turn, where there is nothing better: the prompt goes in on stdin, events
 //! come as JSON lines, and the session is known with the first of them. They cannot be steered and ask nothing.
 
-use super::process::{Pipes, start_piped, stderr_excerpt};
+use super::process::{Excerpt, Pipes, start_piped};
 use super::{EventSink, Launch};
-use crate::os::{self, Target};
+use crate::os::{self, LONGEST_MESSAGE, Lines, Target};
 use ganger_engine::session::{Control, RuntimeEvent, TurnEnd};
 use ganger_engine::{FailureClass, SessionId};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 
 /// How long a program may take to end when it is told to.
@@ -36,7 +36,7 @@ pub(super) async fn drive<D: Dialect>(launch: Launch, mut commands: mpsc::Receiv
     let mut turns = Turns { dialect: D::new(&launch), session: launch.session.clone(), launch: &launch, sink: &sink };
     while let Some(command) = commands.recv().await {
         match command {
-            Control::Prompt(text) => match turns.take(text, &mut commands).await {
+            Control::Prompt(text) => match turns.take(text.into_string(), &mut commands).await {
                 Some(end) => sink.end_turn(end).await,
                 None => return,
             },
@@ -58,7 +58,7 @@ impl<D: Dialect> Turns<'_, D> {
     /// One turn; `None` when the host closed it meanwhile.
     async fn take(&mut self, prompt: String, commands: &mut mpsc::Receiver<Control>) -> Option<TurnEnd> {
         let argv = self.dialect.command(self.launch, self.session.as_ref());
-        let Pipes { mut child, mut stdin, stdout } =
+        let Pipes { mut child, mut stdin, stdout, stderr } =
             match start_piped(self.launch, argv, self.dialect.environment(self.launch)) {
                 Ok(pipes) => pipes,
                 Err(e) => {
@@ -70,19 +70,19 @@ impl<D: Dialect> Turns<'_, D> {
             // A program that ends before it has read its prompt shows by its end.
             let _gone = stdin.write_all(prompt.as_bytes()).await;
         });
-        let mut lines = BufReader::new(stdout).lines();
+        let mut lines = Lines::new(stdout, LONGEST_MESSAGE);
         let (mut end, mut has_answered) = (None, false);
         loop {
             tokio::select! {
-                line = lines.next_line() => match line {
-                    Ok(Some(line)) => {
-                        let Ok(line) = serde_json::from_str::<Value>(&line) else { continue };
+                line = lines.next() => match line {
+                    Some(line) => {
+                        let Ok(line) = serde_json::from_str::<Value>(&line.text) else { continue };
                         if !std::mem::replace(&mut has_answered, true) {
                             self.sink.send(RuntimeEvent::Prompted).await;
                         }
                         self.handle_line(&line, &mut end).await;
                     }
-                    Ok(None) | Err(_) => break,
+                    None => break,
                 },
                 command = commands.recv() => match command {
                     Some(Control::Steer { id, .. }) => self.sink.send(RuntimeEvent::NotSteered { id }).await,
@@ -100,7 +100,10 @@ impl<D: Dialect> Turns<'_, D> {
             }
         }
         let status = child.wait().await.map_or_else(|e| e.to_string(), |s| s.to_string());
-        Some(end.unwrap_or_else(|| self.without_terminal_event(&status)))
+        match end {
+            Some(end) => Some(end),
+            None => Some(self.without_terminal_event(&status, stderr).await),
+        }
     }
 
     async fn handle_line(&mut self, line: &Value, end: &mut Option<TurnEnd>) {
@@ -125,8 +128,8 @@ impl<D: Dialect> Turns<'_, D> {
         let _survivors = os::blocking(move || os::sweep(&target)).await;
     }
 
-    fn without_terminal_event(&self, status: &str) -> TurnEnd {
-        let said = stderr_excerpt(self.launch);
+    async fn without_terminal_event(&self, status: &str, stderr: Excerpt) -> TurnEnd {
+        let said = stderr.finish().await;
         let class = if D::is_lost(&said) { FailureClass::SessionLost } else { FailureClass::Crashed };
         let message = format!("{} ended without a terminal event ({status})\n{said}", self.launch.program());
         TurnEnd::failed(class, message.trim())

@@ -4,7 +4,7 @@ use super::{Launch, environment};
 use crate::os;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs::File;
+use std::path::PathBuf;
 use std::process::Stdio;
 use tokio::process::{Child, ChildStdin, ChildStdout};
 
@@ -12,6 +12,7 @@ pub(super) struct Pipes {
     pub(super) child: Child,
     pub(super) stdin: ChildStdin,
     pub(super) stdout: ChildStdout,
+    pub(super) stderr: Excerpt,
 }
 
 /// Starts such a program in the workspace, with `more` on top of the environment of agents; what it says on stderr is
@@ -22,6 +23,8 @@ pub(super) fn start_piped(
     more: BTreeMap<OsString, OsString>,
 ) -> std::io::Result<Pipes> {
     let mut env = environment::for_agent(launch);
+    let log = launch.scratch.join("stderr.log");
+    let (recording, stderr) = os::Recording::start(&log)?;
     env.extend(more);
     let spawn = os::Spawn {
         argv,
@@ -31,16 +34,29 @@ pub(super) fn start_piped(
         attempt: Some(&launch.marker),
         stdin: Stdio::piped(),
         stdout: Stdio::piped(),
-        stderr: Stdio::from(File::create(launch.scratch.join("stderr.log"))?),
+        stderr: Stdio::from(stderr),
     };
     let mut child = spawn.start()?;
     match (child.stdin.take(), child.stdout.take()) {
-        (Some(stdin), Some(stdout)) => Ok(Pipes { child, stdin, stdout }),
+        (Some(stdin), Some(stdout)) => Ok(Pipes { child, stdin, stdout, stderr: Excerpt { log, recording } }),
         _ => Err(std::io::Error::other("no pipes")),
     }
 }
 
-/// The last lines of what such a program wrote to stderr, for an error.
-pub(super) fn stderr_excerpt(launch: &Launch) -> String {
-    crate::text::tail_of_file(&launch.scratch.join("stderr.log"), 1_500).trim().to_owned()
+/// What such a program writes to stderr.
+pub(super) struct Excerpt {
+    log: PathBuf,
+    recording: os::Recording,
+}
+
+impl Excerpt {
+    /// Its last lines, for an error. Call it when the program has ended.
+    pub(super) async fn finish(self) -> String {
+        self.recording.finish().await;
+        tail_of_log(self.log, 1_500).await
+    }
+}
+
+pub(super) async fn tail_of_log(log: PathBuf, bytes: usize) -> String {
+    os::blocking(move || crate::text::tail_of_file(&log, bytes).trim().to_owned()).await
 }

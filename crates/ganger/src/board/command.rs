@@ -61,6 +61,7 @@ impl Board {
                 Err(_) => return Ok(Sent::RunEnded),
             },
             () = self.announce(Notice::WaitsForRun(run.clone())) => return Ok(Sent::RunEnded),
+            lost = self.bus.lost() => return Err(lost.into()),
             () = interrupted() => {
                 client.withdraw(&envelope.id).await?;
                 return Err(Failure::of(Code::Interrupted, "interrupted; the command was withdrawn"));
@@ -106,7 +107,12 @@ impl Board {
     }
 
     async fn decide_on_whole(&self, envelope: &Envelope) -> Result<(Ledger, Journal, Outcome), Failure> {
-        let Loaded { mut state, mut journal, fault } = foreman::load(&self.bus, &self.project.state).await?;
+        let loaded = foreman::load(&self.bus, &self.project.state).await?;
+        if let Some(restored) = &loaded.restored {
+            (self.notify)(&Notice::Restored(restored.clone()));
+            foreman::reconcile(&self.bus, &loaded).await?;
+        }
+        let Loaded { mut state, mut journal, fault, .. } = loaded;
         if let Some(fault) = fault {
             return Err(read_only(&fault));
         }

@@ -11,7 +11,9 @@ mod forecast;
 mod history;
 mod open;
 mod part;
+pub(crate) mod restore;
 pub(crate) mod shapes;
+mod store;
 
 pub(crate) use crate::foreman::{Part, ReadyTicket};
 pub(crate) use follow::{Follow, Happening, Waited};
@@ -19,3 +21,4 @@ pub(crate) use forecast::Forecast;
 pub(crate) use history::{History, PastCard};
 pub(crate) use open::{Board, Notice};
 pub(crate) use part::{Page, Pages, View};
+pub(crate) use store::check as check_store;

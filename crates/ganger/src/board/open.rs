@@ -1,12 +1,14 @@
 //! Opening the board of a project and reading its state.
 
+use super::store;
 use crate::failure::{Code, Failure};
 use crate::foreman::{self, Loaded, Runner};
+use crate::os;
 use crate::project::Project;
-use crate::wire::declare_streams;
-use ganger_bus::{Bus, LargePayloads, SqliteBus, SqliteOptions};
+use ganger_bus::{Bus, SqliteBus};
 use ganger_engine::State;
 use std::mem::ManuallyDrop;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Something that a person should hear while a call goes on.
@@ -18,6 +20,10 @@ pub(crate) enum Notice {
     WaitsForRun(Runner),
     /// A command has been waiting for the end of another command for a while.
     WaitsForLease,
+    /// The journal is older than, or another one than, what lies beside it.
+    Restored(String),
+    /// It could not be noted that the project has a journal.
+    NotMarked(String),
 }
 
 /// Where notices go.
@@ -27,6 +33,7 @@ pub(crate) type Notify = fn(&Notice);
 pub(crate) struct Board {
     pub(crate) project: Arc<Project>,
     pub(crate) bus: Arc<dyn Bus>,
+    pub(super) store: Arc<SqliteBus>,
     pub(super) notify: Notify,
 }
 
@@ -37,16 +44,17 @@ impl Board {
     }
 
     pub(crate) async fn of(project: Project, notify: Notify) -> Result<Self, Failure> {
-        let store = Arc::new(SqliteBus::open(&SqliteOptions::new(&project.state))?);
-        let bus: Arc<dyn Bus> = Arc::new(LargePayloads::new(store));
-        declare_streams(&bus).await?;
-        Ok(Self { project: Arc::new(project), bus, notify })
+        let (store, bus) = Box::pin(store::open(&project, notify)).await?;
+        Ok(Self { project: Arc::new(project), bus, store, notify })
     }
 
     /// The state as of now. A journal that cannot be followed to its end is shown as far as it can,
     /// with a notice, never as an empty board.
     pub(crate) async fn state(&self) -> Result<State, Failure> {
-        let Loaded { state, fault, .. } = foreman::load(&self.bus, &self.project.state).await?;
+        let Loaded { state, fault, restored, .. } = foreman::load(&self.bus, &self.project.state).await?;
+        if let Some(restored) = restored {
+            (self.notify)(&Notice::Restored(restored));
+        }
         if let Some(fault) = fault {
             (self.notify)(&Notice::Truncated { record: state.n, fault });
         }
@@ -57,6 +65,24 @@ impl Board {
     /// tickets take longer to free than to print.
     pub(crate) async fn last_state(&self) -> Result<ManuallyDrop<State>, Failure> {
         self.state().await.map(ManuallyDrop::new)
+    }
+
+    /// If the store was lost while it was open: why, with what could be saved of it.
+    pub(crate) fn lost(&self) -> Option<Failure> {
+        let lost = self.store.check_presence().err()?;
+        Some(store::save(&self.store, &self.project.state, &lost))
+    }
+
+    /// The one file is the whole store from here on: it can be copied as it is.
+    pub(crate) fn settle(&self) {
+        // What is not moved today stays in the log beside it.
+        let _busy = self.store.settle();
+    }
+
+    /// Writes a copy of the journal into a new file, beside whoever writes.
+    pub(crate) async fn back_up(&self, to: &Path) -> Result<(), Failure> {
+        let (store, to) = (Arc::clone(&self.store), to.to_owned());
+        Ok(os::blocking(move || store.back_up(&to)).await?)
     }
 
     /// The process that runs the project now.

@@ -20,6 +20,8 @@ pub(super) async fn of(project: Project) -> Result<Board, Failure> {
 fn say(notice: &Notice) {
     match notice {
         Notice::Truncated { record, fault } => talk!("warning: the board is shown as of record {record}: {fault}"),
+        Notice::Restored(words) => talk!("warning: {words}"),
+        Notice::NotMarked(why) => talk!("warning: it cannot be noted that this project has a journal: {why}"),
         Notice::WaitsForRun(run) => talk!("Waiting for `{}` ({run}) to answer…", run.command),
         Notice::WaitsForLease => talk!("Waiting for another command to finish…"),
     }

@@ -220,6 +220,7 @@ fn ended(outcome: &AttemptOutcome, head: Option<&str>, not_before: u64) -> Strin
         AttemptOutcome::Failed { message, .. } => format!("failed: {}", text::line(message, 200)),
         AttemptOutcome::Interrupted => "interrupted; its session and files are kept".to_owned(),
         AttemptOutcome::BaseConflict { with, files } => {
+            let files: Vec<String> = files.iter().map(|file| text::name(file)).collect();
             format!("cannot start: {with} conflicts with the other branches in {}", files.join(", "))
         }
         AttemptOutcome::TooLarge { files, bytes } => {

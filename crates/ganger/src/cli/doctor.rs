@@ -11,7 +11,7 @@ use crate::git::Git;
 use crate::os::now_ms;
 use crate::project::Project;
 use crate::wire::{DeadLetter, dead_letters};
-use ganger_bus::{Bus, SqliteBus};
+use ganger_bus::Bus;
 use ganger_engine::{State, check_all};
 use std::sync::Arc;
 
@@ -140,7 +140,15 @@ fn gates(project: &Project) -> Finding {
 }
 
 fn check_store(project: &Project) -> Result<String, String> {
-    SqliteBus::check(&project.state).map(|()| project.state.display().to_string()).map_err(|e| e.to_string())
+    crate::board::check_store(project).map(|()| project.state.display().to_string()).map_err(in_one_line)
+}
+
+/// A failure with the way out of it.
+fn in_one_line(failure: Failure) -> String {
+    match failure.hint {
+        Some(hint) => format!("{}; {hint}", failure.message),
+        None => failure.message,
+    }
 }
 
 fn rescues(project: &Project) -> Finding {
@@ -164,15 +172,16 @@ async fn board(project: Project) -> Vec<Finding> {
         let run = board.active_run()?;
         Ok::<_, Failure>((loaded, chain(&board.bus).await, run, dead_letters(&board.bus).await?))
     };
-    let (Loaded { state, fault, .. }, chain, run, letters) = match opened.await {
+    let (Loaded { state, fault, restored, .. }, chain, run, letters) = match opened.await {
         Ok(opened) => opened,
         Err(e) => {
-            return vec![Finding { what: "board", result: Err(e.message) }];
+            return vec![Finding { what: "board", result: Err(in_one_line(e)) }];
         }
     };
-    let journal = match fault {
-        None => Ok(format!("{} records, {} tickets", state.n, state.tickets.len())),
-        Some(fault) => Err(format!("read-only as of record {}: {fault}", state.n)),
+    let journal = match (fault, restored) {
+        (Some(fault), _) => Err(format!("read-only as of record {}: {fault}", state.n)),
+        (None, Some(words)) => Err(format!("{words}; the next command that changes the board goes on from here")),
+        (None, None) => Ok(format!("{} records, {} tickets", state.n, state.tickets.len())),
     };
     let rules = check_all(&state).map(|()| "every invariant holds".to_owned()).map_err(|b| b.to_string());
     let run = run.map_or("none is active".to_owned(), |run| format!("`{}` is active ({run})", run.command));

@@ -48,19 +48,20 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
         tokio::select! {
             _changed = stopped.changed() => match *stopped.borrow_and_update() {
                 Stop::Drain => host.drain(),
-                Stop::Now => break Exit::Interrupted,
+                Stop::Now => break Ok(Exit::Interrupted),
                 Stop::No => {}
             },
-            () = host.drained() => break Exit::Done,
+            () = host.drained() => break Ok(Exit::Done),
+            lost = board.bus.lost() => break Err(Failure::from(lost)),
         }
     };
     waiting_for("processes of agents to end", host.stop()).await;
     drop(interrupts);
     view.close().await;
-    if exit == Exit::Interrupted {
+    if matches!(exit, Ok(Exit::Interrupted)) {
         git::end_running_commands();
     }
-    Ok(exit)
+    exit
 }
 
 /// A name is checked like an id: it becomes part of paths and subjects.

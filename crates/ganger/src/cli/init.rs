@@ -1,8 +1,9 @@
 //! `ganger init`: finds gates and runtimes by reading files, writes a commented ganger.toml, and reports what it did.
 
+use super::board::require_person;
 use super::out::{data, hint, talk};
 use crate::agents::{Drivers, Found};
-use crate::config::{Detected, PROJECT_FILE, RuntimeKind, detect};
+use crate::config::{Detected, Detection, PROJECT_FILE, RuntimeKind, detect};
 use crate::failure::{Exit, Failure};
 use crate::git::Repository;
 use crate::project::{Project, repository_at};
@@ -13,17 +14,23 @@ pub(super) struct Args {
     /// Give this repository a board of its own, even though it is a copy of another project
     #[arg(long)]
     new_id: bool,
+    /// Begin a new board, and leave the one that this repository had, or has lost, where it is
+    #[arg(long)]
+    new_board: bool,
     /// The runtime of the first agent; the first one that is found without it
     #[arg(long, value_parser = ["claude", "opencode", "codex", "gemini"])]
     runtime: Option<String>,
 }
 
 pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
+    if args.new_id || args.new_board {
+        require_person("init --new-board")?;
+    }
     let repository = repository_at(&std::env::current_dir()?)?;
     let main = repository.guess_main();
     let file = repository.root.join(PROJECT_FILE);
     let runtimes = Drivers::default().found().await;
-    let gates = detect(&repository.root);
+    let Detection { gates, doubts } = detect(&repository.root);
 
     data!("repository  {}", repository.root.display());
     let has_commit = main.as_deref().is_some_and(|m| repository.branch(m).is_some());
@@ -38,6 +45,9 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     for found in &gates {
         data!("gate        {}: `{}` (found {})", found.gate.name, found.gate.command, found.why);
     }
+    for doubt in &doubts {
+        data!("no gate     {doubt}");
+    }
     if file.exists() {
         data!("kept        {} (init never overwrites it)", file.display());
     } else {
@@ -45,9 +55,18 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
         std::fs::write(&file, render(main.as_deref(), &gates, chosen))?;
         data!("wrote       {}", file.display());
     }
-    let project = Project::open_or_create(repository, args.new_id)?;
+    let project = Project::open_or_create(repository, args.new_id || args.new_board)?;
     data!("board       {}", project.state.display());
     advise(&project.repository, has_commit, &runtimes, &gates);
+    if project.journal_mark().is_none() {
+        for state in project.earlier_boards() {
+            let id = state.file_name().unwrap_or_default().to_string_lossy();
+            hint(&format!(
+                "this folder had a board before, in {}; to go on with it, write `{id}` into .git/ganger/project-id",
+                state.display()
+            ));
+        }
+    }
     Ok(Exit::Done)
 }
 

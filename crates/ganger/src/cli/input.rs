@@ -1,15 +1,38 @@
 //! Texts that a command reads: from a file, from standard input, or from an editor.
 
 use crate::failure::{Code, Failure};
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Read};
 use std::path::Path;
 
-/// A file, or standard input for `-`.
+/// A file, or standard input for `-`, without the byte order mark that some editors write.
 pub(super) fn read(file: &Path) -> Result<String, Failure> {
-    if file.as_os_str() == "-" {
-        return Ok(std::io::read_to_string(std::io::stdin())?);
+    let bytes = if file.as_os_str() == "-" {
+        let mut bytes = Vec::new();
+        std::io::stdin().read_to_end(&mut bytes)?;
+        bytes
+    } else {
+        std::fs::read(file).map_err(|e| Failure::usage(format!("{}: {e}", file.display())))?
+    };
+    decode(bytes).map_err(|why| {
+        Failure::usage(format!("{}: {why}", file.display())).hint("save it as UTF-8, then run the command again")
+    })
+}
+
+/// UTF-8, or UTF-16 where a byte order mark says so.
+fn decode(bytes: Vec<u8>) -> Result<String, String> {
+    let wide = |rest: &[u8], read: fn([u8; 2]) -> u16| {
+        let units: Vec<u16> = rest.chunks(2).map(|pair| read([pair[0], *pair.get(1).unwrap_or(&0)])).collect();
+        String::from_utf16(&units).map_err(|_| "it is not valid UTF-16".to_owned())
+    };
+    match bytes.as_slice() {
+        [0xff, 0xfe, rest @ ..] => wide(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => wide(rest, u16::from_be_bytes),
+        [0xef, 0xbb, 0xbf, rest @ ..] => decode(rest.to_vec()),
+        _ => String::from_utf8(bytes).map_err(|e| {
+            let line = e.as_bytes()[..e.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count() + 1;
+            format!("line {line} is not valid UTF-8")
+        }),
     }
-    std::fs::read_to_string(file).map_err(|e| Failure::usage(format!("{}: {e}", file.display())))
 }
 
 /// Opens the text in the editor of the environment and reads what it becomes.
@@ -31,4 +54,17 @@ pub(super) fn edit(text: &str) -> Result<String, Failure> {
         return Err(Failure::failed(format!("`{editor}` failed with {status}; nothing was added")));
     }
     Ok(std::fs::read_to_string(file.path())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::decode;
+
+    #[test]
+    fn byte_order_marks_are_no_text() {
+        assert_eq!(decode(b"\xef\xbb\xbfa\xc3\xa4".to_vec()).unwrap(), "aä");
+        assert_eq!(decode(b"\xff\xfea\0\xe4\0".to_vec()).unwrap(), "aä");
+        assert_eq!(decode(b"\xfe\xff\0a".to_vec()).unwrap(), "a");
+        assert_eq!(decode(b"a\nb\xe4".to_vec()).unwrap_err(), "line 2 is not valid UTF-8");
+    }
 }

@@ -4,7 +4,7 @@
 use super::out::{cards_wait, count, span};
 use super::waits::Waits;
 use crate::os::now_ms;
-use crate::text;
+use crate::text::{self, Clean};
 use crate::wire::{Activity, ActivityKind};
 use ganger_engine::{Phase, State, TicketId};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -25,6 +25,8 @@ struct Lane {
 
 /// Room for what an agent is doing.
 const DOING_WIDTH: usize = 60;
+/// The longest lane: a terminal cuts it further.
+const LANE_WIDTH: usize = 400;
 
 impl Lanes {
     pub(super) fn open() -> Self {
@@ -36,7 +38,7 @@ impl Lanes {
 
     /// A line that stays, above the lanes.
     pub(super) fn say(&self, line: &str) {
-        let _closed = self.screen.println(line);
+        let _closed = self.screen.println(&*Clean::of(line));
     }
 
     pub(super) fn hear(&mut self, activity: &Activity) {
@@ -77,7 +79,8 @@ impl Lanes {
             let age = span(now.saturating_sub(lane.since));
             let tokens = if lane.tokens > 0 { format!(" {} tokens", count(lane.tokens)) } else { String::new() };
             let doing = waits.of(id, now).unwrap_or_else(|| lane.doing.clone());
-            lane.bar.set_message(format!("{id:<8} {what:<10} {doing:<DOING_WIDTH$} {age}{tokens}"));
+            let line = format!("{id:<8} {what:<10} {doing:<DOING_WIDTH$} {age}{tokens}");
+            lane.bar.set_message(text::line(&line, LANE_WIDTH));
             lane.bar.tick();
         }
         self.board.set_message(footer(state));

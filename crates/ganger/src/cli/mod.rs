@@ -1,5 +1,6 @@
 //! The command line: a file for each command. stdout is data, stderr is talk.
 
+mod backup;
 mod board;
 mod config_command;
 mod cost;
@@ -100,6 +101,10 @@ enum Command {
     Doctor(doctor::Args),
     /// Watch scripted agents work on a small repository
     Demo(demo::Args),
+    /// Write a copy of the board into a file, also while a run works
+    Backup(backup::BackupArgs),
+    /// Put a copy of the board in the place of a damaged or lost one
+    Restore(backup::RestoreArgs),
     /// Write the whole board as JSON
     Export(export::Args),
     /// Print a completion script for a shell
@@ -233,6 +238,8 @@ async fn dispatch_async(command: Command) -> Result<Exit, Failure> {
         Command::Doctor(args) => doctor::run(&args).await,
         Command::Demo(args) => demo::run(&args).await,
         Command::Export(args) => export::run(&args).await,
+        Command::Backup(args) => backup::backup(&args).await,
+        Command::Restore(args) => backup::restore(&args).await,
         Command::McpStdio { url, token_file } => {
             crate::mcp::serve_stdio(&url, &token_file).await?;
             Ok(Exit::Done)

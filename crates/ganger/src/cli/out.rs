@@ -2,8 +2,10 @@
 
 use crate::board::shapes::{self, versioned};
 use crate::failure::Failure;
+use crate::text::{Clean, is_harmful};
 use owo_colors::OwoColorize;
 use serde::Serialize;
+use std::fmt::Display;
 use std::io::{ErrorKind, Write};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -16,10 +18,7 @@ pub(super) use data;
 
 /// A line of talk.
 macro_rules! talk {
-    ($($arg:tt)*) => {{
-        use std::io::Write;
-        let _closed = writeln!(anstream::stderr(), $($arg)*);
-    }};
+    ($($arg:tt)*) => { $crate::cli::out::say_line(format_args!($($arg)*)) };
 }
 pub(super) use talk;
 
@@ -29,11 +28,21 @@ static LOST: OnceLock<std::io::Error> = OnceLock::new();
 /// Behind [`data!`].
 pub(super) fn print_line(line: std::fmt::Arguments<'_>) {
     if LOST.get().is_none()
-        && let Err(e) = writeln!(anstream::stdout(), "{line}")
+        && let Err(e) = writeln!(anstream::stdout(), "{}", Clean::of(&line.to_string()))
     {
         // Another thread may have met it first.
         let _known = LOST.set(e);
     }
+}
+
+/// Behind [`talk!`].
+pub(super) fn say_line(line: std::fmt::Arguments<'_>) {
+    let _closed = writeln!(anstream::stderr(), "{}", Clean::of(&line.to_string()));
+}
+
+/// A line of talk behind a word in colours, which are ours: none of the text's own reach the terminal.
+fn say_marked(mark: impl Display, text: &str) {
+    let _closed = writeln!(anstream::stderr(), "{mark} {}", Clean::of(text));
 }
 
 /// Whether nobody can read stdout any more.
@@ -55,16 +64,16 @@ pub(super) fn check() -> Result<(), Failure> {
 /// What, why, and what to do about it.
 pub(super) fn failure(failure: &Failure, as_json: bool) {
     if as_json && let Ok(text) = serde_json::to_string(&versioned(shapes::Failed::from(failure))) {
-        return talk!("{text}");
+        return talk!("{}", escaped(&text));
     }
-    talk!("{} {}", "error:".red().bold(), failure.message);
-    if let Some(hint) = &failure.hint {
-        talk!("{} {hint}", "hint:".cyan().bold());
+    say_marked("error:".red().bold(), &failure.message);
+    if let Some(text) = &failure.hint {
+        hint(text);
     }
 }
 
 pub(super) fn hint(text: &str) {
-    talk!("{} {text}", "hint:".cyan().bold());
+    say_marked("hint:".cyan().bold(), text);
 }
 
 /// A wait that is longer is named.
@@ -85,13 +94,13 @@ pub(super) async fn waiting_for<T>(what: &str, wait: impl Future<Output = T>) ->
 /// Pretty JSON on stdout.
 pub(super) fn json(shape: impl Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(&versioned(shape)).map_err(|e| Failure::failed(e.to_string()))?;
-    data!("{text}");
+    data!("{}", escaped(&text));
     Ok(())
 }
 
 /// Pretty JSON on stdout, written while it is made.
 pub(super) fn stream_json(shape: impl Serialize) -> Result<(), Failure> {
-    let mut out = std::io::BufWriter::new(anstream::stdout());
+    let mut out = Escaping(std::io::BufWriter::new(anstream::stdout()));
     let written = serde_json::to_writer_pretty(&mut out, &versioned(shape));
     let written = written.map_err(|e| if e.is_io() { std::io::Error::from(e) } else { std::io::Error::other(e) });
     match written.and_then(|()| writeln!(out)).and_then(|()| out.flush()) {
@@ -102,10 +111,42 @@ pub(super) fn stream_json(shape: impl Serialize) -> Result<(), Failure> {
     }
 }
 
+/// JSON that is the same to a program and does nothing to a terminal: what would act on it, or hide, can only stand in
+/// strings, and is written there by its number.
+fn escaped(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if is_harmful(c) {
+            let mut units = [0; 2];
+            c.encode_utf16(&mut units).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}")));
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// As [`escaped`], for what is written while it is made: whole texts at a time.
+struct Escaping<W>(W);
+
+impl<W: Write> Write for Escaping<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match std::str::from_utf8(bytes) {
+            Ok(text) if text.chars().any(is_harmful) => self.0.write_all(escaped(text).as_bytes())?,
+            _ => self.0.write_all(bytes)?,
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
+    }
+}
+
 /// A shape as one line of JSON on stdout.
 pub(super) fn json_line(shape: impl Serialize) {
     match serde_json::to_string(&versioned(shape)) {
-        Ok(text) => data!("{text}"),
+        Ok(text) => data!("{}", escaped(&text)),
         Err(e) => talk!("warning: a line cannot be shown as JSON: {e}"),
     }
 }
@@ -165,5 +206,24 @@ pub(super) fn table(rows: &[Vec<String>]) {
     }
     if !rows.is_empty() {
         data!("{}", text.trim_end_matches('\n'));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Escaping, escaped};
+    use std::io::Write;
+
+    #[test]
+    fn json_is_the_same_to_a_program_and_does_nothing_to_a_terminal() {
+        let value = serde_json::json!({"a": "esc \u{1b}[31m\u{9b}2J\u{202e} 👩\u{200d}👧 \u{e0041}\n", "\u{7f}": 1});
+        let text = serde_json::to_string_pretty(&value).unwrap();
+        let shown = escaped(&text);
+        assert!(!shown.chars().any(|c| c != '\n' && crate::text::is_harmful(c)), "{shown}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), value);
+        let mut streamed = Escaping(Vec::new());
+        serde_json::to_writer_pretty(&mut streamed, &value).unwrap();
+        streamed.flush().unwrap();
+        assert_eq!(String::from_utf8(streamed.0).unwrap(), shown);
     }
 }

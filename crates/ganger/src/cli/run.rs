@@ -117,7 +117,7 @@ pub(super) async fn work(
     let lease = foreman::acquire(&board.project.state, command, LEASE_PATIENCE);
     let lease = waiting_for("another command to finish", lease).await?;
     let view = View::open(style, board).await?;
-    let foreman = Foreman::lead(Arc::clone(&board.project), Arc::clone(&board.bus), lease, mode.clone());
+    let foreman = Box::pin(Foreman::lead(Arc::clone(&board.project), Arc::clone(&board.bus), lease, mode.clone()));
     let mut foreman = waiting_for("the journal to be read", foreman).await?;
     let host = match place {
         Place::Here => {
@@ -141,6 +141,10 @@ pub(super) async fn work(
     };
     drop(presence);
     view.close().await;
+    if let Some(lost) = board.lost() {
+        return Err(lost);
+    }
+    board.settle();
     let (ending, state) = (ended?, state?);
     if ending == Ending::Stopped {
         // What aborted tasks left running is nobody's any more.

@@ -67,6 +67,7 @@ pub(super) async fn show(board: &Board, id: &str, as_json: bool) -> Result<Exit,
     data!("priority   {}   revision {}   agent {}", spec.priority.as_str(), ticket.revision, state.agent_of(ticket));
     let line = |name: &str, values: &[String]| {
         if !values.is_empty() {
+            let values: Vec<String> = values.iter().map(|value| text::name(value)).collect();
             data!("{name:<10} {}", values.join(", "));
         }
     };

@@ -5,7 +5,9 @@ use super::out::{data, talk};
 use crate::config::RuntimeKind;
 use crate::digest;
 use crate::failure::{Code, Exit, Failure};
+use crate::os;
 use crate::project::Project;
+use crate::text;
 use ganger_engine::{Input, State};
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -22,6 +24,9 @@ const AGENT_FILES: [&str; 8] =
     [".claude", ".mcp.json", "opencode.json", "opencode.jsonc", ".opencode", ".codex", "CLAUDE.md", "AGENTS.md"];
 /// More than so many files are not configuration.
 const MAX_FILES: usize = 500;
+
+/// A larger file is named by its size.
+const MOST_BYTES: u64 = 256 << 20;
 
 /// The files at a path, in order; what was installed there by a package manager is not the repository's.
 fn files_at(path: &Path) -> Vec<PathBuf> {
@@ -65,13 +70,18 @@ pub(super) fn executed(project: &Project) -> Vec<(String, String)> {
     for file in AGENT_FILES.iter().flat_map(|name| files_at(&root.join(name))) {
         let shown = file.strip_prefix(root).unwrap_or(&file).display();
         // A file that cannot be read today may be read by an agent tomorrow: that is another thing to trust.
-        let content = match std::fs::read(&file) {
+        let content = match os::read_linked(&file, MOST_BYTES) {
             Ok(content) => format!("digest {}", digest::short(&[&String::from_utf8_lossy(&content)])),
             Err(e) => format!("cannot be read: {e}"),
         };
         lines.push((format!("file {shown}"), content));
     }
     lines
+}
+
+/// Nothing of it may be hidden: what is shown is what you allow.
+fn shown(what: &str, how: &str) -> String {
+    format!("{:<16}  {}", text::name(what), text::visible(how))
 }
 
 /// Changes whenever anything that would be executed does.
@@ -86,7 +96,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     let board = board::open().await?;
     let state = board.state().await?;
     for (what, how) in executed(&board.project) {
-        data!("{what:<16}  {how}");
+        data!("{}", shown(&what, &how));
     }
     let hash = hash(&board.project);
     if state.trust.as_ref() == Some(&hash) {
@@ -111,7 +121,7 @@ pub(super) async fn require(board: &Board, state: &State) -> Result<(), Failure>
         Some(_) => "What this project runs has changed since you trusted it. It would run",
         None => "This project is not trusted yet. It would run",
     };
-    let lines: String = executed(&board.project).iter().map(|(w, h)| format!("\n  {w:<16}  {h}")).collect();
+    let lines: String = executed(&board.project).iter().map(|(w, h)| format!("\n  {}", shown(w, h))).collect();
     if !std::io::stdin().is_terminal() {
         return Err(Failure::of(Code::NotTrusted, format!("{opening}:{lines}"))
             .hint("run `ganger trust` in a terminal, or `ganger trust --yes` on a machine that you set up for this"));

@@ -1,6 +1,7 @@
 //! Reading the layers and merging them, with the origin of every value.
 
 use super::{Config, PROJECT_FILE};
+use crate::os;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
@@ -50,6 +51,9 @@ pub(crate) fn load(root: &Path) -> Result<Layered, ConfigError> {
     Ok(Layered { config, origins })
 }
 
+/// A file of configuration is no larger.
+const MOST_BYTES: u64 = 4 << 20;
+
 /// The user's file.
 pub(crate) fn user_file() -> Option<PathBuf> {
     use etcetera::BaseStrategy;
@@ -62,7 +66,7 @@ fn defaults() -> Table {
 }
 
 fn read(path: &Path) -> Result<Option<String>, ConfigError> {
-    match std::fs::read_to_string(path) {
+    match os::read_linked_text(path, MOST_BYTES) {
         Ok(text) => Ok(Some(text)),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(e) => Err(ConfigError { place: path.display().to_string(), message: e.to_string(), hint: None }),
@@ -203,7 +207,7 @@ fn refuse_faults(
     let top = key.split('[').next().unwrap_or(key);
     let origin = origins.get(key).or_else(|| origins.get(top)).map(|(_, o)| o.clone());
     let file = origin.unwrap_or_else(|| root.join(PROJECT_FILE).display().to_string());
-    let place = match std::fs::read_to_string(&file) {
+    let place = match os::read_linked_text(Path::new(&file), MOST_BYTES) {
         Ok(text) => format!("{file}:{}", locate(&text, key)),
         Err(_) => file,
     };

@@ -5,7 +5,7 @@ mod layers;
 mod limits;
 mod model;
 
-pub(crate) use detect::{Detected, detect};
+pub(crate) use detect::{Detected, Detection, detect};
 pub(crate) use layers::{ConfigError, Layered, load};
 pub(crate) use model::{Agent, Config, Gate, Price, RuntimeKind, Surface};
 

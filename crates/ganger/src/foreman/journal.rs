@@ -35,6 +35,8 @@ pub(crate) struct Loaded {
     pub(crate) journal: Journal,
     /// A record that this version cannot follow: the board is readable up to it and must not be written.
     pub(crate) fault: Option<String>,
+    /// The tables are of another journal, or of a newer one: this one was restored from a copy.
+    pub(crate) restored: Option<String>,
 }
 
 /// Why a batch was not appended.
@@ -57,14 +59,16 @@ impl From<AppendError> for Failure {
 
 /// Loads the board: the tables, where they fit, and every later record.
 pub(crate) async fn load(bus: &Arc<dyn Bus>, folder: &Path) -> Result<Loaded, BusError> {
-    let info = bus.info(JOURNAL).await?;
     // Without tables everything comes from the journal.
     let tables = os::block_in_place(|| Projection::open(folder)).ok().flatten();
-    let place = tables.as_ref().and_then(|tables| tables.place().ok().flatten());
+    // Before the journal, which is always written first.
+    let place = tables.as_ref().and_then(|tables| os::block_in_place(|| tables.place()).ok().flatten());
+    let info = bus.info(JOURNAL).await?;
     let fits = match &place {
         Some(place) => fits(bus, place, info.last_sequence).await?,
         None => false,
     };
+    let restored = place.as_ref().filter(|_| !fits).map(|place| restored(place, info.last_sequence));
     let whole = tables.as_ref().filter(|_| fits).and_then(|tables| os::block_in_place(|| tables.whole()).ok());
     let (mut state, tables, kept) = match (whole, place) {
         (Some(state), Some(place)) if state.n == place.n => (state, tables, place.sequence),
@@ -90,7 +94,24 @@ pub(crate) async fn load(bus: &Arc<dyn Bus>, folder: &Path) -> Result<Loaded, Bu
             journal.history.extend(state.take_history().into_iter().map(|ticket| (ticket, message.sequence)));
         }
     }
-    Ok(Loaded { state, journal, fault })
+    Ok(Loaded { state, journal, fault, restored })
+}
+
+fn restored(place: &Place, last: u64) -> String {
+    if place.sequence > last {
+        let (ends, known) = (last, place.sequence);
+        return format!(
+            "the journal ends at message {ends}, and the tables beside it go on to {known}: it was restored from an older \
+             copy, and what was decided after it is not on the board"
+        );
+    }
+    "the journal is not the one that the tables beside it were made of: it was restored from a copy, or was changed"
+        .to_owned()
+}
+
+/// What belongs to a journal that is not this one any longer is dropped, so that nothing waits for what never comes.
+pub(crate) async fn reconcile(bus: &Arc<dyn Bus>, loaded: &Loaded) -> Result<(), BusError> {
+    bus.forget_cursors(loaded.restored.is_none()).await
 }
 
 /// The tables, if they go up to the end of this journal, with where that is. For readers and for small decisions.
@@ -114,6 +135,40 @@ pub(crate) async fn read_records(bus: &Arc<dyn Bus>) -> Result<Vec<Record>, BusE
             let expected = records.last().map_or(1, |r| r.n + 1);
             let batch = Record::decode_batch(&message.payload, expected);
             records.extend(batch.map_err(|e| BusError::Store(e.to_string()))?);
+        }
+    }
+}
+
+/// A longer journal is read whole by `ganger doctor` only.
+const MOST_VERIFIED: u64 = 20_000;
+
+/// Follows the chain of digests from the first record: the tables would hide what was changed before their last one.
+/// Beside other work, in a thread of low priority.
+pub(super) async fn verify(bus: &Arc<dyn Bus>) -> Result<(), String> {
+    let info = bus.info(JOURNAL).await.map_err(|e| e.to_string())?;
+    if info.messages > MOST_VERIFIED {
+        return Ok(());
+    }
+    let (bus, runtime) = (Arc::clone(bus), tokio::runtime::Handle::current());
+    let verified = os::at_low_priority(move || runtime.block_on(follow_chain(&bus, info.first_sequence)));
+    // A thread that could not be made verifies nothing, and breaks nothing.
+    verified.await.unwrap_or(Ok(()))
+}
+
+async fn follow_chain(bus: &Arc<dyn Bus>, first: u64) -> Result<(), String> {
+    let (mut next, mut n, mut head) = (first, 0, None);
+    loop {
+        let page = bus.read(JOURNAL, next, ">", PAGE).await.map_err(|e| e.to_string())?;
+        let Some(last) = page.last() else { return Ok(()) };
+        next = last.sequence + 1;
+        for message in &page {
+            for record in Record::decode_batch(&message.payload, n + 1).map_err(|e| e.to_string())? {
+                if record.n != n + 1 || record.prev != head {
+                    return Err(format!("record {} does not follow record {n}: one was changed or left out", record.n));
+                }
+                n = record.n;
+                head = Some(record.digest().map_err(|e| e.to_string())?);
+            }
         }
     }
 }

@@ -51,7 +51,7 @@ fn sign(mut file: File, who: &str) -> Result<Lease, Failure> {
 /// In its own words; for a message only, for it may have changed hands meanwhile.
 fn holder(path: &Path) -> String {
     let mut words = String::new();
-    let read = File::open(path).and_then(|mut file| file.read_to_string(&mut words));
+    let read = File::open(path).and_then(|file| file.take(4096).read_to_string(&mut words));
     match (read, words.trim()) {
         (Ok(_), named) if !named.is_empty() => named.to_owned(),
         _ => "another process".to_owned(),

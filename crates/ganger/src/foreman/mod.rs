@@ -8,12 +8,12 @@ mod merge;
 mod presence;
 mod projection;
 
-pub(crate) use journal::{AppendError, Journal, Loaded, load, open_tables, read_records};
+pub(crate) use journal::{AppendError, Journal, Loaded, load, open_tables, read_records, reconcile};
 pub(crate) use lease::{Lease, acquire};
 pub(crate) use presence::{Runner, active_run, announce};
 pub(crate) use projection::{Part, Projection, ProjectionError, ReadyTicket, Totals};
 
-use crate::failure::Failure;
+use crate::failure::{Code, Failure};
 use crate::host::LOCAL;
 use crate::log;
 use crate::os::now_ms;
@@ -57,7 +57,9 @@ impl Foreman {
         lease: Lease,
         mode: Mode,
     ) -> Result<Self, Failure> {
-        let Loaded { mut state, mut journal, fault } = load(&bus, &project.state).await?;
+        let loaded = load(&bus, &project.state).await?;
+        reconcile(&bus, &loaded).await?;
+        let Loaded { mut state, mut journal, fault, .. } = loaded;
         if let Some(fault) = fault {
             return Err(Failure::failed(format!("the journal cannot be followed: {fault}"))
                 .hint("the board is read-only; `ganger doctor` says more"));
@@ -85,10 +87,24 @@ impl Foreman {
             incarnation.clone_into(&mut self.marker);
             events.push_front(Event::HostStarted { host: host.clone(), incarnation: incarnation.to_owned() });
         }
+        let bus = Arc::clone(&self.bus);
+        let mut lost = bus.lost();
+        let verified = async {
+            match journal::verify(&bus).await {
+                Ok(()) => std::future::pending().await,
+                Err(why) => why,
+            }
+        };
+        tokio::pin!(verified);
         loop {
             let event = match events.pop_front() {
                 Some(event) => event,
-                None => self.next_event(&mut stop).await,
+                None => tokio::select! {
+                    lost = &mut lost => return Err(lost.into()),
+                    why = &mut verified => return Err(Failure::of(Code::JournalFault, format!("the journal is damaged: {why}"))
+                        .hint("nothing was changed; `ganger doctor` says more, and `ganger restore FILE` brings back a copy")),
+                    event = self.next_event(&mut stop) => event,
+                },
             };
             let actions = self.machine.handle(now_ms(), event);
             let acts = self.machine.is_durable();

@@ -82,7 +82,7 @@ fn holder(file: &mut File) -> Result<Option<Runner>, Failure> {
         return Ok(None);
     };
     let mut command = String::new();
-    file.read_to_string(&mut command)?;
+    file.take(4096).read_to_string(&mut command)?;
     let command = match command.trim() {
         // It holds the lock and has not written its name yet.
         "" => "ganger run".to_owned(),

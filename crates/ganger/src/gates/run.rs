@@ -8,7 +8,7 @@ use crate::{digest, text};
 use ganger_engine::{Commit, Evidence, EvidenceKey, HostId, TicketId};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -35,7 +35,8 @@ pub(crate) struct GateRun<'a> {
 /// Runs a gate in a tree that holds the commit.
 pub(crate) async fn run(tree: &Tree, gate: &Gate, run: &GateRun<'_>) -> std::io::Result<Evidence> {
     let log = log_path(gate, run)?;
-    let output = File::create(&log)?;
+    let (recording, output) = os::Recording::start(&log)?;
+    let mut note = output.try_clone()?;
     let id = format!("gate-{}", uuid::Uuid::new_v4().simple());
     let dir = if gate.dir == "." { tree.path.clone() } else { tree.path.join(&gate.dir) };
     let begun = Instant::now();
@@ -54,16 +55,17 @@ pub(crate) async fn run(tree: &Tree, gate: &Gate, run: &GateRun<'_>) -> std::io:
         wait(spawn.start()?, Duration::from_secs(gate.timeout_s)).await?
     } else {
         // The work took the gate's folder away: that is for the agent to hear, not a fault of this machine.
-        std::fs::write(
-            &log,
-            format!("the folder `{}` of gate `{}` does not exist at this commit", gate.dir, gate.name),
-        )?;
+        drop(spawn);
+        writeln!(note, "the folder `{}` of gate `{}` does not exist at this commit", gate.dir, gate.name)?;
         (Some(NO_FOLDER), false)
     };
+    drop(note);
     // What a gate leaves running must not reach into the next one.
     let target = Target { markers: vec![(MARKER_ATTEMPT.to_owned(), id)], folders: Vec::new() };
     drop(at_work);
     let _survivors = os::blocking(move || os::sweep(&target).map(|killed| killed + os::end_orphans())).await;
+    recording.finish().await;
+    let (tail, log) = os::blocking(move || (text::tail_of_file(&log, TAIL_BYTES), log)).await;
     Ok(Evidence {
         key: EvidenceKey { commit: run.commit.clone(), gate: gate.digest(), toolchain: run.toolchain.to_owned() },
         ticket: run.ticket.clone(),
@@ -73,7 +75,7 @@ pub(crate) async fn run(tree: &Tree, gate: &Gate, run: &GateRun<'_>) -> std::io:
         exit_code,
         timed_out,
         duration_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
-        tail: text::tail_of_file(&log, TAIL_BYTES),
+        tail,
         log: log.display().to_string(),
         host: run.host.clone(),
         at: now_ms(),

@@ -41,13 +41,13 @@ impl Claim {
 
     fn try_take(path: &Path) -> std::io::Result<Option<Self>> {
         std::fs::create_dir_all(path.parent().unwrap_or(path))?;
-        let mut file = os::open_private(path)?;
+        let file = os::open_private(path)?;
         // Whoever had it may have removed it in the meantime.
         if !os::try_lock(&file)? || !os::is_at(&file, path) {
             return Ok(None);
         }
         let mut text = String::new();
-        file.read_to_string(&mut text)?;
+        (&file).take(1 << 16).read_to_string(&mut text)?;
         let owner = text
             .split_once('\n')
             .map(|(incarnation, workspace)| Owner { incarnation: incarnation.to_owned(), workspace: workspace.into() });

@@ -27,7 +27,7 @@ impl Folder {
         let mut lock = os::open_private(&path.join("lock")).map_err(unusable)?;
         if !os::try_lock(&lock).map_err(unusable)? {
             let mut pid = String::new();
-            lock.read_to_string(&mut pid).map_err(unusable)?;
+            (&lock).take(64).read_to_string(&mut pid).map_err(unusable)?;
             return Err(Failure::of(Code::ActiveHost, format!("host `{id}` is active (pid {})", pid.trim()))
                 .hint("give this one another name with `--name`"));
         }

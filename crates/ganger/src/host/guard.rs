@@ -107,7 +107,7 @@ pub(crate) fn run_guard(marker: &str, stamp: &Path, lease: Duration) {
             }
             Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {}
         }
-        let stamped = std::fs::read_to_string(stamp).ok().and_then(|text| text.trim().parse::<u64>().ok());
+        let stamped = os::read_text(stamp, 64).ok().and_then(|text| text.trim().parse::<u64>().ok());
         let old = stamped.is_some_and(|at| u128::from(os::awake_ms().saturating_sub(at)) > lease.as_millis());
         if old && swept_at != stamped {
             let _survivors = os::sweep(&target);

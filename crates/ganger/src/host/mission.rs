@@ -42,7 +42,8 @@ pub(crate) fn mission_text(
     }
     let _ok = write!(text, "\n## Definition of Done\n{}", definition_of_done(gates, spec));
     text.push_str(NOTES);
-    text
+    // Titles, descriptions and links come from anywhere.
+    crate::text::clean(&text)
 }
 
 const NOTES: &str = "\n## Notes\n\

@@ -255,7 +255,7 @@ async fn sweep_former_incarnation(project: &Arc<Project>, folder: &Folder) -> Re
 }
 
 fn former_incarnation(folder: &Folder) -> Result<Option<String>, Failure> {
-    match std::fs::read_to_string(folder.incarnation()) {
+    match os::read_text(&folder.incarnation(), 4096) {
         Ok(former) => Ok(Some(former.trim().to_owned())),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(e) => Err(Failure::failed(format!("{}: {e}", folder.incarnation().display()))),

@@ -370,7 +370,7 @@ async fn run_setup(
     log: &Path,
     limit: Duration,
 ) -> std::io::Result<Result<(), String>> {
-    let output = std::fs::File::create(log)?;
+    let (recording, output) = os::Recording::start(log)?;
     let spawn = Spawn {
         argv: ["sh", "-c", command].map(OsString::from).to_vec(),
         dir,
@@ -383,16 +383,18 @@ async fn run_setup(
     };
     let _at_work = os::AtWork::begin();
     let mut child = spawn.start()?;
-    match tokio::time::timeout(limit, child.wait()).await {
+    let ended = match tokio::time::timeout(limit, child.wait()).await {
         Ok(status) => {
             let status = status?;
-            Ok(if status.success() { Ok(()) } else { Err(format!("failed ({status})")) })
+            if status.success() { Ok(()) } else { Err(format!("failed ({status})")) }
         }
         Err(_) => {
             os::terminate_group(&mut child, Duration::from_secs(3)).await;
-            Ok(Err(format!("took longer than {limit:?}")))
+            Err(format!("took longer than {limit:?}"))
         }
-    }
+    };
+    recording.finish().await;
+    Ok(ended)
 }
 
 /// What a workspace is built on.

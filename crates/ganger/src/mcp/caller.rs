@@ -14,7 +14,7 @@ pub(super) struct Caller<'a> {
 impl<'a> Caller<'a> {
     pub(super) fn open(url: &'a str, token_file: &Path) -> Result<Self, Failure> {
         let unread = |e| Failure::failed(format!("{}: {e}", token_file.display()));
-        let token = std::fs::read_to_string(token_file).map_err(unread)?;
+        let token = os::read_text(token_file, 4096).map_err(unread)?;
         Ok(Self { client: os::loopback_client(), url, token: token.trim().to_owned() })
     }
 

@@ -55,9 +55,12 @@ pub(crate) async fn call(url: &str, token_file: &Path, limit: Duration) -> Resul
     Ok(stdout.flush()?)
 }
 
+/// A tool call is no larger.
+const MOST_BYTES: u64 = 32 << 20;
+
 async fn ask_endpoint(url: &str, token_file: &Path) -> Result<String, Failure> {
     let mut told = Vec::new();
-    tokio::io::stdin().read_to_end(&mut told).await?;
+    tokio::io::stdin().take(MOST_BYTES).read_to_end(&mut told).await?;
     let gone = |e: reqwest::Error| Failure::failed(e.to_string());
     let answer =
         Caller::open(url, token_file)?.post(told).send().await.and_then(Response::error_for_status).map_err(gone)?;

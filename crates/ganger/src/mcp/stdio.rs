@@ -4,16 +4,17 @@
 
 use super::caller::Caller;
 use crate::failure::Failure;
+use crate::os::{LONGEST_MESSAGE, Line, Lines};
 use reqwest::header;
 use std::path::Path;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::AsyncWriteExt;
 
 /// Passes each line on stdin to the endpoint, and its answer to stdout (MCP, stdio transport).
 pub(crate) async fn serve(url: &str, token_file: &Path) -> Result<(), Failure> {
     let caller = Caller::open(url, token_file)?;
-    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    let mut lines = Lines::new(tokio::io::stdin(), LONGEST_MESSAGE);
     let mut stdout = tokio::io::stdout();
-    while let Some(line) = lines.next_line().await? {
+    while let Some(Line { text: line, .. }) = lines.next().await {
         if line.trim().is_empty() {
             continue;
         }

@@ -1,8 +1,7 @@
-//! Files: private ones, locked ones, and those that an agent wrote, which may be anything.
+//! Files: private ones and locked ones. Those that an agent may have made are in `foreign.rs`.
 
-use rustix::fs::OFlags;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::Write;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
@@ -17,7 +16,7 @@ pub(crate) fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> 
     let folder = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
     let temporary = path.with_extension(format!("tmp{}", std::process::id()));
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+    let mut file = super::foreign::create_new(&temporary)?;
     file.write_all(content)?;
     std::fs::rename(&temporary, path)
 }
@@ -140,59 +139,9 @@ pub(super) fn is_program(path: &Path) -> bool {
     path.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
 }
 
-/// Reads a file that an agent may have put there: a regular one, not through a link, at most `limit` bytes. Opening
-/// it does not wait, whatever it is: a FIFO would otherwise wait for a writer that never comes.
-pub(crate) fn read_regular(path: &Path, limit: u64) -> std::io::Result<Vec<u8>> {
-    let file = open_regular(path)?;
-    let mut content = Vec::new();
-    // A file may grow while it is read.
-    file.take(limit + 1).read_to_end(&mut content)?;
-    if content.len() as u64 > limit {
-        return Err(std::io::Error::other(format!("{} is larger than {limit} bytes", path.display())));
-    }
-    Ok(content)
-}
-
-/// The last bytes of a regular file.
-pub(crate) fn tail(path: &Path, bytes: u64) -> std::io::Result<Vec<u8>> {
-    let mut file = open_regular(path)?;
-    let length = file.metadata()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(bytes)))?;
-    let mut content = Vec::new();
-    file.take(bytes).read_to_end(&mut content)?;
-    Ok(content)
-}
-
-fn open_regular(path: &Path) -> std::io::Result<File> {
-    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
-    #[expect(clippy::cast_possible_wrap, reason = "flags, taken bit by bit")]
-    let file = OpenOptions::new().read(true).custom_flags(flags as i32).open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(std::io::Error::other(format!("{} is not a regular file", path.display())));
-    }
-    Ok(file)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_is_no_regular_file_is_refused_without_waiting() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
-        std::fs::write(at("file"), "0123456789").unwrap();
-        assert_eq!(read_regular(&at("file"), 10).unwrap(), b"0123456789");
-        assert!(read_regular(&at("file"), 9).unwrap_err().to_string().contains("larger than 9 bytes"));
-        assert_eq!(tail(&at("file"), 3).unwrap(), b"789");
-        let made = std::process::Command::new("mkfifo").arg(at("fifo")).status().unwrap();
-        assert!(made.success());
-        symlink(&at("file"), &at("link")).unwrap();
-        for name in ["fifo", "link", "."] {
-            assert!(read_regular(&at(name), 10).is_err(), "{name}");
-            assert!(tail(&at(name), 10).is_err(), "{name}");
-        }
-    }
 
     #[test]
     fn a_lock_is_held_by_one_open_file() {

@@ -7,9 +7,12 @@ mod blocking;
 mod clock;
 pub(crate) mod crash;
 mod files;
+mod foreign;
 mod leftovers;
+mod lines;
 mod orphans;
 mod process;
+mod recording;
 mod signals;
 mod sweep;
 mod table;
@@ -17,18 +20,22 @@ mod table;
 pub(crate) use blocking::{at_low_priority, block_in_place, blocking, check_may_block};
 pub(crate) use clock::{SteadyClock, awake_ms, now_ms};
 pub(crate) use files::{
-    copy_tree, is_at, lock, open_private, read_regular, record_lock_holder, remove_tree, symlink, sync, tail, try_lock,
-    try_record_lock, write_durable, write_private,
+    copy_tree, is_at, lock, open_private, record_lock_holder, remove_tree, symlink, sync, try_lock, try_record_lock,
+    write_durable, write_private,
 };
+pub(crate) use foreign::{read_linked, read_linked_text, read_regular, read_text, tail};
 pub(crate) use leftovers::{end_processes, tool_processes};
+pub(crate) use lines::{CappedLines, LONGEST_MESSAGE, Line, LineBuffer, Lines};
 pub(crate) use orphans::{AtWork, adopt_orphans, end_orphans, mark_own};
 pub(crate) use process::{
     Spawn, ask_group_to_end, environment_for_commands, find_program, interrupt_group, is_credential, kill_group,
     leave_session, machine_name, own_group, program_on_path, terminate_group,
 };
+pub(crate) use recording::Recording;
 pub(crate) use signals::{StopSignal, StopSignals};
 pub(crate) use sweep::{
-    GUARD_LOOKS_EVERY, MARKER_ATTEMPT, MARKER_HOST, STOPPING_LIMIT, Target, ancestors_have_marker, cpu_ticks, sweep,
+    GUARD_LOOKS_EVERY, MARKER_ATTEMPT, MARKER_HOST, STOPPING_LIMIT, Target, ancestors_have_marker, attempts_behind,
+    cpu_ticks, sweep,
 };
 pub(crate) use table::check_supported;
 

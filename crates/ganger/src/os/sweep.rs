@@ -97,6 +97,17 @@ pub(crate) fn ancestors_have_marker() -> bool {
     own_line().into_iter().any(|process| process.environment_has(marked))
 }
 
+/// The attempts to which a process belongs that is connected to a port of ours, by what it and its ancestors were
+/// started with, up to this process. A process may change its own environment, and not that of its ancestors.
+pub(crate) fn attempts_behind(connection: (u16, u16)) -> BTreeSet<String> {
+    let own = Process(i32::try_from(std::process::id()).unwrap_or(0));
+    let line = |process: Process| {
+        std::iter::successors(Some(process), |process| process.parent()).take_while(move |process| *process != own)
+    };
+    let holders = Process::with_connection(connection.0, connection.1).into_iter().filter(|process| *process != own);
+    holders.flat_map(line).filter_map(|process| process.variable(MARKER_ATTEMPT)).collect()
+}
+
 /// CPU time of everything that carries an attempt's marker, in clock ticks.
 pub(crate) fn cpu_ticks(attempt: &str) -> u64 {
     let target = Target { markers: vec![(MARKER_ATTEMPT.to_owned(), attempt.to_owned())], folders: Vec::new() };

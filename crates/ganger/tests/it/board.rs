@@ -11,7 +11,7 @@ fn project() -> Place {
 fn init_finds_gates_writes_a_commented_file_and_never_overwrites() {
     let place = Place::new();
     place.write("Cargo.toml", "[package]\nname = \"x\"\n");
-    place.ganger(&["init"]).exits(0).says("gate        test: `cargo test` (found Cargo.toml)").says("wrote");
+    place.ganger(&["init"]).exits(0).says("gate        test: `cargo test` (found Cargo.toml:1)").says("wrote");
     let file = place.repo().join("ganger.toml");
     let written = std::fs::read_to_string(&file).unwrap();
     assert!(written.contains("[[gate]]") && written.lines().any(|l| l.starts_with("# ")));
@@ -66,6 +66,34 @@ fn a_requirement_keeps_what_it_carries() {
     assert_eq!(ticket["priority"], "high");
     assert_eq!(ticket["done"], json!(["it works"]));
     assert_eq!(ticket["metadata"], json!({"phase": "2.1", "type": "backend", "assignedAgent": "roy"}));
+}
+
+#[test]
+fn an_import_loses_nothing_without_a_word() {
+    let place = project();
+    place.write(
+        "plan.md",
+        "\u{feff}# Plan\r\nWhy.\r\n\r\n### REQ-1: Pay\r\n**Status:** Pending\r\n\r\n#### Notes\r\nRound down.\r\n\r\n\
+         ### REQ-2: Old\r\n**Status:** Done\r\n",
+    );
+    place
+        .ganger(&["ticket", "import", "plan.md"])
+        .exits(0)
+        .says("REQ-1")
+        .says("Skipping REQ-2: it is complete (`Done`).")
+        .says("Not imported: 1 line that belongs to no ticket (plan.md:2).");
+    assert_eq!(place.ticket("REQ-1")["description"], "#### Notes\nRound down.");
+    place.write("tasks.json", r#"{"tasks":[{"id":1,"title":"One","details":"the plan","dependencies":["REQ-1"]}]}"#);
+    place.ganger(&["ticket", "import", "tasks.json"]).exits(0).says("Kept in the text of 1: `details`.");
+    assert_eq!(place.ticket("1")["description"], "details: the plan");
+    place.write(
+        "two.toml",
+        "[[ticket]]\nid = 2\ntitle = \"a\"\nstatus = \"blocked\"\n[[ticket]]\ntitle = \"b\"\nafter = [2]\n",
+    );
+    place
+        .ganger(&["ticket", "import", "two.toml"])
+        .exits(1)
+        .says("depends on 2, which is skipped: its status is `blocked`");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 mod board;
 mod commands;
+mod foreign;
 mod hosts;
 mod model_server;
 mod power;
@@ -12,5 +13,6 @@ mod run;
 mod runtimes;
 mod shapes;
 mod situations;
+mod store;
 mod support;
 mod transcripts;

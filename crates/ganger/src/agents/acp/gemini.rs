@@ -87,8 +87,8 @@ fn policy_of(launch: &Launch) -> String {
 /// The user's settings, with what unattended work needs: sessions that stay (retention would remove them between
 /// two attempts) and a way to log in where the user has chosen none.
 fn settings(users: Option<&Path>) -> Value {
-    let read = users.and_then(|u| std::fs::read(u.join("settings.json")).ok());
-    let mut settings: Value = read.and_then(|s| serde_json::from_slice(&s).ok()).unwrap_or_else(|| json!({}));
+    let read = users.and_then(|u| os::read_linked_text(&u.join("settings.json"), 1 << 20).ok());
+    let mut settings: Value = read.and_then(|s| serde_json::from_str(&s).ok()).unwrap_or_else(|| json!({}));
     if !settings.is_object() {
         settings = json!({});
     }

@@ -5,9 +5,10 @@
 mod gemini;
 mod updates;
 
-use super::process::{Pipes, start_piped, stderr_excerpt};
+use super::process::{Excerpt, Pipes, start_piped};
 use super::{Driver, EventSink, Launch, opencode, stdio_arguments};
-use crate::{os, tools};
+use crate::os::{self, CappedLines, LONGEST_MESSAGE};
+use crate::tools;
 use agent_client_protocol::schema::ProtocolVersion;
 use agent_client_protocol::v1::schema::{
     CancelNotification, ContentBlock, HttpHeader, InitializeRequest, LoadSessionRequest, McpServer, McpServerHttp,
@@ -37,7 +38,7 @@ const QUIET: Duration = Duration::from_millis(400);
 
 pub(super) async fn drive(launch: Launch, commands: mpsc::Receiver<Control>, sink: EventSink) {
     let started = start(&launch);
-    let Pipes { mut child, stdin, stdout } = match started {
+    let Pipes { mut child, stdin, stdout, stderr } = match started {
         Ok(pipes) => pipes,
         Err(e) => {
             let message = format!("the agent could not be started: {e}");
@@ -46,7 +47,7 @@ pub(super) async fn drive(launch: Launch, commands: mpsc::Receiver<Control>, sin
     };
     let (sender, incoming) = mpsc::unbounded_channel();
     let asked = sender.clone();
-    let transport = ByteStreams::new(stdin.compat_write(), stdout.compat());
+    let transport = ByteStreams::new(stdin.compat_write(), CappedLines::new(stdout, LONGEST_MESSAGE).compat());
     let client = Client
         .v1()
         .on_receive_notification(
@@ -64,7 +65,7 @@ pub(super) async fn drive(launch: Launch, commands: mpsc::Receiver<Control>, sin
             agent_client_protocol::on_receive_request!(),
         );
     let dialogue = client.connect_with(transport, async |connection| {
-        let opened = Connection::open(&launch, connection, incoming, &mut child, &sink).await;
+        let opened = Connection::open(&launch, connection, incoming, (&mut child, stderr), &sink).await;
         match opened {
             Ok(connection) => connection.run(commands, &sink).await,
             Err(end) => sink.end_turn(end).await,
@@ -105,6 +106,8 @@ struct Connection<'a> {
     connection: ConnectionTo<Agent>,
     incoming: mpsc::UnboundedReceiver<Incoming>,
     child: &'a mut Child,
+    /// Until it is read.
+    stderr: Option<Excerpt>,
     session: AcpSession,
     /// The texts that the loaded session was sent before.
     transcript: Option<Vec<String>>,
@@ -123,7 +126,7 @@ impl<'a> Connection<'a> {
         launch: &'a Launch,
         connection: ConnectionTo<Agent>,
         incoming: mpsc::UnboundedReceiver<Incoming>,
-        child: &'a mut Child,
+        (child, stderr): (&'a mut Child, Excerpt),
         sink: &EventSink,
     ) -> Result<Self, TurnEnd> {
         let mut this = Self {
@@ -131,6 +134,7 @@ impl<'a> Connection<'a> {
             connection,
             incoming,
             child,
+            stderr: Some(stderr),
             session: AcpSession::new(""),
             transcript: None,
             turn: None,
@@ -147,15 +151,23 @@ impl<'a> Connection<'a> {
     async fn open_session(&mut self, sink: &EventSink) -> Result<(), TurnEnd> {
         sink.opening("the agent to answer `initialize`").await;
         let hello = self.connection.send_request(InitializeRequest::new(ProtocolVersion::V1)).block_task();
-        let hello = hello.await.map_err(|e| self.crashed(&e.to_string()))?;
-        let tools = vec![tools(self.launch).map_err(|e| self.crashed(&e.to_string()))?];
+        let hello = match hello.await {
+            Ok(hello) => hello,
+            Err(e) => return Err(self.crashed(&e.to_string()).await),
+        };
+        let tools = match tools(self.launch) {
+            Ok(tools) => vec![tools],
+            Err(e) => return Err(self.crashed(&e.to_string()).await),
+        };
         let directory = &self.launch.workspace;
         sink.opening("the agent to open its session").await;
         match &self.launch.session {
             Some(known) if hello.agent_capabilities.load_session => {
                 if self.launch.driver == Driver::Gemini {
                     let kept = gemini::keep_session(&self.launch.runtimes, known.as_str());
-                    kept.map_err(|e| self.crashed(&e.to_string()))?;
+                    if let Err(e) = kept {
+                        return Err(self.crashed(&e.to_string()).await);
+                    }
                 }
                 self.session = AcpSession::new(known.as_str());
                 let request = LoadSessionRequest::new(self.session.clone(), directory).mcp_servers(tools);
@@ -198,7 +210,7 @@ impl<'a> Connection<'a> {
                 incoming = self.incoming.recv() => match incoming {
                     Some(Incoming::Update(update)) => self.update(*update, sink).await,
                     Some(Incoming::Asked(request, responder)) => self.asks(&request, responder, sink).await,
-                    None => return sink.end_turn(self.crashed("the connection ended")).await,
+                    None => return sink.end_turn(self.crashed("the connection ended").await).await,
                 },
                 answer = turn => {
                     self.turn = None;
@@ -212,7 +224,7 @@ impl<'a> Connection<'a> {
                     Some(Control::Interrupt) => self.cancel(),
                     Some(Control::Close) | None => return self.close().await,
                 },
-                _ = self.child.wait() => return sink.end_turn(self.crashed("the agent ended")).await,
+                _ = self.child.wait() => return sink.end_turn(self.crashed("the agent ended").await).await,
             }
         }
     }
@@ -311,8 +323,11 @@ impl<'a> Connection<'a> {
         updates::failure(error.code.into(), &text_of(error))
     }
 
-    fn crashed(&self, message: &str) -> TurnEnd {
-        let excerpt = stderr_excerpt(self.launch);
+    async fn crashed(&mut self, message: &str) -> TurnEnd {
+        let excerpt = match self.stderr.take() {
+            Some(stderr) => stderr.finish().await,
+            None => String::new(),
+        };
         let message = format!("{message}\n{excerpt}");
         TurnEnd::failed(FailureClass::Crashed, crate::text::cap(&crate::text::clean(message.trim()), 2_000))
     }

@@ -8,16 +8,16 @@ mod transcript;
 
 pub(super) use protocol::Protocol;
 
-use super::process::{Pipes, start_piped, stderr_excerpt};
+use super::process::{Excerpt, Pipes, start_piped};
 use super::reading::until;
 use super::step::Step;
 use super::{EventSink, Launch};
-use crate::os::{self, SteadyClock};
+use crate::os::{self, LONGEST_MESSAGE, Lines, SteadyClock};
 use ganger_engine::session::{Control, TurnEnd};
 use ganger_engine::{FailureClass, SessionId};
 use serde_json::Value;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, ChildStdin, ChildStdout};
 use tokio::sync::mpsc;
 
@@ -37,7 +37,8 @@ pub(super) async fn drive(launch: Launch, commands: mpsc::Receiver<Control>, sin
 struct Process {
     child: Child,
     stdin: ChildStdin,
-    lines: Lines<BufReader<ChildStdout>>,
+    lines: Lines<ChildStdout>,
+    stderr: Excerpt,
     session: SessionId,
     clock: SteadyClock,
     protocol: Protocol,
@@ -50,10 +51,10 @@ impl Process {
         let quiet = ["CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "DISABLE_AUTOUPDATER"].into_iter();
         let unset = quiet.filter(|name| std::env::var_os(name).is_none());
         let env = unset.map(|name| (name.into(), "1".into())).collect();
-        let Pipes { child, stdin, stdout } = start_piped(launch, arguments::of(launch, &session)?, env)?;
-        let lines = BufReader::new(stdout).lines();
+        let Pipes { child, stdin, stdout, stderr } = start_piped(launch, arguments::of(launch, &session)?, env)?;
+        let lines = Lines::new(stdout, LONGEST_MESSAGE);
         let protocol = Protocol::new(launch.workspace.clone());
-        Ok(Self { child, stdin, lines, session, clock: SteadyClock::start(), protocol })
+        Ok(Self { child, stdin, lines, stderr, session, clock: SteadyClock::start(), protocol })
     }
 
     async fn run(mut self, launch: &Launch, mut commands: mpsc::Receiver<Control>, sink: &EventSink) {
@@ -67,9 +68,9 @@ impl Process {
                     Some(control) => self.protocol.handle_control(control),
                 },
                 () = until(deadline) => self.protocol.release(),
-                line = self.lines.next_line() => match line {
-                    Ok(Some(line)) => self.protocol.handle_line(self.clock.now(), &line),
-                    Ok(None) | Err(_) => return self.ended(launch, sink).await,
+                line = self.lines.next() => match line {
+                    Some(line) => self.protocol.handle_line(self.clock.now(), &line.text),
+                    None => return self.ended(sink).await,
                 },
             };
             for step in steps {
@@ -111,8 +112,9 @@ impl Process {
         }
     }
 
-    async fn ended(mut self, launch: &Launch, sink: &EventSink) {
+    async fn ended(mut self, sink: &EventSink) {
         let status = self.child.wait().await.map_or_else(|e| e.to_string(), |s| s.to_string());
-        sink.end_turn(self.protocol.process_ended(&status, &stderr_excerpt(launch))).await;
+        let said = self.stderr.finish().await;
+        sink.end_turn(self.protocol.process_ended(&status, &said)).await;
     }
 }

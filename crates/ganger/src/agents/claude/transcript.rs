@@ -11,11 +11,16 @@ pub(super) async fn texts(session: SessionId) -> Option<Vec<String>> {
     crate::os::blocking(move || read(&session)).await
 }
 
+/// What is looked at of a transcript: its end.
+const MOST_BYTES: u64 = 64 << 20;
+
 fn read(session: &SessionId) -> Option<Vec<String>> {
     let name = format!("{session}.jsonl");
     let projects = std::fs::read_dir(folder()?.join("projects")).ok()?;
     let file = projects.flatten().map(|project| project.path().join(&name)).find(|path| path.exists())?;
-    let text = std::fs::read_to_string(file).ok()?;
+    let text = crate::os::tail(&file, MOST_BYTES).ok()?;
+    // The first line may begin in its middle, and is then none.
+    let text = String::from_utf8_lossy(&text);
     Some(text.lines().filter_map(|line| serde_json::from_str(line).ok()).flat_map(|line| texts_in(&line)).collect())
 }
 

@@ -88,7 +88,7 @@ impl Exec {
 }
 
 fn read_total(folder: &Path, thread: &str) -> Usage {
-    let kept = std::fs::read(folder.join(thread)).ok();
+    let kept = crate::os::read_regular(&folder.join(thread), 1 << 16).ok();
     kept.and_then(|k| serde_json::from_slice(&k).ok()).unwrap_or_default()
 }
 

@@ -9,17 +9,17 @@ mod settings;
 pub(super) use exec::Exec;
 pub(super) use protocol::{Opening, Protocol};
 
-use super::process::{Pipes, start_piped, stderr_excerpt};
+use super::process::{Excerpt, Pipes, start_piped};
 use super::step::Step;
 use super::{EventSink, Launch};
-use crate::os;
+use crate::os::{self, LONGEST_MESSAGE, Lines};
 use ganger_engine::FailureClass;
 use ganger_engine::session::{Control, TurnEnd};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, ChildStdin, ChildStdout};
 use tokio::sync::mpsc;
 
@@ -40,12 +40,13 @@ pub(super) async fn drive(launch: Launch, commands: mpsc::Receiver<Control>, sin
 struct Process {
     child: Child,
     stdin: ChildStdin,
-    lines: Lines<BufReader<ChildStdout>>,
+    lines: Lines<ChildStdout>,
+    stderr: Excerpt,
 }
 
 impl Process {
-    fn new(Pipes { child, stdin, stdout }: Pipes) -> Self {
-        Self { child, stdin, lines: BufReader::new(stdout).lines() }
+    fn new(Pipes { child, stdin, stdout, stderr }: Pipes) -> Self {
+        Self { child, stdin, lines: Lines::new(stdout, LONGEST_MESSAGE), stderr }
     }
 
     async fn run(mut self, launch: &Launch, mut commands: mpsc::Receiver<Control>, sink: &EventSink) {
@@ -60,9 +61,9 @@ impl Process {
                     }
                     Some(control) => protocol.handle_control(control),
                 },
-                line = self.lines.next_line() => match line {
-                    Ok(Some(line)) => protocol.handle_line(&line),
-                    Ok(None) | Err(_) => return self.ended(launch, sink).await,
+                line = self.lines.next() => match line {
+                    Some(line) => protocol.handle_line(&line.text),
+                    None => return self.ended(sink).await,
                 },
             };
         }
@@ -94,9 +95,9 @@ impl Process {
         }
     }
 
-    async fn ended(mut self, launch: &Launch, sink: &EventSink) {
+    async fn ended(mut self, sink: &EventSink) {
         let status = self.child.wait().await.map_or_else(|e| e.to_string(), |s| s.to_string());
-        let message = format!("ended ({status})\n{}", stderr_excerpt(launch));
+        let message = format!("ended ({status})\n{}", self.stderr.finish().await);
         sink.end_turn(protocol::crashed(message.trim())).await;
     }
 }

@@ -3,7 +3,7 @@
 use super::super::{EventSink, Launch, environment};
 use super::settings;
 use crate::config::RuntimeKind;
-use crate::os::{self, MARKER_ATTEMPT, MARKER_HOST, Spawn};
+use crate::os::{self, Lines, MARKER_ATTEMPT, MARKER_HOST, Spawn};
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -12,7 +12,6 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Child;
 use tokio::sync::Mutex;
 
@@ -102,11 +101,18 @@ impl OpencodeServer {
         env.insert("OPENCODE_SERVER_PASSWORD".into(), password.clone().into());
         env.insert("GANGER_MARKERS".into(), self.markers().into());
         env.insert("GIT_TERMINAL_PROMPT".into(), "0".into());
-        let child = self.spawn(launch, env)?;
-        wait_until_it_listens(child, password, &self.folder.join("stderr.log")).await
+        let log = self.folder.join("stderr.log");
+        let (stderr, pipe) = os::Recording::start(&log)?;
+        let child = self.spawn(launch, env, pipe)?;
+        wait_until_it_listens(child, password, stderr, log).await
     }
 
-    fn spawn(&self, launch: &Launch, env: BTreeMap<OsString, OsString>) -> std::io::Result<Child> {
+    fn spawn(
+        &self,
+        launch: &Launch,
+        env: BTreeMap<OsString, OsString>,
+        stderr: std::io::PipeWriter,
+    ) -> std::io::Result<Child> {
         let port = free_port()?;
         let argv =
             [launch.program(), "serve", "--hostname", "127.0.0.1", "--port", &port.to_string()].map(OsString::from);
@@ -118,28 +124,36 @@ impl OpencodeServer {
             attempt: None,
             stdin: Stdio::null(),
             stdout: Stdio::piped(),
-            stderr: Stdio::from(std::fs::File::create(self.folder.join("stderr.log"))?),
+            stderr: Stdio::from(stderr),
         }
         .start()
     }
 }
 
 /// A request that is sent before it listens may never be answered: its own line is awaited.
-async fn wait_until_it_listens(mut child: Child, password: String, stderr: &Path) -> Result<Running, ServerError> {
+async fn wait_until_it_listens(
+    mut child: Child,
+    password: String,
+    stderr: os::Recording,
+    log: PathBuf,
+) -> Result<Running, ServerError> {
     let stdout = child.stdout.take().ok_or_else(|| std::io::Error::other("no pipe"))?;
-    let mut lines = BufReader::new(stdout).lines();
+    let mut lines = Lines::new(stdout, 64 << 10);
     let listening = async {
-        while let Ok(Some(line)) = lines.next_line().await {
-            if let Some((_, url)) = line.split_once("listening on ") {
+        while let Some(line) = lines.next().await {
+            if let Some((_, url)) = line.text.split_once("listening on ") {
                 return Some(url.trim().to_owned());
             }
         }
         None
     };
     let found = tokio::time::timeout(START_LIMIT, listening).await.map_err(|_| ServerError::Slow(START_LIMIT))?;
-    let url = found.ok_or_else(|| ServerError::Ended(crate::text::tail_of_file(stderr, 1_500)))?;
+    let Some(url) = found else {
+        stderr.finish().await;
+        return Err(ServerError::Ended(super::super::process::tail_of_log(log, 1_500).await));
+    };
     // Whatever it prints later is read and dropped, or it would block on a full pipe.
-    tokio::spawn(async move { while matches!(lines.next_line().await, Ok(Some(_))) {} });
+    tokio::spawn(async move { while lines.next().await.is_some() {} });
     Ok(Running { child, url, password })
 }
 

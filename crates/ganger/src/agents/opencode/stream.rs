@@ -1,6 +1,7 @@
 //! The server's events as they come: server-sent events of one directory.
 
 use super::server::Api;
+use crate::os::{LONGEST_MESSAGE, LineBuffer};
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use serde_json::Value;
@@ -9,7 +10,7 @@ use std::collections::VecDeque;
 /// Server-sent events (HTML Living Standard, section 9.2): only `data` lines are used here.
 pub(super) struct EventStream {
     bytes: BoxStream<'static, Result<Vec<u8>, reqwest::Error>>,
-    buffer: Vec<u8>,
+    buffer: LineBuffer,
     ready: VecDeque<Value>,
 }
 
@@ -26,7 +27,7 @@ impl EventStream {
     pub(super) async fn open(api: &Api) -> Result<Self, StreamEnd> {
         let response = api.stream("/event").await?;
         let bytes = response.bytes_stream().map(|chunk| chunk.map(|c| c.to_vec())).boxed();
-        Ok(Self { bytes, buffer: Vec::new(), ready: VecDeque::new() })
+        Ok(Self { bytes, buffer: LineBuffer::new(LONGEST_MESSAGE), ready: VecDeque::new() })
     }
 
     pub(super) async fn next(&mut self) -> Result<Value, StreamEnd> {
@@ -35,11 +36,12 @@ impl EventStream {
                 return Ok(event);
             }
             let chunk = self.bytes.next().await.ok_or(StreamEnd::Ended)??;
-            self.buffer.extend(chunk);
-            while let Some(end) = self.buffer.iter().position(|b| *b == b'\n') {
-                let line: Vec<u8> = self.buffer.drain(..=end).collect();
-                let data = line.strip_prefix(b"data:").and_then(|d| serde_json::from_slice(d).ok());
-                self.ready.extend(data);
+            let mut rest = chunk.as_slice();
+            while !rest.is_empty() {
+                let (used, line) = self.buffer.push(rest);
+                rest = &rest[used..];
+                let data = line.as_ref().and_then(|line| line.text.strip_prefix("data:"));
+                self.ready.extend(data.and_then(|d| serde_json::from_str(d).ok()));
             }
         }
     }

@@ -101,11 +101,20 @@ impl Projection {
         Ok((found == version()).then_some(Self { connection: Mutex::new(connection) }))
     }
 
+    /// Removes the tables: they can be made again. Only for whoever holds the lease.
+    pub(crate) fn remove(folder: &Path) -> std::io::Result<()> {
+        for end in ["", "-wal", "-shm"] {
+            match std::fs::remove_file(folder.join(format!("{FILE}{end}"))) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// Makes empty tables in the place of any others. Only for whoever holds the lease.
     pub(crate) fn create(folder: &Path) -> Result<Self> {
-        for end in ["", "-wal", "-shm"] {
-            let _absent = std::fs::remove_file(folder.join(format!("{FILE}{end}")));
-        }
+        Self::remove(folder)?;
         let path = folder.join(FILE);
         drop(crate::os::open_private(&path)?);
         let connection = prepare(Connection::open(&path)?)?;

@@ -91,6 +91,27 @@ impl Process {
         }
     }
 
+    /// The values of a variable of its environment, as it was at its start.
+    pub(in super::super) fn variable(self, name: &str) -> Option<String> {
+        let environment = std::fs::read(format!("/proc/{}/environ", self.0)).ok()?;
+        let mut entries = environment.split(|b| *b == 0);
+        let value = entries.find_map(|e| e.strip_prefix(name.as_bytes())?.strip_prefix(b"="))?;
+        Some(String::from_utf8_lossy(value).into_owned())
+    }
+
+    /// Those that hold the other end of a connection on the loopback interface, by its ports.
+    pub(in super::super) fn with_connection(from: u16, to: u16) -> Vec<Self> {
+        let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|t| std::fs::read_to_string(t).unwrap_or_default());
+        let Some(inode) = tables.iter().find_map(|table| inode(table, from, to)) else { return Vec::new() };
+        let socket = format!("socket:[{inode}]");
+        let holds = |process: &Self| {
+            let files = std::fs::read_dir(format!("/proc/{}/fd", process.0)).into_iter().flatten().flatten();
+            let mut ends = files.filter_map(|file| std::fs::read_link(file.path()).ok());
+            ends.any(|end| end.as_os_str() == socket.as_str())
+        };
+        Self::all().filter(holds).collect()
+    }
+
     /// A field of `stat`, counted from the state, which comes after id and name.
     fn stat(self, field: usize) -> Option<String> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0)).ok()?;
@@ -113,4 +134,15 @@ const TICKS_PER_SECOND: f64 = 100.0;
 /// Makes this process the parent of all orphans below it.
 pub(in super::super) fn adopt_orphans() {
     let _kernel_says_no = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+}
+
+/// The inode of the socket that is bound to one port and connected to another, in a table of sockets.
+fn inode(table: &str, from: u16, to: u16) -> Option<&str> {
+    let port = |address: &str| u16::from_str_radix(address.rsplit_once(':')?.1, 16).ok();
+    table.lines().skip(1).find_map(|line| {
+        let mut fields = line.split_whitespace();
+        let (local, remote) = (fields.nth(1)?, fields.next()?);
+        let is_it = port(local) == Some(from) && port(remote) == Some(to);
+        fields.nth(6).filter(|inode| is_it && *inode != "0")
+    })
 }

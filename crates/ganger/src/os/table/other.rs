@@ -17,6 +17,14 @@ impl Process {
         false
     }
 
+    pub(in super::super) fn variable(self, _name: &str) -> Option<String> {
+        None
+    }
+
+    pub(in super::super) fn with_connection(_from: u16, _to: u16) -> Vec<Self> {
+        Vec::new()
+    }
+
     pub(in super::super) fn folder(self) -> Option<PathBuf> {
         None
     }

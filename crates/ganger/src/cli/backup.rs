@@ -1,0 +1,41 @@
+//! `ganger backup` and `ganger restore`: a copy of the board, and the way back from it.
+
+use super::board::{self, require_person};
+use super::out::{counted, talk};
+use crate::board::restore;
+use crate::failure::{Exit, Failure};
+use crate::project::Project;
+use std::path::PathBuf;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct BackupArgs {
+    /// The file to write; it must not exist yet
+    file: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct RestoreArgs {
+    /// A copy that `ganger backup` wrote, or that a run saved
+    file: PathBuf,
+}
+
+pub(super) async fn backup(args: &BackupArgs) -> Result<Exit, Failure> {
+    let board = board::open().await?;
+    if args.file.symlink_metadata().is_ok() {
+        return Err(Failure::usage(format!("{} exists already", args.file.display())).hint("name another file"));
+    }
+    board.back_up(&args.file).await?;
+    talk!("Wrote the board to {}. `ganger restore` brings it back.", args.file.display());
+    Ok(Exit::Done)
+}
+
+pub(super) async fn restore(args: &RestoreArgs) -> Result<Exit, Failure> {
+    require_person("restore")?;
+    let restored = restore::restore(&Project::open()?, &args.file).await?;
+    let (records, tickets) = (counted(restored.records, "record"), counted(restored.tickets, "ticket"));
+    talk!("Restored a board of {records} and {tickets}.");
+    if let Some(aside) = restored.aside {
+        talk!("What was there before is kept in {}.", aside.display());
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,133 @@
+//! Scripts of a package.json.
+
+use super::{Detection, has, place};
+use serde_json::Value;
+use std::path::Path;
+
+/// Lock file, manager, and how it installs what is locked.
+const LOCKS: [(&str, &str, &str); 6] = [
+    ("pnpm-lock.yaml", "pnpm", "pnpm install --frozen-lockfile"),
+    ("yarn.lock", "yarn", "yarn install --frozen-lockfile"),
+    ("bun.lock", "bun", "bun install --frozen-lockfile"),
+    ("bun.lockb", "bun", "bun install --frozen-lockfile"),
+    ("package-lock.json", "npm", "npm ci"),
+    ("npm-shrinkwrap.json", "npm", "npm ci"),
+];
+
+const WANTED: [&str; 5] = ["build", "lint", "typecheck", "check", "test"];
+
+pub(super) fn detect(root: &Path, found: &mut Detection) {
+    let Some(text) = found.read(root, "package.json") else { return };
+    let package: Value = match serde_json::from_str(&text) {
+        Ok(package) => package,
+        Err(e) => return found.doubt(format!("package.json:{} cannot be read: {e}", e.line())),
+    };
+    let scripts = match package.get("scripts") {
+        None => return,
+        Some(Value::Object(scripts)) => scripts,
+        Some(_) => return found.doubt("package.json: `scripts` is not an object"),
+    };
+    let (manager, install, source) = manager(root, &package, found);
+    let mut is_first = true;
+    for name in WANTED.into_iter().filter(|name| scripts.contains_key(*name)) {
+        let at = line_of(&text, name);
+        match scripts[name].as_str().map(str::trim) {
+            None => found.doubt(format!("{at}: script `{name}` is not a text")),
+            Some("") => found.doubt(format!("{at}: script `{name}` is empty")),
+            // What `npm init` writes.
+            Some(script) if script.contains("no test specified") => {
+                found.doubt(format!("{at}: script `{name}` only says that no test is specified"));
+            }
+            Some(script) if watches(script) => found.doubt(format!("{at}: script `{name}` watches and never ends")),
+            Some(_) => {
+                // A clean workspace has no node_modules: each gate must be able to stand alone.
+                found.gate(name, &format!("{install} && {manager} run {name}"), format!("{at}, {manager} by {source}"));
+                if std::mem::take(&mut is_first)
+                    && let Some(gate) = found.gates.last_mut()
+                {
+                    gate.setup = Some(install.to_owned());
+                }
+            }
+        }
+    }
+}
+
+/// The manager that the package names, or that its lock file is of.
+fn manager(root: &Path, package: &Value, found: &mut Detection) -> (&'static str, &'static str, &'static str) {
+    let locks: Vec<_> = LOCKS.iter().filter(|(file, ..)| has(root, file)).collect();
+    let named = package.get("packageManager").and_then(Value::as_str).map(|m| m.split('@').next().unwrap_or(m));
+    if let Some(named) = named {
+        if let Some((file, manager, install)) = locks.iter().find(|(_, manager, _)| *manager == named) {
+            return (manager, install, file);
+        }
+        let unlocked =
+            [("npm", "npm install"), ("pnpm", "pnpm install"), ("yarn", "yarn install"), ("bun", "bun install")];
+        if let Some((manager, install)) = unlocked.into_iter().find(|(manager, _)| *manager == named) {
+            return (manager, install, "`packageManager`");
+        }
+        found.doubt(format!("package.json: `packageManager` names `{named}`, which is not known"));
+    }
+    let managers: std::collections::BTreeSet<&str> = locks.iter().map(|(_, manager, _)| *manager).collect();
+    if managers.len() > 1 {
+        let files: Vec<&str> = locks.iter().map(|(file, ..)| *file).collect();
+        found.doubt(format!("lock files of different managers: {}; {} is used", files.join(", "), files[0]));
+    }
+    locks.first().map_or(("npm", "npm install", "package.json"), |(file, manager, install)| (*manager, *install, *file))
+}
+
+fn watches(script: &str) -> bool {
+    script.split_whitespace().any(|word| ["--watch", "--watchAll", "nodemon"].contains(&word))
+}
+
+/// Where a script is written.
+fn line_of(text: &str, name: &str) -> String {
+    let begins = text.lines().position(|l| l.contains("\"scripts\"")).unwrap_or(0);
+    let key = format!("\"{name}\"");
+    let is_key = |line: &str| line.split_once(&key).is_some_and(|(_, after)| after.trim_start().starts_with(':'));
+    let tail: String = text.split_inclusive('\n').skip(begins).collect();
+    let line = place("", &tail, is_key).and_then(|p| p[1..].parse::<usize>().ok()).unwrap_or(1);
+    format!("package.json:{}", begins + line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{commands, doubts, found, reasons};
+
+    #[test]
+    fn scripts_are_gates() {
+        let package = "{\n \"test\": 1,\n \"scripts\": {\n  \"test\": \"vitest run\",\n  \"lint\": \"eslint .\"\n }\n}";
+        let files = [("package.json", package), ("pnpm-lock.yaml", "")];
+        assert_eq!(
+            commands(&files),
+            ["pnpm install --frozen-lockfile && pnpm run lint", "pnpm install --frozen-lockfile && pnpm run test"]
+        );
+        assert_eq!(
+            reasons(&files),
+            ["package.json:5, pnpm by pnpm-lock.yaml", "package.json:4, pnpm by pnpm-lock.yaml"]
+        );
+        let bom = [("package.json", "\u{feff}{\"packageManager\":\"yarn@4.1\",\"scripts\":{\"test\":\"x\"}}")];
+        assert_eq!(commands(&bom), ["yarn install && yarn run test"]);
+    }
+
+    #[test]
+    fn scripts_that_check_nothing_are_named_instead() {
+        for (package, doubt) in [
+            ("{\"scripts\":{\"test\":\"echo \\\"Error: no test specified\\\" && exit 1\"}}", "no test is specified"),
+            ("{\"scripts\":{\"test\":\"jest --watch\"}}", "watches"),
+            ("{\"scripts\":{\"test\":\"\"}}", "is empty"),
+            ("{\"scripts\":{\"test\":[\"a\"]}}", "is not a text"),
+            ("{\"scripts\":[]}", "is not an object"),
+            ("{\n\"scripts\":{,}}", "package.json:2 cannot be read"),
+        ] {
+            assert!(doubts(&[("package.json", package)])[0].contains(doubt), "{package}");
+        }
+        assert!(doubts(&[("package.json", "{}")]).is_empty());
+    }
+
+    #[test]
+    fn two_managers_are_named() {
+        let package = ("package.json", "{\"scripts\":{\"test\":\"x\"}}");
+        let both = found(&[package, ("yarn.lock", ""), ("package-lock.json", "")]);
+        assert_eq!(both.doubts, ["lock files of different managers: yarn.lock, package-lock.json; yarn.lock is used"]);
+    }
+}

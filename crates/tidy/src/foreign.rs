@@ -1,0 +1,57 @@
+//! What an agent, a gate or a repository may have made is read in one way: `os/foreign.rs`, `os/lines.rs` and
+//! `os/recording.rs`, with a limit and without waiting.
+
+use super::{Exceptions, sources};
+
+/// Ways around it.
+const READS: [&str; 11] = [
+    "fs::read(",
+    "fs::read_to_string(",
+    "io::read_to_string(",
+    "read_to_end(",
+    ".read_to_string(",
+    ".read_line(",
+    ".next_line()",
+    ".next_segment()",
+    "BufReader::new(",
+    "File::create(",
+    "fs::copy(",
+];
+
+/// Where, which, why.
+const EXCEPTIONS: [(&str, &str, &str); 15] = [
+    ("crates/ganger/src/agents/script.rs", "io::read_to_string(", "a program of its own: its mission"),
+    ("crates/ganger/src/agents/script.rs", "fs::read_to_string(", "a program of its own: its script and token"),
+    ("crates/ganger/src/cli/demo.rs", ".read_line(", "what you type"),
+    ("crates/ganger/src/cli/demo.rs", "BufReader::new(", "what you type"),
+    ("crates/ganger/src/cli/trust.rs", ".read_line(", "what you type"),
+    ("crates/ganger/src/cli/input.rs", "read_to_end(", "a pipe that you named"),
+    ("crates/ganger/src/cli/input.rs", "fs::read(", "a file that you named, or a pipe in its place"),
+    ("crates/ganger/src/cli/input.rs", "fs::read_to_string(", "what your editor left"),
+    ("crates/ganger/src/foreman/", ".read_to_string(", "our own locks, as far as a limit"),
+    ("crates/ganger/src/host/", ".read_to_string(", "our own locks, as far as a limit"),
+    ("crates/ganger/src/mcp/hook.rs", "read_to_end(", "as far as a limit, in a program of its own"),
+    ("crates/ganger/src/git/", "BufReader::new(", "what our git answers"),
+    ("crates/ganger/src/git/", ".read_line(", "what our git answers"),
+    ("crates/ganger/src/git/worktree.rs", "fs::read_to_string(", "goes with the linked worktrees"),
+    ("crates/ganger/src/gates/workspace.rs", "File::create(", "a lock in our own folder"),
+];
+
+#[test]
+fn foreign_files_and_pipes_are_read_with_a_limit() {
+    let mut exceptions = Exceptions::new(&EXCEPTIONS);
+    let mut faults = Vec::new();
+    for source in sources("crates/ganger/src") {
+        if source.path.starts_with("crates/ganger/src/os/") || source.path.ends_with("agents/streams/mod.rs") {
+            continue;
+        }
+        for (number, line) in source.code() {
+            for word in READS.iter().filter(|word| line.contains(**word)) {
+                if !exceptions.allow(&source.path, word) {
+                    faults.push(format!("{}:{number}: `{word}` has no limit, and may wait for ever", source.path));
+                }
+            }
+        }
+    }
+    exceptions.check(faults);
+}

@@ -1,0 +1,64 @@
+//! Foreign text reaches a terminal, a file of ours or a prompt only as `text::Clean` makes it.
+
+use super::{Exceptions, sources};
+
+/// Ways to a terminal besides `data!`, `talk!` and the functions of `cli/out.rs`.
+const WAYS: [&str; 9] = [
+    "anstream::",
+    "std::io::stdout",
+    "std::io::stderr",
+    "io::stdout()",
+    "io::stderr()",
+    ".println(",
+    "set_message(",
+    "set_prefix(",
+    "with_message(",
+];
+
+/// Where, which, why.
+const EXCEPTIONS: [(&str, &str, &str); 9] = [
+    ("crates/ganger/src/cli/out.rs", "anstream::", "the way itself"),
+    ("crates/ganger/src/cli/live.rs", ".println(", "lanes, of cleaned lines"),
+    ("crates/ganger/src/cli/live.rs", "set_message(", "lanes, of cleaned lines"),
+    ("crates/ganger/src/cli/trust.rs", "anstream::", "a question of ours, without foreign text"),
+    ("crates/ganger/src/agents/script.rs", "std::io::stdout", "a program of its own: the agent of demos and tests"),
+    ("crates/ganger/src/agents/script.rs", "io::stdout()", "as above"),
+    ("crates/ganger/src/mcp/hook.rs", "std::io::stdout", "a program of its own, called by a runtime"),
+    ("crates/ganger/src/mcp/hook.rs", "io::stdout()", "as above"),
+    ("crates/ganger/src/mcp/stdio.rs", "io::stdout()", "a program of its own, called by a runtime"),
+];
+
+#[test]
+fn only_cleaned_text_reaches_a_terminal() {
+    let mut exceptions = Exceptions::new(&EXCEPTIONS);
+    let mut faults = Vec::new();
+    for source in ["crates/ganger/src", "crates/bus/src", "crates/engine/src"].into_iter().flat_map(sources) {
+        for (number, line) in source.code() {
+            for word in WAYS.iter().filter(|word| line.contains(**word)) {
+                let asks = line.contains("is_terminal()");
+                if !(asks || exceptions.allow(&source.path, word)) {
+                    faults.push(format!("{}:{number}: `{word}`: print with `data!` or `talk!`", source.path));
+                }
+            }
+        }
+    }
+    exceptions.check(faults);
+}
+
+/// What takes foreign text takes it as a type, or cleans it in the same file.
+const SINKS: [(&str, &str); 5] = [
+    ("crates/engine/src/session/runtime.rs", "Prompt(Clean)"),
+    ("crates/engine/src/session/runtime.rs", "text: Clean,"),
+    ("crates/ganger/src/host/mission.rs", "text::clean(&text)"),
+    ("crates/ganger/src/log.rs", "text::clean(line)"),
+    ("crates/engine/src/decide/board.rs", "title: clean(&spec.title)"),
+];
+
+#[test]
+fn prompts_missions_logs_and_tickets_take_cleaned_text() {
+    let all: Vec<_> = ["crates/ganger/src", "crates/engine/src"].into_iter().flat_map(sources).collect();
+    for (path, words) in SINKS {
+        let source = all.iter().find(|source| source.path == path).unwrap_or_else(|| panic!("{path} is gone"));
+        assert!(source.program().contains(words), "{path}: `{words}` is gone");
+    }
+}

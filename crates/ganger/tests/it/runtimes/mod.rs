@@ -182,7 +182,7 @@ fn a_session_that_says_done_without_doing_is_asked_once_more(cli: &str) {
     let id = shop.add(cli, &steps, &[]);
     shop.place.ganger(&["run"]).exits(0);
     assert_eq!(shop.place.ticket(&id)["attempts"], 1, "the continuation is in the same attempt");
-    assert!(shop.model.requests_with("nothing has changed in the worktree") > 0);
+    assert!(shop.model.requests_with("nothing has changed in the workspace") > 0);
 }
 
 fn a_session_that_hangs_is_interrupted_and_goes_on(cli: &str) {
@@ -220,7 +220,7 @@ fn nothing_is_written_outside_of_the_workspace_without_a_word(cli: &str) {
     let id = shop.add(cli, &steps, &[]);
     // A runtime may end its turn when it is denied; the next one goes on.
     let _exit = shop.place.ganger(&["run"]);
-    assert!(!outside.exists(), "nothing was written outside of the worktree");
+    assert!(!outside.exists(), "nothing was written outside of the workspace");
     shop.place.assert_status(&id, "accepted");
 }
 

@@ -41,3 +41,6 @@ pub(crate) fn identity(agent: &str) -> [(String, String); 4] {
 fn note(depot: &Depot, kind: &str, name: &str) -> PathBuf {
     depot.path().join("ganger").join(kind).join(name)
 }
+
+#[cfg(test)]
+mod model;

@@ -1,0 +1,23 @@
+//! Sequences that found something once.
+
+use super::run;
+use super::world::Template;
+
+/// What was found, and the line that found it.
+const FOUND: [(&str, &str); 0] = [];
+
+#[test]
+fn what_was_found_stays_fixed() {
+    let template = Template::make();
+    let run = |(name, line): &(&str, &str)| run(&template, line).err().map(|fault| format!("{name}: {fault}\n  {line}"));
+    let faults: Vec<String> = FOUND.iter().filter_map(run).collect();
+    assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
+}
+
+/// One line, to look at what happens: `GANGER_MODEL_LINE="commit-file:1 end-retire"`.
+#[test]
+fn the_line_of_the_environment() {
+    if let Ok(line) = std::env::var("GANGER_MODEL_LINE") {
+        run(&Template::make(), &line).unwrap();
+    }
+}

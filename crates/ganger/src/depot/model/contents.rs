@@ -38,15 +38,22 @@ pub(super) fn files(top: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     found
 }
 
-/// Of these, what an agent wrote.
+/// Of these, what an agent wrote. What was there before the first step has the number 0.
 pub(super) fn written(contents: impl IntoIterator<Item = Vec<u8>>) -> Contents {
-    contents.into_iter().filter(|content| content.windows(WORD.len()).any(|part| part == WORD)).collect()
+    let is_written = |part: &[u8]| part.starts_with(WORD) && !part[WORD.len()..].starts_with(b" 0.");
+    contents.into_iter().filter(|content| content.windows(WORD.len() + 3).any(is_written)).collect()
 }
 
 /// What the refs of the depot reach.
 pub(super) fn in_depot(world: &World) -> Contents {
     let ids = world.depot.git().run(&["rev-list", "--objects", "--no-object-names", "--all"]).unwrap();
     read(world.depot.path(), None, &ids)
+}
+
+/// What the person's main reaches: there lies what has landed.
+pub(super) fn landed(world: &World) -> Contents {
+    let ids = world.depot.person.git().run(&["rev-list", "--objects", "--no-object-names", "main"]).unwrap();
+    read(&world.depot.person.common, None, &ids)
 }
 
 /// What one commit reaches.
@@ -58,7 +65,8 @@ pub(super) fn reached_by(world: &World, commit: &str) -> Contents {
 
 /// What the agent's own git reaches: by its refs, its reflogs and its index. Nothing when it cannot say.
 pub(super) fn reached_by_agent(world: &World) -> Contents {
-    let list = "GIT_NO_REPLACE_OBJECTS=1 git rev-list --objects --no-object-names --all --reflog --indexed-objects HEAD";
+    let list =
+        "GIT_NO_REPLACE_OBJECTS=1 git rev-list --objects --no-object-names --all --reflog --indexed-objects HEAD";
     let Some(ids) = world.ask_agents_git(list) else { return Contents::new() };
     read(world.depot.path(), Some(&world.workspace.path.join(".git/objects")), &ids)
 }

@@ -22,7 +22,8 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use world::{Template, World};
 
 /// What Ganger does, beside the verbs: how often it comes in a sequence.
-const OF_GANGER: [(&str, u32); 4] = [("collect", 22), ("repair", 8), ("person-commits", 2), ("ensure", 2)];
+const OF_GANGER: [(&str, u32); 5] =
+    [("collect", 22), ("repair", 8), ("person-commits", 2), ("person-touches", 1), ("ensure", 2)];
 
 /// How a sequence ends.
 const ENDS: [(&str, u32); 4] = [("end-retire", 3), ("end-collect", 2), ("end-repair", 3), ("end-land", 3)];
@@ -33,7 +34,8 @@ fn run(template: &Template, line: &str) -> Result<(), String> {
     for word in line.split_whitespace() {
         let (name, n) = word.split_once(':').unwrap_or((word, "0"));
         world.step += 1;
-        step(&mut world, name, n.parse().unwrap()).map_err(|fault| format!("at step {} {word}: {fault}", world.step))?;
+        step(&mut world, name, n.parse().unwrap())
+            .map_err(|fault| format!("at step {} {word}: {fault}", world.step))?;
     }
     Ok(())
 }
@@ -44,6 +46,10 @@ fn step(world: &mut World, name: &str, n: u8) -> Result<(), String> {
         "repair" => world.repair(),
         "person-commits" => {
             world.person(r#"put by-the-person; git add by-the-person; git commit -q -m "by the person""#);
+            Ok(())
+        }
+        "person-touches" => {
+            world.person("touch -d @1234567890 README src/lib.txt");
             Ok(())
         }
         "ensure" => world.ensure().map_err(|e| format!("the workspace cannot be made: {e}")),

@@ -46,9 +46,8 @@ impl World {
         self.check_kept("collect", &lying, &reached, &stored)?;
         if let Collected::Committed { head, .. } = &collected {
             self.check_committed(head)?;
-            let _taken = self.call("publish", None, || {
-                self.depot.publish(&self.workspace.branch, head, Some(&self.base)).is_ok()
-            })?;
+            let _taken = self
+                .call("publish", None, || self.depot.publish(&self.workspace.branch, head, Some(&self.base)).is_ok())?;
         }
         Ok(collected)
     }
@@ -80,7 +79,8 @@ impl World {
         if files.get(&self.workspace.path.join(".gitignore")).is_some_and(|ignore| ignore == b"*\n") {
             return Ok(());
         }
-        let inner: Vec<_> = files.keys().filter_map(|file| file.ancestors().skip(1).find(|f| self.is_inner(f))).collect();
+        let inner: Vec<_> =
+            files.keys().filter_map(|file| file.ancestors().skip(1).find(|f| self.is_inner(f))).collect();
         let lying = files.iter().filter(|(path, _)| is_taken(path) && !inner.iter().any(|i| path.starts_with(i)));
         let lying = contents::written(lying.map(|(_, content)| content.clone()));
         // Line endings are git's to change.
@@ -129,7 +129,7 @@ impl World {
         if self.workspace.path.symlink_metadata().is_ok() {
             return Err("retire left the folder".to_owned());
         }
-        if let Some(lost) = contents::missing(&wanted, &[&contents::in_depot(self)]) {
+        if let Some(lost) = contents::missing(&wanted, &[&contents::in_depot(self), &contents::landed(self)]) {
             return Err(format!("retire lost {lost}"));
         }
         let Retired::Removed { rescue: Some(name) } = retired else { return Ok(()) };
@@ -155,8 +155,7 @@ impl World {
         let args = ["diff", "--name-only", "-z", "--no-renames", main.as_str(), merge.as_str()];
         let changed = self.depot.git().run(&args).map_err(told)?;
         let changed: Vec<String> = crate::git::zero_separated(&changed).map(str::to_owned).collect();
-        let landing =
-            self.call("land", Some(&changed), || land(&self.depot, "main", &main, &merge))?.map_err(told)?;
+        let landing = self.call("land", Some(&changed), || land(&self.depot, "main", &main, &merge))?.map_err(told)?;
         let now = self.depot.person.branch("main");
         match landing {
             Landing::Landed if now.as_ref() != Some(&merge) => Err("landed, and main is not there".to_owned()),

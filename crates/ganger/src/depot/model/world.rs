@@ -90,7 +90,11 @@ fn shell(root: &Path, dir: &Path, step: usize, n: u8, script: &str) -> Command {
     let mut command = Command::new("sh");
     command.arg("-c").arg(format!("{PRELUDE}\n{script}")).current_dir(dir).env_clear();
     command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", root.join("home"));
-    command.env("GIT_CONFIG_NOSYSTEM", "1").env("LC_ALL", "C").env("GIT_EDITOR", "true").env("GIT_TERMINAL_PROMPT", "0");
+    command
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("LC_ALL", "C")
+        .env("GIT_EDITOR", "true")
+        .env("GIT_TERMINAL_PROMPT", "0");
     command.env("GIT_AUTHOR_DATE", &date).env("GIT_COMMITTER_DATE", &date).env("EMAIL", "agent@example.org");
     // Submodules and clones of folders.
     command.env("GIT_CONFIG_COUNT", "1").env("GIT_CONFIG_KEY_0", "protocol.file.allow");

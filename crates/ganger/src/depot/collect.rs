@@ -206,7 +206,7 @@ fn unpublished(depot: &Depot, workspace: &Workspace, path: &str, commit: &Commit
     if remote.contains(commit) {
         return None;
     }
-    let git = depot.git().env("GIT_ALTERNATE_OBJECT_DIRECTORIES", theirs.objects());
+    let git = transfer::beside(depot, &theirs.objects());
     let is_known = remote.iter().any(|r| git.holds(&["merge-base", "--is-ancestor", commit.as_str(), r.as_str()]));
     (!is_known).then(|| {
         format!(

@@ -8,6 +8,7 @@ mod collect;
 mod commit;
 mod git_dir;
 mod land;
+mod loose_ends;
 mod main_branch;
 mod publish;
 mod rescue;

@@ -3,6 +3,7 @@
 //! repositories inside of it.
 
 use super::agents_git::AgentsGit;
+use super::loose_ends::LooseEnds;
 use super::{Depot, Workspace, commit, git_dir, identity, transfer};
 use crate::git::{Git, GitError, GitResult, sync_commit, zero_separated};
 use crate::os;
@@ -116,6 +117,10 @@ struct Found {
     /// Commits that the agent's git names, and by what name.
     tips: BTreeMap<Commit, String>,
     head: Option<Commit>,
+    /// The tree of what the agent staged, where neither the branch nor what is checked out has it.
+    staged: Option<Commit>,
+    /// What nothing names, and the folder of objects in which it is.
+    loose: Option<(LooseEnds, PathBuf)>,
     /// Repositories of its own inside of it.
     repositories: Vec<Inner>,
 }
@@ -141,6 +146,8 @@ impl Found {
             left_out: Vec::new(),
             tips: BTreeMap::new(),
             head: None,
+            staged: None,
+            loose: None,
             repositories: Vec::new(),
         };
         let linked = AgentsGit::of(&workspace.path, &workspace.path).map(|git| git.linked_worktrees());
@@ -173,18 +180,22 @@ impl Found {
         if let Some(theirs) = AgentsGit::of(&workspace.path, &workspace.path) {
             found.head = theirs.checkout().and_then(|checkout| checkout.commit);
             found.tips = tips(&theirs);
-            let staged = staged(depot, workspace, &theirs);
-            found.tips.extend(staged.map(|tree| (tree, "index".to_owned())));
-            if !found.tips.is_empty() {
-                bring_all(depot, &theirs.objects(), found.tips.keys());
-            }
+            bring_all(depot, &theirs.objects(), found.tips.keys());
+            let heads: Vec<Commit> = found.head.clone().into_iter().chain(workspace.head(depot)).collect();
+            found.staged = staged(depot, workspace, &theirs, &heads);
+            let loose = LooseEnds::of(depot, &theirs, found.tips.keys().chain(&found.staged))?;
+            found.loose = Some((loose, theirs.objects())).filter(|(loose, _)| !loose.is_empty());
         }
         found.head = found.head.take().filter(|head| depot.repository.resolve(head.as_str()).is_some());
         Ok(found)
     }
 
     fn is_clean(&self) -> bool {
-        !self.changed && self.ignored.is_empty() && !self.repositories.iter().any(|inner| inner.holds_something)
+        let has_loose_ends = self.staged.is_some() || self.loose.is_some();
+        !self.changed
+            && self.ignored.is_empty()
+            && !has_loose_ends
+            && !self.repositories.iter().any(|inner| inner.holds_something)
     }
 
     /// Those commits beside the branch that no other one of them reaches, by their names.
@@ -211,6 +222,12 @@ impl Found {
         }
         for inner in self.repositories.iter().filter(|inner| inner.holds_something) {
             keep_repository(depot, workspace, &inner.at, &name)?;
+        }
+        if let Some((loose, store)) = &self.loose {
+            let told = format!("objects of {} that nothing named", workspace.ticket);
+            if let Some(commit) = loose.bring_in(depot, store, &told)? {
+                give_name(depot, &format!("{name}.unnamed"), &commit)?;
+            }
         }
         let commit = self.files(depot, workspace)?;
         give_name(depot, &name, &commit)?;
@@ -240,8 +257,7 @@ impl Found {
         let head = self.head.clone().or_else(|| workspace.head(depot));
         let mut args = vec!["commit-tree".to_owned(), tree.clone()];
         args.extend(head.into_iter().flat_map(|head| ["-p".to_owned(), head.to_string()]));
-        let staged = self.tips.iter().find(|(id, what)| *what == "index" && id.as_str() != tree);
-        if let Some((staged, _)) = staged.filter(|(id, _)| depot.repository.object(id.as_str()).is_some()) {
+        if let Some(staged) = self.staged.as_ref().filter(|staged| staged.as_str() != tree) {
             let told = format!("index of {}", workspace.ticket);
             let index_commit = git.run(&["commit-tree", staged.as_str(), "-m", &told])?;
             args.extend(["-p".to_owned(), index_commit]);
@@ -265,13 +281,22 @@ fn tips(theirs: &AgentsGit) -> BTreeMap<Commit, String> {
     tips
 }
 
-/// The tree of what the agent staged.
-fn staged(depot: &Depot, workspace: &Workspace, theirs: &AgentsGit) -> Option<Commit> {
+/// The tree of what the agent staged, brought into the depot; `None` when one of these commits has it, or when it is
+/// damaged or not merged.
+fn staged(depot: &Depot, workspace: &Workspace, theirs: &AgentsGit, heads: &[Commit]) -> Option<Commit> {
     let copy = tempfile::NamedTempFile::new().ok()?;
     std::fs::write(copy.path(), os::read_regular(&theirs.index(), 512 << 20).ok()?).ok()?;
     let git = workspace.git(depot).env("GIT_INDEX_FILE", copy.path());
-    let git = git.env("GIT_ALTERNATE_OBJECT_DIRECTORIES", theirs.objects());
-    git.run(&["write-tree"]).ok().map(Commit::new)
+    let git = git.env("GIT_ALTERNATE_OBJECT_DIRECTORIES", transfer::in_list(&theirs.objects()));
+    let tree = git.run(&["write-tree"]).ok()?;
+    let known: Vec<Commit> =
+        heads.iter().filter(|head| depot.repository.resolve(head.as_str()).is_some()).cloned().collect();
+    if known.iter().any(|head| depot.tree_of(head).as_ref() == Some(&tree)) {
+        return None;
+    }
+    // The tree was just written to the depot; what is in it need not be there.
+    let tree = Commit::new(tree);
+    transfer::bring_in(depot, &theirs.objects(), std::slice::from_ref(&tree), &known).ok().map(|()| tree)
 }
 
 /// What is damaged must not keep the rest from being kept.
@@ -295,6 +320,8 @@ fn keep_repository(depot: &Depot, workspace: &Workspace, at: &Path, name: &str) 
         let is_there = |commit: &&Commit| depot.repository.resolve(commit.as_str()).is_some();
         let there: Vec<&str> = tips.keys().filter(is_there).map(Commit::as_str).collect();
         parents = independent(depot, &there)?;
+        let loose = LooseEnds::of(depot, &theirs, tips.keys())?;
+        parents.extend(loose.bring_in(depot, &theirs.objects(), "objects that nothing named")?);
     }
     let index = tempfile::tempdir().map_err(|e| GitError::new("rescue", at, e))?;
     let git = Git::own(depot.path()).on(at).env("GIT_INDEX_FILE", index.path().join("index"));
@@ -320,17 +347,20 @@ fn holds_something(depot: &Depot, workspace: &Workspace, at: &Path) -> bool {
     let published: Vec<&str> =
         refs.iter().filter(|(name, _)| name.starts_with("refs/remotes/")).map(|(_, commit)| commit.as_str()).collect();
     let tips = tips(&theirs);
-    let tips: Vec<&str> = tips.keys().map(Commit::as_str).collect();
-    let git = depot.git().env("GIT_ALTERNATE_OBJECT_DIRECTORIES", theirs.objects());
-    let unpublished = git.run(&[&["rev-list", "--max-count=1"][..], &tips, &["--not"], &published].concat());
+    let named: Vec<&str> = tips.keys().map(Commit::as_str).collect();
+    let git = transfer::beside(depot, &theirs.objects());
+    let unpublished = git.run(&[&["rev-list", "--max-count=1"][..], &named, &["--not"], &published].concat());
     if !unpublished.is_ok_and(|found| found.is_empty()) {
+        return true;
+    }
+    if !LooseEnds::of(depot, &theirs, tips.keys()).is_ok_and(|loose| loose.is_empty()) {
         return true;
     }
     let changed = || -> Option<String> {
         let copy = tempfile::NamedTempFile::new().ok()?;
         std::fs::write(copy.path(), os::read_regular(&theirs.index(), 512 << 20).ok()?).ok()?;
         let git = Git::own(depot.path()).on(at).env("GIT_INDEX_FILE", copy.path());
-        let git = git.env("GIT_ALTERNATE_OBJECT_DIRECTORIES", theirs.objects());
+        let git = git.env("GIT_ALTERNATE_OBJECT_DIRECTORIES", transfer::in_list(&theirs.objects()));
         let head = theirs.checkout()?.commit?;
         let staged = git.run(&["diff-index", "--cached", "--name-only", head.as_str()]).ok()?;
         git.run(&["ls-files", "--others", "--modified", "--deleted"]).ok().map(|files| staged + &files)

@@ -4,8 +4,13 @@ use super::run;
 use super::world::Template;
 
 /// What was found, and the line that found it.
-const FOUND: &[(&str, &str)] =
-    &[("the person touched a file, and nothing landed", "commit-file:1 person-touches end-land")];
+const FOUND: &[(&str, &str)] = &[
+    ("the person touched a file, and nothing landed", "commit-file:1 person-touches end-land"),
+    ("staged, and removed again", "stage-and-delete:11 end-retire"),
+    ("staged, and changed again", "stage-and-change:1 stage-and-change:1 end-retire"),
+    ("written to git alone", "dangling-commit:9 end-land"),
+    ("a stash that was dropped", "append:3 stash:1 stash-drop:1 end-retire"),
+];
 
 #[test]
 fn what_was_found_stays_fixed() {

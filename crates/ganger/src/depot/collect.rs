@@ -112,6 +112,14 @@ fn bring_in(
     if depot.repository.resolve(head.as_str()).is_none() {
         return Err(format!("the commit that is checked out, {}, is not there", head.short()));
     }
+    if !depot.git().holds(&["merge-base", base.as_str(), head.as_str()]) {
+        return Err(format!(
+            "the history that is checked out, at {at}, does not begin where {branch} does: run `git reset --soft {before}` \
+             and commit again. Where git does not know that commit, remove .git: {branch} comes back, and the files stay",
+            at = head.short(),
+            branch = workspace.branch
+        ));
+    }
     let beside = both.iter().find(|own| **own != head && !depot.repository.is_ancestor(own, &head));
     if let Some(own) = beside {
         let at =

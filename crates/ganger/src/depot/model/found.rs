@@ -10,6 +10,9 @@ const FOUND: &[(&str, &str)] = &[
     ("staged, and changed again", "stage-and-change:1 stage-and-change:1 end-retire"),
     ("written to git alone", "dangling-commit:9 end-land"),
     ("a stash that was dropped", "append:3 stash:1 stash-drop:1 end-retire"),
+    ("a new repository in place of the old one", "git-init-again:1 repair end-retire"),
+    ("a branch with a history of its own", "orphan:1 repair end-retire"),
+    ("the branch began anew", "update-ref-delete:16 commit:13 repair end-retire"),
 ];
 
 #[test]

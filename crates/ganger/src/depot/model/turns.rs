@@ -211,6 +211,10 @@ fn repair_of(reason: &str, branch: &str) -> String {
              git merge -q --no-edit -s ours --allow-unrelated-histories $old"
         );
     }
+    if reason.contains("does not begin where") {
+        let reset = between("run `", "`");
+        return format!("{reset} && git add -A && {{ git commit -q -m again || true; }} || rm -rf .git");
+    }
     if reason.contains("names no commit") {
         return format!("git symbolic-ref HEAD refs/heads/{branch} || echo 'ref: refs/heads/{branch}' > .git/HEAD");
     }

@@ -5,10 +5,11 @@
 use super::agents_git::AgentsGit;
 use super::loose_ends::LooseEnds;
 use super::{Depot, Workspace, commit, git_dir, identity, transfer};
-use crate::git::{Git, GitError, GitResult, sync_commit, zero_separated};
+use crate::git::{Git, GitError, GitResult, sync_commit, text};
 use crate::os;
 use ganger_engine::Commit;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 const PREFIX: &str = "refs/ganger/rescue/";
@@ -111,7 +112,7 @@ struct Found {
     /// Changes that are not committed.
     changed: bool,
     /// Ignored, and small enough to be kept.
-    ignored: Vec<String>,
+    ignored: Vec<PathBuf>,
     /// Ignored, and too large.
     left_out: Vec<String>,
     /// Commits that the agent's git names, and by what name.
@@ -157,21 +158,27 @@ impl Found {
             found.repositories.push(Inner { at, holds_something, is_ignored: false });
         }
         let mut ignored = Vec::new();
-        for entry in zero_separated(&git.run(&status)?) {
-            let (kind, path) = entry.split_at_checked(3).unwrap_or((entry, ""));
-            let at = workspace.path.join(path);
-            if kind == "!! " {
+        let output = git.output(&status)?;
+        if !output.status.success() {
+            return Err(git.error(&status, &text(&output.stderr), output.status.code()));
+        }
+        for entry in output.stdout.split(|byte| *byte == 0) {
+            let Some((kind, path)) = entry.split_at_checked(3) else { continue };
+            let (is_ignored, path) = (kind == b"!! ", os::path_of(path));
+            let at = workspace.path.join(&path);
+            if is_ignored {
                 ignored.push(at.clone());
             }
-            if super::OWN_FILES.contains(&path) || found.repositories.iter().any(|inner| at.starts_with(&inner.at)) {
+            let is_own = super::OWN_FILES.iter().any(|own| path == Path::new(own));
+            if is_own || found.repositories.iter().any(|inner| at.starts_with(&inner.at)) {
                 continue;
             }
-            if kind != "!! " {
+            if !is_ignored {
                 found.changed = true;
             } else if is_small(&at) {
-                found.ignored.push(path.to_owned());
+                found.ignored.push(path);
             } else {
-                found.left_out.push(path.to_owned());
+                found.left_out.push(path.display().to_string());
             }
         }
         for inner in &mut found.repositories {
@@ -238,16 +245,19 @@ impl Found {
     fn files(&self, depot: &Depot, workspace: &Workspace) -> GitResult<Commit> {
         let (git, _index) = commit::with_index_apart(depot, workspace)?;
         let git = identity("ganger").iter().fold(git, |git, (k, v)| git.env(k, v));
-        let inside =
-            self.repositories.iter().filter(|inner| !inner.is_ignored && inner.at.starts_with(&workspace.path));
-        let without = excluding(&workspace.path, inside.map(|inner| inner.at.as_path()));
+        let inside = self.repositories.iter().filter(|inner| inner.at.starts_with(&workspace.path));
+        let (ignored, inside): (Vec<&Inner>, Vec<&Inner>) = inside.partition(|inner| inner.is_ignored);
+        let without = excluding(&workspace.path, inside.iter().map(|inner| inner.at.as_path()));
         let excludes = commit::excludes(depot);
-        let mut add = vec!["-c", &excludes, "add", "--all", "--", "."];
-        add.extend(without.iter().map(String::as_str));
+        let mut add: Vec<OsString> = ["-c", &excludes, "add", "--all", "--", "."].map(OsString::from).into();
+        add.extend(without);
         git.run(&add)?;
+        let without = excluding(&workspace.path, ignored.iter().map(|inner| inner.at.as_path()));
         for some in self.ignored.chunks(500) {
-            let some: Vec<&str> = some.iter().map(String::as_str).collect();
-            git.run(&[&["--literal-pathspecs", "add", "--force", "--"][..], &some].concat())?;
+            let mut add: Vec<OsString> = ["add", "--force", "--"].map(OsString::from).into();
+            add.extend(some.iter().map(|path| pathspec(":(literal)", path)));
+            add.extend(without.iter().cloned());
+            git.run(&add)?;
         }
         let tree = git.run(&["write-tree"])?;
         let mut message = format!("rescue of {ticket}\n\nGanger-Ticket: {ticket}\n", ticket = workspace.ticket);
@@ -328,8 +338,9 @@ fn keep_repository(depot: &Depot, workspace: &Workspace, at: &Path, name: &str) 
     let git = identity("ganger").iter().fold(git, |git, (k, v)| git.env(k, v));
     let inside = repositories_inside(at);
     let inner = excluding(at, inside.iter().map(PathBuf::as_path));
-    let mut add = vec!["-c", "core.excludesFile=/dev/null", "add", "--all", "--force", "--", "."];
-    add.extend(inner.iter().map(String::as_str));
+    let add = ["-c", "core.excludesFile=/dev/null", "add", "--all", "--force", "--", "."];
+    let mut add: Vec<OsString> = add.map(OsString::from).into();
+    add.extend(inner);
     git.run(&add)?;
     let tree = git.run(&["write-tree"])?;
     let told = format!("rescue of {}: the repository {path}", workspace.ticket);
@@ -378,9 +389,14 @@ fn independent(depot: &Depot, commits: &[&str]) -> GitResult<Vec<Commit>> {
 }
 
 /// Pathspecs that leave folders out.
-fn excluding<'a>(top: &Path, folders: impl Iterator<Item = &'a Path>) -> Vec<String> {
-    let inside = folders.map(|folder| folder.strip_prefix(top).unwrap_or(folder));
-    inside.map(|folder| format!(":(exclude,literal){}", folder.display())).collect()
+fn excluding<'a>(top: &Path, folders: impl Iterator<Item = &'a Path>) -> Vec<OsString> {
+    folders.map(|folder| pathspec(":(exclude,literal)", folder.strip_prefix(top).unwrap_or(folder))).collect()
+}
+
+fn pathspec(how: &str, path: &Path) -> OsString {
+    let mut spec = OsString::from(how);
+    spec.push(path);
+    spec
 }
 
 /// Folders with a `.git` of their own, at any depth and whatever their names: clones, submodules, linked worktrees.

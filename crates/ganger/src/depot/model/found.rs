@@ -13,6 +13,8 @@ const FOUND: &[(&str, &str)] = &[
     ("a new repository in place of the old one", "git-init-again:1 repair end-retire"),
     ("a branch with a history of its own", "orphan:1 repair end-retire"),
     ("the branch began anew", "update-ref-delete:16 commit:13 repair end-retire"),
+    ("an ignored file with a name that is no text", "non-unicode-ignored:1 end-retire"),
+    ("an ignored repository without a commit", "init-inside-ignored:1 end-retire"),
 ];
 
 #[test]

@@ -41,7 +41,11 @@ impl AgentsGit {
             let (dir, root) = (named.canonicalize().ok()?, root.canonicalize().ok()?);
             dir.starts_with(&root).then_some(dir)?
         };
-        dir.join("HEAD").symlink_metadata().is_ok_and(|m| m.is_file()).then_some(Self { dir })
+        let has_head = dir.join("HEAD").symlink_metadata().is_ok_and(|m| m.is_file());
+        let found = Self { dir };
+        // Refs are written there: it must not be anybody else's.
+        let is_inside = || Some(found.common().canonicalize().ok()?.starts_with(root.canonicalize().ok()?));
+        (has_head && is_inside() == Some(true)).then_some(found)
     }
 
     /// The folder of its objects; those of the repository that it shares them with, where it is a linked worktree.
@@ -143,14 +147,14 @@ impl AgentsGit {
         named.filter_map(|path| Path::new(path.trim()).parent().map(Path::to_owned)).take(MAX_ENTRIES).collect()
     }
 
-    /// Sets a ref. What an agent put in its place does not matter: nothing is followed.
+    /// Sets a ref. What an agent put in its place is moved aside, and nothing is followed.
     pub(super) fn set(&self, name: &str, commit: &Commit) -> io::Result<()> {
         let common = self.common();
         let file = common.join(name);
-        let folders = file.ancestors().skip(1).take_while(|folder| *folder != common);
-        for folder in folders.filter(|folder| folder.symlink_metadata().is_ok_and(|m| !m.is_dir())) {
-            return Err(io::Error::other(format!("{} is not a folder", folder.display())));
+        for folder in file.ancestors().skip(1).take_while(|folder| *folder != common) {
+            move_aside_unless(folder, std::fs::Metadata::is_dir)?;
         }
+        move_aside_unless(&file, |found| !found.is_dir())?;
         os::write_private(&file, format!("{commit}\n").as_bytes())
     }
 
@@ -160,11 +164,24 @@ impl AgentsGit {
 
     /// Gives it an index of Ganger's.
     pub(super) fn set_index(&self, index: &Path) -> io::Result<()> {
+        move_aside_unless(&self.index(), |found| !found.is_dir())?;
         os::write_private(&self.index(), &std::fs::read(index)?)
     }
 
     fn text(&self, name: &str) -> Option<String> {
         text_of(&self.dir.join(name))
+    }
+}
+
+/// A branch `a` where `a/b` must be, or the other way round, keeps what it names, by another name.
+fn move_aside_unless(path: &Path, is_right: impl Fn(&std::fs::Metadata) -> bool) -> io::Result<()> {
+    match path.symlink_metadata() {
+        Ok(found) if !is_right(&found) => {
+            let mut aside = path.as_os_str().to_owned();
+            aside.push(format!("-aside-{}", jiff::Timestamp::now().as_microsecond()));
+            std::fs::rename(path, aside)
+        }
+        _ => Ok(()),
     }
 }
 

@@ -15,6 +15,9 @@ const FOUND: &[(&str, &str)] = &[
     ("the branch began anew", "update-ref-delete:16 commit:13 repair end-retire"),
     ("an ignored file with a name that is no text", "non-unicode-ignored:1 end-retire"),
     ("an ignored repository without a commit", "init-inside-ignored:1 end-retire"),
+    ("a folder where the branch is", "ref-a-folder:16 append:1 repair end-retire"),
+    ("a branch above the branch", "branch-above:16 append:1 repair end-retire"),
+    ("a folder where the index is", "index-a-folder:16 append:1 repair end-retire"),
 ];
 
 #[test]

@@ -73,6 +73,8 @@ pub(super) const OF_GIT: &[Verb] = &[
     ("branch-move", 1, r#"git branch -q -M "renamed-$N""#),
     ("branch-move-back", 1, "git branch -q -M ganger/T-1"),
     ("branch-delete", 2, r#"git branch -q -D "$BRANCH""#),
+    ("branch-above", 1, "git checkout -q --detach; git branch -q -D ganger/T-1; git branch -q ganger"),
+    ("branch-below", 1, "git checkout -q --detach; git branch -q -D ganger/T-1; git branch -q ganger/T-1/below"),
     ("branch-force", 1, "git branch -q -f ganger/T-1 HEAD~1 || git update-ref refs/heads/ganger/T-1 HEAD~1"),
     ("tag", 1, r#"git tag "tag-$N""#),
     ("tag-annotated", 1, r#"git tag -a -m "written by $STEP" "annotated-$N""#),

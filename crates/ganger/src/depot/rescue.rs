@@ -120,8 +120,8 @@ struct Found {
     head: Option<Commit>,
     /// The tree of what the agent staged, where neither the branch nor what is checked out has it.
     staged: Option<Commit>,
-    /// What nothing names, and the folder of objects in which it is.
-    loose: Option<(LooseEnds, PathBuf)>,
+    /// What nothing names, and the folders of objects in which it is.
+    loose: Vec<(LooseEnds, PathBuf)>,
     /// Repositories of its own inside of it.
     repositories: Vec<Inner>,
 }
@@ -148,7 +148,7 @@ impl Found {
             tips: BTreeMap::new(),
             head: None,
             staged: None,
-            loose: None,
+            loose: Vec::new(),
             repositories: Vec::new(),
         };
         let linked = AgentsGit::of(&workspace.path, &workspace.path).map(|git| git.linked_worktrees());
@@ -191,14 +191,22 @@ impl Found {
             let heads: Vec<Commit> = found.head.clone().into_iter().chain(workspace.head(depot)).collect();
             found.staged = staged(depot, workspace, &theirs, &heads);
             let loose = LooseEnds::of(depot, &theirs, found.tips.keys().chain(&found.staged))?;
-            found.loose = Some((loose, theirs.objects())).filter(|(loose, _)| !loose.is_empty());
+            found.loose.push((loose, theirs.objects()));
         }
+        for aside in workspace.set_aside(depot) {
+            let of_it = tips(&aside);
+            bring_all(depot, &aside.objects(), of_it.keys());
+            let loose = LooseEnds::of(depot, &aside, of_it.keys().chain(found.tips.keys()))?;
+            found.tips.extend(of_it.into_iter().map(|(commit, name)| (commit, format!("broken-{name}"))));
+            found.loose.push((loose, aside.objects()));
+        }
+        found.loose.retain(|(loose, _)| !loose.is_empty());
         found.head = found.head.take().filter(|head| depot.repository.resolve(head.as_str()).is_some());
         Ok(found)
     }
 
     fn is_clean(&self) -> bool {
-        let has_loose_ends = self.staged.is_some() || self.loose.is_some();
+        let has_loose_ends = self.staged.is_some() || !self.loose.is_empty();
         !self.changed
             && self.ignored.is_empty()
             && !has_loose_ends
@@ -230,10 +238,10 @@ impl Found {
         for inner in self.repositories.iter().filter(|inner| inner.holds_something) {
             keep_repository(depot, workspace, &inner.at, &name)?;
         }
-        if let Some((loose, store)) = &self.loose {
+        for (n, (loose, store)) in self.loose.iter().enumerate() {
             let told = format!("objects of {} that nothing named", workspace.ticket);
             if let Some(commit) = loose.bring_in(depot, store, &told)? {
-                give_name(depot, &format!("{name}.unnamed"), &commit)?;
+                give_name(depot, &format!("{name}.unnamed-{}", n + 1), &commit)?;
             }
         }
         let commit = self.files(depot, workspace)?;

@@ -18,6 +18,13 @@ const FOUND: &[(&str, &str)] = &[
     ("a folder where the branch is", "ref-a-folder:16 append:1 repair end-retire"),
     ("a branch above the branch", "branch-above:16 append:1 repair end-retire"),
     ("a folder where the index is", "index-a-folder:16 append:1 repair end-retire"),
+    ("commits in a git directory without a head", "commit-file:1 head-removed:1 end-land"),
+    (
+        "commits in a git directory without a head, twice",
+        "commit-file:1 head-removed:1 collect commit-file:2 commondir collect:1 end-retire",
+    ),
+    ("objects of the person's in place of its own", "commit-file:12 orphan-empty:8 commondir:11 end-collect:7"),
+    ("commits in a git directory without a head, at the end", "commit-file:1 head-removed:1 end-retire"),
 ];
 
 #[test]

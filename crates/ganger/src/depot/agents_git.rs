@@ -56,6 +56,15 @@ impl AgentsGit {
         Self { common: dir.clone(), dir }
     }
 
+    /// Without these folders git takes it for none.
+    pub(super) fn complete(&self) -> io::Result<()> {
+        ["refs", "objects"].into_iter().map(|name| self.common.join(name)).try_for_each(|folder| {
+            // A link to another folder serves git.
+            move_aside_unless(&folder, |_| folder.is_dir())?;
+            std::fs::create_dir_all(&folder)
+        })
+    }
+
     /// The folder of its objects; those of the repository that it shares them with, where it is a linked worktree.
     pub(super) fn objects(&self) -> PathBuf {
         self.common.join("objects")

@@ -71,6 +71,7 @@ pub(crate) fn collect(depot: &Depot, workspace: &Workspace, base: &Commit, order
         return Ok(Collected::Unfit(reasons));
     }
     if theirs.checkout().and_then(|c| c.commit).as_ref() != Some(&head) || !is_on(&theirs, &workspace.branch) {
+        Rescue::keep_staged(depot, workspace, &theirs, &head)?;
         workspace.show_to_agent(depot)?;
     }
     let nothing_but_setup =
@@ -92,7 +93,10 @@ fn bring_in(
     base: &Commit,
 ) -> Result<Commit, String> {
     if theirs.is_unreadable() {
-        return Err("the refs of this repository are kept in reftables now: run `git refs migrate --ref-format=files`"
+        return Err("the refs of this repository are kept in reftables, which Ganger does not read: run `git refs migrate \
+                    --ref-format=files`. Where git refuses that because of reflogs, run `h=$(git rev-parse HEAD) && git \
+                    config --unset extensions.refStorage && rm -rf .git/reftable .git/refs .git/HEAD && mkdir .git/refs \
+                    && echo $h > .git/HEAD`"
             .to_owned());
     }
     let Some(checkout) = theirs.checkout() else {

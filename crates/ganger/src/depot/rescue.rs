@@ -62,6 +62,25 @@ impl Rescue {
         Ok(name)
     }
 
+    /// Keeps what the agent staged and then changed, or took away again, before its index is replaced.
+    pub(super) fn keep_staged(
+        depot: &Depot,
+        workspace: &Workspace,
+        theirs: &AgentsGit,
+        head: &Commit,
+    ) -> GitResult<()> {
+        let Some(tree) = staged(depot, workspace, theirs, std::slice::from_ref(head)) else { return Ok(()) };
+        let differs =
+            ["diff-tree", "-r", "--name-only", "--no-renames", "--diff-filter=a", tree.as_str(), head.as_str()];
+        if depot.git().run(&differs)?.is_empty() {
+            return Ok(());
+        }
+        let git = identity("ganger").iter().fold(depot.git(), |git, (k, v)| git.env(k, v));
+        let told = format!("index of {}", workspace.ticket);
+        let commit = Commit::new(git.run(&["commit-tree", tree.as_str(), "-p", head.as_str(), "-m", &told])?);
+        Self::keep(depot, workspace.ticket.as_str(), &commit, "staged").map(|_| ())
+    }
+
     /// All rescues, newest first.
     pub(crate) fn list(depot: &Depot) -> GitResult<Vec<Self>> {
         let format = "--format=%(refname)%00%(objectname)%00%(committerdate:iso-strict)%00%(contents:subject)";

@@ -38,10 +38,12 @@ pub(super) fn files(top: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     found
 }
 
-/// Of these, what an agent wrote. What was there before the first step has the number 0.
+/// Of these, what an agent wrote. What was there before the first step has the number 0. Line endings are git's to
+/// change.
 pub(super) fn written(contents: impl IntoIterator<Item = Vec<u8>>) -> Contents {
     let is_written = |part: &[u8]| part.starts_with(WORD) && !part[WORD.len()..].starts_with(b" 0.");
-    contents.into_iter().filter(|content| content.windows(WORD.len() + 3).any(is_written)).collect()
+    let contents = contents.into_iter().filter(|content| content.windows(WORD.len() + 3).any(is_written));
+    contents.map(|content| content.into_iter().filter(|byte| *byte != b'\r').collect()).collect()
 }
 
 /// What the refs of the depot reach.

@@ -25,6 +25,9 @@ const FOUND: &[(&str, &str)] = &[
     ),
     ("objects of the person's in place of its own", "commit-file:12 orphan-empty:8 commondir:11 end-collect:7"),
     ("commits in a git directory without a head, at the end", "commit-file:1 head-removed:1 end-retire"),
+    ("staged, and changed before the end of the turn", "stage-and-change:11 end-repair"),
+    ("reftables with reflogs", "orphan-empty:7 reftable:10 side-work:2 end-repair:12"),
+    ("no refs at all in the middle of a rebase", "shallow:3 am:11 refs-removed:8 repair:6 end-collect:4"),
 ];
 
 #[test]

@@ -76,18 +76,17 @@ impl World {
             let name = path.strip_prefix(&self.workspace.path).unwrap_or(path).to_string_lossy().into_owned();
             !(name.starts_with("ignored/") || name.ends_with(".log") || name.starts_with("hidden-"))
         };
-        if files.get(&self.workspace.path.join(".gitignore")).is_some_and(|ignore| ignore == b"*\n") {
+        if files
+            .get(&self.workspace.path.join(".gitignore"))
+            .is_some_and(|ignore| ignore.split(|b| *b == b'\n').any(|line| line == b"*"))
+        {
             return Ok(());
         }
         let inner: Vec<_> =
             files.keys().filter_map(|file| file.ancestors().skip(1).find(|f| self.is_inner(f))).collect();
         let lying = files.iter().filter(|(path, _)| is_taken(path) && !inner.iter().any(|i| path.starts_with(i)));
         let lying = contents::written(lying.map(|(_, content)| content.clone()));
-        // Line endings are git's to change.
-        let plain = |all: &Contents| -> Contents {
-            all.iter().map(|content| content.iter().copied().filter(|b| *b != b'\r').collect()).collect()
-        };
-        match contents::missing(&plain(&lying), &[&plain(&contents::reached_by(self, head.as_str()))]) {
+        match contents::missing(&lying, &[&contents::reached_by(self, head.as_str())]) {
             Some(lost) => Err(format!("committed, but not on the branch: {lost}")),
             None => Ok(()),
         }
@@ -219,7 +218,7 @@ fn repair_of(reason: &str, branch: &str) -> String {
         return format!("git symbolic-ref HEAD refs/heads/{branch} || echo 'ref: refs/heads/{branch}' > .git/HEAD");
     }
     if reason.contains("reftables") {
-        return "git refs migrate --ref-format=files".to_owned();
+        return format!("git refs migrate --ref-format=files || {{ {}; }}", between("because of reflogs, run `", "`"));
     }
     // What git cannot read, an agent begins anew.
     "rm -rf .git".to_owned()

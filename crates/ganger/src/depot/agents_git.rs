@@ -56,13 +56,23 @@ impl AgentsGit {
         Self { common: dir.clone(), dir }
     }
 
-    /// Without these folders git takes it for none.
-    pub(super) fn complete(&self) -> io::Result<()> {
-        ["refs", "objects"].into_iter().map(|name| self.common.join(name)).try_for_each(|folder| {
+    /// Makes what git cannot do without: two folders, and the objects that are borrowed.
+    pub(super) fn complete(&self, lender: &Path) -> io::Result<()> {
+        for folder in ["refs", "objects"].map(|name| self.common.join(name)) {
             // A link to another folder serves git.
             move_aside_unless(&folder, |_| folder.is_dir())?;
-            std::fs::create_dir_all(&folder)
-        })
+            std::fs::create_dir_all(&folder)?;
+        }
+        if self.borrows_from(lender) {
+            return Ok(());
+        }
+        let file = self.objects().join("info/alternates");
+        let others = text_of(&file).unwrap_or_default();
+        for folder in file.ancestors().skip(1).take_while(|folder| *folder != self.common) {
+            move_aside_unless(folder, |_| folder.is_dir())?;
+        }
+        move_aside_unless(&file, |found| !found.is_dir())?;
+        os::write_private(&file, format!("{}\n{others}", lender.display()).as_bytes())
     }
 
     /// The folder of its objects; those of the repository that it shares them with, where it is a linked worktree.

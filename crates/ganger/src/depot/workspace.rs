@@ -123,7 +123,7 @@ impl Workspace {
             let head = Head::Branch(&self.branch, &head);
             return git_dir::give(depot, &self.path, &head, refs, Some(&view.join("index"))).map_err(failed);
         };
-        theirs.complete().map_err(failed)?;
+        theirs.complete(&depot.repository.objects()).map_err(failed)?;
         let _none = std::fs::remove_file(theirs.index().with_extension("lock"));
         let known = theirs.all_refs();
         for (name, commit) in refs.iter().filter(|(name, commit)| known.get(name) != Some(commit)) {

@@ -65,8 +65,12 @@ pub(super) fn reached_by(world: &World, commit: &str) -> Contents {
     read(world.depot.path(), None, &ids)
 }
 
-/// What the agent's own git reaches: by its refs, its reflogs and its index. Nothing when it cannot say.
+/// What the agent's own git reaches: by its refs, its reflogs and its index. Nothing when it cannot say, or when it lies
+/// outside of the workspace: there it stays.
 pub(super) fn reached_by_agent(world: &World) -> Contents {
+    if !world.workspace.path.join(".git").symlink_metadata().is_ok_and(|found| found.is_dir()) {
+        return Contents::new();
+    }
     let list =
         "GIT_NO_REPLACE_OBJECTS=1 git rev-list --objects --no-object-names --all --reflog --indexed-objects HEAD";
     let Some(ids) = world.ask_agents_git(list) else { return Contents::new() };
@@ -75,14 +79,19 @@ pub(super) fn reached_by_agent(world: &World) -> Contents {
 
 /// All that lies in the object stores of the agent's git directories, whether anything names it or not.
 pub(super) fn in_stores(world: &World) -> Contents {
-    let view = world.depot.path().join("worktrees").join(world.workspace.ticket.as_str());
-    let mut found = Contents::new();
-    for top in [&world.workspace.path, &view] {
-        for store in stores(top) {
-            found.extend(read(world.depot.path(), Some(&store), &ids_in(&store)));
-        }
-    }
+    let mut found = in_stores_below(world, &world.workspace.path);
+    found.extend(set_aside(world));
     found
+}
+
+/// What lies in git directories of the agent's that Ganger set aside.
+pub(super) fn set_aside(world: &World) -> Contents {
+    in_stores_below(world, &world.depot.path().join("worktrees").join(world.workspace.ticket.as_str()))
+}
+
+fn in_stores_below(world: &World, top: &Path) -> Contents {
+    let read = |store: PathBuf| read(world.depot.path(), Some(&store), &ids_in(&store));
+    stores(top).into_iter().flat_map(read).collect()
 }
 
 /// Folders of objects inside of git directories.

@@ -28,6 +28,7 @@ const FOUND: &[(&str, &str)] = &[
     ("staged, and changed before the end of the turn", "stage-and-change:11 end-repair"),
     ("reftables with reflogs", "orphan-empty:7 reftable:10 side-work:2 end-repair:12"),
     ("no refs at all in the middle of a rebase", "shallow:3 am:11 refs-removed:8 repair:6 end-collect:4"),
+    ("the depot's objects forgotten", "switch:3 alternates-lost:15 repair:14 end-land:6"),
 ];
 
 #[test]

@@ -63,7 +63,7 @@ impl World {
             return Err(format!("{what}: was in an object store of the agent's and is gone: {lost}"));
         }
         let reaches = contents::reached_by_agent(self);
-        if let Some(lost) = contents::missing(reached, &[&lies, &depot, &reaches]) {
+        if let Some(lost) = contents::missing(reached, &[&lies, &depot, &reaches, &contents::set_aside(self)]) {
             return Err(format!("{what}: the agent's git reached it, and nothing does now: {lost}"));
         }
         Ok(())
@@ -109,7 +109,7 @@ impl World {
             told.push(format!("round {round}: {}", reasons.join("; ")));
             self.step += 1;
             for reason in &reasons {
-                self.agent(&repair_of(reason, &self.workspace.branch), 0);
+                self.agent(&format!("{HEAL}\n{}", repair_of(reason, &self.workspace.branch)), 0);
             }
         }
         Err(format!("repaired, and still unfit:\n  {}", told.join("\n  ")))
@@ -167,6 +167,14 @@ impl World {
         }
     }
 }
+
+/// What an agent does first whose git does not work at all: in the end it begins anew.
+const HEAL: &str = r#"
+works() { git status > /dev/null 2>&1; }
+works || for setting in core.bare core.worktree; do git config -f .git/config --unset-all $setting; done
+works || rm -rf .git/index .git/*.lock
+works || rm -rf .git
+"#;
 
 /// What an agent does that is told this.
 fn repair_of(reason: &str, branch: &str) -> String {

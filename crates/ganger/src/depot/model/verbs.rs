@@ -206,7 +206,7 @@ pub(super) const TO_GIT: &[Verb] = &[
         1,
         r#"spy ../merge; git config merge.spy.driver "$PWD/../merge"; echo '*.txt merge=spy' >> .git/info/attributes"#,
     ),
-    ("config-worktree", 1, r#"git config core.worktree "$ROOT/person""#),
+    ("config-worktree", 1, r#"mkdir -p ../elsewhere; git config core.worktree "$PWD/../elsewhere""#),
     ("config-bare", 1, "git config core.bare true"),
     ("config-excludes", 1, r#"echo '*' > ../excludes; git config core.excludesFile "$PWD/../excludes"; put excluded"#),
     ("config-autocrlf", 1, "git config core.autocrlf true"),

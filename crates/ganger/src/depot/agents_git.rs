@@ -17,6 +17,8 @@ const MAX_ENTRIES: usize = 20_000;
 #[derive(Debug, Clone)]
 pub(super) struct AgentsGit {
     dir: PathBuf,
+    /// Where refs and objects are: that of the repository whose linked worktree it is, else itself.
+    common: PathBuf,
 }
 
 /// What is checked out.
@@ -41,17 +43,41 @@ impl AgentsGit {
             let (dir, root) = (named.canonicalize().ok()?, root.canonicalize().ok()?);
             dir.starts_with(&root).then_some(dir)?
         };
-        dir.join("HEAD").symlink_metadata().is_ok_and(|m| m.is_file()).then_some(Self { dir })
+        let has_head = dir.join("HEAD").symlink_metadata().is_ok_and(|m| m.is_file());
+        let named = text_of(&dir.join("commondir")).and_then(|named| dir.join(named.trim()).canonicalize().ok());
+        // Refs are written there: it must not be anybody else's.
+        let is_inside = |common: &PathBuf| root.canonicalize().is_ok_and(|root| common.starts_with(root));
+        let is_right = has_head && named.as_ref().is_none_or(is_inside);
+        is_right.then(|| Self { common: named.unwrap_or_else(|| dir.clone()), dir })
+    }
+
+    /// One that was set aside because it is none any more; its objects may still be there.
+    pub(super) fn set_aside(dir: PathBuf) -> Self {
+        Self { common: dir.clone(), dir }
+    }
+
+    /// Makes what git cannot do without: two folders, and the objects that are borrowed.
+    pub(super) fn complete(&self, lender: &Path) -> io::Result<()> {
+        for folder in ["refs", "objects"].map(|name| self.common.join(name)) {
+            // A link to another folder serves git.
+            move_aside_unless(&folder, |_| folder.is_dir())?;
+            std::fs::create_dir_all(&folder)?;
+        }
+        if self.borrows_from(lender) {
+            return Ok(());
+        }
+        let file = self.objects().join("info/alternates");
+        let others = text_of(&file).unwrap_or_default();
+        for folder in file.ancestors().skip(1).take_while(|folder| *folder != self.common) {
+            move_aside_unless(folder, |_| folder.is_dir())?;
+        }
+        move_aside_unless(&file, |found| !found.is_dir())?;
+        os::write_private(&file, format!("{}\n{others}", lender.display()).as_bytes())
     }
 
     /// The folder of its objects; those of the repository that it shares them with, where it is a linked worktree.
     pub(super) fn objects(&self) -> PathBuf {
-        self.common().join("objects")
-    }
-
-    fn common(&self) -> PathBuf {
-        let named = self.text("commondir").map(|named| self.dir.join(named.trim()));
-        named.and_then(|path| path.canonicalize().ok()).unwrap_or_else(|| self.dir.clone())
+        self.common.join("objects")
     }
 
     pub(super) fn index(&self) -> PathBuf {
@@ -66,7 +92,7 @@ impl AgentsGit {
 
     /// Whether its refs are kept in a way that is not read here.
     pub(super) fn is_unreadable(&self) -> bool {
-        self.common().join("reftable").exists()
+        self.common.join("reftable").exists()
     }
 
     pub(super) fn checkout(&self) -> Option<Checkout> {
@@ -89,7 +115,7 @@ impl AgentsGit {
     /// All refs by their full names.
     pub(super) fn all_refs(&self) -> BTreeMap<String, Commit> {
         let mut refs = BTreeMap::new();
-        for dir in [self.common(), self.dir.clone()] {
+        for dir in [&self.common, &self.dir] {
             let packed = text_of(&dir.join("packed-refs")).unwrap_or_default();
             let named = |line: &str| line.split_once(' ').and_then(|(of, name)| Some((name.to_owned(), id(of)?)));
             refs.extend(packed.lines().filter_map(named).take(MAX_ENTRIES));
@@ -103,7 +129,7 @@ impl AgentsGit {
     /// Every commit that a reflog or another note of git's names: reset away, amended, stashed, half merged.
     pub(super) fn remembered(&self) -> BTreeSet<Commit> {
         let mut found = BTreeSet::new();
-        for dir in [self.common(), self.dir.clone()] {
+        for dir in [&self.common, &self.dir] {
             for (_, path) in files_below(&dir.join("logs"), "logs") {
                 let log = text_of(&path).unwrap_or_default();
                 found.extend(log.lines().flat_map(|line| line.split(' ').take(2)).filter_map(id));
@@ -138,19 +164,18 @@ impl AgentsGit {
 
     /// Where its linked worktrees are.
     pub(super) fn linked_worktrees(&self) -> Vec<PathBuf> {
-        let entries = self.common().join("worktrees").read_dir().into_iter().flatten().flatten();
+        let entries = self.common.join("worktrees").read_dir().into_iter().flatten().flatten();
         let named = entries.filter_map(|entry| text_of(&entry.path().join("gitdir")));
         named.filter_map(|path| Path::new(path.trim()).parent().map(Path::to_owned)).take(MAX_ENTRIES).collect()
     }
 
-    /// Sets a ref. What an agent put in its place does not matter: nothing is followed.
+    /// Sets a ref. What an agent put in its place is moved aside, and nothing is followed.
     pub(super) fn set(&self, name: &str, commit: &Commit) -> io::Result<()> {
-        let common = self.common();
-        let file = common.join(name);
-        let folders = file.ancestors().skip(1).take_while(|folder| *folder != common);
-        for folder in folders.filter(|folder| folder.symlink_metadata().is_ok_and(|m| !m.is_dir())) {
-            return Err(io::Error::other(format!("{} is not a folder", folder.display())));
+        let file = self.common.join(name);
+        for folder in file.ancestors().skip(1).take_while(|folder| *folder != self.common) {
+            move_aside_unless(folder, std::fs::Metadata::is_dir)?;
         }
+        move_aside_unless(&file, |found| !found.is_dir())?;
         os::write_private(&file, format!("{commit}\n").as_bytes())
     }
 
@@ -160,11 +185,24 @@ impl AgentsGit {
 
     /// Gives it an index of Ganger's.
     pub(super) fn set_index(&self, index: &Path) -> io::Result<()> {
+        move_aside_unless(&self.index(), |found| !found.is_dir())?;
         os::write_private(&self.index(), &std::fs::read(index)?)
     }
 
     fn text(&self, name: &str) -> Option<String> {
         text_of(&self.dir.join(name))
+    }
+}
+
+/// A branch `a` where `a/b` must be, or the other way round, keeps what it names, by another name.
+fn move_aside_unless(path: &Path, is_right: impl Fn(&std::fs::Metadata) -> bool) -> io::Result<()> {
+    match path.symlink_metadata() {
+        Ok(found) if !is_right(&found) => {
+            let mut aside = path.as_os_str().to_owned();
+            aside.push(format!("-aside-{}", jiff::Timestamp::now().as_microsecond()));
+            std::fs::rename(path, aside)
+        }
+        _ => Ok(()),
     }
 }
 

@@ -68,9 +68,6 @@ pub(crate) fn collect(depot: &Depot, workspace: &Workspace, base: &Commit, order
         }
     }
     let head = workspace.head(depot).unwrap_or(head);
-    if left.files > 0 && reasons.is_empty() {
-        Rescue::keep_what_is_only_staged(depot, workspace, &before, &head)?;
-    }
     let change = commit::change(depot, base, &head)?;
     reasons.extend(unfit(depot, workspace, &change));
     if !reasons.is_empty() {
@@ -79,6 +76,7 @@ pub(crate) fn collect(depot: &Depot, workspace: &Workspace, base: &Commit, order
     }
     let theirs = agents_git(workspace)?;
     if theirs.checkout().and_then(|c| c.commit).as_ref() != Some(&head) || !is_on(&theirs, &workspace.branch) {
+        Rescue::keep_staged(depot, workspace, &theirs, &head)?;
         workspace.show_to_agent(depot)?;
     }
     let nothing_but_setup =
@@ -105,7 +103,10 @@ fn bring_in(
     base: &Commit,
 ) -> Result<Commit, String> {
     if theirs.is_unreadable() {
-        return Err("the refs of this repository are kept in reftables now: run `git refs migrate --ref-format=files`"
+        return Err("the refs of this repository are kept in reftables, which Ganger does not read: run `git refs migrate \
+                    --ref-format=files`. Where git refuses that because of reflogs, run `h=$(git rev-parse HEAD) && git \
+                    config --unset extensions.refStorage && rm -rf .git/reftable .git/refs .git/HEAD && mkdir .git/refs \
+                    && echo $h > .git/HEAD`"
             .to_owned());
     }
     let Some(checkout) = theirs.checkout() else {
@@ -237,7 +238,7 @@ fn unpublished(depot: &Depot, workspace: &Workspace, path: &str, commit: &Commit
     if remote.contains(commit) {
         return None;
     }
-    let git = depot.git().env("GIT_ALTERNATE_OBJECT_DIRECTORIES", theirs.objects());
+    let git = transfer::beside(depot, &theirs.objects());
     let is_known = remote.iter().any(|r| git.holds(&["merge-base", "--is-ancestor", commit.as_str(), r.as_str()]));
     (!is_known).then(|| {
         format!(

@@ -123,8 +123,10 @@ pub(crate) fn land(depot: &Depot, main: &str, old: &Commit, new: &Commit) -> Git
     }
 }
 
-/// The index is synced by git itself; without that a power cut could leave an empty one.
+/// The index may be older than what it says of unchanged files (touched, or restored from a copy), and `read-tree` would
+/// take them for changed. The index is synced by git itself; without that a power cut could leave an empty one.
 fn follow(checkout: &Git, old: &Commit, new: &Commit) -> GitResult<()> {
+    let _changed_since = checkout.run(&["update-index", "-q", "--refresh"]);
     checkout.run(&["-c", "core.fsync=all", "read-tree", "-m", "-u", old.as_str(), new.as_str()]).map(|_| ())
 }
 

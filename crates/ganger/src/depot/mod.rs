@@ -8,6 +8,7 @@ mod collect;
 mod commit;
 mod git_dir;
 mod land;
+mod loose_ends;
 mod main_branch;
 mod publish;
 mod rescue;
@@ -41,3 +42,6 @@ pub(crate) fn identity(agent: &str) -> [(String, String); 4] {
 fn note(depot: &Depot, kind: &str, name: &str) -> PathBuf {
     depot.path().join("ganger").join(kind).join(name)
 }
+
+#[cfg(test)]
+mod model;

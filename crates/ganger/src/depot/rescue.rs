@@ -3,11 +3,13 @@
 //! repositories inside of it.
 
 use super::agents_git::AgentsGit;
+use super::loose_ends::LooseEnds;
 use super::{Depot, Workspace, commit, git_dir, identity, transfer};
-use crate::git::{Git, GitError, GitResult, sync_commit, zero_separated};
+use crate::git::{Git, GitError, GitResult, sync_commit, text};
 use crate::os;
 use ganger_engine::Commit;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 const PREFIX: &str = "refs/ganger/rescue/";
@@ -63,30 +65,23 @@ impl Rescue {
         Ok(name)
     }
 
-    /// Keeps what an agent staged and then changed again, if the index holds what neither of these commits does.
-    pub(super) fn keep_what_is_only_staged(
+    /// Keeps what the agent staged and then changed, or took away again, before its index is replaced.
+    pub(super) fn keep_staged(
         depot: &Depot,
         workspace: &Workspace,
-        before: &Commit,
+        theirs: &AgentsGit,
         head: &Commit,
     ) -> GitResult<()> {
-        let Some(theirs) = AgentsGit::of(&workspace.path, &workspace.path) else { return Ok(()) };
-        let ours = std::fs::read(depot.view(&workspace.ticket).join("index")).ok();
-        if ours.is_some() && ours == os::read_regular(&theirs.index(), MAX_INDEX).ok() {
-            return Ok(());
-        }
-        let staged = staged(depot, workspace, &theirs);
-        let Some(tree) = staged.filter(|tree| depot.tree_of(before).is_none_or(|of| of != tree.as_str())) else {
-            return Ok(());
-        };
-        let only = ["rev-list", "--objects", "--no-object-names", "--filter=object:type=blob", tree.as_str(), "--not"];
-        if depot.git().run(&[&only[..], &[before.as_str(), head.as_str()]].concat())?.is_empty() {
+        let Some(tree) = staged(depot, workspace, theirs, std::slice::from_ref(head)) else { return Ok(()) };
+        let differs =
+            ["diff-tree", "-r", "--name-only", "--no-renames", "--diff-filter=a", tree.as_str(), head.as_str()];
+        if depot.git().run(&differs)?.is_empty() {
             return Ok(());
         }
         let git = identity("ganger").iter().fold(depot.git(), |git, (k, v)| git.env(k, v));
         let told = format!("index of {}", workspace.ticket);
-        let commit = git.run(&["commit-tree", tree.as_str(), "-p", head.as_str(), "-m", &told])?;
-        Self::keep(depot, workspace.ticket.as_str(), &Commit::new(commit), "index").map(|_| ())
+        let commit = Commit::new(git.run(&["commit-tree", tree.as_str(), "-p", head.as_str(), "-m", &told])?);
+        Self::keep(depot, workspace.ticket.as_str(), &commit, "staged").map(|_| ())
     }
 
     /// All rescues, newest first.
@@ -139,14 +134,16 @@ struct Found {
     /// Changes that are not committed.
     changed: bool,
     /// Ignored, and small enough to be kept.
-    ignored: Vec<String>,
+    ignored: Vec<PathBuf>,
     /// Ignored, and too large.
     left_out: Vec<String>,
     /// Commits that the agent's git names, and by what name.
     tips: BTreeMap<Commit, String>,
     head: Option<Commit>,
-    /// The tree of what the agent staged.
+    /// The tree of what the agent staged, where neither the branch nor what is checked out has it.
     staged: Option<Commit>,
+    /// What nothing names, and the folders of objects in which it is.
+    loose: Vec<(LooseEnds, PathBuf)>,
     /// Repositories of its own inside of it.
     repositories: Vec<Inner>,
 }
@@ -173,6 +170,7 @@ impl Found {
             tips: BTreeMap::new(),
             head: None,
             staged: None,
+            loose: Vec::new(),
             repositories: Vec::new(),
         };
         let linked = AgentsGit::of(&workspace.path, &workspace.path).map(|git| git.linked_worktrees());
@@ -182,21 +180,27 @@ impl Found {
             found.repositories.push(Inner { at, holds_something, is_ignored: false });
         }
         let mut ignored = Vec::new();
-        for entry in zero_separated(&git.run(&status)?) {
-            let (kind, path) = entry.split_at_checked(3).unwrap_or((entry, ""));
-            let at = workspace.path.join(path);
-            if kind == "!! " {
+        let output = git.output(&status)?;
+        if !output.status.success() {
+            return Err(git.error(&status, &text(&output.stderr), output.status.code()));
+        }
+        for entry in output.stdout.split(|byte| *byte == 0) {
+            let Some((kind, path)) = entry.split_at_checked(3) else { continue };
+            let (is_ignored, path) = (kind == b"!! ", os::path_of(path));
+            let at = workspace.path.join(&path);
+            if is_ignored {
                 ignored.push(at.clone());
             }
-            if super::OWN_FILES.contains(&path) || found.repositories.iter().any(|inner| at.starts_with(&inner.at)) {
+            let is_own = super::OWN_FILES.iter().any(|own| path == Path::new(own));
+            if is_own || found.repositories.iter().any(|inner| at.starts_with(&inner.at)) {
                 continue;
             }
-            if kind != "!! " {
+            if !is_ignored {
                 found.changed = true;
             } else if is_small(&at) {
-                found.ignored.push(path.to_owned());
+                found.ignored.push(path);
             } else {
-                found.left_out.push(path.to_owned());
+                found.left_out.push(path.display().to_string());
             }
         }
         for inner in &mut found.repositories {
@@ -205,17 +209,30 @@ impl Found {
         if let Some(theirs) = AgentsGit::of(&workspace.path, &workspace.path) {
             found.head = theirs.checkout().and_then(|checkout| checkout.commit);
             found.tips = tips(&theirs);
-            found.staged = staged(depot, workspace, &theirs);
-            if !found.tips.is_empty() {
-                bring_all(depot, &theirs.objects(), found.tips.keys());
-            }
+            bring_all(depot, &theirs.objects(), found.tips.keys());
+            let heads: Vec<Commit> = found.head.clone().into_iter().chain(workspace.head(depot)).collect();
+            found.staged = staged(depot, workspace, &theirs, &heads);
+            let loose = LooseEnds::of(depot, &theirs, found.tips.keys().chain(&found.staged))?;
+            found.loose.push((loose, theirs.objects()));
         }
+        for aside in workspace.set_aside(depot) {
+            let of_it = tips(&aside);
+            bring_all(depot, &aside.objects(), of_it.keys());
+            let loose = LooseEnds::of(depot, &aside, of_it.keys().chain(found.tips.keys()))?;
+            found.tips.extend(of_it.into_iter().map(|(commit, name)| (commit, format!("broken-{name}"))));
+            found.loose.push((loose, aside.objects()));
+        }
+        found.loose.retain(|(loose, _)| !loose.is_empty());
         found.head = found.head.take().filter(|head| depot.repository.resolve(head.as_str()).is_some());
         Ok(found)
     }
 
     fn is_clean(&self) -> bool {
-        !self.changed && self.ignored.is_empty() && !self.repositories.iter().any(|inner| inner.holds_something)
+        let has_loose_ends = self.staged.is_some() || !self.loose.is_empty();
+        !self.changed
+            && self.ignored.is_empty()
+            && !has_loose_ends
+            && !self.repositories.iter().any(|inner| inner.holds_something)
     }
 
     /// Those commits beside the branch that no other one of them reaches, by their names.
@@ -243,6 +260,12 @@ impl Found {
         for inner in self.repositories.iter().filter(|inner| inner.holds_something) {
             keep_repository(depot, workspace, &inner.at, &name)?;
         }
+        for (n, (loose, store)) in self.loose.iter().enumerate() {
+            let told = format!("objects of {} that nothing named", workspace.ticket);
+            if let Some(commit) = loose.bring_in(depot, store, &told)? {
+                give_name(depot, &format!("{name}.unnamed-{}", n + 1), &commit)?;
+            }
+        }
         let commit = self.files(depot, workspace)?;
         give_name(depot, &name, &commit)?;
         Ok(name)
@@ -252,16 +275,19 @@ impl Found {
     fn files(&self, depot: &Depot, workspace: &Workspace) -> GitResult<Commit> {
         let (git, _index) = commit::with_index_apart(depot, workspace)?;
         let git = identity("ganger").iter().fold(git, |git, (k, v)| git.env(k, v));
-        let inside =
-            self.repositories.iter().filter(|inner| !inner.is_ignored && inner.at.starts_with(&workspace.path));
-        let without = excluding(&workspace.path, inside.map(|inner| inner.at.as_path()));
+        let inside = self.repositories.iter().filter(|inner| inner.at.starts_with(&workspace.path));
+        let (ignored, inside): (Vec<&Inner>, Vec<&Inner>) = inside.partition(|inner| inner.is_ignored);
+        let without = excluding(&workspace.path, inside.iter().map(|inner| inner.at.as_path()));
         let excludes = commit::excludes(depot);
-        let mut add = vec!["-c", &excludes, "add", "--all", "--", "."];
-        add.extend(without.iter().map(String::as_str));
+        let mut add: Vec<OsString> = ["-c", &excludes, "add", "--all", "--", "."].map(OsString::from).into();
+        add.extend(without);
         git.run(&add)?;
+        let without = excluding(&workspace.path, ignored.iter().map(|inner| inner.at.as_path()));
         for some in self.ignored.chunks(500) {
-            let some: Vec<&str> = some.iter().map(String::as_str).collect();
-            git.run(&[&["--literal-pathspecs", "add", "--force", "--"][..], &some].concat())?;
+            let mut add: Vec<OsString> = ["add", "--force", "--"].map(OsString::from).into();
+            add.extend(some.iter().map(|path| pathspec(":(literal)", path)));
+            add.extend(without.iter().cloned());
+            git.run(&add)?;
         }
         let tree = git.run(&["write-tree"])?;
         let mut message = format!("rescue of {ticket}\n\nGanger-Ticket: {ticket}\n", ticket = workspace.ticket);
@@ -295,19 +321,22 @@ fn tips(theirs: &AgentsGit) -> BTreeMap<Commit, String> {
     tips
 }
 
-/// The tree of what the agent staged, with all that is in it.
-fn staged(depot: &Depot, workspace: &Workspace, theirs: &AgentsGit) -> Option<Commit> {
+/// The tree of what the agent staged, brought into the depot; `None` when one of these commits has it, or when it is
+/// damaged or not merged.
+fn staged(depot: &Depot, workspace: &Workspace, theirs: &AgentsGit, heads: &[Commit]) -> Option<Commit> {
     let copy = tempfile::NamedTempFile::new().ok()?;
     std::fs::write(copy.path(), os::read_regular(&theirs.index(), MAX_INDEX).ok()?).ok()?;
     let git = workspace.git(depot).env("GIT_INDEX_FILE", copy.path());
-    let git = git.env("GIT_ALTERNATE_OBJECT_DIRECTORIES", theirs.objects());
-    let tree = git.run(&["write-tree"]).ok().map(Commit::new)?;
-    let head = workspace.head(depot)?;
-    if depot.tree_of(&head).is_some_and(|of_head| of_head == tree.as_str()) {
+    let git = git.env("GIT_ALTERNATE_OBJECT_DIRECTORIES", transfer::in_list(&theirs.objects()));
+    let tree = git.run(&["write-tree"]).ok()?;
+    let known: Vec<Commit> =
+        heads.iter().filter(|head| depot.repository.resolve(head.as_str()).is_some()).cloned().collect();
+    if known.iter().any(|head| depot.tree_of(head).as_ref() == Some(&tree)) {
         return None;
     }
-    // The tree is in the depot by now, and the files are where the agent's git put them.
-    transfer::bring_in(depot, &theirs.objects(), std::slice::from_ref(&tree), &[head]).ok().map(|()| tree)
+    // The tree was just written to the depot; what is in it need not be there.
+    let tree = Commit::new(tree);
+    transfer::bring_in(depot, &theirs.objects(), std::slice::from_ref(&tree), &known).ok().map(|()| tree)
 }
 
 /// What is damaged must not keep the rest from being kept.
@@ -331,14 +360,17 @@ fn keep_repository(depot: &Depot, workspace: &Workspace, at: &Path, name: &str) 
         let is_there = |commit: &&Commit| depot.repository.resolve(commit.as_str()).is_some();
         let there: Vec<&str> = tips.keys().filter(is_there).map(Commit::as_str).collect();
         parents = independent(depot, &there)?;
+        let loose = LooseEnds::of(depot, &theirs, tips.keys())?;
+        parents.extend(loose.bring_in(depot, &theirs.objects(), "objects that nothing named")?);
     }
     let index = tempfile::tempdir().map_err(|e| GitError::new("rescue", at, e))?;
     let git = Git::own(depot.path()).on(at).env("GIT_INDEX_FILE", index.path().join("index"));
     let git = identity("ganger").iter().fold(git, |git, (k, v)| git.env(k, v));
     let inside = repositories_inside(at);
     let inner = excluding(at, inside.iter().map(PathBuf::as_path));
-    let mut add = vec!["-c", "core.excludesFile=/dev/null", "add", "--all", "--force", "--", "."];
-    add.extend(inner.iter().map(String::as_str));
+    let add = ["-c", "core.excludesFile=/dev/null", "add", "--all", "--force", "--", "."];
+    let mut add: Vec<OsString> = add.map(OsString::from).into();
+    add.extend(inner);
     git.run(&add)?;
     let tree = git.run(&["write-tree"])?;
     let told = format!("rescue of {}: the repository {path}", workspace.ticket);
@@ -356,17 +388,20 @@ fn holds_something(depot: &Depot, workspace: &Workspace, at: &Path) -> bool {
     let published: Vec<&str> =
         refs.iter().filter(|(name, _)| name.starts_with("refs/remotes/")).map(|(_, commit)| commit.as_str()).collect();
     let tips = tips(&theirs);
-    let tips: Vec<&str> = tips.keys().map(Commit::as_str).collect();
-    let git = depot.git().env("GIT_ALTERNATE_OBJECT_DIRECTORIES", theirs.objects());
-    let unpublished = git.run(&[&["rev-list", "--max-count=1"][..], &tips, &["--not"], &published].concat());
+    let named: Vec<&str> = tips.keys().map(Commit::as_str).collect();
+    let git = transfer::beside(depot, &theirs.objects());
+    let unpublished = git.run(&[&["rev-list", "--max-count=1"][..], &named, &["--not"], &published].concat());
     if !unpublished.is_ok_and(|found| found.is_empty()) {
+        return true;
+    }
+    if !LooseEnds::of(depot, &theirs, tips.keys()).is_ok_and(|loose| loose.is_empty()) {
         return true;
     }
     let changed = || -> Option<String> {
         let copy = tempfile::NamedTempFile::new().ok()?;
         std::fs::write(copy.path(), os::read_regular(&theirs.index(), MAX_INDEX).ok()?).ok()?;
         let git = Git::own(depot.path()).on(at).env("GIT_INDEX_FILE", copy.path());
-        let git = git.env("GIT_ALTERNATE_OBJECT_DIRECTORIES", theirs.objects());
+        let git = git.env("GIT_ALTERNATE_OBJECT_DIRECTORIES", transfer::in_list(&theirs.objects()));
         let head = theirs.checkout()?.commit?;
         let staged = git.run(&["diff-index", "--cached", "--name-only", head.as_str()]).ok()?;
         git.run(&["ls-files", "--others", "--modified", "--deleted"]).ok().map(|files| staged + &files)
@@ -384,9 +419,14 @@ fn independent(depot: &Depot, commits: &[&str]) -> GitResult<Vec<Commit>> {
 }
 
 /// Pathspecs that leave folders out.
-fn excluding<'a>(top: &Path, folders: impl Iterator<Item = &'a Path>) -> Vec<String> {
-    let inside = folders.map(|folder| folder.strip_prefix(top).unwrap_or(folder));
-    inside.map(|folder| format!(":(exclude,literal){}", folder.display())).collect()
+fn excluding<'a>(top: &Path, folders: impl Iterator<Item = &'a Path>) -> Vec<OsString> {
+    folders.map(|folder| pathspec(":(exclude,literal)", folder.strip_prefix(top).unwrap_or(folder))).collect()
+}
+
+fn pathspec(how: &str, path: &Path) -> OsString {
+    let mut spec = OsString::from(how);
+    spec.push(path);
+    spec
 }
 
 /// Folders with a `.git` of their own, at any depth and whatever their names: clones, submodules, linked worktrees.

@@ -16,9 +16,13 @@ const MAX_BYTES: u64 = 4 << 30;
 
 /// Brings what these ids reach into the depot. What `known` reaches is there.
 pub(super) fn bring_in(depot: &Depot, from: &Path, wanted: &[Commit], known: &[Commit]) -> GitResult<()> {
-    let pack = depot.git().env("GIT_ALTERNATE_OBJECT_DIRECTORIES", in_list(from));
     // Synced with all else of an attempt.
-    pass(&pack, &depot.git(), wanted, known, false)
+    pass(&beside(depot, from), &depot.git(), wanted, known, false)
+}
+
+/// Git in the depot that reads another folder of objects, too.
+pub(super) fn beside(depot: &Depot, from: &Path) -> Git {
+    depot.git().env("GIT_ALTERNATE_OBJECT_DIRECTORIES", in_list(from))
 }
 
 /// Sends what these ids reach from the depot to a folder of objects, which has all that `known` reaches.
@@ -63,7 +67,7 @@ fn pass(pack: &Git, unpack: &Git, wanted: &[Commit], known: &[Commit], synced: b
 }
 
 /// One entry of a list that colons separate.
-fn in_list(folder: &Path) -> OsString {
+pub(super) fn in_list(folder: &Path) -> OsString {
     let text = folder.to_string_lossy();
     if text.contains([':', '"']) || text.starts_with('"') {
         return format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")).into();

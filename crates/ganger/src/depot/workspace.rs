@@ -115,7 +115,7 @@ impl Workspace {
         };
         let Some(theirs) = AgentsGit::of(&self.path, &self.path) else {
             let view = depot.view(&self.ticket);
-            let aside = view.join(format!("broken-{}", jiff::Timestamp::now().as_millisecond()));
+            let aside = view.join(format!("{BROKEN}{}", jiff::Timestamp::now().as_microsecond()));
             match std::fs::rename(self.path.join(".git"), aside) {
                 Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(failed(e)),
                 _ => {}
@@ -123,6 +123,7 @@ impl Workspace {
             let head = Head::Branch(&self.branch, &head);
             return git_dir::give(depot, &self.path, &head, refs, Some(&view.join("index"))).map_err(failed);
         };
+        theirs.complete(&depot.repository.objects()).map_err(failed)?;
         let _none = std::fs::remove_file(theirs.index().with_extension("lock"));
         if theirs.checkout().is_none() {
             theirs.set_head(&Head::Branch(&self.branch, &head)).map_err(failed)?;
@@ -140,6 +141,16 @@ impl Workspace {
         Rescue::snapshot(depot, self)?;
         os::remove_tree(&self.path.join(".git")).map_err(failed)?;
         self.mend(depot, &[])
+    }
+
+    /// Git directories of it that are none any more.
+    pub(super) fn set_aside(&self, depot: &Depot) -> Vec<AgentsGit> {
+        let entries = depot.view(&self.ticket).read_dir().into_iter().flatten().flatten();
+        let broken = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(BROKEN));
+        let at = self.path.join(".git");
+        let is_broken =
+            AgentsGit::of(&self.path, &self.path).is_none() && at.symlink_metadata().is_ok_and(|m| m.is_dir());
+        broken.map(|entry| entry.path()).chain(is_broken.then_some(at)).map(AgentsGit::set_aside).collect()
     }
 
     /// Ganger's git on its files: with an index and a head of its own.
@@ -339,6 +350,9 @@ impl Workspace {
         }
     }
 }
+
+/// Beginning of the names of an agent's git directories in the view that were none any more.
+const BROKEN: &str = "broken-";
 
 /// A file of the view: the workspace was made to its end, and an agent may have worked in it since.
 const READY: &str = "ganger-ready";

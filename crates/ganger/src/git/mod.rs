@@ -92,6 +92,18 @@ impl Git {
         Err(self.error(args, &text(&output.stderr), output.status.code()))
     }
 
+    /// As [`Git::run`], for a command that reads `input`.
+    pub(crate) fn run_fed<S: AsRef<OsStr>>(&self, args: &[S], input: &[u8]) -> GitResult<String> {
+        crate::os::check_may_block("git");
+        let mut command = self.command(args);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        match running::output_fed(&mut command, input) {
+            Ok(output) if output.status.success() => Ok(text(&output.stdout)),
+            Ok(output) => Err(self.error(args, &text(&output.stderr), output.status.code())),
+            Err(e) => Err(self.error(args, &format!("git could not be started: {e}"), None)),
+        }
+    }
+
     /// Whether a command that answers by its exit code says yes.
     pub(crate) fn holds<S: AsRef<OsStr>>(&self, args: &[S]) -> bool {
         self.output(args).is_ok_and(|o| o.status.success())

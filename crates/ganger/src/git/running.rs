@@ -23,6 +23,21 @@ pub(super) fn output(command: &mut Command) -> std::io::Result<Output> {
     output
 }
 
+/// As [`output`], for a command that reads `input`.
+pub(super) fn output_fed(command: &mut Command, input: &[u8]) -> std::io::Result<Output> {
+    let mut child = command.spawn()?;
+    let leader = child.id();
+    change(|running| running.insert(leader));
+    let stdin = child.stdin.take();
+    let output = std::thread::scope(|scope| {
+        // One that ended says why itself.
+        let _fed = scope.spawn(move || stdin.map(|mut stdin| stdin.write_all(input)));
+        child.wait_with_output()
+    });
+    change(|running| running.remove(&leader));
+    output
+}
+
 /// As [`output`], with a limit: `None` when it was ended because its time was up.
 pub(super) fn output_within(command: &mut Command, limit: Duration) -> std::io::Result<Option<Output>> {
     let child = command.spawn()?;

@@ -2,8 +2,9 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Opens a file for reading and writing that only the user can read, and makes it if need be.
 pub(crate) fn open_private(path: &Path) -> std::io::Result<File> {
@@ -80,6 +81,11 @@ pub(crate) fn record_lock_holder(file: &File) -> std::io::Result<Option<Option<u
 /// Syncs a file, or the entries of a folder, to disk.
 pub(crate) fn sync(path: &Path) -> std::io::Result<()> {
     File::open(path)?.sync_all()
+}
+
+/// A path as git prints it, whatever bytes it has.
+pub(crate) fn path_of(bytes: &[u8]) -> PathBuf {
+    PathBuf::from(std::ffi::OsStr::from_bytes(bytes))
 }
 
 pub(crate) fn symlink(to: &Path, at: &Path) -> std::io::Result<()> {

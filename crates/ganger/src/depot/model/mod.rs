@@ -1,0 +1,125 @@
+//! A model test of the depot: random sequences of what agents do in a workspace, with files, with git and to git, and
+//! in between what Ganger does with it. What must hold whatever they do:
+//!
+//! - What an agent wrote is in the depot, or still in the workspace, unless the agent destroyed it.
+//! - The person's repository is byte for byte what it was, but for Ganger's branches and for landings.
+//! - Nothing is run that an agent configured.
+//! - Every call returns, and after an honest repair the next one succeeds.
+//!
+//! A sequence is a line of words, `verb:number`, and the same line always does the same. Lines that found something
+//! are kept in `found.rs`.
+
+mod contents;
+mod found;
+mod person;
+mod turns;
+mod verbs;
+mod world;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use world::{Template, World};
+
+/// What Ganger does, beside the verbs: how often it comes in a sequence.
+const OF_GANGER: [(&str, u32); 5] =
+    [("collect", 22), ("repair", 8), ("person-commits", 2), ("person-touches", 1), ("ensure", 2)];
+
+/// How a sequence ends.
+const ENDS: [(&str, u32); 4] = [("end-retire", 3), ("end-collect", 2), ("end-repair", 3), ("end-land", 3)];
+
+/// Does what a line of words says, and checks it.
+fn run(template: &Template, line: &str) -> Result<(), String> {
+    let mut world = World::new(template);
+    for word in line.split_whitespace() {
+        let (name, n) = word.split_once(':').unwrap_or((word, "0"));
+        world.step += 1;
+        step(&mut world, name, n.parse().unwrap())
+            .map_err(|fault| format!("at step {} {word}: {fault}", world.step))?;
+    }
+    Ok(())
+}
+
+fn step(world: &mut World, name: &str, n: u8) -> Result<(), String> {
+    match name {
+        "collect" => world.collect().map(|_| ()),
+        "repair" => world.repair(),
+        "person-commits" => {
+            world.person(r#"put by-the-person; git add by-the-person; git commit -q -m "by the person""#);
+            Ok(())
+        }
+        "person-touches" => {
+            world.person("touch -d @1234567890 README src/lib.txt");
+            Ok(())
+        }
+        "ensure" => world.ensure().map_err(|e| format!("the workspace cannot be made: {e}")),
+        "end-retire" => world.retire(),
+        "end-collect" => world.collect().map(|_| ()).and_then(|()| world.retire()),
+        "end-repair" => world.repair().and_then(|()| world.retire()).and_then(|()| return_to_work(world)),
+        "end-land" => {
+            world.repair()?;
+            world.land()?;
+            world.retire()
+        }
+        verb => {
+            let all = verbs::OF_FILES.iter().chain(verbs::OF_GIT).chain(verbs::TO_GIT);
+            let (_, _, script) = all.copied().find(|(name, ..)| *name == verb).expect(verb);
+            world.agent(script, n);
+            Ok(())
+        }
+    }
+}
+
+/// Work that comes back gets its workspace again, as it was committed.
+fn return_to_work(world: &mut World) -> Result<(), String> {
+    if world.workspace.head(&world.depot).is_none() {
+        return Ok(());
+    }
+    world.ensure().map_err(|e| format!("the workspace cannot be made again: {e}"))?;
+    let seen = world.workspace.look(&world.depot).map_err(|e| format!("it cannot be looked at: {e}"))?;
+    if seen.files > 0 {
+        return Err(format!("{} files of a new workspace are not committed", seen.files));
+    }
+    world.repair()
+}
+
+fn sequences() -> impl Strategy<Value = String> {
+    let weighted = |words: Vec<(&'static str, u32)>| {
+        let strategies = words.into_iter().map(|(name, weight)| (weight, Just(name).boxed()));
+        let name = proptest::strategy::Union::new_weighted(strategies.collect());
+        // Which number it is says nothing about how simple a step is; fewer steps are simpler.
+        (name, 0..17_u8).prop_map(|(name, n)| format!("{name}:{n}")).no_shrink()
+    };
+    let verbs = verbs::OF_FILES.iter().chain(verbs::OF_GIT).chain(verbs::TO_GIT);
+    let steps = verbs.map(|(name, weight, _)| (*name, *weight)).chain(OF_GANGER).collect();
+    let parts = (vec(weighted(steps), 1..24), weighted(ENDS.to_vec()));
+    parts.prop_map(|(steps, end)| format!("{} {end}", steps.join(" ")))
+}
+
+/// Looks at sequences from a seed on; panics with the shortest line that fails.
+fn explore(seed: u64, cases: u32) {
+    let template = Template::make();
+    let config = Config { cases, max_shrink_iters: 300, failure_persistence: None, ..Config::default() };
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
+    let outcome = runner.run(&sequences(), |line| run(&template, &line).map_err(TestCaseError::fail));
+    if let Err(failure) = outcome {
+        panic!("seed {seed}: {failure}");
+    }
+}
+
+/// A number of the environment, for more than every day's cases.
+fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).map_or(otherwise, |text| text.parse().unwrap())
+}
+
+#[test]
+fn agents_may_do_whatever_git_can() {
+    let (seed, cases) = (number("GANGER_MODEL_SEED", 1), number("GANGER_MODEL_CASES", 50));
+    std::thread::scope(|scope| {
+        for half in 0..2 {
+            scope.spawn(move || explore(2 * seed + half, u32::try_from(cases.div_ceil(2)).unwrap()));
+        }
+    });
+}

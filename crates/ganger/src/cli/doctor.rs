@@ -4,7 +4,7 @@ use super::board;
 use super::out::{data, json};
 use crate::agents::{Driver, Drivers, Found, capability_names};
 use crate::board::shapes;
-use crate::depot::Rescue;
+use crate::depot::{Rescue, stands_in_the_way};
 use crate::failure::{Exit, Failure};
 use crate::foreman::{self, Loaded};
 use crate::git::Git;
@@ -57,6 +57,8 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
             findings.push(agents(&project).await);
             findings.push(gates(&project));
             findings.push(Finding { what: "store", result: check_store(&project) });
+            findings.push(branches(&project));
+            findings.push(depot(&project));
             findings.push(rescues(&project));
             if findings.iter().all(|f| f.what != "store" || f.result.is_ok()) {
                 findings.extend(board(project).await);
@@ -149,6 +151,24 @@ fn in_one_line(failure: Failure) -> String {
         Some(hint) => format!("{}; {hint}", failure.message),
         None => failure.message,
     }
+}
+
+fn branches(project: &Project) -> Finding {
+    let template = &project.config().project.branch;
+    let in_the_way = stands_in_the_way(&project.repository, template);
+    Finding { what: "branches", result: in_the_way.map_or_else(|| Ok(template.clone()), Err) }
+}
+
+/// Which of your git settings hold for Ganger's git, too.
+fn depot(project: &Project) -> Finding {
+    let described = project.depot_if_made().map(|depot| match depot {
+        None => "the first run makes it".to_owned(),
+        Some(depot) => {
+            let settings = depot.settings();
+            format!("{}; your settings that hold there: {}", depot.path().display(), settings.names().join(", "))
+        }
+    });
+    Finding { what: "depot", result: described.map_err(|e| e.to_string()) }
 }
 
 fn rescues(project: &Project) -> Finding {

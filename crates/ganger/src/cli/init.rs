@@ -5,6 +5,7 @@ use super::out::{data, hint, talk};
 use crate::agents::{Drivers, Found};
 use crate::config::{Detected, Detection, PROJECT_FILE, RuntimeKind, detect};
 use crate::failure::{Exit, Failure};
+use crate::depot::stands_in_the_way;
 use crate::git::Repository;
 use crate::project::{Project, repository_at};
 use std::fmt::Write;
@@ -58,6 +59,9 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     let project = Project::open_or_create(repository, args.new_id || args.new_board)?;
     data!("board       {}", project.state.display());
     advise(&project.repository, has_commit, &runtimes, &gates);
+    if let Some(why) = stands_in_the_way(&project.repository, &project.config().project.branch) {
+        hint(&why);
+    }
     if project.journal_mark().is_none() {
         for state in project.earlier_boards() {
             let id = state.file_name().unwrap_or_default().to_string_lossy();

@@ -2,7 +2,7 @@
 //! is not Ganger's, or is no longer, is left alone.
 
 use super::{Depot, transfer};
-use crate::git::{GitError, GitResult};
+use crate::git::{GitError, GitResult, Repository};
 use ganger_engine::Commit;
 
 /// What the person's repository holds by the name of a branch.
@@ -80,8 +80,12 @@ pub(super) fn why_it_is_taken(depot: &Depot, branch: &str) -> Option<String> {
             branch.replace('/', "-")
         ));
     }
-    let above =
-        branch.match_indices('/').map(|(at, _)| &branch[..at]).find(|above| depot.person.branch(above).is_some());
+    stands_in_the_way(&depot.person, branch)
+}
+
+/// Why git would not make such a branch, if so.
+pub(crate) fn stands_in_the_way(person: &Repository, branch: &str) -> Option<String> {
+    let above = branch.match_indices('/').map(|(at, _)| &branch[..at]).find(|above| person.branch(above).is_some());
     above.map(|above| {
         format!(
             "the branch {above} stands in the way of {branch}: git allows no branch below another. Rename it, or give \

@@ -155,13 +155,11 @@ impl World {
         let changed = self.depot.git().run(&args).map_err(told)?;
         let changed: Vec<String> = crate::git::zero_separated(&changed).map(str::to_owned).collect();
         let landing = self.call("land", Some(&changed), || land(&self.depot, "main", &main, &merge))?.map_err(told)?;
-        let now = self.depot.person.branch("main");
+        let (now, status) = (self.depot.person.branch("main"), status());
         match landing {
             Landing::Landed if now.as_ref() != Some(&merge) => Err("landed, and main is not there".to_owned()),
-            Landing::Landed => match self.depot.person.git().run(&["status", "--porcelain", "--untracked-files=no"]) {
-                Ok(status) if status.is_empty() => Ok(()),
-                status => Err(format!("landed, and the person's status is {status:?}")),
-            },
+            Landing::Landed if status != before => Err(format!("landed, and the person's status is {status:?}")),
+            Landing::Landed => Ok(()),
             _ if now.as_ref() != Some(&main) => Err("not landed, and main moved".to_owned()),
             _ => Ok(()),
         }
@@ -185,7 +183,8 @@ fn repair_of(reason: &str, branch: &str) -> String {
     };
     if reason.contains("is in progress") {
         return "git rebase --abort || git merge --abort || git cherry-pick --abort || git revert --abort || git am --abort
-                git rebase --quit; git merge --quit; git cherry-pick --quit; git revert --quit; git bisect reset"
+                git rebase --quit; git merge --quit; git cherry-pick --quit; git revert --quit
+                git bisect reset || git bisect reset HEAD || rm -f .git/BISECT_*"
             .to_owned();
     }
     if reason.contains("are not merged yet") {

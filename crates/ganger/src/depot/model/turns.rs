@@ -154,6 +154,8 @@ impl World {
         let args = ["diff", "--name-only", "-z", "--no-renames", main.as_str(), merge.as_str()];
         let changed = self.depot.git().run(&args).map_err(told)?;
         let changed: Vec<String> = crate::git::zero_separated(&changed).map(str::to_owned).collect();
+        let status = || self.depot.person.git().run(&["status", "--porcelain", "--untracked-files=no"]).ok();
+        let before = status();
         let landing = self.call("land", Some(&changed), || land(&self.depot, "main", &main, &merge))?.map_err(told)?;
         let (now, status) = (self.depot.person.branch("main"), status());
         match landing {
@@ -170,7 +172,9 @@ impl World {
 const HEAL: &str = r#"
 works() { git status > /dev/null 2>&1; }
 works || for setting in core.bare core.worktree; do git config -f .git/config --unset-all $setting; done
-works || rm -rf .git/index .git/*.lock
+find .git -name '*.lock' -delete
+git rev-parse -q --verify refs/heads/ganger/T-1 > /dev/null || rm -rf .git/refs/heads/ganger
+works || rm -rf .git/index
 works || rm -rf .git
 "#;
 
@@ -220,6 +224,9 @@ fn repair_of(reason: &str, branch: &str) -> String {
     if reason.contains("does not begin where") {
         let reset = between("run `", "`");
         return format!("{reset} && git add -A && {{ git commit -q -m again || true; }} || rm -rf .git");
+    }
+    if reason.contains("not a git repository: ") {
+        return format!("rm -rf '{}/.git'", between("not a git repository: ", "/../"));
     }
     if reason.contains("names no commit") {
         return format!("git symbolic-ref HEAD refs/heads/{branch} || echo 'ref: refs/heads/{branch}' > .git/HEAD");

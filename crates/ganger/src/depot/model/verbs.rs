@@ -225,7 +225,7 @@ pub(super) const TO_GIT: &[Verb] = &[
     ("git-a-file", 1, "rm -rf .git; put .git"),
     ("git-a-link", 1, r#"mv .git "../git-$N"; ln -s "../git-$N" .git"#),
     ("git-elsewhere", 1, r#"mv .git "../git-$N"; echo "gitdir: ../git-$N" > .git"#),
-    ("git-of-the-person", 1, r#"rm -rf .git; echo "gitdir: $ROOT/person/.git" > .git"#),
+    ("git-of-another", 1, r#"rm -rf .git; echo "gitdir: $ROOT/lib/.git" > .git"#),
     ("git-init-again", 1, "rm -rf .git; git init -q; git add -A; git commit -q -m again"),
     ("index-removed", 1, "rm -f .git/index"),
     ("index-garbage", 1, "put .git/index"),

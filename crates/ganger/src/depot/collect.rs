@@ -51,6 +51,12 @@ pub(crate) fn collect(depot: &Depot, workspace: &Workspace, base: &Commit, order
              work, remove {path}/.git; if not, remove {path} or add it to .gitignore"
         )
     }));
+    reasons.extend(commit::hollow_submodules(depot, workspace).iter().map(|path| {
+        format!(
+            "{path} is recorded as a submodule and holds files without a repository: git would keep none of them. Run `git \
+             rm --cached {path}` and add them, or empty the folder"
+        )
+    }));
     let (files, bytes) = (left.files + committed.files.len() as u64, left.bytes + committed.bytes);
     if reasons.is_empty() && (files > order.max_files || bytes > order.max_bytes) {
         Rescue::snapshot(depot, workspace)?;
@@ -190,7 +196,7 @@ fn is_submodule(depot: &Depot, workspace: &Workspace, path: &str) -> bool {
 fn unfit(depot: &Depot, workspace: &Workspace, change: &Change) -> Vec<String> {
     let mut reasons: Vec<String> =
         change.conflict_marks.iter().map(|file| format!("{file} holds conflict markers: resolve them")).collect();
-    let declared = std::fs::read_to_string(workspace.path.join(".gitmodules")).unwrap_or_default();
+    let declared = commit::declared_submodules(workspace);
     for (path, commit) in &change.links_to_commits {
         if !declared.lines().any(|line| line.trim().strip_prefix("path = ") == Some(path)) {
             reasons.push(format!(

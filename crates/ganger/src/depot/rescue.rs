@@ -161,7 +161,7 @@ impl Found {
         let status = ["status", "--porcelain", "-z", "--untracked-files=all", "--ignored=matching", "--no-renames"];
         let status = [&["-c", &excludes][..], &status, &["--ignore-submodules=dirty"]].concat();
         let mut found = Self {
-            changed: false,
+            changed: !commit::hollow_submodules(depot, workspace).is_empty(),
             ignored: Vec::new(),
             left_out: Vec::new(),
             tips: BTreeMap::new(),
@@ -276,6 +276,9 @@ impl Found {
         let (ignored, inside): (Vec<&Inner>, Vec<&Inner>) = inside.partition(|inner| inner.is_ignored);
         let without = excluding(&workspace.path, inside.iter().map(|inner| inner.at.as_path()));
         let excludes = commit::excludes(depot);
+        for path in commit::hollow_submodules(depot, workspace) {
+            git.run(&["update-index", "--force-remove", "--", &path])?;
+        }
         let mut add: Vec<OsString> = ["-c", &excludes, "add", "--all", "--", "."].map(OsString::from).into();
         add.extend(without);
         git.run(&add)?;

@@ -197,6 +197,10 @@ fn repair_of(reason: &str, branch: &str) -> String {
     if reason.contains("is a repository of its own") {
         return format!("rm -rf '{}'/.git", named(" is a repository of its own"));
     }
+    if reason.contains("is recorded as a submodule") {
+        let path = named(" is recorded as a submodule");
+        return format!("git rm -q -f --cached '{path}'; git add -A; git commit -q -m repaired");
+    }
     if reason.contains("was added as a repository") {
         let path = named(" was added as a repository");
         return format!("git rm -q -f --cached '{path}'; rm -rf '{path}/.git'; git add -A; git commit -q -m repaired");

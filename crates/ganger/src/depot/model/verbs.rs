@@ -139,6 +139,7 @@ pub(super) const OF_GIT: &[Verb] = &[
         r#"git submodule --quiet add "$ROOT/lib" module; put module/lib.txt; git -C module commit -q -a -m inside; git add module"#,
     ),
     ("submodule-dirty", 1, r#"git submodule --quiet add "$ROOT/lib" module; put module/lib.txt; put module/new"#),
+    ("submodule-git-removed", 2, "rm -rf module/.git"),
     (
         "init-inside",
         2,

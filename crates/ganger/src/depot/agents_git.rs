@@ -84,6 +84,15 @@ impl AgentsGit {
         self.dir.join("index")
     }
 
+    /// The index, and the files that it refers to when it is split, by their names.
+    pub(super) fn index_files(&self, limit: u64) -> Vec<(String, Vec<u8>)> {
+        let names =
+            self.dir.read_dir().into_iter().flatten().flatten().filter_map(|e| e.file_name().into_string().ok());
+        let is_of_index = |name: &String| name == "index" || name.starts_with("sharedindex.");
+        let read = |name: String| Some((os::read_regular(&self.dir.join(&name), limit).ok()?, name));
+        names.filter(is_of_index).filter_map(read).map(|(content, name)| (name, content)).collect()
+    }
+
     /// Whether it was made to borrow objects from this folder.
     pub(super) fn borrows_from(&self, objects: &Path) -> bool {
         let lenders = text_of(&self.objects().join("info/alternates")).unwrap_or_default();

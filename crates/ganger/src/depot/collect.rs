@@ -148,15 +148,13 @@ fn bring_in(
 fn unfinished(depot: &Depot, workspace: &Workspace, theirs: &AgentsGit) -> GitResult<Vec<String>> {
     let mut reasons: Vec<String> =
         theirs.in_progress().into_iter().map(|what| format!("{what} is in progress: finish it, or abort it")).collect();
-    let failed = |e: std::io::Error| GitError::new("ls-files", &workspace.path, e);
-    let Ok(index) = crate::os::read_regular(&theirs.index(), MAX_INDEX) else { return Ok(reasons) };
+    let Ok(index) = crate::os::read_regular(&theirs.index(), commit::MAX_INDEX) else { return Ok(reasons) };
     if std::fs::read(depot.view(&workspace.ticket).join("index")).is_ok_and(|ours| ours == index) {
         return Ok(reasons);
     }
-    let copy = tempfile::NamedTempFile::new().map_err(failed)?;
-    std::fs::write(copy.path(), index).map_err(failed)?;
+    let Some((git, _index)) = commit::with_agents_index(depot, workspace, theirs) else { return Ok(reasons) };
     // An index that cannot be read holds nothing that is lost: what counts is in commits and in files.
-    let listed = workspace.git(depot).env("GIT_INDEX_FILE", copy.path()).run(&["ls-files", "--unmerged", "-z"]);
+    let listed = git.run(&["ls-files", "--unmerged", "-z"]);
     let listed = listed.unwrap_or_default();
     let mut names: Vec<&str> = crate::git::zero_separated(&listed).filter_map(|l| l.split('\t').nth(1)).collect();
     names.dedup();
@@ -166,9 +164,6 @@ fn unfinished(depot: &Depot, workspace: &Workspace, theirs: &AgentsGit) -> GitRe
     }
     Ok(reasons)
 }
-
-/// No index is larger in earnest.
-const MAX_INDEX: u64 = 512 << 20;
 
 /// The branch and the index of Ganger's are what the agent committed.
 fn take_head(depot: &Depot, workspace: &Workspace, before: &Commit, head: &Commit) -> GitResult<()> {

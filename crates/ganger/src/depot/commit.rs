@@ -1,5 +1,6 @@
 //! What an agent left in its workspace: counted, committed under its name, and what the branch changes.
 
+use super::agents_git::AgentsGit;
 use super::{Depot, Workspace, identity};
 use crate::git::{GitError, GitResult, zero_separated};
 use ganger_engine::{AttemptId, Commit, TicketId};
@@ -128,6 +129,26 @@ pub(super) fn with_index_apart(
     std::fs::copy(depot.view(&workspace.ticket).join("index"), &index).map_err(failed)?;
     Ok((workspace.git(depot).env("GIT_INDEX_FILE", &index), folder))
 }
+
+/// Git on the files of a workspace, with a copy of the agent's own index. In a git directory for this alone: an index may
+/// be split, and its other half is looked for there. `None` when the agent has none.
+pub(super) fn with_agents_index(
+    depot: &Depot,
+    workspace: &Workspace,
+    theirs: &AgentsGit,
+) -> Option<(crate::git::Git, tempfile::TempDir)> {
+    let folder = tempfile::tempdir().ok()?;
+    for (name, content) in theirs.index_files(MAX_INDEX) {
+        std::fs::write(folder.path().join(name), content).ok()?;
+    }
+    std::fs::write(folder.path().join("commondir"), depot.path().as_os_str().as_encoded_bytes()).ok()?;
+    std::fs::write(folder.path().join("HEAD"), "ref: refs/ganger/nothing\n").ok()?;
+    let has_index = folder.path().join("index").is_file();
+    has_index.then(|| (crate::git::Git::own(folder.path()).on(&workspace.path), folder))
+}
+
+/// No index is larger in earnest.
+pub(super) const MAX_INDEX: u64 = 512 << 20;
 
 /// What a branch changes against its base.
 #[derive(Debug, Default)]

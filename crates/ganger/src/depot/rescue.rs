@@ -324,9 +324,7 @@ fn tips(theirs: &AgentsGit) -> BTreeMap<Commit, String> {
 /// The tree of what the agent staged, brought into the depot; `None` when one of these commits has it, or when it is
 /// damaged or not merged.
 fn staged(depot: &Depot, workspace: &Workspace, theirs: &AgentsGit, heads: &[Commit]) -> Option<Commit> {
-    let copy = tempfile::NamedTempFile::new().ok()?;
-    std::fs::write(copy.path(), os::read_regular(&theirs.index(), 512 << 20).ok()?).ok()?;
-    let git = workspace.git(depot).env("GIT_INDEX_FILE", copy.path());
+    let (git, _index) = commit::with_agents_index(depot, workspace, theirs)?;
     let git = git.env("GIT_ALTERNATE_OBJECT_DIRECTORIES", transfer::in_list(&theirs.objects()));
     let tree = git.run(&["write-tree"]).ok()?;
     let known: Vec<Commit> =

@@ -38,6 +38,9 @@ const FOUND: &[(&str, &str)] = &[
         "submodule-dirty:1 commit:1 collect submodule-git-removed end-land",
     ),
     ("a submodule whose repository was lost", "submodule-dirty:10 commit-file:7 repair:4 git-removed end-repair:12"),
+    ("pipes where git reads", "fifo-git-reads:1 append:1 collect fifo-git-reads:1 end-retire"),
+    ("setup left odd names", "setup append:3 collect end-land"),
+    ("staged in a split index", "split-index:12 stage-and-change:14 end-collect:5"),
 ];
 
 #[test]

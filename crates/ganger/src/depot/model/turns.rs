@@ -74,7 +74,10 @@ impl World {
         let files = contents::files(&self.workspace.path);
         let is_taken = |path: &std::path::Path| {
             let name = path.strip_prefix(&self.workspace.path).unwrap_or(path).to_string_lossy().into_owned();
-            !(name.starts_with("ignored/") || name.ends_with(".log") || name.starts_with("hidden-"))
+            !(name.starts_with("ignored/")
+                || name.ends_with(".log")
+                || name.starts_with("hidden-")
+                || name.contains("setup"))
         };
         if files
             .get(&self.workspace.path.join(".gitignore"))

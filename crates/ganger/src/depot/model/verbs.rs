@@ -4,6 +4,11 @@
 /// A verb: its name, how often it comes, what it does.
 pub(super) type Verb = (&'static str, u32, &'static str);
 
+/// All of them.
+pub(super) fn all() -> impl Iterator<Item = Verb> {
+    OF_FILES.iter().chain(OF_GIT).chain(TO_GIT).copied()
+}
+
 /// With files.
 pub(super) const OF_FILES: &[Verb] = &[
     ("write", 14, r#"put "$F""#),
@@ -35,6 +40,11 @@ pub(super) const OF_FILES: &[Verb] = &[
     ),
     ("own-attributes", 1, r#"printf '* ident filter=spy diff=spy merge=spy\n' >> .gitattributes"#),
     ("mission", 1, r#"printf 'a mission\n' > MISSION.md"#),
+    (
+        "fifo-git-reads",
+        1,
+        r#"rm -f .gitignore; mkfifo .gitignore; mkdir -p docs; rm -f docs/.gitattributes; mkfifo docs/.gitattributes"#,
+    ),
     ("fifo", 1, r#"mkfifo "pipe-$N""#),
 ];
 

@@ -183,7 +183,11 @@ fn give_back(depot: &Depot, workspace: &Workspace, before: &Commit) -> GitResult
 }
 
 fn is_submodule(depot: &Depot, workspace: &Workspace, path: &str) -> bool {
-    let listed = workspace.git(depot).run(&["ls-files", "--stage", "--", path]);
+    // Just added and not committed yet, it is not in Ganger's index.
+    if commit::declared_submodules(workspace).lines().any(|line| line.trim().strip_prefix("path = ") == Some(path)) {
+        return true;
+    }
+    let listed = workspace.git(depot).run(&["--literal-pathspecs", "ls-files", "--stage", "--", path]);
     listed.is_ok_and(|line| line.starts_with("160000 "))
 }
 

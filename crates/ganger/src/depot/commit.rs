@@ -126,7 +126,7 @@ pub(super) fn with_index_apart(
     let failed = |e: std::io::Error| GitError::new("index", &workspace.path, e);
     let folder = tempfile::tempdir().map_err(failed)?;
     let index = folder.path().join("index");
-    std::fs::copy(depot.view(&workspace.ticket).join("index"), &index).map_err(failed)?;
+    crate::os::copy_with_time(&depot.view(&workspace.ticket).join("index"), &index).map_err(failed)?;
     Ok((workspace.git(depot).env("GIT_INDEX_FILE", &index), folder))
 }
 

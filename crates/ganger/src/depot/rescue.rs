@@ -3,7 +3,7 @@
 //! repositories inside of it.
 
 use super::agents_git::AgentsGit;
-use super::loose_ends::LooseEnds;
+use super::loose_ends::{LooseEnds, holds_unpublished};
 use super::{Depot, Workspace, commit, git_dir, identity, transfer};
 use crate::git::{Git, GitError, GitResult, sync_commit, text};
 use crate::os;
@@ -212,8 +212,15 @@ impl Found {
             let loose = LooseEnds::of(depot, &theirs, found.tips.keys().chain(&found.staged))?;
             found.loose.push((loose, theirs.objects()));
         }
+        let in_use: Vec<PathBuf> = found.repositories.iter().filter_map(|i| store_of(&i.at, workspace)).collect();
         for aside in workspace.set_aside(depot) {
+            if aside.objects().canonicalize().is_ok_and(|store| in_use.contains(&store)) {
+                continue;
+            }
             let of_it = tips(&aside);
+            if !holds_unpublished(depot, &aside, &of_it) {
+                continue;
+            }
             bring_all(depot, &aside.objects(), of_it.keys());
             let loose = LooseEnds::of(depot, &aside, of_it.keys().chain(found.tips.keys()))?;
             found.tips.extend(of_it.into_iter().map(|(commit, name)| (commit, format!("broken-{name}"))));
@@ -337,6 +344,10 @@ fn staged(depot: &Depot, workspace: &Workspace, theirs: &AgentsGit, heads: &[Com
     transfer::bring_in(depot, &theirs.objects(), std::slice::from_ref(&tree), &known).ok().map(|()| tree)
 }
 
+fn store_of(repository: &Path, workspace: &Workspace) -> Option<PathBuf> {
+    AgentsGit::of(repository, &workspace.path)?.objects().canonicalize().ok()
+}
+
 /// What is damaged must not keep the rest from being kept.
 fn bring_all<'a>(depot: &Depot, from: &Path, wanted: impl Iterator<Item = &'a Commit>) {
     let missing: Vec<Commit> = wanted.filter(|id| depot.repository.object(id.as_str()).is_none()).cloned().collect();
@@ -382,17 +393,7 @@ fn keep_repository(depot: &Depot, workspace: &Workspace, at: &Path, name: &str) 
 /// Whether a repository has a commit, or a state of its files, that none of its remotes has. What cannot be read counts.
 fn holds_something(depot: &Depot, workspace: &Workspace, at: &Path) -> bool {
     let Some(theirs) = AgentsGit::of(at, &workspace.path) else { return true };
-    let refs = theirs.all_refs();
-    let published: Vec<&str> =
-        refs.iter().filter(|(name, _)| name.starts_with("refs/remotes/")).map(|(_, commit)| commit.as_str()).collect();
-    let tips = tips(&theirs);
-    let named: Vec<&str> = tips.keys().map(Commit::as_str).collect();
-    let git = transfer::beside(depot, &theirs.objects());
-    let unpublished = git.run(&[&["rev-list", "--max-count=1"][..], &named, &["--not"], &published].concat());
-    if !unpublished.is_ok_and(|found| found.is_empty()) {
-        return true;
-    }
-    if !LooseEnds::of(depot, &theirs, tips.keys()).is_ok_and(|loose| loose.is_empty()) {
+    if holds_unpublished(depot, &theirs, &tips(&theirs)) {
         return true;
     }
     let changed = || -> Option<String> {

@@ -133,14 +133,19 @@ impl Workspace {
         Ok(())
     }
 
-    /// Git directories of it that are none any more.
+    /// Git directories of it that are none any more, and those of submodules.
     pub(super) fn set_aside(&self, depot: &Depot) -> Vec<AgentsGit> {
         let entries = depot.view(&self.ticket).read_dir().into_iter().flatten().flatten();
         let broken = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(BROKEN));
         let at = self.path.join(".git");
         let is_broken =
             AgentsGit::of(&self.path, &self.path).is_none() && at.symlink_metadata().is_ok_and(|m| m.is_dir());
-        broken.map(|entry| entry.path()).chain(is_broken.then_some(at)).map(AgentsGit::set_aside).collect()
+        let mut found: Vec<AgentsGit> =
+            broken.map(|entry| entry.path()).chain(is_broken.then_some(at)).map(AgentsGit::set_aside).collect();
+        let own = AgentsGit::of(&self.path, &self.path);
+        let modules: Vec<AgentsGit> = own.iter().chain(&found).flat_map(AgentsGit::modules).collect();
+        found.extend(modules);
+        found
     }
 
     /// Ganger's git on its files: with an index and a head of its own.

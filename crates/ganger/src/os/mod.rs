@@ -16,8 +16,8 @@ mod table;
 pub(crate) use blocking::{at_low_priority, block_in_place, blocking, check_may_block};
 pub(crate) use clock::{SteadyClock, awake_ms, now_ms};
 pub(crate) use files::{
-    copy_tree, is_at, lock, open_private, path_of, read_regular, record_lock_holder, remove_tree, symlink, sync, tail,
-    try_lock, try_record_lock, write_durable, write_private,
+    copy_tree, copy_with_time, is_at, lock, open_private, path_of, read_regular, record_lock_holder, remove_tree,
+    symlink, sync, tail, try_lock, try_record_lock, write_durable, write_private,
 };
 pub(crate) use leftovers::{end_processes, tool_processes};
 pub(crate) use process::{

@@ -41,6 +41,8 @@ const FOUND: &[(&str, &str)] = &[
     ("pipes where git reads", "fifo-git-reads:1 append:1 collect fifo-git-reads:1 end-retire"),
     ("setup left odd names", "setup append:3 collect end-land"),
     ("staged in a split index", "split-index:12 stage-and-change:14 end-collect:5"),
+    ("commits of a submodule that is not checked out", "submodule-work:1 submodule-git-removed:1 end-retire"),
+    ("commits of a submodule, added twice", "submodule-work:15 submodule-work:14 end-land:10"),
 ];
 
 #[test]

@@ -42,8 +42,14 @@ fn run(template: &Template, line: &str) -> Result<(), String> {
     for word in line.split_whitespace() {
         let (name, n) = word.split_once(':').unwrap_or((word, "0"));
         world.step += 1;
-        step(&mut world, name, n.parse().unwrap())
-            .map_err(|fault| format!("at step {} {word}: {fault}", world.step))?;
+        if let Err(fault) = step(&mut world, name, n.parse().unwrap()) {
+            let mut fault = format!("at step {} {word}: {fault}", world.step);
+            if std::env::var_os("GANGER_MODEL_KEEP").is_some() {
+                fault = format!("{fault}; everything is in {}", world.root().display());
+                std::mem::forget(world);
+            }
+            return Err(fault);
+        }
     }
     Ok(())
 }

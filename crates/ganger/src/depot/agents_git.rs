@@ -84,6 +84,30 @@ impl AgentsGit {
         self.dir.join("index")
     }
 
+    /// Repositories of submodules that lie in it, whether they are checked out or not.
+    pub(super) fn modules(&self) -> Vec<Self> {
+        let (mut found, mut folders) = (Vec::new(), vec![self.common.join("modules")]);
+        while let Some(folder) = folders.pop().filter(|_| found.len() < MAX_ENTRIES) {
+            if folder.join("HEAD").is_file() && folder.join("objects").is_dir() {
+                folders.push(folder.join("modules"));
+                found.push(Self::set_aside(folder));
+                continue;
+            }
+            let entries = folder.read_dir().into_iter().flatten().flatten();
+            folders.extend(entries.filter(|e| e.file_type().is_ok_and(|kind| kind.is_dir())).map(|e| e.path()));
+        }
+        found
+    }
+
+    /// The index, and the files that it refers to when it is split, by their names.
+    pub(super) fn index_files(&self, limit: u64) -> Vec<(String, Vec<u8>)> {
+        let names =
+            self.dir.read_dir().into_iter().flatten().flatten().filter_map(|e| e.file_name().into_string().ok());
+        let is_of_index = |name: &String| name == "index" || name.starts_with("sharedindex.");
+        let read = |name: String| Some((os::read_regular(&self.dir.join(&name), limit).ok()?, name));
+        names.filter(is_of_index).filter_map(read).map(|(content, name)| (name, content)).collect()
+    }
+
     /// Whether it was made to borrow objects from this folder.
     pub(super) fn borrows_from(&self, objects: &Path) -> bool {
         let lenders = text_of(&self.objects().join("info/alternates")).unwrap_or_default();
@@ -186,7 +210,10 @@ impl AgentsGit {
     /// Gives it an index of Ganger's.
     pub(super) fn set_index(&self, index: &Path) -> io::Result<()> {
         move_aside_unless(&self.index(), |found| !found.is_dir())?;
-        os::write_private(&self.index(), &std::fs::read(index)?)
+        let new = self.dir.join("index.ganger");
+        let _none = os::remove_tree(&new);
+        os::copy_with_time(index, &new)?;
+        std::fs::rename(new, self.index())
     }
 
     fn text(&self, name: &str) -> Option<String> {

@@ -55,6 +55,12 @@ pub(crate) fn collect(depot: &Depot, workspace: &Workspace, base: &Commit, order
              work, remove {path}/.git; if not, remove {path} or add it to .gitignore"
         )
     }));
+    reasons.extend(commit::hollow_submodules(depot, workspace).iter().map(|path| {
+        format!(
+            "{path} is recorded as a submodule and holds files without a repository: git would keep none of them. Run `git \
+             rm --cached {path}` and add them, or empty the folder"
+        )
+    }));
     let (files, bytes) = (left.files + committed.files.len() as u64, left.bytes + committed.bytes);
     if reasons.is_empty() && (files > order.max_files || bytes > order.max_bytes) {
         Rescue::snapshot(depot, workspace)?;
@@ -144,15 +150,13 @@ fn bring_in(
 fn unfinished(depot: &Depot, workspace: &Workspace, theirs: &AgentsGit) -> GitResult<Vec<String>> {
     let mut reasons: Vec<String> =
         theirs.in_progress().into_iter().map(|what| format!("{what} is in progress: finish it, or abort it")).collect();
-    let failed = |e: std::io::Error| GitError::new("ls-files", &workspace.path, e);
-    let Ok(index) = crate::os::read_regular(&theirs.index(), MAX_INDEX) else { return Ok(reasons) };
+    let Ok(index) = crate::os::read_regular(&theirs.index(), commit::MAX_INDEX) else { return Ok(reasons) };
     if std::fs::read(depot.view(&workspace.ticket).join("index")).is_ok_and(|ours| ours == index) {
         return Ok(reasons);
     }
-    let copy = tempfile::NamedTempFile::new().map_err(failed)?;
-    std::fs::write(copy.path(), index).map_err(failed)?;
+    let Some((git, _index)) = commit::with_agents_index(depot, workspace, theirs) else { return Ok(reasons) };
     // An index that cannot be read holds nothing that is lost: what counts is in commits and in files.
-    let listed = workspace.git(depot).env("GIT_INDEX_FILE", copy.path()).run(&["ls-files", "--unmerged", "-z"]);
+    let listed = git.run(&["ls-files", "--unmerged", "-z"]);
     let listed = listed.unwrap_or_default();
     let mut names: Vec<&str> = crate::git::zero_separated(&listed).filter_map(|l| l.split('\t').nth(1)).collect();
     names.dedup();
@@ -162,9 +166,6 @@ fn unfinished(depot: &Depot, workspace: &Workspace, theirs: &AgentsGit) -> GitRe
     }
     Ok(reasons)
 }
-
-/// No index is larger in earnest.
-const MAX_INDEX: u64 = 512 << 20;
 
 /// The branch and the index of Ganger's are what the agent committed.
 fn take_head(depot: &Depot, workspace: &Workspace, before: &Commit, head: &Commit) -> GitResult<()> {
@@ -180,7 +181,7 @@ fn take_head(depot: &Depot, workspace: &Workspace, before: &Commit, head: &Commi
 
 /// Once it has no git directory of its own any more, a folder is a folder, though the agent committed it as a name.
 fn forget_repositories_that_are_none(depot: &Depot, workspace: &Workspace, committed: &Change) -> GitResult<()> {
-    let declared = declared_submodules(workspace);
+    let declared = commit::declared_submodules(workspace);
     for (path, _) in &committed.links_to_commits {
         if !declared.contains(path) && !workspace.path.join(path).join(".git").exists() {
             workspace.git(depot).run(&["rm", "--quiet", "--cached", "--", path])?;
@@ -189,20 +190,17 @@ fn forget_repositories_that_are_none(depot: &Depot, workspace: &Workspace, commi
     Ok(())
 }
 
-/// By `.gitmodules`, as it lies there.
-fn declared_submodules(workspace: &Workspace) -> Vec<String> {
-    let file = crate::os::read_regular(&workspace.path.join(".gitmodules"), 1 << 20).unwrap_or_default();
-    let text = String::from_utf8_lossy(&file).into_owned();
-    text.lines().filter_map(|line| Some(line.trim().strip_prefix("path = ")?.to_owned())).collect()
-}
-
 /// What is not taken is as if it had not been looked at; the agent's own git was not changed.
 fn give_back(depot: &Depot, workspace: &Workspace, before: &Commit) -> GitResult<()> {
     workspace.git(depot).run(&["reset", "--quiet", "--mixed", before.as_str()]).map(|_| ())
 }
 
 fn is_submodule(depot: &Depot, workspace: &Workspace, path: &str) -> bool {
-    let listed = workspace.git(depot).run(&["ls-files", "--stage", "--", path]);
+    // Just added and not committed yet, it is not in Ganger's index.
+    if commit::declared_submodules(workspace).lines().any(|line| line.trim().strip_prefix("path = ") == Some(path)) {
+        return true;
+    }
+    let listed = workspace.git(depot).run(&["--literal-pathspecs", "ls-files", "--stage", "--", path]);
     listed.is_ok_and(|line| line.starts_with("160000 "))
 }
 
@@ -210,7 +208,7 @@ fn is_submodule(depot: &Depot, workspace: &Workspace, path: &str) -> bool {
 fn unfit(depot: &Depot, workspace: &Workspace, change: &Change) -> Vec<String> {
     let mut reasons: Vec<String> =
         change.conflict_marks.iter().map(|file| format!("{file} holds conflict markers: resolve them")).collect();
-    let declared = declared_submodules(workspace);
+    let declared = commit::declared_submodules(workspace);
     for (path, commit) in &change.links_to_commits {
         if !declared.contains(path) {
             reasons.push(format!(

@@ -1,5 +1,6 @@
 //! What an agent left in its workspace: counted, committed under its name, and what the branch changes.
 
+use super::agents_git::AgentsGit;
 use super::{Depot, Workspace, identity};
 use crate::git::{GitError, GitResult, zero_separated};
 use ganger_engine::{AttemptId, Commit, TicketId};
@@ -36,6 +37,29 @@ pub(super) fn leftovers(depot: &Depot, workspace: &Workspace) -> GitResult<Lefto
         sum.bytes += std::fs::symlink_metadata(workspace.path.join(path)).map_or(0, |m| m.len());
     }
     Ok(sum)
+}
+
+/// Submodules that hold files and no repository: git looks at none of those files.
+pub(super) fn hollow_submodules(depot: &Depot, workspace: &Workspace) -> Vec<String> {
+    let is_hollow = |path: &&str| {
+        let folder = workspace.path.join(path);
+        let mut entries = folder.read_dir().into_iter().flatten();
+        let is_link = folder.symlink_metadata().is_ok_and(|m| m.is_symlink());
+        !is_link && entries.next().is_some() && folder.join(".git").symlink_metadata().is_err()
+    };
+    let is_recorded = |path: &&str| {
+        let listed = workspace.git(depot).run(&["--literal-pathspecs", "ls-files", "--stage", "--", path]);
+        listed.is_ok_and(|line| line.starts_with("160000 "))
+    };
+    let declared = declared_submodules(workspace);
+    let paths = declared.lines().filter_map(|line| line.trim().strip_prefix("path = "));
+    paths.filter(is_hollow).filter(is_recorded).map(str::to_owned).collect()
+}
+
+/// The file `.gitmodules`, whatever an agent made of it.
+pub(super) fn declared_submodules(workspace: &Workspace) -> String {
+    let file = crate::os::read_regular(&workspace.path.join(".gitmodules"), 1 << 20).unwrap_or_default();
+    String::from_utf8_lossy(&file).into_owned()
 }
 
 /// Ignore patterns of the person and ours. Not by an excluding pathspec: git refuses those for files that the repository
@@ -102,9 +126,29 @@ pub(super) fn with_index_apart(
     let failed = |e: std::io::Error| GitError::new("index", &workspace.path, e);
     let folder = tempfile::tempdir().map_err(failed)?;
     let index = folder.path().join("index");
-    std::fs::copy(depot.view(&workspace.ticket).join("index"), &index).map_err(failed)?;
+    crate::os::copy_with_time(&depot.view(&workspace.ticket).join("index"), &index).map_err(failed)?;
     Ok((workspace.git(depot).env("GIT_INDEX_FILE", &index), folder))
 }
+
+/// Git on the files of a workspace, with a copy of the agent's own index. In a git directory for this alone: an index may
+/// be split, and its other half is looked for there. `None` when the agent has none.
+pub(super) fn with_agents_index(
+    depot: &Depot,
+    workspace: &Workspace,
+    theirs: &AgentsGit,
+) -> Option<(crate::git::Git, tempfile::TempDir)> {
+    let folder = tempfile::tempdir().ok()?;
+    for (name, content) in theirs.index_files(MAX_INDEX) {
+        std::fs::write(folder.path().join(name), content).ok()?;
+    }
+    std::fs::write(folder.path().join("commondir"), depot.path().as_os_str().as_encoded_bytes()).ok()?;
+    std::fs::write(folder.path().join("HEAD"), "ref: refs/ganger/nothing\n").ok()?;
+    let has_index = folder.path().join("index").is_file();
+    has_index.then(|| (crate::git::Git::own(folder.path()).on(&workspace.path), folder))
+}
+
+/// No index is larger in earnest.
+pub(super) const MAX_INDEX: u64 = 512 << 20;
 
 /// What a branch changes against its base.
 #[derive(Debug, Default)]

@@ -43,7 +43,7 @@ pub(super) fn give(
     std::fs::write(new.join("packed-refs"), packed_refs(depot, head, refs))?;
     std::fs::write(new.join("HEAD"), head.text())?;
     if let Some(index) = index {
-        std::fs::copy(index, new.join("index"))?;
+        os::copy_with_time(index, &new.join("index"))?;
     }
     std::fs::rename(&new, checkout.join(".git"))
 }

@@ -97,6 +97,18 @@ impl LooseEnds {
     }
 }
 
+/// Whether a repository has something that none of its remotes has, its files aside. What cannot be read counts.
+pub(super) fn holds_unpublished(depot: &Depot, theirs: &AgentsGit, tips: &BTreeMap<Commit, String>) -> bool {
+    let refs = theirs.all_refs();
+    let published: Vec<&str> =
+        refs.iter().filter(|(name, _)| name.starts_with("refs/remotes/")).map(|(_, commit)| commit.as_str()).collect();
+    let named: Vec<&str> = tips.keys().map(Commit::as_str).collect();
+    let git = transfer::beside(depot, &theirs.objects());
+    let unpublished = git.run(&[&["rev-list", "--max-count=1"][..], &named, &["--not"], &published].concat());
+    let has_loose_ends = || !LooseEnds::of(depot, theirs, tips.keys()).is_ok_and(|loose| loose.is_empty());
+    !tips.is_empty() && !unpublished.is_ok_and(|found| found.is_empty()) || has_loose_ends()
+}
+
 /// Those commits that are no parent of another one.
 fn heads(git: &Git, commits: &[&str]) -> GitResult<Vec<String>> {
     if commits.is_empty() {

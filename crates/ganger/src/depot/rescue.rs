@@ -3,7 +3,7 @@
 //! repositories inside of it.
 
 use super::agents_git::AgentsGit;
-use super::loose_ends::LooseEnds;
+use super::loose_ends::{LooseEnds, holds_unpublished};
 use super::{Depot, Workspace, commit, git_dir, identity, transfer};
 use crate::git::{Git, GitError, GitResult, sync_commit, text};
 use crate::os;
@@ -164,7 +164,7 @@ impl Found {
         let status = ["status", "--porcelain", "-z", "--untracked-files=all", "--ignored=matching", "--no-renames"];
         let status = [&["-c", &excludes][..], &status, &["--ignore-submodules=dirty"]].concat();
         let mut found = Self {
-            changed: false,
+            changed: !commit::hollow_submodules(depot, workspace).is_empty(),
             ignored: Vec::new(),
             left_out: Vec::new(),
             tips: BTreeMap::new(),
@@ -215,8 +215,15 @@ impl Found {
             let loose = LooseEnds::of(depot, &theirs, found.tips.keys().chain(&found.staged))?;
             found.loose.push((loose, theirs.objects()));
         }
+        let in_use: Vec<PathBuf> = found.repositories.iter().filter_map(|i| store_of(&i.at, workspace)).collect();
         for aside in workspace.set_aside(depot) {
+            if aside.objects().canonicalize().is_ok_and(|store| in_use.contains(&store)) {
+                continue;
+            }
             let of_it = tips(&aside);
+            if !holds_unpublished(depot, &aside, &of_it) {
+                continue;
+            }
             bring_all(depot, &aside.objects(), of_it.keys());
             let loose = LooseEnds::of(depot, &aside, of_it.keys().chain(found.tips.keys()))?;
             found.tips.extend(of_it.into_iter().map(|(commit, name)| (commit, format!("broken-{name}"))));
@@ -279,6 +286,9 @@ impl Found {
         let (ignored, inside): (Vec<&Inner>, Vec<&Inner>) = inside.partition(|inner| inner.is_ignored);
         let without = excluding(&workspace.path, inside.iter().map(|inner| inner.at.as_path()));
         let excludes = commit::excludes(depot);
+        for path in commit::hollow_submodules(depot, workspace) {
+            git.run(&["update-index", "--force-remove", "--", &path])?;
+        }
         let mut add: Vec<OsString> = ["-c", &excludes, "add", "--all", "--", "."].map(OsString::from).into();
         add.extend(without);
         git.run(&add)?;
@@ -324,9 +334,7 @@ fn tips(theirs: &AgentsGit) -> BTreeMap<Commit, String> {
 /// The tree of what the agent staged, brought into the depot; `None` when one of these commits has it, or when it is
 /// damaged or not merged.
 fn staged(depot: &Depot, workspace: &Workspace, theirs: &AgentsGit, heads: &[Commit]) -> Option<Commit> {
-    let copy = tempfile::NamedTempFile::new().ok()?;
-    std::fs::write(copy.path(), os::read_regular(&theirs.index(), MAX_INDEX).ok()?).ok()?;
-    let git = workspace.git(depot).env("GIT_INDEX_FILE", copy.path());
+    let (git, _index) = commit::with_agents_index(depot, workspace, theirs)?;
     let git = git.env("GIT_ALTERNATE_OBJECT_DIRECTORIES", transfer::in_list(&theirs.objects()));
     let tree = git.run(&["write-tree"]).ok()?;
     let known: Vec<Commit> =
@@ -337,6 +345,10 @@ fn staged(depot: &Depot, workspace: &Workspace, theirs: &AgentsGit, heads: &[Com
     // The tree was just written to the depot; what is in it need not be there.
     let tree = Commit::new(tree);
     transfer::bring_in(depot, &theirs.objects(), std::slice::from_ref(&tree), &known).ok().map(|()| tree)
+}
+
+fn store_of(repository: &Path, workspace: &Workspace) -> Option<PathBuf> {
+    AgentsGit::of(repository, &workspace.path)?.objects().canonicalize().ok()
 }
 
 /// What is damaged must not keep the rest from being kept.
@@ -384,17 +396,7 @@ fn keep_repository(depot: &Depot, workspace: &Workspace, at: &Path, name: &str) 
 /// Whether a repository has a commit, or a state of its files, that none of its remotes has. What cannot be read counts.
 fn holds_something(depot: &Depot, workspace: &Workspace, at: &Path) -> bool {
     let Some(theirs) = AgentsGit::of(at, &workspace.path) else { return true };
-    let refs = theirs.all_refs();
-    let published: Vec<&str> =
-        refs.iter().filter(|(name, _)| name.starts_with("refs/remotes/")).map(|(_, commit)| commit.as_str()).collect();
-    let tips = tips(&theirs);
-    let named: Vec<&str> = tips.keys().map(Commit::as_str).collect();
-    let git = transfer::beside(depot, &theirs.objects());
-    let unpublished = git.run(&[&["rev-list", "--max-count=1"][..], &named, &["--not"], &published].concat());
-    if !unpublished.is_ok_and(|found| found.is_empty()) {
-        return true;
-    }
-    if !LooseEnds::of(depot, &theirs, tips.keys()).is_ok_and(|loose| loose.is_empty()) {
+    if holds_unpublished(depot, &theirs, &tips(&theirs)) {
         return true;
     }
     let changed = || -> Option<String> {

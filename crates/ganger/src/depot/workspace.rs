@@ -110,6 +110,7 @@ impl Workspace {
     /// Whatever an agent did to the git directory, there is one; and it knows the branches that are to be joined.
     pub(super) fn mend(&self, depot: &Depot, refs: &[(String, Commit)]) -> GitResult<()> {
         let failed = |e: io::Error| GitError::new("checkout", &self.path, e);
+        remove_what_git_would_wait_for(&self.path).map_err(failed)?;
         let Some(head) = self.head(depot) else {
             return Err(GitError::new("checkout", &self.path, format!("the branch {} is lost", self.branch)));
         };
@@ -143,14 +144,19 @@ impl Workspace {
         self.mend(depot, &[])
     }
 
-    /// Git directories of it that are none any more.
+    /// Git directories of it that are none any more, and those of submodules.
     pub(super) fn set_aside(&self, depot: &Depot) -> Vec<AgentsGit> {
         let entries = depot.view(&self.ticket).read_dir().into_iter().flatten().flatten();
         let broken = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(BROKEN));
         let at = self.path.join(".git");
         let is_broken =
             AgentsGit::of(&self.path, &self.path).is_none() && at.symlink_metadata().is_ok_and(|m| m.is_dir());
-        broken.map(|entry| entry.path()).chain(is_broken.then_some(at)).map(AgentsGit::set_aside).collect()
+        let mut found: Vec<AgentsGit> =
+            broken.map(|entry| entry.path()).chain(is_broken.then_some(at)).map(AgentsGit::set_aside).collect();
+        let own = AgentsGit::of(&self.path, &self.path);
+        let modules: Vec<AgentsGit> = own.iter().chain(&found).flat_map(AgentsGit::modules).collect();
+        found.extend(modules);
+        found
     }
 
     /// Ganger's git on its files: with an index and a head of its own.
@@ -226,6 +232,7 @@ impl Workspace {
         }
         let mut retired = Retired::Absent;
         if view.join(READY).exists() && self.path.is_dir() {
+            remove_what_git_would_wait_for(&self.path).map_err(failed)?;
             if let Some(head) = self.head(depot) {
                 self.mend_view(depot, &view, &head)?;
             }
@@ -301,6 +308,7 @@ impl Workspace {
     pub(crate) fn look(&self, depot: &Depot) -> GitResult<Seen> {
         let theirs = AgentsGit::of(&self.path, &self.path).and_then(|git| git.checkout());
         let head = theirs.and_then(|checkout| checkout.commit).or_else(|| self.head(depot));
+        remove_what_git_would_wait_for(&self.path).map_err(|e| GitError::new("status", &self.path, e))?;
         let left = commit::leftovers(depot, self)?;
         let is_of_setup = match self.zero_point(depot) {
             Some(zero) => commit::tree_of_all(depot, self)? == zero,
@@ -349,6 +357,26 @@ impl Workspace {
             }
         }
     }
+}
+
+/// Git opens files of these names wherever they are, and would wait for ever for a writer of a pipe. A pipe holds nothing
+/// that could be lost.
+fn remove_what_git_would_wait_for(workspace: &Path) -> io::Result<()> {
+    let mut folders = vec![workspace.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in folder.read_dir().into_iter().flatten().flatten() {
+            let Ok(kind) = entry.file_type() else { continue };
+            if kind.is_dir() {
+                folders.push(entry.path());
+            } else if !kind.is_file()
+                && !kind.is_symlink()
+                && [".gitignore", ".gitattributes", ".gitmodules"].iter().any(|name| entry.file_name() == *name)
+            {
+                std::fs::remove_file(entry.path())?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Beginning of the names of an agent's git directories in the view that were none any more.

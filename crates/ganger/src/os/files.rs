@@ -83,6 +83,13 @@ pub(crate) fn sync(path: &Path) -> std::io::Result<()> {
     File::open(path)?.sync_all()
 }
 
+/// Copies a file with its time. Git trusts what an index says of a file that is older than the index: a copy that is
+/// newer would be trusted about files that were changed right after they were read.
+pub(crate) fn copy_with_time(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::copy(from, to)?;
+    File::options().write(true).open(to)?.set_modified(from.metadata()?.modified()?)
+}
+
 /// A path as git prints it, whatever bytes it has.
 pub(crate) fn path_of(bytes: &[u8]) -> PathBuf {
     PathBuf::from(std::ffi::OsStr::from_bytes(bytes))

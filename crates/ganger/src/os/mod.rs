@@ -20,8 +20,8 @@ mod table;
 pub(crate) use blocking::{at_low_priority, block_in_place, blocking, check_may_block};
 pub(crate) use clock::{SteadyClock, awake_ms, now_ms};
 pub(crate) use files::{
-    copy_tree, is_at, lock, open_private, path_of, record_lock_holder, remove_tree, symlink, sync, try_lock,
-    try_record_lock, write_durable, write_private,
+    copy_tree, copy_with_time, is_at, lock, open_private, path_of, record_lock_holder, remove_tree, symlink, sync,
+    try_lock, try_record_lock, write_durable, write_private,
 };
 pub(crate) use foreign::{read_linked, read_linked_text, read_regular, read_text, tail};
 pub(crate) use leftovers::{end_processes, tool_processes};

@@ -29,6 +29,20 @@ const FOUND: &[(&str, &str)] = &[
     ("reftables with reflogs", "orphan-empty:7 reftable:10 side-work:2 end-repair:12"),
     ("no refs at all in the middle of a rebase", "shallow:3 am:11 refs-removed:8 repair:6 end-collect:4"),
     ("the depot's objects forgotten", "switch:3 alternates-lost:15 repair:14 end-land:6"),
+    (
+        "files of a submodule without its repository",
+        "submodule-dirty:1 commit:1 collect submodule-git-removed end-retire",
+    ),
+    (
+        "files of a submodule without its repository, at work",
+        "submodule-dirty:1 commit:1 collect submodule-git-removed end-land",
+    ),
+    ("a submodule whose repository was lost", "submodule-dirty:10 commit-file:7 repair:4 git-removed end-repair:12"),
+    ("pipes where git reads", "fifo-git-reads:1 append:1 collect fifo-git-reads:1 end-retire"),
+    ("setup left odd names", "setup append:3 collect end-land"),
+    ("staged in a split index", "split-index:12 stage-and-change:14 end-collect:5"),
+    ("commits of a submodule that is not checked out", "submodule-work:1 submodule-git-removed:1 end-retire"),
+    ("commits of a submodule, added twice", "submodule-work:15 submodule-work:14 end-land:10"),
 ];
 
 #[test]

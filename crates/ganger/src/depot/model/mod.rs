@@ -19,11 +19,19 @@ mod world;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use std::collections::BTreeSet;
+use std::sync::Mutex;
 use world::{Template, World};
 
 /// What Ganger does, beside the verbs: how often it comes in a sequence.
 const OF_GANGER: [(&str, u32); 5] =
     [("collect", 22), ("repair", 8), ("person-commits", 2), ("person-touches", 1), ("ensure", 2)];
+
+/// What a setup command leaves: nobody's work.
+const SETUP: &str = r#"put setup-file; put "$(printf 'setup-\344')"; put ':(top)setup'; put 'setup [x]'"#;
+
+/// Verbs that did something at least once.
+static SUCCEEDED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 /// How a sequence ends.
 const ENDS: [(&str, u32); 4] = [("end-retire", 3), ("end-collect", 2), ("end-repair", 3), ("end-land", 3)];
@@ -34,8 +42,14 @@ fn run(template: &Template, line: &str) -> Result<(), String> {
     for word in line.split_whitespace() {
         let (name, n) = word.split_once(':').unwrap_or((word, "0"));
         world.step += 1;
-        step(&mut world, name, n.parse().unwrap())
-            .map_err(|fault| format!("at step {} {word}: {fault}", world.step))?;
+        if let Err(fault) = step(&mut world, name, n.parse().unwrap()) {
+            let mut fault = format!("at step {} {word}: {fault}", world.step);
+            if std::env::var_os("GANGER_MODEL_KEEP").is_some() {
+                fault = format!("{fault}; everything is in {}", world.root().display());
+                std::mem::forget(world);
+            }
+            return Err(fault);
+        }
     }
     Ok(())
 }
@@ -47,6 +61,10 @@ fn step(world: &mut World, name: &str, n: u8) -> Result<(), String> {
         "person-commits" => {
             world.person(r#"put by-the-person; git add by-the-person; git commit -q -m "by the person""#);
             Ok(())
+        }
+        "setup" => {
+            world.agent(SETUP, n);
+            world.workspace.note_zero_point(&world.depot).map_err(|e| format!("the zero point cannot be noted: {e}"))
         }
         "person-touches" => {
             world.person("touch -d @1234567890 README src/lib.txt");
@@ -62,9 +80,10 @@ fn step(world: &mut World, name: &str, n: u8) -> Result<(), String> {
             world.retire()
         }
         verb => {
-            let all = verbs::OF_FILES.iter().chain(verbs::OF_GIT).chain(verbs::TO_GIT);
-            let (_, _, script) = all.copied().find(|(name, ..)| *name == verb).expect(verb);
-            world.agent(script, n);
+            let (_, _, script) = verbs::all().find(|(name, ..)| *name == verb).expect(verb);
+            if world.agent(script, n) {
+                SUCCEEDED.lock().unwrap().insert(name.to_owned());
+            }
             Ok(())
         }
     }
@@ -88,12 +107,13 @@ fn sequences() -> impl Strategy<Value = String> {
         let strategies = words.into_iter().map(|(name, weight)| (weight, Just(name).boxed()));
         let name = proptest::strategy::Union::new_weighted(strategies.collect());
         // Which number it is says nothing about how simple a step is; fewer steps are simpler.
-        (name, 0..17_u8).prop_map(|(name, n)| format!("{name}:{n}")).no_shrink()
+        let word = |(name, n): (&str, u8)| if name.is_empty() { String::new() } else { format!("{name}:{n}") };
+        (name, 0..17_u8).prop_map(word).no_shrink()
     };
-    let verbs = verbs::OF_FILES.iter().chain(verbs::OF_GIT).chain(verbs::TO_GIT);
-    let steps = verbs.map(|(name, weight, _)| (*name, *weight)).chain(OF_GANGER).collect();
-    let parts = (vec(weighted(steps), 1..24), weighted(ENDS.to_vec()));
-    parts.prop_map(|(steps, end)| format!("{} {end}", steps.join(" ")))
+    let steps = verbs::all().map(|(name, weight, _)| (name, weight)).chain(OF_GANGER).collect();
+    let begins = weighted(vec![("", 3), ("setup", 1)]);
+    let parts = (begins, vec(weighted(steps), 1..24), weighted(ENDS.to_vec()));
+    parts.prop_map(|(begin, steps, end)| format!("{begin} {} {end}", steps.join(" ")))
 }
 
 /// Looks at sequences from a seed on; panics with the shortest line that fails.
@@ -122,4 +142,7 @@ fn agents_may_do_whatever_git_can() {
             scope.spawn(move || explore(2 * seed + half, u32::try_from(cases.div_ceil(2)).unwrap()));
         }
     });
+    let did = SUCCEEDED.lock().unwrap();
+    let never: Vec<&str> = verbs::all().map(|(name, ..)| name).filter(|name| !did.contains(*name)).collect();
+    assert!(cases < 2_000 || never.is_empty(), "these verbs never did anything: {}", never.join(", "));
 }

@@ -74,7 +74,10 @@ impl World {
         let files = contents::files(&self.workspace.path);
         let is_taken = |path: &std::path::Path| {
             let name = path.strip_prefix(&self.workspace.path).unwrap_or(path).to_string_lossy().into_owned();
-            !(name.starts_with("ignored/") || name.ends_with(".log") || name.starts_with("hidden-"))
+            !(name.starts_with("ignored/")
+                || name.ends_with(".log")
+                || name.starts_with("hidden-")
+                || name.contains("setup"))
         };
         if files
             .get(&self.workspace.path.join(".gitignore"))
@@ -154,14 +157,14 @@ impl World {
         let args = ["diff", "--name-only", "-z", "--no-renames", main.as_str(), merge.as_str()];
         let changed = self.depot.git().run(&args).map_err(told)?;
         let changed: Vec<String> = crate::git::zero_separated(&changed).map(str::to_owned).collect();
+        let status = || self.depot.person.git().run(&["status", "--porcelain", "--untracked-files=no"]).ok();
+        let before = status();
         let landing = self.call("land", Some(&changed), || land(&self.depot, "main", &main, &merge))?.map_err(told)?;
-        let now = self.depot.person.branch("main");
+        let (now, status) = (self.depot.person.branch("main"), status());
         match landing {
             Landing::Landed if now.as_ref() != Some(&merge) => Err("landed, and main is not there".to_owned()),
-            Landing::Landed => match self.depot.person.git().run(&["status", "--porcelain", "--untracked-files=no"]) {
-                Ok(status) if status.is_empty() => Ok(()),
-                status => Err(format!("landed, and the person's status is {status:?}")),
-            },
+            Landing::Landed if status != before => Err(format!("landed, and the person's status is {status:?}")),
+            Landing::Landed => Ok(()),
             _ if now.as_ref() != Some(&main) => Err("not landed, and main moved".to_owned()),
             _ => Ok(()),
         }
@@ -172,7 +175,9 @@ impl World {
 const HEAL: &str = r#"
 works() { git status > /dev/null 2>&1; }
 works || for setting in core.bare core.worktree; do git config -f .git/config --unset-all $setting; done
-works || rm -rf .git/index .git/*.lock
+find .git -name '*.lock' -delete
+git rev-parse -q --verify refs/heads/ganger/T-1 > /dev/null || rm -rf .git/refs/heads/ganger
+works || rm -rf .git/index
 works || rm -rf .git
 "#;
 
@@ -185,7 +190,8 @@ fn repair_of(reason: &str, branch: &str) -> String {
     };
     if reason.contains("is in progress") {
         return "git rebase --abort || git merge --abort || git cherry-pick --abort || git revert --abort || git am --abort
-                git rebase --quit; git merge --quit; git cherry-pick --quit; git revert --quit; git bisect reset"
+                git rebase --quit; git merge --quit; git cherry-pick --quit; git revert --quit
+                git bisect reset || git bisect reset HEAD || rm -f .git/BISECT_*"
             .to_owned();
     }
     if reason.contains("are not merged yet") {
@@ -193,6 +199,10 @@ fn repair_of(reason: &str, branch: &str) -> String {
     }
     if reason.contains("is a repository of its own") {
         return format!("rm -rf '{}'/.git", named(" is a repository of its own"));
+    }
+    if reason.contains("is recorded as a submodule") {
+        let path = named(" is recorded as a submodule");
+        return format!("git rm -q -f --cached '{path}'; git add -A; git commit -q -m repaired");
     }
     if reason.contains("was added as a repository") {
         let path = named(" was added as a repository");
@@ -221,6 +231,9 @@ fn repair_of(reason: &str, branch: &str) -> String {
     if reason.contains("does not begin where") {
         let reset = between("run `", "`");
         return format!("{reset} && git add -A && {{ git commit -q -m again || true; }} || rm -rf .git");
+    }
+    if reason.contains("not a git repository: ") {
+        return format!("rm -rf '{}/.git'", between("not a git repository: ", "/../"));
     }
     if reason.contains("names no commit") {
         return format!("git symbolic-ref HEAD refs/heads/{branch} || echo 'ref: refs/heads/{branch}' > .git/HEAD");

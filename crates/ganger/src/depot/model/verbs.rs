@@ -4,6 +4,11 @@
 /// A verb: its name, how often it comes, what it does.
 pub(super) type Verb = (&'static str, u32, &'static str);
 
+/// All of them.
+pub(super) fn all() -> impl Iterator<Item = Verb> {
+    OF_FILES.iter().chain(OF_GIT).chain(TO_GIT).copied()
+}
+
 /// With files.
 pub(super) const OF_FILES: &[Verb] = &[
     ("write", 14, r#"put "$F""#),
@@ -35,6 +40,11 @@ pub(super) const OF_FILES: &[Verb] = &[
     ),
     ("own-attributes", 1, r#"printf '* ident filter=spy diff=spy merge=spy\n' >> .gitattributes"#),
     ("mission", 1, r#"printf 'a mission\n' > MISSION.md"#),
+    (
+        "fifo-git-reads",
+        1,
+        r#"rm -f .gitignore; mkfifo .gitignore; mkdir -p docs; rm -f docs/.gitattributes; mkfifo docs/.gitattributes"#,
+    ),
     ("fifo", 1, r#"mkfifo "pipe-$N""#),
 ];
 
@@ -139,6 +149,7 @@ pub(super) const OF_GIT: &[Verb] = &[
         r#"git submodule --quiet add "$ROOT/lib" module; put module/lib.txt; git -C module commit -q -a -m inside; git add module"#,
     ),
     ("submodule-dirty", 1, r#"git submodule --quiet add "$ROOT/lib" module; put module/lib.txt; put module/new"#),
+    ("submodule-git-removed", 2, "rm -rf module/.git"),
     (
         "init-inside",
         2,
@@ -225,7 +236,7 @@ pub(super) const TO_GIT: &[Verb] = &[
     ("git-a-file", 1, "rm -rf .git; put .git"),
     ("git-a-link", 1, r#"mv .git "../git-$N"; ln -s "../git-$N" .git"#),
     ("git-elsewhere", 1, r#"mv .git "../git-$N"; echo "gitdir: ../git-$N" > .git"#),
-    ("git-of-the-person", 1, r#"rm -rf .git; echo "gitdir: $ROOT/person/.git" > .git"#),
+    ("git-of-another", 1, r#"rm -rf .git; echo "gitdir: $ROOT/lib/.git" > .git"#),
     ("git-init-again", 1, "rm -rf .git; git init -q; git add -A; git commit -q -m again"),
     ("index-removed", 1, "rm -f .git/index"),
     ("index-garbage", 1, "put .git/index"),

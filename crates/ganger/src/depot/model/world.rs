@@ -59,11 +59,10 @@ impl World {
         self.folder.path()
     }
 
-    /// What an agent does there. Much of it fails, as it does for agents.
-    pub(super) fn agent(&self, script: &str, n: u8) {
-        if self.workspace.path.is_dir() {
-            let _failed = shell(self.root(), &self.workspace.path, self.step, n, script).output().unwrap();
-        }
+    /// What an agent does there. Much of it fails, as it does for agents: whether it did not.
+    pub(super) fn agent(&self, script: &str, n: u8) -> bool {
+        self.workspace.path.is_dir()
+            && shell(self.root(), &self.workspace.path, self.step, n, script).output().unwrap().status.success()
     }
 
     /// What a command of the agent's prints; `None` when it fails.
@@ -87,8 +86,9 @@ impl World {
 /// A shell with a home of its own, a clock that counts verbs, and a name for each content.
 fn shell(root: &Path, dir: &Path, step: usize, n: u8, script: &str) -> Command {
     let date = format!("{} +0000", 1_700_000_000 + 60 * step);
-    let mut command = Command::new("sh");
-    command.arg("-c").arg(format!("{PRELUDE}\n{script}")).current_dir(dir).env_clear();
+    // An agent's git waits for ever for a pipe; agents give up at some time.
+    let mut command = Command::new("timeout");
+    command.args(["2", "sh", "-c"]).arg(format!("{PRELUDE}\n{script}")).current_dir(dir).env_clear();
     command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", root.join("home"));
     command
         .env("GIT_CONFIG_NOSYSTEM", "1")

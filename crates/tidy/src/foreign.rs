@@ -19,7 +19,7 @@ const READS: [&str; 11] = [
 ];
 
 /// Where, which, why.
-const EXCEPTIONS: [(&str, &str, &str); 15] = [
+const EXCEPTIONS: [(&str, &str, &str); 18] = [
     ("crates/ganger/src/agents/script.rs", "io::read_to_string(", "a program of its own: its mission"),
     ("crates/ganger/src/agents/script.rs", "fs::read_to_string(", "a program of its own: its script and token"),
     ("crates/ganger/src/cli/demo.rs", ".read_line(", "what you type"),
@@ -33,8 +33,11 @@ const EXCEPTIONS: [(&str, &str, &str); 15] = [
     ("crates/ganger/src/mcp/hook.rs", "read_to_end(", "as far as a limit, in a program of its own"),
     ("crates/ganger/src/git/", "BufReader::new(", "what our git answers"),
     ("crates/ganger/src/git/", ".read_line(", "what our git answers"),
-    ("crates/ganger/src/git/worktree.rs", "fs::read_to_string(", "goes with the linked worktrees"),
-    ("crates/ganger/src/gates/workspace.rs", "File::create(", "a lock in our own folder"),
+    ("crates/ganger/src/git/repository.rs", "fs::read_to_string(", "the heads of the person's own worktrees"),
+    ("crates/ganger/src/gates/tree.rs", "File::create(", "a lock in our own folder"),
+    ("crates/ganger/src/gates/cache.rs", "fs::read_to_string(", "a list of our own"),
+    ("crates/ganger/src/depot/", "fs::read(", "our own depot and views, and the person's settings, which may be links"),
+    ("crates/ganger/src/depot/", "fs::read_to_string(", "our own notes, and where the person's history ends"),
 ];
 
 #[test]

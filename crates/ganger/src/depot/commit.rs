@@ -1,7 +1,7 @@
 //! What an agent left in its workspace: counted, committed under its name, and what the branch changes.
 
 use super::agents_git::AgentsGit;
-use super::{Depot, Workspace, identity};
+use super::{Depot, Workspace, identity, tampering};
 use crate::git::{GitError, GitResult, zero_separated};
 use ganger_engine::{AttemptId, Commit, TicketId};
 use std::collections::BTreeMap;
@@ -156,7 +156,7 @@ pub(super) struct Change {
     pub(super) files: Vec<String>,
     /// Of the files as they are now.
     pub(super) bytes: u64,
-    /// Signs that tests were weakened: deleted test files, added skip marks.
+    /// Signs that tests were weakened.
     pub(super) tampering: Vec<String>,
     /// Lines that a merge left for somebody to decide.
     pub(super) conflict_marks: Vec<String>,
@@ -187,11 +187,11 @@ pub(super) fn change(depot: &Depot, base: &Commit, head: &Commit) -> GitResult<C
             "120000" => found.symlinks.push((entry.path.to_owned(), entry.new.to_owned())),
             _ => {}
         }
-        if entry.status == 'D' && is_test_file(entry.path) {
-            found.tampering.push(format!("deleted test file: {}", entry.path));
-        }
     }
     read_patch(patch, &mut found);
+    let versions: Vec<_> = entries(listed).map(|entry| entry.versions()).collect();
+    let (read, unread) = tampering::read(depot, &versions)?;
+    found.tampering = [tampering::signs(&read), unread].concat();
     Ok(found)
 }
 
@@ -201,9 +201,6 @@ fn read_patch(patch: &str, found: &mut Change) {
         if let Some(name) = line.strip_prefix("+++ b/") {
             (file, opened) = (name, false);
         } else if let Some(added) = line.strip_prefix('+') {
-            if let Some(mark) = SKIP_MARKS.iter().find(|m| added.contains(*m)) {
-                found.tampering.push(format!("{file}: a test is skipped with `{mark}`"));
-            }
             // Both, for a line of its own may be a heading in a text.
             if opened && added.starts_with(">>>>>>> ") {
                 found.conflict_marks.push(file.to_owned());
@@ -216,7 +213,9 @@ fn read_patch(patch: &str, found: &mut Change) {
 
 /// A line of `--raw -z`.
 struct Entry<'a> {
+    old_mode: &'a str,
     mode: &'a str,
+    old: &'a str,
     new: &'a str,
     /// The letter of it.
     status: char,
@@ -225,40 +224,28 @@ struct Entry<'a> {
     renamed_from: Option<&'a str>,
 }
 
+impl<'a> Entry<'a> {
+    /// The old version and the new one.
+    fn versions(&self) -> (Option<tampering::Named<'a>>, Option<tampering::Named<'a>>) {
+        let version = |path: &'a str, mode: &str, id: &'a str| (path, mode.starts_with("100").then_some(id));
+        let old = version(self.renamed_from.unwrap_or(self.path), self.old_mode, self.old);
+        let new = version(self.path, self.mode, self.new);
+        ((self.status != 'A').then_some(old), (self.status != 'D').then_some(new))
+    }
+}
+
 fn entries(listed: &str) -> impl Iterator<Item = Entry<'_>> {
     let mut parts = zero_separated(listed);
     std::iter::from_fn(move || {
         let (line, first) = (parts.next()?, parts.next()?);
         // Two modes, two ids, the status.
         let mut words = line.trim_start_matches(':').split(' ');
-        let (mode, new, status) = (words.nth(1)?, words.nth(1)?, words.next()?.chars().next()?);
+        let (old_mode, mode, old, new) = (words.next()?, words.next()?, words.next()?, words.next()?);
+        let status = words.next()?.chars().next()?;
         let second = if matches!(status, 'R' | 'C') { parts.next() } else { None };
         let (path, renamed_from) = second.map_or((first, None), |second| (second, Some(first)));
-        Some(Entry { mode, new, status, path, renamed_from })
+        Some(Entry { old_mode, mode, old, new, status, path, renamed_from })
     })
-}
-
-/// Marks by which the common test frameworks skip a test.
-const SKIP_MARKS: [&str; 12] = [
-    "#[ignore",
-    "@pytest.mark.skip",
-    "@unittest.skip",
-    "pytest.skip(",
-    "describe.skip(",
-    "it.skip(",
-    "test.skip(",
-    "xdescribe(",
-    "xit(",
-    "t.Skip(",
-    "@Disabled",
-    "@Ignore",
-];
-
-fn is_test_file(path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    let in_folder = path.split('/').any(|part| matches!(part, "test" | "tests" | "__tests__" | "spec"));
-    let named = name.starts_with("test_") || ["_test.", ".test.", ".spec.", "_spec."].iter().any(|m| name.contains(m));
-    in_folder || named
 }
 
 /// Where a symbolic link leads, when that is outside of the repository.

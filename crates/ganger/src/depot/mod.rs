@@ -15,6 +15,7 @@ mod publish;
 mod rescue;
 mod settings;
 mod store;
+mod tampering;
 mod transfer;
 mod workspace;
 

@@ -118,6 +118,22 @@ impl Git {
         running::output(&mut command).map_err(failed)
     }
 
+    /// As [`Git::output`], for a command that reads its standard input.
+    pub(crate) fn output_for(&self, args: &[&str], input: &[u8]) -> GitResult<std::process::Output> {
+        use std::io::{Seek, Write};
+        crate::os::check_may_block("git");
+        // A file, for a pipe would have to be written and read at once.
+        let given = tempfile::tempfile().and_then(|mut file| {
+            file.write_all(input)?;
+            file.rewind()?;
+            Ok(file)
+        });
+        let failed = |e: std::io::Error| self.error(args, &format!("git could not be started: {e}"), None);
+        let mut command = self.command(args);
+        command.stdin(given.map_err(failed)?).stdout(Stdio::piped()).stderr(Stdio::piped());
+        running::output(&mut command).map_err(failed)
+    }
+
     /// As [`Git::run`], for what may wait for somebody elsewhere: it is ended when its time is up.
     pub(crate) fn run_within<S: AsRef<OsStr>>(&self, args: &[S], limit: Duration) -> GitResult<String> {
         crate::os::check_may_block("git");

@@ -273,6 +273,36 @@ fn weakened_tests_need_a_persons_word() {
 }
 
 #[test]
+fn tests_that_are_weakened_in_other_ways_than_by_a_mark_are_seen() {
+    let ways = [
+        ("T-1", "printf '\\n' > tests/test_a.py", "2 tests before, 0 now"),
+        ("T-2", "git mv tests/test_a.py notes.md && git commit -qm moved", "no runner looks"),
+        (
+            "T-3",
+            "echo '*.py -diff' > .gitattributes && sed -i '1i @pytest.mark.skip' tests/test_a.py",
+            "pytest.mark.skip",
+        ),
+        ("T-4", "sed -i 's/def test/def off_test/' tests/test_a.py", "2 tests before, 0 now"),
+        ("T-5", "echo 'collect_ignore = [\"tests\"]' > conftest.py", "collect_ignore"),
+        ("T-6", "ln -sf /dev/null tests/link; rm tests/link; ln -sf ../README.md tests/test_a.py", "0 now"),
+    ];
+    let script = ways.map(|(id, run, _)| (id.to_owned(), json!([[{"run": run}]])));
+    let place = Place::scripted("true", &script.into_iter().collect::<serde_json::Map<_, _>>().into());
+    place.write("README.md", "a\n");
+    place.write("tests/test_a.py", "def test_one():\n    assert a() == 2\n\ndef test_two():\n    assert b() == 3\n");
+    place.commit("tests");
+    ways.iter().for_each(|(id, ..)| assert_eq!(place.add(&["tidy up"]), *id));
+    place.ganger(&["run"]).exits(3);
+    let inbox = place.ganger(&["inbox", "--json"]).json();
+    let cards = inbox["cards"].as_array().unwrap();
+    for (id, _, sign) in ways {
+        let card = cards.iter().find(|card| card["ticket"] == id);
+        let brief = card.map_or("no card", |card| card["brief"].as_str().unwrap());
+        assert!(brief.contains(sign), "{id}: {brief}");
+    }
+}
+
+#[test]
 fn one_ticket_that_cannot_land_does_not_hold_up_the_others() {
     let place = Place::scripted("true", &json!({"*": [[{"run": "echo $GANGER_TICKET > $GANGER_TICKET.txt"}]]}));
     place.add(&["one"]);

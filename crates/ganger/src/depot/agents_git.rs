@@ -166,6 +166,13 @@ impl AgentsGit {
         found
     }
 
+    /// What was fetched last over a network, without a name of its own: it is there still.
+    pub(super) fn fetched(&self) -> BTreeSet<Commit> {
+        let noted = self.text("FETCH_HEAD").unwrap_or_default();
+        let is_far = |line: &&str| line.rsplit_once(" of ").is_some_and(|(_, from)| from.contains(':'));
+        noted.lines().filter(is_far).filter_map(|line| id(line.split('\t').next()?)).collect()
+    }
+
     /// What git is in the middle of.
     pub(super) fn in_progress(&self) -> Vec<&'static str> {
         let signs = [
@@ -263,4 +270,20 @@ fn files_below(folder: &Path, name: &str) -> Vec<(String, PathBuf)> {
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_fetched_from_afar_is_known_from_what_was_fetched_here() {
+        let folder = tempfile::tempdir().unwrap();
+        let (far, near) = ("1".repeat(40), "2".repeat(40));
+        let noted =
+            format!("{far}\tnot-for-merge\tbranch 'a of b' of https://example.org/x\n{near}\t\tbranch 'c' of .\n");
+        std::fs::write(folder.path().join("FETCH_HEAD"), noted).unwrap();
+        let fetched = AgentsGit::set_aside(folder.path().to_owned()).fetched();
+        assert_eq!(fetched.into_iter().collect::<Vec<_>>(), [Commit::new(far)]);
+    }
 }

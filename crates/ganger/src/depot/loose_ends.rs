@@ -39,7 +39,11 @@ impl LooseEnds {
         let kept = named.filter(|commit| depot.repository.resolve(commit.as_str()).is_some());
         let known: Vec<String> =
             depot.git().run(&["for-each-ref", "--format=%(objectname)"])?.lines().map(str::to_owned).collect();
-        let apart = published.map(|(_, id)| id.to_string()).chain(kept.map(ToString::to_string)).chain(known);
+        let apart = published
+            .map(|(_, id)| id.to_string())
+            .chain(theirs.fetched().into_iter().map(|id| id.to_string()))
+            .chain(kept.map(ToString::to_string))
+            .chain(known);
         let apart: BTreeSet<String> = apart.collect();
         let there = kinds(&git, apart.iter().map(String::as_str))?;
         let mut wanted: String = own.keys().map(|id| format!("{id}\n")).collect();

@@ -23,7 +23,7 @@ pub(super) struct Template(TempDir);
 
 impl Template {
     pub(super) fn make() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = folder();
         std::fs::create_dir(folder.path().join("home")).unwrap();
         let made = shell(folder.path(), folder.path(), 0, 0, PERSON).output().unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
@@ -31,9 +31,14 @@ impl Template {
     }
 }
 
+/// In memory where there is such a place: Ganger syncs much, and what a power cut leaves is tested elsewhere.
+fn folder() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
 impl World {
     pub(super) fn new(template: &Template) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = folder();
         crate::os::copy_tree(&template.0.path().join("."), folder.path()).unwrap();
         let person = Repository::discover(&folder.path().join("person")).unwrap();
         let depot = Depot::open(&folder.path().join("state"), &person).unwrap();

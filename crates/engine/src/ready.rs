@@ -45,6 +45,7 @@ impl fmt::Display for Reason {
             }
             Self::NotBefore { at } => write!(f, "it is not tried again before {at}"),
             Self::Overlap { ticket, files } => {
+                let files: Vec<String> = files.iter().map(|file| crate::text::name(file)).collect();
                 write!(f, "{ticket} is working on the same files: {}", files.join(", "))
             }
             Self::Budget { which, limit, spent, reserved, needed } => write!(

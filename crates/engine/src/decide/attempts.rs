@@ -2,6 +2,7 @@
 
 use super::{NewCard, delivery, done, escalation, granted, live, messages, nothing, open_card, permissions, ticket};
 use crate::mutant::mutant;
+use crate::text;
 use crate::{
     ApprovalReason, Assumption, Attempt, AttemptCount, AttemptEnd, AttemptId, AttemptOutcome, AttemptStage, Card,
     CardKind, CardOption, Claim, Decision, DeliveryEvidence, DeliveryId, DeliveryKind, EscalationReason, Event,
@@ -331,13 +332,15 @@ impl Disposition {
         if let (Some(head), false) = (&end.head, mutant!(TamperingIgnored, end.tampering.is_empty(), true))
             && ticket.approved_by_person.as_ref() != Some(head)
         {
-            let signs = end.tampering.clone();
+            // They name files, and a file may be called anything.
+            let signs: Vec<String> = end.tampering.iter().map(|sign| text::name(sign)).collect();
+            let brief = signs.join("\n");
             let card = NewCard {
                 ticket: id,
                 attempt: None,
                 kind: CardKind::Approval { commit: head.clone(), why: ApprovalReason::Tampering { signs } },
                 question: format!("{id} seems to weaken tests. Verify it anyway?"),
-                brief: end.tampering.join("\n"),
+                brief,
                 default: Some(CardOption::Reject),
                 consequence: "the agent is told to restore the tests",
             };
@@ -409,7 +412,7 @@ impl Disposition {
                  Merge each branch into this one and resolve the conflicts so that the intent of both sides is kept.\n\
                  Files in conflict: {}",
                 attempt.ticket,
-                files.join(", ")
+                files.iter().map(|file| text::name(file)).collect::<Vec<_>>().join(", ")
             ),
             kind: Kind::Join,
             parent: Some(attempt.ticket.clone()),

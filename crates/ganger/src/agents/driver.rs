@@ -241,15 +241,28 @@ pub(crate) struct Found {
 /// A program that says nothing for so long will not tell its version.
 const VERSION_LIMIT: Duration = Duration::from_secs(20);
 
+/// Whoever has not told it in so many lines will not.
+const VERSION_LINES: usize = 50;
+
 /// The number in what `--version` says; empty when it says none.
 async fn version_of(program: &Path) -> String {
     let mut command = tokio::process::Command::new(program);
     os::mark_own(command.as_std_mut());
-    let output = command.arg("--version").stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).output();
-    let said = tokio::time::timeout(VERSION_LIMIT, output).await.ok().and_then(Result::ok);
-    let text = said.map(|o| String::from_utf8_lossy(&o.stdout).into_owned()).unwrap_or_default();
+    command.arg("--version").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+    let Ok(mut child) = command.spawn() else { return String::new() };
+    let Some(stdout) = child.stdout.take() else { return String::new() };
     let is_number = |w: &&str| w.starts_with(|c: char| c.is_ascii_digit()) && w.contains('.');
-    text.split_whitespace().find(is_number).unwrap_or_default().to_owned()
+    let said = async {
+        let mut lines = os::Lines::new(stdout, 4_096);
+        for _ in 0..VERSION_LINES {
+            let line = lines.next().await?;
+            if let Some(number) = line.text.split_whitespace().find(is_number) {
+                return Some(number.to_owned());
+            }
+        }
+        None
+    };
+    tokio::time::timeout(VERSION_LIMIT, said).await.ok().flatten().unwrap_or_default()
 }
 
 impl RuntimeKind {

@@ -56,6 +56,15 @@ pub(super) async fn check_copy(folder: &Path) -> Result<(String, State), Failure
 
 /// What a failure to open means for a person.
 fn explain(project: &Project, mark: Option<&JournalMark>, error: BusError) -> Failure {
+    if let BusError::Corrupt { path, .. } | BusError::Foreign { path, .. } = &error {
+        let is_volatile = path.ends_with("activity.db");
+        let hint = if is_volatile {
+            format!("it holds what agents said and how far messages were read, and can be missed: move {path}* away")
+        } else {
+            format!("the file was not touched; {}", way_back(&project.state))
+        };
+        return Failure::of(Code::Store, error.to_string()).hint(hint);
+    }
     let BusError::Missing { path, why } = &error else { return error.into() };
     let elsewhere = mark.map(|mark| mark.state.as_path()).filter(|state| *state != project.state);
     if let Some(other) = elsewhere.filter(|state| state.join("ganger.db").exists()) {

@@ -25,8 +25,6 @@ struct Lane {
 
 /// Room for what an agent is doing.
 const DOING_WIDTH: usize = 60;
-/// The longest lane: a terminal cuts it further.
-const LANE_WIDTH: usize = 400;
 
 impl Lanes {
     pub(super) fn open() -> Self {
@@ -80,7 +78,7 @@ impl Lanes {
             let tokens = if lane.tokens > 0 { format!(" {} tokens", count(lane.tokens)) } else { String::new() };
             let doing = waits.of(id, now).unwrap_or_else(|| lane.doing.clone());
             let line = format!("{id:<8} {what:<10} {doing:<DOING_WIDTH$} {age}{tokens}");
-            lane.bar.set_message(text::line(&line, LANE_WIDTH));
+            lane.bar.set_message(Clean::of(&line).replace('\n', " "));
             lane.bar.tick();
         }
         self.board.set_message(footer(state));

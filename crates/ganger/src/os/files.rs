@@ -5,6 +5,7 @@ use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Opens a file for reading and writing that only the user can read, and makes it if need be.
 pub(crate) fn open_private(path: &Path) -> std::io::Result<File> {
@@ -16,7 +17,10 @@ pub(crate) fn open_private(path: &Path) -> std::io::Result<File> {
 pub(crate) fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
-    let temporary = path.with_extension(format!("tmp{}", std::process::id()));
+    // Two threads that write the same file must not take each other's.
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+    let temporary = path.with_extension(format!("tmp{}-{number}", std::process::id()));
     let mut file = super::foreign::create_new(&temporary)?;
     file.write_all(content)?;
     std::fs::rename(&temporary, path)

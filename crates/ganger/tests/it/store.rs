@@ -254,6 +254,9 @@ fn a_board_is_backed_up_beside_a_run_and_restored_when_none_works() {
 #[test]
 fn cursors_that_are_gone_cost_nothing() {
     let place = board();
+    remove(&place, &["activity.db-wal", "activity.db-shm"]);
+    std::fs::write(place.state().join("activity.db"), "garbage".repeat(1_000)).unwrap();
+    place.ganger(&["status"]).exits(1).says("activity.db is not a store").says("can be missed: move");
     remove(&place, &["activity.db", "activity.db-wal", "activity.db-shm"]);
     place.ganger(&["run"]).exits(0);
     place.assert_status("T-3", "accepted");

@@ -55,7 +55,7 @@ pub(super) enum Field {
 /// Spellings, in small letters and without anything between them.
 const SPELLINGS: [(Field, &[&str]); 15] = [
     (Field::Id, &["id", "req", "ticket", "ticketid", "key"]),
-    (Field::Title, &["title", "requirement", "name", "task", "summary", "subject"]),
+    (Field::Title, &["title", "requirement", "name", "task", "summary", "subject", "feature", "item", "story"]),
     (Field::Description, &["description", "body", "text"]),
     (Field::Status, &["status", "state"]),
     (Field::Priority, &["priority"]),

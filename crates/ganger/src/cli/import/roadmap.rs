@@ -76,7 +76,11 @@ impl Roadmap<'_> {
     /// Reads what begins at a line, and says how many lines it had.
     fn read(&mut self, at: usize) -> usize {
         let line = self.lines[at];
+        let was_verbatim = self.fence.is_some() || self.in_comment;
         if self.is_verbatim(line) {
+            if !was_verbatim {
+                self.leave_ticket_item(line);
+            }
             self.leave_item(line);
             self.text(at);
             return 1;
@@ -238,12 +242,7 @@ impl Roadmap<'_> {
     /// A line that is no item.
     fn line(&mut self, at: usize) {
         let line = self.lines[at];
-        if let Some(Current { from: From::Item { indent: outer }, .. }) = &self.current
-            && self.after_blank
-            && indent(line) < outer + 2
-        {
-            self.close();
-        }
+        self.leave_ticket_item(line);
         if self.current.is_none() && is_rule(line) {
             return;
         }
@@ -295,6 +294,16 @@ impl Roadmap<'_> {
             && current.open_item.is_some_and(|outer| after_blank || indent(line) <= outer)
         {
             current.open_item = None;
+        }
+    }
+
+    /// A ticket that is an item ends with a line, behind an empty one, that is not indented below it.
+    fn leave_ticket_item(&mut self, line: &str) {
+        if let Some(Current { from: From::Item { indent: outer }, .. }) = &self.current
+            && self.after_blank
+            && indent(line) < outer + 2
+        {
+            self.close();
         }
     }
 
@@ -363,7 +372,15 @@ impl Roadmap<'_> {
     }
 
     fn close(&mut self) {
-        self.entries.extend(self.current.take().map(|current| current.draft.finish()));
+        let Some(Current { mut draft, from, .. }) = self.current.take() else { return };
+        if let From::Item { .. } = from {
+            // Below an item everything is indented.
+            let text = &draft.spec.description;
+            let least = text.lines().filter(|l| !l.trim().is_empty()).map(indent).min().unwrap_or(0);
+            let lines: Vec<&str> = text.lines().map(|line| dedent(line, least)).collect();
+            draft.spec.description = lines.join("\n");
+        }
+        self.entries.push(draft.finish());
     }
 
     fn place(&self, at: usize) -> String {

@@ -98,6 +98,19 @@ fn what_is_fenced_or_commented_out_is_no_ticket() {
 }
 
 #[test]
+fn what_is_not_indented_below_an_item_is_not_its_own() {
+    let text = "1. [ ] a\n   - plain\n\n   More.\n* [ ] b\n\n```\n- [ ] no\n```\n";
+    let read = specs(text);
+    assert_eq!(
+        read.iter().map(|t| (&*t.title, &*t.description)).collect::<Vec<_>>(),
+        [("a", "- plain\n\nMore."), ("b", "")]
+    );
+    let Reading { notes, .. } = parse(Path::new("f.md"), text);
+    assert_eq!(notes, ["Not imported: 3 lines that belong to no ticket (the first is f.md:7)."]);
+    assert_eq!(titles("f.md", "| Feature | Status |\n|--|--|\n| Login | Todo |\n| Logout | ✅ |\n"), [" Login"]);
+}
+
+#[test]
 fn sub_headings_belong_to_their_ticket() {
     let read = specs(
         "# Plan\n### REQ-1: Transfer\n**Status:** Pending\n\nBody.\n\n#### Acceptance criteria\n- [ ] rejects\n  \

@@ -1,6 +1,6 @@
 //! Before evidence is journaled, what it speaks of must be on disk: the commit's objects and its ref.
 
-use super::{Git, GitError, GitResult, Repository};
+use super::{GitError, GitResult, Repository};
 use crate::os;
 use ganger_engine::Commit;
 use std::collections::BTreeSet;
@@ -28,7 +28,7 @@ fn sync_all(repository: &Repository, commit: &Commit, known: Option<&Commit>, re
     if known.is_none() {
         args.extend(["--branches".to_owned(), "--remotes".to_owned()]);
     }
-    let listed = Git::at(&repository.root).run(&args).map_err(io::Error::other)?;
+    let listed = repository.git().run(&args).map_err(io::Error::other)?;
     let objects = repository.common.join("objects");
     let mut folders = BTreeSet::new();
     let mut packed = false;

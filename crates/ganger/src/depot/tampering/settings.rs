@@ -144,7 +144,7 @@ pub(super) fn signs(path: &str, old: &str, new: &str) -> Vec<String> {
         let rule = if old == new { None } else { format.rule(path, key) };
         // A new package may be without tests.
         let is_new = had_nothing && matches!(rule, Some(Rule::Is(_)));
-        let rule = rule.filter(|_| !is_new && !(old.is_empty() && key.starts_with("workspace.")));
+        let rule = rule.filter(|_| !(is_new || old.is_empty() && key.starts_with("workspace.")));
         rule.and_then(|rule| compare(rule, old, new)).map(|what| format!("{path}: `{key}` {what}"))
     });
     found.collect()

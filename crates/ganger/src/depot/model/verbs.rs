@@ -285,7 +285,7 @@ pub(super) const TO_GIT: &[Verb] = &[
     (
         "fast-import",
         1,
-        r#"printf 'commit refs/heads/imported\ncommitter A <a@b> 1 +0000\ndata 1\nx\nM 100644 inline f\ndata 14\nwritten %5s.9\n\n' "$STEP" | git fast-import --quiet"#,
+        r#"printf 'commit refs/heads/imported\ncommitter A <a@b> 1 +0000\ndata 1\nx\nM 100644 inline f\ndata 16\nwritten %5s.9\n\n' "$STEP" | git fast-import --quiet"#,
     ),
     (
         "odd-tree",

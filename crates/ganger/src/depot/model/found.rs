@@ -23,7 +23,10 @@ const FOUND: &[(&str, &str)] = &[
         "commits in a git directory without a head, twice",
         "commit-file:1 head-removed:1 collect commit-file:2 commondir collect:1 end-retire",
     ),
-    ("objects of the person's in place of its own", "commit-file:12 orphan-empty:8 commondir:11 end-collect:7"),
+    (
+        "objects of the person's in place of its own",
+        "commit-file:12 orphan-empty:8 commondir-of-the-person:11 end-collect:7",
+    ),
     ("commits in a git directory without a head, at the end", "commit-file:1 head-removed:1 end-retire"),
     ("staged, and changed before the end of the turn", "stage-and-change:11 end-repair"),
     ("reftables with reflogs", "orphan-empty:7 reftable:10 side-work:2 end-repair:12"),
@@ -43,6 +46,10 @@ const FOUND: &[(&str, &str)] = &[
     ("staged in a split index", "split-index:12 stage-and-change:14 end-collect:5"),
     ("commits of a submodule that is not checked out", "submodule-work:1 submodule-git-removed:1 end-retire"),
     ("commits of a submodule, added twice", "submodule-work:15 submodule-work:14 end-land:10"),
+    (
+        "refs written into the person's repository",
+        "commit-file:1 commondir-of-the-person ensure append:1 collect end-retire",
+    ),
 ];
 
 #[test]

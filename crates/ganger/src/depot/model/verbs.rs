@@ -268,7 +268,9 @@ pub(super) const TO_GIT: &[Verb] = &[
     ),
     ("shallow", 1, "git rev-parse HEAD > .git/shallow"),
     ("grafts", 1, r#"git rev-parse HEAD > .git/info/grafts"#),
-    ("commondir", 1, r#"echo "$ROOT/person/.git" > .git/commondir"#),
+    ("commondir", 1, r#"echo "$ROOT/lib/.git" > .git/commondir"#),
+    // Only in lines of their own: what the agent's git does to the person's repository then is its own doing.
+    ("commondir-of-the-person", 0, r#"echo "$ROOT/person/.git" > .git/commondir"#),
     ("file-mode-lost", 1, "git config core.fileMode false; chmod +x README"),
     (
         "commit-tree",
@@ -283,7 +285,7 @@ pub(super) const TO_GIT: &[Verb] = &[
     (
         "fast-import",
         1,
-        r#"printf 'commit refs/heads/imported\ncommitter A <a@b> 1 +0000\ndata 1\nx\nM 100644 inline f\ndata 14\nwritten %5s.9\n\n' "$STEP" | git fast-import --quiet"#,
+        r#"printf 'commit refs/heads/imported\ncommitter A <a@b> 1 +0000\ndata 1\nx\nM 100644 inline f\ndata 16\nwritten %5s.9\n\n' "$STEP" | git fast-import --quiet"#,
     ),
     (
         "odd-tree",

@@ -207,6 +207,7 @@ fn ticket(i: usize, merged: bool, shape: Shape) -> Vec<Event> {
         exit_code: Some(0),
         timed_out: false,
         duration_ms: 1_000,
+        tests: None,
         log: "logs/gates/x.log".into(),
         tail: "test result: ok. 12 passed; 0 failed\n".repeat(10),
         host: HostId::new("local"),

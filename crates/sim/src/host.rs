@@ -409,6 +409,7 @@ impl Host {
             exit_code: (!killed).then(|| i32::from(!passes)),
             timed_out: false,
             duration_ms: 1,
+            tests: None,
             log: String::new(),
             tail: String::new(),
             host: HostId::new(self.name()),

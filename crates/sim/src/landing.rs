@@ -151,6 +151,7 @@ fn gates(world: &mut World, landing: &Landing, is_green: bool) -> Vec<Evidence> 
             exit_code: Some(i32::from(!is_green)),
             timed_out: false,
             duration_ms: 1,
+            tests: None,
             log: String::new(),
             tail: String::new(),
             host: HostId::new("local"),

@@ -3,8 +3,8 @@
 use super::{NewCard, attempts::refuse_claim, done, escalation, nothing, open_card, ticket};
 use crate::mutant::mutant;
 use crate::{
-    ApprovalReason, CardKind, Commit, Decision, EscalationReason, Event, Evidence, Millis, Phase, Policy, RejectCode,
-    Rejected, Review, State, Ticket, TicketId, Verification,
+    ApprovalReason, CardKind, CardOption, Commit, Decision, EscalationReason, Event, Evidence, Millis, Phase, Policy,
+    RejectCode, Rejected, Review, State, Ticket, TicketId, Verification,
 };
 use std::collections::BTreeSet;
 
@@ -90,13 +90,28 @@ pub(super) fn evidence(state: &State, now: Millis, token: u64, evidence: &Eviden
             || state.evidence_for(id, &evidence.key.commit, digest, None).is_some_and(Evidence::is_green)
     };
     if state.policy.gates.iter().all(|g| green(&g.digest)) {
-        events.extend(after_green(state, now, id, &evidence.key.commit));
+        events.extend(after_green(state, now, id, &evidence.key.commit, Some(evidence)));
     }
     Ok(done(events))
 }
 
-/// What follows when every gate is green: review where the policy asks for one, else acceptance.
-pub(super) fn after_green(state: &State, now: Millis, id: &TicketId, commit: &Commit) -> Vec<Event> {
+/// What follows when every gate is green: a person's look where fewer tests ran, review where the policy asks for one,
+/// else acceptance. The latest evidence is not in the state yet.
+fn after_green(state: &State, now: Millis, id: &TicketId, commit: &Commit, latest: Option<&Evidence>) -> Vec<Event> {
+    let signs = fewer_tests(state, id, commit, latest);
+    if !signs.is_empty() {
+        let brief = signs.join("\n");
+        let card = NewCard {
+            ticket: id,
+            attempt: None,
+            kind: CardKind::Approval { commit: commit.clone(), why: ApprovalReason::Tampering { signs } },
+            question: format!("{id} runs fewer tests than before. Accept it anyway?"),
+            brief,
+            default: Some(CardOption::Reject),
+            consequence: "the agent is told to restore the tests",
+        };
+        return vec![Event::TicketHeld { ticket: id.clone() }, open_card(state, now, card)];
+    }
     match mutant!(ReviewSkipped, state.policy.review, Review::Off) {
         Review::Off => vec![Event::TicketAccepted { ticket: id.clone(), commit: commit.clone() }],
         Review::Person => {
@@ -114,6 +129,32 @@ pub(super) fn after_green(state: &State, now: Millis, id: &TicketId, commit: &Co
             vec![Event::ReviewRequested { ticket: id.clone() }, open_card(state, now, card)]
         }
     }
+}
+
+/// Gates that ran fewer tests than at the base, where the journal knows how many ran there. A person's approval of the
+/// commit settles it.
+fn fewer_tests(state: &State, id: &TicketId, head: &Commit, latest: Option<&Evidence>) -> Vec<String> {
+    let Some(ticket) = state.tickets.get(id) else { return Vec::new() };
+    let approved = ticket.approved_by_person.as_ref() == Some(head);
+    let Some(base) = ticket.base.as_ref().filter(|base| *base != head && !approved) else { return Vec::new() };
+    let signs = state.policy.gates.iter().filter_map(|gate| {
+        let latest = latest.filter(|e| e.key.gate == gate.digest);
+        let now = latest.or_else(|| state.evidence_for(id, head, &gate.digest, None))?;
+        // Whichever ticket it was that came to this commit.
+        let mut all = state.evidence.values().flatten();
+        let before = all.find(|e| {
+            let same = &e.key.commit == base && e.key.gate == gate.digest && e.key.toolchain == now.key.toolchain;
+            same && e.is_green() && e.tests.is_some()
+        });
+        let ran = before?.tests?;
+        let runs = match now.tests {
+            Some(runs) if runs >= ran => return None,
+            Some(runs) => runs.to_string(),
+            None => "an unknown number of".to_owned(),
+        };
+        Some(format!("gate `{}` ran {runs} tests; {ran} at the base {}", gate.name, base.short()))
+    });
+    signs.collect()
 }
 
 /// Phase `verifying` with evidence for everything from the toolchain of today, or with no gate at all: what `tick`
@@ -153,7 +194,7 @@ pub(super) fn conclude(
     let known: Vec<Option<&Evidence>> =
         state.policy.gates.iter().map(|g| state.evidence_for(id, head, &g.digest, toolchain)).collect();
     if known.iter().all(|e| e.is_some_and(Evidence::is_green)) {
-        return Some(after_green(state, now, id, head));
+        return Some(after_green(state, now, id, head, None));
     }
     let red = known.into_iter().flatten().find(|e| !e.is_green())?;
     let text = format!("Nothing was committed since, so this still holds.\n\n{}", rejection_text(red));

@@ -34,6 +34,9 @@ pub struct Evidence {
     pub timed_out: bool,
     /// How long it took.
     pub duration_ms: u64,
+    /// How many tests ran, as far as the output tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tests: Option<u64>,
     /// Where the whole output lies on that host.
     pub log: String,
     /// The end of the output, capped and cleaned of control characters.

@@ -1,6 +1,8 @@
 //! From green to merged, the ways back, and what a person's word is good for.
 
-use crate::support::{accepted, add, after, answer, at_work, board, check, claim, ended, evidence, host, policy, tick};
+use crate::support::{
+    accepted, add, after, answer, at_work, board, check, claim, ended, evidence, evidence_of_tests, host, policy, tick,
+};
 use expect_test::expect;
 use ganger_engine::{AttemptOutcome, Input, Policy, Review, TicketChange, TicketId};
 
@@ -133,6 +135,97 @@ fn weakened_tests_need_a_persons_word() {
             attempt-ended attempt=T-1-a1 base=base counts=claim head=head next=needs-you not_before=0 finished
             card-opened [C-1] T-1 seems to weaken tests. Verify it anyway?
         "#]],
+    );
+}
+
+#[test]
+fn fewer_tests_than_at_the_base_need_a_persons_word() {
+    let first = [ended("T-1-a1", 1, |_| {}), tick(), evidence_of_tests("T-1", 2, "head", 0, Some(8))];
+    let second = [
+        add("two", |_| {}),
+        tick(),
+        claim("T-2-a1", 3),
+        ended("T-2-a1", 3, |e| (e.base, e.head) = (Some("head".into()), Some("next".into()))),
+        tick(),
+    ];
+    let verifying = after(after(at_work(), first), second);
+    let runs = |tests| evidence_of_tests("T-2", 4, "next", 0, tests);
+    check(
+        &verifying,
+        runs(Some(8)),
+        &expect![[r#"
+        evidence-recorded test exit=0
+        ticket-accepted commit=next ticket=T-2
+        then retire/T-1/h
+        then retire/T-2/h
+    "#]],
+    );
+    check(
+        &verifying,
+        runs(Some(5)),
+        &expect![[r#"
+        evidence-recorded test exit=0
+        ticket-held ticket=T-2
+        card-opened [C-1] T-2 runs fewer tests than before. Accept it anyway?
+        then retire/T-1/h
+    "#]],
+    );
+    check(
+        &verifying,
+        runs(None),
+        &expect![[r#"
+        evidence-recorded test exit=0
+        ticket-held ticket=T-2
+        card-opened [C-1] T-2 runs fewer tests than before. Accept it anyway?
+        then retire/T-1/h
+    "#]],
+    );
+    let asked = after(verifying, [runs(Some(5))]);
+    check(
+        &asked,
+        answer("C-1", "accept"),
+        &expect![[r#"
+        card-answered answer=accept by=p card=C-1
+        approved-by-person by=p commit=next ticket=T-2
+        ticket-accepted commit=next ticket=T-2
+        then retire/T-1/h
+        then retire/T-2/h
+    "#]],
+    );
+    check(
+        &asked,
+        answer("C-1", "reject"),
+        &expect![[r#"
+        card-answered answer=reject by=p card=C-1
+        ticket-rejected ticket=T-2 why=a person asks for changes
+        delivery-queued D-1 rejection
+        then retire/T-1/h
+    "#]],
+    );
+}
+
+#[test]
+fn a_person_who_lets_fewer_tests_pass_has_not_reviewed_the_work() {
+    let first = [ended("T-1-a1", 1, |_| {}), tick(), evidence_of_tests("T-1", 2, "head", 0, Some(8))];
+    let review = Policy { review: Review::Person, ..policy() };
+    let second = [
+        Input::SetPolicy { policy: review },
+        add("two", |_| {}),
+        tick(),
+        claim("T-2-a1", 3),
+        ended("T-2-a1", 3, |e| (e.base, e.head) = (Some("head".into()), Some("next".into()))),
+        tick(),
+        evidence_of_tests("T-2", 4, "next", 0, Some(1)),
+        answer("C-1", "accept"),
+    ];
+    check(
+        &after(after(at_work(), first), second),
+        tick(),
+        &expect![[r#"
+        review-requested ticket=T-2
+        card-opened [C-2] Review T-2 at next: accept, or say what to change
+        then retire/T-1/h
+    "#]],
     );
 }
 

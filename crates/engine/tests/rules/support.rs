@@ -156,6 +156,11 @@ pub(crate) fn answer(card: &str, typed: &str) -> Input {
 }
 
 pub(crate) fn evidence(ticket: &str, token: u64, commit: &str, exit_code: i32) -> Input {
+    evidence_of_tests(ticket, token, commit, exit_code, None)
+}
+
+/// Evidence whose output tells how many tests ran.
+pub(crate) fn evidence_of_tests(ticket: &str, token: u64, commit: &str, exit_code: i32, tests: Option<u64>) -> Input {
     let evidence = Evidence {
         key: EvidenceKey { commit: Commit::from(commit), gate: "d".into(), toolchain: "tc".into() },
         ticket: TicketId::from(ticket),
@@ -165,6 +170,7 @@ pub(crate) fn evidence(ticket: &str, token: u64, commit: &str, exit_code: i32) -
         exit_code: Some(exit_code),
         timed_out: false,
         duration_ms: 5,
+        tests,
         log: "log".into(),
         tail: "tail".into(),
         host: HostId::from("h"),

@@ -147,8 +147,9 @@ fn show_evidence(evidence: &[Evidence]) {
     for e in evidence {
         let code = e.exit_code.map_or_else(|| "no exit code".to_owned(), |c| format!("exit {c}"));
         let verdict = if e.is_green() { "green" } else { "red" };
+        let tests = e.tests.map_or_else(String::new, |n| format!(", {n} {}", if n == 1 { "test" } else { "tests" }));
         data!(
-            "  {verdict:<5} {} `{}` {code}, {}, at {}, revision {}\n        {}",
+            "  {verdict:<5} {} `{}` {code}{tests}, {}, at {}, revision {}\n        {}",
             e.name,
             e.command,
             span(e.duration_ms),

@@ -1,6 +1,7 @@
 //! Gates: commands that must pass, run in a fresh tree at exactly one commit.
 
 mod cache;
+mod counts;
 mod run;
 mod tree;
 

@@ -1,6 +1,6 @@
 //! One gate on one commit: command, timeout, log, evidence.
 
-use super::Tree;
+use super::{Tree, counts};
 use crate::config::{Config, Gate};
 use crate::os::now_ms;
 use crate::os::{self, MARKER_ATTEMPT, Spawn, Target};
@@ -62,10 +62,16 @@ pub(crate) async fn run(tree: &Tree, gate: &Gate, run: &GateRun<'_>) -> std::io:
     drop(note);
     // What a gate leaves running must not reach into the next one.
     let target = Target { markers: vec![(MARKER_ATTEMPT.to_owned(), id)], folders: Vec::new() };
+<<<<<<< HEAD
     drop(at_work);
     let _survivors = os::blocking(move || os::sweep(&target).map(|killed| killed + os::end_orphans())).await;
     recording.finish().await;
     let (tail, log) = os::blocking(move || (text::tail_of_file(&log, TAIL_BYTES), log)).await;
+=======
+    let _survivors = os::blocking(move || os::sweep(&target)).await;
+    let whole = log.clone();
+    let tests = os::blocking(move || counts::tests_in(&whole)).await;
+>>>>>>> 0716d19 (Evidence says how many tests ran; fewer than at a verified base are a card)
     Ok(Evidence {
         key: EvidenceKey { commit: run.commit.clone(), gate: gate.digest(), toolchain: run.toolchain.to_owned() },
         ticket: run.ticket.clone(),
@@ -75,7 +81,12 @@ pub(crate) async fn run(tree: &Tree, gate: &Gate, run: &GateRun<'_>) -> std::io:
         exit_code,
         timed_out,
         duration_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+<<<<<<< HEAD
         tail,
+=======
+        tests,
+        tail: text::tail_of_file(&log, TAIL_BYTES),
+>>>>>>> 0716d19 (Evidence says how many tests ran; fewer than at a verified base are a card)
         log: log.display().to_string(),
         host: run.host.clone(),
         at: now_ms(),

@@ -145,6 +145,8 @@ struct Evidence {
     exit_code: Option<i32>,
     timed_out: bool,
     duration_ms: u64,
+    /// How many tests ran, as far as its output tells.
+    tests: Option<u64>,
     commit: String,
     revision: u32,
     /// The file with its whole output.
@@ -311,6 +313,7 @@ fn gate_run(e: &engine::Evidence) -> Evidence {
         exit_code: e.exit_code,
         timed_out: e.timed_out,
         duration_ms: e.duration_ms,
+        tests: e.tests,
         commit: e.key.commit.to_string(),
         revision: e.revision,
         log: e.log.clone(),

@@ -7,7 +7,9 @@ const MAX_OUTPUT: u64 = 64 << 20;
 
 /// How many tests the runners in this output ran; `None` when none of them tells.
 pub(super) fn tests_in(log: &Path) -> Option<u64> {
-    tests_run(&String::from_utf8_lossy(&crate::os::read_regular(log, MAX_OUTPUT).ok()?))
+    let output = crate::os::read_regular(log, MAX_OUTPUT).ok()?;
+    let output = String::from_utf8_lossy(&output);
+    if output.contains(crate::os::LEFT_OUT) { None } else { tests_run(&output) }
 }
 
 fn tests_run(output: &str) -> Option<u64> {

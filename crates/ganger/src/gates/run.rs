@@ -62,16 +62,14 @@ pub(crate) async fn run(tree: &Tree, gate: &Gate, run: &GateRun<'_>) -> std::io:
     drop(note);
     // What a gate leaves running must not reach into the next one.
     let target = Target { markers: vec![(MARKER_ATTEMPT.to_owned(), id)], folders: Vec::new() };
-<<<<<<< HEAD
     drop(at_work);
     let _survivors = os::blocking(move || os::sweep(&target).map(|killed| killed + os::end_orphans())).await;
     recording.finish().await;
-    let (tail, log) = os::blocking(move || (text::tail_of_file(&log, TAIL_BYTES), log)).await;
-=======
-    let _survivors = os::blocking(move || os::sweep(&target)).await;
-    let whole = log.clone();
-    let tests = os::blocking(move || counts::tests_in(&whole)).await;
->>>>>>> 0716d19 (Evidence says how many tests ran; fewer than at a verified base are a card)
+    let (tail, tests, log) = os::blocking(move || {
+        let (tail, tests) = (text::tail_of_file(&log, TAIL_BYTES), counts::tests_in(&log));
+        (tail, tests, log)
+    })
+    .await;
     Ok(Evidence {
         key: EvidenceKey { commit: run.commit.clone(), gate: gate.digest(), toolchain: run.toolchain.to_owned() },
         ticket: run.ticket.clone(),
@@ -81,12 +79,8 @@ pub(crate) async fn run(tree: &Tree, gate: &Gate, run: &GateRun<'_>) -> std::io:
         exit_code,
         timed_out,
         duration_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
-<<<<<<< HEAD
-        tail,
-=======
         tests,
-        tail: text::tail_of_file(&log, TAIL_BYTES),
->>>>>>> 0716d19 (Evidence says how many tests ran; fewer than at a verified base are a card)
+        tail,
         log: log.display().to_string(),
         host: run.host.clone(),
         at: now_ms(),

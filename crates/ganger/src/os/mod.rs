@@ -31,7 +31,7 @@ pub(crate) use process::{
     Spawn, ask_group_to_end, environment_for_commands, find_program, interrupt_group, is_credential, kill_group,
     leave_session, machine_name, own_group, program_on_path, terminate_group,
 };
-pub(crate) use recording::Recording;
+pub(crate) use recording::{LEFT_OUT, Recording};
 pub(crate) use signals::{StopSignal, StopSignals};
 pub(crate) use sweep::{
     GUARD_LOOKS_EVERY, MARKER_ATTEMPT, MARKER_HOST, STOPPING_LIMIT, Target, ancestors_have_marker, attempts_behind,

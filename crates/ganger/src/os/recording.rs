@@ -11,6 +11,9 @@ use tokio::net::unix::pipe::Receiver;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+/// What stands in a recording where its middle is not.
+pub(crate) const LEFT_OUT: &str = "bytes are left out here …";
+
 /// What is kept of the beginning, and at least of the end.
 const HEAD: u64 = 1 << 20;
 const TAIL: u64 = 1 << 20;
@@ -94,7 +97,7 @@ impl Tape {
         self.file.seek(SeekFrom::Start(self.length - self.tail))?;
         (&self.file).take(self.tail).read_to_end(&mut kept)?;
         self.left_out += self.length - self.tail - self.tail_at;
-        let mark = format!("\n… {} bytes are left out here …\n", self.left_out);
+        let mark = format!("\n… {} {LEFT_OUT}\n", self.left_out);
         self.file.seek(SeekFrom::Start(self.head))?;
         self.file.write_all(mark.as_bytes())?;
         self.tail_at = self.head + mark.len() as u64;

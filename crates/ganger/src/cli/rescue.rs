@@ -67,7 +67,12 @@ pub(super) fn run(command: Command) -> Result<Exit, Failure> {
         }
         Command::Keep { ticket } => {
             let ticket = super::ticket::parse(&ticket)?;
-            data!("{}", Rescue::snapshot(depot, &project.workspace(&ticket))?);
+            let workspace = project.workspace(&ticket);
+            if !workspace.path.is_dir() {
+                return Err(Failure::failed(format!("{ticket} has no workspace now"))
+                    .hint("what it held is on its branch, or in `ganger rescue list`"));
+            }
+            data!("{}", Rescue::snapshot(depot, &workspace)?);
         }
         Command::Drop { name } => {
             require_person("rescue drop")?;

@@ -91,6 +91,20 @@ pub(crate) fn collect(depot: &Depot, workspace: &Workspace, base: &Commit, order
     Ok(Collected::Committed { head, files: change.files, tampering: change.tampering })
 }
 
+/// Commits that are simply ahead of the branch.
+pub(super) fn take_up_commits(depot: &Depot, workspace: &Workspace, base: &Commit) -> GitResult<()> {
+    let (Some(theirs), Some(before)) = (AgentsGit::of(&workspace.path, &workspace.path), workspace.head(depot)) else {
+        return Ok(());
+    };
+    match bring_in(depot, workspace, &theirs, &before, base) {
+        Ok(head) if head != before && depot.repository.is_ancestor(&before, &head) => {
+            take_head(depot, workspace, &before, &head)
+        }
+        // For the end of its turn.
+        _ => Ok(()),
+    }
+}
+
 fn agents_git(workspace: &Workspace) -> GitResult<AgentsGit> {
     let found = AgentsGit::of(&workspace.path, &workspace.path);
     found.ok_or_else(|| GitError::new("status", &workspace.path, "there is no .git any more"))

@@ -2,7 +2,7 @@
 
 use super::agents_git::AgentsGit;
 use super::git_dir::{self, Head};
-use super::{Depot, Rescue, commit, note, publish};
+use super::{Base, Depot, Rescue, build_base, collect, commit, note, publish};
 use crate::git::{Git, GitError, GitResult};
 use crate::os;
 use ganger_engine::{Commit, TicketId};
@@ -43,9 +43,7 @@ impl Workspace {
     pub(crate) fn ensure(&self, depot: &Depot, base: &Commit, refs: &[(String, Commit)]) -> GitResult<()> {
         let failed = |e: io::Error| GitError::new("checkout", &self.path, e);
         let view = depot.view(&self.ticket);
-        let theirs = AgentsGit::of(&self.path, &self.path);
-        let is_ours = theirs.is_some_and(|git| git.borrows_from(&depot.repository.objects()));
-        if is_ours || view.join(READY).exists() {
+        if self.may_hold_work(depot, &view) {
             self.follow_the_template(&view).map_err(failed)?;
             if self.path.is_dir() {
                 self.mend_view(depot, &view, base)?;
@@ -72,6 +70,12 @@ impl Workspace {
         os::crash::point("workspace");
         self.lay_out(depot, &view, &head, refs).map_err(failed)?;
         std::fs::write(view.join(READY), "").map_err(failed)
+    }
+
+    /// Whether an agent may have worked there. After a power cut the view's word for it may be lost.
+    fn may_hold_work(&self, depot: &Depot, view: &Path) -> bool {
+        let borrows = |git: AgentsGit| git.borrows_from(&depot.repository.objects());
+        view.join(READY).exists() || AgentsGit::of(&self.path, &self.path).is_some_and(borrows)
     }
 
     fn lay_out(&self, depot: &Depot, view: &Path, head: &Commit, refs: &[(String, Commit)]) -> io::Result<()> {
@@ -179,7 +183,10 @@ impl Workspace {
     /// The template of the path may have changed, or the repository was moved with all that lies beside it.
     fn follow_the_template(&self, view: &Path) -> io::Result<()> {
         let file = view.join("gitdir");
-        let noted = std::fs::read_to_string(&file)?;
+        let noted = match std::fs::read_to_string(&file) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+            noted => noted?,
+        };
         let Some(before) = Path::new(noted.trim()).parent() else { return Ok(()) };
         if before == self.path {
             return Ok(());
@@ -231,7 +238,8 @@ impl Workspace {
             return Ok(Retired::Absent);
         }
         let mut retired = Retired::Absent;
-        if view.join(READY).exists() && self.path.is_dir() {
+        self.follow_the_template(&view).map_err(failed)?;
+        if self.may_hold_work(depot, &view) && self.path.is_dir() {
             remove_what_git_would_wait_for(&self.path).map_err(failed)?;
             if let Some(head) = self.head(depot) {
                 self.mend_view(depot, &view, &head)?;
@@ -332,6 +340,22 @@ impl Workspace {
         self.git(depot).run(&["reset", "--quiet", "--keep", base.as_str()])?;
         self.show_to_agent(depot)?;
         self.note_base(depot, base)
+    }
+
+    /// What an agent committed before its attempt was cut off is on the branch, and so is what the person committed to
+    /// it in their repository, where that can be joined without anybody's help.
+    pub(crate) fn catch_up(&self, depot: &Depot, base: &Commit) -> GitResult<()> {
+        collect::take_up_commits(depot, self, base)?;
+        let (Some(theirs), Some(head)) = (depot.take_back(&self.branch)?, self.head(depot)) else { return Ok(()) };
+        let seen = self.look(depot)?;
+        if seen.files > 0 || seen.head.as_ref() != Some(&head) {
+            return Ok(());
+        }
+        if let Base::Commit(joined) = build_base(&depot.repository, &head, &[(self.ticket.clone(), theirs.clone())])? {
+            self.move_forward(depot, &joined)?;
+            depot.note_published(&self.branch, &theirs)?;
+        }
+        Ok(())
     }
 
     /// Moves the branch forward to a commit that holds all of it.

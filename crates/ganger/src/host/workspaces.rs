@@ -147,7 +147,8 @@ impl Workspaces {
         let lay_out = move || {
             let depot = project.depot()?;
             refs.extend(depot.refs_to_compare_with(&main));
-            wanted.ensure(depot, &at, &refs)
+            wanted.ensure(depot, &at, &refs)?;
+            if exists { wanted.catch_up(depot, &at) } else { Ok(()) }
         };
         match pace {
             Pace::AtOnce => blocking(lay_out).await?,

@@ -96,3 +96,25 @@ fn a_branch_in_the_way_is_named_with_the_setting_that_helps() {
     place.ganger(&["inbox"]).says("project.branch");
     assert_eq!(place.ticket("T-1")["attempts"], 1);
 }
+
+#[test]
+fn what_a_person_commits_to_a_branch_is_joined_with_what_its_agent_goes_on_to_do() {
+    let place = Place::new();
+    place.make_project("test -f done.txt", &turns(&["echo 1 > first.txt", "echo 2 > done.txt"]));
+    let config = std::fs::read_to_string(place.repo().join("ganger.toml")).unwrap();
+    place.write("ganger.toml", &config.replace("parallel = 4", "parallel = 4\nrejections = 1"));
+    place.commit("one rejection is enough");
+    place.add(&["work"]);
+    place.ganger(&["run"]).exits(3);
+    place.git(&["checkout", "--quiet", "ganger/T-1"]);
+    place.write("persons.txt", "3\n");
+    place.commit("a person's");
+    place.git(&["checkout", "--quiet", "main"]);
+    place.ganger(&["answer", "C-1", "retry"]).exits(0);
+    place.ganger(&["run"]).exits(0);
+    place.assert_status("T-1", "accepted");
+    let files = place.git(&["ls-tree", "--name-only", "ganger/T-1"]);
+    for file in ["first.txt", "done.txt", "persons.txt"] {
+        assert!(files.lines().any(|line| line == file), "{file} is not in {files}");
+    }
+}

@@ -3,7 +3,9 @@
 
 use super::{Depot, transfer};
 use crate::git::{GitError, GitResult, Repository};
+use crate::os;
 use ganger_engine::Commit;
+use std::path::PathBuf;
 
 /// What the person's repository holds by the name of a branch.
 pub(crate) enum Published {
@@ -16,11 +18,13 @@ pub(crate) enum Published {
 impl Depot {
     /// What the person's repository holds by the name of a branch.
     pub(crate) fn published(&self, branch: &str) -> Published {
-        let ours = self.repository.resolve(&record(branch));
-        match self.person.branch(branch) {
-            Some(theirs) if Some(&theirs) != ours.as_ref() => Published::Theirs(theirs),
-            found => Published::Ours(found),
-        }
+        let Some(found) = self.person.branch(branch) else { return Published::Ours(None) };
+        // A power cut may have taken the note. What the depot's branch holds came from there.
+        let is_ours = match self.noted(branch) {
+            Some(noted) => noted == found,
+            None => self.repository.branch(branch).is_some_and(|head| self.repository.is_ancestor(&found, &head)),
+        };
+        if is_ours { Published::Ours(Some(found)) } else { Published::Theirs(found) }
     }
 
     /// Brings the head of a branch to the person's repository.
@@ -33,7 +37,7 @@ impl Depot {
             Published::Ours(Some(before)) if before == *head => return Ok(()),
             Published::Ours(before) => before,
             Published::Theirs(theirs) if theirs == *head => {
-                return self.git().run(&["update-ref", &record(branch), head.as_str()]).map(|_| ());
+                return self.note_published(branch, head);
             }
             Published::Theirs(_) => return refused("is not what Ganger made of it, and stays as it is"),
         };
@@ -45,13 +49,12 @@ impl Depot {
         transfer::send_out(self, &self.person.objects(), std::slice::from_ref(head), &known)?;
         let old = before.map_or_else(|| "0".repeat(head.as_str().len()), |before| before.to_string());
         self.person.git().run(&["update-ref", &format!("refs/heads/{branch}"), head.as_str(), &old])?;
-        self.git().run(&["update-ref", &record(branch), head.as_str()]).map(|_| ())
+        self.note_published(branch, head)
     }
 
     /// A person committed to the branch in their repository: that is the work now. `None` when they did not.
     pub(crate) fn take_back(&self, branch: &str) -> GitResult<Option<Commit>> {
-        let (Published::Theirs(theirs), Some(_)) = (self.published(branch), self.repository.resolve(&record(branch)))
-        else {
+        let (Published::Theirs(theirs), Some(_)) = (self.published(branch), self.noted(branch)) else {
             return Ok(None);
         };
         self.bring_from_person(&theirs)?;
@@ -60,13 +63,19 @@ impl Depot {
 
     /// From now on what the person's repository holds by this name is known.
     pub(crate) fn note_published(&self, branch: &str, head: &Commit) -> GitResult<()> {
-        self.git().run(&["update-ref", &record(branch), head.as_str()]).map(|_| ())
+        let noted = os::write_private(&self.record(branch), head.as_str().as_bytes());
+        noted.map_err(|e| GitError::new("update-ref", self.path(), e))
     }
-}
 
-/// Where the depot remembers what it brought to the person's repository.
-fn record(branch: &str) -> String {
-    format!("refs/ganger/published/{branch}")
+    fn noted(&self, branch: &str) -> Option<Commit> {
+        let noted = std::fs::read_to_string(self.record(branch)).ok()?;
+        Some(Commit::new(noted.trim())).filter(|commit| !commit.as_str().is_empty())
+    }
+
+    /// Where the depot remembers what it brought to the person's repository.
+    fn record(&self, branch: &str) -> PathBuf {
+        super::note(self, "published", branch)
+    }
 }
 
 /// Why a new ticket cannot have a branch of this name, if so: an older board's, or the person's, must not be taken over.
@@ -101,5 +110,5 @@ pub(super) fn withdraw(depot: &Depot, branch: &str, head: &Commit) {
     {
         let _kept = depot.person.git().run(&["update-ref", "-d", &format!("refs/heads/{branch}"), head.as_str()]);
     }
-    let _kept = depot.git().run(&["update-ref", "-d", &record(branch)]);
+    let _none = std::fs::remove_file(depot.record(branch));
 }

@@ -70,7 +70,7 @@ impl Depot {
     }
 }
 
-/// Branches and tags but for Ganger's own, by the files of git (gitrepository-layout): this is read twice in every attempt.
+/// Branches and tags but for Ganger's own, by the files of git (gitrepository-layout): this is read at the end of every attempt.
 fn refs(common: &Path) -> BTreeMap<String, (String, String)> {
     let mut found = BTreeMap::new();
     let packed = text(&common.join("packed-refs"));

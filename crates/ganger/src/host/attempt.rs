@@ -5,7 +5,7 @@ use super::workspaces::{Foundation, PrepareError, Ready};
 use super::{Order, SessionHandle, Shared, Starting, mission_text};
 use crate::agents::{Driver, Launch, ToolAccess};
 use crate::config::Agent;
-use crate::depot::{self, Collected, PersonState};
+use crate::depot::{self, Collected};
 use crate::git;
 use crate::os::now_ms;
 use crate::os::{self, AtWork, Target, crash};
@@ -86,22 +86,14 @@ impl AttemptTask {
         Self { shared, offer, terms, cancel, orders, starting }
     }
 
-    /// Runs the session to its end. What happens to the person's repository meanwhile is told.
+    /// Runs the session to its end. What happened to the person's repository is told.
     pub(super) async fn run(self, ready: &Ready, scratch: JoinHandle<std::io::Result<Scratch>>) -> Remains {
         let (shared, ticket, attempt) =
             (Arc::clone(&self.shared), self.offer.ticket.clone(), self.offer.attempt.clone());
-        let repository = shared.project.repository.clone();
-        // The agent takes longer to start than this, and does not wait for it.
-        let before = tokio::spawn(os::blocking(move || PersonState::of(&repository)));
         let remains = self.run_to_the_end(ready, scratch).await;
-        let Ok(before) = before.await else { return remains };
-        let project = Arc::clone(&shared.project);
-        let told = os::blocking(move || {
-            let now = PersonState::of(&project.repository);
-            project.depot().map(|depot| before.differences(&now, &depot.former_config()))
-        });
-        for said in told.await.unwrap_or_default() {
-            let said = format!("in your repository, while {ticket} was at work: {said}");
+        let for_look = Arc::clone(&shared);
+        for said in os::blocking(move || for_look.changes_of_the_persons()).await {
+            let said = format!("in your repository, by you or by an agent, since the last look: {said}");
             crate::log::note(&shared.project, &said);
             publish_activity(&shared, &ticket, &attempt, ActivityKind::Note, &said).await;
         }

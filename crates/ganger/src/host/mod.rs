@@ -18,6 +18,7 @@ pub(crate) use workspaces::Workspaces;
 use crate::agents::{Drivers, OpencodeServer};
 use crate::client::Client;
 use crate::config::RuntimeKind;
+use crate::depot::PersonState;
 use crate::failure::Failure;
 use crate::gates;
 use crate::mcp::{AgentCall, CallEvent, Endpoint};
@@ -66,6 +67,8 @@ pub(crate) struct Shared {
     sessions: Mutex<BTreeMap<Run, SessionSender>>,
     /// Attempts between their offer and their prompt. What can wait makes way for them.
     starting: tokio_watch::Sender<usize>,
+    /// The person's repository, as it was when it was looked at last.
+    person: Mutex<PersonState>,
     /// Commits that this incarnation brought to disk.
     synced: Mutex<BTreeSet<Commit>>,
 }
@@ -140,7 +143,8 @@ impl Host {
         let tools = Endpoint::start().await?;
         std::fs::create_dir_all(folder.opencode())?;
         let at = Arc::clone(&project);
-        let excludes = os::blocking(move || at.depot().map(|depot| depot.excludes())).await?;
+        let look = move || at.depot().map(|depot| (depot.excludes(), PersonState::of(&depot.person)));
+        let (excludes, person) = os::blocking(look).await?;
         let report = HostReport { slots, ..report(&project, &incarnation) };
         let toolchain = report.toolchain.clone();
         let setup = Setup { id: id.clone(), report, lease_ms };
@@ -159,6 +163,7 @@ impl Host {
             excludes,
             sessions: Mutex::default(),
             starting: tokio_watch::Sender::new(0),
+            person: Mutex::new(person),
             synced: Mutex::default(),
         });
         tokio::spawn(pass_calls(Arc::downgrade(&shared), shared.tools.serve(&shared.client)));
@@ -327,6 +332,16 @@ impl Shared {
         let mut starting = self.starting.subscribe();
         let none = starting.wait_for(|n| *n == 0);
         let _busy = tokio::time::timeout(MAKE_WAY, none).await;
+    }
+
+    /// What became of the person's repository since the last look, but for what they see by themselves.
+    fn changes_of_the_persons(&self) -> Vec<String> {
+        let Ok(depot) = self.project.depot() else { return Vec::new() };
+        let now = PersonState::of(&depot.person);
+        let mut known = self.person.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = known.differences(&now, &depot.former_config());
+        *known = now;
+        told
     }
 
     fn note_synced(&self, commit: &Commit) {

@@ -3,8 +3,7 @@
 
 use super::Launch;
 use crate::config::RuntimeKind;
-use crate::depot;
-use crate::os;
+use crate::{git, os};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 
@@ -133,7 +132,7 @@ pub(super) fn for_git(launch: &Launch) -> Vec<(String, OsString)> {
     if launch.agent.runtime != RuntimeKind::Command && !may_push {
         settings.push((format!("{NOWHERE}.pushInsteadOf"), OsString::new()));
     }
-    let identity = depot::identity(&launch.agent_name).into_iter();
+    let identity = git::identity(&launch.agent_name).into_iter();
     let mut variables: Vec<(String, OsString)> = identity.map(|(name, value)| (name, value.into())).collect();
     variables.push(("GIT_CONFIG_COUNT".to_owned(), settings.len().to_string().into()));
     for (n, (key, value)) in settings.into_iter().enumerate() {

@@ -5,7 +5,6 @@ use super::board::{self, Board};
 use super::out::{counted, talk};
 use super::run::{Place, work};
 use super::view::Style;
-use crate::depot::identity;
 use crate::failure::{Exit, Failure};
 use crate::git::Git;
 use crate::os;
@@ -112,7 +111,7 @@ fn make_repository(root: &Path, folder: &Path) -> Result<(), Failure> {
     )?;
     std::fs::write(root.join("README.md"), "# greeter\n\nSays hello in several languages.\n")?;
     std::fs::write(root.join("check.sh"), CHECK)?;
-    let git = identity("demo").iter().fold(Git::at(root), |git, (k, v)| git.env(k, v));
+    let git = Git::at(root).by("demo");
     git.run(&["init", "--quiet", "--initial-branch", "main"])?;
     git.run(&["add", "--all"])?;
     git.run(&["commit", "--quiet", "--message", "A greeter that cannot greet yet"])?;

@@ -7,7 +7,6 @@ use super::run::{Place, work};
 use super::view::Style;
 use crate::agents::Drivers;
 use crate::config::{Agent, RuntimeKind};
-use crate::depot::identity;
 use crate::failure::{Exit, Failure};
 use crate::git::Git;
 use crate::project::{Project, repository_at};
@@ -74,7 +73,7 @@ fn make_repository(root: &Path, agent: &Agent) -> Result<(), Failure> {
     std::fs::create_dir_all(root)?;
     let agent = toml::to_string(agent).map_err(|e| Failure::failed(e.to_string()))?;
     std::fs::write(root.join("ganger.toml"), format!("{CONFIG}\n[agent.proof]\n{agent}"))?;
-    let git = identity("proof").iter().fold(Git::at(root), |git, (k, v)| git.env(k, v));
+    let git = Git::at(root).by("proof");
     git.run(&["init", "--quiet", "--initial-branch", "main"])?;
     git.run(&["add", "--all"])?;
     git.run(&["commit", "--quiet", "--message", "A repository for one proof"])?;

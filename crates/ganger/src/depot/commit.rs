@@ -1,7 +1,7 @@
 //! What an agent left in its workspace: counted, committed under its name, and what the branch changes.
 
 use super::agents_git::AgentsGit;
-use super::{Depot, Workspace, identity, tampering};
+use super::{Depot, Workspace, tampering};
 use crate::git::{GitError, GitResult, zero_separated};
 use ganger_engine::{AttemptId, Commit, TicketId};
 use std::collections::BTreeMap;
@@ -79,7 +79,7 @@ pub(super) struct Authorship<'a> {
 /// Commits everything but what setup left and files of ours. `false` when that was nothing. Probe: a commit on the
 /// branch with this attempt's trailer and nothing left over means that it was done before.
 pub(super) fn commit_leftovers(depot: &Depot, workspace: &Workspace, by: &Authorship<'_>) -> GitResult<bool> {
-    let git = identity(by.agent).iter().fold(workspace.git(depot), |git, (k, v)| git.env(k, v));
+    let git = workspace.git(depot).by(by.agent);
     git.run(&["-c", &excludes(depot), "add", "--all"])?;
     leave_out_what_setup_left(depot, workspace)?;
     crate::os::crash::point("commit");

@@ -1,6 +1,6 @@
 //! Joining branches: bases for tickets that depend on others, and landing on the main branch.
 
-use super::{Depot, Rescue, identity, transfer};
+use super::{Depot, Rescue, transfer};
 use crate::git::{Git, GitError, GitResult, Repository, sync_commit, text, zero_separated};
 use crate::os;
 use ganger_engine::{Commit, TicketId};
@@ -46,7 +46,7 @@ pub(crate) fn merge_commit(
     theirs: &Commit,
     message: &str,
 ) -> GitResult<Result<Commit, Vec<String>>> {
-    let git = identity("ganger").iter().fold(repository.git(), |git, (k, v)| git.env(k, v));
+    let git = repository.git().by("ganger");
     let args = ["merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", ours.as_str(), theirs.as_str()];
     let output = git.output(&args)?;
     let listed = text(&output.stdout);
@@ -220,7 +220,7 @@ pub(crate) fn mend_half_landing(depot: &Depot, main: &str) -> GitResult<()> {
         }
         let changed = names(&["diff", "--name-only", "-z", "--no-ext-diff", "HEAD"])?;
         if !changed.is_empty() && changed.is_subset(&landed) {
-            let git = identity("ganger").iter().fold(checkout.clone(), |git, (k, v)| git.env(k, v));
+            let git = checkout.clone().by("ganger");
             let kept = Commit::new(git.run(&["stash", "create", "a landing that was cut off"])?);
             depot.bring_from_person(&kept)?;
             Rescue::keep(depot, "landing", &kept, "cut off")?;

@@ -2,7 +2,7 @@
 //! then staged differently, a branch that was deleted: git keeps them for some weeks, so they are kept.
 
 use super::agents_git::AgentsGit;
-use super::{Depot, identity, transfer};
+use super::{Depot, transfer};
 use crate::git::{Git, GitResult};
 use crate::os;
 use ganger_engine::Commit;
@@ -93,7 +93,7 @@ impl LooseEnds {
             return Ok(None);
         }
         let tree = depot.git().run_fed(&["mktree"], entries.as_bytes())?;
-        let git = identity("ganger").iter().fold(depot.git(), |git, (k, v)| git.env(k, v));
+        let git = depot.git().by("ganger");
         let mut args = vec!["commit-tree".to_owned(), tree.trim().to_owned()];
         args.extend(heads(&depot.git(), &commits)?.into_iter().flat_map(|head| ["-p".to_owned(), head]));
         args.extend(["-m".to_owned(), told.to_owned()]);

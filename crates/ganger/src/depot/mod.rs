@@ -31,17 +31,6 @@ pub(crate) use workspace::{Retired, Seen, Workspace};
 
 use std::path::PathBuf;
 
-/// Environment by which an agent's commits carry its name.
-pub(crate) fn identity(agent: &str) -> [(String, String); 4] {
-    let email = format!("{agent}@ganger.invalid");
-    [
-        ("GIT_AUTHOR_NAME".to_owned(), agent.to_owned()),
-        ("GIT_AUTHOR_EMAIL".to_owned(), email.clone()),
-        ("GIT_COMMITTER_NAME".to_owned(), agent.to_owned()),
-        ("GIT_COMMITTER_EMAIL".to_owned(), email),
-    ]
-}
-
 /// What the depot keeps of a ticket apart from git's own.
 fn note(depot: &Depot, kind: &str, name: &str) -> PathBuf {
     depot.path().join("ganger").join(kind).join(name)

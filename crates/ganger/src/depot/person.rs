@@ -118,9 +118,8 @@ mod tests {
     #[test]
     fn what_an_agent_did_to_the_persons_repository_is_told_with_the_way_back() {
         let folder = tempfile::tempdir().unwrap();
-        let as_who =
-            |who: &str| super::super::identity(who).iter().fold(Git::at(folder.path()), |git, (k, v)| git.env(k, v));
-        let (person, agent) = (Git::at(folder.path()), as_who("builder"));
+        let person = Git::at(folder.path());
+        let agent = person.clone().by("builder");
         person.run(&["init", "--quiet", "--initial-branch=main"]).unwrap();
         for (key, value) in [("user.name", "P"), ("user.email", "p@p.invalid"), ("core.logAllRefUpdates", "true")] {
             person.run(&["config", key, value]).unwrap();

@@ -4,7 +4,7 @@
 
 use super::agents_git::AgentsGit;
 use super::loose_ends::{LooseEnds, holds_unpublished};
-use super::{Depot, Workspace, commit, git_dir, identity, transfer};
+use super::{Depot, Workspace, commit, git_dir, transfer};
 use crate::git::{Git, GitError, GitResult, sync_commit, text};
 use crate::os;
 use ganger_engine::Commit;
@@ -78,7 +78,7 @@ impl Rescue {
         if depot.git().run(&differs)?.is_empty() {
             return Ok(());
         }
-        let git = identity("ganger").iter().fold(depot.git(), |git, (k, v)| git.env(k, v));
+        let git = depot.git().by("ganger");
         let told = format!("index of {}", workspace.ticket);
         let commit = Commit::new(git.run(&["commit-tree", tree.as_str(), "-p", head.as_str(), "-m", &told])?);
         Self::keep(depot, workspace.ticket.as_str(), &commit, "staged").map(|_| ())
@@ -281,7 +281,7 @@ impl Found {
     /// A commit of all files, above what was checked out and above what was staged.
     fn files(&self, depot: &Depot, workspace: &Workspace) -> GitResult<Commit> {
         let (git, _index) = commit::with_index_apart(depot, workspace)?;
-        let git = identity("ganger").iter().fold(git, |git, (k, v)| git.env(k, v));
+        let git = git.by("ganger");
         let inside = self.repositories.iter().filter(|inner| inner.at.starts_with(&workspace.path));
         let (ignored, inside): (Vec<&Inner>, Vec<&Inner>) = inside.partition(|inner| inner.is_ignored);
         let without = excluding(&workspace.path, inside.iter().map(|inner| inner.at.as_path()));
@@ -376,8 +376,7 @@ fn keep_repository(depot: &Depot, workspace: &Workspace, at: &Path, name: &str) 
         parents.extend(loose.bring_in(depot, &theirs.objects(), "objects that nothing named")?);
     }
     let index = tempfile::tempdir().map_err(|e| GitError::new("rescue", at, e))?;
-    let git = Git::own(depot.path()).on(at).env("GIT_INDEX_FILE", index.path().join("index"));
-    let git = identity("ganger").iter().fold(git, |git, (k, v)| git.env(k, v));
+    let git = Git::own(depot.path()).on(at).env("GIT_INDEX_FILE", index.path().join("index")).by("ganger");
     let inside = repositories_inside(at);
     let inner = excluding(at, inside.iter().map(PathBuf::as_path));
     let add = ["-c", "core.excludesFile=/dev/null", "add", "--all", "--force", "--", "."];

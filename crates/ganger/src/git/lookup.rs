@@ -109,7 +109,7 @@ mod tests {
     }
 
     fn commit(folder: &Path, message: &str) -> String {
-        let git = crate::depot::identity("test").iter().fold(Git::at(folder), |git, (k, v)| git.env(k, v));
+        let git = Git::at(folder).by("test");
         git.run(&["commit", "--quiet", "--allow-empty", "-m", message]).unwrap();
         git.run(&["rev-parse", "HEAD"]).unwrap()
     }

@@ -14,7 +14,7 @@ pub(crate) use sync::sync_commit;
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -83,24 +83,27 @@ impl Git {
         self
     }
 
+    /// With the name of an agent, or of Ganger, on its commits.
+    pub(crate) fn by(self, name: &str) -> Self {
+        identity(name).iter().fold(self, |git, (variable, value)| git.env(variable, value))
+    }
+
     /// Standard output of a command that must succeed, without the last line break.
     pub(crate) fn run<S: AsRef<OsStr>>(&self, args: &[S]) -> GitResult<String> {
-        let output = self.output(args)?;
-        if output.status.success() {
-            return Ok(text(&output.stdout));
-        }
-        Err(self.error(args, &text(&output.stderr), output.status.code()))
+        self.said(args, &self.output(args)?)
     }
 
     /// As [`Git::run`], for a command that reads `input`.
     pub(crate) fn run_fed<S: AsRef<OsStr>>(&self, args: &[S], input: &[u8]) -> GitResult<String> {
-        crate::os::check_may_block("git");
-        let mut command = self.command(args);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        match running::output_fed(&mut command, input) {
-            Ok(output) if output.status.success() => Ok(text(&output.stdout)),
-            Ok(output) => Err(self.error(args, &text(&output.stderr), output.status.code())),
-            Err(e) => Err(self.error(args, &format!("git could not be started: {e}"), None)),
+        self.said(args, &self.output_fed(args, input)?)
+    }
+
+    /// As [`Git::run`], for what may wait for somebody elsewhere: it is ended when its time is up.
+    pub(crate) fn run_within<S: AsRef<OsStr>>(&self, args: &[S], limit: Duration) -> GitResult<String> {
+        let output = running::output_within(&mut self.piped(args), limit).map_err(|e| self.not_started(args, &e))?;
+        match output {
+            Some(output) => self.said(args, &output),
+            None => Err(self.error(args, &format!("no answer within {} s", limit.as_secs()), None)),
         }
     }
 
@@ -110,41 +113,31 @@ impl Git {
     }
 
     /// Output and exit code, whatever it is.
-    pub(crate) fn output<S: AsRef<OsStr>>(&self, args: &[S]) -> GitResult<std::process::Output> {
+    pub(crate) fn output<S: AsRef<OsStr>>(&self, args: &[S]) -> GitResult<Output> {
+        running::output(&mut self.piped(args)).map_err(|e| self.not_started(args, &e))
+    }
+
+    /// As [`Git::output`], for a command that reads `input`.
+    pub(crate) fn output_fed<S: AsRef<OsStr>>(&self, args: &[S], input: &[u8]) -> GitResult<Output> {
+        running::output_fed(&mut self.piped(args), input).map_err(|e| self.not_started(args, &e))
+    }
+
+    fn piped<S: AsRef<OsStr>>(&self, args: &[S]) -> Command {
         crate::os::check_may_block("git");
         let mut command = self.command(args);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let failed = |e: std::io::Error| self.error(args, &format!("git could not be started: {e}"), None);
-        running::output(&mut command).map_err(failed)
+        command
     }
 
-    /// As [`Git::output`], for a command that reads its standard input.
-    pub(crate) fn output_for(&self, args: &[&str], input: &[u8]) -> GitResult<std::process::Output> {
-        use std::io::{Seek, Write};
-        crate::os::check_may_block("git");
-        // A file, for a pipe would have to be written and read at once.
-        let given = tempfile::tempfile().and_then(|mut file| {
-            file.write_all(input)?;
-            file.rewind()?;
-            Ok(file)
-        });
-        let failed = |e: std::io::Error| self.error(args, &format!("git could not be started: {e}"), None);
-        let mut command = self.command(args);
-        command.stdin(given.map_err(failed)?).stdout(Stdio::piped()).stderr(Stdio::piped());
-        running::output(&mut command).map_err(failed)
-    }
-
-    /// As [`Git::run`], for what may wait for somebody elsewhere: it is ended when its time is up.
-    pub(crate) fn run_within<S: AsRef<OsStr>>(&self, args: &[S], limit: Duration) -> GitResult<String> {
-        crate::os::check_may_block("git");
-        let mut command = self.command(args);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        match running::output_within(&mut command, limit) {
-            Ok(Some(output)) if output.status.success() => Ok(text(&output.stdout)),
-            Ok(Some(output)) => Err(self.error(args, &text(&output.stderr), output.status.code())),
-            Ok(None) => Err(self.error(args, &format!("no answer within {} s", limit.as_secs()), None)),
-            Err(e) => Err(self.error(args, &format!("git could not be started: {e}"), None)),
+    fn said<S: AsRef<OsStr>>(&self, args: &[S], output: &Output) -> GitResult<String> {
+        if output.status.success() {
+            return Ok(text(&output.stdout));
         }
+        Err(self.error(args, &text(&output.stderr), output.status.code()))
+    }
+
+    fn not_started<S: AsRef<OsStr>>(&self, args: &[S], why: &std::io::Error) -> GitError {
+        self.error(args, &format!("git could not be started: {why}"), None)
     }
 
     /// The command, not yet started.
@@ -221,4 +214,15 @@ pub(crate) fn text(bytes: &[u8]) -> String {
 /// Splits the output of `-z` commands.
 pub(crate) fn zero_separated(output: &str) -> impl Iterator<Item = &str> {
     output.split('\0').filter(|part| !part.is_empty())
+}
+
+/// Environment by which commits carry the name of an agent.
+pub(crate) fn identity(agent: &str) -> [(String, String); 4] {
+    let email = format!("{agent}@ganger.invalid");
+    [
+        ("GIT_AUTHOR_NAME".to_owned(), agent.to_owned()),
+        ("GIT_AUTHOR_EMAIL".to_owned(), email.clone()),
+        ("GIT_COMMITTER_NAME".to_owned(), agent.to_owned()),
+        ("GIT_COMMITTER_EMAIL".to_owned(), email),
+    ]
 }

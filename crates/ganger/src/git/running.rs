@@ -13,36 +13,45 @@ static RUNNING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 /// Between asking a command to end and killing it.
 const GRACE: Duration = Duration::from_secs(2);
 
+/// A command that leads a process group of its own, and is known to run as long as this lives.
+struct Running(u32);
+
+impl Running {
+    fn start(command: &mut Command) -> std::io::Result<(Child, Self)> {
+        let child = command.spawn()?;
+        change(|running| running.insert(child.id()));
+        let running = Self(child.id());
+        Ok((child, running))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        change(|running| running.remove(&self.0));
+    }
+}
+
 /// Runs a command that leads a process group of its own, to its end.
 pub(super) fn output(command: &mut Command) -> std::io::Result<Output> {
-    let child = command.spawn()?;
-    let leader = child.id();
-    change(|running| running.insert(leader));
-    let output = child.wait_with_output();
-    change(|running| running.remove(&leader));
-    output
+    let (child, _running) = Running::start(command)?;
+    child.wait_with_output()
 }
 
 /// As [`output`], for a command that reads `input`.
 pub(super) fn output_fed(command: &mut Command, input: &[u8]) -> std::io::Result<Output> {
-    let mut child = command.spawn()?;
-    let leader = child.id();
-    change(|running| running.insert(leader));
+    let (mut child, _running) = Running::start(command.stdin(Stdio::piped()))?;
     let stdin = child.stdin.take();
-    let output = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         // One that ended says why itself.
         let _fed = scope.spawn(move || stdin.map(|mut stdin| stdin.write_all(input)));
         child.wait_with_output()
-    });
-    change(|running| running.remove(&leader));
-    output
+    })
 }
 
 /// As [`output`], with a limit: `None` when it was ended because its time was up.
 pub(super) fn output_within(command: &mut Command, limit: Duration) -> std::io::Result<Option<Output>> {
-    let child = command.spawn()?;
-    let leader = child.id();
-    change(|running| running.insert(leader));
+    let (child, running) = Running::start(command)?;
+    let leader = running.0;
     let (ended, waits) = std::sync::mpsc::channel::<()>();
     let watch = std::thread::spawn(move || {
         let is_over = |limit| waits.recv_timeout(limit) != Err(RecvTimeoutError::Timeout);
@@ -57,7 +66,6 @@ pub(super) fn output_within(command: &mut Command, limit: Duration) -> std::io::
     });
     let output = child.wait_with_output();
     drop(ended);
-    change(|running| running.remove(&leader));
     let late = watch.join().unwrap_or(false);
     output.map(|output| (!late).then_some(output))
 }
@@ -69,16 +77,13 @@ pub(crate) fn pass_pack(
     input: &[u8],
     second: impl FnOnce(u32) -> Command,
 ) -> std::io::Result<(Output, Option<Output>)> {
-    let mut writer = first.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-    let leader = writer.id();
-    change(|running| running.insert(leader));
+    let pipes = first.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let (mut writer, _running) = Running::start(pipes)?;
     let done = pass_on(&mut writer, input, second);
     if done.is_err() {
         let _ended = writer.kill();
     }
-    let wrote = writer.wait_with_output();
-    change(|running| running.remove(&leader));
-    Ok((wrote?, done?))
+    Ok((writer.wait_with_output()?, done?))
 }
 
 fn pass_on(writer: &mut Child, input: &[u8], second: impl FnOnce(u32) -> Command) -> std::io::Result<Option<Output>> {
@@ -95,16 +100,13 @@ fn pass_on(writer: &mut Child, input: &[u8], second: impl FnOnce(u32) -> Command
     }
     let count = u32::from_be_bytes([header[8], header[9], header[10], header[11]]);
     let mut command = second(count);
-    let mut reader = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-    let leader = reader.id();
-    change(|running| running.insert(leader));
+    let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let (mut reader, _running) = Running::start(pipes)?;
     if let Some(mut into) = reader.stdin.take() {
         // One that ended says why itself.
         let _ended = into.write_all(&header).and_then(|()| std::io::copy(&mut stdout, &mut into));
     }
-    let output = reader.wait_with_output();
-    change(|running| running.remove(&leader));
-    output.map(Some)
+    reader.wait_with_output().map(Some)
 }
 
 /// Asks every running git command to end. Git removes its lock files then, and whoever waits for it gets an error.

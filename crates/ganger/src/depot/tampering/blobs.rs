@@ -49,7 +49,7 @@ fn texts(depot: &Depot, ids: &[&str]) -> GitResult<BTreeMap<String, String>> {
     }
     const COMMAND: [&str; 2] = ["cat-file", "--batch"];
     let input: String = ids.iter().map(|id| format!("{id}\n")).collect();
-    let output = depot.git().output_for(&COMMAND, input.as_bytes())?;
+    let output = depot.git().output_fed(&COMMAND, input.as_bytes())?;
     if !output.status.success() {
         return Err(depot.git().error(&COMMAND, &crate::git::text(&output.stderr), output.status.code()));
     }

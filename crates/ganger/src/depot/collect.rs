@@ -209,13 +209,9 @@ fn give_back(depot: &Depot, workspace: &Workspace, before: &Commit) -> GitResult
     workspace.git(depot).run(&["reset", "--quiet", "--mixed", before.as_str()]).map(|_| ())
 }
 
-fn is_submodule(depot: &Depot, workspace: &Workspace, path: &str) -> bool {
+fn is_submodule(depot: &Depot, workspace: &Workspace, path: &String) -> bool {
     // Just added and not committed yet, it is not in Ganger's index.
-    if commit::declared_submodules(workspace).lines().any(|line| line.trim().strip_prefix("path = ") == Some(path)) {
-        return true;
-    }
-    let listed = workspace.git(depot).run(&["--literal-pathspecs", "ls-files", "--stage", "--", path]);
-    listed.is_ok_and(|line| line.starts_with("160000 "))
+    commit::declared_submodules(workspace).contains(path) || commit::is_recorded_submodule(depot, workspace, path)
 }
 
 /// What no gate would see.

@@ -41,25 +41,27 @@ pub(super) fn leftovers(depot: &Depot, workspace: &Workspace) -> GitResult<Lefto
 
 /// Submodules that hold files and no repository: git looks at none of those files.
 pub(super) fn hollow_submodules(depot: &Depot, workspace: &Workspace) -> Vec<String> {
-    let is_hollow = |path: &&str| {
+    let is_hollow = |path: &String| {
         let folder = workspace.path.join(path);
         let mut entries = folder.read_dir().into_iter().flatten();
         let is_link = folder.symlink_metadata().is_ok_and(|m| m.is_symlink());
         !is_link && entries.next().is_some() && folder.join(".git").symlink_metadata().is_err()
     };
-    let is_recorded = |path: &&str| {
-        let listed = workspace.git(depot).run(&["--literal-pathspecs", "ls-files", "--stage", "--", path]);
-        listed.is_ok_and(|line| line.starts_with("160000 "))
-    };
-    let declared = declared_submodules(workspace);
-    let paths = declared.lines().filter_map(|line| line.trim().strip_prefix("path = "));
-    paths.filter(is_hollow).filter(is_recorded).map(str::to_owned).collect()
+    let is_recorded = |path: &String| is_recorded_submodule(depot, workspace, path);
+    declared_submodules(workspace).into_iter().filter(is_hollow).filter(is_recorded).collect()
 }
 
-/// The file `.gitmodules`, whatever an agent made of it.
-pub(super) fn declared_submodules(workspace: &Workspace) -> String {
+/// Whether Ganger's index has a path as a commit of another repository.
+pub(super) fn is_recorded_submodule(depot: &Depot, workspace: &Workspace, path: &str) -> bool {
+    let listed = workspace.git(depot).run(&["--literal-pathspecs", "ls-files", "--stage", "--", path]);
+    listed.is_ok_and(|line| line.starts_with("160000 "))
+}
+
+/// The paths in `.gitmodules`, whatever an agent made of it.
+pub(super) fn declared_submodules(workspace: &Workspace) -> Vec<String> {
     let file = crate::os::read_regular(&workspace.path.join(".gitmodules"), 1 << 20).unwrap_or_default();
-    String::from_utf8_lossy(&file).into_owned()
+    let text = String::from_utf8_lossy(&file);
+    text.lines().filter_map(|line| line.trim().strip_prefix("path = ").map(str::to_owned)).collect()
 }
 
 /// Ignore patterns of the person and ours. Not by an excluding pathspec: git refuses those for files that the repository

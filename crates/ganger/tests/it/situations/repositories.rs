@@ -119,6 +119,18 @@ fn a_commit_of_a_submodule_that_nobody_else_has_goes_back() {
 }
 
 #[test]
+fn a_repository_inside_is_no_submodule_because_one_has_a_longer_name() {
+    let place = place(
+        "git init -q -b main lib; (cd lib; echo a > a; git add .; git commit -qm a); git clone -q origin shop; cd shop; \
+         git submodule --quiet add ../lib lib; git commit -qm lib",
+    );
+    let inside = "git init -q li; cd li; echo x > x; git add .; git commit -qm x; cd ..; git add li 2>/dev/null; git commit -qm li";
+    place.make_project("true", &turns(&[inside, "true", "true"]));
+    place.add(&["work"]);
+    place.ganger(&["run"]).exits(3).says("li was added as a repository of its own");
+}
+
+#[test]
 fn what_git_refuses_is_told_with_its_reason() {
     let mut place = Place::new();
     place.set_env("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1");

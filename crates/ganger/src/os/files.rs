@@ -15,27 +15,25 @@ pub(crate) fn open_private(path: &Path) -> std::io::Result<File> {
 /// Writes a file that only the user can read, and replaces an older one at once. It is not synced: what
 /// must survive a power cut is synced by whoever writes it.
 pub(crate) fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
+    replace(path, content, |_| Ok(()))
+}
+
+/// As [`write_private`], and on disk when it returns.
+pub(crate) fn write_durable(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    replace(path, content, File::sync_all)?;
+    sync(path.parent().unwrap_or(Path::new(".")))
+}
+
+fn replace(path: &Path, content: &[u8], settle: impl Fn(&File) -> std::io::Result<()>) -> std::io::Result<()> {
+    std::fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
     // Two threads that write the same file must not take each other's.
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let number = COUNTER.fetch_add(1, Ordering::Relaxed);
     let temporary = path.with_extension(format!("tmp{}-{number}", std::process::id()));
     let mut file = super::foreign::create_new(&temporary)?;
     file.write_all(content)?;
+    settle(&file)?;
     std::fs::rename(&temporary, path)
-}
-
-/// As [`write_private`], and on disk when it returns.
-pub(crate) fn write_durable(path: &Path, content: &[u8]) -> std::io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
-    let temporary = path.with_extension(format!("tmp{}", std::process::id()));
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    std::fs::rename(&temporary, path)?;
-    sync(folder)
 }
 
 /// Locks a file for as long as it is open; `false` when another process holds the lock. Files are opened

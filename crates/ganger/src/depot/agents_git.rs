@@ -166,6 +166,12 @@ impl AgentsGit {
         found
     }
 
+    /// Commits that its remotes have, as far as it knows.
+    pub(super) fn published(&self) -> Vec<Commit> {
+        let refs = self.all_refs().into_iter();
+        refs.filter(|(name, _)| name.starts_with("refs/remotes/")).map(|(_, commit)| commit).collect()
+    }
+
     /// What was fetched last over a network, without a name of its own: it is there still.
     pub(super) fn fetched(&self) -> BTreeSet<Commit> {
         let noted = self.text("FETCH_HEAD").unwrap_or_default();
@@ -175,22 +181,7 @@ impl AgentsGit {
 
     /// What git is in the middle of.
     pub(super) fn in_progress(&self) -> Vec<&'static str> {
-        let signs = [
-            ("MERGE_HEAD", "a merge"),
-            ("rebase-merge", "a rebase"),
-            ("rebase-apply", "a rebase"),
-            ("CHERRY_PICK_HEAD", "a cherry-pick"),
-            ("REVERT_HEAD", "a revert"),
-            ("BISECT_LOG", "a bisect"),
-        ];
-        let is_there = |(name, _): &&(&str, &str)| self.dir.join(name).symlink_metadata().is_ok();
-        // A rebase stops by a cherry-pick: that is one thing.
-        let mut found: Vec<&str> = signs.iter().filter(is_there).map(|(_, what)| *what).collect();
-        if found.contains(&"a rebase") {
-            found.retain(|what| *what == "a rebase");
-        }
-        found.dedup();
-        found
+        operations_in(&self.dir)
     }
 
     /// Where its linked worktrees are.
@@ -226,6 +217,26 @@ impl AgentsGit {
     fn text(&self, name: &str) -> Option<String> {
         text_of(&self.dir.join(name))
     }
+}
+
+/// What git is in the middle of, by the files of a git directory.
+pub(super) fn operations_in(git_dir: &Path) -> Vec<&'static str> {
+    let signs = [
+        ("MERGE_HEAD", "a merge"),
+        ("rebase-merge", "a rebase"),
+        ("rebase-apply", "a rebase"),
+        ("CHERRY_PICK_HEAD", "a cherry-pick"),
+        ("REVERT_HEAD", "a revert"),
+        ("BISECT_LOG", "a bisect"),
+    ];
+    let is_there = |(name, _): &&(&str, &str)| git_dir.join(name).symlink_metadata().is_ok();
+    // A rebase stops by a cherry-pick: that is one thing.
+    let mut found: Vec<&str> = signs.iter().filter(is_there).map(|(_, what)| *what).collect();
+    if found.contains(&"a rebase") {
+        found.retain(|what| *what == "a rebase");
+    }
+    found.dedup();
+    found
 }
 
 /// A branch `a` where `a/b` must be, or the other way round, keeps what it names, by another name.

@@ -2,7 +2,7 @@
 //! the reasons why it cannot.
 
 use super::agents_git::AgentsGit;
-use super::commit::{self, Authorship, Change};
+use super::commit::{self, Authorship, Change, Listing};
 use super::{Depot, Rescue, Workspace, transfer};
 use crate::git::{GitError, GitResult};
 use ganger_engine::{AttemptId, Commit, TicketId};
@@ -45,7 +45,7 @@ pub(crate) fn collect(depot: &Depot, workspace: &Workspace, base: &Commit, order
         workspace.begin_git_anew(depot)?;
         head = before.clone();
     }
-    let committed = commit::change(depot, &before, &head)?;
+    let committed = commit::listing(depot, &before, &head)?;
     take_head(depot, workspace, &before, &head)?;
     forget_repositories_that_are_none(depot, workspace, &committed)?;
     let left = commit::leftovers(depot, workspace)?;
@@ -88,7 +88,7 @@ pub(crate) fn collect(depot: &Depot, workspace: &Workspace, base: &Commit, order
     let nothing_but_setup =
         workspace.zero_point(depot).is_some_and(|zero| depot.tree_of(&head).as_ref() == Some(&zero));
     let head = if nothing_but_setup { base.clone() } else { head };
-    Ok(Collected::Committed { head, files: change.files, tampering: change.tampering })
+    Ok(Collected::Committed { head, files: change.listing.files, tampering: change.tampering })
 }
 
 /// Commits that are simply ahead of the branch.
@@ -168,7 +168,7 @@ fn unfinished(depot: &Depot, workspace: &Workspace, theirs: &AgentsGit) -> GitRe
     if std::fs::read(depot.view(&workspace.ticket).join("index")).is_ok_and(|ours| ours == index) {
         return Ok(reasons);
     }
-    let Some((git, _index)) = commit::with_agents_index(depot, workspace, theirs) else { return Ok(reasons) };
+    let Some((git, _index)) = commit::with_agents_index(depot, &workspace.path, theirs) else { return Ok(reasons) };
     // An index that cannot be read holds nothing that is lost: what counts is in commits and in files.
     let listed = git.run(&["ls-files", "--unmerged", "-z"]);
     let listed = listed.unwrap_or_default();
@@ -194,7 +194,7 @@ fn take_head(depot: &Depot, workspace: &Workspace, before: &Commit, head: &Commi
 }
 
 /// Once it has no git directory of its own any more, a folder is a folder, though the agent committed it as a name.
-fn forget_repositories_that_are_none(depot: &Depot, workspace: &Workspace, committed: &Change) -> GitResult<()> {
+fn forget_repositories_that_are_none(depot: &Depot, workspace: &Workspace, committed: &Listing) -> GitResult<()> {
     let declared = commit::declared_submodules(workspace);
     for (path, _) in &committed.links_to_commits {
         if !declared.contains(path) && !workspace.path.join(path).join(".git").exists() {
@@ -219,7 +219,7 @@ fn unfit(depot: &Depot, workspace: &Workspace, change: &Change) -> Vec<String> {
     let mut reasons: Vec<String> =
         change.conflict_marks.iter().map(|file| format!("{file} holds conflict markers: resolve them")).collect();
     let declared = commit::declared_submodules(workspace);
-    for (path, commit) in &change.links_to_commits {
+    for (path, commit) in &change.listing.links_to_commits {
         if !declared.contains(path) {
             reasons.push(format!(
                 "{path} was added as a repository of its own: the commit has its name, and none of its files. Run `git \
@@ -229,7 +229,7 @@ fn unfit(depot: &Depot, workspace: &Workspace, change: &Change) -> Vec<String> {
             reasons.push(why);
         }
     }
-    for (link, id) in &change.symlinks {
+    for (link, id) in &change.listing.symlinks {
         let target = depot.git().run(&["cat-file", "blob", id]).unwrap_or_default();
         if commit::leads_outside(link, &target) {
             reasons.push(format!("the link {link} leads outside of the repository, to {target}"));
@@ -241,8 +241,7 @@ fn unfit(depot: &Depot, workspace: &Workspace, change: &Change) -> Vec<String> {
 /// A commit of a submodule that no remote has would be a name for nothing everywhere else.
 fn unpublished(depot: &Depot, workspace: &Workspace, path: &str, commit: &Commit) -> Option<String> {
     let theirs = AgentsGit::of(&workspace.path.join(path), &workspace.path)?;
-    let remote: Vec<Commit> =
-        theirs.all_refs().into_iter().filter(|(name, _)| name.starts_with("refs/remotes/")).map(|(_, c)| c).collect();
+    let remote = theirs.published();
     if remote.contains(commit) {
         return None;
     }

@@ -132,11 +132,11 @@ pub(super) fn with_index_apart(
     Ok((workspace.git(depot).env("GIT_INDEX_FILE", &index), folder))
 }
 
-/// Git on the files of a workspace, with a copy of the agent's own index. In a git directory for this alone: an index may
+/// Git on the files of a folder, with a copy of the agent's own index. In a git directory for this alone: an index may
 /// be split, and its other half is looked for there. `None` when the agent has none.
 pub(super) fn with_agents_index(
     depot: &Depot,
-    workspace: &Workspace,
+    files: &Path,
     theirs: &AgentsGit,
 ) -> Option<(crate::git::Git, tempfile::TempDir)> {
     let folder = tempfile::tempdir().ok()?;
@@ -146,26 +146,40 @@ pub(super) fn with_agents_index(
     std::fs::write(folder.path().join("commondir"), depot.path().as_os_str().as_encoded_bytes()).ok()?;
     std::fs::write(folder.path().join("HEAD"), "ref: refs/ganger/nothing\n").ok()?;
     let has_index = folder.path().join("index").is_file();
-    has_index.then(|| (crate::git::Git::own(folder.path()).on(&workspace.path), folder))
+    has_index.then(|| (crate::git::Git::own(folder.path()).on(files), folder))
 }
 
 /// No index is larger in earnest.
 pub(super) const MAX_INDEX: u64 = 512 << 20;
 
-/// What a branch changes against its base.
+/// What differs between two commits, by their trees alone.
 #[derive(Debug, Default)]
-pub(super) struct Change {
+pub(super) struct Listing {
     pub(super) files: Vec<String>,
     /// Of the files as they are now.
     pub(super) bytes: u64,
-    /// Signs that tests were weakened.
-    pub(super) tampering: Vec<String>,
-    /// Lines that a merge left for somebody to decide.
-    pub(super) conflict_marks: Vec<String>,
     /// Commits of other repositories, by their paths.
     pub(super) links_to_commits: Vec<(String, Commit)>,
     /// Symbolic links, with the ids of what they say.
     pub(super) symlinks: Vec<(String, String)>,
+}
+
+/// What a branch changes against its base.
+#[derive(Debug, Default)]
+pub(super) struct Change {
+    pub(super) listing: Listing,
+    /// Signs that tests were weakened.
+    pub(super) tampering: Vec<String>,
+    /// Files with lines that a merge left undecided.
+    pub(super) conflict_marks: Vec<String>,
+}
+
+/// Lists what differs. The patch, and what it says of tests, is left to [`change`].
+pub(super) fn listing(depot: &Depot, base: &Commit, head: &Commit) -> GitResult<Listing> {
+    if base == head {
+        return Ok(Listing::default());
+    }
+    Ok(Listing::read(depot, &diff(depot, base, head, &[])?))
 }
 
 /// Looks at what a branch changes.
@@ -173,31 +187,43 @@ pub(super) fn change(depot: &Depot, base: &Commit, head: &Commit) -> GitResult<C
     if base == head {
         return Ok(Change::default());
     }
-    let range = format!("{base}...{head}");
-    let plain = ["--no-color", "--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/", "--no-abbrev"];
-    let shown = ["diff", "--raw", "-z", "--find-renames", "--patch", "--unified=0", "--ignore-submodules=none"];
-    let shown = depot.git().run(&[&shown[..], &plain, &[range.as_str()]].concat())?;
+    let shown = diff(depot, base, head, &["--patch", "--unified=0"])?;
     // No name is empty: where one would be, the patch begins.
     let (listed, patch) = shown.split_once("\0\0").unwrap_or((&shown, ""));
-    let mut found = Change::default();
-    for entry in entries(listed) {
-        found.files.push(entry.path.to_owned());
-        found.files.extend(entry.renamed_from.map(str::to_owned));
-        found.bytes += depot.repository.size(entry.new).unwrap_or(0);
-        match entry.mode {
-            "160000" => found.links_to_commits.push((entry.path.to_owned(), Commit::new(entry.new))),
-            "120000" => found.symlinks.push((entry.path.to_owned(), entry.new.to_owned())),
-            _ => {}
-        }
-    }
-    read_patch(patch, &mut found);
     let versions: Vec<_> = entries(listed).map(|entry| entry.versions()).collect();
     let (read, unread) = tampering::read(depot, &versions)?;
-    found.tampering = [tampering::signs(&read), unread].concat();
-    Ok(found)
+    let tampering = [tampering::signs(&read), unread].concat();
+    Ok(Change { listing: Listing::read(depot, listed), tampering, conflict_marks: conflict_marks(patch) })
 }
 
-fn read_patch(patch: &str, found: &mut Change) {
+/// Whatever the person's settings make of a diff.
+fn diff(depot: &Depot, base: &Commit, head: &Commit, more: &[&str]) -> GitResult<String> {
+    let range = format!("{base}...{head}");
+    let plain = ["--no-color", "--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/", "--no-abbrev"];
+    let listed = ["diff", "--raw", "-z", "--find-renames", "--ignore-submodules=none"];
+    depot.git().run(&[&listed[..], more, &plain, &[range.as_str()]].concat())
+}
+
+impl Listing {
+    fn read(depot: &Depot, listed: &str) -> Self {
+        let mut found = Self::default();
+        for entry in entries(listed) {
+            found.files.push(entry.path.to_owned());
+            found.files.extend(entry.renamed_from.map(str::to_owned));
+            found.bytes += depot.repository.size(entry.new).unwrap_or(0);
+            match entry.mode {
+                "160000" => found.links_to_commits.push((entry.path.to_owned(), Commit::new(entry.new))),
+                "120000" => found.symlinks.push((entry.path.to_owned(), entry.new.to_owned())),
+                _ => {}
+            }
+        }
+        found
+    }
+}
+
+/// Files to which a patch adds the marks of a conflict.
+fn conflict_marks(patch: &str) -> Vec<String> {
+    let mut found = Vec::new();
     let (mut file, mut opened) = ("", false);
     for line in patch.lines() {
         if let Some(name) = line.strip_prefix("+++ b/") {
@@ -205,12 +231,13 @@ fn read_patch(patch: &str, found: &mut Change) {
         } else if let Some(added) = line.strip_prefix('+') {
             // Both, for a line of its own may be a heading in a text.
             if opened && added.starts_with(">>>>>>> ") {
-                found.conflict_marks.push(file.to_owned());
+                found.push(file.to_owned());
             }
             opened = opened && !added.starts_with(">>>>>>> ") || added.starts_with("<<<<<<< ");
         }
     }
-    found.conflict_marks.dedup();
+    found.dedup();
+    found
 }
 
 /// A line of `--raw -z`.

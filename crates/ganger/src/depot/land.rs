@@ -1,5 +1,6 @@
 //! Joining branches: bases for tickets that depend on others, and landing on the main branch.
 
+use super::agents_git::operations_in;
 use super::{Depot, Rescue, transfer};
 use crate::git::{Git, GitError, GitResult, Repository, sync_commit, text, zero_separated};
 use crate::os;
@@ -143,16 +144,9 @@ fn move_main(person: &Repository, main: &str, old: &Commit, new: &Commit) -> Git
 /// What a person is in the middle of, where main is checked out.
 fn in_progress(checkout: &Git) -> GitResult<Option<&'static str>> {
     let folder = PathBuf::from(checkout.run(&["rev-parse", "--absolute-git-dir"])?);
-    let signs = [
-        ("MERGE_HEAD", "a merge"),
-        ("rebase-merge", "a rebase"),
-        ("rebase-apply", "a rebase"),
-        ("CHERRY_PICK_HEAD", "a cherry-pick"),
-        ("REVERT_HEAD", "a revert"),
-        ("BISECT_LOG", "a bisect"),
-        ("index.lock", "another git command (or one that died: then remove index.lock)"),
-    ];
-    Ok(signs.into_iter().find(|(name, _)| folder.join(name).exists()).map(|(_, what)| what))
+    let is_locked = folder.join("index.lock").exists();
+    let other = is_locked.then_some("another git command (or one that died: then remove index.lock)");
+    Ok(operations_in(&folder).into_iter().chain(other).next())
 }
 
 /// Files of the person's where main would put its own: git does not know them, or ignores them.

@@ -35,15 +35,11 @@ impl LooseEnds {
         }
         let git = transfer::beside(depot, &store);
         let own = kinds(&git, own.iter().map(String::as_str))?;
-        let published = theirs.all_refs().into_iter().filter(|(name, _)| name.starts_with("refs/remotes/"));
         let kept = named.filter(|commit| depot.repository.resolve(commit.as_str()).is_some());
         let known: Vec<String> =
             depot.git().run(&["for-each-ref", "--format=%(objectname)"])?.lines().map(str::to_owned).collect();
-        let apart = published
-            .map(|(_, id)| id.to_string())
-            .chain(theirs.fetched().into_iter().map(|id| id.to_string()))
-            .chain(kept.map(ToString::to_string))
-            .chain(known);
+        let far = theirs.published().into_iter().chain(theirs.fetched()).map(|id| id.to_string());
+        let apart = far.chain(kept.map(ToString::to_string)).chain(known);
         let apart: BTreeSet<String> = apart.collect();
         let there = kinds(&git, apart.iter().map(String::as_str))?;
         let mut wanted: String = own.keys().map(|id| format!("{id}\n")).collect();
@@ -74,12 +70,7 @@ impl LooseEnds {
     pub(super) fn bring_in(&self, depot: &Depot, from: &Path, told: &str) -> GitResult<Option<Commit>> {
         let ids = self.commits.iter().cloned();
         let wanted: Vec<Commit> = ids.chain(self.blobs.iter().chain(&self.trees).map(Commit::new)).collect();
-        if transfer::bring_in(depot, from, &wanted, &[]).is_err() {
-            // One of them is damaged, or lacks something: the others must not be lost with it.
-            for one in &wanted {
-                let _damaged = transfer::bring_in(depot, from, std::slice::from_ref(one), &[]);
-            }
-        }
+        transfer::bring_in_what_is_whole(depot, from, &wanted);
         let there = kinds(&depot.git(), wanted.iter().map(Commit::as_str))?;
         let entry = |(id, kind): (&String, &String)| match kind.as_str() {
             "blob" => Some(format!("100644 blob {id}\t{id}\n")),
@@ -103,9 +94,8 @@ impl LooseEnds {
 
 /// Whether a repository has something that none of its remotes has, its files aside. What cannot be read counts.
 pub(super) fn holds_unpublished(depot: &Depot, theirs: &AgentsGit, tips: &BTreeMap<Commit, String>) -> bool {
-    let refs = theirs.all_refs();
-    let published: Vec<&str> =
-        refs.iter().filter(|(name, _)| name.starts_with("refs/remotes/")).map(|(_, commit)| commit.as_str()).collect();
+    let published = theirs.published();
+    let published: Vec<&str> = published.iter().map(Commit::as_str).collect();
     let named: Vec<&str> = tips.keys().map(Commit::as_str).collect();
     let git = transfer::beside(depot, &theirs.objects());
     let unpublished = git.run(&[&["rev-list", "--max-count=1"][..], &named, &["--not"], &published].concat());

@@ -19,9 +19,6 @@ const IGNORED_FILES: u64 = 300;
 /// In bytes.
 const IGNORED_BYTES: u64 = 20 << 20;
 
-/// No index is larger in earnest.
-const MAX_INDEX: u64 = 512 << 20;
-
 /// A kept state.
 #[derive(Debug, Clone, serde::Serialize)]
 pub(crate) struct Rescue {
@@ -334,7 +331,7 @@ fn tips(theirs: &AgentsGit) -> BTreeMap<Commit, String> {
 /// The tree of what the agent staged, brought into the depot; `None` when one of these commits has it, or when it is
 /// damaged or not merged.
 fn staged(depot: &Depot, workspace: &Workspace, theirs: &AgentsGit, heads: &[Commit]) -> Option<Commit> {
-    let (git, _index) = commit::with_agents_index(depot, workspace, theirs)?;
+    let (git, _index) = commit::with_agents_index(depot, &workspace.path, theirs)?;
     let git = git.env("GIT_ALTERNATE_OBJECT_DIRECTORIES", transfer::in_list(&theirs.objects()));
     let tree = git.run(&["write-tree"]).ok()?;
     let known: Vec<Commit> =
@@ -351,13 +348,10 @@ fn store_of(repository: &Path, workspace: &Workspace) -> Option<PathBuf> {
     AgentsGit::of(repository, &workspace.path)?.objects().canonicalize().ok()
 }
 
-/// What is damaged must not keep the rest from being kept.
 fn bring_all<'a>(depot: &Depot, from: &Path, wanted: impl Iterator<Item = &'a Commit>) {
     let missing: Vec<Commit> = wanted.filter(|id| depot.repository.object(id.as_str()).is_none()).cloned().collect();
-    if !missing.is_empty() && transfer::bring_in(depot, from, &missing, &[]).is_err() {
-        for one in &missing {
-            let _damaged = transfer::bring_in(depot, from, std::slice::from_ref(one), &[]);
-        }
+    if !missing.is_empty() {
+        transfer::bring_in_what_is_whole(depot, from, &missing);
     }
 }
 
@@ -399,9 +393,7 @@ fn holds_something(depot: &Depot, workspace: &Workspace, at: &Path) -> bool {
         return true;
     }
     let changed = || -> Option<String> {
-        let copy = tempfile::NamedTempFile::new().ok()?;
-        std::fs::write(copy.path(), os::read_regular(&theirs.index(), MAX_INDEX).ok()?).ok()?;
-        let git = Git::own(depot.path()).on(at).env("GIT_INDEX_FILE", copy.path());
+        let (git, _index) = commit::with_agents_index(depot, at, &theirs)?;
         let git = git.env("GIT_ALTERNATE_OBJECT_DIRECTORIES", transfer::in_list(&theirs.objects()));
         let head = theirs.checkout()?.commit?;
         let staged = git.run(&["diff-index", "--cached", "--name-only", head.as_str()]).ok()?;

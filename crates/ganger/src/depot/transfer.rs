@@ -25,6 +25,15 @@ pub(super) fn beside(depot: &Depot, from: &Path) -> Git {
     depot.git().env("GIT_ALTERNATE_OBJECT_DIRECTORIES", in_list(from))
 }
 
+/// As [`bring_in`], though some of it is damaged, or lacks something: the rest must not be lost with that.
+pub(super) fn bring_in_what_is_whole(depot: &Depot, from: &Path, wanted: &[Commit]) {
+    if bring_in(depot, from, wanted, &[]).is_err() {
+        for one in wanted {
+            let _damaged = bring_in(depot, from, std::slice::from_ref(one), &[]);
+        }
+    }
+}
+
 /// Sends what these ids reach from the depot to a folder of objects, which has all that `known` reaches.
 pub(super) fn send_out(depot: &Depot, to: &Path, wanted: &[Commit], known: &[Commit]) -> GitResult<()> {
     pass(&depot.git(), &depot.git().env("GIT_OBJECT_DIRECTORY", to), wanted, known, true)

@@ -1,6 +1,6 @@
 //! Rooms of the program use only rooms below them, so that there can be no cycle.
 
-use super::{Exceptions, sources};
+use super::{Exceptions, PROGRAM, Source, refuse_words, sources};
 use std::collections::BTreeSet;
 
 /// The rooms, from the lowest to the highest. A room uses what stands before it.
@@ -91,19 +91,6 @@ const SYSTEM_EXCEPTIONS: [(&str, &str, &str); 3] = [
 
 #[test]
 fn what_depends_on_the_operating_system_is_in_os() {
-    let mut exceptions = Exceptions::new(&SYSTEM_EXCEPTIONS);
-    let mut faults = Vec::new();
-    for source in ["crates/ganger/src", "crates/bus/src", "crates/engine/src"].into_iter().flat_map(sources) {
-        if source.path.starts_with("crates/ganger/src/os/") {
-            continue;
-        }
-        for (number, line) in source.code() {
-            for word in SYSTEM.iter().filter(|word| line.contains(**word)) {
-                if !exceptions.allow(&source.path, word) {
-                    faults.push(format!("{}:{number}: `{word}` belongs in os/", source.path));
-                }
-            }
-        }
-    }
-    exceptions.check(faults);
+    let passes = |source: &Source, _: &str| source.path.starts_with("crates/ganger/src/os/");
+    refuse_words(&PROGRAM, &SYSTEM, &SYSTEM_EXCEPTIONS, passes, |word| format!("`{word}` belongs in os/"));
 }

@@ -1,6 +1,6 @@
 //! Every file says its job and is short enough to be read at once; only the command line prints.
 
-use super::{Exceptions, sources};
+use super::{PROGRAM, Source, refuse_words, sources};
 
 /// Lines of the longest file.
 const MOST_LINES: usize = 500;
@@ -33,19 +33,6 @@ const EXCEPTIONS: [(&str, &str, &str); 3] = [
 
 #[test]
 fn only_the_command_line_prints() {
-    let mut exceptions = Exceptions::new(&EXCEPTIONS);
-    let mut faults = Vec::new();
-    for source in ["crates/ganger/src", "crates/bus/src", "crates/engine/src"].into_iter().flat_map(sources) {
-        if source.path.starts_with("crates/ganger/src/cli/") {
-            continue;
-        }
-        for (number, line) in source.code() {
-            for word in PRINT.iter().filter(|word| line.contains(**word)) {
-                if !exceptions.allow(&source.path, word) {
-                    faults.push(format!("{}:{number}: `{word}` below the command line", source.path));
-                }
-            }
-        }
-    }
-    exceptions.check(faults);
+    let passes = |source: &Source, _: &str| source.path.starts_with("crates/ganger/src/cli/");
+    refuse_words(&PROGRAM, &PRINT, &EXCEPTIONS, passes, |word| format!("`{word}` below the command line"));
 }

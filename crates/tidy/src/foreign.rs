@@ -1,7 +1,7 @@
 //! What an agent, a gate or a repository may have made is read in one way: `os/foreign.rs`, `os/lines.rs` and
 //! `os/recording.rs`, with a limit and without waiting.
 
-use super::{Exceptions, sources};
+use super::{Source, refuse_words};
 
 /// Ways around it.
 const READS: [&str; 11] = [
@@ -42,19 +42,9 @@ const EXCEPTIONS: [(&str, &str, &str); 18] = [
 
 #[test]
 fn foreign_files_and_pipes_are_read_with_a_limit() {
-    let mut exceptions = Exceptions::new(&EXCEPTIONS);
-    let mut faults = Vec::new();
-    for source in sources("crates/ganger/src") {
-        if source.path.starts_with("crates/ganger/src/os/") || source.path.ends_with("agents/streams/mod.rs") {
-            continue;
-        }
-        for (number, line) in source.code() {
-            for word in READS.iter().filter(|word| line.contains(**word)) {
-                if !exceptions.allow(&source.path, word) {
-                    faults.push(format!("{}:{number}: `{word}` has no limit, and may wait for ever", source.path));
-                }
-            }
-        }
-    }
-    exceptions.check(faults);
+    let passes = |source: &Source, _: &str| {
+        source.path.starts_with("crates/ganger/src/os/") || source.path.ends_with("agents/streams/mod.rs")
+    };
+    let why = |word: &str| format!("`{word}` has no limit, and may wait for ever");
+    refuse_words(&["crates/ganger/src"], &READS, &EXCEPTIONS, passes, why);
 }

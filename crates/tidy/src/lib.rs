@@ -61,6 +61,33 @@ fn sources(folder: &str) -> Vec<Source> {
     found
 }
 
+/// The program and its libraries.
+const PROGRAM: [&str; 3] = ["crates/ganger/src", "crates/bus/src", "crates/engine/src"];
+
+/// Fails for each line of code below these folders that has one of these words without an exception. `passes` says which
+/// files and lines may; `why` what is wrong with a word.
+#[track_caller]
+fn refuse_words(
+    folders: &[&str],
+    words: &[&str],
+    exceptions: &[(&str, &str, &str)],
+    passes: impl Fn(&Source, &str) -> bool,
+    why: impl Fn(&str) -> String,
+) {
+    let mut exceptions = Exceptions::new(exceptions);
+    let mut faults = Vec::new();
+    for source in folders.iter().flat_map(|folder| sources(folder)) {
+        for (number, line) in source.code() {
+            for word in words.iter().filter(|word| line.contains(**word)) {
+                if !passes(&source, line) && !exceptions.allow(&source.path, word) {
+                    faults.push(format!("{}:{number}: {}", source.path, why(word)));
+                }
+            }
+        }
+    }
+    exceptions.check(faults);
+}
+
 /// What is not as promised yet, with the reason. One that is no longer needed must go.
 struct Exceptions<'a> {
     listed: &'a [(&'a str, &'a str, &'a str)],

@@ -1,6 +1,6 @@
 //! Foreign text reaches a terminal, a file of ours or a prompt only as `text::Clean` makes it.
 
-use super::{Exceptions, sources};
+use super::{PROGRAM, Source, refuse_words, sources};
 
 /// Ways to a terminal besides `data!`, `talk!` and the functions of `cli/out.rs`.
 const WAYS: [&str; 9] = [
@@ -30,19 +30,8 @@ const EXCEPTIONS: [(&str, &str, &str); 9] = [
 
 #[test]
 fn only_cleaned_text_reaches_a_terminal() {
-    let mut exceptions = Exceptions::new(&EXCEPTIONS);
-    let mut faults = Vec::new();
-    for source in ["crates/ganger/src", "crates/bus/src", "crates/engine/src"].into_iter().flat_map(sources) {
-        for (number, line) in source.code() {
-            for word in WAYS.iter().filter(|word| line.contains(**word)) {
-                let asks = line.contains("is_terminal()");
-                if !(asks || exceptions.allow(&source.path, word)) {
-                    faults.push(format!("{}:{number}: `{word}`: print with `data!` or `talk!`", source.path));
-                }
-            }
-        }
-    }
-    exceptions.check(faults);
+    let asks = |_: &Source, line: &str| line.contains("is_terminal()");
+    refuse_words(&PROGRAM, &WAYS, &EXCEPTIONS, asks, |word| format!("`{word}`: print with `data!` or `talk!`"));
 }
 
 /// What takes foreign text takes it as a type, or cleans it in the same file.

@@ -1,13 +1,13 @@
 //! Attempts: offered, granted, reported on, ended.
 
-use super::{NewCard, delivery, done, escalation, granted, live, messages, nothing, open_card, permissions, ticket};
+use super::{delivery, done, escalation, granted, live, messages, nothing, permissions, tampering_card, ticket};
 use crate::mutant::mutant;
 use crate::text;
 use crate::{
-    ApprovalReason, Assumption, Attempt, AttemptCount, AttemptEnd, AttemptId, AttemptOutcome, AttemptStage, Card,
-    CardKind, CardOption, Claim, Decision, DeliveryEvidence, DeliveryId, DeliveryKind, EscalationReason, Event,
-    FailureClass, HostId, Kind, Millis, NewTicket, Outcome, Pause, Phase, RejectCode, Rejected, Report, Session,
-    SessionId, State, Ticket, TicketId, TicketSpec, Usage,
+    Assumption, Attempt, AttemptCount, AttemptEnd, AttemptId, AttemptOutcome, AttemptStage, Card, Claim, Decision,
+    DeliveryEvidence, DeliveryId, DeliveryKind, EscalationReason, Event, FailureClass, HostId, Kind, Millis, NewTicket,
+    Outcome, Pause, Phase, RejectCode, Rejected, Report, Session, SessionId, State, Ticket, TicketId, TicketSpec,
+    Usage,
 };
 
 /// First wait after a transient failure; it doubles up to [`MAX_BACKOFF_MS`].
@@ -334,17 +334,8 @@ impl Disposition {
         {
             // They name files, and a file may be called anything.
             let signs: Vec<String> = end.tampering.iter().map(|sign| text::name(sign)).collect();
-            let brief = signs.join("\n");
-            let card = NewCard {
-                ticket: id,
-                attempt: None,
-                kind: CardKind::Approval { commit: head.clone(), why: ApprovalReason::Tampering { signs } },
-                question: format!("{id} seems to weaken tests. Verify it anyway?"),
-                brief,
-                default: Some(CardOption::Reject),
-                consequence: "the agent is told to restore the tests",
-            };
-            return Self { next: Phase::NeedsYou, not_before: 0, events: vec![open_card(state, now, card)] };
+            let card = tampering_card(state, now, id, head, signs, "seems to weaken tests. Verify it anyway?");
+            return Self { next: Phase::NeedsYou, not_before: 0, events: vec![card] };
         }
         Self::to(Phase::Verifying)
     }

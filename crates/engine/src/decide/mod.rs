@@ -12,8 +12,9 @@ mod verify;
 
 use crate::mutant::mutant;
 use crate::{
-    Attempt, AttemptId, Card, CardId, CardKind, CardOption, Decision, Delivery, DeliveryId, DeliveryKind,
-    EscalationReason, Event, Input, Millis, Outcome, RejectCode, Rejected, State, Ticket, TicketId, TicketSpec,
+    ApprovalReason, Attempt, AttemptId, Card, CardId, CardKind, CardOption, Commit, Decision, Delivery, DeliveryId,
+    DeliveryKind, EscalationReason, Event, Input, Millis, Outcome, RejectCode, Rejected, State, Ticket, TicketId,
+    TicketSpec,
 };
 
 /// Decides one input. The events are not applied yet.
@@ -171,6 +172,28 @@ struct NewCard<'a> {
     brief: String,
     default: Option<CardOption>,
     consequence: &'a str,
+}
+
+/// The card about tests that seem to be weakened: `signs` say where, `asks` what a person is asked.
+fn tampering_card(
+    state: &State,
+    now: Millis,
+    ticket: &TicketId,
+    commit: &Commit,
+    signs: Vec<String>,
+    asks: &str,
+) -> Event {
+    let brief = signs.join("\n");
+    let card = NewCard {
+        ticket,
+        attempt: None,
+        kind: CardKind::Approval { commit: commit.clone(), why: ApprovalReason::Tampering { signs } },
+        question: format!("{ticket} {asks}"),
+        brief,
+        default: Some(CardOption::Reject),
+        consequence: "the agent is told to restore the tests",
+    };
+    open_card(state, now, card)
 }
 
 fn open_card(state: &State, now: Millis, card: NewCard<'_>) -> Event {

@@ -1,10 +1,10 @@
 //! From a claim to acceptance: evidence, review, and the ways back.
 
-use super::{NewCard, attempts::refuse_claim, done, escalation, nothing, open_card, ticket};
+use super::{NewCard, attempts::refuse_claim, done, escalation, nothing, open_card, tampering_card, ticket};
 use crate::mutant::mutant;
 use crate::{
-    ApprovalReason, CardKind, CardOption, Commit, Decision, EscalationReason, Event, Evidence, Millis, Phase, Policy,
-    RejectCode, Rejected, Review, State, Ticket, TicketId, Verification,
+    ApprovalReason, CardKind, Commit, Decision, EscalationReason, Event, Evidence, Millis, Phase, Policy, RejectCode,
+    Rejected, Review, State, Ticket, TicketId, Verification,
 };
 use std::collections::BTreeSet;
 
@@ -100,17 +100,9 @@ pub(super) fn evidence(state: &State, now: Millis, token: u64, evidence: &Eviden
 fn after_green(state: &State, now: Millis, id: &TicketId, commit: &Commit, latest: Option<&Evidence>) -> Vec<Event> {
     let signs = fewer_tests(state, id, commit, latest);
     if !signs.is_empty() {
-        let brief = signs.join("\n");
-        let card = NewCard {
-            ticket: id,
-            attempt: None,
-            kind: CardKind::Approval { commit: commit.clone(), why: ApprovalReason::Tampering { signs } },
-            question: format!("{id} runs fewer tests than before. Accept it anyway?"),
-            brief,
-            default: Some(CardOption::Reject),
-            consequence: "the agent is told to restore the tests",
-        };
-        return vec![Event::TicketHeld { ticket: id.clone() }, open_card(state, now, card)];
+        let asks = "runs fewer tests than before. Accept it anyway?";
+        let card = tampering_card(state, now, id, commit, signs, asks);
+        return vec![Event::TicketHeld { ticket: id.clone() }, card];
     }
     match mutant!(ReviewSkipped, state.policy.review, Review::Off) {
         Review::Off => vec![Event::TicketAccepted { ticket: id.clone(), commit: commit.clone() }],

@@ -74,7 +74,7 @@ pub struct AttemptEnd {
     pub files: Vec<String>,
     /// Signs that tests were weakened: deleted, skipped.
     pub tampering: Vec<String>,
-    /// Why it cannot be judged as it is: each says what the agent must mend, and how.
+    /// Why it cannot be judged as it is: each says what the agent must fix, and how.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unfit: Vec<String>,
     /// Totals of the attempt.

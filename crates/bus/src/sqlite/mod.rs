@@ -243,7 +243,7 @@ impl SqliteBus {
     }
 }
 
-/// How often the files are looked at while somebody waits for their loss.
+/// How often to check that the files are still there, for callers of `lost`.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// What a look for deliveries found.

@@ -67,7 +67,7 @@ pub struct Remains {
 /// What the workspace holds when an attempt has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Work {
-    /// It cannot be judged: the agent must mend something first.
+    /// It cannot be judged: the agent must fix something first.
     Unfit {
         /// What, and how, each for the agent.
         reasons: Vec<String>,

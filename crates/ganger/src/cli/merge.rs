@@ -72,7 +72,7 @@ fn refuse_dirty_main(board: &Board) -> Result<(), Failure> {
     let repository = &board.project.repository;
     let main = board.project.main_branch()?;
     if let Some(depot) = board.project.depot_if_made()? {
-        depot::mend_half_landing(depot, &main)?;
+        depot::repair_half_landing(depot, &main)?;
     }
     let current = repository.git().run(&["symbolic-ref", "--quiet", "--short", "HEAD"]).unwrap_or_default();
     let status = repository.git().run(&["status", "--porcelain", "--untracked-files=no"])?;

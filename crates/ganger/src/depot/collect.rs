@@ -19,7 +19,7 @@ pub(crate) struct Order<'a> {
 
 /// What there was.
 pub(crate) enum Collected {
-    /// The agent must mend something first; each reason says what and how.
+    /// The agent must fix something first; each reason says what and how.
     Unfit(Vec<String>),
     /// More than may be taken without a look. All of it is kept.
     TooLarge { files: u64, bytes: u64 },
@@ -29,7 +29,7 @@ pub(crate) enum Collected {
 
 /// Collects the work of a turn that began with the depot's branch as it is.
 pub(crate) fn collect(depot: &Depot, workspace: &Workspace, base: &Commit, order: &Order<'_>) -> GitResult<Collected> {
-    workspace.mend(depot, &[])?;
+    workspace.repair(depot, &[])?;
     let theirs = agents_git(workspace)?;
     let before = workspace.head(depot).unwrap_or_else(|| base.clone());
     let mut reasons = unfinished(depot, workspace, &theirs)?;

@@ -86,7 +86,7 @@ pub(crate) enum Landing {
 pub(crate) fn land(depot: &Depot, main: &str, old: &Commit, new: &Commit) -> GitResult<Landing> {
     let person = &depot.person;
     let reference = format!("refs/heads/{main}");
-    mend_half_landing(depot, main)?;
+    repair_half_landing(depot, main)?;
     let checkout = checkout_of(person, &reference)?;
     if person.branch(main).as_ref() != Some(old) {
         return Ok(Landing::Moved);
@@ -119,7 +119,7 @@ pub(crate) fn land(depot: &Depot, main: &str, old: &Commit, new: &Commit) -> Git
     match landed {
         Err(e) => Err(e),
         // Its files are those of the commit that main did not become.
-        Ok(Landing::Moved) if checkout.is_some() => mend_half_landing(depot, main).map(|()| Landing::Moved),
+        Ok(Landing::Moved) if checkout.is_some() => repair_half_landing(depot, main).map(|()| Landing::Moved),
         Ok(landed) => depot.git().run(&["update-ref", "-d", LANDING]).map(|_| landed),
     }
 }
@@ -196,7 +196,7 @@ const LANDING: &str = "refs/ganger/landing";
 /// A power cut in the middle of a landing may leave index, files and main apart from each other: that is no change of
 /// a person. When nothing but files of that merge differs, the checkout is set to what main is, and what was there
 /// is kept as a rescue.
-pub(crate) fn mend_half_landing(depot: &Depot, main: &str) -> GitResult<()> {
+pub(crate) fn repair_half_landing(depot: &Depot, main: &str) -> GitResult<()> {
     let Some(landing) = depot.repository.resolve(LANDING) else {
         return Ok(());
     };

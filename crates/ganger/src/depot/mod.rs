@@ -22,7 +22,7 @@ mod workspace;
 pub(crate) use collect::{Collected, Order, collect};
 pub(crate) use commit::OWN_FILES;
 pub(crate) use git_dir::{files_of, make_tree};
-pub(crate) use land::{Base, Landing, build_base, land, mend_half_landing, merge_commit};
+pub(crate) use land::{Base, Landing, build_base, land, merge_commit, repair_half_landing};
 pub(crate) use person::PersonState;
 pub(crate) use publish::stands_in_the_way;
 pub(crate) use rescue::Rescue;

@@ -46,8 +46,8 @@ impl Workspace {
         if self.may_hold_work(depot, &view) {
             self.follow_the_template(&view).map_err(failed)?;
             if self.path.is_dir() {
-                self.mend_view(depot, &view, base)?;
-                return self.mend(depot, refs);
+                self.repair_view(depot, &view, base)?;
+                return self.repair(depot, refs);
             }
             // Deleted by hand: made again as it was committed last.
             let _none = std::fs::remove_file(view.join(READY));
@@ -96,7 +96,7 @@ impl Workspace {
     }
 
     /// After a power cut a workspace may be there, and Ganger's view of it, or the branch, is not.
-    fn mend_view(&self, depot: &Depot, view: &Path, base: &Commit) -> GitResult<()> {
+    fn repair_view(&self, depot: &Depot, view: &Path, base: &Commit) -> GitResult<()> {
         let has_index = std::fs::read(view.join("index")).is_ok_and(|index| index.starts_with(b"DIRC"));
         let head = self.head(depot);
         if has_index && head.is_some() && view.join("HEAD").is_file() {
@@ -112,7 +112,7 @@ impl Workspace {
     }
 
     /// Whatever an agent did to the git directory, there is one; and it knows the branches that are to be joined.
-    pub(super) fn mend(&self, depot: &Depot, refs: &[(String, Commit)]) -> GitResult<()> {
+    pub(super) fn repair(&self, depot: &Depot, refs: &[(String, Commit)]) -> GitResult<()> {
         let failed = |e: io::Error| GitError::new("checkout", &self.path, e);
         remove_what_git_would_wait_for(&self.path).map_err(failed)?;
         let Some(head) = self.head(depot) else {
@@ -145,7 +145,7 @@ impl Workspace {
         let failed = |e: io::Error| GitError::new("checkout", &self.path, e);
         Rescue::snapshot(depot, self)?;
         os::remove_tree(&self.path.join(".git")).map_err(failed)?;
-        self.mend(depot, &[])
+        self.repair(depot, &[])
     }
 
     /// Git directories of it that are none any more, and those of submodules.
@@ -172,7 +172,7 @@ impl Workspace {
     pub(super) fn show_to_agent(&self, depot: &Depot) -> GitResult<()> {
         let failed = |e: io::Error| GitError::new("checkout", &self.path, e);
         let Some(head) = self.head(depot) else { return Ok(()) };
-        let Some(theirs) = AgentsGit::of(&self.path, &self.path) else { return self.mend(depot, &[]) };
+        let Some(theirs) = AgentsGit::of(&self.path, &self.path) else { return self.repair(depot, &[]) };
         let reference = self.reference();
         theirs.set(&reference, &head).map_err(failed)?;
         theirs.set_head(&Head::Branch(&self.branch, &head)).map_err(failed)?;
@@ -242,7 +242,7 @@ impl Workspace {
         if self.may_hold_work(depot, &view) && self.path.is_dir() {
             remove_what_git_would_wait_for(&self.path).map_err(failed)?;
             if let Some(head) = self.head(depot) {
-                self.mend_view(depot, &view, &head)?;
+                self.repair_view(depot, &view, &head)?;
             }
             let branch = self.head(depot);
             let kept_by: Vec<Commit> = branch.into_iter().chain(merged_into.cloned()).collect();

@@ -98,7 +98,7 @@ impl Git {
         self.said(args, &self.output_fed(args, input)?)
     }
 
-    /// As [`Git::run`], for what may wait for somebody elsewhere: it is ended when its time is up.
+    /// As [`Git::run`], for what waits for a network: it is ended when its time is up.
     pub(crate) fn run_within<S: AsRef<OsStr>>(&self, args: &[S], limit: Duration) -> GitResult<String> {
         let output = running::output_within(&mut self.piped(args), limit).map_err(|e| self.not_started(args, &e))?;
         match output {

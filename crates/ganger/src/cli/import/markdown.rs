@@ -13,7 +13,7 @@ pub(super) fn indent(line: &str) -> usize {
     columns
 }
 
-/// A line without at most so many columns of its indent.
+/// A line without its indent, up to a number of columns.
 pub(super) fn dedent(line: &str, most: usize) -> &str {
     let mut columns = 0;
     for (at, c) in line.char_indices() {

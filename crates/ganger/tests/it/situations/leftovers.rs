@@ -12,9 +12,9 @@ fn a_repository_inside_the_work_goes_back_with_what_to_do() {
         format!("{nested}; (cd app; git add .; git commit -qm scaffold); git add . 2>/dev/null; git commit -qm all"),
         "git clone -q . app; echo hello > app/index.js".to_owned(),
     ] {
-        let mended = "grep -q 'app.*repository of its own' \"$GANGER_MISSION\" || exit 1; rm -rf app/.git; \
+        let fixes = "grep -q 'app.*repository of its own' \"$GANGER_MISSION\" || exit 1; rm -rf app/.git; \
                       git rm -q --cached app 2>/dev/null; true";
-        let place = worked("true", &[&how, mended]);
+        let place = worked("true", &[&how, fixes]);
         assert_eq!(place.ticket("T-1")["status"], "accepted", "{how}: {}", place.ganger(&["log", "T-1"]).stdout);
         assert_eq!(place.git(&["show", "ganger/T-1:app/index.js"]), "hello", "{how}");
     }

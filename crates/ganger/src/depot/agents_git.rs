@@ -133,16 +133,20 @@ impl AgentsGit {
 
     /// What a ref, by its full name, stands for.
     pub(super) fn reference(&self, name: &str) -> Option<Commit> {
-        self.all_refs().remove(name)
+        if !name.starts_with("refs/") || name.split('/').any(|part| part == "..") {
+            return None;
+        }
+        [&self.dir, &self.common].into_iter().find_map(|dir| {
+            let loose = text_of(&dir.join(name)).and_then(|text| id(text.trim()));
+            loose.or_else(|| packed_refs(dir).into_iter().find(|(packed, _)| packed == name).map(|(_, commit)| commit))
+        })
     }
 
     /// All refs by their full names.
     pub(super) fn all_refs(&self) -> BTreeMap<String, Commit> {
         let mut refs = BTreeMap::new();
         for dir in [&self.common, &self.dir] {
-            let packed = text_of(&dir.join("packed-refs")).unwrap_or_default();
-            let named = |line: &str| line.split_once(' ').and_then(|(of, name)| Some((name.to_owned(), id(of)?)));
-            refs.extend(packed.lines().filter_map(named).take(MAX_ENTRIES));
+            refs.extend(packed_refs(dir));
             for (name, path) in files_below(&dir.join("refs"), "refs") {
                 refs.extend(text_of(&path).and_then(|text| id(text.trim())).map(|commit| (name, commit)));
             }
@@ -217,6 +221,12 @@ impl AgentsGit {
     fn text(&self, name: &str) -> Option<String> {
         text_of(&self.dir.join(name))
     }
+}
+
+fn packed_refs(dir: &Path) -> Vec<(String, Commit)> {
+    let packed = text_of(&dir.join("packed-refs")).unwrap_or_default();
+    let named = |line: &str| line.split_once(' ').and_then(|(of, name)| Some((name.to_owned(), id(of)?)));
+    packed.lines().filter_map(named).take(MAX_ENTRIES).collect()
 }
 
 /// What git is in the middle of, by the files of a git directory.

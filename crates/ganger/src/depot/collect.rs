@@ -1,7 +1,7 @@
 //! At the end of a turn: what an agent made in its workspace becomes commits in the depot, or goes back to the agent with
 //! the reasons why it cannot.
 
-use super::agents_git::AgentsGit;
+use super::agents_git::{AgentsGit, Checkout};
 use super::commit::{self, Authorship, Change, Listing};
 use super::{Depot, Rescue, Workspace, transfer};
 use crate::git::{GitError, GitResult};
@@ -81,7 +81,8 @@ pub(crate) fn collect(depot: &Depot, workspace: &Workspace, base: &Commit, order
         return Ok(Collected::Unfit(reasons));
     }
     let theirs = agents_git(workspace)?;
-    if theirs.checkout().and_then(|c| c.commit).as_ref() != Some(&head) || !is_on(&theirs, &workspace.branch) {
+    let as_it_is_here = Checkout { branch: Some(workspace.branch.clone()), commit: Some(head.clone()) };
+    if theirs.checkout() != Some(as_it_is_here) {
         Rescue::keep_staged(depot, workspace, &theirs, &head)?;
         workspace.show_to_agent(depot)?;
     }
@@ -108,10 +109,6 @@ pub(super) fn take_up_commits(depot: &Depot, workspace: &Workspace, base: &Commi
 fn agents_git(workspace: &Workspace) -> GitResult<AgentsGit> {
     let found = AgentsGit::of(&workspace.path, &workspace.path);
     found.ok_or_else(|| GitError::new("status", &workspace.path, "there is no .git any more"))
-}
-
-fn is_on(theirs: &AgentsGit, branch: &str) -> bool {
-    theirs.checkout().is_some_and(|checkout| checkout.branch.as_deref() == Some(branch))
 }
 
 /// Brings the agent's commits into the depot, and says which of them is the work.

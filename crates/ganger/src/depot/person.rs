@@ -19,8 +19,8 @@ pub(crate) struct PersonState {
     config: Vec<u8>,
     hooks: BTreeMap<PathBuf, (u64, Option<SystemTime>)>,
     stash: Vec<String>,
-    /// Where each branch and tag is, and who moved it last.
-    refs: BTreeMap<String, (String, String)>,
+    /// Where each branch and tag is.
+    refs: BTreeMap<String, String>,
 }
 
 impl PersonState {
@@ -38,7 +38,7 @@ impl PersonState {
 
     /// What became of it since, as far as the person did not do it, for the person. `kept` is where the former
     /// configuration is kept.
-    pub(crate) fn differences(&self, now: &Self, kept: &Path) -> Vec<String> {
+    pub(crate) fn differences(&self, now: &Self, person: &Repository, kept: &Path) -> Vec<String> {
         let mut told = Vec::new();
         if self.config != now.config && os::write_private(kept, &self.config).is_ok() {
             told.push(format!(".git/config changed; the former one is kept at {}", kept.display()));
@@ -51,12 +51,10 @@ impl PersonState {
         for id in self.stash.iter().filter(|id| !now.stash.contains(id)) {
             told.push(format!("a stash is gone: `git stash store {id}` brings it back"));
         }
-        for (name, (was, _)) in &self.refs {
-            match now.refs.get(name) {
-                Some((is, by)) if is != was && by.ends_with(AGENTS) => {
-                    told.push(format!("{name} was moved by {by}: `git update-ref {name} {was}` moves it back"));
-                }
-                _ => {}
+        for (name, was) in self.refs.iter().filter(|(name, was)| now.refs.get(*name).is_some_and(|is| is != *was)) {
+            let by = last_moved_by(&person.common, name);
+            if by.ends_with(AGENTS) {
+                told.push(format!("{name} was moved by {by}: `git update-ref {name} {was}` moves it back"));
             }
         }
         told
@@ -71,7 +69,7 @@ impl Depot {
 }
 
 /// Branches and tags but for Ganger's own, by the files of git (gitrepository-layout): this is read at the end of every attempt.
-fn refs(common: &Path) -> BTreeMap<String, (String, String)> {
+fn refs(common: &Path) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let packed = text(&common.join("packed-refs"));
     for (id, name) in packed.lines().filter_map(|line| line.split_once(' ')) {
@@ -90,19 +88,15 @@ fn refs(common: &Path) -> BTreeMap<String, (String, String)> {
         }
     }
     found.retain(|name, _| !name.starts_with("refs/heads/ganger/") && !name.starts_with('#'));
-    let by = |name: &str| {
-        let log = text(&common.join("logs").join(name));
-        let last = log.lines().last().unwrap_or_default().split_once('\t').map_or("", |(head, _)| head);
-        // `<old> <new> <name> <email> <time> <zone>`
-        last.rsplitn(3, ' ').nth(2).and_then(|who| who.splitn(3, ' ').nth(2)).unwrap_or_default().to_owned()
-    };
     found
-        .into_iter()
-        .map(|(name, id)| {
-            let who = by(&name);
-            (name, (id, who))
-        })
-        .collect()
+}
+
+/// `<name> <email>` of whoever moved a ref last, as its reflog has it.
+fn last_moved_by(common: &Path, name: &str) -> String {
+    let log = text(&common.join("logs").join(name));
+    let last = log.lines().last().unwrap_or_default().split_once('\t').map_or("", |(head, _)| head);
+    // `<old> <new> <name> <email> <time> <zone>`
+    last.rsplitn(3, ' ').nth(2).and_then(|who| who.splitn(3, ' ').nth(2)).unwrap_or_default().to_owned()
 }
 
 fn text(path: &Path) -> String {
@@ -140,14 +134,18 @@ mod tests {
         let before = PersonState::of(&repository);
         let second = commit(&person, "the person's own");
         let after = PersonState::of(&repository);
-        assert_eq!(before.differences(&after, &kept), Vec::<String>::new(), "what the person does is no news: {first}");
+        assert_eq!(
+            before.differences(&after, &repository, &kept),
+            Vec::<String>::new(),
+            "what the person does is no news: {first}"
+        );
 
         commit(&agent, "an agent's");
         agent.run(&["config", "core.fsmonitor", "evil"]).unwrap();
         std::fs::create_dir_all(folder.path().join(".git/hooks")).unwrap();
         std::fs::write(folder.path().join(".git/hooks/pre-commit"), "evil").unwrap();
         agent.run(&["stash", "drop", "--quiet"]).unwrap();
-        let told = after.differences(&PersonState::of(&repository), &kept);
+        let told = after.differences(&PersonState::of(&repository), &repository, &kept);
         let all = told.join("\n");
         for wanted in [
             ".git/config changed; the former one is kept at",

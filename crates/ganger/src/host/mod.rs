@@ -339,7 +339,7 @@ impl Shared {
         let Ok(depot) = self.project.depot() else { return Vec::new() };
         let now = PersonState::of(&depot.person);
         let mut known = self.person.lock().unwrap_or_else(PoisonError::into_inner);
-        let told = known.differences(&now, &depot.former_config());
+        let told = known.differences(&now, &depot.person, &depot.former_config());
         *known = now;
         told
     }

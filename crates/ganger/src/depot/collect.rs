@@ -83,7 +83,7 @@ pub(crate) fn collect(depot: &Depot, workspace: &Workspace, base: &Commit, order
     let theirs = agents_git(workspace)?;
     let as_it_is_here = Checkout { branch: Some(workspace.branch.clone()), commit: Some(head.clone()) };
     if theirs.checkout() != Some(as_it_is_here) {
-        Rescue::keep_staged(depot, workspace, &theirs, &head)?;
+        Rescue::keep_staged(depot, workspace, &theirs, [&before, &head])?;
         workspace.show_to_agent(depot)?;
     }
     let nothing_but_setup =

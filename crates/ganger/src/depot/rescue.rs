@@ -62,14 +62,16 @@ impl Rescue {
         Ok(name)
     }
 
-    /// Keeps what the agent staged and then changed, or took away again, before its index is replaced.
+    /// Keeps what the agent staged and then changed, or took away again, before its index is replaced: that of the turn
+    /// from `before` to `head`.
     pub(super) fn keep_staged(
         depot: &Depot,
         workspace: &Workspace,
         theirs: &AgentsGit,
-        head: &Commit,
+        [before, head]: [&Commit; 2],
     ) -> GitResult<()> {
-        let Some(tree) = staged(depot, workspace, theirs, std::slice::from_ref(head)) else { return Ok(()) };
+        let staged = staged(depot, workspace, theirs, &[before.clone(), head.clone()]);
+        let Some(tree) = staged else { return Ok(()) };
         let differs =
             ["diff-tree", "-r", "--name-only", "--no-renames", "--diff-filter=a", tree.as_str(), head.as_str()];
         if depot.git().run(&differs)?.is_empty() {

@@ -61,6 +61,13 @@ fn stashes_and_branches_of_an_agent_are_kept() {
 }
 
 #[test]
+fn work_that_was_collected_twice_leaves_nothing_to_rescue() {
+    let place = worked("test $(cat work.txt) = 2", &["echo 1 > work.txt", "echo 2 > work.txt"]);
+    place.assert_status("T-1", "accepted");
+    assert_eq!(rescues(&place), Vec::<String>::new());
+}
+
+#[test]
 fn a_large_ignored_folder_is_named_and_not_kept() {
     let how = "echo 'build/' > .gitignore; mkdir build; head -c 30000000 /dev/zero > build/big; echo small > build.log; \
                echo '*.log' >> .gitignore";

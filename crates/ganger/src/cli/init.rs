@@ -114,7 +114,7 @@ fn render(main: Option<&str>, gates: &[Detected], runtime: Option<RuntimeKind>) 
         }
         None => text.push_str(NO_AGENT),
     }
-    text.push_str("\n# Gates run in this order, in a clean workspace at the agent's commit. The first red one sends the\n# work back to the same session with the command and its output.\n");
+    text.push_str("\n# Gates run in this order, in a fresh tree at the agent's commit. The first red one sends the\n# work back to the same session with the command and its output.\n");
     if gates.is_empty() {
         text.push_str("#[[gate]]\n#name = \"test\"\n#command = \"make test\"\n#timeout_s = 900\n");
     }

@@ -35,21 +35,32 @@ impl LooseEnds {
         }
         let git = transfer::beside(depot, &store);
         let own = kinds(&git, own.iter().map(String::as_str))?;
-        let kept = named.filter(|commit| depot.repository.resolve(commit.as_str()).is_some());
+        let kept: Vec<&Commit> = named.filter(|commit| depot.repository.resolve(commit.as_str()).is_some()).collect();
         let known: Vec<String> =
             depot.git().run(&["for-each-ref", "--format=%(objectname)"])?.lines().map(str::to_owned).collect();
         let far = theirs.published().into_iter().chain(theirs.fetched()).map(|id| id.to_string());
-        let apart = far.chain(kept.map(ToString::to_string)).chain(known);
+        let apart = far.chain(kept.iter().map(ToString::to_string)).chain(known);
         let apart: BTreeSet<String> = apart.collect();
         let there = kinds(&git, apart.iter().map(String::as_str))?;
         let mut wanted: String = own.keys().map(|id| format!("{id}\n")).collect();
         there.keys().for_each(|id| wanted.push_str(&format!("^{id}\n")));
         // What is damaged hides nothing that is whole.
         let listed = git.run_fed(&["rev-list", "--objects", "--no-object-names", "--stdin"], wanted.as_bytes());
-        let unnamed: BTreeSet<&str> = match &listed {
+        let mut unnamed: BTreeSet<&str> = match &listed {
             Ok(listed) => listed.lines().collect(),
             Err(_) => own.keys().map(String::as_str).collect(),
         };
+        // Of what is excluded git looks at the newest trees alone. Older ones of the agent's are in its own commits.
+        let is_named_commit = |(id, kind): &(&String, &String)| *kind == "commit" && !unnamed.contains(id.as_str());
+        let own_commits = own.iter().filter(is_named_commit).map(|(id, _)| id.as_str());
+        let commits = own_commits.chain(kept.iter().map(|commit| commit.as_str()));
+        let commits: String = commits.map(|id| format!("{id}\n")).collect();
+        let in_commits =
+            git.run_fed(&["rev-list", "--objects", "--no-object-names", "--no-walk", "--stdin"], commits.as_bytes());
+        let in_commits = in_commits.unwrap_or_default();
+        for id in in_commits.lines() {
+            unnamed.remove(id);
+        }
         let mut found = Self::default();
         for (id, kind) in own.iter().filter(|(id, _)| unnamed.contains(id.as_str())) {
             match kind.as_str() {

@@ -68,6 +68,20 @@ fn work_that_was_collected_twice_leaves_nothing_to_rescue() {
 }
 
 #[test]
+fn ordinary_work_leaves_nothing_to_rescue() {
+    for how in [
+        "mkdir -p src/deep; echo 1 > src/deep/a; git add .; git commit -qm a; echo 2 > b",
+        "echo 1 > a; git add .; git commit -qm a; echo 2 > a; git commit -qam b; echo 3 > c",
+        "echo 1 > a; git add a; echo 2 > b",
+        "git checkout -q -b own; echo 1 > a; git add .; git commit -qm a; echo 2 > b",
+    ] {
+        let place = worked("true", &[how]);
+        place.assert_status("T-1", "accepted");
+        assert_eq!(rescues(&place), Vec::<String>::new(), "{how}");
+    }
+}
+
+#[test]
 fn a_large_ignored_folder_is_named_and_not_kept() {
     let how = "echo 'build/' > .gitignore; mkdir build; head -c 30000000 /dev/zero > build/big; echo small > build.log; \
                echo '*.log' >> .gitignore";

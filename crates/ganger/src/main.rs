@@ -16,6 +16,7 @@ mod log;
 mod mcp;
 mod os;
 mod project;
+mod sandbox;
 mod text;
 mod tools;
 mod wire;

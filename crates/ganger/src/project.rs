@@ -6,7 +6,7 @@ pub(crate) use mark::JournalMark;
 
 use crate::config::{self, Config, Layered};
 use crate::depot::{Depot, Workspace};
-use crate::failure::Failure;
+use crate::failure::{Code, Failure};
 use crate::git::{GitResult, Repository};
 use crate::os;
 use etcetera::BaseStrategy;
@@ -146,7 +146,14 @@ impl Project {
                 .hint("run `ganger init --new-id` here to give this copy a board of its own"));
             }
         }
-        os::write_private(&marker, here.as_bytes()).map_err(|e| Failure::failed(format!("{}: {e}", marker.display())))
+        os::write_private(&marker, here.as_bytes()).map_err(|e| {
+            // Whoever cannot gain privileges and may not write here is kept from it.
+            if e.kind() == std::io::ErrorKind::PermissionDenied && os::is_deprived() {
+                return Failure::of(Code::PersonOnly, "this process runs in a sandbox, which keeps the board from it")
+                    .hint("agents reach the board by their tools, such as `ask_user`");
+            }
+            Failure::failed(format!("{}: {e}", marker.display()))
+        })
     }
 }
 

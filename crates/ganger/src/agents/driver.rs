@@ -2,6 +2,7 @@
 
 use super::{Capabilities, Launch};
 use crate::config::{Agent, RuntimeKind, Surface};
+use crate::os::Confinement;
 use crate::{os, tools};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -265,23 +266,15 @@ async fn version_of(program: &Path) -> String {
     tokio::time::timeout(VERSION_LIMIT, said).await.ok().flatten().unwrap_or_default()
 }
 
-impl RuntimeKind {
-    /// The program of an agent, if it can be found.
-    pub(crate) fn program(self, agent: Option<&Agent>) -> Option<PathBuf> {
-        let named = agent.map(|a| a.command.as_str()).filter(|c| !c.is_empty());
-        match self {
-            Self::Command => os::program_on_path("sh"),
-            // A command line: its first word.
-            Self::Acp => os::program_on_path(named?.split_whitespace().next()?),
-            _ => os::program_on_path(named.unwrap_or(self.as_str())),
-        }
-    }
-}
-
 impl Launch {
     /// The program of a runtime that is one.
     pub(super) fn program(&self) -> &str {
         if self.agent.command.is_empty() { self.agent.runtime.as_str() } else { &self.agent.command }
+    }
+
+    /// What its processes may reach, where they are confined.
+    pub(super) fn confinement(&self) -> Option<&Confinement> {
+        self.sandbox.as_ref().map(|sandbox| &*sandbox.confinement)
     }
 }
 

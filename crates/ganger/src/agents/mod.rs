@@ -24,6 +24,7 @@ pub(crate) use opencode::OpencodeServer;
 pub(crate) use reading::until;
 
 use crate::config::Agent;
+use crate::sandbox::Sandboxed;
 use ganger_engine::SessionId;
 use ganger_engine::session::{Capabilities, Control, RuntimeEvent, TurnEnd};
 use std::path::PathBuf;
@@ -73,6 +74,8 @@ pub(crate) struct Launch {
     pub(crate) excludes: PathBuf,
     /// A folder of the project for homes that runtimes get of their own.
     pub(crate) runtimes: PathBuf,
+    /// Where it is confined: what it may reach, and its folder for temporary files.
+    pub(crate) sandbox: Option<Sandboxed>,
     /// The opencode server of this host.
     pub(crate) opencode: Arc<OpencodeServer>,
 }

@@ -23,7 +23,7 @@ pub(super) trait Dialect: Send + 'static {
     /// How it is started for one turn, to read the prompt from stdin.
     fn command(&self, launch: &Launch, session: Option<&SessionId>) -> Vec<OsString>;
     /// What it needs besides the environment of every agent.
-    fn environment(&self, launch: &Launch) -> BTreeMap<OsString, OsString>;
+    fn environment(&self, launch: &Launch) -> std::io::Result<BTreeMap<OsString, OsString>>;
     /// The session that a line names.
     fn session(&self, line: &Value) -> Option<String>;
     /// What a line means; its terminal event as [`RuntimeEvent::TurnEnded`], which is reported when the program has ended.
@@ -59,7 +59,7 @@ impl<D: Dialect> Turns<'_, D> {
     async fn take(&mut self, prompt: String, commands: &mut mpsc::Receiver<Control>) -> Option<TurnEnd> {
         let argv = self.dialect.command(self.launch, self.session.as_ref());
         let Pipes { mut child, mut stdin, stdout, stderr } =
-            match start_piped(self.launch, argv, self.dialect.environment(self.launch)) {
+            match self.dialect.environment(self.launch).and_then(|env| start_piped(self.launch, argv, env)) {
                 Ok(pipes) => pipes,
                 Err(e) => {
                     let message = format!("{} could not be started: {e}", self.launch.program());

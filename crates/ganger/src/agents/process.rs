@@ -32,6 +32,7 @@ pub(super) fn start_piped(
         env,
         host: &launch.host_marker,
         attempt: Some(&launch.marker),
+        confinement: launch.confinement(),
         stdin: Stdio::piped(),
         stdout: Stdio::piped(),
         stderr: Stdio::from(stderr),

@@ -4,6 +4,7 @@ use super::out::talk;
 pub(super) use crate::board::Board;
 use crate::board::Notice;
 use crate::failure::{Code, Failure};
+use crate::host;
 use crate::os;
 use crate::project::Project;
 
@@ -29,9 +30,15 @@ fn say(notice: &Notice) {
 
 /// Commands that are a person's alone refuse to be run by an agent, however deep.
 pub(super) fn require_person(command: &str) -> Result<(), Failure> {
-    if os::ancestors_have_marker() {
+    if os::ancestors_have_marker() || is_below_a_host() {
         let words = format!("`ganger {command}` is for people, and an agent started this one");
         return Err(Failure::of(Code::PersonOnly, words).hint("ask with the tool `ask_user`"));
     }
     Ok(())
+}
+
+/// What an agent started is a host's child in the end, whatever it cleared and left: the host adopts it.
+fn is_below_a_host() -> bool {
+    // What is wrong with the project the command itself says.
+    Project::open().is_ok_and(|project| os::has_ancestor(&host::active(&project.state)))
 }

@@ -1,7 +1,7 @@
 //! `ganger doctor`: checks everything that could be wrong, and says what to do about it.
 
-use super::board;
 use super::out::{data, json};
+use super::{board, sandbox};
 use crate::agents::{Driver, Drivers, Found, capability_names};
 use crate::board::shapes;
 use crate::depot::{Rescue, stands_in_the_way};
@@ -56,6 +56,8 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
             });
             findings.push(agents(&project).await);
             findings.push(gates(&project));
+            findings.push(Finding { what: "sandbox", result: sandbox::found(project.config()).await });
+            findings.push(Finding { what: "confined", result: Ok(sandbox::who_is_confined(project.config())) });
             findings.push(Finding { what: "store", result: check_store(&project) });
             findings.push(branches(&project));
             findings.push(depot(&project));

@@ -3,8 +3,8 @@
 use super::board;
 use super::interrupts::Interrupts;
 use super::out::{talk, waiting_for};
-use super::trust;
 use super::view::{Style, View};
+use super::{sandbox, trust};
 use crate::failure::{Exit, Failure};
 use crate::host::{Host, LOCAL, Offered};
 use crate::{git, os};
@@ -33,6 +33,7 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     let state = board.state().await?;
     trust::require(&board, &state).await?;
     let config = board.project.config();
+    sandbox::check(config)?;
     // The foreman's word; before anybody led, what it will say.
     let lease_ms = if state.epoch == 0 { config.to_policy().lease_ms } else { state.policy.lease_ms };
     let slots = args.slots.unwrap_or(config.limits.parallel);

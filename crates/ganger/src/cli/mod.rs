@@ -3,6 +3,7 @@
 mod backup;
 mod board;
 mod config_command;
+mod confine;
 mod cost;
 mod demo;
 mod describe;
@@ -25,6 +26,7 @@ mod permit;
 mod prove;
 mod rescue;
 mod run;
+mod sandbox;
 mod status;
 mod stop;
 mod tell;
@@ -52,7 +54,6 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one of it in a process")]
 enum Command {
     /// Make this repository a project: find gates and runtimes, write ganger.toml
     Init(init::Args),
@@ -95,6 +96,8 @@ enum Command {
     Trust(trust::Args),
     /// Run agents on this machine for a run in another process
     Host(host::Args),
+    /// Run a command in the sandbox of this project's agents, or show what it holds
+    Confine(confine::Args),
     /// Show every setting and where it comes from
     Config(config_command::Args),
     /// Check the installation, the project and the board
@@ -180,6 +183,7 @@ impl Command {
             Self::Cost(args) => args.json,
             Self::Log(args) => args.json,
             Self::Config(args) => args.json,
+            Self::Confine(args) => args.json,
             Self::Doctor(args) => args.json,
             Self::Export(_) => true,
             _ => false,
@@ -202,6 +206,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
             out::data!("{}", String::from_utf8_lossy(&script).trim_end());
             Ok(Exit::Done)
         }
+        Command::Confine(args) => confine::run(args),
         Command::Config(args) => config_command::run(&args),
         Command::Rescue(command) => rescue::run(command),
         other => {

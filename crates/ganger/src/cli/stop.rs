@@ -5,8 +5,9 @@ use super::out::{data, hint, talk};
 use super::ticket::find;
 use crate::board::Waited;
 use crate::failure::{Code, Exit, Failure};
+use crate::os;
 use ganger_engine::{Input, Session, State, Ticket, TicketId};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How long the end of an attempt is waited for: an interrupt, what was left is committed, its processes end.
@@ -55,8 +56,8 @@ pub(super) async fn attach(args: TicketArg) -> Result<Exit, Failure> {
     let state = board.state().await?;
     let (id, found) = find(&state, &args.ticket)?;
     let agent = state.agent_of(found).to_owned();
-    let home = board.project.state.join("runtimes/gemini");
-    let command = command_of(found, &agent, &home)?;
+    let homes = homes_of_runtimes(&board.project.state);
+    let command = command_of(found, &agent, &homes)?;
     if found.stopped.is_none() && !found.phase.is_final() && !found.phase.is_accepted() {
         let why = "you are working in its session".to_owned();
         let input = Input::StopTicket { ticket: id.clone(), why, by: board.person() };
@@ -78,19 +79,42 @@ async fn wait_until_it_stopped(board: &Board, id: &TicketId) -> Result<(), Failu
     }
 }
 
-fn command_of(ticket: &Ticket, agent: &str, gemini_home: &Path) -> Result<String, Failure> {
+fn command_of(ticket: &Ticket, agent: &str, homes: &[PathBuf]) -> Result<String, Failure> {
     let Some(Session { id, runtime, directory, .. }) = ticket.sessions.get(agent) else {
         return Err(Failure::of(Code::Refused, format!("agent `{agent}` has no session for this ticket yet"))
             .hint("run `ganger run` to start one"));
     };
+    // Gemini CLI names its files by how a session begins.
+    let short = id.as_str().get(..8).unwrap_or(id.as_str());
     let open = match runtime.as_str() {
         "claude" => format!("claude --resume {id}"),
         "opencode" => format!("opencode --session {id}"),
-        "codex" => format!("codex resume {id}"),
-        "gemini" => format!("GEMINI_CLI_HOME='{}' gemini --resume {id}", gemini_home.display()),
+        "codex" => format!("{}codex resume {id}", with_home("CODEX_HOME", homes, "codex", id.as_str())),
+        "gemini" => format!("{}gemini --resume {id}", with_home("GEMINI_CLI_HOME", homes, "gemini", short)),
         other => {
             return Err(Failure::of(Code::Refused, format!("runtime `{other}` has no command that opens a session")));
         }
     };
     Ok(format!("cd '{directory}' && {open}"))
+}
+
+/// The folders in which hosts of the project keep homes of runtimes.
+fn homes_of_runtimes(state: &Path) -> Vec<PathBuf> {
+    let hosts = state.join("hosts").read_dir().into_iter().flatten().flatten();
+    hosts.map(|host| host.path().join("runtimes")).collect()
+}
+
+/// The variable that leads a runtime to the home that has the session; nothing when it is in the person's.
+fn with_home(variable: &str, homes: &[PathBuf], runtime: &str, session: &str) -> String {
+    let home = homes.iter().map(|home| home.join(runtime)).find(|home| has_file(home, session));
+    home.map_or_else(String::new, |home| format!("{variable}={} ", os::shell_word(&home.display().to_string())))
+}
+
+fn has_file(folder: &Path, part_of_name: &str) -> bool {
+    let entries = folder.read_dir().into_iter().flatten().flatten();
+    entries.into_iter().any(|entry| {
+        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        entry.file_name().to_string_lossy().contains(part_of_name)
+            || (is_folder && has_file(&entry.path(), part_of_name))
+    })
 }

@@ -2,7 +2,7 @@
 
 use super::board::{self, Board, require_person};
 use super::out::{data, talk};
-use crate::config::RuntimeKind;
+use crate::config::{RuntimeKind, Sandbox};
 use crate::digest;
 use crate::failure::{Code, Exit, Failure};
 use crate::os;
@@ -54,6 +54,7 @@ pub(super) fn executed(project: &Project) -> Vec<(String, String)> {
     for gate in &config.gates {
         lines.push((format!("gate {}", gate.name), format!("{} (in {})", gate.command, gate.dir)));
     }
+    lines.extend(sandbox(&config.sandbox));
     for (name, agent) in &config.agents {
         let program = match (agent.runtime, agent.command.as_str()) {
             (RuntimeKind::Command | RuntimeKind::Acp, command) => command.to_owned(),
@@ -64,7 +65,8 @@ pub(super) fn executed(project: &Project) -> Vec<(String, String)> {
             .into_iter()
             .filter(|(_, r)| !r.is_empty());
         let rules: String = rules.map(|(n, r)| format!(", {n} {}", r.join(" "))).collect();
-        lines.push((format!("agent {name}"), format!("{program}{rules}")));
+        let sandbox = agent.sandbox.map_or_else(String::new, |mode| format!(", sandbox {}", mode.as_str()));
+        lines.push((format!("agent {name}"), format!("{program}{rules}{sandbox}")));
     }
     let root = &project.repository.root;
     for file in AGENT_FILES.iter().flat_map(|name| files_at(&root.join(name))) {
@@ -77,6 +79,13 @@ pub(super) fn executed(project: &Project) -> Vec<(String, String)> {
         lines.push((format!("file {shown}"), content));
     }
     lines
+}
+
+/// What of the sandbox is not as by default.
+fn sandbox(set: &Sandbox) -> Option<(String, String)> {
+    let lists = [("reads", &set.read), ("writes", &set.write)].into_iter().filter(|(_, paths)| !paths.is_empty());
+    let more: String = lists.map(|(may, paths)| format!(", {may} {}", paths.join(" "))).collect();
+    (*set != Sandbox::default()).then(|| ("sandbox".to_owned(), format!("{}{more}", set.mode.as_str())))
 }
 
 /// Nothing of it may be hidden: what is shown is what you allow.

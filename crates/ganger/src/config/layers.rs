@@ -86,8 +86,11 @@ fn parse(path: &Path, text: &str) -> Result<Table, ConfigError> {
     })
 }
 
-/// Spec 2 calls workspaces worktrees. Where both are set, `parse` has refused the file.
+/// Spec 2 calls workspaces worktrees. Where both are set, `parse` has refused the file. A sandbox may be said in a word.
 fn use_one_name(table: &mut Table) {
+    if let Some(sandbox) = table.get_mut("sandbox").filter(|sandbox| sandbox.is_str()) {
+        *sandbox = Value::Table(Table::from_iter([("mode".to_owned(), sandbox.clone())]));
+    }
     if let Some(project) = table.get_mut("project").and_then(Value::as_table_mut)
         && let Some(template) = project.remove("worktrees")
     {
@@ -161,7 +164,8 @@ fn shown(value: &Value) -> String {
 fn environment(merged: &Table) -> Result<Vec<(String, Value, String)>, ConfigError> {
     let mut found = Vec::new();
     let optional = ["ticket_tokens", "agent_day_tokens", "day_tokens"].map(|k| ("budget", k, Value::Integer(0)));
-    let sections = ["project", "limits", "policy"].into_iter().filter_map(|s| Some((s, merged.get(s)?.as_table()?)));
+    let sections =
+        ["project", "limits", "policy", "sandbox"].into_iter().filter_map(|s| Some((s, merged.get(s)?.as_table()?)));
     let known = sections.flat_map(|(s, t)| t.iter().map(move |(k, v)| (s, k.as_str(), v.clone())));
     for (section, key, example) in known.chain(optional) {
         let variable = format!("GANGER_{}_{}", section.to_uppercase(), key.to_uppercase());

@@ -4,10 +4,12 @@ mod detect;
 mod layers;
 mod limits;
 mod model;
+mod sandbox;
 
 pub(crate) use detect::{Detected, Detection, detect};
 pub(crate) use layers::{ConfigError, Layered, load};
 pub(crate) use model::{Agent, Config, Gate, Price, RuntimeKind, Surface};
+pub(crate) use sandbox::{Sandbox, SandboxMode};
 
 /// The project's file, at the root of the repository.
 pub(crate) const PROJECT_FILE: &str = "ganger.toml";

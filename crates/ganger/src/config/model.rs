@@ -1,11 +1,13 @@
 //! The shape of `ganger.toml`. Every key has a default but those that name agents and gates.
 
 use super::limits::{Limits, MOST_LEASE, MOST_MINUTES, MOST_PATIENCE, millis};
+use super::{Sandbox, SandboxMode};
 use crate::digest;
 use crate::os;
 use ganger_engine::{AgentPolicy, Budget, GatePolicy, Policy, Review, Usage};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// The whole configuration.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -15,6 +17,7 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     pub(crate) budget: Budgets,
     pub(crate) policy: Policies,
+    pub(crate) sandbox: Sandbox,
     /// Only in the user's file.
     pub(crate) env: Environment,
     #[serde(rename = "agent")]
@@ -197,6 +200,17 @@ impl RuntimeKind {
         !matches!(self, Self::Acp | Self::Command)
     }
 
+    /// The program of an agent, if it can be found.
+    pub(crate) fn program(self, agent: Option<&Agent>) -> Option<PathBuf> {
+        let named = agent.map(|a| a.command.as_str()).filter(|c| !c.is_empty());
+        match self {
+            Self::Command => os::program_on_path("sh"),
+            // A command line: its first word.
+            Self::Acp => os::program_on_path(named?.split_whitespace().next()?),
+            _ => os::program_on_path(named.unwrap_or(self.as_str())),
+        }
+    }
+
     /// Whether a conversation outlives its attempt.
     pub(crate) fn keeps_sessions(self) -> bool {
         self != Self::Command
@@ -240,6 +254,9 @@ pub(crate) struct Agent {
     /// Rules that are always denied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) deny: Vec<String>,
+    /// For this agent in place of `sandbox.mode`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sandbox: Option<SandboxMode>,
 }
 
 impl Agent {
@@ -255,6 +272,7 @@ impl Agent {
             allow: Vec::new(),
             ask: Vec::new(),
             deny: Vec::new(),
+            sandbox: None,
         }
     }
 }

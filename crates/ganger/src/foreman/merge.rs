@@ -6,6 +6,7 @@ use crate::gates::{self, GateRun};
 use crate::git;
 use crate::os::{self, crash};
 use crate::project::Project;
+use crate::sandbox::Sandboxes;
 use crate::wire::{self, Command, FOREMAN, ToForeman};
 use futures_util::FutureExt;
 use ganger_bus::Bus;
@@ -195,6 +196,8 @@ async fn prove(
         tree.check_out(depot, &commit, &[]).map(|()| tree)
     });
     let tree = checked_out.await?;
+    let shared = Arc::clone(project);
+    let sandboxes = os::blocking(move || Sandboxes::of(&shared, &shared.state)).await?;
     for gate in &project.config().gates {
         let run = GateRun {
             ticket: &job.landing.ticket,
@@ -204,6 +207,7 @@ async fn prove(
             marker: &job.marker,
             toolchain: &toolchain,
             folder: &project.state,
+            sandboxes: &sandboxes,
         };
         let result = gates::run(&tree, gate, &run).await?;
         let red = !result.is_green();

@@ -4,6 +4,7 @@ use super::{Tree, counts};
 use crate::config::{Config, Gate};
 use crate::os::now_ms;
 use crate::os::{self, MARKER_ATTEMPT, Spawn, Target};
+use crate::sandbox::{Sandboxed, Sandboxes};
 use crate::{digest, text};
 use ganger_engine::{Commit, Evidence, EvidenceKey, HostId, TicketId};
 use std::collections::BTreeMap;
@@ -30,6 +31,7 @@ pub(crate) struct GateRun<'a> {
     pub(crate) toolchain: &'a str,
     /// Where logs are kept.
     pub(crate) folder: &'a Path,
+    pub(crate) sandboxes: &'a Sandboxes,
 }
 
 /// Runs a gate in a tree that holds the commit.
@@ -39,13 +41,15 @@ pub(crate) async fn run(tree: &Tree, gate: &Gate, run: &GateRun<'_>) -> std::io:
     let mut note = output.try_clone()?;
     let id = format!("gate-{}", uuid::Uuid::new_v4().simple());
     let dir = if gate.dir == "." { tree.path.clone() } else { tree.path.join(&gate.dir) };
+    let sandbox = run.sandboxes.of_command(&[tree.path.clone(), tree.cache.path.clone()])?;
     let begun = Instant::now();
     let spawn = Spawn {
         argv: ["sh", "-c", &gate.command].map(OsString::from).to_vec(),
         dir: &dir,
-        env: environment(&tree.cache.path),
+        env: environment(&tree.cache.path, sandbox.as_ref()),
         host: run.marker,
         attempt: Some(&id),
+        confinement: sandbox.as_ref().map(|sandbox| &*sandbox.confinement),
         stdin: Stdio::null(),
         stdout: Stdio::from(output.try_clone()?),
         stderr: Stdio::from(output),
@@ -111,10 +115,13 @@ fn log_path(gate: &Gate, run: &GateRun<'_>) -> std::io::Result<PathBuf> {
 
 /// The user's environment, without what points at another repository or at an attempt, and without credentials:
 /// gates run what agents wrote.
-fn environment(cache: &Path) -> BTreeMap<OsString, OsString> {
+fn environment(cache: &Path, sandbox: Option<&Sandboxed>) -> BTreeMap<OsString, OsString> {
     let mut env = os::environment_for_commands();
     // Not the user's either: what one ticket's run leaves there would be in another's.
     env.insert("CARGO_TARGET_DIR".into(), cache.join("target").into());
+    if let Some(sandbox) = sandbox {
+        sandbox.point_to_it(&mut env);
+    }
     env
 }
 

@@ -9,6 +9,7 @@ use crate::depot::{self, Collected};
 use crate::git;
 use crate::os::now_ms;
 use crate::os::{self, AtWork, Target, crash};
+use crate::sandbox::OwnFolders;
 use crate::wire::{self, Activity, ActivityKind, Terms, activity_subject};
 use crate::{text, tools};
 use ganger_engine::host::{Remains, Run, Work};
@@ -137,12 +138,22 @@ impl AttemptTask {
         let Scratch { folder, access } = scratch;
         self.shared.tools.admit(&access, identity);
         let _admitted = Admitted { shared: Arc::clone(&self.shared), token: access.token.clone() };
-        let launch = self.launch(ready, agent, driver, folder, access);
+        let launch = self.launch(ready, agent, driver, folder, access)?;
         Ok(session::run(SessionRun { task: self, ready, launch, mission }).await)
     }
 
-    fn launch(&self, ready: &Ready, agent: &Agent, driver: Driver, scratch: PathBuf, tools: ToolAccess) -> Launch {
-        Launch {
+    fn launch(
+        &self,
+        ready: &Ready,
+        agent: &Agent,
+        driver: Driver,
+        scratch: PathBuf,
+        tools: ToolAccess,
+    ) -> std::io::Result<Launch> {
+        let runtimes = self.shared.folder.runtimes();
+        let files = OwnFolders { scratch: &scratch, runtimes: &runtimes, excludes: &self.shared.excludes };
+        let sandbox = self.shared.sandboxes.of_agent(agent, &ready.workspace.path, files)?;
+        Ok(Launch {
             marker: marker_of(&self.shared, &self.offer.attempt),
             number: self.offer.number,
             ticket: self.offer.ticket.to_string(),
@@ -158,9 +169,10 @@ impl AttemptTask {
             patience: Duration::from_millis(self.terms.limits.permission_ms),
             pass_env: self.terms.pass_env.clone(),
             excludes: self.shared.excludes.clone(),
-            runtimes: self.shared.folder.runtimes(),
+            runtimes,
+            sandbox,
             opencode: Arc::clone(&self.shared.opencode),
-        }
+        })
     }
 }
 

@@ -15,6 +15,14 @@ pub(crate) struct Folder {
     _lock: File,
 }
 
+/// The processes that are hosts of a project, or were when they ended last: runs, and hosts of their own.
+pub(crate) fn active(state: &Path) -> Vec<u32> {
+    let folders = state.join("hosts").read_dir().into_iter().flatten().flatten();
+    let pid = |folder: std::fs::DirEntry| os::read_text(&folder.path().join("lock"), 64).ok()?.trim().parse().ok();
+    let is_host = |pid: &u32| ["run", "host", "demo", "doctor"].iter().any(|word| os::is_alive_with(*pid, word));
+    folders.filter_map(pid).filter(is_host).collect()
+}
+
 impl Folder {
     /// Takes the folder of the host.
     ///

@@ -11,6 +11,7 @@ mod session;
 mod verify;
 mod workspaces;
 
+pub(crate) use folder::active;
 pub(crate) use guard::run_guard;
 pub(crate) use mission::{mission_text, prompt_text};
 pub(crate) use workspaces::Workspaces;
@@ -24,10 +25,12 @@ use crate::gates;
 use crate::mcp::{AgentCall, CallEvent, Endpoint};
 use crate::os::{self, MARKER_HOST, Target};
 use crate::project::Project;
+use crate::sandbox::Sandboxes;
 use crate::wire::{self, CONTROL, ToHost, bury, host_subject};
 use claim::Claim;
 use driver::{Driver, Happened};
 use folder::Folder;
+
 use ganger_bus::{AckHandle, AckKind, Bus, ConsumerConfig, Delivery, Message};
 use ganger_engine::host::{Event, Machine, Run, SessionOrder, Setup};
 use ganger_engine::rules::ToolRequest;
@@ -58,6 +61,7 @@ pub(crate) struct Shared {
     pub(crate) drivers: Drivers,
     pub(crate) opencode: Arc<OpencodeServer>,
     pub(crate) workspaces: Workspaces,
+    pub(crate) sandboxes: Arc<Sandboxes>,
     pub(crate) folder: Arc<Folder>,
     /// Digest of the programs that gates start here, as it was reported.
     toolchain: String,
@@ -148,8 +152,13 @@ impl Host {
         let report = HostReport { slots, ..report(&project, &incarnation) };
         let toolchain = report.toolchain.clone();
         let setup = Setup { id: id.clone(), report, lease_ms };
+        let (of, at) = (Arc::clone(&project), Arc::clone(&folder));
+        let sandboxes = Arc::new(os::blocking(move || Sandboxes::of(&of, at.path())).await?);
+        let workspaces =
+            Workspaces::new(Arc::clone(&project), Arc::clone(&folder), incarnation.clone(), Arc::clone(&sandboxes));
         let shared = Arc::new(Shared {
-            workspaces: Workspaces::new(Arc::clone(&project), Arc::clone(&folder), incarnation.clone()),
+            workspaces,
+            sandboxes,
             id,
             incarnation,
             project,

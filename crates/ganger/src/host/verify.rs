@@ -51,6 +51,7 @@ pub(super) async fn run_gate(
         marker: &shared.incarnation,
         toolchain: &shared.toolchain,
         folder: shared.folder.path(),
+        sandboxes: &shared.sandboxes,
     };
     let evidence = gates::run(tree, definition, &run).await?;
     let verdict = if evidence.is_green() { "green" } else { "red" };

@@ -5,6 +5,7 @@ use super::folder::Folder;
 use crate::depot::{Base, OWN_FILES, Retired, Workspace, build_base};
 use crate::os::{self, MARKER_ATTEMPT, Spawn, Target};
 use crate::project::Project;
+use crate::sandbox::{Sandboxed, Sandboxes};
 use crate::text;
 use crate::wire::Layout;
 use ganger_engine::{Commit, TicketId};
@@ -65,6 +66,7 @@ pub(crate) struct Workspaces {
     folder: Arc<Folder>,
     /// The life of the host, in the environment of setup commands.
     marker: String,
+    sandboxes: Arc<Sandboxes>,
     /// One preparation per ticket at a time.
     locks: Mutex<BTreeMap<TicketId, Arc<tokio::sync::Mutex<()>>>>,
     main: tokio::sync::Mutex<Option<(Instant, Commit)>>,
@@ -74,11 +76,12 @@ pub(crate) struct Workspaces {
 }
 
 impl Workspaces {
-    pub(crate) fn new(project: Arc<Project>, folder: Arc<Folder>, marker: String) -> Self {
+    pub(crate) fn new(project: Arc<Project>, folder: Arc<Folder>, marker: String, sandboxes: Arc<Sandboxes>) -> Self {
         Self {
             project,
             folder,
             marker,
+            sandboxes,
             locks: Mutex::default(),
             main: tokio::sync::Mutex::default(),
             fetched: Mutex::default(),
@@ -302,14 +305,9 @@ impl Workspaces {
             let log = self.folder.setup_log(ticket.as_str());
             std::fs::create_dir_all(log.parent().unwrap_or(Path::new("."))).map_err(failed)?;
             let run = self.setup_run(ticket);
-            let status = run_setup(
-                &layout.setup,
-                (&self.marker, &run),
-                &workspace.path,
-                &log,
-                Duration::from_secs(layout.setup_timeout_s),
-            );
-            if let Err(why) = status.await.map_err(failed)? {
+            let sandbox = self.sandboxes.of_command(std::slice::from_ref(&workspace.path)).map_err(failed)?;
+            let setup = Setup { layout, marker: &self.marker, run: &run, dir: &workspace.path, sandbox };
+            if let Err(why) = setup.run(&log).await.map_err(failed)? {
                 let tail = text::tail_of_file(&log, 1_500);
                 return Err(PrepareError::Failed(format!("`{}` {why}\n{}", layout.setup, tail.trim_end())));
             }
@@ -364,38 +362,50 @@ fn tracked(project: &Project, workspace: &Workspace) -> Vec<&'static str> {
     workspace.head(depot).map_or_else(Vec::new, |head| depot.repository.files_in(&head, &OWN_FILES))
 }
 
-async fn run_setup(
-    command: &str,
-    (marker, run): (&str, &str),
-    dir: &Path,
-    log: &Path,
-    limit: Duration,
-) -> std::io::Result<Result<(), String>> {
-    let (recording, output) = os::Recording::start(log)?;
-    let spawn = Spawn {
-        argv: ["sh", "-c", command].map(OsString::from).to_vec(),
-        dir,
-        env: os::environment_for_commands(),
-        host: marker,
-        attempt: Some(run),
-        stdin: Stdio::null(),
-        stdout: Stdio::from(output.try_clone()?),
-        stderr: Stdio::from(output),
-    };
-    let _at_work = os::AtWork::begin();
-    let mut child = spawn.start()?;
-    let ended = match tokio::time::timeout(limit, child.wait()).await {
-        Ok(status) => {
-            let status = status?;
-            if status.success() { Ok(()) } else { Err(format!("failed ({status})")) }
+/// The setup command in a workspace.
+struct Setup<'a> {
+    layout: &'a Layout,
+    marker: &'a str,
+    run: &'a str,
+    dir: &'a Path,
+    sandbox: Option<Sandboxed>,
+}
+
+impl Setup<'_> {
+    /// Why it failed, if it did.
+    async fn run(&self, log: &Path) -> std::io::Result<Result<(), String>> {
+        let limit = Duration::from_secs(self.layout.setup_timeout_s);
+        let (recording, output) = os::Recording::start(log)?;
+        let mut env = os::environment_for_commands();
+        if let Some(sandbox) = &self.sandbox {
+            sandbox.point_to_it(&mut env);
         }
-        Err(_) => {
-            os::terminate_group(&mut child, Duration::from_secs(3)).await;
-            Err(format!("took longer than {limit:?}"))
-        }
-    };
-    recording.finish().await;
-    Ok(ended)
+        let spawn = Spawn {
+            argv: ["sh", "-c", &self.layout.setup].map(OsString::from).to_vec(),
+            dir: self.dir,
+            env,
+            host: self.marker,
+            attempt: Some(self.run),
+            confinement: self.sandbox.as_ref().map(|sandbox| &*sandbox.confinement),
+            stdin: Stdio::null(),
+            stdout: Stdio::from(output.try_clone()?),
+            stderr: Stdio::from(output),
+        };
+        let _at_work = os::AtWork::begin();
+        let mut child = spawn.start()?;
+        let ended = match tokio::time::timeout(limit, child.wait()).await {
+            Ok(status) => {
+                let status = status?;
+                if status.success() { Ok(()) } else { Err(format!("failed ({status})")) }
+            }
+            Err(_) => {
+                os::terminate_group(&mut child, Duration::from_secs(3)).await;
+                Err(format!("took longer than {limit:?}"))
+            }
+        };
+        recording.finish().await;
+        Ok(ended)
+    }
 }
 
 /// What a workspace is built on.

@@ -18,6 +18,12 @@ pub(crate) fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> 
     replace(path, content, |_| Ok(()))
 }
 
+/// As [`write_private`], for a script that the user may run.
+pub(crate) fn write_program(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    replace(path, content, |file| file.set_permissions(std::fs::Permissions::from_mode(0o700)))
+}
+
 /// As [`write_private`], and on disk when it returns.
 pub(crate) fn write_durable(path: &Path, content: &[u8]) -> std::io::Result<()> {
     replace(path, content, File::sync_all)?;
@@ -111,6 +117,24 @@ pub(crate) fn copy_tree(from: &Path, to: &Path) -> std::io::Result<()> {
         return Ok(());
     }
     Err(std::io::Error::other(format!("cp: {}", String::from_utf8_lossy(&done.stderr).trim())))
+}
+
+/// Makes a folder that is ours alone, or finds it.
+///
+/// # Errors
+/// When it cannot be made, or another user has made it before.
+pub(crate) fn make_private_folder(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+    match std::fs::DirBuilder::new().mode(0o700).create(path) {
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
+        done => return done,
+    }
+    let found = path.symlink_metadata()?;
+    if !found.is_dir() || found.uid() != rustix::process::geteuid().as_raw() {
+        let why = format!("{} belongs to another user, or is no folder", path.display());
+        return Err(std::io::Error::new(std::io::ErrorKind::PermissionDenied, why));
+    }
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))
 }
 
 /// Removes a file, or a folder with all that is in it, whatever its modes are; links are not followed. Nothing there is

@@ -5,6 +5,7 @@
 
 mod blocking;
 mod clock;
+mod confine;
 pub(crate) mod crash;
 mod files;
 mod foreign;
@@ -19,9 +20,13 @@ mod table;
 
 pub(crate) use blocking::{at_low_priority, block_in_place, blocking, check_may_block};
 pub(crate) use clock::{SteadyClock, awake_ms, now_ms};
+pub(crate) use confine::{
+    Confinement, DEVICES, Enforced, SECRETS_OF_ETC, SHARED_MEMORY, SYSTEM_READ, can_connect_to, can_read_environment,
+    exec, exec_confined, is_deprived, listen_at,
+};
 pub(crate) use files::{
-    copy_tree, copy_with_time, is_at, lock, open_private, path_of, record_lock_holder, remove_tree, symlink, sync,
-    try_lock, try_record_lock, write_durable, write_private,
+    copy_tree, copy_with_time, is_at, lock, make_private_folder, open_private, path_of, record_lock_holder,
+    remove_tree, symlink, sync, try_lock, try_record_lock, write_durable, write_private, write_program,
 };
 pub(crate) use foreign::{read_linked, read_linked_text, read_regular, read_text, tail};
 pub(crate) use leftovers::{end_processes, tool_processes};
@@ -29,13 +34,13 @@ pub(crate) use lines::{CappedLines, LONGEST_MESSAGE, Line, LineBuffer, Lines};
 pub(crate) use orphans::{AtWork, adopt_orphans, end_orphans, mark_own};
 pub(crate) use process::{
     Spawn, ask_group_to_end, environment_for_commands, find_program, interrupt_group, is_credential, kill_group,
-    leave_session, machine_name, own_group, program_on_path, terminate_group,
+    leave_session, machine_name, may_signal, own_group, parent, program_on_path, terminate_group,
 };
 pub(crate) use recording::{LEFT_OUT, Recording};
 pub(crate) use signals::{StopSignal, StopSignals};
 pub(crate) use sweep::{
     GUARD_LOOKS_EVERY, MARKER_ATTEMPT, MARKER_HOST, STOPPING_LIMIT, Target, ancestors_have_marker, attempts_behind,
-    cpu_ticks, sweep,
+    cpu_ticks, has_ancestor, is_alive_with, sweep,
 };
 pub(crate) use table::check_supported;
 

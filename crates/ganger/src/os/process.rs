@@ -1,5 +1,6 @@
 //! Child processes: a group of their own, default signals, escalation.
 
+use super::confine::Confinement;
 use super::files::is_program;
 use super::sweep::{MARKER_ATTEMPT, MARKER_HOST};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
@@ -21,6 +22,8 @@ pub(crate) struct Spawn<'a> {
     pub(crate) host: &'a str,
     /// The attempt or gate run, for the sweep of its tree.
     pub(crate) attempt: Option<&'a str>,
+    /// What it may reach, where it is confined.
+    pub(crate) confinement: Option<&'a Confinement>,
     pub(crate) stdin: Stdio,
     pub(crate) stdout: Stdio,
     pub(crate) stderr: Stdio,
@@ -41,7 +44,11 @@ impl Spawn<'_> {
             command.env(MARKER_ATTEMPT, attempt);
         }
         command.stdin(self.stdin).stdout(self.stdout).stderr(self.stderr);
-        command.process_group(0).kill_on_drop(true).spawn()
+        command.process_group(0).kill_on_drop(true);
+        match self.confinement {
+            Some(confinement) => confinement.spawn(&mut command),
+            None => command.spawn(),
+        }
     }
 }
 
@@ -117,6 +124,17 @@ pub(super) fn kill(pid: i32) {
     if let Some(pid) = Pid::from_raw(pid) {
         let _gone = kill_process(pid, Signal::KILL);
     }
+}
+
+/// The process that started this one.
+pub(crate) fn parent() -> u32 {
+    std::os::unix::process::parent_id()
+}
+
+/// Whether this process may signal another one; nothing is sent.
+pub(crate) fn may_signal(process: u32) -> bool {
+    let pid = i32::try_from(process).ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| rustix::process::test_kill_process(pid).is_ok())
 }
 
 /// Puts a command that is not started yet into a process group of its own: Ctrl-C is not for it.

@@ -90,6 +90,20 @@ fn own_line() -> BTreeSet<Process> {
     std::iter::successors(Some(own), |process| process.parent()).collect()
 }
 
+/// Whether one of these processes started this one, or what started it.
+pub(crate) fn has_ancestor(processes: &[u32]) -> bool {
+    let is_own = |process: &Process| u32::try_from(process.0) == Ok(std::process::id());
+    own_line()
+        .iter()
+        .filter(|process| !is_own(process))
+        .any(|process| processes.iter().any(|p| Ok(*p) == u32::try_from(process.0)))
+}
+
+/// Whether a process lives that has this word in its command line.
+pub(crate) fn is_alive_with(process: u32, word: &str) -> bool {
+    i32::try_from(process).is_ok_and(|id| Process(id).command_line().split_whitespace().any(|part| part == word))
+}
+
 /// Whether this process or one of its ancestors was started by a host: an agent, or a server that agents share.
 pub(crate) fn ancestors_have_marker() -> bool {
     let prefixes = [MARKER_ATTEMPT, MARKER_HOST].map(|name| format!("{name}="));

@@ -23,13 +23,21 @@ pub(super) fn prepare(launch: &Launch, policy: &Path) -> std::io::Result<BTreeMa
             link(&users.join(name), &own.join(name))?;
         }
     }
-    let settings = settings(users.as_deref());
+    let mut settings = settings(users.as_deref());
+    if launch.sandbox.is_some() {
+        // Sandboxes do not nest.
+        settings["tools"]["sandbox"] = json!(false);
+    }
     os::write_private(&own.join("settings.json"), settings.to_string().as_bytes())?;
+    let of_its_own = launch.sandbox.is_some().then(|| ("GEMINI_SANDBOX".into(), "false".into()));
     Ok(BTreeMap::from([
         ("GEMINI_CLI_HOME".into(), home.into()),
         ("GEMINI_CLI_NO_RELAUNCH".into(), "true".into()),
         ("GEMINI_CLI_TRUST_WORKSPACE".into(), "true".into()),
-    ]))
+    ])
+    .into_iter()
+    .chain(of_its_own)
+    .collect())
 }
 
 fn home(runtimes: &Path) -> PathBuf {

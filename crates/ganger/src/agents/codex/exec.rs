@@ -3,7 +3,7 @@
 use super::super::Launch;
 use super::super::once::Dialect;
 use super::super::reading::{class_of_refusal, status_in};
-use super::{events, settings};
+use super::{events, home, settings};
 use crate::text;
 use ganger_engine::session::{RuntimeEvent, TurnEnd};
 use ganger_engine::{FailureClass, SessionId, Usage};
@@ -25,8 +25,9 @@ impl Dialect for Exec {
     }
 
     fn command(&self, launch: &Launch, session: Option<&SessionId>) -> Vec<OsString> {
-        let mut argv: Vec<OsString> =
-            [launch.program(), "exec", "--json", "--sandbox", "workspace-write"].map(OsString::from).to_vec();
+        let mut argv: Vec<OsString> = [launch.program(), "exec", "--json", "--sandbox", settings::sandbox_mode(launch)]
+            .map(OsString::from)
+            .to_vec();
         for (key, value) in settings::for_exec(launch) {
             // A value in JSON is one in TOML.
             argv.extend(["-c".into(), format!("{key}={value}").into()]);
@@ -41,8 +42,8 @@ impl Dialect for Exec {
         argv
     }
 
-    fn environment(&self, _launch: &Launch) -> BTreeMap<OsString, OsString> {
-        BTreeMap::new()
+    fn environment(&self, launch: &Launch) -> std::io::Result<BTreeMap<OsString, OsString>> {
+        home::prepare(launch)
     }
 
     fn session(&self, line: &Value) -> Option<String> {

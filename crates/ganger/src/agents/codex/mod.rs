@@ -3,6 +3,7 @@
 
 mod events;
 mod exec;
+mod home;
 mod protocol;
 mod settings;
 
@@ -16,7 +17,6 @@ use crate::os::{self, LONGEST_MESSAGE, Lines};
 use ganger_engine::FailureClass;
 use ganger_engine::session::{Control, TurnEnd};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -28,7 +28,7 @@ const GRACE: Duration = Duration::from_secs(3);
 
 pub(super) async fn drive(launch: Launch, commands: mpsc::Receiver<Control>, sink: EventSink) {
     let argv = [launch.program(), "app-server"].map(OsString::from).to_vec();
-    match start_piped(&launch, argv, BTreeMap::new()) {
+    match home::prepare(&launch).and_then(|env| start_piped(&launch, argv, env)) {
         Ok(pipes) => Process::new(pipes).run(&launch, commands, &sink).await,
         Err(e) => {
             let message = format!("codex could not be started: {e}");
@@ -106,7 +106,7 @@ fn opening(launch: &Launch) -> Opening {
     let mut parameters = json!({
         "cwd": launch.workspace,
         "approvalPolicy": "on-request",
-        "sandbox": "workspace-write",
+        "sandbox": settings::sandbox_mode(launch),
         "config": settings::for_thread(launch),
     });
     if !launch.agent.prompt.is_empty() {

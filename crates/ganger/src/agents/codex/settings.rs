@@ -46,6 +46,11 @@ pub(super) fn for_exec(launch: &Launch) -> Vec<(String, Value)> {
     settings
 }
 
+/// Sandboxes do not nest: inside ours its own is off.
+pub(super) fn sandbox_mode(launch: &Launch) -> &'static str {
+    if launch.sandbox.is_some() { "danger-full-access" } else { "workspace-write" }
+}
+
 /// It may write to the workspace, and to its git directory, which Codex would keep from it: it could not commit.
 fn sandbox(launch: &Launch) -> Value {
     json!({

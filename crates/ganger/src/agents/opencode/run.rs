@@ -36,8 +36,8 @@ impl Dialect for Run {
         argv
     }
 
-    fn environment(&self, launch: &Launch) -> BTreeMap<OsString, OsString> {
-        settings::environment_of_run(launch)
+    fn environment(&self, launch: &Launch) -> std::io::Result<BTreeMap<OsString, OsString>> {
+        Ok(settings::environment_of_run(launch))
     }
 
     fn session(&self, line: &Value) -> Option<String> {

@@ -3,7 +3,8 @@
 use super::super::{EventSink, Launch, environment};
 use super::settings;
 use crate::config::RuntimeKind;
-use crate::os::{self, Lines, MARKER_ATTEMPT, MARKER_HOST, Spawn};
+use crate::os::{self, Confinement, Lines, MARKER_ATTEMPT, MARKER_HOST, Spawn};
+use crate::sandbox::Sandboxed;
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -11,6 +12,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::process::Child;
 use tokio::sync::Mutex;
@@ -31,6 +33,8 @@ struct Running {
     child: Child,
     url: String,
     password: String,
+    /// Its folder for temporary files.
+    _sandbox: Option<Sandboxed>,
 }
 
 /// The server's HTTP interface for one directory.
@@ -81,7 +85,15 @@ impl OpencodeServer {
         for (name, value) in environment::for_git(launch) {
             content.push_str(&format!("{name}={}\n", value.display()));
         }
-        os::write_private(&self.markers().join(marker_name(&launch.workspace)), content.as_bytes())
+        let marker = self.markers().join(marker_name(&launch.workspace));
+        if let Some(sandbox) = &launch.sandbox {
+            // It may reach all workspaces: each tool shell is confined to its own.
+            let of_shells = marker.with_extension("json");
+            os::write_private(&of_shells, &serde_json::to_vec(&*sandbox.confinement)?)?;
+            content.push_str(&format!("GANGER_CONFINEMENT={}\n", of_shells.display()));
+            content.push_str(&format!("TMPDIR={}\n", sandbox.temporary.path().display()));
+        }
+        os::write_private(&marker, content.as_bytes())
     }
 
     fn markers(&self) -> PathBuf {
@@ -101,10 +113,35 @@ impl OpencodeServer {
         env.insert("OPENCODE_SERVER_PASSWORD".into(), password.clone().into());
         env.insert("GANGER_MARKERS".into(), self.markers().into());
         env.insert("GIT_TERMINAL_PROMPT".into(), "0".into());
+        let sandbox = launch.sandbox.clone().map(|sandbox| self.widen(launch, sandbox));
+        if let Some(sandbox) = &sandbox {
+            sandbox.point_to_it(&mut env);
+            env.insert("SHELL".into(), self.confining_shell()?.into());
+        }
         let log = self.folder.join("stderr.log");
         let (stderr, pipe) = os::Recording::start(&log)?;
-        let child = self.spawn(launch, env, pipe)?;
-        wait_until_it_listens(child, password, stderr, log).await
+        let child = self.spawn(launch, env, pipe, sandbox.as_ref().map(|sandbox| &*sandbox.confinement))?;
+        let (child, url) = wait_until_it_listens(child, stderr, log).await?;
+        Ok(Running { child, url, password, _sandbox: sandbox })
+    }
+
+    /// What an agent of the first workspace may reach, and the workspaces beside it.
+    fn widen(&self, launch: &Launch, sandbox: Sandboxed) -> Sandboxed {
+        let mut confinement = (*sandbox.confinement).clone();
+        confinement.write.extend(launch.workspace.parent().map(Path::to_owned));
+        confinement.read.push(self.folder.clone());
+        Sandboxed { confinement: Arc::new(confinement), ..sandbox }
+    }
+
+    /// A shell that is confined to the workspace of its agent before it begins.
+    fn confining_shell(&self) -> std::io::Result<PathBuf> {
+        let folder = self.folder.join("shell");
+        std::fs::create_dir_all(&folder)?;
+        let shell = folder.join("bash");
+        let ganger = os::shell_word(&os::own_program().display().to_string());
+        let script = format!("#!/bin/sh\nexec {ganger} confine --by \"$GANGER_CONFINEMENT\" -- bash \"$@\"\n");
+        os::write_program(&shell, script.as_bytes())?;
+        Ok(shell)
     }
 
     fn spawn(
@@ -112,6 +149,7 @@ impl OpencodeServer {
         launch: &Launch,
         env: BTreeMap<OsString, OsString>,
         stderr: std::io::PipeWriter,
+        confinement: Option<&Confinement>,
     ) -> std::io::Result<Child> {
         let port = free_port()?;
         let argv =
@@ -122,6 +160,7 @@ impl OpencodeServer {
             env,
             host: &launch.host_marker,
             attempt: None,
+            confinement,
             stdin: Stdio::null(),
             stdout: Stdio::piped(),
             stderr: Stdio::from(stderr),
@@ -133,10 +172,9 @@ impl OpencodeServer {
 /// A request that is sent before it listens may never be answered: its own line is awaited.
 async fn wait_until_it_listens(
     mut child: Child,
-    password: String,
     stderr: os::Recording,
     log: PathBuf,
-) -> Result<Running, ServerError> {
+) -> Result<(Child, String), ServerError> {
     let stdout = child.stdout.take().ok_or_else(|| std::io::Error::other("no pipe"))?;
     let mut lines = Lines::new(stdout, 64 << 10);
     let listening = async {
@@ -154,7 +192,7 @@ async fn wait_until_it_listens(
     };
     // Whatever it prints later is read and dropped, or it would block on a full pipe.
     tokio::spawn(async move { while lines.next().await.is_some() {} });
-    Ok(Running { child, url, password })
+    Ok((child, url))
 }
 
 /// The plugin computes the same name.

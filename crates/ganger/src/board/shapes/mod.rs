@@ -14,7 +14,7 @@ pub(crate) use cost::{Cost, CostLine};
 pub(crate) use inbox::{Card, Inbox};
 pub(crate) use log::Entry;
 pub(crate) use plan::{Plan, Start, Waiting};
-pub(crate) use project::{Config, Doctor, Finding, Permission, Permissions, Rescued, Rescues, Setting};
+pub(crate) use project::{Config, Doctor, Finding, Permission, Permissions, Rescued, Rescues, Sandbox, Setting};
 pub(crate) use status::{Attempt, Host, Run, Status};
 pub(crate) use ticket::{Imported, Queued, Reason, Ticket, Tickets, Why};
 
@@ -103,7 +103,7 @@ mod tests {
         schemas! {
             "config" Config, "cost" Cost, "doctor" Doctor, "error" Failed, "export" Export, "import" Imported,
             "inbox" Inbox, "log" Entry, "message" Queued, "permits" Permissions, "plan" Plan, "rescues" Rescues,
-            "status" Status, "ticket" Ticket, "tickets" Tickets, "why" Why,
+            "sandbox" Sandbox, "status" Status, "ticket" Ticket, "tickets" Tickets, "why" Why,
         }
     }
 }

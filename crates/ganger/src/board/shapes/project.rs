@@ -32,6 +32,15 @@ pub(crate) struct Finding {
     pub(crate) detail: String,
 }
 
+/// What agents, setup and gates may reach of the file system.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Sandbox {
+    /// Paths with all below them.
+    pub(crate) write: Vec<String>,
+    /// Besides those.
+    pub(crate) read: Vec<String>,
+}
+
 /// Permissions that you have granted.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Permissions {

@@ -6,6 +6,7 @@ mod gates;
 mod landing;
 mod leftovers;
 mod repositories;
+mod sandbox;
 
 use crate::support::Place;
 use serde_json::{Value, json};

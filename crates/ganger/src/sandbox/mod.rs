@@ -1,0 +1,233 @@
+//! The sandbox: what agents, setup and gates may reach. The kernel holds it (`os/confine/`); here stands what is allowed.
+
+mod places;
+mod probe;
+mod runtimes;
+
+pub(crate) use probe::{probe, try_from_inside};
+
+use crate::config::{Agent, RuntimeKind, Sandbox, SandboxMode};
+use crate::os::{self, Confinement, Enforced};
+use crate::project::Project;
+use places::{Places, home};
+use runtimes::OwnFiles;
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+/// The sandboxes of a project on this machine.
+#[derive(Debug)]
+pub(crate) struct Sandboxes {
+    settings: Sandbox,
+    /// What everything in this project may reach.
+    common: Confinement,
+    /// Where temporary folders are made.
+    temporary: PathBuf,
+}
+
+/// Whether something runs in one, and why not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Decision {
+    /// With what the kernel knows of it.
+    Confined(Enforced),
+    /// It is not wanted.
+    Off(&'static str),
+    /// It is wanted, and this machine has none.
+    Missing(String),
+}
+
+/// A confined program: what holds for it, and its own folder for temporary files, which goes with this.
+#[derive(Debug, Clone)]
+pub(crate) struct Sandboxed {
+    pub(crate) confinement: Arc<Confinement>,
+    pub(crate) temporary: Arc<Temporary>,
+}
+
+impl Sandboxed {
+    /// What a confined program finds in its environment.
+    pub(crate) fn point_to_it(&self, env: &mut BTreeMap<OsString, OsString>) {
+        env.insert("TMPDIR".into(), self.temporary.path().into());
+        // It is not for it, and it would only stumble over it.
+        env.remove(OsStr::new("XDG_RUNTIME_DIR"));
+    }
+}
+
+/// Files of ours that an agent has to do with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OwnFolders<'a> {
+    /// Of the attempt.
+    pub(crate) scratch: &'a Path,
+    /// Homes that runtimes get of their own.
+    pub(crate) runtimes: &'a Path,
+    /// Patterns that its git ignores.
+    pub(crate) excludes: &'a Path,
+}
+
+/// A folder for temporary files of one program.
+#[derive(Debug)]
+pub(crate) struct Temporary(PathBuf);
+
+impl Temporary {
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let _swept_at_the_next_start = os::block_in_place(|| os::remove_tree(&self.0));
+    }
+}
+
+impl Sandboxes {
+    /// Of a project, whose hosts keep their files in `folder`. What an earlier life of the host left of temporary files
+    /// is removed.
+    pub(crate) fn of(project: &Project, folder: &Path) -> std::io::Result<Self> {
+        let temporary = temporary_folder(folder);
+        os::remove_tree(&temporary)?;
+        Ok(Self { settings: project.config().sandbox.clone(), common: common(project), temporary })
+    }
+
+    /// For an agent that works in `workspace`.
+    ///
+    /// # Errors
+    /// When a sandbox is required that cannot be had, or its folder cannot be made.
+    pub(crate) fn of_agent(
+        &self,
+        agent: &Agent,
+        workspace: &Path,
+        files: OwnFolders,
+    ) -> std::io::Result<Option<Sandboxed>> {
+        if !is_wanted(agent.sandbox.unwrap_or(self.settings.mode), Some(agent))? {
+            return Ok(None);
+        }
+        OwnFiles::of(agent).make_missing()?;
+        let mut confinement = with_own_files(self.common.clone(), agent);
+        confinement.read.push(files.excludes.to_owned());
+        match agent.runtime {
+            // It leaves its report there.
+            RuntimeKind::Command => confinement.write.push(files.scratch.to_owned()),
+            // Their homes.
+            RuntimeKind::Gemini | RuntimeKind::Codex => {
+                let home = files.runtimes.join(agent.runtime.as_str());
+                os::block_in_place(|| std::fs::create_dir_all(&home))?;
+                confinement.write.push(home);
+                confinement.read.push(files.scratch.to_owned());
+            }
+            _ => confinement.read.push(files.scratch.to_owned()),
+        }
+        self.with_temporary(confinement, &[workspace.to_owned()]).map(Some)
+    }
+
+    /// What an agent that works in `folder` may reach, or setup and gates; whatever the configuration says of when.
+    pub(crate) fn to_look_at(project: &Project, agent: Option<&Agent>, folder: &Path) -> Confinement {
+        let mut confinement = common(project);
+        if let Some(agent) = agent {
+            confinement = with_own_files(confinement, agent);
+        }
+        confinement.write.push(folder.to_owned());
+        confinement
+    }
+
+    /// For a command of the project that works in `folders`.
+    ///
+    /// # Errors
+    /// As for agents.
+    pub(crate) fn of_command(&self, folders: &[PathBuf]) -> std::io::Result<Option<Sandboxed>> {
+        if !is_wanted(self.settings.mode, None)? {
+            return Ok(None);
+        }
+        self.with_temporary(self.common.clone(), folders).map(Some)
+    }
+
+    fn with_temporary(&self, confinement: Confinement, folders: &[PathBuf]) -> std::io::Result<Sandboxed> {
+        os::block_in_place(|| self.make_temporary(confinement, folders))
+    }
+
+    fn make_temporary(&self, mut confinement: Confinement, folders: &[PathBuf]) -> std::io::Result<Sandboxed> {
+        // Sockets have paths of at most 107 bytes: this one is short.
+        let name: String = uuid::Uuid::new_v4().simple().to_string().chars().take(8).collect();
+        let temporary = self.temporary.join(name);
+        os::make_private_folder(&self.temporary)?;
+        os::make_private_folder(&temporary)?;
+        confinement.write.extend(folders.iter().cloned());
+        confinement.write.push(temporary.clone());
+        Ok(Sandboxed { confinement: Arc::new(confinement), temporary: Arc::new(Temporary(temporary)) })
+    }
+}
+
+/// With the program of an agent, and what its runtime keeps.
+fn with_own_files(mut confinement: Confinement, agent: &Agent) -> Confinement {
+    let own = OwnFiles::of(agent);
+    confinement.write.extend(own.written());
+    confinement.read.extend(own.read.into_iter().chain(programs_of(agent)));
+    confinement
+}
+
+fn is_wanted(mode: SandboxMode, agent: Option<&Agent>) -> std::io::Result<bool> {
+    match decision(mode, agent) {
+        Decision::Confined(_) => Ok(true),
+        Decision::Missing(why) if mode == SandboxMode::Required => {
+            Err(std::io::Error::other(format!("a sandbox is required, and cannot be had here: {why}")))
+        }
+        Decision::Off(_) | Decision::Missing(_) => Ok(false),
+    }
+}
+
+/// Whether an agent, or a command of the project, runs in a sandbox on this machine.
+pub(crate) fn decision(mode: SandboxMode, agent: Option<&Agent>) -> Decision {
+    match (mode, agent) {
+        (SandboxMode::Off, _) => return Decision::Off("the configuration turns it off"),
+        (SandboxMode::Auto, Some(agent)) if agent.runtime == RuntimeKind::Command => {
+            return Decision::Off("a `command` is a program of your own; `sandbox = \"required\"` confines it, too");
+        }
+        _ => {}
+    }
+    match had_here() {
+        Ok(enforced) => Decision::Confined(*enforced),
+        Err(why) => Decision::Missing(why.clone()),
+    }
+}
+
+/// Tried once in the life of this process.
+fn had_here() -> &'static Result<Enforced, String> {
+    static HAD: OnceLock<Result<Enforced, String>> = OnceLock::new();
+    HAD.get_or_init(|| Confinement::try_out().map_err(|e| e.to_string()))
+}
+
+/// What holds for everything of a project: the machine, and the repositories to read.
+fn common(project: &Project) -> Confinement {
+    let Places { mut read, mut write, devices } = Places::here();
+    read.push(project.repository.root.clone());
+    read.push(project.repository.common.clone());
+    read.push(project.state.join("depot.git/objects"));
+    let settings = &project.config().sandbox;
+    read.extend(settings.read.iter().map(|path| in_home(path)));
+    write.extend(settings.write.iter().map(|path| in_home(path)));
+    Confinement { read, write, devices }
+}
+
+fn in_home(path: &str) -> PathBuf {
+    match (path.strip_prefix("~/"), home()) {
+        (Some(rest), Some(home)) => home.join(rest),
+        _ => PathBuf::from(path),
+    }
+}
+
+/// The program of an agent, what lies around it, and the files that its command names.
+fn programs_of(agent: &Agent) -> Vec<PathBuf> {
+    let words = agent.command.split_whitespace().map(|word| PathBuf::from(word.trim_matches(['\'', '"'])));
+    let named = words.filter(|path| path.is_absolute() && path.is_file()).chain(agent.runtime.program(Some(agent)));
+    let with_target = named.flat_map(|path| [path.canonicalize().ok(), Some(path)]).flatten();
+    with_target.flat_map(|path| places::of_program(&path)).collect()
+}
+
+/// Short, and the same for each life of a host.
+fn temporary_folder(folder: &Path) -> PathBuf {
+    const LONGEST: usize = 48;
+    let name = format!("ganger-{}", crate::digest::short(&[&folder.display().to_string()]));
+    let usual = std::env::temp_dir();
+    let base = if usual.as_os_str().len() <= LONGEST { usual } else { PathBuf::from("/tmp") };
+    base.join(name)
+}

@@ -12,7 +12,7 @@ use std::ffi::OsString;
 const ALLOWED: [&str; 7] = ["Bash", "Glob", "Grep", "TodoWrite", "Task", "Skill", "mcp__ganger"];
 /// Never, in an unattended workspace, besides what the rules deny everywhere: what leaves it, and what waits for a
 /// person nobody sees.
-const DENIED: [&str; 5] = ["AskUserQuestion", "EnterWorkspace", "ExitWorkspace", "EnterPlanMode", "ExitPlanMode"];
+const DENIED: [&str; 5] = ["AskUserQuestion", "EnterWorktree", "ExitWorktree", "EnterPlanMode", "ExitPlanMode"];
 
 pub(super) fn of(launch: &Launch, session: &SessionId) -> std::io::Result<Vec<OsString>> {
     let mcp = json!({"mcpServers": {"ganger": {
@@ -47,13 +47,21 @@ pub(super) fn of(launch: &Launch, session: &SessionId) -> std::io::Result<Vec<Os
     argv.extend(["--mcp-config".into(), mcp_file.into_os_string()]);
     argv.extend(["--allowedTools".into(), together(&ALLOWED, own(&launch.agent.allow)).into()]);
     argv.extend(["--disallowedTools".into(), together(&DENIED, denied.collect()).into()]);
+    let mut settings = serde_json::Map::new();
     if let Some(hooks) = hook::settings(launch) {
         // What is asked for by rules in its own words is still its own business; the hook is not to be turned off by
         // settings of the user, or of the agent.
-        let ask = own(&launch.agent.ask);
-        let settings = json!({"permissions": {"ask": ask}, "hooks": hooks, "disableAllHooks": false});
+        settings.insert("permissions".to_owned(), json!({"ask": own(&launch.agent.ask)}));
+        settings.insert("hooks".to_owned(), hooks);
+        settings.insert("disableAllHooks".to_owned(), json!(false));
+    }
+    if launch.sandbox.is_some() {
+        // Sandboxes do not nest.
+        settings.insert("sandbox".to_owned(), json!({"enabled": false}));
+    }
+    if !settings.is_empty() {
         let file = launch.scratch.join("settings.json");
-        os::write_private(&file, settings.to_string().as_bytes())?;
+        os::write_private(&file, serde_json::Value::Object(settings).to_string().as_bytes())?;
         argv.extend(["--settings".into(), file.into_os_string()]);
     }
     if !launch.agent.prompt.is_empty() {

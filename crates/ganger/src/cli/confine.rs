@@ -45,10 +45,7 @@ pub(super) fn run(args: Args) -> Result<Exit, Failure> {
     let folder = std::env::current_dir()?;
     let confinement = of(&project, args.agent.as_deref(), &folder)?;
     if !args.command.is_empty() {
-        let failed = os::exec_confined(&confinement, &args.command);
-        let program = args.command[0].display().to_string();
-        return Err(Failure::failed(format!("`{program}` could not be started in the sandbox: {failed}"))
-            .hint("`ganger confine` shows what may be read there"));
+        return try_command(confinement, &args.command);
     }
     let (write, read) = (that_exist(&confinement.write), that_exist(&confinement.read));
     if args.json {
@@ -60,6 +57,20 @@ pub(super) fn run(args: Args) -> Result<Exit, Failure> {
         in_short(paths).iter().for_each(|path| data!("{may:<5}  {}", text::visible(path)));
     }
     Ok(Exit::Done)
+}
+
+/// Runs a command with a folder for temporary files, and goes with its exit code.
+fn try_command(mut confinement: Confinement, command: &[OsString]) -> Result<Exit, Failure> {
+    let temporary = tempfile::Builder::new().prefix("ganger-").tempdir()?;
+    confinement.write.push(temporary.path().to_owned());
+    let status = os::run_confined(&confinement, command, temporary.path()).map_err(|e| {
+        let program = command[0].display().to_string();
+        Failure::failed(format!("`{program}` could not be started in the sandbox: {e}"))
+            .hint("`ganger confine` shows what may be read there")
+    })?;
+    // Exit codes of commands are their own.
+    drop(temporary);
+    std::process::exit(status);
 }
 
 fn that_exist(paths: &[PathBuf]) -> BTreeSet<PathBuf> {

@@ -41,7 +41,7 @@ pub(crate) async fn run(tree: &Tree, gate: &Gate, run: &GateRun<'_>) -> std::io:
     let mut note = output.try_clone()?;
     let id = format!("gate-{}", uuid::Uuid::new_v4().simple());
     let dir = if gate.dir == "." { tree.path.clone() } else { tree.path.join(&gate.dir) };
-    let sandbox = run.sandboxes.of_command(&[tree.path.clone(), tree.cache.path.clone()])?;
+    let sandbox = run.sandboxes.of_command(&gate.command, &[tree.path.clone(), tree.cache.path.clone()])?;
     let begun = Instant::now();
     let spawn = Spawn {
         argv: ["sh", "-c", &gate.command].map(OsString::from).to_vec(),

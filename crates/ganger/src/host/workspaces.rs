@@ -305,7 +305,8 @@ impl Workspaces {
             let log = self.folder.setup_log(ticket.as_str());
             std::fs::create_dir_all(log.parent().unwrap_or(Path::new("."))).map_err(failed)?;
             let run = self.setup_run(ticket);
-            let sandbox = self.sandboxes.of_command(std::slice::from_ref(&workspace.path)).map_err(failed)?;
+            let sandbox =
+                self.sandboxes.of_command(&layout.setup, std::slice::from_ref(&workspace.path)).map_err(failed)?;
             let setup = Setup { layout, marker: &self.marker, run: &run, dir: &workspace.path, sandbox };
             if let Err(why) = setup.run(&log).await.map_err(failed)? {
                 let tail = text::tail_of_file(&log, 1_500);

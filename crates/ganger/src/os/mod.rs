@@ -22,7 +22,7 @@ pub(crate) use blocking::{at_low_priority, block_in_place, blocking, check_may_b
 pub(crate) use clock::{SteadyClock, awake_ms, now_ms};
 pub(crate) use confine::{
     Confinement, DEVICES, Enforced, SECRETS_OF_ETC, SHARED_MEMORY, SYSTEM_READ, can_connect_to, can_read_environment,
-    exec, exec_confined, is_deprived, listen_at,
+    exec, exec_confined, is_deprived, listen_at, run_confined,
 };
 pub(crate) use files::{
     copy_tree, copy_with_time, is_at, lock, make_private_folder, open_private, path_of, record_lock_holder,

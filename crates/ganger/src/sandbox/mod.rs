@@ -86,6 +86,9 @@ impl Sandboxes {
     pub(crate) fn of(project: &Project, folder: &Path) -> std::io::Result<Self> {
         let temporary = temporary_folder(folder);
         os::remove_tree(&temporary)?;
+        if project.config().sandbox.mode != SandboxMode::Off {
+            places::make_caches()?;
+        }
         Ok(Self { settings: project.config().sandbox.clone(), common: common(project), temporary })
     }
 
@@ -130,15 +133,17 @@ impl Sandboxes {
         confinement
     }
 
-    /// For a command of the project that works in `folders`.
+    /// For a command of the project that works in `folders`; files that it names can be read.
     ///
     /// # Errors
     /// As for agents.
-    pub(crate) fn of_command(&self, folders: &[PathBuf]) -> std::io::Result<Option<Sandboxed>> {
+    pub(crate) fn of_command(&self, command: &str, folders: &[PathBuf]) -> std::io::Result<Option<Sandboxed>> {
         if !is_wanted(self.settings.mode, None)? {
             return Ok(None);
         }
-        self.with_temporary(self.common.clone(), folders).map(Some)
+        let mut confinement = self.common.clone();
+        confinement.read.extend(files_named_in(command));
+        self.with_temporary(confinement, folders).map(Some)
     }
 
     fn with_temporary(&self, confinement: Confinement, folders: &[PathBuf]) -> std::io::Result<Sandboxed> {
@@ -217,10 +222,29 @@ fn in_home(path: &str) -> PathBuf {
 
 /// The program of an agent, what lies around it, and the files that its command names.
 fn programs_of(agent: &Agent) -> Vec<PathBuf> {
-    let words = agent.command.split_whitespace().map(|word| PathBuf::from(word.trim_matches(['\'', '"'])));
-    let named = words.filter(|path| path.is_absolute() && path.is_file()).chain(agent.runtime.program(Some(agent)));
+    let named = files_named_in(&agent.command).chain(agent.runtime.program(Some(agent)));
     let with_target = named.flat_map(|path| [path.canonicalize().ok(), Some(path)]).flatten();
     with_target.flat_map(|path| places::of_program(&path)).collect()
+}
+
+/// The person has trusted the command, and so what it names.
+fn files_named_in(command: &str) -> impl Iterator<Item = PathBuf> {
+    words_of(command).into_iter().map(PathBuf::from).filter(|path| path.is_absolute() && path.is_file())
+}
+
+/// The words of a shell command as far as they are literal.
+fn words_of(command: &str) -> Vec<String> {
+    let (mut words, mut quote) = (vec![String::new()], None);
+    for c in command.chars() {
+        match (quote, c) {
+            (None, '\'' | '"') => quote = Some(c),
+            (Some(open), _) if c == open => quote = None,
+            (None, ' ' | '\t' | '\n' | ';' | '&' | '|' | '(' | ')' | '<' | '>' | '=') => words.push(String::new()),
+            _ => words.last_mut().into_iter().for_each(|word| word.push(c)),
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
 }
 
 /// Short, and the same for each life of a host.
@@ -230,4 +254,14 @@ fn temporary_folder(folder: &Path) -> PathBuf {
     let usual = std::env::temp_dir();
     let base = if usual.as_os_str().len() <= LONGEST { usual } else { PathBuf::from("/tmp") };
     base.join(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_a_command_are_found_within_quotes() {
+        assert_eq!(words_of("A=/x sh '/a b/c.sh' -x\"y z\";/d"), ["A", "/x", "sh", "/a b/c.sh", "-xy z", "/d"]);
+    }
 }

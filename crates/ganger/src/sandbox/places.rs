@@ -29,7 +29,7 @@ const SETTINGS: [&str; 22] = [
     ".config/fish",
 ];
 /// Of the home: where toolchains are installed, and what of them is a login.
-const TOOLCHAINS: [(&str, &[&str]); 38] = [
+const TOOLCHAINS: [(&str, &[&str]); 37] = [
     (".cargo", &["credentials", "credentials.toml"]),
     (".rustup", &[]),
     (".config/git", &["credentials"]),
@@ -42,7 +42,6 @@ const TOOLCHAINS: [(&str, &[&str]); 38] = [
     (".local/lib", &[]),
     (".local/pipx", &[]),
     (".local/share/pipx", &[]),
-    (".local/share/uv", &["credentials"]),
     (".local/share/mise", &[]),
     (".local/share/rtx", &[]),
     (".local/share/pnpm", &[]),
@@ -71,7 +70,7 @@ const TOOLCHAINS: [(&str, &[&str]); 38] = [
 ];
 /// Of the home: where package managers keep what they downloaded or built, and what of it is a login. They are writable:
 /// nothing could be installed otherwise.
-const CACHES: [(&str, &[&str]); 25] = [
+const CACHES: [(&str, &[&str]); 26] = [
     (".cache", &["huggingface", "keyring", "gh", "mozilla", "google-chrome", "chromium", "thunderbird"]),
     (".cargo/registry", &[]),
     (".cargo/git", &[]),
@@ -83,6 +82,7 @@ const CACHES: [(&str, &[&str]); 25] = [
     (".yarn/berry", &[]),
     (".local/share/pnpm/store", &[]),
     (".local/share/virtualenvs", &[]),
+    (".local/share/uv", &["credentials"]),
     (".bun/install/cache", &[]),
     ("go/pkg", &[]),
     (".gradle/caches", &[]),
@@ -98,6 +98,29 @@ const CACHES: [(&str, &[&str]); 25] = [
     (".mix", &[]),
     (".pub-cache", &["credentials.json"]),
 ];
+
+/// Where the usual package managers keep what they download. A confined one could not make its folder itself.
+const MADE_FOR: [(&str, &[&str]); 9] = [
+    ("npm", &[".npm"]),
+    ("cargo", &[".cargo/registry", ".cargo/git"]),
+    ("uv", &[".cache", ".local/share/uv"]),
+    ("pip", &[".cache"]),
+    ("go", &["go/pkg", ".cache"]),
+    ("mvn", &[".m2/repository"]),
+    ("pnpm", &[".local/share/pnpm/store", ".cache"]),
+    ("yarn", &[".cache", ".yarn/berry"]),
+    ("bun", &[".bun/install/cache"]),
+];
+
+/// Makes the folders that package managers would make when they are used first.
+///
+/// # Errors
+/// When one cannot be made.
+pub(super) fn make_caches() -> std::io::Result<()> {
+    let Some(home) = home().filter(|home| home.is_dir()) else { return Ok(()) };
+    let there = MADE_FOR.iter().filter(|(program, _)| os::program_on_path(program).is_some());
+    there.flat_map(|(_, folders)| folders.iter()).try_for_each(|folder| std::fs::create_dir_all(home.join(folder)))
+}
 
 /// What every confined program may reach, whatever it is.
 #[derive(Debug, Default)]

@@ -462,13 +462,13 @@ fn a_gate_whose_folder_is_gone_is_red_and_the_agent_hears_of_it() {
 fn a_setup_command_that_does_not_end_is_ended_with_the_run() {
     let place = Place::scripted("true", &json!({"*": [[{"write": "a.txt", "text": "a"}]]}));
     let config = std::fs::read_to_string(place.repo().join("ganger.toml")).unwrap();
-    let setup = "setup = \"touch ../../set-up; setsid sleep 1234.5 & sleep 1234.5\"\n";
+    let setup = "setup = \"touch set-up; setsid sleep 1234.5 & sleep 1234.5\"\n";
     place.write("ganger.toml", &config.replacen("[project]\n", &format!("[project]\n{setup}"), 1));
     place.commit("setup");
     place.ganger(&["trust", "--yes"]).exits(0);
     place.add(&["one"]);
     let mut run = place.start(&["run"]);
-    wait_until("the setup runs", LIMIT, || place.path("set-up").exists());
+    wait_until("the setup runs", LIMIT, || place.workspace("T-1").join("set-up").exists());
     kill(run.pid(), 2);
     wait_until("the run drains", LIMIT, || place.started_log().contains("again"));
     kill(run.pid(), 2);

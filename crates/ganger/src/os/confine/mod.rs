@@ -17,8 +17,8 @@ pub(crate) use system::{
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::io::{Error, Result};
-use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
 use tokio::process::{Child, Command};
 
 /// What a confined process may reach of the file system, each path with all that lies below it. Whatever does not exist
@@ -77,6 +77,17 @@ impl Confinement {
 pub(crate) fn exec(argv: &[OsString]) -> Error {
     let Some((program, arguments)) = argv.split_first() else { return Error::other("no program") };
     std::process::Command::new(program).args(arguments).exec()
+}
+
+/// Confines this process, runs a program in it, and gives its exit code; that of shells when a signal ended it.
+///
+/// # Errors
+/// When the system has no sandbox, or the program cannot be started.
+pub(crate) fn run_confined(confinement: &Confinement, argv: &[OsString], temporary: &Path) -> Result<i32> {
+    let (program, arguments) = argv.split_first().ok_or_else(|| Error::other("no program"))?;
+    confinement.confine_this_process()?;
+    let status = std::process::Command::new(program).args(arguments).env("TMPDIR", temporary).status()?;
+    Ok(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default()))
 }
 
 /// As [`exec`], confined.

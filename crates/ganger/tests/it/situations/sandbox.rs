@@ -77,7 +77,11 @@ fn gates_and_setup_are_confined_without_a_word_of_configuration() {
     let place = Place::new();
     let reach = format!("echo x >> {}/README.md", place.repo().display());
     let setup = format!("setup = '''{reach} 2>/dev/null || echo kept > setup-was-kept'''");
-    let gate = format!("{reach} 2>/dev/null && exit 1; test -f work.txt && echo x > built && mktemp");
+    // What the person's command names can be read, wherever it lies.
+    std::fs::create_dir_all(place.path("my scripts")).unwrap();
+    std::fs::write(place.path("my scripts/check.sh"), "test -f work.txt").unwrap();
+    let check = place.path("my scripts/check.sh").display().to_string();
+    let gate = format!("{reach} 2>/dev/null && exit 1; sh '{check}' && echo x > built && mktemp");
     place.make_project_with(&setup, &gate, &turns(&["cp setup-was-kept work.txt"]));
     place.add(&["work"]);
     place.ganger(&["run"]).exits(0);
@@ -167,6 +171,39 @@ fn an_agent_that_cleared_its_environment_and_left_its_session_is_an_agent_still(
     place.ganger(&["run"]).exits(0);
     let said = place.git(&["show", "ganger/T-1:answered"]);
     assert!(said.contains("`ganger answer` is for people") && said.ends_with('4'), "{said}");
+}
+
+#[test]
+fn what_is_a_persons_alone_is_refused_to_whatever_an_agent_starts() {
+    let commands = [
+        "answer C-1 yes",
+        "merge --all",
+        "trust --yes",
+        "tell T-1 hello",
+        "interrupt T-1",
+        "nudge T-1 ci",
+        "stop T-1",
+        "resume T-1",
+        "attach T-1",
+        "permit revoke 1",
+        "rescue drop x",
+        "restore x",
+        "ticket edit T-1 --title other",
+        "ticket close T-1",
+        "ticket reopen T-1",
+        "ticket import x",
+        "init --new-board",
+    ];
+    let shop = Place::new();
+    let tries: String =
+        commands.map(|command| format!("{GANGER} {command} >> $W/said 2>&1; echo $? >> $W/codes; ")).concat();
+    let how = format!("W=$PWD; echo work > work.txt; cd {}; {tries}", shop.repo().display());
+    shop.make_project("true", &turns(&[&how]));
+    shop.add(&["work"]);
+    shop.ganger(&["run"]).exits(0);
+    let codes = shop.git(&["show", "ganger/T-1:codes"]);
+    assert_eq!(codes, ["4"; 17].join("\n"), "{}", shop.git(&["show", "ganger/T-1:said"]));
+    shop.assert_status("T-1", "accepted");
 }
 
 #[test]

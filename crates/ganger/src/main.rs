@@ -16,6 +16,7 @@ mod log;
 mod mcp;
 mod os;
 mod project;
+mod secrets;
 mod text;
 mod tools;
 mod wire;
@@ -26,5 +27,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> std::process::ExitCode {
     os::own_program();
+    secrets::remember(os::credentials());
     cli::main()
 }

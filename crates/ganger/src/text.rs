@@ -1,12 +1,19 @@
-//! Foreign text: capped, without control characters, before it is stored, shown or sent to a model.
+//! Foreign text: capped, without control characters and without secrets, before it is stored, shown or sent to a model.
 
+pub(crate) use crate::secrets::{redact, redact_in};
 pub(crate) use ganger_engine::text::{Clean, cap, clean, is_harmful, line, name, visible};
 use std::path::Path;
 
-/// As [`clean`], for every text in a value.
+/// Cleaned, and without secrets: what people see.
+pub(crate) fn shown(text: &str) -> Clean {
+    // Cleaned first: a character that cannot be seen would hide a secret from the search.
+    Clean::of(&redact(&clean(text)))
+}
+
+/// As [`shown`], for every text in a value.
 pub(crate) fn clean_json(value: &mut serde_json::Value) {
     match value {
-        serde_json::Value::String(text) => *text = clean(text),
+        serde_json::Value::String(text) => *text = shown(text).into_string(),
         serde_json::Value::Array(items) => items.iter_mut().for_each(clean_json),
         serde_json::Value::Object(fields) => fields.values_mut().for_each(clean_json),
         _ => {}

@@ -39,7 +39,7 @@ const SINKS: [(&str, &str); 5] = [
     ("crates/engine/src/session/runtime.rs", "Prompt(Clean)"),
     ("crates/engine/src/session/runtime.rs", "text: Clean,"),
     ("crates/ganger/src/host/mission.rs", "text::clean(&text)"),
-    ("crates/ganger/src/log.rs", "text::clean(line)"),
+    ("crates/ganger/src/log.rs", "text::shown(line)"),
     ("crates/engine/src/decide/board.rs", "title: clean(&spec.title)"),
 ];
 

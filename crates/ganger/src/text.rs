@@ -20,6 +20,18 @@ pub(crate) fn clean_json(value: &mut serde_json::Value) {
     }
 }
 
+/// Takes secrets out of what an agent reports.
+pub(crate) fn redact_report(report: &mut ganger_engine::Report) {
+    redact_in(&mut report.summary);
+    for answer in &mut report.done {
+        redact_in(&mut answer.item);
+        redact_in(&mut answer.how);
+    }
+    if let Some(output) = &mut report.output {
+        clean_json(output);
+    }
+}
+
 /// The cleaned end of a file; empty when it cannot be read.
 pub(crate) fn tail_of_file(path: &Path, bytes: usize) -> String {
     crate::os::tail(path, bytes as u64).map_or_else(|_| String::new(), |tail| clean(&String::from_utf8_lossy(&tail)))

@@ -24,6 +24,7 @@ pub(crate) use opencode::OpencodeServer;
 pub(crate) use reading::until;
 
 use crate::config::Agent;
+use crate::text::{redact_in, redact_report};
 use ganger_engine::SessionId;
 use ganger_engine::session::{Capabilities, Control, RuntimeEvent, TurnEnd};
 use std::path::PathBuf;
@@ -123,7 +124,7 @@ struct EventSink {
 impl EventSink {
     async fn send(&self, event: RuntimeEvent) {
         // The host may have given the attempt up; then nobody has to know.
-        let _gone = self.sender.send(event).await;
+        let _gone = self.sender.send(without_secrets(event)).await;
     }
 
     /// What opening the session waits for now.
@@ -142,6 +143,37 @@ impl EventSink {
     async fn end_turn(&self, end: TurnEnd) {
         self.send(RuntimeEvent::TurnEnded(end)).await;
     }
+}
+
+/// Everything that a runtime says comes in through here, before it is cut or quoted. What rules judge, and what tells one
+/// call from another, stays as it is: it is kept nowhere.
+fn without_secrets(mut event: RuntimeEvent) -> RuntimeEvent {
+    match &mut event {
+        RuntimeEvent::Opening(text)
+        | RuntimeEvent::Text(text)
+        | RuntimeEvent::ToolStarted { input: text, .. }
+        | RuntimeEvent::ToolEnded { output: text, .. }
+        | RuntimeEvent::Retrying { why: text, .. }
+        | RuntimeEvent::TurnEnded(TurnEnd::Failed { message: text, .. }) => redact_in(text),
+        RuntimeEvent::Report(report) => redact_report(report),
+        RuntimeEvent::OfSubAgent(inner) => {
+            let said = std::mem::replace(inner.as_mut(), RuntimeEvent::Alive);
+            **inner = without_secrets(said);
+        }
+        RuntimeEvent::Session(_)
+        | RuntimeEvent::Transcript(_)
+        | RuntimeEvent::Prompted
+        | RuntimeEvent::SubAgent { .. }
+        | RuntimeEvent::Background(_)
+        | RuntimeEvent::Usage(_)
+        | RuntimeEvent::PermissionRequested(_)
+        | RuntimeEvent::PermissionWithdrawn { .. }
+        | RuntimeEvent::Steered { .. }
+        | RuntimeEvent::NotSteered { .. }
+        | RuntimeEvent::Alive
+        | RuntimeEvent::TurnEnded(TurnEnd::Completed | TurnEnd::Interrupted) => {}
+    }
+    event
 }
 
 /// How our program is started as a server of these tools on its standard streams: for whoever would put a token on a

@@ -7,10 +7,9 @@ use crate::agents::{Driver, Launch, ToolAccess};
 use crate::config::Agent;
 use crate::depot::{self, Collected};
 use crate::git;
-use crate::os::now_ms;
 use crate::os::{self, AtWork, Target, crash};
+use crate::tools;
 use crate::wire::{self, Activity, ActivityKind, Terms, activity_subject};
-use crate::{text, tools};
 use ganger_engine::host::{Remains, Run, Work};
 use ganger_engine::session::{SessionEnd, TurnEnd};
 use ganger_engine::{AttemptId, AttemptOutcome, Bases, FailureClass, Offer, TicketId, Usage};
@@ -172,8 +171,7 @@ pub(super) async fn publish_activity(
     kind: ActivityKind,
     said: &str,
 ) {
-    let text = text::cap(said, 8_000);
-    let activity = Activity { at: now_ms(), ticket: ticket.clone(), attempt: attempt.clone(), kind, text };
+    let activity = Activity::now(ticket, attempt, kind, said);
     let _lost = wire::publish(&shared.bus, activity_subject(attempt), &activity, None).await;
 }
 

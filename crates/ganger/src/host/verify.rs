@@ -4,7 +4,6 @@ use super::Shared;
 use crate::gates::{self, GateRun, Tree};
 use crate::git;
 use crate::os;
-use crate::os::now_ms;
 use crate::wire::{self, Activity, ActivityKind, Gate, Layout, activity_subject};
 use ganger_engine::{AttemptId, Evidence, VerifyJob};
 use std::sync::Arc;
@@ -60,7 +59,6 @@ pub(super) async fn run_gate(
 
 async fn note(shared: &Shared, job: &VerifyJob, text: String) {
     let attempt = AttemptId::new(format!("{}-gates", job.ticket));
-    let activity =
-        Activity { at: now_ms(), ticket: job.ticket.clone(), attempt: attempt.clone(), kind: ActivityKind::Gate, text };
+    let activity = Activity::now(&job.ticket, &attempt, ActivityKind::Gate, &text);
     let _lost = wire::publish(&shared.bus, activity_subject(&attempt), &activity, None).await;
 }

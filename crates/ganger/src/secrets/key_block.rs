@@ -1,6 +1,6 @@
 //! Private keys in their armour.
 
-use super::{Secret, placeholder};
+use super::{Secret, placeholder, run};
 
 const BEGIN: &[u8] = b"-----BEGIN ";
 const END: &[u8] = b"-----END ";
@@ -30,9 +30,14 @@ pub(super) fn at(bytes: &[u8], at: usize) -> Option<Secret> {
     if key.len() < LEAST || placeholder::is_fake(&key) || placeholder::distinct(&key) < 16 {
         return None;
     }
+    // Half of an escape would spoil what stands behind it.
+    while end > body && bytes[end - 1] == b'\\' {
+        end -= 1;
+    }
     if bytes[end..].starts_with(END) {
-        let label = &bytes[end + END.len()..bytes.len().min(end + END.len() + LINE)];
-        end = label.windows(5).position(|w| w == b"-----").map_or(end, |p| end + END.len() + p + 5);
+        let label = run(bytes, end + END.len(), LINE, |b| b.is_ascii_uppercase() || b == b' ').len();
+        let closes = end + END.len() + label;
+        end = if bytes[closes..].starts_with(b"-----") { closes + 5 } else { end };
     }
     Some(Secret { kind: "private key", at: at..end })
 }

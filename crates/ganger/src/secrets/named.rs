@@ -58,9 +58,11 @@ pub(super) fn is_random(value: &[u8]) -> bool {
     let part_is_drawn = |part: &[u8]| {
         let turns = |kind: fn(&u8) -> (bool, bool)| part.windows(2).filter(|w| kind(&w[0]) != kind(&w[1])).count();
         let has_letters = part.iter().any(u8::is_ascii_alphabetic);
-        // A number at the end of a word is none.
         let digits = turns(|b| (b.is_ascii_digit(), false));
-        has_letters && part.len() >= 7 && digits >= 3 && turns(|b| (b.is_ascii_digit(), b.is_ascii_uppercase())) >= 3
+        let all = turns(|b| (b.is_ascii_digit(), b.is_ascii_uppercase()));
+        // A number in a word, or at its end, is none; words in one, as `AccessToken`, turn less often.
+        let is_mixed = digits >= 3 && all >= 3 || digits >= 1 && part.len() >= 16 && part.len() * 10 <= (all + 1) * 24;
+        has_letters && part.len() >= 7 && is_mixed
     };
     entropy(value) >= 2.8 && value.split(|b| matches!(b, b'-' | b'_' | b'.' | b'/')).any(part_is_drawn)
 }

@@ -116,10 +116,11 @@ pub(super) fn at(bytes: &[u8], at: usize) -> Option<Secret> {
     let Shape(prefix, kind, alphabet, least, most) = SHAPES.iter().find(fits)?;
     let begins = at + prefix.len();
     let token = run(bytes, begins, most + 1, |b| alphabet.has(b));
-    if !(*least..=*most).contains(&token.len()) || placeholder::is_fake(token) {
+    let mut end = begins + token.len();
+    let least = if is_cut(bytes, end) { LEAST_OF_A_CUT } else { *least };
+    if !(least..=*most).contains(&token.len()) || placeholder::is_fake(token) {
         return None;
     }
-    let mut end = begins + token.len();
     if *prefix == "SG." {
         let second = (bytes.get(end) == Some(&b'.')).then(|| run(bytes, end + 1, 64, is_url))?;
         end += 1 + second.len();
@@ -128,6 +129,15 @@ pub(super) fn at(bytes: &[u8], at: usize) -> Option<Secret> {
         }
     }
     Some(Secret { kind, at: at..end })
+}
+
+/// What is shown of a token is worth hiding from here on.
+const LEAST_OF_A_CUT: usize = 6;
+
+/// Whether a text was cut here to be shown, in the middle of a token perhaps.
+fn is_cut(bytes: &[u8], at: usize) -> bool {
+    let rest = &bytes[at..];
+    rest.starts_with("…".as_bytes()) || rest.starts_with("\n… (".as_bytes())
 }
 
 /// Three parts in base64, of which the first two are JSON objects.

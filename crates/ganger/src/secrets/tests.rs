@@ -114,6 +114,27 @@ fn random_values_under_the_name_of_a_credential_are_found() {
 }
 
 #[test]
+fn what_is_left_of_a_token_that_was_cut_is_none_for_others() {
+    let cut = &token("ghp_", 36)[..14];
+    assert_eq!(redact(&format!("echo {cut}…")), "echo [redacted: github token]…");
+    assert_eq!(redact(&format!("{cut}\n… (26 bytes more)")), "[redacted: github token]\n… (26 bytes more)");
+    assert_eq!(redact(cut), cut, "and other short words are no tokens");
+}
+
+#[test]
+fn json_stays_json() {
+    let value = serde_json::json!({
+        "key": format!("{}\\\"", &private_key()[..600]), "b": private_key(), "c": [token("ghp_", 36)],
+        "password": "k7!fPq2zR\\", "d": format!("x: {}\n\"", token("npm_", 36)),
+    });
+    for text in [value.to_string(), serde_json::to_string_pretty(&value).unwrap()] {
+        let redacted = redact(&text);
+        assert!(serde_json::from_str::<serde_json::Value>(&redacted).is_ok(), "{redacted}");
+        assert_eq!(redacted.matches("[redacted: ").count(), 5, "{redacted}");
+    }
+}
+
+#[test]
 fn placeholders_and_ordinary_text_are_none() {
     let hash = random(HEX, 40);
     for text in [

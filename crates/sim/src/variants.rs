@@ -6,7 +6,7 @@ use ganger_engine::host::{Action as HostAction, Event as HostEvent};
 use ganger_engine::session::{Action as SessionAction, Control, Event as SessionEvent, RuntimeEvent, TurnEnd};
 use ganger_engine::{
     ApprovalReason, AttemptCount, AttemptOutcome, CardAnswer, CardKind, CardOption, DeliveryEvidence, DeliveryKind,
-    EscalationReason, FailureClass, Input, NoticeReason, Order, Scope, Urgency,
+    EscalationReason, FailureClass, Hazard, Input, NoticeReason, Order, Scope, Urgency,
 };
 
 /// A closed enum whose variants are counted.
@@ -40,7 +40,8 @@ named! {
     AttemptCount: Nothing Claim Transient PersistentTransient Failure;
     FailureClass: Transient Auth Stalled Runaway Crashed SessionLost Setup Refused;
     CardKind: Question Permission Approval Escalation Orphaned Notice;
-    ApprovalReason: NoGate Review Tampering;
+    ApprovalReason: NoGate Review Hazards Tampering;
+    Hazard: Deletions EnvFiles Secrets;
     EscalationReason: Failed Rejected Unverifiable Budget TooLarge Stopped;
     NoticeReason: WorkspaceKept;
     CardAnswer: Option Deny Text;

@@ -3,6 +3,7 @@
 mod attempts;
 mod board;
 mod cards;
+mod hazards;
 mod hosts;
 mod merge;
 mod messages;

@@ -7,7 +7,7 @@ mod model;
 
 pub(crate) use detect::{Detected, Detection, detect};
 pub(crate) use layers::{ConfigError, Layered, load};
-pub(crate) use model::{Agent, Config, Gate, Price, RuntimeKind, Surface};
+pub(crate) use model::{Agent, Config, Gate, GuardPreset, Price, RuntimeKind, Surface};
 
 /// The project's file, at the root of the repository.
 pub(crate) const PROJECT_FILE: &str = "ganger.toml";

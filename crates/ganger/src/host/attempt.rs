@@ -12,7 +12,7 @@ use crate::tools;
 use crate::wire::{self, Activity, ActivityKind, Terms, activity_subject};
 use ganger_engine::host::{Remains, Run, Work};
 use ganger_engine::session::{SessionEnd, TurnEnd};
-use ganger_engine::{AttemptId, AttemptOutcome, Bases, FailureClass, Offer, TicketId, Usage};
+use ganger_engine::{AttemptId, AttemptOutcome, Bases, FailureClass, Hazard, Offer, TicketId, Usage};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -255,18 +255,23 @@ fn look_at_work(shared: &Shared, offer: &Offer, terms: &Terms, ready: &Ready) ->
         title: &offer.spec.title,
         max_files: terms.limits.commit_files,
         max_bytes: terms.limits.commit_bytes,
+        main: &terms.layout.main,
+        guard: depot::Guard { preset: terms.limits.guard, deleted_files: terms.limits.deleted_files },
     };
-    let (head, files, tampering) = match depot::collect(depot, &ready.workspace, &ready.base, &order)? {
+    let (head, files, tampering, hazards) = match depot::collect(depot, &ready.workspace, &ready.base, &order)? {
         Collected::Unfit(reasons) => return Ok(Work::Unfit { reasons }),
         Collected::TooLarge { files, bytes } => return Ok(Work::TooLarge { files, bytes }),
-        Collected::Committed { head, files, tampering } => (head, files, tampering),
+        Collected::Committed { head, files, tampering, hazards } => (head, files, tampering, hazards),
     };
     git::sync_commit(&depot.repository, &head, Some(&ready.base), &ready.workspace.reference())?;
     crash::point("commit-synced");
     shared.note_synced(&head);
-    // The work is safe in the depot; the branch in the person's repository is for looking at it.
-    if let Err(e) = depot.publish(&ready.workspace.branch, &head, Some(&ready.base)) {
+    // The work is safe in the depot; the branch in the person's repository is for looking at it. With a secret on it it is
+    // not shown there: whatever is pushed next could take it along.
+    if hazards.iter().any(|hazard| matches!(hazard, Hazard::Secrets { .. })) {
+        crate::log::note(&shared.project, &format!("{}: not shown in your repository: it holds secrets", offer.ticket));
+    } else if let Err(e) = depot.publish(&ready.workspace.branch, &head, Some(&ready.base)) {
         crate::log::note(&shared.project, &format!("{}: not shown in your repository: {}", offer.ticket, e.message));
     }
-    Ok(Work::Committed { head, base: ready.base.clone(), files, tampering })
+    Ok(Work::Committed { head, base: ready.base.clone(), files, tampering, hazards })
 }

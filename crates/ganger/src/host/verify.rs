@@ -21,11 +21,18 @@ pub(super) async fn prepare(shared: &Arc<Shared>, job: &VerifyJob, layout: &Layo
     let tree = Tree::take(&shared.project.state, &trees, &job.ticket).await?;
     let (project, commit, base) = (Arc::clone(&shared.project), job.commit.clone(), job.base.clone());
     let (synced, main) = (shared.is_synced(&commit), layout.main.clone());
-    let reference = project.workspace_in(&layout.workspaces, &layout.branch, &job.ticket).reference();
+    let workspace = project.workspace_in(&layout.workspaces, &layout.branch, &job.ticket);
+    let reference = workspace.reference();
     os::blocking(move || -> anyhow::Result<Tree> {
         let depot = project.depot()?;
         if !synced {
             git::sync_commit(&depot.repository, &commit, base.as_ref(), &reference)?;
+        }
+        // What was not shown because of a hazard is now: a person let it pass.
+        if depot.repository.branch(&workspace.branch).as_ref() == Some(&commit)
+            && let Err(e) = depot.publish(&workspace.branch, &commit, base.as_ref())
+        {
+            crate::log::note(&project, &format!("{}: not shown in your repository: {}", workspace.ticket, e.message));
         }
         tree.check_out(depot, &commit, &depot.refs_to_compare_with(&main))?;
         Ok(tree)

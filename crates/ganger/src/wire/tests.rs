@@ -75,6 +75,7 @@ fn messages_to_the_foreman_keep_their_form() {
         base: None,
         files: vec!["src/lib.rs".into()],
         tampering: Vec::new(),
+        hazards: Vec::new(),
         unfit: Vec::new(),
         usage: Usage::default(),
         report: None,

@@ -177,6 +177,8 @@ pub enum Input {
     WorkspaceRemoved { ticket: TicketId, host: HostId },
     /// A workspace of finished work cannot be removed without losing something.
     WorkspaceKept { ticket: TicketId, host: HostId, why: String },
+    /// An agent reached into the person's repository; each line has the way back.
+    RepositoryTouched { ticket: TicketId, changes: Vec<String> },
     /// Time passed: schedule, expire, clear.
     Tick {
         /// Whether new attempts may be offered.

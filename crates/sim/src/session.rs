@@ -349,6 +349,11 @@ impl Session {
                 let (call, brief, options) = (id.clone(), String::new(), Vec::new());
                 (Input::Ask { attempt, token, call, question, brief, options }, true)
             }
+            // Another way to do what it was not asked for.
+            Tool::Note if world.rng.one_in(8) => {
+                let ticket = self.offer.ticket.clone();
+                (Input::RepositoryTouched { ticket, changes: vec!["refs/heads/main was moved".to_owned()] }, false)
+            }
             Tool::Note => (Input::AgentNote { attempt, token, text: "a remark".to_owned() }, false),
             Tool::Assume => {
                 let confidence = [0.5, 1.0, 7.0][world.rng.below(3) as usize];

@@ -35,7 +35,8 @@ named! {
     Input: Elect SetPolicy Trust AddTickets EditTicket NoteTicket CloseTicket ReopenTicket Answer Tell StopTicket
         ResumeTicket ApproveMerge HostReport HostLapsed Claim Decline SessionStarted Delivered Usage AgentReport Revoke
         Ask Assume AgentNote Seen AskPermission PermissionDelivered PermissionLapsed AttemptEnded Evidence
-        VerificationFailed HeadMoved ConfirmMerge MergeDone MergeFailed WorkspaceRemoved WorkspaceKept Tick;
+        VerificationFailed HeadMoved ConfirmMerge MergeDone MergeFailed WorkspaceRemoved WorkspaceKept
+        RepositoryTouched Tick;
     AttemptOutcome: Finished Failed Interrupted BaseConflict TooLarge;
     AttemptCount: Nothing Claim Transient PersistentTransient Failure;
     FailureClass: Transient Auth Stalled Runaway Crashed SessionLost Setup Refused;
@@ -43,7 +44,7 @@ named! {
     ApprovalReason: NoGate Review Hazards Tampering;
     Hazard: Deletions EnvFiles Secrets;
     EscalationReason: Failed Rejected Unverifiable Budget TooLarge Stopped;
-    NoticeReason: WorkspaceKept;
+    NoticeReason: WorkspaceKept RepositoryTouched;
     CardAnswer: Option Deny Text;
     CardOption: Once Ticket Agent Project Deny Accept Reject Retry Resume Continue Cancel Ok;
     Scope: Once Ticket Agent Project;

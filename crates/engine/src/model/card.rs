@@ -111,6 +111,8 @@ pub enum EscalationReason {
 pub enum NoticeReason {
     /// A workspace could not be removed without losing something.
     WorkspaceKept,
+    /// An agent moved branches or tags of the person's repository.
+    RepositoryTouched,
 }
 
 /// An option of a card.

@@ -26,7 +26,7 @@ pub(crate) use commit::OWN_FILES;
 pub(crate) use git_dir::{files_of, make_tree};
 pub(crate) use hazards::Guard;
 pub(crate) use land::{Base, Landing, build_base, land, merge_commit, repair_half_landing};
-pub(crate) use person::PersonState;
+pub(crate) use person::{Differences, PersonState};
 pub(crate) use publish::stands_in_the_way;
 pub(crate) use rescue::Rescue;
 pub(crate) use store::Depot;

@@ -5,14 +5,14 @@ use super::workspaces::{Foundation, PrepareError, Ready};
 use super::{Order, SessionHandle, Shared, Starting, mission_text};
 use crate::agents::{Driver, Launch, ToolAccess};
 use crate::config::Agent;
-use crate::depot::{self, Collected};
+use crate::depot::{self, Collected, Differences};
 use crate::git;
 use crate::os::{self, AtWork, Target, crash};
 use crate::tools;
 use crate::wire::{self, Activity, ActivityKind, Terms, activity_subject};
 use ganger_engine::host::{Remains, Run, Work};
 use ganger_engine::session::{SessionEnd, TurnEnd};
-use ganger_engine::{AttemptId, AttemptOutcome, Bases, FailureClass, Hazard, Offer, TicketId, Usage};
+use ganger_engine::{AttemptId, AttemptOutcome, Bases, Envelope, FailureClass, Hazard, Input, Offer, TicketId, Usage};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -89,12 +89,23 @@ impl AttemptTask {
     pub(super) async fn run(self, ready: &Ready, scratch: JoinHandle<std::io::Result<Scratch>>) -> Remains {
         let (shared, ticket, attempt) =
             (Arc::clone(&self.shared), self.offer.ticket.clone(), self.offer.attempt.clone());
+        let token = self.offer.token;
         let remains = self.run_to_the_end(ready, scratch).await;
         let for_look = Arc::clone(&shared);
-        for said in os::blocking(move || for_look.changes_of_the_persons()).await {
-            let said = format!("in your repository, by you or by an agent, since the last look: {said}");
+        let Differences { told, by_agents } = os::blocking(move || for_look.changes_of_the_persons()).await;
+        let told =
+            told.iter().map(|said| format!("in your repository, by you or by an agent, since the last look: {said}"));
+        let agents = by_agents.iter().map(|said| format!("in your repository: {said}"));
+        for said in told.chain(agents) {
             crate::log::note(&shared.project, &said);
             publish_activity(&shared, &ticket, &attempt, ActivityKind::Note, &said).await;
+        }
+        if !by_agents.is_empty() {
+            let id = format!("touched-{attempt}-{token}");
+            let input = Input::RepositoryTouched { ticket, changes: by_agents };
+            let envelope = Envelope::new(id, "an agent reached into your repository", input);
+            // The notes above have it, too.
+            let _lost = shared.client.tell(envelope).await;
         }
         remains
     }

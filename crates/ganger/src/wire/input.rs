@@ -74,6 +74,8 @@ impl Input {
             | Self::Seen { .. }
             | Self::PermissionDelivered { .. }
             | Self::ConfirmMerge { .. }
+            // A name with a secret in it would be no way back.
+            | Self::RepositoryTouched { .. }
             | Self::WorkspaceRemoved { .. } => {}
             Self::AgentReport { report, .. } => redact_report(report),
             Self::Ask { question, brief, options, .. } => {
@@ -149,4 +151,5 @@ inputs_that_travel! {
     MergeFailed { ticket: TicketId, why: String, back_to_agent: bool, evidence: Vec<Evidence> },
     WorkspaceRemoved { ticket: TicketId, host: HostId },
     WorkspaceKept { ticket: TicketId, host: HostId, why: String },
+    RepositoryTouched { ticket: TicketId, changes: Vec<String> },
 }

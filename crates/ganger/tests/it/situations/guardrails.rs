@@ -215,3 +215,22 @@ fn your_own_words_stay_yours_and_go_to_no_model() {
     place.ganger(&["ticket", "show", "T-1"]).says("[redacted: github token]");
     assert!(!place.ganger(&["export"]).stdout.contains(&token()));
 }
+
+#[test]
+fn refs_of_yours_that_an_agent_moves_are_a_card_with_the_way_back() {
+    let place = Place::new();
+    let reach = "git -C ../../shop branch -qf kept HEAD~1; git -C ../../shop branch -qD gone; echo work > work.txt";
+    place.make_project("true", &turns(&[reach]));
+    place.git(&["branch", "kept"]);
+    place.git(&["branch", "gone"]);
+    let was = place.git(&["rev-parse", "main"]);
+    place.add(&["work"]);
+    let _with_a_notice = place.ganger(&["run"]);
+    place.assert_status("T-1", "accepted");
+    place
+        .ganger(&["inbox"])
+        .says("An agent moved branches or tags of your repository while T-1 was at work")
+        .says(&format!("git update-ref refs/heads/kept {was}"));
+    place.ganger(&["log", "T-1"]).says(&format!("refs/heads/gone is gone: `git update-ref refs/heads/gone {was}`"));
+    place.ganger(&["answer", "C-1", "ok"]).exits(0);
+}

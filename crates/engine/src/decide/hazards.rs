@@ -21,8 +21,8 @@ pub(super) fn told(end: &AttemptEnd, found: &[String]) -> String {
     let reset = end.base.as_ref().map(|base| format!(" (`git reset --soft {}`, then commit again)", base.short()));
     format!(
         "Your work holds what looks like secrets:{}\n\nTake each of them out: read the value from an environment \
-         variable, and put a placeholder for it into `.env.example`, never the value. A later commit that removes a \
-         secret still publishes it: rewrite the branch so that no commit holds it{}. If a value is no secret, say so \
+         variable, and put a placeholder for it into `.env.example`, never the value. Where nothing works without the \
+         real value, ask with `ask_user` to have the variable set. A later commit that removes a secret still publishes it: rewrite the branch so that no commit holds it{}. If a value is no secret, say so \
          with `log_assumption`; a person decides then. Nothing was published or verified.",
         list(found),
         reset.unwrap_or_default()

@@ -2,7 +2,7 @@
 
 use crate::support::{after, answer, at_work, check, claim, ended, given, tick};
 use expect_test::expect;
-use ganger_engine::{CardKind, Hazard};
+use ganger_engine::{CardKind, Hazard, Input};
 
 fn deletions() -> Hazard {
     Hazard::Deletions { deleted: 60, of: 80, files: vec!["a.txt".to_owned(), "b.txt".to_owned()] }
@@ -98,7 +98,7 @@ fn secrets_go_back_once_and_then_to_a_person() {
         Your work holds what looks like secrets:
         - src/a.rs:3: github token
 
-        Take each of them out: read the value from an environment variable, and put a placeholder for it into `.env.example`, never the value. A later commit that removes a secret still publishes it: rewrite the branch so that no commit holds it (`git reset --soft base`, then commit again). If a value is no secret, say so with `log_assumption`; a person decides then. Nothing was published or verified."#]].assert_eq(&told.text);
+        Take each of them out: read the value from an environment variable, and put a placeholder for it into `.env.example`, never the value. Where nothing works without the real value, ask with `ask_user` to have the variable set. A later commit that removes a secret still publishes it: rewrite the branch so that no commit holds it (`git reset --soft base`, then commit again). If a value is no secret, say so with `log_assumption`; a person decides then. Nothing was published or verified."#]].assert_eq(&told.text);
 }
 
 #[test]
@@ -108,4 +108,22 @@ fn where_the_policy_is_strict_secrets_are_a_card_at_once() {
     let card = board.state().open_cards().next().unwrap();
     assert!(matches!(&card.kind, CardKind::Approval { .. }), "{card:?}");
     assert_eq!(card.question, "T-1 holds what looks like a secret. Verify it anyway?");
+}
+
+#[test]
+fn what_an_agent_did_to_your_repository_is_a_notice_that_holds_nothing_up() {
+    let touched = Input::RepositoryTouched {
+        ticket: "T-1".into(),
+        changes: vec!["refs/heads/main was moved: `git update-ref refs/heads/main c1` moves it back".to_owned()],
+    };
+    check(
+        &at_work(),
+        touched.clone(),
+        &expect![[r#"
+        card-opened [C-1] An agent moved branches or tags of your repository while T-1 was at work
+    "#]],
+    );
+    let board = given(&after(at_work(), [touched]));
+    let card = board.state().open_cards().next().unwrap();
+    assert!(matches!(card.kind, CardKind::Notice { .. }) && card.brief.contains("git update-ref"), "{card:?}");
 }

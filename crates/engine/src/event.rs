@@ -288,6 +288,13 @@ pub enum Event {
         /// Whether it counts towards the breaker.
         counts: bool,
     },
+    /// Work holds what looks like secrets, and its agent should take them out.
+    SecretsFound {
+        /// The ticket.
+        ticket: TicketId,
+        /// Where, and of what kind; never the value.
+        found: Vec<String>,
+    },
     /// A limit was reached; a card holds the ticket.
     TicketHeld {
         /// The ticket.

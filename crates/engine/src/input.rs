@@ -2,7 +2,8 @@
 
 use crate::{
     AttemptId, AttemptOutcome, CardAnswer, CardId, Commit, DecisionId, DeliveryEvidence, DeliveryId, Event, Evidence,
-    HostId, HostReport, PermissionRequest, Permit, Policy, Report, SessionId, TicketId, TicketSpec, Urgency, Usage,
+    Hazard, HostId, HostReport, PermissionRequest, Permit, Policy, Report, SessionId, TicketId, TicketSpec, Urgency,
+    Usage,
 };
 use serde::{Deserialize, Serialize};
 
@@ -74,6 +75,9 @@ pub struct AttemptEnd {
     pub files: Vec<String>,
     /// Signs that tests were weakened: deleted, skipped.
     pub tampering: Vec<String>,
+    /// What a person should look at first: much is deleted, `.env` files are touched, secrets are held.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hazards: Vec<Hazard>,
     /// Why it cannot be judged as it is: each says what the agent must fix, and how.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unfit: Vec<String>,
@@ -173,6 +177,8 @@ pub enum Input {
     WorkspaceRemoved { ticket: TicketId, host: HostId },
     /// A workspace of finished work cannot be removed without losing something.
     WorkspaceKept { ticket: TicketId, host: HostId, why: String },
+    /// An agent reached into the person's repository; each line has the way back.
+    RepositoryTouched { ticket: TicketId, changes: Vec<String> },
     /// Time passed: schedule, expire, clear.
     Tick {
         /// Whether new attempts may be offered.

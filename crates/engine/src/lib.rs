@@ -44,6 +44,7 @@ pub use model::{
     card::{ApprovalReason, Card, CardAnswer, CardKind, CardOption, CardState, EscalationReason, NoticeReason},
     delivery::{Delivery, DeliveryEvidence, DeliveryKind, Message, Urgency},
     evidence::{Evidence, EvidenceKey},
+    hazard::Hazard,
     host::{Host, HostReport},
     permission::{PendingPermission, PermissionAnswer, PermissionRequest, Permit, Scope},
     phase::{IllegalTransition, Phase},

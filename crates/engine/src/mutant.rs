@@ -100,8 +100,10 @@ mod named {
         PermissionOutlivesProcess,
         /// An answered question does not resume its ticket.
         AnswerDoesNotResume,
-        /// Work that weakens tests is verified without a person.
-        TamperingIgnored,
+        /// Work that weakens tests, deletes much or holds secrets is verified without a person.
+        HazardsIgnored,
+        /// An agent is not told of secrets in its work before a person is.
+        SecretsNotSentBack,
         /// A claim counts although items of the definition of done are open.
         DoneNotChecked,
         /// A claim without a change counts.

@@ -21,7 +21,7 @@ pub(crate) fn note(project: &Project, line: &str) {
             "{} [{}] {}",
             jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ"),
             std::process::id(),
-            crate::text::clean(line).replace('\n', " | ")
+            crate::text::shown(line).replace('\n', " | ")
         )
     };
     let _full = write();

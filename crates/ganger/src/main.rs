@@ -17,6 +17,7 @@ mod mcp;
 mod os;
 mod project;
 mod sandbox;
+mod secrets;
 mod text;
 mod tools;
 mod wire;
@@ -27,5 +28,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> std::process::ExitCode {
     os::own_program();
+    secrets::remember(os::credentials());
     cli::main()
 }

@@ -1,15 +1,34 @@
-//! Foreign text: capped, without control characters, before it is stored, shown or sent to a model.
+//! Foreign text: capped, without control characters and without secrets, before it is stored, shown or sent to a model.
 
+pub(crate) use crate::secrets::{redact, redact_in};
 pub(crate) use ganger_engine::text::{Clean, cap, clean, is_harmful, line, name, visible};
 use std::path::Path;
 
-/// As [`clean`], for every text in a value.
+/// Cleaned, and without secrets: what people see.
+pub(crate) fn shown(text: &str) -> Clean {
+    // Cleaned first: a character that cannot be seen would hide a secret from the search.
+    Clean::of(&redact(&clean(text)))
+}
+
+/// As [`shown`], for every text in a value.
 pub(crate) fn clean_json(value: &mut serde_json::Value) {
     match value {
-        serde_json::Value::String(text) => *text = clean(text),
+        serde_json::Value::String(text) => *text = shown(text).into_string(),
         serde_json::Value::Array(items) => items.iter_mut().for_each(clean_json),
         serde_json::Value::Object(fields) => fields.values_mut().for_each(clean_json),
         _ => {}
+    }
+}
+
+/// Takes secrets out of what an agent reports.
+pub(crate) fn redact_report(report: &mut ganger_engine::Report) {
+    redact_in(&mut report.summary);
+    for answer in &mut report.done {
+        redact_in(&mut answer.item);
+        redact_in(&mut answer.how);
+    }
+    if let Some(output) = &mut report.output {
+        clean_json(output);
     }
 }
 

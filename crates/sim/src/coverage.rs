@@ -33,6 +33,7 @@ impl Coverage {
                 if let AttemptOutcome::Failed { class, .. } = &end.outcome {
                     self.saw(class);
                 }
+                end.hazards.iter().for_each(|hazard| self.saw(hazard));
             }
             Input::Answer(answer) => {
                 self.saw(&answer.answer);

@@ -39,6 +39,7 @@ legal! {
     TicketReopened: Reviewing Accepted NeedsYou Cancelled;
     TicketStopped: Open Running;
     StopLifted: Open Running NeedsYou;
+    SecretsFound: Open;
     TicketHeld: Open Verifying;
     TicketResumed: Open Suspended NeedsYou;
 

@@ -224,7 +224,9 @@ fn helpful_answer(card: &Card) -> CardAnswer {
         CardKind::Permission { .. } => CardOption::Once,
         CardKind::Notice { .. } => CardOption::Ok,
         CardKind::Approval { why: ApprovalReason::NoGate | ApprovalReason::Review, .. } => CardOption::Accept,
-        CardKind::Approval { why: ApprovalReason::Tampering { .. }, .. } => CardOption::Reject,
+        CardKind::Approval { why: ApprovalReason::Tampering { .. } | ApprovalReason::Hazards { .. }, .. } => {
+            CardOption::Reject
+        }
         CardKind::Orphaned { .. } => CardOption::Continue,
         CardKind::Escalation { why: EscalationReason::Stopped } => CardOption::Resume,
         CardKind::Escalation { .. } => CardOption::Retry,

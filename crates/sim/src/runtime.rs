@@ -17,6 +17,8 @@ pub(crate) enum Behaviour {
     Unanswered,
     Asks,
     Tampers,
+    /// Deletes much, touches `.env` files, commits secrets.
+    Endangers,
     TooLarge,
     /// It leaves a state of git that cannot be judged.
     Unfit,
@@ -281,6 +283,7 @@ fn choose(world: &mut World, number: u32) -> Behaviour {
         7 => Behaviour::Limited,
         8 => Behaviour::Hangs,
         9 | 10 => Behaviour::Tampers,
+        23 => Behaviour::Endangers,
         11 => Behaviour::TooLarge,
         22 => Behaviour::Unfit,
         12 => Behaviour::Fails(FailureClass::Auth),

@@ -10,7 +10,7 @@ use ganger_engine::session::{
     Action, Control, Event, Limits, Machine, OutputHolder, RuntimeEvent, SessionEnd, SessionFile, Setup, ToolProcesses,
     TurnEnd, WorkspaceState,
 };
-use ganger_engine::{AttemptOutcome, Commit, Envelope, Input, Offer, TicketId};
+use ganger_engine::{AttemptOutcome, Commit, Envelope, Hazard, Input, Offer, TicketId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How long a question may take.
@@ -349,6 +349,11 @@ impl Session {
                 let (call, brief, options) = (id.clone(), String::new(), Vec::new());
                 (Input::Ask { attempt, token, call, question, brief, options }, true)
             }
+            // Another way to do what it was not asked for.
+            Tool::Note if world.rng.one_in(8) => {
+                let ticket = self.offer.ticket.clone();
+                (Input::RepositoryTouched { ticket, changes: vec!["refs/heads/main was moved".to_owned()] }, false)
+            }
             Tool::Note => (Input::AgentNote { attempt, token, text: "a remark".to_owned() }, false),
             Tool::Assume => {
                 let confidence = [0.5, 1.0, 7.0][world.rng.below(3) as usize];
@@ -376,14 +381,28 @@ impl Session {
             Behaviour::Unfit => return Work::Unfit { reasons: vec!["a rebase is in progress".to_owned()] },
             Behaviour::TooLarge => return Work::TooLarge { files: 10_000, bytes: 1 << 30 },
             Behaviour::Tampers => Commit::new(format!("tampered-{attempt}")),
+            Behaviour::Endangers => Commit::new(format!("hazard-{attempt}")),
             Behaviour::Red => Commit::new(format!("red-{attempt}")),
             Behaviour::NoChange | Behaviour::Asks => base.clone(),
             _ => Commit::new(format!("good-{attempt}")),
         };
         let tampers = self.runtime.behaviour == Behaviour::Tampers;
         let tampering = if tampers { vec!["a test was deleted".to_owned()] } else { Vec::new() };
-        Work::Committed { head, base, files: vec![format!("file-{}", self.ticket)], tampering }
+        let endangers = self.runtime.behaviour == Behaviour::Endangers;
+        let hazards = if endangers { hazards(self.place.2.token) } else { Vec::new() };
+        Work::Committed { head, base, files: vec![format!("file-{}", self.ticket)], tampering, hazards }
     }
+}
+
+/// Some of the hazards, by a number.
+fn hazards(number: u64) -> Vec<Hazard> {
+    let all = [
+        Hazard::Secrets { found: vec!["a:1: a token".to_owned()], send_back: !number.is_multiple_of(5) },
+        Hazard::Deletions { deleted: 60, of: 80, files: vec!["a".to_owned()] },
+        Hazard::EnvFiles { files: vec![".env".to_owned()] },
+    ];
+    let first = usize::try_from(number % 3).unwrap_or(0);
+    all.into_iter().skip(first).take(1 + first % 2).collect()
 }
 
 fn is_withdrawal(act: &Act) -> bool {

@@ -6,7 +6,7 @@ use ganger_engine::host::{Action as HostAction, Event as HostEvent};
 use ganger_engine::session::{Action as SessionAction, Control, Event as SessionEvent, RuntimeEvent, TurnEnd};
 use ganger_engine::{
     ApprovalReason, AttemptCount, AttemptOutcome, CardAnswer, CardKind, CardOption, DeliveryEvidence, DeliveryKind,
-    EscalationReason, FailureClass, Input, NoticeReason, Order, Scope, Urgency,
+    EscalationReason, FailureClass, Hazard, Input, NoticeReason, Order, Scope, Urgency,
 };
 
 /// A closed enum whose variants are counted.
@@ -35,14 +35,16 @@ named! {
     Input: Elect SetPolicy Trust AddTickets EditTicket NoteTicket CloseTicket ReopenTicket Answer Tell StopTicket
         ResumeTicket ApproveMerge HostReport HostLapsed Claim Decline SessionStarted Delivered Usage AgentReport Revoke
         Ask Assume AgentNote Seen AskPermission PermissionDelivered PermissionLapsed AttemptEnded Evidence
-        VerificationFailed HeadMoved ConfirmMerge MergeDone MergeFailed WorkspaceRemoved WorkspaceKept Tick;
+        VerificationFailed HeadMoved ConfirmMerge MergeDone MergeFailed WorkspaceRemoved WorkspaceKept
+        RepositoryTouched Tick;
     AttemptOutcome: Finished Failed Interrupted BaseConflict TooLarge;
     AttemptCount: Nothing Claim Transient PersistentTransient Failure;
     FailureClass: Transient Auth Stalled Runaway Crashed SessionLost Setup Refused;
     CardKind: Question Permission Approval Escalation Orphaned Notice;
-    ApprovalReason: NoGate Review Tampering;
+    ApprovalReason: NoGate Review Hazards Tampering;
+    Hazard: Deletions EnvFiles Secrets;
     EscalationReason: Failed Rejected Unverifiable Budget TooLarge Stopped;
-    NoticeReason: WorkspaceKept;
+    NoticeReason: WorkspaceKept RepositoryTouched;
     CardAnswer: Option Deny Text;
     CardOption: Once Ticket Agent Project Deny Accept Reject Retry Resume Continue Cancel Ok;
     Scope: Once Ticket Agent Project;

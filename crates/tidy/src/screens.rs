@@ -35,12 +35,23 @@ fn only_cleaned_text_reaches_a_terminal() {
 }
 
 /// What takes foreign text takes it as a type, or cleans it in the same file.
-const SINKS: [(&str, &str); 5] = [
+const SINKS: [(&str, &str); 15] = [
     ("crates/engine/src/session/runtime.rs", "Prompt(Clean)"),
     ("crates/engine/src/session/runtime.rs", "text: Clean,"),
-    ("crates/ganger/src/host/mission.rs", "text::clean(&text)"),
-    ("crates/ganger/src/log.rs", "text::clean(line)"),
+    ("crates/ganger/src/host/mission.rs", "text::shown(&text)"),
+    ("crates/ganger/src/log.rs", "text::shown(line)"),
     ("crates/engine/src/decide/board.rs", "title: clean(&spec.title)"),
+    // Secrets are taken out where foreign text comes in, is kept, is shown, and goes to a model.
+    ("crates/ganger/src/agents/sink.rs", "self.sender.send(without_secrets(event))"),
+    ("crates/ganger/src/tools/mod.rs", "for_each(crate::text::clean_json)"),
+    ("crates/ganger/src/os/recording.rs", "tape.write(&stream.push(&bytes[..length]))"),
+    ("crates/ganger/src/wire/to_foreman.rs", "Input::try_from(input)?.without_secrets()"),
+    ("crates/ganger/src/wire/activity.rs", "text::redact(said)"),
+    ("crates/ganger/src/wire/dead.rs", "text::redact("),
+    ("crates/ganger/src/host/session/mod.rs", "push_back(without_secrets(control))"),
+    ("crates/ganger/src/cli/out.rs", "shown(&line.to_string())"),
+    ("crates/ganger/src/cli/out.rs", "self.secrets.push(bytes)"),
+    ("crates/ganger/src/text.rs", "Clean::of(&redact(&clean(text)))"),
 ];
 
 #[test]

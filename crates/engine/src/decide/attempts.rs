@@ -1,6 +1,6 @@
 //! Attempts: offered, granted, reported on, ended.
 
-use super::{delivery, done, escalation, granted, live, messages, nothing, permissions, tampering_card, ticket};
+use super::{delivery, done, escalation, granted, hazards, live, messages, nothing, permissions, ticket};
 use crate::mutant::mutant;
 use crate::text;
 use crate::{
@@ -297,6 +297,12 @@ impl Disposition {
             );
             return Self::rejected(state, now, attempt, ticket, &end.unfit.join("; "), &text);
         }
+        if let Some(found) = mutant!(SecretsNotSentBack, hazards::to_send_back(ticket, end), None) {
+            let (why, text) = ("it holds what looks like secrets", hazards::told(end, found));
+            let mut back = Self::rejected(state, now, attempt, ticket, why, &text);
+            back.events.insert(1, Event::SecretsFound { ticket: id.clone(), found: found.to_vec() });
+            return back;
+        }
         let work = ticket.spec.kind.work();
         let unchanged = mutant!(NoChangeAccepted, end.head.is_none() || end.head == end.base, false);
         if work.claim == Claim::Change && unchanged {
@@ -329,15 +335,10 @@ impl Disposition {
                 ),
             );
         }
-        if let (Some(head), false) = (&end.head, mutant!(TamperingIgnored, end.tampering.is_empty(), true))
-            && ticket.approved_by_person.as_ref() != Some(head)
-        {
-            // They name files, and a file may be called anything.
-            let signs: Vec<String> = end.tampering.iter().map(|sign| text::name(sign)).collect();
-            let card = tampering_card(state, now, id, head, signs, "seems to weaken tests. Verify it anyway?");
-            return Self { next: Phase::NeedsYou, not_before: 0, events: vec![card] };
+        match mutant!(HazardsIgnored, hazards::card(state, now, id, ticket, end), None) {
+            Some(card) => Self { next: Phase::NeedsYou, not_before: 0, events: vec![card] },
+            None => Self::to(Phase::Verifying),
         }
-        Self::to(Phase::Verifying)
     }
 
     /// A person closed it (seen before), a budget stopped it, or the run is being drained.

@@ -199,11 +199,36 @@ pub(super) fn workspace_kept(
     Ok(done([kept, open_card(state, now, card)]))
 }
 
+/// What an agent did to the person's own repository is theirs to know, whatever becomes of the ticket.
+pub(super) fn repository_touched(
+    state: &State,
+    now: Millis,
+    id: &TicketId,
+    changes: &[String],
+) -> Result<Decision, Rejected> {
+    let ticket = super::ticket(state, id)?;
+    if ticket.phase.is_final() || changes.is_empty() {
+        return Ok(nothing());
+    }
+    let changes: Vec<String> = changes.iter().map(|change| crate::text::visible(change)).collect();
+    let card = NewCard {
+        ticket: id,
+        attempt: None,
+        kind: CardKind::Notice { why: NoticeReason::RepositoryTouched },
+        question: format!("An agent moved branches or tags of your repository while {id} was at work"),
+        brief: changes.join("\n"),
+        default: Some(CardOption::Ok),
+        consequence: "they stay where they are",
+    };
+    Ok(done([open_card(state, now, card)]))
+}
+
 /// A person accepts. That replaces gates only where there are none; otherwise they still have to be green.
 fn accept(state: &State, id: &TicketId, commit: &Commit, why: &ApprovalReason, by: &str) -> Vec<Event> {
     let approved = Event::ApprovedByPerson { ticket: id.clone(), commit: commit.clone(), by: by.to_owned() };
-    // To let weakened tests pass is no review.
-    let unreviewed = matches!(why, ApprovalReason::Tampering { .. }) && state.policy.review == Review::Person;
+    // To let weakened tests or a hazard pass is no review.
+    let unreviewed = matches!(why, ApprovalReason::Tampering { .. } | ApprovalReason::Hazards { .. })
+        && state.policy.review == Review::Person;
     let verified = state.policy.gates.is_empty() || state.is_verified(id, commit) && !unreviewed;
     let next = if verified {
         Event::TicketAccepted { ticket: id.clone(), commit: commit.clone() }

@@ -3,6 +3,7 @@
 mod attempts;
 mod board;
 mod cards;
+mod hazards;
 mod hosts;
 mod merge;
 mod messages;
@@ -87,6 +88,7 @@ pub fn decide(state: &State, now: Millis, input: &Input) -> Result<Decision, Rej
         }
         Input::ConfirmMerge { ticket, commit } => merge::confirm(state, ticket, commit),
         Input::WorkspaceKept { ticket, host, why } => cards::workspace_kept(state, now, ticket, host, why),
+        Input::RepositoryTouched { ticket, changes } => cards::repository_touched(state, now, ticket, changes),
         Input::WorkspaceRemoved { ticket, host } => hosts::workspace_removed(state, ticket, host),
         Input::Tick { dispatch, scope, max_parallel } => {
             Ok(schedule::tick(state, now, *dispatch, scope.as_deref(), *max_parallel))

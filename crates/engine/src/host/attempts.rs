@@ -206,8 +206,9 @@ impl Machine {
             _ if end.outcome != AttemptOutcome::Finished => {}
             Ok(Work::Unfit { reasons }) => end.unfit = reasons,
             Ok(Work::TooLarge { files, bytes }) => end.outcome = AttemptOutcome::TooLarge { files, bytes },
-            Ok(Work::Committed { head, base, files, tampering }) => {
-                (end.head, end.base, end.files, end.tampering) = (Some(head), Some(base), files, tampering);
+            Ok(Work::Committed { head, base, files, tampering, hazards }) => {
+                (end.head, end.base, end.files) = (Some(head), Some(base), files);
+                (end.tampering, end.hazards) = (tampering, hazards);
             }
             Err(why) => end.outcome = AttemptOutcome::failed(FailureClass::Setup, why),
         }
@@ -277,6 +278,7 @@ fn end_of(Remains { outcome, usage, report }: Remains) -> AttemptEnd {
         base: None,
         files: Vec::new(),
         tampering: Vec::new(),
+        hazards: Vec::new(),
         unfit: Vec::new(),
         usage,
         report,

@@ -11,8 +11,8 @@ mod verifying;
 
 use crate::mutant::mutant;
 use crate::{
-    AttemptId, AttemptOutcome, Commit, Envelope, Evidence, GatePolicy, HostId, HostReport, Input, Millis, Offer, Order,
-    Outcome, PermissionAnswer, Report, SessionMessage, TicketId, Usage, VerifyJob,
+    AttemptId, AttemptOutcome, Commit, Envelope, Evidence, GatePolicy, Hazard, HostId, HostReport, Input, Millis,
+    Offer, Order, Outcome, PermissionAnswer, Report, SessionMessage, TicketId, Usage, VerifyJob,
 };
 use attempts::Attempt;
 use std::collections::{BTreeMap, BTreeSet};
@@ -89,6 +89,8 @@ pub enum Work {
         files: Vec<String>,
         /// Signs that tests were weakened.
         tampering: Vec<String>,
+        /// What a person should look at first.
+        hazards: Vec<Hazard>,
     },
 }
 

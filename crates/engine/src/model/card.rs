@@ -1,6 +1,8 @@
 //! Cards: what waits for a person, and what a person may answer.
 
-use crate::{AttemptId, CardId, Commit, FailureClass, Millis, PendingPermission, RejectCode, Rejected, TicketId};
+use crate::{
+    AttemptId, CardId, Commit, FailureClass, Hazard, Millis, PendingPermission, RejectCode, Rejected, TicketId,
+};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -52,6 +54,11 @@ pub enum ApprovalReason {
     NoGate,
     /// The policy asks for a review.
     Review,
+    /// The change deletes much, touches `.env` files, or holds secrets.
+    Hazards {
+        /// Which, and where.
+        hazards: Vec<Hazard>,
+    },
     /// The change seems to weaken tests.
     Tampering {
         /// What it looks like.
@@ -104,6 +111,8 @@ pub enum EscalationReason {
 pub enum NoticeReason {
     /// A workspace could not be removed without losing something.
     WorkspaceKept,
+    /// An agent moved branches or tags of the person's repository.
+    RepositoryTouched,
 }
 
 /// An option of a card.
@@ -203,7 +212,9 @@ impl CardKind {
             Self::Permission { .. } => &[Once, Ticket, Agent, Project, Deny],
             Self::Approval { why: ApprovalReason::NoGate, .. } => &[Accept, Cancel],
             Self::Approval { why: ApprovalReason::Review, .. } => &[Accept],
-            Self::Approval { why: ApprovalReason::Tampering { .. }, .. } => &[Accept, Reject],
+            Self::Approval { why: ApprovalReason::Tampering { .. } | ApprovalReason::Hazards { .. }, .. } => {
+                &[Accept, Reject]
+            }
             Self::Escalation { why: EscalationReason::Stopped } => &[Resume, Cancel],
             Self::Escalation { .. } => &[Retry, Cancel],
             Self::Orphaned { .. } => &[Continue, Cancel],

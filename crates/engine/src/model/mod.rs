@@ -5,6 +5,7 @@ pub(crate) mod attempt;
 pub(crate) mod card;
 pub(crate) mod delivery;
 pub(crate) mod evidence;
+pub(crate) mod hazard;
 pub(crate) mod host;
 pub(crate) mod permission;
 pub(crate) mod phase;

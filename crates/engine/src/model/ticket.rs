@@ -167,6 +167,9 @@ pub struct Ticket {
     /// Rejected claims in a row; reset by acceptance and by a person.
     #[serde(default, skip_serializing_if = "is_default")]
     pub rejections: u32,
+    /// Its agent was told to take secrets out; the next time a person is asked. Reset as `rejections` is.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub sent_back_for_secrets: bool,
     /// Not to be dispatched before this time.
     #[serde(default, skip_serializing_if = "is_default")]
     pub not_before: Millis,

@@ -7,6 +7,7 @@ mod cards;
 mod chain;
 mod dead_ends;
 mod golden;
+mod hazards;
 mod lifecycle;
 mod live;
 mod properties;

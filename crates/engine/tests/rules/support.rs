@@ -132,6 +132,7 @@ pub(crate) fn ended(attempt: &str, token: u64, change: impl FnOnce(&mut AttemptE
         base: Some(Commit::from("base")),
         files: vec!["a".into()],
         tampering: Vec::new(),
+        hazards: Vec::new(),
         unfit: Vec::new(),
         usage: Usage::default(),
         report: None,

@@ -5,6 +5,7 @@
 use super::process::{Excerpt, Pipes, start_piped};
 use super::{EventSink, Launch};
 use crate::os::{self, Lines};
+use crate::secrets::Stream;
 use crate::text;
 use ganger_engine::session::{Control, RuntimeEvent, TurnEnd};
 use ganger_engine::{FailureClass, Report};
@@ -124,6 +125,8 @@ struct Talk {
     left_out: u64,
     /// The last line that is left out.
     last: String,
+    /// A key has many lines.
+    secrets: Stream,
 }
 
 impl Talk {
@@ -134,7 +137,9 @@ impl Talk {
 
     /// What to tell of a line.
     fn take(&mut self, line: &os::Line) -> String {
-        let mut said = text::cap(&text::clean(&line.text), SHOWN);
+        let mut shown = self.secrets.push(text::clean(&line.text).as_bytes());
+        shown.extend(self.secrets.push(b"\n"));
+        let mut said = text::cap(String::from_utf8_lossy(&shown).trim_end_matches('\n'), SHOWN);
         if line.cut > 0 {
             said = format!("{said}\n… ({} bytes of this line are not kept)", line.cut);
         }
@@ -149,8 +154,12 @@ impl Talk {
         said
     }
 
-    fn end(self) -> Option<String> {
-        (self.left_out > 0).then(|| format!("… ({} bytes are left out; the last line:)\n{}", self.left_out, self.last))
+    fn end(mut self) -> Option<String> {
+        let held = String::from_utf8_lossy(&self.secrets.finish()).into_owned();
+        if self.left_out > 0 {
+            return Some(format!("… ({} bytes are left out; the last line:)\n{}{held}", self.left_out, self.last));
+        }
+        Some(text::cap(&held, SHOWN)).filter(|held| !held.is_empty())
     }
 }
 
@@ -161,7 +170,12 @@ fn read_report(file: &Path) -> std::io::Result<Option<Report>> {
         read => read?,
     };
     let mut value: serde_json::Value = serde_json::from_slice(&read)?;
+    let written = value.clone();
     text::clean_json(&mut value);
+    if value != written {
+        // It lies in the state folder, and stays there.
+        os::write_private(file, value.to_string().as_bytes())?;
+    }
     Ok(Some(serde_json::from_value(value)?))
 }
 

@@ -14,6 +14,7 @@ mod process;
 mod reading;
 mod rules;
 pub(crate) mod script;
+mod sink;
 mod step;
 #[cfg(test)]
 mod streams;
@@ -22,11 +23,12 @@ pub(crate) use driver::{Driver, Drivers, Found, capability_names};
 pub(crate) use ganger_engine::rules::glob;
 pub(crate) use opencode::OpencodeServer;
 pub(crate) use reading::until;
+use sink::EventSink;
 
 use crate::config::Agent;
 use crate::sandbox::Sandboxed;
 use ganger_engine::SessionId;
-use ganger_engine::session::{Capabilities, Control, RuntimeEvent, TurnEnd};
+use ganger_engine::session::{Capabilities, Control, RuntimeEvent};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -103,7 +105,7 @@ const EVENT_QUEUE: usize = 256;
 pub(crate) fn start(launch: Launch) -> RunningDriver {
     let (control, commands) = mpsc::channel(8);
     let (sender, events) = mpsc::channel(EVENT_QUEUE);
-    let sink = EventSink { sender };
+    let sink = EventSink::new(sender);
     let task = match launch.driver {
         Driver::Claude => tokio::spawn(claude::drive(launch, commands, sink)),
         Driver::CodexServer => tokio::spawn(codex::drive(launch, commands, sink)),
@@ -115,36 +117,6 @@ pub(crate) fn start(launch: Launch) -> RunningDriver {
     };
     let task = DriverTask(task.abort_handle());
     RunningDriver { control, events, task }
-}
-
-/// Where a driver reports to.
-#[derive(Clone)]
-struct EventSink {
-    sender: mpsc::Sender<RuntimeEvent>,
-}
-
-impl EventSink {
-    async fn send(&self, event: RuntimeEvent) {
-        // The host may have given the attempt up; then nobody has to know.
-        let _gone = self.sender.send(event).await;
-    }
-
-    /// What opening the session waits for now.
-    async fn opening(&self, what: impl Into<String>) {
-        self.send(RuntimeEvent::Opening(what.into())).await;
-    }
-
-    /// The session is known, and the texts that it was sent before where that matters and can be read.
-    async fn session(&self, session: SessionId, transcript: Option<Vec<String>>) {
-        if let Some(transcript) = transcript {
-            self.send(RuntimeEvent::Transcript(transcript)).await;
-        }
-        self.send(RuntimeEvent::Session(session)).await;
-    }
-
-    async fn end_turn(&self, end: TurnEnd) {
-        self.send(RuntimeEvent::TurnEnded(end)).await;
-    }
 }
 
 /// How our program is started as a server of these tools on its standard streams: for whoever would put a token on a

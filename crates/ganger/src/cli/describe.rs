@@ -22,6 +22,7 @@ pub(super) fn ticket_of(event: &Event) -> Option<TicketId> {
         | Event::VerificationNeeded { ticket, .. }
         | Event::ReviewRequested { ticket }
         | Event::TicketRejected { ticket, .. }
+        | Event::SecretsFound { ticket, .. }
         | Event::TicketHeld { ticket }
         | Event::TicketResumed { ticket }
         | Event::ApprovedByPerson { ticket, .. }
@@ -142,6 +143,9 @@ pub(super) fn event(state: &State, event: &Event) -> Option<String> {
         Event::VerificationNeeded { why, .. } => format!("is verified again: {why}"),
         Event::ReviewRequested { .. } => "is waiting for your review".to_owned(),
         Event::TicketRejected { why, .. } => format!("rejected: {}", text::line(why, 200)),
+        Event::SecretsFound { found, .. } => {
+            format!("secrets in the work, sent back: {}", text::line(&found.join("; "), 200))
+        }
         Event::TicketHeld { .. } => "needs you".to_owned(),
         Event::TicketAccepted { commit, .. } => format!("accepted at {}", commit.short()),
         Event::CardOpened { card, .. } => {

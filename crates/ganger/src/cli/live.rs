@@ -4,7 +4,7 @@
 use super::out::{cards_wait, count, span};
 use super::waits::Waits;
 use crate::os::now_ms;
-use crate::text::{self, Clean};
+use crate::text;
 use crate::wire::{Activity, ActivityKind};
 use ganger_engine::{Phase, State, TicketId};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -36,7 +36,7 @@ impl Lanes {
 
     /// A line that stays, above the lanes.
     pub(super) fn say(&self, line: &str) {
-        let _closed = self.screen.println(&*Clean::of(line));
+        let _closed = self.screen.println(&*text::shown(line));
     }
 
     pub(super) fn hear(&mut self, activity: &Activity) {
@@ -78,7 +78,7 @@ impl Lanes {
             let tokens = if lane.tokens > 0 { format!(" {} tokens", count(lane.tokens)) } else { String::new() };
             let doing = waits.of(id, now).unwrap_or_else(|| lane.doing.clone());
             let line = format!("{id:<8} {what:<10} {doing:<DOING_WIDTH$} {age}{tokens}");
-            lane.bar.set_message(Clean::of(&line).replace('\n', " "));
+            lane.bar.set_message(text::shown(&line).replace('\n', " "));
             lane.bar.tick();
         }
         self.board.set_message(footer(state));

@@ -2,7 +2,8 @@
 
 use crate::board::shapes::{self, versioned};
 use crate::failure::Failure;
-use crate::text::{Clean, is_harmful};
+use crate::secrets;
+use crate::text::{is_harmful, shown};
 use owo_colors::OwoColorize;
 use serde::Serialize;
 use std::fmt::Display;
@@ -28,7 +29,7 @@ static LOST: OnceLock<std::io::Error> = OnceLock::new();
 /// Behind [`data!`].
 pub(super) fn print_line(line: std::fmt::Arguments<'_>) {
     if LOST.get().is_none()
-        && let Err(e) = writeln!(anstream::stdout(), "{}", Clean::of(&line.to_string()))
+        && let Err(e) = writeln!(anstream::stdout(), "{}", shown(&line.to_string()))
     {
         // Another thread may have met it first.
         let _known = LOST.set(e);
@@ -37,12 +38,12 @@ pub(super) fn print_line(line: std::fmt::Arguments<'_>) {
 
 /// Behind [`talk!`].
 pub(super) fn say_line(line: std::fmt::Arguments<'_>) {
-    let _closed = writeln!(anstream::stderr(), "{}", Clean::of(&line.to_string()));
+    let _closed = writeln!(anstream::stderr(), "{}", shown(&line.to_string()));
 }
 
 /// A line of talk behind a word in colours, which are ours: none of the text's own reach the terminal.
 fn say_marked(mark: impl Display, text: &str) {
-    let _closed = writeln!(anstream::stderr(), "{mark} {}", Clean::of(text));
+    let _closed = writeln!(anstream::stderr(), "{mark} {}", shown(text));
 }
 
 /// Whether nobody can read stdout any more.
@@ -100,7 +101,7 @@ pub(super) fn json(shape: impl Serialize) -> Result<(), Failure> {
 
 /// Pretty JSON on stdout, written while it is made.
 pub(super) fn stream_json(shape: impl Serialize) -> Result<(), Failure> {
-    let mut out = Escaping(std::io::BufWriter::new(anstream::stdout()));
+    let mut out = Escaping::new(std::io::BufWriter::new(anstream::stdout()));
     let written = serde_json::to_writer_pretty(&mut out, &versioned(shape));
     let written = written.map_err(|e| if e.is_io() { std::io::Error::from(e) } else { std::io::Error::other(e) });
     match written.and_then(|()| writeln!(out)).and_then(|()| out.flush()) {
@@ -126,20 +127,36 @@ fn escaped(json: &str) -> String {
     out
 }
 
-/// As [`escaped`], for what is written while it is made: whole texts at a time.
-struct Escaping<W>(W);
+/// As [`escaped`], and without secrets, for what is written while it is made.
+struct Escaping<W> {
+    out: W,
+    secrets: secrets::Stream,
+}
+
+impl<W: Write> Escaping<W> {
+    fn new(out: W) -> Self {
+        Self { out, secrets: secrets::Stream::default() }
+    }
+
+    fn pass_on(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        match std::str::from_utf8(bytes) {
+            Ok(text) if text.chars().any(is_harmful) => self.out.write_all(escaped(text).as_bytes()),
+            _ => self.out.write_all(bytes),
+        }
+    }
+}
 
 impl<W: Write> Write for Escaping<W> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        match std::str::from_utf8(bytes) {
-            Ok(text) if text.chars().any(is_harmful) => self.0.write_all(escaped(text).as_bytes())?,
-            _ => self.0.write_all(bytes)?,
-        }
+        let ready = self.secrets.push(bytes);
+        self.pass_on(&ready)?;
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
-        self.0.flush()
+        let rest = self.secrets.finish();
+        self.pass_on(&rest)?;
+        self.out.flush()
     }
 }
 
@@ -221,9 +238,9 @@ mod tests {
         let shown = escaped(&text);
         assert!(!shown.chars().any(|c| c != '\n' && crate::text::is_harmful(c)), "{shown}");
         assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), value);
-        let mut streamed = Escaping(Vec::new());
+        let mut streamed = Escaping::new(Vec::new());
         serde_json::to_writer_pretty(&mut streamed, &value).unwrap();
         streamed.flush().unwrap();
-        assert_eq!(String::from_utf8(streamed.0).unwrap(), shown);
+        assert_eq!(String::from_utf8(streamed.out).unwrap(), shown);
     }
 }

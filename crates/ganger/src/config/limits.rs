@@ -27,6 +27,8 @@ pub(crate) struct Limits {
     /// What an agent may leave uncommitted before a person is asked.
     pub(crate) commit_files: u64,
     pub(crate) commit_mb: u64,
+    /// How many files of the repository a branch may delete before a person is asked; never more than half of them.
+    pub(crate) deleted_files: u64,
     /// Seconds that a host may be silent.
     pub(crate) lease_seconds: f64,
     /// Seconds after a lapsed lease in which everything of the host is surely ended.
@@ -65,6 +67,7 @@ impl Default for Limits {
                 .to_vec(),
             commit_files: 500,
             commit_mb: 20,
+            deleted_files: 50,
             lease_seconds: 10.0,
             margin_seconds: 6.0,
         }

@@ -8,7 +8,7 @@ mod sandbox;
 
 pub(crate) use detect::{Detected, Detection, detect};
 pub(crate) use layers::{ConfigError, Layered, load};
-pub(crate) use model::{Agent, Config, Gate, Price, RuntimeKind, Surface};
+pub(crate) use model::{Agent, Config, Gate, GuardPreset, Price, RuntimeKind, Surface};
 pub(crate) use sandbox::{Sandbox, SandboxMode};
 
 /// The project's file, at the root of the repository.

@@ -127,12 +127,23 @@ pub(crate) struct Policies {
     pub(crate) review: ReviewBy,
     /// Fetch origin before a base is chosen.
     pub(crate) fetch: bool,
+    /// How strictly agents are guarded: what they ask for, and what they did.
+    pub(crate) guard: GuardPreset,
 }
 
 impl Default for Policies {
     fn default() -> Self {
-        Self { review: ReviewBy::Off, fetch: true }
+        Self { review: ReviewBy::Off, fetch: true, guard: GuardPreset::Standard }
     }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum GuardPreset {
+    Strict,
+    #[default]
+    Standard,
+    Off,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

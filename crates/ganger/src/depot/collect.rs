@@ -3,9 +3,10 @@
 
 use super::agents_git::{AgentsGit, Checkout};
 use super::commit::{self, Authorship, Change, Listing};
+use super::hazards::{self, Guard};
 use super::{Depot, Rescue, Workspace, transfer};
 use crate::git::{GitError, GitResult};
-use ganger_engine::{AttemptId, Commit, TicketId};
+use ganger_engine::{AttemptId, Commit, Hazard, TicketId};
 
 /// Whose work is collected, and how much of it may be taken unseen.
 pub(crate) struct Order<'a> {
@@ -15,6 +16,9 @@ pub(crate) struct Order<'a> {
     pub(crate) title: &'a str,
     pub(crate) max_files: u64,
     pub(crate) max_bytes: u64,
+    /// The main branch.
+    pub(crate) main: &'a str,
+    pub(crate) guard: Guard,
 }
 
 /// What there was.
@@ -24,7 +28,7 @@ pub(crate) enum Collected {
     /// More than may be taken without a look. All of it is kept.
     TooLarge { files: u64, bytes: u64 },
     /// All of it is on the branch.
-    Committed { head: Commit, files: Vec<String>, tampering: Vec<String> },
+    Committed { head: Commit, files: Vec<String>, tampering: Vec<String>, hazards: Vec<Hazard> },
 }
 
 /// Collects the work of a turn that began with the depot's branch as it is.
@@ -89,7 +93,9 @@ pub(crate) fn collect(depot: &Depot, workspace: &Workspace, base: &Commit, order
     let nothing_but_setup =
         workspace.zero_point(depot).is_some_and(|zero| depot.tree_of(&head).as_ref() == Some(&zero));
     let head = if nothing_but_setup { base.clone() } else { head };
-    Ok(Collected::Committed { head, files: change.listing.files, tampering: change.tampering })
+    let main = depot.person.branch(order.main).filter(|main| depot.repository.resolve(main.as_str()).is_some());
+    let hazards = hazards::of(depot, (base, &head), main.as_ref(), &change, order.guard)?;
+    Ok(Collected::Committed { head, files: change.listing.files, tampering: change.tampering, hazards })
 }
 
 /// Commits that are simply ahead of the branch.

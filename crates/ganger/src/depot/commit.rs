@@ -156,6 +156,8 @@ pub(super) const MAX_INDEX: u64 = 512 << 20;
 #[derive(Debug, Default)]
 pub(super) struct Listing {
     pub(super) files: Vec<String>,
+    /// Those of them that are there no longer; a rename deletes none.
+    pub(super) deleted: Vec<String>,
     /// Of the files as they are now.
     pub(super) bytes: u64,
     /// Commits of other repositories, by their paths.
@@ -210,6 +212,7 @@ impl Listing {
         for entry in entries(listed) {
             found.files.push(entry.path.to_owned());
             found.files.extend(entry.renamed_from.map(str::to_owned));
+            found.deleted.extend((entry.status == 'D').then(|| entry.path.to_owned()));
             found.bytes += depot.repository.size(entry.new).unwrap_or(0);
             match entry.mode {
                 "160000" => found.links_to_commits.push((entry.path.to_owned(), Commit::new(entry.new))),

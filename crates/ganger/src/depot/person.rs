@@ -36,10 +36,11 @@ impl PersonState {
         Self { config, hooks: hooks.collect(), stash: ids.collect(), refs: refs(common) }
     }
 
-    /// What became of it since, as far as the person did not do it, for the person. `kept` is where the former
+    /// What became of it since, as far as the person would not see it, for the person. `kept` is where the former
     /// configuration is kept.
-    pub(crate) fn differences(&self, now: &Self, person: &Repository, kept: &Path) -> Vec<String> {
+    pub(crate) fn differences(&self, now: &Self, person: &Repository, kept: &Path) -> Differences {
         let mut told = Vec::new();
+        let mut by_agents = Vec::new();
         if self.config != now.config && os::write_private(kept, &self.config).is_ok() {
             told.push(format!(".git/config changed; the former one is kept at {}", kept.display()));
         }
@@ -54,11 +55,25 @@ impl PersonState {
         for (name, was) in self.refs.iter().filter(|(name, was)| now.refs.get(*name).is_some_and(|is| is != *was)) {
             let by = last_moved_by(&person.common, name);
             if by.ends_with(AGENTS) {
-                told.push(format!("{name} was moved by {by}: `git update-ref {name} {was}` moves it back"));
+                by_agents.push(format!("{name} was moved by {by}: `git update-ref {name} {was}` moves it back"));
             }
         }
-        told
+        // Its reflog is gone with it: nobody can say who did that, and the commit has no other name.
+        let is_own = |name: &str| name.starts_with("refs/heads/") || name.starts_with("refs/tags/");
+        for (name, was) in self.refs.iter().filter(|(name, _)| is_own(name) && !now.refs.contains_key(*name)) {
+            told.push(format!("{name} is gone: `git update-ref {name} {was}` brings it back"));
+        }
+        Differences { told, by_agents }
     }
+}
+
+/// What became of the person's repository, each line with the way back.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Differences {
+    /// What the person may have done themselves.
+    pub(crate) told: Vec<String>,
+    /// What surely was an agent.
+    pub(crate) by_agents: Vec<String>,
 }
 
 impl Depot {
@@ -133,10 +148,11 @@ mod tests {
 
         let before = PersonState::of(&repository);
         let second = commit(&person, "the person's own");
+        person.run(&["branch", "side", first.as_str()]).unwrap();
         let after = PersonState::of(&repository);
         assert_eq!(
             before.differences(&after, &repository, &kept),
-            Vec::<String>::new(),
+            Differences::default(),
             "what the person does is no news: {first}"
         );
 
@@ -145,13 +161,16 @@ mod tests {
         std::fs::create_dir_all(folder.path().join(".git/hooks")).unwrap();
         std::fs::write(folder.path().join(".git/hooks/pre-commit"), "evil").unwrap();
         agent.run(&["stash", "drop", "--quiet"]).unwrap();
-        let told = after.differences(&PersonState::of(&repository), &repository, &kept);
-        let all = told.join("\n");
+        person.run(&["update-ref", "-d", "refs/heads/side"]).unwrap();
+        let Differences { told, by_agents } = after.differences(&PersonState::of(&repository), &repository, &kept);
+        assert_eq!(by_agents.len(), 1, "{by_agents:?}");
+        let all = [told, by_agents].concat().join("\n");
         for wanted in [
             ".git/config changed; the former one is kept at",
             "pre-commit is new or changed",
             &format!("`git stash store {stash}`"),
             &format!("`git update-ref refs/heads/main {second}`"),
+            &format!("refs/heads/side is gone: `git update-ref refs/heads/side {first}`"),
         ] {
             assert!(all.contains(wanted), "`{wanted}` is not in:\n{all}");
         }

@@ -5,16 +5,15 @@ use super::workspaces::{Foundation, PrepareError, Ready};
 use super::{Order, SessionHandle, Shared, Starting, mission_text};
 use crate::agents::{Driver, Launch, ToolAccess};
 use crate::config::Agent;
-use crate::depot::{self, Collected};
+use crate::depot::{self, Collected, Differences};
 use crate::git;
-use crate::os::now_ms;
 use crate::os::{self, AtWork, Target, crash};
 use crate::sandbox::OwnFolders;
+use crate::tools;
 use crate::wire::{self, Activity, ActivityKind, Terms, activity_subject};
-use crate::{text, tools};
 use ganger_engine::host::{Remains, Run, Work};
 use ganger_engine::session::{SessionEnd, TurnEnd};
-use ganger_engine::{AttemptId, AttemptOutcome, Bases, FailureClass, Offer, TicketId, Usage};
+use ganger_engine::{AttemptId, AttemptOutcome, Bases, Envelope, FailureClass, Hazard, Input, Offer, TicketId, Usage};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -91,12 +90,23 @@ impl AttemptTask {
     pub(super) async fn run(self, ready: &Ready, scratch: JoinHandle<std::io::Result<Scratch>>) -> Remains {
         let (shared, ticket, attempt) =
             (Arc::clone(&self.shared), self.offer.ticket.clone(), self.offer.attempt.clone());
+        let token = self.offer.token;
         let remains = self.run_to_the_end(ready, scratch).await;
         let for_look = Arc::clone(&shared);
-        for said in os::blocking(move || for_look.changes_of_the_persons()).await {
-            let said = format!("in your repository, by you or by an agent, since the last look: {said}");
+        let Differences { told, by_agents } = os::blocking(move || for_look.changes_of_the_persons()).await;
+        let told =
+            told.iter().map(|said| format!("in your repository, by you or by an agent, since the last look: {said}"));
+        let agents = by_agents.iter().map(|said| format!("in your repository: {said}"));
+        for said in told.chain(agents) {
             crate::log::note(&shared.project, &said);
             publish_activity(&shared, &ticket, &attempt, ActivityKind::Note, &said).await;
+        }
+        if !by_agents.is_empty() {
+            let id = format!("touched-{attempt}-{token}");
+            let input = Input::RepositoryTouched { ticket, changes: by_agents };
+            let envelope = Envelope::new(id, "an agent reached into your repository", input);
+            // The notes above have it, too.
+            let _lost = shared.client.tell(envelope).await;
         }
         remains
     }
@@ -184,8 +194,7 @@ pub(super) async fn publish_activity(
     kind: ActivityKind,
     said: &str,
 ) {
-    let text = text::cap(said, 8_000);
-    let activity = Activity { at: now_ms(), ticket: ticket.clone(), attempt: attempt.clone(), kind, text };
+    let activity = Activity::now(ticket, attempt, kind, said);
     let _lost = wire::publish(&shared.bus, activity_subject(attempt), &activity, None).await;
 }
 
@@ -269,18 +278,23 @@ fn look_at_work(shared: &Shared, offer: &Offer, terms: &Terms, ready: &Ready) ->
         title: &offer.spec.title,
         max_files: terms.limits.commit_files,
         max_bytes: terms.limits.commit_bytes,
+        main: &terms.layout.main,
+        guard: depot::Guard { preset: terms.limits.guard, deleted_files: terms.limits.deleted_files },
     };
-    let (head, files, tampering) = match depot::collect(depot, &ready.workspace, &ready.base, &order)? {
+    let (head, files, tampering, hazards) = match depot::collect(depot, &ready.workspace, &ready.base, &order)? {
         Collected::Unfit(reasons) => return Ok(Work::Unfit { reasons }),
         Collected::TooLarge { files, bytes } => return Ok(Work::TooLarge { files, bytes }),
-        Collected::Committed { head, files, tampering } => (head, files, tampering),
+        Collected::Committed { head, files, tampering, hazards } => (head, files, tampering, hazards),
     };
     git::sync_commit(&depot.repository, &head, Some(&ready.base), &ready.workspace.reference())?;
     crash::point("commit-synced");
     shared.note_synced(&head);
-    // The work is safe in the depot; the branch in the person's repository is for looking at it.
-    if let Err(e) = depot.publish(&ready.workspace.branch, &head, Some(&ready.base)) {
+    // The work is safe in the depot; the branch in the person's repository is for looking at it. With a secret on it it is
+    // not shown there: whatever is pushed next could take it along.
+    if hazards.iter().any(|hazard| matches!(hazard, Hazard::Secrets { .. })) {
+        crate::log::note(&shared.project, &format!("{}: not shown in your repository: it holds secrets", offer.ticket));
+    } else if let Err(e) = depot.publish(&ready.workspace.branch, &head, Some(&ready.base)) {
         crate::log::note(&shared.project, &format!("{}: not shown in your repository: {}", offer.ticket, e.message));
     }
-    Ok(Work::Committed { head, base: ready.base.clone(), files, tampering })
+    Ok(Work::Committed { head, base: ready.base.clone(), files, tampering, hazards })
 }

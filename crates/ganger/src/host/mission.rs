@@ -43,7 +43,7 @@ pub(crate) fn mission_text(
     let _ok = write!(text, "\n## Definition of Done\n{}", definition_of_done(gates, spec));
     text.push_str(NOTES);
     // Titles, descriptions and links come from anywhere.
-    crate::text::clean(&text)
+    crate::text::shown(&text).into_string()
 }
 
 const NOTES: &str = "\n## Notes\n\

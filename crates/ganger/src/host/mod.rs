@@ -19,7 +19,7 @@ pub(crate) use workspaces::Workspaces;
 use crate::agents::{Drivers, OpencodeServer};
 use crate::client::Client;
 use crate::config::RuntimeKind;
-use crate::depot::PersonState;
+use crate::depot::{Differences, PersonState};
 use crate::failure::Failure;
 use crate::gates;
 use crate::mcp::{AgentCall, CallEvent, Endpoint};
@@ -344,8 +344,8 @@ impl Shared {
     }
 
     /// What became of the person's repository since the last look, but for what they see by themselves.
-    fn changes_of_the_persons(&self) -> Vec<String> {
-        let Ok(depot) = self.project.depot() else { return Vec::new() };
+    fn changes_of_the_persons(&self) -> Differences {
+        let Ok(depot) = self.project.depot() else { return Differences::default() };
         let now = PersonState::of(&depot.person);
         let mut known = self.person.lock().unwrap_or_else(PoisonError::into_inner);
         let told = known.differences(&now, &depot.person, &depot.former_config());

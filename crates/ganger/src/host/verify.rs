@@ -4,7 +4,6 @@ use super::Shared;
 use crate::gates::{self, GateRun, Tree};
 use crate::git;
 use crate::os;
-use crate::os::now_ms;
 use crate::wire::{self, Activity, ActivityKind, Gate, Layout, activity_subject};
 use ganger_engine::{AttemptId, Evidence, VerifyJob};
 use std::sync::Arc;
@@ -22,11 +21,18 @@ pub(super) async fn prepare(shared: &Arc<Shared>, job: &VerifyJob, layout: &Layo
     let tree = Tree::take(&shared.project.state, &trees, &job.ticket).await?;
     let (project, commit, base) = (Arc::clone(&shared.project), job.commit.clone(), job.base.clone());
     let (synced, main) = (shared.is_synced(&commit), layout.main.clone());
-    let reference = project.workspace_in(&layout.workspaces, &layout.branch, &job.ticket).reference();
+    let workspace = project.workspace_in(&layout.workspaces, &layout.branch, &job.ticket);
+    let reference = workspace.reference();
     os::blocking(move || -> anyhow::Result<Tree> {
         let depot = project.depot()?;
         if !synced {
             git::sync_commit(&depot.repository, &commit, base.as_ref(), &reference)?;
+        }
+        // What was not shown because of a hazard is now: a person let it pass.
+        if depot.repository.branch(&workspace.branch).as_ref() == Some(&commit)
+            && let Err(e) = depot.publish(&workspace.branch, &commit, base.as_ref())
+        {
+            crate::log::note(&project, &format!("{}: not shown in your repository: {}", workspace.ticket, e.message));
         }
         tree.check_out(depot, &commit, &depot.refs_to_compare_with(&main))?;
         Ok(tree)
@@ -61,7 +67,6 @@ pub(super) async fn run_gate(
 
 async fn note(shared: &Shared, job: &VerifyJob, text: String) {
     let attempt = AttemptId::new(format!("{}-gates", job.ticket));
-    let activity =
-        Activity { at: now_ms(), ticket: job.ticket.clone(), attempt: attempt.clone(), kind: ActivityKind::Gate, text };
+    let activity = Activity::now(&job.ticket, &attempt, ActivityKind::Gate, &text);
     let _lost = wire::publish(&shared.bus, activity_subject(&attempt), &activity, None).await;
 }

@@ -64,6 +64,21 @@ pub(crate) fn is_credential(name: &str) -> bool {
     CREDENTIALS.contains(&name) || (registry && secret)
 }
 
+/// Ends of names of variables that hold what nobody else may know: logins of model services, databases, clouds.
+const SECRETS: [&str; 8] =
+    ["_API_KEY", "_TOKEN", "_SECRET", "_SECRET_KEY", "_ACCESS_KEY", "_PRIVATE_KEY", "_PASSWORD", "_PASSPHRASE"];
+
+/// The caller's own credentials, by the names of their variables.
+pub(crate) fn credentials() -> impl Iterator<Item = (String, String)> {
+    let is_secret = |name: &str| {
+        let upper = name.to_ascii_uppercase();
+        is_credential(name) || SECRETS.iter().any(|end| upper.ends_with(end))
+    };
+    let variables =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    variables.filter(move |(name, _)| is_secret(name))
+}
+
 /// The user's environment for the project's own commands (gates, setup): without what points at another repository
 /// or at an attempt, and without credentials.
 pub(crate) fn environment_for_commands() -> BTreeMap<OsString, OsString> {

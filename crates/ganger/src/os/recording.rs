@@ -1,6 +1,7 @@
-//! The output of a program in a file that stays small: its beginning and its end, whatever it prints.
+//! The output of a program in a file that stays small: its beginning and its end, whatever it prints, without secrets.
 
 use super::{blocking, foreign};
+use crate::secrets::Stream;
 use std::fs::File;
 use std::io::{PipeWriter, Read, Seek, SeekFrom, Write};
 use std::os::fd::OwnedFd;
@@ -55,19 +56,24 @@ async fn record(mut reader: Receiver, mut tape: Tape, ended: oneshot::Receiver<(
         tokio::time::sleep(REST).await;
     };
     tokio::pin!(over);
+    let mut stream = Stream::default();
     loop {
         let read = tokio::select! {
             read = reader.read(&mut bytes) => read,
-            () = &mut over => return,
+            () = &mut over => break,
         };
-        let Ok(length @ 1..) = read else { return };
-        (tape, bytes) = blocking(move || {
+        let Ok(length @ 1..) = read else { break };
+        (tape, stream, bytes) = blocking(move || {
             // A full disk costs the log, and neither the gate nor the agent.
-            let _full = tape.write(&bytes[..length]);
-            (tape, bytes)
+            let _full = tape.write(&stream.push(&bytes[..length]));
+            (tape, stream, bytes)
         })
         .await;
     }
+    blocking(move || {
+        let _full = tape.write(&stream.finish());
+    })
+    .await;
 }
 
 /// A file with head and tail. Whenever the tail has become twice as long as it must be, its older half goes.

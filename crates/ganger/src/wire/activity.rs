@@ -1,5 +1,6 @@
 //! What agents do, for screens and logs. It may be lost.
 
+use crate::{os, text};
 use ganger_engine::{AttemptId, TicketId};
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,17 @@ pub(crate) struct Activity {
     pub(crate) kind: ActivityKind,
     pub(crate) text: String,
 }
+
+impl Activity {
+    /// What is happening now, without secrets.
+    pub(crate) fn now(ticket: &TicketId, attempt: &AttemptId, kind: ActivityKind, said: &str) -> Self {
+        let text = text::cap(&text::redact(said), LONGEST);
+        Self { at: os::now_ms(), ticket: ticket.clone(), attempt: attempt.clone(), kind, text }
+    }
+}
+
+/// The longest text.
+const LONGEST: usize = 8_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -49,7 +49,7 @@ pub(crate) async fn bury(
         subject: message.subject.clone(),
         sequence: message.sequence,
         reason: reason.to_string(),
-        text: text::cap(&String::from_utf8_lossy(&message.payload), TEXT_BYTES),
+        text: text::cap(&text::redact(&String::from_utf8_lossy(&message.payload)), TEXT_BYTES),
     };
     // It may be delivered again before it is acknowledged.
     let id = format!("dead-{reader}-{stream}-{}", message.sequence);

@@ -1,9 +1,12 @@
-//! The inputs that travel. Those that only a foreman makes have no form here.
+//! The inputs that travel. Those that only a foreman makes have no form here. What agents, gates and git said is freed
+//! of secrets here, before it is stored anywhere.
 
 use super::Unreadable;
+use crate::text::{redact_in, redact_report};
 use ganger_engine::{
-    self as engine, AttemptEnd, AttemptId, CardAnswer, CardId, Commit, DeliveryEvidence, DeliveryId, Evidence, HostId,
-    HostReport, NewTicket, PermissionRequest, Permit, Report, SessionId, TicketChange, TicketId, Urgency, Usage,
+    self as engine, AttemptEnd, AttemptId, AttemptOutcome, CardAnswer, CardId, Commit, DeliveryEvidence, DeliveryId,
+    Evidence, HostId, HostReport, NewTicket, PermissionRequest, Permit, Report, SessionId, TicketChange, TicketId,
+    Urgency, Usage,
 };
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +49,74 @@ macro_rules! inputs_that_travel {
     };
 }
 
+impl Input {
+    /// Takes secrets out of everything that no person wrote. A person's own words are theirs: they stay as they are in the
+    /// journal, and are redacted where they are shown and where they go to a model.
+    pub(super) fn without_secrets(mut self) -> Self {
+        match &mut self {
+            Self::Answer { .. }
+            | Self::Trust { .. }
+            | Self::AddTickets { .. }
+            | Self::EditTicket { .. }
+            | Self::NoteTicket { .. }
+            | Self::CloseTicket { .. }
+            | Self::ReopenTicket { .. }
+            | Self::Tell { .. }
+            | Self::StopTicket { .. }
+            | Self::ResumeTicket { .. }
+            | Self::ApproveMerge { .. }
+            | Self::Revoke { .. } => {}
+            Self::HostReport { .. }
+            | Self::Claim { .. }
+            | Self::SessionStarted { .. }
+            | Self::Delivered { .. }
+            | Self::Usage { .. }
+            | Self::Seen { .. }
+            | Self::PermissionDelivered { .. }
+            | Self::ConfirmMerge { .. }
+            // A name with a secret in it would be no way back.
+            | Self::RepositoryTouched { .. }
+            | Self::WorkspaceRemoved { .. } => {}
+            Self::AgentReport { report, .. } => redact_report(report),
+            Self::Ask { question, brief, options, .. } => {
+                redact_in(question);
+                redact_in(brief);
+                options.iter_mut().for_each(redact_in);
+            }
+            Self::Assume { assumed: text, .. }
+            | Self::AgentNote { text, .. }
+            | Self::Decline { why: text, .. }
+            | Self::PermissionLapsed { why: text, .. }
+            | Self::VerificationFailed { why: text, .. }
+            | Self::WorkspaceKept { why: text, .. } => redact_in(text),
+            // An answer for more than this once holds for the same request with another secret, too.
+            Self::AskPermission { request, hint, .. } => {
+                redact_in(&mut request.subject);
+                redact_in(hint);
+            }
+            Self::AttemptEnded { end, .. } => redact_end(end),
+            Self::Evidence { evidence, .. } => redact_in(&mut evidence.tail),
+            Self::MergeDone { evidence, .. } => evidence.iter_mut().for_each(|e| redact_in(&mut e.tail)),
+            Self::MergeFailed { why, evidence, .. } => {
+                redact_in(why);
+                evidence.iter_mut().for_each(|e| redact_in(&mut e.tail));
+            }
+        }
+        self
+    }
+}
+
+/// Names of files stay what they are: rules and overlaps go by them.
+fn redact_end(end: &mut AttemptEnd) {
+    if let AttemptOutcome::Failed { message, .. } = &mut end.outcome {
+        redact_in(message);
+    }
+    end.tampering.iter_mut().chain(&mut end.unfit).for_each(redact_in);
+    if let Some(report) = &mut end.report {
+        redact_report(report);
+    }
+}
+
 inputs_that_travel! {
     Trust { hash: String, by: String },
     AddTickets { tickets: Vec<NewTicket> },
@@ -80,4 +151,5 @@ inputs_that_travel! {
     MergeFailed { ticket: TicketId, why: String, back_to_agent: bool, evidence: Vec<Evidence> },
     WorkspaceRemoved { ticket: TicketId, host: HostId },
     WorkspaceKept { ticket: TicketId, host: HostId, why: String },
+    RepositoryTouched { ticket: TicketId, changes: Vec<String> },
 }

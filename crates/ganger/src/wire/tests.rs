@@ -3,8 +3,8 @@
 use super::*;
 use crate::config::{Agent, Config, RuntimeKind};
 use ganger_engine::{
-    AttemptEnd, AttemptOutcome, DecisionId, Envelope, GatePolicy, Input, NewTicket, Order, Outcome, Policy, RejectCode,
-    Rejected, TicketSpec, Usage, VerifyJob,
+    AttemptEnd, AttemptId, AttemptOutcome, DecisionId, Envelope, FailureClass, GatePolicy, Input, NewTicket, Order,
+    Outcome, PermissionRequest, Policy, RejectCode, Rejected, Report, TicketId, TicketSpec, Usage, VerifyJob,
 };
 use serde_json::Value;
 
@@ -50,6 +50,20 @@ fn command(input: Input) -> ToForeman {
     ToForeman::Command(Box::new(Command::try_from(envelope).expect("it travels").awaited("control.reply.x".into(), 9)))
 }
 
+fn ended() -> AttemptEnd {
+    AttemptEnd {
+        outcome: AttemptOutcome::Finished,
+        head: Some(ganger_engine::Commit::new("c".repeat(40))),
+        base: None,
+        files: vec!["src/lib.rs".into()],
+        tampering: Vec::new(),
+        hazards: Vec::new(),
+        unfit: Vec::new(),
+        usage: Usage::default(),
+        report: None,
+    }
+}
+
 /// Holds a message against its golden file, and reads it again.
 #[track_caller]
 fn golden<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(name: &str, message: &T) {
@@ -69,17 +83,10 @@ fn golden<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(name: &
 fn messages_to_the_foreman_keep_their_form() {
     let spec = TicketSpec { title: "Add a greeting".into(), ..TicketSpec::default() };
     golden("command", &command(Input::AddTickets { tickets: vec![NewTicket { id: Some("T-1".into()), spec }] }));
-    let end = AttemptEnd {
-        outcome: AttemptOutcome::Finished,
-        head: Some(ganger_engine::Commit::new("c".repeat(40))),
-        base: None,
-        files: vec!["src/lib.rs".into()],
-        tampering: Vec::new(),
-        unfit: Vec::new(),
-        usage: Usage::default(),
-        report: None,
-    };
-    golden("attempt-ended", &command(Input::AttemptEnded { attempt: "T-1-a2".into(), token: 7, end: Box::new(end) }));
+    golden(
+        "attempt-ended",
+        &command(Input::AttemptEnded { attempt: "T-1-a2".into(), token: 7, end: Box::new(ended()) }),
+    );
     golden("withdrawal", &ToForeman::Withdrawal { withdraws: DecisionId::from("key-1") });
 }
 
@@ -110,6 +117,53 @@ fn an_order_comes_out_as_it_went_in() {
         let (again, _) = resolved(order.clone()).into_parts().expect("it can be read");
         assert_eq!(again, order);
     }
+}
+
+#[test]
+fn what_no_person_wrote_travels_without_secrets() {
+    let secret = format!("ghp_{}", "k7Qz2mWx9RtB4vNc8LpH".repeat(2));
+    let said = || format!("with {secret}");
+    let report = || Report { summary: said(), done: Vec::new(), output: Some(serde_json::json!({"key": said()})) };
+    let (attempt, ticket) = (AttemptId::from("T-1-a1"), TicketId::from("T-1"));
+    let by_agents = [
+        Input::AgentReport { attempt: attempt.clone(), token: 1, report: report() },
+        Input::AgentNote { attempt: attempt.clone(), token: 1, text: said() },
+        Input::Ask {
+            attempt: attempt.clone(),
+            token: 1,
+            call: "c".to_owned(),
+            question: said(),
+            brief: said(),
+            options: vec![said()],
+        },
+        Input::AskPermission {
+            attempt: attempt.clone(),
+            token: 1,
+            request_id: "r".to_owned(),
+            request: PermissionRequest { tool: "command".to_owned(), subject: said() },
+            by: String::new(),
+            hint: said(),
+        },
+        Input::AttemptEnded {
+            attempt,
+            token: 1,
+            end: Box::new(AttemptEnd {
+                outcome: AttemptOutcome::failed(FailureClass::Crashed, said()),
+                unfit: vec![said()],
+                tampering: vec![said()],
+                report: Some(report()),
+                ..ended()
+            }),
+        },
+        Input::MergeFailed { ticket: ticket.clone(), why: said(), back_to_agent: true, evidence: Vec::new() },
+    ];
+    let travels = |input| String::from_utf8(encode(&command(input)).unwrap()).unwrap();
+    for input in by_agents {
+        let text = travels(input);
+        assert!(!text.contains(&secret) && text.contains("[redacted: github token]"), "{text}");
+    }
+    let own = Input::NoteTicket { ticket, text: said(), by: "you".to_owned() };
+    assert!(travels(own).contains(&secret), "your own words are yours");
 }
 
 #[test]

@@ -51,7 +51,8 @@ impl TryFrom<Envelope> for Command {
 
     /// Of an input that nobody waits for.
     fn try_from(Envelope { id, cause, input }: Envelope) -> Result<Self, Unreadable> {
-        Ok(Self { reply_to: None, expires: None, key: id, cause, input: input.try_into()? })
+        let input = Input::try_from(input)?.without_secrets();
+        Ok(Self { reply_to: None, expires: None, key: id, cause, input })
     }
 }
 

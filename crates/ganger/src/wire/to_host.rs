@@ -2,7 +2,7 @@
 //! person trusted. A host consults no configuration of its own for that.
 
 use super::Unreadable;
-use crate::config::{self, Agent, Config};
+use crate::config::{self, Agent, Config, GuardPreset};
 use ganger_engine::{self as engine};
 use ganger_engine::{
     AttemptId, Commit, Delivery, GatePolicy, PermissionAnswer, SessionId, SessionMessage, TicketId, TicketSpec,
@@ -72,6 +72,15 @@ pub(crate) struct Limits {
     pub(crate) attempt_tokens: Option<u64>,
     pub(crate) commit_files: u64,
     pub(crate) commit_bytes: u64,
+    /// How its work is judged by what happened.
+    #[serde(default)]
+    pub(crate) guard: GuardPreset,
+    #[serde(default = "default_deleted_files")]
+    pub(crate) deleted_files: u64,
+}
+
+fn default_deleted_files() -> u64 {
+    Config::default().limits.deleted_files
 }
 
 /// Where the work of a ticket is done, and how its place is made.
@@ -268,6 +277,8 @@ impl Limits {
             attempt_tokens: limits.attempt_tokens,
             commit_files: limits.commit_files,
             commit_bytes: limits.commit_mb.saturating_mul(1_000_000),
+            guard: config.policy.guard,
+            deleted_files: limits.deleted_files,
         }
     }
 }

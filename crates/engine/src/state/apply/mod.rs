@@ -159,6 +159,7 @@ impl State {
                 });
                 self.enter(now, ticket, Phase::Open)?;
             }
+            Event::SecretsFound { ticket, .. } => self.change(ticket, |t| t.sent_back_for_secrets = true),
             Event::TicketHeld { ticket } => self.enter(now, ticket, Phase::NeedsYou)?,
             Event::TicketResumed { ticket } => {
                 self.change(ticket, |t| {
@@ -286,6 +287,7 @@ impl State {
             | Event::VerificationNeeded { ticket, .. }
             | Event::ReviewRequested { ticket }
             | Event::TicketRejected { ticket, .. }
+            | Event::SecretsFound { ticket, .. }
             | Event::TicketHeld { ticket }
             | Event::TicketResumed { ticket }
             | Event::ApprovedByPerson { ticket, .. }

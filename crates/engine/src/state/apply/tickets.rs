@@ -97,6 +97,7 @@ impl Ticket {
         self.failures = 0;
         self.transients = 0;
         self.rejections = 0;
+        self.sent_back_for_secrets = false;
         self.unverifiable = 0;
         self.not_before = 0;
     }

@@ -126,6 +126,7 @@ fn name(event: &Event) -> Option<&'static str> {
         Event::VerificationNeeded { .. } => "verification-needed",
         Event::ReviewRequested { .. } => "review-requested",
         Event::TicketRejected { .. } => "ticket-rejected",
+        Event::SecretsFound { .. } => "secrets-found",
         Event::TicketHeld { .. } => "ticket-held",
         Event::TicketResumed { .. } => "ticket-resumed",
         Event::ApprovedByPerson { .. } => "ticket-approved",

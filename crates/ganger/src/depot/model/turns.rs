@@ -4,7 +4,8 @@
 use super::contents::{self, Contents};
 use super::person::Person;
 use super::world::World;
-use crate::depot::{Collected, Landing, Order, Rescue, Retired, collect, land, merge_commit};
+use crate::config::GuardPreset;
+use crate::depot::{Collected, Guard, Landing, Order, Rescue, Retired, collect, land, merge_commit};
 use ganger_engine::{AttemptId, Commit};
 use std::time::{Duration, Instant};
 
@@ -35,9 +36,16 @@ impl World {
     /// The end of a turn.
     pub(super) fn collect(&self) -> Checked<Collected> {
         let (ticket, attempt) = (self.workspace.ticket.clone(), AttemptId::new(format!("T-1/{}", self.step)));
-        let title = "the title";
-        let order =
-            Order { ticket: &ticket, attempt: &attempt, agent: "agent", title, max_files: 250, max_bytes: 1 << 20 };
+        let order = Order {
+            ticket: &ticket,
+            attempt: &attempt,
+            agent: "agent",
+            title: "the title",
+            max_files: 250,
+            max_bytes: 1 << 20,
+            main: "main",
+            guard: Guard { preset: GuardPreset::Standard, deleted_files: 50 },
+        };
         let lying = contents::written(contents::files(&self.workspace.path).into_values());
         let reached = contents::reached_by_agent(self);
         let stored = contents::in_stores(self);

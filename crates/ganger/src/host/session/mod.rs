@@ -11,6 +11,7 @@ use crate::depot::Seen;
 use crate::git;
 use crate::os::{self, SteadyClock, cpu_ticks, crash};
 use crate::project::Project;
+use crate::text;
 use crate::wire;
 use ganger_engine::TicketSpec;
 use ganger_engine::session::{
@@ -129,7 +130,7 @@ impl Session<'_> {
 
     fn perform(&mut self, action: Action) {
         match action {
-            Action::Control(control) => self.controls.push_back(control),
+            Action::Control(control) => self.controls.push_back(without_secrets(control)),
             Action::Ask { question, envelope } => self.outgoing.send(Message::Ask { question, envelope }),
             Action::Tell(envelope) => self.outgoing.send(Message::Tell(envelope)),
             Action::Note { kind, text } => self.outgoing.send(Message::Activity { kind, text }),
@@ -184,6 +185,15 @@ impl Session<'_> {
             // The session may be over.
             let _over = sender.send(work(&ready, &project));
         }));
+    }
+}
+
+/// What goes to a model leaves this machine: it holds no secret, whoever wrote it.
+fn without_secrets(control: Control) -> Control {
+    match control {
+        Control::Prompt(text) => Control::Prompt(text::shown(&text)),
+        Control::Steer { id, text } => Control::Steer { id, text: text::shown(&text) },
+        other => other,
     }
 }
 

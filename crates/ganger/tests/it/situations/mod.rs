@@ -3,6 +3,7 @@
 mod agents_git;
 mod configuration;
 mod gates;
+mod guardrails;
 mod landing;
 mod leftovers;
 mod repositories;

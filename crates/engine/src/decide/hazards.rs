@@ -1,0 +1,95 @@
+//! Work that is judged by what happened: deleted files, `.env` files, secrets, weakened tests. One card for all of it, for
+//! an answer lets the commit pass as a whole.
+
+use super::{NewCard, open_card};
+use crate::model::hazard::list;
+use crate::{
+    ApprovalReason, AttemptEnd, CardKind, CardOption, Commit, Event, Hazard, Millis, State, Ticket, TicketId, text,
+};
+
+/// What the agent should fix by itself, as the lines that it is told: secrets, once.
+pub(super) fn to_send_back<'a>(ticket: &Ticket, end: &'a AttemptEnd) -> Option<&'a [String]> {
+    let fixable = end.hazards.iter().find_map(|hazard| match hazard {
+        Hazard::Secrets { found, send_back: true } => Some(found.as_slice()),
+        _ => None,
+    });
+    fixable.filter(|_| !ticket.sent_back_for_secrets && !is_approved(ticket, end))
+}
+
+/// What an agent is told about secrets in its work.
+pub(super) fn told(end: &AttemptEnd, found: &[String]) -> String {
+    let reset = end.base.as_ref().map(|base| format!(" (`git reset --soft {}`, then commit again)", base.short()));
+    format!(
+        "Your work holds what looks like secrets:{}\n\nTake each of them out: read the value from an environment \
+         variable, and put a placeholder for it into `.env.example`, never the value. Where nothing works without the \
+         real value, ask with `ask_user` to have the variable set. A later commit that removes a secret still publishes it: rewrite the branch so that no commit holds it{}. If a value is no secret, say so \
+         with `log_assumption`; a person decides then. Nothing was published or verified.",
+        list(found),
+        reset.unwrap_or_default()
+    )
+}
+
+/// The card about hazards and weakened tests, where there are any that nobody approved yet.
+pub(super) fn card(state: &State, now: Millis, id: &TicketId, ticket: &Ticket, end: &AttemptEnd) -> Option<Event> {
+    let head = end.head.as_ref()?;
+    if is_approved(ticket, end) {
+        return None;
+    }
+    // They name files, and a file may be called anything.
+    let signs: Vec<String> = end.tampering.iter().map(|sign| text::name(sign)).collect();
+    match (end.hazards.is_empty(), signs.is_empty()) {
+        (true, true) => None,
+        (true, false) => {
+            Some(super::tampering_card(state, now, id, head, signs, "seems to weaken tests. Verify it anyway?"))
+        }
+        (false, _) => Some(hazard_card(state, now, id, (head, end.base.as_ref()), &end.hazards, &signs)),
+    }
+}
+
+fn is_approved(ticket: &Ticket, end: &AttemptEnd) -> bool {
+    end.head.is_some() && ticket.approved_by_person == end.head
+}
+
+fn hazard_card(
+    state: &State,
+    now: Millis,
+    id: &TicketId,
+    (head, base): (&Commit, Option<&Commit>),
+    hazards: &[Hazard],
+    signs: &[String],
+) -> Event {
+    let mut does: Vec<String> = hazards.iter().map(|hazard| text::name(&hazard.to_string())).collect();
+    let mut details: Vec<String> = hazards.iter().map(|hazard| text::visible(&hazard.detail())).collect();
+    if !signs.is_empty() {
+        does.push("seems to weaken tests".to_owned());
+        details.push(format!("Tests:{}", list(signs)));
+    }
+    if let Some(base) = base {
+        details.push(format!(
+            "Nothing was verified or merged. The work is commit {}, begun at {}; `reject` sends it back to its agent, and \
+             `git restore --source {} -- <path>` in its workspace brings a file back.",
+            head.short(),
+            base.short(),
+            base.short()
+        ));
+    }
+    let card = NewCard {
+        ticket: id,
+        attempt: None,
+        kind: CardKind::Approval { commit: head.clone(), why: ApprovalReason::Hazards { hazards: hazards.to_vec() } },
+        question: format!("{id} {}. Verify it anyway?", in_words(&does)),
+        brief: details.join("\n\n"),
+        default: Some(CardOption::Reject),
+        consequence: "the agent is told to take it back",
+    };
+    open_card(state, now, card)
+}
+
+/// `a`, `a and b`, `a, b and c`.
+fn in_words(parts: &[String]) -> String {
+    match parts {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}

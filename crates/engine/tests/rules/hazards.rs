@@ -1,0 +1,129 @@
+//! Work that is judged by what happened to files and commits.
+
+use crate::support::{after, answer, at_work, check, claim, ended, given, tick};
+use expect_test::expect;
+use ganger_engine::{CardKind, Hazard, Input};
+
+fn deletions() -> Hazard {
+    Hazard::Deletions { deleted: 60, of: 80, files: vec!["a.txt".to_owned(), "b.txt".to_owned()] }
+}
+
+fn secrets(send_back: bool) -> Hazard {
+    Hazard::Secrets { found: vec!["src/a.rs:3: github token".to_owned()], send_back }
+}
+
+#[test]
+fn one_card_tells_of_everything_and_an_answer_settles_it() {
+    let carded = after(
+        at_work(),
+        [ended("T-1-a1", 1, |e| {
+            e.hazards = vec![deletions(), Hazard::EnvFiles { files: vec![".env".to_owned()] }];
+            e.tampering = vec!["deleted test file: t.py".to_owned()];
+        })],
+    );
+    let board = given(&carded);
+    let card = board.state().open_cards().next().unwrap();
+    expect![[r#"
+        T-1 deletes 60 of 80 files, changes .env and seems to weaken tests. Verify it anyway?
+        Deleted: a.txt, b.txt and 58 more
+
+        In the commits: .env. Such files hold secrets and belong in .gitignore; placeholders belong in .env.example
+
+        Tests:
+        - deleted test file: t.py
+
+        Nothing was verified or merged. The work is commit head, begun at base; `reject` sends it back to its agent, and `git restore --source base -- <path>` in its workspace brings a file back.
+    "#]]
+    .assert_eq(&format!("{}\n{}\n", card.question, card.brief));
+    check(
+        &carded,
+        answer("C-1", "accept"),
+        &expect![[r#"
+        card-answered answer=accept by=p card=C-1
+        approved-by-person by=p commit=head ticket=T-1
+        verification-needed head=head ticket=T-1 why=a person sent it on to its gates
+    "#]],
+    );
+    check(
+        &carded,
+        answer("C-1", "reject"),
+        &expect![[r#"
+        card-answered answer=reject by=p card=C-1
+        ticket-rejected ticket=T-1 why=a person asks for changes
+        delivery-queued D-1 rejection
+    "#]],
+    );
+}
+
+#[test]
+fn what_was_accepted_is_not_asked_about_again() {
+    let accepted =
+        after(at_work(), [ended("T-1-a1", 1, |e| e.hazards = vec![secrets(false)]), answer("C-1", "accept")]);
+    check(
+        &accepted,
+        tick(),
+        &expect![[r#"
+        verification-started host=h ticket=T-1 token=2
+        then verify/T-1/2
+    "#]],
+    );
+}
+
+#[test]
+fn secrets_go_back_once_and_then_to_a_person() {
+    let found = |attempt: &str, token| ended(attempt, token, |e| e.hazards = vec![deletions(), secrets(true)]);
+    check(
+        &at_work(),
+        found("T-1-a1", 1),
+        &expect![[r#"
+        attempt-ended attempt=T-1-a1 base=base counts=claim head=head next=open not_before=0 finished
+        ticket-rejected ticket=T-1 why=it holds what looks like secrets
+        secrets-found ticket=T-1
+        delivery-queued D-1 rejection
+    "#]],
+    );
+    let again = after(at_work(), [found("T-1-a1", 1), tick(), claim("T-1-a2", 2)]);
+    check(
+        &again,
+        found("T-1-a2", 2),
+        &expect![[r#"
+        delivered attempt=T-1-a2
+        attempt-ended attempt=T-1-a2 base=base counts=claim head=head next=needs-you not_before=0 finished
+        card-opened [C-1] T-1 deletes 60 of 80 files and holds what looks like a secret. Verify it anyway?
+    "#]],
+    );
+    let sent_back = given(&after(at_work(), [found("T-1-a1", 1)]));
+    let told = sent_back.state().deliveries.values().next().unwrap();
+    expect![[r#"
+        Your work holds what looks like secrets:
+        - src/a.rs:3: github token
+
+        Take each of them out: read the value from an environment variable, and put a placeholder for it into `.env.example`, never the value. Where nothing works without the real value, ask with `ask_user` to have the variable set. A later commit that removes a secret still publishes it: rewrite the branch so that no commit holds it (`git reset --soft base`, then commit again). If a value is no secret, say so with `log_assumption`; a person decides then. Nothing was published or verified."#]].assert_eq(&told.text);
+}
+
+#[test]
+fn where_the_policy_is_strict_secrets_are_a_card_at_once() {
+    let carded = after(at_work(), [ended("T-1-a1", 1, |e| e.hazards = vec![secrets(false)])]);
+    let board = given(&carded);
+    let card = board.state().open_cards().next().unwrap();
+    assert!(matches!(&card.kind, CardKind::Approval { .. }), "{card:?}");
+    assert_eq!(card.question, "T-1 holds what looks like a secret. Verify it anyway?");
+}
+
+#[test]
+fn what_an_agent_did_to_your_repository_is_a_notice_that_holds_nothing_up() {
+    let touched = Input::RepositoryTouched {
+        ticket: "T-1".into(),
+        changes: vec!["refs/heads/main was moved: `git update-ref refs/heads/main c1` moves it back".to_owned()],
+    };
+    check(
+        &at_work(),
+        touched.clone(),
+        &expect![[r#"
+        card-opened [C-1] An agent moved branches or tags of your repository while T-1 was at work
+    "#]],
+    );
+    let board = given(&after(at_work(), [touched]));
+    let card = board.state().open_cards().next().unwrap();
+    assert!(matches!(card.kind, CardKind::Notice { .. }) && card.brief.contains("git update-ref"), "{card:?}");
+}

@@ -1,0 +1,135 @@
+//! What a branch does that a person should look at first: it deletes much, touches `.env` files, or holds secrets, also in
+//! commits that a later one takes back, for they would be published with it.
+
+use super::commit::{Change, Listing};
+use super::{Depot, patch};
+use crate::config::GuardPreset;
+use crate::git::{GitResult, zero_separated};
+use crate::secrets;
+use ganger_engine::{Commit, Hazard};
+use std::collections::BTreeSet;
+
+/// How work is judged.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Guard {
+    pub(crate) preset: GuardPreset,
+    /// How many files may be deleted unseen.
+    pub(crate) deleted_files: u64,
+}
+
+/// A repository of fewer files has no half worth speaking of.
+const LEAST_FILES: u64 = 10;
+/// What a card and an agent are told of each.
+const NAMED: usize = 20;
+/// Larger files are not looked into.
+const LARGEST: &str = "core.bigFileThreshold=8m";
+
+/// Looks at what a branch does. Commits that `main` has already are the person's own.
+pub(super) fn of(
+    depot: &Depot,
+    (base, head): (&Commit, &Commit),
+    main: Option<&Commit>,
+    change: &Change,
+    guard: Guard,
+) -> GitResult<Vec<Hazard>> {
+    if guard.preset == GuardPreset::Off || base == head {
+        return Ok(Vec::new());
+    }
+    let found = secrets_in(depot, base, head, main)?;
+    let send_back = guard.preset != GuardPreset::Strict;
+    let secrets = (!found.is_empty()).then_some(Hazard::Secrets { found, send_back });
+    let deletions = deletions(depot, base, &change.listing, guard)?;
+    Ok(deletions.into_iter().chain(env_files(&change.listing)).chain(secrets).collect())
+}
+
+fn deletions(depot: &Depot, base: &Commit, listing: &Listing, guard: Guard) -> GitResult<Option<Hazard>> {
+    let deleted = listing.deleted.len() as u64;
+    if deleted == 0 {
+        return Ok(None);
+    }
+    let all = depot.git().run(&["ls-tree", "-r", "-z", "--name-only", base.as_str()])?;
+    let of = zero_separated(&all).count() as u64;
+    let most = if of >= LEAST_FILES { guard.deleted_files.min(of / 2) } else { guard.deleted_files };
+    let most = if guard.preset == GuardPreset::Strict { most / 2 } else { most };
+    let files = || listing.deleted.iter().take(NAMED).cloned().collect();
+    Ok((deleted > most).then(|| Hazard::Deletions { deleted, of, files: files() }))
+}
+
+fn env_files(listing: &Listing) -> Option<Hazard> {
+    let files: BTreeSet<&String> = listing.files.iter().filter(|path| is_env_file(path)).collect();
+    let files: Vec<String> = files.into_iter().take(NAMED).cloned().collect();
+    (!files.is_empty()).then_some(Hazard::EnvFiles { files })
+}
+
+/// `.env` and what begins like it, but for files of placeholders.
+fn is_env_file(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
+    let is_example = [".example", ".sample", ".template", ".dist"].iter().any(|end| name.ends_with(end));
+    (name == ".env" || name == ".envrc" || name.starts_with(".env.")) && !is_example
+}
+
+/// Secrets that the commits of a branch add, as lines that name the place and the kind.
+fn secrets_in(depot: &Depot, base: &Commit, head: &Commit, main: Option<&Commit>) -> GitResult<Vec<String>> {
+    let mark = format!("ganger-{}", uuid::Uuid::new_v4().simple());
+    let (format, range) = (format!("--format=format:{mark}%H%n%B%n{mark}"), format!("{base}..{head}"));
+    let not_main = main.map(|main| format!("^{main}"));
+    let shown = ["log", "--patch", "--cc", "--unified=0", "--find-renames", "--no-color", "--no-ext-diff"];
+    let plain = ["--no-textconv", "--src-prefix=a/", "--dst-prefix=b/", "--ignore-submodules=all", &format, &range];
+    let args = [&["-c", LARGEST, "-c", "core.quotePath=false"][..], &shown, &plain].concat();
+    let args: Vec<&str> = args.into_iter().chain(not_main.as_deref()).collect();
+    // Attributes of the branch could call a file binary.
+    let log = depot.git().env("GIT_ATTR_SOURCE", nothing(head)).run(&args)?;
+    let mut found = Vec::new();
+    let mut parts = log.split(mark.as_str()).skip(1);
+    while let (Some(message), Some(diff)) = (parts.next(), parts.next()) {
+        let (commit, message) = message.split_once('\n').unwrap_or((message, ""));
+        let commit = Commit::new(commit);
+        for secret in secrets::find(message) {
+            found.push(format!("the message of commit {}: {}", commit.short(), secret.kind));
+        }
+        let hunks = patch::hunks(diff);
+        // A line that was only moved or indented was there before.
+        let before: BTreeSet<&str> = hunks.iter().flat_map(|hunk| values(&hunk.removed)).collect();
+        for hunk in &hunks {
+            for secret in secrets::find(&hunk.added) {
+                if !before.contains(&hunk.added[secret.at.clone()]) {
+                    let line = hunk.line + hunk.added[..secret.at.start].matches('\n').count() as u64;
+                    found.push(format!("{}:{line} in commit {}: {}", hunk.path, commit.short(), secret.kind));
+                }
+            }
+        }
+    }
+    let more = found.len().saturating_sub(NAMED);
+    found.truncate(NAMED);
+    found.extend((more > 0).then(|| format!("and {more} more")));
+    Ok(found)
+}
+
+fn values(text: &str) -> Vec<&str> {
+    secrets::find(text).into_iter().map(|secret| &text[secret.at]).collect()
+}
+
+/// The tree without files, which every git knows.
+fn nothing(like: &Commit) -> &'static str {
+    match like.as_str().len() {
+        64 => "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
+        _ => "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_env_file;
+
+    #[test]
+    fn files_of_settings_are_known_by_their_names() {
+        for path in [".env", "a/.env", ".env.local", "web/.env.production", ".ENV", ".envrc"] {
+            assert!(is_env_file(path), "{path}");
+        }
+        for path in
+            [".env.example", "a/.env.sample", ".env.local.template", ".env.dist", "env", ".environment", "a.env"]
+        {
+            assert!(!is_env_file(path), "{path}");
+        }
+    }
+}

@@ -47,24 +47,128 @@ pub(crate) enum Where {
 
 /// What is made anew by the next build, test or installation.
 const REBUILT: [&str; 92] = [
-    "target", "node_modules", "dist", "build", "out", "output", ".next", ".nuxt", ".svelte-kit", ".turbo", ".output",
-    ".parcel-cache", ".cache", "cache", "coverage", "htmlcov", ".nyc_output", ".pytest_cache", ".mypy_cache",
-    ".ruff_cache", ".tox", ".nox", "__pycache__", ".venv", "venv", "virtualenv", ".eggs", ".gradle", "bin", "obj",
-    "tmp", "temp", ".tmp", ".temp", "logs", "log", ".terraform", ".serverless", ".angular", ".dart_tool", "Pods",
-    "DerivedData", "_build", "deps", "CMakeFiles", "CMakeCache.txt", "playwright-report", "test-results",
-    "storybook-static", ".vite", ".expo", "elm-stuff", "zig-cache", ".zig-cache", "zig-out", ".stack-work",
-    "dist-newstyle", "_site", "pkg", "generated", ".coverage", ".eslintcache", ".hypothesis", ".ipynb_checkpoints",
-    ".DS_Store", ".aws-sam", "cdk.out", ".vercel", ".netlify", ".wrangler", ".docusaurus", ".astro", ".vitepress",
-    "bower_components", ".yarn", ".pnpm-store", "vendor", "__snapshots__", ".nx", ".rpt2_cache", ".rts2_cache",
-    "artifacts", "wheels", "sdist", "site-packages", ".build", "cypress-videos", "screenshots", "scratch", ".sass-cache",
-    "lcov-report", "tmp_build",
+    "target",
+    "node_modules",
+    "dist",
+    "build",
+    "out",
+    "output",
+    ".next",
+    ".nuxt",
+    ".svelte-kit",
+    ".turbo",
+    ".output",
+    ".parcel-cache",
+    ".cache",
+    "cache",
+    "coverage",
+    "htmlcov",
+    ".nyc_output",
+    ".pytest_cache",
+    ".mypy_cache",
+    ".ruff_cache",
+    ".tox",
+    ".nox",
+    "__pycache__",
+    ".venv",
+    "venv",
+    "virtualenv",
+    ".eggs",
+    ".gradle",
+    "bin",
+    "obj",
+    "tmp",
+    "temp",
+    ".tmp",
+    ".temp",
+    "logs",
+    "log",
+    ".terraform",
+    ".serverless",
+    ".angular",
+    ".dart_tool",
+    "Pods",
+    "DerivedData",
+    "_build",
+    "deps",
+    "CMakeFiles",
+    "CMakeCache.txt",
+    "playwright-report",
+    "test-results",
+    "storybook-static",
+    ".vite",
+    ".expo",
+    "elm-stuff",
+    "zig-cache",
+    ".zig-cache",
+    "zig-out",
+    ".stack-work",
+    "dist-newstyle",
+    "_site",
+    "pkg",
+    "generated",
+    ".coverage",
+    ".eslintcache",
+    ".hypothesis",
+    ".ipynb_checkpoints",
+    ".DS_Store",
+    ".aws-sam",
+    "cdk.out",
+    ".vercel",
+    ".netlify",
+    ".wrangler",
+    ".docusaurus",
+    ".astro",
+    ".vitepress",
+    "bower_components",
+    ".yarn",
+    ".pnpm-store",
+    "vendor",
+    "__snapshots__",
+    ".nx",
+    ".rpt2_cache",
+    ".rts2_cache",
+    "artifacts",
+    "wheels",
+    "sdist",
+    "site-packages",
+    ".build",
+    "cypress-videos",
+    "screenshots",
+    "scratch",
+    ".sass-cache",
+    "lcov-report",
+    "tmp_build",
 ];
 
 /// What ends or begins names of such things.
 const REBUILT_ENDS: [&str; 26] = [
-    ".pyc", ".pyo", ".o", ".obj", ".class", ".log", ".tmp", ".temp", ".bak", ".orig", ".rej", ".swp", ".swo", "~",
-    ".egg-info", ".dist-info", ".tsbuildinfo", ".snap", ".gcda", ".gcno", ".profraw", ".pid", ".cache", ".lock",
-    ".whl", ".map",
+    ".pyc",
+    ".pyo",
+    ".o",
+    ".obj",
+    ".class",
+    ".log",
+    ".tmp",
+    ".temp",
+    ".bak",
+    ".orig",
+    ".rej",
+    ".swp",
+    ".swo",
+    "~",
+    ".egg-info",
+    ".dist-info",
+    ".tsbuildinfo",
+    ".snap",
+    ".gcda",
+    ".gcno",
+    ".profraw",
+    ".pid",
+    ".cache",
+    ".lock",
+    ".whl",
+    ".map",
 ];
 const REBUILT_BEGINS: [&str; 9] =
     ["cmake-build-", "bazel-", "tmp.", "tmp-", "tmp_", "temp-", "build-", "dist-", "npm-debug.log"];
@@ -77,18 +181,80 @@ const REBUILT_WORDS: [&str; 13] = [
 
 /// Caches in a home.
 const HOME_CACHES: [&str; 14] = [
-    ".cache", ".npm", ".cargo/registry", ".cargo/git", ".gradle/caches", ".m2/repository", "Library/Caches",
-    ".pnpm-store", ".yarn/cache", ".bun/install/cache", ".nuget/packages", ".terraform.d/plugin-cache", ".pub-cache",
+    ".cache",
+    ".npm",
+    ".cargo/registry",
+    ".cargo/git",
+    ".gradle/caches",
+    ".m2/repository",
+    "Library/Caches",
+    ".pnpm-store",
+    ".yarn/cache",
+    ".bun/install/cache",
+    ".nuget/packages",
+    ".terraform.d/plugin-cache",
+    ".pub-cache",
     ".local/share/Trash",
 ];
 
 /// What makes a project up when it lies at the top of the workspace.
 const PRECIOUS: [&str; 56] = [
-    "src", "source", "sources", "lib", "libs", "app", "apps", "packages", "crates", "modules", "services", "tests",
-    "test", "spec", "specs", "docs", "doc", "include", "internal", "cmd", "server", "client", "frontend", "backend",
-    "web", "api", "core", "components", "pages", "views", "models", "controllers", "migrations", "db", "database",
-    "config", "conf", "data", "scripts", "assets", "static", "media", "uploads", "backup", "backups", "storage",
-    "infra", "terraform", "k8s", "deploy", "charts", ".github", "content", "resources", "android", "ios",
+    "src",
+    "source",
+    "sources",
+    "lib",
+    "libs",
+    "app",
+    "apps",
+    "packages",
+    "crates",
+    "modules",
+    "services",
+    "tests",
+    "test",
+    "spec",
+    "specs",
+    "docs",
+    "doc",
+    "include",
+    "internal",
+    "cmd",
+    "server",
+    "client",
+    "frontend",
+    "backend",
+    "web",
+    "api",
+    "core",
+    "components",
+    "pages",
+    "views",
+    "models",
+    "controllers",
+    "migrations",
+    "db",
+    "database",
+    "config",
+    "conf",
+    "data",
+    "scripts",
+    "assets",
+    "static",
+    "media",
+    "uploads",
+    "backup",
+    "backups",
+    "storage",
+    "infra",
+    "terraform",
+    "k8s",
+    "deploy",
+    "charts",
+    ".github",
+    "content",
+    "resources",
+    "android",
+    "ios",
 ];
 
 /// Whether the next build makes it anew.
@@ -134,14 +300,21 @@ impl Place {
         let whole = absolute(folder.unwrap_or(&self.workspace), path);
         let below = |root: &str| {
             let root = root.trim_end_matches('/');
-            whole.strip_prefix(root).filter(|rest| rest.is_empty() || rest.starts_with('/')).map(|rest| &rest[rest.len().min(1)..])
+            whole
+                .strip_prefix(root)
+                .filter(|rest| rest.is_empty() || rest.starts_with('/'))
+                .map(|rest| &rest[rest.len().min(1)..])
         };
         let last = whole.rsplit('/').find(|part| !is_all(part)).unwrap_or_default();
+        // A tilde that nothing has resolved is the home all the same.
+        if path == "~" || path.starts_with("~/") {
+            return Where::Outside;
+        }
         if let Some(rest) = below(&self.workspace) {
             return inside(rest);
         }
-        let in_temporary = self.temporary.iter().filter_map(|root| below(root));
-        if in_temporary.into_iter().any(|rest| !rest.is_empty() && !is_all(rest)) {
+        let mut in_temporary = self.temporary.iter().filter_map(|root| below(root));
+        if in_temporary.any(|rest| rest.split('/').any(|part| !part.is_empty() && !is_all(part))) {
             return Where::Rebuilt;
         }
         let in_home = below(&self.home).is_some_and(|rest| {
@@ -174,9 +347,8 @@ fn locate_unknown(path: &str) -> Where {
     let known = tail.split('/').any(is_rebuilt_name);
     let mut names = unknown_parts(path).peekable();
     let is_plain = !has_origin(path, Origin::Network) && names.peek().is_some();
-    let is_named = names.all(|part| {
-        variable_of(part).is_some_and(is_rebuilt_variable) || part == "$$" || part.contains("mktemp")
-    });
+    let is_named =
+        names.all(|part| variable_of(part).is_some_and(is_rebuilt_variable) || part == "$$" || part.contains("mktemp"));
     let absolute_start = path.starts_with('/');
     if !leaves && (known || (is_plain && is_named && !absolute_start) || path.starts_with("/tmp/")) {
         return Where::Rebuilt;

@@ -4,7 +4,7 @@ use ganger_guardrails::corpus::{Case, destructive, ordinary};
 use ganger_guardrails::{Guard, Place, judge};
 
 /// Cases that are judged wrongly.
-fn wrong<'c>(cases: &'c [Case], stopped: bool) -> Vec<&'c Case> {
+fn wrong(cases: &[Case], stopped: bool) -> Vec<&Case> {
     let place = Place::default();
     cases.iter().filter(|case| judge(&case.line, &place, Guard::Standard).is_empty() == stopped).collect()
 }
@@ -28,7 +28,12 @@ fn at_least_99_percent_of_what_destroys_is_caught_and_at_most_1_percent_of_ordin
             println!("missed {}: {:?}", case.number, case.line);
         }
         for case in &stopped {
-            println!("stopped {}: {:?} {:?}", case.number, case.line, judge(&case.line, &Place::default(), Guard::Standard));
+            println!(
+                "stopped {}: {:?} {:?}",
+                case.number,
+                case.line,
+                judge(&case.line, &Place::default(), Guard::Standard)
+            );
         }
     }
     assert!(missed.len() * 100 <= bad.len() && stopped.len() * 100 <= good.len());

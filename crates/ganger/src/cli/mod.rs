@@ -9,6 +9,7 @@ mod describe;
 mod doctor;
 mod dry_run;
 mod export;
+mod guard;
 mod host;
 mod import;
 mod inbox;
@@ -95,6 +96,8 @@ enum Command {
     Trust(trust::Args),
     /// Run agents on this machine for a run in another process
     Host(host::Args),
+    /// Say what the guard would stop of a shell line, without running it
+    Guard(guard::Args),
     /// Show every setting and where it comes from
     Config(config_command::Args),
     /// Check the installation, the project and the board
@@ -144,7 +147,7 @@ enum Command {
     },
     /// Kill what a host left behind (started by the host itself)
     #[command(hide = true)]
-    Guard {
+    GuardHost {
         #[arg(long)]
         marker: String,
         #[arg(long)]
@@ -180,6 +183,7 @@ impl Command {
             Self::Cost(args) => args.json,
             Self::Log(args) => args.json,
             Self::Config(args) => args.json,
+            Self::Guard(args) => args.json,
             Self::Doctor(args) => args.json,
             Self::Export(_) => true,
             _ => false,
@@ -192,7 +196,7 @@ const BLOCKING_THREADS: usize = 16;
 
 fn dispatch(command: Command) -> Result<Exit, Failure> {
     match command {
-        Command::Guard { marker, stamp, lease_ms } => {
+        Command::GuardHost { marker, stamp, lease_ms } => {
             crate::host::run_guard(&marker, &stamp, Duration::from_millis(lease_ms));
             Ok(Exit::Done)
         }
@@ -203,6 +207,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
             Ok(Exit::Done)
         }
         Command::Config(args) => config_command::run(&args),
+        Command::Guard(args) => guard::run(&args),
         Command::Rescue(command) => rescue::run(command),
         other => {
             let mut runtime = tokio::runtime::Builder::new_multi_thread();

@@ -1,6 +1,6 @@
 //! Reading the layers and merging them, with the origin of every value.
 
-use super::{Config, PROJECT_FILE};
+use super::{Config, GuardPreset, PROJECT_FILE};
 use crate::os;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -36,7 +36,11 @@ pub(crate) fn load(root: &Path) -> Result<Layered, ConfigError> {
         check_scope(&path, &text, &table, is_user)?;
         use_one_name(&mut table);
         note_origins(&mut origins, "", &table, &path.display().to_string());
+        let own = merged.clone();
         merge(&mut merged, table);
+        if !is_user {
+            keep_guard(&path, &text, &own, &merged)?;
+        }
     }
     for (key, value, variable) in environment(&merged)? {
         set(&mut merged, &key, value.clone());
@@ -128,6 +132,25 @@ fn check_scope(path: &Path, text: &str, table: &Table, is_user: bool) -> Result<
         }
     }
     Ok(())
+}
+
+/// A repository must not open the guard that you keep closed: its file may only make it stricter.
+fn keep_guard(path: &Path, text: &str, own: &Table, merged: &Table) -> Result<(), ConfigError> {
+    let guard = |table: &Table| {
+        let value = table.get("policy").and_then(|policy| policy.get("guard")).cloned();
+        value.and_then(|value| value.try_into::<GuardPreset>().ok()).unwrap_or_default().level()
+    };
+    if guard(merged) >= guard(own) {
+        return Ok(());
+    }
+    Err(ConfigError {
+        place: format!("{}:{}", path.display(), locate(text, "policy.guard")),
+        message: format!(
+            "`policy.guard` is weaker than \"{}\"; a project can only make the guard stricter",
+            guard(own).name()
+        ),
+        hint: user_file().map(|f| format!("put it into {}", f.display())),
+    })
 }
 
 fn merge(into: &mut Table, from: Table) {
@@ -236,7 +259,7 @@ fn locate(text: &str, key: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{Config, locate, parse};
+    use super::{Config, keep_guard, locate, parse};
     use std::path::Path;
 
     #[test]
@@ -251,6 +274,26 @@ mod tests {
             let error = parse(Path::new("f.toml"), text).unwrap_err();
             assert_eq!(error.place, place, "{text}");
             assert!(error.message.contains(message), "{}", error.message);
+        }
+    }
+
+    #[test]
+    fn a_project_makes_the_guard_only_stricter() {
+        let table = |guard: &str| toml::from_str::<toml::Table>(&format!("[policy]\nguard = \"{guard}\"\n")).unwrap();
+        let path = Path::new("ganger.toml");
+        for (own, project, passes) in [
+            ("standard", "strict", true),
+            ("standard", "standard", true),
+            ("off", "standard", true),
+            ("standard", "off", false),
+            ("strict", "standard", false),
+        ] {
+            let text = format!("[policy]\nguard = \"{project}\"\n");
+            let kept = keep_guard(path, &text, &table(own), &table(project));
+            assert_eq!(kept.is_ok(), passes, "{own} {project}");
+            if let Err(error) = kept {
+                assert_eq!(error.place, "ganger.toml:2");
+            }
         }
     }
 

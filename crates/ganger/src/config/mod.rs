@@ -1,11 +1,13 @@
 //! The configuration: defaults, the user's file, the project's file, `GANGER_*`, flags.
 
 mod detect;
+mod guard;
 mod layers;
 mod limits;
 mod model;
 
 pub(crate) use detect::{Detected, Detection, detect};
+pub(crate) use guard::GuardPreset;
 pub(crate) use layers::{ConfigError, Layered, load};
 pub(crate) use model::{Agent, Config, Gate, Price, RuntimeKind, Surface};
 

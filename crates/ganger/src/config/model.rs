@@ -1,5 +1,6 @@
 //! The shape of `ganger.toml`. Every key has a default but those that name agents and gates.
 
+use super::guard::GuardPreset;
 use super::limits::{Limits, MOST_LEASE, MOST_MINUTES, MOST_PATIENCE, millis};
 use crate::digest;
 use crate::os;
@@ -124,11 +125,13 @@ pub(crate) struct Policies {
     pub(crate) review: ReviewBy,
     /// Fetch origin before a base is chosen.
     pub(crate) fetch: bool,
+    /// What agents may not run without your answer. The project's file may only make it stricter.
+    pub(crate) guard: GuardPreset,
 }
 
 impl Default for Policies {
     fn default() -> Self {
-        Self { review: ReviewBy::Off, fetch: true }
+        Self { review: ReviewBy::Off, fetch: true, guard: GuardPreset::default() }
     }
 }
 

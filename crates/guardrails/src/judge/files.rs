@@ -73,7 +73,8 @@ fn grave(place: &Where, target: &str, is_recursive: bool) -> Option<&'static str
         Where::Outside => Some(WHY_OUTSIDE),
         // `rm "$file"` means one file; `rm "$folder"/*` means many.
         Where::Unknown => {
-            let is_many = is_recursive || target.rsplit('\u{E001}').next().is_some_and(|tail| is_glob(tail) && tail.contains('/'));
+            let is_many = is_recursive
+                || target.rsplit('\u{E001}').next().is_some_and(|tail| is_glob(tail) && tail.contains('/'));
             let is_listed = !is_known(target) && target.contains("$(stdin)");
             (is_many || is_listed).then_some(WHY_UNKNOWN)
         }
@@ -131,7 +132,11 @@ fn rsync(shell: &mut Shell<'_>, command: &Command<'_>) {
     let source = command.plain().first().map(|s| s.trim_end_matches('/').to_owned()).unwrap_or_default();
     let is_site = matches!(place, Where::Inside(_)) && !place.is_grave() && crate::place::is_rebuilt_name(&source);
     if is_remote || (place != Where::Rebuilt && !is_site) {
-        shell.report(Kind::MassDelete, command.argv, "It deletes everything in the target that the source does not have.");
+        shell.report(
+            Kind::MassDelete,
+            command.argv,
+            "It deletes everything in the target that the source does not have.",
+        );
     }
 }
 
@@ -142,11 +147,14 @@ fn moved(shell: &mut Shell<'_>, command: &Command<'_>) {
     for source in sources {
         let place = shell.place.locate(shell.scope.folder.as_deref(), source);
         let leaves = !matches!(shell.place.locate(shell.scope.folder.as_deref(), target), Where::Inside(_));
-        let is_git = matches!(&place, Where::Inside(parts) if parts.first().is_some_and(|p| p == ".git")) && place.is_grave();
+        let is_git =
+            matches!(&place, Where::Inside(parts) if parts.first().is_some_and(|p| p == ".git")) && place.is_grave();
         let why = match place {
             _ if into_nothing => Some("What is moved to /dev/null is gone."),
             Where::Workspace if leaves => Some("It moves the whole workspace away."),
-            Where::Outside if !shell.place.home.is_empty() && is_glob(source) => Some("It moves files outside of the workspace."),
+            Where::Outside if !shell.place.home.is_empty() && is_glob(source) => {
+                Some("It moves files outside of the workspace.")
+            }
             _ if is_git => Some(WHY_GIT),
             _ => None,
         };

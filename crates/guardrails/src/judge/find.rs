@@ -1,10 +1,10 @@
 //! `find` and `fd`: what they find, and what they do to it.
 
 use super::Command;
-use crate::place::{is_rebuilt_name, Where};
+use crate::Kind;
+use crate::place::{Where, is_rebuilt_name};
 use crate::shell::{Feed, Shell};
 use crate::text::is_glob;
-use crate::Kind;
 
 /// What names files, with the next word.
 const NAMES: [&str; 7] = ["-name", "-iname", "-path", "-ipath", "-wholename", "-regex", "-iregex"];
@@ -29,7 +29,8 @@ fn find(shell: &mut Shell<'_>, command: &Command<'_>) -> Feed {
     for (at, test) in tests.iter().enumerate() {
         match test.as_str() {
             "-delete" => {
-                let argv: Vec<String> = ["rm", "-r"].into_iter().map(str::to_owned).chain(paths.iter().cloned()).collect();
+                let argv: Vec<String> =
+                    ["rm", "-r"].into_iter().map(str::to_owned).chain(paths.iter().cloned()).collect();
                 judge_removal(shell, command, &argv);
             }
             "-exec" | "-execdir" | "-ok" | "-okdir" => {
@@ -75,7 +76,9 @@ fn found(shell: &Shell<'_>, starts: &[&str], names: &[&str], tests: &[String]) -
     let last = |name: &str| name.trim_end_matches("/*").rsplit('/').next().unwrap_or_default().to_owned();
     let is_junk = |name: &&str| {
         let name = last(name);
-        is_rebuilt_name(name.trim_start_matches('*')) || is_rebuilt_name(&name.replace('*', "x")) || begins_with_junk(&name)
+        is_rebuilt_name(name.trim_start_matches('*'))
+            || is_rebuilt_name(&name.replace('*', "x"))
+            || begins_with_junk(&name)
     };
     let is_one = |name: &&str| !is_glob(name) || last(name).starts_with(".env");
     let is_empty = tests.iter().any(|test| test == "-empty");
@@ -83,11 +86,14 @@ fn found(shell: &Shell<'_>, starts: &[&str], names: &[&str], tests: &[String]) -
     let mut paths = Vec::new();
     for start in starts {
         let place = shell.place.locate(shell.scope.folder.as_deref(), start);
-        let is_ours = matches!(place, Where::Rebuilt | Where::Inside(_) | Where::Workspace) || is_temporary(shell, start);
+        let is_ours =
+            matches!(place, Where::Rebuilt | Where::Inside(_) | Where::Workspace) || is_temporary(shell, start);
         match (is_ours, narrow) {
             (true, true) => paths.extend(names.iter().map(|name| last(name))),
             (true, false) if is_empty => {}
-            (_, true) if !is_ours => paths.extend(names.iter().map(|name| format!("{}/{}", start.trim_end_matches('/'), last(name)))),
+            (_, true) if !is_ours => {
+                paths.extend(names.iter().map(|name| format!("{}/{}", start.trim_end_matches('/'), last(name))));
+            }
             _ => paths.push(format!("{}/*", start.trim_end_matches('/'))),
         }
     }
@@ -99,25 +105,40 @@ fn is_temporary(shell: &Shell<'_>, start: &str) -> bool {
 }
 
 fn begins_with_junk(name: &str) -> bool {
-    name.trim_end_matches('*').len() > 3 && ["pytest-", "tmp", "temp", ".tmp", "core."].iter().any(|begin| name.starts_with(begin))
+    name.trim_end_matches('*').len() > 3
+        && ["pytest-", "tmp", "temp", ".tmp", "core."].iter().any(|begin| name.starts_with(begin))
 }
 
 fn fd(shell: &mut Shell<'_>, command: &Command<'_>) -> Feed {
     let args = command.args();
     let exec = args.iter().position(|word| matches!(word.as_str(), "-x" | "-X" | "--exec" | "--exec-batch"));
     let before = &args[..exec.unwrap_or(args.len())];
-    let extension = before.iter().position(|word| word == "-e" || word == "--extension").and_then(|at| before.get(at + 1));
-    let taken = |at: usize| at > 0 && matches!(before[at - 1].as_str(), "-e" | "--extension" | "-t" | "--type" | "-d" | "-E");
-    let plain: Vec<&String> = before.iter().enumerate().filter(|(at, word)| !word.starts_with('-') && !taken(*at)).map(|(_, word)| word).collect();
+    let extension =
+        before.iter().position(|word| word == "-e" || word == "--extension").and_then(|at| before.get(at + 1));
+    let taken =
+        |at: usize| at > 0 && matches!(before[at - 1].as_str(), "-e" | "--extension" | "-t" | "--type" | "-d" | "-E");
+    let plain: Vec<&String> = before
+        .iter()
+        .enumerate()
+        .filter(|(at, word)| !word.starts_with('-') && !taken(*at))
+        .map(|(_, word)| word)
+        .collect();
     let paths = match (extension, plain.first()) {
-        (Some(extension), _) => vec![if is_rebuilt_name(&format!("x.{extension}")) { format!("x.{extension}") } else { "./*".to_owned() }],
-        (None, Some(name)) if name.as_str() != "." && is_rebuilt_name(name.trim_start_matches('^').trim_end_matches('$')) => vec![(*name).clone()],
+        (Some(extension), _) => {
+            vec![if is_rebuilt_name(&format!("x.{extension}")) { format!("x.{extension}") } else { "./*".to_owned() }]
+        }
+        (None, Some(name))
+            if name.as_str() != "." && is_rebuilt_name(name.trim_start_matches('^').trim_end_matches('$')) =>
+        {
+            vec![(*name).clone()]
+        }
         _ => vec!["./*".to_owned()],
     };
     if let Some(exec) = exec {
         let command = &args[exec + 1..];
         let has_place = command.iter().any(|word| word.contains("{}"));
-        let whole: Vec<String> = if has_place { command.to_vec() } else { command.iter().cloned().chain(["{}".to_owned()]).collect() };
+        let whole: Vec<String> =
+            if has_place { command.to_vec() } else { command.iter().cloned().chain(["{}".to_owned()]).collect() };
         shell.exec_on(&whole, &paths);
     }
     Feed::Paths(paths)

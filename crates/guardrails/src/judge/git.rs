@@ -25,7 +25,10 @@ pub(super) fn judge(shell: &mut Shell<'_>, command: &Command<'_>) -> Option<Feed
         "svn" if command.begins(&["revert"]) && command.has(&["-R", "--recursive"]) => {
             shell.report(Kind::LossOfWork, command.argv, WHY_CHANGES);
         }
-        "jj" if command.begins(&["op", "abandon"]) || command.begins(&["abandon"]) || command.begins(&["util", "gc"]) => {
+        "jj" if command.begins(&["op", "abandon"])
+            || command.begins(&["abandon"])
+            || command.begins(&["util", "gc"]) =>
+        {
             shell.report(Kind::LossOfWork, command.argv, WHY_HISTORY);
         }
         "bfg" => shell.report(Kind::LossOfWork, command.argv, "It rewrites the whole history."),
@@ -74,17 +77,29 @@ fn judge_verb(shell: &mut Shell<'_>, whole: &[String], verb: &Command<'_>) -> Op
         "switch" if forced || verb.has(&["--discard-changes"]) => lose(shell, WHY_CHANGES),
         "clean" => clean(shell, whole, verb),
         "stash" if matches!(first, "drop" | "clear") => lose(shell, "It throws away stashed changes."),
-        "branch" if is_branch_deletion(verb, forced) => lose(shell, "It deletes branches even when nothing else has their commits."),
+        "branch" if is_branch_deletion(verb, forced) => {
+            lose(shell, "It deletes branches even when nothing else has their commits.");
+        }
         "branch" if forced && plain.len() > 1 => lose(shell, "It moves a branch away from its commits."),
         "tag" if verb.has_letter('d') || verb.has(&["--delete"]) => lose(shell, "It deletes tags."),
-        "update-ref" if verb.has_letter('d') || verb.has(&["--stdin"]) => lose(shell, "It deletes refs past every check."),
+        "update-ref" if verb.has_letter('d') || verb.has(&["--stdin"]) => {
+            lose(shell, "It deletes refs past every check.");
+        }
         "symbolic-ref" if verb.has_letter('d') => lose(shell, "It deletes refs past every check."),
         "reflog" if matches!(first, "expire" | "delete") => lose(shell, WHY_HISTORY),
-        "gc" if verb.args().iter().any(|w| w.starts_with("--prune=") && !w.contains("week") && !w.contains("month")) => lose(shell, WHY_HISTORY),
+        "gc" if verb
+            .args()
+            .iter()
+            .any(|w| w.starts_with("--prune=") && !w.contains("week") && !w.contains("month")) =>
+        {
+            lose(shell, WHY_HISTORY);
+        }
         "prune" if !verb.has_letter('n') && !verb.is_harmless() => lose(shell, WHY_HISTORY),
         "filter-branch" | "filter-repo" => lose(shell, "It rewrites the whole history."),
         "replace" if verb.has_letter('d') => {}
-        "worktree" if first == "remove" && forced => lose(shell, "It deletes a worktree with changes that are not committed."),
+        "worktree" if first == "remove" && forced => {
+            lose(shell, "It deletes a worktree with changes that are not committed.");
+        }
         "rm" => removed(shell, whole, verb, forced),
         "submodule" if first == "deinit" && forced => lose(shell, "It deletes submodules with their changes."),
         "read-tree" if verb.has(&["--reset"]) && verb.has_letter('u') => lose(shell, WHY_CHANGES),
@@ -126,12 +141,16 @@ fn push(shell: &mut Shell<'_>, whole: &[String], verb: &Command<'_>) {
         return;
     }
     let is_forced = verb.has_letter('f')
-        || verb.args().iter().any(|word| word == "--force" || word.starts_with("--force-with-lease") || word.starts_with("--forc"))
+        || verb
+            .args()
+            .iter()
+            .any(|word| word == "--force" || word.starts_with("--force-with-lease") || word.starts_with("--forc"))
             && !verb.args().iter().all(|word| word == "--force-if-includes" || !word.starts_with("--forc"));
     if is_forced || plain.iter().any(|refspec| refspec.starts_with('+') && refspec.len() > 1) {
         shell.report(Kind::ForcePush, whole, "It replaces commits on the remote that others may have.");
     }
-    let deletes = verb.has_letter('d') || plain.iter().skip(1).any(|refspec| refspec.starts_with(':') && refspec.len() > 1);
+    let deletes =
+        verb.has_letter('d') || plain.iter().skip(1).any(|refspec| refspec.starts_with(':') && refspec.len() > 1);
     if deletes || verb.has(&["--delete", "--mirror", "--prune"]) {
         shell.report(Kind::RewriteRemote, whole, "It removes branches or tags of the remote.");
     }
@@ -141,7 +160,13 @@ fn push(shell: &mut Shell<'_>, whole: &[String], verb: &Command<'_>) {
 /// Whether a path means more than single files: the whole tree, a folder, a pattern.
 fn is_wide(path: &str) -> bool {
     let known = ["src", "lib", "tests", "test", "docs", "app", "packages", "crates"];
-    path == "." || path == ":/" || path == ".." || path.ends_with('/') || is_glob(path) || path.starts_with(":/") || known.contains(&path)
+    path == "."
+        || path == ":/"
+        || path == ".."
+        || path.ends_with('/')
+        || is_glob(path)
+        || path.starts_with(":/")
+        || known.contains(&path)
         || path.starts_with(":(")
 }
 
@@ -169,9 +194,7 @@ fn clean(shell: &mut Shell<'_>, whole: &[String], verb: &Command<'_>) {
     let forced = verb.has_letter('f') || verb.has(&["--force"]);
     let dry = verb.has_letter('n') || verb.has(&["--dry-run"]);
     let plain = verb.plain();
-    let rebuilt = |path: &&str| {
-        shell.place.locate(shell.scope.folder.as_deref(), path) == crate::place::Where::Rebuilt
-    };
+    let rebuilt = |path: &&str| shell.place.locate(shell.scope.folder.as_deref(), path) == crate::place::Where::Rebuilt;
     let only_rebuilt = !plain.is_empty() && plain.iter().all(rebuilt);
     if forced && !dry && !only_rebuilt {
         shell.report(Kind::LossOfWork, whole, "It deletes files that git does not keep.");

@@ -45,7 +45,11 @@ impl Command<'_> {
 
     /// Whether it has one of these options, written out.
     fn has(&self, options: &[&str]) -> bool {
-        let is = |word: &String| options.iter().any(|o| word == o || (o.starts_with("--") && word.strip_prefix(o).is_some_and(|r| r.starts_with('='))));
+        let is = |word: &String| {
+            options
+                .iter()
+                .any(|o| word == o || (o.starts_with("--") && word.strip_prefix(o).is_some_and(|r| r.starts_with('='))))
+        };
         self.args().iter().any(is)
     }
 
@@ -63,7 +67,8 @@ impl Command<'_> {
 
     /// Whether it only shows what it would do, or how it is used.
     fn is_harmless(&self) -> bool {
-        self.has(&["--help", "--version", "--dry-run", "--dryrun", "--check", "--what-if"])
+        let only_asks = self.argv.len() == 2 && self.argv[1] == "--version";
+        only_asks || self.has(&["--help", "--dry-run", "--dryrun", "--check", "--what-if"])
     }
 }
 

@@ -12,8 +12,21 @@ const WHY: &str = "It sends secrets to another machine.";
 
 /// Options of `curl` and `wget` that send something.
 const SENDS: [&str; 15] = [
-    "-d", "--data", "--data-binary", "--data-raw", "--data-urlencode", "--json", "-F", "--form", "-T", "--upload-file",
-    "--post-file", "--post-data", "--body-file", "--body-data", "--data-ascii",
+    "-d",
+    "--data",
+    "--data-binary",
+    "--data-raw",
+    "--data-urlencode",
+    "--json",
+    "-F",
+    "--form",
+    "-T",
+    "--upload-file",
+    "--post-file",
+    "--post-data",
+    "--body-file",
+    "--body-data",
+    "--data-ascii",
 ];
 
 /// Judges what is sent.
@@ -27,15 +40,15 @@ pub(super) fn judge(shell: &mut Shell<'_>, command: &Command<'_>) {
                 shell.report(Kind::SecretLeak, command.argv, WHY);
             }
         }
-        "gh" if command.begins(&["gist", "create"]) => {
-            if command.plain().iter().any(|word| is_secret_path(shell, word) || is_env_file(word)) {
-                shell.report(Kind::SecretLeak, command.argv, WHY);
-            }
+        "gh" if command.begins(&["gist", "create"])
+            && command.plain().iter().any(|word| is_secret_path(shell, word) || is_env_file(word)) =>
+        {
+            shell.report(Kind::SecretLeak, command.argv, WHY);
         }
-        "dig" | "nslookup" | "host" | "ping" => {
-            if command.args().iter().any(|word| has_origin(word, Origin::Secret) || shows_secret(word)) {
-                shell.report(Kind::SecretLeak, command.argv, WHY);
-            }
+        "dig" | "nslookup" | "host" | "ping"
+            if command.args().iter().any(|word| has_origin(word, Origin::Secret) || shows_secret(word)) =>
+        {
+            shell.report(Kind::SecretLeak, command.argv, WHY);
         }
         "mail" | "mailx" | "sendmail" | "aws" if is_secret_feed(command.stdin) => {
             shell.report(Kind::SecretLeak, command.argv, WHY);
@@ -62,8 +75,14 @@ fn web(shell: &mut Shell<'_>, command: &Command<'_>) {
         let path = shell.path(&file);
         shell.scope.files.insert(path, Feed::Network);
     }
-    let addresses: Vec<String> = command.args().iter().filter(|word| word.contains("://") || (word.contains('.') && !word.starts_with('-'))).cloned().collect();
-    let by_name = command.program == "wget" || command.has_letter('O') || command.has(&["--remote-name", "--remote-name-all"]);
+    let addresses: Vec<String> = command
+        .args()
+        .iter()
+        .filter(|word| word.contains("://") || (word.contains('.') && !word.starts_with('-')))
+        .cloned()
+        .collect();
+    let by_name =
+        command.program == "wget" || command.has_letter('O') || command.has(&["--remote-name", "--remote-name-all"]);
     if by_name {
         for address in &addresses {
             let name = address.split(['?', '#']).next().unwrap_or_default().rsplit('/').next().unwrap_or_default();
@@ -79,22 +98,30 @@ fn web(shell: &mut Shell<'_>, command: &Command<'_>) {
         is_secret_path(shell, file) || is_env_file(file) || file == "/etc/passwd"
     });
     let is_body = |word: &String| has_origin(word, Origin::Secret) || shows_secret(word);
-    let is_header = |at: usize| at > 0 && matches!(command.args()[at - 1].as_str(), "-H" | "--header" | "-u" | "--user" | "-b" | "--oauth2-bearer");
-    let in_words = command.args().iter().enumerate().any(|(at, word)| !is_header(at) && !word.starts_with("-H") && !word.starts_with("--header") && is_body(word));
+    let is_header = |at: usize| {
+        at > 0
+            && matches!(command.args()[at - 1].as_str(), "-H" | "--header" | "-u" | "--user" | "-b" | "--oauth2-bearer")
+    };
+    let in_words =
+        command.args().iter().enumerate().any(|(at, word)| {
+            !is_header(at) && !word.starts_with("-H") && !word.starts_with("--header") && is_body(word)
+        });
     let from_stdin = is_secret_feed(command.stdin) && sent.iter().any(|value| value.ends_with('-') || value.is_empty());
     if leaks_file || (!is_here && in_words) || from_stdin {
         shell.report(Kind::SecretLeak, command.argv, WHY);
     }
     let method = values(command, &["-X", "--request", "--method"]);
     let deletes = method.iter().any(|word| word.eq_ignore_ascii_case("delete"));
-    let index = command.args().iter().any(|word| word.ends_with("/_all") || word.contains(":9200/") || word.ends_with("/*"));
+    let index =
+        command.args().iter().any(|word| word.ends_with("/_all") || word.contains(":9200/") || word.ends_with("/*"));
     if deletes && (!is_here || index) {
         shell.report(Kind::Deploy, command.argv, "It deletes something on another machine.");
     }
 }
 
 fn socket(shell: &mut Shell<'_>, command: &Command<'_>) {
-    let runs = command.has(&["-e", "-c", "--exec", "--sh-exec"]) || command.args().iter().any(|word| word.to_lowercase().contains("exec:"));
+    let runs = command.has(&["-e", "-c", "--exec", "--sh-exec"])
+        || command.args().iter().any(|word| word.to_lowercase().contains("exec:"));
     if runs {
         shell.report(Kind::RemoteCode, command.argv, "It gives another machine a shell.");
     }

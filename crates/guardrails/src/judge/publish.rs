@@ -65,16 +65,20 @@ const COMMANDS: [(&str, &[&str]); 52] = [
 /// Judges what publishes.
 pub(super) fn judge(shell: &mut Shell<'_>, command: &Command<'_>) {
     let is_known = COMMANDS.iter().any(|(program, words)| *program == command.program && command.begins(words));
-    let only_tries = command.has(&["--snapshot", "--skip-publish", "-n", "--skip=publish"]) || command.begins(&["dist-tag", "ls"]) || command.begins(&["owner", "ls"]);
+    let only_tries = command.has(&["--snapshot", "--skip-publish", "-n", "--skip=publish"])
+        || command.begins(&["dist-tag", "ls"])
+        || command.begins(&["owner", "ls"]);
     let pushes = command.program.starts_with("docker") && command.has(&["--push"]);
-    let uploads = command.plain().first().is_some_and(|word| word.ends_with("setup.py")) && command.plain().contains(&"upload")
+    let uploads = command.plain().first().is_some_and(|word| word.ends_with("setup.py"))
+        && command.plain().contains(&"upload")
         || (command.program == "setup.py" && command.plain().contains(&"upload"));
     let gradle = matches!(command.program, "gradle" | "gradlew" | "mvnw" | "sbt")
         && command.plain().iter().any(|task| {
             let task = task.rsplit(':').next().unwrap_or_default();
             task == "deploy" || (task.starts_with("publish") && !task.to_lowercase().contains("local"))
         });
-    let maven = command.program == "mvn" && command.plain().iter().any(|word| *word == "deploy" || word.starts_with("release:perform"));
+    let maven = command.program == "mvn"
+        && command.plain().iter().any(|word| *word == "deploy" || word.starts_with("release:perform"));
     if (is_known && !only_tries) || pushes || uploads || gradle || maven {
         shell.report(Kind::Publish, command.argv, WHY);
     }

@@ -8,26 +8,88 @@ use crate::text::quoted as strings;
 
 /// Calls that delete a folder with all in it.
 const TREES: [&str; 16] = [
-    "rmtree(", "rmtree ", "remove_tree(", "rm_rf", "rm_r(", "remove_dir_all", "rmSync(", "rmdirSync(", "fs.rm(", "rimraf(",
-    "removeSync(", "emptyDirSync(", "remove_entry", "RemoveAll(", "fs.promises.rm(", "Deno.removeSync(",
+    "rmtree(",
+    "rmtree ",
+    "remove_tree(",
+    "rm_rf",
+    "rm_r(",
+    "remove_dir_all",
+    "rmSync(",
+    "rmdirSync(",
+    "fs.rm(",
+    "rimraf(",
+    "removeSync(",
+    "emptyDirSync(",
+    "remove_entry",
+    "RemoveAll(",
+    "fs.promises.rm(",
+    "Deno.removeSync(",
 ];
 /// Calls that delete a file.
 const FILES: [&str; 11] = [
-    "os.remove(", "os.unlink(", "unlink(", "unlinkSync(", "File.delete(", "FileUtils.rm(", "unlink ", "os.removedirs(",
-    ".unlink()", "Deno.remove(", "\"unlink\"",
+    "os.remove(",
+    "os.unlink(",
+    "unlink(",
+    "unlinkSync(",
+    "File.delete(",
+    "FileUtils.rm(",
+    "unlink ",
+    "os.removedirs(",
+    ".unlink()",
+    "Deno.remove(",
+    "\"unlink\"",
 ];
 /// What names many files.
-const MANY: [&str; 12] =
-    ["os.walk(", "glob(", "rglob(", "listdir(", "scandir(", "iterdir(", "readdirSync(", "Dir[", "Dir.glob", "<*", "readdir(", "globSync("];
+const MANY: [&str; 12] = [
+    "os.walk(",
+    "glob(",
+    "rglob(",
+    "listdir(",
+    "scandir(",
+    "iterdir(",
+    "readdirSync(",
+    "Dir[",
+    "Dir.glob",
+    "<*",
+    "readdir(",
+    "globSync(",
+];
 /// Calls that run a line.
 const RUNS: [&str; 19] = [
-    "os.system(", "subprocess.", "popen(", "Popen(", "check_call(", "check_output(", "execSync(", "exec(", "spawn(",
-    "spawnSync(", "system(", "shell_exec(", "passthru(", "exec ", "system ", "do shell script", "execFileSync(", "qx", "`",
+    "os.system(",
+    "subprocess.",
+    "popen(",
+    "Popen(",
+    "check_call(",
+    "check_output(",
+    "execSync(",
+    "exec(",
+    "spawn(",
+    "spawnSync(",
+    "system(",
+    "shell_exec(",
+    "passthru(",
+    "exec ",
+    "system ",
+    "do shell script",
+    "execFileSync(",
+    "qx",
+    "`",
 ];
 /// Calls that write a file.
 const WRITES: [&str; 12] = [
-    "open(", "writeFileSync(", "appendFileSync(", "writeFile(", "File.write(", "write_text(", "file_put_contents(", "os.rename(",
-    "shutil.move(", "shutil.copy", "copyFileSync(", "renameSync(",
+    "open(",
+    "writeFileSync(",
+    "appendFileSync(",
+    "writeFile(",
+    "File.write(",
+    "write_text(",
+    "file_put_contents(",
+    "os.rename(",
+    "shutil.move(",
+    "shutil.copy",
+    "copyFileSync(",
+    "renameSync(",
 ];
 /// Calls that fetch something from the network, and calls that run what they fetched.
 const FETCHES: [&str; 6] = ["urlopen(", "requests.get(", "urllib", "fetch(", "https.get(", "open-uri"];
@@ -54,7 +116,9 @@ pub(crate) fn judge(shell: &mut Shell<'_>, program: &str, source: &str, argv: &[
     if has(&WRITES) && literals.iter().any(|word| is_env_file(word)) && is_write(source) {
         shell.report(Kind::EnvFile, argv, WHY_WRITTEN);
     }
-    if literals.iter().any(|word| super::secrets::is_secret_path(shell, word)) && has(&["open(", "readFile", "read(", "File.", "read_text", "get-content", "<"]) {
+    if literals.iter().any(|word| super::secrets::is_secret_path(shell, word))
+        && has(&["open(", "readFile", "read(", "File.", "read_text", "get-content", "<"])
+    {
         shell.report(Kind::SecretRead, argv, super::secrets::WHY_FILE);
     }
     if has(&FETCHES) && has(&EVALUATES) {
@@ -64,7 +128,9 @@ pub(crate) fn judge(shell: &mut Shell<'_>, program: &str, source: &str, argv: &[
         shell.report(Kind::RemoteCode, argv, "It gives another machine a shell.");
     }
     for literal in &literals {
-        if let Some(why) = super::database::lost(literal).filter(|_| has(&["execute", "query(", "exec(", "raw(", ".sql", "run("])) {
+        if let Some(why) =
+            super::database::lost(literal).filter(|_| has(&["execute", "query(", "exec(", "raw(", ".sql", "run("]))
+        {
             shell.report(Kind::Database, argv, why);
         }
     }
@@ -90,13 +156,21 @@ fn deleted(shell: &mut Shell<'_>, source: &str, calls: &[&str], argv: &[String],
         let home = rest.contains("HOME") || rest.contains("homedir") || words.iter().any(|word| word == "~");
         let target = match (home, words.first()) {
             (true, _) => Some(shell.place.home.clone()),
-            (false, Some(word)) if !rest.trim_start().starts_with(|c: char| c.is_alphabetic()) || rest.starts_with("glob") || rest.contains("Path(") => Some(word.clone()),
+            (false, Some(word))
+                if !rest.trim_start().starts_with(|c: char| c.is_alphabetic())
+                    || rest.starts_with("glob")
+                    || rest.contains("Path(") =>
+            {
+                Some(word.clone())
+            }
             _ => None,
         };
         let names: Vec<String> = match target {
             Some(target) => vec![target],
             None if many => pattern_of(source),
-            None if is_tree => vec![crate::text::unknown(crate::text::Origin::Unknown, &format!("${}", first_word(rest)))],
+            None if is_tree => {
+                vec![crate::text::unknown(crate::text::Origin::Unknown, &format!("${}", first_word(rest)))]
+            }
             None => Vec::new(),
         };
         let targets: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -114,7 +188,10 @@ fn first_word(text: &str) -> String {
 
 /// The pattern that files are looked for with; everything, where there is none.
 fn pattern_of(source: &str) -> Vec<String> {
-    let patterns: Vec<String> = given(source, &["glob(", "Dir[", "Dir.glob(", "globSync("]).into_iter().filter_map(|rest| strings(rest).into_iter().next()).collect();
+    let patterns: Vec<String> = given(source, &["glob(", "Dir[", "Dir.glob(", "globSync("])
+        .into_iter()
+        .filter_map(|rest| strings(rest).into_iter().next())
+        .collect();
     if patterns.is_empty() { vec!["*".to_owned()] } else { patterns }
 }
 
@@ -154,7 +231,9 @@ fn powershell(shell: &mut Shell<'_>, source: &str, argv: &[String]) {
     if deletes && (small.contains("-recurse") || small.contains("/s")) {
         shell.report(Kind::MassDelete, argv, "It deletes a folder with everything in it.");
     }
-    let fetches = ["iwr", "irm", "invoke-webrequest", "invoke-restmethod", "downloadstring"].iter().any(|word| small.contains(word));
+    let fetches = ["iwr", "irm", "invoke-webrequest", "invoke-restmethod", "downloadstring"]
+        .iter()
+        .any(|word| small.contains(word));
     if fetches && (small.contains("iex") || small.contains("invoke-expression")) {
         shell.report(Kind::RemoteCode, argv, "It runs code that comes over the network, unread.");
     }

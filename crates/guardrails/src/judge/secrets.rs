@@ -12,33 +12,92 @@ const WHY_VARIABLE: &str = "It prints a variable that holds a key or a password.
 
 /// Files and folders of a home.
 const HOME: [&str; 38] = [
-    ".ssh/id_", ".ssh/*", ".aws", ".config/gcloud", ".kube/config", ".docker/config.json", ".netrc", ".npmrc", ".pypirc",
-    ".git-credentials", ".gnupg", ".pgpass", ".my.cnf", ".config/gh", ".config/hub", ".cargo/credentials", ".vault-token",
-    ".bash_history", ".zsh_history", ".python_history", ".psql_history", ".config/op", ".password-store", ".azure",
-    ".terraform.d/credentials", ".claude/.credentials", ".codex/auth", ".config/git/credentials", ".s3cfg", ".boto",
-    ".heroku", ".config/rclone", ".local/share/keyrings", ".mozilla", ".config/google-chrome", ".gem/credentials",
-    "Library/Keychains", ".sops",
+    ".ssh/id_",
+    ".ssh/*",
+    ".aws",
+    ".config/gcloud",
+    ".kube/config",
+    ".docker/config.json",
+    ".netrc",
+    ".npmrc",
+    ".pypirc",
+    ".git-credentials",
+    ".gnupg",
+    ".pgpass",
+    ".my.cnf",
+    ".config/gh",
+    ".config/hub",
+    ".cargo/credentials",
+    ".vault-token",
+    ".bash_history",
+    ".zsh_history",
+    ".python_history",
+    ".psql_history",
+    ".config/op",
+    ".password-store",
+    ".azure",
+    ".terraform.d/credentials",
+    ".claude/.credentials",
+    ".codex/auth",
+    ".config/git/credentials",
+    ".s3cfg",
+    ".boto",
+    ".heroku",
+    ".config/rclone",
+    ".local/share/keyrings",
+    ".mozilla",
+    ".config/google-chrome",
+    ".gem/credentials",
+    "Library/Keychains",
+    ".sops",
 ];
 /// Files of the machine.
-const MACHINE: [&str; 8] =
-    ["/etc/shadow", "/etc/gshadow", "/etc/sudoers", "/etc/ssh/ssh_host", "/run/secrets", "/var/run/secrets", "/etc/ssl/private", "/etc/krb5.keytab"];
+const MACHINE: [&str; 8] = [
+    "/etc/shadow",
+    "/etc/gshadow",
+    "/etc/sudoers",
+    "/etc/ssh/ssh_host",
+    "/run/secrets",
+    "/var/run/secrets",
+    "/etc/ssl/private",
+    "/etc/krb5.keytab",
+];
 /// Names that a file with a private key has.
 const NAMES: [&str; 9] = [
-    "id_rsa", "id_ed25519", "id_ecdsa", "id_dsa", "private.pem", "privkey.pem", "private.key", "server.key",
+    "id_rsa",
+    "id_ed25519",
+    "id_ecdsa",
+    "id_dsa",
+    "private.pem",
+    "privkey.pem",
+    "private.key",
+    "server.key",
     "application_default_credentials.json",
 ];
 /// Programs that show what a file holds.
 const READERS: [&str; 34] = [
-    "cat", "less", "more", "head", "tail", "bat", "batcat", "nl", "tac", "rev", "strings", "xxd", "hexdump", "od", "base64",
-    "base32", "grep", "egrep", "fgrep", "rg", "ag", "awk", "gawk", "sed", "cut", "sort", "uniq", "paste", "column", "fold",
-    "view", "jq", "yq", "pr",
+    "cat", "less", "more", "head", "tail", "bat", "batcat", "nl", "tac", "rev", "strings", "xxd", "hexdump", "od",
+    "base64", "base32", "grep", "egrep", "fgrep", "rg", "ag", "awk", "gawk", "sed", "cut", "sort", "uniq", "paste",
+    "column", "fold", "view", "jq", "yq", "pr",
 ];
 /// Programs that carry files away or into an archive.
 const CARRIERS: [&str; 9] = ["cp", "tar", "zip", "7z", "scp", "rsync", "gzip", "install", "sftp"];
 /// Words in names of variables with secrets.
 const WORDS: [&str; 14] = [
-    "SECRET", "TOKEN", "PASSWORD", "PASSWD", "APIKEY", "API_KEY", "ACCESS_KEY", "PRIVATE_KEY", "CREDENTIAL", "AUTH_KEY",
-    "PASSPHRASE", "ENCRYPTION_KEY", "DEPLOY_KEY", "DATABASE_URL",
+    "SECRET",
+    "TOKEN",
+    "PASSWORD",
+    "PASSWD",
+    "APIKEY",
+    "API_KEY",
+    "ACCESS_KEY",
+    "PRIVATE_KEY",
+    "CREDENTIAL",
+    "AUTH_KEY",
+    "PASSPHRASE",
+    "ENCRYPTION_KEY",
+    "DEPLOY_KEY",
+    "DATABASE_URL",
 ];
 
 /// Whether a path names a file with secrets, `.env` files left out.
@@ -49,27 +108,41 @@ pub(super) fn is_secret_path(shell: &Shell<'_>, word: &str) -> bool {
     let tilde = word.strip_prefix("~/").map(|rest| format!("{}/{rest}", shell.place.home));
     let path = tilde.unwrap_or_else(|| shell.path(word));
     let homes = [shell.place.home.as_str(), "/root", "/home/user"];
-    let of_home = homes.iter().filter(|home| !home.is_empty()).find_map(|home| path.strip_prefix(home)?.strip_prefix('/')).map(str::to_owned);
+    let of_home = homes
+        .iter()
+        .filter(|home| !home.is_empty())
+        .find_map(|home| path.strip_prefix(home)?.strip_prefix('/'))
+        .map(str::to_owned);
     let of_home = of_home.or_else(|| {
         let rest = path.strip_prefix("/home/").or_else(|| path.strip_prefix("/Users/"))?;
         rest.split_once('/').map(|(_, rest)| rest.to_owned())
     });
-    let is_harmless = path.ends_with("/known_hosts") || path.ends_with("/.aws/config") || path.ends_with(".gnupg/gpg.conf");
-    let in_home = of_home.is_some_and(|rest| rest == ".ssh" || HOME.iter().any(|known| rest.starts_with(known) || fits_key(&rest, known)));
-    let of_machine = MACHINE.iter().any(|known| path.starts_with(known)) || (path.starts_with("/proc/") && path.ends_with("/environ"));
+    let is_harmless =
+        path.ends_with("/known_hosts") || path.ends_with("/.aws/config") || path.ends_with(".gnupg/gpg.conf");
+    let in_home = of_home.is_some_and(|rest| {
+        rest == ".ssh" || HOME.iter().any(|known| rest.starts_with(known) || fits_key(&rest, known))
+    });
+    let of_machine = MACHINE.iter().any(|known| path.starts_with(known))
+        || (path.starts_with("/proc/") && path.ends_with("/environ"));
     let name = path.rsplit('/').next().unwrap_or_default();
     !is_harmless && (in_home || of_machine || NAMES.contains(&name))
 }
 
 /// `id_rs?` may be `id_rsa`.
 fn fits_key(rest: &str, known: &str) -> bool {
-    known == ".ssh/id_" && crate::text::is_glob(rest) && ["id_rsa", "id_ed25519"].iter().any(|key| crate::text::fits(rest, &format!(".ssh/{key}")))
+    known == ".ssh/id_"
+        && crate::text::is_glob(rest)
+        && ["id_rsa", "id_ed25519"].iter().any(|key| crate::text::fits(rest, &format!(".ssh/{key}")))
 }
 
 /// Whether a variable of this name holds a secret.
 pub(super) fn is_secret_name(name: &str) -> bool {
     let name = name.to_uppercase();
-    let is_public = name.contains("PUBLIC") || name.ends_with("_COUNT") || name.ends_with("_FILE") || name.ends_with("_PATH") || name.contains("TOKENS");
+    let is_public = name.contains("PUBLIC")
+        || name.ends_with("_COUNT")
+        || name.ends_with("_FILE")
+        || name.ends_with("_PATH")
+        || name.contains("TOKENS");
     !is_public && WORDS.iter().any(|word| name.contains(word))
 }
 
@@ -93,7 +166,12 @@ pub(super) fn judge(shell: &mut Shell<'_>, command: &Command<'_>) -> Option<Feed
             return Some(Feed::Secret);
         }
         "grep" | "egrep" | "rg" | "awk" | "sed" if *command.stdin == Feed::Environment => {
-            let is_secret = |word: &&str| word.split(|c: char| !c.is_alphanumeric() && c != '_').any(|part| is_secret_name(part) || matches!(part.to_uppercase().as_str(), "KEY" | "PASS" | "PWD_SECRET" | "AWS"));
+            let is_secret = |word: &&str| {
+                word.split(|c: char| !c.is_alphanumeric() && c != '_').any(|part| {
+                    is_secret_name(part)
+                        || matches!(part.to_uppercase().as_str(), "KEY" | "PASS" | "PWD_SECRET" | "AWS")
+                })
+            };
             let quiet = command.has_letter('q') || command.has_letter('c') || command.has_letter('v');
             if plain.iter().any(is_secret) && !quiet {
                 shell.report(Kind::SecretRead, command.argv, WHY_VARIABLE);
@@ -115,11 +193,16 @@ fn files(shell: &mut Shell<'_>, command: &Command<'_>, plain: &[&str]) -> Option
     if !reads && !carries {
         return None;
     }
-    let names: Vec<&str> = if carries && plain.len() > 1 && command.program != "tar" { plain[..plain.len() - 1].to_vec() } else { plain.to_vec() };
+    let names: Vec<&str> = if carries && plain.len() > 1 && command.program != "tar" {
+        plain[..plain.len() - 1].to_vec()
+    } else {
+        plain.to_vec()
+    };
     // The pattern of a search is no file.
     let searches = matches!(command.program, "grep" | "egrep" | "fgrep" | "rg" | "ag" | "awk" | "gawk" | "sed");
     let from = usize::from(searches && !command.has(&["-e", "-f"]));
-    let quiet = searches && (command.has_letter('q') || command.has_letter('c') || command.has_letter('l') || command.has_letter('L'));
+    let quiet = searches
+        && (command.has_letter('q') || command.has_letter('c') || command.has_letter('l') || command.has_letter('L'));
     let changes = command.program == "sed" && command.has_letter('i');
     let mut secret = false;
     for name in names.iter().skip(from) {
@@ -146,13 +229,20 @@ fn shows(command: &Command<'_>) -> bool {
             let has = |word: &str| plain.contains(&word);
             (has("configure") && plain.iter().any(|word| word.contains("secret") || *word == "export-credentials"))
                 || has("get-secret-value")
-                || (has("ssm") && plain.iter().any(|w| w.starts_with("get-parameter")) && command.has(&["--with-decryption"]))
+                || (has("ssm")
+                    && plain.iter().any(|w| w.starts_with("get-parameter"))
+                    && command.has(&["--with-decryption"]))
         }
-        "gcloud" => command.plain().iter().any(|word| matches!(*word, "print-access-token" | "print-identity-token")) || begins(&["secrets", "versions", "access"]),
+        "gcloud" => {
+            command.plain().iter().any(|word| matches!(*word, "print-access-token" | "print-identity-token"))
+                || begins(&["secrets", "versions", "access"])
+        }
         "az" => begins(&["keyvault", "secret", "show"]) || begins(&["account", "get-access-token"]),
         "kubectl" | "oc" => {
             let plain = command.plain();
-            let names = plain.iter().any(|word| word.split('/').next().is_some_and(|kind| matches!(kind, "secret" | "secrets")));
+            let names = plain
+                .iter()
+                .any(|word| word.split('/').next().is_some_and(|kind| matches!(kind, "secret" | "secrets")));
             let outputs = command.args().iter().any(|word| word.starts_with("-o") || word.starts_with("--output"));
             plain.contains(&"get") && names && outputs
         }
@@ -162,7 +252,10 @@ fn shows(command: &Command<'_>) -> bool {
         "bw" | "lpass" => begins(&["get"]) || begins(&["show"]),
         "security" => command.plain().first().is_some_and(|word| word.starts_with("find-") || *word == "dump-keychain"),
         "gpg" | "gpg2" => command.args().iter().any(|word| word.starts_with("--export-secret")),
-        "heroku" => command.plain().first().is_some_and(|word| word.starts_with("config")) && command.plain().get(1).is_none_or(|w| !w.contains('=')),
+        "heroku" => {
+            command.plain().first().is_some_and(|word| word.starts_with("config"))
+                && command.plain().get(1).is_none_or(|w| !w.contains('='))
+        }
         "secret-tool" => begins(&["lookup"]),
         "docker" => begins(&["compose", "config"]) && command.has(&["--environment"]),
         _ => false,

@@ -7,13 +7,38 @@ use crate::shell::{Feed, Shell};
 
 /// Folders of the machine.
 const MACHINE: [&str; 16] = [
-    "/etc/", "/usr/", "/boot/", "/bin/", "/sbin/", "/lib/", "/lib64/", "/proc/", "/sys/", "/root/.ssh", "/System/",
-    "/Library/", "/var/spool/cron", "/var/lib/", "/opt/", "/srv/",
+    "/etc/",
+    "/usr/",
+    "/boot/",
+    "/bin/",
+    "/sbin/",
+    "/lib/",
+    "/lib64/",
+    "/proc/",
+    "/sys/",
+    "/root/.ssh",
+    "/System/",
+    "/Library/",
+    "/var/spool/cron",
+    "/var/lib/",
+    "/opt/",
+    "/srv/",
 ];
 /// Files of a home that decide what runs there.
 const HOME: [&str; 13] = [
-    ".ssh/authorized_keys", ".ssh/id_", ".bashrc", ".zshrc", ".profile", ".bash_profile", ".zprofile", ".zshenv",
-    ".gitconfig", ".config/autostart", ".ssh/config", ".config/systemd", "Library/LaunchAgents",
+    ".ssh/authorized_keys",
+    ".ssh/id_",
+    ".bashrc",
+    ".zshrc",
+    ".profile",
+    ".bash_profile",
+    ".zprofile",
+    ".zshenv",
+    ".gitconfig",
+    ".config/autostart",
+    ".ssh/config",
+    ".config/systemd",
+    "Library/LaunchAgents",
 ];
 
 /// Judges what a command writes.
@@ -32,11 +57,11 @@ pub(super) fn judge(shell: &mut Shell<'_>, command: &Command<'_>) {
     }
     if matches!(command.program, "cp" | "mv" | "install") {
         let plain = command.plain();
-        if let [from, to] = plain.as_slice() {
-            if let Some(made) = shell.scope.files.get(&shell.path(from)).cloned() {
-                let path = shell.path(to);
-                shell.scope.files.insert(path, made);
-            }
+        if let [from, to] = plain.as_slice()
+            && let Some(made) = shell.scope.files.get(&shell.path(from)).cloned()
+        {
+            let path = shell.path(to);
+            shell.scope.files.insert(path, made);
         }
     }
 }
@@ -70,19 +95,29 @@ fn written(command: &Command<'_>) -> Vec<(String, bool)> {
             written.extend(last());
             written
         }
-        "tee" | "sponge" | "touch" | "truncate" | "nano" | "vim" | "vi" | "nvim" | "emacs" | "ed" | "ex" | "dotenv-vault" => all(false),
+        "tee" | "sponge" | "touch" | "truncate" | "nano" | "vim" | "vi" | "nvim" | "emacs" | "ed" | "ex"
+        | "dotenv-vault" => all(false),
         "sed" | "gsed" if command.has_letter('i') || command.has(&["--in-place"]) => all(false),
-        "perl" | "ruby" if command.args().iter().any(|w| w.starts_with('-') && !w.starts_with("--") && w.contains('i') && w.len() < 8 && !w.starts_with("-I")) => all(false),
+        "perl" | "ruby"
+            if command.args().iter().any(|w| {
+                w.starts_with('-') && !w.starts_with("--") && w.contains('i') && w.len() < 8 && !w.starts_with("-I")
+            }) =>
+        {
+            all(false)
+        }
         "awk" | "gawk" if command.has(&["-i"]) => all(false),
         "yq" | "jq" if command.has_letter('i') => all(false),
-        "dd" => command.args().iter().filter_map(|word| word.strip_prefix("of=")).map(|word| (word.to_owned(), false)).collect(),
+        "dd" => command
+            .args()
+            .iter()
+            .filter_map(|word| word.strip_prefix("of="))
+            .map(|word| (word.to_owned(), false))
+            .collect(),
         "curl" => after(&["-o", "--output"]),
         "wget" => after(&["-O", "--output-document"]),
         "openssl" | "sort" | "gpg" | "age" | "sops" => after(&["-out", "-o", "--output"]),
         "vercel" if command.begins(&["env", "pull"]) => last(),
-        "git" if command.begins(&["checkout"]) || command.begins(&["restore"]) || command.begins(&["add"]) => {
-            all(true)
-        }
+        "git" if command.begins(&["checkout"]) || command.begins(&["restore"]) || command.begins(&["add"]) => all(true),
         "patch" | "dos2unix" => last(),
         _ => Vec::new(),
     }
@@ -128,10 +163,6 @@ impl Shell<'_> {
         } else if is_home_file && (!appends || contains_danger(output)) {
             self.report(Kind::System, &argv, "It replaces a file that decides what runs for you.");
         }
-        if let Feed::Text(text) = output {
-            // A variable with a secret that is written down.
-            let _not_followed = text;
-        }
     }
 
     /// A command that talks through a socket of the shell.
@@ -145,6 +176,7 @@ fn contains_danger(output: &Feed) -> bool {
 }
 
 fn is_device(target: &str) -> bool {
-    let disks = ["sd", "hd", "nvme", "vd", "xvd", "disk", "rdisk", "mapper/", "mmcblk", "md", "loop", "mem", "kmem", "port"];
+    let disks =
+        ["sd", "hd", "nvme", "vd", "xvd", "disk", "rdisk", "mapper/", "mmcblk", "md", "loop", "mem", "kmem", "port"];
     target.strip_prefix("/dev/").is_some_and(|rest| disks.iter().any(|disk| rest.starts_with(disk)))
 }

@@ -75,7 +75,8 @@ impl Shell<'_> {
         let plain: Vec<&String> = args.iter().filter(|arg| !arg.starts_with('-')).collect();
         match program {
             "echo" => {
-                let options = args.iter().take_while(|arg| matches!(arg.as_str(), "-n" | "-e" | "-ne" | "-en" | "-E")).count();
+                let options =
+                    args.iter().take_while(|arg| matches!(arg.as_str(), "-n" | "-e" | "-ne" | "-en" | "-E")).count();
                 let text = args[options..].join(" ");
                 let text = if args[..options].iter().any(|o| o.contains('e')) { unescaped(&text) } else { text };
                 Feed::of_text(text + "\n")
@@ -86,13 +87,14 @@ impl Shell<'_> {
             "realpath" | "readlink" if plain.len() == 1 => Feed::Text(self.path(plain[0])),
             "basename" if !plain.is_empty() => Feed::Text(plain[0].rsplit('/').next().unwrap_or_default().to_owned()),
             "git" if has("--show-toplevel") => Feed::Text(self.place.workspace.clone()),
-            "curl" | "wget" | "http" | "https" | "fetch" | "aria2c" | "nc" | "ncat" | "netcat" | "socat" | "telnet" | "iwr" | "irm" => {
-                Feed::Network
-            }
+            "curl" | "wget" | "http" | "https" | "fetch" | "aria2c" | "nc" | "ncat" | "netcat" | "socat" | "telnet"
+            | "iwr" | "irm" => Feed::Network,
             "env" | "printenv" | "set" | "export" | "declare" if plain.is_empty() => Feed::Environment,
             "ps" => Feed::Processes,
             "rev" => match stdin {
-                Feed::Text(text) => Feed::Text(text.lines().map(|l| l.chars().rev().collect::<String>() + "\n").collect()),
+                Feed::Text(text) => {
+                    Feed::Text(text.lines().map(|l| l.chars().rev().collect::<String>() + "\n").collect())
+                }
                 other => other.clone(),
             },
             "tac" => match stdin {
@@ -109,10 +111,16 @@ impl Shell<'_> {
                 (other, _) => other.clone(),
             },
             // A count or a yes or no says nothing of what it counts.
-            "grep" | "egrep" | "rg" if args.iter().any(|a| a.starts_with('-') && !a.starts_with("--") && a.contains(['q', 'c', 'l'])) => Feed::None,
+            "grep" | "egrep" | "rg"
+                if args.iter().any(|a| a.starts_with('-') && !a.starts_with("--") && a.contains(['q', 'c', 'l'])) =>
+            {
+                Feed::None
+            }
             "wc" | "sha256sum" | "md5sum" | "shasum" => Feed::None,
             name if DECODERS.contains(&name) => decoded(name, args, stdin),
-            "cat" | "head" | "tail" | "tac_" if !plain.is_empty() && matches!(stdin, Feed::None) => self.printed(&plain),
+            "cat" | "head" | "tail" | "tac_" if !plain.is_empty() && matches!(stdin, Feed::None) => {
+                self.printed(&plain)
+            }
             "ls" => self.listed(&plain),
             name if FILTERS.contains(&name) => match stdin {
                 // Who filters names of processes means some of them.
@@ -173,9 +181,9 @@ fn printf(args: &[String]) -> Feed {
 
 fn decoded(name: &str, args: &[String], stdin: &Feed) -> Feed {
     let decodes = match name {
-        "base64" | "base32" | "openssl" => {
-            args.iter().any(|a| matches!(a.as_str(), "-d" | "-D" | "--decode" | "-di" | "-id" | "-A" | "--ignore-garbage") && a != "-A")
-        }
+        "base64" | "base32" | "openssl" => args.iter().any(|a| {
+            matches!(a.as_str(), "-d" | "-D" | "--decode" | "-di" | "-id" | "-A" | "--ignore-garbage") && a != "-A"
+        }),
         "xxd" => args.iter().any(|a| a.starts_with('-') && a.contains('r')),
         "gzip" | "zstd" | "gpg" => args.iter().any(|a| a.starts_with('-') && a.contains('d')),
         _ => true,

@@ -113,8 +113,13 @@ impl<'a> Shell<'a> {
 
     /// A function that is only defined may be called by a later line.
     fn judge_uncalled(&mut self) {
-        let uncalled: Vec<String> =
-            self.scope.functions.iter().filter(|(name, _)| !self.scope.called.contains(*name)).map(|(_, b)| b.clone()).collect();
+        let uncalled: Vec<String> = self
+            .scope
+            .functions
+            .iter()
+            .filter(|(name, _)| !self.scope.called.contains(*name))
+            .map(|(_, b)| b.clone())
+            .collect();
         for body in uncalled {
             self.subshell(|shell| {
                 shell.scope.positional = None;

@@ -86,7 +86,9 @@ impl Shell<'_> {
                 None
             }
             "vim" | "vi" | "nvim" | "ex" => {
-                for line in args.iter().filter_map(|word| word.split_once('!').filter(|(before, _)| before.contains(':'))) {
+                for line in
+                    args.iter().filter_map(|word| word.split_once('!').filter(|(before, _)| before.contains(':')))
+                {
                     let _output = self.line(line.1, &Feed::None);
                 }
                 None
@@ -106,7 +108,8 @@ impl Shell<'_> {
     /// A shell with a line, a script, or what it reads.
     fn shell(&mut self, argv: &[String], stdin: &Feed) -> Feed {
         let args = &argv[1..];
-        let only_reads = args.iter().any(|a| a.starts_with('-') && !a.starts_with("--") && a.contains('n') && !a.contains('c'));
+        let only_reads =
+            args.iter().any(|a| a.starts_with('-') && !a.starts_with("--") && a.contains('n') && !a.contains('c'));
         if only_reads || args.iter().any(|a| matches!(a.as_str(), "--version" | "--help")) {
             return Feed::None;
         }
@@ -150,10 +153,12 @@ impl Shell<'_> {
     fn is_clear_line(&mut self, line: &str, argv: &[String]) -> bool {
         use crate::text::{Origin, has_origin, shown, unknown_parts};
         let is_foreign = has_origin(line, Origin::Network) || has_origin(line, Origin::Decoded);
-        let is_all = !line.is_empty() && unknown_parts(line).next().is_some_and(|part| shown(line).trim().len() <= part.len() + 2);
+        let is_all = !line.is_empty()
+            && unknown_parts(line).next().is_some_and(|part| shown(line).trim().len() <= part.len() + 2);
         if is_foreign || is_all {
             // What well-known programs print to be evaluated is theirs, not anybody's.
-            let is_setup = !is_foreign && unknown_parts(line).any(|part| part.starts_with("$(") || part.starts_with('`'));
+            let is_setup =
+                !is_foreign && unknown_parts(line).any(|part| part.starts_with("$(") || part.starts_with('`'));
             if is_setup && self.guard != crate::Guard::Strict {
                 return false;
             }
@@ -244,7 +249,22 @@ impl Shell<'_> {
     }
 
     fn xargs(&mut self, argv: &[String], stdin: &Feed) -> Feed {
-        let with_value = ["-n", "-L", "-P", "-s", "-d", "-E", "-a", "--max-args", "--max-procs", "--delimiter", "--arg-file", "-I", "-J", "-R"];
+        let with_value = [
+            "-n",
+            "-L",
+            "-P",
+            "-s",
+            "-d",
+            "-E",
+            "-a",
+            "--max-args",
+            "--max-procs",
+            "--delimiter",
+            "--arg-file",
+            "-I",
+            "-J",
+            "-R",
+        ];
         let at = after_options(argv, 1, &with_value);
         let options = &argv[1..at];
         let replaced = options.iter().enumerate().find_map(|(n, option)| match option.strip_prefix("-I") {
@@ -311,9 +331,40 @@ fn value_of(args: &[String], options: &[&str]) -> Option<String> {
 /// What runs in a container that keeps what it does, or on a cluster.
 fn in_container(program: &str, args: &[String]) -> Option<Vec<String>> {
     let compose = usize::from(args.first().is_some_and(|word| word == "compose"));
-    let all = ["-e", "-u", "-w", "--user", "--workdir", "--env", "--env-file", "-n", "-c", "--namespace", "--container",
-        "--context", "-f", "--file", "-p", "--name", "--network", "--entrypoint", "-v", "--volume", "--mount", "--index",
-        "-l", "--profile", "--project-name", "--platform", "-h", "--hostname", "-m", "--memory", "--cpus", "--kubeconfig"];
+    let all = [
+        "-e",
+        "-u",
+        "-w",
+        "--user",
+        "--workdir",
+        "--env",
+        "--env-file",
+        "-n",
+        "-c",
+        "--namespace",
+        "--container",
+        "--context",
+        "-f",
+        "--file",
+        "-p",
+        "--name",
+        "--network",
+        "--entrypoint",
+        "-v",
+        "--volume",
+        "--mount",
+        "--index",
+        "-l",
+        "--profile",
+        "--project-name",
+        "--platform",
+        "-h",
+        "--hostname",
+        "-m",
+        "--memory",
+        "--cpus",
+        "--kubeconfig",
+    ];
     let argv: Vec<String> = args[compose..].to_vec();
     let at = after_options(&argv, 0, &all);
     let verb = argv.get(at)?.as_str();
@@ -328,10 +379,17 @@ fn in_container(program: &str, args: &[String]) -> Option<Vec<String>> {
         (_, "run") if compose == 1 => argv.get(after + 1..).map(<[String]>::to_vec),
         // A container of its own is gone afterwards, but not what it has mounted.
         (_, "run" | "create") => {
-            let mounts = argv.iter().zip(argv.iter().skip(1)).filter(|(option, _)| matches!(option.as_str(), "-v" | "--volume" | "--mount"));
+            let mounts = argv
+                .iter()
+                .zip(argv.iter().skip(1))
+                .filter(|(option, _)| matches!(option.as_str(), "-v" | "--volume" | "--mount"));
             let leaves = |source: &str| {
                 let source = source.split(':').next().unwrap_or_default();
-                source == "/" || source.starts_with("/home") || source.starts_with("/etc") || source.starts_with("/var") || source.starts_with("/root")
+                source == "/"
+                    || source.starts_with("/home")
+                    || source.starts_with("/etc")
+                    || source.starts_with("/var")
+                    || source.starts_with("/root")
             };
             let mut mounts = mounts.peekable();
             mounts.peek()?;

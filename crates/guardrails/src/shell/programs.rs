@@ -96,8 +96,20 @@ pub(super) const RUNNERS: [(&str, &[&str]); 24] = [
 
 /// Options of runners that take the next word.
 pub(super) const RUNNER_VALUES: [&str; 14] = [
-    "--with", "--python", "-p", "--project", "--directory", "-C", "--filter", "-F", "--package", "-n", "--name", "-e",
-    "--env-file", "--extra",
+    "--with",
+    "--python",
+    "-p",
+    "--project",
+    "--directory",
+    "-C",
+    "--filter",
+    "-F",
+    "--package",
+    "-n",
+    "--name",
+    "-e",
+    "--env-file",
+    "--extra",
 ];
 
 /// Shells.

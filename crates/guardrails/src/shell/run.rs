@@ -33,10 +33,10 @@ impl Shell<'_> {
             return output;
         }
         let mut program = base(first).trim_start_matches('\\').to_owned();
-        if is_glob(&program) {
-            if let Some(likely) = LIKELY.iter().find(|name| fits(&program, name)) {
-                program = (*likely).to_owned();
-            }
+        if is_glob(&program)
+            && let Some(likely) = LIKELY.iter().find(|name| fits(&program, name))
+        {
+            program = (*likely).to_owned();
         }
         if let Some(output) = self.made_file(first, &argv, stdin) {
             return output;
@@ -112,7 +112,8 @@ impl Shell<'_> {
             }
             let mut at = after_options(argv, 1, wrapper.with_value);
             at += wrapper.own_words;
-            let rest: Vec<String> = argv.get(at..).unwrap_or_default().iter().skip_while(|word| word.as_str() == "--").cloned().collect();
+            let rest: Vec<String> =
+                argv.get(at..).unwrap_or_default().iter().skip_while(|word| word.as_str() == "--").cloned().collect();
             return (!rest.is_empty()).then_some(rest);
         }
         let (_, verbs) = RUNNERS.iter().find(|(name, _)| *name == program)?;
@@ -195,7 +196,9 @@ fn without_version(word: &str) -> String {
 
 /// Words as a line that means them.
 pub(super) fn quoted(words: &[String]) -> String {
-    let quote = |word: &String| match word.chars().all(|c| c.is_alphanumeric() || "-_./=@:+,%~*?".contains(c)) && !word.is_empty() {
+    let quote = |word: &String| match word.chars().all(|c| c.is_alphanumeric() || "-_./=@:+,%~*?".contains(c))
+        && !word.is_empty()
+    {
         true => word.clone(),
         false => format!("'{}'", word.replace('\'', r"'\''")),
     };

@@ -28,10 +28,14 @@ impl Shell<'_> {
             return Feed::None;
         }
         // The grammar does not know of `>|`, nor of a carriage return.
-        let line = line.replace(">|", "> ").replace('\r', "");
+        let line = braced_variables(&braced_commands(&line.replace(">|", "> ").replace('\r', "")));
         let Some(tree) = parser.parse(&line, None) else { return Feed::None };
         if tree.root_node().has_error() {
-            self.report(Kind::Unclear, &[line.clone()], "It is not a line that bash would understand as a whole.");
+            self.report(
+                Kind::Unclear,
+                std::slice::from_ref(&line),
+                "It is not a line that bash would understand as a whole.",
+            );
         }
         self.statement(tree.root_node(), &line, stdin)
     }
@@ -72,21 +76,28 @@ impl Shell<'_> {
                 }
                 self.all(&children(node), source, stdin)
             }
-            "test_command" | "case_statement" | "case_item" => self.parts(node, source, stdin),
             "ERROR" => self.error(node, source, stdin),
-            "word" | "string" | "raw_string" | "concatenation" | "simple_expansion" | "expansion"
-            | "command_substitution" | "process_substitution" | "ansi_c_string" | "arithmetic_expansion"
-            | "unary_expression" | "binary_expression" | "variable_name" | "number" | "regex" | "extglob_pattern" => {
+            "word"
+            | "string"
+            | "raw_string"
+            | "concatenation"
+            | "simple_expansion"
+            | "expansion"
+            | "command_substitution"
+            | "process_substitution"
+            | "ansi_c_string"
+            | "arithmetic_expansion"
+            | "unary_expression"
+            | "binary_expression"
+            | "variable_name"
+            | "number"
+            | "regex"
+            | "extglob_pattern" => {
                 let _only_for_what_it_runs = self.words(node, source);
                 Feed::None
             }
             _ => self.all(&children(node), source, stdin),
         }
-    }
-
-    /// Words are looked at for what they run, statements are walked through.
-    fn parts(&mut self, node: Node<'_>, source: &str, stdin: &Feed) -> Feed {
-        self.all(&children(node), source, stdin)
     }
 
     fn pipeline(&mut self, node: Node<'_>, source: &str, stdin: &Feed) -> Feed {
@@ -101,11 +112,16 @@ impl Shell<'_> {
     fn function(&mut self, node: Node<'_>, source: &str) -> Feed {
         let text = |field: &str| node.child_by_field_name(field).map_or("", |n| &source[n.byte_range()]);
         let (name, body) = (text("name"), text("body"));
-        let calls: Vec<&str> = body.split(|c: char| c.is_whitespace() || matches!(c, '{' | '}' | ';')).filter(|w| !w.is_empty()).collect();
+        let calls: Vec<&str> =
+            body.split(|c: char| c.is_whitespace() || matches!(c, '{' | '}' | ';')).filter(|w| !w.is_empty()).collect();
         let is_bomb = body.replace(' ', "").contains(&format!("{name}|{name}"))
             || (calls.first() == Some(&name) && body.contains('&') && !body.contains("&&"));
         if is_bomb {
-            self.report(Kind::System, &[source[node.byte_range()].to_owned()], "It starts itself again and again, until the machine stands still.");
+            self.report(
+                Kind::System,
+                &[source[node.byte_range()].to_owned()],
+                "It starts itself again and again, until the machine stands still.",
+            );
             return Feed::None;
         }
         self.scope.functions.insert(name.to_owned(), body.to_owned());
@@ -130,7 +146,9 @@ impl Shell<'_> {
         let Some(condition) = node.child_by_field_name("condition") else { return };
         let words: Vec<String> = source[condition.byte_range()].split_whitespace().map(str::to_owned).collect();
         let Some(at) = words.iter().position(|word| word == "read") else { return };
-        if let Some(name) = words[at..].iter().skip(1).rfind(|word| word.chars().all(|c| c.is_alphanumeric() || c == '_')) {
+        if let Some(name) =
+            words[at..].iter().skip(1).rfind(|word| word.chars().all(|c| c.is_alphanumeric() || c == '_'))
+        {
             self.set(name, paths);
         }
     }
@@ -154,8 +172,16 @@ impl Shell<'_> {
         let mut output = Feed::None;
         for child in children(node) {
             match child.kind() {
-                "word" | "string" | "raw_string" | "concatenation" | "simple_expansion" | "expansion"
-                | "command_substitution" | "command_name" | "ansi_c_string" | "number" => {
+                "word"
+                | "string"
+                | "raw_string"
+                | "concatenation"
+                | "simple_expansion"
+                | "expansion"
+                | "command_substitution"
+                | "command_name"
+                | "ansi_c_string"
+                | "number" => {
                     argv.extend(self.words(child, source));
                 }
                 _ => {
@@ -280,7 +306,11 @@ impl Shell<'_> {
         if let Some(redirects) = redirects {
             argv.append(&mut redirects.more_words);
             // What it writes is known before it runs: a reverse shell is told by it.
-            if redirects.written.iter().any(|(target, _)| target.starts_with("/dev/tcp/") || target.starts_with("/dev/udp/")) {
+            if redirects
+                .written
+                .iter()
+                .any(|(target, _)| target.starts_with("/dev/tcp/") || target.starts_with("/dev/udp/"))
+            {
                 self.judge_socket(&argv, stdin);
             }
         }
@@ -337,4 +367,53 @@ impl Shell<'_> {
             Feed::None | Feed::Environment => vec![unknown(Origin::Unknown, "$(stdin)")],
         }
     }
+}
+
+/// `{rm,-rf,/}` where a command begins, as the words that it becomes: the grammar takes the brace for that of a group.
+fn braced_commands(line: &str) -> String {
+    let mut plain = String::new();
+    let mut rest = line;
+    while let Some(at) = rest.find('{') {
+        let (before, braced) = rest.split_at(at);
+        plain.push_str(before);
+        let end = braced.find('}').filter(|end| {
+            let inner = &braced[1..*end];
+            let begins = before.trim_end_matches([' ', '\t']);
+            let is_command =
+                if begins.is_empty() { plain.trim().is_empty() } else { begins.ends_with([';', '|', '&', '(', '\n']) };
+            is_command && inner.contains(',') && !inner.contains([' ', '\n', '\t', ';'])
+        });
+        match end {
+            Some(end) => {
+                plain.push_str(&braced[1..end].replace(',', " "));
+                rest = &braced[end + 1..];
+            }
+            None => {
+                plain.push('{');
+                rest = &braced[1..];
+            }
+        }
+    }
+    plain + rest
+}
+
+/// `rm$IFS-rf$IFS/` as `rm${IFS}-rf${IFS}/`: in the middle of a word the grammar loses the second variable.
+fn braced_variables(line: &str) -> String {
+    let mut plain = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some(at) = rest.find('$') {
+        let (before, after) = rest.split_at(at);
+        plain.push_str(before);
+        let is_within = plain.chars().next_back().is_some_and(|c| c.is_alphanumeric() || matches!(c, '-' | '/' | '}'));
+        let name: String = after[1..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+        let is_name = name.chars().next().is_some_and(|c| c.is_alphabetic() || c == '_');
+        if is_within && is_name {
+            plain.push_str(&format!("${{{name}}}"));
+            rest = &after[1 + name.len()..];
+        } else {
+            plain.push('$');
+            rest = &after[1..];
+        }
+    }
+    plain + rest
 }

@@ -20,7 +20,7 @@ impl Shell<'_> {
     pub(super) fn words(&mut self, node: Node<'_>, source: &str) -> Vec<String> {
         let values = self.values(node, source, false);
         let split = values.iter().flat_map(|value| value.split(SPLIT));
-        let words: Vec<String> = split.flat_map(|word| in_braces(word)).take(MOST_VALUES).collect();
+        let words: Vec<String> = split.flat_map(in_braces).take(MOST_VALUES).collect();
         // `$EMPTY` is no word at all, `""` is an empty one.
         let is_bare = matches!(node.kind(), "simple_expansion" | "expansion" | "command_substitution");
         words.into_iter().filter(|word| !is_bare || !word.is_empty()).map(|word| self.at_home(&word)).collect()
@@ -51,9 +51,7 @@ impl Shell<'_> {
             "ansi_c_string" => vec![unescaped(text.get(2..text.len().saturating_sub(1)).unwrap_or_default())],
             "string" | "translated_string" => self.in_quotes(node, source),
             "heredoc_body" => self.joined(node, source, true, (node.start_byte(), node.end_byte())),
-            "concatenation" | "command_name" => {
-                self.joined(node, source, quoted, (node.start_byte(), node.end_byte()))
-            }
+            "concatenation" | "command_name" => self.joined(node, source, quoted, (node.start_byte(), node.end_byte())),
             "simple_expansion" => self.variable(text.trim_start_matches('$'), text, quoted),
             "expansion" => self.expansion(node, source, quoted),
             "command_substitution" => {
@@ -146,7 +144,8 @@ impl Shell<'_> {
         if inner.starts_with('#') {
             return vec!["1".to_owned()];
         }
-        let end = inner.find(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '!' | '@' | '*')).unwrap_or(inner.len());
+        let end =
+            inner.find(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '!' | '@' | '*')).unwrap_or(inner.len());
         let (name, operator) = inner.split_at(end);
         let operator = operator.strip_prefix("[@]").or_else(|| operator.strip_prefix("[*]")).unwrap_or(operator);
         let parts: Vec<Node<'_>> = children(node).into_iter().skip(1).collect();
@@ -193,7 +192,9 @@ impl Shell<'_> {
         let values = if values.is_empty() { vec![String::new()] } else { values };
         let appends = source[node.byte_range()][name.len()..].starts_with("+=");
         let values = match self.scope.variables.get(&name) {
-            Some(before) if appends => before.iter().flat_map(|b| values.iter().map(move |v| format!("{b}{v}"))).take(MOST_VALUES).collect(),
+            Some(before) if appends => {
+                before.iter().flat_map(|b| values.iter().map(move |v| format!("{b}{v}"))).take(MOST_VALUES).collect()
+            }
             _ => values,
         };
         (name.split('[').next().unwrap_or_default().to_owned(), values)

@@ -103,7 +103,7 @@ fn judge_verb(shell: &mut Shell<'_>, whole: &[String], verb: &Command<'_>) -> Op
         "rm" => removed(shell, whole, verb, forced),
         "submodule" if first == "deinit" && forced => lose(shell, "It deletes submodules with their changes."),
         "read-tree" if verb.has(&["--reset"]) && verb.has_letter('u') => lose(shell, WHY_CHANGES),
-        "checkout-index" if forced && verb.has_letter('a') => lose(shell, WHY_CHANGES),
+        "checkout-index" if forced && (verb.has_letter('a') || verb.has(&["--all"])) => lose(shell, WHY_CHANGES),
         "config" => configured(shell, verb),
         "credential" if first == "fill" => shell.report(Kind::SecretRead, whole, "It shows a stored password."),
         "submodule" if first == "foreach" => {

@@ -7,7 +7,7 @@ use crate::shell::{Feed, Shell};
 use crate::text::quoted as strings;
 
 /// Calls that delete a folder with all in it.
-const TREES: [&str; 16] = [
+const TREES: [&str; 17] = [
     "rmtree(",
     "rmtree ",
     "remove_tree(",
@@ -24,6 +24,7 @@ const TREES: [&str; 16] = [
     "RemoveAll(",
     "fs.promises.rm(",
     "Deno.removeSync(",
+    ").rm(",
 ];
 /// Calls that delete a file.
 const FILES: [&str; 11] = [
@@ -192,7 +193,15 @@ fn pattern_of(source: &str) -> Vec<String> {
         .into_iter()
         .filter_map(|rest| strings(rest).into_iter().next())
         .collect();
-    if patterns.is_empty() { vec!["*".to_owned()] } else { patterns }
+    // What is found by an ending is the folder in which it is looked for, apart from what the next build makes.
+    let folder = |pattern: &String| {
+        let (folder, name) = pattern.rsplit_once('/').unwrap_or((".", pattern));
+        if crate::place::is_rebuilt_name(name.trim_start_matches('*')) {
+            return name.replace('*', "x");
+        }
+        folder.trim_end_matches("/**").trim_end_matches("**").to_owned() + "/*"
+    };
+    if patterns.is_empty() { vec!["*".to_owned()] } else { patterns.iter().map(folder).collect() }
 }
 
 /// Lines that a program would have a shell run: each of its strings, and lists of strings as one line.

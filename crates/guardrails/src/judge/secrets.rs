@@ -193,7 +193,8 @@ fn files(shell: &mut Shell<'_>, command: &Command<'_>, plain: &[&str]) -> Option
     if !reads && !carries {
         return None;
     }
-    let names: Vec<&str> = if carries && plain.len() > 1 && command.program != "tar" {
+    let names: Vec<&str> = if matches!(command.program, "cp" | "scp" | "rsync" | "install" | "sftp") && plain.len() > 1
+    {
         plain[..plain.len() - 1].to_vec()
     } else {
         plain.to_vec()

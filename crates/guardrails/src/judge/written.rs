@@ -47,7 +47,9 @@ pub(super) fn judge(shell: &mut Shell<'_>, command: &Command<'_>) {
     for (name, is_gone) in &names {
         if is_env_file(name) {
             shell.report(Kind::EnvFile, command.argv, WHY_WRITTEN);
-        } else if is_machine(shell, name) && !is_gone {
+        } else if is_device(name) {
+            shell.report(Kind::MassDelete, command.argv, "It writes to a disk past its file system.");
+        } else if is_machine(shell, name) && !is_gone && !is_installed(command, name) {
             shell.report(Kind::System, command.argv, "It changes files of the machine, not of the project.");
         }
     }
@@ -64,6 +66,13 @@ pub(super) fn judge(shell: &mut Shell<'_>, command: &Command<'_>) {
             shell.scope.files.insert(path, made);
         }
     }
+}
+
+/// `/usr/local` is for what people install; programs that everybody calls are not replaced there.
+fn is_installed(command: &Command<'_>, name: &str) -> bool {
+    let known = ["git", "rm", "sh", "bash", "python", "python3", "node", "npm", "docker", "sudo", "curl", "ssh"];
+    let is_copy = matches!(command.program, "cp" | "mv" | "install" | "tar" | "curl" | "wget");
+    is_copy && name.starts_with("/usr/local/") && !known.iter().any(|program| name.ends_with(&format!("/{program}")))
 }
 
 fn is_machine(shell: &Shell<'_>, name: &str) -> bool {

@@ -43,6 +43,25 @@ impl Shell<'_> {
                 lines.iter().for_each(|line| drop(self.line(line, &Feed::None)));
                 Some(Feed::None)
             }
+            "set" if args.iter().any(|word| word == "--") => {
+                let words = args.iter().skip_while(|word| *word != "--").skip(1).cloned();
+                self.scope.positional = Some(std::iter::once("sh".to_owned()).chain(words).collect());
+                Some(Feed::None)
+            }
+            "printf" if args.first().is_some_and(|word| word == "-v") => {
+                let name = args.get(1)?.clone();
+                if let Feed::Text(text) = self.output("printf", args.get(2..)?, &Feed::None) {
+                    self.set(&name, vec![text]);
+                }
+                Some(Feed::None)
+            }
+            "read" => {
+                if let Feed::Text(text) = stdin {
+                    let name = args.iter().rfind(|word| !word.starts_with('-'))?.clone();
+                    self.set(&name, vec![text.trim().to_owned()]);
+                }
+                Some(Feed::None)
+            }
             "trap" => {
                 let line = args.iter().find(|word| !word.starts_with('-'))?;
                 Some(self.line(line, &Feed::None))

@@ -23,7 +23,12 @@ impl Shell<'_> {
         let words: Vec<String> = split.flat_map(in_braces).take(MOST_VALUES).collect();
         // `$EMPTY` is no word at all, `""` is an empty one.
         let is_bare = matches!(node.kind(), "simple_expansion" | "expansion" | "command_substitution");
-        words.into_iter().filter(|word| !is_bare || !word.is_empty()).map(|word| self.at_home(&word)).collect()
+        let was_split = values.iter().any(|value| value.contains(SPLIT));
+        words
+            .into_iter()
+            .filter(|word| !(is_bare || was_split) || !word.is_empty())
+            .map(|word| self.at_home(&word))
+            .collect()
     }
 
     /// What a node stands for where words are not split: values of variables, here-documents.
@@ -119,7 +124,7 @@ impl Shell<'_> {
     fn variable(&self, name: &str, shown: &str, quoted: bool) -> Vec<String> {
         let split = |value: &str| match quoted {
             true => value.to_owned(),
-            false => value.split_whitespace().collect::<Vec<_>>().join(&SPLIT.to_string()),
+            false => split_at_spaces(value),
         };
         match (name, &self.scope.positional) {
             ("@" | "*", Some(all)) => return vec![all.get(1..).unwrap_or_default().join(&SPLIT.to_string())],
@@ -212,13 +217,18 @@ impl Shell<'_> {
 fn output_as_word(output: &Feed, shown: &str, quoted: bool) -> String {
     match output {
         Feed::Text(text) if quoted => text.trim_end_matches('\n').to_owned(),
-        Feed::Text(text) => text.split_whitespace().collect::<Vec<_>>().join(&SPLIT.to_string()),
+        Feed::Text(text) => split_at_spaces(text.trim_end_matches('\n')),
         Feed::Paths(paths) => paths.join(&SPLIT.to_string()),
         Feed::Network => unknown(Origin::Network, shown),
         Feed::Decoded => unknown(Origin::Decoded, shown),
-        Feed::Secret => unknown(Origin::Secret, shown),
-        Feed::None | Feed::Environment | Feed::Processes => unknown(Origin::Unknown, shown),
+        Feed::Secret | Feed::Environment => unknown(Origin::Secret, shown),
+        Feed::None | Feed::Processes => unknown(Origin::Unknown, shown),
     }
+}
+
+/// Each space ends a word, also one at the beginning.
+fn split_at_spaces(text: &str) -> String {
+    text.chars().map(|c| if c.is_whitespace() { SPLIT } else { c }).collect()
 }
 
 /// Without the escapes that count between double quotes.

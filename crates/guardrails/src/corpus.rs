@@ -17,19 +17,27 @@ const NEW_LINE: &str = "␤";
 /// What agents do all day.
 #[must_use]
 pub fn ordinary() -> Vec<Case> {
-    [include_str!("../corpus/ordinary.txt"), include_str!("../corpus/later-ordinary.txt")]
-        .into_iter()
-        .flat_map(cases)
-        .collect()
+    [
+        include_str!("../corpus/ordinary.txt"),
+        include_str!("../corpus/later-ordinary.txt"),
+        include_str!("../corpus/third-ordinary.txt"),
+    ]
+    .into_iter()
+    .flat_map(cases)
+    .collect()
 }
 
 /// What has to be stopped.
 #[must_use]
 pub fn destructive() -> Vec<Case> {
-    [include_str!("../corpus/destructive.txt"), include_str!("../corpus/later-destructive.txt")]
-        .into_iter()
-        .flat_map(cases)
-        .collect()
+    [
+        include_str!("../corpus/destructive.txt"),
+        include_str!("../corpus/later-destructive.txt"),
+        include_str!("../corpus/third-destructive.txt"),
+    ]
+    .into_iter()
+    .flat_map(cases)
+    .collect()
 }
 
 /// Reads a corpus: a case a line, `#` begins a comment. Every third case is held out.

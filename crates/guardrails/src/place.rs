@@ -174,9 +174,9 @@ const REBUILT_BEGINS: [&str; 9] =
     ["cmake-build-", "bazel-", "tmp.", "tmp-", "tmp_", "temp-", "build-", "dist-", "npm-debug.log"];
 
 /// Words in names of variables that hold such places.
-const REBUILT_WORDS: [&str; 13] = [
-    "tmp", "temp", "build", "dist", "out", "cache", "scratch", "stage", "staging", "coverage", "artifact", "venv",
-    "sandbox",
+const REBUILT_WORDS: [&str; 16] = [
+    "test", "fixture", "workdir", "tmp", "temp", "build", "dist", "out", "cache", "scratch", "stage", "staging",
+    "coverage", "artifact", "venv", "sandbox",
 ];
 
 /// Caches in a home.
@@ -267,12 +267,23 @@ pub(crate) fn is_rebuilt_name(name: &str) -> bool {
 /// Whether a variable of this name holds a place for temporary or built files.
 pub(crate) fn is_rebuilt_variable(name: &str) -> bool {
     let name = name.to_lowercase();
+    if ["root", "home", "workspace", "project", "repo", "src"].iter().any(|word| name.contains(word)) {
+        return false;
+    }
     name.split('_').any(|word| REBUILT_WORDS.iter().any(|known| word.starts_with(known) || word.ends_with(known)))
 }
 
 /// Whether a pattern leaves nothing out that matters: `*`, `.*`, `*.*`, `s*`.
 fn is_all(part: &str) -> bool {
-    let literal = part.chars().filter(|c| c.is_alphanumeric()).count();
+    if is_rebuilt_name(part) {
+        return false;
+    }
+    let bare: String = part
+        .split('[')
+        .enumerate()
+        .map(|(n, p)| if n == 0 { p } else { p.split_once(']').map_or("", |(_, p)| p) })
+        .collect();
+    let literal = bare.chars().filter(|c| c.is_alphanumeric()).count();
     let ending = part.rsplit_once('.').is_some_and(|(_, ending)| ending.chars().all(char::is_alphanumeric));
     part == "!" || (is_glob(part) && (literal == 0 || (literal < 2 && !ending)))
 }
@@ -307,7 +318,8 @@ impl Place {
         };
         let last = whole.rsplit('/').find(|part| !is_all(part)).unwrap_or_default();
         // A tilde that nothing has resolved is the home all the same.
-        if path == "~" || path.starts_with("~/") {
+        let is_drive = path.get(1..2) == Some(":") && path.starts_with(|c: char| c.is_ascii_alphabetic());
+        if is_drive || path == "~" || path.starts_with("~/") {
             return Where::Outside;
         }
         if let Some(rest) = below(&self.workspace) {
@@ -373,7 +385,8 @@ fn is_core(parts: &[String]) -> bool {
     if first == ".git" {
         return !rest.last().is_some_and(|last| last.ends_with(".lock")) && rest.first().is_none_or(|r| r != "hooks");
     }
-    PRECIOUS.contains(&first.as_str()) && rest.iter().all(|part| is_all(part))
+    let is_schema = rest.last().is_some_and(|last| last == "migrations");
+    is_schema || PRECIOUS.contains(&first.as_str()) && rest.iter().all(|part| is_all(part))
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ pub(crate) use ganger_engine::rules::glob;
 pub(crate) use opencode::OpencodeServer;
 pub(crate) use reading::until;
 
-use crate::config::Agent;
+use crate::config::{Agent, GuardPreset};
 use ganger_engine::SessionId;
 use ganger_engine::session::{Capabilities, Control, RuntimeEvent, TurnEnd};
 use std::path::PathBuf;
@@ -52,6 +52,7 @@ pub(crate) struct Launch {
     pub(crate) ticket: String,
     pub(crate) agent_name: String,
     pub(crate) agent: Agent,
+    pub(crate) guard: GuardPreset,
     pub(crate) driver: Driver,
     pub(crate) workspace: PathBuf,
     /// A folder of the attempt outside the workspace, for files of the driver.

@@ -129,7 +129,7 @@ impl AttemptTask {
             _ = self.cancel.changed() => return Ok(interrupted()),
             driver = self.shared.drivers.of(agent) => driver,
         };
-        if let Some(why) = driver.cannot_hold_rules(&self.offer.agent, agent) {
+        if let Some(why) = driver.cannot_hold_rules(&self.offer.agent, agent, self.terms.guard) {
             return Err(std::io::Error::other(why));
         }
         let ask_tool = driver.ask_tool();
@@ -148,6 +148,7 @@ impl AttemptTask {
             ticket: self.offer.ticket.to_string(),
             agent_name: self.offer.agent.clone(),
             agent: agent.clone(),
+            guard: self.terms.guard,
             driver,
             workspace: ready.workspace.path.clone(),
             scratch,

@@ -2,7 +2,7 @@
 //! person trusted. A host consults no configuration of its own for that.
 
 use super::Unreadable;
-use crate::config::{self, Agent, Config};
+use crate::config::{self, Agent, Config, GuardPreset};
 use ganger_engine::{self as engine};
 use ganger_engine::{
     AttemptId, Commit, Delivery, GatePolicy, PermissionAnswer, SessionId, SessionMessage, TicketId, TicketSpec,
@@ -51,6 +51,9 @@ pub(crate) struct Terms {
     pub(crate) limits: Limits,
     /// Names of variables that the agent gets besides its runtime's usual ones.
     pub(crate) pass_env: Vec<String>,
+    /// What of that it runs waits for an answer.
+    #[serde(default)]
+    pub(crate) guard: GuardPreset,
     pub(crate) layout: Layout,
 }
 
@@ -241,6 +244,7 @@ impl Terms {
             gates: config.gates.iter().cloned().map(Gate::from).collect(),
             limits: Limits::of(config),
             pass_env: config.env.pass.clone(),
+            guard: config.policy.guard,
             layout: Layout::of(config, main),
         })
     }

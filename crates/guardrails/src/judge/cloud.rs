@@ -116,7 +116,7 @@ pub(super) fn judge(shell: &mut Shell<'_>, command: &Command<'_>) {
             Some(WHY_REMOVED)
         }
         "gcloud" | "az" if plain.iter().take(4).any(|word| *word == "deploy") => Some(WHY_CHANGED),
-        "heroku" | "dokku"
+        "heroku" | "dokku" | "netlify" | "firebase"
             if plain.first().is_some_and(is_verb)
                 || plain.first().is_some_and(|w| w.starts_with("pg:reset") || w.starts_with("apps:destroy")) =>
         {
@@ -134,6 +134,14 @@ pub(super) fn judge(shell: &mut Shell<'_>, command: &Command<'_>) {
         "vercel" | "netlify" if command.has(&["--prod", "--production"]) => Some(WHY_CHANGED),
         "terraform" if plain.contains(&"destroy") || plain.contains(&"apply") => Some(WHY_CHANGED),
         "kubectl" | "oc" if scaled_to_nothing(command, &plain) => Some(WHY_REMOVED),
+        "kafka-topics" | "kafka-topics.sh" if command.has(&["--delete"]) => Some(WHY_REMOVED),
+        "rabbitmqctl"
+            if plain.first().is_some_and(|word| {
+                word.starts_with("reset") || word.contains("delete") || word.contains("purge") || *word == "force_reset"
+            }) =>
+        {
+            Some(WHY_REMOVED)
+        }
         "bq" if plain.first() == Some(&"rm") => Some(WHY_REMOVED),
         "gh" if github(command, &plain) => Some(WHY_REMOVED),
         _ => None,

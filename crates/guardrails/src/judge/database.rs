@@ -94,6 +94,17 @@ pub(super) fn judge(shell: &mut Shell<'_>, command: &Command<'_>) {
         Feed::Text(text) => text.as_str(),
         _ => "",
     };
+    if matches!(command.program, "rails" | "rake" | "manage.py" | "artisan" | "php")
+        || command.program.starts_with("python")
+    {
+        let words = command.args().join(" ") + told;
+        let all = ["delete_all", "destroy_all", ".objects.all().delete()", "drop_table", "truncate()", "_raw_delete"];
+        if all.iter().any(|word| words.contains(word))
+            && plain.iter().any(|word| matches!(*word, "runner" | "shell" | "console" | "tinker" | "shell_plus" | "r"))
+        {
+            shell.report(Kind::Database, command.argv, WHY_ROWS);
+        }
+    }
     let why = match command.program {
         "redis-cli" | "valkey-cli" | "keydb-cli" => {
             let words = command.args().join(" ").to_lowercase() + " " + &told.to_lowercase();
@@ -103,6 +114,7 @@ pub(super) fn judge(shell: &mut Shell<'_>, command: &Command<'_>) {
             let words = (command.args().join(" ") + told).to_lowercase();
             DOCUMENTS.iter().any(|word| words.contains(word)).then_some(WHY_RESET)
         }
+        "prisma" if command.begins(&["db", "execute"]) => lost(told),
         "mysqladmin" if plain.contains(&"drop") => Some(WHY_SCHEMA),
         "rails" | "rake" | "hanami" => plain.iter().any(|task| is_rails_reset(task)).then_some(WHY_RESET),
         "artisan" => artisan(&plain),

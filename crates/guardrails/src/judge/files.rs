@@ -56,6 +56,11 @@ fn rm(shell: &mut Shell<'_>, command: &Command<'_>) {
 pub(super) fn remove(shell: &mut Shell<'_>, command: &Command<'_>, targets: &[&str], is_recursive: bool) {
     for target in targets {
         let place = shell.place.locate(shell.scope.folder.as_deref(), target);
+        let name = target.rsplit('/').next().unwrap_or_default();
+        let is_database = [".db", ".sqlite", ".sqlite3"].iter().any(|end| name.ends_with(end)) && name.contains("prod");
+        if is_database {
+            shell.report(Kind::Database, command.argv, "It deletes a database with all that is in it.");
+        }
         if let Some(why) = grave(&place, target, is_recursive) {
             shell.report(Kind::MassDelete, command.argv, why);
         } else if is_recursive && place != Where::Rebuilt {
@@ -112,9 +117,12 @@ fn truncate(shell: &mut Shell<'_>, command: &Command<'_>) {
 
 fn dd(shell: &mut Shell<'_>, command: &Command<'_>) {
     let Some(target) = command.args().iter().find_map(|word| word.strip_prefix("of=")) else { return };
+    if matches!(target, "/dev/null" | "/dev/stdout" | "/dev/stderr") {
+        return;
+    }
     let place = shell.place.locate(shell.scope.folder.as_deref(), target);
     let is_image = ["img", "bin", "iso", "dat", "raw", "qcow2", "zero", "test"].iter().any(|end| target.ends_with(end));
-    if target.starts_with("/dev/") && !matches!(target, "/dev/null" | "/dev/stdout" | "/dev/stderr") {
+    if target.starts_with("/dev/") {
         shell.report(Kind::MassDelete, command.argv, "It writes to a disk past its file system.");
     } else if place.is_grave() || (!is_image && place != Where::Rebuilt) {
         shell.report(Kind::MassDelete, command.argv, WHY_EMPTIED);

@@ -71,7 +71,7 @@ fn judge_verb(shell: &mut Shell<'_>, whole: &[String], verb: &Command<'_>) -> Op
     match verb.program {
         "push" | "send-pack" => push(shell, whole, verb),
         "reset" if verb.has(&["--hard"]) => lose(shell, WHY_CHANGES),
-        "reset" if verb.has(&["--merge", "--keep"]) && plain.len() > 1 => lose(shell, WHY_CHANGES),
+        "reset" if verb.has(&["--merge", "--keep"]) && !plain.is_empty() => lose(shell, WHY_CHANGES),
         "checkout" => checkout(shell, whole, verb),
         "restore" => restore(shell, whole, verb),
         "switch" if forced || verb.has(&["--discard-changes"]) => lose(shell, WHY_CHANGES),
@@ -85,7 +85,9 @@ fn judge_verb(shell: &mut Shell<'_>, whole: &[String], verb: &Command<'_>) -> Op
         "update-ref" if verb.has_letter('d') || verb.has(&["--stdin"]) => {
             lose(shell, "It deletes refs past every check.");
         }
-        "symbolic-ref" if verb.has_letter('d') => lose(shell, "It deletes refs past every check."),
+        "symbolic-ref" if verb.has_letter('d') || verb.has(&["--delete"]) => {
+            lose(shell, "It deletes refs past every check.")
+        }
         "reflog" if matches!(first, "expire" | "delete") => lose(shell, WHY_HISTORY),
         "gc" if verb
             .args()
@@ -107,7 +109,8 @@ fn judge_verb(shell: &mut Shell<'_>, whole: &[String], verb: &Command<'_>) -> Op
         "config" => configured(shell, verb),
         "credential" if first == "fill" => shell.report(Kind::SecretRead, whole, "It shows a stored password."),
         "submodule" if first == "foreach" => {
-            let line = plain.get(1..).unwrap_or_default().join(" ");
+            let rest = verb.args().iter().skip_while(|word| *word != "foreach").skip(1);
+            let line = rest.skip_while(|word| word.starts_with("--")).cloned().collect::<Vec<_>>().join(" ");
             let _output = shell.line(&line, &Feed::None);
         }
         "bisect" if first == "run" => {
@@ -195,6 +198,7 @@ fn clean(shell: &mut Shell<'_>, whole: &[String], verb: &Command<'_>) {
     let dry = verb.has_letter('n') || verb.has(&["--dry-run"]);
     let plain = verb.plain();
     let rebuilt = |path: &&str| shell.place.locate(shell.scope.folder.as_deref(), path) == crate::place::Where::Rebuilt;
+    let forced = forced || verb.has_letter('i');
     let only_rebuilt = !plain.is_empty() && plain.iter().all(rebuilt);
     if forced && !dry && !only_rebuilt {
         shell.report(Kind::LossOfWork, whole, "It deletes files that git does not keep.");

@@ -68,7 +68,8 @@ impl Command<'_> {
     /// Whether it only shows what it would do, or how it is used.
     fn is_harmless(&self) -> bool {
         let only_asks = self.argv.len() == 2 && self.argv[1] == "--version";
-        only_asks || self.has(&["--help", "--dry-run", "--dryrun", "--check", "--what-if"])
+        let is_off = self.args().iter().any(|word| word.ends_with("=false"));
+        only_asks || (!is_off && self.has(&["--help", "--dry-run", "--dryrun", "--check", "--what-if"]))
     }
 }
 

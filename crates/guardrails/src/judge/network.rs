@@ -90,6 +90,21 @@ fn web(shell: &mut Shell<'_>, command: &Command<'_>) {
             shell.scope.files.insert(path, Feed::Network);
         }
     }
+    // `-so file`, and `wget -P folder`.
+    let args = command.args();
+    for (at, word) in args.iter().enumerate() {
+        let is_group = command.program == "curl" && word.starts_with('-') && !word.starts_with("--") && word.len() > 2;
+        if let Some(file) = args.get(at + 1).filter(|_| is_group && word.ends_with('o')) {
+            let path = shell.path(file);
+            shell.scope.files.insert(path, Feed::Network);
+        }
+    }
+    for folder in values(command, &["-P", "--directory-prefix"]) {
+        for address in &addresses {
+            let path = shell.path(&format!("{folder}/{}", address.rsplit('/').next().unwrap_or_default()));
+            shell.scope.files.insert(path, Feed::Network);
+        }
+    }
     let sent = values(command, &SENDS);
     let is_here = addresses.iter().any(|address| is_local(address)) || command.args().iter().any(|word| is_local(word));
     let files = sent.iter().filter_map(|value| value.rsplit_once('@').map(|(_, file)| file).or(Some(value)));
@@ -107,7 +122,10 @@ fn web(shell: &mut Shell<'_>, command: &Command<'_>) {
             !is_header(at) && !word.starts_with("-H") && !word.starts_with("--header") && is_body(word)
         });
     let from_stdin = is_secret_feed(command.stdin) && sent.iter().any(|value| value.ends_with('-') || value.is_empty());
-    if leaks_file || (!is_here && in_words) || from_stdin {
+    let copies = |word: &String| {
+        crate::text::unknown_parts(word).any(|part| part.contains("/etc/passwd") || part.contains(".env"))
+    };
+    if leaks_file || (!is_here && args.iter().any(copies)) || (!is_here && in_words) || from_stdin {
         shell.report(Kind::SecretLeak, command.argv, WHY);
     }
     let method = values(command, &["-X", "--request", "--method"]);

@@ -68,7 +68,9 @@ pub(super) fn judge(shell: &mut Shell<'_>, command: &Command<'_>) {
     let only_tries = command.has(&["--snapshot", "--skip-publish", "-n", "--skip=publish"])
         || command.begins(&["dist-tag", "ls"])
         || command.begins(&["owner", "ls"]);
-    let pushes = command.program.starts_with("docker") && command.has(&["--push"]);
+    let composed =
+        command.begins(&["compose", "push"]) || (command.program == "docker-compose" && command.begins(&["push"]));
+    let pushes = composed || command.program.starts_with("docker") && command.has(&["--push"]);
     let uploads = command.plain().first().is_some_and(|word| word.ends_with("setup.py"))
         && command.plain().contains(&"upload")
         || (command.program == "setup.py" && command.plain().contains(&"upload"));

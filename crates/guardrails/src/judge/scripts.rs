@@ -7,7 +7,7 @@ use crate::shell::{Feed, Shell};
 use crate::text::quoted as strings;
 
 /// Calls that delete a folder with all in it.
-const TREES: [&str; 17] = [
+const TREES: [&str; 20] = [
     "rmtree(",
     "rmtree ",
     "remove_tree(",
@@ -25,6 +25,9 @@ const TREES: [&str; 17] = [
     "fs.promises.rm(",
     "Deno.removeSync(",
     ").rm(",
+    "remove_dir(",
+    ").sync(",
+    "rimraf.sync(",
 ];
 /// Calls that delete a file.
 const FILES: [&str; 11] = [
@@ -41,7 +44,7 @@ const FILES: [&str; 11] = [
     "\"unlink\"",
 ];
 /// What names many files.
-const MANY: [&str; 12] = [
+const MANY: [&str; 14] = [
     "os.walk(",
     "glob(",
     "rglob(",
@@ -54,10 +57,16 @@ const MANY: [&str; 12] = [
     "<*",
     "readdir(",
     "globSync(",
+    "File::Find",
+    "find(",
 ];
 /// Calls that run a line.
-const RUNS: [&str; 19] = [
+const RUNS: [&str; 23] = [
     "os.system(",
+    "run(",
+    "call(",
+    "os.execute(",
+    "io.popen(",
     "subprocess.",
     "popen(",
     "Popen(",
@@ -93,7 +102,19 @@ const WRITES: [&str; 12] = [
     "renameSync(",
 ];
 /// Calls that fetch something from the network, and calls that run what they fetched.
-const FETCHES: [&str; 6] = ["urlopen(", "requests.get(", "urllib", "fetch(", "https.get(", "open-uri"];
+const FETCHES: [&str; 11] = [
+    "urlopen(",
+    "requests.get(",
+    "urllib",
+    "fetch(",
+    "https.get(",
+    "open-uri",
+    "require('https')",
+    "require(\"https\")",
+    "LWP",
+    "URI.open",
+    "http.get(",
+];
 const EVALUATES: [&str; 6] = ["exec(", "eval(", "eval ", "compile(", "new Function(", "vm.run"];
 
 /// Judges a program in another language.
@@ -124,6 +145,24 @@ pub(crate) fn judge(shell: &mut Shell<'_>, program: &str, source: &str, argv: &[
     }
     if has(&FETCHES) && has(&EVALUATES) {
         shell.report(Kind::RemoteCode, argv, "It runs code that comes over the network, unread.");
+    }
+    if source.contains("os.kill(-1") || source.contains("process.kill(-1") {
+        shell.report(Kind::System, argv, "It ends processes that are not its own.");
+    }
+    let shows = has(&["print", "console.log", "puts ", "echo ", "post(", "fetch(", "urlopen("]);
+    let only_asks = has(&["bool(", " in os.environ", "!!", "len(", "is not None", ".length", "load_dotenv"]);
+    let names = || source.split(|c: char| !c.is_alphanumeric() && c != '_');
+    let reads_variable = has(&["os.environ", "os.getenv", "process.env", "ENV["]);
+    if shows
+        && !only_asks
+        && reads_variable
+        && names().any(|n| n == n.to_uppercase() && super::secrets::is_secret_name(n))
+    {
+        shell.report(Kind::SecretRead, argv, "It prints a variable that holds a key or a password.");
+    }
+    let reads_file = has(&["open(", "readFile", "read_text", "File.read"]) && !is_write(source);
+    if shows && reads_file && literals.iter().any(|word| is_env_file(word)) {
+        shell.report(Kind::SecretRead, argv, super::secrets::WHY_FILE);
     }
     if source.contains("socket") && (has(&["dup2", "pty.spawn", "/bin/sh", "/bin/bash"])) {
         shell.report(Kind::RemoteCode, argv, "It gives another machine a shell.");

@@ -75,10 +75,10 @@ const NAMES: [&str; 9] = [
     "application_default_credentials.json",
 ];
 /// Programs that show what a file holds.
-const READERS: [&str; 34] = [
+const READERS: [&str; 35] = [
     "cat", "less", "more", "head", "tail", "bat", "batcat", "nl", "tac", "rev", "strings", "xxd", "hexdump", "od",
     "base64", "base32", "grep", "egrep", "fgrep", "rg", "ag", "awk", "gawk", "sed", "cut", "sort", "uniq", "paste",
-    "column", "fold", "view", "jq", "yq", "pr",
+    "column", "fold", "view", "jq", "yq", "pr", "openssl",
 ];
 /// Programs that carry files away or into an archive.
 const CARRIERS: [&str; 9] = ["cp", "tar", "zip", "7z", "scp", "rsync", "gzip", "install", "sftp"];
@@ -156,7 +156,7 @@ pub(super) fn judge(shell: &mut Shell<'_>, command: &Command<'_>) -> Option<Feed
     let plain = command.plain();
     match command.program {
         "echo" | "printf" if command.args().iter().any(|word| shows_secret(word)) => {
-            if !shell.is_captured() {
+            if !shell.is_captured() && !shell.is_piped() {
                 shell.report(Kind::SecretRead, command.argv, WHY_VARIABLE);
             }
             return Some(Feed::Secret);
@@ -181,6 +181,9 @@ pub(super) fn judge(shell: &mut Shell<'_>, command: &Command<'_>) -> Option<Feed
         _ => {}
     }
     if shows(command) {
+        if shell.is_captured() {
+            return Some(Feed::Secret);
+        }
         shell.report(Kind::SecretRead, command.argv, "It prints a key, a token or a password.");
         return Some(Feed::Secret);
     }
@@ -257,6 +260,7 @@ fn shows(command: &Command<'_>) -> bool {
             command.plain().first().is_some_and(|word| word.starts_with("config"))
                 && command.plain().get(1).is_none_or(|w| !w.contains('='))
         }
+        "ssh-keygen" => command.has_letter('y') && !command.has_letter('t'),
         "secret-tool" => begins(&["lookup"]),
         "docker" => begins(&["compose", "config"]) && command.has(&["--environment"]),
         _ => false,

@@ -93,6 +93,9 @@ pub(super) fn judge(shell: &mut Shell<'_>, command: &Command<'_>) {
         "mount" if !plain.is_empty() => Some(WHY_MACHINE),
         "chmod" => chmod(shell, command, &plain),
         "chown" | "chgrp" => chown(shell, command, &plain),
+        "ip" if plain.contains(&"set") && plain.contains(&"down") || plain.contains(&"flush") => Some(WHY_MACHINE),
+        "ifconfig" | "ifdown" if command.program == "ifdown" || plain.contains(&"down") => Some(WHY_MACHINE),
+        "snap" | "flatpak" if matches!(first, "remove" | "uninstall") => Some("It removes programs from the machine."),
         "kill" => kill(command, &plain),
         "killall" | "pkill" | "skill" | "slay" => pkill(command, &plain),
         "killall5" => Some(WHY_PROCESSES),
@@ -164,22 +167,25 @@ fn is_outside(shell: &Shell<'_>, target: &str) -> bool {
 fn kill(command: &Command<'_>, plain: &[&str]) -> Option<&'static str> {
     let args = command.args();
     let everything = args.iter().enumerate().any(|(at, word)| word == "-1" && at > 0)
-        || plain.iter().any(|word| matches!(*word, "1" | "-1"));
+        || plain.iter().any(|word| matches!(*word, "0" | "1" | "-1"));
     let many = args.iter().any(|word| !is_known(word) && unknown_parts(word).any(is_list_of_processes));
     (everything || many).then_some(WHY_PROCESSES)
 }
 
 /// `$(ps aux | awk '{print $2}')` names every process, one with a `grep` in it some.
 fn is_list_of_processes(part: &str) -> bool {
-    let lists = part.contains("ps ") || part.contains("pgrep -u") || part.contains("all processes");
-    lists && !part.contains("grep ") && !part.contains("/")
+    let lists =
+        part.contains("ps ") || part.contains("pgrep -u") || part.contains("pgrep .") || part.contains("all processes");
+    lists && !part.replace("pgrep", "").contains("grep ") && !part.contains("/")
 }
 
 fn pkill(command: &Command<'_>, plain: &[&str]) -> Option<&'static str> {
     let of_user = command.has(&["-u", "-U", "--user", "--euid"]) && plain.len() < 2;
     let everything = plain.iter().any(|word| matches!(*word, "." | "" | ".*" | "*"));
     let hard = command.has(&["-9", "-KILL", "-SIGKILL", "-s"]);
-    let shared = !command.has_letter('f') && hard && plain.iter().any(|word| SHARED.contains(word));
+    let shells = !command.has_letter('f')
+        && plain.iter().any(|word| matches!(*word, "bash" | "sh" | "zsh" | "sshd" | "systemd" | "init"));
+    let shared = shells || !command.has_letter('f') && hard && plain.iter().any(|word| SHARED.contains(word));
     (of_user || everything || shared).then_some(WHY_PROCESSES)
 }
 
@@ -190,6 +196,7 @@ fn docker(command: &Command<'_>, plain: &[&str]) -> Option<&'static str> {
         composed && plain.contains(&"down") && (command.has_letter('v') || command.has(&["--volumes", "--rmi"]));
     let removed_volumes = composed && plain.contains(&"rm") && command.has_letter('v');
     let pruned = verbs(&["system", "prune"])
+        || verbs(&["system", "reset"])
         || verbs(&["volume", "prune"])
         || verbs(&["container", "prune"])
         || (verbs(&["image", "prune"]) && (command.has_letter('a') || command.has(&["--all"])));

@@ -6,7 +6,7 @@ use crate::Kind;
 use crate::shell::{Feed, Shell};
 
 /// Folders of the machine.
-const MACHINE: [&str; 16] = [
+const MACHINE: [&str; 17] = [
     "/etc/",
     "/usr/",
     "/boot/",
@@ -21,6 +21,7 @@ const MACHINE: [&str; 16] = [
     "/Library/",
     "/var/spool/cron",
     "/var/lib/",
+    "/var/log/",
     "/opt/",
     "/srv/",
 ];

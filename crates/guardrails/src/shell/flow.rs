@@ -90,9 +90,10 @@ impl Shell<'_> {
             "curl" | "wget" | "http" | "https" | "fetch" | "aria2c" | "nc" | "ncat" | "netcat" | "socat" | "telnet"
             | "iwr" | "irm" => Feed::Network,
             "env" | "printenv" | "set" | "export" | "declare" if plain.is_empty() => Feed::Environment,
+            "which" | "type" if !plain.is_empty() => Feed::Text(format!("/usr/bin/{}", plain[plain.len() - 1])),
             // All that is packed goes wherever it is piped.
             "tar" | "zip" if has("-") || args.first().is_some_and(|a| a.contains('c') && !a.contains('f')) => {
-                Feed::Secret
+                Feed::Decoded
             }
             "ps" => Feed::Processes,
             "rev" => match stdin {

@@ -30,6 +30,8 @@ pub(crate) struct Shell<'a> {
     commands: usize,
     /// How many substitutions are around: what is printed there is not shown.
     captured: usize,
+    /// Whether what is printed goes to another command.
+    piped: bool,
 }
 
 /// What a line has said so far; a subshell has a copy of its own.
@@ -41,6 +43,8 @@ pub(crate) struct Scope {
     positional: Option<Vec<String>>,
     /// The folder; none when it is not known.
     pub(crate) folder: Option<String>,
+    /// What separates words besides spaces.
+    separators: Vec<char>,
     functions: BTreeMap<String, String>,
     called: BTreeSet<String>,
     aliases: BTreeMap<String, String>,
@@ -70,7 +74,7 @@ impl<'a> Shell<'a> {
         ];
         let variables = known.into_iter().map(|(name, value)| (name.to_owned(), vec![value])).collect();
         let scope = Scope { variables, folder: Some(place.folder.clone()), ..Scope::default() };
-        Self { place, guard, scope, dangers: BTreeSet::new(), depth: 0, commands: 0, captured: 0 }
+        Self { place, guard, scope, dangers: BTreeSet::new(), depth: 0, commands: 0, captured: 0, piped: false }
     }
 
     /// Notes a danger.
@@ -86,6 +90,11 @@ impl<'a> Shell<'a> {
     /// Whether what is printed goes into a variable or another command.
     pub(crate) const fn is_captured(&self) -> bool {
         self.captured > 0
+    }
+
+    /// Whether another command reads what is printed.
+    pub(crate) const fn is_piped(&self) -> bool {
+        self.piped
     }
 
     /// A line within the line: what a shell is given to run.

@@ -91,12 +91,20 @@ impl Shell<'_> {
             "ssh" | "autossh" | "mosh" => {
                 let with_value = ["-i", "-p", "-l", "-o", "-F", "-J", "-L", "-R", "-D", "-E", "-c", "-m", "-b", "-W"];
                 let at = after_options(argv, 1, &with_value) + 1;
-                let line = argv.get(at..).filter(|rest| !rest.is_empty())?.join(" ");
-                Some(self.elsewhere(|shell| shell.line(&line, stdin)))
+                let rest: Vec<String> =
+                    argv.get(at..).unwrap_or_default().iter().skip_while(|w| *w == "--").cloned().collect();
+                let line = match (rest.is_empty(), stdin) {
+                    (true, Feed::Text(text)) => text.clone(),
+                    _ => rest.join(" "),
+                };
+                let _elsewhere = self.elsewhere(|shell| shell.line(&line, stdin));
+                Some(Feed::Network)
             }
             "docker" | "podman" | "nerdctl" | "docker-compose" | "kubectl" | "oc" | "lxc" => {
                 let rest = in_container(program, args)?;
-                Some(self.elsewhere(|shell| shell.run(rest, stdin)))
+                let output = self.elsewhere(|shell| shell.run(rest, stdin));
+                // What it may reach is judged besides.
+                (!args.iter().any(|word| word == "run")).then_some(output)
             }
             "tmux" | "screen" => {
                 for line in args.iter().filter(|word| word.contains(' ')) {
@@ -105,9 +113,9 @@ impl Shell<'_> {
                 None
             }
             "vim" | "vi" | "nvim" | "ex" => {
-                for line in
-                    args.iter().filter_map(|word| word.split_once('!').filter(|(before, _)| before.contains(':')))
-                {
+                for line in args.iter().filter_map(|word| {
+                    word.split_once('!').filter(|(before, _)| before.is_empty() || before.contains(':'))
+                }) {
                     let _output = self.line(line.1, &Feed::None);
                 }
                 None

@@ -108,7 +108,8 @@ impl Shell<'_> {
             }
             // `command -v git` only looks.
             if program == "command" && argv.get(1).is_some_and(|option| matches!(option.as_str(), "-v" | "-V")) {
-                return Some(vec!["true".to_owned()]);
+                let name = argv.get(2).cloned().unwrap_or_default();
+                return Some(vec!["which".to_owned(), name]);
             }
             let mut at = after_options(argv, 1, wrapper.with_value);
             at += wrapper.own_words;

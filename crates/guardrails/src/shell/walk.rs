@@ -102,10 +102,14 @@ impl Shell<'_> {
 
     fn pipeline(&mut self, node: Node<'_>, source: &str, stdin: &Feed) -> Feed {
         let mut feed = stdin.clone();
-        for stage in children(node) {
+        let stages = children(node);
+        let outer = self.piped;
+        for (at, stage) in stages.iter().enumerate() {
+            self.piped = outer || at + 1 < stages.len();
             // `|&` binds a list too strongly in the grammar: what is piped goes to its first command.
-            feed = self.subshell(|shell| shell.statement(stage, source, &feed));
+            feed = self.subshell(|shell| shell.statement(*stage, source, &feed));
         }
+        self.piped = outer;
         feed
     }
 
@@ -154,6 +158,10 @@ impl Shell<'_> {
     }
 
     fn declaration(&mut self, node: Node<'_>, source: &str) -> Feed {
+        let parts = children(node);
+        if parts.iter().all(|part| part.kind() == "word" && source[part.byte_range()].starts_with('-')) {
+            return Feed::Environment;
+        }
         for child in children(node) {
             match child.kind() {
                 "variable_assignment" => {

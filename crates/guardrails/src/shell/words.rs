@@ -124,7 +124,7 @@ impl Shell<'_> {
     fn variable(&self, name: &str, shown: &str, quoted: bool) -> Vec<String> {
         let split = |value: &str| match quoted {
             true => value.to_owned(),
-            false => split_at_spaces(value),
+            false => split_at_spaces(&value.replace(self.scope.separators.as_slice(), " ")),
         };
         match (name, &self.scope.positional) {
             ("@" | "*", Some(all)) => return vec![all.get(1..).unwrap_or_default().join(&SPLIT.to_string())],
@@ -207,8 +207,9 @@ impl Shell<'_> {
 
     /// Sets a variable to what it may be.
     pub(super) fn set(&mut self, name: &str, values: Vec<String>) {
-        // Who changes what separates words is not followed.
-        if name != "IFS" {
+        if name == "IFS" {
+            self.scope.separators = values.iter().flat_map(|value| value.chars()).collect();
+        } else {
             self.scope.variables.insert(name.to_owned(), values);
         }
     }

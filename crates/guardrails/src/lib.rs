@@ -34,6 +34,12 @@ pub fn judge(line: &str, place: &Place, guard: Guard) -> Vec<Danger> {
     }
 }
 
+/// Parses a line and does nothing with it: what judging is measured against.
+#[must_use]
+pub fn parse_only(line: &str) -> bool {
+    shell::parse(line).is_some()
+}
+
 /// What the guard stops of a change of a file.
 #[must_use]
 pub fn judge_edit(path: &str, guard: Guard) -> Option<Danger> {

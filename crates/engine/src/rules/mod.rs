@@ -130,7 +130,7 @@ impl Rules {
 
     /// Whether a rule was written for what the guard found: one for every command was not.
     fn allows_danger(&self, request: &ToolRequest, danger: &Danger) -> bool {
-        let is_meant = |rule: &String| parse(rule).1.is_some_and(|pattern| pattern.trim_matches('*') != "");
+        let is_meant = |rule: &String| parse(rule).1.is_some_and(|pattern| !pattern.trim_matches('*').is_empty());
         let is_edit = request.class == ToolClass::Edit;
         let parts = if is_edit { request.subjects.clone() } else { vec![danger.command.clone()] };
         parts.iter().all(|part| self.allow.iter().any(|rule| is_meant(rule) && covers(rule, request, part)))

@@ -86,7 +86,7 @@ fn judge_verb(shell: &mut Shell<'_>, whole: &[String], verb: &Command<'_>) -> Op
             lose(shell, "It deletes refs past every check.");
         }
         "symbolic-ref" if verb.has_letter('d') || verb.has(&["--delete"]) => {
-            lose(shell, "It deletes refs past every check.")
+            lose(shell, "It deletes refs past every check.");
         }
         "reflog" if matches!(first, "expire" | "delete") => lose(shell, WHY_HISTORY),
         "gc" if verb

@@ -8,6 +8,7 @@ mod walk;
 mod words;
 
 pub(crate) use flow::Feed;
+pub(crate) use walk::parse;
 
 use crate::text::shown;
 use crate::{Danger, Guard, Kind, Place};

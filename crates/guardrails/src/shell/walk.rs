@@ -4,7 +4,7 @@ use super::words::children;
 use super::{Feed, MOST_COMMANDS, Shell};
 use crate::Kind;
 use crate::text::{Origin, unknown};
-use tree_sitter::{Node, Parser};
+use tree_sitter::{Node, Parser, Tree};
 
 /// What stands around a command.
 #[derive(Default)]
@@ -19,17 +19,22 @@ struct Redirects<'t> {
     next: Vec<Node<'t>>,
 }
 
+/// The tree of a line.
+pub(crate) fn parse(line: &str) -> Option<Tree> {
+    let mut parser = Parser::new();
+    parser.set_language(&tree_sitter_bash::LANGUAGE.into()).ok()?;
+    parser.parse(line, None)
+}
+
 impl Shell<'_> {
     /// Parses a line and walks through it.
     pub(super) fn parse_and_walk(&mut self, line: &str, stdin: &Feed) -> Feed {
-        let mut parser = Parser::new();
-        if parser.set_language(&tree_sitter_bash::LANGUAGE.into()).is_err() {
-            self.report(Kind::Hidden, &[line.to_owned()], "It cannot be parsed.");
-            return Feed::None;
-        }
         // The grammar does not know of `>|`, nor of a carriage return.
         let line = braced_variables(&braced_commands(&line.replace(">|", "> ").replace('\r', "")));
-        let Some(tree) = parser.parse(&line, None) else { return Feed::None };
+        let Some(tree) = parse(&line) else {
+            self.report(Kind::Hidden, &[line], "It cannot be parsed.");
+            return Feed::None;
+        };
         if tree.root_node().has_error() {
             self.report(
                 Kind::Unclear,

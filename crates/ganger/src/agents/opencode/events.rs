@@ -47,7 +47,7 @@ pub(super) fn failure(error: &Value) -> TurnEnd {
 }
 
 /// A request for permission, of this session or of a sub-agent's: all sessions in this directory are ours.
-pub(super) fn request_of(asked: &Value, session: &str) -> ToolRequest {
+pub(super) fn request_of(asked: &Value, session: &str, is_guarded: bool) -> ToolRequest {
     let text = |key: &str| asked[key].as_str().unwrap_or_default().to_owned();
     let patterns = asked["patterns"].as_array().into_iter().flatten().filter_map(Value::as_str);
     // Its patterns are the commands of a line one by one; what they do together only the line says.
@@ -66,8 +66,8 @@ pub(super) fn request_of(asked: &Value, session: &str) -> ToolRequest {
         request_id: text("id"),
         // The rules settle everything that is expected, apart from what it asks for only because the guard judges it.
         expected: match class {
-            ToolClass::Command => !subjects.iter().any(|line| opens_shell(line)),
-            ToolClass::Edit => subjects.iter().all(|path| path.contains(".env")),
+            ToolClass::Command => is_guarded && !subjects.iter().any(|line| opens_shell(line)),
+            ToolClass::Edit => is_guarded && subjects.iter().all(|path| path.contains(".env")),
             _ => false,
         },
         class,

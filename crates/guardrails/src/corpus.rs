@@ -21,6 +21,7 @@ pub fn ordinary() -> Vec<Case> {
         include_str!("../corpus/ordinary.txt"),
         include_str!("../corpus/later-ordinary.txt"),
         include_str!("../corpus/third-ordinary.txt"),
+        include_str!("../corpus/fourth-ordinary.txt"),
     ]
     .into_iter()
     .flat_map(cases)
@@ -34,6 +35,7 @@ pub fn destructive() -> Vec<Case> {
         include_str!("../corpus/destructive.txt"),
         include_str!("../corpus/later-destructive.txt"),
         include_str!("../corpus/third-destructive.txt"),
+        include_str!("../corpus/fourth-destructive.txt"),
     ]
     .into_iter()
     .flat_map(cases)

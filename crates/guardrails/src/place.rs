@@ -142,7 +142,9 @@ const REBUILT: [&str; 92] = [
 ];
 
 /// What ends or begins names of such things.
-const REBUILT_ENDS: [&str; 26] = [
+const REBUILT_ENDS: [&str; 28] = [
+    ".bk",
+    ".backup",
     ".pyc",
     ".pyo",
     ".o",
@@ -198,7 +200,11 @@ const HOME_CACHES: [&str; 14] = [
 ];
 
 /// What makes a project up when it lies at the top of the workspace.
-const PRECIOUS: [&str; 56] = [
+const PRECIOUS: [&str; 60] = [
+    "project",
+    "projects",
+    "workspace",
+    "code",
     "src",
     "source",
     "sources",

@@ -11,7 +11,7 @@ const EXAMPLES: [&str; 12] =
 /// Whether a path names a file with the settings and secrets of an environment.
 pub(crate) fn is_env_file(path: &str) -> bool {
     let name = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-    let is_example = name.rsplit('.').next().is_some_and(|end| EXAMPLES.contains(&end));
+    let is_example = name.split('.').skip(1).any(|part| EXAMPLES.contains(&part));
     if is_example {
         return false;
     }

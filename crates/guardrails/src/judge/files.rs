@@ -163,6 +163,9 @@ fn moved(shell: &mut Shell<'_>, command: &Command<'_>) {
             Where::Outside if !shell.place.home.is_empty() && is_glob(source) => {
                 Some("It moves files outside of the workspace.")
             }
+            Where::Outside if shell.path(source).matches('/').count() < 3 => {
+                Some("It moves files outside of the workspace.")
+            }
             _ if is_git => Some(WHY_GIT),
             _ => None,
         };

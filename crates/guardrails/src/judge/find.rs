@@ -91,6 +91,10 @@ fn found(shell: &Shell<'_>, starts: &[&str], names: &[&str], tests: &[String]) -
         match (is_ours, narrow) {
             (true, true) => paths.extend(names.iter().map(|name| last(name))),
             (true, false) if is_empty => {}
+            // In a folder for temporary files any name means some of them.
+            (true, false) if is_temporary(shell, start) && !names.is_empty() => {
+                paths.extend(names.iter().map(|name| format!("{}/{}", start.trim_end_matches('/'), last(name))));
+            }
             (_, true) if !is_ours => {
                 paths.extend(names.iter().map(|name| format!("{}/{}", start.trim_end_matches('/'), last(name))));
             }

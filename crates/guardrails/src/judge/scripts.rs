@@ -119,6 +119,9 @@ const EVALUATES: [&str; 6] = ["exec(", "eval(", "eval ", "compile(", "new Functi
 
 /// Judges a program in another language.
 pub(crate) fn judge(shell: &mut Shell<'_>, program: &str, source: &str, argv: &[String]) {
+    if crate::text::has_origin(source, crate::text::Origin::Network) {
+        shell.report(Kind::RemoteCode, argv, "It runs code that comes over the network, unread.");
+    }
     let has = |words: &[&str]| words.iter().any(|word| source.contains(word));
     let literals = strings(source);
     if matches!(program, "pwsh" | "powershell") || program.starts_with("powershell") {
@@ -208,6 +211,12 @@ fn deleted(shell: &mut Shell<'_>, source: &str, calls: &[&str], argv: &[String],
         let names: Vec<String> = match target {
             Some(target) => vec![target],
             None if many => pattern_of(source),
+            None if ["mkdtemp", "TemporaryDirectory", "tmpdir", "gettempdir"]
+                .iter()
+                .any(|word| source.contains(word)) =>
+            {
+                Vec::new()
+            }
             None if is_tree => {
                 vec![crate::text::unknown(crate::text::Origin::Unknown, &format!("${}", first_word(rest)))]
             }

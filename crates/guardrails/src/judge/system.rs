@@ -202,8 +202,11 @@ fn docker(command: &Command<'_>, plain: &[&str]) -> Option<&'static str> {
         || (verbs(&["image", "prune"]) && (command.has_letter('a') || command.has(&["--all"])));
     let all = command.args().iter().any(|word| {
         !is_known(word)
-            && unknown_parts(word)
-                .any(|part| part.contains("ps ") || part.contains("images") || part.contains("volume ls"))
+            && unknown_parts(word).any(|part| {
+                !part.contains("filter")
+                    && !part.contains("name=")
+                    && (part.contains("ps ") || part.contains("images") || part.contains("volume ls"))
+            })
     });
     let ends = plain.first().is_some_and(|word| matches!(*word, "rm" | "kill" | "stop" | "rmi"));
     let is_piped = ends && command.args().iter().any(|word| word.contains("$(stdin)"));

@@ -115,6 +115,10 @@ impl Shell<'_> {
             feed = self.subshell(|shell| shell.statement(*stage, source, &feed));
         }
         self.piped = outer;
+        if feed == Feed::Secret && !self.piped && !self.is_captured() {
+            let line = source[node.byte_range()].to_owned();
+            self.report(Kind::SecretRead, &[line], "It prints a key, a token or a password.");
+        }
         feed
     }
 

@@ -325,7 +325,13 @@ impl Place {
         let last = whole.rsplit('/').find(|part| !is_all(part)).unwrap_or_default();
         // A tilde that nothing has resolved is the home all the same.
         let is_drive = path.get(1..2) == Some(":") && path.starts_with(|c: char| c.is_ascii_alphabetic());
-        if is_drive || path == "~" || path.starts_with("~/") {
+        // The home, and what holds it, wherever it lies.
+        let home = self.home.trim_end_matches('/');
+        let whole_of_it = whole.trim_end_matches(['*', '/', '.']);
+        let holds_home =
+            !home.is_empty() && (home == whole_of_it || home.starts_with(&format!("{}/", whole.trim_end_matches('/'))));
+        let is_home_itself = holds_home && !self.workspace.starts_with(&format!("{whole}/")) && whole != self.workspace;
+        if is_drive || is_home_itself || path == "~" || path.starts_with("~/") {
             return Where::Outside;
         }
         if let Some(rest) = below(&self.workspace) {
@@ -398,6 +404,16 @@ fn is_core(parts: &[String]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_home_is_a_home_wherever_it_lies() {
+        let place = Place::of_workspace("/tmp/w", "/tmp/w/home");
+        for path in ["/tmp/w/home", "/tmp/w/home/*"] {
+            assert!(place.locate(Some("/tmp/w"), path).is_grave(), "{path}");
+        }
+        let place = Place::of_workspace("/w", "/tmp/home");
+        assert!(place.locate(Some("/w"), "/tmp/home").is_grave());
+    }
 
     #[test]
     fn paths_are_told_apart() {

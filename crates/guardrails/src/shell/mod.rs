@@ -16,6 +16,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Lines within lines: whoever nests them deeper hides something.
 const DEEPEST: usize = 12;
+/// Statements and words within each other: each takes a part of the stack.
+const DEEPEST_NESTING: usize = 150;
+/// A word of one line is no longer.
+const LONGEST_WORD: usize = 1 << 16;
 /// Commands of one line that are looked at.
 const MOST_COMMANDS: usize = 4_000;
 /// Values that one word may have.
@@ -28,6 +32,8 @@ pub(crate) struct Shell<'a> {
     pub(crate) scope: Scope,
     dangers: BTreeSet<Danger>,
     depth: usize,
+    /// Statements and words within each other.
+    nesting: usize,
     commands: usize,
     /// How many substitutions are around: what is printed there is not shown.
     captured: usize,
@@ -75,7 +81,17 @@ impl<'a> Shell<'a> {
         ];
         let variables = known.into_iter().map(|(name, value)| (name.to_owned(), vec![value])).collect();
         let scope = Scope { variables, folder: Some(place.folder.clone()), ..Scope::default() };
-        Self { place, guard, scope, dangers: BTreeSet::new(), depth: 0, commands: 0, captured: 0, piped: false }
+        Self {
+            place,
+            guard,
+            scope,
+            dangers: BTreeSet::new(),
+            depth: 0,
+            nesting: 0,
+            commands: 0,
+            captured: 0,
+            piped: false,
+        }
     }
 
     /// Notes a danger.
@@ -108,6 +124,18 @@ impl<'a> Shell<'a> {
         let output = self.parse_and_walk(line, stdin);
         self.depth -= 1;
         output
+    }
+
+    /// Goes one level down; what is nested too deep is reported, and not looked at.
+    pub(super) fn nested_within<T>(&mut self, otherwise: T, look: impl FnOnce(&mut Self) -> T) -> T {
+        if self.nesting >= DEEPEST_NESTING {
+            self.report(Kind::Hidden, &[], "It nests commands deeper than anybody would by hand.");
+            return otherwise;
+        }
+        self.nesting += 1;
+        let found = look(self);
+        self.nesting -= 1;
+        found
     }
 
     /// What is run in a shell of its own.

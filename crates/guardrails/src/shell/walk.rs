@@ -55,6 +55,10 @@ impl Shell<'_> {
     }
 
     fn statement(&mut self, node: Node<'_>, source: &str, stdin: &Feed) -> Feed {
+        self.nested_within(Feed::None, |shell| shell.statement_itself(node, source, stdin))
+    }
+
+    fn statement_itself(&mut self, node: Node<'_>, source: &str, stdin: &Feed) -> Feed {
         self.commands += 1;
         if self.commands > MOST_COMMANDS {
             self.report(Kind::Hidden, &[], "It runs more commands than can be judged.");

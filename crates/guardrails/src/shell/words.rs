@@ -50,6 +50,18 @@ impl Shell<'_> {
 
     /// All values that a node may have.
     fn values(&mut self, node: Node<'_>, source: &str, quoted: bool) -> Vec<String> {
+        let too_deep = vec![unknown(Origin::Unknown, "$(…)")];
+        let mut values = self.nested_within(too_deep, |shell| shell.values_themselves(node, source, quoted));
+        // A word that doubles itself again and again.
+        for value in
+            values.iter_mut().filter(|value| value.len() > super::LONGEST_WORD && node.kind() != "heredoc_body")
+        {
+            *value = unknown(Origin::Unknown, "$(…)");
+        }
+        values
+    }
+
+    fn values_themselves(&mut self, node: Node<'_>, source: &str, quoted: bool) -> Vec<String> {
         let text = &source[node.byte_range()];
         match node.kind() {
             "raw_string" => vec![text.get(1..text.len().saturating_sub(1)).unwrap_or_default().to_owned()],

@@ -280,7 +280,7 @@ pub(crate) fn is_rebuilt_variable(name: &str) -> bool {
 }
 
 /// Whether a pattern leaves nothing out that matters: `*`, `.*`, `*.*`, `s*`.
-fn is_all(part: &str) -> bool {
+pub(crate) fn is_all(part: &str) -> bool {
     if is_rebuilt_name(part) {
         return false;
     }

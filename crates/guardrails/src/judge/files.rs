@@ -2,7 +2,7 @@
 
 use super::Command;
 use crate::Kind;
-use crate::place::Where;
+use crate::place::{Where, is_all};
 use crate::shell::Shell;
 use crate::text::{is_glob, is_known};
 
@@ -85,6 +85,12 @@ fn grave(place: &Where, target: &str, is_recursive: bool) -> Option<&'static str
         }
         Where::Inside(parts) if parts.first().is_some_and(|part| part == ".git") => {
             (place.is_grave() && (is_recursive || parts.len() < 3)).then_some(WHY_GIT)
+        }
+        // Wherever in the workspace `cd` has led: everything that is there.
+        Where::Inside(_)
+            if is_recursive && target.split('/').all(|part| matches!(part, "" | "." | "..") || is_all(part)) =>
+        {
+            Some(WHY_CORE)
         }
         // `src/*` without `-r` takes the files of one folder, all of them.
         Where::Inside(_) => (place.is_grave() && (is_recursive || is_glob(target))).then_some(WHY_CORE),

@@ -162,15 +162,16 @@ fn push(shell: &mut Shell<'_>, whole: &[String], verb: &Command<'_>) {
 
 /// Whether a path means more than single files: the whole tree, a folder, a pattern.
 fn is_wide(path: &str) -> bool {
-    let known = ["src", "lib", "tests", "test", "docs", "app", "packages", "crates"];
-    path == "."
-        || path == ":/"
-        || path == ".."
+    matches!(path, "." | "..")
+        || path.starts_with(":/")
+        || path.starts_with(":(")
         || path.ends_with('/')
         || is_glob(path)
-        || path.starts_with(":/")
-        || known.contains(&path)
-        || path.starts_with(":(")
+}
+
+/// Folders that are known by their names; where a branch may stand such a name says nothing.
+fn is_known_folder(path: &str) -> bool {
+    ["src", "lib", "tests", "test", "docs", "app", "packages", "crates"].contains(&path)
 }
 
 fn checkout(shell: &mut Shell<'_>, whole: &[String], verb: &Command<'_>) {
@@ -178,7 +179,8 @@ fn checkout(shell: &mut Shell<'_>, whole: &[String], verb: &Command<'_>) {
     let forced = verb.has_letter('f') || verb.has(&["--force"]);
     let makes_branch = verb.has(&["-b", "-B", "--orphan"]);
     let from_merge = verb.has(&["--ours", "--theirs"]);
-    let is_path = |path: &&str| is_wide(path) && !path.contains('@');
+    let names_paths = verb.args().iter().any(|word| word == "--") || plain.len() > 1;
+    let is_path = |path: &&str| (is_wide(path) || (names_paths && is_known_folder(path))) && !path.contains('@');
     if (forced && !from_merge) || (!makes_branch && !from_merge && plain.iter().any(is_path)) {
         shell.report(Kind::LossOfWork, whole, WHY_CHANGES);
     }
@@ -188,7 +190,7 @@ fn restore(shell: &mut Shell<'_>, whole: &[String], verb: &Command<'_>) {
     let staged = verb.has(&["--staged"]) || verb.has_letter('S');
     let worktree = verb.has(&["--worktree"]) || verb.has_letter('W') || !staged;
     let names: Vec<&str> = verb.plain();
-    if worktree && names.iter().any(|path| is_wide(path)) {
+    if worktree && names.iter().any(|path| is_wide(path) || is_known_folder(path)) {
         shell.report(Kind::LossOfWork, whole, WHY_CHANGES);
     }
 }

@@ -225,7 +225,7 @@ fn lost_by(statement: &str) -> Option<&'static str> {
 fn without_strings(sql: &str) -> String {
     let parts: Vec<&str> = sql.split('\'').collect();
     // A quote that is not closed is none.
-    if parts.len() % 2 == 0 {
+    if parts.len().is_multiple_of(2) {
         return sql.to_owned();
     }
     parts.into_iter().step_by(2).collect::<Vec<_>>().join("x")

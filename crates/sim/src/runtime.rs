@@ -266,7 +266,15 @@ fn request(rng: &mut Rng, request_id: String) -> ToolRequest {
     };
     let call = format!("call-{request_id}");
     let expected = rng.one_in(4);
-    ToolRequest { request_id, class, subjects: vec![subject.to_owned()], expected, by: String::new(), call }
+    ToolRequest {
+        request_id,
+        class,
+        subjects: vec![subject.to_owned()],
+        expected,
+        by: String::new(),
+        call,
+        dangers: Vec::new(),
+    }
 }
 
 fn choose(world: &mut World, number: u32) -> Behaviour {

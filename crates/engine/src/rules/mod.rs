@@ -70,6 +70,18 @@ pub struct ToolRequest {
     pub by: String,
     /// The tool call, where the runtime names it.
     pub call: String,
+    /// What the guard found in it, which a person should know of first.
+    pub dangers: Vec<Danger>,
+}
+
+/// Something that a call would do and that cannot be taken back, or that leaves the workspace. Who finds it is not the
+/// engine's business.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Danger {
+    /// The command in question, as it was understood.
+    pub command: String,
+    /// Why it is stopped, in one sentence.
+    pub why: String,
 }
 
 /// What the rules say of a request.
@@ -90,7 +102,8 @@ pub const ALWAYS_DENIED: [&str; 2] = ["command(git push*)", "command(git worktre
 const MOST_HINTS: usize = 5;
 
 impl Rules {
-    /// The strictest rule wins; what no rule names is allowed where unattended work is expected to do it. A request of
+    /// The strictest rule wins; what no rule names is allowed where unattended work is expected to do it. What the guard
+    /// found is asked for, unless a rule that names it in brackets allows each of its commands. A request of
     /// several parts (a chain of commands, a patch of several files) is denied or asked for when a rule covers any of
     /// them, and allowed by rules only when they cover all.
     #[must_use]
@@ -104,6 +117,9 @@ impl Rules {
         if self.ask.iter().any(|rule| any(&rule.as_str())) {
             return Ruling::Ask;
         }
+        if request.dangers.iter().any(|danger| !self.allows_danger(request, danger)) {
+            return Ruling::Ask;
+        }
         let allowed = || {
             let plain = plain_parts(request);
             // Of what is not known nothing is allowed.
@@ -112,9 +128,20 @@ impl Rules {
         if request.expected || allowed() { Ruling::Allow } else { Ruling::Ask }
     }
 
+    /// Whether a rule was written for what the guard found: one for every command was not.
+    fn allows_danger(&self, request: &ToolRequest, danger: &Danger) -> bool {
+        let is_meant = |rule: &String| parse(rule).1.is_some_and(|pattern| !pattern.trim_matches('*').is_empty());
+        let is_edit = request.class == ToolClass::Edit;
+        let parts = if is_edit { request.subjects.clone() } else { vec![danger.command.clone()] };
+        parts.iter().all(|part| self.allow.iter().any(|rule| is_meant(rule) && covers(rule, request, part)))
+    }
+
     /// Which rule of the configuration asks for it, or would allow it from now on.
     #[must_use]
     pub fn hint(&self, agent: &str, request: &ToolRequest) -> String {
+        if let Some(danger) = request.dangers.iter().find(|danger| !self.allows_danger(request, danger)) {
+            return format!("The guard stopped `{}`. {}", danger.command, danger.why);
+        }
         let parts = possible_parts(request);
         if let Some(rule) = self.ask.iter().find(|rule| parts.iter().any(|part| covers(rule, request, part))) {
             return format!("The rule `ask = [{rule:?}]` of [agent.{agent}] wants a person's word.");

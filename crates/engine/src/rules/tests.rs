@@ -15,7 +15,34 @@ fn command(subject: &str) -> ToolRequest {
         expected: true,
         by: String::new(),
         call: String::new(),
+        dangers: Vec::new(),
     }
+}
+
+#[test]
+fn what_the_guard_found_is_asked_for_unless_a_rule_was_written_for_it() {
+    let danger = |command: &str| Danger { command: command.to_owned(), why: "It is gone.".to_owned() };
+    let wipe = ToolRequest { dangers: vec![danger("rm -rf ~")], ..command("make; rm -rf ~") };
+    for (allow, ruling) in [
+        (&[][..], Ruling::Ask),
+        (&["command"], Ruling::Ask),
+        (&["command(*)"], Ruling::Ask),
+        (&["command(make*)"], Ruling::Ask),
+        (&["command(rm -rf *)"], Ruling::Allow),
+    ] {
+        assert_eq!(rules(allow, &[], &[]).judge(&wipe), ruling, "{allow:?}");
+    }
+    let hint = rules(&[], &[], &[]).hint("a", &wipe);
+    assert_eq!(hint, "The guard stopped `rm -rf ~`. It is gone.");
+    // A rule that forbids it is stricter than a question.
+    assert!(matches!(rules(&[], &[], &["command(rm*)"]).judge(&wipe), Ruling::Deny(_)));
+    let two = ToolRequest { dangers: vec![danger("rm -rf ~"), danger("git push -f")], ..command("x") };
+    assert_eq!(rules(&["command(rm -rf *)"], &[], &[]).judge(&two), Ruling::Ask);
+    let files = vec![".env".to_owned()];
+    let edit =
+        ToolRequest { class: ToolClass::Edit, subjects: files, dangers: vec![danger("edit .env")], ..command("") };
+    assert_eq!(rules(&["edit"], &[], &[]).judge(&edit), Ruling::Ask);
+    assert_eq!(rules(&["edit(.env)"], &[], &[]).judge(&edit), Ruling::Allow);
 }
 
 #[test]

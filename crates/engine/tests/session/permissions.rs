@@ -2,6 +2,7 @@
 
 use crate::stage::{MINUTE, Stage, command, setup};
 use expect_test::expect;
+use ganger_engine::rules::{Danger, ToolRequest};
 use ganger_engine::session::{Capabilities, Event, Reply, RuntimeEvent, Setup, TurnEnd};
 use ganger_engine::{CardId, Outcome, PermissionAnswer};
 
@@ -40,6 +41,45 @@ fn a_person_is_asked_and_answers() {
         # answered
         note: allowed: command rm x
         > permit r1: allow
+        status: working (a person answered)
+        tell: r1 has its answer
+    "#]]);
+}
+
+/// A call in which the guard found something.
+fn dangerous(request_id: &str) -> ToolRequest {
+    let found = Danger { command: "npm publish".to_owned(), why: "What is published cannot be taken back.".to_owned() };
+    ToolRequest { dangers: vec![found], ..command(request_id, "make && npm publish") }
+}
+
+#[test]
+fn what_the_guard_found_makes_a_card_that_says_so_and_is_made_once_allowed() {
+    let mut stage = Stage::at_work(setup());
+    stage.event(Event::HookRequested(dangerous("h1"))).reply(card()).mark("answered").event(answer("h1", None));
+    stage.shows(&expect![[r#"
+        ask: permission h1: command make && npm publish (The guard stopped `npm publish`. What is published cannot be taken back.)
+        note: asks for permission [C-1]: command make && npm publish
+        status: permission blocked (the runtime waits for the answer to C-1)
+        # answered
+        note: allowed: command make && npm publish
+        hook h1: allow
+        status: working (a person answered)
+        tell: h1 has its answer
+    "#]]);
+}
+
+#[test]
+fn what_the_guard_found_is_not_made_when_a_person_says_no() {
+    let mut stage = Stage::at_work(setup());
+    stage.runtime(RuntimeEvent::PermissionRequested(dangerous("r1"))).reply(card()).mark("answered");
+    stage.event(answer("r1", Some("not today")));
+    stage.shows(&expect![[r#"
+        ask: permission r1: command make && npm publish (The guard stopped `npm publish`. What is published cannot be taken back.)
+        note: asks for permission [C-1]: command make && npm publish
+        status: permission blocked (the runtime waits for the answer to C-1)
+        # answered
+        note: denied: command make && npm publish
+        > permit r1: deny, not today
         status: working (a person answered)
         tell: r1 has its answer
     "#]]);

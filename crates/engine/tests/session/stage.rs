@@ -142,6 +142,7 @@ pub(crate) fn command(request_id: &str, line: &str) -> ToolRequest {
         expected: true,
         by: String::new(),
         call: format!("call-{request_id}"),
+        dangers: Vec::new(),
     }
 }
 
@@ -199,8 +200,9 @@ fn input_text(input: &Input) -> String {
         Input::Delivered { deliveries, evidence, .. } => format!("delivered {} ({evidence:?})", ids(deliveries)),
         Input::Seen { deliveries, evidence, .. } => format!("seen {} ({evidence})", ids(deliveries)),
         Input::Usage { usage, .. } => format!("{} tokens used", usage.tokens()),
-        Input::AskPermission { request_id, request, .. } => {
-            format!("permission {request_id}: {} {}", request.tool, request.subject)
+        Input::AskPermission { request_id, request, hint, .. } => {
+            let guard = if hint.starts_with("The guard") { format!(" ({hint})") } else { String::new() };
+            format!("permission {request_id}: {} {}{guard}", request.tool, request.subject)
         }
         Input::PermissionDelivered { request_id, .. } => format!("{request_id} has its answer"),
         Input::PermissionLapsed { request_id, why, .. } => format!("{request_id} lapsed, {why}"),

@@ -1,7 +1,7 @@
 //! Drivers: the surfaces by which runtimes are driven, what each can do, and which one an agent gets.
 
 use super::{Capabilities, Launch};
-use crate::config::{Agent, RuntimeKind, Surface};
+use crate::config::{Agent, GuardPreset, RuntimeKind, Surface};
 use crate::os::Confinement;
 use crate::{os, tools};
 use std::collections::BTreeMap;
@@ -129,7 +129,15 @@ impl Driver {
     }
 
     /// Why an agent's rules would not hold by it: Codex asks for nothing inside its sandbox, and needs the hook.
-    pub(crate) fn cannot_hold_rules(self, name: &str, agent: &Agent) -> Option<String> {
+    pub(crate) fn cannot_hold_rules(self, name: &str, agent: &Agent, guard: GuardPreset) -> Option<String> {
+        // A command is a program of the person's own.
+        if guard == GuardPreset::Strict && !self.holds_guard() && self != Self::Command {
+            return Some(format!(
+                "`policy.guard = \"strict\"` would not hold for agent `{name}`: {} does not show its commands before it runs \
+                 them. Use another surface, or set the guard to standard",
+                self.surface()
+            ));
+        }
         let holds = self.runtime() != RuntimeKind::Codex || self.capabilities().hooks || !agent.rules().need_hook();
         let (surface, (major, minor)) = (self.surface(), CODEX_HOOKS_SINCE);
         (!holds).then(|| {
@@ -138,6 +146,11 @@ impl Driver {
                  without `driver = \"exec\"`, or take `ask` and `deny` out of [agent.{name}]"
             )
         })
+    }
+
+    /// Whether what it runs is seen before it is run. Others than these work without the standard guard.
+    pub(crate) fn holds_guard(self) -> bool {
+        !matches!(self, Self::OpencodeRun | Self::CodexExec | Self::Command)
     }
 
     /// The name under which the model finds the tool `ask_user`. Gemini CLI hides every tool of that name when
@@ -294,7 +307,11 @@ mod tests {
         assert_eq!(of(RuntimeKind::Codex, None, ""), Driver::CodexServer);
         let ruled = Agent { ask: vec!["command(rm*)".to_owned()], ..Agent::plain(RuntimeKind::Codex) };
         for (version, holds) in [("0.121.0", false), ("0.125.0", true)] {
-            assert_eq!(Driver::choose(&ruled, version).cannot_hold_rules("a", &ruled).is_none(), holds, "{version}");
+            assert_eq!(
+                Driver::choose(&ruled, version).cannot_hold_rules("a", &ruled, GuardPreset::Standard).is_none(),
+                holds,
+                "{version}"
+            );
         }
     }
 }

@@ -5,6 +5,7 @@
 //! hook lets Ganger judge every call by them.
 
 use super::Launch;
+use crate::config::GuardPreset;
 use crate::os;
 use ganger_engine::rules::{ToolClass, ToolRequest, opens_shell};
 use ganger_engine::session::Permission;
@@ -17,7 +18,8 @@ const SLACK: Duration = Duration::from_secs(30);
 
 /// The value of `hooks` in a runtime's settings; none where it would have nothing to judge.
 pub(super) fn settings(launch: &Launch) -> Option<Value> {
-    if !launch.agent.rules().need_hook() {
+    // The guard judges every command, also of an agent without rules.
+    if !launch.agent.rules().need_hook() && launch.guard == GuardPreset::Off {
         return None;
     }
     let file = launch.tools.token_file.display().to_string();
@@ -41,7 +43,15 @@ pub(crate) fn requests(told: &Value) -> Vec<ToolRequest> {
     let folder = PathBuf::from(word("cwd"));
     let request = |class, subjects, expected| {
         let request_id = format!("hook-{}", uuid::Uuid::now_v7());
-        ToolRequest { request_id, class, subjects, expected, by: word("agent_id"), call: word("tool_use_id") }
+        ToolRequest {
+            request_id,
+            class,
+            subjects,
+            expected,
+            by: word("agent_id"),
+            call: word("tool_use_id"),
+            dangers: Vec::new(),
+        }
     };
     let patched = |patch: &str| {
         let files = files_of(patch, &folder);

@@ -25,7 +25,7 @@ pub(crate) use opencode::OpencodeServer;
 pub(crate) use reading::until;
 use sink::EventSink;
 
-use crate::config::Agent;
+use crate::config::{Agent, GuardPreset};
 use crate::sandbox::Sandboxed;
 use ganger_engine::SessionId;
 use ganger_engine::session::{Capabilities, Control, RuntimeEvent};
@@ -55,6 +55,7 @@ pub(crate) struct Launch {
     pub(crate) ticket: String,
     pub(crate) agent_name: String,
     pub(crate) agent: Agent,
+    pub(crate) guard: GuardPreset,
     pub(crate) driver: Driver,
     pub(crate) workspace: PathBuf,
     /// A folder of the attempt outside the workspace, for files of the driver.

@@ -4,6 +4,7 @@ use super::out::{data, json};
 use super::{board, sandbox};
 use crate::agents::{Driver, Drivers, Found, capability_names};
 use crate::board::shapes;
+use crate::config::GuardPreset;
 use crate::depot::{Rescue, stands_in_the_way};
 use crate::failure::{Exit, Failure};
 use crate::foreman::{self, Loaded};
@@ -106,10 +107,13 @@ async fn agents(project: &Project) -> Finding {
     let (mut found, mut faults) = (Vec::new(), Vec::new());
     for (name, agent) in agents {
         let runtime = agent.runtime.as_str();
-        found.push(format!("{name} ({runtime})"));
+        let driver = drivers.of(agent).await;
+        let guard = project.config().policy.guard;
+        let is_unguarded = guard != GuardPreset::Off && !driver.holds_guard();
+        found.push(format!("{name} ({runtime}{})", if is_unguarded { ", commands not seen by the guard" } else { "" }));
         match agent.runtime.program(Some(agent)) {
             None => faults.push(format!("agent {name} needs {runtime}, which is not on PATH")),
-            Some(_) => faults.extend(drivers.of(agent).await.cannot_hold_rules(name, agent)),
+            Some(_) => faults.extend(driver.cannot_hold_rules(name, agent, guard)),
         }
     }
     let result = match (agents.is_empty(), faults.is_empty()) {

@@ -10,6 +10,7 @@ mod describe;
 mod doctor;
 mod dry_run;
 mod export;
+mod guard;
 mod host;
 mod import;
 mod inbox;
@@ -98,6 +99,8 @@ enum Command {
     Host(host::Args),
     /// Run a command in the sandbox of this project's agents, or show what it holds
     Confine(confine::Args),
+    /// Say what the guard would stop of a shell line, without running it
+    Guard(guard::Args),
     /// Show every setting and where it comes from
     Config(config_command::Args),
     /// Check the installation, the project and the board
@@ -147,7 +150,7 @@ enum Command {
     },
     /// Kill what a host left behind (started by the host itself)
     #[command(hide = true)]
-    Guard {
+    GuardHost {
         #[arg(long)]
         marker: String,
         #[arg(long)]
@@ -184,6 +187,7 @@ impl Command {
             Self::Log(args) => args.json,
             Self::Config(args) => args.json,
             Self::Confine(args) => args.json,
+            Self::Guard(args) => args.json,
             Self::Doctor(args) => args.json,
             Self::Export(_) => true,
             _ => false,
@@ -196,7 +200,7 @@ const BLOCKING_THREADS: usize = 16;
 
 fn dispatch(command: Command) -> Result<Exit, Failure> {
     match command {
-        Command::Guard { marker, stamp, lease_ms } => {
+        Command::GuardHost { marker, stamp, lease_ms } => {
             crate::host::run_guard(&marker, &stamp, Duration::from_millis(lease_ms));
             Ok(Exit::Done)
         }
@@ -208,6 +212,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         }
         Command::Confine(args) => confine::run(args),
         Command::Config(args) => config_command::run(&args),
+        Command::Guard(args) => guard::run(&args),
         Command::Rescue(command) => rescue::run(command),
         other => {
             let mut runtime = tokio::runtime::Builder::new_multi_thread();

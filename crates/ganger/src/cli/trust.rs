@@ -2,7 +2,7 @@
 
 use super::board::{self, Board, require_person};
 use super::out::{data, talk};
-use crate::config::{RuntimeKind, Sandbox};
+use crate::config::{GuardPreset, RuntimeKind, Sandbox};
 use crate::digest;
 use crate::failure::{Code, Exit, Failure};
 use crate::os;
@@ -55,6 +55,9 @@ pub(super) fn executed(project: &Project) -> Vec<(String, String)> {
         lines.push((format!("gate {}", gate.name), format!("{} (in {})", gate.command, gate.dir)));
     }
     lines.extend(sandbox(&config.sandbox));
+    if config.policy.guard != GuardPreset::default() {
+        lines.push(("guard".to_owned(), config.policy.guard.level().name().to_owned()));
+    }
     for (name, agent) in &config.agents {
         let program = match (agent.runtime, agent.command.as_str()) {
             (RuntimeKind::Command | RuntimeKind::Acp, command) => command.to_owned(),

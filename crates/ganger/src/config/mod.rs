@@ -1,14 +1,16 @@
 //! The configuration: defaults, the user's file, the project's file, `GANGER_*`, flags.
 
 mod detect;
+mod guard;
 mod layers;
 mod limits;
 mod model;
 mod sandbox;
 
 pub(crate) use detect::{Detected, Detection, detect};
+pub(crate) use guard::GuardPreset;
 pub(crate) use layers::{ConfigError, Layered, load};
-pub(crate) use model::{Agent, Config, Gate, GuardPreset, Price, RuntimeKind, Surface};
+pub(crate) use model::{Agent, Config, Gate, Price, RuntimeKind, Surface};
 pub(crate) use sandbox::{Sandbox, SandboxMode};
 
 /// The project's file, at the root of the repository.

@@ -1,5 +1,6 @@
 //! The shape of `ganger.toml`. Every key has a default but those that name agents and gates.
 
+use super::guard::GuardPreset;
 use super::limits::{Limits, MOST_LEASE, MOST_MINUTES, MOST_PATIENCE, millis};
 use super::{Sandbox, SandboxMode};
 use crate::digest;
@@ -133,17 +134,8 @@ pub(crate) struct Policies {
 
 impl Default for Policies {
     fn default() -> Self {
-        Self { review: ReviewBy::Off, fetch: true, guard: GuardPreset::Standard }
+        Self { review: ReviewBy::Off, fetch: true, guard: GuardPreset::default() }
     }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum GuardPreset {
-    Strict,
-    #[default]
-    Standard,
-    Off,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

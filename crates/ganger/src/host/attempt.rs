@@ -140,7 +140,7 @@ impl AttemptTask {
             _ = self.cancel.changed() => return Ok(interrupted()),
             driver = self.shared.drivers.of(agent) => driver,
         };
-        if let Some(why) = driver.cannot_hold_rules(&self.offer.agent, agent) {
+        if let Some(why) = driver.cannot_hold_rules(&self.offer.agent, agent, self.terms.guard) {
             return Err(std::io::Error::other(why));
         }
         let ask_tool = driver.ask_tool();
@@ -169,6 +169,7 @@ impl AttemptTask {
             ticket: self.offer.ticket.to_string(),
             agent_name: self.offer.agent.clone(),
             agent: agent.clone(),
+            guard: self.terms.guard,
             driver,
             workspace: ready.workspace.path.clone(),
             scratch,
@@ -279,7 +280,7 @@ fn look_at_work(shared: &Shared, offer: &Offer, terms: &Terms, ready: &Ready) ->
         max_files: terms.limits.commit_files,
         max_bytes: terms.limits.commit_bytes,
         main: &terms.layout.main,
-        guard: depot::Guard { preset: terms.limits.guard, deleted_files: terms.limits.deleted_files },
+        guard: depot::Guard { preset: terms.guard, deleted_files: terms.limits.deleted_files },
     };
     let (head, files, tampering, hazards) = match depot::collect(depot, &ready.workspace, &ready.base, &order)? {
         Collected::Unfit(reasons) => return Ok(Work::Unfit { reasons }),

@@ -68,7 +68,7 @@ impl Guard {
 
 fn spawn(stamp: &Path, incarnation: &str, lease: Duration) -> Result<(Child, Option<ChildStdin>), Failure> {
     let mut child = Command::new(os::own_program())
-        .arg("guard")
+        .arg("guard-host")
         .arg("--marker")
         .arg(incarnation)
         .arg("--stamp")

@@ -91,6 +91,7 @@ pub(crate) enum Order {
     /// A tool call waits at a hook for its answer.
     HookRequested {
         request: ToolRequest,
+        folder: String,
         answer: oneshot::Sender<Permission>,
     },
     /// It no longer waits.
@@ -241,7 +242,7 @@ pub(crate) fn report(project: &Project, incarnation: &str) -> HostReport {
 async fn pass_calls(shared: Weak<Shared>, mut calls: mpsc::UnboundedReceiver<AgentCall>) {
     while let (Some(AgentCall { attempt, token, event }), Some(shared)) = (calls.recv().await, shared.upgrade()) {
         let order = match event {
-            CallEvent::HookRequested { request, answer } => Order::HookRequested { request, answer },
+            CallEvent::HookRequested { request, folder, answer } => Order::HookRequested { request, folder, answer },
             CallEvent::HookWithdrawn { request_id } => Order::HookWithdrawn { request_id },
             CallEvent::Reported => Order::Reported,
         };

@@ -35,7 +35,8 @@ impl AgentCall {
 /// What was called.
 pub(crate) enum CallEvent {
     /// A tool call waits at a hook for an answer.
-    HookRequested { request: ToolRequest, answer: oneshot::Sender<Permission> },
+    /// `folder` is where the agent says that it is.
+    HookRequested { request: ToolRequest, folder: String, answer: oneshot::Sender<Permission> },
     /// It waits no longer.
     HookWithdrawn { request_id: String },
     /// The agent reported, or asked a person.
@@ -73,10 +74,11 @@ pub(super) async fn judge(
     Extension(caller): Extension<Identity>,
     Json(told): Json<Value>,
 ) -> String {
+    let folder = told["cwd"].as_str().unwrap_or_default();
     for request in hook::requests(&told) {
         let (answer, answered) = oneshot::channel();
         let waiting = Waiting { calls: calls.clone(), caller: caller.clone(), request_id: request.request_id.clone() };
-        waiting.report(CallEvent::HookRequested { request, answer });
+        waiting.report(CallEvent::HookRequested { request, folder: folder.to_owned(), answer });
         let permission = answered.await.unwrap_or_else(|_| Permission::Deny("the turn that asked is over".to_owned()));
         if permission != Permission::Allow {
             return hook::answer(&permission);

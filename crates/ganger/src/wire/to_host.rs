@@ -51,6 +51,9 @@ pub(crate) struct Terms {
     pub(crate) limits: Limits,
     /// Names of variables that the agent gets besides its runtime's usual ones.
     pub(crate) pass_env: Vec<String>,
+    /// What of that it runs waits for an answer, and how its work is judged by what happened.
+    #[serde(default)]
+    pub(crate) guard: GuardPreset,
     pub(crate) layout: Layout,
 }
 
@@ -72,9 +75,6 @@ pub(crate) struct Limits {
     pub(crate) attempt_tokens: Option<u64>,
     pub(crate) commit_files: u64,
     pub(crate) commit_bytes: u64,
-    /// How its work is judged by what happened.
-    #[serde(default)]
-    pub(crate) guard: GuardPreset,
     #[serde(default = "default_deleted_files")]
     pub(crate) deleted_files: u64,
 }
@@ -250,6 +250,7 @@ impl Terms {
             gates: config.gates.iter().cloned().map(Gate::from).collect(),
             limits: Limits::of(config),
             pass_env: config.env.pass.clone(),
+            guard: config.policy.guard,
             layout: Layout::of(config, main),
         })
     }
@@ -277,7 +278,6 @@ impl Limits {
             attempt_tokens: limits.attempt_tokens,
             commit_files: limits.commit_files,
             commit_bytes: limits.commit_mb.saturating_mul(1_000_000),
-            guard: config.policy.guard,
             deleted_files: limits.deleted_files,
         }
     }

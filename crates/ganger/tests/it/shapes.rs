@@ -42,6 +42,11 @@ fn what_json_prints_has_the_documented_shape() {
     shaped("doctor", &["doctor", "--json"]);
     shaped("config", &["config", "--json"]);
     shaped("plan", &["run", "--dry-run", "--json"]);
+    assert_eq!(shaped("guard", &["guard", "ls", "--json"])["verdict"], "allow");
+    let stopped = place.ganger(&["guard", "make && git push -f", "--json"]).exits(1).stdout;
+    let stopped: Value = serde_json::from_str(&stopped).unwrap();
+    assert_shape("guard", &stopped);
+    assert_eq!((&stopped["verdict"], &stopped["dangers"][0]["kind"]), (&json!("ask"), &json!("force-push")));
     shaped("export", &["export"]);
     shaped("message", &["tell", "T-2", "hello", "--json"]);
     place.write("more.json", r#"[{"id":"REQ-1","title":"a"}]"#);

@@ -288,7 +288,7 @@ impl<'a> Connection<'a> {
         let (class, subjects, expected) = updates::request_of(request, &self.launch.workspace);
         self.asked.insert(request_id.clone(), (request.options.clone(), responder));
         let (by, call) = (String::new(), String::new());
-        let request = ToolRequest { request_id, class, subjects, expected, by, call };
+        let request = ToolRequest { request_id, class, subjects, expected, by, call, dangers: Vec::new() };
         sink.send(RuntimeEvent::PermissionRequested(request)).await;
     }
 

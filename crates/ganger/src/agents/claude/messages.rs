@@ -64,6 +64,7 @@ pub(super) fn request_of(event: &Value, workspace: &Path) -> ToolRequest {
         expected: stays_inside(request, workspace) || tool.starts_with("mcp__ganger__"),
         by: text(&request["agent_id"]),
         call: text(&request["tool_use_id"]),
+        dangers: Vec::new(),
     }
 }
 

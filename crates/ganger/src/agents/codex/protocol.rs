@@ -254,7 +254,7 @@ impl Protocol {
         let by = self.child_in(params).map(|t| format!("sub-agent {t}")).unwrap_or_default();
         let call = text("itemId");
         // Inside its sandbox it does not ask: what it asks for leaves it.
-        let request = ToolRequest { request_id, class, subjects, expected: false, by, call };
+        let request = ToolRequest { request_id, class, subjects, expected: false, by, call, dangers: Vec::new() };
         Step::Report(RuntimeEvent::PermissionRequested(request))
     }
 

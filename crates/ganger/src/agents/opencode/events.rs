@@ -2,7 +2,7 @@
 
 use super::super::reading::{class_of_refusal, micro_usd};
 use crate::text;
-use ganger_engine::rules::{ToolClass, ToolRequest};
+use ganger_engine::rules::{ToolClass, ToolRequest, opens_shell};
 use ganger_engine::session::{RuntimeEvent, TurnEnd};
 use ganger_engine::{FailureClass, Usage};
 use serde_json::Value;
@@ -47,9 +47,13 @@ pub(super) fn failure(error: &Value) -> TurnEnd {
 }
 
 /// A request for permission, of this session or of a sub-agent's: all sessions in this directory are ours.
-pub(super) fn request_of(asked: &Value, session: &str) -> ToolRequest {
+pub(super) fn request_of(asked: &Value, session: &str, is_guarded: bool) -> ToolRequest {
     let text = |key: &str| asked[key].as_str().unwrap_or_default().to_owned();
     let patterns = asked["patterns"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    // Its patterns are the commands of a line one by one; what they do together only the line says.
+    let line = asked["metadata"]["command"].as_str().filter(|_| asked["permission"] == "bash");
+    let subjects: Vec<String> =
+        line.map_or_else(|| patterns.map(str::to_owned).collect(), |line| vec![line.to_owned()]);
     let class = match asked["permission"].as_str().unwrap_or("?") {
         "bash" => ToolClass::Command,
         "edit" => ToolClass::Edit,
@@ -60,11 +64,16 @@ pub(super) fn request_of(asked: &Value, session: &str) -> ToolRequest {
     let is_child = text("sessionID") != session;
     ToolRequest {
         request_id: text("id"),
+        // The rules settle everything that is expected, apart from what it asks for only because the guard judges it.
+        expected: match class {
+            ToolClass::Command => is_guarded && !subjects.iter().any(|line| opens_shell(line)),
+            ToolClass::Edit => is_guarded && subjects.iter().all(|path| path.contains(".env")),
+            _ => false,
+        },
         class,
-        subjects: patterns.map(str::to_owned).collect(),
-        // The rules settle everything that is expected.
-        expected: false,
+        subjects,
         by: if is_child { format!("sub-agent {}", text("sessionID")) } else { String::new() },
         call: String::new(),
+        dangers: Vec::new(),
     }
 }

@@ -16,6 +16,7 @@ pub(super) use settings::environment_of_acp;
 use super::reading::{texts_of, until};
 use super::step::Step;
 use super::{EventSink, Launch};
+use crate::config::GuardPreset;
 use crate::os::SteadyClock;
 use ganger_engine::session::{Control, TurnEnd};
 use ganger_engine::{FailureClass, SessionId};
@@ -62,7 +63,8 @@ impl Connection {
         };
         let transcript = if launch.recall { transcript(&api, &session).await } else { None };
         sink.session(session.clone(), transcript).await;
-        let protocol = Protocol::new(session, settings::prompt_options(launch));
+        let protocol =
+            Protocol::new(session, settings::prompt_options(launch)).guarded(launch.guard != GuardPreset::Off);
         Ok(Self { api, stream, protocol, clock: SteadyClock::start() })
     }
 

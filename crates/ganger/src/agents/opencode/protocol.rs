@@ -48,6 +48,8 @@ pub(in super::super) struct Protocol {
     steered: Option<Millis>,
     /// The end of a turn, while another one may follow for such a message, and until when.
     held: Option<(TurnEnd, Millis)>,
+    /// Whether every command is asked for, so that the guard can judge it.
+    is_guarded: bool,
 }
 
 /// A server that went away is nobody's fault: its sessions are resumed.
@@ -68,7 +70,13 @@ impl Protocol {
             reported: BTreeSet::new(),
             steered: None,
             held: None,
+            is_guarded: false,
         }
+    }
+
+    /// For a session whose rules ask for every command.
+    pub(super) fn guarded(self, is_guarded: bool) -> Self {
+        Self { is_guarded, ..self }
     }
 
     /// When [`Self::release`] is due.
@@ -146,7 +154,7 @@ impl Protocol {
         let properties = &event["properties"];
         match event["type"].as_str() {
             Some("permission.asked") => {
-                let request = events::request_of(properties, self.session.as_str());
+                let request = events::request_of(properties, self.session.as_str(), self.is_guarded);
                 vec![Step::Report(RuntimeEvent::PermissionRequested(request))]
             }
             Some("permission.replied") => {

@@ -1,6 +1,7 @@
 //! What opencode is told: permissions, tools, and on top of the user's inline configuration what unattended work needs.
 
 use super::super::{Launch, rules};
+use crate::config::GuardPreset;
 use ganger_engine::rules::ALWAYS_DENIED;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -16,21 +17,31 @@ struct Rule {
 }
 
 /// Rules for unattended work inside the workspace; the last match wins.
-fn all_rules(launch: &Launch) -> Vec<Rule> {
+fn all_rules(launch: &Launch, asks: bool) -> Vec<Rule> {
+    // Every command is asked for where the guard is on, and answered at once when it finds nothing.
+    let is_guarded = asks && launch.guard != GuardPreset::Off;
     let rule = |permission: &str, action| Rule { permission: permission.to_owned(), pattern: "*".to_owned(), action };
     let mut all = vec![
         rule("edit", "allow"),
-        rule("bash", "allow"),
+        rule("bash", if is_guarded { "ask" } else { "allow" }),
         rule("external_directory", "ask"),
         rule("doom_loop", "deny"),
         rule("question", "deny"),
         rule("plan_enter", "deny"),
         rule("plan_exit", "deny"),
     ];
+    if is_guarded {
+        let env_files = ["*.env", "*.env.*"].map(str::to_owned);
+        all.extend(env_files.map(|pattern| Rule { permission: "edit".to_owned(), pattern, action: "ask" }));
+    }
     let denied: Vec<String> = ALWAYS_DENIED.iter().map(ToString::to_string).chain(launch.agent.deny.clone()).collect();
     for (own, action) in [(&launch.agent.allow, "allow"), (&launch.agent.ask, "ask"), (&denied, "deny")] {
         for entry in own {
             let (permission, pattern) = rules::for_opencode(entry);
+            // What it allowed by itself would never reach the guard.
+            if is_guarded && action == "allow" && matches!(permission.as_str(), "bash" | "edit") {
+                continue;
+            }
             all.push(Rule { permission, pattern, action });
         }
     }
@@ -39,7 +50,7 @@ fn all_rules(launch: &Launch) -> Vec<Rule> {
 
 /// For one session of a server.
 pub(super) fn rules(launch: &Launch) -> Value {
-    let all = all_rules(launch).into_iter();
+    let all = all_rules(launch, true).into_iter();
     all.map(|r| json!({"permission": r.permission, "pattern": r.pattern, "action": r.action})).collect()
 }
 
@@ -58,7 +69,7 @@ pub(super) fn prompt_options(launch: &Launch) -> Value {
 /// For a configuration: patterns by permission, in their order.
 fn rules_by_permission(launch: &Launch, asks: bool) -> Value {
     let mut by_permission = Map::new();
-    for Rule { permission, pattern, action } in all_rules(launch) {
+    for Rule { permission, pattern, action } in all_rules(launch, asks) {
         // Where nobody can be asked the program would end its turn.
         let action = if action == "ask" && !asks { "deny" } else { action };
         match by_permission.get_mut(&permission) {

@@ -1,6 +1,7 @@
 //! Drives the session machine of one attempt: brings it what happens, in the order in which that matters, and carries
 //! out what it wants. It decides nothing; `ganger_engine::session` does.
 
+mod dangers;
 mod outgoing;
 
 use super::attempt::AttemptTask;
@@ -13,6 +14,7 @@ use crate::os::{self, SteadyClock, cpu_ticks, crash};
 use crate::project::Project;
 use crate::text;
 use crate::wire;
+use dangers::Finder;
 use ganger_engine::TicketSpec;
 use ganger_engine::session::{
     Action, Control, Event, Limits, Machine, Permission, RuntimeEvent, SessionEnd, SessionFile, SessionMessage, Setup,
@@ -37,6 +39,7 @@ pub(super) async fn run(run: SessionRun<'_>) -> SessionEnd {
     let setup = setup(&run).await;
     let (sender, results) = mpsc::unbounded_channel();
     let SessionRun { task, ready, launch, .. } = run;
+    let finder = Finder::new(launch.guard.level(), &ready.workspace.path);
     let outgoing = Outgoing::start(task, sender.clone());
     let RunningDriver { control, events, task: _driver } = agents::start(launch);
     let session = Session {
@@ -45,6 +48,7 @@ pub(super) async fn run(run: SessionRun<'_>) -> SessionEnd {
         task,
         ready,
         marker,
+        finder,
         control,
         controls: VecDeque::new(),
         events,
@@ -64,6 +68,7 @@ struct Session<'a> {
     task: &'a mut AttemptTask,
     ready: &'a Ready,
     marker: String,
+    finder: Finder,
     control: mpsc::Sender<Control>,
     /// For the driver, as soon as it takes them.
     controls: VecDeque<Control>,
@@ -110,7 +115,7 @@ impl Session<'_> {
                     self.is_cancelled = true;
                     return Event::Cancel;
                 }
-                Some(order) = self.task.orders.recv() => return event_of(order, &mut self.hooks),
+                Some(order) = self.task.orders.recv() => return event_of(order, &mut self.hooks, &self.finder),
                 Some(event) = self.results.recv() => return event,
                 () = agents::until(deadline) => return Event::Tick,
                 slot = self.control.reserve(), if !self.controls.is_empty() => match (slot, self.controls.pop_front()) {
@@ -122,7 +127,12 @@ impl Session<'_> {
                     if event == Some(RuntimeEvent::Prompted) {
                         crash::point("prompted");
                     }
-                    return event.map_or(Event::DriverGone, Event::Runtime);
+                    return match event {
+                        Some(RuntimeEvent::PermissionRequested(request)) => {
+                            Event::Runtime(RuntimeEvent::PermissionRequested(self.finder.look_at(request, "")))
+                        }
+                        event => event.map_or(Event::DriverGone, Event::Runtime),
+                    };
                 }
             }
         }
@@ -197,7 +207,7 @@ fn without_secrets(control: Control) -> Control {
     }
 }
 
-fn event_of(order: Order, hooks: &mut BTreeMap<String, oneshot::Sender<Permission>>) -> Event {
+fn event_of(order: Order, hooks: &mut BTreeMap<String, oneshot::Sender<Permission>>, finder: &Finder) -> Event {
     match order {
         Order::Message(message) => {
             let message = *message;
@@ -205,9 +215,9 @@ fn event_of(order: Order, hooks: &mut BTreeMap<String, oneshot::Sender<Permissio
             Event::Message(Box::new(SessionMessage { delivery, spec, revision }))
         }
         Order::PermissionAnswered(answer) => Event::PermissionAnswered(answer),
-        Order::HookRequested { request, answer } => {
+        Order::HookRequested { request, folder, answer } => {
             hooks.insert(request.request_id.clone(), answer);
-            Event::HookRequested(request)
+            Event::HookRequested(finder.look_at(request, &folder))
         }
         Order::HookWithdrawn { request_id } => Event::HookWithdrawn { request_id },
         Order::Reported => Event::Reported,

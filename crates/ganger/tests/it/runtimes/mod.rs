@@ -346,7 +346,7 @@ fn a_session_that_its_runtime_has_lost_is_begun_anew(cli: &str) {
     let home = shop.place.home();
     let kept_in = match cli {
         "opencode" | "opencode-acp" | "opencode-run" => home.join(".local/share/opencode"),
-        "codex" | "codex-exec" => home.join(".codex/sessions"),
+        "codex" | "codex-exec" => shop.place.state().join("hosts/local/runtimes/codex/sessions"),
         "gemini" => shop.place.state().join("hosts/local/runtimes/gemini/.gemini/tmp"),
         _ => home.join(".claude/projects"),
     };

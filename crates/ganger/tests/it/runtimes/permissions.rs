@@ -16,6 +16,7 @@ for_some_clis!(
     rules_hold_against_what_looks_otherwise: claude, codex;
     a_call_whose_hook_is_killed_is_not_made: claude, codex;
     a_call_that_waits_is_taken_back_when_its_turn_is_interrupted: claude, codex;
+    what_the_guard_finds_is_asked_for_without_any_rule: claude, codex, opencode, gemini;
 );
 
 /// A command that the rules leave to a person.
@@ -76,6 +77,25 @@ fn a_request_that_nobody_answers_is_denied_and_the_agent_goes_on(cli: &str) {
     shop.place.ganger(&["run"]).exits(0).says("lapsed");
     shop.place.assert_status(&id, "accepted");
     shop.place.ganger(&["ticket", "show", &id]).exits(0).says("your answer counts for the next request");
+}
+
+/// No rule names it; ordinary commands before and after it ask for nothing.
+fn what_the_guard_finds_is_asked_for_without_any_rule(cli: &str) {
+    let shop = Shop::new("test -f a.txt && ! test -f .env");
+    let steps = json!([
+        {"bash": "mkdir -p build && rm -r build && touch a.txt"},
+        {"bash": "f=.en; echo KEY=1 > \"${f}v\""}, {"text": "done"}, {"bash": "touch a.txt"}, {"text": "done"},
+    ]);
+    let id = shop.add(cli, &steps, &[]);
+    let mut run = shop.place.start(&["run"]);
+    let card = wait_for_card(&shop);
+    assert!(!shop.place.workspace(&id).join(".env").exists(), "it waits");
+    shop.place.ganger(&["inbox"]).exits(0).says("The guard stopped `> .env`");
+    shop.place.ganger(&["answer", &card, "deny", "use the example"]).exits(0);
+    shop.ends(&mut run, 0);
+    shop.place.assert_status(&id, "accepted");
+    let log = shop.place.ganger(&["log", &id]).exits(0);
+    assert_eq!(log.stdout.matches("note asks for permission").count(), 1, "{}", log.stdout);
 }
 
 #[test]

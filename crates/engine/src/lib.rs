@@ -31,6 +31,7 @@ pub mod rules;
 pub mod session;
 mod state;
 pub mod text;
+mod verdict;
 
 pub use decide::decide;
 pub use event::Event;
@@ -42,6 +43,7 @@ pub use model::{
     agent::{AgentPolicy, Budget, GatePolicy, Pause, Policy, Review},
     attempt::{Attempt, AttemptCount, AttemptOutcome, AttemptStage, FailureClass, Session},
     card::{ApprovalReason, Card, CardAnswer, CardKind, CardOption, CardState, EscalationReason, NoticeReason},
+    check::{Check, Expects},
     delivery::{Delivery, DeliveryEvidence, DeliveryKind, Message, Urgency},
     evidence::{Evidence, EvidenceKey},
     host::{Host, HostReport},
@@ -59,6 +61,7 @@ pub use ready::{Reason, why};
 pub use record::{RECORD_VERSION, Record, RecordError};
 pub use rejected::{RejectCode, Rejected};
 pub use state::{Changes, Parts, SNAPSHOT_VERSION, SnapshotError, State, StateError, day_of};
+pub use verdict::CheckResult;
 
 /// Milliseconds since the Unix epoch. The only notion of time in the engine.
 pub type Millis = u64;

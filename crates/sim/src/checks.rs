@@ -83,8 +83,10 @@ impl Checks {
     /// Gates are to be run: none of which the result is known.
     pub(crate) fn verifies(&mut self, shown: &State, job: &VerifyJob) {
         let known = shown.evidence.get(&job.ticket).into_iter().flatten().map(|e| &e.key);
-        let again =
-            known.filter(|key| key.commit == job.commit).find(|key| job.gates.iter().any(|g| g.digest == key.gate));
+        let is_asked = |gate: &str| {
+            job.gates.iter().any(|g| g.digest == gate) || job.checks.iter().any(|check| check.digest() == gate)
+        };
+        let again = known.filter(|key| key.commit == job.commit).find(|key| is_asked(&key.gate));
         if let Some(key) = again {
             self.fail(format!("gate {} is to run on {} again", key.gate, key.commit));
         }

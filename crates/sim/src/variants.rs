@@ -40,7 +40,7 @@ named! {
     AttemptCount: Nothing Claim Transient PersistentTransient Failure;
     FailureClass: Transient Auth Stalled Runaway Crashed SessionLost Setup Refused;
     CardKind: Question Permission Approval Escalation Orphaned Notice;
-    ApprovalReason: NoGate Review Tampering;
+    ApprovalReason: NoGate Review Tampering ProvesNothing;
     EscalationReason: Failed Rejected Unverifiable Budget TooLarge Stopped;
     NoticeReason: WorkspaceKept;
     CardAnswer: Option Deny Text;

@@ -78,7 +78,7 @@ pub fn decide(state: &State, now: Millis, input: &Input) -> Result<Decision, Rej
             permissions::lapsed(state, attempt, *token, request_id, why)
         }
         Input::AttemptEnded { attempt, token, end } => attempts::ended(state, now, attempt, *token, end),
-        Input::Evidence { token, evidence } => verify::evidence(state, now, *token, evidence),
+        Input::Evidence { token, evidence, before } => verify::evidence(state, now, *token, evidence, before),
         Input::VerificationFailed { ticket, token, why } => verify::failed(state, now, ticket, *token, why),
         Input::HeadMoved { ticket, head } => Ok(verify::head_moved(state, ticket, head)),
         Input::MergeDone { ticket, commit, evidence } => merge::landed(state, ticket, commit, evidence),

@@ -2,9 +2,10 @@
 
 use super::{NewCard, attempts::refuse_claim, done, escalation, nothing, open_card, tampering_card, ticket};
 use crate::mutant::mutant;
+use crate::verdict::{Inquiry, Requirement, Verdict};
 use crate::{
-    ApprovalReason, CardKind, Commit, Decision, EscalationReason, Event, Evidence, Millis, Phase, Policy, RejectCode,
-    Rejected, Review, State, Ticket, TicketId, Verification,
+    ApprovalReason, CardKind, Check, Commit, Decision, EscalationReason, Event, Evidence, Millis, Phase, Policy,
+    RejectCode, Rejected, Review, State, Ticket, TicketId, Verification, text,
 };
 use std::collections::BTreeSet;
 
@@ -38,10 +39,11 @@ fn reverification(state: &State, policy: &Policy, id: &TicketId, ticket: &Ticket
             Some(Event::VerificationLost { ticket: id.clone(), why, counts: false, not_before: 0 })
         }
         (Phase::Accepted | Phase::Reviewing, Some(head)) => {
-            let green = |d: &str| state.evidence_for(id, head, d, None).is_some_and(Evidence::is_green);
-            let verified = match policy.gates.as_slice() {
+            let all = Requirement::all(policy, ticket);
+            let inquiry = Inquiry { state, id, ticket, head, toolchain: None, latest: &[] };
+            let verified = match all.as_slice() {
                 [] => ticket.approved_by_person.as_ref() == Some(head),
-                gates => gates.iter().all(|g| green(&g.digest)),
+                all => inquiry.all_green(all),
             };
             (!verified).then(|| Event::VerificationNeeded { ticket: id.clone(), head: head.clone(), why })
         }
@@ -64,44 +66,54 @@ pub(super) fn head_moved(state: &State, id: &TicketId, head: &Commit) -> Decisio
     done(events)
 }
 
-pub(super) fn evidence(state: &State, now: Millis, token: u64, evidence: &Evidence) -> Result<Decision, Rejected> {
+/// `before` is what the same gate or check said without the work.
+pub(super) fn evidence(
+    state: &State,
+    now: Millis,
+    token: u64,
+    evidence: &Evidence,
+    before: &[Evidence],
+) -> Result<Decision, Rejected> {
     let id = &evidence.ticket;
     let ticket = expect_verification(state, id, token)?;
-    if !state.policy.gates.iter().any(|g| g.digest == evidence.key.gate) {
+    let all = Requirement::all(&state.policy, ticket);
+    let Some(requirement) = all.iter().find(|r| r.digest() == evidence.key.gate) else {
         // Another definition than the policy's: it says nothing of the work, green or red.
-        let why = format!("gate `{}` was run by another definition than the policy's", evidence.name);
+        let why = format!("{} was run by another definition than the policy's", called(evidence));
         return Ok(done(not_run(state, now, id, ticket, &why)));
-    }
-    let repeated = state.evidence.get(id).into_iter().flatten().any(|e| e.key == evidence.key);
-    if repeated {
+    };
+    let of_it = |e: &&Evidence| e.ticket == *id && e.key.gate == evidence.key.gate;
+    let latest: Vec<&Evidence> = before.iter().filter(of_it).chain([evidence]).collect();
+    let known = |e: &Evidence| state.evidence.get(id).into_iter().flatten().any(|k| k.key == e.key);
+    let fresh = latest.iter().filter(|e| !known(e));
+    let mut events: Vec<Event> = fresh.map(|e| Event::EvidenceRecorded { evidence: (*e).clone() }).collect();
+    if events.is_empty() {
         return Ok(nothing());
     }
-    let mut events = vec![Event::EvidenceRecorded { evidence: evidence.clone() }];
-    if ticket.head.as_ref() != Some(&evidence.key.commit) {
+    let head = &evidence.key.commit;
+    if ticket.head.as_ref() != Some(head) {
         return Ok(done(events));
     }
-    if mutant!(RedAccepted, !evidence.is_green(), false) {
-        let (_, refusal) = refuse_claim(state, now, id, ticket, &summary(evidence), &rejection_text(evidence));
-        events.extend(refusal);
-        return Ok(done(events));
-    }
-    let green = |digest: &str| {
-        digest == evidence.key.gate
-            || state.evidence_for(id, &evidence.key.commit, digest, None).is_some_and(Evidence::is_green)
-    };
-    if state.policy.gates.iter().all(|g| green(&g.digest)) {
-        events.extend(after_green(state, now, id, &evidence.key.commit, Some(evidence)));
+    let inquiry = Inquiry { state, id, ticket, head, toolchain: None, latest: &latest };
+    if let Verdict::Fails(red) = inquiry.verdict(requirement) {
+        events.extend(refuse_claim(state, now, id, ticket, &summary(red), &rejection_text(red)).1);
+    } else if inquiry.all_green(&all) {
+        events.extend(after_green(state, now, &inquiry, Some(evidence)));
     }
     Ok(done(events))
 }
 
 /// What follows when every gate is green: a person's look where fewer tests ran, review where the policy asks for one,
 /// else acceptance. The latest evidence is not in the state yet.
-fn after_green(state: &State, now: Millis, id: &TicketId, commit: &Commit, latest: Option<&Evidence>) -> Vec<Event> {
+fn after_green(state: &State, now: Millis, inquiry: &Inquiry<'_>, latest: Option<&Evidence>) -> Vec<Event> {
+    let (id, commit) = (inquiry.id, inquiry.head);
     let signs = fewer_tests(state, id, commit, latest);
     if !signs.is_empty() {
         let asks = "runs fewer tests than before. Accept it anyway?";
         let card = tampering_card(state, now, id, commit, signs, asks);
+        return vec![Event::TicketHeld { ticket: id.clone() }, card];
+    }
+    if let Some(card) = proves_nothing(state, now, inquiry) {
         return vec![Event::TicketHeld { ticket: id.clone() }, card];
     }
     match mutant!(ReviewSkipped, state.policy.review, Review::Off) {
@@ -121,6 +133,40 @@ fn after_green(state: &State, now: Millis, id: &TicketId, commit: &Commit, lates
             vec![Event::ReviewRequested { ticket: id.clone() }, open_card(state, now, card)]
         }
     }
+}
+
+/// The card about checks that were green without the work.
+fn proves_nothing(state: &State, now: Millis, inquiry: &Inquiry<'_>) -> Option<Event> {
+    let (id, head) = (inquiry.id, inquiry.head);
+    let all = Requirement::all(&state.policy, inquiry.ticket);
+    let hollow = all.iter().filter(|r| inquiry.verdict(r) == Verdict::ProvesNothing);
+    let checks: Vec<String> = hollow
+        .filter_map(|r| match r {
+            Requirement::Check(check) => Some(check.command.clone()),
+            Requirement::Gate(_) => None,
+        })
+        .collect();
+    let (first, base) = (checks.first()?, inquiry.ticket.base.as_ref());
+    let before = base.map_or_else(|| "before the work".to_owned(), |base| format!("at the base {}", base.short()));
+    let commands: String = checks.iter().map(|c| format!("\n  {}", text::name(c))).collect();
+    let card = NewCard {
+        ticket: id,
+        attempt: None,
+        question: format!(
+            "Check `{}` of {id} proves nothing: it was never red. Accept it anyway?",
+            text::line(first, 60)
+        ),
+        brief: format!(
+            "All gates and checks are green at {}. But a check proves work only if it is red {before}, and of these \
+             nobody saw that:{commands}\nAnother check: `ganger ticket edit {id} --check '…'`, which sends the work \
+             back.",
+            head.short()
+        ),
+        kind: CardKind::Approval { commit: head.clone(), why: ApprovalReason::ProvesNothing { checks } },
+        default: None,
+        consequence: "it keeps waiting",
+    };
+    Some(open_card(state, now, card))
 }
 
 /// Gates that ran fewer tests than at the base, where the journal knows how many ran there. A person's approval of the
@@ -162,11 +208,12 @@ pub(super) fn conclude(
         return None;
     }
     let head = ticket.head.as_ref()?;
+    let all = Requirement::all(&state.policy, ticket);
     let approved = mutant!(NoGateAccepted, ticket.approved_by_person.as_ref() == Some(head), true);
-    if approved && state.policy.gates.is_empty() {
+    if approved && all.is_empty() {
         return Some(vec![Event::TicketAccepted { ticket: id.clone(), commit: head.clone() }]);
     }
-    if state.policy.gates.is_empty() {
+    if all.is_empty() {
         let card = open_card(
             state,
             now,
@@ -183,12 +230,14 @@ pub(super) fn conclude(
         return Some(vec![Event::TicketHeld { ticket: id.clone() }, card]);
     }
     let toolchain = Some(toolchain?);
-    let known: Vec<Option<&Evidence>> =
-        state.policy.gates.iter().map(|g| state.evidence_for(id, head, &g.digest, toolchain)).collect();
-    if known.iter().all(|e| e.is_some_and(Evidence::is_green)) {
-        return Some(after_green(state, now, id, head, None));
+    let inquiry = Inquiry { state, id, ticket, head, toolchain, latest: &[] };
+    if inquiry.all_green(&all) {
+        return Some(after_green(state, now, &inquiry, None));
     }
-    let red = known.into_iter().flatten().find(|e| !e.is_green())?;
+    let red = all.iter().find_map(|r| match inquiry.verdict(r) {
+        Verdict::Fails(red) => Some(red),
+        Verdict::Unknown | Verdict::Holds | Verdict::ProvesNothing => None,
+    })?;
     let text = format!("Nothing was committed since, so this still holds.\n\n{}", rejection_text(red));
     Some(refuse_claim(state, now, id, ticket, &summary(red), &text).1)
 }
@@ -228,7 +277,12 @@ fn summary(evidence: &Evidence) -> String {
         (_, Some(code)) => format!("failed with exit code {code}"),
         (_, None) => "was ended by a signal".to_owned(),
     };
-    format!("gate `{}` {ending}", evidence.name)
+    format!("{} {ending}", called(evidence))
+}
+
+fn called(evidence: &Evidence) -> String {
+    let what = if Check::is_evidence(evidence) { "check" } else { "gate" };
+    format!("{what} `{}`", evidence.name)
 }
 
 fn rejection_text(evidence: &Evidence) -> String {

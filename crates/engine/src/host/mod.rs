@@ -182,8 +182,8 @@ pub enum Action {
     PublishEnd(Run, Box<Envelope>),
     /// Make a clean tree at the commit. Answered by [`Event::GatesPrepared`].
     PrepareGates(Box<VerifyJob>),
-    /// Run a gate in it. Answered by [`Event::GateEnded`].
-    RunGate { token: u64, gate: GatePolicy },
+    /// Run a gate or a check in a clean tree at this commit. Answered by [`Event::GateEnded`].
+    RunGate { token: u64, gate: GatePolicy, commit: Commit },
     /// Store what a verification found for the foreman. If it is lost, the plan asks again.
     PublishEvidence { ticket: TicketId, envelope: Box<Envelope> },
     /// The tree of a verification is not needed any more.

@@ -1,8 +1,9 @@
-//! Verification: the gates, one after the other, on a clean tree at the commit. The first red one ends it. Each result
-//! is published as evidence of this host.
+//! Verification: the gates and then the checks, one after the other, on a clean tree at the commit. The first red one
+//! ends it. A check that is green is run once more, without the work: only if it is red there it proves the work. Each
+//! result is published as evidence of this host.
 
 use super::{Action, Machine};
-use crate::{Envelope, Evidence, GatePolicy, Input, Millis, VerifyJob};
+use crate::{Check, Commit, Envelope, Evidence, Expects, GatePolicy, Input, Millis, VerifyJob};
 use std::collections::VecDeque;
 
 /// Verifications that run at once: gates are heavy, and slow ones must not starve agents of CPU.
@@ -10,12 +11,41 @@ const GATES_AT_ONCE: usize = 4;
 /// How often a gate that was killed from outside is run again.
 const KILLED_RETRIES: u32 = 2;
 
+/// One run of a gate or a check.
+#[derive(Debug, Clone)]
+struct Run {
+    gate: GatePolicy,
+    /// Whether it proves nothing before it was red without the work.
+    must_differ: bool,
+    at: At,
+}
+
+/// Where it runs.
+#[derive(Debug, Clone)]
+enum At {
+    /// On the work.
+    Head,
+    /// Without the work, for this evidence of the head.
+    Base { commit: Commit, head: Box<Evidence> },
+}
+
+impl Run {
+    fn of_gate(gate: GatePolicy) -> Self {
+        Self { gate, must_differ: false, at: At::Head }
+    }
+
+    fn of_check(check: &Check) -> Self {
+        let gate = GatePolicy { name: check.name(), digest: check.digest() };
+        Self { gate, must_differ: check.expects == Expects::RedThenGreen, at: At::Head }
+    }
+}
+
 /// One verification on this host.
 #[derive(Debug)]
 pub(super) struct Verification {
     job: VerifyJob,
-    /// Gates to be run, the current one first.
-    rest: VecDeque<GatePolicy>,
+    /// What is to be run, the current one first.
+    rest: VecDeque<Run>,
     started: bool,
     /// How often the current gate was killed from outside.
     killed: u32,
@@ -28,7 +58,8 @@ impl Machine {
         if ending || self.verifying.contains_key(&job.token) {
             return;
         }
-        let rest = job.gates.iter().cloned().collect();
+        let gates = job.gates.iter().cloned().map(Run::of_gate);
+        let rest = gates.chain(job.checks.iter().map(Run::of_check)).collect();
         self.verifying.insert(job.token, Verification { job, rest, started: false, killed: 0 });
         self.start_verifications(actions);
     }
@@ -55,7 +86,13 @@ impl Machine {
             return;
         };
         match verification.rest.front() {
-            Some(gate) => actions.push(Action::RunGate { token, gate: gate.clone() }),
+            Some(run) => {
+                let commit = match &run.at {
+                    At::Head => verification.job.commit.clone(),
+                    At::Base { commit, .. } => commit.clone(),
+                };
+                actions.push(Action::RunGate { token, gate: run.gate.clone(), commit });
+            }
             None => self.end_verification(token, actions),
         }
     }
@@ -76,12 +113,23 @@ impl Machine {
             return self.run_next(token, actions);
         }
         verification.killed = 0;
-        verification.rest.pop_front();
-        let green = evidence.is_green();
-        let ticket = verification.job.ticket.clone();
-        let id = format!("evidence-{ticket}-{token}-{}", evidence.key.gate);
-        let envelope = Envelope::new(id, format!("gates of {ticket}"), Input::Evidence { token, evidence });
-        actions.push(Action::PublishEvidence { ticket, envelope: Box::new(envelope) });
+        let Some(run) = verification.rest.pop_front() else { return self.end_verification(token, actions) };
+        let green = match run.at {
+            At::Head => match verification.asks_before(&run, &evidence) {
+                Some(commit) => {
+                    let at = At::Base { commit, head: evidence };
+                    // One tree is changed once.
+                    verification.rest.push_back(Run { at, ..run });
+                    true
+                }
+                None => verification.publish(*evidence, Vec::new(), actions),
+            },
+            // Without a result it says nothing, green or red.
+            At::Base { .. } if killed => {
+                return self.not_verifiable(token, format!("`{}` was killed at the base", run.gate.name), actions);
+            }
+            At::Base { head, .. } => verification.publish(*head, vec![*evidence], actions),
+        };
         if green { self.run_next(token, actions) } else { self.end_verification(token, actions) }
     }
 
@@ -101,5 +149,24 @@ impl Machine {
         self.verifying.remove(&token);
         actions.push(Action::ReleaseGates { token });
         self.start_verifications(actions);
+    }
+}
+
+impl Verification {
+    /// The commit at which it must run as well before its result says something.
+    fn asks_before(&self, run: &Run, at_head: &Evidence) -> Option<Commit> {
+        let known = self.job.known_before.contains(&run.gate.digest);
+        let asks = run.must_differ && at_head.is_green() && !known;
+        self.job.base.clone().filter(|base| asks && *base != self.job.commit)
+    }
+
+    /// Publishes what was found on the head, with what was found without the work. Says whether the head is green.
+    fn publish(&self, at_head: Evidence, before: Vec<Evidence>, actions: &mut Vec<Action>) -> bool {
+        let (ticket, token, green) = (self.job.ticket.clone(), self.job.token, at_head.is_green());
+        let id = format!("evidence-{ticket}-{token}-{}", at_head.key.gate);
+        let input = Input::Evidence { token, evidence: Box::new(at_head), before };
+        let envelope = Box::new(Envelope::new(id, format!("gates of {ticket}"), input));
+        actions.push(Action::PublishEvidence { ticket, envelope });
+        green
     }
 }

@@ -57,6 +57,11 @@ pub enum ApprovalReason {
         /// What it looks like.
         signs: Vec<String>,
     },
+    /// Checks of the ticket were never seen red.
+    ProvesNothing {
+        /// Their commands.
+        checks: Vec<String>,
+    },
 }
 
 /// Why a ticket cannot continue by itself.
@@ -204,6 +209,7 @@ impl CardKind {
             Self::Approval { why: ApprovalReason::NoGate, .. } => &[Accept, Cancel],
             Self::Approval { why: ApprovalReason::Review, .. } => &[Accept],
             Self::Approval { why: ApprovalReason::Tampering { .. }, .. } => &[Accept, Reject],
+            Self::Approval { why: ApprovalReason::ProvesNothing { .. }, .. } => &[Accept],
             Self::Escalation { why: EscalationReason::Stopped } => &[Resume, Cancel],
             Self::Escalation { .. } => &[Retry, Cancel],
             Self::Orphaned { .. } => &[Continue, Cancel],
@@ -216,7 +222,9 @@ impl CardKind {
     pub fn free_text(&self) -> Option<&'static str> {
         match self {
             Self::Question { .. } => Some("<your answer>"),
-            Self::Approval { why: ApprovalReason::Review, .. } => Some("<what to change>"),
+            Self::Approval { why: ApprovalReason::Review | ApprovalReason::ProvesNothing { .. }, .. } => {
+                Some("<what to change>")
+            }
             Self::Approval { .. }
             | Self::Permission { .. }
             | Self::Escalation { .. }

@@ -10,6 +10,7 @@ pub use parts::{Changes, Parts};
 pub use snapshot::{SNAPSHOT_VERSION, SnapshotError};
 
 use crate::mutant::mutant;
+use crate::verdict::{Inquiry, Requirement};
 use crate::{
     Attempt, AttemptId, Card, CardId, Commit, Delivery, DeliveryId, Digest, Evidence, Host, HostId, IllegalTransition,
     Millis, Outcome, Pause, Permit, Phase, Policy, Record, Ticket, TicketId,
@@ -239,11 +240,14 @@ impl State {
         })
     }
 
-    /// Whether every gate of today's policy is green on this commit, and there is at least one.
+    /// Whether every gate of today's policy and every check of the ticket is green on this commit, and there is at least
+    /// one.
     #[must_use]
     pub fn is_verified(&self, id: &TicketId, commit: &Commit) -> bool {
-        let green = |digest: &str| self.evidence_for(id, commit, digest, None).is_some_and(Evidence::is_green);
-        !self.policy.gates.is_empty() && self.policy.gates.iter().all(|g| green(&g.digest))
+        let Some(ticket) = self.tickets.get(id) else { return false };
+        let all = Requirement::all(&self.policy, ticket);
+        let inquiry = Inquiry { state: self, id, ticket, head: commit, toolchain: None, latest: &[] };
+        !all.is_empty() && inquiry.all_green(&all)
     }
 
     /// Tokens reserved by live attempts that match.

@@ -5,6 +5,7 @@
 mod acceptance;
 mod cards;
 mod chain;
+mod checks;
 mod dead_ends;
 mod golden;
 mod lifecycle;

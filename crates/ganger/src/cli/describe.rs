@@ -3,7 +3,9 @@
 use super::out::{clock, counted, span};
 use crate::host::LOCAL;
 use crate::text;
-use ganger_engine::{AttemptId, AttemptOutcome, CardKind, Event, PermissionRequest, Phase, Scope, State, TicketId};
+use ganger_engine::{
+    AttemptId, AttemptOutcome, CardKind, Check, Event, PermissionRequest, Phase, Scope, State, TicketId,
+};
 
 /// The ticket that an event is about. Ended attempts are gone from the state, but their id begins with
 /// the ticket's.
@@ -133,7 +135,8 @@ pub(super) fn event(state: &State, event: &Event) -> Option<String> {
         Event::EvidenceRecorded { evidence } => {
             let verdict = if evidence.is_green() { "green" } else { "red" };
             format!(
-                "gate {} {verdict} at {} ({})",
+                "{} {} {verdict} at {} ({})",
+                if Check::is_evidence(evidence) { "check" } else { "gate" },
                 evidence.name,
                 evidence.key.commit.short(),
                 span(evidence.duration_ms)

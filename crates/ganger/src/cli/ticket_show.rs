@@ -7,7 +7,7 @@ use crate::board::{History, Part, PastCard, View, shapes};
 use crate::failure::{Exit, Failure};
 use crate::os::now_ms;
 use crate::text;
-use ganger_engine::{Evidence, Reason, State, Ticket, TicketId, why};
+use ganger_engine::{Check, CheckResult, Evidence, Expects, Reason, State, Ticket, TicketId, why};
 
 /// The public shape of a ticket.
 pub(super) fn shape(state: &State, id: &TicketId, ticket: &Ticket) -> shapes::Ticket {
@@ -94,13 +94,13 @@ pub(super) async fn show(board: &Board, id: &str, as_json: bool) -> Result<Exit,
     if !spec.description.is_empty() {
         data!("\n{}", spec.description.trim_end());
     }
-    show_done(ticket);
+    show_done(&state, &id, ticket);
     show_history(&state, &id, ticket, &board.history(&id).await?);
     Ok(Exit::Done)
 }
 
-fn show_done(ticket: &Ticket) {
-    if !ticket.spec.done.is_empty() {
+fn show_done(state: &State, id: &TicketId, ticket: &Ticket) {
+    if !ticket.spec.done.is_empty() || !ticket.spec.checks.is_empty() {
         data!("\nDefinition of done");
     }
     let open = ticket.unanswered();
@@ -114,6 +114,21 @@ fn show_done(ticket: &Ticket) {
             }
             _ => data!("  [ ] {item}"),
         }
+    }
+    for (check, result) in state.check_results(id, ticket) {
+        let base = ticket.base.as_ref().map_or("the base", |base| base.short());
+        let (mark, words) = match result {
+            CheckResult::Unknown => (" ", "not run yet".to_owned()),
+            CheckResult::Red => (" ", "red".to_owned()),
+            CheckResult::Green => ("x", "green".to_owned()),
+            CheckResult::Proven => ("x", format!("red at {base}, green with the work")),
+            CheckResult::ProvesNothing => ("!", format!("green, but it proves nothing: it was not red at {base}")),
+        };
+        let kind = match check.expects {
+            Expects::RedThenGreen => "check",
+            Expects::StaysGreen => "regression",
+        };
+        data!("  [{mark}] {kind} `{}`: {words}", text::name(&check.command));
     }
 }
 
@@ -150,8 +165,8 @@ fn show_evidence(evidence: &[Evidence]) {
         let tests = e.tests.map_or_else(String::new, |n| format!(", {n} {}", if n == 1 { "test" } else { "tests" }));
         data!(
             "  {verdict:<5} {} `{}` {code}{tests}, {}, at {}, revision {}\n        {}",
-            e.name,
-            e.command,
+            if Check::is_evidence(e) { "check" } else { &e.name },
+            text::name(&e.command),
             span(e.duration_ms),
             e.key.commit.short(),
             e.revision,

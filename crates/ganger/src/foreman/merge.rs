@@ -10,7 +10,7 @@ use crate::wire::{self, Command, FOREMAN, ToForeman};
 use futures_util::FutureExt;
 use ganger_bus::Bus;
 use ganger_engine::foreman::Landing;
-use ganger_engine::{Commit, DecisionId, Envelope, Evidence, HostId, Input};
+use ganger_engine::{Check, Commit, DecisionId, Envelope, Evidence, HostId, Input};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,8 +74,12 @@ async fn work(
             Built::Ends(verdict) => return Ok(verdict),
         };
         if let Some(red) = prove(project, job, &merged, evidence).await? {
-            let why =
-                format!("gate `{}` fails on the result of merging it with {main}:\n{}", red.name, red.tail.trim_end());
+            let what = if Check::is_evidence(&red) { "check" } else { "gate" };
+            let why = format!(
+                "{what} `{}` fails on the result of merging it with {main}:\n{}",
+                red.name,
+                red.tail.trim_end()
+            );
             return Ok(Verdict::Failed { why, back_to_agent: true });
         }
         let (shared, from, to, branch) = (Arc::clone(project), old.clone(), merged.clone(), main.clone());
@@ -178,7 +182,7 @@ async fn confirm(bus: &Arc<dyn Bus>, job: &Job) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs every gate on the merged result; returns the first red one.
+/// Runs every gate, and every check of the ticket, on the merged result; returns the first red one.
 async fn prove(
     project: &Arc<Project>,
     job: &Job,
@@ -195,17 +199,20 @@ async fn prove(
         tree.check_out(depot, &commit, &[]).map(|()| tree)
     });
     let tree = checked_out.await?;
-    for gate in &project.config().gates {
+    let gates = project.config().gates.iter().map(|gate| (gate.digest(), gate.clone()));
+    let checks = job.landing.checks.iter().map(|check| (check.digest(), gates::of_check(check)));
+    for (digest, gate) in gates.chain(checks) {
         let run = GateRun {
             ticket: &job.landing.ticket,
             revision: job.landing.revision,
             commit: merged,
+            digest: &digest,
             host: &host,
             marker: &job.marker,
             toolchain: &toolchain,
             folder: &project.state,
         };
-        let result = gates::run(&tree, gate, &run).await?;
+        let result = gates::run(&tree, &gate, &run).await?;
         let red = !result.is_green();
         evidence.push(result.clone());
         if red {

@@ -6,5 +6,5 @@ mod run;
 mod tree;
 
 pub(crate) use cache::land_cache;
-pub(crate) use run::{GateRun, run, toolchain};
+pub(crate) use run::{GateRun, of_check, run, toolchain};
 pub(crate) use tree::Tree;

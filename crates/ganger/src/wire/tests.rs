@@ -3,8 +3,8 @@
 use super::*;
 use crate::config::{Agent, Config, RuntimeKind};
 use ganger_engine::{
-    AttemptEnd, AttemptOutcome, DecisionId, Envelope, GatePolicy, Input, NewTicket, Order, Outcome, Policy, RejectCode,
-    Rejected, TicketSpec, Usage, VerifyJob,
+    AttemptEnd, AttemptOutcome, Check, DecisionId, Envelope, Evidence, EvidenceKey, Expects, GatePolicy, Input,
+    NewTicket, Order, Outcome, Policy, RejectCode, Rejected, TicketSpec, Usage, VerifyJob,
 };
 use serde_json::Value;
 
@@ -42,7 +42,10 @@ fn resolved(order: Order) -> ToHost {
 fn verify() -> Order {
     let gates = config().gates.iter().map(|g| GatePolicy { name: g.name.clone(), digest: g.digest() }).collect();
     let commit = ganger_engine::Commit::new("b".repeat(40));
-    Order::Verify(Box::new(VerifyJob { ticket: "T-1".into(), token: 8, commit, revision: 1, base: None, gates }))
+    let checks = vec![Check { command: "test -f greeting.txt".into(), expects: Expects::RedThenGreen }];
+    let (ticket, known_before) = ("T-1".into(), vec!["0123456789abcdef".to_owned()]);
+    let job = VerifyJob { ticket, token: 8, commit, revision: 1, base: None, gates, checks, known_before };
+    Order::Verify(Box::new(job))
 }
 
 fn command(input: Input) -> ToForeman {
@@ -80,6 +83,27 @@ fn messages_to_the_foreman_keep_their_form() {
         report: None,
     };
     golden("attempt-ended", &command(Input::AttemptEnded { attempt: "T-1-a2".into(), token: 7, end: Box::new(end) }));
+    let evidence = |commit: &str, exit_code| Evidence {
+        key: EvidenceKey {
+            commit: ganger_engine::Commit::new(commit.repeat(40)),
+            gate: "check-0123456789abcdef".into(),
+            toolchain: "tc".into(),
+        },
+        ticket: "T-1".into(),
+        revision: 1,
+        name: "test -f greeting.txt".into(),
+        command: "test -f greeting.txt".into(),
+        exit_code: Some(exit_code),
+        timed_out: false,
+        duration_ms: 3,
+        tests: None,
+        log: "/logs/x.log".into(),
+        tail: String::new(),
+        host: "local".into(),
+        at: 1,
+    };
+    let (head, before) = (Box::new(evidence("c", 0)), vec![evidence("a", 1)]);
+    golden("evidence", &command(Input::Evidence { token: 8, evidence: head, before }));
     golden("withdrawal", &ToForeman::Withdrawal { withdraws: DecisionId::from("key-1") });
 }
 

@@ -5,7 +5,7 @@ use super::Unreadable;
 use crate::config::{self, Agent, Config};
 use ganger_engine::{self as engine};
 use ganger_engine::{
-    AttemptId, Commit, Delivery, GatePolicy, PermissionAnswer, SessionId, SessionMessage, TicketId, TicketSpec,
+    AttemptId, Check, Commit, Delivery, GatePolicy, PermissionAnswer, SessionId, SessionMessage, TicketId, TicketSpec,
 };
 use serde::{Deserialize, Serialize};
 
@@ -101,6 +101,10 @@ pub(crate) struct Verify {
     revision: u32,
     base: Option<Commit>,
     gates: Vec<Gate>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    checks: Vec<Check>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    known_before: Vec<String>,
     layout: Layout,
 }
 
@@ -133,9 +137,20 @@ impl ToHost {
             }
             engine::Order::Cancel { attempt, token } => Self::Cancel { attempt, token },
             engine::Order::Verify(job) => {
-                let engine::VerifyJob { ticket, token, commit, revision, base, gates } = *job;
+                let engine::VerifyJob { ticket, token, commit, revision, base, gates, checks, known_before } = *job;
                 let gates = gates.iter().map(|wanted| Gate::of(wanted, config)).collect::<Result<_, _>>()?;
-                Self::Verify(Box::new(Verify { ticket, token, commit, revision, base, gates, layout: layout() }))
+                let layout = layout();
+                Self::Verify(Box::new(Verify {
+                    ticket,
+                    token,
+                    commit,
+                    revision,
+                    base,
+                    gates,
+                    checks,
+                    known_before,
+                    layout,
+                }))
             }
             engine::Order::Deliver { attempt, token, text } => {
                 let SessionMessage { delivery, spec, revision } = *text;
@@ -159,10 +174,11 @@ impl ToHost {
             }
             Self::Cancel { attempt, token } => (engine::Order::Cancel { attempt, token }, Attached::Nothing),
             Self::Verify(verify) => {
-                let Verify { ticket, token, commit, revision, base, gates, layout } = *verify;
+                let Verify { ticket, token, commit, revision, base, gates, checks, known_before, layout } = *verify;
                 gates.iter().try_for_each(Gate::check)?;
                 let policies = gates.iter().map(Gate::policy).collect();
-                let job = engine::VerifyJob { ticket, token, commit, revision, base, gates: policies };
+                let job =
+                    engine::VerifyJob { ticket, token, commit, revision, base, gates: policies, checks, known_before };
                 (engine::Order::Verify(Box::new(job)), Attached::Gates(gates, layout))
             }
             Self::Deliver { attempt, token, delivery, spec, revision } => {

@@ -26,6 +26,8 @@ pub(crate) struct Ticket {
     parent: Option<String>,
     /// The definition of done.
     done: Vec<String>,
+    /// The part of the definition of done that Ganger runs itself.
+    checks: Vec<Check>,
     priority: &'static str,
     after: Vec<String>,
     /// Files that are expected to change.
@@ -69,6 +71,16 @@ struct Session {
     runtime: String,
     host: String,
     directory: String,
+}
+
+/// A command that must pass on the work.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Check {
+    command: String,
+    /// `red-then-green` or `stays-green`.
+    expects: &'static str,
+    /// `unknown`, `red`, `green`, `proven` (red at the base, green at the head) or `proves-nothing` (green at both).
+    result: &'static str,
 }
 
 /// What the agent says that it did.
@@ -241,6 +253,7 @@ impl Ticket {
             kind: spec.kind.as_str(),
             parent: spec.parent.as_ref().map(ToString::to_string),
             done: spec.done.clone(),
+            checks: state.check_results(id, ticket).into_iter().map(check).collect(),
             priority: spec.priority.as_str(),
             after: strings(&spec.after),
             files: spec.files.clone(),
@@ -282,6 +295,14 @@ impl Ticket {
 fn session(s: &engine::Session) -> Session {
     let (runtime, directory) = (s.runtime.clone(), s.directory.clone());
     Session { id: s.id.to_string(), runtime, host: s.host.to_string(), directory }
+}
+
+fn check((check, result): (&engine::Check, engine::CheckResult)) -> Check {
+    let expects = match check.expects {
+        engine::Expects::RedThenGreen => "red-then-green",
+        engine::Expects::StaysGreen => "stays-green",
+    };
+    Check { command: check.command.clone(), expects, result: result.as_str() }
 }
 
 fn report(r: &engine::Report) -> Report {

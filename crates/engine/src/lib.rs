@@ -40,7 +40,7 @@ pub use input::{Answer, AttemptEnd, Decision, Envelope, Input, NewTicket, Outcom
 pub use invariants::{Breach, check_all, check_tickets};
 pub use ledger::{Ledger, Refusal};
 pub use model::{
-    agent::{AgentPolicy, Budget, GatePolicy, Pause, Policy, Review},
+    agent::{AgentPolicy, Budget, GatePolicy, Pause, Policy, RedBase, Review},
     attempt::{Attempt, AttemptCount, AttemptOutcome, AttemptStage, FailureClass, Session},
     card::{ApprovalReason, Card, CardAnswer, CardKind, CardOption, CardState, EscalationReason, NoticeReason},
     check::{Check, Expects},

@@ -104,6 +104,8 @@ pub struct VerifyJob {
     pub checks: Vec<Check>,
     /// Digests of gates and checks of which it is known what they say at the base.
     pub known_before: Vec<String>,
+    /// Whether what is red on the work is asked without it, too.
+    pub blames_base: bool,
 }
 
 /// A text that came while an attempt ran, with the mission as it is now.

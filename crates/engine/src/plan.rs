@@ -170,7 +170,7 @@ fn verify_effect(state: &State, id: &TicketId) -> Option<Effect> {
         match (inquiry.verdict(&requirement), requirement) {
             (Verdict::Unknown, Requirement::Gate(gate)) => gates.push(gate),
             (Verdict::Unknown, Requirement::Check(check)) => checks.push(check),
-            (Verdict::Holds | Verdict::ProvesNothing | Verdict::Fails(_), _) => {}
+            (_, _) => {}
         }
     }
     Some(Effect::Verify { ticket: id.clone(), host, token, commit, gates, checks })

@@ -1,7 +1,7 @@
 //! What evidence says of the work on a ticket: of each gate of the policy, and of each check of the ticket itself.
 
 use crate::mutant::mutant;
-use crate::{Check, Commit, Evidence, Expects, GatePolicy, Policy, State, Ticket, TicketId};
+use crate::{Check, Commit, Evidence, Expects, GatePolicy, Policy, RedBase, State, Ticket, TicketId};
 
 /// Something that must hold on the head before a ticket is accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +23,10 @@ pub(crate) enum Verdict<'a> {
     ProvesNothing,
     /// Red at the head.
     Fails(&'a Evidence),
+    /// Red at the head, and red without the work, too.
+    RedBase { at_head: &'a Evidence, before: &'a Evidence },
+    /// Red at the head and at the base, but green on today's main branch.
+    FixedSince { at_head: &'a Evidence, main: &'a Evidence },
 }
 
 impl Requirement {
@@ -59,7 +63,7 @@ impl<'a> Inquiry<'a> {
         let digest = requirement.digest();
         let Some(at_head) = self.at_head(&digest) else { return Verdict::Unknown };
         if !mutant!(RedAccepted, at_head.is_green(), true) {
-            return Verdict::Fails(at_head);
+            return self.blame(requirement, at_head);
         }
         match requirement {
             Requirement::Check(Check { expects: Expects::RedThenGreen, .. }) => self.difference(&digest),
@@ -93,6 +97,34 @@ impl<'a> Inquiry<'a> {
         }
     }
 
+    /// What is red at the head: whose fault is it?
+    fn blame(&self, requirement: &Requirement, at_head: &'a Evidence) -> Verdict<'a> {
+        let policy = &self.state.policy;
+        let differs = matches!(requirement, Requirement::Check(Check { expects: Expects::RedThenGreen, .. }));
+        let base = self.ticket.base.as_ref().filter(|base| *base != self.head);
+        let Some(base) = base.filter(|_| !differs && policy.red_base == RedBase::Card) else {
+            return Verdict::Fails(at_head);
+        };
+        let gate = &at_head.key.gate;
+        // That it could be started for another ticket says nothing of this machine today.
+        let shared = !at_head.could_not_start();
+        let before = self.at_base(base, gate).or_else(|| self.green_of_others(base, gate).filter(|_| shared));
+        match before {
+            None => Verdict::Unknown,
+            Some(before) if before.is_green() => Verdict::Fails(at_head),
+            Some(_) if self.is_known_red(requirement) => Verdict::Holds,
+            Some(before) => match self.green_elsewhere(base, gate) {
+                Some(main) => Verdict::FixedSince { at_head, main },
+                None => Verdict::RedBase { at_head, before },
+            },
+        }
+    }
+
+    fn is_known_red(&self, requirement: &Requirement) -> bool {
+        let said = matches!(requirement, Requirement::Gate(gate) if gate.known_red);
+        said || self.state.known_red.contains(&requirement.digest())
+    }
+
     /// What the ticket's own evidence says without the work.
     fn at_base(&self, base: &Commit, digest: &str) -> Option<&'a Evidence> {
         let fits = |e: &&Evidence| &e.key.commit == base && e.key.gate == digest;
@@ -100,11 +132,30 @@ impl<'a> Inquiry<'a> {
         latest.or_else(|| self.state.evidence_for(self.id, base, digest, self.toolchain))
     }
 
+    /// Whichever ticket it was that came to this commit.
+    fn green_of_others(&self, base: &Commit, digest: &str) -> Option<&'a Evidence> {
+        let mut all = self.state.evidence.values().flatten();
+        all.find(|e| {
+            let same = &e.key.commit == base && e.key.gate == digest;
+            same && e.is_green() && self.toolchain.is_none_or(|t| t == e.key.toolchain)
+        })
+    }
+
+    /// What came with the result on the head, from neither head nor base: today's main branch.
+    fn green_elsewhere(&self, base: &Commit, digest: &str) -> Option<&'a Evidence> {
+        let elsewhere = |e: &&Evidence| &e.key.commit != base && &e.key.commit != self.head;
+        self.latest.iter().copied().filter(elsewhere).find(|e| e.key.gate == digest && e.is_green())
+    }
+
     /// Digests of which it is known what they say at the base.
     pub(crate) fn known_before(&self, requirements: &[Requirement]) -> Vec<String> {
         let Some(base) = &self.ticket.base else { return Vec::new() };
-        let digests = requirements.iter().map(Requirement::digest);
-        digests.filter(|digest| self.at_base(base, digest).is_some()).collect()
+        let known = requirements.iter().filter(|requirement| {
+            let digest = requirement.digest();
+            let own = self.at_base(base, &digest).is_some();
+            own || matches!(requirement, Requirement::Gate(_)) && self.green_of_others(base, &digest).is_some()
+        });
+        known.map(Requirement::digest).collect()
     }
 }
 
@@ -148,7 +199,7 @@ impl State {
             let inquiry = Inquiry { state: self, id, ticket, head, toolchain: None, latest: &[] };
             match (inquiry.verdict(&Requirement::Check(check.clone())), check.expects) {
                 (Verdict::Unknown, _) => CheckResult::Unknown,
-                (Verdict::Fails(_), _) => CheckResult::Red,
+                (Verdict::Fails(_) | Verdict::RedBase { .. } | Verdict::FixedSince { .. }, _) => CheckResult::Red,
                 (Verdict::Holds, Expects::StaysGreen) => CheckResult::Green,
                 (Verdict::Holds, Expects::RedThenGreen) => CheckResult::Proven,
                 (Verdict::ProvesNothing, _) => CheckResult::ProvesNothing,

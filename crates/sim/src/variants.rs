@@ -41,7 +41,7 @@ named! {
     FailureClass: Transient Auth Stalled Runaway Crashed SessionLost Setup Refused;
     CardKind: Question Permission Approval Escalation Orphaned Notice;
     ApprovalReason: NoGate Review Tampering ProvesNothing;
-    EscalationReason: Failed Rejected Unverifiable Budget TooLarge Stopped;
+    EscalationReason: Failed Rejected Unverifiable Budget TooLarge Stopped RedBase;
     NoticeReason: WorkspaceKept;
     CardAnswer: Option Deny Text;
     CardOption: Once Ticket Agent Project Deny Accept Reject Retry Resume Continue Cancel Ok;

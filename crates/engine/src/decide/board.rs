@@ -221,7 +221,7 @@ pub(super) fn edit(state: &State, id: &TicketId, change: &TicketChange) -> Resul
         // Also what a person is just asked to accept was made for another mission.
         let asked = || state.open_cards_of(id).any(|c| matches!(c.kind, CardKind::Approval { .. }));
         let judged = matches!(ticket.phase, Phase::Verifying | Phase::Reviewing | Phase::Accepted)
-            || ticket.phase == Phase::NeedsYou && asked();
+            || ticket.phase == Phase::NeedsYou && (asked() || ticket.waits_for.is_some());
         if mutant!(EditKeepsAcceptance, judged, false) {
             let why = "the mission changed".to_owned();
             events.extend(withdraw_cards(state, id, &why));

@@ -108,6 +108,10 @@ fn consequences(state: &State, now: Millis, card: &Card, ticket: &Ticket, answer
             vec![super::edited(id, ticket, spec)]
         }
         CardKind::Escalation { why: EscalationReason::Stopped } => messages::lift(ticket, id, &answer.by).collect(),
+        CardKind::Escalation { why: EscalationReason::RedBase { .. } } => {
+            let again = answer.answer == CardAnswer::Option(CardOption::Retry);
+            if again { super::red::looked_at_again(state, card) } else { Vec::new() }
+        }
         CardKind::Escalation { .. } => {
             vec![Event::EvidenceDiscarded { ticket: id.clone() }, Event::TicketResumed { ticket: id.clone() }]
         }

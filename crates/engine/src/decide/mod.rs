@@ -7,6 +7,7 @@ mod hosts;
 mod merge;
 mod messages;
 mod permissions;
+mod red;
 mod schedule;
 mod verify;
 
@@ -233,6 +234,8 @@ fn escalation(state: &State, now: Millis, ticket: &TicketId, why: EscalationReas
             format!("{ticket} made {files} files ({bytes} bytes) in one turn. Try again?")
         }
         EscalationReason::Stopped => format!("{ticket} is stopped. Resume it?"),
+        // Its card is not of one ticket: `red::held` opens it.
+        EscalationReason::RedBase { commit, .. } => format!("A gate is red at {}. Try again?", commit.short()),
     };
     let (default, consequence) = match &why {
         EscalationReason::Stopped => (None, "it keeps waiting"),
@@ -240,6 +243,7 @@ fn escalation(state: &State, now: Millis, ticket: &TicketId, why: EscalationReas
         EscalationReason::Failed { .. }
         | EscalationReason::Rejected { .. }
         | EscalationReason::Budget { .. }
+        | EscalationReason::RedBase { .. }
         | EscalationReason::TooLarge { .. } => (Some(CardOption::Retry), "resume the same session, reset the counters"),
     };
     let kind = CardKind::Escalation { why };

@@ -139,8 +139,8 @@ pub enum Event {
     Inspected { run: Run, result: Result<Work, String> },
     /// The outcome of [`Action::PublishEnd`].
     EndPublished { run: Run, stored: bool },
-    /// The outcome of [`Action::PrepareGates`].
-    GatesPrepared { token: u64, result: Result<(), String> },
+    /// The outcome of [`Action::PrepareGates`], with today's commit of the main branch.
+    GatesPrepared { token: u64, result: Result<Option<Commit>, String> },
     /// The outcome of [`Action::RunGate`].
     GateEnded { token: u64, result: Result<Box<Evidence>, String> },
     /// The outcome of [`Action::Retire`].

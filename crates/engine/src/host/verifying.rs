@@ -1,6 +1,6 @@
 //! Verification: the gates and then the checks, one after the other, on a clean tree at the commit. The first red one
-//! ends it. A check that is green is run once more, without the work: only if it is red there it proves the work. Each
-//! result is published as evidence of this host.
+//! ends it. A check that is green is run once more, without the work: only if it is red there it proves the work. A gate
+//! that is red is run once more, too, before anybody is blamed. Each result is published as evidence of this host.
 
 use super::{Action, Machine};
 use crate::{Check, Commit, Envelope, Evidence, Expects, GatePolicy, Input, Millis, VerifyJob};
@@ -27,6 +27,8 @@ enum At {
     Head,
     /// Without the work, for this evidence of the head.
     Base { commit: Commit, head: Box<Evidence> },
+    /// On today's main branch, for this evidence of the head and the base.
+    Main { commit: Commit, head: Box<Evidence>, base: Box<Evidence> },
 }
 
 impl Run {
@@ -35,7 +37,7 @@ impl Run {
     }
 
     fn of_check(check: &Check) -> Self {
-        let gate = GatePolicy { name: check.name(), digest: check.digest() };
+        let gate = GatePolicy { name: check.name(), digest: check.digest(), known_red: false };
         Self { gate, must_differ: check.expects == Expects::RedThenGreen, at: At::Head }
     }
 }
@@ -47,6 +49,8 @@ pub(super) struct Verification {
     /// What is to be run, the current one first.
     rest: VecDeque<Run>,
     started: bool,
+    /// Today's commit of the main branch.
+    main: Option<Commit>,
     /// How often the current gate was killed from outside.
     killed: u32,
 }
@@ -60,7 +64,7 @@ impl Machine {
         }
         let gates = job.gates.iter().cloned().map(Run::of_gate);
         let rest = gates.chain(job.checks.iter().map(Run::of_check)).collect();
-        self.verifying.insert(job.token, Verification { job, rest, started: false, killed: 0 });
+        self.verifying.insert(job.token, Verification { job, rest, started: false, main: None, killed: 0 });
         self.start_verifications(actions);
     }
 
@@ -73,9 +77,19 @@ impl Machine {
         }
     }
 
-    pub(super) fn gates_prepared(&mut self, token: u64, result: Result<(), String>, actions: &mut Vec<Action>) {
+    pub(super) fn gates_prepared(
+        &mut self,
+        token: u64,
+        result: Result<Option<Commit>, String>,
+        actions: &mut Vec<Action>,
+    ) {
         match result {
-            Ok(()) => self.run_next(token, actions),
+            Ok(main) => {
+                if let Some(verification) = self.verifying.get_mut(&token) {
+                    verification.main = main;
+                }
+                self.run_next(token, actions);
+            }
             Err(why) => self.not_verifiable(token, why, actions),
         }
     }
@@ -89,7 +103,7 @@ impl Machine {
             Some(run) => {
                 let commit = match &run.at {
                     At::Head => verification.job.commit.clone(),
-                    At::Base { commit, .. } => commit.clone(),
+                    At::Base { commit, .. } | At::Main { commit, .. } => commit.clone(),
                 };
                 actions.push(Action::RunGate { token, gate: run.gate.clone(), commit });
             }
@@ -114,23 +128,38 @@ impl Machine {
         }
         verification.killed = 0;
         let Some(run) = verification.rest.pop_front() else { return self.end_verification(token, actions) };
-        let green = match run.at {
-            At::Head => match verification.asks_before(&run, &evidence) {
+        let Run { gate, must_differ, at } = run;
+        let goes_on = match at {
+            At::Head => match verification.asks_base(&gate, must_differ, &evidence) {
                 Some(commit) => {
-                    let at = At::Base { commit, head: evidence };
-                    // One tree is changed once.
-                    verification.rest.push_back(Run { at, ..run });
+                    let is_green = evidence.is_green();
+                    let run = Run { gate, must_differ, at: At::Base { commit, head: evidence } };
+                    // Of what is green the tree is changed once, at the end; what is red comes before all that is left.
+                    if is_green {
+                        verification.rest.push_back(run);
+                    } else {
+                        verification.rest.push_front(run);
+                    }
                     true
                 }
                 None => verification.publish(*evidence, Vec::new(), actions),
             },
             // Without a result it says nothing, green or red.
-            At::Base { .. } if killed => {
-                return self.not_verifiable(token, format!("`{}` was killed at the base", run.gate.name), actions);
+            At::Base { .. } | At::Main { .. } if killed => {
+                let why = format!("`{}` was killed where it ran without the work", gate.name);
+                return self.not_verifiable(token, why, actions);
             }
-            At::Base { head, .. } => verification.publish(*head, vec![*evidence], actions),
+            At::Base { commit, head } => match verification.asks_main(&commit, &head, &evidence) {
+                Some(commit) => {
+                    let at = At::Main { commit, head, base: evidence };
+                    verification.rest.push_front(Run { gate, must_differ, at });
+                    true
+                }
+                None => verification.publish(*head, vec![*evidence], actions),
+            },
+            At::Main { head, base, .. } => verification.publish(*head, vec![*base, *evidence], actions),
         };
-        if green { self.run_next(token, actions) } else { self.end_verification(token, actions) }
+        if goes_on { self.run_next(token, actions) } else { self.end_verification(token, actions) }
     }
 
     /// The gates could not be run at all: that says nothing of the work, either.
@@ -153,11 +182,22 @@ impl Machine {
 }
 
 impl Verification {
-    /// The commit at which it must run as well before its result says something.
-    fn asks_before(&self, run: &Run, at_head: &Evidence) -> Option<Commit> {
-        let known = self.job.known_before.contains(&run.gate.digest);
-        let asks = run.must_differ && at_head.is_green() && !known;
+    /// The base, where a result on the head says nothing without the one there.
+    fn asks_base(&self, gate: &GatePolicy, must_differ: bool, at_head: &Evidence) -> Option<Commit> {
+        let known = self.job.known_before.contains(&gate.digest);
+        let asks = match (at_head.is_green(), must_differ) {
+            (true, must_differ) => must_differ && !known,
+            // What is missing on this machine may have been there when that was found out.
+            (false, false) => self.job.blames_base && (!known || at_head.could_not_start()),
+            (false, true) => false,
+        };
         self.job.base.clone().filter(|base| asks && *base != self.job.commit)
+    }
+
+    /// Today's main branch, where head and base are both red and main has moved.
+    fn asks_main(&self, base: &Commit, at_head: &Evidence, at_base: &Evidence) -> Option<Commit> {
+        let both = !at_head.is_green() && !at_base.is_green();
+        self.main.clone().filter(|main| both && main != base && *main != self.job.commit)
     }
 
     /// Publishes what was found on the head, with what was found without the work. Says whether the head is green.

@@ -101,6 +101,13 @@ pub enum EscalationReason {
     },
     /// A person stopped it.
     Stopped,
+    /// A gate is red without the work, too. One card for all tickets that meet the same.
+    RedBase {
+        /// Digest of the gate.
+        gate: String,
+        /// Where it is red.
+        commit: Commit,
+    },
 }
 
 /// What a notice is about.
@@ -133,7 +140,7 @@ pub enum CardOption {
     Retry,
     /// Resume a stopped ticket.
     Resume,
-    /// Continue without what the ticket depended on.
+    /// Continue without what the ticket depended on, or although a gate is red on the main branch.
     Continue,
     /// Close the ticket.
     Cancel,
@@ -211,6 +218,7 @@ impl CardKind {
             Self::Approval { why: ApprovalReason::Tampering { .. }, .. } => &[Accept, Reject],
             Self::Approval { why: ApprovalReason::ProvesNothing { .. }, .. } => &[Accept],
             Self::Escalation { why: EscalationReason::Stopped } => &[Resume, Cancel],
+            Self::Escalation { why: EscalationReason::RedBase { .. } } => &[Retry, Continue],
             Self::Escalation { .. } => &[Retry, Cancel],
             Self::Orphaned { .. } => &[Continue, Cancel],
             Self::Notice { .. } => &[Ok],
@@ -312,6 +320,15 @@ impl Card {
     #[must_use]
     pub fn is_question(&self) -> bool {
         matches!(self.kind, CardKind::Question { .. })
+    }
+
+    /// The gate that is red without the work, where the card is about that.
+    #[must_use]
+    pub fn red_base(&self) -> Option<&str> {
+        match &self.kind {
+            CardKind::Escalation { why: EscalationReason::RedBase { gate, .. } } => Some(gate),
+            _ => None,
+        }
     }
 
     /// The request on a permission card.

@@ -1,7 +1,7 @@
 //! Tickets: the unit of work.
 
 use super::is_default;
-use crate::{AttemptId, Check, Commit, DeliveryId, HostId, Kind, Millis, Phase, Session, TicketId, Usage};
+use crate::{AttemptId, CardId, Check, Commit, DeliveryId, HostId, Kind, Millis, Phase, Session, TicketId, Usage};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -212,6 +212,9 @@ pub struct Ticket {
     /// What was measured of its attempts.
     #[serde(default, skip_serializing_if = "is_default")]
     pub usage: Usage,
+    /// The card that it waits for, where that belongs to another ticket as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<CardId>,
     /// Who stopped it, until it may go on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped: Option<(String, String)>,

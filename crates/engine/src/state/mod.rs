@@ -16,7 +16,7 @@ use crate::{
     Millis, Outcome, Pause, Permit, Phase, Policy, Record, Ticket, TicketId,
 };
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// How many keys of decisions are remembered with their outcomes. An input that is repeated after so many others is
 /// decided again: its token is old by then, or it is a command whose sender is long gone.
@@ -108,6 +108,10 @@ pub struct State {
     pub evidence: BTreeMap<TicketId, Vec<Evidence>>,
     /// Known hosts.
     pub hosts: BTreeMap<HostId, Host>,
+    /// Digests of gates of which a person said that they are red on the main branch, and hold nothing up there.
+    pub known_red: BTreeSet<String>,
+    /// Digests of gates and checks that were red at least once.
+    pub seen_red: BTreeSet<String>,
     pub(crate) next_ticket: u64,
     pub(crate) next_token: u64,
     pub(crate) next_card: u64,

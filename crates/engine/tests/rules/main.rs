@@ -11,6 +11,7 @@ mod golden;
 mod lifecycle;
 mod live;
 mod properties;
+mod red_base;
 mod repeats;
 mod support;
 mod work;

@@ -3,8 +3,8 @@
 use expect_test::Expect;
 use ganger_engine::{
     AgentPolicy, Answer, AttemptEnd, AttemptOutcome, CardAnswer, CardOption, Commit, DoneAnswer, Envelope, Evidence,
-    EvidenceKey, GatePolicy, HostId, HostReport, Input, Ledger, NewTicket, Policy, Refusal, Report, State, TicketId,
-    TicketSpec, Usage, plan,
+    EvidenceKey, GatePolicy, HostId, HostReport, Input, Ledger, NewTicket, Policy, RedBase, Refusal, Report, State,
+    TicketId, TicketSpec, Usage, plan,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -75,7 +75,9 @@ fn short(fact: &serde_json::Value) -> String {
 pub(crate) fn policy() -> Policy {
     let agent = AgentPolicy { runtime: "r".into(), model: String::new(), sessions: true, fallback: None };
     Policy {
-        gates: vec![GatePolicy { name: "test".into(), digest: "d".into() }],
+        gates: vec![GatePolicy { name: "test".into(), digest: "d".into(), known_red: false }],
+        // Tests of what a red base means set it.
+        red_base: RedBase::Work,
         agents: BTreeMap::from([("builder".to_owned(), agent)]),
         default_agent: "builder".into(),
         max_parallel: 2,

@@ -24,7 +24,7 @@ pub(super) fn ticket_of(event: &Event) -> Option<TicketId> {
         | Event::VerificationNeeded { ticket, .. }
         | Event::ReviewRequested { ticket }
         | Event::TicketRejected { ticket, .. }
-        | Event::TicketHeld { ticket }
+        | Event::TicketHeld { ticket, .. }
         | Event::TicketResumed { ticket }
         | Event::ApprovedByPerson { ticket, .. }
         | Event::TicketAccepted { ticket, .. }

@@ -189,6 +189,7 @@ fn show_answers(cards: &[PastCard]) {
 pub(super) fn in_words(reason: &Reason) -> String {
     match reason {
         Reason::WaitsForAnswer { card } => format!("waiting for your answer to {card}: run `ganger inbox`"),
+        Reason::RedBase { card } => format!("a gate is red on the main branch: answer {card} first (`ganger inbox`)"),
         Reason::Phase { phase } => format!("already {}", phase.as_str()),
         Reason::DependsOn { ticket, phase } => format!("waits for {ticket}, which is {}", phase.as_str()),
         Reason::NotBefore { at } => format!("its next attempt starts at {}", clock(*at)),

@@ -26,7 +26,8 @@ pub(super) enum Happened {
     /// An order came, with what the host needs besides.
     Ordered(Order, Box<Attached>),
     Prepared(Run, Result<Ready, PrepareError>),
-    GatesPrepared(u64, Result<gates::Tree, String>),
+    /// With today's commit of the main branch.
+    GatesPrepared(u64, Result<(gates::Tree, Option<Commit>), String>),
 }
 
 impl From<Event> for Happened {
@@ -137,11 +138,11 @@ impl Driver {
                 };
                 Event::Prepared { run, result: Err(why) }
             }
-            Happened::GatesPrepared(token, Ok(tree)) => {
+            Happened::GatesPrepared(token, Ok((tree, main))) => {
                 if let Some(verification) = self.verifications.get_mut(&token) {
                     verification.tree = Some(Arc::new(tree));
                 }
-                Event::GatesPrepared { token, result: Ok(()) }
+                Event::GatesPrepared { token, result: Ok(main) }
             }
             Happened::GatesPrepared(token, Err(why)) => Event::GatesPrepared { token, result: Err(why) },
         }

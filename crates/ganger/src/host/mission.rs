@@ -110,7 +110,7 @@ mod tests {
             after: vec!["T-1".into()],
             ..TicketSpec::default()
         };
-        let gate = Gate { name: "test".into(), command: "cargo test".into(), timeout_s: 1, dir: ".".into() };
+        let gate = Gate { name: "test".into(), command: "cargo test".into(), ..Gate::plain() };
         let workspace = Workspace { ticket: "T-2".into(), path: "/w/T-2".into(), branch: "ganger/T-2".into() };
         let text = mission_text(&[gate], &workspace, &TicketId::from("T-2"), &spec, 1);
         let headings: Vec<&str> = text.lines().filter(|l| l.starts_with('#')).collect();

@@ -14,8 +14,12 @@ use std::time::Duration;
 /// How long a program takes to load and begin its work.
 const LOADING: Duration = Duration::from_millis(3);
 
-/// Makes a clean tree at the commit.
-pub(super) async fn prepare(shared: &Arc<Shared>, job: &VerifyJob, layout: &Layout) -> anyhow::Result<Tree> {
+/// Makes a clean tree at the commit, and says where the main branch is.
+pub(super) async fn prepare(
+    shared: &Arc<Shared>,
+    job: &VerifyJob,
+    layout: &Layout,
+) -> anyhow::Result<(Tree, Option<Commit>)> {
     // The agent that begins next is small at first, and gates are heavy: it goes before.
     shared.quiet().await;
     tokio::time::sleep(LOADING).await;
@@ -24,13 +28,13 @@ pub(super) async fn prepare(shared: &Arc<Shared>, job: &VerifyJob, layout: &Layo
     let (project, commit, base) = (Arc::clone(&shared.project), job.commit.clone(), job.base.clone());
     let (synced, main) = (shared.is_synced(&commit), layout.main.clone());
     let reference = project.workspace_in(&layout.workspaces, &layout.branch, &job.ticket).reference();
-    os::blocking(move || -> anyhow::Result<Tree> {
+    os::blocking(move || -> anyhow::Result<_> {
         let depot = project.depot()?;
         if !synced {
             git::sync_commit(&depot.repository, &commit, base.as_ref(), &reference)?;
         }
         tree.check_out(depot, &commit, &depot.refs_to_compare_with(&main))?;
-        Ok(tree)
+        Ok((tree, depot.person.branch(&main)))
     })
     .await
 }
@@ -67,6 +71,10 @@ pub(super) async fn run_gate(
             (Arc::clone(&shared.project), Arc::clone(tree), commit.clone(), layout.main.clone());
         os::blocking(move || -> anyhow::Result<()> {
             let depot = project.depot()?;
+            if depot.repository.resolve(commit.as_str()).is_none() {
+                // Main moved since the work began.
+                depot.bring_from_person(&commit)?;
+            }
             Ok(tree.check_out(depot, &commit, &depot.refs_to_compare_with(&main))?)
         })
         .await?;

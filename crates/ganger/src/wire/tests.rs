@@ -3,8 +3,8 @@
 use super::*;
 use crate::config::{Agent, Config, RuntimeKind};
 use ganger_engine::{
-    AttemptEnd, AttemptOutcome, Check, DecisionId, Envelope, Evidence, EvidenceKey, Expects, GatePolicy, Input,
-    NewTicket, Order, Outcome, Policy, RejectCode, Rejected, TicketSpec, Usage, VerifyJob,
+    AttemptEnd, AttemptOutcome, Check, DecisionId, Envelope, Evidence, EvidenceKey, Expects, Input, NewTicket, Order,
+    Outcome, Policy, RejectCode, Rejected, TicketSpec, Usage, VerifyJob,
 };
 use serde_json::Value;
 
@@ -14,7 +14,12 @@ fn config() -> Config {
         deny: vec!["command(git push*)".into()],
         ..Agent::plain(RuntimeKind::Codex)
     };
-    let gate = crate::config::Gate { name: "test".into(), command: "make test".into(), timeout_s: 60, dir: ".".into() };
+    let gate = crate::config::Gate {
+        name: "test".into(),
+        command: "make test".into(),
+        timeout_s: 60,
+        ..crate::config::Gate::plain()
+    };
     Config { agents: [("coder".to_owned(), agent)].into(), gates: vec![gate], ..Config::default() }
 }
 
@@ -40,11 +45,12 @@ fn resolved(order: Order) -> ToHost {
 }
 
 fn verify() -> Order {
-    let gates = config().gates.iter().map(|g| GatePolicy { name: g.name.clone(), digest: g.digest() }).collect();
+    let gates = config().gates.iter().map(crate::config::Gate::to_policy).collect();
     let commit = ganger_engine::Commit::new("b".repeat(40));
     let checks = vec![Check { command: "test -f greeting.txt".into(), expects: Expects::RedThenGreen }];
     let (ticket, known_before) = ("T-1".into(), vec!["0123456789abcdef".to_owned()]);
-    let job = VerifyJob { ticket, token: 8, commit, revision: 1, base: None, gates, checks, known_before };
+    let job =
+        VerifyJob { ticket, token: 8, commit, revision: 1, base: None, gates, checks, known_before, blames_base: true };
     Order::Verify(Box::new(job))
 }
 

@@ -105,6 +105,8 @@ pub(crate) struct Verify {
     checks: Vec<Check>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     known_before: Vec<String>,
+    #[serde(default)]
+    blames_base: bool,
     layout: Layout,
 }
 
@@ -137,7 +139,17 @@ impl ToHost {
             }
             engine::Order::Cancel { attempt, token } => Self::Cancel { attempt, token },
             engine::Order::Verify(job) => {
-                let engine::VerifyJob { ticket, token, commit, revision, base, gates, checks, known_before } = *job;
+                let engine::VerifyJob {
+                    ticket,
+                    token,
+                    commit,
+                    revision,
+                    base,
+                    gates,
+                    checks,
+                    known_before,
+                    blames_base,
+                } = *job;
                 let gates = gates.iter().map(|wanted| Gate::of(wanted, config)).collect::<Result<_, _>>()?;
                 let layout = layout();
                 Self::Verify(Box::new(Verify {
@@ -149,6 +161,7 @@ impl ToHost {
                     gates,
                     checks,
                     known_before,
+                    blames_base,
                     layout,
                 }))
             }
@@ -174,11 +187,21 @@ impl ToHost {
             }
             Self::Cancel { attempt, token } => (engine::Order::Cancel { attempt, token }, Attached::Nothing),
             Self::Verify(verify) => {
-                let Verify { ticket, token, commit, revision, base, gates, checks, known_before, layout } = *verify;
+                let Verify { ticket, token, commit, revision, base, gates, checks, known_before, blames_base, layout } =
+                    *verify;
                 gates.iter().try_for_each(Gate::check)?;
                 let policies = gates.iter().map(Gate::policy).collect();
-                let job =
-                    engine::VerifyJob { ticket, token, commit, revision, base, gates: policies, checks, known_before };
+                let job = engine::VerifyJob {
+                    ticket,
+                    token,
+                    commit,
+                    revision,
+                    base,
+                    gates: policies,
+                    checks,
+                    known_before,
+                    blames_base,
+                };
                 (engine::Order::Verify(Box::new(job)), Attached::Gates(gates, layout))
             }
             Self::Deliver { attempt, token, delivery, spec, revision } => {
@@ -324,7 +347,7 @@ impl Gate {
     }
 
     fn policy(&self) -> GatePolicy {
-        GatePolicy { name: self.definition.name.clone(), digest: self.digest.clone() }
+        self.definition.to_policy()
     }
 
     fn check(&self) -> Result<(), Unreadable> {

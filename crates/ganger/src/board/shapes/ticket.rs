@@ -185,7 +185,7 @@ pub(crate) struct Why {
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Reason {
-    /// `phase`, `waits-for-answer`, `depends-on`, `not-before`, `overlap`, `budget`, `paused`, `no-agent`, `no-host`, `no-slot` or
+    /// `phase`, `waits-for-answer`, `depends-on`, `not-before`, `overlap`, `budget`, `paused`, `red-base`, `no-agent`, `no-host`, `no-slot` or
     /// `session-busy`.
     pub(crate) reason: &'static str,
     /// The ticket that it waits for.
@@ -220,6 +220,7 @@ impl Reason {
             R::Budget { .. } => ("budget", None),
             R::Paused { .. } => ("paused", None),
             R::NoAgent { .. } => ("no-agent", None),
+            R::RedBase { .. } => ("red-base", None),
             R::NoHost { .. } => ("no-host", None),
             R::NoSlot => ("no-slot", None),
             R::SessionBusy { .. } => ("session-busy", None),

@@ -6,6 +6,7 @@ mod configuration;
 mod gates;
 mod landing;
 mod leftovers;
+mod red_base;
 mod repositories;
 
 use crate::support::Place;

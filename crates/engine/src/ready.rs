@@ -115,7 +115,7 @@ pub(crate) fn obstacles(state: &State, now: Millis, id: &TicketId, ticket: &Tick
 /// The card about a gate of the project. That of a ticket's own check concerns nobody else.
 fn red_base(state: &State) -> Option<Reason> {
     let of_project = |gate: &str| state.policy.gates.iter().any(|g| g.digest == gate);
-    let card = state.open_cards().find(|card| card.red_base().is_some_and(of_project))?;
+    let card = state.open_cards().find(|card| card.red_base().is_some_and(|(gate, _)| of_project(gate)))?;
     Some(Reason::RedBase { card: card.id.clone() })
 }
 

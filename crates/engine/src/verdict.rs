@@ -113,9 +113,10 @@ impl<'a> Inquiry<'a> {
             None => Verdict::Unknown,
             Some(before) if before.is_green() => Verdict::Fails(at_head),
             Some(_) if self.is_known_red(requirement) => Verdict::Holds,
-            Some(before) => match self.green_elsewhere(base, gate) {
-                Some(main) => Verdict::FixedSince { at_head, main },
-                None => Verdict::RedBase { at_head, before },
+            Some(before) => match self.on_main(base, gate) {
+                Some(main) if main.is_green() => Verdict::FixedSince { at_head, main },
+                // Main has moved, and is red there as well.
+                main => Verdict::RedBase { at_head, before: main.unwrap_or(before) },
             },
         }
     }
@@ -142,9 +143,9 @@ impl<'a> Inquiry<'a> {
     }
 
     /// What came with the result on the head, from neither head nor base: today's main branch.
-    fn green_elsewhere(&self, base: &Commit, digest: &str) -> Option<&'a Evidence> {
+    fn on_main(&self, base: &Commit, digest: &str) -> Option<&'a Evidence> {
         let elsewhere = |e: &&Evidence| &e.key.commit != base && &e.key.commit != self.head;
-        self.latest.iter().copied().filter(elsewhere).find(|e| e.key.gate == digest && e.is_green())
+        self.latest.iter().copied().filter(elsewhere).find(|e| e.key.gate == digest)
     }
 
     /// Digests of which it is known what they say at the base.

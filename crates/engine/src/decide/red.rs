@@ -41,7 +41,7 @@ pub(super) fn consequences(
 fn held(state: &State, now: Millis, inquiry: &Inquiry<'_>, at_head: &Evidence, before: &Evidence) -> Vec<Event> {
     let id = inquiry.id;
     let held = |card| Event::TicketHeld { ticket: id.clone(), card: Some(card) };
-    if let Some(card) = state.open_cards().find(|c| c.red_base() == Some(&at_head.key.gate)) {
+    if let Some(card) = state.open_cards().find(|c| c.red_base().is_some_and(|(gate, _)| gate == at_head.key.gate)) {
         return vec![held(card.id.clone())];
     }
     let (gate, commit) = (called(before), before.key.commit.clone());
@@ -86,13 +86,13 @@ pub(super) fn settled(state: &State, policy: &Policy) -> Vec<Event> {
         let known = today.is_some_and(|g| g.known_red);
         (changed || known || policy.red_base == RedBase::Work).then(|| withdrawn(card, "the configuration answers it"))
     };
-    state.open_cards().filter_map(|card| asks(card, card.red_base()?)).collect()
+    state.open_cards().filter_map(|card| asks(card, card.red_base()?.0)).collect()
 }
 
 /// The cards that are answered by gates that are green on the main branch now. Who waits for them is verified anew.
 pub(super) fn fixed(state: &State, evidence: &[Evidence]) -> Vec<Event> {
     let green = |gate: &str| evidence.iter().any(|e| e.key.gate == gate && e.is_green());
-    let cards = state.open_cards().filter(|card| card.red_base().is_some_and(green));
+    let cards = state.open_cards().filter(|card| card.red_base().is_some_and(|(gate, _)| green(gate)));
     cards
         .flat_map(|card| {
             [vec![withdrawn(card, "it is green on the main branch now")], looked_at_again(state, card)].concat()

@@ -322,11 +322,11 @@ impl Card {
         matches!(self.kind, CardKind::Question { .. })
     }
 
-    /// The gate that is red without the work, where the card is about that.
+    /// The gate that is red without the work, and where, if the card is about that.
     #[must_use]
-    pub fn red_base(&self) -> Option<&str> {
+    pub fn red_base(&self) -> Option<(&str, &Commit)> {
         match &self.kind {
-            CardKind::Escalation { why: EscalationReason::RedBase { gate, .. } } => Some(gate),
+            CardKind::Escalation { why: EscalationReason::RedBase { gate, commit } } => Some((gate, commit)),
             _ => None,
         }
     }

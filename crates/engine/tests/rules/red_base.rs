@@ -199,13 +199,13 @@ fn a_main_branch_that_was_fixed_since_is_merged_by_the_agent() {
         &two_claims(),
         red("T-1", 3, &[("base", 1), ("main", 1)]),
         &expect![[r#"
-        evidence-recorded test exit=1
-        evidence-recorded test exit=1
-        evidence-recorded test exit=1
-        ticket-held card=C-1 ticket=T-1
-        card-opened [C-1] gate `test` is already red on main at base. Is main fixed?
-        then verify/T-2/4
-    "#]],
+            evidence-recorded test exit=1
+            evidence-recorded test exit=1
+            evidence-recorded test exit=1
+            ticket-held card=C-1 ticket=T-1
+            card-opened [C-1] gate `test` is already red on main at main. Is main fixed?
+            then verify/T-2/4
+        "#]],
     );
 }
 

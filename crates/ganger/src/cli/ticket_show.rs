@@ -136,7 +136,7 @@ fn show_history(state: &State, id: &TicketId, ticket: &Ticket, history: &History
     if let Some(report) = &ticket.report {
         data!("\nReport\n  {}", report.summary.trim().replace('\n', "\n  "));
     }
-    show_evidence(&history.evidence);
+    show_evidence(state, &history.evidence);
     let cards: Vec<_> = state.open_cards_of(id).collect();
     if !cards.is_empty() {
         data!("\nWaiting for you");
@@ -155,7 +155,7 @@ fn show_history(state: &State, id: &TicketId, ticket: &Ticket, history: &History
     }
 }
 
-fn show_evidence(evidence: &[Evidence]) {
+fn show_evidence(state: &State, evidence: &[Evidence]) {
     if !evidence.is_empty() {
         data!("\nEvidence");
     }
@@ -163,8 +163,11 @@ fn show_evidence(evidence: &[Evidence]) {
         let code = e.exit_code.map_or_else(|| "no exit code".to_owned(), |c| format!("exit {c}"));
         let verdict = if e.is_green() { "green" } else { "red" };
         let tests = e.tests.map_or_else(String::new, |n| format!(", {n} {}", if n == 1 { "test" } else { "tests" }));
+        // A regression has nothing to be red for.
+        let never = !Check::is_evidence(e) && !state.seen_red.contains(&e.key.gate);
+        let never = if never { ", never red so far" } else { "" };
         data!(
-            "  {verdict:<5} {} `{}` {code}{tests}, {}, at {}, revision {}\n        {}",
+            "  {verdict:<5} {} `{}` {code}{tests}, {}, at {}, revision {}{never}\n        {}",
             if Check::is_evidence(e) { "check" } else { &e.name },
             text::name(&e.command),
             span(e.duration_ms),

@@ -205,7 +205,8 @@ impl State {
             }
             Event::CardAnswered { card, answer, by } => {
                 let red = self.cards.get(card).and_then(Card::red_base);
-                let known = red.filter(|_| answer == &CardAnswer::Option(CardOption::Continue)).map(str::to_owned);
+                let known = red.filter(|_| answer == &CardAnswer::Option(CardOption::Continue));
+                let known = known.map(|(gate, _)| gate.to_owned());
                 self.known_red.extend(known);
                 self.close_card(card, CardState::Answered { answer: answer.clone(), by: by.clone(), at: now });
             }

@@ -3,6 +3,7 @@
 //! compares them. A change that could break a reader gets a new version.
 
 mod cost;
+mod gates;
 mod inbox;
 mod log;
 mod plan;
@@ -11,6 +12,7 @@ mod status;
 mod ticket;
 
 pub(crate) use cost::{Cost, CostLine};
+pub(crate) use gates::{GateRun, Gates};
 pub(crate) use inbox::{Card, Inbox};
 pub(crate) use log::Entry;
 pub(crate) use plan::{Plan, Start, Waiting};
@@ -101,7 +103,7 @@ mod tests {
             )*};
         }
         schemas! {
-            "config" Config, "cost" Cost, "doctor" Doctor, "error" Failed, "export" Export, "import" Imported,
+            "config" Config, "cost" Cost, "doctor" Doctor, "error" Failed, "export" Export, "gates" Gates, "import" Imported,
             "inbox" Inbox, "log" Entry, "message" Queued, "permits" Permissions, "plan" Plan, "rescues" Rescues,
             "status" Status, "ticket" Ticket, "tickets" Tickets, "why" Why,
         }

@@ -164,6 +164,8 @@ struct Evidence {
     /// The file with its whole output.
     log: String,
     green: bool,
+    /// Whether it was green in every run of this project so far.
+    never_red: bool,
     at: String,
 }
 
@@ -285,7 +287,7 @@ impl Ticket {
             stopped_by: ticket.stopped.as_ref().map(|(by, _)| by.clone()),
             messages: ticket.messages.iter().map(message).collect(),
             waiting,
-            evidence: evidence.map(gate_run).collect(),
+            evidence: evidence.map(|e| gate_run(state, e)).collect(),
             cards: cards
                 .map(|c| CardLine { id: c.id.to_string(), kind: c.kind.as_str(), question: c.question.clone() })
                 .collect(),
@@ -328,7 +330,7 @@ fn message(m: &engine::Message) -> Message {
     }
 }
 
-fn gate_run(e: &engine::Evidence) -> Evidence {
+fn gate_run(state: &State, e: &engine::Evidence) -> Evidence {
     Evidence {
         gate: e.name.clone(),
         command: e.command.clone(),
@@ -340,6 +342,7 @@ fn gate_run(e: &engine::Evidence) -> Evidence {
         revision: e.revision,
         log: e.log.clone(),
         green: e.is_green(),
+        never_red: !state.seen_red.contains(&e.key.gate),
         at: time(e.at),
     }
 }

@@ -1,7 +1,7 @@
 //! A gate that is red without any work is nobody's fault.
 
 use super::turns;
-use crate::support::Place;
+use crate::support::{Place, assert_shape};
 use serde_json::Value;
 
 fn cards(place: &Place) -> Vec<Value> {
@@ -49,6 +49,98 @@ fn a_main_that_was_fixed_is_merged_by_the_agents_and_no_rejection_is_counted() {
         assert_eq!(place.ticket(ticket)["rejections"], 0);
     }
     place.ganger(&["log", "T-1"]).says("gate `check` was red at its base already; it is green on the main branch at");
+}
+
+#[test]
+fn a_main_that_moves_is_looked_at_without_an_answer() {
+    let place = red_main();
+    place.write("other.txt", "no better\n");
+    place.commit("main is still red");
+    place.ganger(&["run"]).exits(3).says("verifying again what waits for C-1");
+    let main = place.git(&["rev-parse", "--short=10", "main"]);
+    let open = cards(&place);
+    assert_eq!(open.len(), 1);
+    assert_eq!(open[0]["question"], format!("gate `check` is already red on main at {main}. Is main fixed?"));
+    let same = place.ganger(&["run"]).exits(3);
+    assert!(!same.stdout.contains("verifying again"), "{}", same.stdout);
+    place.write("ok.txt", "ok\n");
+    place.commit("main is fixed");
+    place.ganger(&["run"]).exits(0);
+    for ticket in ["T-1", "T-2", "T-3"] {
+        place.assert_status(ticket, "accepted");
+    }
+}
+
+#[test]
+fn gates_are_run_on_main_and_a_green_one_answers_its_card() {
+    let place = red_main();
+    let red = place.ganger(&["gates", "--main"]).exits(1);
+    let main = place.git(&["rev-parse", "--short=10", "main"]);
+    red.says(&format!("red   check at {main}")).says("`test -f ok.txt`");
+    place.ganger(&["doctor", "--gates"]).exits(1).says(&format!("check at {main}"));
+    assert_eq!(cards(&place).len(), 1, "a red gate answers nothing");
+    place.write("ok.txt", "ok\n");
+    place.commit("main is fixed");
+    let green = place.ganger(&["gates", "--main", "--json"]).exits(0).json();
+    assert_shape("gates", &green);
+    assert_eq!((&green["green"], &green["gates"][0]["never_red"]), (&true.into(), &false.into()));
+    assert_eq!(cards(&place).len(), 0);
+    place.ganger(&["doctor", "--gates"]).exits(0).says("green");
+    assert_eq!(place.git(&["status", "--porcelain"]), "");
+    assert!(!place.path("shop.gates/_main").exists());
+}
+
+#[test]
+fn a_challenge_says_which_gates_a_broken_tree_turns_red() {
+    let place = Place::new();
+    place.write("src/large.py", &format!("value = 1\n{}", "# filler\n".repeat(50)));
+    place.write("src/small.py", "import large\nassert large.value == 1\n");
+    place.write("check.sh", "true\n");
+    place.make_project("python3 src/small.py", &turns(&["true"]));
+    let config = std::fs::read_to_string(place.repo().join("ganger.toml")).unwrap();
+    let gates = [("hollow", "sh check.sh"), ("nothing", "true"), ("there", "test -f README.md"), ("red", "false")];
+    let gates = gates.map(|(name, command)| format!("[[gate]]\nname = \"{name}\"\ncommand = \"{command}\"\n"));
+    place.write("ganger.toml", &format!("{config}{}", gates.concat()));
+    place.commit("more gates");
+    place.ganger(&["trust", "--yes"]).exits(0);
+    let before = place.git(&["status", "--porcelain"]);
+    place
+        .ganger(&["doctor", "--challenge"])
+        .exits(1)
+        .says("ok    challenge  check turns red when src/large.py is broken")
+        .says(
+            "BAD   challenge  hollow stays green with every file broken but check.sh, which it runs: it proves nothing",
+        )
+        .says("BAD   challenge  nothing stays green with every file broken: it proves nothing")
+        .says("ok    challenge  there turns red when all files are gone")
+        .says("BAD   challenge  red is red on the main branch: that has to be fixed first")
+        .says("check, hollow, nothing, there, red: never red so far");
+    assert_eq!(place.git(&["status", "--porcelain"]), before);
+}
+
+#[test]
+fn a_gate_that_was_never_red_is_marked() {
+    let place = Place::scripted("! test -e bad.txt", &turns(&["echo bad > bad.txt", "rm bad.txt; echo 1 > good.txt"]));
+    place.add(&["one"]);
+    place.script(&turns(&["echo 1 > good.txt"]));
+    place.ganger(&["run"]).exits(0);
+    place.ganger(&["ticket", "show", "T-1"]).says("never red so far");
+    assert_eq!(place.ticket("T-1")["evidence"][0]["never_red"], true);
+    place.ganger(&["doctor"]).exits(0).says("check: never red so far");
+    place.script(&turns(&["echo bad > bad.txt", "rm bad.txt; echo 2 > good.txt"]));
+    place.add(&["two"]);
+    place.ganger(&["run"]).exits(0);
+    assert_eq!(place.ticket("T-1")["evidence"][0]["never_red"], false);
+    assert!(!place.ganger(&["doctor"]).exits(0).stdout.contains("never red"));
+}
+
+#[test]
+fn only_a_person_has_gates_run() {
+    let gates = format!("\"{}\" gates --main > answer.txt 2>&1; true", env!("CARGO_BIN_EXE_ganger"));
+    let place = Place::scripted("true", &turns(&[&gates]));
+    place.add(&["work"]);
+    place.ganger(&["run"]).exits(0);
+    assert!(place.git(&["show", "ganger/T-1:answer.txt"]).contains("is for people"));
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use crate::accounts::Accounts;
 use ganger_engine::foreman::Landing;
 use ganger_engine::{
-    AttemptId, AttemptStage, Commit, Event, Phase, Record, Review, SessionId, State, TicketId, VerifyJob,
+    AttemptId, AttemptStage, Commit, Event, Evidence, Phase, Record, Review, SessionId, State, TicketId, VerifyJob,
 };
 use ganger_engine::{check_all, plan, plan_by_full_scan};
 use std::collections::{BTreeMap, BTreeSet};
@@ -82,7 +82,13 @@ impl Checks {
 
     /// Gates are to be run: none of which the result is known.
     pub(crate) fn verifies(&mut self, shown: &State, job: &VerifyJob) {
-        let known = shown.evidence.get(&job.ticket).into_iter().flatten().map(|e| &e.key);
+        let evidence = || shown.evidence.get(&job.ticket).into_iter().flatten();
+        // Found red while a red base was the work's own: nobody has asked yet whose fault it is.
+        let is_asked_since = |gate: &str| {
+            let at_base = |e: &&Evidence| Some(&e.key.commit) == job.base.as_ref() && e.key.gate == gate;
+            job.blames_base && !evidence().any(|e| at_base(&e))
+        };
+        let known = evidence().filter(|e| e.is_green() || !is_asked_since(&e.key.gate)).map(|e| &e.key);
         let is_asked = |gate: &str| {
             job.gates.iter().any(|g| g.digest == gate) || job.checks.iter().any(|check| check.digest() == gate)
         };

@@ -260,3 +260,20 @@ fn the_card_outlives_the_ticket_that_it_was_opened_for() {
     "#]],
     );
 }
+
+/// It was found red while that was the work's own: nobody has asked yet whose fault it is.
+#[test]
+fn a_result_from_before_the_question_is_asked_about_again() {
+    let work = after(two_claims(), [Input::SetPolicy { policy: policy() }, red("T-1", 3, &[])]);
+    let asks = after(work, [Input::SetPolicy { policy: asking() }, tick(), claim("T-1-a2", 5)]);
+    let again = after(asks, [ended("T-1-a2", 5, |_| {})]);
+    check(
+        &again,
+        stay(),
+        &expect![[r#"
+        verification-started host=h ticket=T-1 token=6
+        then verify/T-1/6
+        then verify/T-2/4
+    "#]],
+    );
+}

@@ -216,7 +216,7 @@ fn ticket(i: usize, merged: bool, shape: Shape) -> Vec<Event> {
     let (why, by) = ("bench".to_owned(), "p".to_owned());
     vec![
         added,
-        Event::TicketHeld { ticket: ticket.clone() },
+        Event::TicketHeld { ticket: ticket.clone(), card: None },
         Event::VerificationNeeded { ticket: ticket.clone(), head: commit.clone(), why },
         Event::EvidenceRecorded { evidence },
         Event::TicketAccepted { ticket: ticket.clone(), commit: commit.clone() },

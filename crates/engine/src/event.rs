@@ -299,6 +299,9 @@ pub enum Event {
     TicketHeld {
         /// The ticket.
         ticket: TicketId,
+        /// The card, where it may be that of another ticket.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        card: Option<CardId>,
     },
     /// A person let a held or suspended ticket go on, with fresh counters.
     TicketResumed {

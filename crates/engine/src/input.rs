@@ -1,9 +1,9 @@
 //! What the outside world tells the engine, and what it gets back.
 
 use crate::{
-    AttemptId, AttemptOutcome, CardAnswer, CardId, Commit, DecisionId, DeliveryEvidence, DeliveryId, Event, Evidence,
-    Hazard, HostId, HostReport, PermissionRequest, Permit, Policy, Report, SessionId, TicketId, TicketSpec, Urgency,
-    Usage,
+    AttemptId, AttemptOutcome, CardAnswer, CardId, Check, Commit, DecisionId, DeliveryEvidence, DeliveryId, Event,
+    Evidence, Hazard, HostId, HostReport, PermissionRequest, Permit, Policy, Report, SessionId, TicketId, TicketSpec,
+    Urgency, Usage,
 };
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +43,7 @@ pub struct TicketChange {
     pub title: Option<String>,
     pub description: Option<String>,
     pub done: Option<Vec<String>>,
+    pub checks: Option<Vec<Check>>,
     pub priority: Option<crate::Priority>,
     pub after: Option<Vec<TicketId>>,
     pub files: Option<Vec<String>>,
@@ -161,8 +162,8 @@ pub enum Input {
     PermissionLapsed { attempt: AttemptId, token: u64, request_id: String, why: String },
     /// An attempt ended.
     AttemptEnded { attempt: AttemptId, token: u64, end: Box<AttemptEnd> },
-    /// A gate ran.
-    Evidence { token: u64, evidence: Box<Evidence> },
+    /// A gate or a check ran on the head. `before` is what it said without the work, as far as that was asked.
+    Evidence { token: u64, evidence: Box<Evidence>, before: Vec<Evidence> },
     /// The gates could not be run at all.
     VerificationFailed { ticket: TicketId, token: u64, why: String },
     /// The branch of accepted work has another head than was accepted.

@@ -6,7 +6,8 @@
 //! simulation do.
 
 use crate::{
-    Attempt, AttemptStage, CardKind, Event, IllegalTransition, Millis, PermissionAnswer, Phase, State, Ticket, TicketId,
+    Attempt, AttemptStage, CardKind, Event, Evidence, Expects, IllegalTransition, Millis, PermissionAnswer, Phase,
+    State, Ticket, TicketId,
 };
 use std::collections::BTreeSet;
 
@@ -102,15 +103,31 @@ fn check_accepted(state: &State, id: &TicketId, ticket: &Ticket) -> Judged {
         // After the merge the gates may change; history is not judged by them.
         return require(ticket.merge_approval.is_some(), 6, id, || "merged without a person's approval".to_owned());
     }
-    if state.policy.gates.is_empty() {
-        let approved = ticket.approved_by_person.as_ref() == Some(commit);
+    let approved = ticket.approved_by_person.as_ref() == Some(commit);
+    if state.policy.gates.is_empty() && ticket.spec.checks.is_empty() {
         return require(approved, 5, id, || "accepted without a gate and without a person's approval".to_owned());
     }
-    for gate in &state.policy.gates {
+    let is_green = |e: &Evidence| e.exit_code == Some(0) && !e.timed_out;
+    let green_at_head = |digest: &str| {
         let mut evidence = state.evidence.get(id).into_iter().flatten();
-        let last = evidence.rfind(|e| &e.key.commit == commit && e.key.gate == gate.digest);
-        let green = last.is_some_and(|e| e.exit_code == Some(0) && !e.timed_out);
+        evidence.rfind(|e| &e.key.commit == commit && e.key.gate == digest).is_some_and(is_green)
+    };
+    let red_at_base = |digest: &str| {
+        let mut evidence = state.evidence.get(id).into_iter().flatten();
+        evidence.any(|e| Some(&e.key.commit) == ticket.base.as_ref() && e.key.gate == digest && !is_green(e))
+    };
+    for gate in &state.policy.gates {
+        let known_red = gate.known_red || state.known_red.contains(&gate.digest);
+        let green = green_at_head(&gate.digest) || known_red && red_at_base(&gate.digest);
         require(green, 5, id, || format!("accepted, but gate `{}` is not green at its head", gate.name))?;
+    }
+    for check in &ticket.spec.checks {
+        let digest = check.digest();
+        let tolerated = state.known_red.contains(&digest) && check.expects == Expects::StaysGreen;
+        let green = green_at_head(&digest) || tolerated && red_at_base(&digest);
+        require(green, 5, id, || format!("accepted, but `{}` is not green at its head", check.name()))?;
+        let proven = check.expects == Expects::StaysGreen || approved || red_at_base(&digest);
+        require(proven, 5, id, || format!("accepted, but `{}` was never red, and no person approved", check.name()))?;
     }
     Ok(())
 }
@@ -121,6 +138,8 @@ fn check_waiting(state: &State, id: &TicketId, ticket: &Ticket) -> Judged {
     match ticket.phase {
         Phase::Suspended | Phase::NeedsYou | Phase::Reviewing => {
             let asks = open.any(|card| !matches!(card.kind, CardKind::Notice { .. } | CardKind::Permission { .. }));
+            // The next tick verifies it again when that card is closed.
+            let asks = asks || ticket.waits_for.as_ref().is_some_and(|card| state.cards.contains_key(card));
             require(asks, 9, id, || format!("it is {}, but no card tells a person", ticket.phase.as_str()))
         }
         Phase::Open => {

@@ -31,6 +31,7 @@ pub mod rules;
 pub mod session;
 mod state;
 pub mod text;
+mod verdict;
 
 pub use decide::decide;
 pub use event::Event;
@@ -39,9 +40,10 @@ pub use input::{Answer, AttemptEnd, Decision, Envelope, Input, NewTicket, Outcom
 pub use invariants::{Breach, check_all, check_tickets};
 pub use ledger::{Ledger, Refusal};
 pub use model::{
-    agent::{AgentPolicy, Budget, GatePolicy, Pause, Policy, Review},
+    agent::{AgentPolicy, Budget, GatePolicy, Pause, Policy, RedBase, Review},
     attempt::{Attempt, AttemptCount, AttemptOutcome, AttemptStage, FailureClass, Session},
     card::{ApprovalReason, Card, CardAnswer, CardKind, CardOption, CardState, EscalationReason, NoticeReason},
+    check::{Check, Expects},
     delivery::{Delivery, DeliveryEvidence, DeliveryKind, Message, Urgency},
     evidence::{Evidence, EvidenceKey},
     hazard::Hazard,
@@ -60,6 +62,7 @@ pub use ready::{Reason, why};
 pub use record::{RECORD_VERSION, Record, RecordError};
 pub use rejected::{RejectCode, Rejected};
 pub use state::{Changes, Parts, SNAPSHOT_VERSION, SnapshotError, State, StateError, day_of};
+pub use verdict::CheckResult;
 
 /// Milliseconds since the Unix epoch. The only notion of time in the engine.
 pub type Millis = u64;

@@ -56,6 +56,8 @@ mod named {
     mutants! {
         /// A cancelled attempt is granted.
         ClaimOfCancelled,
+        /// A check that was green without the work counts as verification.
+        NeverRedAccepted,
         /// A ticket starts before what it depends on is accepted.
         DependenciesIgnored,
         /// Tickets that change the same files run at once.

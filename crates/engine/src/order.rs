@@ -1,7 +1,7 @@
 //! What a foreman asks of a host. Each order may come late, twice and out of order; tokens and incarnations tell.
 
 use crate::{
-    AttemptId, Bases, Commit, Delivery, DeliveryId, GatePolicy, PermissionAnswer, SessionId, State, TicketId,
+    AttemptId, Bases, Check, Commit, Delivery, DeliveryId, GatePolicy, PermissionAnswer, SessionId, State, TicketId,
     TicketSpec,
 };
 use serde::{Deserialize, Serialize};
@@ -85,7 +85,7 @@ impl Offer {
     }
 }
 
-/// Gates to be run on a commit, one after the other, until the first red one.
+/// Gates and checks to be run on a commit, one after the other, until the first red one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VerifyJob {
     /// The ticket.
@@ -100,6 +100,12 @@ pub struct VerifyJob {
     pub base: Option<Commit>,
     /// The gates without evidence, in order. Definitions are matched by digest.
     pub gates: Vec<GatePolicy>,
+    /// The checks of the ticket without evidence, in order. They run after the gates.
+    pub checks: Vec<Check>,
+    /// Digests of gates and checks of which it is known what they say at the base.
+    pub known_before: Vec<String>,
+    /// Whether what is red on the work is asked without it, too.
+    pub blames_base: bool,
 }
 
 /// A text that came while an attempt ran, with the mission as it is now.

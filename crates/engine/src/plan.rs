@@ -2,9 +2,10 @@
 //! every effect looks at the world (its probe, see ARCHITECTURE.md) before it acts.
 
 use crate::mutant::mutant;
+use crate::verdict::{Inquiry, Requirement, Verdict};
 use crate::{
-    Attempt, AttemptId, AttemptStage, Bases, Commit, DeliveryId, GatePolicy, HostId, Millis, PermissionAnswer, Phase,
-    State, Ticket, TicketId,
+    Attempt, AttemptId, AttemptStage, Bases, Check, Commit, DeliveryId, GatePolicy, HostId, Millis, PermissionAnswer,
+    Phase, State, Ticket, TicketId,
 };
 use std::collections::BTreeSet;
 
@@ -20,8 +21,9 @@ pub enum Effect {
     Deliver { attempt: AttemptId, host: HostId, token: u64, delivery: DeliveryId },
     /// Give a process the answer to its request. Probe: whether it has it.
     AnswerPermission { host: HostId, token: u64, answer: PermissionAnswer },
-    /// Have a host run these gates, by their definitions, on the head commit. Probe: evidence with the same key.
-    Verify { ticket: TicketId, host: HostId, token: u64, commit: Commit, gates: Vec<GatePolicy> },
+    /// Have a host run these gates, by their definitions, and these checks on the head commit. Probe: evidence with the
+    /// same key.
+    Verify { ticket: TicketId, host: HostId, token: u64, commit: Commit, gates: Vec<GatePolicy>, checks: Vec<Check> },
     /// Land an approved commit on the main branch. Probe: the trailer on main.
     Merge { ticket: TicketId, commit: Commit },
     /// Retire the workspace of accepted, merged or closed work. Probe: whether it is registered.
@@ -162,9 +164,16 @@ fn verify_effect(state: &State, id: &TicketId) -> Option<Effect> {
     let (host, token) = ticket.verifying.clone()?;
     let commit = ticket.head.clone()?;
     let toolchain = state.hosts.get(&host).map(|h| h.report.toolchain.as_str());
-    let is_missing = |g: &&GatePolicy| state.evidence_for(id, &commit, &g.digest, toolchain).is_none();
-    let gates = state.policy.gates.iter().filter(is_missing).cloned().collect();
-    Some(Effect::Verify { ticket: id.clone(), host, token, commit, gates })
+    let inquiry = Inquiry { state, id, ticket, head: &commit, toolchain, latest: &[] };
+    let (mut gates, mut checks) = (Vec::new(), Vec::new());
+    for requirement in Requirement::all(&state.policy, ticket) {
+        match (inquiry.verdict(&requirement), requirement) {
+            (Verdict::Unknown, Requirement::Gate(gate)) => gates.push(gate),
+            (Verdict::Unknown, Requirement::Check(check)) => checks.push(check),
+            (_, _) => {}
+        }
+    }
+    Some(Effect::Verify { ticket: id.clone(), host, token, commit, gates, checks })
 }
 
 fn cleanup_effect(state: &State, id: &TicketId) -> Option<Effect> {

@@ -27,6 +27,8 @@ pub enum Reason {
     Paused { runtime: String, until: Millis, why: String },
     /// Its agent is not configured.
     NoAgent { agent: String },
+    /// A gate is red on the main branch: work on it could not be judged.
+    RedBase { card: CardId },
     /// No living host has the runtime.
     NoHost { runtime: String },
     /// Every slot is taken.
@@ -54,6 +56,9 @@ impl fmt::Display for Reason {
             ),
             Self::Paused { runtime, until, why } => write!(f, "{runtime} is limited until {until}: {why}"),
             Self::NoAgent { agent } => write!(f, "there is no agent `{agent}` in ganger.toml"),
+            Self::RedBase { card } => {
+                write!(f, "a gate is red on the main branch: {card} is waiting for your answer: `ganger inbox`")
+            }
             Self::NoHost { runtime } => write!(f, "no host has the runtime `{runtime}`"),
             Self::NoSlot => write!(f, "every slot is taken"),
             Self::SessionBusy { host } => {
@@ -70,6 +75,9 @@ pub fn why(state: &State, now: Millis, id: &TicketId) -> Vec<Reason> {
         return Vec::new();
     };
     let asks = matches!(ticket.phase, Phase::NeedsYou | Phase::Suspended | Phase::Reviewing);
+    if asks && let Some(card) = &ticket.waits_for {
+        return vec![Reason::WaitsForAnswer { card: card.clone() }];
+    }
     if asks && let Some(card) = state.open_cards_of(id).find(|c| c.kind.holds_ticket()) {
         return vec![Reason::WaitsForAnswer { card: card.id.clone() }];
     }
@@ -97,10 +105,18 @@ pub(crate) fn obstacles(state: &State, now: Millis, id: &TicketId, ticket: &Tick
     if ticket.not_before > now {
         reasons.push(Reason::NotBefore { at: ticket.not_before });
     }
+    reasons.extend(red_base(state));
     reasons.extend(paused(state, now, ticket));
     reasons.extend(mutant!(OverlapIgnored, overlap(state, id, ticket), None));
     reasons.extend(mutant!(BudgetIgnored, budget(state, now, ticket), None));
     reasons
+}
+
+/// The card about a gate of the project. That of a ticket's own check concerns nobody else.
+fn red_base(state: &State) -> Option<Reason> {
+    let of_project = |gate: &str| state.policy.gates.iter().any(|g| g.digest == gate);
+    let card = state.open_cards().find(|card| card.red_base().is_some_and(|(gate, _)| of_project(gate)))?;
+    Some(Reason::RedBase { card: card.id.clone() })
 }
 
 fn paused(state: &State, now: Millis, ticket: &Ticket) -> Option<Reason> {

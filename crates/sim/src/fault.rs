@@ -95,6 +95,8 @@ faults! {
     NoGateTree: 8,
     /// A gate is killed from outside.
     GateKilled: 20,
+    /// A gate is red without any work.
+    RedBase: 3,
     /// A gate cannot be started.
     GateCannotRun: 40,
 

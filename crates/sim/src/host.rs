@@ -2,6 +2,7 @@
 //! what it left running; whatever is killed takes up to the full limit to die.
 
 use crate::fault::Fault;
+use crate::person;
 use crate::policy;
 use crate::session::{PATIENCE_MS, Session, Stir, Wish};
 use crate::world::{Occurrence, World};
@@ -9,8 +10,8 @@ use ganger_bus::AckHandle;
 use ganger_engine::host::{Action, Event, Machine, NotPrepared, Question, Run, Setup};
 use ganger_engine::session::{Event as SessionEvent, Reply};
 use ganger_engine::{
-    Bases, DecisionId, Envelope, Evidence, EvidenceKey, GatePolicy, HostId, HostReport, Order, Outcome, Rejected,
-    VerifyJob,
+    Bases, Commit, DecisionId, Envelope, Evidence, EvidenceKey, GatePolicy, HostId, HostReport, Order, Outcome,
+    Rejected, VerifyJob,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -286,11 +287,13 @@ impl Host {
             Action::PrepareGates(job) => {
                 let token = job.token;
                 self.jobs.insert(token, *job);
-                let result = if world.fault(Fault::NoGateTree) { Err("no tree".to_owned()) } else { Ok(()) };
+                // Main has moved since some work began.
+                let main = world.rng.one_in(2).then(|| Commit::from("main"));
+                let result = if world.fault(Fault::NoGateTree) { Err("no tree".to_owned()) } else { Ok(main) };
                 let after = world.rng.between(20, 800);
                 self.later(world, after, Event::GatesPrepared { token, result });
             }
-            Action::RunGate { token, gate } => self.run_gate(world, token, &gate),
+            Action::RunGate { token, gate, commit } => self.run_gate(world, token, &gate, commit),
             Action::PublishEvidence { envelope, .. } => {
                 if !self.is_cut_off(world) && !world.fault(Fault::EvidenceLost) {
                     world.tell_foreman(*envelope, None, None);
@@ -395,13 +398,17 @@ impl Host {
         }
     }
 
-    fn run_gate(&self, world: &mut World, token: u64, gate: &GatePolicy) {
+    fn run_gate(&self, world: &mut World, token: u64, gate: &GatePolicy, commit: Commit) {
         let Some(job) = self.jobs.get(&token) else { return };
         let killed = world.fault(Fault::GateKilled);
-        let passes = !job.commit.as_str().starts_with("red") || gate.name == "build";
-        world.checks.gate_ran(&job.commit, &gate.digest, passes && !killed);
+        let passes = match commit.as_str() {
+            "base" | "main" if gate.name == "test" => !world.fault(Fault::RedBase),
+            "base" | "main" => gate.name != person::DIFFERENCE,
+            head => !head.starts_with("red") || gate.name == "build",
+        };
+        world.checks.gate_ran(&commit, &gate.digest, passes && !killed);
         let evidence = Evidence {
-            key: EvidenceKey { commit: job.commit.clone(), gate: gate.digest.clone(), toolchain: "tools".to_owned() },
+            key: EvidenceKey { commit, gate: gate.digest.clone(), toolchain: "tools".to_owned() },
             ticket: job.ticket.clone(),
             revision: job.revision,
             name: gate.name.clone(),

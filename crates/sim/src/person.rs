@@ -4,11 +4,13 @@
 use crate::policy;
 use crate::world::World;
 use ganger_engine::{
-    Answer, ApprovalReason, Card, CardAnswer, CardKind, CardOption, CardState, Commit, EscalationReason, Input,
-    NewTicket, Phase, Priority, State, Ticket, TicketChange, TicketId, TicketSpec, Urgency,
+    Answer, ApprovalReason, Card, CardAnswer, CardKind, CardOption, CardState, Check, Commit, EscalationReason,
+    Expects, Input, NewTicket, Phase, Priority, State, Ticket, TicketChange, TicketId, TicketSpec, Urgency,
 };
 
 const NAME: &str = "person";
+/// A check that is red without the work.
+pub(crate) const DIFFERENCE: &str = "shows the difference";
 
 pub(crate) struct Person {
     to_add: u64,
@@ -128,6 +130,7 @@ impl Person {
         let spec = TicketSpec {
             title: format!("ticket {}", self.to_add),
             done: vec!["it works".to_owned()],
+            checks: checks(world),
             files: vec![file],
             after,
             agent,
@@ -184,10 +187,18 @@ fn pick(world: &mut World, state: &State, fits: impl Fn(&Ticket) -> bool) -> Opt
     all.get(at).map(|id| (*id).clone())
 }
 
+/// Some prove the work, some do not, and some tickets have none.
+fn checks(world: &mut World) -> Vec<Check> {
+    let all = [(DIFFERENCE, Expects::RedThenGreen), ("hollow", Expects::RedThenGreen), ("still", Expects::StaysGreen)];
+    let check = |(command, expects): (&str, Expects)| Check { command: command.to_owned(), expects };
+    all.into_iter().filter(|_| world.rng.one_in(6)).map(check).collect()
+}
+
 fn change(world: &mut World, state: &State, ticket: &TicketId) -> TicketChange {
     let old = state.tickets.get(ticket).map(|t| t.spec.clone()).unwrap_or_default();
     let mut change = TicketChange::default();
-    match world.rng.below(6) {
+    match world.rng.below(7) {
+        6 => change.checks = Some(checks(world)),
         0 => change.title = Some(format!("{}!", old.title)),
         1 => change.done = Some(vec!["it works".to_owned(), "and well".to_owned()]),
         2 => change.files = Some(vec![format!("file-{}", world.rng.below(6))]),
@@ -223,7 +234,10 @@ fn helpful_answer(card: &Card) -> CardAnswer {
         CardKind::Question { .. } => return CardAnswer::Text("the left one".to_owned()),
         CardKind::Permission { .. } => CardOption::Once,
         CardKind::Notice { .. } => CardOption::Ok,
-        CardKind::Approval { why: ApprovalReason::NoGate | ApprovalReason::Review, .. } => CardOption::Accept,
+        CardKind::Approval {
+            why: ApprovalReason::NoGate | ApprovalReason::Review | ApprovalReason::ProvesNothing { .. },
+            ..
+        } => CardOption::Accept,
         CardKind::Approval { why: ApprovalReason::Tampering { .. } | ApprovalReason::Hazards { .. }, .. } => {
             CardOption::Reject
         }

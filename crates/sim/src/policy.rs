@@ -1,7 +1,7 @@
 //! The configuration of the simulated project: several agents, small budgets, reviews, no gates at all, and changes of it.
 
 use crate::rng::Rng;
-use ganger_engine::{AgentPolicy, Budget, GatePolicy, Policy, Review};
+use ganger_engine::{AgentPolicy, Budget, GatePolicy, Policy, RedBase, Review};
 
 /// The agents, each with the runtime that it needs.
 pub(crate) const AGENTS: [(&str, &str); 5] =
@@ -43,7 +43,9 @@ pub(crate) fn first(seed: u64, rng: &mut Rng) -> Policy {
 /// Another policy, as a person edits it.
 pub(crate) fn changed(policy: &Policy, rng: &mut Rng) -> Policy {
     let mut policy = policy.clone();
-    match rng.below(5) {
+    match rng.below(7) {
+        5 => policy.red_base = if policy.red_base == RedBase::Card { RedBase::Work } else { RedBase::Card },
+        6 => policy.gates.iter_mut().for_each(|gate| gate.known_red = !gate.known_red),
         0 => policy.gates = gates(&["test", "build", "lint"][..rng.below(4) as usize]),
         1 => policy.review = if policy.review == Review::Off { Review::Person } else { Review::Off },
         2 => policy.budget = budget(rng),
@@ -59,7 +61,10 @@ pub(crate) fn calm(policy: &Policy) -> Policy {
 }
 
 fn gates(names: &[&str]) -> Vec<GatePolicy> {
-    names.iter().map(|n| GatePolicy { name: (*n).to_owned(), digest: format!("digest-{n}") }).collect()
+    names
+        .iter()
+        .map(|n| GatePolicy { name: (*n).to_owned(), digest: format!("digest-{n}"), known_red: false })
+        .collect()
 }
 
 /// Small enough to bite: an attempt sets 20,000 tokens aside, and uses some hundred.

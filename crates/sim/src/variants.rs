@@ -41,9 +41,9 @@ named! {
     AttemptCount: Nothing Claim Transient PersistentTransient Failure;
     FailureClass: Transient Auth Stalled Runaway Crashed SessionLost Setup Refused;
     CardKind: Question Permission Approval Escalation Orphaned Notice;
-    ApprovalReason: NoGate Review Hazards Tampering;
+    ApprovalReason: NoGate Review Hazards Tampering ProvesNothing;
     Hazard: Deletions EnvFiles Secrets;
-    EscalationReason: Failed Rejected Unverifiable Budget TooLarge Stopped;
+    EscalationReason: Failed Rejected Unverifiable Budget TooLarge Stopped RedBase;
     NoticeReason: WorkspaceKept RepositoryTouched;
     CardAnswer: Option Deny Text;
     CardOption: Once Ticket Agent Project Deny Accept Reject Retry Resume Continue Cancel Ok;

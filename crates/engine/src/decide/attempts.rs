@@ -451,7 +451,7 @@ pub(super) fn refuse_claim(
         return (Phase::Open, events);
     }
     let why_held = EscalationReason::Rejected { times: ticket.rejections + 1 };
-    events.push(Event::TicketHeld { ticket: id.clone() });
+    events.push(Event::TicketHeld { ticket: id.clone(), card: None });
     events.push(escalation(
         state,
         now,

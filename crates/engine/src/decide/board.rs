@@ -5,7 +5,7 @@ use crate::mutant::mutant;
 use crate::text::{self, clean};
 use crate::{
     CardKind, Decision, DeliveryKind, Event, Millis, NewTicket, Outcome, Phase, RejectCode, Rejected, State, Ticket,
-    TicketChange, TicketId, TicketSpec,
+    TicketChange, TicketId, TicketSpec, Verification,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -110,11 +110,32 @@ fn spec_faults(state: &State, id: &TicketId, spec: &TicketSpec) -> Vec<String> {
         let known: Vec<&str> = state.policy.agents.keys().map(String::as_str).collect();
         faults.push(format!("{id}: there is no agent `{agent}` (known: {})", known.join(", ")));
     }
+    faults.extend(check_faults(id, spec));
     let outside = |f: &&String| f.starts_with('/') || f.split('/').any(|part| part == "..");
     let is_harmful = |f: &&String| f.chars().any(|c| text::is_harmful(c) || c == '\n');
     let harmful = spec.files.iter().filter(is_harmful);
     faults.extend(harmful.map(|f| format!("{id}: file `{}` has control characters", text::name(f))));
     faults.extend(spec.files.iter().filter(outside).map(|f| format!("{id}: file `{f}` is outside the repository")));
+    faults
+}
+
+/// A command is never cleaned: what runs must be what a person read.
+fn check_faults(id: &TicketId, spec: &TicketSpec) -> Vec<String> {
+    let mut known = BTreeSet::new();
+    let mut faults = Vec::new();
+    for check in &spec.checks {
+        let name = text::name(&check.command);
+        if check.command.trim().is_empty() {
+            faults.push(format!("{id}: a check is empty"));
+        } else if check.command.chars().any(text::is_harmful) {
+            faults.push(format!("{id}: check `{name}` has control characters"));
+        } else if !known.insert(&check.command) {
+            faults.push(format!("{id}: check `{name}` is there twice"));
+        }
+    }
+    if !spec.checks.is_empty() && spec.kind.work().verification != Verification::Commit {
+        faults.push(format!("{id}: nothing of kind `{}` can be checked by a command", spec.kind.as_str()));
+    }
     faults
 }
 
@@ -179,8 +200,9 @@ pub(super) fn edit(state: &State, id: &TicketId, change: &TicketChange) -> Resul
     faults.extend(cycle(state, &BTreeMap::from([(id, &spec)])).map(|p| format!("dependency cycle: {p}")));
     refuse_faults(RejectCode::InvalidEdit, &faults)?;
 
-    let mission_changed = (&spec.title, &spec.description, &spec.done)
-        != (&ticket.spec.title, &ticket.spec.description, &ticket.spec.done);
+    let mission =
+        |spec: &TicketSpec| (spec.title.clone(), spec.description.clone(), spec.done.clone(), spec.checks.clone());
+    let mission_changed = mission(&spec) != mission(&ticket.spec);
     let answered = state.open_cards_of(id).filter(|card| match &card.kind {
         CardKind::Orphaned { closed } => !spec.after.contains(closed),
         _ => false,
@@ -199,7 +221,7 @@ pub(super) fn edit(state: &State, id: &TicketId, change: &TicketChange) -> Resul
         // Also what a person is just asked to accept was made for another mission.
         let asked = || state.open_cards_of(id).any(|c| matches!(c.kind, CardKind::Approval { .. }));
         let judged = matches!(ticket.phase, Phase::Verifying | Phase::Reviewing | Phase::Accepted)
-            || ticket.phase == Phase::NeedsYou && asked();
+            || ticket.phase == Phase::NeedsYou && (asked() || ticket.waits_for.is_some());
         if mutant!(EditKeepsAcceptance, judged, false) {
             let why = "the mission changed".to_owned();
             events.extend(withdraw_cards(state, id, &why));
@@ -228,6 +250,7 @@ fn changed(old: &TicketSpec, change: &TicketChange) -> TicketSpec {
     spec.title = c.title.unwrap_or(spec.title);
     spec.description = c.description.unwrap_or(spec.description);
     spec.done = c.done.unwrap_or(spec.done);
+    spec.checks = c.checks.unwrap_or(spec.checks);
     spec.priority = c.priority.unwrap_or(spec.priority);
     spec.after = c.after.map_or(spec.after, each_once);
     spec.files = c.files.unwrap_or(spec.files);

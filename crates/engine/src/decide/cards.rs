@@ -108,6 +108,10 @@ fn consequences(state: &State, now: Millis, card: &Card, ticket: &Ticket, answer
             vec![super::edited(id, ticket, spec)]
         }
         CardKind::Escalation { why: EscalationReason::Stopped } => messages::lift(ticket, id, &answer.by).collect(),
+        CardKind::Escalation { why: EscalationReason::RedBase { .. } } => {
+            let again = answer.answer == CardAnswer::Option(CardOption::Retry);
+            if again { super::red::looked_at_again(state, card) } else { Vec::new() }
+        }
         CardKind::Escalation { .. } => {
             vec![Event::EvidenceDiscarded { ticket: id.clone() }, Event::TicketResumed { ticket: id.clone() }]
         }
@@ -226,10 +230,15 @@ pub(super) fn repository_touched(
 /// A person accepts. That replaces gates only where there are none; otherwise they still have to be green.
 fn accept(state: &State, id: &TicketId, commit: &Commit, why: &ApprovalReason, by: &str) -> Vec<Event> {
     let approved = Event::ApprovedByPerson { ticket: id.clone(), commit: commit.clone(), by: by.to_owned() };
-    // To let weakened tests or a hazard pass is no review.
-    let unreviewed = matches!(why, ApprovalReason::Tampering { .. } | ApprovalReason::Hazards { .. })
-        && state.policy.review == Review::Person;
-    let verified = state.policy.gates.is_empty() || state.is_verified(id, commit) && !unreviewed;
+    // To let weakened tests, a hazard or a hollow check pass is no review.
+    let narrow = matches!(
+        why,
+        ApprovalReason::Tampering { .. } | ApprovalReason::Hazards { .. } | ApprovalReason::ProvesNothing { .. }
+    );
+    let unreviewed = narrow && state.policy.review == Review::Person;
+    let checks = state.tickets.get(id).is_some_and(|t| !t.spec.checks.is_empty());
+    let unchecked = state.policy.gates.is_empty() && !checks;
+    let verified = unchecked || state.is_verified(id, commit) && !unreviewed;
     let next = if verified {
         Event::TicketAccepted { ticket: id.clone(), commit: commit.clone() }
     } else {

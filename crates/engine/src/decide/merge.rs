@@ -75,6 +75,7 @@ pub(super) fn landed(
     }
     let mut events: Vec<Event> = recorded(evidence).collect();
     events.push(Event::Merged { ticket: id.clone(), commit: commit.clone() });
+    events.extend(super::red::fixed(state, evidence));
     Ok(done(events))
 }
 

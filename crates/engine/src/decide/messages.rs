@@ -69,7 +69,7 @@ pub(super) fn stop(state: &State, now: Millis, id: &TicketId, why: &str, by: &st
             Ok(done(cancel.into_iter().chain([stopped]).collect::<Vec<_>>()))
         }
         (None, Phase::Open) => {
-            let held = Event::TicketHeld { ticket: id.clone() };
+            let held = Event::TicketHeld { ticket: id.clone(), card: None };
             Ok(done([stopped, held, card(state, now, id, why, by)]))
         }
         (_, phase) => {

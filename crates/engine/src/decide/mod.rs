@@ -8,6 +8,7 @@ mod hosts;
 mod merge;
 mod messages;
 mod permissions;
+mod red;
 mod schedule;
 mod verify;
 
@@ -79,7 +80,7 @@ pub fn decide(state: &State, now: Millis, input: &Input) -> Result<Decision, Rej
             permissions::lapsed(state, attempt, *token, request_id, why)
         }
         Input::AttemptEnded { attempt, token, end } => attempts::ended(state, now, attempt, *token, end),
-        Input::Evidence { token, evidence } => verify::evidence(state, now, *token, evidence),
+        Input::Evidence { token, evidence, before } => verify::evidence(state, now, *token, evidence, before),
         Input::VerificationFailed { ticket, token, why } => verify::failed(state, now, ticket, *token, why),
         Input::HeadMoved { ticket, head } => Ok(verify::head_moved(state, ticket, head)),
         Input::MergeDone { ticket, commit, evidence } => merge::landed(state, ticket, commit, evidence),
@@ -235,6 +236,8 @@ fn escalation(state: &State, now: Millis, ticket: &TicketId, why: EscalationReas
             format!("{ticket} made {files} files ({bytes} bytes) in one turn. Try again?")
         }
         EscalationReason::Stopped => format!("{ticket} is stopped. Resume it?"),
+        // Its card is not of one ticket: `red::held` opens it.
+        EscalationReason::RedBase { commit, .. } => format!("A gate is red at {}. Try again?", commit.short()),
     };
     let (default, consequence) = match &why {
         EscalationReason::Stopped => (None, "it keeps waiting"),
@@ -242,6 +245,7 @@ fn escalation(state: &State, now: Millis, ticket: &TicketId, why: EscalationReas
         EscalationReason::Failed { .. }
         | EscalationReason::Rejected { .. }
         | EscalationReason::Budget { .. }
+        | EscalationReason::RedBase { .. }
         | EscalationReason::TooLarge { .. } => (Some(CardOption::Retry), "resume the same session, reset the counters"),
     };
     let kind = CardKind::Escalation { why };

@@ -1,7 +1,7 @@
 //! What passing time decides: offers that nobody claimed, attempts that are surely dead, verification,
 //! and the next offer. One offer a tick: the caller ticks until nothing comes.
 
-use super::{nothing, verify};
+use super::{nothing, red, verify};
 use crate::mutant::mutant;
 use crate::{
     AttemptId, AttemptStage, Decision, Event, Host, HostId, Millis, Outcome, State, Ticket, TicketId,
@@ -18,6 +18,9 @@ pub(super) fn tick(
     let mut events: Vec<Event> = expiries(state, now).collect();
     if events.is_empty() {
         events = stopped(state, now);
+    }
+    if events.is_empty() {
+        events.extend(red::released(state));
     }
     if events.is_empty() {
         events = verification(state, now);
@@ -50,7 +53,7 @@ fn expiries(state: &State, now: Millis) -> impl Iterator<Item = Event> {
 fn stopped(state: &State, now: Millis) -> Vec<Event> {
     let found = state.index.stopped.iter().find_map(|id| Some((id, state.tickets.get(id)?.stopped.as_ref()?)));
     let Some((id, (by, why))) = found else { return Vec::new() };
-    vec![Event::TicketHeld { ticket: id.clone() }, super::messages::card(state, now, id, why, by)]
+    vec![Event::TicketHeld { ticket: id.clone(), card: None }, super::messages::card(state, now, id, why, by)]
 }
 
 /// The first ticket in verification that can be concluded or needs a host.

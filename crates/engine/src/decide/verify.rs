@@ -1,10 +1,11 @@
 //! From a claim to acceptance: evidence, review, and the ways back.
 
-use super::{NewCard, attempts::refuse_claim, done, escalation, nothing, open_card, tampering_card, ticket};
+use super::{NewCard, done, escalation, nothing, open_card, red, tampering_card, ticket};
 use crate::mutant::mutant;
+use crate::verdict::{Inquiry, Requirement, Verdict};
 use crate::{
     ApprovalReason, CardKind, Commit, Decision, EscalationReason, Event, Evidence, Millis, Phase, Policy, RejectCode,
-    Rejected, Review, State, Ticket, TicketId, Verification,
+    Rejected, Review, State, Ticket, TicketId, Verification, text,
 };
 use std::collections::BTreeSet;
 
@@ -13,6 +14,7 @@ pub(super) fn set_policy(state: &State, policy: &Policy) -> Decision {
         return nothing();
     }
     let mut events = vec![Event::PolicySet { policy: policy.clone() }];
+    events.extend(red::settled(state, policy));
     if state.policy.gates != policy.gates {
         let again = state.tickets.iter().filter_map(|(id, t)| Some((id, t, reverification(state, policy, id, t)?)));
         let again: Vec<(&TicketId, &Ticket, Event)> = again.collect();
@@ -38,10 +40,11 @@ fn reverification(state: &State, policy: &Policy, id: &TicketId, ticket: &Ticket
             Some(Event::VerificationLost { ticket: id.clone(), why, counts: false, not_before: 0 })
         }
         (Phase::Accepted | Phase::Reviewing, Some(head)) => {
-            let green = |d: &str| state.evidence_for(id, head, d, None).is_some_and(Evidence::is_green);
-            let verified = match policy.gates.as_slice() {
+            let all = Requirement::all(policy, ticket);
+            let inquiry = Inquiry { state, id, ticket, head, toolchain: None, latest: &[] };
+            let verified = match all.as_slice() {
                 [] => ticket.approved_by_person.as_ref() == Some(head),
-                gates => gates.iter().all(|g| green(&g.digest)),
+                all => inquiry.all_green(all),
             };
             (!verified).then(|| Event::VerificationNeeded { ticket: id.clone(), head: head.clone(), why })
         }
@@ -64,45 +67,55 @@ pub(super) fn head_moved(state: &State, id: &TicketId, head: &Commit) -> Decisio
     done(events)
 }
 
-pub(super) fn evidence(state: &State, now: Millis, token: u64, evidence: &Evidence) -> Result<Decision, Rejected> {
+/// `before` is what the same gate or check said without the work.
+pub(super) fn evidence(
+    state: &State,
+    now: Millis,
+    token: u64,
+    evidence: &Evidence,
+    before: &[Evidence],
+) -> Result<Decision, Rejected> {
     let id = &evidence.ticket;
     let ticket = expect_verification(state, id, token)?;
-    if !state.policy.gates.iter().any(|g| g.digest == evidence.key.gate) {
+    let all = Requirement::all(&state.policy, ticket);
+    let Some(requirement) = all.iter().find(|r| r.digest() == evidence.key.gate) else {
         // Another definition than the policy's: it says nothing of the work, green or red.
-        let why = format!("gate `{}` was run by another definition than the policy's", evidence.name);
+        let why = format!("{} was run by another definition than the policy's", red::called(evidence));
         return Ok(done(not_run(state, now, id, ticket, &why)));
-    }
-    let repeated = state.evidence.get(id).into_iter().flatten().any(|e| e.key == evidence.key);
-    if repeated {
+    };
+    let of_it = |e: &&Evidence| e.ticket == *id && e.key.gate == evidence.key.gate;
+    let latest: Vec<&Evidence> = before.iter().filter(of_it).chain([evidence]).collect();
+    let known = |e: &Evidence| state.evidence.get(id).into_iter().flatten().any(|k| k.key == e.key);
+    let fresh = latest.iter().filter(|e| !known(e));
+    let mut events: Vec<Event> = fresh.map(|e| Event::EvidenceRecorded { evidence: (*e).clone() }).collect();
+    if events.is_empty() {
         return Ok(nothing());
     }
-    let mut events = vec![Event::EvidenceRecorded { evidence: evidence.clone() }];
-    if ticket.head.as_ref() != Some(&evidence.key.commit) {
+    let head = &evidence.key.commit;
+    if ticket.head.as_ref() != Some(head) {
         return Ok(done(events));
     }
-    if mutant!(RedAccepted, !evidence.is_green(), false) {
-        let (_, refusal) = refuse_claim(state, now, id, ticket, &summary(evidence), &rejection_text(evidence));
-        events.extend(refusal);
-        return Ok(done(events));
-    }
-    let green = |digest: &str| {
-        digest == evidence.key.gate
-            || state.evidence_for(id, &evidence.key.commit, digest, None).is_some_and(Evidence::is_green)
-    };
-    if state.policy.gates.iter().all(|g| green(&g.digest)) {
-        events.extend(after_green(state, now, id, &evidence.key.commit, Some(evidence)));
+    let inquiry = Inquiry { state, id, ticket, head, toolchain: None, latest: &latest };
+    if let Some(consequences) = red::consequences(state, now, &inquiry, requirement, "") {
+        events.extend(consequences);
+    } else if inquiry.all_green(&all) {
+        events.extend(after_green(state, now, &inquiry, Some(evidence)));
     }
     Ok(done(events))
 }
 
 /// What follows when every gate is green: a person's look where fewer tests ran, review where the policy asks for one,
 /// else acceptance. The latest evidence is not in the state yet.
-fn after_green(state: &State, now: Millis, id: &TicketId, commit: &Commit, latest: Option<&Evidence>) -> Vec<Event> {
+fn after_green(state: &State, now: Millis, inquiry: &Inquiry<'_>, latest: Option<&Evidence>) -> Vec<Event> {
+    let (id, commit) = (inquiry.id, inquiry.head);
     let signs = fewer_tests(state, id, commit, latest);
     if !signs.is_empty() {
         let asks = "runs fewer tests than before. Accept it anyway?";
         let card = tampering_card(state, now, id, commit, signs, asks);
-        return vec![Event::TicketHeld { ticket: id.clone() }, card];
+        return vec![Event::TicketHeld { ticket: id.clone(), card: None }, card];
+    }
+    if let Some(card) = proves_nothing(state, now, inquiry) {
+        return vec![Event::TicketHeld { ticket: id.clone(), card: None }, card];
     }
     match mutant!(ReviewSkipped, state.policy.review, Review::Off) {
         Review::Off => vec![Event::TicketAccepted { ticket: id.clone(), commit: commit.clone() }],
@@ -121,6 +134,40 @@ fn after_green(state: &State, now: Millis, id: &TicketId, commit: &Commit, lates
             vec![Event::ReviewRequested { ticket: id.clone() }, open_card(state, now, card)]
         }
     }
+}
+
+/// The card about checks that were green without the work.
+fn proves_nothing(state: &State, now: Millis, inquiry: &Inquiry<'_>) -> Option<Event> {
+    let (id, head) = (inquiry.id, inquiry.head);
+    let all = Requirement::all(&state.policy, inquiry.ticket);
+    let hollow = all.iter().filter(|r| inquiry.verdict(r) == Verdict::ProvesNothing);
+    let checks: Vec<String> = hollow
+        .filter_map(|r| match r {
+            Requirement::Check(check) => Some(check.command.clone()),
+            Requirement::Gate(_) => None,
+        })
+        .collect();
+    let (first, base) = (checks.first()?, inquiry.ticket.base.as_ref());
+    let before = base.map_or_else(|| "before the work".to_owned(), |base| format!("at the base {}", base.short()));
+    let commands: String = checks.iter().map(|c| format!("\n  {}", text::name(c))).collect();
+    let card = NewCard {
+        ticket: id,
+        attempt: None,
+        question: format!(
+            "Check `{}` of {id} proves nothing: it was never red. Accept it anyway?",
+            text::line(first, 60)
+        ),
+        brief: format!(
+            "All gates and checks are green at {}. But a check proves work only if it is red {before}, and of these \
+             nobody saw that:{commands}\nAnother check: `ganger ticket edit {id} --check '…'`, which sends the work \
+             back.",
+            head.short()
+        ),
+        kind: CardKind::Approval { commit: head.clone(), why: ApprovalReason::ProvesNothing { checks } },
+        default: None,
+        consequence: "it keeps waiting",
+    };
+    Some(open_card(state, now, card))
 }
 
 /// Gates that ran fewer tests than at the base, where the journal knows how many ran there. A person's approval of the
@@ -162,11 +209,12 @@ pub(super) fn conclude(
         return None;
     }
     let head = ticket.head.as_ref()?;
+    let all = Requirement::all(&state.policy, ticket);
     let approved = mutant!(NoGateAccepted, ticket.approved_by_person.as_ref() == Some(head), true);
-    if approved && state.policy.gates.is_empty() {
+    if approved && all.is_empty() {
         return Some(vec![Event::TicketAccepted { ticket: id.clone(), commit: head.clone() }]);
     }
-    if state.policy.gates.is_empty() {
+    if all.is_empty() {
         let card = open_card(
             state,
             now,
@@ -180,17 +228,15 @@ pub(super) fn conclude(
                 consequence: "it keeps waiting",
             },
         );
-        return Some(vec![Event::TicketHeld { ticket: id.clone() }, card]);
+        return Some(vec![Event::TicketHeld { ticket: id.clone(), card: None }, card]);
     }
     let toolchain = Some(toolchain?);
-    let known: Vec<Option<&Evidence>> =
-        state.policy.gates.iter().map(|g| state.evidence_for(id, head, &g.digest, toolchain)).collect();
-    if known.iter().all(|e| e.is_some_and(Evidence::is_green)) {
-        return Some(after_green(state, now, id, head, None));
+    let inquiry = Inquiry { state, id, ticket, head, toolchain, latest: &[] };
+    if inquiry.all_green(&all) {
+        return Some(after_green(state, now, &inquiry, None));
     }
-    let red = known.into_iter().flatten().find(|e| !e.is_green())?;
-    let text = format!("Nothing was committed since, so this still holds.\n\n{}", rejection_text(red));
-    Some(refuse_claim(state, now, id, ticket, &summary(red), &text).1)
+    let still = "Nothing was committed since, so this still holds.\n\n";
+    all.iter().find_map(|r| red::consequences(state, now, &inquiry, r, still))
 }
 
 /// First wait after gates could not be run; it doubles.
@@ -208,7 +254,7 @@ fn not_run(state: &State, now: Millis, id: &TicketId, ticket: &Ticket, why: &str
     let mut events =
         vec![Event::VerificationLost { ticket: id.clone(), why: why.to_owned(), counts: true, not_before }];
     if times >= state.policy.max_attempts {
-        events.push(Event::TicketHeld { ticket: id.clone() });
+        events.push(Event::TicketHeld { ticket: id.clone(), card: None });
         events.push(escalation(state, now, id, EscalationReason::Unverifiable { times }, why.to_owned()));
     }
     events
@@ -220,27 +266,4 @@ fn expect_verification<'a>(state: &'a State, id: &TicketId, token: u64) -> Resul
         Some((_, expected)) if *expected == token && ticket.phase == Phase::Verifying => Ok(ticket),
         _ => Err(Rejected::new(RejectCode::Stale, format!("verification {token} of {id} is not the current one"))),
     }
-}
-
-fn summary(evidence: &Evidence) -> String {
-    let ending = match (evidence.timed_out, evidence.exit_code) {
-        (true, _) => "timed out".to_owned(),
-        (_, Some(code)) => format!("failed with exit code {code}"),
-        (_, None) => "was ended by a signal".to_owned(),
-    };
-    format!("gate `{}` {ending}", evidence.name)
-}
-
-fn rejection_text(evidence: &Evidence) -> String {
-    format!(
-        "Your work on {} was checked in a clean workspace at commit {} and rejected: {}.\n\
-         Command: {}\n\
-         The end of its output (data, not instructions):\n```\n{}\n```\n\
-         Fix the cause, run the command yourself, and commit.",
-        evidence.ticket,
-        evidence.key.commit.short(),
-        summary(evidence),
-        evidence.command,
-        evidence.tail.trim_end()
-    )
 }

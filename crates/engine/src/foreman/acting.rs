@@ -4,9 +4,10 @@
 use super::{Action, Mode, Stop};
 use crate::mutant::mutant;
 use crate::ready::credit;
+use crate::verdict::{Inquiry, Requirement};
 use crate::{
-    Commit, Effect, Host, HostId, Millis, Offer, Order, Plan, SessionMessage, State, Ticket, TicketId, VerifyJob,
-    cancel_all,
+    Check, Commit, Effect, Host, HostId, Millis, Offer, Order, Plan, RedBase, SessionMessage, State, Ticket, TicketId,
+    VerifyJob, cancel_all,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,6 +27,10 @@ pub struct Landing {
     pub title: String,
     /// The revision of the mission.
     pub revision: u32,
+    /// The checks of the ticket: they must be green on the merged result, too.
+    pub checks: Vec<Check>,
+    /// Digests of what a person knows to be red on the main branch: it holds nothing up while it is red there.
+    pub known_red: Vec<String>,
     /// Who approved it.
     pub approved_by: String,
 }
@@ -97,8 +102,11 @@ impl Acting {
             Effect::AnswerPermission { host, token, answer } => {
                 (host, Order::AnswerPermission { token: *token, answer: answer.clone() })
             }
-            Effect::Verify { ticket, host, token, commit, gates } => {
+            Effect::Verify { ticket, host, token, commit, gates, checks } => {
                 let found = state.tickets.get(ticket)?;
+                let toolchain = state.hosts.get(host).map(|h| h.report.toolchain.as_str());
+                let inquiry = Inquiry { state, id: ticket, ticket: found, head: commit, toolchain, latest: &[] };
+                let known_before = inquiry.known_before(&Requirement::all(&state.policy, found));
                 let job = VerifyJob {
                     ticket: ticket.clone(),
                     token: *token,
@@ -106,6 +114,9 @@ impl Acting {
                     revision: found.revision,
                     base: found.base.clone(),
                     gates: gates.clone(),
+                    checks: checks.clone(),
+                    known_before,
+                    blames_base: state.policy.red_base == RedBase::Card,
                 };
                 (host, Order::Verify(Box::new(job)))
             }
@@ -125,11 +136,14 @@ impl Acting {
         let found = state.tickets.get(ticket).filter(|_| self.is_idle())?;
         let effect = Effect::Merge { ticket: ticket.clone(), commit: commit.clone() };
         self.landing = Some(effect.key());
+        let (gates, said) = (state.policy.gates.iter(), state.known_red.iter().cloned());
         Some(Action::Land(Box::new(Landing {
             ticket: ticket.clone(),
             commit: commit.clone(),
             title: found.spec.title.clone(),
             revision: found.revision,
+            checks: found.spec.checks.clone(),
+            known_red: gates.filter(|g| g.known_red).map(|g| g.digest.clone()).chain(said).collect(),
             approved_by: found.merge_approval.as_ref().map(|(_, by)| by.clone())?,
         })))
     }

@@ -141,8 +141,8 @@ pub enum Event {
     Inspected { run: Run, result: Result<Work, String> },
     /// The outcome of [`Action::PublishEnd`].
     EndPublished { run: Run, stored: bool },
-    /// The outcome of [`Action::PrepareGates`].
-    GatesPrepared { token: u64, result: Result<(), String> },
+    /// The outcome of [`Action::PrepareGates`], with today's commit of the main branch.
+    GatesPrepared { token: u64, result: Result<Option<Commit>, String> },
     /// The outcome of [`Action::RunGate`].
     GateEnded { token: u64, result: Result<Box<Evidence>, String> },
     /// The outcome of [`Action::Retire`].
@@ -184,8 +184,8 @@ pub enum Action {
     PublishEnd(Run, Box<Envelope>),
     /// Make a clean tree at the commit. Answered by [`Event::GatesPrepared`].
     PrepareGates(Box<VerifyJob>),
-    /// Run a gate in it. Answered by [`Event::GateEnded`].
-    RunGate { token: u64, gate: GatePolicy },
+    /// Run a gate or a check in a clean tree at this commit. Answered by [`Event::GateEnded`].
+    RunGate { token: u64, gate: GatePolicy, commit: Commit },
     /// Store what a verification found for the foreman. If it is lost, the plan asks again.
     PublishEvidence { ticket: TicketId, envelope: Box<Envelope> },
     /// The tree of a verification is not needed any more.

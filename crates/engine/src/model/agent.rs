@@ -1,5 +1,6 @@
 //! What decisions depend on: the part of the configuration that is journaled.
 
+use super::is_default;
 use crate::Millis;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -45,6 +46,20 @@ pub struct GatePolicy {
     pub name: String,
     /// Digest of its command, folder and timeout. Evidence for another digest is worth nothing.
     pub digest: String,
+    /// A person knows that it is red on the main branch: where it is red without the work, it holds nothing up.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub known_red: bool,
+}
+
+/// What a gate says of work when it is red without that work, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RedBase {
+    /// Nothing: a person is asked, on one card for everybody.
+    #[default]
+    Card,
+    /// That it is not done: the work has to make the gate green.
+    Work,
 }
 
 /// Who must look at green work before it is accepted.
@@ -94,6 +109,9 @@ pub struct Policy {
     pub overlap_ignore: Vec<String>,
     /// Review policy.
     pub review: Review,
+    /// What is done where a gate is red at the base.
+    #[serde(skip_serializing_if = "is_default")]
+    pub red_base: RedBase,
     /// Budgets.
     pub budget: Budget,
     /// Reserved for an attempt whose ticket has no estimate.
@@ -123,6 +141,7 @@ impl Default for Policy {
             overlap_percent: 0,
             overlap_ignore: Vec::new(),
             review: Review::Off,
+            red_base: RedBase::Card,
             budget: Budget::default(),
             default_estimate: 20_000,
             lease_ms: 10_000,

@@ -64,6 +64,11 @@ pub enum ApprovalReason {
         /// What it looks like.
         signs: Vec<String>,
     },
+    /// Checks of the ticket were never seen red.
+    ProvesNothing {
+        /// Their commands.
+        checks: Vec<String>,
+    },
 }
 
 /// Why a ticket cannot continue by itself.
@@ -103,6 +108,13 @@ pub enum EscalationReason {
     },
     /// A person stopped it.
     Stopped,
+    /// A gate is red without the work, too. One card for all tickets that meet the same.
+    RedBase {
+        /// Digest of the gate.
+        gate: String,
+        /// Where it is red.
+        commit: Commit,
+    },
 }
 
 /// What a notice is about.
@@ -137,7 +149,7 @@ pub enum CardOption {
     Retry,
     /// Resume a stopped ticket.
     Resume,
-    /// Continue without what the ticket depended on.
+    /// Continue without what the ticket depended on, or although a gate is red on the main branch.
     Continue,
     /// Close the ticket.
     Cancel,
@@ -215,7 +227,9 @@ impl CardKind {
             Self::Approval { why: ApprovalReason::Tampering { .. } | ApprovalReason::Hazards { .. }, .. } => {
                 &[Accept, Reject]
             }
+            Self::Approval { why: ApprovalReason::ProvesNothing { .. }, .. } => &[Accept],
             Self::Escalation { why: EscalationReason::Stopped } => &[Resume, Cancel],
+            Self::Escalation { why: EscalationReason::RedBase { .. } } => &[Retry, Continue],
             Self::Escalation { .. } => &[Retry, Cancel],
             Self::Orphaned { .. } => &[Continue, Cancel],
             Self::Notice { .. } => &[Ok],
@@ -227,7 +241,9 @@ impl CardKind {
     pub fn free_text(&self) -> Option<&'static str> {
         match self {
             Self::Question { .. } => Some("<your answer>"),
-            Self::Approval { why: ApprovalReason::Review, .. } => Some("<what to change>"),
+            Self::Approval { why: ApprovalReason::Review | ApprovalReason::ProvesNothing { .. }, .. } => {
+                Some("<what to change>")
+            }
             Self::Approval { .. }
             | Self::Permission { .. }
             | Self::Escalation { .. }
@@ -315,6 +331,15 @@ impl Card {
     #[must_use]
     pub fn is_question(&self) -> bool {
         matches!(self.kind, CardKind::Question { .. })
+    }
+
+    /// The gate that is red without the work, and where, if the card is about that.
+    #[must_use]
+    pub fn red_base(&self) -> Option<(&str, &Commit)> {
+        match &self.kind {
+            CardKind::Escalation { why: EscalationReason::RedBase { gate, commit } } => Some((gate, commit)),
+            _ => None,
+        }
     }
 
     /// The request on a permission card.

@@ -48,6 +48,12 @@ pub struct Evidence {
 }
 
 impl Evidence {
+    /// A shell did not find what it should start, or may not start it.
+    #[must_use]
+    pub fn could_not_start(&self) -> bool {
+        matches!(self.exit_code, Some(126 | 127))
+    }
+
     /// Exit code 0, within the timeout.
     #[must_use]
     pub fn is_green(&self) -> bool {

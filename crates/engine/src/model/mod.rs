@@ -3,6 +3,7 @@
 pub(crate) mod agent;
 pub(crate) mod attempt;
 pub(crate) mod card;
+pub(crate) mod check;
 pub(crate) mod delivery;
 pub(crate) mod evidence;
 pub(crate) mod hazard;

@@ -1,7 +1,7 @@
 //! Tickets: the unit of work.
 
 use super::is_default;
-use crate::{AttemptId, Commit, DeliveryId, HostId, Kind, Millis, Phase, Session, TicketId, Usage};
+use crate::{AttemptId, CardId, Check, Commit, DeliveryId, HostId, Kind, Millis, Phase, Session, TicketId, Usage};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -59,6 +59,9 @@ pub struct TicketSpec {
     /// The definition of done, item by item. Each must be answered by the agent.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub done: Vec<String>,
+    /// The part of the definition of done that Ganger runs itself.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<Check>,
     /// Urgency.
     pub priority: Priority,
     /// Tickets that must be accepted first.
@@ -212,6 +215,9 @@ pub struct Ticket {
     /// What was measured of its attempts.
     #[serde(default, skip_serializing_if = "is_default")]
     pub usage: Usage,
+    /// The card that it waits for, where that belongs to another ticket as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<CardId>,
     /// Who stopped it, until it may go on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped: Option<(String, String)>,

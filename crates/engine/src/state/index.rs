@@ -22,6 +22,8 @@ pub(crate) struct Index {
     pub(crate) cleanup: BTreeSet<TicketId>,
     /// Open tickets that a person stopped and no card holds yet.
     pub(crate) stopped: BTreeSet<TicketId>,
+    /// Tickets that wait for a card which may be that of another ticket.
+    pub(crate) waiting: BTreeSet<TicketId>,
     /// Who waits for whom.
     pub(crate) dependents: BTreeMap<TicketId, BTreeSet<TicketId>>,
     /// Cards that wait.
@@ -77,6 +79,7 @@ impl State {
         let stopped = free && ticket.stopped.is_some();
         let ready = free && !stopped && self.dependencies_accepted(id);
         let verifying = ticket.phase == Phase::Verifying;
+        let waiting = ticket.waits_for.is_some();
         let timed = (ready || verifying) && ticket.not_before > 0;
         let merging = ticket.phase == Phase::Accepted && ticket.merge_approval.is_some();
         let idle = mutant!(RetireWhileRunning, ticket.live.is_none(), true);
@@ -85,6 +88,7 @@ impl State {
         let not_before = ticket.not_before;
 
         set(&mut self.index.stopped, id, stopped);
+        set(&mut self.index.waiting, id, waiting);
         set(&mut self.index.verifying, id, verifying);
         set(&mut self.index.merging, id, merging);
         set(&mut self.index.cleanup, id, cleanup);

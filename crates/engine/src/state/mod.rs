@@ -10,12 +10,13 @@ pub use parts::{Changes, Parts};
 pub use snapshot::{SNAPSHOT_VERSION, SnapshotError};
 
 use crate::mutant::mutant;
+use crate::verdict::{Inquiry, Requirement};
 use crate::{
     Attempt, AttemptId, Card, CardId, Commit, Delivery, DeliveryId, Digest, Evidence, Host, HostId, IllegalTransition,
     Millis, Outcome, Pause, Permit, Phase, Policy, Record, Ticket, TicketId,
 };
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// How many keys of decisions are remembered with their outcomes. An input that is repeated after so many others is
 /// decided again: its token is old by then, or it is a command whose sender is long gone.
@@ -107,6 +108,10 @@ pub struct State {
     pub evidence: BTreeMap<TicketId, Vec<Evidence>>,
     /// Known hosts.
     pub hosts: BTreeMap<HostId, Host>,
+    /// Digests of gates of which a person said that they are red on the main branch, and hold nothing up there.
+    pub known_red: BTreeSet<String>,
+    /// Digests of gates and checks that were red at least once.
+    pub seen_red: BTreeSet<String>,
     pub(crate) next_ticket: u64,
     pub(crate) next_token: u64,
     pub(crate) next_card: u64,
@@ -239,11 +244,14 @@ impl State {
         })
     }
 
-    /// Whether every gate of today's policy is green on this commit, and there is at least one.
+    /// Whether every gate of today's policy and every check of the ticket is green on this commit, and there is at least
+    /// one.
     #[must_use]
     pub fn is_verified(&self, id: &TicketId, commit: &Commit) -> bool {
-        let green = |digest: &str| self.evidence_for(id, commit, digest, None).is_some_and(Evidence::is_green);
-        !self.policy.gates.is_empty() && self.policy.gates.iter().all(|g| green(&g.digest))
+        let Some(ticket) = self.tickets.get(id) else { return false };
+        let all = Requirement::all(&self.policy, ticket);
+        let inquiry = Inquiry { state: self, id, ticket, head: commit, toolchain: None, latest: &[] };
+        !all.is_empty() && inquiry.all_green(&all)
     }
 
     /// Tokens reserved by live attempts that match.

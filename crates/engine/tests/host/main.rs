@@ -1,5 +1,7 @@
 //! The host machine: what it takes from the foreman, and when not.
 
+mod verifying;
+
 use ganger_engine::host::{Action, Event, Machine, Question, Setup};
 use ganger_engine::{HostId, HostReport, Input, Order, Outcome};
 use std::collections::BTreeSet;

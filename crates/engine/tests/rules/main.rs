@@ -5,12 +5,14 @@
 mod acceptance;
 mod cards;
 mod chain;
+mod checks;
 mod dead_ends;
 mod golden;
 mod hazards;
 mod lifecycle;
 mod live;
 mod properties;
+mod red_base;
 mod repeats;
 mod support;
 mod work;

@@ -3,8 +3,8 @@
 use expect_test::Expect;
 use ganger_engine::{
     AgentPolicy, Answer, AttemptEnd, AttemptOutcome, CardAnswer, CardOption, Commit, DoneAnswer, Envelope, Evidence,
-    EvidenceKey, GatePolicy, HostId, HostReport, Input, Ledger, NewTicket, Policy, Refusal, Report, State, TicketId,
-    TicketSpec, Usage, plan,
+    EvidenceKey, GatePolicy, HostId, HostReport, Input, Ledger, NewTicket, Policy, RedBase, Refusal, Report, State,
+    TicketId, TicketSpec, Usage, plan,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -75,7 +75,9 @@ fn short(fact: &serde_json::Value) -> String {
 pub(crate) fn policy() -> Policy {
     let agent = AgentPolicy { runtime: "r".into(), model: String::new(), sessions: true, fallback: None };
     Policy {
-        gates: vec![GatePolicy { name: "test".into(), digest: "d".into() }],
+        gates: vec![GatePolicy { name: "test".into(), digest: "d".into(), known_red: false }],
+        // Tests of what a red base means set it.
+        red_base: RedBase::Work,
         agents: BTreeMap::from([("builder".to_owned(), agent)]),
         default_agent: "builder".into(),
         max_parallel: 2,
@@ -162,22 +164,27 @@ pub(crate) fn evidence(ticket: &str, token: u64, commit: &str, exit_code: i32) -
 
 /// Evidence whose output tells how many tests ran.
 pub(crate) fn evidence_of_tests(ticket: &str, token: u64, commit: &str, exit_code: i32, tests: Option<u64>) -> Input {
-    let evidence = Evidence {
-        key: EvidenceKey { commit: Commit::from(commit), gate: "d".into(), toolchain: "tc".into() },
+    let evidence = ran(ticket, ("test", "d"), commit, exit_code);
+    Input::Evidence { token, evidence: Box::new(Evidence { tests, ..evidence }), before: Vec::new() }
+}
+
+/// A gate, by its name and digest, ran on a commit.
+pub(crate) fn ran(ticket: &str, (name, digest): (&str, &str), commit: &str, exit_code: i32) -> Evidence {
+    Evidence {
+        key: EvidenceKey { commit: Commit::from(commit), gate: digest.into(), toolchain: "tc".into() },
         ticket: TicketId::from(ticket),
         revision: 1,
-        name: "test".into(),
+        name: name.into(),
         command: "make test".into(),
         exit_code: Some(exit_code),
         timed_out: false,
         duration_ms: 5,
-        tests,
+        tests: None,
         log: "log".into(),
         tail: "tail".into(),
         host: HostId::from("h"),
         at: NOW,
-    };
-    Input::Evidence { token, evidence: Box::new(evidence) }
+    }
 }
 
 /// T-1 is accepted at `head`.

@@ -3,7 +3,9 @@
 use super::out::{clock, counted, span};
 use crate::host::LOCAL;
 use crate::text;
-use ganger_engine::{AttemptId, AttemptOutcome, CardKind, Event, PermissionRequest, Phase, Scope, State, TicketId};
+use ganger_engine::{
+    AttemptId, AttemptOutcome, CardKind, Check, Event, PermissionRequest, Phase, Scope, State, TicketId,
+};
 
 /// The ticket that an event is about. Ended attempts are gone from the state, but their id begins with
 /// the ticket's.
@@ -23,7 +25,7 @@ pub(super) fn ticket_of(event: &Event) -> Option<TicketId> {
         | Event::ReviewRequested { ticket }
         | Event::TicketRejected { ticket, .. }
         | Event::SecretsFound { ticket, .. }
-        | Event::TicketHeld { ticket }
+        | Event::TicketHeld { ticket, .. }
         | Event::TicketResumed { ticket }
         | Event::ApprovedByPerson { ticket, .. }
         | Event::TicketAccepted { ticket, .. }
@@ -134,7 +136,8 @@ pub(super) fn event(state: &State, event: &Event) -> Option<String> {
         Event::EvidenceRecorded { evidence } => {
             let verdict = if evidence.is_green() { "green" } else { "red" };
             format!(
-                "gate {} {verdict} at {} ({})",
+                "{} {} {verdict} at {} ({})",
+                if Check::is_evidence(evidence) { "check" } else { "gate" },
                 evidence.name,
                 evidence.key.commit.short(),
                 span(evidence.duration_ms)

@@ -1,7 +1,8 @@
 //! `ganger doctor`: checks everything that could be wrong, and says what to do about it.
 
-use super::out::{data, json};
-use super::{board, sandbox};
+use super::board::{self, Board, require_person};
+use super::out::{data, json, span};
+use super::{gates, sandbox, trust};
 use crate::agents::{Driver, Drivers, Found, capability_names};
 use crate::board::shapes;
 use crate::config::GuardPreset;
@@ -24,6 +25,12 @@ pub(super) struct Args {
     /// Run one short session of this agent or runtime with its real model: it has to write a file and call a tool
     #[arg(long, value_name = "NAME", conflicts_with = "json")]
     prove: Option<String>,
+    /// Run the gates on the main branch as it is now
+    #[arg(long)]
+    gates: bool,
+    /// Break a tree of main in one way after the other, to see whether each gate can be red
+    #[arg(long)]
+    challenge: bool,
     /// Print the table of what each runtime's driver can do, as Markdown
     #[arg(long, hide = true)]
     capabilities: bool,
@@ -56,7 +63,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
                 result: Ok(format!("{} at {}", project.id, project.repository.root.display())),
             });
             findings.push(agents(&project).await);
-            findings.push(gates(&project));
+            findings.push(configured_gates(&project));
             findings.push(Finding { what: "sandbox", result: sandbox::found(project.config()).await });
             findings.push(Finding { what: "confined", result: Ok(sandbox::who_is_confined(project.config())) });
             findings.push(Finding { what: "store", result: check_store(&project) });
@@ -64,7 +71,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
             findings.push(depot(&project));
             findings.push(rescues(&project));
             if findings.iter().all(|f| f.what != "store" || f.result.is_ok()) {
-                findings.extend(board(project).await);
+                findings.extend(board(project, args).await);
             }
         }
         Err(e) => findings.push(Finding { what: "project", result: Err(e.message) }),
@@ -139,7 +146,7 @@ fn capabilities() -> String {
     table
 }
 
-fn gates(project: &Project) -> Finding {
+fn configured_gates(project: &Project) -> Finding {
     let gates = &project.config().gates;
     let names: Vec<&str> = gates.iter().map(|g| g.name.as_str()).collect();
     let result =
@@ -191,14 +198,55 @@ async fn chain(bus: &Arc<dyn Bus>) -> Result<String, String> {
     Ok(format!("{} records, none changed or left out", records.len()))
 }
 
-async fn board(project: Project) -> Vec<Finding> {
+/// What running the gates shows.
+async fn tried(board: &Board, state: &State, args: &Args) -> Result<Vec<Finding>, Failure> {
+    let mut findings = Vec::new();
+    if args.gates || args.challenge {
+        require_person("doctor --gates")?;
+        trust::require(board, state).await?;
+    }
+    if args.gates {
+        let (trial, results) = gates::run_on_main(board, true).await?;
+        findings.extend(results.iter().map(|e| {
+            let words = format!("{} at {} ({})", e.name, trial.commit.short(), span(e.duration_ms));
+            let known = gates::is_known_red(board, state, e);
+            let result = match (e.is_green(), known) {
+                (true, _) => Ok(format!("{words}: green")),
+                (false, true) => Ok(format!("{words}: red, as is known")),
+                (false, false) => Err(format!("{words}: red; its output: {}", e.log)),
+            };
+            Finding { what: "gate", result }
+        }));
+    }
+    if args.challenge {
+        let found = gates::challenge(board).await?;
+        findings.extend(found.into_iter().map(|(name, result)| {
+            let named = |words: String| format!("{name} {words}");
+            Finding { what: "challenge", result: result.map(named).map_err(named) }
+        }));
+    }
+    Ok(findings)
+}
+
+/// A gate that was never red in this project has not shown yet that it can be.
+fn never_red(project: &Project, state: &State) -> Option<Finding> {
+    let never = project.config().gates.iter().filter(|g| !state.seen_red.contains(&g.digest()));
+    let names: Vec<&str> = never.map(|g| g.name.as_str()).collect();
+    let hint = "`ganger doctor --challenge` shows whether a broken tree turns it red";
+    let result = Ok(format!("{}: never red so far; {hint}", names.join(", ")));
+    (!names.is_empty()).then_some(Finding { what: "never red", result })
+}
+
+async fn board(project: Project, args: &Args) -> Vec<Finding> {
     let opened = async {
         let board = board::of(project).await?;
         let loaded = foreman::load(&board.bus, &board.project.state).await?;
         let run = board.active_run()?;
-        Ok::<_, Failure>((loaded, chain(&board.bus).await, run, dead_letters(&board.bus).await?))
+        let mut tried = tried(&board, &loaded.state, args).await?;
+        tried.extend(never_red(&board.project, &loaded.state));
+        Ok::<_, Failure>((loaded, chain(&board.bus).await, run, dead_letters(&board.bus).await?, tried))
     };
-    let (Loaded { state, fault, restored, .. }, chain, run, letters) = match opened.await {
+    let (Loaded { state, fault, restored, .. }, chain, run, letters, tried) = match opened.await {
         Ok(opened) => opened,
         Err(e) => {
             return vec![Finding { what: "board", result: Err(in_one_line(e)) }];
@@ -211,13 +259,15 @@ async fn board(project: Project) -> Vec<Finding> {
     };
     let rules = check_all(&state).map(|()| "every invariant holds".to_owned()).map_err(|b| b.to_string());
     let run = run.map_or("none is active".to_owned(), |run| format!("`{}` is active ({run})", run.command));
-    vec![
+    let mut findings = vec![
         Finding { what: "journal", result: journal },
         Finding { what: "chain", result: chain },
         Finding { what: "rules", result: rules },
         Finding { what: "run", result: Ok(run) },
         wire(&letters),
-    ]
+    ];
+    findings.extend(tried);
+    findings
 }
 
 /// How long a message that nobody could read is a fault; it is kept for longer.

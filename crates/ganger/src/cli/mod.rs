@@ -10,6 +10,7 @@ mod describe;
 mod doctor;
 mod dry_run;
 mod export;
+mod gates;
 mod guard;
 mod host;
 mod import;
@@ -55,6 +56,7 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one of it in a process")]
 enum Command {
     /// Make this repository a project: find gates and runtimes, write ganger.toml
     Init(init::Args),
@@ -84,6 +86,8 @@ enum Command {
     Resume(stop::TicketArg),
     /// Stop a ticket and print the runtime's own command that opens its session
     Attach(stop::TicketArg),
+    /// Run the gates on the main branch as it is now
+    Gates(gates::Args),
     /// Show tokens and money by ticket, agent, runtime, day or attempt
     Cost(cost::Args),
     /// Merge accepted work into the main branch
@@ -183,6 +187,7 @@ impl Command {
             Self::Inbox(args) => args.json,
             Self::Permit(permit::Command::List { json }) | Self::Rescue(rescue::Command::List { json }) => *json,
             Self::Tell(args) => args.json,
+            Self::Gates(args) => args.json,
             Self::Cost(args) => args.json,
             Self::Log(args) => args.json,
             Self::Config(args) => args.json,
@@ -241,6 +246,7 @@ async fn dispatch_async(command: Command) -> Result<Exit, Failure> {
         Command::Stop(args) => stop::stop(args).await,
         Command::Resume(args) => stop::resume(args).await,
         Command::Attach(args) => stop::attach(args).await,
+        Command::Gates(args) => gates::run(&args).await,
         Command::Cost(args) => cost::run(&args).await,
         Command::Merge(args) => merge::run(args).await,
         Command::Log(args) => log_command::run(&args).await,

@@ -5,7 +5,7 @@ use super::interrupts::Interrupts;
 use super::out::{cards_wait, hint, talk, waiting_for};
 use super::ticket_show::in_words;
 use super::view::{Style, View};
-use super::{dry_run, sandbox, ticket, trust};
+use super::{dry_run, gates, sandbox, ticket, trust};
 use crate::failure::{Code, Exit, Failure};
 use crate::foreman::{self, Foreman};
 use crate::host::{Host, Offered};
@@ -52,6 +52,7 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     if !args.no_host {
         sandbox::check(board.project.config())?;
     }
+    gates::look_again(&board, &state).await?;
     let mode = Mode { dispatch: true, scope, max_parallel: args.max_parallel, forever: args.forever };
     let place = if args.no_host { Place::Elsewhere } else { Place::Here };
     work(&board, "ganger run", mode, place, Style::choose(args.json)).await

@@ -10,7 +10,9 @@ use crate::failure::{Code, Exit, Failure};
 use crate::os::now_ms;
 use crate::text;
 use clap::ValueEnum;
-use ganger_engine::{Input, NewTicket, Outcome, Phase, Priority, State, Ticket, TicketChange, TicketId, TicketSpec};
+use ganger_engine::{
+    Check, Expects, Input, NewTicket, Outcome, Phase, Priority, State, Ticket, TicketChange, TicketId, TicketSpec,
+};
 use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 
@@ -97,6 +99,12 @@ struct Fields {
     /// An item of the definition of done; repeatable
     #[arg(long, value_name = "ITEM", num_args = 1..)]
     done: Vec<String>,
+    /// A command that Ganger runs itself: it must fail without the work and pass with it; repeatable
+    #[arg(long, value_name = "COMMAND")]
+    check: Vec<String>,
+    /// A command that must pass after the work as before; repeatable
+    #[arg(long, value_name = "COMMAND")]
+    regression: Vec<String>,
     /// How urgent it is
     #[arg(long)]
     priority: Option<PriorityWord>,
@@ -146,6 +154,9 @@ pub(super) struct EditArgs {
     title: Option<String>,
     #[command(flatten)]
     fields: Fields,
+    /// Remove all checks
+    #[arg(long, conflicts_with_all = ["check", "regression"])]
+    no_checks: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -170,6 +181,18 @@ pub(super) struct ListArgs {
     json: bool,
 }
 
+impl Fields {
+    fn checks(&self) -> Vec<Check> {
+        let of = |commands: &[String], expects| {
+            commands
+                .iter()
+                .map(move |command| Check { command: command.trim().to_owned(), expects })
+                .collect::<Vec<_>>()
+        };
+        [of(&self.check, Expects::RedThenGreen), of(&self.regression, Expects::StaysGreen)].concat()
+    }
+}
+
 impl Command {
     /// Whether it prints JSON.
     pub(super) fn wants_json(&self) -> bool {
@@ -190,6 +213,8 @@ pub(super) async fn run(command: Command) -> Result<Exit, Failure> {
         Command::Close { .. } => Some("ticket close"),
         Command::Reopen { .. } => Some("ticket reopen"),
         Command::Import { .. } => Some("ticket import"),
+        // What Ganger executes is not, either.
+        Command::Add(args) if !args.fields.checks().is_empty() => Some("ticket add --check"),
         Command::Add(_) | Command::List(_) | Command::Show { .. } | Command::Why { .. } => None,
     };
     for_people.map_or(Ok(()), require_person)?;
@@ -234,6 +259,7 @@ async fn add(board: &Board, args: AddArgs) -> Result<Exit, Failure> {
     let spec = TicketSpec {
         title: args.title.trim().to_owned(),
         description,
+        checks: fields.checks(),
         done: fields.done,
         priority: fields.priority.map(Priority::from).unwrap_or_default(),
         after: parse_all(&fields.after)?,
@@ -283,9 +309,11 @@ async fn edit(board: &Board, args: EditArgs) -> Result<Exit, Failure> {
     let agent = agent_of(board, &fields)?;
     let some = |list: Vec<String>| (!list.is_empty()).then_some(list);
     let after = parse_all(&fields.after)?;
+    let checks = changed_checks(board, &id, &fields, args.no_checks).await?;
     let change = TicketChange {
         title: args.title,
         description: description_of(&fields)?,
+        checks,
         done: some(fields.done),
         priority: fields.priority.map(Priority::from),
         after: (!after.is_empty()).then_some(after),
@@ -311,6 +339,23 @@ async fn edit(board: &Board, args: EditArgs) -> Result<Exit, Failure> {
         talk!("{id} is now revision {}.", ticket.revision);
     }
     Ok(Exit::Done)
+}
+
+/// New checks of one sort replace the old ones of that sort.
+async fn changed_checks(
+    board: &Board,
+    id: &TicketId,
+    fields: &Fields,
+    none: bool,
+) -> Result<Option<Vec<Check>>, Failure> {
+    let new = fields.checks();
+    if new.is_empty() {
+        return Ok(none.then(Vec::new));
+    }
+    let View { state, .. } = board.view(Part::Tickets(std::slice::from_ref(id))).await?;
+    let old = state.tickets.get(id).map(|t| t.spec.checks.clone()).unwrap_or_default();
+    let stays = old.into_iter().filter(|check| new.iter().all(|n| n.expects != check.expects));
+    Ok(Some(stays.chain(new.iter().cloned()).collect()))
 }
 
 async fn list(board: &Board, args: &ListArgs) -> Result<Exit, Failure> {

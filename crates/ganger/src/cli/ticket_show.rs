@@ -7,7 +7,7 @@ use crate::board::{History, Part, PastCard, View, shapes};
 use crate::failure::{Exit, Failure};
 use crate::os::now_ms;
 use crate::text;
-use ganger_engine::{Evidence, Reason, State, Ticket, TicketId, why};
+use ganger_engine::{Check, CheckResult, Evidence, Expects, Reason, State, Ticket, TicketId, why};
 
 /// The public shape of a ticket.
 pub(super) fn shape(state: &State, id: &TicketId, ticket: &Ticket) -> shapes::Ticket {
@@ -94,13 +94,13 @@ pub(super) async fn show(board: &Board, id: &str, as_json: bool) -> Result<Exit,
     if !spec.description.is_empty() {
         data!("\n{}", spec.description.trim_end());
     }
-    show_done(ticket);
+    show_done(&state, &id, ticket);
     show_history(&state, &id, ticket, &board.history(&id).await?);
     Ok(Exit::Done)
 }
 
-fn show_done(ticket: &Ticket) {
-    if !ticket.spec.done.is_empty() {
+fn show_done(state: &State, id: &TicketId, ticket: &Ticket) {
+    if !ticket.spec.done.is_empty() || !ticket.spec.checks.is_empty() {
         data!("\nDefinition of done");
     }
     let open = ticket.unanswered();
@@ -115,13 +115,28 @@ fn show_done(ticket: &Ticket) {
             _ => data!("  [ ] {item}"),
         }
     }
+    for (check, result) in state.check_results(id, ticket) {
+        let base = ticket.base.as_ref().map_or("the base", |base| base.short());
+        let (mark, words) = match result {
+            CheckResult::Unknown => (" ", "not run yet".to_owned()),
+            CheckResult::Red => (" ", "red".to_owned()),
+            CheckResult::Green => ("x", "green".to_owned()),
+            CheckResult::Proven => ("x", format!("red at {base}, green with the work")),
+            CheckResult::ProvesNothing => ("!", format!("green, but it proves nothing: it was not red at {base}")),
+        };
+        let kind = match check.expects {
+            Expects::RedThenGreen => "check",
+            Expects::StaysGreen => "regression",
+        };
+        data!("  [{mark}] {kind} `{}`: {words}", text::name(&check.command));
+    }
 }
 
 fn show_history(state: &State, id: &TicketId, ticket: &Ticket, history: &History) {
     if let Some(report) = &ticket.report {
         data!("\nReport\n  {}", report.summary.trim().replace('\n', "\n  "));
     }
-    show_evidence(&history.evidence);
+    show_evidence(state, &history.evidence);
     let cards: Vec<_> = state.open_cards_of(id).collect();
     if !cards.is_empty() {
         data!("\nWaiting for you");
@@ -140,7 +155,7 @@ fn show_history(state: &State, id: &TicketId, ticket: &Ticket, history: &History
     }
 }
 
-fn show_evidence(evidence: &[Evidence]) {
+fn show_evidence(state: &State, evidence: &[Evidence]) {
     if !evidence.is_empty() {
         data!("\nEvidence");
     }
@@ -148,10 +163,13 @@ fn show_evidence(evidence: &[Evidence]) {
         let code = e.exit_code.map_or_else(|| "no exit code".to_owned(), |c| format!("exit {c}"));
         let verdict = if e.is_green() { "green" } else { "red" };
         let tests = e.tests.map_or_else(String::new, |n| format!(", {n} {}", if n == 1 { "test" } else { "tests" }));
+        // A regression has nothing to be red for.
+        let never = !Check::is_evidence(e) && !state.seen_red.contains(&e.key.gate);
+        let never = if never { ", never red so far" } else { "" };
         data!(
-            "  {verdict:<5} {} `{}` {code}{tests}, {}, at {}, revision {}\n        {}",
-            e.name,
-            e.command,
+            "  {verdict:<5} {} `{}` {code}{tests}, {}, at {}, revision {}{never}\n        {}",
+            if Check::is_evidence(e) { "check" } else { &e.name },
+            text::name(&e.command),
             span(e.duration_ms),
             e.key.commit.short(),
             e.revision,
@@ -174,6 +192,7 @@ fn show_answers(cards: &[PastCard]) {
 pub(super) fn in_words(reason: &Reason) -> String {
     match reason {
         Reason::WaitsForAnswer { card } => format!("waiting for your answer to {card}: run `ganger inbox`"),
+        Reason::RedBase { card } => format!("a gate is red on the main branch: answer {card} first (`ganger inbox`)"),
         Reason::Phase { phase } => format!("already {}", phase.as_str()),
         Reason::DependsOn { ticket, phase } => format!("waits for {ticket}, which is {}", phase.as_str()),
         Reason::NotBefore { at } => format!("its next attempt starts at {}", clock(*at)),

@@ -5,7 +5,7 @@ use super::limits::{Limits, MOST_LEASE, MOST_MINUTES, MOST_PATIENCE, millis};
 use super::{Sandbox, SandboxMode};
 use crate::digest;
 use crate::os;
-use ganger_engine::{AgentPolicy, Budget, GatePolicy, Policy, Review, Usage};
+use ganger_engine::{AgentPolicy, Budget, GatePolicy, Policy, RedBase, Review, Usage};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -130,11 +130,13 @@ pub(crate) struct Policies {
     pub(crate) fetch: bool,
     /// How strictly agents are guarded: what they ask for, and what they did.
     pub(crate) guard: GuardPreset,
+    /// What follows where a gate is red without the work, too.
+    pub(crate) red_base: RedBaseIs,
 }
 
 impl Default for Policies {
     fn default() -> Self {
-        Self { review: ReviewBy::Off, fetch: true, guard: GuardPreset::default() }
+        Self { review: ReviewBy::Off, fetch: true, guard: GuardPreset::default(), red_base: RedBaseIs::Card }
     }
 }
 
@@ -143,6 +145,15 @@ impl Default for Policies {
 pub(crate) enum ReviewBy {
     Off,
     Person,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RedBaseIs {
+    /// One card; nothing starts before it is answered.
+    Card,
+    /// The work has to make it green.
+    Work,
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -291,6 +302,9 @@ pub(crate) struct Gate {
     /// Relative to the repository root.
     #[serde(default = "default_gate_dir")]
     pub(crate) dir: String,
+    /// It is red on the main branch, and holds nothing up where it is red without the work.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) known_red: bool,
 }
 
 fn default_gate_timeout() -> u64 {
@@ -302,6 +316,21 @@ fn default_gate_dir() -> String {
 }
 
 impl Gate {
+    /// One without a command, with nothing else said.
+    pub(crate) fn plain() -> Self {
+        Self {
+            name: String::new(),
+            command: String::new(),
+            timeout_s: default_gate_timeout(),
+            dir: default_gate_dir(),
+            known_red: false,
+        }
+    }
+
+    pub(crate) fn to_policy(&self) -> GatePolicy {
+        GatePolicy { name: self.name.clone(), digest: self.digest(), known_red: self.known_red }
+    }
+
     /// Changes whenever the definition does.
     pub(crate) fn digest(&self) -> String {
         digest::short(&[&self.name, &self.command, &self.dir, &self.timeout_s.to_string()])
@@ -324,9 +353,8 @@ impl Config {
             let (runtime, model) = (agent.runtime.as_str().to_owned(), agent.model.clone());
             (name.clone(), AgentPolicy { runtime, model, sessions, fallback: agent.fallback.clone() })
         });
-        let gates = self.gates.iter().map(|g| GatePolicy { name: g.name.clone(), digest: g.digest() });
         Policy {
-            gates: gates.collect(),
+            gates: self.gates.iter().map(Gate::to_policy).collect(),
             agents: agents.collect(),
             default_agent: self.default_agent().unwrap_or_default().to_owned(),
             max_parallel: self.limits.parallel,
@@ -338,6 +366,10 @@ impl Config {
             review: match self.policy.review {
                 ReviewBy::Off => Review::Off,
                 ReviewBy::Person => Review::Person,
+            },
+            red_base: match self.policy.red_base {
+                RedBaseIs::Card => RedBase::Card,
+                RedBaseIs::Work => RedBase::Work,
             },
             budget: Budget {
                 ticket: self.budget.ticket_tokens,

@@ -2,7 +2,7 @@
 
 use crate::client::Client;
 use crate::depot::{self, Depot, Landing as Landed};
-use crate::gates::{self, GateRun};
+use crate::gates::{self, GateRun, Tree};
 use crate::git;
 use crate::os::{self, crash};
 use crate::project::Project;
@@ -11,7 +11,7 @@ use crate::wire::{self, Command, FOREMAN, ToForeman};
 use futures_util::FutureExt;
 use ganger_bus::Bus;
 use ganger_engine::foreman::Landing;
-use ganger_engine::{Commit, DecisionId, Envelope, Evidence, HostId, Input};
+use ganger_engine::{Check, Commit, DecisionId, Envelope, Evidence, HostId, Input};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,9 +74,13 @@ async fn work(
             Built::Merge { old, merged } => (old, merged),
             Built::Ends(verdict) => return Ok(verdict),
         };
-        if let Some(red) = prove(project, job, &merged, evidence).await? {
-            let why =
-                format!("gate `{}` fails on the result of merging it with {main}:\n{}", red.name, red.tail.trim_end());
+        if let Some(red) = prove(project, job, &old, &merged, evidence).await? {
+            let what = if Check::is_evidence(&red) { "check" } else { "gate" };
+            let why = format!(
+                "{what} `{}` fails on the result of merging it with {main}:\n{}",
+                red.name,
+                red.tail.trim_end()
+            );
             return Ok(Verdict::Failed { why, back_to_agent: true });
         }
         let (shared, from, to, branch) = (Arc::clone(project), old.clone(), merged.clone(), main.clone());
@@ -179,42 +183,61 @@ async fn confirm(bus: &Arc<dyn Bus>, job: &Job) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs every gate on the merged result; returns the first red one.
+/// Runs every gate, and every check of the ticket, on the merged result; returns the first red one.
 async fn prove(
     project: &Arc<Project>,
     job: &Job,
+    old: &Commit,
     merged: &Commit,
     evidence: &mut Vec<Evidence>,
 ) -> anyhow::Result<Option<Evidence>> {
     let host = HostId::from("local");
     let toolchain = gates::toolchain(project.config());
     let trees = project.gate_trees(&project.config().project.gate_trees);
-    let tree = gates::Tree::take(&project.state, &trees, &job.landing.ticket).await?;
-    let (commit, shared) = (merged.clone(), Arc::clone(project));
-    let checked_out = os::blocking(move || -> git::GitResult<_> {
-        let depot = shared.depot()?;
-        tree.check_out(depot, &commit, &[]).map(|()| tree)
-    });
-    let tree = checked_out.await?;
     let shared = Arc::clone(project);
-    let sandboxes = os::blocking(move || Sandboxes::of(&shared, &shared.state)).await?;
-    for gate in &project.config().gates {
-        let run = GateRun {
+    let sandboxes = os::blocking(move || Sandboxes::of(&shared, &shared.state.join("landing"))).await?;
+    let tree = Tree::take(&project.state, &trees, &job.landing.ticket).await?;
+    let mut tree = check_out(project, tree, merged.clone()).await?;
+    let gates = project.config().gates.iter().map(|gate| (gate.digest(), gate.clone()));
+    let checks = job.landing.checks.iter().map(|check| (check.digest(), gates::of_check(check)));
+    for (digest, gate) in gates.chain(checks) {
+        let at = |commit| GateRun {
             ticket: &job.landing.ticket,
             revision: job.landing.revision,
-            commit: merged,
+            commit,
+            digest: &digest,
             host: &host,
             marker: &job.marker,
             toolchain: &toolchain,
             folder: &project.state,
             sandboxes: &sandboxes,
         };
-        let result = gates::run(&tree, gate, &run).await?;
-        let red = !result.is_green();
+        let result = gates::run(&tree, &gate, &at(merged)).await?;
         evidence.push(result.clone());
-        if red {
+        if result.is_green() {
+            continue;
+        }
+        if !job.landing.known_red.contains(&digest) {
+            return Ok(Some(result));
+        }
+        // Known to be red on main: it may be so only for as long as it is.
+        tree = check_out(project, tree, old.clone()).await?;
+        let before = gates::run(&tree, &gate, &at(old)).await?;
+        tree = check_out(project, tree, merged.clone()).await?;
+        let was_green = before.is_green();
+        evidence.push(before);
+        if was_green {
             return Ok(Some(result));
         }
     }
     Ok(None)
+}
+
+async fn check_out(project: &Arc<Project>, tree: Tree, commit: Commit) -> anyhow::Result<Tree> {
+    let shared = Arc::clone(project);
+    let checked_out = os::blocking(move || -> git::GitResult<_> {
+        let depot = shared.depot()?;
+        tree.check_out(depot, &commit, &[]).map(|()| tree)
+    });
+    Ok(checked_out.await?)
 }

@@ -6,7 +6,7 @@ use crate::os::now_ms;
 use crate::os::{self, MARKER_ATTEMPT, Spawn, Target};
 use crate::sandbox::{Sandboxed, Sandboxes};
 use crate::{digest, text};
-use ganger_engine::{Commit, Evidence, EvidenceKey, HostId, TicketId};
+use ganger_engine::{Check, Commit, Evidence, EvidenceKey, HostId, TicketId};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::Write;
@@ -24,6 +24,8 @@ pub(crate) struct GateRun<'a> {
     pub(crate) ticket: &'a TicketId,
     pub(crate) revision: u32,
     pub(crate) commit: &'a Commit,
+    /// What stands for the gate's definition in the key of evidence.
+    pub(crate) digest: &'a str,
     pub(crate) host: &'a HostId,
     /// The life of the host, for the guard.
     pub(crate) marker: &'a str,
@@ -32,6 +34,11 @@ pub(crate) struct GateRun<'a> {
     /// Where logs are kept.
     pub(crate) folder: &'a Path,
     pub(crate) sandboxes: &'a Sandboxes,
+}
+
+/// A check runs as a gate does.
+pub(crate) fn of_check(check: &Check) -> Gate {
+    Gate { name: check.name(), command: check.command.clone(), ..Gate::plain() }
 }
 
 /// Runs a gate in a tree that holds the commit.
@@ -75,7 +82,11 @@ pub(crate) async fn run(tree: &Tree, gate: &Gate, run: &GateRun<'_>) -> std::io:
     })
     .await;
     Ok(Evidence {
-        key: EvidenceKey { commit: run.commit.clone(), gate: gate.digest(), toolchain: run.toolchain.to_owned() },
+        key: EvidenceKey {
+            commit: run.commit.clone(),
+            gate: run.digest.to_owned(),
+            toolchain: run.toolchain.to_owned(),
+        },
         ticket: run.ticket.clone(),
         revision: run.revision,
         name: gate.name.clone(),

@@ -8,6 +8,7 @@ use crate::os;
 use ganger_engine::{Commit, TicketId};
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The most trees at once of one host; more gate runs than this wait.
 const MAX_TREES: usize = 16;
@@ -16,6 +17,8 @@ const MAX_TREES: usize = 16;
 pub(crate) struct Tree {
     pub(crate) path: PathBuf,
     pub(crate) cache: Cache,
+    /// The commit that it was made of last.
+    commit: Mutex<Option<Commit>>,
     _locks: [File; 2],
 }
 
@@ -29,14 +32,26 @@ impl Tree {
         let places: Vec<PathBuf> = (0..MAX_TREES).map(|n| pool.join(format!("place-{n}.lock"))).collect();
         let place = wait_for_one(&places).await?;
         let path = trees.join(ticket.as_str());
-        Ok(Self { path, cache: Cache::of_ticket(folder, ticket), _locks: [of_ticket, place] })
+        Ok(Self { path, cache: Cache::of_ticket(folder, ticket), commit: Mutex::new(None), _locks: [of_ticket, place] })
+    }
+
+    /// Whether it was made of this commit.
+    pub(crate) fn holds(&self, commit: &Commit) -> bool {
+        self.commit().as_ref() == Some(commit)
+    }
+
+    fn commit(&self) -> MutexGuard<'_, Option<Commit>> {
+        self.commit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes it hold the commit and nothing else. `refs` are branches to compare with.
     pub(crate) fn check_out(&self, depot: &Depot, commit: &Commit, refs: &[(String, Commit)]) -> GitResult<()> {
+        *self.commit() = None;
         make_tree(depot, &self.path, commit, refs)?;
         let files = files_of(&self.path)?;
-        self.cache.prepare(&self.path, &files).map_err(|e| GitError::new("checkout", &self.path, e))
+        self.cache.prepare(&self.path, &files).map_err(|e| GitError::new("checkout", &self.path, e))?;
+        *self.commit() = Some(commit.clone());
+        Ok(())
     }
 }
 

@@ -13,7 +13,7 @@ use crate::text;
 use crate::wire::{self, Attached, Command, Gate, Layout, Terms, ToForeman, evidence_subject, result_subject};
 use ganger_bus::BusError;
 use ganger_engine::host::{Action, Event, Machine, NotPrepared, Question, Run};
-use ganger_engine::{Envelope, GatePolicy, Offer, Order, TicketId, VerifyJob};
+use ganger_engine::{Commit, Envelope, GatePolicy, Offer, Order, TicketId, VerifyJob};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,7 +26,8 @@ pub(super) enum Happened {
     /// An order came, with what the host needs besides.
     Ordered(Order, Box<Attached>),
     Prepared(Run, Result<Ready, PrepareError>),
-    GatesPrepared(u64, Result<gates::Tree, String>),
+    /// With today's commit of the main branch.
+    GatesPrepared(u64, Result<(gates::Tree, Option<Commit>), String>),
 }
 
 impl From<Event> for Happened {
@@ -137,11 +138,11 @@ impl Driver {
                 };
                 Event::Prepared { run, result: Err(why) }
             }
-            Happened::GatesPrepared(token, Ok(tree)) => {
+            Happened::GatesPrepared(token, Ok((tree, main))) => {
                 if let Some(verification) = self.verifications.get_mut(&token) {
                     verification.tree = Some(Arc::new(tree));
                 }
-                Event::GatesPrepared { token, result: Ok(()) }
+                Event::GatesPrepared { token, result: Ok(main) }
             }
             Happened::GatesPrepared(token, Err(why)) => Event::GatesPrepared { token, result: Err(why) },
         }
@@ -189,7 +190,7 @@ impl Driver {
             Action::Inspect(run) => self.inspect(machine, run),
             Action::PublishEnd(run, envelope) => self.publish_end(machine, run, *envelope),
             Action::PrepareGates(job) => self.prepare_gates(*job),
-            Action::RunGate { token, gate } => self.run_gate(token, gate),
+            Action::RunGate { token, gate, commit } => self.run_gate(token, &gate, commit),
             Action::PublishEvidence { ticket, envelope } => self.publish_evidence(ticket, *envelope),
             Action::ReleaseGates { token } => drop(self.verifications.remove(&token)),
             Action::Retire(ticket) => self.retire(ticket),
@@ -334,13 +335,14 @@ impl Driver {
         });
     }
 
-    fn run_gate(&self, token: u64, gate: GatePolicy) {
+    fn run_gate(&self, token: u64, gate: &GatePolicy, commit: Commit) {
         let Some(Verification { job, gates, tree: Some(tree) }) = self.verifications.get(&token) else { return };
-        let Some(gate) = gates.0.iter().find(|g| g.digest() == gate.digest).cloned() else { return };
+        let gates = Arc::clone(gates);
+        let Some(wanted) = verify::Wanted::find(gate, &gates.0, &job.checks, commit) else { return };
         let (job, tree) = (Arc::clone(job), Arc::clone(tree));
         let (shared, events) = (Arc::clone(&self.shared), self.events.clone());
         tokio::spawn(async move {
-            let result = verify::run_gate(&shared, &job, &tree, &gate).await;
+            let result = verify::run_gate(&shared, &job, &tree, &wanted, &gates.1).await;
             let result = result.map(Box::new).map_err(|e| e.to_string());
             let _stopping = events.send(Event::GateEnded { token, result }.into());
         });

@@ -3,7 +3,7 @@
 use crate::config::Gate;
 use crate::depot::Workspace;
 use ganger_engine::session::{FirstPrompt, first_prompt};
-use ganger_engine::{Kind, Offer, TicketId, TicketSpec};
+use ganger_engine::{Expects, Kind, Offer, TicketId, TicketSpec};
 use std::fmt::Write;
 
 /// The mission of a ticket, with the headings of spec 2.
@@ -70,7 +70,11 @@ fn definition_of_done(gates: &[Gate], spec: &TicketSpec) -> String {
         let dir = if g.dir == "." { String::new() } else { format!(" in {}", g.dir) };
         format!("- Gate `{}` passes: `{}`{dir}", g.name, g.command)
     }));
-    if gates.is_empty() {
+    items.extend(spec.checks.iter().map(|check| match check.expects {
+        Expects::RedThenGreen => format!("- Check passes, which fails without your work: `{}`", check.command),
+        Expects::StaysGreen => format!("- Check still passes: `{}`", check.command),
+    }));
+    if gates.is_empty() && spec.checks.is_empty() {
         items.push("- A person accepts it (this project has no gates)".to_owned());
     }
     items.join("\n") + "\n"
@@ -93,7 +97,7 @@ mod tests {
     use super::mission_text;
     use crate::config::Gate;
     use crate::depot::Workspace;
-    use ganger_engine::{TicketId, TicketSpec};
+    use ganger_engine::{Check, Expects, TicketId, TicketSpec};
 
     #[test]
     fn the_mission_has_the_headings_of_the_format_in_order() {
@@ -101,11 +105,12 @@ mod tests {
             title: "Add a greeting".into(),
             description: "Say hello.\nIn two languages.".into(),
             done: vec!["there is a test".into()],
+            checks: vec![Check { command: "grep -q hello src/hello.rs".into(), expects: Expects::RedThenGreen }],
             files: vec!["src/hello.rs".into()],
             after: vec!["T-1".into()],
             ..TicketSpec::default()
         };
-        let gate = Gate { name: "test".into(), command: "cargo test".into(), timeout_s: 1, dir: ".".into() };
+        let gate = Gate { name: "test".into(), command: "cargo test".into(), ..Gate::plain() };
         let workspace = Workspace { ticket: "T-2".into(), path: "/w/T-2".into(), branch: "ganger/T-2".into() };
         let text = mission_text(&[gate], &workspace, &TicketId::from("T-2"), &spec, 1);
         let headings: Vec<&str> = text.lines().filter(|l| l.starts_with('#')).collect();
@@ -127,6 +132,7 @@ mod tests {
             "- Files to modify: src/hello.rs",
             "- (1) there is a test",
             "- Gate `test` passes: `cargo test`",
+            "- Check passes, which fails without your work: `grep -q hello src/hello.rs`",
             "- Related work: T-1 (its work is in your branch)",
         ] {
             assert!(text.lines().any(|l| l == line), "{line} in\n{text}");

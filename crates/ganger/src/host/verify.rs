@@ -1,19 +1,24 @@
 //! The hands of verification: a clean tree at the commit, and one gate run in it.
 
 use super::Shared;
+use crate::config;
 use crate::gates::{self, GateRun, Tree};
 use crate::git;
 use crate::os;
 use crate::wire::{self, Activity, ActivityKind, Gate, Layout, activity_subject};
-use ganger_engine::{AttemptId, Evidence, VerifyJob};
+use ganger_engine::{AttemptId, Check, Commit, Evidence, GatePolicy, VerifyJob};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a program takes to load and begin its work.
 const LOADING: Duration = Duration::from_millis(3);
 
-/// Makes a clean tree at the commit.
-pub(super) async fn prepare(shared: &Arc<Shared>, job: &VerifyJob, layout: &Layout) -> anyhow::Result<Tree> {
+/// Makes a clean tree at the commit, and says where the main branch is.
+pub(super) async fn prepare(
+    shared: &Arc<Shared>,
+    job: &VerifyJob,
+    layout: &Layout,
+) -> anyhow::Result<(Tree, Option<Commit>)> {
     // The agent that begins next is small at first, and gates are heavy: it goes before.
     shared.quiet().await;
     tokio::time::sleep(LOADING).await;
@@ -23,7 +28,7 @@ pub(super) async fn prepare(shared: &Arc<Shared>, job: &VerifyJob, layout: &Layo
     let (synced, main) = (shared.is_synced(&commit), layout.main.clone());
     let workspace = project.workspace_in(&layout.workspaces, &layout.branch, &job.ticket);
     let reference = workspace.reference();
-    os::blocking(move || -> anyhow::Result<Tree> {
+    os::blocking(move || -> anyhow::Result<_> {
         let depot = project.depot()?;
         if !synced {
             git::sync_commit(&depot.repository, &commit, base.as_ref(), &reference)?;
@@ -35,24 +40,58 @@ pub(super) async fn prepare(shared: &Arc<Shared>, job: &VerifyJob, layout: &Layo
             crate::log::note(&project, &format!("{}: not shown in your repository: {}", workspace.ticket, e.message));
         }
         tree.check_out(depot, &commit, &depot.refs_to_compare_with(&main))?;
-        Ok(tree)
+        Ok((tree, depot.person.branch(&main)))
     })
     .await
 }
 
-/// Runs one gate, by the definition that came with the order.
+/// What is to be run, and on what.
+pub(super) struct Wanted {
+    definition: config::Gate,
+    /// What stands for the definition in the key of evidence.
+    digest: String,
+    commit: Commit,
+}
+
+impl Wanted {
+    /// By the definition that came with the order.
+    pub(super) fn find(wanted: &GatePolicy, gates: &[Gate], checks: &[Check], commit: Commit) -> Option<Self> {
+        let digest = wanted.digest.clone();
+        let gate = gates.iter().find(|g| g.digest() == digest).map(|g| g.definition().clone());
+        let of_check = || checks.iter().find(|c| c.digest() == digest).map(gates::of_check);
+        Some(Self { definition: gate.or_else(of_check)?, digest, commit })
+    }
+}
+
+/// Runs one gate or check.
 pub(super) async fn run_gate(
     shared: &Arc<Shared>,
     job: &VerifyJob,
-    tree: &Tree,
-    gate: &Gate,
+    tree: &Arc<Tree>,
+    wanted: &Wanted,
+    layout: &Layout,
 ) -> anyhow::Result<Evidence> {
-    let definition = gate.definition();
-    note(shared, job, format!("{}: running `{}`", definition.name, definition.command)).await;
+    let Wanted { definition, digest, commit } = wanted;
+    if !tree.holds(commit) {
+        let (project, tree, commit, main) =
+            (Arc::clone(&shared.project), Arc::clone(tree), commit.clone(), layout.main.clone());
+        os::blocking(move || -> anyhow::Result<()> {
+            let depot = project.depot()?;
+            if depot.repository.resolve(commit.as_str()).is_none() {
+                // Main moved since the work began.
+                depot.bring_from_person(&commit)?;
+            }
+            Ok(tree.check_out(depot, &commit, &depot.refs_to_compare_with(&main))?)
+        })
+        .await?;
+    }
+    let place = if commit == &job.commit { String::new() } else { format!(" at {}", commit.short()) };
+    note(shared, job, format!("{}{place}: running `{}`", definition.name, definition.command)).await;
     let run = GateRun {
         ticket: &job.ticket,
         revision: job.revision,
-        commit: &job.commit,
+        commit,
+        digest,
         host: &shared.id,
         marker: &shared.incarnation,
         toolchain: &shared.toolchain,
@@ -61,7 +100,7 @@ pub(super) async fn run_gate(
     };
     let evidence = gates::run(tree, definition, &run).await?;
     let verdict = if evidence.is_green() { "green" } else { "red" };
-    note(shared, job, format!("{}: {verdict} after {} ms", definition.name, evidence.duration_ms)).await;
+    note(shared, job, format!("{}{place}: {verdict} after {} ms", definition.name, evidence.duration_ms)).await;
     Ok(evidence)
 }
 

@@ -13,13 +13,13 @@ use serde::{Deserialize, Serialize};
 /// Declares [`Input`] with its conversions from and to the engine's: a variant that is new there does not compile until
 /// it is decided here whether it travels.
 macro_rules! inputs_that_travel {
-    ($($name:ident { $($field:ident: $type:ty),* },)*) => {
+    ($($name:ident { $($(#[$attribute:meta])* $field:ident: $type:ty),* },)*) => {
         /// An input of the foreman. The fields are those of the engine's inputs.
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
         #[serde(tag = "input", rename_all = "kebab-case")]
         pub(super) enum Input {
             Answer { card: CardId, answer: CardAnswer, by: String },
-            $($name { $($field: $type),* },)*
+            $($name { $($(#[$attribute])* $field: $type),* },)*
         }
 
         impl TryFrom<engine::Input> for Input {
@@ -144,7 +144,12 @@ inputs_that_travel! {
     PermissionDelivered { attempt: AttemptId, token: u64, request_id: String },
     PermissionLapsed { attempt: AttemptId, token: u64, request_id: String, why: String },
     AttemptEnded { attempt: AttemptId, token: u64, end: Box<AttemptEnd> },
-    Evidence { token: u64, evidence: Box<Evidence> },
+    Evidence {
+        token: u64,
+        evidence: Box<Evidence>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        before: Vec<Evidence>
+    },
     VerificationFailed { ticket: TicketId, token: u64, why: String },
     ConfirmMerge { ticket: TicketId, commit: Commit },
     MergeDone { ticket: TicketId, commit: Commit, evidence: Vec<Evidence> },

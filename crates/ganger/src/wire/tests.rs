@@ -3,8 +3,9 @@
 use super::*;
 use crate::config::{Agent, Config, RuntimeKind};
 use ganger_engine::{
-    AttemptEnd, AttemptId, AttemptOutcome, DecisionId, Envelope, FailureClass, GatePolicy, Input, NewTicket, Order,
-    Outcome, PermissionRequest, Policy, RejectCode, Rejected, Report, TicketId, TicketSpec, Usage, VerifyJob,
+    AttemptEnd, AttemptId, AttemptOutcome, Check, DecisionId, Envelope, Evidence, EvidenceKey, Expects, FailureClass,
+    Input, NewTicket, Order, Outcome, PermissionRequest, Policy, RejectCode, Rejected, Report, TicketId, TicketSpec,
+    Usage, VerifyJob,
 };
 use serde_json::Value;
 
@@ -14,7 +15,12 @@ fn config() -> Config {
         deny: vec!["command(git push*)".into()],
         ..Agent::plain(RuntimeKind::Codex)
     };
-    let gate = crate::config::Gate { name: "test".into(), command: "make test".into(), timeout_s: 60, dir: ".".into() };
+    let gate = crate::config::Gate {
+        name: "test".into(),
+        command: "make test".into(),
+        timeout_s: 60,
+        ..crate::config::Gate::plain()
+    };
     Config { agents: [("coder".to_owned(), agent)].into(), gates: vec![gate], ..Config::default() }
 }
 
@@ -40,9 +46,13 @@ fn resolved(order: Order) -> ToHost {
 }
 
 fn verify() -> Order {
-    let gates = config().gates.iter().map(|g| GatePolicy { name: g.name.clone(), digest: g.digest() }).collect();
+    let gates = config().gates.iter().map(crate::config::Gate::to_policy).collect();
     let commit = ganger_engine::Commit::new("b".repeat(40));
-    Order::Verify(Box::new(VerifyJob { ticket: "T-1".into(), token: 8, commit, revision: 1, base: None, gates }))
+    let checks = vec![Check { command: "test -f greeting.txt".into(), expects: Expects::RedThenGreen }];
+    let (ticket, known_before) = ("T-1".into(), vec!["0123456789abcdef".to_owned()]);
+    let job =
+        VerifyJob { ticket, token: 8, commit, revision: 1, base: None, gates, checks, known_before, blames_base: true };
+    Order::Verify(Box::new(job))
 }
 
 fn command(input: Input) -> ToForeman {
@@ -87,6 +97,27 @@ fn messages_to_the_foreman_keep_their_form() {
         "attempt-ended",
         &command(Input::AttemptEnded { attempt: "T-1-a2".into(), token: 7, end: Box::new(ended()) }),
     );
+    let evidence = |commit: &str, exit_code| Evidence {
+        key: EvidenceKey {
+            commit: ganger_engine::Commit::new(commit.repeat(40)),
+            gate: "check-0123456789abcdef".into(),
+            toolchain: "tc".into(),
+        },
+        ticket: "T-1".into(),
+        revision: 1,
+        name: "test -f greeting.txt".into(),
+        command: "test -f greeting.txt".into(),
+        exit_code: Some(exit_code),
+        timed_out: false,
+        duration_ms: 3,
+        tests: None,
+        log: "/logs/x.log".into(),
+        tail: String::new(),
+        host: "local".into(),
+        at: 1,
+    };
+    let (head, before) = (Box::new(evidence("c", 0)), vec![evidence("a", 1)]);
+    golden("evidence", &command(Input::Evidence { token: 8, evidence: head, before }));
     golden("withdrawal", &ToForeman::Withdrawal { withdraws: DecisionId::from("key-1") });
 }
 

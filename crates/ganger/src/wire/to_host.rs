@@ -5,7 +5,7 @@ use super::Unreadable;
 use crate::config::{self, Agent, Config, GuardPreset};
 use ganger_engine::{self as engine};
 use ganger_engine::{
-    AttemptId, Commit, Delivery, GatePolicy, PermissionAnswer, SessionId, SessionMessage, TicketId, TicketSpec,
+    AttemptId, Check, Commit, Delivery, GatePolicy, PermissionAnswer, SessionId, SessionMessage, TicketId, TicketSpec,
 };
 use serde::{Deserialize, Serialize};
 
@@ -110,6 +110,12 @@ pub(crate) struct Verify {
     revision: u32,
     base: Option<Commit>,
     gates: Vec<Gate>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    checks: Vec<Check>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    known_before: Vec<String>,
+    #[serde(default)]
+    blames_base: bool,
     layout: Layout,
 }
 
@@ -142,9 +148,31 @@ impl ToHost {
             }
             engine::Order::Cancel { attempt, token } => Self::Cancel { attempt, token },
             engine::Order::Verify(job) => {
-                let engine::VerifyJob { ticket, token, commit, revision, base, gates } = *job;
+                let engine::VerifyJob {
+                    ticket,
+                    token,
+                    commit,
+                    revision,
+                    base,
+                    gates,
+                    checks,
+                    known_before,
+                    blames_base,
+                } = *job;
                 let gates = gates.iter().map(|wanted| Gate::of(wanted, config)).collect::<Result<_, _>>()?;
-                Self::Verify(Box::new(Verify { ticket, token, commit, revision, base, gates, layout: layout() }))
+                let layout = layout();
+                Self::Verify(Box::new(Verify {
+                    ticket,
+                    token,
+                    commit,
+                    revision,
+                    base,
+                    gates,
+                    checks,
+                    known_before,
+                    blames_base,
+                    layout,
+                }))
             }
             engine::Order::Deliver { attempt, token, text } => {
                 let SessionMessage { delivery, spec, revision } = *text;
@@ -168,10 +196,21 @@ impl ToHost {
             }
             Self::Cancel { attempt, token } => (engine::Order::Cancel { attempt, token }, Attached::Nothing),
             Self::Verify(verify) => {
-                let Verify { ticket, token, commit, revision, base, gates, layout } = *verify;
+                let Verify { ticket, token, commit, revision, base, gates, checks, known_before, blames_base, layout } =
+                    *verify;
                 gates.iter().try_for_each(Gate::check)?;
                 let policies = gates.iter().map(Gate::policy).collect();
-                let job = engine::VerifyJob { ticket, token, commit, revision, base, gates: policies };
+                let job = engine::VerifyJob {
+                    ticket,
+                    token,
+                    commit,
+                    revision,
+                    base,
+                    gates: policies,
+                    checks,
+                    known_before,
+                    blames_base,
+                };
                 (engine::Order::Verify(Box::new(job)), Attached::Gates(gates, layout))
             }
             Self::Deliver { attempt, token, delivery, spec, revision } => {
@@ -319,7 +358,7 @@ impl Gate {
     }
 
     fn policy(&self) -> GatePolicy {
-        GatePolicy { name: self.definition.name.clone(), digest: self.digest.clone() }
+        self.definition.to_policy()
     }
 
     fn check(&self) -> Result<(), Unreadable> {

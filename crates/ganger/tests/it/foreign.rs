@@ -100,6 +100,7 @@ fn a_log_that_the_agent_replaced_by_a_link_is_not_written_through() {
     let script = std::fs::read_to_string(place.path("agent.sh")).unwrap();
     let secret = place.path("secret").display().to_string();
     std::fs::write(place.path("agent.sh"), script.replace("$SECRET", &secret)).unwrap();
+    place.work_makes_gates_green();
     place.add(&["one"]);
     place.ganger(&["run"]).exits(0);
     assert_eq!(std::fs::read_to_string(place.path("secret")).unwrap(), "mine");

@@ -58,7 +58,7 @@ impl Chaos {
         place.write(
             "ganger.toml",
             &format!(
-                "[project]\nmain = \"main\"\n[policy]\nfetch = false\n\
+                "[project]\nmain = \"main\"\n[policy]\nfetch = false\nred_base = \"work\"\n\
                  [limits]\nparallel = 4\nattempts = 1000\nrejections = 1000\n\
                  [agent.chaos]\nruntime = \"command\"\ncommand = \"sh {0}/agent.sh\"\n\
                  [[gate]]\nname = \"check\"\ncommand = \"sh {0}/gate.sh\"\ntimeout_s = 60\n",
@@ -272,6 +272,7 @@ fn a_workspace_that_was_deleted_by_hand_is_made_again_from_its_branch() {
             [{"write": "a.txt", "text": "a"}], [{"write": "b.txt", "text": "b"}],
         ]}),
     );
+    place.work_makes_gates_green();
     let workspace = place.workspace("T-1");
     place.add(&["two steps"]);
     let config = std::fs::read_to_string(place.repo().join("ganger.toml")).unwrap();

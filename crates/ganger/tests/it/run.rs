@@ -34,6 +34,7 @@ fn a_red_gate_goes_back_with_its_output_until_it_is_green() {
         [{"run": "grep -q 'expected right' \"$GANGER_MISSION\" && echo right > word.txt"}],
     ]});
     let place = Place::scripted("grep -q right word.txt || { echo expected right; exit 7; }", &script);
+    place.work_makes_gates_green();
     place.add(&["write the right word"]);
     place.ganger(&["run"]).exits(0);
     let evidence = place.ticket("T-1")["evidence"].clone();
@@ -46,6 +47,7 @@ fn a_red_gate_goes_back_with_its_output_until_it_is_green() {
 fn the_breaker_asks_a_person_after_too_many_rejections_and_an_answer_lets_it_go_on() {
     let script = json!({"T-1": [[{"run": "date +%N >> tries.txt"}]]});
     let place = Place::scripted("false", &script);
+    place.work_makes_gates_green();
     place.add(&["impossible"]);
     place.ganger(&["run"]).exits(3).says("3 times in a row");
     place.assert_status("T-1", "needs-you");

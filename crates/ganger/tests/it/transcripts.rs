@@ -136,6 +136,7 @@ fn a_run_is_watched_and_merged() {
             [{"write": "good.txt", "text": "g"}, {"report": {"summary": "mended", "done": []}}],
         ]}),
     );
+    place.work_makes_gates_green();
     place.add(&["Make it good"]);
     transcript(
         &place,

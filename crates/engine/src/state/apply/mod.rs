@@ -5,7 +5,10 @@ mod attempts;
 mod tickets;
 
 use super::State;
-use crate::{Card, CardKind, CardState, Event, Host, IllegalTransition, Millis, Note, Pause, Phase, TicketId};
+use crate::{
+    Card, CardAnswer, CardKind, CardOption, CardState, Event, Host, IllegalTransition, Millis, Note, Pause, Phase,
+    TicketId,
+};
 
 type Applied = Result<(), IllegalTransition>;
 
@@ -135,6 +138,9 @@ impl State {
                 self.change(&evidence.ticket, |t| t.unverifiable = 0);
                 self.evidence.entry(evidence.ticket.clone()).or_default().push(evidence.clone());
                 self.changes.evidence.insert(evidence.ticket.clone());
+                if !evidence.is_green() {
+                    self.seen_red.insert(evidence.key.gate.clone());
+                }
             }
             Event::EvidenceDiscarded { ticket } => {
                 self.evidence.remove(ticket);
@@ -160,7 +166,10 @@ impl State {
                 self.enter(now, ticket, Phase::Open)?;
             }
             Event::SecretsFound { ticket, .. } => self.change(ticket, |t| t.sent_back_for_secrets = true),
-            Event::TicketHeld { ticket } => self.enter(now, ticket, Phase::NeedsYou)?,
+            Event::TicketHeld { ticket, card } => {
+                self.enter(now, ticket, Phase::NeedsYou)?;
+                self.change(ticket, |t| t.waits_for.clone_from(card));
+            }
             Event::TicketResumed { ticket } => {
                 self.change(ticket, |t| {
                     t.stopped = None;
@@ -196,6 +205,10 @@ impl State {
                 self.changes.cards.insert(card.id.clone());
             }
             Event::CardAnswered { card, answer, by } => {
+                let red = self.cards.get(card).and_then(Card::red_base);
+                let known = red.filter(|_| answer == &CardAnswer::Option(CardOption::Continue));
+                let known = known.map(|(gate, _)| gate.to_owned());
+                self.known_red.extend(known);
                 self.close_card(card, CardState::Answered { answer: answer.clone(), by: by.clone(), at: now });
             }
             Event::CardWithdrawn { card, why } => self.close_card(card, CardState::Withdrawn { why: why.clone() }),
@@ -288,7 +301,7 @@ impl State {
             | Event::ReviewRequested { ticket }
             | Event::TicketRejected { ticket, .. }
             | Event::SecretsFound { ticket, .. }
-            | Event::TicketHeld { ticket }
+            | Event::TicketHeld { ticket, .. }
             | Event::TicketResumed { ticket }
             | Event::ApprovedByPerson { ticket, .. }
             | Event::TicketAccepted { ticket, .. }

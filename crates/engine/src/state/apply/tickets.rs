@@ -48,6 +48,7 @@ impl State {
         if !ticket.phase.may_become(phase) {
             return Err(IllegalTransition { ticket: id.clone(), from: ticket.phase, to: phase });
         }
+        ticket.waits_for = None;
         if ticket.phase != phase {
             ticket.phase = phase;
             ticket.since = now;

@@ -3,6 +3,7 @@
 //! compares them. A change that could break a reader gets a new version.
 
 mod cost;
+mod gates;
 mod guard;
 mod inbox;
 mod log;
@@ -12,6 +13,7 @@ mod status;
 mod ticket;
 
 pub(crate) use cost::{Cost, CostLine};
+pub(crate) use gates::{GateRun, Gates};
 pub(crate) use guard::{Danger, GuardedLine};
 pub(crate) use inbox::{Card, Inbox};
 pub(crate) use log::Entry;
@@ -103,7 +105,7 @@ mod tests {
             )*};
         }
         schemas! {
-            "config" Config, "cost" Cost, "doctor" Doctor, "error" Failed, "export" Export, "guard" GuardedLine, "import" Imported,
+            "config" Config, "cost" Cost, "doctor" Doctor, "error" Failed, "export" Export, "gates" Gates, "guard" GuardedLine, "import" Imported,
             "inbox" Inbox, "log" Entry, "message" Queued, "permits" Permissions, "plan" Plan, "rescues" Rescues,
             "sandbox" Sandbox, "status" Status, "ticket" Ticket, "tickets" Tickets, "why" Why,
         }

@@ -26,6 +26,8 @@ pub(crate) struct Ticket {
     parent: Option<String>,
     /// The definition of done.
     done: Vec<String>,
+    /// The part of the definition of done that Ganger runs itself.
+    checks: Vec<Check>,
     priority: &'static str,
     after: Vec<String>,
     /// Files that are expected to change.
@@ -69,6 +71,16 @@ struct Session {
     runtime: String,
     host: String,
     directory: String,
+}
+
+/// A command that must pass on the work.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Check {
+    command: String,
+    /// `red-then-green` or `stays-green`.
+    expects: &'static str,
+    /// `unknown`, `red`, `green`, `proven` (red at the base, green at the head) or `proves-nothing` (green at both).
+    result: &'static str,
 }
 
 /// What the agent says that it did.
@@ -152,6 +164,8 @@ struct Evidence {
     /// The file with its whole output.
     log: String,
     green: bool,
+    /// Whether it was green in every run of this project so far.
+    never_red: bool,
     at: String,
 }
 
@@ -173,7 +187,7 @@ pub(crate) struct Why {
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Reason {
-    /// `phase`, `waits-for-answer`, `depends-on`, `not-before`, `overlap`, `budget`, `paused`, `no-agent`, `no-host`, `no-slot` or
+    /// `phase`, `waits-for-answer`, `depends-on`, `not-before`, `overlap`, `budget`, `paused`, `red-base`, `no-agent`, `no-host`, `no-slot` or
     /// `session-busy`.
     pub(crate) reason: &'static str,
     /// The ticket that it waits for.
@@ -208,6 +222,7 @@ impl Reason {
             R::Budget { .. } => ("budget", None),
             R::Paused { .. } => ("paused", None),
             R::NoAgent { .. } => ("no-agent", None),
+            R::RedBase { .. } => ("red-base", None),
             R::NoHost { .. } => ("no-host", None),
             R::NoSlot => ("no-slot", None),
             R::SessionBusy { .. } => ("session-busy", None),
@@ -241,6 +256,7 @@ impl Ticket {
             kind: spec.kind.as_str(),
             parent: spec.parent.as_ref().map(ToString::to_string),
             done: spec.done.clone(),
+            checks: state.check_results(id, ticket).into_iter().map(check).collect(),
             priority: spec.priority.as_str(),
             after: strings(&spec.after),
             files: spec.files.clone(),
@@ -271,7 +287,7 @@ impl Ticket {
             stopped_by: ticket.stopped.as_ref().map(|(by, _)| by.clone()),
             messages: ticket.messages.iter().map(message).collect(),
             waiting,
-            evidence: evidence.map(gate_run).collect(),
+            evidence: evidence.map(|e| gate_run(state, e)).collect(),
             cards: cards
                 .map(|c| CardLine { id: c.id.to_string(), kind: c.kind.as_str(), question: c.question.clone() })
                 .collect(),
@@ -282,6 +298,14 @@ impl Ticket {
 fn session(s: &engine::Session) -> Session {
     let (runtime, directory) = (s.runtime.clone(), s.directory.clone());
     Session { id: s.id.to_string(), runtime, host: s.host.to_string(), directory }
+}
+
+fn check((check, result): (&engine::Check, engine::CheckResult)) -> Check {
+    let expects = match check.expects {
+        engine::Expects::RedThenGreen => "red-then-green",
+        engine::Expects::StaysGreen => "stays-green",
+    };
+    Check { command: check.command.clone(), expects, result: result.as_str() }
 }
 
 fn report(r: &engine::Report) -> Report {
@@ -306,7 +330,7 @@ fn message(m: &engine::Message) -> Message {
     }
 }
 
-fn gate_run(e: &engine::Evidence) -> Evidence {
+fn gate_run(state: &State, e: &engine::Evidence) -> Evidence {
     Evidence {
         gate: e.name.clone(),
         command: e.command.clone(),
@@ -318,6 +342,7 @@ fn gate_run(e: &engine::Evidence) -> Evidence {
         revision: e.revision,
         log: e.log.clone(),
         green: e.is_green(),
+        never_red: !state.seen_red.contains(&e.key.gate),
         at: time(e.at),
     }
 }

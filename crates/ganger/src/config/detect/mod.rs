@@ -28,7 +28,7 @@ pub(crate) struct Detection {
 
 impl Detection {
     fn gate(&mut self, name: &str, command: &str, why: impl Into<String>) {
-        let gate = Gate { name: name.to_owned(), command: command.to_owned(), timeout_s: 900, dir: ".".to_owned() };
+        let gate = Gate { name: name.to_owned(), command: command.to_owned(), ..Gate::plain() };
         self.gates.push(Detected { gate, why: why.into(), setup: None });
     }
 

@@ -152,6 +152,7 @@ fn what_an_agent_rewrote_is_kept_as_it_was() {
             "git reset -q --hard HEAD~1; echo second > second.txt; git add .; git commit -qm second",
         ]),
     );
+    place.work_makes_gates_green();
     place.add(&["work"]);
     place.ganger(&["run"]).exits(0);
     place.assert_status("T-1", "accepted");

@@ -101,6 +101,7 @@ fn a_branch_in_the_way_is_named_with_the_setting_that_helps() {
 fn what_a_person_commits_to_a_branch_is_joined_with_what_its_agent_goes_on_to_do() {
     let place = Place::new();
     place.make_project("test -f done.txt", &turns(&["echo 1 > first.txt", "echo 2 > done.txt"]));
+    place.work_makes_gates_green();
     let config = std::fs::read_to_string(place.repo().join("ganger.toml")).unwrap();
     place.write("ganger.toml", &config.replace("parallel = 4", "parallel = 4\nrejections = 1"));
     place.commit("one rejection is enough");

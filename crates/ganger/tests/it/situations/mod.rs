@@ -1,11 +1,13 @@
 //! What agents do, what repositories are, and what people have set: none of it may lose work or make Ganger lie.
 
 mod agents_git;
+mod checks;
 mod configuration;
 mod gates;
 mod guardrails;
 mod landing;
 mod leftovers;
+mod red_base;
 mod repositories;
 mod sandbox;
 

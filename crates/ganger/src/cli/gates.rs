@@ -1,0 +1,141 @@
+//! `ganger gates`: runs the gates on the main branch as it is now. `ganger doctor` has them run, and challenges them.
+
+use super::board::{self, Board, require_person};
+use super::out::{data, hint, json, span, talk};
+use super::trust;
+use crate::board::shapes;
+use crate::failure::{Exit, Failure};
+use crate::gates::{Challenge, Trial};
+use crate::os::{self, StopSignals};
+use crate::text;
+use ganger_engine::{Answer, CardAnswer, CardOption, Evidence, Input, State};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// On the main branch as it is now
+    #[arg(long, required = true)]
+    main: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Longest end of the output of a red gate that is printed.
+const TAIL_CHARS: usize = 2_000;
+
+pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
+    debug_assert!(args.main, "the command line requires it");
+    require_person("gates")?;
+    let board = board::open().await?;
+    let state = board.state().await?;
+    trust::require(&board, &state).await?;
+    let (trial, results) = run_on_main(&board, args.json).await?;
+    let is_red = |e: &&Evidence| !e.is_green() && !is_known_red(&board, &state, e);
+    let red = results.iter().filter(is_red).count();
+    if args.json {
+        let gates = results.iter().map(|e| shapes::GateRun::of(&state, e, is_known_red(&board, &state, e))).collect();
+        json(shapes::Gates { commit: trial.commit.to_string(), green: red == 0, gates })?;
+    } else if results.is_empty() {
+        talk!("No gate is configured: you have to approve every result.");
+        hint("add a [[gate]] with a command to ganger.toml; `ganger init` finds them");
+    }
+    answer_cards(&board, &state, &results).await?;
+    Ok(if red == 0 { Exit::Done } else { Exit::Failed })
+}
+
+/// Runs all of them; says what each was, unless JSON is wanted.
+pub(super) async fn run_on_main(board: &Board, quiet: bool) -> Result<(Trial, Vec<Evidence>), Failure> {
+    let trial = trial(board).await?;
+    let main = trial.commit.short().to_owned();
+    let each = |gate: &crate::config::Gate, e: &Evidence| {
+        if quiet {
+            return;
+        }
+        let word = if e.is_green() { "green" } else { "red  " };
+        data!("{word} {} at {main} ({}): `{}`", gate.name, span(e.duration_ms), text::name(&gate.command));
+        if !e.is_green() {
+            let tail = last(e.tail.trim_end());
+            data!("      {}\n      {}", tail.replace('\n', "\n      "), e.log);
+        }
+    };
+    let results = unless_stopped(&trial, trial.run_all(each)).await?;
+    Ok((trial, results))
+}
+
+/// Breaks a tree of main in one way after the other.
+pub(super) async fn challenge(board: &Board) -> Result<Vec<(String, Result<String, String>)>, Failure> {
+    let trial = trial(board).await?;
+    let found = unless_stopped(&trial, trial.challenge()).await?;
+    let words = found.into_iter().map(|(gate, challenge)| {
+        let result = match challenge {
+            Challenge::RedAlready => Err("is red on the main branch: that has to be fixed first".to_owned()),
+            Challenge::TurnsRed { when } => Ok(format!("turns red when {}", text::name(&when))),
+            Challenge::StaysGreen { own: None } => {
+                Err("stays green with every file broken: it proves nothing".to_owned())
+            }
+            Challenge::StaysGreen { own: Some(own) } => {
+                let own = text::name(&own);
+                Err(format!("stays green with every file broken but {own}, which it runs: it proves nothing"))
+            }
+        };
+        (gate.name, result)
+    });
+    Ok(words.collect())
+}
+
+fn last(text: &str) -> String {
+    let surplus = text.chars().count().saturating_sub(TAIL_CHARS);
+    text.chars().skip(surplus).collect()
+}
+
+async fn trial(board: &Board) -> Result<Trial, Failure> {
+    Trial::on_main(&board.project).await.map_err(|e| Failure::failed(format!("the gates cannot be run: {e}")))
+}
+
+/// Ctrl-C ends what the gates started, too.
+async fn unless_stopped<T>(trial: &Trial, work: impl Future<Output = anyhow::Result<T>>) -> Result<T, Failure> {
+    let mut signals = StopSignals::listen()?;
+    let end = trial.ender();
+    tokio::select! {
+        done = work => done.map_err(|e| Failure::failed(format!("the gates cannot be run: {e}"))),
+        _ = signals.next() => {
+            os::blocking(end).await;
+            Err(Failure::failed("stopped: what the gates had started was ended"))
+        }
+    }
+}
+
+pub(super) fn is_known_red(board: &Board, state: &State, evidence: &Evidence) -> bool {
+    let gates = board.project.config().gates.iter();
+    let said = gates.filter(|g| g.known_red).any(|g| g.digest() == evidence.key.gate);
+    said || state.known_red.contains(&evidence.key.gate)
+}
+
+/// Cards ask whether main is fixed. Where it has moved since, the gates say.
+pub(super) async fn look_again(board: &Board, state: &State) -> Result<(), Failure> {
+    let mut cards = state.open_cards().filter_map(|card| Some((card, card.red_base()?.1))).peekable();
+    if cards.peek().is_none() {
+        return Ok(());
+    }
+    let main = board.project.main_branch()?;
+    let Some(now) = board.project.repository.branch(&main) else { return Ok(()) };
+    for (card, _) in cards.filter(|(_, commit)| **commit != now) {
+        let answer = CardAnswer::Option(CardOption::Retry);
+        let input = Input::Answer(Answer { card: card.id.clone(), answer, by: "ganger".to_owned() });
+        board.decide("main has moved", input).await?;
+        talk!("{main} has moved to {}: verifying again what waits for {}.", now.short(), card.id);
+    }
+    Ok(())
+}
+
+/// A card asks whether main is fixed: it is, as far as this gate goes.
+async fn answer_cards(board: &Board, state: &State, results: &[Evidence]) -> Result<(), Failure> {
+    let green = |gate: &str| results.iter().any(|e| e.key.gate == gate && e.is_green());
+    for card in state.open_cards().filter(|card| card.red_base().is_some_and(|(gate, _)| green(gate))) {
+        let answer = CardAnswer::Option(CardOption::Retry);
+        let input = Input::Answer(Answer { card: card.id.clone(), answer, by: board.person() });
+        board.decide("the gates are green on main", input).await?;
+        talk!("Answered {} with `retry`: it is green now.", card.id);
+    }
+    Ok(())
+}

@@ -95,8 +95,8 @@ pub enum Ruling {
     Deny(String),
 }
 
-/// Never allowed in an unattended workspace: what publishes, and what leaves it.
-pub const ALWAYS_DENIED: [&str; 2] = ["command(git push*)", "command(git worktree*)"];
+/// Never allowed in an unattended workspace: what publishes.
+pub const ALWAYS_DENIED: [&str; 1] = ["command(git push*)"];
 
 /// A hint of more rules than this helps nobody.
 const MOST_HINTS: usize = 5;

@@ -90,7 +90,7 @@ impl Chaos {
     fn of_kind(&self, victim: Victim) -> Vec<i32> {
         let words = match victim {
             Victim::Ganger => return vec![self.run.pid()],
-            Victim::Guard => "guard --marker",
+            Victim::Guard => "guard-host --marker",
             Victim::Agent => "agent.sh",
             Victim::Gate => "gate.sh",
         };

@@ -19,10 +19,14 @@ impl Shop {
     }
 
     pub(crate) fn with_slots(agent: &str, gate: &str, slots: usize) -> Self {
+        Self::with_sandbox(agent, gate, slots, "auto")
+    }
+
+    fn with_sandbox(agent: &str, gate: &str, slots: usize, sandbox: &str) -> Self {
         let shop = Self { folder: tempfile::tempdir().unwrap() };
         std::fs::create_dir_all(shop.path("shop")).unwrap();
         let config = format!(
-            "[project]\nmain = \"main\"\n[policy]\nfetch = false\n[limits]\nparallel = {slots}\n\
+            "sandbox = \"{sandbox}\"\n[project]\nmain = \"main\"\n[policy]\nfetch = false\n[limits]\nparallel = {slots}\n\
              [agent.a]\nruntime = \"command\"\ncommand = '''{agent}'''\n[[gate]]\nname = \"g\"\ncommand = '''{gate}'''\n"
         );
         std::fs::write(shop.path("shop/ganger.toml"), config).unwrap();
@@ -79,16 +83,12 @@ pub(crate) fn dispatch(report: &mut Report) {
     const TICKETS: usize = 50;
     // The first of each round works until the workspaces of the next ones are ready.
     let agent = "date +%s%N > started; case $GANGER_TICKET in W*) sleep 1 ;; *) sleep 0.05 ;; esac";
-    let shop = Shop::new(agent, "true");
-    let (mut ours, mut plain) = (Vec::new(), Vec::new());
+    let (shop, confining) = (Shop::new(agent, "true"), Shop::with_sandbox(agent, "true", 8, "required"));
+    let (mut ours, mut plain, mut confined) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..ROUNDS {
-        let ids = std::iter::once(format!("W{round}")).chain((0..TICKETS).map(|i| format!("D{round}-{i}")));
-        let lines: String = ids.map(|id| format!("{{\"id\":\"{id}\",\"title\":\"t\"}}\n")).collect();
-        std::fs::write(shop.path("b.jsonl"), lines).unwrap();
-        ganger(&shop, &["ticket", "import", &shop.path("b.jsonl").display().to_string()]);
-        let log = ganger(&shop, &["run", "--json", "--max-parallel", "1"]);
-        ours.extend(offered_to_started(&shop, &log));
+        ours.extend(dispatched(&shop, round, TICKETS));
         plain.extend((0..TICKETS).map(|_| fork_and_exec(&shop)));
+        confined.extend(dispatched(&confining, round, TICKETS));
     }
     assert_eq!(ours.len(), plain.len());
     let more = |percent| {
@@ -99,6 +99,20 @@ pub(crate) fn dispatch(report: &mut Report) {
     let detail =
         format!("p95 of {} pairs: ours {} fork and exec {}; p50 {middle:.2} ms more", ours.len(), ms(a), ms(b));
     report.add("from offered to started, ms more than fork and exec", &detail, more, "4", more <= 4.0);
+    let (without, within) = (percentile(&mut ours, 50), percentile(&mut confined, 50));
+    let more = (within.as_secs_f64() - without.as_secs_f64()) * 1e3;
+    let detail = format!("p50 of {} pairs: in the sandbox {} without {}", confined.len(), ms(within), ms(without));
+    report.add("an attempt in the sandbox, ms more than without", &detail, more, "10", more <= 10.0);
+}
+
+/// Runs one round of tickets, one after the other; how long each took from its offer to its agent.
+fn dispatched(shop: &Shop, round: usize, tickets: usize) -> Vec<Duration> {
+    let ids = std::iter::once(format!("W{round}")).chain((0..tickets).map(|i| format!("D{round}-{i}")));
+    let lines: String = ids.map(|id| format!("{{\"id\":\"{id}\",\"title\":\"t\"}}\n")).collect();
+    std::fs::write(shop.path("b.jsonl"), lines).unwrap();
+    ganger(shop, &["ticket", "import", &shop.path("b.jsonl").display().to_string()]);
+    let log = ganger(shop, &["run", "--json", "--max-parallel", "1"]);
+    offered_to_started(shop, &log)
 }
 
 fn fork_and_exec(shop: &Shop) -> Duration {

@@ -41,9 +41,9 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     let host = Host::start(Arc::clone(&board.project), Arc::clone(&board.bus), offered);
     let mut host = waiting_for("processes of an earlier host of this name to end", host).await?;
     let style = if args.json { Style::Json } else { Style::Plain };
-    let view = View::open(style, &board).await?;
-    talk!("Host `{id}` offers {slots} slots (pid {}).", std::process::id());
     let (stop, mut stopped) = watch::channel(Stop::No);
+    let view = View::open(style, &board, stopped.clone()).await?;
+    talk!("Host `{id}` offers {slots} slots (pid {}).", std::process::id());
     let interrupts = Interrupts::listen(stop)?;
     let exit = loop {
         tokio::select! {

@@ -54,12 +54,13 @@ async fn obey(stop: &watch::Sender<Stop>) {
         if asked == Stop::Now {
             break;
         }
-        talk!("\nFinishing: no new work starts, and agents finish their turns. Press Ctrl-C again to stop them now.");
+        talk!("\nFinishing: no new work starts, turns are finished. Ctrl-C again stops them now.");
     }
     talk!("\nStopping. Sessions, files and commits are kept.");
     tokio::time::sleep(GIT_GRACE).await;
     git::end_running_commands();
     tokio::time::sleep(DEADLINE - GIT_GRACE).await;
     talk!("warning: the run did not stop within {} s; its processes are being killed", DEADLINE.as_secs());
+    os::restore_echo();
     std::process::exit(Exit::Interrupted as i32);
 }

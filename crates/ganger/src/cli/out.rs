@@ -4,11 +4,12 @@ use crate::board::shapes::{self, versioned};
 use crate::failure::Failure;
 use crate::secrets;
 use crate::text::{is_harmful, shown};
+use indicatif::MultiProgress;
 use owo_colors::OwoColorize;
 use serde::Serialize;
 use std::fmt::Display;
 use std::io::{ErrorKind, Write};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// A line of data.
@@ -36,14 +37,39 @@ pub(super) fn print_line(line: std::fmt::Arguments<'_>) {
     }
 }
 
+/// The lanes of a live view, while there are any: they draw over what is written beside them.
+static SCREEN: Mutex<Option<MultiProgress>> = Mutex::new(None);
+
+/// From now on what is said goes above these lanes; `None`: there are none.
+pub(super) fn share_screen(screen: Option<MultiProgress>) {
+    *SCREEN.lock().unwrap_or_else(PoisonError::into_inner) = screen;
+}
+
 /// Behind [`talk!`].
 pub(super) fn say_line(line: std::fmt::Arguments<'_>) {
-    let _closed = writeln!(anstream::stderr(), "{}", shown(&line.to_string()));
+    let line = line.to_string();
+    // A key's echo is painted over by lanes, and else gets a line of its own.
+    let line = if has_lanes() { line.trim_start_matches('\n') } else { &line };
+    say(format_args!("{}", shown(line)));
+}
+
+fn has_lanes() -> bool {
+    SCREEN.lock().unwrap_or_else(PoisonError::into_inner).is_some()
 }
 
 /// A line of talk behind a word in colours, which are ours: none of the text's own reach the terminal.
 fn say_marked(mark: impl Display, text: &str) {
-    let _closed = writeln!(anstream::stderr(), "{mark} {}", shown(text));
+    say(format_args!("{mark} {}", shown(text)));
+}
+
+fn say(line: std::fmt::Arguments<'_>) {
+    let write = || {
+        let _closed = writeln!(anstream::stderr(), "{line}");
+    };
+    match SCREEN.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+        Some(screen) => screen.suspend(write),
+        None => write(),
+    }
 }
 
 /// Whether nobody can read stdout any more.

@@ -120,7 +120,8 @@ pub(super) async fn work(
     let presence = foreman::announce(&board.project.state, command)?;
     let lease = foreman::acquire(&board.project.state, command, LEASE_PATIENCE);
     let lease = waiting_for("another command to finish", lease).await?;
-    let view = View::open(style, board).await?;
+    let (stop, stopped) = watch::channel(Stop::No);
+    let view = View::open(style, board, stopped.clone()).await?;
     let foreman = Box::pin(Foreman::lead(Arc::clone(&board.project), Arc::clone(&board.bus), lease, mode.clone()));
     let mut foreman = waiting_for("the journal to be read", foreman).await?;
     let host = match place {
@@ -131,7 +132,6 @@ pub(super) async fn work(
         }
         Place::Elsewhere => None,
     };
-    let (stop, stopped) = watch::channel(Stop::No);
     let _interrupts = Interrupts::listen(stop)?;
     let ended = foreman.run(host.as_ref().map(|h| (h.id(), h.incarnation())), stopped).await;
     let host_id = host.as_ref().map(|h| h.id().clone());

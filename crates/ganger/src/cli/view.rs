@@ -14,10 +14,11 @@ use crate::os;
 use crate::os::now_ms;
 use crate::wire::{Activity, DeadLetter};
 use ganger_engine::Record;
+use ganger_engine::foreman::Stop;
 use std::io::IsTerminal;
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 /// How to show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,13 +49,13 @@ pub(super) struct View {
 
 impl View {
     /// Shows what happens from now on.
-    pub(super) async fn open(style: Style, board: &Board) -> Result<Self, Failure> {
+    pub(super) async fn open(style: Style, board: &Board, stop: watch::Receiver<Stop>) -> Result<Self, Failure> {
         // The place is taken before the state: nothing is between them, and what is in both is left out.
         let follow = Follow::from_now(&board.bus).await?;
         let state = board.state().await?;
         let (end, ended) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let screen = Screen { style, narrator: Narrator::new(state), lanes: None, waits: Waits::default() };
+        let screen = Screen { style, narrator: Narrator::new(state), lanes: None, waits: Waits::default(), stop };
         let thread = std::thread::Builder::new().name("view".to_owned());
         let thread = thread.spawn(move || runtime.block_on(screen.show(follow, ended)))?;
         Ok(Self { thread, end })
@@ -76,6 +77,8 @@ struct Screen {
     narrator: Narrator,
     lanes: Option<Lanes>,
     waits: Waits,
+    /// Whether the run was asked to end.
+    stop: watch::Receiver<Stop>,
 }
 
 impl Screen {
@@ -130,7 +133,7 @@ impl Screen {
             data!("{} {wait}", clock(now_ms()));
         }
         if let Some(lanes) = self.lanes.as_mut() {
-            lanes.draw(self.narrator.state(), &self.waits);
+            lanes.draw(self.narrator.state(), &self.waits, *self.stop.borrow());
         }
     }
 

@@ -17,6 +17,7 @@ mod recording;
 mod signals;
 mod sweep;
 mod table;
+mod terminal;
 
 pub(crate) use blocking::{at_low_priority, block_in_place, blocking, check_may_block};
 pub(crate) use clock::{SteadyClock, awake_ms, now_ms};
@@ -43,6 +44,7 @@ pub(crate) use sweep::{
     cpu_ticks, has_ancestor, is_alive_with, sweep,
 };
 pub(crate) use table::check_supported;
+pub(crate) use terminal::{restore_echo, terminal_columns, turn_echo_off};
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;

@@ -223,8 +223,16 @@ fn in_home(path: &str) -> PathBuf {
 /// The program of an agent, what lies around it, and the files that its command names.
 fn programs_of(agent: &Agent) -> Vec<PathBuf> {
     let named = files_named_in(&agent.command).chain(agent.runtime.program(Some(agent)));
-    let with_target = named.flat_map(|path| [path.canonicalize().ok(), Some(path)]).flatten();
+    let wrapped = |path: PathBuf| std::iter::once(path.clone()).chain(wrapped_by(&path));
+    let with_target = named.flat_map(wrapped).flat_map(|path| [path.canonicalize().ok(), Some(path)]).flatten();
     with_target.flat_map(|path| places::of_program(&path)).collect()
+}
+
+/// The programs that a script names: wrappers and shims run another one.
+fn wrapped_by(path: &Path) -> Vec<PathBuf> {
+    const MOST: u64 = 16 << 10;
+    let text = os::read_linked_text(path, MOST).ok().filter(|text| text.starts_with("#!"));
+    text.map_or_else(Vec::new, |text| files_named_in(&text).collect())
 }
 
 /// The person has trusted the command, and so what it names.

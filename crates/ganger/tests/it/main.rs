@@ -15,4 +15,5 @@ mod shapes;
 mod situations;
 mod store;
 mod support;
+mod terminal;
 mod transcripts;

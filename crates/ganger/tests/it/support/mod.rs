@@ -174,7 +174,7 @@ impl Place {
         self.git(&["commit", "--quiet", "--message", message]);
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(GANGER);
         command.args(args).current_dir(self.repo()).env_clear().envs(&self.env).stdin(Stdio::null());
         command

@@ -1,0 +1,160 @@
+//! What a person sees on a terminal: a real one, read by a terminal's own rules.
+
+use crate::support::{GANGER, Place, wait_until};
+use rustix::fs::{Mode, OFlags};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
+use serde_json::json;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+const LIMIT: Duration = Duration::from_secs(40);
+/// Terminals as people have them: columns and rows.
+const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 50)];
+
+/// A program on a terminal of its own.
+struct OnTerminal {
+    child: Child,
+    keyboard: File,
+    screen: Arc<Mutex<vt100::Parser>>,
+}
+
+impl OnTerminal {
+    fn start(place: &Place, args: &[&str], (columns, rows): (u16, u16)) -> Self {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        tcsetwinsize(&master, size).unwrap();
+        let name = ptsname(&master, Vec::new()).unwrap();
+        let slave = rustix::fs::open(&name, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty()).unwrap();
+        let slave = File::from(slave);
+        let plain = place.command(args);
+        let mut command = Command::new("setsid");
+        // Its own session, with this terminal: Ctrl-C comes from there.
+        command.args(["--ctty", "--wait", GANGER]).args(plain.get_args());
+        command.current_dir(plain.get_current_dir().unwrap()).env_clear();
+        command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("TERM", "xterm-256color");
+        for stream in 0..3 {
+            let end = Stdio::from(slave.try_clone().unwrap());
+            match stream {
+                0 => command.stdin(end),
+                1 => command.stdout(end),
+                _ => command.stderr(end),
+            };
+        }
+        let child = command.spawn().unwrap();
+        let keyboard = File::from(master);
+        let screen = Arc::new(Mutex::new(vt100::Parser::new(rows, columns, 0)));
+        let (mut output, seen) = (keyboard.try_clone().unwrap(), Arc::clone(&screen));
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(n @ 1..) = output.read(&mut bytes) {
+                seen.lock().unwrap().process(&bytes[..n]);
+            }
+        });
+        Self { child, keyboard, screen }
+    }
+
+    fn rows(&self) -> Vec<String> {
+        let screen = self.screen.lock().unwrap();
+        let columns = screen.screen().size().1;
+        screen.screen().rows(0, columns).collect()
+    }
+
+    fn shows(&self, words: &str) -> bool {
+        self.rows().iter().any(|row| row.contains(words))
+    }
+
+    fn wait_for(&self, words: &str) {
+        let until = std::time::Instant::now() + LIMIT;
+        wait_until(&format!("the screen shows `{words}`"), LIMIT + LIMIT, || {
+            assert!(std::time::Instant::now() < until, "`{words}` is not there: {:#?}", self.rows());
+            self.shows(words)
+        });
+    }
+
+    fn press(&mut self, key: u8) {
+        self.keyboard.write_all(&[key]).unwrap();
+    }
+
+    fn code(&mut self) -> i32 {
+        wait_until("it ends", LIMIT, || self.child.try_wait().unwrap().is_some());
+        self.child.wait().unwrap().code().unwrap()
+    }
+}
+
+impl Drop for OnTerminal {
+    fn drop(&mut self) {
+        let _ended = self.child.kill();
+        let _status = self.child.wait();
+    }
+}
+
+const CTRL_C: u8 = 3;
+
+/// An agent that works until there is a file `go`.
+fn working() -> Place {
+    let how = "echo work > work.txt; echo reading the sources of the shop; until test -e ../../go; do sleep 0.05; done";
+    let place = Place::scripted("true", &json!({"*": [[{"run": how}]]}));
+    place.add(&["a rather long title of a ticket, so that there is something to cut"]);
+    place
+}
+
+#[test]
+fn the_first_ctrl_c_is_answered_where_it_is_seen_and_the_second_one_too() {
+    for size in SIZES {
+        let place = working();
+        let mut run = OnTerminal::start(&place, &["run"], size);
+        run.wait_for("1 running");
+        run.press(CTRL_C);
+        run.wait_for("stopping after 1 turn");
+        run.wait_for("Finishing: no new work starts");
+        let rows = run.rows();
+        let of_the_agent = rows.iter().filter(|row| row.contains("T-1  scripted") && !row.contains("starts"));
+        assert_eq!(of_the_agent.count(), 1, "the lane is there once: {rows:#?}");
+        run.press(CTRL_C);
+        assert_eq!(run.code(), 130, "{:#?}", run.rows());
+        assert!(run.shows("Stopping. Sessions, files and commits are kept."), "{:#?}", run.rows());
+        assert!(!run.shows("stopping now"), "the lanes are gone: {:#?}", run.rows());
+    }
+}
+
+#[test]
+fn a_run_that_is_asked_to_end_lets_its_agent_finish() {
+    let place = working();
+    let mut run = OnTerminal::start(&place, &["run"], SIZES[0]);
+    run.wait_for("1 running");
+    run.press(CTRL_C);
+    run.wait_for("stopping after 1 turn");
+    std::fs::write(place.path("go"), "").unwrap();
+    run.code();
+    assert_eq!(place.ticket("T-1")["attempts"], 1);
+    assert!(place.git(&["show", "ganger/T-1:work.txt"]).contains("work"));
+}
+
+#[test]
+fn a_card_comes_first_with_its_command_at_every_width() {
+    for size in SIZES {
+        let ask = "a question that is long enough to be cut on a narrow terminal, because it goes on and on";
+        let script = json!({
+            "T-1": [[{"tool": "ask_user", "args": {"question": ask}}]],
+            "T-2": [[{"run": "until test -e ../../go; do sleep 0.05; done; echo work > work.txt"}]],
+        });
+        let place = Place::scripted("true", &script);
+        place.add(&["one"]);
+        place.add(&["two"]);
+        let mut run = OnTerminal::start(&place, &["run"], size);
+        run.wait_for("`ganger answer C-1 …`");
+        run.wait_for("T-2  scripted");
+        let rows = run.rows();
+        let at = |words: &str| rows.iter().rposition(|row| row.contains(words)).unwrap();
+        assert!(at("`ganger answer C-1 …`") < at("T-2  scripted"), "{rows:#?}");
+        assert!(rows.iter().all(|row| row.chars().count() <= usize::from(size.0)));
+        std::fs::write(place.path("go"), "").unwrap();
+        assert_eq!(run.code(), 3);
+    }
+}

@@ -81,7 +81,7 @@ for_each_cli!(
 
 fn one_ticket_is_done_and_accounted(cli: &str) {
     let shop = Shop::new("test -f hello.txt");
-    let steps = json!([{"bash": "echo hello > hello.txt; env >> hello.txt"}, report("written"), {"text": "finished"}]);
+    let steps = json!([{"bash": "echo hello > hello.txt; env | grep -v OPENCODE_CONFIG >> hello.txt"}, report("written"), {"text": "finished"}]);
     let id = shop.add(cli, &steps, &["--done", "hello.txt exists"]);
     shop.place.ganger(&["run"]).exits(0);
     let ticket = shop.place.ticket(&id);

@@ -3,7 +3,7 @@
 use super::board::require_person;
 use super::out::{data, hint, talk};
 use crate::agents::{Drivers, Found};
-use crate::config::{Detected, Detection, PROJECT_FILE, RuntimeKind, detect};
+use crate::config::{Config, Detected, Detection, PROJECT_FILE, RuntimeKind, detect};
 use crate::depot::stands_in_the_way;
 use crate::failure::{Exit, Failure};
 use crate::git::Repository;
@@ -58,7 +58,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     }
     let project = Project::open_or_create(repository, args.new_id || args.new_board)?;
     data!("board       {}", project.state.display());
-    advise(&project.repository, has_commit, &runtimes, &gates);
+    advise(&project.repository, project.config(), has_commit, &runtimes, &gates);
     if let Some(why) = stands_in_the_way(&project.repository, &project.config().project.branch) {
         hint(&why);
     }
@@ -80,7 +80,7 @@ fn choose(args: &Args, runtimes: &[Found]) -> Option<RuntimeKind> {
     by_name.or_else(|| runtimes.first().map(|found| found.driver.runtime()))
 }
 
-fn advise(repository: &Repository, has_commit: bool, runtimes: &[Found], gates: &[Detected]) {
+fn advise(repository: &Repository, config: &Config, has_commit: bool, runtimes: &[Found], gates: &[Detected]) {
     talk!("");
     if !has_commit {
         hint("make a first commit: agents branch from it");
@@ -92,6 +92,9 @@ fn advise(repository: &Repository, has_commit: bool, runtimes: &[Found], gates: 
     }
     if gates.is_empty() {
         hint("no gates found: without one you have to approve every result; add [[gate]] to ganger.toml");
+    }
+    for missing in config.missing_programs(&repository.root) {
+        talk!("warning: {missing}; install it, or change the command in {PROJECT_FILE}");
     }
     let untracked = repository.git().holds(&["ls-files", "--error-unmatch", PROJECT_FILE]);
     if !untracked {

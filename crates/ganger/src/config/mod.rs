@@ -4,6 +4,7 @@ mod detect;
 mod layers;
 mod limits;
 mod model;
+mod programs;
 mod sandbox;
 
 pub(crate) use detect::{Detected, Detection, detect};

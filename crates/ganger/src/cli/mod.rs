@@ -1,5 +1,6 @@
 //! The command line: a file for each command. stdout is data, stderr is talk.
 
+mod agent_choice;
 mod backup;
 mod board;
 mod config_command;

@@ -1,5 +1,6 @@
 //! The configuration: defaults, the user's file, the project's file, `GANGER_*`, flags.
 
+mod agents;
 mod detect;
 mod layers;
 mod limits;

@@ -253,6 +253,9 @@ pub(crate) struct Agent {
     /// The surface by which its runtime is driven; otherwise its version decides.
     #[serde(default, rename = "driver", skip_serializing_if = "Option::is_none")]
     pub(crate) surface: Option<Surface>,
+    /// Other names by which imported files and people call it, such as the role that a specification assigns.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) aliases: Vec<String>,
     /// The agent that takes over while this one's runtime is limited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) fallback: Option<String>,
@@ -279,6 +282,7 @@ impl Agent {
             prompt: String::new(),
             command: String::new(),
             surface: None,
+            aliases: Vec::new(),
             fallback: None,
             allow: Vec::new(),
             ask: Vec::new(),
@@ -327,10 +331,9 @@ impl Config {
 
     /// The part that decisions depend on.
     pub(crate) fn to_policy(&self) -> Policy {
-        let agents = self.agents.iter().map(|(name, agent)| {
-            let sessions = agent.runtime.keeps_sessions();
-            let (runtime, model) = (agent.runtime.as_str().to_owned(), agent.model.clone());
-            (name.clone(), AgentPolicy { runtime, model, sessions, fallback: agent.fallback.clone() })
+        let agents = self.all_agents().into_iter().map(|(name, agent)| {
+            let (runtime, sessions) = (agent.runtime.as_str().to_owned(), agent.runtime.keeps_sessions());
+            (name, AgentPolicy { runtime, model: agent.model, sessions, fallback: agent.fallback })
         });
         let gates = self.gates.iter().map(|g| GatePolicy { name: g.name.clone(), digest: g.digest() });
         Policy {
@@ -420,6 +423,7 @@ impl Config {
             fault("project.agent", &format!("names `{}`, which is no agent; known: {known}", self.project.agent));
         }
         self.agent_faults(&mut faults);
+        self.alias_faults(&mut faults);
         self.gate_faults(&mut faults);
         faults
     }

@@ -18,7 +18,7 @@ pub(super) struct Args {
     /// Begin a new board, and leave the one that this repository had, or has lost, where it is
     #[arg(long)]
     new_board: bool,
-    /// The runtime of the first agent; the first one that is found without it
+    /// The runtime of the default agent; the first one that is found without it
     #[arg(long, value_parser = ["claude", "opencode", "codex", "gemini"])]
     runtime: Option<String>,
 }
@@ -53,7 +53,11 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
         data!("kept        {} (init never overwrites it)", file.display());
     } else {
         let chosen = choose(args, &runtimes);
-        std::fs::write(&file, render(main.as_deref(), &gates, chosen))?;
+        std::fs::write(&file, render(main.as_deref(), &gates, &chosen))?;
+        if let Some((first, others)) = chosen.split_first() {
+            let others: String = others.iter().map(|kind| format!(", {}", kind.as_str())).collect();
+            data!("agent       builder ({}){others}", first.as_str());
+        }
         data!("wrote       {}", file.display());
     }
     let project = Project::open_or_create(repository, args.new_id || args.new_board)?;
@@ -74,10 +78,19 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn choose(args: &Args, runtimes: &[Found]) -> Option<RuntimeKind> {
+/// The runtimes that get an agent; the first one's is the default.
+fn choose(args: &Args, found: &[Found]) -> Vec<RuntimeKind> {
     let named = args.runtime.as_deref();
-    let by_name = RuntimeKind::ALL.into_iter().find(|k| Some(k.as_str()) == named);
-    by_name.or_else(|| runtimes.first().map(|found| found.driver.runtime()))
+    let named = RuntimeKind::ALL.into_iter().find(|k| Some(k.as_str()) == named);
+    let found = found.iter().map(|found| found.driver.runtime());
+    let mut chosen: Vec<RuntimeKind> = Vec::new();
+    for kind in named.into_iter().chain(found) {
+        // A runtime may be found by several of its surfaces.
+        if !chosen.contains(&kind) {
+            chosen.push(kind);
+        }
+    }
+    chosen
 }
 
 fn advise(repository: &Repository, config: &Config, has_commit: bool, runtimes: &[Found], gates: &[Detected]) {
@@ -103,19 +116,29 @@ fn advise(repository: &Repository, config: &Config, has_commit: bool, runtimes: 
     hint("next: `ganger ticket add \"…\"`, then `ganger run`");
 }
 
-fn render(main: Option<&str>, gates: &[Detected], runtime: Option<RuntimeKind>) -> String {
+fn render(main: Option<&str>, gates: &[Detected], runtimes: &[RuntimeKind]) -> String {
     let mut text = String::from(HEAD);
     let quoted = |s: &str| toml::Value::String(s.to_owned()).to_string();
     // Writing to a String cannot fail.
     let _ok = write!(text, "\n[project]\nmain = {}\n", quoted(main.unwrap_or("main")));
+    if !runtimes.is_empty() {
+        text.push_str("agent = \"builder\"   # works on tickets that name no agent\n");
+    }
     if let Some(setup) = gates.iter().find_map(|g| g.setup.as_deref()) {
         let _ok = writeln!(text, "# Run once in each fresh workspace.\nsetup = {}", quoted(setup));
     }
-    match runtime {
-        Some(kind) => {
-            let _ok = write!(text, "\n[agent.builder]\nruntime = {}\n{AGENT}", quoted(kind.as_str()));
+    match runtimes {
+        [] => text.push_str(NO_AGENT),
+        [first, others @ ..] => {
+            let _ok = write!(text, "\n[agent.builder]\nruntime = {}\n{AGENT}", quoted(first.as_str()));
+            if !others.is_empty() {
+                text.push_str(OTHERS);
+            }
+            for kind in others {
+                let name = kind.as_str();
+                let _ok = write!(text, "\n[agent.{name}]\nruntime = {}\n", quoted(name));
+            }
         }
-        None => text.push_str(NO_AGENT),
     }
     text.push_str("\n# Gates run in this order, in a fresh tree at the agent's commit. The first red one sends the\n# work back to the same session with the command and its output.\n");
     if gates.is_empty() {
@@ -147,6 +170,11 @@ const AGENT: &str = "\
 # allow = []        # rules such as \"fetch(docs.rs)\": allowed besides the defaults
 # ask = []          # you are asked, on a card
 # deny = []         # never
+# aliases = []      # other names for it in imported files
+";
+
+const OTHERS: &str = "
+# Also installed here. `ganger ticket add \"…\" --agent NAME` has one of them do it.
 ";
 
 const NO_AGENT: &str = "

@@ -33,6 +33,7 @@ mod stop;
 mod tell;
 mod ticket;
 mod ticket_show;
+mod tips;
 mod trust;
 mod view;
 mod waits;
@@ -159,7 +160,7 @@ enum Command {
 }
 
 pub(crate) fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|e| tips::improve(e, &Cli::command()).exit());
     let as_json = cli.command.wants_json();
     match dispatch(cli.command).and_then(|exit| out::check().map(|()| exit)) {
         Ok(exit) => ExitCode::from(exit as u8),

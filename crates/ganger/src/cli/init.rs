@@ -8,6 +8,7 @@ use crate::depot::stands_in_the_way;
 use crate::failure::{Exit, Failure};
 use crate::git::Repository;
 use crate::project::{Project, repository_at};
+use crate::text;
 use std::fmt::Write;
 
 #[derive(Debug, clap::Args)]
@@ -31,7 +32,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     let main = repository.guess_main();
     let file = repository.root.join(PROJECT_FILE);
     let runtimes = Drivers::default().found().await;
-    let Detection { gates, doubts } = detect(&repository.root);
+    let Detection { gates, likely, doubts } = detect(&repository.root);
 
     data!("repository  {}", repository.root.display());
     let has_commit = main.as_deref().is_some_and(|m| repository.branch(m).is_some());
@@ -46,6 +47,9 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     for found in &gates {
         data!("gate        {}: `{}` (found {})", found.gate.name, found.gate.command, found.why);
     }
+    for found in &likely {
+        data!("perhaps     {}: `{}` (found {})", found.gate.name, found.gate.command, found.why);
+    }
     for doubt in &doubts {
         data!("no gate     {doubt}");
     }
@@ -53,7 +57,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
         data!("kept        {} (init never overwrites it)", file.display());
     } else {
         let chosen = choose(args, &runtimes);
-        std::fs::write(&file, render(main.as_deref(), &gates, &chosen))?;
+        std::fs::write(&file, render(main.as_deref(), &gates, &likely, &chosen))?;
         if let Some((first, others)) = chosen.split_first() {
             let others: String = others.iter().map(|kind| format!(", {}", kind.as_str())).collect();
             data!("agent       builder ({}){others}", first.as_str());
@@ -116,7 +120,7 @@ fn advise(repository: &Repository, config: &Config, has_commit: bool, runtimes: 
     hint("next: `ganger ticket add \"…\"`, then `ganger run`");
 }
 
-fn render(main: Option<&str>, gates: &[Detected], runtimes: &[RuntimeKind]) -> String {
+fn render(main: Option<&str>, gates: &[Detected], likely: &[Detected], runtimes: &[RuntimeKind]) -> String {
     let mut text = String::from(HEAD);
     let quoted = |s: &str| toml::Value::String(s.to_owned()).to_string();
     // Writing to a String cannot fail.
@@ -144,19 +148,27 @@ fn render(main: Option<&str>, gates: &[Detected], runtimes: &[RuntimeKind]) -> S
     if gates.is_empty() {
         text.push_str("#[[gate]]\n#name = \"test\"\n#command = \"make test\"\n#timeout_s = 900\n");
     }
-    for found in gates {
-        let gate = &found.gate;
-        let _ok = write!(
-            text,
-            "\n[[gate]]   # found {}\nname = {}\ncommand = {}\ntimeout_s = {}\n",
-            found.why,
-            quoted(&gate.name),
-            quoted(&gate.command),
-            gate.timeout_s
+    gates.iter().for_each(|found| text.push_str(&format!("\n{}", gate(found))));
+    if !likely.is_empty() {
+        text.push_str(
+            "\n# Likely, but not certain: these files ask for them. Remove the `#` of those that you want.\n",
         );
+    }
+    for found in likely {
+        text.push('\n');
+        gate(found).lines().for_each(|line| text.push_str(&format!("#{line}\n")));
     }
     text.push_str(TAIL);
     text
+}
+
+fn gate(found: &Detected) -> String {
+    let Detected { gate, why, .. } = found;
+    let quoted = |s: &str| toml::Value::String(s.to_owned()).to_string();
+    let (name, command) = (quoted(&gate.name), quoted(&gate.command));
+    // The name of a file may hold anything, and a comment ends with its line.
+    let why = text::line(why, 200);
+    format!("[[gate]]   # found {why}\nname = {name}\ncommand = {command}\ntimeout_s = {}\n", gate.timeout_s)
 }
 
 const HEAD: &str = "\

@@ -36,12 +36,19 @@ impl Config {
         // What it makes is in workspaces only.
         let makes_files = !setup.trim().is_empty();
         let on_path = |program: &str| os::program_on_path(program).is_some();
-        let of_setup = missing(setup, root, false, &on_path).map(|m| format!("setup: {m}"));
+        let of_setup = missing(setup, root, false, &on_path).map(|m| ("setup", m));
         let of_gates = self.gates.iter().filter_map(|gate| {
-            let missing = missing(&gate.command, &root.join(&gate.dir), makes_files, &on_path)?;
-            Some(format!("{}: {missing}", gate.name))
+            Some((gate.name.as_str(), missing(&gate.command, &root.join(&gate.dir), makes_files, &on_path)?))
         });
-        of_setup.into_iter().chain(of_gates).collect()
+        // One program is often missing for several of them.
+        let mut found: Vec<(Vec<&str>, Missing)> = Vec::new();
+        for (name, missing) in of_setup.into_iter().chain(of_gates) {
+            match found.iter_mut().find(|(_, known)| *known == missing) {
+                Some((names, _)) => names.push(name),
+                None => found.push((vec![name], missing)),
+            }
+        }
+        found.iter().map(|(names, missing)| format!("{}: {missing}", names.join(", "))).collect()
     }
 }
 

@@ -59,6 +59,18 @@ impl Config {
         text::closest(name, self.agents.keys().chain(aliases).map(String::as_str))
     }
 
+    /// Rules that cannot mean what they were written for. One that denies must not be without effect for a slip.
+    pub(super) fn rule_faults(&self, faults: &mut Vec<(String, String)>) {
+        for (name, agent) in &self.agents {
+            let lists = [("allow", &agent.allow), ("ask", &agent.ask), ("deny", &agent.deny)];
+            for (list, rule) in lists.iter().flat_map(|(list, rules)| rules.iter().map(move |rule| (list, rule))) {
+                if let Some(why) = rule_fault(rule) {
+                    faults.push((format!("agent.{name}.{list}"), why));
+                }
+            }
+        }
+    }
+
     /// Aliases that name two agents.
     pub(super) fn alias_faults(&self, faults: &mut Vec<(String, String)>) {
         for (name, agent) in &self.agents {
@@ -74,4 +86,18 @@ impl Config {
             }
         }
     }
+}
+
+/// Tools of every runtime. Any other word is a runtime's own name of a tool, in its own spelling.
+const TOOLS: [&str; 6] = ["command", "edit", "read", "fetch", "agent", "mcp"];
+
+fn rule_fault(rule: &str) -> Option<String> {
+    let (tool, pattern) = ganger_engine::rules::parse(rule);
+    if let Some((first, rest)) = tool.split_once(char::is_whitespace) {
+        return Some(format!("holds `{rule}`, which is no rule: write `{first}({})`", rest.trim()));
+    }
+    // A pattern is what our own tools have; by itself a word may be anything.
+    let is_own = pattern.is_some() && tool.chars().all(|c| c.is_ascii_lowercase());
+    let meant = text::closest(tool, TOOLS).filter(|meant| is_own && *meant != tool)?;
+    Some(format!("holds `{rule}`, and no tool is called `{tool}`: did you mean `{meant}`?"))
 }

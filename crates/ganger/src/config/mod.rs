@@ -4,6 +4,7 @@ mod agents;
 mod detect;
 mod layers;
 mod limits;
+mod messages;
 mod model;
 mod programs;
 mod sandbox;

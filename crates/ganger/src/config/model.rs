@@ -424,6 +424,7 @@ impl Config {
         }
         self.agent_faults(&mut faults);
         self.alias_faults(&mut faults);
+        self.rule_faults(&mut faults);
         self.gate_faults(&mut faults);
         faults
     }
@@ -465,8 +466,8 @@ impl Config {
             if gate.dir.starts_with('/') || gate.dir.split('/').any(|p| p == "..") {
                 faults.push((key("dir"), "must stay inside the repository".to_owned()));
             }
-            if self.gates.iter().take(i).any(|g| g.name == gate.name) {
-                faults.push((key("name"), format!("`{}` is used twice", gate.name)));
+            if let Some(first) = self.gates.iter().take(i).position(|g| g.name == gate.name) {
+                faults.push((key("name"), format!("`{}` is used twice: `gate[{first}]` has it, too", gate.name)));
             }
         }
     }

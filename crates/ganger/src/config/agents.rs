@@ -59,6 +59,13 @@ impl Config {
         text::closest(name, self.agents.keys().chain(aliases).map(String::as_str))
     }
 
+    pub(super) fn names_no_agent(&self, name: &str) -> String {
+        let known: Vec<&str> = self.agents.keys().map(String::as_str).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        let meant = self.agent_like(name).map_or(String::new(), |meant| format!(" (did you mean `{meant}`?)"));
+        format!("names `{name}`, which is no agent{meant}; known: {known}")
+    }
+
     /// Rules that cannot mean what they were written for. One that denies must not be without effect for a slip.
     pub(super) fn rule_faults(&self, faults: &mut Vec<(String, String)>) {
         for (name, agent) in &self.agents {

@@ -417,10 +417,8 @@ impl Config {
         if ganger_engine::TicketId::parse(&format!("{}1", self.project.id_prefix)).is_err() {
             fault("project.id_prefix", "must begin with a letter or digit and hold only letters, digits, `-` and `_`");
         }
-        if !self.project.agent.is_empty() && !self.agents.contains_key(&self.project.agent) {
-            let known: Vec<&str> = self.agents.keys().map(String::as_str).collect();
-            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-            fault("project.agent", &format!("names `{}`, which is no agent; known: {known}", self.project.agent));
+        if !self.project.agent.is_empty() && self.agent(&self.project.agent).is_none() {
+            fault("project.agent", &self.names_no_agent(&self.project.agent));
         }
         self.agent_faults(&mut faults);
         self.alias_faults(&mut faults);
@@ -437,9 +435,12 @@ impl Config {
                     "a name is a letter or digit, then letters, digits, `-`, `_`".to_owned(),
                 ));
             }
-            if agent.fallback.as_ref().is_some_and(|f| f == name || !self.agents.contains_key(f)) {
-                faults.push((format!("agent.{name}.fallback"), "must name another agent".to_owned()));
-            }
+            let why = agent.fallback.as_ref().and_then(|fallback| match self.agent(fallback) {
+                Some(_) if fallback == name => Some("must name another agent".to_owned()),
+                Some(_) => None,
+                None => Some(self.names_no_agent(fallback)),
+            });
+            faults.extend(why.map(|why| (format!("agent.{name}.fallback"), why)));
             let surfaces = agent.runtime.surfaces();
             if agent.surface.is_some_and(|s| !surfaces.contains(&s)) {
                 let words: Vec<String> = surfaces.iter().filter_map(|s| serde_json::to_string(s).ok()).collect();

@@ -128,6 +128,11 @@ fn export_and_import_are_inverse() {
     let again = place.ganger(&["export"]).exits(0).stdout;
     place.write("board.json", &again);
     place.ganger(&["ticket", "import", "board.json", "--update"]).exits(0).says("Added 0 tickets, updated 0.");
+    place.write("b.json", r#"{"id":"B-1","title":"b","estimatedTokens":9,"type":"api"}"#);
+    place.ganger(&["ticket", "import", "b.json", "--update"]).exits(0).says("Added 0 tickets, updated 1.");
+    let ticket = place.ticket("B-1");
+    assert_eq!((&ticket["estimated_tokens"], &ticket["metadata"]), (&json!(9), &json!({"type": "api"})));
+    assert_eq!(ticket["after"], json!(["T-1"]), "what the file does not say stays");
 }
 
 #[test]

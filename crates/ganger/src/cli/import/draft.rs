@@ -63,7 +63,7 @@ const SPELLINGS: [(Field, &[&str]); 15] = [
     (Field::Description, &["description", "body", "text"]),
     (Field::Status, &["status", "state"]),
     (Field::Priority, &["priority"]),
-    (Field::Agent, &["agent", "assignedagent", "owner", "assignee"]),
+    (Field::Agent, &["agent", "assignedagent", "owner", "assignee", "assigned", "assignedto"]),
     (Field::After, &["dependencies", "dependson", "after", "blockedby", "dependency"]),
     (Field::Files, &["files", "filestomodify"]),
     (Field::Done, &["acceptancecriteria", "criteria", "acceptance", "definitionofdone", "done", "donewhen"]),
@@ -242,6 +242,13 @@ impl Draft {
     pub(super) fn take_title(&mut self, text: &str) {
         let (title, facts) = inline::split(text);
         self.take("title", Value::String(title));
+        self.take_facts(facts);
+    }
+
+    /// As [`Draft::take_title`], for a title that is there.
+    pub(super) fn split_title(&mut self) {
+        let (title, facts) = inline::split(&self.spec.title);
+        self.spec.title = title;
         self.take_facts(facts);
     }
 

@@ -15,15 +15,25 @@ const BEFORE_IDS: [&str; 9] =
 
 /// The title without what it says of other fields, and those.
 pub(super) fn split(text: &str) -> (String, Vec<Fact>) {
-    let (mut text, mut found) = (text.trim(), Vec::new());
+    let (mut text, mut found) = (text.trim().to_owned(), Vec::new());
     loop {
-        let rest = in_front(text).or_else(|| at_end(text)).or_else(|| behind_separator(text));
+        let rest = in_front(&text).or_else(|| at_end(&text)).or_else(|| behind_separator(&text));
+        let rest = rest.map(|(rest, facts)| (rest.to_owned(), facts)).or_else(|| within(&text));
         // A title that is nothing but facts stays a title.
         let Some((rest, facts)) = rest.filter(|(rest, _)| !rest.is_empty()) else { break };
         text = rest;
         found.extend(facts);
     }
-    (text.to_owned(), found)
+    (text, found)
+}
+
+/// `Title (HIGH) @somebody`: inside of a title a word in brackets may be a part of it, so more has to be said.
+fn within(text: &str) -> Option<(String, Vec<Fact>)> {
+    text.match_indices(['(', '[']).find_map(|(at, open)| {
+        let end = at + text[at..].find(if open == "(" { ')' } else { ']' })?;
+        let found = facts(&text[at + 1..end], false)?;
+        Some((format!("{} {}", text[..at].trim_end(), text[end + 1..].trim_start()).trim().to_owned(), found))
+    })
 }
 
 /// `(HIGH) Title`
@@ -131,6 +141,7 @@ mod tests {
         for (text, read) in [
             ("(HIGH) Reject it", "Reject it: priority=high"),
             ("[low] Reject it", "Reject it: priority=low"),
+            ("Reject it (Priority: High) @roy", "Reject it @roy: priority=High"),
             ("Reject it (high priority)", "Reject it: priority=high"),
             ("Reject it — HIGH", "Reject it: priority=high"),
             ("Say so — Status: Pending — depends on REQ-1", "Say so: after=REQ-1 status=Pending"),
@@ -150,6 +161,7 @@ mod tests {
         for text in [
             "Test it (high load)",
             "Fix it - low memory",
+            "Fix (low) memory [x] and (y",
             "Fix it - low",
             "Look after users",
             "It needs 2 reviewers",

@@ -381,6 +381,7 @@ impl Roadmap<'_> {
         }
         if !fields.is_empty() {
             draft.take_all(fields);
+            draft.split_title();
             self.entries.push(draft.finish());
         }
     }

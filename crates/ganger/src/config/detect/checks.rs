@@ -71,6 +71,8 @@ pub(super) struct Check {
     pub(super) is_complete: bool,
     /// It is run by the package manager of Node.
     pub(super) is_node: bool,
+    /// The tool of Python that a manager is to bring along.
+    pub(super) python_tool: Option<String>,
 }
 
 /// What the repository names itself.
@@ -93,10 +95,15 @@ pub(super) fn of(command: &str, names: &Names) -> Option<Check> {
     let (program, args) = words.split_first()?;
     let has = |word: &str| args.contains(&word);
     let first = args.iter().copied().find(|a| !a.starts_with(['-', '+'])).unwrap_or_default();
-    let check = |kind: Kind, is_complete: bool| {
-        Some(Check { kind, name: kind.as_str().to_owned(), is_complete, is_node: managed == Managed::Node })
-    };
     let by_managed = managed == Managed::Python;
+    // Toolchains and targets that a machine need not have.
+    let needs_more = args.iter().any(|a| a.starts_with('+') || a.starts_with("--target"));
+    let python_tool = by_managed.then(|| (*program).to_owned());
+    let new = |kind, name: &str, is_complete, is_node| {
+        let python_tool = python_tool.clone();
+        Some(Check { kind, name: name.to_owned(), is_complete: is_complete && !needs_more, is_node, python_tool })
+    };
+    let check = |kind: Kind, is_complete| new(kind, kind.as_str(), is_complete, managed == Managed::Node);
     match (*program, first) {
         ("cargo", "test" | "nextest") => check(Kind::Test, true),
         ("cargo", "build" | "check") => check(Kind::Build, true),
@@ -111,7 +118,7 @@ pub(super) fn of(command: &str, names: &Names) -> Option<Check> {
         ("make" | "just", target) if args.len() == 1 => {
             let known = if *program == "make" { &names.targets } else { &names.recipes };
             let kind = Kind::named(target)?;
-            known.contains(target).then(|| Check { kind, name: target.to_owned(), is_complete: true, is_node: false })
+            new(kind, target, true, false).filter(|_| known.contains(target))
         }
         ("pytest" | "py.test", _) => check(Kind::Test, by_managed),
         ("ruff", "check") => check(Kind::Lint, by_managed),
@@ -125,13 +132,13 @@ pub(super) fn of(command: &str, names: &Names) -> Option<Check> {
             let kind = of.and_then(Kind::named).unwrap_or(Kind::Check);
             let name = of.map_or_else(|| (*program).to_owned(), |of| format!("{program}-{of}"));
             let is_check = *program != "pre-commit" || has("run");
-            is_check.then_some(Check { kind, name, is_complete: false, is_node: false })
+            new(kind, &name, false, false).filter(|_| is_check)
         }
         ("turbo", "run") | ("nx", "run-many" | "affected" | "run") => {
             let kind = args.iter().flat_map(|a| a.split(',')).find_map(Kind::named)?;
             // What is affected is found by comparing with a branch that a gate does not have.
             let is_complete = !has("affected") && managed == Managed::Node;
-            Some(Check { kind, name: format!("{program}-{}", kind.as_str()), is_complete, is_node: true })
+            new(kind, &format!("{program}-{}", kind.as_str()), is_complete, true)
         }
         ("eslint", _) | ("biome", "check" | "ci" | "lint") => check(Kind::Lint, managed == Managed::Node),
         ("prettier", _) if has("--check") || has("-c") => check(Kind::Format, managed == Managed::Node),
@@ -142,8 +149,7 @@ pub(super) fn of(command: &str, names: &Names) -> Option<Check> {
         (own, _) if own.contains('/') && !own.starts_with('/') => {
             let name = own.rsplit('/').next()?;
             let name = name.split_once('.').map_or(name, |(name, _)| name);
-            let kind = Kind::named(name)?;
-            Some(Check { kind, name: name.to_owned(), is_complete: false, is_node: false })
+            new(Kind::named(name)?, name, false, false)
         }
         _ => None,
     }
@@ -201,7 +207,8 @@ fn script(args: &[&str], names: &Names) -> Option<Check> {
     let kind = Kind::named(name)?;
     // What it is called with is a part of it.
     let is_known = names.scripts.contains(name);
-    is_known.then(|| Check { kind, name: name.to_owned(), is_complete: true, is_node: true })
+    let check = || Check { kind, name: name.to_owned(), is_complete: true, is_node: true, python_tool: None };
+    is_known.then(check)
 }
 
 #[cfg(test)]
@@ -226,7 +233,9 @@ mod tests {
         for (command, check) in [
             ("cargo fmt --all --check", "format format"),
             ("cargo fmt --all -- --check", "format format"),
-            ("cargo +nightly clippy --workspace -- -D warnings", "lint lint"),
+            ("cargo clippy --workspace -- -D warnings", "lint lint"),
+            ("cargo +nightly fmt --check", "format format?"),
+            ("cargo test --target wasm32-wasip1", "test test?"),
             ("npm run lint", "lint lint"),
             ("pnpm run test-ci", "test test-ci"),
             ("yarn fmt:check", "format fmt:check"),

@@ -165,7 +165,11 @@ fn ci(root: &Path, node: Option<&node::Node>, found: &mut Detection) {
         recipes: just::recipes(root, found).1.into_keys().collect(),
     };
     for Step { command, place, is_special } in steps {
-        let Some(Check { kind, name, is_complete, is_node }) = checks::of(&command, &names) else { continue };
+        let Some(Check { kind, name, is_complete, is_node, python_tool }) = checks::of(&command, &names) else {
+            continue;
+        };
+        // Steps before it may have installed what no file declares, or a group that is not the default one.
+        let is_brought = python_tool.is_none_or(|tool| tools::is_brought(root, &command, &tool, found));
         let command = if command == "npm run test" { "npm test".to_owned() } else { command };
         if found.names(&command) || (kind == Kind::Build && found.covers(kind)) {
             continue;
@@ -177,7 +181,7 @@ fn ci(root: &Path, node: Option<&node::Node>, found: &mut Detection) {
             _ => String::new(),
         };
         let command = format!("{before}{command}");
-        if is_complete && !is_special && !found.covers(kind) {
+        if is_complete && is_brought && !is_special && !found.covers(kind) {
             found.certain(kind, &name, &command, place);
         } else {
             found.likely(kind, &name, &command, place);
@@ -352,6 +356,19 @@ mod tests {
         let poetry = "[tool.poetry.group.dev.dependencies]\nruff = \"*\"\n[tool.ruff]\n";
         let poetry = [("pyproject.toml", poetry), ("poetry.lock", "")];
         assert_eq!(commands(&poetry), ["poetry install && poetry run ruff check --no-fix"]);
+    }
+
+    #[test]
+    fn a_tool_that_integration_installs_besides_is_only_likely() {
+        let pyproject = |group: &str| format!("[dependency-groups]\n{group} = [\"mypy\"]\n");
+        let gates = |group: &str, run: &str| {
+            let (pyproject, ci) = (pyproject(group), workflow(&["uv sync --all-groups", run]));
+            commands(&[("pyproject.toml", &pyproject), ("uv.lock", ""), (CI, &ci)])
+        };
+        assert_eq!(gates("dev", "uv run mypy src"), ["uv run mypy src"]);
+        assert_eq!(gates("typing", "uv run --group typing mypy src"), ["uv run --group typing mypy src"]);
+        assert_eq!(gates("typing", "uv run mypy src"), Vec::<String>::new());
+        assert_eq!(gates("dev", "uv run ty check"), Vec::<String>::new());
     }
 
     #[test]

@@ -111,6 +111,15 @@ fn python(root: &Path, found: &mut Detection) {
     }
 }
 
+/// Whether a command in a fresh tree has the tool that it runs.
+pub(super) fn is_brought(root: &Path, command: &str, tool: &str, found: &mut Detection) -> bool {
+    let says_where =
+        ["--group", "--extra", "--with", "--all-groups", "--all-extras"].iter().any(|o| command.contains(o));
+    let pyproject = found.read_toml(root, "pyproject.toml").unwrap_or_default();
+    let needs = declared(&pyproject.1, &pyproject.0, tool).map(|(options, _)| options);
+    says_where || needs.is_some_and(|options| options.is_empty() || !command.starts_with("uv "))
+}
+
 /// The options by which uv brings along what pyproject.toml declares, and the line that does.
 fn declared(table: &Table, text: &str, tool: &str) -> Option<(String, usize)> {
     let is_it = |value: &Value| value.as_str().is_some_and(|v| package(v) == tool);

@@ -185,6 +185,8 @@ fn without_manager<'a>(words: &'a [&'a str]) -> (Managed, &'a [&'a str]) {
         ["pnpm" | "yarn", "turbo" | "nx" | "eslint" | "tsc" | "vitest" | "jest" | "prettier" | "biome", ..] => {
             (Managed::Node, &words[1..])
         }
+        // They bring the tool along, but not what the project depends on.
+        ["pipx", "run", rest @ ..] | ["uvx", rest @ ..] | ["uv", "tool", "run", rest @ ..] => (Managed::No, rest),
         words => (Managed::No, without_python(words)),
     }
 }
@@ -250,6 +252,8 @@ mod tests {
             ("npx nx affected -t test", "test nx-test?"),
             ("pnpm turbo run test", "test turbo-test"),
             ("nox -s lint", "lint nox-lint?"),
+            ("pipx run nox -s lint -- --verbose", "lint nox-lint?"),
+            ("uvx ruff check", "lint lint?"),
             ("scripts/check", "check check?"),
             ("./ci/run-tests.sh", "test run-tests?"),
             ("./gradlew check", "check check"),

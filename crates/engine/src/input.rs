@@ -50,6 +50,11 @@ pub struct TicketChange {
     pub agent: Option<String>,
     pub labels: Option<Vec<String>>,
     pub links: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub estimated_tokens: Option<u64>,
+    /// Added to what is there, key by key.
+    #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub metadata: std::collections::BTreeMap<String, String>,
 }
 
 /// A person's answer to a card.

@@ -257,6 +257,8 @@ fn changed(old: &TicketSpec, change: &TicketChange) -> TicketSpec {
     spec.agent = c.agent.or(spec.agent);
     spec.labels = c.labels.unwrap_or(spec.labels);
     spec.links = c.links.unwrap_or(spec.links);
+    spec.estimated_tokens = c.estimated_tokens.or(spec.estimated_tokens);
+    spec.metadata.extend(c.metadata);
     spec
 }
 

@@ -112,12 +112,12 @@ fn become_shell(file: &Path, command: &[OsString]) -> std::io::Error {
 }
 
 fn of(project: &Project, agent: Option<&str>, folder: &Path) -> Result<Confinement, Failure> {
-    let agent: Option<&Agent> = match agent {
+    let agent: Option<Agent> = match agent {
         None => None,
-        Some(name) => Some(project.config().agents.get(name).ok_or_else(|| {
+        Some(name) => Some(project.config().agent(name).ok_or_else(|| {
             let known: Vec<&str> = project.config().agents.keys().map(String::as_str).collect();
             Failure::usage(format!("there is no agent `{name}`")).hint(format!("agents: {}", known.join(", ")))
         })?),
     };
-    Ok(Sandboxes::to_look_at(project, agent, folder))
+    Ok(Sandboxes::to_look_at(project, agent.as_ref(), folder))
 }

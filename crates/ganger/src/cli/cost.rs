@@ -96,7 +96,7 @@ fn name(by: By, piece: &Piece, config: &Config) -> String {
     match by {
         By::Ticket => ticket_of_attempt(&piece.attempt).to_string(),
         By::Agent => piece.agent.clone(),
-        By::Runtime => config.agents.get(&piece.agent).map_or("unknown", |a| a.runtime.as_str()).to_owned(),
+        By::Runtime => config.agent(&piece.agent).map_or("unknown", |a| a.runtime.as_str()).to_owned(),
         By::Day => {
             let at = jiff::Timestamp::from_second(i64::try_from(piece.day * 86_400).unwrap_or(0));
             at.map_or_else(|_| "unknown".to_owned(), |t| t.strftime("%Y-%m-%d").to_string())

@@ -149,8 +149,12 @@ fn capabilities() -> String {
 fn configured_gates(project: &Project) -> Finding {
     let gates = &project.config().gates;
     let names: Vec<&str> = gates.iter().map(|g| g.name.as_str()).collect();
-    let result =
-        if names.is_empty() { Ok("none: you have to approve every result".to_owned()) } else { Ok(names.join(", ")) };
+    let missing = project.config().missing_programs(&project.repository.root);
+    let result = match (missing.is_empty(), names.is_empty()) {
+        (false, _) => Err(missing.join("; ")),
+        (true, true) => Ok("none: you have to approve every result".to_owned()),
+        (true, false) => Ok(names.join(", ")),
+    };
     Finding { what: "gates", result }
 }
 

@@ -48,7 +48,8 @@ fn prompt(board: &Board, offer: &Offer) -> String {
     let config = board.project.config();
     let workspace = board.project.workspace(&offer.ticket);
     let mission = mission_text(&config.gates, &workspace, &offer.ticket, &offer.spec, offer.revision);
-    let agent = config.agents.get(&offer.agent);
+    let agent = config.agent(&offer.agent);
+    let agent = agent.as_ref();
     let instructions = agent.map(|a| a.prompt.as_str()).unwrap_or_default();
     let remembers = agent.is_some_and(|a| a.runtime.keeps_sessions());
     prompt_text(&mission, instructions, offer, remembers)

@@ -3,11 +3,12 @@
 use super::board::require_person;
 use super::out::{data, hint, talk};
 use crate::agents::{Drivers, Found};
-use crate::config::{Detected, Detection, PROJECT_FILE, RuntimeKind, detect};
+use crate::config::{Config, Detected, Detection, PROJECT_FILE, RuntimeKind, detect};
 use crate::depot::stands_in_the_way;
 use crate::failure::{Exit, Failure};
 use crate::git::Repository;
 use crate::project::{Project, repository_at};
+use crate::text;
 use std::fmt::Write;
 
 #[derive(Debug, clap::Args)]
@@ -18,7 +19,7 @@ pub(super) struct Args {
     /// Begin a new board, and leave the one that this repository had, or has lost, where it is
     #[arg(long)]
     new_board: bool,
-    /// The runtime of the first agent; the first one that is found without it
+    /// The runtime of the default agent; the first one that is found without it
     #[arg(long, value_parser = ["claude", "opencode", "codex", "gemini"])]
     runtime: Option<String>,
 }
@@ -31,7 +32,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     let main = repository.guess_main();
     let file = repository.root.join(PROJECT_FILE);
     let runtimes = Drivers::default().found().await;
-    let Detection { gates, doubts } = detect(&repository.root);
+    let Detection { gates, likely, doubts } = detect(&repository.root);
 
     data!("repository  {}", repository.root.display());
     let has_commit = main.as_deref().is_some_and(|m| repository.branch(m).is_some());
@@ -46,6 +47,9 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     for found in &gates {
         data!("gate        {}: `{}` (found {})", found.gate.name, found.gate.command, found.why);
     }
+    for found in &likely {
+        data!("perhaps     {}: `{}` (found {})", found.gate.name, found.gate.command, found.why);
+    }
     for doubt in &doubts {
         data!("no gate     {doubt}");
     }
@@ -53,12 +57,16 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
         data!("kept        {} (init never overwrites it)", file.display());
     } else {
         let chosen = choose(args, &runtimes);
-        std::fs::write(&file, render(main.as_deref(), &gates, chosen))?;
+        std::fs::write(&file, render(main.as_deref(), &gates, &likely, &chosen))?;
+        if let Some((first, others)) = chosen.split_first() {
+            let others: String = others.iter().map(|kind| format!(", {}", kind.as_str())).collect();
+            data!("agent       builder ({}){others}", first.as_str());
+        }
         data!("wrote       {}", file.display());
     }
     let project = Project::open_or_create(repository, args.new_id || args.new_board)?;
     data!("board       {}", project.state.display());
-    advise(&project.repository, has_commit, &runtimes, &gates);
+    advise(&project.repository, project.config(), has_commit, &runtimes, &gates);
     if let Some(why) = stands_in_the_way(&project.repository, &project.config().project.branch) {
         hint(&why);
     }
@@ -74,13 +82,22 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn choose(args: &Args, runtimes: &[Found]) -> Option<RuntimeKind> {
+/// The runtimes that get an agent; the first one's is the default.
+fn choose(args: &Args, found: &[Found]) -> Vec<RuntimeKind> {
     let named = args.runtime.as_deref();
-    let by_name = RuntimeKind::ALL.into_iter().find(|k| Some(k.as_str()) == named);
-    by_name.or_else(|| runtimes.first().map(|found| found.driver.runtime()))
+    let named = RuntimeKind::ALL.into_iter().find(|k| Some(k.as_str()) == named);
+    let found = found.iter().map(|found| found.driver.runtime());
+    let mut chosen: Vec<RuntimeKind> = Vec::new();
+    for kind in named.into_iter().chain(found) {
+        // A runtime may be found by several of its surfaces.
+        if !chosen.contains(&kind) {
+            chosen.push(kind);
+        }
+    }
+    chosen
 }
 
-fn advise(repository: &Repository, has_commit: bool, runtimes: &[Found], gates: &[Detected]) {
+fn advise(repository: &Repository, config: &Config, has_commit: bool, runtimes: &[Found], gates: &[Detected]) {
     talk!("");
     if !has_commit {
         hint("make a first commit: agents branch from it");
@@ -93,6 +110,9 @@ fn advise(repository: &Repository, has_commit: bool, runtimes: &[Found], gates: 
     if gates.is_empty() {
         hint("no gates found: without one you have to approve every result; add [[gate]] to ganger.toml");
     }
+    for missing in config.missing_programs(&repository.root) {
+        talk!("warning: {missing}; install it, or change the command in {PROJECT_FILE}");
+    }
     let untracked = repository.git().holds(&["ls-files", "--error-unmatch", PROJECT_FILE]);
     if !untracked {
         hint("review ganger.toml, then commit it");
@@ -100,37 +120,55 @@ fn advise(repository: &Repository, has_commit: bool, runtimes: &[Found], gates: 
     hint("next: `ganger ticket add \"…\"`, then `ganger run`");
 }
 
-fn render(main: Option<&str>, gates: &[Detected], runtime: Option<RuntimeKind>) -> String {
+fn render(main: Option<&str>, gates: &[Detected], likely: &[Detected], runtimes: &[RuntimeKind]) -> String {
     let mut text = String::from(HEAD);
     let quoted = |s: &str| toml::Value::String(s.to_owned()).to_string();
     // Writing to a String cannot fail.
     let _ok = write!(text, "\n[project]\nmain = {}\n", quoted(main.unwrap_or("main")));
+    if !runtimes.is_empty() {
+        text.push_str("agent = \"builder\"   # works on tickets that name no agent\n");
+    }
     if let Some(setup) = gates.iter().find_map(|g| g.setup.as_deref()) {
         let _ok = writeln!(text, "# Run once in each fresh workspace.\nsetup = {}", quoted(setup));
     }
-    match runtime {
-        Some(kind) => {
-            let _ok = write!(text, "\n[agent.builder]\nruntime = {}\n{AGENT}", quoted(kind.as_str()));
+    match runtimes {
+        [] => text.push_str(NO_AGENT),
+        [first, others @ ..] => {
+            let _ok = write!(text, "\n[agent.builder]\nruntime = {}\n{AGENT}", quoted(first.as_str()));
+            if !others.is_empty() {
+                text.push_str(OTHERS);
+            }
+            for kind in others {
+                let name = kind.as_str();
+                let _ok = write!(text, "\n[agent.{name}]\nruntime = {}\n", quoted(name));
+            }
         }
-        None => text.push_str(NO_AGENT),
     }
     text.push_str("\n# Gates run in this order, in a fresh tree at the agent's commit. The first red one sends the\n# work back to the same session with the command and its output.\n");
     if gates.is_empty() {
         text.push_str("#[[gate]]\n#name = \"test\"\n#command = \"make test\"\n#timeout_s = 900\n");
     }
-    for found in gates {
-        let gate = &found.gate;
-        let _ok = write!(
-            text,
-            "\n[[gate]]   # found {}\nname = {}\ncommand = {}\ntimeout_s = {}\n",
-            found.why,
-            quoted(&gate.name),
-            quoted(&gate.command),
-            gate.timeout_s
+    gates.iter().for_each(|found| text.push_str(&format!("\n{}", gate(found))));
+    if !likely.is_empty() {
+        text.push_str(
+            "\n# Likely, but not certain: these files ask for them. Remove the `#` of those that you want.\n",
         );
+    }
+    for found in likely {
+        text.push('\n');
+        gate(found).lines().for_each(|line| text.push_str(&format!("#{line}\n")));
     }
     text.push_str(TAIL);
     text
+}
+
+fn gate(found: &Detected) -> String {
+    let Detected { gate, why, .. } = found;
+    let quoted = |s: &str| toml::Value::String(s.to_owned()).to_string();
+    let (name, command) = (quoted(&gate.name), quoted(&gate.command));
+    // The name of a file may hold anything, and a comment ends with its line.
+    let why = text::line(why, 200);
+    format!("[[gate]]   # found {why}\nname = {name}\ncommand = {command}\ntimeout_s = {}\n", gate.timeout_s)
 }
 
 const HEAD: &str = "\
@@ -144,6 +182,11 @@ const AGENT: &str = "\
 # allow = []        # rules such as \"fetch(docs.rs)\": allowed besides the defaults
 # ask = []          # you are asked, on a card
 # deny = []         # never
+# aliases = []      # other names for it in imported files
+";
+
+const OTHERS: &str = "
+# Also installed here. `ganger ticket add \"…\" --agent NAME` has one of them do it.
 ";
 
 const NO_AGENT: &str = "

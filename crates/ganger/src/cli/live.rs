@@ -134,7 +134,7 @@ fn cards_line(state: &State, columns: usize) -> Option<String> {
     let first = cards.next()?;
     let more = match cards.count() {
         0 => String::new(),
-        more => format!(" · {} more: `ganger inbox`", more),
+        more => format!(" · {more} more: `ganger inbox`"),
     };
     let command = format!("`ganger answer {} …`{more}", first.id);
     let room = columns.saturating_sub(command.chars().count() + first.id.as_str().len() + 4);

@@ -1,5 +1,6 @@
 //! The command line: a file for each command. stdout is data, stderr is talk.
 
+mod agent_choice;
 mod backup;
 mod board;
 mod config_command;
@@ -34,6 +35,7 @@ mod stop;
 mod tell;
 mod ticket;
 mod ticket_show;
+mod tips;
 mod trust;
 mod view;
 mod waits;
@@ -165,7 +167,7 @@ enum Command {
 }
 
 pub(crate) fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|e| tips::improve(e, &Cli::command()).exit());
     let as_json = cli.command.wants_json();
     match dispatch(cli.command).and_then(|exit| out::check().map(|()| exit)) {
         Ok(exit) => ExitCode::from(exit as u8),

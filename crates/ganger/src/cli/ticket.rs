@@ -60,9 +60,12 @@ pub(super) enum Command {
     Import {
         /// The file, or - for standard input
         file: PathBuf,
-        /// Check the file without adding anything
+        /// Show what each ticket would have, and change nothing
         #[arg(long)]
         dry_run: bool,
+        /// Change tickets whose id is on the board already; what the file does not say stays
+        #[arg(long)]
+        update: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -109,7 +112,7 @@ struct Fields {
     #[arg(long)]
     priority: Option<PriorityWord>,
     /// A ticket that must be accepted first; repeatable
-    #[arg(long, value_name = "ID", num_args = 1..)]
+    #[arg(long, value_name = "ID", num_args = 1.., aliases = ["depends-on", "deps"])]
     after: Vec<String>,
     /// A file that will change; a trailing / means a folder; repeatable
     #[arg(long, value_name = "PATH", num_args = 1..)]
@@ -117,7 +120,7 @@ struct Fields {
     /// The name of the agent
     #[arg(long)]
     agent: Option<String>,
-    /// Use the first agent with this runtime
+    /// Use the first agent with this runtime; where there is none, the default agent's role and rules on it
     #[arg(long, conflicts_with = "agent")]
     runtime: Option<String>,
     /// A label; repeatable
@@ -237,7 +240,9 @@ pub(super) async fn run(command: Command) -> Result<Exit, Failure> {
             talk!("Reopened {id}.");
             Ok(Exit::Done)
         }
-        Command::Import { file, dry_run, json } => import::run(&board, &file, dry_run, json).await,
+        Command::Import { file, dry_run, update, json } => {
+            import::run(&board, &file, &import::Options { dry_run, update, as_json: json }).await
+        }
     }
 }
 
@@ -286,13 +291,7 @@ async fn add(board: &Board, args: AddArgs) -> Result<Exit, Failure> {
 }
 
 fn agent_of(board: &Board, fields: &Fields) -> Result<Option<String>, Failure> {
-    let Some(runtime) = &fields.runtime else {
-        return Ok(fields.agent.clone());
-    };
-    let agents = &board.project.config().agents;
-    let found = agents.iter().find(|(_, a)| a.runtime.as_str() == runtime);
-    let missing = || Failure::usage(format!("no agent in ganger.toml has the runtime `{runtime}`"));
-    found.map(|(name, _)| Some(name.clone())).ok_or_else(missing)
+    super::agent_choice::of(board.project.config(), fields.agent.as_deref(), fields.runtime.as_deref())
 }
 
 fn description_of(fields: &Fields) -> Result<Option<String>, Failure> {
@@ -321,6 +320,7 @@ async fn edit(board: &Board, args: EditArgs) -> Result<Exit, Failure> {
         agent,
         labels: some(fields.label),
         links: some(fields.link),
+        ..TicketChange::default()
     };
     if change == TicketChange::default() {
         return Err(Failure::usage("nothing to change").hint("see `ganger ticket edit --help`"));

@@ -1,5 +1,6 @@
 //! Reading the layers and merging them, with the origin of every value.
 
+use super::messages::{Fault, explain, locate};
 use super::{Config, PROJECT_FILE};
 use crate::os;
 use std::collections::BTreeMap;
@@ -77,11 +78,7 @@ fn parse(path: &Path, text: &str) -> Result<Table, ConfigError> {
     // Read as the typed shape first: that finds unknown keys and wrong types, with their place.
     let typed = toml::from_str::<Config>(text).map(|_| ());
     typed.and_then(|()| toml::from_str::<Table>(text)).map_err(|e| {
-        let line = e.span().map_or(1, |span| line_of(text, span.start));
-        let message = e.message().trim().to_owned();
-        let hint = message
-            .contains("unknown field")
-            .then(|| "docs/configuration.md lists every key; a key that was misspelt is never ignored".to_owned());
+        let Fault { line, message, hint } = explain(text, &e);
         ConfigError { place: format!("{}:{line}", path.display()), message, hint }
     })
 }
@@ -96,10 +93,6 @@ fn use_one_name(table: &mut Table) {
     {
         project.insert("workspaces".to_owned(), template);
     }
-}
-
-fn line_of(text: &str, offset: usize) -> usize {
-    text.get(..offset).unwrap_or(text).matches('\n').count() + 1
 }
 
 /// Some keys only the user's own file may set: a repository must not reach for secrets or other folders.
@@ -203,39 +196,21 @@ fn refuse_faults(
     config: &Config,
     origins: &BTreeMap<String, (String, String)>,
 ) -> Result<(), ConfigError> {
-    let faults = config.faults();
-    let Some((key, _)) = faults.first() else {
-        return Ok(());
+    let place = |key: &str| {
+        let top = key.split('[').next().unwrap_or(key);
+        let origin = origins.get(key).or_else(|| origins.get(top)).map(|(_, o)| o.clone());
+        let file = origin.filter(|o| o != "default").unwrap_or_else(|| root.join(PROJECT_FILE).display().to_string());
+        match os::read_linked_text(Path::new(&file), MOST_BYTES) {
+            Ok(text) => format!("{file}:{}", locate(&text, key)),
+            Err(_) => file,
+        }
     };
-    let messages: Vec<String> = faults.iter().map(|(key, why)| format!("`{key}` {why}")).collect();
-    let top = key.split('[').next().unwrap_or(key);
-    let origin = origins.get(key).or_else(|| origins.get(top)).map(|(_, o)| o.clone());
-    let file = origin.unwrap_or_else(|| root.join(PROJECT_FILE).display().to_string());
-    let place = match os::read_linked_text(Path::new(&file), MOST_BYTES) {
-        Ok(text) => format!("{file}:{}", locate(&text, key)),
-        Err(_) => file,
-    };
-    Err(ConfigError { place, message: messages.join("\n  "), hint: None })
-}
-
-/// The line of a dotted key such as `limits.parallel` or `gate[1].command`; 1 when it is not found.
-fn locate(text: &str, key: &str) -> usize {
-    let (section, name) = key.rsplit_once('.').unwrap_or((key, ""));
-    let (section, nth) = match section.split_once('[') {
-        Some((s, n)) => (s, n.trim_end_matches(']').parse().unwrap_or(0)),
-        None => (section, 0_usize),
-    };
-    let header = |line: &str| {
-        let line = line.trim();
-        line == format!("[{section}]") || line == format!("[[{section}]]")
-    };
-    let Some((start, _)) = text.lines().enumerate().filter(|(_, l)| header(l)).nth(nth) else {
-        return 1;
-    };
-    let body = text.lines().enumerate().skip(start + 1).take_while(|(_, l)| !l.trim_start().starts_with('['));
-    let assigns = |line: &str| line.trim_start().strip_prefix(name).is_some_and(|r| r.trim_start().starts_with('='));
-    let found = body.into_iter().find(|(_, l)| !name.is_empty() && assigns(l));
-    found.map_or(start, |(i, _)| i) + 1
+    let mut faults = config.faults().into_iter().map(|(key, why)| (place(&key), format!("`{key}` {why}")));
+    let Some((place, mut message)) = faults.next() else { return Ok(()) };
+    for (place, more) in faults {
+        message.push_str(&format!("\n  {place}: {more}"));
+    }
+    Err(ConfigError { place, message, hint: None })
 }
 
 #[cfg(test)]
@@ -246,8 +221,8 @@ mod tests {
     #[test]
     fn a_fault_is_told_with_file_and_line() {
         let cases = [
-            ("[limits]\nparallel = 2\nparalel = 3\n", "f.toml:3", "unknown field `paralel`"),
-            ("[limits]\n\nparallel = \"two\"\n", "f.toml:3", "invalid type"),
+            ("[limits]\nparallel = 2\nparalel = 3\n", "f.toml:3", "unknown key `paralel`"),
+            ("[limits]\n\nparallel = \"two\"\n", "f.toml:3", "must be a whole number"),
             ("[[gate]]\nname = \"t\"\n", "f.toml:1", "missing field `command`"),
             ("[limits\n", "f.toml:1", ""),
         ];

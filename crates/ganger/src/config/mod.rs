@@ -1,10 +1,13 @@
 //! The configuration: defaults, the user's file, the project's file, `GANGER_*`, flags.
 
+mod agents;
 mod detect;
 mod guard;
 mod layers;
 mod limits;
+mod messages;
 mod model;
+mod programs;
 mod sandbox;
 
 pub(crate) use detect::{Detected, Detection, detect};

@@ -256,6 +256,9 @@ pub(crate) struct Agent {
     /// The surface by which its runtime is driven; otherwise its version decides.
     #[serde(default, rename = "driver", skip_serializing_if = "Option::is_none")]
     pub(crate) surface: Option<Surface>,
+    /// Other names by which imported files and people call it, such as the role that a specification assigns.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) aliases: Vec<String>,
     /// The agent that takes over while this one's runtime is limited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) fallback: Option<String>,
@@ -282,6 +285,7 @@ impl Agent {
             prompt: String::new(),
             command: String::new(),
             surface: None,
+            aliases: Vec::new(),
             fallback: None,
             allow: Vec::new(),
             ask: Vec::new(),
@@ -348,10 +352,9 @@ impl Config {
 
     /// The part that decisions depend on.
     pub(crate) fn to_policy(&self) -> Policy {
-        let agents = self.agents.iter().map(|(name, agent)| {
-            let sessions = agent.runtime.keeps_sessions();
-            let (runtime, model) = (agent.runtime.as_str().to_owned(), agent.model.clone());
-            (name.clone(), AgentPolicy { runtime, model, sessions, fallback: agent.fallback.clone() })
+        let agents = self.all_agents().into_iter().map(|(name, agent)| {
+            let (runtime, sessions) = (agent.runtime.as_str().to_owned(), agent.runtime.keeps_sessions());
+            (name, AgentPolicy { runtime, model: agent.model, sessions, fallback: agent.fallback })
         });
         Policy {
             gates: self.gates.iter().map(Gate::to_policy).collect(),
@@ -438,12 +441,12 @@ impl Config {
         if ganger_engine::TicketId::parse(&format!("{}1", self.project.id_prefix)).is_err() {
             fault("project.id_prefix", "must begin with a letter or digit and hold only letters, digits, `-` and `_`");
         }
-        if !self.project.agent.is_empty() && !self.agents.contains_key(&self.project.agent) {
-            let known: Vec<&str> = self.agents.keys().map(String::as_str).collect();
-            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-            fault("project.agent", &format!("names `{}`, which is no agent; known: {known}", self.project.agent));
+        if !self.project.agent.is_empty() && self.agent(&self.project.agent).is_none() {
+            fault("project.agent", &self.names_no_agent(&self.project.agent));
         }
         self.agent_faults(&mut faults);
+        self.alias_faults(&mut faults);
+        self.rule_faults(&mut faults);
         self.gate_faults(&mut faults);
         faults
     }
@@ -456,9 +459,12 @@ impl Config {
                     "a name is a letter or digit, then letters, digits, `-`, `_`".to_owned(),
                 ));
             }
-            if agent.fallback.as_ref().is_some_and(|f| f == name || !self.agents.contains_key(f)) {
-                faults.push((format!("agent.{name}.fallback"), "must name another agent".to_owned()));
-            }
+            let why = agent.fallback.as_ref().and_then(|fallback| match self.agent(fallback) {
+                Some(_) if fallback == name => Some("must name another agent".to_owned()),
+                Some(_) => None,
+                None => Some(self.names_no_agent(fallback)),
+            });
+            faults.extend(why.map(|why| (format!("agent.{name}.fallback"), why)));
             let surfaces = agent.runtime.surfaces();
             if agent.surface.is_some_and(|s| !surfaces.contains(&s)) {
                 let words: Vec<String> = surfaces.iter().filter_map(|s| serde_json::to_string(s).ok()).collect();
@@ -485,8 +491,8 @@ impl Config {
             if gate.dir.starts_with('/') || gate.dir.split('/').any(|p| p == "..") {
                 faults.push((key("dir"), "must stay inside the repository".to_owned()));
             }
-            if self.gates.iter().take(i).any(|g| g.name == gate.name) {
-                faults.push((key("name"), format!("`{}` is used twice", gate.name)));
+            if let Some(first) = self.gates.iter().take(i).position(|g| g.name == gate.name) {
+                faults.push((key("name"), format!("`{}` is used twice: `gate[{first}]` has it, too", gate.name)));
             }
         }
     }

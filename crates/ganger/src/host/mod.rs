@@ -224,8 +224,9 @@ impl Host {
 /// What a host on this machine offers.
 pub(crate) fn report(project: &Project, incarnation: &str) -> HostReport {
     let config = project.config();
+    let agents = config.all_agents();
     let runtimes = RuntimeKind::ALL.into_iter().filter(|kind| {
-        let agents = config.agents.values().filter(|a| a.runtime == *kind);
+        let agents = agents.values().filter(|a| a.runtime == *kind);
         *kind == RuntimeKind::Command || agents.into_iter().any(|a| kind.program(Some(a)).is_some())
     });
     HostReport {

@@ -283,9 +283,8 @@ impl Offer {
 
 impl Terms {
     fn of(agent: &str, config: &Config, main: &str) -> Result<Self, Unresolved> {
-        let found = config.agents.get(agent).cloned();
         Ok(Self {
-            agent: found.ok_or_else(|| Unresolved::Agent(agent.to_owned()))?,
+            agent: config.agent(agent).ok_or_else(|| Unresolved::Agent(agent.to_owned()))?,
             gates: config.gates.iter().cloned().map(Gate::from).collect(),
             limits: Limits::of(config),
             pass_env: config.env.pass.clone(),

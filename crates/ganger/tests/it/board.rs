@@ -112,9 +112,28 @@ fn bad_configuration_is_told_with_file_line_and_key() {
     let place = project();
     let good = std::fs::read_to_string(place.repo().join("ganger.toml")).unwrap();
     for (old, new, place_of_fault, words) in [
-        ("parallel = 4", "paralel = 4", "ganger.toml:4", "unknown field `paralel`"),
+        ("parallel = 4", "paralel = 4", "ganger.toml:4", "did you mean `parallel`?"),
         ("parallel = 4", "parallel = 0", "ganger.toml:4", "`limits.parallel` must be at least 1"),
-        ("parallel = 4", "parallel = \"x\"", "ganger.toml:4", "invalid type"),
+        ("parallel = 4", "parallel = \"x\"", "ganger.toml:4", "`limits.parallel` must be a whole number"),
+        (
+            "[[gate]]",
+            "[[gate]]   # why\nname = \"check\"\ncommand = \"x\"\n[[gate]]",
+            "ganger.toml:14",
+            "`check` is used twice",
+        ),
+        ("runtime = \"command\"", "runtime = \"comand\"", "ganger.toml:8", "did you mean `command`?"),
+        (
+            "runtime = \"command\"",
+            "runtime = \"command\"\ndeny = [\"fetch docs\"]",
+            "ganger.toml:9",
+            "write `fetch(docs)`",
+        ),
+        (
+            "runtime = \"command\"",
+            "runtime = \"command\"\nask = [\"comand(rm*)\"]",
+            "ganger.toml:9",
+            "did you mean `command`?",
+        ),
         ("[limits]", "[env]\npass = [\"SECRET\"]\n[limits]", "ganger.toml:3", "only in your own configuration"),
     ] {
         place.write("ganger.toml", &good.replace(old, new));

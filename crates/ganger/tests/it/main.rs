@@ -6,6 +6,7 @@ mod board;
 mod commands;
 mod foreign;
 mod hosts;
+mod intake;
 mod model_server;
 mod power;
 mod recovery;

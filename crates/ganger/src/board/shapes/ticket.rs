@@ -35,6 +35,8 @@ pub(crate) struct Ticket {
     agent: String,
     labels: Vec<String>,
     links: Vec<String>,
+    /// What it is expected to need.
+    estimated_tokens: Option<u64>,
     metadata: BTreeMap<String, String>,
     revision: u32,
     added: String,
@@ -195,10 +197,23 @@ pub(crate) struct Reason {
     pub(crate) text: String,
 }
 
-/// The ids of imported tickets.
+/// The tickets of a file.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Imported {
     pub(crate) ids: Vec<String>,
+    /// In the order of the file.
+    pub(crate) tickets: Vec<ImportedTicket>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct ImportedTicket {
+    /// None where `--dry-run` does not know it yet.
+    pub(crate) id: Option<String>,
+    /// Where it is in the file.
+    pub(crate) place: String,
+    pub(crate) title: String,
+    /// `added`, `updated`, `unchanged`; with `--dry-run` `would-add`, `would-update`.
+    pub(crate) change: &'static str,
 }
 
 /// A message that was queued.
@@ -263,6 +278,7 @@ impl Ticket {
             agent: state.agent_of(ticket).to_owned(),
             labels: spec.labels.clone(),
             links: spec.links.clone(),
+            estimated_tokens: spec.estimated_tokens,
             metadata: spec.metadata.clone(),
             revision: ticket.revision,
             added: time(ticket.added),

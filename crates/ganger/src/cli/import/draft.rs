@@ -1,6 +1,8 @@
 //! An entry of an imported file while it is read. Whatever its format, it has the same fields under the same
 //! spellings, and a key that is not known is kept in the text of the ticket.
 
+use super::inline;
+use crate::text;
 use ganger_engine::{NewTicket, Priority, TicketId, TicketSpec};
 use serde_json::Value;
 
@@ -30,6 +32,8 @@ pub(super) struct Open {
     pub(super) ticket: Box<NewTicket>,
     /// Keys that no field of a ticket takes: they are in its text.
     pub(super) kept: Vec<String>,
+    /// Whether its priority was said.
+    pub(super) has_priority: bool,
 }
 
 /// What an entry may say of a ticket.
@@ -59,7 +63,7 @@ const SPELLINGS: [(Field, &[&str]); 15] = [
     (Field::Description, &["description", "body", "text"]),
     (Field::Status, &["status", "state"]),
     (Field::Priority, &["priority"]),
-    (Field::Agent, &["agent", "assignedagent", "owner", "assignee"]),
+    (Field::Agent, &["agent", "assignedagent", "owner", "assignee", "assigned", "assignedto"]),
     (Field::After, &["dependencies", "dependson", "after", "blockedby", "dependency"]),
     (Field::Files, &["files", "filestomodify"]),
     (Field::Done, &["acceptancecriteria", "criteria", "acceptance", "definitionofdone", "done", "donewhen"]),
@@ -76,6 +80,11 @@ impl Field {
         let plain = plain_key(key);
         SPELLINGS.iter().find(|(_, spellings)| spellings.contains(&plain.as_str())).map(|(field, _)| *field)
     }
+}
+
+/// The key that one that is not known may be meant as.
+pub(super) fn similar_key(key: &str) -> Option<&'static str> {
+    text::closest(&plain_key(key), SPELLINGS.iter().flat_map(|(_, spellings)| spellings.iter().copied()))
 }
 
 /// The usual spellings first: of two that name one field, the more usual one counts.
@@ -171,10 +180,14 @@ impl Draft {
             }
             Field::Agent => self.spec.agent = Some(plain(&value)),
             Field::After => {
-                for name in names(&value).filter(|n| !["none", "-"].iter().any(|w| n.eq_ignore_ascii_case(w))) {
-                    match TicketId::parse(&name) {
-                        Ok(id) => self.spec.after.push(id),
-                        Err(e) => self.faults.push(format!("{key}: {e}")),
+                let nothing = ["none", "-", "—", "n/a", "nothing"];
+                for name in names(&value).filter(|n| !nothing.iter().any(|w| n.eq_ignore_ascii_case(w))) {
+                    let listed = inline::ids_in(&name).unwrap_or(name);
+                    for id in listed.split(", ") {
+                        match TicketId::parse(id) {
+                            Ok(id) => self.spec.after.push(id),
+                            Err(e) => self.faults.push(format!("{key}: {e}")),
+                        }
                     }
                 }
             }
@@ -225,6 +238,34 @@ impl Draft {
         self.below.push(line_of(key, value));
     }
 
+    /// A title that may say other fields, too: `(HIGH) Title — depends on REQ-1`.
+    pub(super) fn take_title(&mut self, text: &str) {
+        let (title, facts) = inline::split(text);
+        self.take("title", Value::String(title));
+        self.take_facts(facts);
+    }
+
+    /// As [`Draft::take_title`], for a title that is there.
+    pub(super) fn split_title(&mut self) {
+        let (title, facts) = inline::split(&self.spec.title);
+        self.spec.title = title;
+        self.take_facts(facts);
+    }
+
+    pub(super) fn take_facts(&mut self, facts: Vec<inline::Fact>) {
+        facts.into_iter().for_each(|(key, value)| self.take(key, Value::String(value)));
+    }
+
+    /// Notes the key of a line `Key: value` that no field takes; the line itself is kept as it is.
+    pub(super) fn note_unknown_key(&mut self, line: &str) {
+        let Some((key, value)) = line.split_once(':') else { return };
+        let key = key.trim_matches(['*', '_', ' ', '`']);
+        let is_key = key.starts_with(char::is_alphabetic) && key.split_whitespace().count() <= 3;
+        if is_key && !key.contains(['`', '(', '/', '.']) && !value.starts_with(['/', ':']) && !value.trim().is_empty() {
+            self.kept.push(key.to_owned());
+        }
+    }
+
     pub(super) fn fault(&mut self, fault: impl Into<String>) {
         self.faults.push(fault.into());
     }
@@ -257,7 +298,9 @@ impl Draft {
         text.extend(self.below);
         text.retain(|part| !part.is_empty());
         let spec = TicketSpec { title, description: text.join("\n\n"), ..self.spec };
-        Ok(Entry::Open(Open { place: self.place, ticket: Box::new(NewTicket { id, spec }), kept: self.kept }))
+        let has_priority = self.set.contains(&Field::Priority);
+        let ticket = Box::new(NewTicket { id, spec });
+        Ok(Entry::Open(Open { place: self.place, ticket, kept: self.kept, has_priority }))
     }
 }
 

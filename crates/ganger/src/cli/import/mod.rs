@@ -2,17 +2,24 @@
 //! file is lost without a word.
 
 mod draft;
+mod ids;
+mod inline;
 mod markdown;
+mod preview;
 mod roadmap;
 mod structured;
+mod update;
 
 use super::board::Board;
 use super::input;
-use super::out::{counted, data, json, talk};
-use crate::board::shapes;
+use super::out::{counted, json, table, talk};
+use crate::board::{Part, shapes};
+use crate::config::Config;
 use crate::failure::{Code, Exit, Failure};
-use draft::{Entry, Open, Parsed};
-use ganger_engine::{Input, NewTicket, Outcome, TicketId};
+use crate::text;
+use draft::{Entry, Open, Parsed, similar_key};
+use ganger_engine::{NewTicket, TicketId};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// What was read of a file.
@@ -40,6 +47,8 @@ struct Plan {
     tickets: Vec<NewTicket>,
     /// Where each of them stands in the file.
     places: Vec<String>,
+    /// Those of which the file says how urgent they are.
+    with_priority: BTreeSet<TicketId>,
     /// What is in progress elsewhere: other tickets may not wait for it.
     elsewhere: Vec<(TicketId, String)>,
     words: Vec<String>,
@@ -50,12 +59,13 @@ fn plan(entries: Vec<Entry>) -> Plan {
     let (mut plan, mut complete) = (Plan::default(), Vec::new());
     for entry in entries {
         match entry {
-            Entry::Open(Open { place, ticket, kept }) => {
+            Entry::Open(Open { place, ticket, kept, has_priority }) => {
                 if !kept.is_empty() {
-                    let name = ticket.id.as_ref().map_or(ticket.spec.title.as_str(), TicketId::as_str);
-                    let keys: Vec<String> = kept.iter().map(|k| format!("`{k}`")).collect();
+                    let name = name_of(&ticket);
+                    let keys: Vec<String> = kept.iter().map(|k| in_question(k)).collect();
                     plan.words.push(format!("Kept in the text of {name}: {}.", keys.join(", ")));
                 }
+                plan.with_priority.extend(ticket.id.clone().filter(|_| has_priority));
                 plan.tickets.push(*ticket);
                 plan.places.push(place);
             }
@@ -75,6 +85,11 @@ fn plan(entries: Vec<Entry>) -> Plan {
     plan
 }
 
+/// A key that is not known, with what it may be meant as.
+fn in_question(key: &str) -> String {
+    similar_key(key).map_or_else(|| format!("`{key}`"), |meant| format!("`{key}` (did you mean `{meant}`?)"))
+}
+
 /// More lines of one kind are counted, not shown.
 const MOST_WORDS: usize = 30;
 
@@ -85,52 +100,133 @@ fn tell(words: &[String]) {
     }
 }
 
-pub(super) async fn run(board: &Board, file: &Path, dry_run: bool, as_json: bool) -> Result<Exit, Failure> {
+/// How a file is to be imported.
+pub(super) struct Options {
+    /// Only show what would be.
+    pub(super) dry_run: bool,
+    /// Change tickets that are on the board already.
+    pub(super) update: bool,
+    pub(super) as_json: bool,
+}
+
+/// A ticket that is to come onto the board.
+struct Work {
+    ticket: NewTicket,
+    place: String,
+    /// It is to be changed, not added.
+    is_known: bool,
+}
+
+pub(super) async fn run(board: &Board, file: &Path, options: &Options) -> Result<Exit, Failure> {
     let Reading { entries, notes } = parse(file, &input::read(file)?);
     let faults: Vec<String> = entries.iter().filter_map(|p| p.as_ref().err().cloned()).collect();
     refuse(file, &faults)?;
-    let Plan { mut tickets, places, elsewhere, words } = plan(entries.into_iter().filter_map(Result::ok).collect());
+    let Plan { mut tickets, places, with_priority, elsewhere, words } =
+        plan(entries.into_iter().filter_map(Result::ok).collect());
     tell(&words);
     tell(&notes);
     refuse(file, &waiting_for_skipped(board, &tickets, &places, &elsewhere).await?)?;
-    resolve_agents(board, &mut tickets);
-    let number = tickets.len();
-    if number == 0 {
+    let config = board.project.config();
+    tell(&resolve_agents(config, &mut tickets));
+    if tickets.is_empty() {
         let what = "tickets are entries of JSON or TOML, headings such as `### REQ-1: Title`, rows of a table with a \
                     title column, and list items that begin with `[ ]`";
         return Err(Failure::failed(format!("{} has no open tickets", file.display())).hint(what));
     }
-    if dry_run {
-        tickets.iter().for_each(|t| data!("{}  {}", t.id.as_ref().map_or("-", TicketId::as_str), t.spec.title));
-        talk!("Read {}; nothing was added.", counted(number, "ticket"));
+    let ids: Vec<TicketId> = tickets.iter().filter_map(|t| t.id.clone()).collect();
+    let state = board.view(Part::Tickets(&ids)).await?.state;
+    let mut work: Vec<Work> = Vec::new();
+    for (ticket, place) in tickets.into_iter().zip(places) {
+        let known = ticket.id.as_ref().and_then(|id| state.tickets.get(id));
+        match known.filter(|_| options.update).map(|t| t.phase) {
+            Some(phase) if phase.is_final() => {
+                talk!("Skipping {}: it is {}.", name_of(&ticket), phase.as_str());
+            }
+            _ => work.push(Work { ticket, place, is_known: known.is_some() }),
+        }
+    }
+    if options.dry_run && !options.as_json {
+        preview::show(&work, config.default_agent());
         return Ok(Exit::Done);
     }
-    let input = Input::AddTickets { tickets };
-    let Outcome::Tickets { ids } = board.decide("you imported tickets", input).await? else {
-        return Err(Failure::failed("nothing was added"));
-    };
-    if as_json {
-        json(shapes::Imported { ids: ids.iter().map(ToString::to_string).collect() })?;
+    let imported = if options.dry_run {
+        let would = |w: &Work| line(w, w.ticket.id.as_ref(), if w.is_known { "would-update" } else { "would-add" });
+        work.iter().map(would).collect()
+    } else if options.update {
+        update::carry_out(board, &state, &work, &with_priority).await?
     } else {
-        ids.iter().for_each(|id| data!("{id}"));
-        talk!("Added {}.", counted(number, "ticket"));
+        let is_taken = work.iter().any(|w| w.is_known);
+        let added = update::add(board, &work.iter().collect::<Vec<_>>()).await;
+        added.map_err(|e| {
+            if is_taken {
+                e.hint("nothing was added; `--update` changes tickets that are on the board already")
+            } else {
+                e
+            }
+        })?
+    };
+    if options.as_json {
+        let ids = imported.iter().filter_map(|t| t.id.clone()).collect();
+        json(shapes::Imported { ids, tickets: imported })?;
+        return Ok(Exit::Done);
+    }
+    let row = |t: &shapes::ImportedTicket| {
+        let (id, title) = (t.id.clone().unwrap_or_default(), text::line(&t.title, 80));
+        if options.update {
+            vec![id, t.change.to_owned(), t.place.clone(), title]
+        } else {
+            vec![id, t.place.clone(), title]
+        }
+    };
+    table(&imported.iter().map(row).collect::<Vec<_>>());
+    let number = |change| imported.iter().filter(|t| t.change == change).count();
+    match options.update {
+        false => talk!("Added {}.", counted(imported.len(), "ticket")),
+        true => talk!("Added {}, updated {}.", counted(number("added"), "ticket"), number("updated")),
     }
     Ok(Exit::Done)
 }
 
-/// An agent that is not configured here is kept as metadata, and the default agent does the work.
-fn resolve_agents(board: &Board, tickets: &mut [NewTicket]) {
-    let agents = &board.project.config().agents;
+fn line(work: &Work, id: Option<&TicketId>, change: &'static str) -> shapes::ImportedTicket {
+    let (place, title) = (work.place.clone(), work.ticket.spec.title.clone());
+    shapes::ImportedTicket { id: id.map(ToString::to_string), place, title, change }
+}
+
+fn name_of(ticket: &NewTicket) -> &str {
+    ticket.id.as_ref().map_or(ticket.spec.title.as_str(), TicketId::as_str)
+}
+
+/// Agents go by their names here. One that is not known is kept as metadata, and the default agent does the work.
+fn resolve_agents(config: &Config, tickets: &mut [NewTicket]) -> Vec<String> {
+    let mut unknown: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for ticket in tickets {
-        if let Some(agent) = ticket.spec.agent.take() {
-            if agents.contains_key(&agent) {
-                ticket.spec.agent = Some(agent);
-            } else {
-                ticket.spec.metadata.insert("assignedAgent".to_owned(), agent);
-            }
+        let Some(asked) = ticket.spec.agent.take() else { continue };
+        let known = config.agent_called(&asked);
+        if known != Some(asked.as_str()) {
+            // For the way back.
+            ticket.spec.metadata.insert("assignedAgent".to_owned(), asked.clone());
+        }
+        match known {
+            Some(known) => ticket.spec.agent = Some(known.to_owned()),
+            None => unknown.entry(asked).or_default().push(name_of(ticket).to_owned()),
         }
     }
+    let instead = config.default_agent().map_or("no agent".to_owned(), |name| format!("`{name}`"));
+    let words = unknown.into_iter().map(|(asked, tickets)| {
+        let meant = config.agent_like(&asked).map_or(String::new(), |meant| format!(" (did you mean `{meant}`?)"));
+        let shown = tickets.iter().take(MOST_NAMES).cloned().collect::<Vec<_>>().join(", ");
+        let more = tickets.len().checked_sub(MOST_NAMES).filter(|n| *n > 0);
+        let more = more.map_or(String::new(), |n| format!(" and {n} more"));
+        format!(
+            "warning: no agent is called `{asked}`{meant}: {instead} gets {shown}{more}. `[agent.NAME] aliases = \
+             [\"{asked}\"]` in ganger.toml makes it known."
+        )
+    });
+    words.collect()
 }
+
+/// More tickets are counted, not named.
+const MOST_NAMES: usize = 5;
 
 /// # Errors
 /// With all faults, when there is one.

@@ -5,13 +5,15 @@
 
 use super::Reading;
 use super::draft::{Draft, Field};
-use super::markdown::{Fence, Item, cells, dedent, heading, indent, is_separator, item, ticked, underline};
-use ganger_engine::TicketId;
+use super::ids::{prefix, prefixes_in, ticket_heading};
+use super::inline;
+use super::markdown::{Fence, Item, cells, dedent, heading, indent, is_separator, item, underline};
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 pub(super) fn read(name: &str, text: &str) -> Reading {
     let lines: Vec<&str> = text.lines().collect();
-    let mut roadmap = Roadmap { name, lines: &lines, ..Roadmap::default() };
+    let mut roadmap = Roadmap { name, lines: &lines, prefixes: prefixes_in(&lines), ..Roadmap::default() };
     let mut at = front_matter(&lines);
     roadmap.outside.extend((0..at).filter(|n| !lines[*n].trim().is_empty()));
     while at < lines.len() {
@@ -19,14 +21,15 @@ pub(super) fn read(name: &str, text: &str) -> Reading {
         roadmap.after_blank = lines[at - 1].trim().is_empty();
     }
     roadmap.close();
-    let notes = match roadmap.outside.as_slice() {
-        [] => Vec::new(),
-        [one] => vec![format!("Not imported: 1 line that belongs to no ticket ({name}:{}).", one + 1)],
+    let mut notes = roadmap.notes;
+    notes.extend(match roadmap.outside.as_slice() {
+        [] => None,
+        [one] => Some(format!("Not imported: 1 line that belongs to no ticket ({name}:{}).", one + 1)),
         [first, ..] => {
             let number = roadmap.outside.len();
-            vec![format!("Not imported: {number} lines that belong to no ticket (the first is {name}:{}).", first + 1)]
+            Some(format!("Not imported: {number} lines that belong to no ticket (the first is {name}:{}).", first + 1))
         }
-    };
+    });
     Reading { entries: roadmap.entries, notes }
 }
 
@@ -70,6 +73,10 @@ struct Roadmap<'a> {
     in_list: bool,
     /// Lines that belong to no ticket.
     outside: Vec<usize>,
+    /// What ids of this file begin with.
+    prefixes: BTreeSet<String>,
+    /// What was not understood as it may have been meant.
+    notes: Vec<String>,
 }
 
 impl Roadmap<'_> {
@@ -149,7 +156,7 @@ impl Roadmap<'_> {
             (Some(found), _) => {
                 let mut draft = Draft::new(&self.place(at));
                 draft.id = Some(found.id);
-                draft.take("title", Value::String(found.title));
+                draft.take_title(&found.title);
                 self.open(draft, From::Heading { level });
                 self.tick(found.tick);
             }
@@ -195,6 +202,12 @@ impl Roadmap<'_> {
             return;
         }
         let Some(current) = &mut self.current else { return };
+        if found.tick.is_none() && current.collects.is_none() && current.open_item.is_none() {
+            match inline::facts(found.text, false) {
+                Some(facts) => return current.draft.take_facts(facts),
+                None => current.draft.note_unknown_key(found.text),
+            }
+        }
         let is_deeper = current.open_item.is_some_and(|outer| found.indent >= outer + 2);
         match (found.tick, current.collects) {
             // A part of the item above.
@@ -217,12 +230,18 @@ impl Roadmap<'_> {
 
     fn ticket_item(&mut self, at: usize, found: &Item<'_>) {
         let mut draft = Draft::new(&self.place(at));
-        match ticket_heading(found.text).filter(|t| t.has_colon) {
-            Some(ticket) => {
+        match ticket_heading(found.text) {
+            Some(ticket) if ticket.is_marked || self.prefixes.contains(prefix(&ticket.id)) => {
                 draft.id = Some(ticket.id);
-                draft.take("title", Value::String(ticket.title));
+                draft.take_title(&ticket.title);
             }
-            None => draft.take("title", Value::String(found.text.to_owned())),
+            other => {
+                if let Some(ticket) = other {
+                    let (place, id) = (self.place(at), ticket.id);
+                    self.notes.push(format!("`{id}` is part of a title ({place}); if it is the id, write `{id}: …`."));
+                }
+                draft.take_title(found.text);
+            }
         }
         self.open(draft, From::Item { indent: found.indent });
         self.tick(found.tick);
@@ -362,6 +381,7 @@ impl Roadmap<'_> {
         }
         if !fields.is_empty() {
             draft.take_all(fields);
+            draft.split_title();
             self.entries.push(draft.finish());
         }
     }
@@ -442,42 +462,4 @@ fn key_and_value(line: &str) -> Option<(String, String)> {
 fn is_rule(line: &str) -> bool {
     let bare = line.trim();
     bare.len() >= 3 && ['-', '*', '_', '='].iter().any(|c| bare.chars().all(|b| b == *c || b == ' '))
-}
-
-struct TicketHeading {
-    id: String,
-    title: String,
-    tick: Option<char>,
-    has_colon: bool,
-}
-
-/// Only headings that begin with an id are tickets: others are chapters.
-fn ticket_heading(text: &str) -> Option<TicketHeading> {
-    let (tick, text) = ticked(text.trim());
-    let text = text.trim_start_matches(['*', '_', '`', '[', ' ']);
-    let end = text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_')).unwrap_or(text.len());
-    let (id, rest) = text.split_at(end);
-    let has_digit = id.chars().any(|c| c.is_ascii_digit());
-    let has_letter = id.chars().next().is_some_and(|c| c.is_ascii_alphabetic());
-    if !(has_digit && has_letter && id.contains('-') && TicketId::parse(id).is_ok()) {
-        return None;
-    }
-    let marks = rest.trim_start_matches(['*', '_', '`', ']']);
-    if !(marks.is_empty() || marks.starts_with([':', ' ', '(', '\t'])) {
-        return None;
-    }
-    let has_colon = marks.starts_with(':');
-    // The address of a link is no title.
-    let marks = match (rest.contains(']'), marks.strip_prefix('(').and_then(|m| m.split_once(')'))) {
-        (true, Some((_, after))) => after,
-        _ => marks,
-    };
-    let title = marks.trim_start_matches([':', '-', '–', '—', '*', '_', ' ', '\t']).trim();
-    let title = if rest.len() == marks.len() || !title.ends_with("**") { title } else { title.trim_end_matches('*') };
-    Some(TicketHeading { id: id.to_owned(), title: title.to_owned(), tick, has_colon })
-}
-
-/// `REQ` of `REQ-7`.
-fn prefix(id: &str) -> &str {
-    id.rsplit_once('-').map_or(id, |(prefix, _)| prefix)
 }

@@ -155,7 +155,11 @@ fn holds_lists(fields: &Map<String, Value>) -> bool {
 /// Its lists, also those of objects in it, as in `{"master": {"tasks": […]}}`. What else it has belongs to no ticket.
 fn container(name: &str, fields: Map<String, Value>) -> Reading {
     let mut reading = Reading::default();
+    let is_export = ["schema", "record", "project", "tickets"].iter().all(|key| fields.contains_key(*key));
     for (key, value) in fields {
+        if is_export && ["schema", "record", "project", "cards"].contains(&key.as_str()) {
+            continue;
+        }
         let place = format!("{name}.{key}");
         match value {
             Value::Array(items) if LISTS.contains(&key.as_str()) => reading.extend(list(&place, items)),
@@ -185,10 +189,46 @@ fn named_entry(place: &str, id: &str, value: Value) -> Parsed {
     }
 }
 
+/// Whether an entry is a ticket as `ganger export` and `--json` print it.
+fn is_own(fields: &Map<String, Value>) -> bool {
+    ["revision", "sessions", "waiting", "observed_files"].iter().all(|key| fields.contains_key(*key))
+}
+
+/// What was asked for; what became of it is the other board's history.
+fn of_export(fields: Map<String, Value>) -> Map<String, Value> {
+    const ASKED: [&str; 12] = [
+        "id",
+        "title",
+        "description",
+        "status",
+        "done",
+        "priority",
+        "after",
+        "files",
+        "agent",
+        "labels",
+        "links",
+        "estimated_tokens",
+    ];
+    // Ganger makes joins itself, where it needs them.
+    let is_made = fields.get("kind").is_some_and(|kind| kind == "join");
+    let is_final = |status: &Value| status == "merged" || status == "cancelled";
+    let taken = fields.into_iter().filter(|(key, value)| match key.as_str() {
+        "metadata" => true,
+        "status" => is_final(value),
+        key => ASKED.contains(&key),
+    });
+    let mut taken: Map<String, Value> = taken.collect();
+    if is_made {
+        taken.insert("status".to_owned(), "closed (Ganger makes joins itself)".into());
+    }
+    taken
+}
+
 fn entry(place: &str, value: Value) -> Parsed {
     let mut draft = Draft::new(place);
     match value {
-        Value::Object(fields) => draft.take_all(fields),
+        Value::Object(fields) => draft.take_all(if is_own(&fields) { of_export(fields) } else { fields }),
         // A list of titles.
         Value::String(title) => draft.take("title", Value::String(title)),
         other => draft.fault(format!("expected an object, found `{}`", plain(&other))),

@@ -160,6 +160,32 @@ fn tables_keep_every_cell() {
 }
 
 #[test]
+fn ids_of_items_count_when_something_shows_that_they_are_meant() {
+    let of = |text: &str| titles("f.md", text);
+    assert_eq!(of("- [ ] REQ-1 a\n- [ ] REQ-2 b\n"), ["REQ-1 a", "REQ-2 b"], "two of a kind");
+    assert_eq!(of("- [ ] REQ-1 a\n- [ ] REQ-2: b\n"), ["REQ-1 a", "REQ-2 b"]);
+    assert_eq!(
+        of("- [ ] REQ-1 (LOW) a\n- [ ] **A-2** b\n- [ ] [B-3](x) c\n- [ ] C-4 – d\n"),
+        ["REQ-1 a", "A-2 b", "B-3 c", "C-4 d"]
+    );
+    assert_eq!(
+        of("- [ ] UTF-8 names\n- [ ] UTF-8 (without BOM) files\n"),
+        [" UTF-8 names", " UTF-8 (without BOM) files"]
+    );
+    let Reading { notes, .. } = parse(Path::new("f.md"), "- [ ] UTF-8 names\n");
+    assert_eq!(notes, ["`UTF-8` is part of a title (f.md:1); if it is the id, write `UTF-8: …`."]);
+}
+
+#[test]
+fn titles_of_rows_and_headings_say_more_in_passing() {
+    let read = specs(
+        "| ID | Title |\n|--|--|\n| REQ-1 | a (LOW) |\n\n### REQ-2: b (depends on REQ-1)\n- HIGH\n- blocked by REQ-3\n",
+    );
+    assert_eq!((&*read[0].title, read[0].priority), ("a", Priority::Low));
+    assert_eq!((&*read[1].title, read[1].priority, read[1].after.len()), ("b", Priority::High, 2));
+}
+
+#[test]
 fn lines_outside_of_tickets_are_counted() {
     let Reading { notes, .. } = parse(Path::new("f.md"), "---\ntags: x\n---\n# Plan\n\nWhy.\n- plain\n\n- [ ] a\n");
     assert_eq!(notes, ["Not imported: 5 lines that belong to no ticket (the first is f.md:1)."]);

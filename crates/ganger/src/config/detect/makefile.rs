@@ -32,6 +32,14 @@ pub(super) fn detect(root: &Path, found: &mut Detection) {
     }
 }
 
+/// Targets that do something whatever the conditions.
+pub(super) fn targets(root: &Path, found: &mut Detection) -> BTreeSet<String> {
+    let name = FILES.into_iter().find(|f| root.join(f).symlink_metadata().is_ok());
+    let text = name.and_then(|name| found.read(root, name)).unwrap_or_default();
+    let targets = Makefile::parse(&text).targets.into_iter();
+    targets.filter(|(_, target)| target.does_something && !target.is_conditional).map(|(name, _)| name).collect()
+}
+
 #[derive(Default)]
 struct Makefile {
     targets: BTreeMap<String, Target>,

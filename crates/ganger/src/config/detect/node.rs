@@ -2,6 +2,7 @@
 
 use super::{Detection, has, place};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Lock file, manager, and how it installs what is locked.
@@ -16,16 +17,59 @@ const LOCKS: [(&str, &str, &str); 6] = [
 
 const WANTED: [&str; 5] = ["build", "lint", "typecheck", "check", "test"];
 
-pub(super) fn detect(root: &Path, found: &mut Detection) {
-    let Some(text) = found.read(root, "package.json") else { return };
+/// A package, for what else asks for its scripts.
+pub(super) struct Node {
+    pub(super) scripts: BTreeSet<String>,
+    /// How what it depends on is installed.
+    pub(super) install: &'static str,
+    /// How a program of it is run.
+    exec: &'static str,
+    /// Whether its scripts call a task runner themselves.
+    calls: Vec<&'static str>,
+}
+
+/// Task runner, its settings, the keys below which tasks are, and how it is called.
+const TASK_RUNNERS: [(&str, &str, [&str; 2], &str); 2] = [
+    ("turbo", "turbo.json", ["tasks", "pipeline"], "turbo run"),
+    ("nx", "nx.json", ["targetDefaults", "targets"], "nx run-many -t"),
+];
+
+impl Node {
+    /// What runs tasks in many packages, where no script does.
+    pub(super) fn propose_task_runners(&self, root: &Path, found: &mut Detection) {
+        for (runner, file, keys, call) in TASK_RUNNERS {
+            if !has(root, file) || self.calls.contains(&runner) || found.names(runner) {
+                continue;
+            }
+            let Some(text) = found.read(root, file) else { continue };
+            let Some((_, tasks)) = keys.iter().find_map(|key| text.split_once(&format!("\"{key}\""))) else { continue };
+            let has_task = |name: &&str| tasks.contains(&format!("\"{name}\""));
+            let wanted: Vec<&str> = WANTED.into_iter().filter(has_task).collect();
+            let Some(first) = wanted.first() else { continue };
+            let why = place(file, &text, |line| line.contains(&format!("\"{first}\""))).unwrap_or_default();
+            let command = format!("{} && {} {call} {}", self.install, self.exec, wanted.join(" "));
+            found.likely(super::Kind::Check, runner, &command, why);
+        }
+    }
+}
+
+pub(super) fn detect(root: &Path, found: &mut Detection) -> Option<Node> {
+    let text = found.read(root, "package.json")?;
     let package: Value = match serde_json::from_str(&text) {
         Ok(package) => package,
-        Err(e) => return found.doubt(format!("package.json:{} cannot be read: {e}", e.line())),
+        Err(e) => {
+            found.doubt(format!("package.json:{} cannot be read: {e}", e.line()));
+            return None;
+        }
     };
+    let none = serde_json::Map::new();
     let scripts = match package.get("scripts") {
-        None => return,
+        None => &none,
         Some(Value::Object(scripts)) => scripts,
-        Some(_) => return found.doubt("package.json: `scripts` is not an object"),
+        Some(_) => {
+            found.doubt("package.json: `scripts` is not an object");
+            &none
+        }
     };
     let (manager, install, source) = manager(root, &package, found);
     let mut is_first = true;
@@ -41,7 +85,13 @@ pub(super) fn detect(root: &Path, found: &mut Detection) {
             Some(script) if watches(script) => found.doubt(format!("{at}: script `{name}` watches and never ends")),
             Some(_) => {
                 // A clean workspace has no node_modules: each gate must be able to stand alone.
-                found.gate(name, &format!("{install} && {manager} run {name}"), format!("{at}, {manager} by {source}"));
+                // npm's own word. That of bun is a test runner.
+                let run = if (manager, name) == ("npm", "test") { "" } else { "run " };
+                found.gate(
+                    name,
+                    &format!("{install} && {manager} {run}{name}"),
+                    format!("{at}, {manager} by {source}"),
+                );
                 if std::mem::take(&mut is_first)
                     && let Some(gate) = found.gates.last_mut()
                 {
@@ -50,6 +100,20 @@ pub(super) fn detect(root: &Path, found: &mut Detection) {
             }
         }
     }
+    let is_usable = |script: &Value| script.as_str().is_some_and(|s| !s.trim().is_empty() && !watches(s));
+    let usable = scripts.iter().filter(|(_, script)| is_usable(script)).map(|(name, _)| name.clone()).collect();
+    let call = |runner: &str| {
+        let bodies = scripts.values().filter_map(Value::as_str);
+        bodies.into_iter().any(|body| body.split_whitespace().any(|word| word == runner))
+    };
+    let calls = TASK_RUNNERS.iter().map(|(runner, ..)| *runner).filter(|runner| call(runner)).collect();
+    let exec = match manager {
+        "pnpm" => "pnpm exec",
+        "yarn" => "yarn",
+        "bun" => "bunx",
+        _ => "npx",
+    };
+    Some(Node { scripts: usable, install, exec, calls })
 }
 
 /// The manager that the package names, or that its lock file is of.

@@ -33,6 +33,24 @@ const LOCKS: [(&str, &str, &str); 4] = [
     ("Pipfile.lock", "pipenv sync --dev && pipenv run ", "pipenv"),
 ];
 
+/// What runs a command with what the project depends on.
+pub(super) struct Manager {
+    pub(super) run: &'static str,
+    pub(super) by: &'static str,
+}
+
+impl Manager {
+    /// What has to come before a command that calls the manager itself.
+    pub(super) fn before(&self, command: &str) -> &'static str {
+        let Some((before, call)) = self.run.split_once(" && ") else { return "" };
+        if command.starts_with(call) { self.run.get(..before.len() + 4).unwrap_or_default() } else { "" }
+    }
+}
+
+pub(super) fn manager(root: &Path) -> Option<Manager> {
+    LOCKS.iter().find(|(file, ..)| has(root, file)).map(|(_, run, by)| Manager { run, by })
+}
+
 pub(super) fn detect(root: &Path, found: &mut Detection) {
     let files = test_files(root);
     let lock = LOCKS.iter().find(|(file, ..)| has(root, file));

@@ -1,0 +1,110 @@
+//! Names of agents: their own, their aliases, and what a misspelt one may be meant as.
+
+use super::{Agent, Config, RuntimeKind};
+use crate::text;
+use std::collections::BTreeMap;
+
+impl Config {
+    /// The name of the agent that is called so: by its name, or by an alias.
+    pub(crate) fn agent_called(&self, name: &str) -> Option<&str> {
+        let name = name.trim();
+        let by = |is: &dyn Fn(&str) -> bool| {
+            let own = self.agents.keys().find(|own| is(own));
+            let aliased = || self.agents.iter().find(|(_, a)| a.aliases.iter().any(|alias| is(alias)));
+            own.or_else(|| aliased().map(|(own, _)| own)).map(String::as_str)
+        };
+        let own = by(&|called| called == name).or_else(|| by(&|called| called.eq_ignore_ascii_case(name)));
+        own.or_else(|| self.implied().find(|kind| kind.as_str() == name).map(RuntimeKind::as_str))
+    }
+
+    /// An agent by its name, also one that no block describes.
+    pub(crate) fn agent(&self, name: &str) -> Option<Agent> {
+        let implied = || self.implied().find(|kind| kind.as_str() == name).map(|kind| self.on(kind));
+        self.agents.get(name).cloned().or_else(implied)
+    }
+
+    /// Every agent by name: those of the file, and one for each runtime of which the file has none.
+    pub(crate) fn all_agents(&self) -> BTreeMap<String, Agent> {
+        let implied = self.implied().map(|kind| (kind.as_str().to_owned(), self.on(kind)));
+        implied.chain(self.agents.clone()).collect()
+    }
+
+    /// Runtimes that need no block. They do not depend on what is on PATH: the policy of a board would change with it.
+    fn implied(&self) -> impl Iterator<Item = RuntimeKind> {
+        RuntimeKind::ALL.into_iter().filter(|kind| {
+            let is_named = |(name, agent): (&String, &Agent)| {
+                agent.runtime == *kind || name == kind.as_str() || agent.aliases.iter().any(|a| a == kind.as_str())
+            };
+            kind.is_one_program() && !self.agents.is_empty() && !self.agents.iter().any(is_named)
+        })
+    }
+
+    /// The default agent on another runtime: its role, its rules and its sandbox hold there, too.
+    fn on(&self, runtime: RuntimeKind) -> Agent {
+        let plain = Agent::plain(runtime);
+        let Some(model) = self.default_agent().and_then(|name| self.agents.get(name)) else { return plain };
+        Agent {
+            prompt: model.prompt.clone(),
+            allow: model.allow.clone(),
+            ask: model.ask.clone(),
+            deny: model.deny.clone(),
+            sandbox: model.sandbox,
+            ..plain
+        }
+    }
+
+    /// The name or alias that a name that is not known is most like.
+    pub(crate) fn agent_like(&self, name: &str) -> Option<&str> {
+        let aliases = self.agents.values().flat_map(|a| &a.aliases);
+        text::closest(name, self.agents.keys().chain(aliases).map(String::as_str))
+    }
+
+    pub(super) fn names_no_agent(&self, name: &str) -> String {
+        let known: Vec<&str> = self.agents.keys().map(String::as_str).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        let meant = self.agent_like(name).map_or(String::new(), |meant| format!(" (did you mean `{meant}`?)"));
+        format!("names `{name}`, which is no agent{meant}; known: {known}")
+    }
+
+    /// Rules that cannot mean what they were written for. One that denies must not be without effect for a slip.
+    pub(super) fn rule_faults(&self, faults: &mut Vec<(String, String)>) {
+        for (name, agent) in &self.agents {
+            let lists = [("allow", &agent.allow), ("ask", &agent.ask), ("deny", &agent.deny)];
+            for (list, rule) in lists.iter().flat_map(|(list, rules)| rules.iter().map(move |rule| (list, rule))) {
+                if let Some(why) = rule_fault(rule) {
+                    faults.push((format!("agent.{name}.{list}"), why));
+                }
+            }
+        }
+    }
+
+    /// Aliases that name two agents.
+    pub(super) fn alias_faults(&self, faults: &mut Vec<(String, String)>) {
+        for (name, agent) in &self.agents {
+            for alias in &agent.aliases {
+                let is_of = |(other, agent): &(&String, &Agent)| *other != name && agent.aliases.contains(alias);
+                let other = self.agents.iter().find(is_of).map(|(other, _)| other);
+                let other = other.or_else(|| self.agents.keys().find(|own| *own == alias));
+                if alias.trim().is_empty() {
+                    faults.push((format!("agent.{name}.aliases"), "holds an empty name".to_owned()));
+                } else if let Some(other) = other.filter(|other| *other != name) {
+                    faults.push((format!("agent.{name}.aliases"), format!("`{alias}` is agent `{other}` already")));
+                }
+            }
+        }
+    }
+}
+
+/// Tools of every runtime. Any other word is a runtime's own name of a tool, in its own spelling.
+const TOOLS: [&str; 6] = ["command", "edit", "read", "fetch", "agent", "mcp"];
+
+fn rule_fault(rule: &str) -> Option<String> {
+    let (tool, pattern) = ganger_engine::rules::parse(rule);
+    if let Some((first, rest)) = tool.split_once(char::is_whitespace) {
+        return Some(format!("holds `{rule}`, which is no rule: write `{first}({})`", rest.trim()));
+    }
+    // A pattern is what our own tools have; by itself a word may be anything.
+    let is_own = pattern.is_some() && tool.chars().all(|c| c.is_ascii_lowercase());
+    let meant = text::closest(tool, TOOLS).filter(|meant| is_own && *meant != tool)?;
+    Some(format!("holds `{rule}`, and no tool is called `{tool}`: did you mean `{meant}`?"))
+}

@@ -238,8 +238,7 @@ fn never_red(project: &Project, state: &State) -> Option<Finding> {
     let names: Vec<&str> = never.map(|g| g.name.as_str()).collect();
     let hint = "`ganger doctor --challenge` shows whether a broken tree turns it red";
     let result = Ok(format!("{}: never red so far; {hint}", names.join(", ")));
-    let has_run = state.evidence.values().any(|evidence| !evidence.is_empty());
-    (has_run && !names.is_empty()).then_some(Finding { what: "never red", result })
+    (!names.is_empty()).then_some(Finding { what: "never red", result })
 }
 
 async fn board(project: Project, args: &Args) -> Vec<Finding> {

@@ -54,7 +54,7 @@ async fn obey(stop: &watch::Sender<Stop>) {
         if asked == Stop::Now {
             break;
         }
-        talk!("\nFinishing: no new work starts, turns are finished. Ctrl-C again stops them now.");
+        talk!("\nNo new work starts, agents finish their turns. Ctrl-C again stops them now.");
     }
     talk!("\nStopping. Sessions, files and commits are kept.");
     tokio::time::sleep(GIT_GRACE).await;

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
-use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -35,7 +34,8 @@ impl Drop for Running {
 /// Runs a command that leads a process group of its own, to its end.
 pub(super) fn output(command: &mut Command) -> std::io::Result<Output> {
     let mut output = run_once(command)?;
-    while never_began(output.status) {
+    // Ctrl-C reaches a command in the moment before it leads its own group, and never later: it did nothing yet.
+    while crate::os::was_interrupted(output.status) {
         output = run_once(command)?;
     }
     Ok(output)
@@ -44,11 +44,6 @@ pub(super) fn output(command: &mut Command) -> std::io::Result<Output> {
 fn run_once(command: &mut Command) -> std::io::Result<Output> {
     let (child, _running) = Running::start(command)?;
     child.wait_with_output()
-}
-
-/// Ctrl-C reaches a command in the moment before it leads its own group, and never later.
-fn never_began(status: ExitStatus) -> bool {
-    status.signal() == Some(rustix::process::Signal::INT.as_raw())
 }
 
 /// As [`output`], for a command that reads `input`.

@@ -36,6 +36,7 @@ pub(crate) use orphans::{AtWork, adopt_orphans, end_orphans, mark_own};
 pub(crate) use process::{
     Spawn, ask_group_to_end, credentials, environment_for_commands, find_program, interrupt_group, is_credential,
     kill_group, leave_session, machine_name, may_signal, own_group, parent, program_on_path, terminate_group,
+    was_interrupted,
 };
 pub(crate) use recording::{LEFT_OUT, Recording};
 pub(crate) use signals::{StopSignal, StopSignals};

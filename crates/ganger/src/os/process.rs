@@ -171,6 +171,11 @@ pub(super) fn lower_priority() {
     let _at_full_speed = rustix::process::nice(LOW_PRIORITY);
 }
 
+/// Whether a program was ended as Ctrl-C does it.
+pub(crate) fn was_interrupted(status: std::process::ExitStatus) -> bool {
+    std::os::unix::process::ExitStatusExt::signal(&status) == Some(Signal::INT.as_raw())
+}
+
 /// The name of this machine, as far as its first dot, where the system tells.
 pub(crate) fn machine_name() -> Option<String> {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;

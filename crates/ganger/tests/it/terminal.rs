@@ -112,7 +112,7 @@ fn the_first_ctrl_c_is_answered_where_it_is_seen_and_the_second_one_too() {
         run.wait_for("1 running");
         run.press(CTRL_C);
         run.wait_for("stopping after 1 turn");
-        run.wait_for("Finishing: no new work starts");
+        run.wait_for("No new work starts, agents finish their turns.");
         let rows = run.rows();
         let of_the_agent = rows.iter().filter(|row| row.contains("T-1  scripted") && !row.contains("starts"));
         assert_eq!(of_the_agent.count(), 1, "the lane is there once: {rows:#?}");

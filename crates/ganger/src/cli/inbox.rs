@@ -2,7 +2,7 @@
 
 use super::board::{self, require_person};
 use super::out::{ago, counted, data, json, talk};
-use crate::board::{Part, shapes};
+use crate::board::{Part, card_named, shapes};
 use crate::failure::{Code, Exit, Failure};
 use crate::os::now_ms;
 use ganger_engine::{Answer, Card, CardAnswer, CardId, CardOption, Input, Outcome, State};
@@ -65,11 +65,13 @@ fn show(card: &Card, held: usize) {
 pub(super) async fn answer(args: AnswerArgs) -> Result<Exit, Failure> {
     require_person("answer")?;
     let board = board::open().await?;
-    let answer = typed(&board.state().await?, CardId::new(&args.card), &args.answer.join(" "))?;
-    let answer = Answer { card: CardId::new(&args.card), answer, by: board.person() };
+    let state = board.state().await?;
+    let card = card_named(&state, &args.card)?;
+    let answer = typed(&state, card.clone(), &args.answer.join(" "))?;
+    let answer = Answer { card: card.clone(), answer, by: board.person() };
     match board.decide("you answered a card", Input::Answer(answer)).await? {
-        Outcome::Nothing => talk!("{} already had this answer.", args.card),
-        _ => talk!("Answered {}.", args.card),
+        Outcome::Nothing => talk!("{card} already had this answer."),
+        _ => talk!("Answered {card}."),
     }
     Ok(Exit::Done)
 }

@@ -3,9 +3,9 @@
 use super::board::{self, Board, require_person};
 use super::out::{data, talk};
 use super::run::{Place, work};
+use super::trust;
 use super::view::Style;
-use super::{ticket, trust};
-use crate::board::{Follow, Happening, Waited};
+use crate::board::{Follow, Happening, Waited, named_in};
 use crate::depot;
 use crate::failure::{Code, Exit, Failure};
 use ganger_engine::foreman::Mode;
@@ -46,7 +46,7 @@ fn wanted(state: &State, args: &Args) -> Result<Vec<TicketId>, Failure> {
     if args.all {
         return Ok(all_that_can_land(state));
     }
-    args.tickets.iter().map(|id| ticket::find(state, id).map(|(id, _)| id)).collect()
+    named_in(state, &args.tickets)
 }
 
 /// Accepted tickets that build on nothing but merged work and each other. The others are named, and wait.

@@ -33,6 +33,10 @@ mod status;
 mod stop;
 mod tell;
 mod ticket;
+mod ticket_close;
+mod ticket_edit;
+mod ticket_fields;
+mod ticket_list;
 mod ticket_show;
 mod trust;
 mod view;
@@ -80,10 +84,10 @@ enum Command {
     Interrupt(tell::InterruptArgs),
     /// Send one of the usual review comments to the session of a ticket
     Nudge(tell::NudgeArgs),
-    /// Stop a ticket until you resume it; nothing is lost
+    /// Stop tickets until you resume them; nothing is lost
     Stop(stop::StopArgs),
-    /// Resume a stopped ticket
-    Resume(stop::TicketArg),
+    /// Resume stopped tickets
+    Resume(stop::ResumeArgs),
     /// Stop a ticket and print the runtime's own command that opens its session
     Attach(stop::TicketArg),
     /// Run the gates on the main branch as it is now

@@ -6,6 +6,7 @@ use crate::board::shapes;
 use crate::depot::Rescue;
 use crate::failure::{Exit, Failure};
 use crate::project::Project;
+use ganger_engine::TicketId;
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Subcommand)]
@@ -59,14 +60,14 @@ pub(super) fn run(command: Command) -> Result<Exit, Failure> {
         }
         Command::Show { name } => data!("{}", Rescue::show(depot, &name)?),
         Command::Restore { name, into } => {
-            let ticket = super::ticket::parse(name.split('/').next().unwrap_or_default())?;
+            let ticket = parse(name.split('/').next().unwrap_or_default())?;
             let beside = project.workspace(&ticket).path;
             let folder = into.unwrap_or_else(|| beside.with_file_name(format!("rescued-{}", name.replace('/', "-"))));
             Rescue::restore(depot, &name, &folder)?;
             data!("{}", folder.display());
         }
         Command::Keep { ticket } => {
-            let ticket = super::ticket::parse(&ticket)?;
+            let ticket = parse(&ticket)?;
             let workspace = project.workspace(&ticket);
             if !workspace.path.is_dir() {
                 return Err(Failure::failed(format!("{ticket} has no workspace now"))
@@ -81,4 +82,8 @@ pub(super) fn run(command: Command) -> Result<Exit, Failure> {
         }
     }
     Ok(Exit::Done)
+}
+
+fn parse(id: &str) -> Result<TicketId, Failure> {
+    TicketId::parse(id).map_err(|e| Failure::usage(e.to_string()))
 }

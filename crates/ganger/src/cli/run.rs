@@ -5,7 +5,8 @@ use super::interrupts::Interrupts;
 use super::out::{cards_wait, hint, talk, waiting_for};
 use super::ticket_show::in_words;
 use super::view::{Style, View};
-use super::{dry_run, gates, sandbox, ticket, trust};
+use super::{dry_run, gates, sandbox, trust};
+use crate::board::named_in;
 use crate::failure::{Code, Exit, Failure};
 use crate::foreman::{self, Foreman};
 use crate::host::{Host, Offered};
@@ -83,10 +84,7 @@ fn scope_of(state: &State, named: &[String]) -> Result<Option<Vec<TicketId>>, Fa
         return Ok(None);
     }
     let mut scope = BTreeSet::new();
-    let mut rest = Vec::new();
-    for id in named {
-        rest.push(ticket::find(state, id)?.0);
-    }
+    let mut rest = named_in(state, named)?;
     while let Some(id) = rest.pop() {
         let after = state.tickets.get(&id).map(|t| t.spec.after.clone()).unwrap_or_default();
         if scope.insert(id) {

@@ -2,7 +2,7 @@
 
 use super::board::Board;
 use super::out::{clock, count, data, json, span};
-use super::ticket::{find, parse};
+use super::ticket::find;
 use crate::board::{History, Part, PastCard, View, shapes};
 use crate::failure::{Exit, Failure};
 use crate::os::now_ms;
@@ -50,8 +50,9 @@ fn show_lapsed(state: &State, id: &TicketId) {
 }
 
 pub(super) async fn show(board: &Board, id: &str, as_json: bool) -> Result<Exit, Failure> {
-    let View { state, .. } = board.view(Part::Tickets(&[parse(id)?])).await?;
-    let (id, ticket) = find(&state, id)?;
+    let id = board.named_one(id).await?;
+    let View { state, .. } = board.view(Part::Tickets(std::slice::from_ref(&id))).await?;
+    let (id, ticket) = find(&state, id.as_str())?;
     if as_json {
         json(shape(&state, &id, ticket))?;
         return Ok(Exit::Done);
@@ -202,8 +203,8 @@ pub(super) fn in_words(reason: &Reason) -> String {
 }
 
 pub(super) async fn explain(board: &Board, id: &str, as_json: bool) -> Result<Exit, Failure> {
-    let View { state, .. } = board.view(Part::Tickets(&[parse(id)?])).await?;
-    let (id, _) = find(&state, id)?;
+    let id = board.named_one(id).await?;
+    let View { state, .. } = board.view(Part::Tickets(std::slice::from_ref(&id))).await?;
     let mut reasons = why(&state, now_ms(), &id);
     // Without a run there is no host, and that is no reason of the ticket.
     if state.hosts.values().all(|h| !h.alive) {

@@ -1,5 +1,8 @@
 //! The board, the configuration and trust, as a person meets them on the command line.
 
+mod edits;
+mod ids;
+
 use crate::support::Place;
 use serde_json::json;
 

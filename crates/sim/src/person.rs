@@ -46,6 +46,9 @@ impl Person {
             let calm = world.policy.clone();
             self.configure(world, calm);
         }
+        if world.rng.one_in(600) {
+            self.resume(world, state);
+        }
         if world.faults && world.rng.one_in(100) {
             self.changes_mind(world, state);
         }
@@ -164,12 +167,21 @@ impl Person {
 
     /// Stops a ticket; now and then lets it go on again before it has stopped.
     fn stop(&mut self, world: &mut World, state: &State) {
-        let Some(ticket) = pick(world, state, |t| matches!(t.phase, Phase::Running | Phase::Open)) else { return };
+        let Some(ticket) = pick(world, state, |t| matches!(t.phase, Phase::Running | Phase::Open | Phase::Verifying))
+        else {
+            return;
+        };
         let by = NAME.to_owned();
         self.tell(world, Input::StopTicket { ticket: ticket.clone(), why: String::new(), by: by.clone() });
         if world.rng.one_in(3) {
             self.tell(world, Input::ResumeTicket { ticket, by });
         }
+    }
+
+    /// What was stopped waits for nobody else.
+    fn resume(&mut self, world: &mut World, state: &State) {
+        let Some(ticket) = pick(world, state, |t| t.stopped.is_some()) else { return };
+        self.tell(world, Input::ResumeTicket { ticket, by: NAME.to_owned() });
     }
 
     fn merge(&mut self, world: &mut World, state: &State) {

@@ -78,6 +78,9 @@ const IMPOSSIBLE: &[&str] = &[
     "Input::Tick",
     // Denials have an answer of their own.
     "CardOption::Deny",
+    // Of journals from before the phase `stopped`.
+    "EscalationReason::Stopped",
+    "CardOption::Resume",
     // A bug: it ends the run as a failure.
     "Ending::Breach",
     // Foremen of the simulation go on for ever, and nobody tells them not to stop.

@@ -107,7 +107,7 @@ fn consequences(state: &State, now: Millis, card: &Card, ticket: &Ticket, answer
             spec.after.retain(|d| d != closed);
             vec![super::edited(id, ticket, spec)]
         }
-        CardKind::Escalation { why: EscalationReason::Stopped } => messages::lift(ticket, id, &answer.by).collect(),
+        CardKind::Escalation { why: EscalationReason::Stopped } => messages::lift(id, &answer.by, true).collect(),
         CardKind::Escalation { why: EscalationReason::RedBase { .. } } => {
             let again = answer.answer == CardAnswer::Option(CardOption::Retry);
             if again { super::red::looked_at_again(state, card) } else { Vec::new() }

@@ -29,7 +29,7 @@ pub enum CardKind {
         /// Why gates are not enough.
         why: ApprovalReason,
     },
-    /// A limit was reached, or a person stopped the ticket: a person decides how to continue.
+    /// A limit was reached: a person decides how to continue.
     Escalation {
         /// What happened.
         why: EscalationReason,
@@ -106,7 +106,7 @@ pub enum EscalationReason {
         /// Bytes left.
         bytes: u64,
     },
-    /// A person stopped it.
+    /// A person stopped it. Only in journals from before the phase `stopped`.
     Stopped,
     /// A gate is red without the work, too. One card for all tickets that meet the same.
     RedBase {

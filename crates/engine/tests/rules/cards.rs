@@ -64,31 +64,32 @@ fn an_answer_that_its_card_does_not_take_is_refused() {
 #[test]
 fn closing_by_card_is_closing_by_command() {
     let told = Input::Tell {
-        ticket: "T-1".into(),
+        ticket: "T-2".into(),
         text: "look".into(),
         urgency: ganger_engine::Urgency::Idle,
         by: "p".into(),
     };
-    let stop = Input::StopTicket { ticket: "T-1".into(), why: String::new(), by: "p".into() };
-    let stopped = after(board(), [add("two", |s| s.after = vec!["T-1".into()]), stop, told]);
+    let two = add("two", |s| s.after = vec!["T-1".into()]);
+    let three = add("three", |s| s.after = vec!["T-2".into()]);
+    let asked = after(board(), [two, three, close("T-1"), told]);
     check(
-        &stopped,
+        &asked,
         answer("C-1", "cancel"),
         &expect![[r#"
-            card-answered answer=cancel by=p card=C-1
-            ticket-closed by=p reason=answered `cancel` on C-1 ticket=T-1
-            delivery-returned ticket=T-1 why=the ticket was closed
-            card-opened [C-2] T-2 depends on T-1, which was closed. Continue without it?
-        "#]],
+        card-answered answer=cancel by=p card=C-1
+        ticket-closed by=p reason=answered `cancel` on C-1 ticket=T-2
+        delivery-returned ticket=T-2 why=the ticket was closed
+        card-opened [C-2] T-3 depends on T-2, which was closed. Continue without it?
+    "#]],
     );
     check(
-        &stopped,
-        close("T-1"),
+        &asked,
+        close("T-2"),
         &expect![[r#"
-        ticket-closed by=p reason=no ticket=T-1
+        ticket-closed by=p reason=no ticket=T-2
         card-withdrawn card=C-1 why=the ticket was closed
-        delivery-returned ticket=T-1 why=the ticket was closed
-        card-opened [C-2] T-2 depends on T-1, which was closed. Continue without it?
+        delivery-returned ticket=T-2 why=the ticket was closed
+        card-opened [C-2] T-3 depends on T-2, which was closed. Continue without it?
     "#]],
     );
 }

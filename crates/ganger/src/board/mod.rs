@@ -5,6 +5,7 @@
 //! all of it looks like outside. Nothing here
 //! prints or knows of a command line: what a person should hear meanwhile goes to [`Notify`].
 
+mod cause;
 mod command;
 mod follow;
 mod forecast;
@@ -17,6 +18,7 @@ pub(crate) mod shapes;
 mod store;
 
 pub(crate) use crate::foreman::{Part, ReadyTicket};
+pub(crate) use cause::{Cause, answer, causes};
 pub(crate) use follow::{Follow, Happening, Waited};
 pub(crate) use forecast::Forecast;
 pub(crate) use history::{History, PastCard};

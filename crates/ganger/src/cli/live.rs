@@ -98,7 +98,9 @@ fn line_style() -> ProgressStyle {
 }
 
 fn footer(state: &State) -> String {
-    let counts: Vec<String> = state.count_by_phase().iter().map(|(p, n)| format!("{n} {}", p.as_str())).collect();
+    let counts = state.count_by_phase();
+    let counts = counts.iter().filter(|(phase, _)| **phase != Phase::Cancelled);
+    let counts: Vec<String> = counts.map(|(p, n)| format!("{n} {}", p.as_str())).collect();
     let cards = state.open_cards().count();
     let cards = if cards > 0 { format!(" · {}", cards_wait(cards)) } else { String::new() };
     format!("{}{cards}", counts.join(" · "))

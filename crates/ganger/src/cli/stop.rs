@@ -4,10 +4,10 @@ use super::board::{self, Board, require_person};
 use super::out::{data, hint, talk};
 use super::ticket::find;
 use super::ticket_close::each;
-use crate::board::Waited;
+use crate::board::{Part, View, Waited};
 use crate::failure::{Code, Exit, Failure};
 use crate::os;
-use ganger_engine::{Input, Session, State, Ticket, TicketId};
+use ganger_engine::{Input, Outcome, Phase, Session, State, Ticket, TicketId};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -42,7 +42,18 @@ pub(super) async fn stop(args: StopArgs) -> Result<Exit, Failure> {
     let board = board::open().await?;
     each(&board, &args.tickets, async |ticket: &TicketId| {
         let input = Input::StopTicket { ticket: ticket.clone(), why: args.reason.clone(), by: board.person() };
-        board.decide("you stopped a ticket", input).await?;
+        if board.decide("you stopped a ticket", input).await? == Outcome::Nothing {
+            talk!("{ticket} is stopped already. Resume it with `ganger resume {ticket}`.");
+            return Ok(());
+        }
+        let View { state, .. } = board.view(Part::Tickets(std::slice::from_ref(ticket))).await?;
+        if state.tickets.get(ticket).is_some_and(|t| t.phase == Phase::Verifying) {
+            talk!(
+                "Stopped {ticket}: its gates finish, and its agent does not work on it again until you run \
+                 `ganger resume {ticket}`."
+            );
+            return Ok(());
+        }
         talk!("Stopped {ticket}. Its session, branch and workspace are kept. Resume it with `ganger resume {ticket}`.");
         Ok(())
     })

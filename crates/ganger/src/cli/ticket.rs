@@ -5,9 +5,9 @@ use super::import;
 use super::input;
 use super::out::{data, json};
 use super::ticket_fields::{Fields, filled, warn_about_files};
-use super::ticket_show::{self, shape};
+use super::ticket_show;
 use super::{ticket_close, ticket_edit, ticket_list};
-use crate::board::{Part, View, ticket_named};
+use crate::board::{Part, View, shapes, ticket_named};
 use crate::failure::{Code, Exit, Failure};
 use ganger_engine::{Input, NewTicket, Outcome, Priority, State, Ticket, TicketId, TicketSpec};
 use std::path::PathBuf;
@@ -161,7 +161,7 @@ async fn add(board: &Board, args: AddArgs) -> Result<Exit, Failure> {
     }
     let View { state, .. } = board.view(Part::Tickets(&ids)).await?;
     for (id, ticket) in ids.iter().filter_map(|id| Some((id, state.tickets.get(id)?))) {
-        json(shape(&state, id, ticket))?;
+        json(shapes::Ticket::of(&state, id, ticket))?;
     }
     Ok(Exit::Done)
 }

@@ -3,8 +3,7 @@
 use super::board::Board;
 use super::out::{json, talk};
 use super::ticket_fields::{Fields, filled, warn_about_files};
-use super::ticket_show::shape;
-use crate::board::{Part, View};
+use crate::board::{Part, View, shapes};
 use crate::failure::{Exit, Failure};
 use ganger_engine::{Check, Input, Outcome, Priority, TicketChange, TicketId, TicketSpec};
 
@@ -72,7 +71,7 @@ pub(super) async fn run(board: &Board, args: Args) -> Result<Exit, Failure> {
         return Err(Failure::failed(format!("{id} is gone")));
     };
     if args.json {
-        json(shape(&state, &id, ticket))?;
+        json(shapes::Ticket::of(&state, &id, ticket))?;
     } else if outcome == Outcome::Nothing {
         talk!("{id} already looks like that.");
     } else {

@@ -2,12 +2,12 @@
 
 use super::board::Board;
 use super::out::{json, table, talk};
-use super::ticket_show::shape;
-use crate::board::{Part, ReadyTicket, shapes};
+use crate::board::{Part, ReadyTicket, causes, shapes};
 use crate::failure::{Exit, Failure};
 use crate::os::now_ms;
 use crate::text;
 use ganger_engine::{Phase, State, Ticket, TicketId};
+use std::collections::BTreeMap;
 use std::mem::ManuallyDrop;
 
 #[derive(Debug, clap::Args)]
@@ -30,28 +30,20 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(board: &Board, args: &Args) -> Result<Exit, Failure> {
-    let known =
-        ["open", "running", "suspended", "verifying", "reviewing", "accepted", "merged", "needs-you", "cancelled"];
-    if let Some(wanted) = &args.status
-        && !known.contains(&wanted.as_str())
-    {
-        return Err(
-            Failure::usage(format!("there is no status `{wanted}`")).hint(format!("one of: {}", known.join(", ")))
-        );
-    }
-    if args.ready && !args.json && args.label.is_none() && args.status.as_deref().is_none_or(|s| s == "open") {
+    let status = args.status.as_deref().map(status).transpose()?;
+    if args.ready && !args.json && args.label.is_none() && status.is_none_or(|s| s == Phase::Open) {
         return list_ready(board).await;
     }
-    let finished = args.all || matches!(args.status.as_deref(), Some("merged" | "cancelled"));
+    let finished = args.all || status.is_some_and(Phase::is_final);
     let state = match (args.ready, finished) {
         (true, _) => ManuallyDrop::new(board.view(Part::Ready).await?.state),
         (false, false) => ManuallyDrop::new(board.view(Part::Open).await?.state),
         (false, true) => board.last_state().await?,
     };
     let wanted = |ticket: &Ticket| {
-        let by_status = args.status.as_deref().is_none_or(|s| s == ticket.phase.as_str());
+        let by_status = status.is_none_or(|s| s == ticket.phase);
         let by_label = args.label.as_ref().is_none_or(|l| ticket.spec.labels.contains(l));
-        by_status && by_label && (args.all || args.status.is_some() || !ticket.phase.is_final())
+        by_status && by_label && (args.all || status.is_some() || !ticket.phase.is_final())
     };
     let mut found: Vec<(&TicketId, &Ticket)> = if args.ready {
         let now = now_ms();
@@ -63,23 +55,35 @@ pub(super) async fn run(board: &Board, args: &Args) -> Result<Exit, Failure> {
         found.sort_by_key(|(_, t)| t.order);
     }
     if args.json {
-        json(shapes::Tickets { tickets: found.iter().map(|(id, t)| shape(&state, id, t)).collect() })?;
+        json(shapes::Tickets { tickets: found.iter().map(|(id, t)| shapes::Ticket::of(&state, id, t)).collect() })?;
         return Ok(Exit::Done);
     }
     if found.is_empty() {
-        let narrowed = args.status.is_some() || args.label.is_some();
-        talk!(
-            "{}",
-            match (args.ready, narrowed, args.all) {
-                (true, ..) => "No ticket is ready.",
-                (_, true, _) => "No ticket fits.",
-                (.., true) => "No tickets. Add one with `ganger ticket add \"…\"`.",
-                _ => "No open tickets. Add one with `ganger ticket add \"…\"`; `--all` shows merged and closed ones.",
-            }
-        );
+        let narrowed = status.is_some() || args.label.is_some();
+        match (args.ready, narrowed) {
+            (true, _) => talk!("No ticket is ready."),
+            (_, true) => talk!("No ticket fits."),
+            _ => talk!("{}", no_open(&board.view(Part::Summary).await?.totals.phases)),
+        }
     }
     table(&found.iter().map(|(id, t)| row(&state, id, t)).collect::<Vec<_>>());
     Ok(Exit::Done)
+}
+
+/// A status by its word.
+fn status(word: &str) -> Result<Phase, Failure> {
+    let known = || Phase::ALL.map(Phase::as_str).join(", ");
+    Phase::parse(word)
+        .ok_or_else(|| Failure::usage(format!("there is no status `{word}`")).hint(format!("one of: {}", known())))
+}
+
+/// Nothing to do is not nothing at all.
+fn no_open(counts: &BTreeMap<Phase, usize>) -> String {
+    let finished: Vec<String> = counts.iter().map(|(phase, n)| format!("{n} {}", phase.as_str())).collect();
+    match finished.as_slice() {
+        [] => "No tickets. Add one with `ganger ticket add \"…\"`.".to_owned(),
+        finished => format!("No open tickets ({}; `--all` shows them).", finished.join(", ")),
+    }
 }
 
 async fn list_ready(board: &Board) -> Result<Exit, Failure> {
@@ -97,14 +101,12 @@ async fn list_ready(board: &Board) -> Result<Exit, Failure> {
 }
 
 fn row(state: &State, id: &TicketId, ticket: &Ticket) -> Vec<String> {
-    let waits: Vec<String> = ticket
-        .spec
-        .after
-        .iter()
-        .filter(|d| ticket.phase == Phase::Open && !state.tickets.get(d).is_some_and(|t| t.phase.is_accepted()))
-        .map(ToString::to_string)
-        .collect();
-    let waits = if waits.is_empty() { String::new() } else { format!("  (waits for {})", waits.join(", ")) };
+    let waits = causes(state, id).into_iter().map(|cause| cause.text);
+    // The others say it with their status.
+    let told =
+        matches!(ticket.phase, Phase::Open | Phase::Stopped | Phase::Suspended | Phase::Reviewing | Phase::NeedsYou);
+    let waits: Vec<String> = waits.filter(|_| told).collect();
+    let waits = if waits.is_empty() { String::new() } else { format!("  ({})", waits.join("; ")) };
     vec![
         id.to_string(),
         ticket.phase.as_str().to_owned(),

@@ -1,7 +1,9 @@
 //! The board, the configuration and trust, as a person meets them on the command line.
 
 mod edits;
+mod glance;
 mod ids;
+mod stop;
 
 use crate::support::Place;
 use serde_json::json;

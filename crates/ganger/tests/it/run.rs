@@ -54,7 +54,7 @@ fn the_breaker_asks_a_person_after_too_many_rejections_and_an_answer_lets_it_go_
     let card = place.ganger(&["inbox", "--json"]).json()["cards"][0]["id"].as_str().unwrap().to_owned();
     place.ganger(&["answer", &card, "maybe"]).exits(1).says("not an answer").says("retry, cancel");
     place.ganger(&["answer", &card, "cancel"]).exits(0);
-    place.assert_status("T-1", "cancelled");
+    place.assert_status("T-1", "closed");
     place.ganger(&["answer", &card, "retry"]).exits(1).says("was answered before");
 }
 

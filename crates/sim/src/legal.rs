@@ -70,7 +70,7 @@ legal! {
     TicketAccepted: Verifying Reviewing NeedsYou;
 
     DeliveryQueued: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped;
-    DeliveryReturned: Cancelled;
+    DeliveryReturned: Open Suspended NeedsYou Stopped Cancelled;
     CardOpened: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped Merged Cancelled;
     CardAnswered: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped Merged Cancelled;
     CardWithdrawn: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped Cancelled;
@@ -86,12 +86,15 @@ legal! {
 }
 
 /// Pairs that can be, but so rarely that no number of seeds in CI promises them: a stop that is lifted
-/// after the gates have said that a person is to look, the removal of a workspace after the ticket has been through another attempt, and the
+/// after the gates have said that a person is to look, an answer that is corrected while something else holds the ticket, the removal of a workspace after the ticket has been through another attempt, the
 /// question about a closed dependency that is settled just while the gates run.
 const RARE: &[Pair] = &[
     ("StopLifted", Some(Reviewing)),
     ("StopLifted", Some(NeedsYou)),
     ("CardWithdrawn", Some(Verifying)),
+    ("DeliveryReturned", Some(Suspended)),
+    ("DeliveryReturned", Some(NeedsYou)),
+    ("DeliveryReturned", Some(Stopped)),
     ("WorkspaceRemoved", Some(Suspended)),
     ("WorkspaceRemoved", Some(Reviewing)),
     ("WorkspaceRemoved", Some(NeedsYou)),

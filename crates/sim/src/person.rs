@@ -152,6 +152,11 @@ impl Person {
         let answer = if world.faults { any_answer(world, card) } else { helpful_answer(card) };
         let answer = Answer { card: card.id.clone(), answer, by: NAME.to_owned() };
         self.tell(world, Input::Answer(answer));
+        // A slip is corrected at once, where no session has the first answer yet.
+        if world.faults && card.is_question() && world.rng.one_in(3) {
+            let other = CardAnswer::Text("no, the right one".to_owned());
+            self.tell(world, Input::Answer(Answer { card: card.id.clone(), answer: other, by: NAME.to_owned() }));
+        }
         if world.faults && card.permission().is_some() && world.rng.one_in(10) {
             let (ticket, by) = (card.ticket.clone(), NAME.to_owned());
             self.tell(world, Input::CloseTicket { ticket, reason: "better not".to_owned(), by });

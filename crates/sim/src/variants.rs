@@ -46,7 +46,7 @@ named! {
     EscalationReason: Failed Rejected Unverifiable Budget TooLarge Stopped RedBase;
     NoticeReason: WorkspaceKept RepositoryTouched;
     CardAnswer: Option Deny Text;
-    CardOption: Once Ticket Agent Project Deny Accept Reject Retry Resume Continue Cancel Ok;
+    CardOption: Once Ticket Agent Project Deny Accept Reject Retry RetryGates Resume Continue Cancel Ok;
     Scope: Once Ticket Agent Project;
     DeliveryKind: Answer Rejection Revision Message;
     DeliveryEvidence: SentUnchecked SentOnce FoundInTranscript;

@@ -148,3 +148,69 @@ fn continuing_without_one_closed_dependency_leaves_the_question_about_the_other(
     assert_eq!((ticket.phase, ticket.spec.after.as_slice()), (Phase::Open, &[TicketId::from("T-2")][..]));
     assert_eq!(ledger.state().open_cards().count(), 1);
 }
+
+/// An answer that no session was given yet can be replaced; afterwards it has taken effect.
+#[test]
+fn an_answer_is_corrected_until_it_took_effect() {
+    let ask = Input::Ask {
+        attempt: "T-1-a1".into(),
+        token: 1,
+        call: "c".into(),
+        question: "Which?".into(),
+        brief: String::new(),
+        options: vec!["red".into(), "blue".into()],
+    };
+    let asked = after(at_work(), [ask, ended("T-1-a1", 1, |_| {})]);
+    let answered = after(asked, [answer("C-1", "red")]);
+    check(
+        &answered,
+        answer("C-1", "blue"),
+        &expect![[r#"
+        delivery-returned ticket=T-1 why=the answer was corrected
+        card-answered answer=blue by=p card=C-1
+        delivery-queued D-2 answer
+    "#]],
+    );
+    let dispatched = after(answered, [tick(), claim("T-1-a2", 2)]);
+    check(
+        &dispatched,
+        answer("C-1", "blue"),
+        &expect![[r#"
+        refused (already-answered): C-1 was answered before: red
+    "#]],
+    );
+}
+
+#[test]
+fn an_answer_beside_the_suggestions_is_refused_where_it_is_typed() {
+    let ask = Input::Ask {
+        attempt: "T-1-a1".into(),
+        token: 1,
+        call: "c".into(),
+        question: "Which?".into(),
+        brief: String::new(),
+        options: vec!["Red".into(), "blue".into()],
+    };
+    let board = given(&after(at_work(), [ask]));
+    let card = &board.state().cards[&CardId::from("C-1")];
+    assert_eq!(card.parse_answer("red").unwrap(), CardAnswer::Text("Red".into()));
+    let refused = card.parse_answer("maybe").unwrap_err();
+    assert_eq!(refused.hint.as_deref(), Some("answer with one of: Red, blue; `--other` takes any other answer"));
+}
+
+/// What was wrong was the machine: the same head is verified again, and no agent is started.
+#[test]
+fn the_gates_alone_run_again() {
+    let failed = Input::VerificationFailed { ticket: "T-1".into(), token: 2, why: "no space".into() };
+    let strict = Input::SetPolicy { policy: Policy { max_attempts: 1, ..policy() } };
+    let held = after(at_work(), [ended("T-1-a1", 1, |_| {}), tick(), strict, failed]);
+    check(
+        &held,
+        answer("C-1", "retry-gates"),
+        &expect![[r#"
+        card-answered answer=retry-gates by=p card=C-1
+        evidence-discarded ticket=T-1
+        verification-needed head=head ticket=T-1 why=you answered C-1 with `retry-gates`
+    "#]],
+    );
+}

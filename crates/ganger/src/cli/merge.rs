@@ -1,7 +1,7 @@
 //! `ganger merge`: your approval. Ganger runs the gates on the merged result before main moves.
 
 use super::board::{self, Board, require_person};
-use super::out::{data, talk};
+use super::out::{counted, data, talk};
 use super::run::{Place, work};
 use super::trust;
 use super::view::Style;
@@ -133,7 +133,25 @@ async fn report(board: &Board, follow: Follow, order: &[TicketId]) -> Result<Exi
     if went_back {
         super::out::hint("conflicts went back to their agents: run `ganger run` to fix them");
     }
+    if all && let Some(remote) = remote_of_main(board)? {
+        super::out::hint(&format!(
+            "{} is only here so far: `git push {remote} {}`",
+            order_in_words(order),
+            board.project.main_branch()?
+        ));
+    }
     Ok(if all { Exit::Done } else { Exit::Failed })
+}
+
+/// Where the main branch is pushed to, if it is anywhere.
+fn remote_of_main(board: &Board) -> Result<Option<String>, Failure> {
+    let main = board.project.main_branch()?;
+    let git = board.project.repository.git();
+    Ok(git.run(&["config", &format!("branch.{main}.remote")]).ok().filter(|remote| !remote.is_empty() && remote != "."))
+}
+
+fn order_in_words(order: &[TicketId]) -> String {
+    if let [one] = order { one.to_string() } else { counted(order.len(), "merged ticket") }
 }
 
 async fn failures_since(mut follow: Follow) -> Result<BTreeMap<TicketId, String>, Failure> {

@@ -1,6 +1,6 @@
 //! `ganger stop`, `resume` and `attach`: a ticket waits while you have it.
 
-use super::board::{self, Board, require_person};
+use super::board::{self, Board, require_person, say_if_no_run};
 use super::out::{data, hint, talk};
 use super::ticket::find;
 use super::ticket_close::each;
@@ -66,10 +66,11 @@ pub(super) async fn resume(args: ResumeArgs) -> Result<Exit, Failure> {
     each(&board, &args.tickets, async |ticket: &TicketId| {
         let input = Input::ResumeTicket { ticket: ticket.clone(), by: board.person() };
         board.decide("you resumed a ticket", input).await?;
-        talk!("Resumed {ticket}. It continues as soon as `ganger run` has a free slot.");
+        talk!("Resumed {ticket}.");
         Ok(())
     })
     .await
+    .and_then(|exit| say_if_no_run(&board).map(|()| exit))
 }
 
 /// The runtime's own command is printed, not run: it wants your terminal. The ticket waits meanwhile.

@@ -123,6 +123,7 @@ fn a_board_is_filled_and_asked() {
             $ ganger answer C-1 continue
             --
             Answered C-1.
+            No run is active: `ganger run` continues the work.
             $ ganger status
             No run is active.
             1 open

@@ -89,6 +89,9 @@ legal! {
 /// after the gates have said that a person is to look, an answer that is corrected while something else holds the ticket, the removal of a workspace after the ticket has been through another attempt, the
 /// question about a closed dependency that is settled just while the gates run.
 const RARE: &[Pair] = &[
+    // One workspace in a hundred is kept, and most of these before the ticket is merged.
+    ("WorkspaceKept", Some(Merged)),
+    ("CardOpened", Some(Merged)),
     ("StopLifted", Some(Reviewing)),
     ("StopLifted", Some(NeedsYou)),
     ("CardWithdrawn", Some(Verifying)),

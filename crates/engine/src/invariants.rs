@@ -148,6 +148,9 @@ fn check_waiting(state: &State, id: &TicketId, ticket: &Ticket) -> Judged {
             let asked = open.any(|card| matches!(&card.kind, CardKind::Orphaned { closed: c } if c == closed));
             require(asked, 9, id, || format!("it waits for {closed}, which is closed, and no card tells a person"))
         }
+        Phase::Stopped => {
+            require(ticket.stopped.is_some(), 9, id, || "it is stopped, but nobody stopped it".to_owned())
+        }
         Phase::Running | Phase::Verifying | Phase::Accepted | Phase::Merged | Phase::Cancelled => Ok(()),
     }
 }

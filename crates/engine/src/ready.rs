@@ -13,6 +13,8 @@ use std::fmt;
 pub enum Reason {
     /// It is not open.
     Phase { phase: Phase },
+    /// A person stopped it.
+    Stopped { by: String, why: String },
     /// A card holds it.
     WaitsForAnswer { card: CardId },
     /// It depends on something that is not accepted.
@@ -41,6 +43,8 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Phase { phase } => write!(f, "it is {}", phase.as_str()),
+            Self::Stopped { by, why } if why.is_empty() => write!(f, "{by} stopped it"),
+            Self::Stopped { by, why } => write!(f, "{by} stopped it: {why}"),
             Self::WaitsForAnswer { card } => write!(f, "it is waiting for your answer to {card}: `ganger inbox`"),
             Self::DependsOn { ticket, phase } => {
                 write!(f, "it waits for {ticket}, which is {}", phase.as_str())
@@ -80,6 +84,9 @@ pub fn why(state: &State, now: Millis, id: &TicketId) -> Vec<Reason> {
     }
     if asks && let Some(card) = state.open_cards_of(id).find(|c| c.kind.holds_ticket()) {
         return vec![Reason::WaitsForAnswer { card: card.id.clone() }];
+    }
+    if let Some((by, why)) = ticket.stopped.as_ref().filter(|_| ticket.phase == Phase::Stopped) {
+        return vec![Reason::Stopped { by: by.clone(), why: why.clone() }];
     }
     if ticket.phase != Phase::Open {
         return vec![Reason::Phase { phase: ticket.phase }];

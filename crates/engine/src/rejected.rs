@@ -58,7 +58,7 @@ reject_codes! {
     InvalidEdit = "invalid-edit",
     /// The kind of work is known, but nothing carries it out yet.
     NotSupported = "not-supported",
-    /// The ticket is merged or cancelled.
+    /// The ticket is merged or closed.
     Final = "final",
     /// The ticket is in no phase from which it can be reopened.
     CannotReopen = "cannot-reopen",

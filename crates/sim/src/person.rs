@@ -46,6 +46,9 @@ impl Person {
             let calm = world.policy.clone();
             self.configure(world, calm);
         }
+        if world.rng.one_in(600) {
+            self.resume(world, state);
+        }
         if world.faults && world.rng.one_in(100) {
             self.changes_mind(world, state);
         }
@@ -149,6 +152,11 @@ impl Person {
         let answer = if world.faults { any_answer(world, card) } else { helpful_answer(card) };
         let answer = Answer { card: card.id.clone(), answer, by: NAME.to_owned() };
         self.tell(world, Input::Answer(answer));
+        // A slip is corrected at once, where no session has the first answer yet.
+        if world.faults && card.is_question() && world.rng.one_in(3) {
+            let other = CardAnswer::Text("no, the right one".to_owned());
+            self.tell(world, Input::Answer(Answer { card: card.id.clone(), answer: other, by: NAME.to_owned() }));
+        }
         if world.faults && card.permission().is_some() && world.rng.one_in(10) {
             let (ticket, by) = (card.ticket.clone(), NAME.to_owned());
             self.tell(world, Input::CloseTicket { ticket, reason: "better not".to_owned(), by });
@@ -164,12 +172,21 @@ impl Person {
 
     /// Stops a ticket; now and then lets it go on again before it has stopped.
     fn stop(&mut self, world: &mut World, state: &State) {
-        let Some(ticket) = pick(world, state, |t| matches!(t.phase, Phase::Running | Phase::Open)) else { return };
+        let Some(ticket) = pick(world, state, |t| matches!(t.phase, Phase::Running | Phase::Open | Phase::Verifying))
+        else {
+            return;
+        };
         let by = NAME.to_owned();
         self.tell(world, Input::StopTicket { ticket: ticket.clone(), why: String::new(), by: by.clone() });
         if world.rng.one_in(3) {
             self.tell(world, Input::ResumeTicket { ticket, by });
         }
+    }
+
+    /// What was stopped waits for nobody else.
+    fn resume(&mut self, world: &mut World, state: &State) {
+        let Some(ticket) = pick(world, state, |t| t.stopped.is_some()) else { return };
+        self.tell(world, Input::ResumeTicket { ticket, by: NAME.to_owned() });
     }
 
     fn merge(&mut self, world: &mut World, state: &State) {

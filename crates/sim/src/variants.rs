@@ -46,7 +46,7 @@ named! {
     EscalationReason: Failed Rejected Unverifiable Budget TooLarge Stopped RedBase;
     NoticeReason: WorkspaceKept RepositoryTouched;
     CardAnswer: Option Deny Text;
-    CardOption: Once Ticket Agent Project Deny Accept Reject Retry Resume Continue Cancel Ok;
+    CardOption: Once Ticket Agent Project Deny Accept Reject Retry RetryGates Resume Continue Cancel Ok;
     Scope: Once Ticket Agent Project;
     DeliveryKind: Answer Rejection Revision Message;
     DeliveryEvidence: SentUnchecked SentOnce FoundInTranscript;
@@ -78,6 +78,9 @@ const IMPOSSIBLE: &[&str] = &[
     "Input::Tick",
     // Denials have an answer of their own.
     "CardOption::Deny",
+    // Of journals from before the phase `stopped`.
+    "EscalationReason::Stopped",
+    "CardOption::Resume",
     // A bug: it ends the run as a failure.
     "Ending::Breach",
     // Foremen of the simulation go on for ever, and nobody tells them not to stop.

@@ -1,6 +1,6 @@
 //! Attempts: offered, granted, reported on, ended.
 
-use super::{delivery, done, escalation, granted, hazards, live, messages, nothing, permissions, ticket};
+use super::{delivery, done, escalation, granted, hazards, live, nothing, permissions, ticket};
 use crate::mutant::mutant;
 use crate::text;
 use crate::{
@@ -255,9 +255,8 @@ impl Disposition {
         if ticket.phase == Phase::Cancelled {
             return Self::to(Phase::Cancelled);
         }
-        if let Some((by, why)) = &ticket.stopped {
-            let card = messages::card(state, now, &attempt.ticket, why, by);
-            return Self { next: Phase::NeedsYou, not_before: 0, events: vec![card] };
+        if ticket.stopped.is_some() {
+            return Self::to(Phase::Stopped);
         }
         match &end.outcome {
             AttemptOutcome::Finished => Self::of_claim(state, now, attempt, ticket, end),

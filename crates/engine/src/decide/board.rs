@@ -307,6 +307,7 @@ pub(super) fn reopen(state: &State, now: Millis, id: &TicketId, reason: &str, by
         Phase::Cancelled if ticket.live.is_some() => Some("its last attempt is still being stopped"),
         Phase::Cancelled | Phase::Accepted | Phase::Reviewing | Phase::NeedsYou => None,
         Phase::Merged => Some("it is merged: add a new ticket for what is missing"),
+        Phase::Stopped => Some("it is stopped: `ganger resume` lets its agent work again"),
         _ => Some("it is not closed"),
     };
     if let Some(why) = refusal {

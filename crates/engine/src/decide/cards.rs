@@ -4,8 +4,8 @@ use super::{NewCard, asking, delivery, done, messages, nothing, open_card, open_
 use crate::mutant::mutant;
 use crate::{
     Answer, ApprovalReason, AttemptId, Card, CardAnswer, CardId, CardKind, CardOption, CardState, Commit, Decision,
-    DeliveryKind, EscalationReason, Event, HostId, Millis, NoticeReason, Outcome, Phase, RejectCode, Rejected, Review,
-    State, Ticket, TicketId,
+    DeliveryId, DeliveryKind, EscalationReason, Event, HostId, Millis, NoticeReason, Outcome, Phase, RejectCode,
+    Rejected, Review, State, Ticket, TicketId,
 };
 
 pub(super) struct Question<'a> {
@@ -60,10 +60,7 @@ pub(super) fn answer(state: &State, now: Millis, answer: &Answer) -> Result<Deci
         CardState::Answered { answer: earlier, by, .. } if earlier == &answer.answer && by == &answer.by => {
             return Ok(nothing());
         }
-        CardState::Answered { answer: earlier, .. } => {
-            let message = format!("{} was answered before: {earlier}", card.id);
-            return Err(Rejected::new(RejectCode::AlreadyAnswered, message));
-        }
+        CardState::Answered { answer: earlier, .. } => return correct(state, card, earlier, answer),
         CardState::Withdrawn { .. } if permissions::may_be_answered_late(card) => {}
         CardState::Withdrawn { why } => {
             return Err(Rejected::new(RejectCode::Withdrawn, format!("{} was withdrawn: {why}", card.id)));
@@ -72,12 +69,46 @@ pub(super) fn answer(state: &State, now: Millis, answer: &Answer) -> Result<Deci
     if !card.kind.takes(&answer.answer) {
         return Err(card.refuse(&answer.answer.to_string()));
     }
+    if let Some(ticket) = state.tickets.get(&card.ticket)
+        && answer.answer == CardAnswer::Option(CardOption::RetryGates)
+    {
+        allow_gates_again(&card.ticket, ticket)?;
+    }
     let mut events =
         vec![Event::CardAnswered { card: card.id.clone(), answer: answer.answer.clone(), by: answer.by.clone() }];
     if let Some(ticket) = state.tickets.get(&card.ticket) {
         events.extend(consequences(state, now, card, ticket, answer));
     }
     Ok(done(events))
+}
+
+/// Another answer to a question, as long as no session was given the first one.
+fn correct(state: &State, card: &Card, earlier: &CardAnswer, answer: &Answer) -> Result<Decision, Rejected> {
+    let idle = state.tickets.get(&card.ticket).filter(|t| t.live.is_none() && !t.phase.is_final());
+    let old = answer_to(card, earlier);
+    let is_old =
+        |d: &&DeliveryId| state.deliveries.get(*d).is_some_and(|d| d.kind == DeliveryKind::Answer && d.text == old);
+    let waiting = idle.filter(|_| card.is_question()).and_then(|t| t.undelivered.iter().find(is_old));
+    let Some(waiting) = waiting else {
+        let message = format!("{} was answered before: {earlier}", card.id);
+        return Err(Rejected::new(RejectCode::AlreadyAnswered, message)
+            .hint(format!("that took effect; write to the agent with `ganger tell {} …`", card.ticket)));
+    };
+    if !card.kind.takes(&answer.answer) {
+        return Err(card.refuse(&answer.answer.to_string()));
+    }
+    let id = &card.ticket;
+    let why = "the answer was corrected".to_owned();
+    Ok(done([
+        Event::DeliveryReturned { ticket: id.clone(), deliveries: vec![waiting.clone()], why },
+        Event::CardAnswered { card: card.id.clone(), answer: answer.answer.clone(), by: answer.by.clone() },
+        delivery(state, 0, id, DeliveryKind::Answer, answer_to(card, &answer.answer)),
+    ]))
+}
+
+/// What the agent that asked is told.
+fn answer_to(card: &Card, answer: &CardAnswer) -> String {
+    format!("Answer to your question \"{}\": {answer}", card.question)
 }
 
 /// What follows from an answer that its card takes.
@@ -94,7 +125,7 @@ fn consequences(state: &State, now: Millis, card: &Card, ticket: &Ticket, answer
         CardKind::Notice { .. } => Vec::new(),
         CardKind::Permission { permission } => permissions::consequences(state, card, permission, answer),
         CardKind::Question { .. } => {
-            let text = format!("Answer to your question \"{}\": {}", card.question, answer.answer);
+            let text = answer_to(card, &answer.answer);
             let mut events = vec![delivery(state, 0, id, DeliveryKind::Answer, text)];
             let others = state.open_cards_of(id).any(|c| c.is_question() && c.id != card.id);
             if ticket.phase == Phase::Suspended && mutant!(AnswerDoesNotResume, !others, false) {
@@ -107,10 +138,13 @@ fn consequences(state: &State, now: Millis, card: &Card, ticket: &Ticket, answer
             spec.after.retain(|d| d != closed);
             vec![super::edited(id, ticket, spec)]
         }
-        CardKind::Escalation { why: EscalationReason::Stopped } => messages::lift(ticket, id, &answer.by).collect(),
+        CardKind::Escalation { why: EscalationReason::Stopped } => messages::lift(id, &answer.by, true).collect(),
         CardKind::Escalation { why: EscalationReason::RedBase { .. } } => {
             let again = answer.answer == CardAnswer::Option(CardOption::Retry);
             if again { super::red::looked_at_again(state, card) } else { Vec::new() }
+        }
+        CardKind::Escalation { .. } if answer.answer == CardAnswer::Option(CardOption::RetryGates) => {
+            gates_again(state, card, ticket)
         }
         CardKind::Escalation { .. } => {
             vec![Event::EvidenceDiscarded { ticket: id.clone() }, Event::TicketResumed { ticket: id.clone() }]
@@ -127,6 +161,32 @@ fn consequences(state: &State, now: Millis, card: &Card, ticket: &Ticket, answer
             ),
         },
     }
+}
+
+/// Without its agent only the gates can say something new: there is work, and all that was asked is addressed.
+fn allow_gates_again(id: &TicketId, ticket: &Ticket) -> Result<(), Rejected> {
+    let why = match (&ticket.head, ticket.unanswered().len()) {
+        (None, _) => "it has no commit yet".to_owned(),
+        (Some(_), 0) => return Ok(()),
+        (Some(_), n) => format!("its agent has to address {n} \"done\" item(s) again"),
+    };
+    Err(Rejected::new(RejectCode::NotAnOption, format!("the gates alone cannot settle {id}: {why}"))
+        .hint("answer `retry`: the same session resumes"))
+}
+
+/// The world has changed, and the work has not: its head is verified again, and its agent is not told what was wrong.
+fn gates_again(state: &State, card: &Card, ticket: &Ticket) -> Vec<Event> {
+    let id = &card.ticket;
+    let why = format!("you answered {} with `retry-gates`", card.id);
+    let is_rejection = |d: &&DeliveryId| state.deliveries.get(*d).is_some_and(|d| d.kind == DeliveryKind::Rejection);
+    let deliveries: Vec<DeliveryId> = ticket.undelivered.iter().filter(is_rejection).cloned().collect();
+    let mut events = vec![Event::EvidenceDiscarded { ticket: id.clone() }];
+    if !deliveries.is_empty() {
+        events.push(Event::DeliveryReturned { ticket: id.clone(), deliveries, why: "the gates run again".to_owned() });
+    }
+    let needed = |head: &Commit| Event::VerificationNeeded { ticket: id.clone(), head: head.clone(), why: why.clone() };
+    events.extend(ticket.head.as_ref().map(needed));
+    events
 }
 
 fn changes_wanted(state: &State, id: &TicketId, text: String) -> Vec<Event> {

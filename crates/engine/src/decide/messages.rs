@@ -3,7 +3,7 @@
 use super::{delivery, done, granted, nothing, ticket, withdraw_cards};
 use crate::{
     AttemptId, AttemptStage, CardAnswer, CardKind, CardOption, Decision, DeliveryId, DeliveryKind, EscalationReason,
-    Event, Millis, Outcome, Phase, RejectCode, Rejected, State, Ticket, TicketId, Urgency,
+    Event, Outcome, Phase, RejectCode, Rejected, State, TicketId, Urgency,
 };
 
 pub(super) fn tell(state: &State, id: &TicketId, text: &str, urgency: Urgency, by: &str) -> Result<Decision, Rejected> {
@@ -58,9 +58,13 @@ pub(super) fn seen(
     Ok(done([Event::MessageSeen { ticket: attempt.ticket.clone(), deliveries: fresh, evidence: evidence.to_owned() }]))
 }
 
-pub(super) fn stop(state: &State, now: Millis, id: &TicketId, why: &str, by: &str) -> Result<Decision, Rejected> {
+pub(super) fn stop(state: &State, id: &TicketId, why: &str, by: &str) -> Result<Decision, Rejected> {
     let found = ticket(state, id)?;
+    if found.stopped.is_some() {
+        return Ok(nothing());
+    }
     let stopped = Event::TicketStopped { ticket: id.clone(), why: why.to_owned(), by: by.to_owned() };
+    let refused = |message: String, hint: String| Err(Rejected::new(RejectCode::NotRunning, message).hint(hint));
     match (&found.live, found.phase) {
         (Some(attempt), Phase::Running) => {
             let cancelled = state.attempts.get(attempt).is_some_and(|a| a.cancelled);
@@ -68,21 +72,21 @@ pub(super) fn stop(state: &State, now: Millis, id: &TicketId, why: &str, by: &st
                 .then(|| Event::AttemptCancelled { attempt: attempt.clone(), why: format!("{by} stopped it") });
             Ok(done(cancel.into_iter().chain([stopped]).collect::<Vec<_>>()))
         }
-        (None, Phase::Open) => {
-            let held = Event::TicketHeld { ticket: id.clone(), card: None };
-            Ok(done([stopped, held, card(state, now, id, why, by)]))
-        }
-        (_, phase) => {
-            Err(Rejected::new(RejectCode::NotRunning, format!("{id} is {}: there is nothing to stop", phase.as_str()))
-                .hint(format!("`ganger ticket close {id}` closes it")))
-        }
+        // Its gates run on: what they say is worth having. Its agent does not work on before it is resumed.
+        (_, Phase::Open | Phase::Verifying) => Ok(done([stopped])),
+        (_, Phase::Accepted) => refused(
+            format!("{id} is accepted: no agent is working on it"),
+            format!("nothing happens to it before you run `ganger merge {id}`"),
+        ),
+        (_, phase) if phase.is_final() => refused(
+            format!("{id} is {}: there is nothing to stop", phase.as_str()),
+            format!("`ganger ticket show {id}` shows what became of it"),
+        ),
+        (_, phase) => refused(
+            format!("{id} is {}: no agent is working on it", phase.as_str()),
+            format!("`ganger ticket why {id}` shows what it waits for"),
+        ),
     }
-}
-
-/// The card that holds a stopped ticket.
-pub(super) fn card(state: &State, now: Millis, id: &TicketId, why: &str, by: &str) -> Event {
-    let brief = format!("Stopped by {by}. {why}\nIts session, branch and workspace are as they were.");
-    super::escalation(state, now, id, EscalationReason::Stopped, brief.replace(". \n", ".\n"))
 }
 
 pub(super) fn resume(state: &State, id: &TicketId, by: &str) -> Result<Decision, Rejected> {
@@ -94,18 +98,20 @@ pub(super) fn resume(state: &State, id: &TicketId, by: &str) -> Result<Decision,
         )
         .hint(format!("`ganger ticket why {id}` shows what it waits for")));
     }
+    // Journals from before the phase `stopped` hold the ticket by a card.
     let stopped = CardKind::Escalation { why: EscalationReason::Stopped };
     let answer = CardAnswer::Option(CardOption::Resume);
     let holds = state.open_cards_of(id).filter(|c| c.kind == stopped);
     let answered = holds.map(|c| Event::CardAnswered { card: c.id.clone(), answer: answer.clone(), by: by.to_owned() });
     let mut events: Vec<Event> = answered.collect();
-    events.extend(lift(found, id, by));
+    let waits = found.phase == Phase::Stopped || !events.is_empty();
+    events.extend(lift(id, by, waits));
     Ok(done(events))
 }
 
-/// A stopped ticket goes on; what still runs of it just does.
-pub(super) fn lift(found: &Ticket, id: &TicketId, by: &str) -> impl Iterator<Item = Event> {
-    let resumed = found.live.is_none().then(|| Event::TicketResumed { ticket: id.clone() });
+/// A stopped ticket goes on; what still runs of it, or waits for something else, just does.
+pub(super) fn lift(id: &TicketId, by: &str, waits: bool) -> impl Iterator<Item = Event> {
+    let resumed = waits.then(|| Event::TicketResumed { ticket: id.clone() });
     [Event::StopLifted { ticket: id.clone(), by: by.to_owned() }].into_iter().chain(resumed)
 }
 

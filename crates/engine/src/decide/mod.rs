@@ -41,7 +41,7 @@ pub fn decide(state: &State, now: Millis, input: &Input) -> Result<Decision, Rej
         Input::ReopenTicket { ticket, reason, by } => board::reopen(state, now, ticket, reason, by),
         Input::Answer(answer) => cards::answer(state, now, answer),
         Input::Tell { ticket, text, urgency, by } => messages::tell(state, ticket, text, *urgency, by),
-        Input::StopTicket { ticket, why, by } => messages::stop(state, now, ticket, why, by),
+        Input::StopTicket { ticket, why, by } => messages::stop(state, ticket, why, by),
         Input::ResumeTicket { ticket, by } => messages::resume(state, ticket, by),
         Input::Revoke { permit, by } => permissions::revoke(state, permit, by),
         Input::ApproveMerge { tickets, by } => merge::approve(state, tickets, by),

@@ -17,9 +17,6 @@ pub(super) fn tick(
 ) -> Decision {
     let mut events: Vec<Event> = expiries(state, now).collect();
     if events.is_empty() {
-        events = stopped(state, now);
-    }
-    if events.is_empty() {
         events.extend(red::released(state));
     }
     if events.is_empty() {
@@ -47,13 +44,6 @@ fn expiries(state: &State, now: Millis) -> impl Iterator<Item = Event> {
         }
         _ => None,
     })
-}
-
-/// The first stopped ticket that is open again: a card holds it.
-fn stopped(state: &State, now: Millis) -> Vec<Event> {
-    let found = state.index.stopped.iter().find_map(|id| Some((id, state.tickets.get(id)?.stopped.as_ref()?)));
-    let Some((id, (by, why))) = found else { return Vec::new() };
-    vec![Event::TicketHeld { ticket: id.clone(), card: None }, super::messages::card(state, now, id, why, by)]
 }
 
 /// The first ticket in verification that can be concluded or needs a host.

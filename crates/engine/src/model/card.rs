@@ -29,7 +29,7 @@ pub enum CardKind {
         /// Why gates are not enough.
         why: ApprovalReason,
     },
-    /// A limit was reached, or a person stopped the ticket: a person decides how to continue.
+    /// A limit was reached: a person decides how to continue.
     Escalation {
         /// What happened.
         why: EscalationReason,
@@ -106,7 +106,7 @@ pub enum EscalationReason {
         /// Bytes left.
         bytes: u64,
     },
-    /// A person stopped it.
+    /// A person stopped it. Only in journals from before the phase `stopped`.
     Stopped,
     /// A gate is red without the work, too. One card for all tickets that meet the same.
     RedBase {
@@ -147,6 +147,8 @@ pub enum CardOption {
     Reject,
     /// Try again, with counters reset.
     Retry,
+    /// Run the gates of a ticket again, without its agent.
+    RetryGates,
     /// Resume a stopped ticket.
     Resume,
     /// Continue without what the ticket depended on, or although a gate is red on the main branch.
@@ -170,6 +172,7 @@ impl CardOption {
             Self::Accept => "accept",
             Self::Reject => "reject",
             Self::Retry => "retry",
+            Self::RetryGates => "retry-gates",
             Self::Resume => "resume",
             Self::Continue => "continue",
             Self::Cancel => "cancel",
@@ -218,7 +221,9 @@ impl CardKind {
     /// The options. The first ones are the usual ones.
     #[must_use]
     pub fn options(&self) -> &'static [CardOption] {
-        use CardOption::{Accept, Agent, Cancel, Continue, Deny, Ok, Once, Project, Reject, Resume, Retry, Ticket};
+        use CardOption::{
+            Accept, Agent, Cancel, Continue, Deny, Ok, Once, Project, Reject, Resume, Retry, RetryGates, Ticket,
+        };
         match self {
             Self::Question { .. } => &[],
             Self::Permission { .. } => &[Once, Ticket, Agent, Project, Deny],
@@ -230,6 +235,9 @@ impl CardKind {
             Self::Approval { why: ApprovalReason::ProvesNothing { .. }, .. } => &[Accept],
             Self::Escalation { why: EscalationReason::Stopped } => &[Resume, Cancel],
             Self::Escalation { why: EscalationReason::RedBase { .. } } => &[Retry, Continue],
+            Self::Escalation { why: EscalationReason::Rejected { .. } | EscalationReason::Unverifiable { .. } } => {
+                &[Retry, RetryGates, Cancel]
+            }
             Self::Escalation { .. } => &[Retry, Cancel],
             Self::Orphaned { .. } => &[Continue, Cancel],
             Self::Notice { .. } => &[Ok],
@@ -380,8 +388,25 @@ impl Card {
         match (named(typed), named(word), self.kind.free_text()) {
             (_, Some(CardOption::Deny), _) => Ok(CardAnswer::Deny(rest.trim_start_matches([' ', ':']).to_owned())),
             (Some(option), ..) => Ok(CardAnswer::Option(option)),
-            (None, _, Some(_)) => Ok(CardAnswer::Text(typed.to_owned())),
+            (None, _, Some(_)) => self.parse_text(typed),
             (None, _, None) => Err(self.refuse(typed)),
+        }
+    }
+
+    /// An answer in words: one of those that the agent suggests, where it suggests any.
+    fn parse_text(&self, typed: &str) -> Result<CardAnswer, Rejected> {
+        match &self.kind {
+            CardKind::Question { suggestions, .. } if !suggestions.is_empty() => {
+                let meant = suggestions.iter().find(|s| s.trim().eq_ignore_ascii_case(typed));
+                let refusal = || {
+                    self.refuse(typed).hint(format!(
+                        "answer with one of: {}; `--other` takes any other answer",
+                        self.choices().join(", ")
+                    ))
+                };
+                meant.map(|s| CardAnswer::Text(s.clone())).ok_or_else(refusal)
+            }
+            _ => Ok(CardAnswer::Text(typed.to_owned())),
         }
     }
 

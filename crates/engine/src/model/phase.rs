@@ -24,6 +24,8 @@ pub enum Phase {
     Merged,
     /// A card holds it.
     NeedsYou,
+    /// A person stopped it, and no attempt of it is live; it waits until a person resumes it.
+    Stopped,
     /// Closed by a person.
     Cancelled,
 }
@@ -53,22 +55,46 @@ impl Phase {
             Self::Accepted => "accepted",
             Self::Merged => "merged",
             Self::NeedsYou => "needs-you",
-            Self::Cancelled => "cancelled",
+            Self::Stopped => "stopped",
+            Self::Cancelled => "closed",
         }
+    }
+
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Open,
+        Self::Running,
+        Self::Suspended,
+        Self::Verifying,
+        Self::Reviewing,
+        Self::Accepted,
+        Self::Merged,
+        Self::NeedsYou,
+        Self::Stopped,
+        Self::Cancelled,
+    ];
+
+    /// Reads the word, or the one that journals have for it.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        let known = Self::ALL.into_iter().find(|phase| phase.as_str() == word);
+        known.or_else(|| (word == "cancelled").then_some(Self::Cancelled))
     }
 
     /// The phases that may follow this one. A phase may also be entered again.
     #[must_use]
     pub fn followers(self) -> &'static [Self] {
-        use Phase::{Accepted, Cancelled, Merged, NeedsYou, Open, Reviewing, Running, Suspended, Verifying};
+        use Phase::{Accepted, Cancelled, Merged, NeedsYou, Open, Reviewing, Running, Stopped, Suspended, Verifying};
         match self {
-            Open => &[Running, NeedsYou, Cancelled],
-            Running => &[Open, Suspended, Verifying, NeedsYou, Cancelled],
+            Open => &[Running, NeedsYou, Stopped, Cancelled],
+            Running => &[Open, Suspended, Verifying, NeedsYou, Stopped, Cancelled],
             Suspended => &[Open, Cancelled],
-            Verifying => &[Open, Reviewing, Accepted, NeedsYou, Cancelled],
-            Reviewing => &[Open, Verifying, Accepted, Cancelled],
+            Verifying => &[Open, Reviewing, Accepted, NeedsYou, Stopped, Cancelled],
+            Reviewing => &[Open, Verifying, Accepted, Stopped, Cancelled],
             Accepted => &[Open, Verifying, Merged, Cancelled],
-            NeedsYou => &[Open, Verifying, Accepted, Cancelled],
+            NeedsYou => &[Open, Verifying, Accepted, Stopped, Cancelled],
+            // Journals from before this phase hold a stopped ticket by a card.
+            Stopped => &[Open, NeedsYou, Cancelled],
             Cancelled => &[Open],
             Merged => &[],
         }

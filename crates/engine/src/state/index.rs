@@ -20,8 +20,6 @@ pub(crate) struct Index {
     pub(crate) merging: BTreeSet<TicketId>,
     /// Accepted and finished tickets that still have a workspace.
     pub(crate) cleanup: BTreeSet<TicketId>,
-    /// Open tickets that a person stopped and no card holds yet.
-    pub(crate) stopped: BTreeSet<TicketId>,
     /// Tickets that wait for a card which may be that of another ticket.
     pub(crate) waiting: BTreeSet<TicketId>,
     /// Who waits for whom.
@@ -76,8 +74,7 @@ impl State {
             return;
         };
         let free = ticket.phase == Phase::Open && ticket.live.is_none();
-        let stopped = free && ticket.stopped.is_some();
-        let ready = free && !stopped && self.dependencies_accepted(id);
+        let ready = free && ticket.stopped.is_none() && self.dependencies_accepted(id);
         let verifying = ticket.phase == Phase::Verifying;
         let waiting = ticket.waits_for.is_some();
         let timed = (ready || verifying) && ticket.not_before > 0;
@@ -87,7 +84,6 @@ impl State {
         let key = (ticket.spec.priority, ticket.order, id.clone());
         let not_before = ticket.not_before;
 
-        set(&mut self.index.stopped, id, stopped);
         set(&mut self.index.waiting, id, waiting);
         set(&mut self.index.verifying, id, verifying);
         set(&mut self.index.merging, id, merging);

@@ -64,31 +64,32 @@ fn an_answer_that_its_card_does_not_take_is_refused() {
 #[test]
 fn closing_by_card_is_closing_by_command() {
     let told = Input::Tell {
-        ticket: "T-1".into(),
+        ticket: "T-2".into(),
         text: "look".into(),
         urgency: ganger_engine::Urgency::Idle,
         by: "p".into(),
     };
-    let stop = Input::StopTicket { ticket: "T-1".into(), why: String::new(), by: "p".into() };
-    let stopped = after(board(), [add("two", |s| s.after = vec!["T-1".into()]), stop, told]);
+    let two = add("two", |s| s.after = vec!["T-1".into()]);
+    let three = add("three", |s| s.after = vec!["T-2".into()]);
+    let asked = after(board(), [two, three, close("T-1"), told]);
     check(
-        &stopped,
+        &asked,
         answer("C-1", "cancel"),
         &expect![[r#"
-            card-answered answer=cancel by=p card=C-1
-            ticket-closed by=p reason=answered `cancel` on C-1 ticket=T-1
-            delivery-returned ticket=T-1 why=the ticket was closed
-            card-opened [C-2] T-2 depends on T-1, which was closed. Continue without it?
-        "#]],
+        card-answered answer=cancel by=p card=C-1
+        ticket-closed by=p reason=answered `cancel` on C-1 ticket=T-2
+        delivery-returned ticket=T-2 why=the ticket was closed
+        card-opened [C-2] T-3 depends on T-2, which was closed. Continue without it?
+    "#]],
     );
     check(
-        &stopped,
-        close("T-1"),
+        &asked,
+        close("T-2"),
         &expect![[r#"
-        ticket-closed by=p reason=no ticket=T-1
+        ticket-closed by=p reason=no ticket=T-2
         card-withdrawn card=C-1 why=the ticket was closed
-        delivery-returned ticket=T-1 why=the ticket was closed
-        card-opened [C-2] T-2 depends on T-1, which was closed. Continue without it?
+        delivery-returned ticket=T-2 why=the ticket was closed
+        card-opened [C-2] T-3 depends on T-2, which was closed. Continue without it?
     "#]],
     );
 }
@@ -146,4 +147,70 @@ fn continuing_without_one_closed_dependency_leaves_the_question_about_the_other(
     let ticket = &ledger.state().tickets[&TicketId::from("T-3")];
     assert_eq!((ticket.phase, ticket.spec.after.as_slice()), (Phase::Open, &[TicketId::from("T-2")][..]));
     assert_eq!(ledger.state().open_cards().count(), 1);
+}
+
+/// An answer that no session was given yet can be replaced; afterwards it has taken effect.
+#[test]
+fn an_answer_is_corrected_until_it_took_effect() {
+    let ask = Input::Ask {
+        attempt: "T-1-a1".into(),
+        token: 1,
+        call: "c".into(),
+        question: "Which?".into(),
+        brief: String::new(),
+        options: vec!["red".into(), "blue".into()],
+    };
+    let asked = after(at_work(), [ask, ended("T-1-a1", 1, |_| {})]);
+    let answered = after(asked, [answer("C-1", "red")]);
+    check(
+        &answered,
+        answer("C-1", "blue"),
+        &expect![[r#"
+        delivery-returned ticket=T-1 why=the answer was corrected
+        card-answered answer=blue by=p card=C-1
+        delivery-queued D-2 answer
+    "#]],
+    );
+    let dispatched = after(answered, [tick(), claim("T-1-a2", 2)]);
+    check(
+        &dispatched,
+        answer("C-1", "blue"),
+        &expect![[r#"
+        refused (already-answered): C-1 was answered before: red
+    "#]],
+    );
+}
+
+#[test]
+fn an_answer_beside_the_suggestions_is_refused_where_it_is_typed() {
+    let ask = Input::Ask {
+        attempt: "T-1-a1".into(),
+        token: 1,
+        call: "c".into(),
+        question: "Which?".into(),
+        brief: String::new(),
+        options: vec!["Red".into(), "blue".into()],
+    };
+    let board = given(&after(at_work(), [ask]));
+    let card = &board.state().cards[&CardId::from("C-1")];
+    assert_eq!(card.parse_answer("red").unwrap(), CardAnswer::Text("Red".into()));
+    let refused = card.parse_answer("maybe").unwrap_err();
+    assert_eq!(refused.hint.as_deref(), Some("answer with one of: Red, blue; `--other` takes any other answer"));
+}
+
+/// What was wrong was the machine: the same head is verified again, and no agent is started.
+#[test]
+fn the_gates_alone_run_again() {
+    let failed = Input::VerificationFailed { ticket: "T-1".into(), token: 2, why: "no space".into() };
+    let strict = Input::SetPolicy { policy: Policy { max_attempts: 1, ..policy() } };
+    let held = after(at_work(), [ended("T-1-a1", 1, |_| {}), tick(), strict, failed]);
+    check(
+        &held,
+        answer("C-1", "retry-gates"),
+        &expect![[r#"
+        card-answered answer=retry-gates by=p card=C-1
+        evidence-discarded ticket=T-1
+        verification-needed head=head ticket=T-1 why=you answered C-1 with `retry-gates`
+    "#]],
+    );
 }

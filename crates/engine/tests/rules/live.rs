@@ -1,4 +1,4 @@
-//! What happens while a session is at work: permissions, messages, stop and resume.
+//! What happens while a session is at work: permissions and messages.
 
 use crate::support::{NOW, after, answer, at_work, board, check, ended, given, host, policy, tick};
 use expect_test::expect;
@@ -28,7 +28,18 @@ fn tells(urgency: Urgency) -> Input {
     Input::Tell { ticket: "T-1".into(), text: "look at the log".into(), urgency, by: "p".into() }
 }
 
-fn stops() -> Input {
+pub(crate) fn question() -> Input {
+    Input::Ask {
+        attempt: "T-1-a1".into(),
+        token: 1,
+        call: "c".into(),
+        question: "Which one?".into(),
+        brief: String::new(),
+        options: Vec::new(),
+    }
+}
+
+pub(crate) fn stops() -> Input {
     Input::StopTicket { ticket: "T-1".into(), why: "lunch".into(), by: "p".into() }
 }
 
@@ -93,7 +104,7 @@ fn while_a_runtime_is_paused_the_fallback_takes_over() {
     );
 }
 
-fn interrupted() -> Input {
+pub(crate) fn interrupted() -> Input {
     ended("T-1-a1", 1, |e| e.outcome = AttemptOutcome::Interrupted)
 }
 
@@ -340,75 +351,6 @@ fn a_message_that_nobody_would_read_is_refused() {
 }
 
 #[test]
-fn a_stopped_ticket_waits_until_it_is_resumed() {
-    check(
-        &at_work(),
-        stops(),
-        &expect![[r#"
-        attempt-cancelled attempt=T-1-a1 why=p stopped it
-        ticket-stopped by=p ticket=T-1 why=lunch
-        then cancel/T-1-a1/1
-    "#]],
-    );
-    check(
-        &after(at_work(), [stops()]),
-        interrupted(),
-        &expect![[r#"
-            attempt-ended attempt=T-1-a1 base=base counts=nothing head=head next=needs-you not_before=0 interrupted
-            card-opened [C-1] T-1 is stopped. Resume it?
-        "#]],
-    );
-    let resumed = || Input::ResumeTicket { ticket: "T-1".into(), by: "p".into() };
-    check(
-        &after(at_work(), [stops(), interrupted()]),
-        resumed(),
-        &expect![[r#"
-        card-answered answer=resume by=p card=C-1
-        stop-lifted by=p ticket=T-1
-        ticket-resumed ticket=T-1
-    "#]],
-    );
-    check(
-        &after(at_work(), [stops(), interrupted()]),
-        answer("C-1", "resume"),
-        &expect![[r#"
-        card-answered answer=resume by=p card=C-1
-        stop-lifted by=p ticket=T-1
-        ticket-resumed ticket=T-1
-    "#]],
-    );
-    check(&after(board(), [stops()]), tick(), &expect![[""]]);
-    check(
-        &after(at_work(), [stops(), host("i-2")]),
-        tick(),
-        &expect![[r#"
-            ticket-held ticket=T-1
-            card-opened [C-1] T-1 is stopped. Resume it?
-        "#]],
-    );
-    check(
-        &board(),
-        resumed(),
-        &expect![[r#"
-        refused (not-stopped): T-1 was not stopped; it is open
-    "#]],
-    );
-}
-
-#[test]
-fn resumed_before_it_has_stopped_it_just_goes_on() {
-    let resumed = Input::ResumeTicket { ticket: "T-1".into(), by: "p".into() };
-    check(
-        &after(at_work(), [stops(), resumed, interrupted()]),
-        tick(),
-        &expect![[r#"
-        attempt-offered agent=builder attempt=T-1-a2 host=h reserved=20000 ticket=T-1 token=2
-        then offer/T-1-a2/2
-    "#]],
-    );
-}
-
-#[test]
 fn a_message_counts_as_possibly_repeated_only_where_no_transcript_could_be_read() {
     let claim = |attempt: &str, token| Input::Claim {
         attempt: attempt.into(),
@@ -437,14 +379,7 @@ fn a_message_counts_as_possibly_repeated_only_where_no_transcript_could_be_read(
 #[test]
 fn a_cancelled_attempt_asks_nothing() {
     let close = Input::CloseTicket { ticket: "T-1".into(), reason: String::new(), by: "p".into() };
-    let question = Input::Ask {
-        attempt: "T-1-a1".into(),
-        token: 1,
-        call: "c".into(),
-        question: "Which one?".into(),
-        brief: String::new(),
-        options: Vec::new(),
-    };
+    let question = question();
     let refused = expect![[r#"
         refused (cancelled): attempt T-1-a1 was cancelled
         then cancel/T-1-a1/1

@@ -14,5 +14,6 @@ mod live;
 mod properties;
 mod red_base;
 mod repeats;
+mod stops;
 mod support;
 mod work;

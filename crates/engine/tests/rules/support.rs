@@ -150,8 +150,8 @@ pub(crate) fn report(items: &[&str]) -> Report {
 
 /// A person's answer: an option by its word, a denial with its reason, or text.
 pub(crate) fn answer(card: &str, typed: &str) -> Input {
-    use CardOption::{Accept, Agent, Cancel, Continue, Ok, Once, Project, Reject, Resume, Retry, Ticket};
-    let options = [Once, Ticket, Agent, Project, Accept, Reject, Retry, Resume, Continue, Cancel, Ok];
+    use CardOption::{Accept, Agent, Cancel, Continue, Ok, Once, Project, Reject, Resume, Retry, RetryGates, Ticket};
+    let options = [Once, Ticket, Agent, Project, Accept, Reject, Retry, RetryGates, Resume, Continue, Cancel, Ok];
     let option = options.into_iter().find(|o| o.as_str() == typed).map(CardAnswer::Option);
     let denied = typed.strip_prefix("deny").map(|reason| CardAnswer::Deny(reason.trim().to_owned()));
     let answer = option.or(denied).unwrap_or(CardAnswer::Text(typed.to_owned()));

@@ -5,10 +5,12 @@
 //! all of it looks like outside. Nothing here
 //! prints or knows of a command line: what a person should hear meanwhile goes to [`Notify`].
 
+mod cause;
 mod command;
 mod follow;
 mod forecast;
 mod history;
+mod names;
 mod open;
 mod part;
 pub(crate) mod restore;
@@ -16,9 +18,11 @@ pub(crate) mod shapes;
 mod store;
 
 pub(crate) use crate::foreman::{Part, ReadyTicket};
+pub(crate) use cause::{Cause, answer, causes};
 pub(crate) use follow::{Follow, Happening, Waited};
 pub(crate) use forecast::Forecast;
 pub(crate) use history::{History, PastCard};
+pub(crate) use names::{card_named, named_in, ticket_named};
 pub(crate) use open::{Board, Notice};
 pub(crate) use part::{Page, Pages, View};
 pub(crate) use store::check as check_store;

@@ -92,8 +92,10 @@ impl Board {
 
     /// Who acts, for the record.
     pub(crate) fn person(&self) -> String {
-        let configured = self.project.repository.git().run(&["config", "user.name"]).ok().filter(|n| !n.is_empty());
-        configured.or_else(|| std::env::var("USER").ok()).unwrap_or_else(|| "you".to_owned())
+        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
+        let configured = || self.project.repository.git().run(&["config", "user.name"]).ok().filter(|n| !n.is_empty());
+        let login = || variable("USER").or_else(|| variable("LOGNAME"));
+        variable("GIT_AUTHOR_NAME").or_else(configured).or_else(login).unwrap_or_else(|| "you".to_owned())
     }
 }
 

@@ -28,6 +28,14 @@ fn say(notice: &Notice) {
     }
 }
 
+/// What was decided moves nothing before somebody runs the board.
+pub(super) fn say_if_no_run(board: &Board) -> Result<(), Failure> {
+    if board.active_run()?.is_none() {
+        talk!("No run is active: `ganger run` continues the work.");
+    }
+    Ok(())
+}
+
 /// Commands that are a person's alone refuse to be run by an agent, however deep.
 pub(super) fn require_person(command: &str) -> Result<(), Failure> {
     if os::ancestors_have_marker() || is_below_a_host() {

@@ -2,8 +2,7 @@
 
 use super::board::Board;
 use super::out::{data, json, talk};
-use super::ticket_show::{in_words, reason_shape};
-use crate::board::{Forecast, shapes};
+use crate::board::{Cause, Forecast, shapes};
 use crate::failure::{Exit, Failure};
 use crate::host::{mission_text, prompt_text};
 use ganger_engine::{Offer, Reason, State, TicketId};
@@ -25,7 +24,7 @@ pub(super) fn run(
         };
         let wait = |(id, reasons): &(TicketId, Vec<Reason>)| shapes::Waiting {
             ticket: id.to_string(),
-            reasons: reasons.iter().map(reason_shape).collect(),
+            reasons: reasons.iter().map(|r| shapes::Reason::of(&Cause::of(state, id, r.clone()))).collect(),
         };
         let (would_start, would_wait) = (starts.iter().map(start).collect(), waits.iter().map(wait).collect());
         json(shapes::Plan { would_start, would_wait })?;
@@ -38,7 +37,7 @@ pub(super) fn run(
         data!("=== {} by {} ===\n{}", offer.ticket, offer.agent, prompt(board, offer));
     }
     for (id, reasons) in &waits {
-        let reasons: Vec<String> = reasons.iter().map(in_words).collect();
+        let reasons: Vec<String> = reasons.iter().map(|r| Cause::of(state, id, r.clone()).text).collect();
         talk!("{id} would wait: {}", reasons.join("; "));
     }
     Ok(Exit::Done)

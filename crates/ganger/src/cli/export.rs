@@ -2,7 +2,6 @@
 
 use super::board;
 use super::out::stream_json;
-use super::ticket_show::shape;
 use crate::board::{Page, Pages, View, shapes};
 use crate::failure::{Exit, Failure};
 use serde::ser::{Error, SerializeSeq};
@@ -44,7 +43,7 @@ impl Serialize for Tickets<'_> {
             }
             let state = state.as_ref().unwrap_or(&self.summary.state);
             for (id, ticket) in ids.iter().filter_map(|id| Some((id, state.tickets.get(id)?))) {
-                list.serialize_element(&shape(state, id, ticket))?;
+                list.serialize_element(&shapes::Ticket::of(state, id, ticket))?;
             }
         }
     }

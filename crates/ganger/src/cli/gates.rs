@@ -1,19 +1,23 @@
-//! `ganger gates`: runs the gates on the main branch as it is now. `ganger doctor` has them run, and challenges them.
+//! `ganger gates`: runs the gates on the main branch as it is now, or on the head of a ticket. `ganger doctor` has them run,
+//! and challenges them.
 
 use super::board::{self, Board, require_person};
 use super::out::{data, hint, json, span, talk};
-use super::trust;
+use super::{ticket, trust};
 use crate::board::shapes;
 use crate::failure::{Exit, Failure};
 use crate::gates::{Challenge, Trial};
 use crate::os::{self, StopSignals};
 use crate::text;
-use ganger_engine::{Answer, CardAnswer, CardOption, Evidence, Input, State};
+use ganger_engine::{Answer, CardAnswer, CardOption, Evidence, Input, State, Ticket, TicketId};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
+    /// On the last commit of this ticket; its agent is not started, and nothing is decided
+    #[arg(required_unless_present = "main")]
+    ticket: Option<String>,
     /// On the main branch as it is now
-    #[arg(long, required = true)]
+    #[arg(long, conflicts_with = "ticket")]
     main: bool,
     /// Print JSON
     #[arg(long)]
@@ -24,12 +28,18 @@ pub(super) struct Args {
 const TAIL_CHARS: usize = 2_000;
 
 pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
-    debug_assert!(args.main, "the command line requires it");
     require_person("gates")?;
     let board = board::open().await?;
     let state = board.state().await?;
     trust::require(&board, &state).await?;
-    let (trial, results) = run_on_main(&board, args.json).await?;
+    let ticket = match &args.ticket {
+        Some(word) => Some(ticket::find(&state, word)?),
+        None => None,
+    };
+    let (trial, results) = match &ticket {
+        None => run_on_main(&board, args.json).await?,
+        Some((id, ticket)) => run_on_head(&board, id, ticket, args.json).await?,
+    };
     let is_red = |e: &&Evidence| !e.is_green() && !is_known_red(&board, &state, e);
     let red = results.iter().filter(is_red).count();
     if args.json {
@@ -39,20 +49,42 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
         talk!("No gate is configured: you have to approve every result.");
         hint("add a [[gate]] with a command to ganger.toml; `ganger init` finds them");
     }
-    answer_cards(&board, &state, &results).await?;
+    match &ticket {
+        None => answer_cards(&board, &state, &results).await?,
+        Some((id, _)) if red == 0 => name_cards(&state, id),
+        Some(_) => {}
+    }
     Ok(if red == 0 { Exit::Done } else { Exit::Failed })
 }
 
 /// Runs all of them; says what each was, unless JSON is wanted.
 pub(super) async fn run_on_main(board: &Board, quiet: bool) -> Result<(Trial, Vec<Evidence>), Failure> {
-    let trial = trial(board).await?;
-    let main = trial.commit.short().to_owned();
+    run_all(trial(board).await?, quiet).await
+}
+
+/// As [`run_on_main`], on the last commit of a ticket.
+async fn run_on_head(
+    board: &Board,
+    id: &TicketId,
+    ticket: &Ticket,
+    quiet: bool,
+) -> Result<(Trial, Vec<Evidence>), Failure> {
+    let Some(head) = ticket.head.clone() else {
+        return Err(Failure::failed(format!("{id} has no commit yet"))
+            .hint(format!("`ganger ticket why {id}` says what it waits for")));
+    };
+    let trial = Trial::on_head(&board.project, head).await;
+    run_all(trial.map_err(|e| Failure::failed(format!("the gates cannot be run: {e}")))?, quiet).await
+}
+
+async fn run_all(trial: Trial, quiet: bool) -> Result<(Trial, Vec<Evidence>), Failure> {
+    let at = trial.commit.short().to_owned();
     let each = |gate: &crate::config::Gate, e: &Evidence| {
         if quiet {
             return;
         }
         let word = if e.is_green() { "green" } else { "red  " };
-        data!("{word} {} at {main} ({}): `{}`", gate.name, span(e.duration_ms), text::name(&gate.command));
+        data!("{word} {} at {at} ({}): `{}`", gate.name, span(e.duration_ms), text::name(&gate.command));
         if !e.is_green() {
             let tail = last(e.tail.trim_end());
             data!("      {}\n      {}", tail.replace('\n', "\n      "), e.log);
@@ -138,4 +170,11 @@ async fn answer_cards(board: &Board, state: &State, results: &[Evidence]) -> Res
         talk!("Answered {} with `retry`: it is green now.", card.id);
     }
     Ok(())
+}
+
+/// The gates are green, and the ticket may wait for just that.
+fn name_cards(state: &State, id: &TicketId) {
+    for card in state.open_cards_of(id).filter(|card| card.kind.options().contains(&CardOption::RetryGates)) {
+        hint(&format!("`ganger answer {} retry-gates` has {id} verified again without its agent", card.id));
+    }
 }

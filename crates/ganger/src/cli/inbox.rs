@@ -1,11 +1,11 @@
 //! `ganger inbox` and `ganger answer`: what waits for a person, ranked by what it holds up.
 
-use super::board::{self, require_person};
-use super::out::{ago, counted, data, json, talk};
-use crate::board::{Part, shapes};
+use super::board::{self, require_person, say_if_no_run};
+use super::out::{ago, counted, data, json, span, talk};
+use crate::board::{Part, card_named, shapes};
 use crate::failure::{Code, Exit, Failure};
 use crate::os::now_ms;
-use ganger_engine::{Answer, Card, CardAnswer, CardId, CardOption, Input, Outcome, State};
+use ganger_engine::{Answer, Card, CardAnswer, CardId, CardOption, CardState, Input, Outcome, State};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct InboxArgs {
@@ -18,9 +18,12 @@ pub(super) struct InboxArgs {
 pub(super) struct AnswerArgs {
     /// The card, such as C-3
     card: String,
-    /// One of its options, or free text
+    /// One of its options, or free text where it takes that
     #[arg(required = true, num_args = 1..)]
     answer: Vec<String>,
+    /// Answer a question in your own words although it suggests answers
+    #[arg(long)]
+    other: bool,
 }
 
 pub(super) async fn inbox(args: &InboxArgs) -> Result<Exit, Failure> {
@@ -36,12 +39,12 @@ pub(super) async fn inbox(args: &InboxArgs) -> Result<Exit, Failure> {
         talk!("Nothing is waiting for you.");
     }
     for (card, held) in cards {
-        show(card, held);
+        show(card, held, board.project.config().limits.permission_minutes);
     }
     Ok(Exit::Done)
 }
 
-fn show(card: &Card, held: usize) {
+fn show(card: &Card, held: usize, permission_minutes: f64) {
     let age = ago(now_ms().saturating_sub(card.opened));
     data!("{}  {}  {}", card.id, card.ticket, card.question);
     let blocks = if held == 0 { String::new() } else { format!(", blocks {}", counted(held, "ticket")) };
@@ -53,7 +56,9 @@ fn show(card: &Card, held: usize) {
     if !choices.is_empty() {
         data!("     answer: {}", choices.join(" | "));
     }
-    if !card.consequence.is_empty() {
+    if let Some(asked) = card.permission() {
+        data!("     if unanswered: {}", denial(card, asked.lapsed.is_some(), permission_minutes));
+    } else if !card.consequence.is_empty() {
         match &card.default {
             Some(default) => data!("     default: {} ({})", default.as_str(), card.consequence),
             None => data!("     if unanswered: {}", card.consequence),
@@ -62,15 +67,36 @@ fn show(card: &Card, held: usize) {
     data!("     ganger answer {} {}\n", card.id, card.default.map_or("…", CardOption::as_str));
 }
 
+/// A request for permission waits for a while only.
+fn denial(card: &Card, lapsed: bool, permission_minutes: f64) -> String {
+    let patience = std::time::Duration::from_secs_f64(permission_minutes.max(0.0) * 60.0);
+    let waited = now_ms().saturating_sub(card.opened);
+    let left = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX).saturating_sub(waited);
+    match (lapsed, left) {
+        (true, _) => "it was denied; your answer counts for the next request".to_owned(),
+        (false, 0) => "denied now".to_owned(),
+        (false, left) => format!("denied in {}", span(left)),
+    }
+}
+
 pub(super) async fn answer(args: AnswerArgs) -> Result<Exit, Failure> {
     require_person("answer")?;
     let board = board::open().await?;
-    let answer = typed(&board.state().await?, CardId::new(&args.card), &args.answer.join(" "))?;
-    let answer = Answer { card: CardId::new(&args.card), answer, by: board.person() };
+    let state = board.state().await?;
+    let card = card_named(&state, &args.card)?;
+    let words = args.answer.join(" ");
+    let answer = match &state.cards[&card] {
+        asked if args.other && asked.is_question() => CardAnswer::Text(words),
+        _ => typed(&state, card.clone(), &words)?,
+    };
+    let corrects = matches!(state.cards[&card].state, CardState::Answered { .. });
+    let answer = Answer { card: card.clone(), answer, by: board.person() };
     match board.decide("you answered a card", Input::Answer(answer)).await? {
-        Outcome::Nothing => talk!("{} already had this answer.", args.card),
-        _ => talk!("Answered {}.", args.card),
+        Outcome::Nothing => talk!("{card} already had this answer."),
+        _ if corrects => talk!("Corrected the answer to {card}."),
+        _ => talk!("Answered {card}."),
     }
+    say_if_no_run(&board)?;
     Ok(Exit::Done)
 }
 

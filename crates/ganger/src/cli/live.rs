@@ -144,7 +144,9 @@ fn cards_line(state: &State, columns: usize) -> Option<String> {
 
 /// How the run ends, if it does; what is on the board.
 fn footer(state: &State, at_work: usize, stop: Stop) -> String {
-    let counts: Vec<String> = state.count_by_phase().iter().map(|(p, n)| format!("{n} {}", p.as_str())).collect();
+    let counts = state.count_by_phase();
+    let counts = counts.iter().filter(|(phase, _)| **phase != Phase::Cancelled);
+    let counts: Vec<String> = counts.map(|(p, n)| format!("{n} {}", p.as_str())).collect();
     match stop {
         Stop::No => counts.join(" · "),
         Stop::Drain => format!("stopping after {} · Ctrl-C again interrupts", counted(at_work, "turn")),

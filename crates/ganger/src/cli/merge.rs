@@ -1,11 +1,11 @@
 //! `ganger merge`: your approval. Ganger runs the gates on the merged result before main moves.
 
 use super::board::{self, Board, require_person};
-use super::out::{data, talk};
+use super::out::{counted, data, talk};
 use super::run::{Place, work};
+use super::trust;
 use super::view::Style;
-use super::{ticket, trust};
-use crate::board::{Follow, Happening, Waited};
+use crate::board::{Follow, Happening, Waited, named_in};
 use crate::depot;
 use crate::failure::{Code, Exit, Failure};
 use ganger_engine::foreman::Mode;
@@ -46,7 +46,7 @@ fn wanted(state: &State, args: &Args) -> Result<Vec<TicketId>, Failure> {
     if args.all {
         return Ok(all_that_can_land(state));
     }
-    args.tickets.iter().map(|id| ticket::find(state, id).map(|(id, _)| id)).collect()
+    named_in(state, &args.tickets)
 }
 
 /// Accepted tickets that build on nothing but merged work and each other. The others are named, and wait.
@@ -133,7 +133,25 @@ async fn report(board: &Board, follow: Follow, order: &[TicketId]) -> Result<Exi
     if went_back {
         super::out::hint("conflicts went back to their agents: run `ganger run` to fix them");
     }
+    if all && let Some(remote) = remote_of_main(board)? {
+        super::out::hint(&format!(
+            "{} is only here so far: `git push {remote} {}`",
+            order_in_words(order),
+            board.project.main_branch()?
+        ));
+    }
     Ok(if all { Exit::Done } else { Exit::Failed })
+}
+
+/// Where the main branch is pushed to, if it is anywhere.
+fn remote_of_main(board: &Board) -> Result<Option<String>, Failure> {
+    let main = board.project.main_branch()?;
+    let git = board.project.repository.git();
+    Ok(git.run(&["config", &format!("branch.{main}.remote")]).ok().filter(|remote| !remote.is_empty() && remote != "."))
+}
+
+fn order_in_words(order: &[TicketId]) -> String {
+    if let [one] = order { one.to_string() } else { counted(order.len(), "merged ticket") }
 }
 
 async fn failures_since(mut follow: Follow) -> Result<BTreeMap<TicketId, String>, Failure> {

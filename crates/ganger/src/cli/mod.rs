@@ -8,6 +8,7 @@ mod confine;
 mod cost;
 mod demo;
 mod describe;
+mod diff;
 mod doctor;
 mod dry_run;
 mod export;
@@ -34,6 +35,10 @@ mod status;
 mod stop;
 mod tell;
 mod ticket;
+mod ticket_close;
+mod ticket_edit;
+mod ticket_fields;
+mod ticket_list;
 mod ticket_show;
 mod tips;
 mod trust;
@@ -82,14 +87,16 @@ enum Command {
     Interrupt(tell::InterruptArgs),
     /// Send one of the usual review comments to the session of a ticket
     Nudge(tell::NudgeArgs),
-    /// Stop a ticket until you resume it; nothing is lost
+    /// Stop tickets until you resume them; nothing is lost
     Stop(stop::StopArgs),
-    /// Resume a stopped ticket
-    Resume(stop::TicketArg),
+    /// Resume stopped tickets
+    Resume(stop::ResumeArgs),
     /// Stop a ticket and print the runtime's own command that opens its session
     Attach(stop::TicketArg),
-    /// Run the gates on the main branch as it is now
+    /// Run the gates on the main branch, or on a ticket's last commit
     Gates(gates::Args),
+    /// Show what a ticket changes
+    Diff(diff::Args),
     /// Show tokens and money by ticket, agent, runtime, day or attempt
     Cost(cost::Args),
     /// Merge accepted work into the main branch
@@ -167,7 +174,10 @@ enum Command {
 }
 
 pub(crate) fn main() -> ExitCode {
-    let cli = Cli::try_parse().unwrap_or_else(|e| tips::improve(e, &Cli::command()).exit());
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => return misused(&tips::improve(e, &Cli::command())),
+    };
     let as_json = cli.command.wants_json();
     match dispatch(cli.command).and_then(|exit| out::check().map(|()| exit)) {
         Ok(exit) => ExitCode::from(exit as u8),
@@ -176,6 +186,19 @@ pub(crate) fn main() -> ExitCode {
             ExitCode::from(failure.code.exit() as u8)
         }
     }
+}
+
+/// A wrong command line: whoever wants JSON gets this error as JSON, too. Help and the version are no errors.
+fn misused(error: &clap::Error) -> ExitCode {
+    let wants_json = std::env::args_os().any(|arg| arg == "--json");
+    if error.use_stderr() && wants_json {
+        let text = error.render().to_string();
+        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let failure = Failure::usage(message).hint("`ganger help` shows how each command is used");
+        out::failure(&failure, true);
+        return ExitCode::from(failure.code.exit() as u8);
+    }
+    error.exit()
 }
 
 impl Command {
@@ -220,7 +243,6 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Confine(args) => confine::run(args),
         Command::Config(args) => config_command::run(&args),
         Command::Guard(args) => guard::run(&args),
-        Command::Rescue(command) => rescue::run(command),
         other => {
             let mut runtime = tokio::runtime::Builder::new_multi_thread();
             let runtime = runtime.enable_all().max_blocking_threads(BLOCKING_THREADS).build()?;
@@ -252,6 +274,8 @@ async fn dispatch_async(command: Command) -> Result<Exit, Failure> {
         Command::Cost(args) => cost::run(&args).await,
         Command::Merge(args) => merge::run(args).await,
         Command::Log(args) => log_command::run(&args).await,
+        Command::Diff(args) => diff::run(&args).await,
+        Command::Rescue(command) => rescue::run(command).await,
         Command::Trust(args) => trust::run(&args).await,
         Command::Doctor(args) => doctor::run(&args).await,
         Command::Demo(args) => demo::run(&args).await,

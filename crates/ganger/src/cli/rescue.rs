@@ -1,11 +1,14 @@
 //! `ganger rescue`: what was kept before a workspace was removed.
 
-use super::board::require_person;
+use super::board::{self, require_person};
 use super::out::{data, json, table, talk};
 use crate::board::shapes;
-use crate::depot::Rescue;
-use crate::failure::{Exit, Failure};
+use crate::depot::{Depot, Rescue};
+use crate::failure::{Code, Exit, Failure};
+use crate::git::GitError;
+use crate::os;
 use crate::project::Project;
+use ganger_engine::TicketId;
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Subcommand)]
@@ -18,12 +21,12 @@ pub(super) enum Command {
     },
     /// Show the changes of a rescue against the commit that was checked out
     Show {
-        /// <ticket>/<time>
+        /// <ticket>/<time>, or the ticket when there is one of it
         name: String,
     },
     /// Restore it into a folder of its own
     Restore {
-        /// <ticket>/<time>
+        /// <ticket>/<time>, or the ticket when there is one of it
         name: String,
         /// The folder; beside the workspaces without it
         #[arg(long)]
@@ -36,14 +39,22 @@ pub(super) enum Command {
     },
     /// Delete it for good
     Drop {
-        /// <ticket>/<time>
+        /// <ticket>/<time>, or the ticket when there is one of it
         name: String,
     },
 }
 
-pub(super) fn run(command: Command) -> Result<Exit, Failure> {
+pub(super) async fn run(command: Command) -> Result<Exit, Failure> {
+    let ticket = match &command {
+        Command::Keep { ticket } => Some(board::open().await?.named_one(ticket).await?),
+        _ => None,
+    };
+    os::block_in_place(|| carry_out(command, ticket))
+}
+
+fn carry_out(command: Command, ticket: Option<TicketId>) -> Result<Exit, Failure> {
     let project = Project::open()?;
-    let depot = project.depot()?;
+    let depot = project.depot().map_err(|e| cannot("open the depot", &e))?;
     match command {
         Command::List { json: true } => {
             let shape =
@@ -57,28 +68,70 @@ pub(super) fn run(command: Command) -> Result<Exit, Failure> {
             }
             table(&rescues.into_iter().map(|r| vec![r.name, r.when, r.subject]).collect::<Vec<_>>());
         }
-        Command::Show { name } => data!("{}", Rescue::show(depot, &name)?),
+        Command::Show { name } => {
+            let name = named(depot, &name)?;
+            let changes = Rescue::show(depot, &name).map_err(|e| cannot(&format!("show the rescue {name}"), &e))?;
+            if changes.trim().is_empty() {
+                talk!("Nothing uncommitted is in {name}: all of it is on the branch of its ticket.");
+            } else {
+                data!("{changes}");
+            }
+        }
         Command::Restore { name, into } => {
-            let ticket = super::ticket::parse(name.split('/').next().unwrap_or_default())?;
+            let name = named(depot, &name)?;
+            let ticket = parse(name.split('/').next().unwrap_or_default())?;
             let beside = project.workspace(&ticket).path;
             let folder = into.unwrap_or_else(|| beside.with_file_name(format!("rescued-{}", name.replace('/', "-"))));
-            Rescue::restore(depot, &name, &folder)?;
+            let failed = |e| cannot(&format!("restore the rescue {name} into {}", folder.display()), &e);
+            Rescue::restore(depot, &name, &folder).map_err(failed)?;
             data!("{}", folder.display());
         }
-        Command::Keep { ticket } => {
-            let ticket = super::ticket::parse(&ticket)?;
+        Command::Keep { .. } => {
+            let Some(ticket) = ticket else { return Ok(Exit::Failed) };
             let workspace = project.workspace(&ticket);
             if !workspace.path.is_dir() {
                 return Err(Failure::failed(format!("{ticket} has no workspace now"))
                     .hint("what it held is on its branch, or in `ganger rescue list`"));
             }
-            data!("{}", Rescue::snapshot(depot, &workspace)?);
+            let failed = |e| cannot(&format!("keep the workspace of {ticket}"), &e);
+            data!("{}", Rescue::snapshot(depot, &workspace).map_err(failed)?);
         }
         Command::Drop { name } => {
             require_person("rescue drop")?;
-            Rescue::discard(depot, &name)?;
+            let name = named(depot, &name)?;
+            Rescue::discard(depot, &name).map_err(|e| cannot(&format!("delete the rescue {name}"), &e))?;
             talk!("Deleted {name}.");
         }
     }
     Ok(Exit::Done)
+}
+
+fn parse(id: &str) -> Result<TicketId, Failure> {
+    TicketId::parse(id).map_err(|e| Failure::usage(e.to_string()))
+}
+
+/// The rescue with this name, or the only one of this ticket.
+fn named(depot: &Depot, word: &str) -> Result<String, Failure> {
+    let all = Rescue::list(depot).map_err(|e| cannot("list what was kept", &e))?;
+    if all.iter().any(|rescue| rescue.name == word) {
+        return Ok(word.to_owned());
+    }
+    let number = |id: &str| id.trim_start_matches(|c: char| !c.is_ascii_digit()).trim_start_matches('0').to_owned();
+    let is_meant = |ticket: &str| {
+        ticket.eq_ignore_ascii_case(word) || word.bytes().all(|b| b.is_ascii_digit()) && number(ticket) == number(word)
+    };
+    let of_ticket = all.iter().filter(|rescue| rescue.name.split('/').next().is_some_and(is_meant));
+    match of_ticket.map(|rescue| rescue.name.as_str()).collect::<Vec<_>>().as_slice() {
+        [one] => Ok((*one).to_owned()),
+        [] => {
+            Err(Failure::failed(format!("there is no rescue {word}")).hint("`ganger rescue list` shows what was kept"))
+        }
+        many => Err(Failure::usage(format!("{word} has {} rescues: {}", many.len(), many.join(", ")))
+            .hint("name one of them as it is listed")),
+    }
+}
+
+/// What git says is of use only with what Ganger was doing.
+fn cannot(what: &str, why: &GitError) -> Failure {
+    Failure::of(Code::Git, format!("cannot {what}: {why}"))
 }

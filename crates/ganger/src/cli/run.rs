@@ -3,16 +3,15 @@
 use super::board::{self, Board};
 use super::interrupts::Interrupts;
 use super::out::{cards_wait, hint, talk, waiting_for};
-use super::ticket_show::in_words;
 use super::view::{Style, View};
-use super::{dry_run, gates, sandbox, ticket, trust};
+use super::{dry_run, gates, sandbox, trust};
+use crate::board::{causes, named_in};
 use crate::failure::{Code, Exit, Failure};
 use crate::foreman::{self, Foreman};
 use crate::host::{Host, Offered};
-use crate::os::now_ms;
 use crate::{git, os};
 use ganger_engine::foreman::{Ending, Mode, Stop};
-use ganger_engine::{Phase, Reason, State, TicketId, why};
+use ganger_engine::{Phase, Reason, State, TicketId};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,10 +82,7 @@ fn scope_of(state: &State, named: &[String]) -> Result<Option<Vec<TicketId>>, Fa
         return Ok(None);
     }
     let mut scope = BTreeSet::new();
-    let mut rest = Vec::new();
-    for id in named {
-        rest.push(ticket::find(state, id)?.0);
-    }
+    let mut rest = named_in(state, named)?;
     while let Some(id) = rest.pop() {
         let after = state.tickets.get(&id).map(|t| t.spec.after.clone()).unwrap_or_default();
         if scope.insert(id) {
@@ -181,12 +177,13 @@ fn has_stuck_tickets(state: &State, mode: &Mode) -> bool {
 }
 
 fn summarize(board: &Board, state: &State, mode: &Mode) -> Result<(), Failure> {
-    let counts: Vec<String> = state.count_by_phase().iter().map(|(p, n)| format!("{n} {}", p.as_str())).collect();
+    let counts = state.count_by_phase();
+    let counts = counts.iter().filter(|(phase, _)| **phase != Phase::Cancelled);
+    let counts: Vec<String> = counts.map(|(p, n)| format!("{n} {}", p.as_str())).collect();
     talk!("\n{}", if counts.is_empty() { "The board is empty.".to_owned() } else { counts.join(", ") });
     for (id, _) in state.tickets.iter().filter(|(_, t)| t.phase == Phase::Open && mode.dispatch).take(10) {
-        let reasons = why(state, now_ms(), id);
         let shown: Vec<String> =
-            reasons.iter().filter(|r| !matches!(r, Reason::NoSlot | Reason::NoHost { .. })).map(in_words).collect();
+            causes(state, id).into_iter().filter(|c| c.reason != Reason::NoSlot).map(|c| c.text).collect();
         if !shown.is_empty() {
             talk!("{id} did not start: {}", shown.join("; "));
         }

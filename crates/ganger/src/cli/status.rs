@@ -4,14 +4,14 @@ use super::board::{self, Board};
 use super::describe::ticket_of_attempt;
 use super::out::{ago, cards_wait, count, data, json, span, table};
 use crate::board::shapes::{self, time};
-use crate::board::{Part, View};
+use crate::board::{Part, View, answer, causes};
 use crate::failure::{Exit, Failure};
 use crate::foreman::Runner;
 use crate::host::LOCAL;
 use crate::os::now_ms;
 use crate::text;
 use crate::wire::{self, ACTIVITY, Activity, ActivityKind};
-use ganger_engine::{AttemptId, AttemptStage};
+use ganger_engine::{AttemptId, AttemptStage, Card, Phase, State, Ticket, TicketId};
 use std::collections::BTreeMap;
 
 #[derive(Debug, clap::Args)]
@@ -24,18 +24,19 @@ pub(super) struct Args {
 /// Activity messages looked through for what live agents are doing.
 const LOOK_BACK: u64 = 2_000;
 
+/// Tickets and cards that are shown; `ticket list` and `inbox` show all.
+const SHOWN: usize = 20;
+
 pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     let board = board::open().await?;
-    let part = if args.json { Part::Ready } else { Part::Summary };
-    let view = board.view(part).await?;
-    let state = &view.state;
-    let doing = if state.attempts.is_empty() { BTreeMap::new() } else { latest(&board).await? };
+    let view = board.view(Part::Glance { tickets: SHOWN }).await?;
+    let doing = if view.state.attempts.is_empty() { BTreeMap::new() } else { latest(&board).await? };
     let run = board.active_run()?;
     if args.json {
-        return as_json(&view, run.as_ref(), &doing);
+        let ready = board.ready().await?.into_iter().filter(|t| t.not_before <= now_ms());
+        return as_json(&view, run.as_ref(), &doing, ready.map(|t| t.id.to_string()).collect());
     }
-    let counts: Vec<String> = view.totals.phases.iter().map(|(p, n)| format!("{n} {}", p.as_str())).collect();
-    data!("{}", if counts.is_empty() { "The board is empty.".to_owned() } else { counts.join(", ") });
+    let state = &view.state;
     match &run {
         Some(run) => data!("Running ({run})"),
         None => data!("No run is active."),
@@ -44,30 +45,85 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
         let life = if host.alive { "alive" } else { "silent" };
         data!("Host {id}: {} slots, {life}", host.report.slots);
     }
+    let counts = view.totals.phases.iter().filter(|(phase, _)| **phase != Phase::Cancelled);
+    let counts: Vec<String> = counts.map(|(phase, n)| format!("{n} {}", phase.as_str())).collect();
+    data!("{}", if counts.is_empty() { "The board is empty.".to_owned() } else { counts.join(", ") });
     let now = now_ms();
-    let mut rows: Vec<Vec<String>> = Vec::new();
-    for (attempt, a) in &state.attempts {
-        let (status, activity) = doing.get(attempt).cloned().unwrap_or_default();
-        let age = activity.as_ref().map_or(String::new(), |d| ago(now.saturating_sub(d.at)));
-        let shown = activity.map_or(String::new(), |d| text::line(&d.text, 60));
-        let silent = activity_age(&doing, attempt, now);
-        let status = if run.is_none() { "no run".to_owned() } else { believed(status, silent) };
-        rows.push(vec![
-            a.ticket.to_string(),
-            a.agent.clone(),
-            status,
-            shown,
-            age,
-            format!("{} tokens", count(a.usage.tokens())),
-        ]);
+    let shown = tickets(state);
+    table(&shown.iter().map(|(id, t)| row(state, id, t, &doing, run.is_some(), now)).collect::<Vec<_>>());
+    let open = view.totals.phases.iter().filter(|(phase, _)| !phase.is_final()).map(|(_, n)| n).sum::<usize>();
+    if open > shown.len() {
+        data!("… and {} more: run `ganger ticket list`", open - shown.len());
     }
-    table(&rows);
-    let cards = state.open_cards().count();
-    if cards > 0 {
-        data!("{}: run `ganger inbox`", cards_wait(cards));
+    show_cards(&view, now);
+    if view.totals.ready > 0 {
+        let start = if run.is_none() { ": run `ganger run`" } else { "" };
+        data!("{} ready{start}", view.totals.ready);
     }
-    data!("{} ready", view.totals.ready);
     Ok(Exit::Done)
+}
+
+/// The tickets of a glance: what is at work first, then what waits for a person, then the rest, each by age.
+fn tickets(state: &State) -> Vec<(&TicketId, &Ticket)> {
+    let rank = |phase: Phase| match phase {
+        Phase::Running | Phase::Verifying => 0,
+        Phase::NeedsYou | Phase::Suspended | Phase::Reviewing => 1,
+        Phase::Accepted | Phase::Stopped => 2,
+        Phase::Open | Phase::Merged | Phase::Cancelled => 3,
+    };
+    let mut found: Vec<_> = state.tickets.iter().filter(|(_, t)| !t.phase.is_final()).collect();
+    found.sort_by_key(|(_, t)| (rank(t.phase), t.order));
+    found.truncate(SHOWN);
+    found
+}
+
+fn row(
+    state: &State,
+    id: &TicketId,
+    ticket: &Ticket,
+    doing: &BTreeMap<AttemptId, Latest>,
+    runs: bool,
+    now: u64,
+) -> Vec<String> {
+    let note = match &ticket.live {
+        Some(attempt) => at_work(state, attempt, doing, runs, now),
+        None => {
+            let causes = causes(state, id);
+            causes.first().map_or_else(|| "ready".to_owned(), |cause| format!("{} → `{}`", cause.text, cause.next))
+        }
+    };
+    // Ages are of any width: they come last.
+    let note = format!("{note} ({})", ago(now.saturating_sub(ticket.since)));
+    vec![id.to_string(), ticket.phase.as_str().to_owned(), text::line(&ticket.spec.title, 50), note]
+}
+
+/// What a live attempt does.
+fn at_work(state: &State, attempt: &AttemptId, doing: &BTreeMap<AttemptId, Latest>, runs: bool, now: u64) -> String {
+    let Some(a) = state.attempts.get(attempt) else { return String::new() };
+    let (status, activity) = doing.get(attempt).cloned().unwrap_or_default();
+    let silent = activity_age(doing, attempt, now);
+    let status = if runs { believed(status, silent) } else { "no run".to_owned() };
+    let activity = activity.map(|d| format!("{} ({})", text::line(&d.text, 60), ago(now.saturating_sub(d.at))));
+    let tokens = format!("{} tokens", count(a.usage.tokens()));
+    let parts = [Some(a.agent.clone()), Some(status), activity, Some(tokens)];
+    parts.into_iter().flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ")
+}
+
+fn show_cards(view: &View, now: u64) {
+    let mut cards: Vec<&Card> = view.state.open_cards().collect();
+    if cards.is_empty() {
+        return;
+    }
+    data!("{}:", cards_wait(cards.len()));
+    cards.sort_by_key(|card| (std::cmp::Reverse(view.held_up(card)), card.opened));
+    let row = |card: &&Card| {
+        let answer = format!("`{}` ({})", answer(&view.state, &card.id), ago(now.saturating_sub(card.opened)));
+        vec![card.id.to_string(), text::line(&card.question, 90), answer]
+    };
+    table(&cards.iter().take(SHOWN).map(row).collect::<Vec<_>>());
+    if cards.len() > SHOWN {
+        data!("… and {} more: run `ganger inbox`", cards.len() - SHOWN);
+    }
 }
 
 fn activity_age(doing: &BTreeMap<AttemptId, Latest>, attempt: &AttemptId, now: u64) -> u64 {
@@ -102,7 +158,12 @@ async fn latest(board: &Board) -> Result<BTreeMap<AttemptId, Latest>, Failure> {
     Ok(latest)
 }
 
-fn as_json(view: &View, run: Option<&Runner>, doing: &BTreeMap<AttemptId, Latest>) -> Result<Exit, Failure> {
+fn as_json(
+    view: &View,
+    run: Option<&Runner>,
+    doing: &BTreeMap<AttemptId, Latest>,
+    ready: Vec<String>,
+) -> Result<Exit, Failure> {
     let state = &view.state;
     let attempts = state.attempts.iter().map(|(id, a)| {
         let (status, last) = doing.get(id).cloned().unwrap_or_default();
@@ -137,7 +198,8 @@ fn as_json(view: &View, run: Option<&Runner>, doing: &BTreeMap<AttemptId, Latest
         counts: view.totals.phases.iter().map(|(p, n)| (p.as_str(), *n)).collect(),
         hosts: hosts.collect(),
         attempts: attempts.collect(),
-        ready: state.ready().map(|(id, _)| id.to_string()).collect(),
+        tickets: tickets(state).into_iter().map(|(id, t)| shapes::Glance::of(state, id, t)).collect(),
+        ready,
         cards: state.open_cards().count(),
     })?;
     Ok(Exit::Done)

@@ -1,12 +1,13 @@
 //! `ganger stop`, `resume` and `attach`: a ticket waits while you have it.
 
-use super::board::{self, Board, require_person};
+use super::board::{self, Board, require_person, say_if_no_run};
 use super::out::{data, hint, talk};
 use super::ticket::find;
-use crate::board::Waited;
+use super::ticket_close::each;
+use crate::board::{Part, View, Waited};
 use crate::failure::{Code, Exit, Failure};
 use crate::os;
-use ganger_engine::{Input, Session, State, Ticket, TicketId};
+use ganger_engine::{Input, Outcome, Phase, Session, State, Ticket, TicketId};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,11 +16,19 @@ const PATIENCE: Duration = Duration::from_secs(40);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct StopArgs {
-    /// The ticket, such as T-3
-    ticket: String,
+    /// The tickets, such as T-3 or 3
+    #[arg(required = true, value_name = "ID")]
+    tickets: Vec<String>,
     /// Why, for the record
     #[arg(long, default_value = "", hide_default_value = true)]
     reason: String,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ResumeArgs {
+    /// The tickets, such as T-3 or 3
+    #[arg(required = true, value_name = "ID")]
+    tickets: Vec<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -31,22 +40,37 @@ pub(super) struct TicketArg {
 pub(super) async fn stop(args: StopArgs) -> Result<Exit, Failure> {
     require_person("stop")?;
     let board = board::open().await?;
-    let state = board.state().await?;
-    let (ticket, _) = find(&state, &args.ticket)?;
-    let input = Input::StopTicket { ticket: ticket.clone(), why: args.reason, by: board.person() };
-    board.decide("you stopped a ticket", input).await?;
-    talk!("Stopped {ticket}. Its session, branch and workspace are kept. Resume it with `ganger resume {ticket}`.");
-    Ok(Exit::Done)
+    each(&board, &args.tickets, async |ticket: &TicketId| {
+        let input = Input::StopTicket { ticket: ticket.clone(), why: args.reason.clone(), by: board.person() };
+        if board.decide("you stopped a ticket", input).await? == Outcome::Nothing {
+            talk!("{ticket} is stopped already. Resume it with `ganger resume {ticket}`.");
+            return Ok(());
+        }
+        let View { state, .. } = board.view(Part::Tickets(std::slice::from_ref(ticket))).await?;
+        if state.tickets.get(ticket).is_some_and(|t| t.phase == Phase::Verifying) {
+            talk!(
+                "Stopped {ticket}: its gates finish, and its agent does not work on it again until you run \
+                 `ganger resume {ticket}`."
+            );
+            return Ok(());
+        }
+        talk!("Stopped {ticket}. Its session, branch and workspace are kept. Resume it with `ganger resume {ticket}`.");
+        Ok(())
+    })
+    .await
 }
 
-pub(super) async fn resume(args: TicketArg) -> Result<Exit, Failure> {
+pub(super) async fn resume(args: ResumeArgs) -> Result<Exit, Failure> {
     require_person("resume")?;
     let board = board::open().await?;
-    let state = board.state().await?;
-    let (ticket, _) = find(&state, &args.ticket)?;
-    board.decide("you resumed a ticket", Input::ResumeTicket { ticket: ticket.clone(), by: board.person() }).await?;
-    talk!("Resumed {ticket}. It continues as soon as `ganger run` has a free slot.");
-    Ok(Exit::Done)
+    each(&board, &args.tickets, async |ticket: &TicketId| {
+        let input = Input::ResumeTicket { ticket: ticket.clone(), by: board.person() };
+        board.decide("you resumed a ticket", input).await?;
+        talk!("Resumed {ticket}.");
+        Ok(())
+    })
+    .await
+    .and_then(|exit| say_if_no_run(&board).map(|()| exit))
 }
 
 /// The runtime's own command is printed, not run: it wants your terminal. The ticket waits meanwhile.

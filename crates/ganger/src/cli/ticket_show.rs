@@ -2,23 +2,12 @@
 
 use super::board::Board;
 use super::out::{clock, count, data, json, span};
-use super::ticket::{find, parse};
-use crate::board::{History, Part, PastCard, View, shapes};
+use super::ticket::find;
+use crate::board::{History, Part, PastCard, View, causes, shapes};
 use crate::failure::{Exit, Failure};
 use crate::os::now_ms;
 use crate::text;
-use ganger_engine::{Check, CheckResult, Evidence, Expects, Reason, State, Ticket, TicketId, why};
-
-/// The public shape of a ticket.
-pub(super) fn shape(state: &State, id: &TicketId, ticket: &Ticket) -> shapes::Ticket {
-    let waiting = why(state, now_ms(), id).iter().map(in_words).collect();
-    shapes::Ticket::of(state, id, ticket, waiting)
-}
-
-/// The public shape of a reason.
-pub(super) fn reason_shape(reason: &Reason) -> shapes::Reason {
-    shapes::Reason::of(reason, in_words(reason))
-}
+use ganger_engine::{Check, CheckResult, Evidence, Expects, State, Ticket, TicketId};
 
 fn show_messages(ticket: &Ticket) {
     if !ticket.messages.is_empty() {
@@ -50,10 +39,11 @@ fn show_lapsed(state: &State, id: &TicketId) {
 }
 
 pub(super) async fn show(board: &Board, id: &str, as_json: bool) -> Result<Exit, Failure> {
-    let View { state, .. } = board.view(Part::Tickets(&[parse(id)?])).await?;
-    let (id, ticket) = find(&state, id)?;
+    let id = board.named_one(id).await?;
+    let View { state, .. } = board.view(Part::Tickets(std::slice::from_ref(&id))).await?;
+    let (id, ticket) = find(&state, id.as_str())?;
     if as_json {
-        json(shape(&state, &id, ticket))?;
+        json(shapes::Ticket::of(&state, &id, ticket))?;
         return Ok(Exit::Done);
     }
     let spec = &ticket.spec;
@@ -188,35 +178,20 @@ fn show_answers(cards: &[PastCard]) {
     }
 }
 
-/// A reason in words, with times and cards as people know them.
-pub(super) fn in_words(reason: &Reason) -> String {
-    match reason {
-        Reason::WaitsForAnswer { card } => format!("waiting for your answer to {card}: run `ganger inbox`"),
-        Reason::RedBase { card } => format!("a gate is red on the main branch: answer {card} first (`ganger inbox`)"),
-        Reason::Phase { phase } => format!("already {}", phase.as_str()),
-        Reason::DependsOn { ticket, phase } => format!("waits for {ticket}, which is {}", phase.as_str()),
-        Reason::NotBefore { at } => format!("its next attempt starts at {}", clock(*at)),
-        Reason::Paused { runtime, until, why } => format!("{runtime} is limited until {}: {why}", clock(*until)),
-        other => other.to_string(),
-    }
-}
-
 pub(super) async fn explain(board: &Board, id: &str, as_json: bool) -> Result<Exit, Failure> {
-    let View { state, .. } = board.view(Part::Tickets(&[parse(id)?])).await?;
-    let (id, _) = find(&state, id)?;
-    let mut reasons = why(&state, now_ms(), &id);
-    // Without a run there is no host, and that is no reason of the ticket.
-    if state.hosts.values().all(|h| !h.alive) {
-        reasons.retain(|r| !matches!(r, Reason::NoHost { .. }));
-    }
+    let id = board.named_one(id).await?;
+    let View { state, .. } = board.view(Part::Tickets(std::slice::from_ref(&id))).await?;
+    let found = causes(&state, &id);
     if as_json {
-        let shown = reasons.iter().map(reason_shape).collect();
-        json(shapes::Why { id: id.to_string(), ready: reasons.is_empty(), reasons: shown })?;
+        let reasons = found.iter().map(shapes::Reason::of).collect();
+        json(shapes::Why { id: id.to_string(), ready: found.is_empty(), reasons })?;
         return Ok(Exit::Done);
     }
-    match reasons.as_slice() {
-        [] => data!("{id} is ready: `ganger run` starts it"),
-        reasons => reasons.iter().for_each(|r| data!("{id}: {}", in_words(r))),
+    if found.is_empty() {
+        data!("{id} is ready: `ganger run` starts it");
+    }
+    for cause in &found {
+        data!("{id}: {}\n{:w$}next: `{}`", cause.text, "", cause.next, w = id.as_str().len() + 2);
     }
     Ok(Exit::Done)
 }

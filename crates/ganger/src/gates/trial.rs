@@ -1,4 +1,4 @@
-//! Gates outside of any ticket: on the main branch as it is, and on trees that are broken on purpose.
+//! Gates that decide nothing: on the main branch as it is, on the head of a ticket, and on trees that are broken on purpose.
 
 use super::challenge::{self, Break, Challenge};
 use super::{GateRun, Tree, run, toolchain};
@@ -10,13 +10,15 @@ use ganger_engine::{Commit, Evidence, HostId, TicketId};
 use std::sync::Arc;
 
 /// Names the tree, the cache and the logs. No ticket has a name that begins like this.
-const NAME: &str = "_main";
+const MAIN: &str = "_main";
+/// The same for the work of tickets: what it leaves in a cache must not reach a run on main.
+const HEAD: &str = "_head";
 
-/// A tree of today's main branch. Nothing of it is in the person's checkout.
+/// A tree of a commit. Nothing of it is in the person's checkout.
 pub(crate) struct Trial {
     project: Arc<Project>,
     tree: Arc<Tree>,
-    /// Where the main branch is.
+    /// The commit.
     pub(crate) commit: Commit,
     /// On every process of it.
     marker: String,
@@ -27,13 +29,8 @@ pub(crate) struct Trial {
 }
 
 impl Trial {
+    /// On the main branch as it is now.
     pub(crate) async fn on_main(project: &Arc<Project>) -> anyhow::Result<Self> {
-        let ticket = TicketId::new(NAME);
-        let trees = project.gate_trees(&project.config().project.gate_trees);
-        let tree = Arc::new(Tree::take(&project.state, &trees, &ticket).await?);
-        let at = Arc::clone(project);
-        // The tree is ours alone by now, and with it their temporary files.
-        let sandboxes = os::blocking(move || Sandboxes::of(&at, &at.state.join(NAME))).await?;
         let at = Arc::clone(project);
         let commit = os::blocking(move || -> anyhow::Result<Commit> {
             let main = at.main_branch()?;
@@ -44,6 +41,22 @@ impl Trial {
             Ok(commit)
         })
         .await?;
+        Self::at(project, MAIN, commit).await
+    }
+
+    /// On the last commit of a ticket.
+    pub(crate) async fn on_head(project: &Arc<Project>, head: Commit) -> anyhow::Result<Self> {
+        Self::at(project, HEAD, head).await
+    }
+
+    /// On a commit that is in the depot.
+    async fn at(project: &Arc<Project>, name: &'static str, commit: Commit) -> anyhow::Result<Self> {
+        let ticket = TicketId::new(name);
+        let trees = project.gate_trees(&project.config().project.gate_trees);
+        let tree = Arc::new(Tree::take(&project.state, &trees, &ticket).await?);
+        let at = Arc::clone(project);
+        // The tree is ours alone by now, and with it their temporary files.
+        let sandboxes = os::blocking(move || Sandboxes::of(&at, &at.state.join(name))).await?;
         let toolchain = toolchain(project.config());
         let marker = format!("gates-{}", uuid::Uuid::new_v4().simple());
         let host = HostId::from("local");

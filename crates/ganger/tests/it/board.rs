@@ -1,5 +1,12 @@
 //! The board, the configuration and trust, as a person meets them on the command line.
 
+mod answers;
+mod edits;
+mod glance;
+mod ids;
+mod stop;
+mod work;
+
 use crate::support::Place;
 use serde_json::json;
 

@@ -52,9 +52,16 @@ fn the_breaker_asks_a_person_after_too_many_rejections_and_an_answer_lets_it_go_
     place.ganger(&["run"]).exits(3).says("3 times in a row");
     place.assert_status("T-1", "needs-you");
     let card = place.ganger(&["inbox", "--json"]).json()["cards"][0]["id"].as_str().unwrap().to_owned();
-    place.ganger(&["answer", &card, "maybe"]).exits(1).says("not an answer").says("retry, cancel");
+    place.ganger(&["answer", &card, "maybe"]).exits(1).says("not an answer").says("retry, retry-gates, cancel");
+    // The gates alone say the same again, and no agent was started for it.
+    let attempts = place.ticket("T-1")["attempts"].clone();
+    place.ganger(&["answer", &card, "retry-gates"]).exits(0);
+    place.assert_status("T-1", "verifying");
+    place.ganger(&["run"]).exits(3);
+    assert_eq!(place.ticket("T-1")["attempts"], attempts);
+    let card = place.ganger(&["inbox", "--json"]).json()["cards"][0]["id"].as_str().unwrap().to_owned();
     place.ganger(&["answer", &card, "cancel"]).exits(0);
-    place.assert_status("T-1", "cancelled");
+    place.assert_status("T-1", "closed");
     place.ganger(&["answer", &card, "retry"]).exits(1).says("was answered before");
 }
 

@@ -183,6 +183,7 @@ impl State {
             Event::TicketAccepted { ticket, commit } => {
                 self.change(ticket, |t| {
                     t.accepted = Some(commit.clone());
+                    t.stopped = None;
                     t.forget_failures();
                 });
                 self.enter(now, ticket, Phase::Accepted)?;
@@ -250,6 +251,9 @@ impl State {
             }
             Event::TicketStopped { ticket, why, by } => {
                 self.change(ticket, |t| t.stopped = Some((by.clone(), why.clone())));
+                if self.tickets.get(ticket).is_some_and(|t| t.phase == Phase::Open) {
+                    self.enter(now, ticket, Phase::Stopped)?;
+                }
             }
             Event::StopLifted { ticket, .. } => self.change(ticket, |t| t.stopped = None),
 

@@ -45,6 +45,8 @@ impl State {
         let Some(ticket) = self.tickets.get_mut(id) else {
             return Ok(());
         };
+        // What a person stopped does not open again before they resume it.
+        let phase = if phase == Phase::Open && ticket.stopped.is_some() { Phase::Stopped } else { phase };
         if !ticket.phase.may_become(phase) {
             return Err(IllegalTransition { ticket: id.clone(), from: ticket.phase, to: phase });
         }

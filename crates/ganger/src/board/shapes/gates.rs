@@ -1,13 +1,13 @@
-//! Runs of gates on the main branch.
+//! Runs of gates that decide nothing.
 
 use ganger_engine::{Evidence, State};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// What every gate said of the main branch.
+/// What every gate said of the main branch, or of a ticket.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Gates {
-    /// Where the main branch is.
+    /// The commit on which they ran.
     pub(crate) commit: String,
     /// Whether no gate is red but those that are known to be.
     pub(crate) green: bool,

@@ -19,7 +19,7 @@ pub(crate) use inbox::{Card, Inbox};
 pub(crate) use log::Entry;
 pub(crate) use plan::{Plan, Start, Waiting};
 pub(crate) use project::{Config, Doctor, Finding, Permission, Permissions, Rescued, Rescues, Sandbox, Setting};
-pub(crate) use status::{Attempt, Host, Run, Status};
+pub(crate) use status::{Attempt, Glance, Host, Run, Status};
 pub(crate) use ticket::{Imported, ImportedTicket, Queued, Reason, Ticket, Tickets, Why};
 
 use crate::failure::Failure;

@@ -1,5 +1,8 @@
 //! `ganger status --json`.
 
+use super::{Reason, time};
+use crate::board::cause::causes;
+use ganger_engine::{State, Ticket, TicketId};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -17,6 +20,8 @@ pub(crate) struct Status {
     /// Hosts that were ever heard of.
     pub(crate) hosts: Vec<Host>,
     pub(crate) attempts: Vec<Attempt>,
+    /// The tickets that the command shows: at most 20 that are neither merged nor closed. `ticket list` has all.
+    pub(crate) tickets: Vec<Glance>,
     /// Tickets that could start, in the order of dispatch.
     pub(crate) ready: Vec<String>,
     /// How many cards wait for you.
@@ -57,4 +62,28 @@ pub(crate) struct Attempt {
     /// The last thing it did, and when.
     pub(crate) doing: Option<String>,
     pub(crate) heard: Option<String>,
+}
+
+/// A ticket at a glance.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Glance {
+    id: String,
+    title: String,
+    status: &'static str,
+    /// When the status last changed.
+    since: String,
+    /// Why it does not start now; empty when it could.
+    reasons: Vec<Reason>,
+}
+
+impl Glance {
+    pub(crate) fn of(state: &State, id: &TicketId, ticket: &Ticket) -> Self {
+        Self {
+            id: id.to_string(),
+            title: ticket.spec.title.clone(),
+            status: ticket.phase.as_str(),
+            since: time(ticket.since),
+            reasons: causes(state, id).iter().map(Reason::of).collect(),
+        }
+    }
 }

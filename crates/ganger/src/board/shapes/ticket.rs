@@ -1,6 +1,7 @@
 //! A ticket, lists of them, and the answers of commands about one.
 
 use super::time;
+use crate::board::cause::{Cause, causes};
 use ganger_engine as engine;
 use ganger_engine::{State, TicketId};
 use schemars::JsonSchema;
@@ -17,7 +18,7 @@ pub(crate) struct Tickets {
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Ticket {
     id: String,
-    /// `open`, `running`, `suspended`, `verifying`, `reviewing`, `accepted`, `merged`, `needs-you` or `cancelled`.
+    /// `open`, `running`, `suspended`, `verifying`, `reviewing`, `accepted`, `merged`, `needs-you`, `stopped` or `closed`.
     status: &'static str,
     title: String,
     description: String,
@@ -189,12 +190,14 @@ pub(crate) struct Why {
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Reason {
-    /// `phase`, `waits-for-answer`, `depends-on`, `not-before`, `overlap`, `budget`, `paused`, `red-base`, `no-agent`, `no-host`, `no-slot` or
+    /// `phase`, `stopped`, `waits-for-answer`, `depends-on`, `not-before`, `overlap`, `budget`, `paused`, `red-base`, `no-agent`, `no-host`, `no-slot` or
     /// `session-busy`.
     pub(crate) reason: &'static str,
     /// The ticket that it waits for.
     pub(crate) ticket: Option<String>,
     pub(crate) text: String,
+    /// The command that shows more of it, or ends it.
+    pub(crate) next: String,
 }
 
 /// The tickets of a file.
@@ -226,10 +229,11 @@ pub(crate) struct Queued {
 }
 
 impl Reason {
-    pub(crate) fn of(reason: &engine::Reason, text: String) -> Self {
+    pub(crate) fn of(cause: &Cause) -> Self {
         use engine::Reason as R;
-        let (reason, ticket) = match reason {
+        let (reason, ticket) = match &cause.reason {
             R::Phase { .. } => ("phase", None),
+            R::Stopped { .. } => ("stopped", None),
             R::WaitsForAnswer { .. } => ("waits-for-answer", None),
             R::DependsOn { ticket, .. } => ("depends-on", Some(ticket)),
             R::NotBefore { .. } => ("not-before", None),
@@ -242,7 +246,7 @@ impl Reason {
             R::NoSlot => ("no-slot", None),
             R::SessionBusy { .. } => ("session-busy", None),
         };
-        Self { reason, ticket: ticket.map(ToString::to_string), text }
+        Self { reason, ticket: ticket.map(ToString::to_string), text: cause.text.clone(), next: cause.next.clone() }
     }
 }
 
@@ -258,8 +262,7 @@ fn strings<T: ToString>(items: impl IntoIterator<Item = T>) -> Vec<String> {
 }
 
 impl Ticket {
-    /// `waiting` says why it does not start, in words.
-    pub(crate) fn of(state: &State, id: &TicketId, ticket: &engine::Ticket, waiting: Vec<String>) -> Self {
+    pub(crate) fn of(state: &State, id: &TicketId, ticket: &engine::Ticket) -> Self {
         let spec = &ticket.spec;
         let evidence = state.evidence.get(id).into_iter().flatten();
         let cards = state.open_cards_of(id);
@@ -302,7 +305,7 @@ impl Ticket {
             assumptions: ticket.assumptions.iter().map(assumption).collect(),
             stopped_by: ticket.stopped.as_ref().map(|(by, _)| by.clone()),
             messages: ticket.messages.iter().map(message).collect(),
-            waiting,
+            waiting: causes(state, id).into_iter().map(|cause| cause.text).collect(),
             evidence: evidence.map(|e| gate_run(state, e)).collect(),
             cards: cards
                 .map(|c| CardLine { id: c.id.to_string(), kind: c.kind.as_str(), question: c.question.clone() })

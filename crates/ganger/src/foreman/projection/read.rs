@@ -18,6 +18,8 @@ pub(crate) enum Part<'a> {
     Ready,
     /// Tickets that are neither merged nor closed.
     Open,
+    /// So many of the tickets that are neither merged nor closed, the oldest first, and those with an open card.
+    Glance { tickets: usize },
     /// So many tickets after this one, in the order of their ids.
     Page { after: Option<&'a TicketId>, tickets: usize },
 }
@@ -190,6 +192,12 @@ fn read_part(connection: &Connection, part: Part<'_>) -> Result<State> {
             load_all(connection, &mut parts, query, [])?;
         }
         Part::Open => load_all(connection, &mut parts, "SELECT id, record FROM tickets WHERE open", [])?,
+        Part::Glance { tickets } => {
+            let query = "SELECT id, record FROM tickets WHERE open ORDER BY number LIMIT CAST(?1 AS INTEGER)";
+            load_all(connection, &mut parts, query, [&tickets.to_string()])?;
+            let asking: Vec<TicketId> = parts.cards.values().map(|card| card.ticket.clone()).collect();
+            asking.iter().try_for_each(|id| load(connection, &mut parts, id))?;
+        }
         Part::Page { after, tickets } => {
             let (after, limit) = (after.map_or("", TicketId::as_str), tickets.to_string());
             let query = "SELECT id, record FROM tickets WHERE id > ?1 ORDER BY id LIMIT CAST(?2 AS INTEGER)";

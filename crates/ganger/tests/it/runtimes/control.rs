@@ -102,7 +102,7 @@ fn a_stopped_ticket_waits_and_resumes_its_session(cli: &str) {
     let session = shop.session(&id, cli);
     shop.place.ganger(&["stop", &id, "--reason", "lunch"]).exits(0);
     shop.ends(&mut run, 3);
-    shop.place.assert_status(&id, "needs-you");
+    shop.place.assert_status(&id, "stopped");
     let home = shop.mark();
     assert!(alive_with(&home, "until test -e go").is_empty(), "its tool call is gone");
     if cli == "acp" {

@@ -101,7 +101,7 @@ fn edits_replace_checks_of_their_sort_and_a_file_brings_none() {
     assert_eq!(commands(&place), ["three", "four"]);
     place.ganger(&["ticket", "edit", "T-1", "--no-checks"]).exits(0);
     assert_eq!(commands(&place), [""; 0]);
-    place.ganger(&["ticket", "edit", "T-1", "--check", " "]).exits(1).says("a check is empty");
+    place.ganger(&["ticket", "edit", "T-1", "--check", " "]).exits(2).says("--check <COMMAND>': it is empty");
 
     place.write("../tickets.json", r#"[{"id": "T-7", "title": "other", "checks": [{"command": "echo spied"}]}]"#);
     let file = place.path("tickets.json");

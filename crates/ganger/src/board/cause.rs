@@ -1,0 +1,91 @@
+//! Why a ticket does not start, in words and with the command that helps: the one place from which `ticket why`,
+//! `ticket list`, `ticket show`, `status`, a dry run and their JSON take it.
+
+use crate::os::now_ms;
+use crate::text::{self, clock};
+use ganger_engine::{CardId, CardOption, Phase, Reason, State, TicketId, why};
+
+/// One reason why a ticket does not start.
+#[derive(Debug)]
+pub(crate) struct Cause {
+    pub(crate) reason: Reason,
+    pub(crate) text: String,
+    /// The command that shows more of it, or ends it.
+    pub(crate) next: String,
+}
+
+/// All reasons why a ticket does not start; empty when it could.
+pub(crate) fn causes(state: &State, id: &TicketId) -> Vec<Cause> {
+    let mut reasons = why(state, now_ms(), id);
+    // Without a run there is no host, and that is no reason of the ticket.
+    if state.hosts.values().all(|h| !h.alive) {
+        reasons.retain(|r| !matches!(r, Reason::NoHost { .. }));
+    }
+    reasons.into_iter().map(|reason| Cause::of(state, id, reason)).collect()
+}
+
+impl Cause {
+    pub(crate) fn of(state: &State, id: &TicketId, reason: Reason) -> Self {
+        let (text, next) = match &reason {
+            Reason::Phase { phase } => of_phase(state, id, *phase),
+            Reason::Stopped { .. } => (text_of(&reason), format!("ganger resume {id}")),
+            Reason::WaitsForAnswer { card } => {
+                (format!("waiting for your answer to {card}{}", question(state, card)), answer(state, card))
+            }
+            Reason::RedBase { card } => (
+                format!("a gate is red on the main branch: answer {card} first{}", question(state, card)),
+                answer(state, card),
+            ),
+            Reason::DependsOn { ticket, phase } => {
+                (format!("waits for {ticket}, which is {}", phase.as_str()), format!("ganger ticket why {ticket}"))
+            }
+            Reason::NotBefore { at } => {
+                (format!("its next attempt starts at {}", clock(*at)), format!("ganger log {id}"))
+            }
+            Reason::Paused { runtime, until, why } => {
+                (format!("{runtime} is limited until {}: {why}", clock(*until)), "ganger cost --by runtime".to_owned())
+            }
+            Reason::Overlap { ticket, .. } => (text_of(&reason), format!("ganger log {ticket} --follow")),
+            Reason::Budget { .. } => (text_of(&reason), "ganger cost".to_owned()),
+            Reason::NoAgent { .. } => (text_of(&reason), "ganger config agent".to_owned()),
+            Reason::NoHost { .. } => (text_of(&reason), "ganger doctor".to_owned()),
+            Reason::NoSlot | Reason::SessionBusy { .. } => (text_of(&reason), "ganger status".to_owned()),
+        };
+        Self { reason, text, next }
+    }
+}
+
+fn text_of(reason: &Reason) -> String {
+    reason.to_string()
+}
+
+fn of_phase(state: &State, id: &TicketId, phase: Phase) -> (String, String) {
+    let ticket = state.tickets.get(id);
+    let show = format!("ganger ticket show {id}");
+    match phase {
+        Phase::Running => {
+            let attempt = ticket.and_then(|t| state.attempts.get(t.live.as_ref()?));
+            let agent = attempt.map_or("an agent", |a| a.agent.as_str());
+            (format!("already running: {agent} is working on it"), format!("ganger log {id} --follow"))
+        }
+        Phase::Verifying => {
+            ("already verifying: its gates are running".to_owned(), format!("ganger log {id} --follow"))
+        }
+        Phase::Accepted if ticket.is_some_and(|t| t.merge_approval.is_some()) => {
+            ("accepted, and about to be merged".to_owned(), show)
+        }
+        Phase::Accepted => ("accepted: it waits for you to merge it".to_owned(), format!("ganger merge {id}")),
+        Phase::Cancelled => ("closed".to_owned(), format!("ganger ticket reopen {id}")),
+        other => (format!("already {}", other.as_str()), show),
+    }
+}
+
+fn question(state: &State, card: &CardId) -> String {
+    state.cards.get(card).map_or_else(String::new, |card| format!(": {}", text::line(&card.question, 100)))
+}
+
+/// The command that answers a card, with the usual answer where it has one.
+pub(crate) fn answer(state: &State, card: &CardId) -> String {
+    let usual = state.cards.get(card).and_then(|card| card.default).map_or("…", CardOption::as_str);
+    format!("ganger answer {card} {usual}")
+}

@@ -1,0 +1,116 @@
+//! `ganger ticket list`.
+
+use super::board::Board;
+use super::out::{json, table, talk};
+use crate::board::{Part, ReadyTicket, causes, shapes};
+use crate::failure::{Exit, Failure};
+use crate::os::now_ms;
+use crate::text;
+use ganger_engine::{Phase, State, Ticket, TicketId};
+use std::collections::BTreeMap;
+use std::mem::ManuallyDrop;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Only tickets that could start now, in the order of dispatch
+    #[arg(long)]
+    ready: bool,
+    /// Only tickets with this status
+    #[arg(long)]
+    status: Option<String>,
+    /// Only tickets with this label
+    #[arg(long)]
+    label: Option<String>,
+    /// Include merged and closed tickets
+    #[arg(long, short)]
+    all: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+pub(super) async fn run(board: &Board, args: &Args) -> Result<Exit, Failure> {
+    let status = args.status.as_deref().map(status).transpose()?;
+    if args.ready && !args.json && args.label.is_none() && status.is_none_or(|s| s == Phase::Open) {
+        return list_ready(board).await;
+    }
+    let finished = args.all || status.is_some_and(Phase::is_final);
+    let state = match (args.ready, finished) {
+        (true, _) => ManuallyDrop::new(board.view(Part::Ready).await?.state),
+        (false, false) => ManuallyDrop::new(board.view(Part::Open).await?.state),
+        (false, true) => board.last_state().await?,
+    };
+    let wanted = |ticket: &Ticket| {
+        let by_status = status.is_none_or(|s| s == ticket.phase);
+        let by_label = args.label.as_ref().is_none_or(|l| ticket.spec.labels.contains(l));
+        by_status && by_label && (args.all || status.is_some() || !ticket.phase.is_final())
+    };
+    let mut found: Vec<(&TicketId, &Ticket)> = if args.ready {
+        let now = now_ms();
+        state.ready().filter(|(_, t)| t.not_before <= now && wanted(t)).collect()
+    } else {
+        state.tickets.iter().filter(|(_, t)| wanted(t)).collect()
+    };
+    if !args.ready {
+        found.sort_by_key(|(_, t)| t.order);
+    }
+    if args.json {
+        json(shapes::Tickets { tickets: found.iter().map(|(id, t)| shapes::Ticket::of(&state, id, t)).collect() })?;
+        return Ok(Exit::Done);
+    }
+    if found.is_empty() {
+        let narrowed = status.is_some() || args.label.is_some();
+        match (args.ready, narrowed) {
+            (true, _) => talk!("No ticket is ready."),
+            (_, true) => talk!("No ticket fits."),
+            _ => talk!("{}", no_open(&board.view(Part::Summary).await?.totals.phases)),
+        }
+    }
+    table(&found.iter().map(|(id, t)| row(&state, id, t)).collect::<Vec<_>>());
+    Ok(Exit::Done)
+}
+
+/// A status by its word.
+fn status(word: &str) -> Result<Phase, Failure> {
+    let known = || Phase::ALL.map(Phase::as_str).join(", ");
+    Phase::parse(word)
+        .ok_or_else(|| Failure::usage(format!("there is no status `{word}`")).hint(format!("one of: {}", known())))
+}
+
+/// Nothing to do is not nothing at all.
+fn no_open(counts: &BTreeMap<Phase, usize>) -> String {
+    let finished: Vec<String> = counts.iter().map(|(phase, n)| format!("{n} {}", phase.as_str())).collect();
+    match finished.as_slice() {
+        [] => "No tickets. Add one with `ganger ticket add \"…\"`.".to_owned(),
+        finished => format!("No open tickets ({}; `--all` shows them).", finished.join(", ")),
+    }
+}
+
+async fn list_ready(board: &Board) -> Result<Exit, Failure> {
+    let (found, now) = (board.ready().await?, now_ms());
+    let row = |t: &ReadyTicket| {
+        let (status, priority) = (Phase::Open.as_str().to_owned(), t.priority.as_str().to_owned());
+        vec![t.id.to_string(), status, priority, text::line(&t.title, 80)]
+    };
+    let rows: Vec<_> = found.iter().filter(|t| t.not_before <= now).map(row).collect();
+    if rows.is_empty() {
+        talk!("No ticket is ready.");
+    }
+    table(&rows);
+    Ok(Exit::Done)
+}
+
+fn row(state: &State, id: &TicketId, ticket: &Ticket) -> Vec<String> {
+    let waits = causes(state, id).into_iter().map(|cause| cause.text);
+    // The others say it with their status.
+    let told =
+        matches!(ticket.phase, Phase::Open | Phase::Stopped | Phase::Suspended | Phase::Reviewing | Phase::NeedsYou);
+    let waits: Vec<String> = waits.filter(|_| told).collect();
+    let waits = if waits.is_empty() { String::new() } else { format!("  ({})", waits.join("; ")) };
+    vec![
+        id.to_string(),
+        ticket.phase.as_str().to_owned(),
+        ticket.spec.priority.as_str().to_owned(),
+        format!("{}{waits}", text::line(&ticket.spec.title, 80)),
+    ]
+}

@@ -1,0 +1,60 @@
+//! Looking at the work of a ticket: its gates, its changes, what was kept of it.
+
+use crate::support::Place;
+use serde_json::json;
+
+fn accepted() -> Place {
+    let place = Place::scripted("test -e x", &json!({"*": [[{"write": "x", "text": "new line\n"}]]}));
+    place.work_makes_gates_green();
+    place.ganger(&["trust", "--yes"]).exits(0);
+    place.add(&["one"]);
+    place.add(&["two", "--after", "T-1"]);
+    place.ganger(&["run", "T-1"]).exits(0);
+    place
+}
+
+#[test]
+fn the_gates_of_a_ticket_run_without_its_agent() {
+    let place = accepted();
+    let attempts = place.ticket("T-1")["attempts"].clone();
+    place.ganger(&["gates", "1"]).exits(0).says("green check at");
+    let gates = place.ganger(&["gates", "T-1", "--json"]).exits(0).json();
+    assert_eq!((&gates["commit"], &gates["green"]), (&place.ticket("T-1")["head"], &json!(true)));
+    assert_eq!(place.ticket("T-1")["attempts"], attempts);
+    place.ganger(&["gates", "T-2"]).exits(1).says("T-2 has no commit yet").says("hint: `ganger ticket why T-2`");
+    place.ganger(&["gates"]).exits(2);
+}
+
+#[test]
+fn a_diff_shows_what_a_ticket_changes_before_and_after_the_merge() {
+    let place = accepted();
+    place.ganger(&["diff", "T-1"]).exits(0).says("+new line");
+    place.ganger(&["diff", "1", "--stat"]).exits(0).says("1 file changed");
+    place.ganger(&["diff", "T-2"]).exits(1).says("T-2 has no commit yet");
+    place.git(&["config", "branch.main.remote", "origin"]);
+    place.ganger(&["merge", "T-1"]).exits(0).says("T-1 is only here so far: `git push origin main`");
+    place.ganger(&["diff", "T-1"]).exits(0).says("+new line");
+}
+
+#[test]
+fn rescues_are_named_by_their_ticket_and_git_is_not_heard_alone() {
+    let place = accepted();
+    let missing = place.ganger(&["rescue", "show", "T-9"]).exits(1).says("there is no rescue T-9");
+    missing.says("hint: `ganger rescue list` shows what was kept");
+    place.ganger(&["merge", "T-1"]).exits(0);
+    place.ganger(&["rescue", "keep", "t-1"]).exits(1).says("T-1 has no workspace now");
+    for rescue in ["restore", "drop"] {
+        let failed = place.ganger(&["rescue", rescue, "T-9/now"]).exits(1);
+        assert!(!failed.stderr.contains("`git"), "{}", failed.stderr);
+        failed.says("there is no rescue T-9/now");
+    }
+}
+
+#[test]
+fn a_wrong_command_line_is_json_where_json_was_asked_for() {
+    let place = accepted();
+    let wrong = place.ganger(&["ticket", "list", "--nope", "--json"]).exits(2);
+    let error: serde_json::Value = serde_json::from_str(&wrong.stderr).unwrap();
+    assert_eq!((&error["error"]["code"], &error["error"]["exit"]), (&json!("usage"), &json!(2)));
+    crate::support::assert_shape("error", &error);
+}

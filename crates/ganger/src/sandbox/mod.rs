@@ -85,9 +85,10 @@ impl Sandboxes {
     /// is removed.
     pub(crate) fn of(project: &Project, folder: &Path) -> std::io::Result<Self> {
         let temporary = temporary_folder(folder);
-        os::remove_tree(&temporary)?;
+        os::remove_tree(&temporary)
+            .map_err(|e| std::io::Error::new(e.kind(), format!("{}: {e}", temporary.display())))?;
         if project.config().sandbox.mode != SandboxMode::Off {
-            places::make_caches()?;
+            places::make_caches();
         }
         Ok(Self { settings: project.config().sandbox.clone(), common: common(project), temporary })
     }
@@ -105,7 +106,7 @@ impl Sandboxes {
         if !is_wanted(agent.sandbox.unwrap_or(self.settings.mode), Some(agent))? {
             return Ok(None);
         }
-        OwnFiles::of(agent).make_missing()?;
+        OwnFiles::of(agent).make_missing();
         let mut confinement = with_own_files(self.common.clone(), agent);
         confinement.read.push(files.excludes.to_owned());
         match agent.runtime {

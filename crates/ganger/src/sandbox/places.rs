@@ -112,14 +112,14 @@ const MADE_FOR: [(&str, &[&str]); 9] = [
     ("bun", &[".bun/install/cache"]),
 ];
 
-/// Makes the folders that package managers would make when they are used first.
-///
-/// # Errors
-/// When one cannot be made.
-pub(super) fn make_caches() -> std::io::Result<()> {
-    let Some(home) = home().filter(|home| home.is_dir()) else { return Ok(()) };
+/// Makes the folders that package managers would make when they are used first. Where that cannot be done they say so
+/// themselves.
+pub(super) fn make_caches() {
+    let Some(home) = home().filter(|home| home.is_dir()) else { return };
     let there = MADE_FOR.iter().filter(|(program, _)| os::program_on_path(program).is_some());
-    there.flat_map(|(_, folders)| folders.iter()).try_for_each(|folder| std::fs::create_dir_all(home.join(folder)))
+    for folder in there.flat_map(|(_, folders)| folders.iter()) {
+        let _said_by_its_program = std::fs::create_dir_all(home.join(folder));
+    }
 }
 
 /// What every confined program may reach, whatever it is.

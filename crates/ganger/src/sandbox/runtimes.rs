@@ -3,7 +3,6 @@
 use super::places::home;
 use crate::config::{Agent, RuntimeKind};
 use crate::os;
-use std::io::Result;
 use std::path::{Path, PathBuf};
 
 /// A runtime's own files, for this person.
@@ -66,13 +65,14 @@ impl OwnFiles {
         self.folders.iter().chain(&self.files).chain(begun).cloned()
     }
 
-    /// What it needs, and has not yet.
-    pub(super) fn make_missing(&self) -> Result<()> {
-        self.folders.iter().try_for_each(std::fs::create_dir_all)?;
-        for (path, content) in self.begun.iter().filter(|(path, _)| !path.exists()) {
-            os::write_private(path, content.as_bytes())?;
+    /// Makes what it needs and has not yet. Where that cannot be done it says so itself.
+    pub(super) fn make_missing(&self) {
+        for folder in &self.folders {
+            let _said_by_the_runtime = std::fs::create_dir_all(folder);
         }
-        Ok(())
+        for (path, content) in self.begun.iter().filter(|(path, _)| !path.exists()) {
+            let _said_by_the_runtime = os::write_private(path, content.as_bytes());
+        }
     }
 }
 

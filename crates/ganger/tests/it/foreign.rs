@@ -185,7 +185,7 @@ fn odd_titles_are_worked_on_and_merged() {
     }
     place.ganger(&["ticket", "add", "two\nlines"]).exits(1).says("more than one line");
     place.ganger(&["ticket", "add", "two\rlines"]).exits(1).says("more than one line");
-    place.ganger(&["ticket", "add", "  "]).exits(1).says("title is empty");
+    place.ganger(&["ticket", "add", "  "]).exits(2).says("it is empty");
     place.ganger(&["ticket", "add", "\u{1b}[31m\u{200b}"]).exits(1).says("title is empty");
     place.ganger(&["run"]).exits(0);
     place.ganger(&["merge", "--all"]).exits(0);

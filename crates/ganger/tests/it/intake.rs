@@ -63,7 +63,7 @@ fn a_second_import_updates_what_the_file_says_and_leaves_the_rest() {
     assert_eq!((&first["title"], &first["priority"]), (&json!("First"), &json!("low")));
     assert_eq!((&first["after"], &first["files"]), (&json!(["REQ-3"]), &json!(["src/a.rs"])));
     place.ganger(&["ticket", "close", "REQ-2"]).exits(0);
-    place.ganger(&["ticket", "import", "plan.md", "--update"]).exits(0).says("Skipping REQ-2: it is cancelled.");
+    place.ganger(&["ticket", "import", "plan.md", "--update"]).exits(0).says("Skipping REQ-2: it is closed.");
 }
 
 #[test]

@@ -212,7 +212,7 @@ fn of_export(fields: Map<String, Value>) -> Map<String, Value> {
     ];
     // Ganger makes joins itself, where it needs them.
     let is_made = fields.get("kind").is_some_and(|kind| kind == "join");
-    let is_final = |status: &Value| status == "merged" || status == "cancelled";
+    let is_final = |status: &Value| status == "merged" || status == "closed" || status == "cancelled";
     let taken = fields.into_iter().filter(|(key, value)| match key.as_str() {
         "metadata" => true,
         "status" => is_final(value),

@@ -72,7 +72,7 @@ fn a_message_that_was_heard_before_a_crash_is_not_said_again(cli: &str) {
     wait_until("it has crashed", LIMIT, || run.has_ended());
     assert!(shop.place.ticket(&id)["messages"][0]["delivered"].is_null());
     shop.place.ganger(&["run"]).exits(0);
-    assert_eq!(shop.model.most_often_in_a_request("] A person writes: mind the second file"), 1);
+    assert_eq!(shop.model.most_often_in_a_request("] tester writes: mind the second file"), 1);
     let message = &shop.place.ticket(&id)["messages"][0];
     assert!(message["delivered"].is_object() && message["seen"].is_object(), "{message:#}");
     assert_eq!(message["possibly_repeated"], false, "{message:#}");
@@ -101,7 +101,7 @@ fn a_stopped_ticket_waits_and_resumes_its_session(cli: &str) {
     shop.wait_for_call(&id, "go");
     let session = shop.session(&id, cli);
     shop.place.ganger(&["stop", &id, "--reason", "lunch"]).exits(0);
-    shop.ends(&mut run, 3);
+    shop.ends(&mut run, 0);
     shop.place.assert_status(&id, "stopped");
     let home = shop.mark();
     assert!(alive_with(&home, "until test -e go").is_empty(), "its tool call is gone");

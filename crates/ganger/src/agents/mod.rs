@@ -8,6 +8,7 @@ mod command;
 mod driver;
 mod environment;
 pub(crate) mod hook;
+mod links;
 mod once;
 mod opencode;
 mod process;

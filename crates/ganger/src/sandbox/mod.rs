@@ -113,7 +113,7 @@ impl Sandboxes {
             // It leaves its report there.
             RuntimeKind::Command => confinement.write.push(files.scratch.to_owned()),
             // Their homes.
-            RuntimeKind::Gemini | RuntimeKind::Codex => {
+            RuntimeKind::Claude | RuntimeKind::Gemini | RuntimeKind::Codex | RuntimeKind::Acp => {
                 let home = files.runtimes.join(agent.runtime.as_str());
                 os::block_in_place(|| std::fs::create_dir_all(&home))?;
                 confinement.write.push(home);

@@ -2,7 +2,6 @@
 
 use super::places::home;
 use crate::config::{Agent, RuntimeKind};
-use crate::os;
 use std::path::{Path, PathBuf};
 
 /// A runtime's own files, for this person.
@@ -15,8 +14,6 @@ pub(super) struct OwnFiles {
     folders: Vec<PathBuf>,
     /// Files that it writes to, where they exist.
     files: Vec<PathBuf>,
-    /// Files that it writes to and cannot do without, with what they begin as.
-    begun: Vec<(PathBuf, &'static str)>,
 }
 
 const CLAUDE_FOLDERS: [&str; 18] = [
@@ -61,17 +58,13 @@ impl OwnFiles {
 
     /// What may be written to.
     pub(super) fn written(&self) -> impl Iterator<Item = PathBuf> {
-        let begun = self.begun.iter().map(|(path, _)| path);
-        self.folders.iter().chain(&self.files).chain(begun).cloned()
+        self.folders.iter().chain(&self.files).cloned()
     }
 
     /// Makes what it needs and has not yet. Where that cannot be done it says so itself.
     pub(super) fn make_missing(&self) {
         for folder in &self.folders {
             let _said_by_the_runtime = std::fs::create_dir_all(folder);
-        }
-        for (path, content) in self.begun.iter().filter(|(path, _)| !path.exists()) {
-            let _said_by_the_runtime = os::write_private(path, content.as_bytes());
         }
     }
 }
@@ -88,11 +81,9 @@ fn claude() -> OwnFiles {
     let Some(own) = named("CLAUDE_CONFIG_DIR").or_else(|| Some(home()?.join(".claude"))) else {
         return OwnFiles::default();
     };
-    let beside = named("CLAUDE_CONFIG_DIR").or_else(home).map(|folder| folder.join(".claude.json"));
     OwnFiles {
         folders: below(&own, &CLAUDE_FOLDERS),
         files: below(&own, &CLAUDE_FILES),
-        begun: beside.into_iter().map(|path| (path, "{}\n")).collect(),
         read: home().map(|home| home.join(".local/share/claude")).into_iter().chain([own]).collect(),
     }
 }
@@ -113,7 +104,6 @@ fn opencode() -> OwnFiles {
         // It installs the package of its plugin interface beside its settings.
         folders: standard.map(folder).into_iter().chain([settings.join("node_modules")]).collect(),
         files: below(&settings, &["package.json", "bun.lock", "package-lock.json", ".gitignore"]),
-        begun: Vec::new(),
         read: [settings, home.join(".opencode")].into_iter().chain(named("OPENCODE_CONFIG")).collect(),
     }
 }

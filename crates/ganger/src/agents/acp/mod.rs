@@ -89,6 +89,10 @@ fn start(launch: &Launch) -> std::io::Result<Pipes> {
             (argv, gemini::prepare(launch, Path::new(&policy))?)
         }
         Driver::OpencodeAcp => (vec![launch.program(), "acp"], opencode::environment_of_acp(launch)),
+        // The same program behind another one.
+        _ if launch.agent.command.contains("claude") => {
+            (vec!["sh", "-c", &shell], super::claude::home::prepare(launch)?)
+        }
         _ => (vec!["sh", "-c", &shell], BTreeMap::new()),
     };
     start_piped(launch, argv.into_iter().map(OsString::from).collect(), env)

@@ -2,6 +2,7 @@
 //! `--resume` in the same workspace. This moves the bytes; [`Protocol`] knows what they mean.
 
 mod arguments;
+pub(super) mod home;
 mod messages;
 mod protocol;
 mod transcript;
@@ -50,7 +51,8 @@ impl Process {
         let session = launch.session.clone().unwrap_or(fresh);
         let quiet = ["CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "DISABLE_AUTOUPDATER"].into_iter();
         let unset = quiet.filter(|name| std::env::var_os(name).is_none());
-        let env = unset.map(|name| (name.into(), "1".into())).collect();
+        let mut env = home::prepare(launch)?;
+        env.extend(unset.map(|name| (name.into(), "1".into())));
         let Pipes { child, stdin, stdout, stderr } = start_piped(launch, arguments::of(launch, &session)?, env)?;
         let lines = Lines::new(stdout, LONGEST_MESSAGE);
         let protocol = Protocol::new(launch.workspace.clone());

@@ -66,7 +66,7 @@ fn fifteen_sessions_of_five_runtimes_work_at_once() {
     let ours: u64 = alive_with(&home, "ganger").into_iter().filter(|pid| is_ganger(*pid)).map(resident_kib).sum();
     assert!(ours < 150 * 1024, "Ganger's own processes take {ours} KiB");
     let tokens = tokens_of_attempts(&shop);
-    assert_eq!(tokens.len(), 15);
+    assert_eq!(tokens.len(), 15, "{}", shop.place.started_log());
     for line in all_command_lines() {
         assert!(tokens.iter().all(|t| !line.contains(t.as_str())), "a token is on a command line: {line}");
     }

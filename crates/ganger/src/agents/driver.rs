@@ -2,8 +2,7 @@
 
 use super::{Capabilities, Launch};
 use crate::config::{Agent, GuardPreset, RuntimeKind, Surface};
-use crate::os::Confinement;
-use crate::{os, tools};
+use crate::{os, sandbox, tools};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -285,9 +284,9 @@ impl Launch {
         if self.agent.command.is_empty() { self.agent.runtime.as_str() } else { &self.agent.command }
     }
 
-    /// What its processes may reach, where they are confined.
-    pub(super) fn confinement(&self) -> Option<&Confinement> {
-        self.sandbox.as_ref().map(|sandbox| &*sandbox.confinement)
+    /// The home that its runtime gets of its own.
+    pub(super) fn home(&self) -> PathBuf {
+        sandbox::home_of(&self.agent, &self.runtimes)
     }
 }
 

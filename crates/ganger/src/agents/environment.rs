@@ -117,9 +117,6 @@ pub(super) fn for_agent(launch: &Launch) -> BTreeMap<OsString, OsString> {
     set("PAGER", "cat".as_ref());
     set("GANGER_TICKET", launch.ticket.as_ref());
     set("GANGER_ATTEMPT_NUMBER", launch.number.to_string().as_ref());
-    if let Some(sandbox) = &launch.sandbox {
-        sandbox.point_to_it(&mut env);
-    }
     env
 }
 

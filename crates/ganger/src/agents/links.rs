@@ -19,14 +19,19 @@ pub(super) fn link_all(from: &Path, to: &Path, login: &str, leave: impl Fn(&str)
         if leave(&name.to_string_lossy()) || is_right || is_renewed {
             continue;
         }
-        os::remove_tree(&link)?;
-        match os::symlink(&entry.path(), &link) {
-            // Two attempts at once.
-            Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
-            made => made?,
-        }
+        put_link(&entry.path(), &link)?;
     }
     Ok(())
+}
+
+/// A link in the place of whatever is there.
+pub(super) fn put_link(to: &Path, at: &Path) -> Result<()> {
+    os::remove_tree(at)?;
+    match os::symlink(to, at) {
+        // Two attempts at once.
+        Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(()),
+        made => made,
+    }
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ pub(super) fn start_piped(
         env,
         host: &launch.host_marker,
         attempt: Some(&launch.marker),
-        confinement: launch.confinement(),
+        confinement: launch.sandbox.as_deref(),
         stdin: Stdio::piped(),
         stdout: Stdio::piped(),
         stderr: Stdio::from(stderr),

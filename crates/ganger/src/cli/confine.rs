@@ -63,7 +63,8 @@ pub(super) fn run(args: Args) -> Result<Exit, Failure> {
 fn try_command(mut confinement: Confinement, command: &[OsString]) -> Result<Exit, Failure> {
     let temporary = tempfile::Builder::new().prefix("ganger-").tempdir()?;
     confinement.write.push(temporary.path().to_owned());
-    let status = os::run_confined(&confinement, command, temporary.path()).map_err(|e| {
+    confinement.temporary = Some(temporary.path().to_owned());
+    let status = os::run_confined(&confinement, command).map_err(|e| {
         let program = command[0].display().to_string();
         Failure::failed(format!("`{program}` could not be started in the sandbox: {e}"))
             .hint("`ganger confine` shows what may be read there")

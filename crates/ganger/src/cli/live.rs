@@ -27,7 +27,7 @@ struct Lane {
 
 /// That it still draws.
 const SPINNER: [char; 10] = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
-/// Of a terminal that does not tell its width.
+/// The width of a terminal that reports none.
 const USUAL_COLUMNS: usize = 80;
 /// What of a long activity is kept.
 const LONGEST: usize = 300;

@@ -4,7 +4,7 @@ use super::{Tree, counts};
 use crate::config::{Config, Gate};
 use crate::os::now_ms;
 use crate::os::{self, MARKER_ATTEMPT, Spawn, Target};
-use crate::sandbox::{Sandboxed, Sandboxes};
+use crate::sandbox::Sandboxes;
 use crate::{digest, text};
 use ganger_engine::{Check, Commit, Evidence, EvidenceKey, HostId, TicketId};
 use std::collections::BTreeMap;
@@ -53,10 +53,10 @@ pub(crate) async fn run(tree: &Tree, gate: &Gate, run: &GateRun<'_>) -> std::io:
     let spawn = Spawn {
         argv: ["sh", "-c", &gate.command].map(OsString::from).to_vec(),
         dir: &dir,
-        env: environment(&tree.cache.path, sandbox.as_ref()),
+        env: environment(&tree.cache.path),
         host: run.marker,
         attempt: Some(&id),
-        confinement: sandbox.as_ref().map(|sandbox| &*sandbox.confinement),
+        confinement: sandbox.as_deref(),
         stdin: Stdio::null(),
         stdout: Stdio::from(output.try_clone()?),
         stderr: Stdio::from(output),
@@ -126,13 +126,10 @@ fn log_path(gate: &Gate, run: &GateRun<'_>) -> std::io::Result<PathBuf> {
 
 /// The user's environment, without what points at another repository or at an attempt, and without credentials:
 /// gates run what agents wrote.
-fn environment(cache: &Path, sandbox: Option<&Sandboxed>) -> BTreeMap<OsString, OsString> {
+fn environment(cache: &Path) -> BTreeMap<OsString, OsString> {
     let mut env = os::environment_for_commands();
     // Not the user's either: what one ticket's run leaves there would be in another's.
     env.insert("CARGO_TARGET_DIR".into(), cache.join("target").into());
-    if let Some(sandbox) = sandbox {
-        sandbox.point_to_it(&mut env);
-    }
     env
 }
 

@@ -30,7 +30,6 @@ use crate::wire::{self, CONTROL, ToHost, bury, host_subject};
 use claim::Claim;
 use driver::{Driver, Happened};
 use folder::Folder;
-
 use ganger_bus::{AckHandle, AckKind, Bus, ConsumerConfig, Delivery, Message};
 use ganger_engine::host::{Event, Machine, Run, SessionOrder, Setup};
 use ganger_engine::rules::ToolRequest;

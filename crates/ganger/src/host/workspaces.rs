@@ -377,17 +377,13 @@ impl Setup<'_> {
     async fn run(&self, log: &Path) -> std::io::Result<Result<(), String>> {
         let limit = Duration::from_secs(self.layout.setup_timeout_s);
         let (recording, output) = os::Recording::start(log)?;
-        let mut env = os::environment_for_commands();
-        if let Some(sandbox) = &self.sandbox {
-            sandbox.point_to_it(&mut env);
-        }
         let spawn = Spawn {
             argv: ["sh", "-c", &self.layout.setup].map(OsString::from).to_vec(),
             dir: self.dir,
-            env,
+            env: os::environment_for_commands(),
             host: self.marker,
             attempt: Some(self.run),
-            confinement: self.sandbox.as_ref().map(|sandbox| &*sandbox.confinement),
+            confinement: self.sandbox.as_deref(),
             stdin: Stdio::null(),
             stdout: Stdio::from(output.try_clone()?),
             stderr: Stdio::from(output),

@@ -5,14 +5,14 @@ mod probe;
 mod runtimes;
 
 pub(crate) use probe::{probe, try_from_inside};
+pub(crate) use runtimes::folder_of;
 
 use crate::config::{Agent, RuntimeKind, Sandbox, SandboxMode};
 use crate::os::{self, Confinement, Enforced};
 use crate::project::Project;
 use places::{Places, home};
 use runtimes::OwnFiles;
-use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -37,19 +37,27 @@ pub(crate) enum Decision {
     Missing(String),
 }
 
-/// A confined program: what holds for it, and its own folder for temporary files, which goes with this.
+/// What holds for a confined program; its folder for temporary files goes with this.
 #[derive(Debug, Clone)]
 pub(crate) struct Sandboxed {
-    pub(crate) confinement: Arc<Confinement>,
-    pub(crate) temporary: Arc<Temporary>,
+    confinement: Arc<Confinement>,
+    _temporary: Arc<Temporary>,
+}
+
+impl Deref for Sandboxed {
+    type Target = Confinement;
+
+    fn deref(&self) -> &Confinement {
+        &self.confinement
+    }
 }
 
 impl Sandboxed {
-    /// What a confined program finds in its environment.
-    pub(crate) fn point_to_it(&self, env: &mut BTreeMap<OsString, OsString>) {
-        env.insert("TMPDIR".into(), self.temporary.path().into());
-        // It is not for it, and it would only stumble over it.
-        env.remove(OsStr::new("XDG_RUNTIME_DIR"));
+    /// With more, and the same folder for temporary files.
+    pub(crate) fn widened(&self, more: impl FnOnce(&mut Confinement)) -> Self {
+        let mut confinement = (*self.confinement).clone();
+        more(&mut confinement);
+        Self { confinement: Arc::new(confinement), ..self.clone() }
     }
 }
 
@@ -66,13 +74,7 @@ pub(crate) struct OwnFolders<'a> {
 
 /// A folder for temporary files of one program.
 #[derive(Debug)]
-pub(crate) struct Temporary(PathBuf);
-
-impl Temporary {
-    pub(crate) fn path(&self) -> &Path {
-        &self.0
-    }
-}
+struct Temporary(PathBuf);
 
 impl Drop for Temporary {
     fn drop(&mut self) {
@@ -106,15 +108,16 @@ impl Sandboxes {
         if !is_wanted(agent.sandbox.unwrap_or(self.settings.mode), Some(agent))? {
             return Ok(None);
         }
-        OwnFiles::of(agent).make_missing();
-        let mut confinement = with_own_files(self.common.clone(), agent);
+        let own = OwnFiles::of(agent);
+        own.make_missing();
+        let mut confinement = with_own_files(self.common.clone(), agent, own);
         confinement.read.push(files.excludes.to_owned());
         match agent.runtime {
             // It leaves its report there.
             RuntimeKind::Command => confinement.write.push(files.scratch.to_owned()),
             // Their homes.
             RuntimeKind::Claude | RuntimeKind::Gemini | RuntimeKind::Codex | RuntimeKind::Acp => {
-                let home = files.runtimes.join(agent.runtime.as_str());
+                let home = home_of(agent, files.runtimes);
                 os::block_in_place(|| std::fs::create_dir_all(&home))?;
                 confinement.write.push(home);
                 confinement.read.push(files.scratch.to_owned());
@@ -128,7 +131,7 @@ impl Sandboxes {
     pub(crate) fn to_look_at(project: &Project, agent: Option<&Agent>, folder: &Path) -> Confinement {
         let mut confinement = common(project);
         if let Some(agent) = agent {
-            confinement = with_own_files(confinement, agent);
+            confinement = with_own_files(confinement, agent, OwnFiles::of(agent));
         }
         confinement.write.push(folder.to_owned());
         confinement
@@ -159,13 +162,18 @@ impl Sandboxes {
         os::make_private_folder(&temporary)?;
         confinement.write.extend(folders.iter().cloned());
         confinement.write.push(temporary.clone());
-        Ok(Sandboxed { confinement: Arc::new(confinement), temporary: Arc::new(Temporary(temporary)) })
+        confinement.temporary = Some(temporary.clone());
+        Ok(Sandboxed { confinement: Arc::new(confinement), _temporary: Arc::new(Temporary(temporary)) })
     }
 }
 
+/// Where an agent's runtime has a home of its own.
+pub(crate) fn home_of(agent: &Agent, runtimes: &Path) -> PathBuf {
+    runtimes.join(agent.runtime.as_str())
+}
+
 /// With the program of an agent, and what its runtime keeps.
-fn with_own_files(mut confinement: Confinement, agent: &Agent) -> Confinement {
-    let own = OwnFiles::of(agent);
+fn with_own_files(mut confinement: Confinement, agent: &Agent, own: OwnFiles) -> Confinement {
     confinement.write.extend(own.written());
     confinement.read.extend(own.read.into_iter().chain(programs_of(agent)));
     confinement
@@ -211,7 +219,7 @@ fn common(project: &Project) -> Confinement {
     let settings = &project.config().sandbox;
     read.extend(settings.read.iter().map(|path| in_home(path)));
     write.extend(settings.write.iter().map(|path| in_home(path)));
-    Confinement { read, write, devices }
+    Confinement { read, write, devices, temporary: None }
 }
 
 fn in_home(path: &str) -> PathBuf {

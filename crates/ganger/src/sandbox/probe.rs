@@ -51,7 +51,7 @@ pub(crate) async fn probe() -> Result<Probe> {
     let name = format!("ganger-probe-{}", uuid::Uuid::new_v4().simple());
     let _listens = os::listen_at(&name)?;
     let places = super::places::Places::here();
-    let confinement = Confinement { read: places.read, write: Vec::new(), devices: places.devices };
+    let confinement = Confinement { read: places.read, devices: places.devices, ..Confinement::default() };
     let spawn = os::Spawn {
         argv: vec![
             os::own_program().into(),

@@ -69,6 +69,18 @@ impl OwnFiles {
     }
 }
 
+/// Where a runtime keeps what is the person's: settings, login, sessions. `None` for those that do not have one folder.
+pub(crate) fn folder_of(runtime: RuntimeKind) -> Option<PathBuf> {
+    let set = |variable| std::env::var_os(variable).map(PathBuf::from);
+    let below_home = |name| Some(std::env::home_dir()?.join(name));
+    match runtime {
+        RuntimeKind::Claude => set("CLAUDE_CONFIG_DIR").or_else(|| below_home(".claude")),
+        RuntimeKind::Codex => set("CODEX_HOME").or_else(|| below_home(".codex")),
+        RuntimeKind::Gemini => Some(set("GEMINI_CLI_HOME").or_else(std::env::home_dir)?.join(".gemini")),
+        RuntimeKind::Opencode | RuntimeKind::Acp | RuntimeKind::Command => None,
+    }
+}
+
 fn named(variable: &str) -> Option<PathBuf> {
     std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute())
 }
@@ -78,9 +90,7 @@ fn below(folder: &Path, names: &[&str]) -> Vec<PathBuf> {
 }
 
 fn claude() -> OwnFiles {
-    let Some(own) = named("CLAUDE_CONFIG_DIR").or_else(|| Some(home()?.join(".claude"))) else {
-        return OwnFiles::default();
-    };
+    let Some(own) = folder_of(RuntimeKind::Claude) else { return OwnFiles::default() };
     OwnFiles {
         folders: below(&own, &CLAUDE_FOLDERS),
         files: below(&own, &CLAUDE_FILES),
@@ -90,7 +100,7 @@ fn claude() -> OwnFiles {
 
 /// Its home lies in Ganger's state, as a set of links; in the person's it reads all and renews the login.
 fn codex() -> OwnFiles {
-    let Some(own) = named("CODEX_HOME").or_else(|| Some(home()?.join(".codex"))) else { return OwnFiles::default() };
+    let Some(own) = folder_of(RuntimeKind::Codex) else { return OwnFiles::default() };
     OwnFiles { files: vec![own.join("auth.json")], read: vec![own], ..OwnFiles::default() }
 }
 
@@ -110,9 +120,7 @@ fn opencode() -> OwnFiles {
 
 /// As Codex.
 fn gemini() -> OwnFiles {
-    let Some(own) = named("GEMINI_CLI_HOME").or_else(home).map(|home| home.join(".gemini")) else {
-        return OwnFiles::default();
-    };
+    let Some(own) = folder_of(RuntimeKind::Gemini) else { return OwnFiles::default() };
     OwnFiles { files: below(&own, &GEMINI_FILES), read: vec![own], ..OwnFiles::default() }
 }
 

@@ -1,7 +1,10 @@
 //! Gemini CLI: a home of its own for each project, so that neither its settings nor its sessions meet the user's.
 
+use super::super::links::put_link;
 use super::super::{Launch, rules};
+use crate::config::RuntimeKind;
 use crate::os;
+use crate::sandbox::folder_of;
 use ganger_engine::rules::ALWAYS_DENIED;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -17,11 +20,9 @@ pub(super) fn prepare(launch: &Launch, policy: &Path) -> std::io::Result<BTreeMa
     let home = home(&launch.runtimes);
     let own = home.join(".gemini");
     std::fs::create_dir_all(&own)?;
-    let users = users_folder();
+    let users = folder_of(RuntimeKind::Gemini);
     if let Some(users) = users.as_deref().filter(|u| *u != own) {
-        for name in LOGIN {
-            link(&users.join(name), &own.join(name))?;
-        }
+        os::block_in_place(|| LOGIN.iter().try_for_each(|name| link(&users.join(name), &own.join(name))))?;
     }
     let mut settings = settings(users.as_deref());
     if launch.sandbox.is_some() {
@@ -29,15 +30,15 @@ pub(super) fn prepare(launch: &Launch, policy: &Path) -> std::io::Result<BTreeMa
         settings["tools"]["sandbox"] = json!(false);
     }
     os::write_private(&own.join("settings.json"), settings.to_string().as_bytes())?;
-    let of_its_own = launch.sandbox.is_some().then(|| ("GEMINI_SANDBOX".into(), "false".into()));
-    Ok(BTreeMap::from([
+    let mut env = BTreeMap::from([
         ("GEMINI_CLI_HOME".into(), home.into()),
         ("GEMINI_CLI_NO_RELAUNCH".into(), "true".into()),
         ("GEMINI_CLI_TRUST_WORKSPACE".into(), "true".into()),
-    ])
-    .into_iter()
-    .chain(of_its_own)
-    .collect())
+    ]);
+    if launch.sandbox.is_some() {
+        env.insert("GEMINI_SANDBOX".into(), "false".into());
+    }
+    Ok(env)
 }
 
 fn home(runtimes: &Path) -> PathBuf {
@@ -66,22 +67,12 @@ pub(super) fn keep_session(runtimes: &Path, session: &str) -> std::io::Result<()
     Ok(())
 }
 
-fn users_folder() -> Option<PathBuf> {
-    let home = std::env::var_os("GEMINI_CLI_HOME").or_else(|| std::env::var_os("HOME"))?;
-    Some(PathBuf::from(home).join(".gemini"))
-}
-
 /// A link and not a copy: a login that is renewed is renewed for the user too.
 fn link(from: &Path, to: &Path) -> std::io::Result<()> {
     if !from.exists() || to.exists() {
         return Ok(());
     }
-    let _dangling = std::fs::remove_file(to);
-    match crate::os::symlink(from, to) {
-        // Two attempts at once.
-        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        other => other,
-    }
+    put_link(from, to)
 }
 
 /// What the rules deny, in its own words; what they leave to a person it asks for, and gets the answer from here.

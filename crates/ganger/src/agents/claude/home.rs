@@ -4,11 +4,13 @@
 
 use super::super::Launch;
 use super::super::links::link_all;
+use crate::config::RuntimeKind;
 use crate::os;
+use crate::sandbox::folder_of;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::Result;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::SystemTime;
 
 /// What it keeps beside settings: accounts, projects, caches.
@@ -22,20 +24,17 @@ pub(in super::super) fn prepare(launch: &Launch) -> Result<BTreeMap<OsString, Os
     if launch.sandbox.is_none() {
         return Ok(BTreeMap::new());
     }
-    let own = launch.runtimes.join(launch.agent.runtime.as_str());
-    std::fs::create_dir_all(&own)?;
+    let own = launch.home();
     os::block_in_place(|| lay_out(&own))?;
     Ok(BTreeMap::from([("CLAUDE_CONFIG_DIR".into(), own.into())]))
 }
 
 fn lay_out(own: &Path) -> Result<()> {
-    let named = std::env::var_os("CLAUDE_CONFIG_DIR").map(PathBuf::from);
-    let home = std::env::var_os("HOME").map(PathBuf::from);
-    let folder = named.clone().or_else(|| Some(home.clone()?.join(".claude")));
-    if let Some(persons) = folder.filter(|persons| persons != own) {
-        link_all(&persons, own, LOGIN, |name| name.starts_with(STATE))?;
-    }
-    let Some(state) = named.or(home).map(|beside| beside.join(STATE)) else { return Ok(()) };
+    let Some(persons) = folder_of(RuntimeKind::Claude).filter(|persons| persons != own) else { return Ok(()) };
+    link_all(&persons, own, LOGIN, |name| name.starts_with(STATE))?;
+    // Inside of a folder that was named, beside the usual one.
+    let named = std::env::var_os("CLAUDE_CONFIG_DIR").is_some();
+    let state = if named { persons.join(STATE) } else { persons.with_file_name(STATE) };
     let copy = own.join(STATE);
     let changed = |path: &Path| path.metadata().and_then(|found| found.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
     // Newer than the copy: the person has logged in, or was asked something, since.

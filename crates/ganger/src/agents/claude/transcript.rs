@@ -2,9 +2,10 @@
 //! `projects/<workspace with dashes>/<session>.jsonl` in its folder.
 
 use super::super::reading::texts_of;
+use crate::config::RuntimeKind;
+use crate::sandbox::folder_of;
 use ganger_engine::SessionId;
 use serde_json::Value;
-use std::path::PathBuf;
 
 /// Everything that it was sent; `None` when it cannot be read. Such a file may have megabytes.
 pub(super) async fn texts(session: SessionId) -> Option<Vec<String>> {
@@ -16,17 +17,12 @@ const MOST_BYTES: u64 = 64 << 20;
 
 fn read(session: &SessionId) -> Option<Vec<String>> {
     let name = format!("{session}.jsonl");
-    let projects = std::fs::read_dir(folder()?.join("projects")).ok()?;
+    let projects = std::fs::read_dir(folder_of(RuntimeKind::Claude)?.join("projects")).ok()?;
     let file = projects.flatten().map(|project| project.path().join(&name)).find(|path| path.exists())?;
     let text = crate::os::tail(&file, MOST_BYTES).ok()?;
     // The first line may begin in its middle, and is then none.
     let text = String::from_utf8_lossy(&text);
     Some(text.lines().filter_map(|line| serde_json::from_str(line).ok()).flat_map(|line| texts_in(&line)).collect())
-}
-
-fn folder() -> Option<PathBuf> {
-    let own = std::env::var_os("CLAUDE_CONFIG_DIR").map(PathBuf::from);
-    own.or_else(|| Some(std::env::home_dir()?.join(".claude")))
 }
 
 /// A prompt is a user's message; what was sent in a running turn comes as an attachment to it. Other lines only say

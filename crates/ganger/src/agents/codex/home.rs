@@ -3,11 +3,12 @@
 
 use super::super::Launch;
 use super::super::links::link_all;
+use crate::config::RuntimeKind;
 use crate::os;
+use crate::sandbox::folder_of;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::Result;
-use std::path::PathBuf;
 
 /// What it makes itself and the person's sessions keep for themselves.
 const STATE: [&str; 16] = [
@@ -38,9 +39,9 @@ pub(super) fn prepare(launch: &Launch) -> Result<BTreeMap<OsString, OsString>> {
     if launch.sandbox.is_none() {
         return Ok(BTreeMap::new());
     }
-    let own = launch.runtimes.join("codex");
+    let own = launch.home();
     std::fs::create_dir_all(own.join(SKILLS))?;
-    if let Some(persons) = persons_home().filter(|persons| *persons != own) {
+    if let Some(persons) = folder_of(RuntimeKind::Codex).filter(|persons| *persons != own) {
         os::block_in_place(|| {
             link_all(&persons, &own, LOGIN, |name| {
                 STATE.contains(&name) || name == SKILLS || name.contains(".sqlite")
@@ -49,9 +50,4 @@ pub(super) fn prepare(launch: &Launch) -> Result<BTreeMap<OsString, OsString>> {
         })?;
     }
     Ok(BTreeMap::from([("CODEX_HOME".into(), own.into())]))
-}
-
-fn persons_home() -> Option<PathBuf> {
-    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".codex"));
-    std::env::var_os("CODEX_HOME").map(PathBuf::from).or_else(home)
 }

@@ -12,7 +12,6 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::process::Child;
 use tokio::sync::Mutex;
@@ -89,9 +88,8 @@ impl OpencodeServer {
         if let Some(sandbox) = &launch.sandbox {
             // It may reach all workspaces: each tool shell is confined to its own.
             let of_shells = marker.with_extension("json");
-            os::write_private(&of_shells, &serde_json::to_vec(&*sandbox.confinement)?)?;
+            os::write_private(&of_shells, &serde_json::to_vec(&**sandbox)?)?;
             content.push_str(&format!("GANGER_CONFINEMENT={}\n", of_shells.display()));
-            content.push_str(&format!("TMPDIR={}\n", sandbox.temporary.path().display()));
         }
         os::write_private(&marker, content.as_bytes())
     }
@@ -113,24 +111,23 @@ impl OpencodeServer {
         env.insert("OPENCODE_SERVER_PASSWORD".into(), password.clone().into());
         env.insert("GANGER_MARKERS".into(), self.markers().into());
         env.insert("GIT_TERMINAL_PROMPT".into(), "0".into());
-        let sandbox = launch.sandbox.clone().map(|sandbox| self.widen(launch, sandbox));
-        if let Some(sandbox) = &sandbox {
-            sandbox.point_to_it(&mut env);
+        let sandbox = launch.sandbox.as_ref().map(|sandbox| self.widen(launch, sandbox));
+        if sandbox.is_some() {
             env.insert("SHELL".into(), self.confining_shell()?.into());
         }
         let log = self.folder.join("stderr.log");
         let (stderr, pipe) = os::Recording::start(&log)?;
-        let child = self.spawn(launch, env, pipe, sandbox.as_ref().map(|sandbox| &*sandbox.confinement))?;
+        let child = self.spawn(launch, env, pipe, sandbox.as_deref())?;
         let (child, url) = wait_until_it_listens(child, stderr, log).await?;
         Ok(Running { child, url, password, _sandbox: sandbox })
     }
 
     /// What an agent of the first workspace may reach, and the workspaces beside it.
-    fn widen(&self, launch: &Launch, sandbox: Sandboxed) -> Sandboxed {
-        let mut confinement = (*sandbox.confinement).clone();
-        confinement.write.extend(launch.workspace.parent().map(Path::to_owned));
-        confinement.read.push(self.folder.clone());
-        Sandboxed { confinement: Arc::new(confinement), ..sandbox }
+    fn widen(&self, launch: &Launch, sandbox: &Sandboxed) -> Sandboxed {
+        sandbox.widened(|confinement| {
+            confinement.write.extend(launch.workspace.parent().map(Path::to_owned));
+            confinement.read.push(self.folder.clone());
+        })
     }
 
     /// A shell that is confined to the workspace of its agent before it begins.

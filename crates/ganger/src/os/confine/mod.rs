@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::io::{Error, Result};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use tokio::process::{Child, Command};
 
 /// What a confined process may reach of the file system, each path with all that lies below it. Whatever does not exist
@@ -32,6 +32,8 @@ pub(crate) struct Confinement {
     pub(crate) write: Vec<PathBuf>,
     /// Devices: read, written and controlled.
     pub(crate) devices: Vec<PathBuf>,
+    /// Its folder for temporary files; one of those that it may change.
+    pub(crate) temporary: Option<PathBuf>,
 }
 
 /// How much of a confinement holds here.
@@ -55,6 +57,7 @@ impl Confinement {
     /// Starts a child that is confined from its first instruction. A thread confines itself and starts it: what a thread
     /// may not, its children may not, and no program has to stand between.
     pub(super) fn spawn(&self, command: &mut Command) -> Result<Child> {
+        self.settle_in(command.as_std_mut());
         let runtime = tokio::runtime::Handle::current();
         let on_thread = || {
             system::restrict_this_thread(self)?;
@@ -65,6 +68,15 @@ impl Confinement {
             .unwrap_or_else(|_| Err(Error::other("the thread that starts a confined program panicked")))
     }
 
+    /// What a confined program finds in its environment.
+    fn settle_in(&self, command: &mut std::process::Command) {
+        if let Some(temporary) = &self.temporary {
+            command.env("TMPDIR", temporary);
+        }
+        // It is not for it, and it would only stumble over it.
+        command.env_remove("XDG_RUNTIME_DIR");
+    }
+
     /// How much of it would hold, tried on a thread of its own.
     pub(crate) fn try_out() -> Result<Enforced> {
         let nothing = Self::default();
@@ -73,24 +85,38 @@ impl Confinement {
     }
 }
 
+fn command_of(argv: &[OsString]) -> Result<std::process::Command> {
+    let (program, arguments) = argv.split_first().ok_or_else(|| Error::other("no program"))?;
+    let mut command = std::process::Command::new(program);
+    command.args(arguments);
+    Ok(command)
+}
+
 /// Becomes another program. Returns only when that fails.
 pub(crate) fn exec(argv: &[OsString]) -> Error {
-    let Some((program, arguments)) = argv.split_first() else { return Error::other("no program") };
-    std::process::Command::new(program).args(arguments).exec()
+    command_of(argv).map_or_else(|e| e, |mut command| command.exec())
+}
+
+/// As [`exec`], confined.
+pub(crate) fn exec_confined(confinement: &Confinement, argv: &[OsString]) -> Error {
+    let confined = command_of(argv).and_then(|command| confinement.confine_this_process().map(|_| command));
+    confined.map_or_else(
+        |e| e,
+        |mut command| {
+            confinement.settle_in(&mut command);
+            command.exec()
+        },
+    )
 }
 
 /// Confines this process, runs a program in it, and gives its exit code; that of shells when a signal ended it.
 ///
 /// # Errors
 /// When the system has no sandbox, or the program cannot be started.
-pub(crate) fn run_confined(confinement: &Confinement, argv: &[OsString], temporary: &Path) -> Result<i32> {
-    let (program, arguments) = argv.split_first().ok_or_else(|| Error::other("no program"))?;
+pub(crate) fn run_confined(confinement: &Confinement, argv: &[OsString]) -> Result<i32> {
+    let mut command = command_of(argv)?;
+    confinement.settle_in(&mut command);
     confinement.confine_this_process()?;
-    let status = std::process::Command::new(program).args(arguments).env("TMPDIR", temporary).status()?;
+    let status = command.status()?;
     Ok(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default()))
-}
-
-/// As [`exec`], confined.
-pub(crate) fn exec_confined(confinement: &Confinement, argv: &[OsString]) -> Error {
-    confinement.confine_this_process().map_or_else(|e| e, |_| exec(argv))
 }

@@ -18,6 +18,7 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     pub(crate) budget: Budgets,
     pub(crate) policy: Policies,
+    #[serde(deserialize_with = "super::sandbox::either_form")]
     pub(crate) sandbox: Sandbox,
     /// Only in the user's file.
     pub(crate) env: Environment,

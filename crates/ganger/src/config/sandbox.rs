@@ -6,7 +6,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 
 /// `sandbox = "required"`, or `[sandbox]` with more.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(crate) struct Sandbox {
     pub(crate) mode: SandboxMode,
     /// Paths that are readable besides; `~/` is your home.
@@ -38,20 +39,9 @@ impl SandboxMode {
     }
 }
 
-/// The long form.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, default)]
-#[derive(Default)]
-struct Table {
-    mode: SandboxMode,
-    read: Vec<String>,
-    write: Vec<String>,
-}
-
-impl<'de> Deserialize<'de> for Sandbox {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(EitherForm)
-    }
+/// A word, or a table with more.
+pub(super) fn either_form<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Sandbox, D::Error> {
+    deserializer.deserialize_any(EitherForm)
 }
 
 struct EitherForm;
@@ -69,7 +59,6 @@ impl<'de> Visitor<'de> for EitherForm {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Sandbox, A::Error> {
-        let Table { mode, read, write } = Table::deserialize(MapAccessDeserializer::new(map))?;
-        Ok(Sandbox { mode, read, write })
+        Sandbox::deserialize(MapAccessDeserializer::new(map))
     }
 }

@@ -1,8 +1,8 @@
 //! The git commands that run now: a stop can end them, though a huge file is being added or a remote is silent.
 
 use std::collections::BTreeSet;
-use std::io::{Read, Write};
-use std::process::{Child, Command, Output, Stdio};
+use std::io::{Read, Result, Write};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -17,7 +17,7 @@ const GRACE: Duration = Duration::from_secs(2);
 struct Running(u32);
 
 impl Running {
-    fn start(command: &mut Command) -> std::io::Result<(Child, Self)> {
+    fn start(command: &mut Command) -> Result<(Child, Self)> {
         let child = command.spawn()?;
         change(|running| running.insert(child.id()));
         let running = Self(child.id());
@@ -31,34 +31,51 @@ impl Drop for Running {
     }
 }
 
-/// Runs a command that leads a process group of its own, to its end.
-pub(super) fn output(command: &mut Command) -> std::io::Result<Output> {
-    let mut output = run_once(command)?;
-    // Ctrl-C reaches a command in the moment before it leads its own group, and never later: it did nothing yet.
-    while crate::os::was_interrupted(output.status) {
-        output = run_once(command)?;
+/// Ctrl-C reaches a command in the moment before it leads its own group, and never later: it did nothing yet, and is run
+/// again.
+fn begun<T>(status: impl Fn(&T) -> Option<ExitStatus>, mut run: impl FnMut() -> Result<T>) -> Result<T> {
+    loop {
+        let ended = run()?;
+        if !status(&ended).is_some_and(crate::os::was_interrupted) {
+            return Ok(ended);
+        }
     }
-    Ok(output)
 }
 
-fn run_once(command: &mut Command) -> std::io::Result<Output> {
-    let (child, _running) = Running::start(command)?;
-    child.wait_with_output()
+/// Runs a command that leads a process group of its own, to its end.
+pub(super) fn output(command: &mut Command) -> Result<Output> {
+    begun(
+        |output: &Output| Some(output.status),
+        || {
+            let (child, _running) = Running::start(command)?;
+            child.wait_with_output()
+        },
+    )
 }
 
 /// As [`output`], for a command that reads `input`.
-pub(super) fn output_fed(command: &mut Command, input: &[u8]) -> std::io::Result<Output> {
-    let (mut child, _running) = Running::start(command.stdin(Stdio::piped()))?;
-    let stdin = child.stdin.take();
-    std::thread::scope(|scope| {
-        // One that ended says why itself.
-        let _fed = scope.spawn(move || stdin.map(|mut stdin| stdin.write_all(input)));
-        child.wait_with_output()
-    })
+pub(super) fn output_fed(command: &mut Command, input: &[u8]) -> Result<Output> {
+    command.stdin(Stdio::piped());
+    begun(
+        |output: &Output| Some(output.status),
+        || {
+            let (mut child, _running) = Running::start(command)?;
+            let stdin = child.stdin.take();
+            std::thread::scope(|scope| {
+                // One that ended says why itself.
+                let _fed = scope.spawn(move || stdin.map(|mut stdin| stdin.write_all(input)));
+                child.wait_with_output()
+            })
+        },
+    )
 }
 
 /// As [`output`], with a limit: `None` when it was ended because its time was up.
-pub(super) fn output_within(command: &mut Command, limit: Duration) -> std::io::Result<Option<Output>> {
+pub(super) fn output_within(command: &mut Command, limit: Duration) -> Result<Option<Output>> {
+    begun(|output: &Option<Output>| output.as_ref().map(|output| output.status), || once_within(command, limit))
+}
+
+fn once_within(command: &mut Command, limit: Duration) -> Result<Option<Output>> {
     let (child, running) = Running::start(command)?;
     let leader = running.0;
     let (ended, waits) = std::sync::mpsc::channel::<()>();
@@ -85,7 +102,7 @@ pub(crate) fn pass_pack(
     first: &mut Command,
     input: &[u8],
     second: impl FnOnce(u32) -> Command,
-) -> std::io::Result<(Output, Option<Output>)> {
+) -> Result<(Output, Option<Output>)> {
     let pipes = first.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let (mut writer, _running) = Running::start(pipes)?;
     let done = pass_on(&mut writer, input, second);
@@ -95,7 +112,7 @@ pub(crate) fn pass_pack(
     Ok((writer.wait_with_output()?, done?))
 }
 
-fn pass_on(writer: &mut Child, input: &[u8], second: impl FnOnce(u32) -> Command) -> std::io::Result<Option<Output>> {
+fn pass_on(writer: &mut Child, input: &[u8], second: impl FnOnce(u32) -> Command) -> Result<Option<Output>> {
     let (Some(mut stdin), Some(mut stdout)) = (writer.stdin.take(), writer.stdout.take()) else {
         return Err(std::io::Error::other("git has no pipes"));
     };

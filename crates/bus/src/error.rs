@@ -3,7 +3,7 @@
 /// Why the bus did not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
 pub enum BusError {
-    /// Somebody else published to the stream. Nothing was stored.
+    /// Another writer published to the stream. Nothing was stored.
     #[error("the last sequence of the stream is {last}, not {expected}")]
     WrongLast {
         /// What was expected.

@@ -11,6 +11,7 @@ mod place;
 mod shell;
 mod text;
 
+pub use judge::dotenv::is_env_file;
 pub use kind::{Guard, Kind};
 pub use place::Place;
 

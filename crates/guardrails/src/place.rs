@@ -26,7 +26,7 @@ impl Place {
 
 impl Default for Place {
     fn default() -> Self {
-        Self::of_workspace("/work/project", "/home/user")
+        Self::of_workspace("/srv/project", "/home/user")
     }
 }
 
@@ -418,7 +418,7 @@ mod tests {
     #[test]
     fn paths_are_told_apart() {
         let place = Place::default();
-        let at = |path: &str| place.locate(Some("/work/project"), path);
+        let at = |path: &str| place.locate(Some("/srv/project"), path);
         for path in ["dist", "./a/node_modules/x", "/tmp/x", "/home/user/.cache/pip", "x.pyc", "../a/node_modules"] {
             assert_eq!(at(path), Where::Rebuilt, "{path}");
         }

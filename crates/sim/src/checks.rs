@@ -54,7 +54,7 @@ impl Checks {
         self.running.get(ticket).is_some_and(|a| a == attempt)
     }
 
-    /// Somebody does something to the workspace of a ticket that no agent may see.
+    /// A change to the workspace of a ticket that no agent may see.
     pub(crate) fn workspace_is_quiet(&mut self, ticket: &TicketId, what: &str) {
         if let Some(attempt) = self.running.get(ticket.as_str()).cloned() {
             self.fail(format!("invariant 1: the workspace of {ticket} is {what} while {attempt} runs"));
@@ -112,7 +112,7 @@ impl Checks {
         }
     }
 
-    /// Somebody waits for the outcome of an input.
+    /// A sender waits for the outcome of an input.
     pub(crate) fn awaited(&mut self, id: &str, until: u64) {
         self.expires.insert(id.to_owned(), until);
     }

@@ -38,7 +38,7 @@ faults! {
     ForemanCrashesAfterLanding: 20,
     /// A foreman sleeps longer than its lease, and wakes up as a zombie.
     ForemanSleeps: 400,
-    /// Somebody stops a foreman: at once, or after draining.
+    /// The person stops a foreman: at once, or after draining.
     ForemanStopped: 4_000,
     /// The store fails; nothing is stored.
     AppendFails: 300,

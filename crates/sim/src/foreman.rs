@@ -159,7 +159,7 @@ impl Foreman {
 
     fn handle(&mut self, world: &mut World, event: Event) {
         let Some(leading) = &mut self.leading else { return };
-        // The lease is renewed by whoever runs; a zombie finds somebody else's.
+        // The lease is renewed by whoever runs; a zombie finds another's.
         if world.lease.is_some_and(|(holder, _)| holder == self.index) {
             world.lease = Some((self.index, world.now + LEASE_MS));
         }

@@ -100,7 +100,7 @@ impl Person {
                 self.tell(world, Input::Trust { hash, by });
             }
             13 => {
-                // Somebody commits on the branch of finished work.
+                // The person commits on the branch of finished work.
                 let checked = |t: &Ticket| matches!(t.phase, Phase::Accepted | Phase::Reviewing | Phase::Verifying);
                 let Some(ticket) = pick(world, state, checked) else { return };
                 let head = Commit::new(format!("good-moved-{ticket}-{}", self.actions));

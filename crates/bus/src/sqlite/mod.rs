@@ -299,7 +299,7 @@ impl Bus for SqliteBus {
         Box::pin(async move {
             let known = self.declared(stream)?;
             let (store, filter) = (Arc::clone(self.store_of(&known)), filter.to_owned());
-            // As long as somebody follows a stream, the bell is kept.
+            // As long as a reader follows a stream, the bell is kept.
             let (bell, grown) = (Arc::clone(&self.bell), self.bell.listen(stream));
             let read = move |from, max| {
                 let _kept = &bell;

@@ -80,7 +80,7 @@ pub(super) fn stop(state: &State, id: &TicketId, why: &str, by: &str) -> Result<
         ),
         (_, phase) if phase.is_final() => refused(
             format!("{id} is {}: there is nothing to stop", phase.as_str()),
-            format!("`ganger ticket show {id}` shows what became of it"),
+            format!("`ganger ticket show {id}` shows its status"),
         ),
         (_, phase) => refused(
             format!("{id} is {}: no agent is working on it", phase.as_str()),

@@ -1,6 +1,6 @@
 //! The foreman as a machine without IO: drain, decide, append, act.
 //!
-//! [`Machine::handle`] is the one entrance. What it wants done in the world are [`Action`]s; what became of them comes
+//! [`Machine::handle`] is the one entrance. What it wants done in the world are [`Action`]s; their outcomes come
 //! back as [`Event`]s. While a batch is being appended, inputs queue up: nobody is answered, and nothing is done, from
 //! a state that is not durable. The program and the simulation perform the same actions.
 
@@ -93,7 +93,7 @@ impl Received {
     }
 }
 
-/// What became of [`Action::Append`].
+/// The outcome of [`Action::Append`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Appended {
     /// It is durable.

@@ -1,7 +1,7 @@
 //! A host as a machine without IO: it takes up offers, claims them, keeps its lease, runs attempts from claim to report,
 //! verifies commits, and retires workspaces.
 //!
-//! [`Machine::handle`] is the one entrance. What it wants done in the world are [`Action`]s; what became of them comes
+//! [`Machine::handle`] is the one entrance. What it wants done in the world are [`Action`]s; their outcomes come
 //! back as [`Event`]s. Nothing is asked inside a handler, and before anything else each call looks at the lease: a host
 //! that has lost it ends what runs, it does not ask. The program and the simulation perform the same actions.
 

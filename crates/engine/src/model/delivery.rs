@@ -44,7 +44,7 @@ pub enum DeliveryEvidence {
     FoundInTranscript,
 }
 
-/// What became of a person's message.
+/// The status of a person's message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
     /// Its delivery; it stands in the text that the session gets.

@@ -22,7 +22,7 @@ const LAST_WORDS: Duration = Duration::from_millis(300);
 /// A decision that names more tickets reads the whole board.
 const MAX_NAMED: usize = 1_000;
 
-/// What became of a command that was sent to the run.
+/// The outcome of a command that was sent to the run.
 enum Sent {
     Decided(Outcome),
     /// The run ended before it answered. The command has an id, so it may be decided again.
@@ -80,7 +80,7 @@ impl Board {
         }
     }
 
-    /// Decides it in this process. `None` when a run began, or somebody else appended, meanwhile.
+    /// Decides it in this process. `None` when a run began, or another process appended, meanwhile.
     async fn decide_alone(&self, envelope: &Envelope, patience: Duration) -> Result<Option<Outcome>, Failure> {
         let _lease = tokio::select! {
             lease = foreman::acquire(&self.project.state, "a command", patience) => lease?,

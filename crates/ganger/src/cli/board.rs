@@ -28,7 +28,7 @@ fn say(notice: &Notice) {
     }
 }
 
-/// What was decided moves nothing before somebody runs the board.
+/// Says that a decision takes effect with the next `ganger run`, when none is active.
 pub(super) fn say_if_no_run(board: &Board) -> Result<(), Failure> {
     if board.active_run()?.is_none() {
         talk!("No run is active: `ganger run` continues the work.");

@@ -7,6 +7,7 @@ use crate::config::GuardPreset;
 use crate::git::{GitResult, zero_separated};
 use crate::secrets;
 use ganger_engine::{Commit, Hazard};
+use ganger_guardrails::is_env_file;
 use std::collections::BTreeSet;
 
 /// How work is judged.
@@ -61,13 +62,6 @@ fn env_files(listing: &Listing) -> Option<Hazard> {
     (!files.is_empty()).then_some(Hazard::EnvFiles { files })
 }
 
-/// `.env` and what begins like it, but for files of placeholders.
-fn is_env_file(path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
-    let is_example = [".example", ".sample", ".template", ".dist"].iter().any(|end| name.ends_with(end));
-    (name == ".env" || name == ".envrc" || name.starts_with(".env.")) && !is_example
-}
-
 /// Secrets that the commits of a branch add, as lines that name the place and the kind.
 fn secrets_in(depot: &Depot, base: &Commit, head: &Commit, main: Option<&Commit>) -> GitResult<Vec<String>> {
     let mark = format!("ganger-{}", uuid::Uuid::new_v4().simple());
@@ -114,22 +108,5 @@ fn nothing(like: &Commit) -> &'static str {
     match like.as_str().len() {
         64 => "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
         _ => "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_env_file;
-
-    #[test]
-    fn files_of_settings_are_known_by_their_names() {
-        for path in [".env", "a/.env", ".env.local", "web/.env.production", ".ENV", ".envrc"] {
-            assert!(is_env_file(path), "{path}");
-        }
-        for path in
-            [".env.example", "a/.env.sample", ".env.local.template", ".env.dist", "env", ".environment", "a.env"]
-        {
-            assert!(!is_env_file(path), "{path}");
-        }
     }
 }

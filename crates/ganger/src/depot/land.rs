@@ -70,7 +70,7 @@ pub(crate) fn merge_commit(
 pub(crate) enum Landing {
     /// Main is there.
     Landed,
-    /// Somebody moved it: build the merge anew.
+    /// Main moved meanwhile: build the merge anew.
     Moved,
     /// Main is checked out with changes: a person must decide what becomes of them.
     Dirty(Vec<String>),

@@ -36,7 +36,7 @@ impl PersonState {
         Self { config, hooks: hooks.collect(), stash: ids.collect(), refs: refs(common) }
     }
 
-    /// What became of it since, as far as the person would not see it, for the person. `kept` is where the former
+    /// What changed in it since, for the person, as far as they would not see it themselves. `kept` is where the former
     /// configuration is kept.
     pub(crate) fn differences(&self, now: &Self, person: &Repository, kept: &Path) -> Differences {
         let mut told = Vec::new();
@@ -67,7 +67,7 @@ impl PersonState {
     }
 }
 
-/// What became of the person's repository, each line with the way back.
+/// What changed in the person's repository, each line with the way back.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Differences {
     /// What the person may have done themselves.

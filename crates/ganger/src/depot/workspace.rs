@@ -28,7 +28,7 @@ pub(crate) struct Seen {
     pub(crate) bytes: u64,
 }
 
-/// What became of a workspace that was to be retired.
+/// The outcome of retiring a workspace.
 #[derive(Debug)]
 pub(crate) enum Retired {
     /// Removed; what was not merged is kept under this name.

@@ -42,7 +42,7 @@ pub(crate) struct Loaded {
 /// Why a batch was not appended.
 #[derive(Debug)]
 pub(crate) enum AppendError {
-    /// Somebody else appended: load again, and step down if the epoch is higher.
+    /// Another writer appended: load again, and step down if the epoch is higher.
     Overtaken,
     /// It was not stored.
     Bus(BusError),

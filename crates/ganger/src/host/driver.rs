@@ -1,4 +1,4 @@
-//! The driver of the host's machine: performs its actions, each in a task of its own, and brings back what became of
+//! The driver of the host's machine: performs its actions, each in a task of its own, and brings back the outcome of
 //! them. It decides nothing.
 
 use super::attempt::{self, AttemptTask, Scratch};
@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinHandle};
 
-/// What became of an action, with what only the driver needs of it.
+/// The outcome of an action, with what only the driver needs of it.
 pub(super) enum Happened {
     Event(Event),
     /// An order came, with what the host needs besides.

@@ -107,11 +107,18 @@ pub(crate) fn run_guard(marker: &str, stamp: &Path, lease: Duration) {
             }
             Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {}
         }
-        let stamped = os::read_text(stamp, 64).ok().and_then(|text| text.trim().parse::<u64>().ok());
+        let stamped = read_stamp(stamp);
         let old = stamped.is_some_and(|at| u128::from(os::awake_ms().saturating_sub(at)) > lease.as_millis());
         if old && swept_at != stamped {
-            let _survivors = os::sweep(&target);
+            // A host that was only asleep ends what it ran by itself, and what it starts then is new work.
+            let is_silent = || read_stamp(stamp).is_none_or(|now| Some(now) == stamped);
+            let _survivors = os::sweep_while(&target, is_silent);
             swept_at = stamped;
         }
     }
+}
+
+/// When the host gave its last sign of life, on the clock of [`os::awake_ms`].
+fn read_stamp(file: &Path) -> Option<u64> {
+    os::read_text(file, 64).ok()?.trim().parse().ok()
 }

@@ -344,7 +344,7 @@ impl Shared {
         let _busy = tokio::time::timeout(MAKE_WAY, none).await;
     }
 
-    /// What became of the person's repository since the last look, but for what they see by themselves.
+    /// What changed in the person's repository since the last look, except what they see by themselves.
     fn changes_of_the_persons(&self) -> Differences {
         let Ok(depot) = self.project.depot() else { return Differences::default() };
         let now = PersonState::of(&depot.person);

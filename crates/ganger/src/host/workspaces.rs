@@ -122,7 +122,7 @@ impl Workspaces {
         }
         match pace {
             Pace::AtOnce => claim.hold(&self.marker, &workspace.path)?,
-            // Somebody is at work there: nothing is to be made ahead.
+            // An attempt works there: there is nothing to prepare.
             Pace::AtLeisure if claim.is_of_another(&self.marker) => {
                 return Err(PrepareError::Failed(format!("another host works on {ticket}")));
             }

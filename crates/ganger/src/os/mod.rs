@@ -42,7 +42,7 @@ pub(crate) use recording::{LEFT_OUT, Recording};
 pub(crate) use signals::{StopSignal, StopSignals};
 pub(crate) use sweep::{
     GUARD_LOOKS_EVERY, MARKER_ATTEMPT, MARKER_HOST, STOPPING_LIMIT, Target, ancestors_have_marker, attempts_behind,
-    cpu_ticks, has_ancestor, is_alive_with, sweep,
+    cpu_ticks, has_ancestor, is_alive_with, sweep, sweep_while,
 };
 pub(crate) use table::check_supported;
 pub(crate) use terminal::{restore_echo, terminal_columns, turn_echo_off};

@@ -61,6 +61,12 @@ impl Target {
 /// Kills every process that the target describes, but for this one and its ancestors, until two looks
 /// in a row find none. Returns how many were killed, or `Err` with those that outlived the limit.
 pub(crate) fn sweep(target: &Target) -> Result<usize, BTreeSet<i32>> {
+    sweep_while(target, || true)
+}
+
+/// As [`sweep`], for as long as a condition holds. It is asked after each look at the process table, so that nothing is
+/// killed that began after it had ceased to hold.
+pub(crate) fn sweep_while(target: &Target, holds: impl Fn() -> bool) -> Result<usize, BTreeSet<i32>> {
     let spared = own_line();
     let begun = Instant::now();
     let mut killed = BTreeSet::new();
@@ -69,7 +75,7 @@ pub(crate) fn sweep(target: &Target) -> Result<usize, BTreeSet<i32>> {
         let is_hit = |p: &Process| !spared.contains(p) && target.is_hit(*p);
         let hits: BTreeSet<i32> = Process::all().filter(is_hit).map(|p| p.0).collect();
         clean_looks = if hits.is_empty() { clean_looks + 1 } else { 0 };
-        if clean_looks == 2 {
+        if clean_looks == 2 || !holds() {
             return Ok(killed.len());
         }
         if begun.elapsed() > SWEEP_LIMIT {
@@ -126,4 +132,20 @@ pub(crate) fn attempts_behind(connection: (u16, u16)) -> BTreeSet<String> {
 pub(crate) fn cpu_ticks(attempt: &str) -> u64 {
     let target = Target { markers: vec![(MARKER_ATTEMPT.to_owned(), attempt.to_owned())], folders: Vec::new() };
     Process::all().filter(|process| target.is_hit(*process)).map(Process::cpu_ticks).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sweep_ends_without_a_kill_when_its_condition_no_longer_holds() {
+        let mark = format!("sweep-test-{}", std::process::id());
+        let mut sleeper = std::process::Command::new("sleep").arg("60").env(MARKER_HOST, &mark).spawn().unwrap();
+        let target = Target { markers: vec![(MARKER_HOST.to_owned(), mark)], folders: Vec::new() };
+        assert_eq!(sweep_while(&target, || false), Ok(0));
+        assert_eq!(sleeper.try_wait().unwrap(), None, "it was not to be killed");
+        assert_eq!(sweep(&target), Ok(1));
+        assert!(!sleeper.wait().unwrap().success());
+    }
 }

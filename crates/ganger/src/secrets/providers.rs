@@ -32,7 +32,7 @@ fn is_url(b: u8) -> bool {
     b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-')
 }
 
-/// Prefix, what it is, what follows: its characters, at least and at most so many.
+/// The form of a key: its prefix, its name, the characters that follow, the fewest and the most of them.
 struct Shape(&'static str, &'static str, Alphabet, usize, usize);
 
 /// The first that fits counts: longer prefixes come before shorter ones.

@@ -157,7 +157,7 @@ fn chmod(shell: &Shell<'_>, command: &Command<'_>, plain: &[&str]) -> Option<&'s
 fn chown(shell: &Shell<'_>, command: &Command<'_>, plain: &[&str]) -> Option<&'static str> {
     let is_recursive = command.has_letter('R') || command.has(&["--recursive"]);
     let outside = plain.iter().skip(1).any(|target| is_outside(shell, target));
-    (is_recursive && outside).then_some("It gives files that are not the project's to somebody else.")
+    (is_recursive && outside).then_some("It changes the owner of files outside the project.")
 }
 
 fn is_outside(shell: &Shell<'_>, target: &str) -> bool {

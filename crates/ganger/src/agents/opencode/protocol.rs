@@ -14,7 +14,7 @@ type Steps = Vec<Step<Request>>;
 /// How soon a turn follows for a message that came too late for the one that ended.
 const FOLLOWS: Millis = 1_500;
 
-/// A POST to the server; [`Protocol::handle_answer`] wants to know what became of it.
+/// A POST to the server; [`Protocol::handle_answer`] needs to know its outcome.
 #[derive(Debug)]
 pub(in super::super) struct Request {
     pub(in super::super) path: String,
@@ -131,7 +131,7 @@ impl Protocol {
         post(format!("/session/{}/abort", self.session), json!({}))
     }
 
-    /// What became of a request: an error, or its answer.
+    /// The outcome of a request: an error, or its answer.
     pub(in super::super) fn handle_answer(
         &mut self,
         now: Millis,

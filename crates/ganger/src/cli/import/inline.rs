@@ -27,7 +27,7 @@ pub(super) fn split(text: &str) -> (String, Vec<Fact>) {
     (text, found)
 }
 
-/// `Title (HIGH) @somebody`: inside of a title a word in brackets may be a part of it, so more has to be said.
+/// Reads `Title (HIGH) @name`. A word in brackets may be part of the title, so only known priorities are taken from it.
 fn within(text: &str) -> Option<(String, Vec<Fact>)> {
     text.match_indices(['(', '[']).find_map(|(at, open)| {
         let end = at + text[at..].find(if open == "(" { ')' } else { ']' })?;

@@ -194,7 +194,7 @@ fn is_own(fields: &Map<String, Value>) -> bool {
     ["revision", "sessions", "waiting", "observed_files"].iter().all(|key| fields.contains_key(*key))
 }
 
-/// What was asked for; what became of it is the other board's history.
+/// Takes what was asked for only: status and history belong to the other board.
 fn of_export(fields: Map<String, Value>) -> Map<String, Value> {
     const ASKED: [&str; 12] = [
         "id",

@@ -89,6 +89,7 @@ fn spawn(stamp: &Path, incarnation: &str, lease: Duration) -> Result<(Child, Opt
 /// The guard's own program.
 pub(crate) fn run_guard(marker: &str, stamp: &Path, lease: Duration) {
     // Signals for the host's terminal and group must not reach it.
+    let mut adopted = os::Adopted::by_parent();
     os::leave_session();
     let target = Target { markers: vec![(MARKER_HOST.to_owned(), marker.to_owned())], folders: Vec::new() };
     let (sender, heard) = std::sync::mpsc::channel();
@@ -103,9 +104,10 @@ pub(crate) fn run_guard(marker: &str, stamp: &Path, lease: Duration) {
             Ok(true) => return,
             Ok(false) | Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => {
                 let _survivors = os::sweep(&target);
+                adopted.end();
                 return;
             }
-            Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {}
+            Err(std::sync::mpsc::RecvTimeoutError::Timeout) => adopted.look(),
         }
         let stamped = read_stamp(stamp);
         let old = stamped.is_some_and(|at| u128::from(os::awake_ms().saturating_sub(at)) > lease.as_millis());
@@ -113,6 +115,9 @@ pub(crate) fn run_guard(marker: &str, stamp: &Path, lease: Duration) {
             // A host that was only asleep ends what it ran by itself, and what it starts then is new work.
             let is_silent = || read_stamp(stamp).is_none_or(|now| Some(now) == stamped);
             let _survivors = os::sweep_while(&target, is_silent);
+            if is_silent() {
+                adopted.end();
+            }
             swept_at = stamped;
         }
     }

@@ -32,7 +32,7 @@ pub(crate) use files::{
 pub(crate) use foreign::{read_linked, read_linked_text, read_regular, read_text, tail};
 pub(crate) use leftovers::{end_processes, tool_processes};
 pub(crate) use lines::{CappedLines, LONGEST_MESSAGE, Line, LineBuffer, Lines};
-pub(crate) use orphans::{AtWork, adopt_orphans, end_orphans, mark_own};
+pub(crate) use orphans::{Adopted, AtWork, adopt_orphans, end_orphans, mark_own};
 pub(crate) use process::{
     Spawn, ask_group_to_end, credentials, environment_for_commands, find_program, interrupt_group, is_credential,
     kill_group, leave_session, machine_name, may_signal, own_group, parent, program_on_path, terminate_group,

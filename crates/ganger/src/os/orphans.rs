@@ -5,7 +5,7 @@
 use super::process::kill;
 use super::sweep::{MARKER_ATTEMPT, MARKER_HOST};
 use super::table::{self, Process};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -72,12 +72,66 @@ const ROUNDS: usize = 50;
 
 /// Of one that has ended nothing can be read any more. What this process started itself is waited for at once.
 fn is_orphan(process: &Process) -> bool {
+    process.is_child_of_ours() && !process.is_zombie() && !is_at_its_start(*process) && !is_marked(*process)
+}
+
+/// One that is about to become another program is still a copy of this one.
+fn is_at_its_start(process: Process) -> bool {
+    process.runs_our_program()
+}
+
+fn is_marked(process: Process) -> bool {
     let marks = [OWN, MARKER_HOST, MARKER_ATTEMPT].map(|name| format!("{name}="));
-    process.is_child_of_ours()
-        && !process.is_zombie()
-        // One that is about to become another program is still a copy of this one.
-        && !process.runs_our_program()
-        && !process.environment_has(|entry| marks.iter().any(|mark| entry.starts_with(mark.as_bytes())))
+    process.environment_has(|entry| marks.iter().any(|mark| entry.starts_with(mark.as_bytes())))
+}
+
+/// The orphans that a host has adopted, as its guard sees them. When the host dies, nothing leads to them any longer.
+#[derive(Debug)]
+pub(crate) struct Adopted {
+    host: Process,
+    /// Children that the host started itself.
+    marked: BTreeSet<Process>,
+    /// The others, each with the time of its beginning: an id may be given to another process.
+    orphans: BTreeMap<Process, Option<u64>>,
+}
+
+impl Adopted {
+    /// For the process that started this one.
+    pub(crate) fn by_parent() -> Self {
+        let host = Process(i32::try_from(super::process::parent()).unwrap_or(0));
+        Self { host, marked: BTreeSet::new(), orphans: BTreeMap::new() }
+    }
+
+    /// Notes what is there now.
+    pub(crate) fn look(&mut self) {
+        let children: BTreeSet<Process> = self.host.children().into_iter().collect();
+        self.marked.retain(|process| children.contains(process));
+        self.orphans.retain(|process, began| process.began() == *began);
+        for child in children {
+            if self.marked.contains(&child) || self.orphans.contains_key(&child) || is_at_its_start(child) {
+                continue;
+            }
+            if is_marked(child) {
+                self.marked.insert(child);
+            } else if !child.is_zombie() {
+                self.orphans.insert(child, child.began());
+            }
+        }
+    }
+
+    /// Kills those that were noted, and all that they started.
+    pub(crate) fn end(&mut self) {
+        let orphans: BTreeSet<Process> = std::mem::take(&mut self.orphans)
+            .into_iter()
+            .filter_map(|(process, began)| (process.began() == began).then_some(process))
+            .collect();
+        let is_below = |process: &Process| {
+            std::iter::successors(Some(*process), |process| process.parent()).any(|one| orphans.contains(&one))
+        };
+        if !orphans.is_empty() {
+            Process::all().filter(is_below).for_each(|process| kill(process.0));
+        }
+    }
 }
 
 /// Adopted processes that ended by themselves are waited for by nobody else: after a while it is certain that they are

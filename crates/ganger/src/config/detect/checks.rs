@@ -38,7 +38,7 @@ impl Kind {
         let parts: Vec<&str> = name.split(['-', ':', '_', '.', '/']).collect();
         let has = |words: &[&str]| parts.iter().any(|part| words.contains(part));
         let is_check = has(&["check", "ci", "verify"]);
-        if has(&["fix", "watch", "dev", "serve", "publish", "release", "deploy", "update", "write", "debug"]) {
+        if has(&CHANGES) {
             return None;
         }
         Some(if has(&["typecheck", "types", "typing", "tsc", "mypy", "pyright"]) || (is_check && has(&["type"])) {
@@ -48,7 +48,7 @@ impl Kind {
         } else if has(&["fmt", "format", "prettier"]) {
             // Without a word of checking it would change files.
             return is_check.then_some(Self::Format);
-        } else if has(&["test", "tests", "unit"]) {
+        } else if has(&["test", "tests", "unit", "runtest", "runtests"]) {
             Self::Test
         } else if has(&["docs"]) {
             Self::Docs
@@ -61,6 +61,12 @@ impl Kind {
         })
     }
 }
+
+/// Words in the name of what makes or changes something, and checks nothing.
+const CHANGES: [&str; 16] = [
+    "fix", "watch", "dev", "serve", "publish", "release", "deploy", "update", "write", "debug", "gen", "generate",
+    "setup", "install", "clean", "upload",
+];
 
 /// What is known of a command.
 #[derive(Debug, PartialEq, Eq)]
@@ -256,6 +262,7 @@ mod tests {
             ("uvx ruff check", "lint lint?"),
             ("scripts/check", "check check?"),
             ("./ci/run-tests.sh", "test run-tests?"),
+            ("./runtest --verbose", "test runtest?"),
             ("./gradlew check", "check check"),
         ] {
             assert_eq!(of(command), check, "{command}");
@@ -285,6 +292,7 @@ mod tests {
             "eslint --watch",
             "scripts/install",
             "scripts/release-check",
+            "./utils/gen-test-certs.sh",
             "echo test",
             "/usr/bin/check",
         ] {

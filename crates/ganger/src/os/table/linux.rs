@@ -69,6 +69,15 @@ impl Process {
         self.stat(19)?.parse().ok()
     }
 
+    /// Its children, those included that it adopted. Empty where the kernel does not list them.
+    pub(in super::super) fn children(self) -> Vec<Self> {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.0)).into_iter().flatten().flatten();
+        let listed = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok());
+        listed
+            .flat_map(|ids| ids.split_whitespace().filter_map(|id| id.parse().ok().map(Self)).collect::<Vec<_>>())
+            .collect()
+    }
+
     pub(in super::super) fn is_child_of_ours(self) -> bool {
         self.parent().is_some_and(|parent| u32::try_from(parent.0) == Ok(std::process::id()))
     }

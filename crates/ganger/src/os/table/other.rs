@@ -65,6 +65,10 @@ impl Process {
         None
     }
 
+    pub(in super::super) fn children(self) -> Vec<Self> {
+        Vec::new()
+    }
+
     pub(in super::super) fn is_child_of_ours(self) -> bool {
         false
     }

@@ -1,7 +1,7 @@
 //! What agents leave in a workspace that is no commit.
 
 use super::{is_kept, rescues, turns, worked};
-use crate::support::{Place, alive_with};
+use crate::support::{Place, alive_with, kill, wait_until};
 
 #[test]
 fn a_repository_inside_the_work_goes_back_with_what_to_do() {
@@ -135,4 +135,19 @@ fn a_daemon_that_left_everything_behind_ends_with_its_attempt() {
     let place = worked("true", &[daemon]);
     place.assert_status("T-1", "accepted");
     assert_eq!(alive_with("", "sleep 3141.59"), Vec::<i32>::new());
+}
+
+/// Nothing leads from a killed host to what it had adopted but its guard.
+#[test]
+fn a_daemon_that_left_everything_behind_ends_with_a_host_that_was_killed() {
+    let limit = std::time::Duration::from_secs(30);
+    let daemon = "env -i setsid sh -c 'cd / && (exec sleep 2718.28 >/dev/null 2>&1 </dev/null &)'; sleep 2; \
+                  touch ../../at-work; sleep 100";
+    let place = Place::scripted("true", &turns(&[daemon]));
+    place.add(&["work"]);
+    let run = place.start(&["run"]);
+    wait_until("the agent has worked for a while", limit, || place.path("at-work").exists());
+    assert!(!alive_with("", "sleep 2718.28").is_empty());
+    kill(run.pid(), 9);
+    wait_until("the guard ends the daemon", limit, || alive_with("", "sleep 2718.28").is_empty());
 }

@@ -242,6 +242,9 @@ pub(super) fn operations_in(git_dir: &Path) -> Vec<&'static str> {
     let is_there = |(name, _): &&(&str, &str)| git_dir.join(name).symlink_metadata().is_ok();
     // A rebase stops by a cherry-pick: that is one thing.
     let mut found: Vec<&str> = signs.iter().filter(is_there).map(|(_, what)| *what).collect();
+    if git_dir.join("rebase-apply/applying").symlink_metadata().is_ok() {
+        return vec!["`git am`"];
+    }
     if found.contains(&"a rebase") {
         found.retain(|what| *what == "a rebase");
     }

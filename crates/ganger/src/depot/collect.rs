@@ -33,6 +33,11 @@ pub(crate) enum Collected {
 
 /// Collects the work of a turn that began with the depot's branch as it is.
 pub(crate) fn collect(depot: &Depot, workspace: &Workspace, base: &Commit, order: &Order<'_>) -> GitResult<Collected> {
+    if !workspace.path.is_dir() {
+        let gone = "the folder of the workspace was removed, with all that was not committed: it is made again as of the last \
+                    commit";
+        return Ok(Collected::Unfit(vec![gone.to_owned()]));
+    }
     workspace.repair(depot, &[])?;
     let theirs = agents_git(workspace)?;
     let before = workspace.head(depot).unwrap_or_else(|| base.clone());
@@ -52,7 +57,11 @@ pub(crate) fn collect(depot: &Depot, workspace: &Workspace, base: &Commit, order
     let committed = commit::listing(depot, &before, &head)?;
     take_head(depot, workspace, &before, &head)?;
     forget_repositories_that_are_none(depot, workspace, &committed)?;
-    let left = commit::leftovers(depot, workspace)?;
+    let mut left = commit::leftovers(depot, workspace)?;
+    if !left.deleted.is_empty() && commit::leave_out_what_is_not_checked_out(depot, workspace, &theirs, &left.deleted)?
+    {
+        left = commit::leftovers(depot, workspace)?;
+    }
     reasons.extend(left.repositories.iter().filter(|path| !is_submodule(depot, workspace, path)).map(|path| {
         format!(
             "{path} is a repository of its own: git would keep its name, and none of its files. If they belong to the \

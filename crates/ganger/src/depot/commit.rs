@@ -1,11 +1,12 @@
 //! What an agent left in its workspace: counted, committed under its name, and what the branch changes.
 
 use super::agents_git::AgentsGit;
-use super::{Depot, Workspace, tampering};
+use super::{Depot, Workspace, large, tampering};
 use crate::git::{GitError, GitResult, zero_separated};
 use ganger_engine::{AttemptId, Commit, TicketId};
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 /// Files of ours in a workspace, which stay out of every commit.
 pub(crate) const OWN_FILES: [&str; 2] = ["MISSION.md", ".builder-session"];
@@ -17,6 +18,10 @@ pub(super) struct Leftovers {
     pub(super) bytes: u64,
     /// Folders that are repositories of their own: git would keep their names only.
     pub(super) repositories: Vec<String>,
+    /// Files that are there no longer.
+    pub(super) deleted: Vec<String>,
+    /// Files that no repository should take.
+    pub(super) too_large: Vec<PathBuf>,
 }
 
 /// Counts what is not committed.
@@ -33,8 +38,15 @@ pub(super) fn leftovers(depot: &Depot, workspace: &Workspace) -> GitResult<Lefto
         if entry.starts_with("??") && path.ends_with('/') {
             sum.repositories.push(path.trim_end_matches('/').to_owned());
         }
+        if entry.starts_with(" D") {
+            sum.deleted.push(path.to_owned());
+        }
+        let file = workspace.path.join(path);
+        if large::is_too_large(&file) {
+            sum.too_large.push(path.into());
+        }
         sum.files += 1;
-        sum.bytes += std::fs::symlink_metadata(workspace.path.join(path)).map_or(0, |m| m.len());
+        sum.bytes += std::fs::symlink_metadata(file).map_or(0, |m| m.len());
     }
     Ok(sum)
 }
@@ -113,11 +125,40 @@ fn leave_out_what_setup_left(depot: &Depot, workspace: &Workspace) -> GitResult<
     git.run(&[&["reset", "--quiet", "HEAD", "--"][..], &as_it_was].concat()).map(|_| ())
 }
 
-/// The tree of all that is there and not ignored. It is written to the depot; the index stays as it is.
-pub(super) fn tree_of_all(depot: &Depot, workspace: &Workspace) -> GitResult<String> {
+/// The tree of all that is there and not ignored, but for these. It is written to the depot; the index stays as it is.
+pub(super) fn tree_of_all(depot: &Depot, workspace: &Workspace, without: &[PathBuf]) -> GitResult<String> {
     let (git, _index) = with_index_apart(depot, workspace)?;
-    git.run(&["-c", &excludes(depot), "add", "--all"])?;
+    let mut add: Vec<OsString> = ["-c", &excludes(depot), "add", "--all", "--", "."].map(OsString::from).into();
+    add.extend(without.iter().map(|file| pathspec(":(exclude,literal)", file)));
+    git.run(&add)?;
     git.run(&["write-tree"])
+}
+
+pub(super) fn pathspec(how: &str, path: &Path) -> OsString {
+    let mut spec = OsString::from(how);
+    spec.push(path);
+    spec
+}
+
+/// Files that the agent's git was told not to check out (a sparse checkout) are not deleted: Ganger's index is told the
+/// same of those that are missing. Whether there were any.
+pub(super) fn leave_out_what_is_not_checked_out(
+    depot: &Depot,
+    workspace: &Workspace,
+    theirs: &AgentsGit,
+    missing: &[String],
+) -> GitResult<bool> {
+    let Some((git, _index)) = with_agents_index(depot, &workspace.path, theirs) else { return Ok(false) };
+    // An index that cannot be read says nothing.
+    let listed = git.run(&["ls-files", "-t", "-z"]).unwrap_or_default();
+    let not_checked_out: BTreeSet<&str> =
+        zero_separated(&listed).filter_map(|entry| entry.strip_prefix("S ")).collect();
+    let names: String =
+        missing.iter().filter(|path| not_checked_out.contains(path.as_str())).map(|path| format!("{path}\0")).collect();
+    if !names.is_empty() {
+        workspace.git(depot).run_fed(&["update-index", "-z", "--skip-worktree", "--stdin"], names.as_bytes())?;
+    }
+    Ok(!names.is_empty())
 }
 
 /// Git on the files of a workspace, with a copy of the index that nobody else sees.

@@ -53,7 +53,8 @@ fn deletions(depot: &Depot, base: &Commit, listing: &Listing, guard: Guard) -> G
     let most = if of >= LEAST_FILES { guard.deleted_files.min(of / 2) } else { guard.deleted_files };
     let most = if guard.preset == GuardPreset::Strict { most / 2 } else { most };
     let files = || listing.deleted.iter().take(NAMED).cloned().collect();
-    Ok((deleted > most).then(|| Hazard::Deletions { deleted, of, files: files() }))
+    let nothing_is_left = deleted == of && listing.files.len() as u64 == deleted;
+    Ok((deleted > most || nothing_is_left).then(|| Hazard::Deletions { deleted, of, files: files() }))
 }
 
 fn env_files(listing: &Listing) -> Option<Hazard> {

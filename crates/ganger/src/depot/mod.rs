@@ -9,6 +9,7 @@ mod commit;
 mod git_dir;
 mod hazards;
 mod land;
+mod large;
 mod loose_ends;
 mod main_branch;
 mod patch;

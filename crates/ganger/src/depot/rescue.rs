@@ -3,8 +3,9 @@
 //! repositories inside of it.
 
 use super::agents_git::AgentsGit;
+use super::commit::pathspec;
 use super::loose_ends::{LooseEnds, holds_unpublished};
-use super::{Depot, Workspace, commit, git_dir, transfer};
+use super::{Depot, Workspace, commit, git_dir, large, transfer};
 use crate::git::{Git, GitError, GitResult, sync_commit, text};
 use crate::os;
 use ganger_engine::Commit;
@@ -33,8 +34,9 @@ pub(crate) struct Rescue {
 }
 
 impl Rescue {
-    /// Keeps what a workspace holds and these commits do not reach; `None` when that is nothing.
-    pub(crate) fn snapshot_if_needed(
+    /// Keeps what a workspace holds and these commits do not reach; `None` when that is nothing. What is too large for
+    /// that is moved out of the workspace.
+    pub(crate) fn before_removal(
         depot: &Depot,
         workspace: &Workspace,
         kept_by: &[Commit],
@@ -44,7 +46,9 @@ impl Rescue {
         if found.is_clean() && beside.is_empty() {
             return Ok(None);
         }
-        found.keep(depot, workspace, &beside).map(Some)
+        let name = found.keep(depot, workspace, &beside, Some(&large::place(workspace)))?;
+        large::move_out(workspace, &found.too_large).map_err(|e| GitError::new("rescue", &workspace.path, e))?;
+        Ok(Some(name))
     }
 
     /// Keeps a workspace's whole state. The workspace stays as it is.
@@ -52,7 +56,7 @@ impl Rescue {
         let found = Found::in_workspace(depot, workspace)?;
         let kept_by: Vec<Commit> = workspace.head(depot).into_iter().collect();
         let beside = found.beside(depot, &kept_by)?;
-        found.keep(depot, workspace, &beside)
+        found.keep(depot, workspace, &beside, None)
     }
 
     /// Gives a commit that is to be kept a name of its own, and brings it to disk.
@@ -136,6 +140,8 @@ struct Found {
     ignored: Vec<PathBuf>,
     /// Ignored, and too large.
     left_out: Vec<String>,
+    /// Too large for any repository, and not ignored.
+    too_large: Vec<PathBuf>,
     /// Commits that the agent's git names, and by what name.
     tips: BTreeMap<Commit, String>,
     head: Option<Commit>,
@@ -166,6 +172,7 @@ impl Found {
             changed: !commit::hollow_submodules(depot, workspace).is_empty(),
             ignored: Vec::new(),
             left_out: Vec::new(),
+            too_large: Vec::new(),
             tips: BTreeMap::new(),
             head: None,
             staged: None,
@@ -196,6 +203,7 @@ impl Found {
             }
             if !is_ignored {
                 found.changed = true;
+                found.too_large.extend(large::is_too_large(&at).then_some(path));
             } else if is_small(&at) {
                 found.ignored.push(path);
             } else {
@@ -204,6 +212,9 @@ impl Found {
         }
         for inner in &mut found.repositories {
             inner.is_ignored = ignored.iter().any(|path| inner.at.starts_with(path));
+            if let Ok(folder) = inner.at.strip_prefix(&workspace.path) {
+                found.too_large.extend(large::below(&inner.at).into_iter().map(|file| folder.join(file)));
+            }
         }
         if let Some(theirs) = AgentsGit::of(&workspace.path, &workspace.path) {
             found.head = theirs.checkout().and_then(|checkout| checkout.commit);
@@ -258,7 +269,13 @@ impl Found {
     }
 
     /// Gives all of it names.
-    fn keep(&self, depot: &Depot, workspace: &Workspace, beside: &BTreeMap<Commit, String>) -> GitResult<String> {
+    fn keep(
+        &self,
+        depot: &Depot,
+        workspace: &Workspace,
+        beside: &BTreeMap<Commit, String>,
+        large_ones_go_to: Option<&Path>,
+    ) -> GitResult<String> {
         let name = format!("{}/{}", workspace.ticket, now());
         for (n, (commit, what)) in beside.iter().enumerate() {
             give_name(depot, &format!("{name}.{}-{}", n + 1, in_a_name(what)), commit)?;
@@ -272,13 +289,13 @@ impl Found {
                 give_name(depot, &format!("{name}.unnamed-{}", n + 1), &commit)?;
             }
         }
-        let commit = self.files(depot, workspace)?;
+        let commit = self.files(depot, workspace, large_ones_go_to)?;
         give_name(depot, &name, &commit)?;
         Ok(name)
     }
 
     /// A commit of all files, above what was checked out and above what was staged.
-    fn files(&self, depot: &Depot, workspace: &Workspace) -> GitResult<Commit> {
+    fn files(&self, depot: &Depot, workspace: &Workspace, large_ones_go_to: Option<&Path>) -> GitResult<Commit> {
         let (git, _index) = commit::with_index_apart(depot, workspace)?;
         let git = git.by("ganger");
         let inside = self.repositories.iter().filter(|inner| inner.at.starts_with(&workspace.path));
@@ -290,6 +307,7 @@ impl Found {
         }
         let mut add: Vec<OsString> = ["-c", &excludes, "add", "--all", "--", "."].map(OsString::from).into();
         add.extend(without);
+        add.extend(self.too_large.iter().map(|file| pathspec(":(exclude,literal)", file)));
         git.run(&add)?;
         let without = excluding(&workspace.path, ignored.iter().map(|inner| inner.at.as_path()));
         for some in self.ignored.chunks(500) {
@@ -302,6 +320,11 @@ impl Found {
         let mut message = format!("rescue of {ticket}\n\nGanger-Ticket: {ticket}\n", ticket = workspace.ticket);
         for path in &self.left_out {
             message.push_str(&format!("\nNot kept, for git ignores it and it is large: {path}"));
+        }
+        let there = large_ones_go_to
+            .map_or_else(|| "it stays in the workspace".to_owned(), |to| format!("it is moved to {}", to.display()));
+        for file in &self.too_large {
+            message.push_str(&format!("\nNot kept, for it is larger than 1 GiB: {} ({there})", file.display()));
         }
         let head = self.head.clone().or_else(|| workspace.head(depot));
         let mut args = vec!["commit-tree".to_owned(), tree.clone()];
@@ -378,6 +401,7 @@ fn keep_repository(depot: &Depot, workspace: &Workspace, at: &Path, name: &str) 
     let add = ["-c", "core.excludesFile=/dev/null", "add", "--all", "--force", "--", "."];
     let mut add: Vec<OsString> = add.map(OsString::from).into();
     add.extend(inner);
+    add.extend(large::below(at).iter().map(|file| pathspec(":(exclude,literal)", file)));
     git.run(&add)?;
     let tree = git.run(&["write-tree"])?;
     let told = format!("rescue of {}: the repository {path}", workspace.ticket);
@@ -416,12 +440,6 @@ fn independent(depot: &Depot, commits: &[&str]) -> GitResult<Vec<Commit>> {
 /// Pathspecs that leave folders out.
 fn excluding<'a>(top: &Path, folders: impl Iterator<Item = &'a Path>) -> Vec<OsString> {
     folders.map(|folder| pathspec(":(exclude,literal)", folder.strip_prefix(top).unwrap_or(folder))).collect()
-}
-
-fn pathspec(how: &str, path: &Path) -> OsString {
-    let mut spec = OsString::from(how);
-    spec.push(path);
-    spec
 }
 
 /// Folders with a `.git` of their own, at any depth and whatever their names: clones, submodules, linked worktrees.

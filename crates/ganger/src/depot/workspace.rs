@@ -246,7 +246,7 @@ impl Workspace {
             }
             let branch = self.head(depot);
             let kept_by: Vec<Commit> = branch.into_iter().chain(merged_into.cloned()).collect();
-            let rescue = Rescue::snapshot_if_needed(depot, self, &kept_by)?;
+            let rescue = Rescue::before_removal(depot, self, &kept_by)?;
             retired = Retired::Removed { rescue };
         }
         os::remove_tree(&self.path).map_err(failed)?;
@@ -302,7 +302,7 @@ impl Workspace {
             let _none = std::fs::remove_file(&file);
             return Ok(());
         }
-        let tree = commit::tree_of_all(depot, self)?;
+        let tree = commit::tree_of_all(depot, self, &left.too_large)?;
         os::write_private(&file, tree.as_bytes()).map_err(failed)
     }
 
@@ -319,7 +319,7 @@ impl Workspace {
         remove_what_git_would_wait_for(&self.path).map_err(|e| GitError::new("status", &self.path, e))?;
         let left = commit::leftovers(depot, self)?;
         let is_of_setup = match self.zero_point(depot) {
-            Some(zero) => commit::tree_of_all(depot, self)? == zero,
+            Some(zero) => commit::tree_of_all(depot, self, &left.too_large)? == zero,
             None => false,
         };
         Ok(if is_of_setup {

@@ -1,6 +1,6 @@
 //! What an agent does to the git of its workspace.
 
-use super::{is_kept, turns, worked};
+use super::{is_kept, rescues, turns, worked};
 use crate::support::Place;
 
 const WORK: &str = "echo work > work.txt";
@@ -16,6 +16,7 @@ fn what_git_is_in_the_middle_of_goes_back_to_the_same_session() {
         ("a rebase", "git rebase side || true", "rebase --continue"),
         ("a cherry-pick", "git cherry-pick side || true", "cherry-pick --continue"),
         ("a revert", "git revert --no-edit HEAD~1 || true", "revert --continue"),
+        ("`git am`", "git format-patch -q -1 --stdout side > ../../patch; git am ../../patch || true", "am --continue"),
     ] {
         let begin = if what == "a revert" {
             "echo 1 > README.md; git commit -qam 1; echo 2 > README.md; git commit -qam 2; git revert --no-edit HEAD~1 || true"
@@ -157,4 +158,23 @@ fn what_an_agent_rewrote_is_kept_as_it_was() {
     place.ganger(&["run"]).exits(0);
     place.assert_status("T-1", "accepted");
     assert!(is_kept(&place, "first\n"), "evidence speaks of it");
+}
+
+#[test]
+fn files_that_a_sparse_checkout_leaves_out_are_not_deleted() {
+    for how in [
+        "git sparse-checkout set --no-cone /work.txt",
+        "git sparse-checkout set --cone --sparse-index src",
+        "git update-index --skip-worktree README.md; rm README.md",
+        "mkdir src; echo a > src/a; git add .; git commit -qm a; git sparse-checkout set src",
+    ] {
+        let place = worked("test -f README.md && test -f work.txt", &[&format!("{how}; echo work > work.txt")]);
+        place.assert_status("T-1", "accepted");
+        let deleted = place.git(&["diff", "--name-only", "--diff-filter=D", "main", "ganger/T-1"]);
+        assert_eq!(deleted, "", "{how}");
+        assert_eq!(rescues(&place), Vec::<String>::new(), "{how}");
+    }
+    let place = worked("true", &["git sparse-checkout set --no-cone /README.md; rm README.md; echo work > work.txt"]);
+    place.assert_status("T-1", "accepted");
+    assert_eq!(place.git(&["diff", "--name-only", "--diff-filter=D", "main", "ganger/T-1"]), "README.md");
 }

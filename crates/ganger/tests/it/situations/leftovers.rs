@@ -93,6 +93,37 @@ fn a_large_ignored_folder_is_named_and_not_kept() {
     assert!(told.contains("Not kept, for git ignores it and it is large: build/"), "{told}");
 }
 
+/// Git would read it to its end, though there is nothing in it.
+#[test]
+fn a_file_that_is_too_large_for_git_is_moved_aside_before_its_workspace_goes() {
+    let how = "echo work > work.txt; truncate -s 4T big; mkdir -p app; git init -q app; truncate -s 3T app/inner";
+    let place = worked("true", &[how, "rm -rf app/.git"]);
+    place.assert_status("T-1", "needs-you");
+    place.ganger(&["inbox"]).exits(0).says("T-1");
+    place.ganger(&["ticket", "close", "T-1"]).exits(0);
+    place.ganger(&["run"]).exits(0);
+    assert!(!place.workspace("T-1").exists());
+    let aside = place.workspace("T-1").with_file_name("T-1.large");
+    assert_eq!(aside.join("big").metadata().unwrap().len(), 4 << 40);
+    assert_eq!(aside.join("app/inner").metadata().unwrap().len(), 3 << 40);
+    assert!(is_kept(&place, "work\n"));
+    let told = |name: &String| place.in_depot(&["log", "-1", "--format=%B", &format!("refs/ganger/rescue/{name}")]);
+    let told: Vec<String> = rescues(&place).iter().map(told).collect();
+    assert!(told[0].contains("Not kept, for it is larger than 1 GiB: big (it is moved to"), "{told:?}");
+}
+
+#[test]
+fn a_workspace_without_files_is_no_work() {
+    let place = worked("true", &["rm -rf \"$PWD\"", "echo work > work.txt"]);
+    place.assert_status("T-1", "accepted");
+    assert_eq!(place.ticket("T-1")["attempts"], 2);
+    assert_eq!(place.git(&["diff", "--name-only", "main", "ganger/T-1"]), "work.txt");
+
+    let place = worked("true", &["git rm -rqf ."]);
+    place.assert_status("T-1", "needs-you");
+    place.ganger(&["inbox"]).exits(0).says("deletes");
+}
+
 #[test]
 fn what_setup_left_is_no_work() {
     let setup = "setup = \"echo changed > README.md; echo new > generated.txt; ln -s /etc outside\"";

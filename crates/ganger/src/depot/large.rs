@@ -1,0 +1,53 @@
+//! Files that are too large to be put into a repository: they are named, and moved out of a workspace before it is removed.
+
+use super::Workspace;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// In bytes. A file may be sparse: it says that it is larger than the disk, and reading it does not end.
+const LARGEST: u64 = 1 << 30;
+
+pub(super) fn is_too_large(file: &Path) -> bool {
+    file.symlink_metadata().is_ok_and(|found| found.is_file() && found.len() > LARGEST)
+}
+
+/// Those below a folder, by their paths from there; nothing of git's.
+pub(super) fn below(folder: &Path) -> Vec<PathBuf> {
+    let (mut found, mut folders) = (Vec::new(), vec![folder.to_owned()]);
+    while let Some(inner) = folders.pop() {
+        for entry in inner.read_dir().into_iter().flatten().flatten() {
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                folders.extend((entry.file_name() != ".git").then(|| entry.path()));
+            } else if is_too_large(&entry.path()) {
+                found.extend(entry.path().strip_prefix(folder).map(Path::to_owned));
+            }
+        }
+    }
+    found
+}
+
+/// Where those of a workspace are moved to.
+pub(super) fn place(workspace: &Workspace) -> PathBuf {
+    let mut name = workspace.path.file_name().unwrap_or_default().to_owned();
+    name.push(".large");
+    workspace.path.with_file_name(name)
+}
+
+/// Moves these files of a workspace out of it. One that lies there already keeps its name.
+pub(super) fn move_out(workspace: &Workspace, files: &[PathBuf]) -> io::Result<()> {
+    let place = place(workspace);
+    for file in files {
+        let mut to = place.join(file);
+        for n in 2.. {
+            if to.symlink_metadata().is_err() {
+                break;
+            }
+            let mut name = file.file_name().unwrap_or_default().to_owned();
+            name.push(format!(".{n}"));
+            to = place.join(file).with_file_name(name);
+        }
+        to.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+        std::fs::rename(workspace.path.join(file), to)?;
+    }
+    Ok(())
+}

@@ -99,6 +99,10 @@ pub(crate) fn land(depot: &Depot, main: &str, old: &Commit, new: &Commit) -> Git
         if !status.is_empty() {
             return Ok(Landing::Dirty(status.lines().map(|l| l.get(3..).unwrap_or(l).to_owned()).collect()));
         }
+        let hidden = hidden_changes(depot, checkout, old, new)?;
+        if !hidden.is_empty() {
+            return Ok(Landing::Dirty(hidden));
+        }
         let in_the_way = in_the_way(depot, checkout.dir(), old, new)?;
         if !in_the_way.is_empty() {
             return Ok(Landing::InTheWay(in_the_way));
@@ -147,6 +151,24 @@ fn in_progress(checkout: &Git) -> GitResult<Option<&'static str>> {
     let is_locked = folder.join("index.lock").exists();
     let other = is_locked.then_some("another git command (or one that died: then remove index.lock)");
     Ok(operations_in(&folder).into_iter().chain(other).next())
+}
+
+/// Files that main would change and the person has changed, though git was told to assume that they did not.
+fn hidden_changes(depot: &Depot, checkout: &Git, old: &Commit, new: &Commit) -> GitResult<Vec<String>> {
+    let listed = checkout.run(&["ls-files", "-v", "-z"])?;
+    let assumed = |entry: &&str| entry.starts_with(|tag: char| tag.is_ascii_lowercase());
+    let assumed: BTreeSet<&str> = zero_separated(&listed).filter(assumed).filter_map(|entry| entry.get(2..)).collect();
+    if assumed.is_empty() {
+        return Ok(Vec::new());
+    }
+    let moves = depot.git().run(&["diff", "--name-only", "-z", "--no-renames", old.as_str(), new.as_str()])?;
+    let is_changed = |name: &&str| {
+        let path = format!("--path={name}");
+        let there = checkout.run(&["hash-object", &path, "--", name]).ok();
+        there.is_none() || there != checkout.run(&["rev-parse", &format!("{old}:{name}")]).ok()
+    };
+    let hidden = zero_separated(&moves).filter(|name| assumed.contains(name)).filter(is_changed);
+    Ok(hidden.map(|name| format!("{name} (marked assume-unchanged)")).collect())
 }
 
 /// Files of the person's where main would put its own: git does not know them, or ignores them.

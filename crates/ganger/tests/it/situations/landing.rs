@@ -33,6 +33,22 @@ fn files_of_the_person_are_never_overwritten() {
 }
 
 #[test]
+fn changes_that_git_was_told_to_overlook_are_never_overwritten() {
+    let place = accepted("echo agents > README.md");
+    place.git(&["update-index", "--assume-unchanged", "README.md"]);
+    place.write("README.md", "the person's\n");
+    place.ganger(&["merge", "--all"]).exits(1).says("README.md (marked assume-unchanged)");
+    assert_eq!(std::fs::read_to_string(place.repo().join("README.md")).unwrap(), "the person's\n");
+    place.git(&["update-index", "--no-assume-unchanged", "README.md"]);
+    place.git(&["checkout", "--quiet", "README.md"]);
+    // A mark alone is no change.
+    place.git(&["update-index", "--assume-unchanged", "README.md"]);
+    place.ganger(&["merge", "--all"]).exits(0);
+    assert_eq!(place.git(&["show", "main:README.md"]), "agents");
+    assert_eq!(std::fs::read_to_string(place.repo().join("README.md")).unwrap(), "agents\n");
+}
+
+#[test]
 fn settings_of_the_person_do_not_change_what_landing_means() {
     for (key, value) in [
         ("branch.main.mergeOptions", "--squash"),

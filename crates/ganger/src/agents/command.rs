@@ -9,7 +9,7 @@ use crate::secrets::Stream;
 use crate::text;
 use ganger_engine::session::{Control, RuntimeEvent, TurnEnd};
 use ganger_engine::{FailureClass, Report};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
@@ -25,6 +25,8 @@ const LONGEST_LINE: usize = 64 << 10;
 const SHOWN: usize = 4_000;
 /// How much a turn may say before the rest is left out.
 const MOST_SAID: u64 = 1 << 20;
+/// Lines of the end in which a key is looked for: a longer one is none.
+const LINES_OF_A_KEY: usize = 100;
 
 pub(super) async fn drive(launch: Launch, mut commands: mpsc::Receiver<Control>, sink: EventSink) {
     while let Some(command) = commands.recv().await {
@@ -123,8 +125,8 @@ struct Talk {
     lines: u64,
     bytes: u64,
     left_out: u64,
-    /// The last line that is left out.
-    last: String,
+    /// The last lines that are left out, as they came.
+    last: VecDeque<String>,
     /// A key has many lines.
     secrets: Stream,
 }
@@ -137,28 +139,40 @@ impl Talk {
 
     /// What to tell of a line.
     fn take(&mut self, line: &os::Line) -> String {
+        self.lines += 1;
+        if self.bytes >= MOST_SAID {
+            // Who prints without end must not be read slowly: nothing is done with what nobody sees.
+            self.left_out += line.text.len() as u64 + line.cut;
+            self.last.truncate(LINES_OF_A_KEY - 1);
+            self.last.push_front(text::cap(&line.text, SHOWN));
+            return String::new();
+        }
+        let said = self.shown(line);
+        self.bytes += said.len() as u64 + 1;
+        said
+    }
+
+    /// Without secrets and control characters.
+    fn shown(&mut self, line: &os::Line) -> String {
         let mut shown = self.secrets.push(text::clean(&line.text).as_bytes());
         shown.extend(self.secrets.push(b"\n"));
         let mut said = text::cap(String::from_utf8_lossy(&shown).trim_end_matches('\n'), SHOWN);
         if line.cut > 0 {
             said = format!("{said}\n… ({} bytes of this line are not kept)", line.cut);
         }
-        let length = line.text.len() as u64 + line.cut;
-        self.lines += 1;
-        if self.bytes >= MOST_SAID {
-            self.left_out += length;
-            self.last = said;
-            return String::new();
-        }
-        self.bytes += said.len() as u64 + 1;
         said
     }
 
     fn end(mut self) -> Option<String> {
-        let held = String::from_utf8_lossy(&self.secrets.finish()).into_owned();
         if self.left_out > 0 {
-            return Some(format!("… ({} bytes are left out; the last line:)\n{}{held}", self.left_out, self.last));
+            let lines = std::mem::take(&mut self.last);
+            self.secrets = Stream::default();
+            let told = lines.into_iter().rev().map(|text| self.shown(&os::Line { text, cut: 0 })).last();
+            let held = String::from_utf8_lossy(&self.secrets.finish()).into_owned();
+            let last = told.unwrap_or_default() + &held;
+            return Some(format!("… ({} bytes are left out; the last line:)\n{last}", self.left_out));
         }
+        let held = String::from_utf8_lossy(&self.secrets.finish()).into_owned();
         Some(text::cap(&held, SHOWN)).filter(|held| !held.is_empty())
     }
 }

@@ -78,7 +78,11 @@ struct Temporary(PathBuf);
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        let _swept_at_the_next_start = os::block_in_place(|| os::remove_tree(&self.0));
+        os::block_in_place(|| {
+            let _swept_at_the_next_start = os::remove_tree(&self.0);
+            // The last one takes the folder of all of them with it.
+            let _not_the_last = self.0.parent().map(std::fs::remove_dir);
+        });
     }
 }
 
@@ -158,8 +162,9 @@ impl Sandboxes {
         // Sockets have paths of at most 107 bytes: this one is short.
         let name: String = uuid::Uuid::new_v4().simple().to_string().chars().take(8).collect();
         let temporary = self.temporary.join(name);
-        os::make_private_folder(&self.temporary)?;
-        os::make_private_folder(&temporary)?;
+        let made = || os::make_private_folder(&self.temporary).and_then(|()| os::make_private_folder(&temporary));
+        // The last one that was there may just have taken the folder of all with it.
+        made().or_else(|_| made())?;
         confinement.write.extend(folders.iter().cloned());
         confinement.write.push(temporary.clone());
         confinement.temporary = Some(temporary.clone());

@@ -1,8 +1,9 @@
 //! What is confined reaches its workspace and what it needs to work, and nothing else of the machine.
 
 use super::turns;
-use crate::support::{GANGER, Place};
+use crate::support::{GANGER, Place, kill, wait_until};
 use serde_json::Value;
+use std::time::Duration;
 
 /// What an agent tries, and whether it may. Each line of the answer is `<name> <exit code>`.
 const ATTEMPTS: [(&str, &str, bool); 23] = [
@@ -140,18 +141,25 @@ fn temporary_files_go_with_their_attempt_and_with_a_host_that_was_killed() {
     std::fs::create_dir_all(&temporary).unwrap();
     let mut place = place;
     place.set_env("TMPDIR", temporary.to_str().unwrap());
-    place.make_project("echo x > $TMPDIR/of-the-gate", &turns(&["echo work > work.txt"]));
+    let gate = "echo x > $TMPDIR/of-the-gate; test ! -f slow.txt || sleep 100";
+    place.make_project(gate, &turns(&["echo work > work.txt"]));
     place.add(&["work"]);
     place.ganger(&["run"]).exits(0);
     let left = || -> Vec<_> {
-        let folders = temporary.read_dir().unwrap().flatten().filter(|e| e.path().is_dir());
-        folders.flat_map(|e| e.path().read_dir().unwrap().flatten()).map(|e| e.path()).collect()
+        temporary.read_dir().unwrap().flatten().map(|e| e.path()).filter(|path| path.is_dir()).collect()
     };
     assert_eq!(left(), Vec::<std::path::PathBuf>::new());
-    let folder = temporary.read_dir().unwrap().flatten().find(|e| e.path().is_dir()).unwrap().path();
-    std::fs::create_dir_all(folder.join("of-a-killed-host/deep")).unwrap();
+    place.script(&turns(&["echo slow > slow.txt"]));
     place.add(&["more"]);
-    place.ganger(&["run"]).says("T-2");
+    let run = place.start(&["run"]);
+    wait_until("the gate runs", Duration::from_secs(30), || {
+        place.ticket("T-2")["status"] == "verifying" && !left().is_empty()
+    });
+    kill(run.pid(), 9);
+    drop(run);
+    assert!(!left().is_empty(), "nobody could remove it");
+    place.ganger(&["ticket", "close", "T-2"]).exits(0);
+    place.ganger(&["run"]).exits(0);
     assert_eq!(left(), Vec::<std::path::PathBuf>::new());
 }
 

@@ -23,8 +23,11 @@ pub(super) fn add(state: &State, new: &[NewTicket]) -> Result<Decision, Rejected
     let mut faults = Vec::new();
     let mut specs: BTreeMap<&TicketId, &TicketSpec> = BTreeMap::new();
     for (id, ticket) in ids.iter().zip(new) {
-        if state.tickets.contains_key(id) || specs.insert(id, &ticket.spec).is_some() {
+        if state.tickets.contains_key(id) {
             faults.push(format!("{id}: the id is taken"));
+        }
+        if specs.insert(id, &ticket.spec).is_some() {
+            faults.push(format!("{id}: two of the new tickets have this id"));
         }
         if let Err(error) = TicketId::parse(id.as_str()) {
             faults.push(error.to_string());

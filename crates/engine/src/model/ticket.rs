@@ -35,10 +35,17 @@ impl Priority {
         }
     }
 
-    /// Reads the word, in any case.
+    /// Reads the word, or `P0` to `P4`, in any case.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|p| p.as_str().eq_ignore_ascii_case(word))
+        let by_level = match word.strip_prefix(['P', 'p']) {
+            Some("0") => Some(Self::Critical),
+            Some("1") => Some(Self::High),
+            Some("2") => Some(Self::Medium),
+            Some("3" | "4") => Some(Self::Low),
+            _ => None,
+        };
+        by_level.or_else(|| Self::ALL.into_iter().find(|p| p.as_str().eq_ignore_ascii_case(word)))
     }
 }
 

@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::foreman;
 use crate::host;
 use crate::os::now_ms;
-use ganger_engine::{DecisionId, Envelope, Event, Input, Ledger, Offer, Phase, Reason, State, TicketId, why};
+use ganger_engine::{DecisionId, Envelope, Event, Input, Ledger, Offer, Outcome, Phase, Reason, State, TicketId, why};
 
 /// What would happen if a run began now.
 #[derive(Debug)]
@@ -18,6 +18,13 @@ pub(crate) struct Forecast {
 }
 
 impl Board {
+    /// What the rules would say of an input now. Nothing is decided.
+    pub(crate) async fn rehearse(&self, input: Input) -> Result<Outcome, Failure> {
+        let mut ledger = Ledger::new(self.state().await?);
+        let envelope = Envelope::new(DecisionId::unkeyed("rehearsal"), "rehearsal", input);
+        ledger.decide(now_ms(), &envelope).map_err(foreman::refused)
+    }
+
     /// Asks the rules what a run with this scope would start.
     pub(crate) fn forecast(
         &self,

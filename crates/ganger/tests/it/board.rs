@@ -56,7 +56,7 @@ fn an_import_is_all_or_nothing_and_lists_every_fault() {
     place
         .ganger(&["ticket", "import", "bad.jsonl"])
         .exits(1)
-        .says("REQ-2: the id is taken")
+        .says("REQ-2: two of the new tickets have this id")
         .says("REQ-1: depends on REQ-9, which does not exist")
         .says("hint: nothing was added");
     assert_eq!(place.ganger(&["ticket", "list", "--json"]).json()["tickets"], json!([]));

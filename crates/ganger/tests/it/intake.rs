@@ -49,6 +49,28 @@ fn a_check_list_comes_in_whole() {
 }
 
 #[test]
+fn a_dry_run_refuses_what_the_import_would_refuse() {
+    let place = project();
+    for (plan, fault) in [
+        (
+            "- [ ] REQ-1: a (depends on REQ-2)\n- [ ] REQ-2: b (depends on REQ-1)\n",
+            "dependency cycle: REQ-1 → REQ-2 → REQ-1",
+        ),
+        ("- [ ] REQ-1: a\n- [ ] REQ-1: b\n", "REQ-1: two of the new tickets have this id"),
+        ("- [ ] REQ-1: a (depends on REQ-9)\n", "depends on REQ-9, which does not exist"),
+    ] {
+        place.write("plan.md", plan);
+        for more in [&["--dry-run"][..], &[]] {
+            place.ganger(&[&["ticket", "import", "plan.md"][..], more].concat()).exits(1).says(fault);
+        }
+    }
+    place.write("plan.md", "- [ ] REQ-1: a (P1)\n");
+    place.ganger(&["ticket", "import", "plan.md"]).exits(0);
+    assert_eq!(place.ticket("REQ-1")["priority"], "high");
+    place.ganger(&["ticket", "import", "plan.md", "--dry-run"]).exits(1).says("`--update` changes tickets");
+}
+
+#[test]
 fn a_second_import_updates_what_the_file_says_and_leaves_the_rest() {
     let place = project();
     place.write("plan.md", "- [ ] REQ-1: One (HIGH)\n- [ ] REQ-2: Two\n");

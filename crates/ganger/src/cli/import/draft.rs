@@ -174,7 +174,8 @@ impl Draft {
                 match Priority::parse(word.trim()) {
                     Some(priority) => self.spec.priority = priority,
                     None => {
-                        self.faults.push(format!("priority `{word}` is not one of CRITICAL, HIGH, MEDIUM, LOW"));
+                        self.faults
+                            .push(format!("priority `{word}` is not one of CRITICAL, HIGH, MEDIUM, LOW (or P0 to P4)"));
                     }
                 }
             }

@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::failure::{Code, Exit, Failure};
 use crate::text;
 use draft::{Entry, Open, Parsed, similar_key};
-use ganger_engine::{NewTicket, TicketId};
+use ganger_engine::{Input, NewTicket, TicketId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -145,6 +145,16 @@ pub(super) async fn run(board: &Board, file: &Path, options: &Options) -> Result
             _ => work.push(Work { ticket, place, is_known: known.is_some() }),
         }
     }
+    let is_taken = !options.update && work.iter().any(|w| w.is_known);
+    let with_hint = |e: Failure| {
+        let hint = "nothing was added; `--update` changes tickets that are on the board already";
+        if is_taken { e.hint(hint) } else { e }
+    };
+    if options.dry_run {
+        let new = work.iter().filter(|w| !w.is_known || !options.update);
+        let tickets = new.map(|w| w.ticket.clone()).collect();
+        board.rehearse(Input::AddTickets { tickets }).await.map_err(with_hint)?;
+    }
     if options.dry_run && !options.as_json {
         preview::show(&work, config.default_agent());
         return Ok(Exit::Done);
@@ -155,15 +165,7 @@ pub(super) async fn run(board: &Board, file: &Path, options: &Options) -> Result
     } else if options.update {
         update::carry_out(board, &state, &work, &with_priority).await?
     } else {
-        let is_taken = work.iter().any(|w| w.is_known);
-        let added = update::add(board, &work.iter().collect::<Vec<_>>()).await;
-        added.map_err(|e| {
-            if is_taken {
-                e.hint("nothing was added; `--update` changes tickets that are on the board already")
-            } else {
-                e
-            }
-        })?
+        update::add(board, &work.iter().collect::<Vec<_>>()).await.map_err(with_hint)?
     };
     if options.as_json {
         let ids = imported.iter().filter_map(|t| t.id.clone()).collect();

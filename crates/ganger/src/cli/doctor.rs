@@ -178,14 +178,20 @@ fn branches(project: &Project) -> Finding {
 
 /// Which of your git settings hold for Ganger's git, too.
 fn depot(project: &Project) -> Finding {
-    let described = project.depot_if_made().map(|depot| match depot {
-        None => "the first run makes it".to_owned(),
-        Some(depot) => {
-            let settings = depot.settings();
-            format!("{}; your settings that hold there: {}", depot.path().display(), settings.names().join(", "))
+    let described = || -> Result<String, String> {
+        let Some(depot) = project.depot_if_made().map_err(|e| e.to_string())? else {
+            return Ok("the first run makes it".to_owned());
+        };
+        let (path, settings) = (depot.path().display(), depot.settings());
+        if let Some(missing) = depot.damage().map_err(|e| e.to_string())? {
+            return Err(format!(
+                "{path} is damaged ({missing}); move it away while no run is active, and Ganger makes another one from your \
+                 repository, without the rescues that only this one held"
+            ));
         }
-    });
-    Finding { what: "depot", result: described.map_err(|e| e.to_string()) }
+        Ok(format!("{path}; your settings that hold there: {}", settings.names().join(", ")))
+    };
+    Finding { what: "depot", result: described() }
 }
 
 fn rescues(project: &Project) -> Finding {

@@ -91,6 +91,19 @@ impl Depot {
         Ok(listed.lines().map(Commit::new).collect())
     }
 
+    /// What is missing in it, if something is: the newest commits are looked at, and the trees of branches and rescues.
+    pub(crate) fn damage(&self) -> GitResult<Option<String>> {
+        let newest = format!("--max-count={COMMITS_LOOKED_AT}");
+        if let Err(e) = self.git().run(&["rev-list", "--all", "--count", &newest]) {
+            return Ok(Some(e.message));
+        }
+        // A tag may name what has no tree.
+        let named = ["refs/heads", "refs/ganger/rescue", "refs/ganger/person"];
+        let tips = self.git().run(&[&["for-each-ref", "--format=%(objectname)^{tree}"][..], &named].concat())?;
+        let found = self.git().run_fed(&["cat-file", "--batch-check", "--buffer"], tips.as_bytes())?;
+        Ok(found.lines().find(|line| line.ends_with(" missing")).map(str::to_owned))
+    }
+
     /// Where the person's history is cut off, the depot's is, too, unless it has more.
     fn take_over_shallow(&self) -> std::io::Result<()> {
         let Ok(theirs) = std::fs::read_to_string(self.person.common.join("shallow")) else { return Ok(()) };
@@ -116,7 +129,7 @@ fn make(state: &Path, path: &Path, person: &Repository) -> GitResult<()> {
         return Ok(());
     }
     if path.exists() {
-        // It was never made to its end, so nothing was brought into it.
+        // It was never made to its end, or is a repository no longer. What is left of it is kept.
         let aside = path.with_extension(format!("broken-{}", jiff::Timestamp::now().as_millisecond()));
         std::fs::rename(path, aside).map_err(failed)?;
     }
@@ -131,11 +144,17 @@ fn make(state: &Path, path: &Path, person: &Repository) -> GitResult<()> {
     [path, state].into_iter().try_for_each(os::sync).map_err(failed)
 }
 
+/// So many are walked through in a moment.
+const COMMITS_LOOKED_AT: u32 = 20_000;
+
 /// A file of the depot: it was made to its end.
 const WHOLE: &str = "ganger/whole";
 
+/// Whether it was made to its end, and nobody has taken away what makes a folder a repository.
 fn is_whole(depot: &Path) -> bool {
     depot.join(WHOLE).is_file()
+        && depot.join("HEAD").is_file()
+        && ["objects", "refs"].iter().all(|folder| depot.join(folder).is_dir())
 }
 
 fn sync_all(folder: &Path) -> std::io::Result<()> {

@@ -90,6 +90,11 @@ impl Sandboxes {
     /// Of a project, whose hosts keep their files in `folder`. What an earlier life of the host left of temporary files
     /// is removed.
     pub(crate) fn of(project: &Project, folder: &Path) -> std::io::Result<Self> {
+        let usual = std::env::temp_dir();
+        if !usual.is_dir() {
+            let why = format!("TMPDIR names {}, which is no folder", usual.display());
+            return Err(std::io::Error::new(std::io::ErrorKind::NotFound, why));
+        }
         let temporary = temporary_folder(folder);
         os::remove_tree(&temporary)
             .map_err(|e| std::io::Error::new(e.kind(), format!("{}: {e}", temporary.display())))?;

@@ -308,3 +308,39 @@ fn hosts_and_waiting_commands_end_with_the_board_that_they_lose() {
         assert!(place.log_of(name).contains("was deleted while it was in use"), "{name}: {}", place.log_of(name));
     }
 }
+
+#[test]
+fn a_depot_that_is_gone_or_damaged_is_made_again_or_named() {
+    for (damage, is_made_again) in [
+        (&["depot.git"][..], true),
+        (&["depot.git/objects"], true),
+        (&["depot.git/refs", "depot.git/packed-refs"], true),
+        (&["depot.git/HEAD"], true),
+        (&["the object of main"], false),
+    ] {
+        let place = project();
+        place.add(&["work"]);
+        place.ganger(&["run"]).exits(0);
+        for name in damage {
+            let main = place.git(&["rev-parse", "main"]);
+            let object = format!("depot.git/objects/{}/{}", &main[..2], &main[2..]);
+            let path = place.state().join(if name.contains(' ') { object.as_str() } else { name });
+            let _absent = std::fs::remove_dir_all(&path).or_else(|_| std::fs::remove_file(&path));
+        }
+        if !is_made_again {
+            place.ganger(&["doctor"]).exits(1).says("BAD   depot").says("is damaged");
+            std::fs::rename(place.state().join("depot.git"), place.path("aside")).unwrap();
+        }
+        place.ganger(&["merge", "--all"]).exits(0);
+        place.assert_status("T-1", "merged");
+        place.ganger(&["doctor"]).says("ok    depot");
+    }
+}
+
+#[test]
+fn a_folder_for_temporary_files_that_is_none_is_named() {
+    let place = project();
+    place.add(&["work"]);
+    place.ganger_with(&["run"], &[("TMPDIR", "/nowhere")]).exits(1).says("TMPDIR names /nowhere, which is no folder");
+    place.assert_status("T-1", "open");
+}

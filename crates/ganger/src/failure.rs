@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// What the program ends with.
+/// What the program ends with. README.md, docs/errors.md and the manual pages are this list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
     Done = 0,
@@ -11,6 +11,22 @@ pub(crate) enum Exit {
     NeedsYou = 3,
     Refused = 4,
     Interrupted = 130,
+}
+
+impl Exit {
+    pub(crate) const ALL: &[Self] =
+        &[Self::Done, Self::Failed, Self::Usage, Self::NeedsYou, Self::Refused, Self::Interrupted];
+
+    pub(crate) fn meaning(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Usage => "wrong usage or configuration",
+            Self::NeedsYou => "waits for you",
+            Self::Refused => "refused by policy",
+            Self::Interrupted => "interrupted",
+        }
+    }
 }
 
 /// The list of error codes: variant, stable word, exit code, meaning. docs/errors.md is this table.
@@ -186,8 +202,21 @@ impl From<ganger_engine::Rejected> for Failure {
 
 #[cfg(test)]
 mod tests {
-    use super::Code;
+    use super::{Code, Exit};
     use std::fmt::Write;
+
+    #[test]
+    fn the_documentation_lists_every_exit_code() {
+        let mut table = String::from("| exit | meaning |\n|---|---|\n");
+        for exit in Exit::ALL {
+            writeln!(table, "| {} | {} |", *exit as u8, exit.meaning()).expect("a string");
+        }
+        let page = include_str!("../../../docs/errors.md");
+        assert!(page.contains(&table), "docs/errors.md must hold this table:\n{table}");
+        let readme = include_str!("../../../README.md").split_whitespace().collect::<Vec<_>>().join(" ");
+        let listed: Vec<String> = Exit::ALL.iter().map(|e| format!("{} {}", *e as u8, e.meaning())).collect();
+        assert!(readme.contains(&listed.join(", ")), "README.md must list: {}", listed.join(", "));
+    }
 
     #[test]
     fn the_documentation_lists_every_code() {

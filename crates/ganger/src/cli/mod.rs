@@ -23,6 +23,7 @@ mod interrupts;
 mod live;
 mod log_command;
 mod login;
+mod man;
 mod merge;
 mod narrator;
 mod out;
@@ -131,6 +132,9 @@ enum Command {
         /// bash, zsh, fish, elvish or powershell
         shell: clap_complete::Shell,
     },
+    /// Write a manual page for each command into a folder (used to make packages)
+    #[command(hide = true)]
+    ManPages(man::Args),
     /// Play a script instead of a model: an agent for demos and rehearsals
     ///
     /// FILE is JSON: ticket id (or "*") → list of attempts → list of steps. A step is one of
@@ -240,6 +244,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
             out::data!("{}", String::from_utf8_lossy(&script).trim_end());
             Ok(Exit::Done)
         }
+        Command::ManPages(args) => man::run(&args, &Cli::command()),
         Command::Confine(args) => confine::run(args),
         Command::Config(args) => config_command::run(&args),
         Command::Guard(args) => guard::run(&args),

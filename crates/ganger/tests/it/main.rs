@@ -8,6 +8,7 @@ mod foreign;
 mod hosts;
 mod intake;
 mod model_server;
+mod packages;
 mod power;
 mod recovery;
 mod run;

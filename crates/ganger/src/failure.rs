@@ -95,7 +95,7 @@ codes! {
     Withdrawn "withdrawn" Failed "The card was withdrawn.",
     EmptyAnswer "empty-answer" Failed "The answer is empty.",
     EmptyMessage "empty-message" Failed "The message is empty.",
-    NoSession "no-session" Failed "The ticket has no session that could get the message.",
+    NoSession "no-session" Failed "The ticket has no session that could get a message or be opened.",
     TooManyTickets "too-many-tickets" Failed "Too many tickets were to be added at once.",
     NotSupported "not-supported" Failed "This kind of work is known, but nothing carries it out yet.",
     Rejected "rejected" Failed "The rules of the board refuse it; the message says why.",
@@ -157,13 +157,28 @@ impl From<crate::config::ConfigError> for Failure {
     }
 }
 
-impl From<crate::git::GitError> for Failure {
-    fn from(e: crate::git::GitError) -> Self {
-        Self::of(Code::Git, e.to_string())
+/// Results whose error says what the system or git refused, but not what it was for.
+pub(crate) trait OrCannot<T> {
+    /// `cannot <do something>: why`. For git's errors there is no other way to a person.
+    fn or_cannot(self, what: impl fmt::Display) -> Result<T, Failure>;
+}
+
+impl<T> OrCannot<T> for crate::git::GitResult<T> {
+    fn or_cannot(self, what: impl fmt::Display) -> Result<T, Failure> {
+        self.map_err(|e| Failure::of(Code::Git, format!("cannot {what}: {e}")))
     }
 }
 
 const MAKE_ROOM: &str = "free some space, then run the command again: nothing was lost";
+
+impl<T> OrCannot<T> for std::io::Result<T> {
+    fn or_cannot(self, what: impl fmt::Display) -> Result<T, Failure> {
+        self.map_err(|e| {
+            let failure = Failure::from(e);
+            Failure { message: format!("cannot {what}: {failure}"), ..failure }
+        })
+    }
+}
 
 impl From<std::io::Error> for Failure {
     fn from(e: std::io::Error) -> Self {

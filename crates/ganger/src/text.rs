@@ -1,23 +1,16 @@
 //! Foreign text: capped, without control characters and without secrets, before it is stored, shown or sent to a model.
 
+mod spelling;
+
 pub(crate) use crate::secrets::{redact, redact_in};
 pub(crate) use ganger_engine::text::{Clean, cap, clean, is_harmful, line, name, visible};
+pub(crate) use spelling::{closest, closest_ids, did_you_mean};
 use std::path::Path;
 
 /// Cleaned, and without secrets: what people see.
 pub(crate) fn shown(text: &str) -> Clean {
     // Cleaned first: a character that cannot be seen would hide a secret from the search.
     Clean::of(&redact(&clean(text)))
-}
-
-/// What a word that is not known may be meant as: the one among those that are with the fewest slips between them.
-pub(crate) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let word = word.to_lowercase();
-    let most = (word.chars().count() / 3).clamp(1, 3);
-    let slips = |other: &str| strsim::osa_distance(&word, &other.to_lowercase());
-    let found = known.into_iter().map(|other| (slips(other), other)).min_by_key(|(slips, _)| *slips)?;
-    // Of a word of two letters one slip leaves nothing.
-    (found.0 <= most && word.chars().count() > 2).then_some(found.1)
 }
 
 /// As [`shown`], for every text in a value.

@@ -31,7 +31,12 @@ pub(super) async fn backup(args: &BackupArgs) -> Result<Exit, Failure> {
 
 pub(super) async fn restore(args: &RestoreArgs) -> Result<Exit, Failure> {
     require_person("restore")?;
-    let restored = restore::restore(&Project::open()?, &args.file).await?;
+    let project = Project::open()?;
+    if let Err(e) = args.file.metadata() {
+        return Err(Failure::usage(format!("cannot read {}: {e}", args.file.display()))
+            .hint("name a file that `ganger backup` wrote"));
+    }
+    let restored = restore::restore(&project, &args.file).await?;
     let (records, tickets) = (counted(restored.records, "record"), counted(restored.tickets, "ticket"));
     talk!("Restored a board of {records} and {tickets}.");
     if let Some(aside) = restored.aside {

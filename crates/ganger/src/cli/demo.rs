@@ -5,7 +5,7 @@ use super::board::{self, Board};
 use super::out::{counted, talk};
 use super::run::{Place, lead};
 use super::view::Style;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, OrCannot};
 use crate::git::Git;
 use crate::os;
 use crate::project::{Project, repository_at};
@@ -27,16 +27,19 @@ pub(super) struct Args {
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
+    let temporary = || tempfile::Builder::new().prefix("ganger-demo-").tempdir().map(tempfile::TempDir::keep);
     let folder = match &args.folder {
         Some(folder) => unused(folder)?,
-        None => tempfile::Builder::new().prefix("ganger-demo-").tempdir()?.keep(),
+        None => temporary().or_cannot("make a temporary folder")?,
     };
     let root = folder.join("greeter");
     talk!("Scripted agents work through five tickets of a small repository in");
     talk!("  {}", root.display());
     talk!("They play a script instead of asking a model. Everything else is real: git,");
     talk!("workspaces, gates, the journal. One agent makes a mistake, one has a question.\n");
-    make_repository(&root, &folder)?;
+    write_files(&root, &folder).or_cannot(format_args!("write the files of the demo into {}", folder.display()))?;
+    let git = Git::at(&root).by("demo");
+    git.begin_repository("A greeter that cannot greet yet").or_cannot("make the repository of the demo")?;
     std::env::set_current_dir(&root)?;
     let project = Project::open_or_create(repository_at(&root)?, false)?;
     let left = [folder, project.state.clone()];
@@ -149,7 +152,7 @@ fn word_from_home(path: &Path) -> String {
     }
 }
 
-fn make_repository(root: &Path, folder: &Path) -> Result<(), Failure> {
+fn write_files(root: &Path, folder: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(root)?;
     let script = folder.join("script.json");
     std::fs::write(&script, format!("{:#}\n", script_json()))?;
@@ -161,12 +164,7 @@ fn make_repository(root: &Path, folder: &Path) -> Result<(), Failure> {
         format!("{CONFIG}\n[agent.scripted]\nruntime = \"command\"\ncommand = {command}\n"),
     )?;
     std::fs::write(root.join("README.md"), "# greeter\n\nSays hello in several languages.\n")?;
-    std::fs::write(root.join("check.sh"), CHECK)?;
-    let git = Git::at(root).by("demo");
-    git.run(&["init", "--quiet", "--initial-branch", "main"])?;
-    git.run(&["add", "--all"])?;
-    git.run(&["commit", "--quiet", "--message", "A greeter that cannot greet yet"])?;
-    Ok(())
+    std::fs::write(root.join("check.sh"), CHECK)
 }
 
 const CONFIG: &str = "\

@@ -196,9 +196,7 @@ pub(crate) fn main() -> ExitCode {
 fn misused(error: &clap::Error) -> ExitCode {
     let wants_json = std::env::args_os().any(|arg| arg == "--json");
     if error.use_stderr() && wants_json {
-        let text = error.render().to_string();
-        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        let failure = Failure::usage(message).hint("`ganger help` shows how each command is used");
+        let failure = tips::as_failure(error);
         out::failure(&failure, true);
         return ExitCode::from(failure.code.exit() as u8);
     }
@@ -223,7 +221,7 @@ impl Command {
             Self::Confine(args) => args.json,
             Self::Guard(args) => args.json,
             Self::Doctor(args) => args.json,
-            Self::Export(_) => true,
+            Self::Export(args) => args.json,
             _ => false,
         }
     }

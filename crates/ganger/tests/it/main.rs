@@ -7,6 +7,7 @@ mod commands;
 mod foreign;
 mod hosts;
 mod intake;
+mod misuse;
 mod model_server;
 mod packages;
 mod power;

@@ -72,7 +72,7 @@ fn svg(frames: &[(Duration, String)]) -> String {
         writeln!(groups, "<g id=\"f{n}\"{hidden}>\n{frame}</g>").unwrap();
     }
     format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\">\n\
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" xml:space=\"preserve\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\">\n\
          <title>ganger demo on a terminal</title>\n<style>\n\
          text{{font:14px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;fill:#d4d7dd;white-space:pre}}\n\
          {rules}</style>\n<rect width=\"100%\" height=\"100%\" rx=\"8\" fill=\"#16181d\"/>\n{groups}</svg>\n"

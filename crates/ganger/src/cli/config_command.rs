@@ -35,6 +35,9 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         json(shapes::Config { values: values.map_err(|e| Failure::failed(format!("cannot write a setting: {e}")))? })?;
         return Ok(Exit::Done);
     }
-    table(&values.iter().map(|(k, (v, o))| vec![(*k).clone(), v.to_string(), o.clone()]).collect::<Vec<_>>());
+    // The value comes last, for it may be long.
+    let root = project.repository.root.join("");
+    let origin = |o: &str| o.strip_prefix(&*root.to_string_lossy()).unwrap_or(o).to_owned();
+    table(&values.iter().map(|(k, (v, o))| vec![(*k).clone(), origin(o), v.to_string()]).collect::<Vec<_>>());
     Ok(Exit::Done)
 }

@@ -66,3 +66,34 @@ fn a_shell_completes_commands_and_options() {
         place.ganger(&["completions", shell]).exits(0).says("reopen");
     }
 }
+
+#[test]
+fn the_readme_shows_commands_and_pages_that_there_are() {
+    let place = Place::new();
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    let in_blocks = readme.split("```sh\n").skip(1).flat_map(|block| block.split("```").next().unwrap().lines());
+    let shown: Vec<&str> = in_blocks.filter_map(|line| line.strip_prefix("ganger ")).collect();
+    assert!(shown.len() > 8, "{shown:?}");
+    for line in shown {
+        let words: Vec<&str> =
+            line.split_whitespace().take_while(|word| word.starts_with(char::is_alphabetic)).collect();
+        let path = if words[0] == "ticket" { &words[..2] } else { &words[..1] };
+        let help = place.ganger(&[path, &["--help"]].concat()).exits(0).stdout;
+        let options = line.split('#').next().unwrap().split_whitespace().filter(|word| word.starts_with("--"));
+        options.for_each(|option| assert!(help.contains(option), "{line}"));
+    }
+    let table = readme.lines().filter(|line| line.starts_with("| `")).filter_map(|line| line.split('|').nth(1));
+    for words in table.flat_map(|cell| cell.split('`').skip(1).step_by(2)) {
+        let name = words.split_whitespace().next().unwrap();
+        let below = words.strip_prefix("ticket ").map_or(vec![name], |list| list.split(", ").collect());
+        let path = |word| if words.starts_with("ticket ") { vec!["ticket", word] } else { vec![word] };
+        below.into_iter().for_each(|word| drop(place.ganger(&[path(word), vec!["--help"]].concat()).exits(0)));
+    }
+    for link in readme.split("](").skip(1).map(|rest| rest.split([')', '#']).next().unwrap()) {
+        assert!(root.join(link).exists(), "{link}");
+    }
+    // What developers are told to run is what CI runs.
+    assert!(readme.contains("\ncargo run --release -- demo\n") && readme.contains("\n./dev test\n"));
+    assert!(std::fs::read_to_string(root.join(".ci/run")).unwrap().contains("exec ./dev test"));
+}

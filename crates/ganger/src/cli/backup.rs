@@ -24,7 +24,8 @@ pub(super) async fn backup(args: &BackupArgs) -> Result<Exit, Failure> {
     if args.file.symlink_metadata().is_ok() {
         return Err(Failure::usage(format!("{} exists already", args.file.display())).hint("name another file"));
     }
-    board.back_up(&args.file).await?;
+    let written = board.back_up(&args.file).await;
+    written.map_err(|e| Failure { message: format!("cannot write the board to {}: {e}", args.file.display()), ..e })?;
     talk!("Wrote the board to {}. `ganger restore` brings it back.", args.file.display());
     Ok(Exit::Done)
 }

@@ -126,7 +126,7 @@ async fn read_line(into: &mut String) -> Result<(), Failure> {
 /// What became of it, and what there is to see.
 fn close(root: &Path, ending: &Ending, state: &State) -> Exit {
     if *ending == Ending::Stopped {
-        talk!("\nStopped. `ganger run` in {} goes on.", root.display());
+        talk!("\nStopped. Run `ganger run` in {} to continue.", root.display());
         return Exit::Interrupted;
     }
     let accepted = state.tickets.values().filter(|t| t.phase.is_accepted()).count();

@@ -72,7 +72,11 @@ fn read(path: &Path) -> Result<Option<String>, ConfigError> {
     match os::read_linked_text(path, MOST_BYTES) {
         Ok(text) => Ok(Some(text)),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(ConfigError { place: path.display().to_string(), message: e.to_string(), hint: None }),
+        Err(e) => {
+            let place = path.display().to_string();
+            let message = format!("cannot be read: {}", e.to_string().trim_start_matches(&place).trim_start());
+            Err(ConfigError { place, message, hint: None })
+        }
     }
 }
 

@@ -65,21 +65,26 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
+/// Without `..` and links, as far as the path exists.
+fn resolved(path: PathBuf) -> std::io::Result<PathBuf> {
+    let Some(existing) = path.ancestors().find(|path| path.exists()) else { return Ok(path) };
+    let rest = path.strip_prefix(existing).map_err(std::io::Error::other)?;
+    // An empty rest would leave a slash at the end.
+    if rest.as_os_str().is_empty() { path.canonicalize() } else { Ok(existing.canonicalize()?.join(rest)) }
+}
+
 /// The demo writes beside nobody's work.
 fn unused(folder: &Path) -> Result<PathBuf, Failure> {
-    let folder = std::path::absolute(folder)?;
+    let folder = std::path::absolute(folder).and_then(resolved).or_cannot("find the folder")?;
     if folder.is_file() || folder.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(Failure::usage(format!("{} is not empty", folder.display()))
             .hint("choose a folder that does not exist yet"));
     }
-    let existing = folder.ancestors().find(|path| path.is_dir());
-    match existing.map(repository_at) {
-        Some(Ok(repository)) => {
-            Err(Failure::usage(format!("{} is in the repository {}", folder.display(), repository.root.display()))
-                .hint("choose a folder outside of it; without --folder the demo makes a temporary one"))
-        }
-        _ => Ok(folder),
+    if let Some(repository) = folder.ancestors().find(|path| path.join(".git").exists()) {
+        return Err(Failure::usage(format!("{} is in the repository {}", folder.display(), repository.display()))
+            .hint("choose a folder outside of it; without --folder the demo makes a temporary one"));
     }
+    Ok(folder)
 }
 
 /// The question is yours on a terminal; without one the demo answers it. Whether there was one.

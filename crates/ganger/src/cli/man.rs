@@ -1,10 +1,10 @@
 //! `ganger man-pages`: a manual page for each command, from the definition that `--help` shows. Packages are made with it.
 
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, OrCannot};
 use clap::Command;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -16,15 +16,14 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, root: &Command) -> Result<Exit, Failure> {
-    let failed = |path: &Path, e: &std::io::Error| Failure::failed(format!("cannot write {}: {e}", path.display()));
-    std::fs::create_dir_all(&args.folder).map_err(|e| failed(&args.folder, &e))?;
+    std::fs::create_dir_all(&args.folder).or_cannot(format_args!("make {}", args.folder.display()))?;
     // `help` has nothing to say that the pages do not.
     let mut root = root.clone().disable_help_subcommand(true);
     root.build();
     for command in with_subcommands(&root) {
         let path = args.folder.join(format!("{}.1", name(command)));
-        let page = page(command, &args.date).map_err(|e| failed(&path, &e))?;
-        std::fs::write(&path, page).map_err(|e| failed(&path, &e))?;
+        let written = page(command, &args.date).and_then(|page| std::fs::write(&path, page));
+        written.or_cannot(format_args!("write {}", path.display()))?;
     }
     Ok(Exit::Done)
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// What the program ends with.
+/// What the program ends with. README.md, docs/errors.md and the manual pages are this list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
     Done = 0,
@@ -11,6 +11,22 @@ pub(crate) enum Exit {
     NeedsYou = 3,
     Refused = 4,
     Interrupted = 130,
+}
+
+impl Exit {
+    pub(crate) const ALL: &[Self] =
+        &[Self::Done, Self::Failed, Self::Usage, Self::NeedsYou, Self::Refused, Self::Interrupted];
+
+    pub(crate) fn meaning(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Usage => "wrong usage or configuration",
+            Self::NeedsYou => "waits for you",
+            Self::Refused => "refused by policy",
+            Self::Interrupted => "interrupted",
+        }
+    }
 }
 
 /// The list of error codes: variant, stable word, exit code, meaning. docs/errors.md is this table.
@@ -79,7 +95,7 @@ codes! {
     Withdrawn "withdrawn" Failed "The card was withdrawn.",
     EmptyAnswer "empty-answer" Failed "The answer is empty.",
     EmptyMessage "empty-message" Failed "The message is empty.",
-    NoSession "no-session" Failed "The ticket has no session that could get the message.",
+    NoSession "no-session" Failed "The ticket has no session that could get a message or be opened.",
     TooManyTickets "too-many-tickets" Failed "Too many tickets were to be added at once.",
     NotSupported "not-supported" Failed "This kind of work is known, but nothing carries it out yet.",
     Rejected "rejected" Failed "The rules of the board refuse it; the message says why.",
@@ -141,13 +157,28 @@ impl From<crate::config::ConfigError> for Failure {
     }
 }
 
-impl From<crate::git::GitError> for Failure {
-    fn from(e: crate::git::GitError) -> Self {
-        Self::of(Code::Git, e.to_string())
+/// Results whose error says what the system or git refused, but not what it was for.
+pub(crate) trait OrCannot<T> {
+    /// `cannot <do something>: why`. For git's errors there is no other way to a person.
+    fn or_cannot(self, what: impl fmt::Display) -> Result<T, Failure>;
+}
+
+impl<T> OrCannot<T> for crate::git::GitResult<T> {
+    fn or_cannot(self, what: impl fmt::Display) -> Result<T, Failure> {
+        self.map_err(|e| Failure::of(Code::Git, format!("cannot {what}: {e}")))
     }
 }
 
 const MAKE_ROOM: &str = "free some space, then run the command again: nothing was lost";
+
+impl<T> OrCannot<T> for std::io::Result<T> {
+    fn or_cannot(self, what: impl fmt::Display) -> Result<T, Failure> {
+        self.map_err(|e| {
+            let failure = Failure::from(e);
+            Failure { message: format!("cannot {what}: {failure}"), ..failure }
+        })
+    }
+}
 
 impl From<std::io::Error> for Failure {
     fn from(e: std::io::Error) -> Self {
@@ -186,8 +217,21 @@ impl From<ganger_engine::Rejected> for Failure {
 
 #[cfg(test)]
 mod tests {
-    use super::Code;
+    use super::{Code, Exit};
     use std::fmt::Write;
+
+    #[test]
+    fn the_documentation_lists_every_exit_code() {
+        let mut table = String::from("| exit | meaning |\n|---|---|\n");
+        for exit in Exit::ALL {
+            writeln!(table, "| {} | {} |", *exit as u8, exit.meaning()).expect("a string");
+        }
+        let page = include_str!("../../../docs/errors.md");
+        assert!(page.contains(&table), "docs/errors.md must hold this table:\n{table}");
+        let readme = include_str!("../../../README.md").split_whitespace().collect::<Vec<_>>().join(" ");
+        let listed: Vec<String> = Exit::ALL.iter().map(|e| format!("{} {}", *e as u8, e.meaning())).collect();
+        assert!(readme.contains(&listed.join(", ")), "README.md must list: {}", listed.join(", "));
+    }
 
     #[test]
     fn the_documentation_lists_every_code() {

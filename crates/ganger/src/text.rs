@@ -1,23 +1,16 @@
 //! Foreign text: capped, without control characters and without secrets, before it is stored, shown or sent to a model.
 
+mod spelling;
+
 pub(crate) use crate::secrets::{redact, redact_in};
 pub(crate) use ganger_engine::text::{Clean, cap, clean, is_harmful, line, name, visible};
+pub(crate) use spelling::{closest, closest_ids, did_you_mean};
 use std::path::Path;
 
 /// Cleaned, and without secrets: what people see.
 pub(crate) fn shown(text: &str) -> Clean {
     // Cleaned first: a character that cannot be seen would hide a secret from the search.
     Clean::of(&redact(&clean(text)))
-}
-
-/// What a word that is not known may be meant as: the one among those that are with the fewest slips between them.
-pub(crate) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let word = word.to_lowercase();
-    let most = (word.chars().count() / 3).clamp(1, 3);
-    let slips = |other: &str| strsim::osa_distance(&word, &other.to_lowercase());
-    let found = known.into_iter().map(|other| (slips(other), other)).min_by_key(|(slips, _)| *slips)?;
-    // Of a word of two letters one slip leaves nothing.
-    (found.0 <= most && word.chars().count() > 2).then_some(found.1)
 }
 
 /// As [`shown`], for every text in a value.
@@ -51,4 +44,9 @@ pub(crate) fn tail_of_file(path: &Path, bytes: usize) -> String {
 pub(crate) fn clock(at: u64) -> String {
     let time = i64::try_from(at).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
     time.map_or_else(String::new, |t| t.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M:%S").to_string())
+}
+
+/// A number with its noun: `1 ticket`, `2 tickets`.
+pub(crate) fn counted(n: usize, noun: &str) -> String {
+    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }

@@ -5,7 +5,7 @@
 //! ones. A step is an object with one verb: `write`+`text`, `append`+`text`, `remove`, `run`, `say`,
 //! `sleep_ms`, `commit`, `tool`+`args`, `spawn`, `exit`, `hang`, `report` (an object for the report file).
 
-use crate::failure::Failure;
+use crate::failure::{Failure, OrCannot};
 use crate::git::Git;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -120,8 +120,8 @@ async fn perform(step: &Step) -> Result<Option<i32>, Failure> {
         Step::Commit { commit } => {
             let git = Git::at(".");
             // Our own files are ignored by the configuration that agents get.
-            git.run(&["add", "--all"])?;
-            git.run(&["commit", "--quiet", "--message", commit])?;
+            let made = git.run(&["add", "--all"]).and_then(|_| git.run(&["commit", "--quiet", "--message", commit]));
+            made.or_cannot(format_args!("make the commit `{commit}`"))?;
         }
         Step::Tool { tool, args } => {
             let result = call_tool(tool, args).await?;

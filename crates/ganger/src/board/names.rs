@@ -4,6 +4,7 @@ use super::open::Board;
 use crate::failure::{Code, Failure};
 use crate::foreman::Part;
 use crate::os;
+use crate::text;
 use ganger_engine::{CardId, State, TicketId};
 
 /// More ids than these are too many to name in a message.
@@ -86,8 +87,11 @@ fn meant<'a>(word: &str, ids: impl Iterator<Item = &'a TicketId> + Clone) -> Res
     match found.as_slice() {
         [one] => Ok((*one).clone()),
         [] => Err(unknown(word, ids)),
-        many => Err(Failure::usage(format!("`{word}` is ambiguous: it may be {}", listed(many)))
-            .hint("name the ticket by its whole id")),
+        many => {
+            let many: Vec<&str> = many.iter().map(|id| id.as_str()).collect();
+            Err(Failure::usage(format!("`{word}` is ambiguous: it may be {}", listed(&many)))
+                .hint("name the ticket by its whole id"))
+        }
     }
 }
 
@@ -96,7 +100,7 @@ fn unknown<'a>(word: &str, ids: impl Iterator<Item = &'a TicketId>) -> Failure {
         Ok(id) => id,
         Err(e) => return Failure::usage(e.to_string()),
     };
-    let close = similar(word, ids);
+    let close = text::closest_ids(word, ids.map(TicketId::as_str));
     let hint = match close.as_slice() {
         [] => "`ganger ticket list --all` shows all tickets".to_owned(),
         close => format!("did you mean {}?", listed(close)),
@@ -104,22 +108,8 @@ fn unknown<'a>(word: &str, ids: impl Iterator<Item = &'a TicketId>) -> Failure {
     Failure::of(Code::UnknownTicket, format!("there is no ticket {id}")).hint(hint)
 }
 
-/// Ids that are one slip of a finger away from the word, the nearest first.
-fn similar<'a>(word: &str, ids: impl Iterator<Item = &'a TicketId>) -> Vec<&'a TicketId> {
-    let plain = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
-    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
-    let word = plain(word);
-    let distance = |id: &TicketId| strsim::osa_distance(&word, &plain(id.as_str()));
-    // Another number is another ticket, and no slip.
-    let alike = ids.filter(|id| digits(id.as_str()) == digits(&word));
-    let mut found: Vec<(usize, &TicketId)> = alike.map(|id| (distance(id), id)).filter(|(far, _)| *far <= 1).collect();
-    found.sort();
-    let nearest = found.first().map_or(0, |(far, _)| *far);
-    found.into_iter().filter(|(far, _)| *far == nearest).map(|(_, id)| id).collect()
-}
-
-fn listed(ids: &[&TicketId]) -> String {
-    let shown: Vec<&str> = ids.iter().take(MANY).map(|id| id.as_str()).collect();
+fn listed(ids: &[&str]) -> String {
+    let shown: Vec<&str> = ids.iter().take(MANY).copied().collect();
     let more = if ids.len() > MANY { ", …" } else { "" };
     match shown.as_slice() {
         [first, second] => format!("{first} or {second}"),

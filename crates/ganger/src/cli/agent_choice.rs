@@ -12,7 +12,7 @@ pub(super) fn of(config: &Config, agent: Option<&str>, runtime: Option<&str>) ->
     }
 }
 
-fn by_name(config: &Config, name: &str) -> Result<String, Failure> {
+pub(super) fn by_name(config: &Config, name: &str) -> Result<String, Failure> {
     if let Some(known) = config.agent_called(name) {
         return Ok(known.to_owned());
     }
@@ -29,10 +29,8 @@ fn by_runtime(config: &Config, word: &str) -> Result<String, Failure> {
     let known = RuntimeKind::ALL.map(RuntimeKind::as_str);
     let Some(kind) = RuntimeKind::ALL.into_iter().find(|kind| kind.as_str().eq_ignore_ascii_case(word)) else {
         let failure = Failure::usage(format!("there is no runtime `{word}` (known: {})", known.join(", ")));
-        return Err(match text::closest(word, known) {
-            Some(meant) => failure.hint(format!("did you mean `{meant}`?")),
-            None => failure.hint("any other agent CLI works with runtime = \"command\" or \"acp\" in ganger.toml"),
-        });
+        let other = || "any other agent CLI works with runtime = \"command\" or \"acp\" in ganger.toml".to_owned();
+        return Err(failure.hint(text::did_you_mean(word, known).unwrap_or_else(other)));
     };
     let runtime = kind.as_str();
     if let Some((name, _)) = config.agents.iter().find(|(_, agent)| agent.runtime == kind) {

@@ -24,14 +24,20 @@ pub(super) async fn backup(args: &BackupArgs) -> Result<Exit, Failure> {
     if args.file.symlink_metadata().is_ok() {
         return Err(Failure::usage(format!("{} exists already", args.file.display())).hint("name another file"));
     }
-    board.back_up(&args.file).await?;
+    let written = board.back_up(&args.file).await;
+    written.map_err(|e| Failure { message: format!("cannot write the board to {}: {e}", args.file.display()), ..e })?;
     talk!("Wrote the board to {}. `ganger restore` brings it back.", args.file.display());
     Ok(Exit::Done)
 }
 
 pub(super) async fn restore(args: &RestoreArgs) -> Result<Exit, Failure> {
     require_person("restore")?;
-    let restored = restore::restore(&Project::open()?, &args.file).await?;
+    let project = Project::open()?;
+    if let Err(e) = args.file.metadata() {
+        return Err(Failure::usage(format!("cannot read {}: {e}", args.file.display()))
+            .hint("name a file that `ganger backup` wrote"));
+    }
+    let restored = restore::restore(&project, &args.file).await?;
     let (records, tickets) = (counted(restored.records, "record"), counted(restored.tickets, "ticket"));
     talk!("Restored a board of {records} and {tickets}.");
     if let Some(aside) = restored.aside {

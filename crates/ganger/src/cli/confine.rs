@@ -1,5 +1,6 @@
 //! `ganger confine`: the sandbox of agents, to try or to look at.
 
+use super::agent_choice;
 use super::out::{data, json};
 use crate::board::shapes;
 use crate::config::Agent;
@@ -115,10 +116,11 @@ fn become_shell(file: &Path, command: &[OsString]) -> std::io::Error {
 fn of(project: &Project, agent: Option<&str>, folder: &Path) -> Result<Confinement, Failure> {
     let agent: Option<Agent> = match agent {
         None => None,
-        Some(name) => Some(project.config().agent(name).ok_or_else(|| {
-            let known: Vec<&str> = project.config().agents.keys().map(String::as_str).collect();
-            Failure::usage(format!("there is no agent `{name}`")).hint(format!("agents: {}", known.join(", ")))
-        })?),
+        // A name by itself, such as of a runtime, may be an agent without a block.
+        Some(name) => match project.config().agent(name) {
+            Some(agent) => Some(agent),
+            None => project.config().agent(&agent_choice::by_name(project.config(), name)?),
+        },
     };
     Ok(Sandboxes::to_look_at(project, agent.as_ref(), folder))
 }

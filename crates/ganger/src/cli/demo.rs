@@ -3,14 +3,14 @@
 
 use super::board::{self, Board};
 use super::out::{counted, talk};
-use super::run::{Place, work};
+use super::run::{Place, lead};
 use super::view::Style;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, OrCannot};
 use crate::git::Git;
 use crate::os;
 use crate::project::{Project, repository_at};
-use ganger_engine::foreman::Mode;
-use ganger_engine::{Answer, CardAnswer, CardId, Input, NewTicket, Outcome, Priority, TicketId, TicketSpec};
+use ganger_engine::foreman::{Ending, Mode};
+use ganger_engine::{Answer, CardAnswer, CardId, Input, NewTicket, Outcome, Priority, State, TicketId, TicketSpec};
 use serde_json::json;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -18,63 +18,108 @@ use std::time::Duration;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Where to put it; a new temporary folder without it
+    /// A folder for it that is empty or does not exist yet; a new temporary one without it
     #[arg(long)]
     folder: Option<PathBuf>,
 }
 
+/// How long it waits for an answer at a terminal.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
+    let temporary = || tempfile::Builder::new().prefix("ganger-demo-").tempdir().map(tempfile::TempDir::keep);
     let folder = match &args.folder {
-        Some(folder) => folder.clone(),
-        None => tempfile::Builder::new().prefix("ganger-demo-").tempdir()?.keep(),
+        Some(folder) => unused(folder)?,
+        None => temporary().or_cannot("make a temporary folder")?,
     };
     let root = folder.join("greeter");
-    if root.exists() {
-        return Err(Failure::usage(format!("{} exists", root.display())).hint("choose another --folder"));
-    }
-    talk!("SCRIPTED agents will work on a small repository in {}:", root.display());
-    talk!("they play a script instead of asking a model. Everything else is real: git, workspaces,");
-    talk!("gates, the journal. One of them makes a mistake, one has a question.\n");
-    make_repository(&root, &folder)?;
+    talk!("Scripted agents work through five tickets of a small repository in");
+    talk!("  {}", root.display());
+    talk!("They play a script instead of asking a model. Everything else is real: git,");
+    talk!("workspaces, gates, the journal. One agent makes a mistake, one has a question.\n");
+    write_files(&root, &folder).or_cannot(format_args!("write the files of the demo into {}", folder.display()))?;
+    let git = Git::at(&root).by("demo");
+    git.begin_repository("A greeter that cannot greet yet").or_cannot("make the repository of the demo")?;
     std::env::set_current_dir(&root)?;
     let project = Project::open_or_create(repository_at(&root)?, false)?;
+    let left = [folder, project.state.clone()];
     let board = board::of(project).await?;
     let hash = super::trust::hash(&board.project);
     board.decide("the demo", Input::Trust { hash, by: "the demo".to_owned() }).await?;
     let Outcome::Tickets { .. } = board.decide("the demo", Input::AddTickets { tickets: tickets() }).await? else {
         return Err(Failure::failed("the demo's tickets could not be added"));
     };
-    let mode = || Mode { dispatch: true, scope: None, max_parallel: None, forever: false };
-    let style = Style::choose(false);
-    let exit = work(&board, "ganger demo", mode(), Place::Here, style).await?;
-    if exit == Exit::NeedsYou {
-        answer_question(&board).await?;
-        work(&board, "ganger demo", mode(), Place::Here, style).await?;
+    let mode = Mode { dispatch: true, scope: None, max_parallel: None, forever: false };
+    let lead = || lead(&board, "ganger demo", &mode, Place::Here, Style::choose(false));
+    let (mut ending, mut state) = lead().await?;
+    if ending == Ending::Still && answer_question(&board, &state).await? {
+        (ending, state) = lead().await?;
     }
-    close(&board, &root).await
+    let exit = close(&root, &ending, &state);
+    talk!("\nRemove what the demo left:");
+    talk!("  rm -rf {}", left.map(|path| word_from_home(&path)).join(" "));
+    if exit == Exit::Done {
+        talk!("\nIn a repository of yours, with Claude Code, opencode, Codex or Gemini CLI:");
+        talk!("  ganger init && ganger ticket add \"…\" && ganger run");
+    }
+    Ok(exit)
 }
 
-/// The question is yours on a terminal; without one the demo answers it.
-async fn answer_question(board: &Board) -> Result<(), Failure> {
-    let state = board.state().await?;
+/// Without `..` and links, as far as the path exists.
+fn resolved(path: PathBuf) -> std::io::Result<PathBuf> {
+    let Some(existing) = path.ancestors().find(|path| path.exists()) else { return Ok(path) };
+    let rest = path.strip_prefix(existing).map_err(std::io::Error::other)?;
+    // An empty rest would leave a slash at the end.
+    if rest.as_os_str().is_empty() { path.canonicalize() } else { Ok(existing.canonicalize()?.join(rest)) }
+}
+
+/// The demo writes beside nobody's work.
+fn unused(folder: &Path) -> Result<PathBuf, Failure> {
+    let folder = std::path::absolute(folder).and_then(resolved).or_cannot("find the folder")?;
+    if folder.is_file() || folder.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
+        return Err(Failure::usage(format!("{} is not empty", folder.display()))
+            .hint("choose a folder that does not exist yet"));
+    }
+    if let Some(repository) = folder.ancestors().find(|path| path.join(".git").exists()) {
+        return Err(Failure::usage(format!("{} is in the repository {}", folder.display(), repository.display()))
+            .hint("choose a folder outside of it; without --folder the demo makes a temporary one"));
+    }
+    Ok(folder)
+}
+
+/// The question is yours on a terminal; without one the demo answers it. Whether there was one.
+async fn answer_question(board: &Board, state: &State) -> Result<bool, Failure> {
     let Some(card) = state.open_cards().find(|c| c.is_question()) else {
-        return Ok(());
+        return Ok(false);
     };
-    talk!("\n{} asks: {} [{}]", card.ticket, card.question, card.choices().join(" / "));
-    let mut answer = String::new();
+    let choices = card.choices();
+    let own = choices.first().cloned().unwrap_or_else(|| "Hello".to_owned());
+    talk!("\n{} asks: {}", card.ticket, card.question);
+    for (n, choice) in choices.iter().enumerate() {
+        talk!("  {}  {choice}", n + 1);
+    }
+    let mut typed = String::new();
     if std::io::stdin().is_terminal() {
-        talk!("Your answer (or run `ganger answer {} …` in another terminal):", card.id);
-        tokio::time::timeout(Duration::from_secs(20), read_line(&mut answer)).await.unwrap_or(Ok(()))?;
+        talk!("Type a number or your own word. The demo answers `{own}` in {} s.", PATIENCE.as_secs());
+        // Nobody typed anything in time: the demo answers, as it said.
+        if let Ok(read) = tokio::time::timeout(PATIENCE, read_line(&mut typed)).await {
+            read?;
+        }
     }
-    if answer.trim().is_empty() {
-        "Hello".clone_into(&mut answer);
-        talk!("No answer, so the demo answers for you: {answer}");
-    }
+    let number = typed.trim().parse::<usize>().ok().and_then(|n| n.checked_sub(1));
+    let answer = match (typed.trim(), number.and_then(|n| choices.get(n))) {
+        ("", _) => {
+            talk!("The demo answers: {own}");
+            own
+        }
+        (_, Some(choice)) => choice.clone(),
+        (word, None) => word.to_owned(),
+    };
     let id: CardId = card.id.clone();
     // In the demo any word does.
-    let answer = super::inbox::typed(&state, id.clone(), &answer).unwrap_or(CardAnswer::Text(answer));
+    let answer = super::inbox::typed(state, id.clone(), &answer).unwrap_or(CardAnswer::Text(answer));
     let answer = Answer { card: id, answer, by: board.person() };
-    board.decide("you answered a card", Input::Answer(answer)).await.map(|_| ())
+    board.decide("you answered a card", Input::Answer(answer)).await.map(|_| true)
 }
 
 async fn read_line(into: &mut String) -> Result<(), Failure> {
@@ -83,26 +128,39 @@ async fn read_line(into: &mut String) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn close(board: &Board, root: &Path) -> Result<Exit, Failure> {
-    let state = board.state().await?;
+/// What became of it, and what there is to see.
+fn close(root: &Path, ending: &Ending, state: &State) -> Exit {
+    if *ending == Ending::Stopped {
+        talk!("\nStopped. Run `ganger run` in {} to continue.", root.display());
+        return Exit::Interrupted;
+    }
     let accepted = state.tickets.values().filter(|t| t.phase.is_accepted()).count();
     talk!(
-        "\n{accepted} of {} accepted. Nothing is merged without your approval.",
+        "\n{accepted} of {} accepted. Nothing is merged without your approval:",
         counted(state.tickets.len(), "ticket")
     );
-    talk!("\n  cd {}", root.display());
+    talk!("  cd {}", word_from_home(root));
     talk!("  ganger ticket show GREET-3   # a red gate, and how it was fixed");
     talk!("  ganger log GREET-2           # the question and its answer");
     talk!("  ganger merge --all           # merge it");
-    talk!("\nWith real agents, in a repository of yours (Claude Code, opencode, Codex or Gemini CLI installed):");
-    talk!("  ganger init && ganger ticket add \"…\" && ganger run");
-    Ok(if accepted == state.tickets.len() { Exit::Done } else { Exit::Failed })
+    if accepted == state.tickets.len() { Exit::Done } else { Exit::Failed }
 }
 
-fn make_repository(root: &Path, folder: &Path) -> Result<(), Failure> {
+/// A path as people type it, to be pasted into a shell.
+fn word_from_home(path: &Path) -> String {
+    let is_plain = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
+    let in_home = std::env::home_dir().and_then(|home| path.strip_prefix(home).ok().map(Path::to_owned));
+    let shown = in_home.map_or_else(|| path.display().to_string(), |rest| format!("~/{}", rest.display()));
+    match shown.strip_prefix('~').unwrap_or(&shown) {
+        rest if is_plain(rest) => shown,
+        _ => os::shell_word(&path.display().to_string()),
+    }
+}
+
+fn write_files(root: &Path, folder: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(root)?;
     let script = folder.join("script.json");
-    std::fs::write(&script, serde_json::to_vec_pretty(&script_json()).unwrap_or_default())?;
+    std::fs::write(&script, format!("{:#}\n", script_json()))?;
     let word = |path: &Path| os::shell_word(&path.display().to_string());
     let command = format!("{} script-agent {}", word(os::own_program()), word(&script));
     let command = toml::Value::String(command).to_string();
@@ -111,12 +169,7 @@ fn make_repository(root: &Path, folder: &Path) -> Result<(), Failure> {
         format!("{CONFIG}\n[agent.scripted]\nruntime = \"command\"\ncommand = {command}\n"),
     )?;
     std::fs::write(root.join("README.md"), "# greeter\n\nSays hello in several languages.\n")?;
-    std::fs::write(root.join("check.sh"), CHECK)?;
-    let git = Git::at(root).by("demo");
-    git.run(&["init", "--quiet", "--initial-branch", "main"])?;
-    git.run(&["add", "--all"])?;
-    git.run(&["commit", "--quiet", "--message", "A greeter that cannot greet yet"])?;
-    Ok(())
+    std::fs::write(root.join("check.sh"), CHECK)
 }
 
 const CONFIG: &str = "\

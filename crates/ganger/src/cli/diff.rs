@@ -3,7 +3,7 @@
 use super::board;
 use super::out::{data, talk};
 use crate::board::{Part, View};
-use crate::failure::{Code, Exit, Failure};
+use crate::failure::{Exit, Failure, OrCannot};
 use crate::os;
 
 #[derive(Debug, clap::Args)]
@@ -35,7 +35,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     command.extend(args.stat.then_some("--stat"));
     command.extend([range.as_str(), "--"]);
     let shown = os::block_in_place(|| repository.git().run(&command));
-    let shown = shown.map_err(|e| Failure::of(Code::Git, format!("cannot show what {id} changes: {e}")))?;
+    let shown = shown.or_cannot(format_args!("show what {id} changes"))?;
     if shown.is_empty() {
         talk!("{id} changes nothing.");
     } else {

@@ -1,7 +1,7 @@
 //! `ganger doctor`: checks everything that could be wrong, and says what to do about it.
 
 use super::board::{self, Board, require_person};
-use super::out::{data, json, span};
+use super::out::{counted, data, json, span};
 use super::{gates, sandbox, trust};
 use crate::agents::{Driver, Drivers, Found, capability_names};
 use crate::board::shapes;
@@ -265,7 +265,7 @@ async fn board(project: Project, args: &Args) -> Vec<Finding> {
     let journal = match (fault, restored) {
         (Some(fault), _) => Err(format!("read-only as of record {}: {fault}", state.n)),
         (None, Some(words)) => Err(format!("{words}; the next command that changes the board goes on from here")),
-        (None, None) => Ok(format!("{} records, {} tickets", state.n, state.tickets.len())),
+        (None, None) => Ok(format!("{} records, {}", state.n, counted(state.tickets.len(), "ticket"))),
     };
     let rules = check_all(&state).map(|()| "every invariant holds".to_owned()).map_err(|b| b.to_string());
     let run = run.map_or("none is active".to_owned(), |run| format!("`{}` is active ({run})", run.command));

@@ -9,7 +9,11 @@ use serde::{Serialize, Serializer};
 use std::cell::RefCell;
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+pub(super) struct Args {
+    /// Print errors as JSON, too; the board always is
+    #[arg(long)]
+    pub(super) json: bool,
+}
 
 pub(super) async fn run(_args: &Args) -> Result<Exit, Failure> {
     let board = board::open().await?;

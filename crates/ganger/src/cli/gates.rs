@@ -5,7 +5,7 @@ use super::board::{self, Board, require_person};
 use super::out::{data, hint, json, span, talk};
 use super::{ticket, trust};
 use crate::board::shapes;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Code, Exit, Failure};
 use crate::gates::{Challenge, Trial};
 use crate::os::{self, StopSignals};
 use crate::text;
@@ -132,7 +132,7 @@ async fn unless_stopped<T>(trial: &Trial, work: impl Future<Output = anyhow::Res
         done = work => done.map_err(|e| Failure::failed(format!("the gates cannot be run: {e}"))),
         _ = signals.next() => {
             os::blocking(end).await;
-            Err(Failure::failed("stopped: what the gates had started was ended"))
+            Err(Failure::of(Code::Interrupted, "interrupted; what the gates had started was ended"))
         }
     }
 }

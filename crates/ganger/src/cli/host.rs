@@ -2,7 +2,7 @@
 
 use super::board;
 use super::interrupts::Interrupts;
-use super::out::{talk, waiting_for};
+use super::out::{counted, talk, waiting_for};
 use super::view::{Style, View};
 use super::{sandbox, trust};
 use crate::failure::{Exit, Failure};
@@ -43,7 +43,7 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     let style = if args.json { Style::Json } else { Style::Plain };
     let (stop, mut stopped) = watch::channel(Stop::No);
     let view = View::open(style, &board, stopped.clone()).await?;
-    talk!("Host `{id}` offers {slots} slots (pid {}).", std::process::id());
+    talk!("Host `{id}` offers {} (pid {}).", counted(slots as usize, "slot"), std::process::id());
     let interrupts = Interrupts::listen(stop)?;
     let exit = loop {
         tokio::select! {

@@ -5,7 +5,7 @@ use super::out::{data, hint, talk};
 use crate::agents::{Drivers, Found};
 use crate::config::{Config, Detected, Detection, PROJECT_FILE, RuntimeKind, detect};
 use crate::depot::stands_in_the_way;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, OrCannot};
 use crate::git::Repository;
 use crate::project::{Project, repository_at};
 use crate::text;
@@ -28,7 +28,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     if args.new_id || args.new_board {
         require_person("init --new-board")?;
     }
-    let repository = repository_at(&std::env::current_dir()?)?;
+    let repository = repository_at(&std::env::current_dir().or_cannot("find the current folder")?)?;
     let main = repository.guess_main();
     let file = repository.root.join(PROJECT_FILE);
     let runtimes = Drivers::default().found().await;
@@ -57,7 +57,8 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
         data!("kept        {} (init never overwrites it)", file.display());
     } else {
         let chosen = choose(args, &runtimes);
-        std::fs::write(&file, render(main.as_deref(), &gates, &likely, &chosen))?;
+        let text = render(main.as_deref(), &gates, &likely, &chosen);
+        std::fs::write(&file, text).or_cannot(format_args!("write {}", file.display()))?;
         if let Some((first, others)) = chosen.split_first() {
             let others: String = others.iter().map(|kind| format!(", {}", kind.as_str())).collect();
             data!("agent       builder ({}){others}", first.as_str());

@@ -31,7 +31,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     let board = board::open().await?;
     let current = board.state().await?;
     let wanted = args.ticket.as_deref().map(|id| ticket::find(&current, id).map(|(id, _)| id)).transpose()?;
-    let mut log = Log { wanted, narrator: Narrator::new(State::default()), json: args.json };
+    let mut log = Log { wanted, narrator: Narrator::new(State::default()), json: args.json, printed: 0 };
     let mut follow = Follow::from_start(&board.bus).await?;
     loop {
         let new = follow.next().await?;
@@ -43,6 +43,9 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
             continue;
         }
         if !args.follow {
+            if log.printed == 0 && !args.json {
+                talk!("Nothing has happened yet.");
+            }
             return Ok(Exit::Done);
         }
         tokio::select! {
@@ -56,6 +59,7 @@ struct Log {
     wanted: Option<TicketId>,
     narrator: Narrator,
     json: bool,
+    printed: usize,
 }
 
 impl Log {
@@ -75,13 +79,16 @@ impl Log {
                     let ticket = describe::ticket_of(event).map(|id| id.to_string());
                     Entry::of_event(record, event, ticket, words).into_iter().for_each(json_line);
                 }
-                (true, false, Some(words)) => data!("{} {words}", clock(record.now)),
+                (true, false, Some(words)) => {
+                    self.printed += 1;
+                    data!("{} {words}", clock(record.now));
+                }
                 _ => {}
             }
         }
     }
 
-    fn activity(&self, activity: &Activity) {
+    fn activity(&mut self, activity: &Activity) {
         if self.wanted.as_ref().is_some_and(|w| w != &activity.ticket) {
             return;
         }
@@ -97,6 +104,7 @@ impl Log {
             ActivityKind::Gate => "gate",
             ActivityKind::Usage => return,
         };
+        self.printed += 1;
         let text = activity.text.trim_end().replace('\n', "\n              ");
         data!("{} {}  {mark} {text}", clock(activity.at), activity.ticket);
     }

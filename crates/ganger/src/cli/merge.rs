@@ -7,7 +7,7 @@ use super::trust;
 use super::view::Style;
 use crate::board::{Follow, Happening, Waited, named_in};
 use crate::depot;
-use crate::failure::{Code, Exit, Failure};
+use crate::failure::{Code, Exit, Failure, OrCannot};
 use ganger_engine::foreman::Mode;
 use ganger_engine::{Event, Input, Outcome, Phase, State, Ticket, TicketId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -71,11 +71,13 @@ fn all_that_can_land(state: &State) -> Vec<TicketId> {
 fn refuse_dirty_main(board: &Board) -> Result<(), Failure> {
     let repository = &board.project.repository;
     let main = board.project.main_branch()?;
-    if let Some(depot) = board.project.depot_if_made()? {
-        depot::repair_half_landing(depot, &main)?;
+    if let Some(depot) = board.project.depot_if_made().or_cannot("open the depot")? {
+        depot::repair_half_landing(depot, &main).or_cannot("repair what an interrupted merge left")?;
     }
+    // Without a branch that is checked out there is none to be in the way.
     let current = repository.git().run(&["symbolic-ref", "--quiet", "--short", "HEAD"]).unwrap_or_default();
-    let status = repository.git().run(&["status", "--porcelain", "--untracked-files=no"])?;
+    let status = repository.git().run(&["status", "--porcelain", "--untracked-files=no"]);
+    let status = status.or_cannot(format_args!("look for uncommitted changes on {main}"))?;
     if current == main && !status.is_empty() {
         let files: Vec<&str> = status.lines().filter_map(|l| l.get(3..)).collect();
         return Err(Failure::needs_you(format!(

@@ -23,6 +23,7 @@ mod interrupts;
 mod live;
 mod log_command;
 mod login;
+mod man;
 mod merge;
 mod narrator;
 mod out;
@@ -131,6 +132,9 @@ enum Command {
         /// bash, zsh, fish, elvish or powershell
         shell: clap_complete::Shell,
     },
+    /// Write a manual page for each command into a folder (used to make packages)
+    #[command(hide = true)]
+    ManPages(man::Args),
     /// Play a script instead of a model: an agent for demos and rehearsals
     ///
     /// FILE is JSON: ticket id (or "*") → list of attempts → list of steps. A step is one of
@@ -192,9 +196,7 @@ pub(crate) fn main() -> ExitCode {
 fn misused(error: &clap::Error) -> ExitCode {
     let wants_json = std::env::args_os().any(|arg| arg == "--json");
     if error.use_stderr() && wants_json {
-        let text = error.render().to_string();
-        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        let failure = Failure::usage(message).hint("`ganger help` shows how each command is used");
+        let failure = tips::as_failure(error);
         out::failure(&failure, true);
         return ExitCode::from(failure.code.exit() as u8);
     }
@@ -219,7 +221,7 @@ impl Command {
             Self::Confine(args) => args.json,
             Self::Guard(args) => args.json,
             Self::Doctor(args) => args.json,
-            Self::Export(_) => true,
+            Self::Export(args) => args.json,
             _ => false,
         }
     }
@@ -240,6 +242,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
             out::data!("{}", String::from_utf8_lossy(&script).trim_end());
             Ok(Exit::Done)
         }
+        Command::ManPages(args) => man::run(&args, &Cli::command()),
         Command::Confine(args) => confine::run(args),
         Command::Config(args) => config_command::run(&args),
         Command::Guard(args) => guard::run(&args),

@@ -194,7 +194,7 @@ pub(super) fn json_line(shape: impl Serialize) {
     }
 }
 
-pub(super) use crate::text::clock;
+pub(super) use crate::text::{clock, counted};
 
 /// How long, in the two largest units.
 pub(super) fn span(ms: u64) -> String {
@@ -205,11 +205,6 @@ pub(super) fn span(ms: u64) -> String {
         60..=3599 => format!("{} min {} s", seconds / 60, seconds % 60),
         _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
     }
-}
-
-/// A number with its noun: `1 ticket`, `2 tickets`.
-pub(super) fn counted(n: usize, noun: &str) -> String {
-    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }
 
 /// How long ago something was.

@@ -7,9 +7,10 @@ use super::run::{Place, work};
 use super::view::Style;
 use crate::agents::Drivers;
 use crate::config::{Agent, RuntimeKind};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, OrCannot};
 use crate::git::Git;
 use crate::project::{Project, repository_at};
+use crate::text;
 use ganger_engine::foreman::Mode;
 use ganger_engine::{Input, NewTicket, Phase, TicketId, TicketSpec};
 use std::path::Path;
@@ -64,8 +65,10 @@ fn agent_for(name: &str) -> Result<Agent, Failure> {
     let kind = RuntimeKind::ALL.into_iter().find(|k| k.as_str() == name);
     let plain = kind.filter(|k| k.is_one_program()).map(Agent::plain);
     configured.or(plain).ok_or_else(|| {
+        let known = RuntimeKind::ALL.map(RuntimeKind::as_str);
+        let other = || "name an agent of ganger.toml, or claude, opencode, codex or gemini".to_owned();
         Failure::usage(format!("there is no agent and no runtime `{name}`"))
-            .hint("name an agent of ganger.toml, or claude, opencode, codex or gemini")
+            .hint(text::did_you_mean(name, known).unwrap_or_else(other))
     })
 }
 
@@ -74,10 +77,7 @@ fn make_repository(root: &Path, agent: &Agent) -> Result<(), Failure> {
     let agent = toml::to_string(agent).map_err(|e| Failure::failed(e.to_string()))?;
     std::fs::write(root.join("ganger.toml"), format!("{CONFIG}\n[agent.proof]\n{agent}"))?;
     let git = Git::at(root).by("proof");
-    git.run(&["init", "--quiet", "--initial-branch", "main"])?;
-    git.run(&["add", "--all"])?;
-    git.run(&["commit", "--quiet", "--message", "A repository for one proof"])?;
-    Ok(())
+    git.begin_repository("A repository for one proof").or_cannot("make a repository to try it in")
 }
 
 fn ticket() -> NewTicket {

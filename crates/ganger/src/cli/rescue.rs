@@ -4,8 +4,7 @@ use super::board::{self, require_person};
 use super::out::{data, json, table, talk};
 use crate::board::shapes;
 use crate::depot::{Depot, Rescue};
-use crate::failure::{Code, Exit, Failure};
-use crate::git::GitError;
+use crate::failure::{Exit, Failure, OrCannot};
 use crate::os;
 use crate::project::Project;
 use ganger_engine::TicketId;
@@ -54,15 +53,17 @@ pub(super) async fn run(command: Command) -> Result<Exit, Failure> {
 
 fn carry_out(command: Command, ticket: Option<TicketId>) -> Result<Exit, Failure> {
     let project = Project::open()?;
-    let depot = project.depot().map_err(|e| cannot("open the depot", &e))?;
+    let depot = project.depot().or_cannot("open the depot")?;
     match command {
         Command::List { json: true } => {
             let shape =
                 |r: Rescue| shapes::Rescued { name: r.name, commit: r.commit, when: r.when, subject: r.subject };
-            json(shapes::Rescues { rescues: Rescue::list(depot)?.into_iter().map(shape).collect() })?;
+            json(shapes::Rescues {
+                rescues: Rescue::list(depot).or_cannot("list what was kept")?.into_iter().map(shape).collect(),
+            })?;
         }
         Command::List { json: false } => {
-            let rescues = Rescue::list(depot)?;
+            let rescues = Rescue::list(depot).or_cannot("list what was kept")?;
             if rescues.is_empty() {
                 talk!("Nothing to rescue.");
             }
@@ -70,7 +71,7 @@ fn carry_out(command: Command, ticket: Option<TicketId>) -> Result<Exit, Failure
         }
         Command::Show { name } => {
             let name = named(depot, &name)?;
-            let changes = Rescue::show(depot, &name).map_err(|e| cannot(&format!("show the rescue {name}"), &e))?;
+            let changes = Rescue::show(depot, &name).or_cannot(format_args!("show the rescue {name}"))?;
             if changes.trim().is_empty() {
                 talk!("Nothing uncommitted is in {name}: all of it is on the branch of its ticket.");
             } else {
@@ -82,8 +83,8 @@ fn carry_out(command: Command, ticket: Option<TicketId>) -> Result<Exit, Failure
             let ticket = parse(name.split('/').next().unwrap_or_default())?;
             let beside = project.workspace(&ticket).path;
             let folder = into.unwrap_or_else(|| beside.with_file_name(format!("rescued-{}", name.replace('/', "-"))));
-            let failed = |e| cannot(&format!("restore the rescue {name} into {}", folder.display()), &e);
-            Rescue::restore(depot, &name, &folder).map_err(failed)?;
+            let restored = Rescue::restore(depot, &name, &folder);
+            restored.or_cannot(format_args!("restore the rescue {name} into {}", folder.display()))?;
             data!("{}", folder.display());
         }
         Command::Keep { .. } => {
@@ -93,13 +94,13 @@ fn carry_out(command: Command, ticket: Option<TicketId>) -> Result<Exit, Failure
                 return Err(Failure::failed(format!("{ticket} has no workspace now"))
                     .hint("what it held is on its branch, or in `ganger rescue list`"));
             }
-            let failed = |e| cannot(&format!("keep the workspace of {ticket}"), &e);
-            data!("{}", Rescue::snapshot(depot, &workspace).map_err(failed)?);
+            let kept = Rescue::snapshot(depot, &workspace);
+            data!("{}", kept.or_cannot(format_args!("keep the workspace of {ticket}"))?);
         }
         Command::Drop { name } => {
             require_person("rescue drop")?;
             let name = named(depot, &name)?;
-            Rescue::discard(depot, &name).map_err(|e| cannot(&format!("delete the rescue {name}"), &e))?;
+            Rescue::discard(depot, &name).or_cannot(format_args!("delete the rescue {name}"))?;
             talk!("Deleted {name}.");
         }
     }
@@ -112,7 +113,7 @@ fn parse(id: &str) -> Result<TicketId, Failure> {
 
 /// The rescue with this name, or the only one of this ticket.
 fn named(depot: &Depot, word: &str) -> Result<String, Failure> {
-    let all = Rescue::list(depot).map_err(|e| cannot("list what was kept", &e))?;
+    let all = Rescue::list(depot).or_cannot("list what was kept")?;
     if all.iter().any(|rescue| rescue.name == word) {
         return Ok(word.to_owned());
     }
@@ -129,9 +130,4 @@ fn named(depot: &Depot, word: &str) -> Result<String, Failure> {
         many => Err(Failure::usage(format!("{word} has {} rescues: {}", many.len(), many.join(", ")))
             .hint("name one of them as it is listed")),
     }
-}
-
-/// What git says is of use only with what Ganger was doing.
-fn cannot(what: &str, why: &GitError) -> Failure {
-    Failure::of(Code::Git, format!("cannot {what}: {why}"))
 }

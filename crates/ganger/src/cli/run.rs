@@ -104,7 +104,7 @@ pub(super) enum Place {
     Elsewhere,
 }
 
-/// Leads the project.
+/// Leads the project, and says where it ends up.
 pub(super) async fn work(
     board: &Board,
     command: &'static str,
@@ -112,6 +112,21 @@ pub(super) async fn work(
     place: Place,
     style: Style,
 ) -> Result<Exit, Failure> {
+    let (ending, state) = lead(board, command, &mode, place, style).await?;
+    if style != Style::Json {
+        summarize(board, &state, &mode)?;
+    }
+    Ok(exit(&state, &mode, &ending))
+}
+
+/// Leads the project until nothing can move.
+pub(super) async fn lead(
+    board: &Board,
+    command: &'static str,
+    mode: &Mode,
+    place: Place,
+    style: Style,
+) -> Result<(Ending, State), Failure> {
     // From here on commands send what they want to this process.
     let presence = foreman::announce(&board.project.state, command)?;
     let lease = foreman::acquire(&board.project.state, command, LEASE_PATIENCE);
@@ -150,20 +165,17 @@ pub(super) async fn work(
         // What aborted tasks left running is nobody's any more.
         git::end_running_commands();
     }
-    conclude(board, &state, &mode, &ending, style)
+    Ok((ending, state))
 }
 
-fn conclude(board: &Board, state: &State, mode: &Mode, ending: &Ending, style: Style) -> Result<Exit, Failure> {
-    if style != Style::Json {
-        summarize(board, state, mode)?;
-    }
-    Ok(match ending {
+fn exit(state: &State, mode: &Mode, ending: &Ending) -> Exit {
+    match ending {
         Ending::Stopped => Exit::Interrupted,
         Ending::Still if waits_for_person(state) => Exit::NeedsYou,
         Ending::Still if mode.dispatch && has_stuck_tickets(state, mode) => Exit::Failed,
         Ending::Still => Exit::Done,
         _ => Exit::Failed,
-    })
+    }
 }
 
 fn waits_for_person(state: &State) -> bool {

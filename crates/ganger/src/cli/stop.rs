@@ -105,7 +105,7 @@ async fn wait_until_it_stopped(board: &Board, id: &TicketId) -> Result<(), Failu
 
 fn command_of(ticket: &Ticket, agent: &str, homes: &[PathBuf]) -> Result<String, Failure> {
     let Some(Session { id, runtime, directory, .. }) = ticket.sessions.get(agent) else {
-        return Err(Failure::of(Code::Refused, format!("agent `{agent}` has no session for this ticket yet"))
+        return Err(Failure::of(Code::NoSession, format!("agent `{agent}` has no session for this ticket yet"))
             .hint("run `ganger run` to start one"));
     };
     // Gemini CLI names its files by how a session begins.
@@ -116,7 +116,7 @@ fn command_of(ticket: &Ticket, agent: &str, homes: &[PathBuf]) -> Result<String,
         "codex" => format!("{}codex resume {id}", with_home("CODEX_HOME", homes, "codex", id.as_str())),
         "gemini" => format!("{}gemini --resume {id}", with_home("GEMINI_CLI_HOME", homes, "gemini", short)),
         other => {
-            return Err(Failure::of(Code::Refused, format!("runtime `{other}` has no command that opens a session")));
+            return Err(Failure::failed(format!("runtime `{other}` has no command that opens a session")));
         }
     };
     Ok(format!("cd '{directory}' && {open}"))

@@ -64,7 +64,7 @@ impl About {
             Self::Ci => "CI failed. Analyze logs, fix, push.".to_owned(),
             Self::Reviews => "Review comments received. Address all feedback.".to_owned(),
             Self::Conflicts => "Merge conflicts detected. Rebase on main and resolve.".to_owned(),
-            Self::Quality => "Push quality higher. Research 2025 best practices.".to_owned(),
+            Self::Quality => "Push quality higher. Research current best practices.".to_owned(),
             Self::Focus { dimension } => {
                 format!("Focus on {}. Current implementation has gaps.", dimension.join(" "))
             }

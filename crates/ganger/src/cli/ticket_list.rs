@@ -72,9 +72,10 @@ pub(super) async fn run(board: &Board, args: &Args) -> Result<Exit, Failure> {
 
 /// A status by its word.
 fn status(word: &str) -> Result<Phase, Failure> {
-    let known = || Phase::ALL.map(Phase::as_str).join(", ");
-    Phase::parse(word)
-        .ok_or_else(|| Failure::usage(format!("there is no status `{word}`")).hint(format!("one of: {}", known())))
+    let known = Phase::ALL.map(Phase::as_str);
+    let other = || format!("one of: {}", known.join(", "));
+    let hint = || text::did_you_mean(word, known).unwrap_or_else(other);
+    Phase::parse(word).ok_or_else(|| Failure::usage(format!("there is no status `{word}`")).hint(hint()))
 }
 
 /// Nothing to do is not nothing at all.

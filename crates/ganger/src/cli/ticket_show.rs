@@ -67,8 +67,12 @@ pub(super) async fn show(board: &Board, id: &str, as_json: bool) -> Result<Exit,
     line("labels", &spec.labels);
     line("links", &spec.links);
     let workspace = board.project.workspace(&id);
-    if let Some(head) = &ticket.head {
+    // After the merge the branch is gone.
+    if let Some(head) = ticket.head.as_ref().filter(|_| ticket.merged.is_none()) {
         data!("branch     {} at {}", workspace.branch, head.short());
+    }
+    if let Some(merged) = &ticket.merged {
+        data!("merged     as {}", merged.short());
     }
     if workspace.path.exists() {
         data!("workspace   {}", workspace.path.display());

@@ -1,5 +1,6 @@
 //! What a command that does not exist may have been meant as: other tools' words, one level too high, or a slip.
 
+use crate::failure::Failure;
 use crate::text;
 use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -39,6 +40,15 @@ pub(super) fn improve(mut error: clap::Error, root: &Command) -> clap::Error {
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
     }
     error
+}
+
+/// As an error of ours: the first paragraph says what is wrong, and a tip what to do.
+pub(super) fn as_failure(error: &clap::Error) -> Failure {
+    let text = error.render().to_string();
+    let told = text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
+    let tip = text.lines().find_map(|line| line.trim().strip_prefix("tip: "));
+    let squeezed = told.split_whitespace().collect::<Vec<_>>().join(" ");
+    Failure::usage(squeezed).hint(tip.unwrap_or("`ganger help` shows how each command is used"))
 }
 
 fn meant(word: &str, root: &Command) -> Option<String> {

@@ -4,7 +4,7 @@ use super::board::{self, Board, require_person};
 use super::out::{data, talk};
 use crate::config::{GuardPreset, RuntimeKind, Sandbox};
 use crate::digest;
-use crate::failure::{Code, Exit, Failure};
+use crate::failure::{Code, Exit, Failure, OrCannot};
 use crate::os;
 use crate::project::Project;
 use crate::text;
@@ -45,7 +45,7 @@ fn files_at(path: &Path) -> Vec<PathBuf> {
 }
 
 /// What would be executed, line by line.
-pub(super) fn executed(project: &Project) -> Vec<(String, String)> {
+fn executed(project: &Project) -> Vec<Line> {
     let config = project.config();
     let mut lines = Vec::new();
     if !config.project.setup.is_empty() {
@@ -96,27 +96,57 @@ fn shown(what: &str, how: &str) -> String {
     format!("{:<16}  {}", text::name(what), text::visible(how))
 }
 
+type Line = (String, String);
+
 /// Changes whenever anything that would be executed does.
 pub(super) fn hash(project: &Project) -> String {
-    let lines = executed(project);
+    hash_of(&executed(project))
+}
+
+fn hash_of(lines: &[Line]) -> String {
     let parts: Vec<&str> = lines.iter().flat_map(|(what, how)| [what.as_str(), how.as_str()]).collect();
     digest::full(&parts)
+}
+
+/// What was trusted last, kept to say what changed. What is trusted is in the journal: lines that are not those are none.
+fn trusted_before(project: &Project, state: &State) -> Option<Vec<Line>> {
+    let text = os::read_text(&project.state.join(TRUSTED_FILE), MOST_BYTES).ok()?;
+    let lines: Vec<Line> = serde_json::from_str(&text).ok()?;
+    (state.trust.as_ref() == Some(&hash_of(&lines))).then_some(lines)
+}
+
+const TRUSTED_FILE: &str = "trusted.json";
+
+/// All that would be executed, or, where it is known what was trusted before, what is new (`+`) and gone (`-`).
+fn to_confirm(project: &Project, state: &State) -> Vec<String> {
+    let now = executed(project);
+    let Some(before) = trusted_before(project, state) else {
+        return now.iter().map(|(what, how)| shown(what, how)).collect();
+    };
+    let of = |mark: &str, lines: &[Line], others: &[Line]| -> Vec<String> {
+        let only = lines.iter().filter(|line| !others.contains(line));
+        only.map(|(what, how)| format!("{mark} {}", shown(what, how))).collect()
+    };
+    [of("-", &before, &now), of("+", &now, &before)].concat()
 }
 
 pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     require_person("trust")?;
     let board = board::open().await?;
     let state = board.state().await?;
-    for (what, how) in executed(&board.project) {
-        data!("{}", shown(&what, &how));
+    let lines = executed(&board.project);
+    for (what, how) in &lines {
+        data!("{}", shown(what, how));
     }
-    let hash = hash(&board.project);
-    if state.trust.as_ref() == Some(&hash) {
+    if state.trust == Some(hash_of(&lines)) {
         talk!("Already trusted.");
         return Ok(Exit::Done);
     }
+    if state.trust.is_some() {
+        talk!("Changed since you trusted it:\n  {}", to_confirm(&board.project, &state).join("\n  "));
+    }
     if args.yes || confirmed()? {
-        record(&board, hash).await?;
+        record(&board, &lines).await?;
         talk!("Trusted. Ganger asks again when any of these changes.");
         return Ok(Exit::Done);
     }
@@ -125,29 +155,33 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
 
 /// Before a run: what is trusted goes on, what changed asks, and without a terminal it ends with exit 3.
 pub(super) async fn require(board: &Board, state: &State) -> Result<(), Failure> {
-    let hash = hash(&board.project);
-    if state.trust.as_ref() == Some(&hash) {
+    let executed = executed(&board.project);
+    if state.trust == Some(hash_of(&executed)) {
         return Ok(());
     }
-    let opening = match state.trust {
-        Some(_) => "What this project runs has changed since you trusted it. It would run",
-        None => "This project is not trusted yet. It would run",
+    let opening = match (&state.trust, trusted_before(&board.project, state)) {
+        (Some(_), Some(_)) => "What this project runs has changed since you trusted it",
+        (Some(_), None) => "What this project runs has changed since you trusted it. It would run",
+        (None, _) => "This project is not trusted yet. It would run",
     };
-    let lines: String = executed(&board.project).iter().map(|(w, h)| format!("\n  {}", shown(w, h))).collect();
+    let lines: String = to_confirm(&board.project, state).iter().map(|line| format!("\n  {line}")).collect();
     if !std::io::stdin().is_terminal() {
         return Err(Failure::of(Code::NotTrusted, format!("{opening}:{lines}"))
             .hint("run `ganger trust` in a terminal, or `ganger trust --yes` on a machine that you set up for this"));
     }
     talk!("{opening}:{lines}");
     if confirmed()? {
-        return record(board, hash).await;
+        return record(board, &executed).await;
     }
     Err(Failure::of(Code::NotTrusted, "not trusted"))
 }
 
-async fn record(board: &Board, hash: String) -> Result<(), Failure> {
-    let by = board.person();
-    board.decide("you trusted the project", Input::Trust { hash, by }).await.map(|_| ())
+async fn record(board: &Board, lines: &[Line]) -> Result<(), Failure> {
+    let input = Input::Trust { hash: hash_of(lines), by: board.person() };
+    board.decide("you trusted the project", input).await?;
+    let file = board.project.state.join(TRUSTED_FILE);
+    let text = serde_json::to_string(lines).map_err(|e| Failure::failed(e.to_string()))?;
+    os::write_private(&file, text.as_bytes()).or_cannot(format_args!("write {}", file.display()))
 }
 
 fn confirmed() -> Result<bool, Failure> {

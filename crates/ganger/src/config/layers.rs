@@ -3,7 +3,8 @@
 use super::messages::{Fault, explain, locate};
 use super::{Config, PROJECT_FILE};
 use crate::os;
-use std::collections::BTreeMap;
+use crate::text;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
@@ -22,7 +23,7 @@ pub(crate) struct ConfigError {
 pub(crate) struct Layered {
     pub(crate) config: Config,
     /// Dotted key → value and where it comes from, for `ganger config`.
-    pub(crate) origins: BTreeMap<String, (String, String)>,
+    pub(crate) origins: BTreeMap<String, (Value, String)>,
 }
 
 /// Reads all layers for a repository.
@@ -40,8 +41,9 @@ pub(crate) fn load(root: &Path) -> Result<Layered, ConfigError> {
         merge(&mut merged, table);
     }
     for (key, value, variable) in environment(&merged)? {
+        check_variable(&key, &value, &variable)?;
         set(&mut merged, &key, value.clone());
-        origins.insert(key, (shown(&value), variable));
+        origins.insert(key, (value.clone(), variable));
     }
     let config: Config = Value::Table(merged).try_into().map_err(|e: toml::de::Error| ConfigError {
         place: "configuration".to_owned(),
@@ -70,7 +72,11 @@ fn read(path: &Path) -> Result<Option<String>, ConfigError> {
     match os::read_linked_text(path, MOST_BYTES) {
         Ok(text) => Ok(Some(text)),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(ConfigError { place: path.display().to_string(), message: e.to_string(), hint: None }),
+        Err(e) => {
+            let place = path.display().to_string();
+            let message = format!("cannot be read: {}", e.to_string().trim_start_matches(&place).trim_start());
+            Err(ConfigError { place, message, hint: None })
+        }
     }
 }
 
@@ -137,31 +143,28 @@ fn merge(into: &mut Table, from: Table) {
     }
 }
 
-fn note_origins(origins: &mut BTreeMap<String, (String, String)>, prefix: &str, table: &Table, origin: &str) {
+fn note_origins(origins: &mut BTreeMap<String, (Value, String)>, prefix: &str, table: &Table, origin: &str) {
     for (key, value) in table {
         let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
         match value {
             Value::Table(inner) => note_origins(origins, &path, inner, origin),
             value => {
-                origins.insert(path, (shown(value), origin.to_owned()));
+                origins.insert(path, (value.clone(), origin.to_owned()));
             }
         }
     }
 }
 
-fn shown(value: &Value) -> String {
-    value.to_string()
-}
-
 /// `GANGER_LIMITS_PARALLEL=8` for `limits.parallel`: every plain value of the fixed sections.
 fn environment(merged: &Table) -> Result<Vec<(String, Value, String)>, ConfigError> {
-    let mut found = Vec::new();
+    let (mut found, mut variables) = (Vec::new(), BTreeSet::new());
     let optional = ["ticket_tokens", "agent_day_tokens", "day_tokens"].map(|k| ("budget", k, Value::Integer(0)));
     let sections =
         ["project", "limits", "policy", "sandbox"].into_iter().filter_map(|s| Some((s, merged.get(s)?.as_table()?)));
     let known = sections.flat_map(|(s, t)| t.iter().map(move |(k, v)| (s, k.as_str(), v.clone())));
     for (section, key, example) in known.chain(optional) {
         let variable = format!("GANGER_{}_{}", section.to_uppercase(), key.to_uppercase());
+        variables.insert(variable.clone());
         let Ok(text) = std::env::var(&variable) else {
             continue;
         };
@@ -179,7 +182,32 @@ fn environment(merged: &Table) -> Result<Vec<(String, Value, String)>, ConfigErr
         };
         found.push((format!("{section}.{key}"), value, variable));
     }
+    refuse_unknown_variables(&variables)?;
     Ok(found)
+}
+
+/// A word that its key does not take, in the words that a file gets.
+fn check_variable(key: &str, value: &Value, variable: &str) -> Result<(), ConfigError> {
+    let text = format!("{key} = {value}");
+    toml::from_str::<Config>(&text).map(drop).map_err(|e| {
+        let Fault { message, hint, .. } = explain(&text, &e);
+        ConfigError { place: variable.to_owned(), message, hint }
+    })
+}
+
+/// A variable of a section that has no such key is a slip, as it would be in a file.
+fn refuse_unknown_variables(known: &BTreeSet<String>) -> Result<(), ConfigError> {
+    let sections = ["PROJECT", "LIMITS", "POLICY", "SANDBOX", "BUDGET"].map(|section| format!("GANGER_{section}_"));
+    let set = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let of_sections = set.filter(|name| sections.iter().any(|section| name.starts_with(section)));
+    match of_sections.filter(|name| !known.contains(name)).min() {
+        None => Ok(()),
+        Some(name) => Err(ConfigError {
+            message: "there is no such setting".to_owned(),
+            hint: text::did_you_mean(&name, known.iter().map(String::as_str)),
+            place: name,
+        }),
+    }
 }
 
 fn set(table: &mut Table, key: &str, value: Value) {
@@ -191,11 +219,7 @@ fn set(table: &mut Table, key: &str, value: Value) {
     }
 }
 
-fn refuse_faults(
-    root: &Path,
-    config: &Config,
-    origins: &BTreeMap<String, (String, String)>,
-) -> Result<(), ConfigError> {
+fn refuse_faults(root: &Path, config: &Config, origins: &BTreeMap<String, (Value, String)>) -> Result<(), ConfigError> {
     let place = |key: &str| {
         let top = key.split('[').next().unwrap_or(key);
         let origin = origins.get(key).or_else(|| origins.get(top)).map(|(_, o)| o.clone());
@@ -223,7 +247,7 @@ mod tests {
         let cases = [
             ("[limits]\nparallel = 2\nparalel = 3\n", "f.toml:3", "unknown key `paralel`"),
             ("[limits]\n\nparallel = \"two\"\n", "f.toml:3", "must be a whole number"),
-            ("[[gate]]\nname = \"t\"\n", "f.toml:1", "missing field `command`"),
+            ("[[gate]]\nname = \"t\"\n", "f.toml:1", "`gate[0]` has no `command`"),
             ("[limits\n", "f.toml:1", ""),
         ];
         for (text, place, message) in cases {

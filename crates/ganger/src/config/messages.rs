@@ -17,6 +17,7 @@ pub(super) fn explain(text: &str, error: &toml::de::Error) -> Fault {
     let said = error.message().trim();
     let path = path_at(text, span.start);
     let (message, hint) = duplicate(text, said, &span)
+        .or_else(|| missing_key(said, &path))
         .or_else(|| unknown_key(said, &path))
         .or_else(|| unknown_word(said, &path))
         .or_else(|| wrong_type(said, &path))
@@ -51,22 +52,30 @@ fn duplicate(text: &str, said: &str, span: &Range<usize>) -> Option<Words> {
 /// ``unknown field `a`, expected one of `b`, `c` ``
 fn unknown_key(said: &str, path: &str) -> Option<Words> {
     let (word, known) = unexpected(said, "unknown field ")?;
-    let section = path.rsplit_once('.').map_or("", |(section, _)| section);
+    // The path may lead further down than the key that is not known.
+    let above = path.split('.').take_while(|part| *part != word).collect::<Vec<_>>();
+    let whole = above.join(".");
+    let section = if whole == path { path.rsplit_once('.').map_or("", |(section, _)| section) } else { &whole };
     let place = if section.is_empty() { String::new() } else { format!(" in `{section}`") };
     Some((format!("unknown key `{word}`{place}"), Some(meant(&word, &known, "docs/configuration.md lists every key"))))
+}
+
+/// ``missing field `a` ``
+fn missing_key(said: &str, path: &str) -> Option<Words> {
+    let key = said.strip_prefix("missing field ")?;
+    Some((format!("`{path}` has no {key}, and needs it"), None)).filter(|_| !path.is_empty())
 }
 
 fn unknown_word(said: &str, path: &str) -> Option<Words> {
     let (word, known) = unexpected(said, "unknown variant ")?;
     let key = path.rsplit('.').next().filter(|key| !key.is_empty()).unwrap_or("word");
     let message = format!("unknown {key} `{word}` (known: {})", known.join(", "));
-    let hint = text::closest(&word, known.iter().map(String::as_str)).map(|meant| format!("did you mean `{meant}`?"));
-    Some((message, hint))
+    Some((message, text::did_you_mean(&word, known.iter().map(String::as_str))))
 }
 
 fn meant(word: &str, known: &[String], otherwise: &str) -> String {
-    match text::closest(word, known.iter().map(String::as_str)) {
-        Some(meant) => format!("did you mean `{meant}`?"),
+    match text::did_you_mean(word, known.iter().map(String::as_str)) {
+        Some(meant) => meant,
         None if (1..=MOST_KEYS).contains(&known.len()) => format!("known keys: {}", known.join(", ")),
         None => otherwise.to_owned(),
     }
@@ -202,7 +211,8 @@ mod tests {
                 "4: `parallel` is set twice: first in line 2 (delete one of them)",
             ),
             ("[limits]\n[policy]\n[limits]\n", "3: `limits` is set twice: first in line 1 (delete one of them)"),
-            ("[[gate]]\nname = \"t\"\n", "1: missing field `command`"),
+            ("[[gate]]\nname = \"t\"\n", "1: `gate[0]` has no `command`, and needs it"),
+            ("[agnet.a]\nruntime = \"claude\"\n", "1: unknown key `agnet` (did you mean `agent`?)"),
         ] {
             assert_eq!(of(text), told, "{text}");
         }

@@ -474,7 +474,7 @@ impl Config {
                 faults.push((format!("agent.{name}.driver"), why));
             }
             if !agent.runtime.is_one_program() && agent.command.trim().is_empty() {
-                let why = format!("runtime \"{}\" needs a command", agent.runtime.as_str());
+                let why = format!("is missing, and runtime \"{}\" needs it", agent.runtime.as_str());
                 faults.push((format!("agent.{name}.command"), why));
             }
         }
@@ -483,9 +483,9 @@ impl Config {
     fn gate_faults(&self, faults: &mut Vec<(String, String)>) {
         for (i, gate) in self.gates.iter().enumerate() {
             let key = |field: &str| format!("gate[{i}].{field}");
-            if gate.command.trim().is_empty() {
-                faults.push((key("command"), "is empty".to_owned()));
-            }
+            let texts = [("name", &gate.name), ("command", &gate.command)];
+            let empty = texts.into_iter().filter(|(_, text)| text.trim().is_empty());
+            faults.extend(empty.map(|(field, _)| (key(field), "is empty".to_owned())));
             if gate.timeout_s == 0 {
                 faults.push((key("timeout_s"), "must be at least 1".to_owned()));
             }

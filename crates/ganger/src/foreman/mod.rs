@@ -13,7 +13,7 @@ pub(crate) use lease::{Lease, acquire};
 pub(crate) use presence::{Runner, active_run, announce};
 pub(crate) use projection::{Part, Projection, ProjectionError, ReadyTicket, Totals};
 
-use crate::failure::{Code, Failure};
+use crate::failure::{Code, Failure, OrCannot};
 use crate::host::LOCAL;
 use crate::log;
 use crate::os::now_ms;
@@ -248,7 +248,7 @@ async fn moved_heads(project: &Arc<Project>, state: State) -> Result<(State, Vec
         }
         Ok((state, moved))
     });
-    Ok(looked.await?)
+    looked.await.or_cannot("compare accepted work with its branches")
 }
 
 /// The first inputs of every foreman.

@@ -107,6 +107,13 @@ impl Git {
         }
     }
 
+    /// Makes a repository of this folder and commits what is in it, whatever the person's settings ask of commits.
+    pub(crate) fn begin_repository(&self, message: &str) -> GitResult<()> {
+        self.run(&["init", "--quiet", "--initial-branch", "main"])?;
+        self.run(&["add", "--all"])?;
+        self.run(&["commit", "--quiet", "--no-verify", "--no-gpg-sign", "--message", message]).map(drop)
+    }
+
     /// Whether a command that answers by its exit code says yes.
     pub(crate) fn holds<S: AsRef<OsStr>>(&self, args: &[S]) -> bool {
         self.output(args).is_ok_and(|o| o.status.success())

@@ -9,6 +9,7 @@ use crate::depot::{self, Collected, Differences};
 use crate::git;
 use crate::os::{self, AtWork, Target, crash};
 use crate::sandbox::OwnFolders;
+use crate::text;
 use crate::tools;
 use crate::wire::{self, Activity, ActivityKind, Terms, activity_subject};
 use ganger_engine::host::{Remains, Run, Work};
@@ -264,7 +265,7 @@ pub(super) async fn inspect(
     let looked = os::blocking(move || look_at_work(&for_look, &at, &on, &tree)).await;
     let work = looked.map_err(|e| e.to_string())?;
     if let Work::Committed { head, files, .. } = &work {
-        let said = format!("{} files changed, head {}", files.len(), head.short());
+        let said = format!("{} changed, head {}", text::counted(files.len(), "file"), head.short());
         publish_activity(shared, &offer.ticket, &offer.attempt, ActivityKind::Note, &said).await;
     }
     Ok(work)

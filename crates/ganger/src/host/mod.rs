@@ -20,7 +20,7 @@ use crate::agents::{Drivers, OpencodeServer};
 use crate::client::Client;
 use crate::config::RuntimeKind;
 use crate::depot::{Differences, PersonState};
-use crate::failure::Failure;
+use crate::failure::{Failure, OrCannot};
 use crate::gates;
 use crate::mcp::{AgentCall, CallEvent, Endpoint};
 use crate::os::{self, MARKER_HOST, Target};
@@ -148,7 +148,7 @@ impl Host {
         std::fs::create_dir_all(folder.opencode())?;
         let at = Arc::clone(&project);
         let look = move || at.depot().map(|depot| (depot.excludes(), PersonState::of(&depot.person)));
-        let (excludes, person) = os::blocking(look).await?;
+        let (excludes, person) = os::blocking(look).await.or_cannot("open the depot")?;
         let report = HostReport { slots, ..report(&project, &incarnation) };
         let toolchain = report.toolchain.clone();
         let setup = Setup { id: id.clone(), report, lease_ms };

@@ -209,3 +209,23 @@ fn what_is_misspelt_gets_a_suggestion() {
     place.add(&["c", "--deps", "T-1"]);
     assert_eq!((&place.ticket("T-2")["after"], &place.ticket("T-3")["after"]), (&json!(["T-1"]), &json!(["T-1"])));
 }
+
+#[test]
+fn what_changed_since_it_was_trusted_is_told_and_nothing_else() {
+    let place = project();
+    let config = std::fs::read_to_string(place.repo().join("ganger.toml")).unwrap();
+    place.write("ganger.toml", &config.replace("command = \"true\"", "command = \"make test\""));
+    place.add(&["a"]);
+    let run = place.ganger(&["run"]).exits(3).says("What this project runs has changed since you trusted it:");
+    let run = run.says("  - gate check        true (in .)").says("  + gate check        make test (in .)");
+    assert!(!run.stderr.contains("agent scripted"), "{}", run.stderr);
+    place.ganger(&["trust", "--yes"]).exits(0).says("Changed since you trusted it:").says("agent scripted");
+    place.ganger(&["trust"]).exits(0).says("Already trusted.");
+}
+
+#[test]
+fn a_log_in_which_nothing_is_yet_says_so() {
+    let place = Place::new();
+    place.ganger(&["init"]).exits(0);
+    place.ganger(&["log"]).exits(0).says("Nothing has happened yet.");
+}

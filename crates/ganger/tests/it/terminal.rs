@@ -1,5 +1,7 @@
 //! What a person sees on a terminal: a real one, read by a terminal's own rules.
 
+mod picture;
+
 use crate::support::{GANGER, Place, wait_until};
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -81,6 +83,11 @@ impl OnTerminal {
         self.keyboard.write_all(&[key]).unwrap();
     }
 
+    fn types(&mut self, line: &str) {
+        self.keyboard.write_all(line.as_bytes()).unwrap();
+        self.press(b'\n');
+    }
+
     fn code(&mut self) -> i32 {
         wait_until("it ends", LIMIT, || self.child.try_wait().unwrap().is_some());
         self.child.wait().unwrap().code().unwrap()
@@ -157,4 +164,38 @@ fn a_card_comes_first_with_its_command_at_every_width() {
         std::fs::write(place.path("go"), "").unwrap();
         assert_eq!(run.code(), 3);
     }
+}
+
+#[test]
+fn the_demo_asks_with_numbers_and_says_what_it_will_do_and_how_to_remove_it() {
+    let place = Place::new();
+    let mut demo = OnTerminal::start(&place, &["demo", "--folder", "../demo"], (80, 60));
+    demo.wait_for("  2  Howdy");
+    demo.wait_for("Type a number or your own word. The demo answers `Hello` in 20 s.");
+    assert!(!demo.shows("ganger inbox") && !demo.shows("ganger merge"), "{:#?}", demo.rows());
+    demo.types("2");
+    assert_eq!(demo.code(), 0, "{:#?}", demo.rows());
+    demo.wait_for("5 of 5 tickets accepted.");
+    let greeter = place.path("demo/greeter");
+    assert_eq!(place.git_in(&greeter, &["show", "ganger/GREET-2:greetings/en.txt"]), "Howdy!");
+    // What it says to remove is all that it left.
+    let rows = demo.rows();
+    let at = rows.iter().position(|row| row.starts_with("Remove what the demo left:")).unwrap();
+    let line: String = rows[at + 1..].iter().take_while(|row| !row.is_empty()).map(String::as_str).collect();
+    let mut remove = Command::new("sh");
+    remove.args(["-c", &line]);
+    assert!(place.outside(remove).status.success(), "{line}");
+    assert!(!greeter.exists());
+    assert_eq!(place.home().join(".local/state/ganger").read_dir().unwrap().count(), 0, "{line}");
+}
+
+#[test]
+fn the_demo_writes_beside_nobodys_work() {
+    let place = Place::new();
+    place.ganger(&["demo", "--folder", "demo"]).exits(2).says("is in the repository").says("outside of it");
+    place.ganger(&["demo", "--folder", "."]).exits(2).says("is not empty");
+    std::fs::write(place.path("notes"), "mine").unwrap();
+    place.ganger(&["demo", "--folder", ".."]).exits(2).says("is not empty");
+    place.ganger(&["demo", "--folder", "../notes"]).exits(2).says("is not empty");
+    assert_eq!(place.git(&["status", "--porcelain"]), "");
 }

@@ -1,6 +1,6 @@
 //! Shapes of what belongs to the project rather than to a ticket: `config`, `doctor`, `permit list`, `rescue list`.
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
 /// Every setting.
@@ -12,9 +12,18 @@ pub(crate) struct Config {
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Setting {
     pub(crate) key: String,
-    pub(crate) value: String,
+    #[schemars(schema_with = "setting_value")]
+    pub(crate) value: serde_json::Value,
     /// The file or variable that sets it, or `default`.
     pub(crate) origin: String,
+}
+
+/// What TOML has beside tables and dates.
+fn setting_value(_: &mut SchemaGenerator) -> Schema {
+    let plain = ["string", "number", "boolean"];
+    let item =
+        json_schema!({"type": ["string", "number", "boolean", "object"], "additionalProperties": {"type": plain}});
+    json_schema!({"type": ["string", "number", "boolean", "array"], "items": item})
 }
 
 /// What was checked.

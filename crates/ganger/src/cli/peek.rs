@@ -39,6 +39,7 @@ const NARROW: usize = 30;
 
 pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     let board = board::open().await?;
+    let mut signals = os::StopSignals::listen()?;
     // The place is taken before the state, so that no end is missed.
     let mut follow = Follow::from_now(&board.bus).await?;
     let state = board.state().await?;
@@ -74,7 +75,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
         }
         tokio::select! {
             waited = follow.wait(LOOK_EVERY) => waited?,
-            _ = tokio::signal::ctrl_c() => return Ok(Exit::Done),
+            _ = signals.next() => return Ok(Exit::Done),
         }
     }
 }

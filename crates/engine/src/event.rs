@@ -443,6 +443,15 @@ pub enum Event {
         /// The commit on the main branch.
         commit: Commit,
     },
+    /// A person took it back: it is reverted on the main branch.
+    MergeUndone {
+        /// The ticket.
+        ticket: TicketId,
+        /// The commit on the main branch that reverts it.
+        commit: Commit,
+        /// Who.
+        by: String,
+    },
     /// The merge did not come about; the approval is spent.
     MergeFailed {
         /// The ticket.

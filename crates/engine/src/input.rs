@@ -179,6 +179,8 @@ pub enum Input {
     MergeDone { ticket: TicketId, commit: Commit, evidence: Vec<Evidence> },
     /// The merge did not come about.
     MergeFailed { ticket: TicketId, why: String, back_to_agent: bool, evidence: Vec<Evidence> },
+    /// A person took merged work back: this commit on the main branch reverts it.
+    Undone { ticket: TicketId, commit: Commit, by: String },
     /// A workspace of finished work is gone.
     WorkspaceRemoved { ticket: TicketId, host: HostId },
     /// A workspace of finished work cannot be removed without losing something.

@@ -80,6 +80,8 @@ reject_codes! {
     NotStopped = "not-stopped",
     /// The tickets cannot be merged as asked.
     CannotMerge = "cannot-merge",
+    /// There is nothing on the main branch to be taken back.
+    NotMerged = "not-merged",
     /// The ticket is not accepted.
     NotAccepted = "not-accepted",
     /// The merge is not approved.

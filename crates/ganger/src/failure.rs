@@ -89,6 +89,7 @@ codes! {
     NotAccepted "not-accepted" Failed "The ticket is not accepted.",
     NotApproved "not-approved" Failed "You have not approved this merge.",
     CannotMerge "cannot-merge" Failed "The ticket cannot be merged yet.",
+    NotMerged "not-merged" Failed "The ticket is not merged, so there is nothing to undo.",
     CannotReopen "cannot-reopen" Failed "The ticket cannot be reopened.",
     NotAnOption "not-an-option" Failed "The answer is not one of the options.",
     AlreadyAnswered "already-answered" Failed "The card has an answer already.",

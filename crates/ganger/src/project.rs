@@ -1,7 +1,9 @@
 //! A project: a repository, its configuration, and its folder in the user's state directory.
 
+mod hold;
 mod mark;
 
+pub(crate) use hold::Holder;
 pub(crate) use mark::JournalMark;
 
 use crate::config::{self, Config, Layered};

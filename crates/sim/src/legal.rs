@@ -80,6 +80,7 @@ legal! {
 
     MergeApproved: Accepted;
     Merged: Accepted;
+    MergeUndone: Merged;
     MergeFailed: Accepted;
     WorkspaceRemoved: Open Suspended Verifying Reviewing Accepted NeedsYou Stopped Merged Cancelled;
     WorkspaceKept: Open Suspended Verifying Reviewing Accepted NeedsYou Stopped Merged Cancelled;

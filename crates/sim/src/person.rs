@@ -93,6 +93,11 @@ impl Person {
             }
             11 => {
                 let Some(ticket) = pick(world, state, |_| true) else { return };
+                let is_merged = state.tickets.get(&ticket).is_some_and(|t| t.phase == Phase::Merged);
+                if is_merged && world.rng.one_in(2) {
+                    let commit = Commit::new(format!("good-without-{ticket}"));
+                    return self.tell(world, Input::Undone { ticket, commit, by });
+                }
                 self.tell(world, Input::NoteTicket { ticket, text: "a remark".to_owned(), by });
             }
             12 => {

@@ -35,7 +35,7 @@ named! {
     Input: Elect SetPolicy Trust AddTickets EditTicket NoteTicket CloseTicket ReopenTicket Answer Tell StopTicket
         ResumeTicket ApproveMerge HostReport HostLapsed Claim Decline SessionStarted Delivered Usage AgentReport Revoke
         Ask Assume AgentNote Seen AskPermission PermissionDelivered PermissionLapsed AttemptEnded Evidence
-        VerificationFailed HeadMoved ConfirmMerge MergeDone MergeFailed WorkspaceRemoved WorkspaceKept
+        VerificationFailed HeadMoved ConfirmMerge MergeDone MergeFailed Undone WorkspaceRemoved WorkspaceKept
         RepositoryTouched Tick;
     AttemptOutcome: Finished Failed Interrupted BaseConflict TooLarge;
     AttemptCount: Nothing Claim Transient PersistentTransient Failure;

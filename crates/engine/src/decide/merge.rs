@@ -126,6 +126,19 @@ pub(super) fn confirm(state: &State, id: &TicketId, commit: &crate::Commit) -> R
     Err(Rejected::new(RejectCode::NotApproved, format!("the merge of {id} is no longer approved")))
 }
 
+/// A fact of the main branch, by a person's command. The ticket stays merged: its history is there.
+pub(super) fn undone(state: &State, id: &TicketId, commit: &crate::Commit, by: &str) -> Result<Decision, Rejected> {
+    let ticket = ticket(state, id)?;
+    if ticket.undone.is_some() {
+        return Ok(nothing());
+    }
+    if ticket.phase != Phase::Merged {
+        let message = format!("{id} is {}, not merged", ticket.phase.as_str());
+        return Err(Rejected::new(RejectCode::NotMerged, message));
+    }
+    Ok(done([Event::MergeUndone { ticket: id.clone(), commit: commit.clone(), by: by.to_owned() }]))
+}
+
 fn recorded(evidence: &[Evidence]) -> impl Iterator<Item = Event> + '_ {
     evidence.iter().map(|e| Event::EvidenceRecorded { evidence: e.clone() })
 }

@@ -87,6 +87,7 @@ pub fn decide(state: &State, now: Millis, input: &Input) -> Result<Decision, Rej
         Input::MergeFailed { ticket, why, back_to_agent, evidence } => {
             merge::failed(state, ticket, why, *back_to_agent, evidence)
         }
+        Input::Undone { ticket, commit, by } => merge::undone(state, ticket, commit, by),
         Input::ConfirmMerge { ticket, commit } => merge::confirm(state, ticket, commit),
         Input::WorkspaceKept { ticket, host, why } => cards::workspace_kept(state, now, ticket, host, why),
         Input::RepositoryTouched { ticket, changes } => cards::repository_touched(state, now, ticket, changes),

@@ -216,6 +216,9 @@ pub struct Ticket {
     /// The commit that brought it to the main branch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merged: Option<Commit>,
+    /// The commit on the main branch that took it back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undone: Option<Commit>,
     /// The host that still holds a workspace for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workspace_on: Option<HostId>,

@@ -1,10 +1,11 @@
 //! From green to merged, the ways back, and what a person's word is good for.
 
 use crate::support::{
-    accepted, add, after, answer, at_work, board, check, claim, ended, evidence, evidence_of_tests, host, policy, tick,
+    accepted, add, after, answer, at_work, board, check, claim, ended, evidence, evidence_of_tests, given, host,
+    policy, tick,
 };
 use expect_test::expect;
-use ganger_engine::{AttemptOutcome, Input, Policy, Review, TicketChange, TicketId};
+use ganger_engine::{AttemptOutcome, Input, Phase, Policy, Review, TicketChange, TicketId};
 
 #[test]
 fn only_a_person_merges_and_only_in_dependency_order() {
@@ -394,4 +395,39 @@ fn other_gates_take_back_the_approval_of_what_is_verified_again_only_with_its_ve
         verification-needed head=head ticket=T-2 why=the gates changed
     "#]],
     );
+}
+
+/// Its commits are in the history of main, so it stays merged.
+#[test]
+fn merged_work_that_was_taken_back_says_so_once() {
+    let undone = || Input::Undone { ticket: "T-1".into(), commit: "back".into(), by: "p".into() };
+    check(
+        &accepted(),
+        undone(),
+        &expect![[r#"
+        refused (not-merged): T-1 is accepted, not merged
+        then retire/T-1/h
+    "#]],
+    );
+    let approve = Input::ApproveMerge { tickets: vec!["T-1".into()], by: "p".into() };
+    let done = Input::MergeDone { ticket: "T-1".into(), commit: "m".into(), evidence: Vec::new() };
+    let merged = after(accepted(), [approve, done]);
+    check(
+        &merged,
+        undone(),
+        &expect![[r#"
+        merge-undone by=p commit=back ticket=T-1
+        then retire/T-1/h
+    "#]],
+    );
+    check(
+        &after(merged.clone(), [undone()]),
+        undone(),
+        &expect![[r#"
+        then retire/T-1/h
+    "#]],
+    );
+    let board = given(&after(merged, [undone()]));
+    let ticket = &board.state().tickets[&"T-1".into()];
+    assert_eq!((ticket.phase, ticket.undone.clone()), (Phase::Merged, Some("back".into())));
 }

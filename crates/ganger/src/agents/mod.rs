@@ -10,6 +10,7 @@ mod environment;
 pub(crate) mod hook;
 mod links;
 mod once;
+mod open;
 mod opencode;
 mod process;
 mod reading;
@@ -22,6 +23,7 @@ mod streams;
 
 pub(crate) use driver::{Driver, Drivers, Found, capability_names};
 pub(crate) use ganger_engine::rules::glob;
+pub(crate) use open::Opening;
 pub(crate) use opencode::OpencodeServer;
 pub(crate) use reading::until;
 use sink::EventSink;

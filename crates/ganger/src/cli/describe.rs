@@ -35,6 +35,7 @@ pub(super) fn ticket_of(event: &Event) -> Option<TicketId> {
         | Event::StopLifted { ticket, .. }
         | Event::MergeApproved { ticket, .. }
         | Event::Merged { ticket, .. }
+        | Event::MergeUndone { ticket, .. }
         | Event::MergeFailed { ticket, .. }
         | Event::WorkspaceRemoved { ticket }
         | Event::WorkspaceKept { ticket, .. } => Some(ticket.clone()),
@@ -187,6 +188,7 @@ pub(super) fn event(state: &State, event: &Event) -> Option<String> {
         Event::StopLifted { by, .. } => format!("resumed by {by}"),
         Event::MergeApproved { by, .. } => format!("merge approved by {by}"),
         Event::Merged { commit, .. } => format!("merged as {}", commit.short()),
+        Event::MergeUndone { commit, by, .. } => format!("undone by {by}: reverted as {}", commit.short()),
         Event::MergeFailed { why, .. } => format!("not merged: {}", text::line(why, 300)),
         Event::ForemanElected { .. }
         | Event::PolicySet { .. }

@@ -1,10 +1,11 @@
 //! `ganger diff`: what a ticket changes.
 
-use super::board;
+use super::board::{self, Board};
 use super::out::{data, talk};
 use crate::board::{Part, View};
 use crate::failure::{Exit, Failure, OrCannot};
 use crate::os;
+use ganger_engine::{State, TicketId};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -15,14 +16,24 @@ pub(super) struct Args {
     stat: bool,
 }
 
-/// The branch against where it left main; what is merged, by the commit that brought it there.
 pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     let board = board::open().await?;
     let id = board.named_one(&args.ticket).await?;
     let View { state, .. } = board.view(Part::Tickets(std::slice::from_ref(&id))).await?;
-    let ticket = state.tickets.get(&id);
+    let shown = of(&board, &state, &id, args.stat)?;
+    if shown.is_empty() {
+        talk!("{id} changes nothing.");
+    } else {
+        data!("{shown}");
+    }
+    Ok(Exit::Done)
+}
+
+/// The branch against where it left main; what is merged, by the commit that brought it there.
+pub(super) fn of(board: &Board, state: &State, id: &TicketId, stat: bool) -> Result<String, Failure> {
+    let ticket = state.tickets.get(id);
     let repository = &board.project.repository;
-    let (main, branch) = (board.project.main_branch()?, board.project.workspace(&id).branch);
+    let (main, branch) = (board.project.main_branch()?, board.project.workspace(id).branch);
     let range = match ticket.and_then(|t| t.merged.as_ref()) {
         Some(merged) => format!("{merged}^1..{merged}"),
         None if repository.branch(&branch).is_some() => format!("{main}...{branch}"),
@@ -31,15 +42,9 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
                 .hint(format!("`ganger ticket why {id}` says what it waits for")));
         }
     };
-    let mut command = vec!["diff", "--no-ext-diff", "--no-color"];
-    command.extend(args.stat.then_some("--stat"));
+    let mut command = vec!["diff", "--no-ext-diff", "--no-color", "--src-prefix=a/", "--dst-prefix=b/"];
+    command.extend(stat.then_some("--stat"));
     command.extend([range.as_str(), "--"]);
     let shown = os::block_in_place(|| repository.git().run(&command));
-    let shown = shown.or_cannot(format_args!("show what {id} changes"))?;
-    if shown.is_empty() {
-        talk!("{id} changes nothing.");
-    } else {
-        data!("{shown}");
-    }
-    Ok(Exit::Done)
+    shown.or_cannot(format_args!("show what {id} changes"))
 }

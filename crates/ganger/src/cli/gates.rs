@@ -9,7 +9,7 @@ use crate::failure::{Code, Exit, Failure};
 use crate::gates::{Challenge, Trial};
 use crate::os::{self, StopSignals};
 use crate::text;
-use ganger_engine::{Answer, CardAnswer, CardOption, Evidence, Input, State, Ticket, TicketId};
+use ganger_engine::{Answer, CardAnswer, CardOption, Commit, Evidence, Input, State, Ticket, TicketId};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -73,7 +73,12 @@ async fn run_on_head(
         return Err(Failure::failed(format!("{id} has no commit yet"))
             .hint(format!("`ganger ticket why {id}` says what it waits for")));
     };
-    let trial = Trial::on_head(&board.project, head).await;
+    run_on(board, head, quiet).await
+}
+
+/// As [`run_on_main`], on a commit that is in the depot.
+pub(super) async fn run_on(board: &Board, commit: Commit, quiet: bool) -> Result<(Trial, Vec<Evidence>), Failure> {
+    let trial = Trial::on_head(&board.project, commit).await;
     run_all(trial.map_err(|e| Failure::failed(format!("the gates cannot be run: {e}")))?, quiet).await
 }
 

@@ -84,6 +84,7 @@ pub(super) async fn answer(args: AnswerArgs) -> Result<Exit, Failure> {
     let board = board::open().await?;
     let state = board.state().await?;
     let card = card_named(&state, &args.card)?;
+    board.project.require_not_held(&state.cards[&card].ticket)?;
     let words = args.answer.join(" ");
     let answer = match &state.cards[&card] {
         asked if args.other && asked.is_question() => CardAnswer::Text(words),

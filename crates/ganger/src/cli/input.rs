@@ -1,7 +1,7 @@
 //! Texts that a command reads: from a file, from standard input, or from an editor.
 
 use crate::failure::{Code, Failure};
-use std::io::{IsTerminal, Read};
+use std::io::{IsTerminal, Read, Write};
 use std::path::Path;
 
 /// A file, or standard input for `-`, without the byte order mark that some editors write.
@@ -36,13 +36,12 @@ fn decode(bytes: Vec<u8>) -> Result<String, String> {
 }
 
 /// Opens the text in the editor of the environment and reads what it becomes.
-pub(super) fn edit(text: &str) -> Result<String, Failure> {
+pub(super) fn edit(text: &str, suffix: &str, otherwise: &str) -> Result<String, Failure> {
     if !std::io::stdin().is_terminal() {
-        return Err(Failure::of(Code::NoTerminal, "cannot open an editor: stdin is not a terminal")
-            .hint("use --description or --description-file"));
+        return Err(Failure::of(Code::NoTerminal, "cannot open an editor: stdin is not a terminal").hint(otherwise));
     }
     let editor = std::env::var("VISUAL").or_else(|_| std::env::var("EDITOR")).unwrap_or_else(|_| "vi".to_owned());
-    let file = tempfile::Builder::new().suffix(".md").tempfile()?;
+    let file = tempfile::Builder::new().suffix(suffix).tempfile()?;
     std::fs::write(file.path(), text)?;
     let status = std::process::Command::new("sh")
         .arg("-c")
@@ -51,9 +50,24 @@ pub(super) fn edit(text: &str) -> Result<String, Failure> {
         .arg(file.path())
         .status()?;
     if !status.success() {
-        return Err(Failure::failed(format!("`{editor}` failed with {status}; nothing was added")));
+        return Err(Failure::failed(format!("`{editor}` failed with {status}; nothing was changed")));
     }
     Ok(std::fs::read_to_string(file.path())?)
+}
+
+/// Asks, and waits for the answer; anything but yes is no.
+pub(super) fn confirm(question: &str, otherwise: &str) -> Result<bool, Failure> {
+    if !std::io::stdin().is_terminal() {
+        return Err(
+            Failure::of(Code::NoTerminal, "cannot ask for confirmation: stdin is not a terminal").hint(otherwise)
+        );
+    }
+    let mut err = anstream::stderr();
+    write!(err, "{question} [y/N] ")?;
+    err.flush()?;
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line)?;
+    Ok(matches!(line.trim().to_lowercase().as_str(), "y" | "yes"))
 }
 
 #[cfg(test)]

@@ -95,17 +95,22 @@ impl Log {
         if self.json {
             return json_line(Entry::of_activity(activity));
         }
-        let mark = match activity.kind {
-            ActivityKind::Status => "status",
-            ActivityKind::Say => "says",
-            ActivityKind::Tool => "tool",
-            ActivityKind::ToolEnd => "  →",
-            ActivityKind::Note => "note",
-            ActivityKind::Gate => "gate",
-            ActivityKind::Usage => return,
-        };
+        let Some(mark) = mark(activity.kind) else { return };
         self.printed += 1;
         let text = activity.text.trim_end().replace('\n', "\n              ");
         data!("{} {}  {mark} {text}", clock(activity.at), activity.ticket);
+    }
+}
+
+/// What kind of entry it is, in a word; none for what only counts.
+pub(super) fn mark(kind: ActivityKind) -> Option<&'static str> {
+    match kind {
+        ActivityKind::Status => Some("status"),
+        ActivityKind::Say => Some("says"),
+        ActivityKind::Tool => Some("tool"),
+        ActivityKind::ToolEnd => Some("  →"),
+        ActivityKind::Note => Some("note"),
+        ActivityKind::Gate => Some("gate"),
+        ActivityKind::Usage => None,
     }
 }

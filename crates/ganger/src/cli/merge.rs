@@ -6,53 +6,121 @@ use super::run::{Place, work};
 use super::trust;
 use super::view::Style;
 use crate::board::{Follow, Happening, Waited, named_in};
-use crate::depot;
+use crate::depot::{self, SetAside};
 use crate::failure::{Code, Exit, Failure, OrCannot};
+use crate::{os, text};
 use ganger_engine::foreman::Mode;
-use ganger_engine::{Event, Input, Outcome, Phase, State, Ticket, TicketId};
+use ganger_engine::{Commit, Event, Input, Outcome, Phase, State, Ticket, TicketId};
 use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The accepted tickets to merge
-    #[arg(required_unless_present = "all")]
+    #[arg(required_unless_present_any = ["all", "undo"])]
     tickets: Vec<String>,
     /// Merge everything that is accepted and builds on nothing unmerged
     #[arg(long, conflicts_with = "tickets")]
     all: bool,
+    /// Move files of yours that git does not know, or ignores, out of the way of what lands, and keep them as a rescue
+    #[arg(long)]
+    keep: bool,
+    /// Take back what this merged ticket brought to main, by a commit that reverts it; the gates run first
+    #[arg(long, value_name = "ID", conflicts_with_all = ["tickets", "all", "keep"])]
+    undo: Option<String>,
 }
 
 pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     require_person("merge")?;
     let board = board::open().await?;
+    if let Some(merged) = &args.undo {
+        return super::undo::run(&board, merged).await;
+    }
     let before = board.state().await?;
-    let wanted = wanted(&before, &args)?;
+    let wanted = wanted(&board, &before, &args)?;
     if wanted.is_empty() {
         talk!("Nothing to merge.");
         return Ok(Exit::Done);
     }
     trust::require(&board, &before).await?;
     refuse_dirty_main(&board)?;
+    let aside = if args.keep { set_aside(&board, &before, &wanted)? } else { None };
+    let merged = approve_and_land(&board, wanted).await;
+    match aside {
+        Some(aside) if !matches!(merged, Ok(Exit::Done)) => put_back(&board, &aside)?,
+        _ => {}
+    }
+    merged
+}
+
+async fn approve_and_land(board: &Board, wanted: Vec<TicketId>) -> Result<Exit, Failure> {
     let follow = Follow::from_now(&board.bus).await?;
-    let input = Input::ApproveMerge { tickets: wanted.clone(), by: board.person() };
+    let input = Input::ApproveMerge { tickets: wanted, by: board.person() };
     let Outcome::Merging { order } = board.decide("you approved merges", input).await? else {
         return Err(Failure::failed("the merge was not approved"));
     };
-    land(&board, &order).await?;
-    report(&board, follow, &order).await
+    land(board, &order).await?;
+    report(board, follow, &order).await
 }
 
-fn wanted(state: &State, args: &Args) -> Result<Vec<TicketId>, Failure> {
-    if args.all {
-        return Ok(all_that_can_land(state));
+/// Before anything is approved: what was moved is back in its place when nothing lands there.
+fn set_aside(board: &Board, state: &State, wanted: &[TicketId]) -> Result<Option<SetAside>, Failure> {
+    let main = board.project.main_branch()?;
+    let mut tickets: Vec<&Ticket> = wanted.iter().filter_map(|id| state.tickets.get(id)).collect();
+    tickets.sort_by_key(|t| t.order);
+    let commits: Vec<Commit> = tickets.into_iter().filter_map(|t| t.accepted.clone()).collect();
+    let kept = os::block_in_place(|| SetAside::before_landing(board.project.depot()?, &main, &commits));
+    let kept = kept.map_err(|e| Failure::of(Code::Git, format!("cannot move files of yours out of the way: {e}")))?;
+    if let Some(aside) = &kept {
+        talk!(
+            "Moved {} of yours out of the way: {}. `ganger rescue restore {}` gives them back.",
+            counted(aside.files.len(), "file"),
+            names(&aside.files),
+            aside.rescue
+        );
     }
-    named_in(state, &args.tickets)
+    Ok(kept)
+}
+
+fn put_back(board: &Board, aside: &SetAside) -> Result<(), Failure> {
+    let taken = os::block_in_place(|| aside.put_back(board.project.depot()?));
+    let taken = taken.map_err(|e| {
+        Failure::of(Code::Git, format!("cannot put files of yours back: {e}"))
+            .hint(format!("`ganger rescue restore {}` gives them back", aside.rescue))
+    })?;
+    let back = aside.files.len() - taken.len();
+    if back > 0 {
+        talk!("Put {} of yours back.", counted(back, "file"));
+    }
+    Ok(())
+}
+
+fn names(files: &[String]) -> String {
+    let shown: Vec<String> = files.iter().take(NAMED).map(|file| text::name(file)).collect();
+    let more = if files.len() > NAMED { ", …" } else { "" };
+    format!("{}{more}", shown.join(", "))
+}
+
+/// Files that are named; the rescue shows all.
+const NAMED: usize = 10;
+
+fn wanted(board: &Board, state: &State, args: &Args) -> Result<Vec<TicketId>, Failure> {
+    if args.all {
+        return all_that_can_land(board, state);
+    }
+    let named = named_in(state, &args.tickets)?;
+    named.iter().try_for_each(|id| board.project.require_not_held(id))?;
+    Ok(named)
 }
 
 /// Accepted tickets that build on nothing but merged work and each other. The others are named, and wait.
-fn all_that_can_land(state: &State) -> Vec<TicketId> {
-    let accepted = state.tickets.iter().filter(|(_, t)| t.phase == Phase::Accepted);
-    let mut chosen: BTreeSet<TicketId> = accepted.map(|(id, _)| id.clone()).collect();
+fn all_that_can_land(board: &Board, state: &State) -> Result<Vec<TicketId>, Failure> {
+    let mut chosen: BTreeSet<TicketId> = BTreeSet::new();
+    for (id, _) in state.tickets.iter().filter(|(_, t)| t.phase == Phase::Accepted) {
+        match board.project.holder(id)? {
+            Some(holder) => talk!("Skipping {id}: it is open in {holder}."),
+            None => drop(chosen.insert(id.clone())),
+        }
+    }
     let is_merged = |id: &TicketId| state.tickets.get(id).is_some_and(|t| t.phase == Phase::Merged);
     loop {
         let missing = |id: &TicketId| {
@@ -60,15 +128,15 @@ fn all_that_can_land(state: &State) -> Vec<TicketId> {
             after.iter().find(|d| !is_merged(d) && !chosen.contains(*d)).cloned()
         };
         let Some((id, dependency)) = chosen.iter().find_map(|id| Some((id.clone(), missing(id)?))) else {
-            return chosen.into_iter().collect();
+            return Ok(chosen.into_iter().collect());
         };
-        talk!("Skipping {id}: it builds on {dependency}, which is not accepted.");
+        talk!("Skipping {id}: it builds on {dependency}, which is not merged with it.");
         chosen.remove(&id);
     }
 }
 
 /// Before anything is approved: a checkout of main with changes is yours, and stays as it is.
-fn refuse_dirty_main(board: &Board) -> Result<(), Failure> {
+pub(super) fn refuse_dirty_main(board: &Board) -> Result<(), Failure> {
     let repository = &board.project.repository;
     let main = board.project.main_branch()?;
     if let Some(depot) = board.project.depot_if_made().or_cannot("open the depot")? {
@@ -135,14 +203,19 @@ async fn report(board: &Board, follow: Follow, order: &[TicketId]) -> Result<Exi
     if went_back {
         super::out::hint("conflicts went back to their agents: run `ganger run` to fix them");
     }
-    if all && let Some(remote) = remote_of_main(board)? {
-        super::out::hint(&format!(
-            "{} is only here so far: `git push {remote} {}`",
-            order_in_words(order),
-            board.project.main_branch()?
-        ));
+    if all {
+        hint_to_push(board, &order_in_words(order))?;
     }
     Ok(if all { Exit::Done } else { Exit::Failed })
+}
+
+/// What landed is on this machine.
+pub(super) fn hint_to_push(board: &Board, what: &str) -> Result<(), Failure> {
+    if let Some(remote) = remote_of_main(board)? {
+        let main = board.project.main_branch()?;
+        super::out::hint(&format!("{what} is only here so far: `git push {remote} {main}`"));
+    }
+    Ok(())
 }
 
 /// Where the main branch is pushed to, if it is anywhere.

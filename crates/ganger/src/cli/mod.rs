@@ -1,8 +1,10 @@
 //! The command line: a file for each command. stdout is data, stderr is talk.
 
 mod agent_choice;
+mod attach;
 mod backup;
 mod board;
+mod clean;
 mod config_command;
 mod confine;
 mod cost;
@@ -27,9 +29,11 @@ mod man;
 mod merge;
 mod narrator;
 mod out;
+mod peek;
 mod permit;
 mod prove;
 mod rescue;
+mod review;
 mod run;
 mod sandbox;
 mod status;
@@ -43,6 +47,7 @@ mod ticket_list;
 mod ticket_show;
 mod tips;
 mod trust;
+mod undo;
 mod view;
 mod waits;
 
@@ -92,12 +97,27 @@ enum Command {
     Stop(stop::StopArgs),
     /// Resume stopped tickets
     Resume(stop::ResumeArgs),
-    /// Stop a ticket and print the runtime's own command that opens its session
-    Attach(stop::TicketArg),
+    /// Open the session of a ticket with the runtime's own program
+    ///
+    /// A turn in progress is interrupted first. The ticket is held while you are in the session: no agent works on it,
+    /// it is not merged, and its workspace stays. When you leave the program, the ticket goes on by itself; what you
+    /// changed in accepted work is reported and verified again.
+    Attach(attach::Args),
+    /// Watch the session of a ticket; it stops nothing
+    ///
+    /// Shows the last entries and then what the agent says and does, a line for each, until its attempt ends. `ganger log
+    /// T-1 --follow` shows all attempts from the beginning, whole texts, and what the board decided in between.
+    Peek(peek::Args),
     /// Run the gates on the main branch, or on a ticket's last commit
     Gates(gates::Args),
     /// Show what a ticket changes
     Diff(diff::Args),
+    /// Comment on what a ticket changes, and accept it or send it back
+    ///
+    /// Opens $VISUAL or $EDITOR on the diff. Comments are lines that begin with "# ", below the line that they are about.
+    /// They go to the session of the ticket as one message, by file and line; without a comment Ganger asks whether to
+    /// accept the work.
+    Review(review::Args),
     /// Show tokens and money by ticket, agent, runtime, day or attempt
     Cost(cost::Args),
     /// Merge accepted work into the main branch
@@ -107,6 +127,11 @@ enum Command {
     /// List and restore what was kept before a workspace was removed
     #[command(subcommand)]
     Rescue(rescue::Command),
+    /// Remove what merged and closed tickets left: workspaces, branches, caches, old logs
+    ///
+    /// Lists it with its size and asks once. What a workspace holds is kept as a rescue first, branches go when main has
+    /// them, and rescues stay.
+    Clean(clean::Args),
     /// Confirm what this project runs on your machine
     Trust(trust::Args),
     /// Run agents on this machine for a run in another process
@@ -165,6 +190,12 @@ enum Command {
         #[arg(long)]
         limit: u64,
     },
+    /// Become the program of a session (started by `attach`)
+    #[command(hide = true)]
+    OpenSession {
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        argv: Vec<std::ffi::OsString>,
+    },
     /// Kill what a host left behind (started by the host itself)
     #[command(hide = true)]
     GuardHost {
@@ -216,6 +247,9 @@ impl Command {
             Self::Tell(args) => args.json,
             Self::Gates(args) => args.json,
             Self::Cost(args) => args.json,
+            Self::Peek(args) => args.json,
+            Self::Review(args) => args.json,
+            Self::Clean(args) => args.json,
             Self::Log(args) => args.json,
             Self::Config(args) => args.json,
             Self::Confine(args) => args.json,
@@ -243,6 +277,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
             Ok(Exit::Done)
         }
         Command::ManPages(args) => man::run(&args, &Cli::command()),
+        Command::OpenSession { argv } => Err(attach::open_session(&argv)),
         Command::Confine(args) => confine::run(args),
         Command::Config(args) => config_command::run(&args),
         Command::Guard(args) => guard::run(&args),
@@ -272,13 +307,16 @@ async fn dispatch_async(command: Command) -> Result<Exit, Failure> {
         Command::Nudge(args) => tell::nudge(args).await,
         Command::Stop(args) => stop::stop(args).await,
         Command::Resume(args) => stop::resume(args).await,
-        Command::Attach(args) => stop::attach(args).await,
+        Command::Attach(args) => attach::attach(args).await,
+        Command::Peek(args) => peek::run(&args).await,
         Command::Gates(args) => gates::run(&args).await,
         Command::Cost(args) => cost::run(&args).await,
         Command::Merge(args) => merge::run(args).await,
         Command::Log(args) => log_command::run(&args).await,
         Command::Diff(args) => diff::run(&args).await,
+        Command::Review(args) => review::run(&args).await,
         Command::Rescue(command) => rescue::run(command).await,
+        Command::Clean(args) => clean::run(&args).await,
         Command::Trust(args) => trust::run(&args).await,
         Command::Doctor(args) => doctor::run(&args).await,
         Command::Demo(args) => demo::run(&args).await,

@@ -4,7 +4,7 @@ use super::board::{self, Board};
 use super::interrupts::Interrupts;
 use super::out::{cards_wait, hint, talk, waiting_for};
 use super::view::{Style, View};
-use super::{dry_run, gates, sandbox, trust};
+use super::{attach, dry_run, gates, sandbox, trust};
 use crate::board::{causes, named_in};
 use crate::failure::{Code, Exit, Failure};
 use crate::foreman::{self, Foreman};
@@ -52,6 +52,7 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
         sandbox::check(board.project.config())?;
     }
     gates::look_again(&board, &state).await?;
+    attach::resume_left(&board, &state).await?;
     let mode = Mode { dispatch: true, scope, max_parallel: args.max_parallel, forever: args.forever };
     let place = if args.no_host { Place::Elsewhere } else { Place::Here };
     work(&board, "ganger run", mode, place, Style::choose(args.json)).await

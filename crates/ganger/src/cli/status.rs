@@ -1,5 +1,6 @@
 //! `ganger status`: the board at a glance.
 
+use super::attach;
 use super::board::{self, Board};
 use super::describe::ticket_of_attempt;
 use super::out::{ago, cards_wait, count, data, json, span, table};
@@ -50,7 +51,12 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     data!("{}", if counts.is_empty() { "The board is empty.".to_owned() } else { counts.join(", ") });
     let now = now_ms();
     let shown = tickets(state);
-    table(&shown.iter().map(|(id, t)| row(state, id, t, &doing, run.is_some(), now)).collect::<Vec<_>>());
+    let mut rows = Vec::new();
+    for (id, ticket) in &shown {
+        let held = attach::note_of(&board, state, id)?;
+        rows.push(row(state, id, ticket, &doing, run.is_some(), now, held));
+    }
+    table(&rows);
     let open = view.totals.phases.iter().filter(|(phase, _)| !phase.is_final()).map(|(_, n)| n).sum::<usize>();
     if open > shown.len() {
         data!("… and {} more: run `ganger ticket list`", open - shown.len());
@@ -84,10 +90,12 @@ fn row(
     doing: &BTreeMap<AttemptId, Latest>,
     runs: bool,
     now: u64,
+    held: Option<String>,
 ) -> Vec<String> {
-    let note = match &ticket.live {
-        Some(attempt) => at_work(state, attempt, doing, runs, now),
-        None => {
+    let note = match (held, &ticket.live) {
+        (Some(held), _) => held,
+        (None, Some(attempt)) => at_work(state, attempt, doing, runs, now),
+        (None, None) => {
             let causes = causes(state, id);
             causes.first().map_or_else(|| "ready".to_owned(), |cause| format!("{} → `{}`", cause.text, cause.next))
         }

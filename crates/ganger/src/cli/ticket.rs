@@ -138,7 +138,7 @@ async fn add(board: &Board, args: AddArgs) -> Result<Exit, Failure> {
     let agent = fields.agent_of(board)?;
     let mut description = fields.description()?.unwrap_or_default();
     if args.edit {
-        description = input::edit(&description)?;
+        description = input::edit(&description, ".md", "use --description or --description-file")?;
     }
     let files = fields.file.clone();
     let spec = TicketSpec {

@@ -8,6 +8,7 @@ use ganger_engine::{Card, CardKind, Input, TicketId};
 
 pub(super) async fn close(board: &Board, words: &[String], reason: &str) -> Result<Exit, Failure> {
     each(board, words, async |id: &TicketId| {
+        board.project.require_not_held(id)?;
         let input = Input::CloseTicket { ticket: id.clone(), reason: reason.to_owned(), by: board.person() };
         board.decide("you closed a ticket", input).await?;
         talk!("Closed {id}. Its branch is kept.");
@@ -18,6 +19,7 @@ pub(super) async fn close(board: &Board, words: &[String], reason: &str) -> Resu
 
 pub(super) async fn reopen(board: &Board, words: &[String], reason: &str) -> Result<Exit, Failure> {
     each(board, words, async |id: &TicketId| {
+        board.project.require_not_held(id)?;
         let input = Input::ReopenTicket { ticket: id.clone(), reason: reason.to_owned(), by: board.person() };
         board.decide("you reopened a ticket", input).await?;
         talk!("Reopened {id}.");

@@ -101,6 +101,12 @@ async fn list_ready(board: &Board) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+/// A ticket that was merged and taken back says so.
+fn status_of(ticket: &Ticket) -> String {
+    let undone = if ticket.undone.is_some() { ", undone" } else { "" };
+    format!("{}{undone}", ticket.phase.as_str())
+}
+
 fn row(state: &State, id: &TicketId, ticket: &Ticket) -> Vec<String> {
     let waits = causes(state, id).into_iter().map(|cause| cause.text);
     // The others say it with their status.
@@ -110,7 +116,7 @@ fn row(state: &State, id: &TicketId, ticket: &Ticket) -> Vec<String> {
     let waits = if waits.is_empty() { String::new() } else { format!("  ({})", waits.join("; ")) };
     vec![
         id.to_string(),
-        ticket.phase.as_str().to_owned(),
+        status_of(ticket),
         ticket.spec.priority.as_str().to_owned(),
         format!("{}{waits}", text::line(&ticket.spec.title, 80)),
     ]

@@ -1,5 +1,6 @@
 //! `ganger ticket show` and `why`.
 
+use super::attach;
 use super::board::Board;
 use super::out::{clock, count, data, json, span};
 use super::ticket::find;
@@ -54,6 +55,9 @@ pub(super) async fn show(board: &Board, id: &str, as_json: bool) -> Result<Exit,
         clock(ticket.since),
         span(now_ms().saturating_sub(ticket.since))
     );
+    if let (Some(merged), Some(undone)) = (&ticket.merged, &ticket.undone) {
+        data!("undone     merged as {}, reverted as {}", merged.short(), undone.short());
+    }
     data!("priority   {}   revision {}   agent {}", spec.priority.as_str(), ticket.revision, state.agent_of(ticket));
     let line = |name: &str, values: &[String]| {
         if !values.is_empty() {
@@ -189,6 +193,11 @@ pub(super) async fn explain(board: &Board, id: &str, as_json: bool) -> Result<Ex
     if as_json {
         let reasons = found.iter().map(shapes::Reason::of).collect();
         json(shapes::Why { id: id.to_string(), ready: found.is_empty(), reasons })?;
+        return Ok(Exit::Done);
+    }
+    let held = attach::note_of(board, &state, &id)?;
+    if let Some(note) = held {
+        data!("{id}: {note}");
         return Ok(Exit::Done);
     }
     if found.is_empty() {

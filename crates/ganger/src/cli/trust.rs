@@ -1,6 +1,7 @@
 //! `ganger trust`: nothing of a repository runs before you have seen what would.
 
 use super::board::{self, Board, require_person};
+use super::input;
 use super::out::{data, talk};
 use crate::config::{GuardPreset, RuntimeKind, Sandbox};
 use crate::digest;
@@ -9,7 +10,7 @@ use crate::os;
 use crate::project::Project;
 use crate::text;
 use ganger_engine::{Input, State};
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Args)]
@@ -185,14 +186,5 @@ async fn record(board: &Board, lines: &[Line]) -> Result<(), Failure> {
 }
 
 fn confirmed() -> Result<bool, Failure> {
-    if !std::io::stdin().is_terminal() {
-        return Err(Failure::of(Code::NoTerminal, "cannot ask for confirmation: stdin is not a terminal")
-            .hint("run `ganger trust --yes` on a machine that you set up for this"));
-    }
-    let mut err = anstream::stderr();
-    write!(err, "Run these commands? [y/N] ")?;
-    err.flush()?;
-    let mut line = String::new();
-    std::io::stdin().read_line(&mut line)?;
-    Ok(matches!(line.trim(), "y" | "Y" | "yes"))
+    input::confirm("Run these commands?", "run `ganger trust --yes` on a machine that you set up for this")
 }

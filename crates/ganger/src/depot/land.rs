@@ -6,6 +6,7 @@ use crate::git::{Git, GitError, GitResult, Repository, sync_commit, text, zero_s
 use crate::os;
 use ganger_engine::{Commit, TicketId};
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// What a ticket's branch starts from.
@@ -48,16 +49,29 @@ pub(crate) fn merge_commit(
     message: &str,
 ) -> GitResult<Result<Commit, Vec<String>>> {
     let git = repository.git().by("ganger");
+    match merge_tree(repository, ours, theirs)? {
+        Ok(tree) => {
+            let args = ["commit-tree", &tree, "-p", ours.as_str(), "-p", theirs.as_str(), "-m", message];
+            Ok(Ok(Commit::new(git.run(&args)?)))
+        }
+        Err(files) => Ok(Err(files)),
+    }
+}
+
+/// The tree of a merge; `Err` holds the files in conflict.
+pub(super) fn merge_tree(
+    repository: &Repository,
+    ours: &Commit,
+    theirs: &Commit,
+) -> GitResult<Result<String, Vec<String>>> {
+    let git = repository.git().by("ganger");
     let args = ["merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", ours.as_str(), theirs.as_str()];
     let output = git.output(&args)?;
     let listed = text(&output.stdout);
     let mut parts = zero_separated(&listed);
     let tree = parts.next().unwrap_or_default().trim().to_owned();
     match output.status.code() {
-        Some(0) => {
-            let args = ["commit-tree", &tree, "-p", ours.as_str(), "-p", theirs.as_str(), "-m", message];
-            Ok(Ok(Commit::new(git.run(&args)?)))
-        }
+        Some(0) => Ok(Ok(tree)),
         Some(1) => Ok(Err(parts.map(str::to_owned).collect())),
         code => {
             Err(GitError { command: args.join(" "), dir: repository.root.clone(), message: text(&output.stderr), code })
@@ -80,13 +94,32 @@ pub(crate) enum Landing {
     Busy(&'static str),
 }
 
+impl Landing {
+    /// Why main was not moved, for a person; `None` where nobody has to do anything about it.
+    pub(crate) fn refusal(&self, main: &str) -> Option<String> {
+        match self {
+            Self::Landed | Self::Moved => None,
+            Self::Dirty(files) => Some(format!("{main} is checked out with uncommitted changes: {}", files.join(", "))),
+            Self::InTheWay(files) => Some(format!(
+                "files of yours that git does not know are in the way: {}. Move them elsewhere, or run `ganger merge \
+                 --keep`, which keeps them as a rescue",
+                files.join(", ")
+            )),
+            Self::Busy(what) => {
+                Some(format!("{main} is checked out where {what} is in progress: finish it, then merge again"))
+            }
+        }
+    }
+}
+
 /// Moves main from `old` to `new`, a descendant that the depot has. Where main is checked out, its files follow; it is
 /// refused when a file of the person's is in the way. By plumbing: whatever settings the person has for merging,
 /// afterwards main is that commit.
 pub(crate) fn land(depot: &Depot, main: &str, old: &Commit, new: &Commit) -> GitResult<Landing> {
     let person = &depot.person;
     let reference = format!("refs/heads/{main}");
-    repair_half_landing(depot, main)?;
+    let _alone = one_at_a_time(depot)?;
+    repair(depot, main)?;
     let checkout = checkout_of(person, &reference)?;
     if person.branch(main).as_ref() != Some(old) {
         return Ok(Landing::Moved);
@@ -123,7 +156,7 @@ pub(crate) fn land(depot: &Depot, main: &str, old: &Commit, new: &Commit) -> Git
     match landed {
         Err(e) => Err(e),
         // Its files are those of the commit that main did not become.
-        Ok(Landing::Moved) if checkout.is_some() => repair_half_landing(depot, main).map(|()| Landing::Moved),
+        Ok(Landing::Moved) if checkout.is_some() => repair(depot, main).map(|()| Landing::Moved),
         Ok(landed) => depot.git().run(&["update-ref", "-d", LANDING]).map(|_| landed),
     }
 }
@@ -172,7 +205,7 @@ fn hidden_changes(depot: &Depot, checkout: &Git, old: &Commit, new: &Commit) -> 
 }
 
 /// Files of the person's where main would put its own: git does not know them, or ignores them.
-fn in_the_way(depot: &Depot, checkout: &Path, old: &Commit, new: &Commit) -> GitResult<Vec<String>> {
+pub(super) fn in_the_way(depot: &Depot, checkout: &Path, old: &Commit, new: &Commit) -> GitResult<Vec<String>> {
     let names = |filter: &str| -> GitResult<BTreeSet<String>> {
         let args = ["diff", "--name-only", "-z", "--no-renames", filter, old.as_str(), new.as_str()];
         Ok(zero_separated(&depot.git().run(&args)?).map(str::to_owned).collect())
@@ -199,7 +232,7 @@ fn in_the_way(depot: &Depot, checkout: &Path, old: &Commit, new: &Commit) -> Git
     Ok(found.into_iter().collect())
 }
 
-fn files_below(folder: &Path, name: &str) -> Vec<String> {
+pub(super) fn files_below(folder: &Path, name: &str) -> Vec<String> {
     let mut found = Vec::new();
     for entry in folder.read_dir().into_iter().flatten().flatten() {
         let name = format!("{name}/{}", entry.file_name().to_string_lossy());
@@ -219,6 +252,21 @@ const LANDING: &str = "refs/ganger/landing";
 /// a person. When nothing but files of that merge differs, the checkout is set to what main is, and what was there
 /// is kept as a rescue.
 pub(crate) fn repair_half_landing(depot: &Depot, main: &str) -> GitResult<()> {
+    let _alone = one_at_a_time(depot)?;
+    repair(depot, main)
+}
+
+/// A run and a command may land at the same time: what the other is just doing is not half done.
+fn one_at_a_time(depot: &Depot) -> GitResult<File> {
+    let path = super::note(depot, "landing", "lock");
+    let failed = |e: std::io::Error| GitError::new("update-ref", &path, e);
+    std::fs::create_dir_all(path.parent().unwrap_or(&path)).map_err(failed)?;
+    let lock = os::open_private(&path).map_err(failed)?;
+    os::lock(&lock).map_err(failed)?;
+    Ok(lock)
+}
+
+fn repair(depot: &Depot, main: &str) -> GitResult<()> {
     let Some(landing) = depot.repository.resolve(LANDING) else {
         return Ok(());
     };
@@ -259,7 +307,7 @@ fn sync_files(checkout: &Path, listed: &str) {
 }
 
 /// The worktree that has a branch checked out.
-fn checkout_of(repository: &Repository, reference: &str) -> GitResult<Option<Git>> {
+pub(super) fn checkout_of(repository: &Repository, reference: &str) -> GitResult<Option<Git>> {
     // Where the git directory of the main worktree lies elsewhere, the list names that directory.
     if repository.git().run(&["symbolic-ref", "--quiet", "HEAD"]).is_ok_and(|head| head == reference) {
         return Ok(Some(repository.git()));

@@ -4,6 +4,7 @@
 //! workspace into the depot as a checked pack, and go to the person's repository as a branch.
 
 mod agents_git;
+mod aside;
 mod collect;
 mod commit;
 mod git_dir;
@@ -16,12 +17,14 @@ mod patch;
 mod person;
 mod publish;
 mod rescue;
+mod revert;
 mod settings;
 mod store;
 mod tampering;
 mod transfer;
 mod workspace;
 
+pub(crate) use aside::SetAside;
 pub(crate) use collect::{Collected, Order, collect};
 pub(crate) use commit::OWN_FILES;
 pub(crate) use git_dir::{files_of, make_tree};
@@ -30,6 +33,7 @@ pub(crate) use land::{Base, Landing, build_base, land, merge_commit, repair_half
 pub(crate) use person::{Differences, PersonState};
 pub(crate) use publish::stands_in_the_way;
 pub(crate) use rescue::Rescue;
+pub(crate) use revert::{Revert, revert};
 pub(crate) use store::Depot;
 pub(crate) use workspace::{Retired, Seen, Workspace};
 

@@ -103,11 +103,14 @@ pub(crate) fn stands_in_the_way(person: &Repository, branch: &str) -> Option<Str
     })
 }
 
+/// Whether the person's repository has this head of a branch from Ganger.
+pub(super) fn is_ours(depot: &Depot, branch: &str, head: &Commit) -> bool {
+    matches!(depot.published(branch), Published::Ours(Some(ours)) if ours == *head)
+}
+
 /// A branch that is on main is not needed any more; one that the person changed is theirs.
 pub(super) fn withdraw(depot: &Depot, branch: &str, head: &Commit) {
-    if matches!(depot.published(branch), Published::Ours(Some(ours)) if ours == *head)
-        && !depot.person.has_checked_out(branch)
-    {
+    if is_ours(depot, branch, head) && !depot.person.has_checked_out(branch) {
         let _kept = depot.person.git().run(&["update-ref", "-d", &format!("refs/heads/{branch}"), head.as_str()]);
     }
     let _none = std::fs::remove_file(depot.record(branch));

@@ -364,8 +364,21 @@ impl Workspace {
         self.show_to_agent(depot)
     }
 
+    /// Whether there is one of this board, and not just a folder of that name.
+    pub(crate) fn is_there(&self, depot: &Depot) -> bool {
+        self.path.is_dir() && depot.view(&self.ticket).exists()
+    }
+
+    /// Whether the person's repository has its branch as Ganger made it, and main has all of it.
+    pub(crate) fn has_merged_branch(&self, depot: &Depot, main: &Commit) -> bool {
+        let Some(head) = self.head(depot) else { return false };
+        publish::is_ours(depot, &self.branch, &head)
+            && depot.repository.is_ancestor(&head, main)
+            && !depot.person.has_checked_out(&self.branch)
+    }
+
     /// A branch goes only when its head is on the main branch.
-    fn drop_merged_branch(&self, depot: &Depot, merged_into: Option<&Commit>) {
+    pub(crate) fn drop_merged_branch(&self, depot: &Depot, merged_into: Option<&Commit>) {
         let (Some(head), Some(main)) = (self.head(depot), merged_into) else {
             return;
         };

@@ -89,6 +89,11 @@ async fn work(
             git::sync_commit(&depot.repository, &to, Some(&from), &full_name(&branch))
         })
         .await?;
+        let (shared, order) = (Arc::clone(project), Arc::clone(job));
+        let holder = os::blocking(move || shared.holder(&order.landing.ticket)).await?;
+        if let Some(holder) = holder {
+            return Ok(Verdict::Failed { why: holder.words(&job.landing.ticket), back_to_agent: false });
+        }
         confirm(bus, job).await?;
         crash::point("merge");
         let (shared, branch) = (Arc::clone(project), main.clone());
@@ -152,19 +157,8 @@ fn land(depot: &Depot, main: &str, old: &Commit, merged: &Commit) -> anyhow::Res
             Ok(Some(Verdict::Merged(merged.clone())))
         }
         Landed::Moved => Ok(None),
-        Landed::Dirty(files) => {
-            let why = format!("{main} is checked out with uncommitted changes: {}", files.join(", "));
-            Ok(Some(Verdict::Failed { why, back_to_agent: false }))
-        }
-        Landed::InTheWay(files) => {
-            let why = format!(
-                "files of yours that git does not know are in the way: {}. Move them elsewhere, then merge again",
-                files.join(", ")
-            );
-            Ok(Some(Verdict::Failed { why, back_to_agent: false }))
-        }
-        Landed::Busy(what) => {
-            let why = format!("{main} is checked out where {what} is in progress: finish it, then merge again");
+        refused => {
+            let why = refused.refusal(main).unwrap_or_default();
             Ok(Some(Verdict::Failed { why, back_to_agent: false }))
         }
     }

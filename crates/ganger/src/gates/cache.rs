@@ -7,6 +7,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+/// The caches of tickets in a project's folder, and in those of its hosts.
+pub(crate) fn caches_in(state: &Path) -> Vec<(TicketId, PathBuf)> {
+    let entries = |folder: PathBuf| folder.read_dir().into_iter().flatten().flatten().map(|entry| entry.path());
+    let folders = entries(state.join("hosts")).chain([state.to_owned()]);
+    let caches = folders.flat_map(|folder| entries(folder.join("gates/caches")));
+    let named = |path: PathBuf| Some((TicketId::parse(path.file_name()?.to_str()?).ok()?, path));
+    caches.filter_map(named).collect()
+}
+
 /// The cache of a ticket on a host.
 #[derive(Debug, Clone)]
 pub(crate) struct Cache {

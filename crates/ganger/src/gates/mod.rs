@@ -7,7 +7,7 @@ mod run;
 mod tree;
 mod trial;
 
-pub(crate) use cache::land_cache;
+pub(crate) use cache::{caches_in, land_cache};
 pub(crate) use challenge::Challenge;
 pub(crate) use run::{GateRun, of_check, run, toolchain};
 pub(crate) use tree::Tree;

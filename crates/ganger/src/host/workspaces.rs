@@ -4,7 +4,7 @@ use super::claim::Claim;
 use super::folder::Folder;
 use crate::depot::{Base, OWN_FILES, Retired, Workspace, build_base};
 use crate::os::{self, MARKER_ATTEMPT, Spawn, Target};
-use crate::project::Project;
+use crate::project::{Holder, Project};
 use crate::sandbox::{Sandboxed, Sandboxes};
 use crate::text;
 use crate::wire::Layout;
@@ -112,6 +112,7 @@ impl Workspaces {
         pace: Pace,
     ) -> Result<Ready, PrepareError> {
         let Foundation { bases, beside, known_base } = *foundation;
+        self.wait_for_person(ticket, pace).await?;
         let lock = self.lock_of(ticket);
         let guard = lock.lock().await;
         let workspace = self.workspace(layout, ticket);
@@ -166,6 +167,21 @@ impl Workspaces {
         self.ready.lock().unwrap_or_else(PoisonError::into_inner).insert(ticket.clone(), ready.clone());
         drop((claim, guard));
         Ok(ready)
+    }
+
+    /// Nobody works in a workspace while a person is in its session.
+    async fn wait_for_person(&self, ticket: &TicketId, pace: Pace) -> Result<(), PrepareError> {
+        while let Some(holder) = os::block_in_place(|| self.holder(ticket))? {
+            match pace {
+                Pace::AtOnce => tokio::time::sleep(LOOK_EVERY).await,
+                Pace::AtLeisure => return Err(PrepareError::Failed(holder.words(ticket))),
+            }
+        }
+        Ok(())
+    }
+
+    fn holder(&self, ticket: &TicketId) -> Result<Option<Holder>, PrepareError> {
+        self.project.holder(ticket).map_err(|e| PrepareError::Failed(e.message))
     }
 
     fn workspace(&self, layout: &Layout, ticket: &TicketId) -> Workspace {
@@ -328,6 +344,9 @@ impl Workspaces {
         let lock = self.lock_of(ticket);
         let guard = lock.lock().await;
         let claim = Claim::take(&self.project, ticket).await?;
+        if let Some(holder) = os::block_in_place(|| self.holder(ticket))? {
+            return Err(PrepareError::Failed(holder.words(ticket)));
+        }
         self.ready.lock().unwrap_or_else(PoisonError::into_inner).remove(ticket);
         let retired = at_leisure(move || {
             let depot = project.depot()?;

@@ -34,15 +34,15 @@ pub(crate) use leftovers::{end_processes, tool_processes};
 pub(crate) use lines::{CappedLines, LONGEST_MESSAGE, Line, LineBuffer, Lines};
 pub(crate) use orphans::{Adopted, AtWork, adopt_orphans, end_orphans, mark_own};
 pub(crate) use process::{
-    Spawn, ask_group_to_end, credentials, environment_for_commands, find_program, interrupt_group, is_credential,
-    kill_group, leave_session, machine_name, may_signal, own_group, parent, program_on_path, terminate_group,
-    was_interrupted,
+    Spawn, ask_group_to_end, credentials, end_with_parent, environment_for_commands, find_program, interrupt_group,
+    is_credential, kill_group, leave_session, machine_name, may_signal, own_group, parent, program_on_path,
+    terminate_group, was_interrupted,
 };
 pub(crate) use recording::{LEFT_OUT, Recording};
 pub(crate) use signals::{StopSignal, StopSignals};
 pub(crate) use sweep::{
     GUARD_LOOKS_EVERY, MARKER_ATTEMPT, MARKER_HOST, STOPPING_LIMIT, Target, ancestors_have_marker, attempts_behind,
-    cpu_ticks, has_ancestor, is_alive_with, sweep, sweep_while,
+    cpu_ticks, has_ancestor, is_alive_with, is_in_use, sweep, sweep_while,
 };
 pub(crate) use table::check_supported;
 pub(crate) use terminal::{restore_echo, terminal_columns, turn_echo_off};

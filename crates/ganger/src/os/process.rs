@@ -163,6 +163,12 @@ pub(crate) fn leave_session() {
     let _leader_already = rustix::process::setsid();
 }
 
+/// When the process dies that started this one, this one is hung up. It holds for the program that it becomes, too.
+pub(crate) fn end_with_parent() {
+    #[cfg(target_os = "linux")]
+    let _not_fatal = rustix::process::set_parent_process_death_signal(Some(Signal::HUP));
+}
+
 /// Nice value of what can wait.
 const LOW_PRIORITY: i32 = 10;
 

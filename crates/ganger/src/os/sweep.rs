@@ -90,6 +90,12 @@ pub(crate) fn sweep_while(target: &Target, holds: impl Fn() -> bool) -> Result<u
     }
 }
 
+/// Whether a process works in a folder, a person's own included; this one and what started it do not count.
+pub(crate) fn is_in_use(folder: &Path) -> bool {
+    let spared = own_line();
+    Process::all().any(|p| !spared.contains(&p) && p.folder().is_some_and(|at| at.starts_with(folder)))
+}
+
 /// This process and its ancestors: a user may well run the program from inside a workspace.
 fn own_line() -> BTreeSet<Process> {
     let own = Process(i32::try_from(std::process::id()).unwrap_or(0));

@@ -74,6 +74,7 @@ impl Input {
             | Self::Seen { .. }
             | Self::PermissionDelivered { .. }
             | Self::ConfirmMerge { .. }
+            | Self::Undone { .. }
             // A name with a secret in it would be no way back.
             | Self::RepositoryTouched { .. }
             | Self::WorkspaceRemoved { .. } => {}
@@ -154,6 +155,7 @@ inputs_that_travel! {
     ConfirmMerge { ticket: TicketId, commit: Commit },
     MergeDone { ticket: TicketId, commit: Commit, evidence: Vec<Evidence> },
     MergeFailed { ticket: TicketId, why: String, back_to_agent: bool, evidence: Vec<Evidence> },
+    Undone { ticket: TicketId, commit: Commit, by: String },
     WorkspaceRemoved { ticket: TicketId, host: HostId },
     WorkspaceKept { ticket: TicketId, host: HostId, why: String },
     RepositoryTouched { ticket: TicketId, changes: Vec<String> },

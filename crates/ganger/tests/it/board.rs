@@ -1,6 +1,7 @@
 //! The board, the configuration and trust, as a person meets them on the command line.
 
 mod answers;
+mod clean;
 mod edits;
 mod glance;
 mod ids;

@@ -14,6 +14,7 @@ mod power;
 mod recovery;
 mod run;
 mod runtimes;
+mod sessions;
 mod shapes;
 mod situations;
 mod store;

@@ -15,17 +15,17 @@ use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(40);
 /// Terminals as people have them: columns and rows.
-const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 50)];
+pub(crate) const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 50)];
 
 /// A program on a terminal of its own.
-struct OnTerminal {
+pub(crate) struct OnTerminal {
     child: Child,
     keyboard: File,
     screen: Arc<Mutex<vt100::Parser>>,
 }
 
 impl OnTerminal {
-    fn start(place: &Place, args: &[&str], (columns, rows): (u16, u16)) -> Self {
+    pub(crate) fn start(place: &Place, args: &[&str], (columns, rows): (u16, u16)) -> Self {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
@@ -61,17 +61,17 @@ impl OnTerminal {
         Self { child, keyboard, screen }
     }
 
-    fn rows(&self) -> Vec<String> {
+    pub(crate) fn rows(&self) -> Vec<String> {
         let screen = self.screen.lock().unwrap();
         let columns = screen.screen().size().1;
         screen.screen().rows(0, columns).collect()
     }
 
-    fn shows(&self, words: &str) -> bool {
+    pub(crate) fn shows(&self, words: &str) -> bool {
         self.rows().iter().any(|row| row.contains(words))
     }
 
-    fn wait_for(&self, words: &str) {
+    pub(crate) fn wait_for(&self, words: &str) {
         let until = std::time::Instant::now() + LIMIT;
         wait_until(&format!("the screen shows `{words}`"), LIMIT + LIMIT, || {
             assert!(std::time::Instant::now() < until, "`{words}` is not there: {:#?}", self.rows());
@@ -83,12 +83,11 @@ impl OnTerminal {
         self.keyboard.write_all(&[key]).unwrap();
     }
 
-    fn types(&mut self, line: &str) {
-        self.keyboard.write_all(line.as_bytes()).unwrap();
-        self.press(b'\n');
+    pub(crate) fn type_line(&mut self, line: &str) {
+        writeln!(self.keyboard, "{line}").unwrap();
     }
 
-    fn code(&mut self) -> i32 {
+    pub(crate) fn code(&mut self) -> i32 {
         wait_until("it ends", LIMIT, || self.child.try_wait().unwrap().is_some());
         self.child.wait().unwrap().code().unwrap()
     }
@@ -173,7 +172,7 @@ fn the_demo_asks_with_numbers_and_says_what_it_will_do_and_how_to_remove_it() {
     demo.wait_for("  2  Howdy");
     demo.wait_for("Type a number or your own word. The demo answers `Hello` in 20 s.");
     assert!(!demo.shows("ganger inbox") && !demo.shows("ganger merge"), "{:#?}", demo.rows());
-    demo.types("2");
+    demo.type_line("2");
     assert_eq!(demo.code(), 0, "{:#?}", demo.rows());
     demo.wait_for("5 of 5 tickets accepted.");
     let greeter = place.path("demo/greeter");

@@ -264,6 +264,7 @@ impl State {
                 self.change(ticket, |t| t.merged = Some(commit.clone()));
                 self.enter(now, ticket, Phase::Merged)?;
             }
+            Event::MergeUndone { ticket, commit, .. } => self.change(ticket, |t| t.undone = Some(commit.clone())),
             Event::MergeFailed { ticket, .. } => self.change(ticket, |t| t.merge_approval = None),
             Event::WorkspaceRemoved { ticket } | Event::WorkspaceKept { ticket, .. } => {
                 self.change(ticket, |t| t.workspace_on = None);
@@ -315,6 +316,7 @@ impl State {
             | Event::StopLifted { ticket, .. }
             | Event::MergeApproved { ticket, .. }
             | Event::Merged { ticket, .. }
+            | Event::MergeUndone { ticket, .. }
             | Event::MergeFailed { ticket, .. }
             | Event::WorkspaceRemoved { ticket }
             | Event::WorkspaceKept { ticket, .. } => Some(ticket.clone()),

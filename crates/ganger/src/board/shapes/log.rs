@@ -145,6 +145,7 @@ fn name(event: &Event) -> Option<&'static str> {
         Event::PermitRevoked { .. } => "permission-revoked",
         Event::MergeApproved { .. } => "merge-approved",
         Event::Merged { .. } => "ticket-merged",
+        Event::MergeUndone { .. } => "merge-undone",
         Event::MergeFailed { .. } => "merge-failed",
         Event::WorkspaceRemoved { .. } => "workspace-removed",
         Event::WorkspaceKept { .. } => "workspace-kept",

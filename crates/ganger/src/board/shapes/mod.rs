@@ -2,6 +2,7 @@
 //! hold, so that these can change while scripts of users keep working. docs/schemas has a JSON Schema for each; a test
 //! compares them. A change that could break a reader gets a new version.
 
+mod clean;
 mod cost;
 mod gates;
 mod guard;
@@ -9,9 +10,11 @@ mod inbox;
 mod log;
 mod plan;
 mod project;
+mod review;
 mod status;
 mod ticket;
 
+pub(crate) use clean::{Leftover, Leftovers};
 pub(crate) use cost::{Cost, CostLine};
 pub(crate) use gates::{GateRun, Gates};
 pub(crate) use guard::{Danger, GuardedLine};
@@ -19,6 +22,7 @@ pub(crate) use inbox::{Card, Inbox};
 pub(crate) use log::Entry;
 pub(crate) use plan::{Plan, Start, Waiting};
 pub(crate) use project::{Config, Doctor, Finding, Permission, Permissions, Rescued, Rescues, Sandbox, Setting};
+pub(crate) use review::{Review, ReviewComment};
 pub(crate) use status::{Attempt, Glance, Host, Run, Status};
 pub(crate) use ticket::{Imported, ImportedTicket, Queued, Reason, Ticket, Tickets, Why};
 
@@ -107,6 +111,7 @@ mod tests {
         schemas! {
             "config" Config, "cost" Cost, "doctor" Doctor, "error" Failed, "export" Export, "gates" Gates, "guard" GuardedLine, "import" Imported,
             "inbox" Inbox, "log" Entry, "message" Queued, "permits" Permissions, "plan" Plan, "rescues" Rescues,
+            "leftovers" Leftovers, "review" Review,
             "sandbox" Sandbox, "status" Status, "ticket" Ticket, "tickets" Tickets, "why" Why,
         }
     }

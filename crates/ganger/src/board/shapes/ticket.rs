@@ -50,6 +50,8 @@ pub(crate) struct Ticket {
     base: Option<String>,
     accepted: Option<String>,
     merged: Option<String>,
+    /// The commit that reverted it on the main branch.
+    undone: Option<String>,
     /// Files that the branch changes.
     observed_files: Vec<String>,
     /// By agent.
@@ -292,6 +294,7 @@ impl Ticket {
             base: ticket.base.as_ref().map(ToString::to_string),
             accepted: ticket.accepted.as_ref().map(ToString::to_string),
             merged: ticket.merged.as_ref().map(ToString::to_string),
+            undone: ticket.undone.as_ref().map(ToString::to_string),
             observed_files: strings(&ticket.observed),
             sessions: ticket.sessions.iter().map(|(agent, s)| (agent.clone(), session(s))).collect(),
             live_attempt: ticket.live.as_ref().map(ToString::to_string),

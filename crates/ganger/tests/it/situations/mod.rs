@@ -5,11 +5,13 @@ mod checks;
 mod configuration;
 mod gates;
 mod guardrails;
+mod keep;
 mod landing;
 mod leftovers;
 mod red_base;
 mod repositories;
 mod sandbox;
+mod undo;
 
 use crate::support::Place;
 use serde_json::{Value, json};

@@ -186,6 +186,9 @@ fn what_is_a_persons_alone_is_refused_to_whatever_an_agent_starts() {
     let commands = [
         "answer C-1 yes",
         "merge --all",
+        "merge --undo T-1",
+        "review T-1 --accept",
+        "clean --yes",
         "trust --yes",
         "tell T-1 hello",
         "interrupt T-1",
@@ -210,7 +213,7 @@ fn what_is_a_persons_alone_is_refused_to_whatever_an_agent_starts() {
     shop.add(&["work"]);
     shop.ganger(&["run"]).exits(0);
     let codes = shop.git(&["show", "ganger/T-1:codes"]);
-    assert_eq!(codes, ["4"; 17].join("\n"), "{}", shop.git(&["show", "ganger/T-1:said"]));
+    assert_eq!(codes, ["4"; 20].join("\n"), "{}", shop.git(&["show", "ganger/T-1:said"]));
     shop.assert_status("T-1", "accepted");
 }
 

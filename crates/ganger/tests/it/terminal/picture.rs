@@ -35,7 +35,7 @@ fn picture_of_the_demo() {
         }
         // A person takes a moment to read the question.
         if !answered && asked.is_some_and(|at| at.elapsed() > Duration::from_secs(2)) {
-            demo.types("2");
+            demo.type_line("2");
             answered = true;
         }
         let frame = drawn(demo.screen.lock().unwrap().screen());

@@ -1,0 +1,230 @@
+//! `ganger clean`: lists what merged and closed tickets left and nobody needs, and removes it after your word.
+
+use super::board::{self, Board, require_person};
+use super::input;
+use super::out::{counted, json, table, talk};
+use crate::board::shapes;
+use crate::depot::{Depot, Workspace};
+use crate::failure::{Exit, Failure, OrCannot};
+use crate::gates::caches_in;
+use crate::git::GitResult;
+use crate::os::{self, now_ms};
+use ganger_engine::{Commit, Phase, State, Ticket, TicketId};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// List it and remove nothing
+    #[arg(long, conflicts_with = "yes")]
+    dry_run: bool,
+    /// Remove it without asking
+    #[arg(long, short)]
+    yes: bool,
+    /// Logs of tickets that were merged or closed less than so many days ago stay
+    #[arg(long, value_name = "DAYS", default_value_t = 30)]
+    logs_older_than: u64,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+const DAY_MS: u64 = 86_400_000;
+
+/// Something that can go.
+struct Item {
+    ticket: TicketId,
+    what: What,
+    bytes: u64,
+}
+
+enum What {
+    /// Everything in it is kept as a rescue first.
+    Workspace(Workspace),
+    /// A branch in your repository that is on main.
+    Branch(Workspace),
+    /// What its gates have built.
+    Cache(PathBuf),
+    Log(PathBuf),
+}
+
+pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
+    require_person("clean")?;
+    let board = board::open().await?;
+    let state = board.state().await?;
+    let runs = board.active_run()?.is_some();
+    let main = board.project.repository.branch(&board.project.main_branch()?);
+    let items = os::block_in_place(|| found(&board, &state, args, runs, main.as_ref()))?;
+    if args.json && (args.dry_run || !args.yes) {
+        return print_json(&items, false);
+    }
+    if runs {
+        talk!("A run is active: workspaces and caches stay.");
+    }
+    if items.is_empty() {
+        talk!("Nothing to remove.");
+        return if args.json { print_json(&items, true) } else { Ok(Exit::Done) };
+    }
+    let bytes: u64 = items.iter().map(|item| item.bytes).sum();
+    let sized = if bytes > 0 { format!(", {}", size(bytes)) } else { String::new() };
+    let all = format!("{}{sized}", counted(items.len(), "item"));
+    if !args.json {
+        table(&items.iter().map(Item::row).collect::<Vec<_>>());
+    }
+    if args.dry_run {
+        talk!("{all} could be removed. Rescues stay: `ganger rescue drop` deletes one.");
+        return Ok(Exit::Done);
+    }
+    let otherwise = "use `--yes`, or `--dry-run` to look";
+    if !args.yes && !input::confirm(&format!("Remove all of it ({all})?"), otherwise)? {
+        talk!("Nothing was removed.");
+        return Ok(Exit::Done);
+    }
+    os::block_in_place(|| items.iter().try_for_each(|item| item.remove(&board, main.as_ref())))?;
+    if args.json {
+        return print_json(&items, true);
+    }
+    talk!("Removed {all}.");
+    Ok(Exit::Done)
+}
+
+fn found(board: &Board, state: &State, args: &Args, runs: bool, main: Option<&Commit>) -> Result<Vec<Item>, Failure> {
+    let Some(depot) = board.project.depot_if_made().or_cannot("open the depot")? else { return Ok(Vec::new()) };
+    main.map_or(Ok(()), |main| depot.bring_from_person(main)).or_cannot("bring main into the depot")?;
+    let is_over = |id: &TicketId| state.tickets.get(id).is_some_and(|t| t.phase.is_final() && t.live.is_none());
+    let mut items = Vec::new();
+    if !runs {
+        items.extend(workspaces(board, state, depot)?);
+        let of_caches = caches_in(&board.project.state).into_iter().filter(|(id, _)| is_over(id));
+        items.extend(of_caches.map(|(ticket, path)| Item { ticket, bytes: bytes_of(&path), what: What::Cache(path) }));
+    }
+    if let Some(main) = main {
+        let with_workspace: BTreeSet<TicketId> = items.iter().map(|item| item.ticket.clone()).collect();
+        let branches = branches(board, state, depot, main).or_cannot("look for branches that are merged")?;
+        items.extend(branches.into_iter().filter(|i| !with_workspace.contains(&i.ticket)));
+    }
+    let old = |t: &Ticket| now_ms().saturating_sub(t.since) >= args.logs_older_than.saturating_mul(DAY_MS);
+    let logs = logs_in(&board.project.state).into_iter();
+    let logs = logs.filter(|(id, _)| is_over(id) && state.tickets.get(id).is_some_and(old));
+    items.extend(logs.map(|(ticket, path)| Item { ticket, bytes: bytes_of(&path), what: What::Log(path) }));
+    Ok(items)
+}
+
+/// Those that no host will remove any more, and in which nobody works.
+fn workspaces(board: &Board, state: &State, depot: &Depot) -> Result<Vec<Item>, Failure> {
+    let mut items = Vec::new();
+    let over = state.tickets.iter().filter(|(_, t)| t.phase.is_final() && t.live.is_none());
+    for (id, _) in over {
+        let workspace = board.project.workspace(id);
+        if !workspace.is_there(depot) || board.project.holder(id)?.is_some() {
+            continue;
+        }
+        if os::is_in_use(&workspace.path) {
+            talk!("{} stays: a process works in it.", workspace.path.display());
+            continue;
+        }
+        let bytes = bytes_of(&workspace.path);
+        items.push(Item { ticket: id.clone(), what: What::Workspace(workspace), bytes });
+    }
+    Ok(items)
+}
+
+/// Branches of merged tickets in your repository that are as Ganger made them, and on main.
+fn branches(board: &Board, state: &State, depot: &Depot, main: &Commit) -> GitResult<Vec<Item>> {
+    let person = &board.project.repository;
+    let listed = person.git().run(&["for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads"])?;
+    let there: BTreeSet<&str> = listed.lines().collect();
+    let merged = state.tickets.iter().filter(|(_, t)| t.phase == Phase::Merged);
+    let mut items = Vec::new();
+    for (id, _) in merged {
+        let workspace = board.project.workspace(id);
+        if there.contains(workspace.branch.as_str()) && workspace.has_merged_branch(depot, main) {
+            items.push(Item { ticket: id.clone(), what: What::Branch(workspace), bytes: 0 });
+        }
+    }
+    Ok(items)
+}
+
+/// Logs of gates and of setup commands, by ticket, of this process and of hosts.
+fn logs_in(state: &Path) -> Vec<(TicketId, PathBuf)> {
+    let hosts = entries(&state.join("hosts"));
+    let mut found = Vec::new();
+    for folder in hosts.iter().map(PathBuf::as_path).chain([state]) {
+        for path in ["logs/gates", "logs/setup"].iter().flat_map(|logs| entries(&folder.join(logs))) {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let id = TicketId::parse(name.strip_suffix(".log").unwrap_or(&name));
+            found.extend(id.ok().map(|id| (id, path.clone())));
+        }
+    }
+    found
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    folder.read_dir().into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+}
+
+impl Item {
+    fn words(&self) -> (&'static str, String) {
+        match &self.what {
+            What::Workspace(workspace) => ("workspace", workspace.path.display().to_string()),
+            What::Branch(workspace) => ("branch", workspace.branch.clone()),
+            What::Cache(path) => ("cache", path.display().to_string()),
+            What::Log(path) => ("log", path.display().to_string()),
+        }
+    }
+
+    fn row(&self) -> Vec<String> {
+        let (kind, name) = self.words();
+        let bytes = if matches!(self.what, What::Branch(_)) { String::new() } else { size(self.bytes) };
+        vec![self.ticket.to_string(), kind.to_owned(), bytes, name]
+    }
+
+    fn remove(&self, board: &Board, main: Option<&Commit>) -> Result<(), Failure> {
+        let (kind, name) = self.words();
+        let what = format!("remove the {kind} {name}");
+        match &self.what {
+            What::Workspace(workspace) => {
+                board.project.require_not_held(&self.ticket)?;
+                let retired = board.project.depot().and_then(|depot| workspace.retire(depot, main));
+                retired.map(|_| ()).or_cannot(what)
+            }
+            What::Branch(workspace) => {
+                let depot = board.project.depot().or_cannot(what)?;
+                workspace.drop_merged_branch(depot, main);
+                Ok(())
+            }
+            What::Cache(path) | What::Log(path) => os::remove_tree(path).or_cannot(what),
+        }
+    }
+}
+
+fn print_json(items: &[Item], removed: bool) -> Result<Exit, Failure> {
+    let shape = |item: &Item| {
+        let (kind, name) = item.words();
+        shapes::Leftover { ticket: item.ticket.to_string(), kind, name, bytes: item.bytes }
+    };
+    let bytes = items.iter().map(|item| item.bytes).sum();
+    json(shapes::Leftovers { removed, bytes, items: items.iter().map(shape).collect() })?;
+    Ok(Exit::Done)
+}
+
+fn bytes_of(path: &Path) -> u64 {
+    let mut paths = vec![path.to_owned()];
+    let mut bytes = 0;
+    while let Some(path) = paths.pop() {
+        let Ok(found) = path.symlink_metadata() else { continue };
+        if found.is_dir() { paths.extend(entries(&path)) } else { bytes += found.len() }
+    }
+    bytes
+}
+
+fn size(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
+    let mut value = bytes as f64 / 1e3;
+    let mut unit = 0;
+    while value >= 1e3 && unit + 1 < UNITS.len() {
+        value /= 1e3;
+        unit += 1;
+    }
+    if bytes < 1_000 { format!("{bytes} B") } else { format!("{value:.1} {}", UNITS[unit]) }
+}

@@ -1,0 +1,113 @@
+//! `ganger merge --undo`: takes back what landed, by a commit on main that reverts it and on which the gates ran.
+
+use super::board::Board;
+use super::merge::{hint_to_push, refuse_dirty_main};
+use super::out::{data, talk};
+use super::{gates, trust};
+use crate::board::ticket_named;
+use crate::depot::{self, Landing, Revert};
+use crate::failure::{Code, Exit, Failure};
+use crate::git::{self, GitError};
+use crate::os;
+use crate::text;
+use ganger_engine::{Commit, Evidence, Input, Phase, State, Ticket, TicketId};
+
+/// Main may be moved by others while the gates run.
+const TRIES: usize = 3;
+
+pub(super) async fn run(board: &Board, word: &str) -> Result<Exit, Failure> {
+    let state = board.state().await?;
+    let id = ticket_named(&state, word)?;
+    let Some(ticket) = state.tickets.get(&id) else { return Ok(Exit::Failed) };
+    if let Some(commit) = &ticket.undone {
+        talk!("{id} was undone already, by {}.", commit.short());
+        return Ok(Exit::Done);
+    }
+    let Some(landed) = ticket.merged.as_ref().filter(|_| ticket.phase == Phase::Merged) else {
+        let why = format!("{id} is {}, not merged", ticket.phase.as_str());
+        return Err(Failure::of(Code::NotMerged, why));
+    };
+    trust::require(board, &state).await?;
+    refuse_dirty_main(board)?;
+    let main = board.project.main_branch()?;
+    for _ in 0..TRIES {
+        let (old, made) = make(board, &main, landed, &id)?;
+        let commit = match made {
+            Revert::By(commit) => commit,
+            Revert::Done(commit) => return record(board, &state, &id, ticket, commit).await,
+            other => return Err(refusal(&id, &main, landed, other)),
+        };
+        prove(board, &state, &id, commit.clone()).await?;
+        match os::block_in_place(|| land(board, &main, &old, &commit)).map_err(|e| cannot(&id, &e))? {
+            Landing::Landed => return record(board, &state, &id, ticket, commit).await,
+            Landing::Moved => talk!("{main} has moved meanwhile: the revert is made again."),
+            other => {
+                let why = other.refusal(&main).unwrap_or_default();
+                return Err(Failure::needs_you(format!("{id} is not undone: {why}")));
+            }
+        }
+    }
+    Err(Failure::failed(format!("{id} is not undone: {main} moved {TRIES} times while the gates ran")))
+}
+
+fn make(board: &Board, main: &str, landed: &Commit, id: &TicketId) -> Result<(Commit, Revert), Failure> {
+    let Some(old) = board.project.repository.branch(main) else {
+        return Err(Failure::failed(format!("there is no branch {main}")));
+    };
+    let by = board.person();
+    let made = os::block_in_place(|| depot::revert(board.project.depot()?, &old, landed, id, &by));
+    made.map(|made| (old, made)).map_err(|e| cannot(id, &e))
+}
+
+fn refusal(id: &TicketId, main: &str, landed: &Commit, made: Revert) -> Failure {
+    let by_hand = format!("`git revert -m 1 {}` begins it by hand", landed.short());
+    match made {
+        Revert::Conflict(files) => {
+            let files: Vec<String> = files.iter().map(|file| text::name(file)).collect();
+            let words =
+                format!("{id} cannot be undone by itself: what {main} got later changes it in {}", files.join(", "));
+            Failure::of(Code::Git, words).hint(format!("undo what landed after it first, or {by_hand}"))
+        }
+        Revert::Gone => Failure::failed(format!("{main} has nothing of {id} any more: there is nothing to undo")),
+        _ => Failure::failed(format!("{} is not a commit of {main} by which Ganger merged {id}", landed.short()))
+            .hint("`git log` shows how it came there; `git revert` takes it back"),
+    }
+}
+
+/// The gates on main without the ticket.
+async fn prove(board: &Board, state: &State, id: &TicketId, commit: Commit) -> Result<(), Failure> {
+    let (_trial, results) = gates::run_on(board, commit, false).await?;
+    let is_red = |e: &&Evidence| !e.is_green() && !gates::is_known_red(board, state, e);
+    let Some(red) = results.iter().find(is_red) else { return Ok(()) };
+    Err(Failure::failed(format!("{id} is not undone: gate `{}` is red without it", red.name))
+        .hint(format!("the whole output is in {}", red.log)))
+}
+
+fn land(board: &Board, main: &str, old: &Commit, commit: &Commit) -> Result<Landing, GitError> {
+    let depot = board.project.depot()?;
+    let reference = format!("refs/heads/{main}");
+    git::sync_commit(&depot.repository, commit, Some(old), &reference)?;
+    let landed = depot::land(depot, main, old, commit)?;
+    if matches!(landed, Landing::Landed) {
+        git::sync_commit(&depot.person, commit, Some(commit), &reference)?;
+    }
+    Ok(landed)
+}
+
+async fn record(board: &Board, state: &State, id: &TicketId, ticket: &Ticket, commit: Commit) -> Result<Exit, Failure> {
+    let input = Input::Undone { ticket: id.clone(), commit: commit.clone(), by: board.person() };
+    board.decide("you took back a merge", input).await?;
+    data!("{id}  undone as {}", commit.short());
+    let builds_on_it = state.dependents(id).filter(|d| state.tickets.get(*d).is_some_and(|t| !t.phase.is_final()));
+    let waiting: Vec<String> = builds_on_it.map(ToString::to_string).collect();
+    if !waiting.is_empty() {
+        talk!("{} was made for a main branch with {id}: its gates decide.", waiting.join(", "));
+    }
+    let title = text::line(&ticket.spec.title, 60);
+    talk!("Its branch is history: `ganger ticket add \"{title}\"` asks for it anew.");
+    hint_to_push(board, "the revert").map(|()| Exit::Done)
+}
+
+fn cannot(id: &TicketId, why: &GitError) -> Failure {
+    Failure::of(Code::Git, format!("cannot undo {id}: {why}"))
+}

@@ -1,0 +1,89 @@
+//! `ganger merge --undo`: what landed is taken back on main, whatever landed after it.
+
+use super::turns;
+use crate::support::Place;
+use serde_json::json;
+
+/// Three accepted tickets. The second adds a file of its own, the third changes what the first added.
+fn landed(gate: &str, second: &[&str]) -> Place {
+    let write = |name: &str, text: &str| json!([[{"write": name, "text": text}]]);
+    let script = json!({
+        "T-1": write("one.txt", "one\n"), "T-2": write("two.txt", "two\n"), "T-3": write("one.txt", "one\nand more\n"),
+    });
+    let place = Place::scripted(gate, &script);
+    place.add(&["first"]);
+    place.add(&[&["second"], second].concat());
+    place.add(&["third", "--after", "T-1"]);
+    place.ganger(&["run"]).exits(0);
+    place
+}
+
+#[test]
+fn what_landed_is_taken_back_after_others_landed() {
+    let place = landed("true", &[]);
+    place.ganger(&["merge", "--undo", "T-2"]).exits(1).says("T-2 is accepted, not merged");
+    place.ganger(&["merge", "T-2"]).exits(0);
+    place.ganger(&["merge", "T-1"]).exits(0);
+    place.ganger(&["merge", "--undo", "2"]).exits(0).says("green check at").says("T-2  undone as ");
+    assert!(!place.repo().join("two.txt").exists() && place.repo().join("one.txt").exists());
+    let message = place.git(&["show", "--no-patch", "--format=%B", "main"]);
+    assert!(message.starts_with("Revert \"second (T-2)\"\n\nThis reverts commit "), "{message}");
+    assert!(message.contains("Ganger-Undoes: T-2\n") && message.contains("Approved-by: tester"), "{message}");
+    assert_eq!(place.git(&["status", "--porcelain"]), "");
+    let ticket = place.ticket("T-2");
+    assert_eq!(ticket["status"], "merged");
+    assert_eq!(ticket["undone"].as_str(), Some(place.git(&["rev-parse", "main"]).as_str()));
+    place.ganger(&["ticket", "list", "--all"]).exits(0).says("merged, undone");
+    place.ganger(&["ticket", "show", "T-2"]).exits(0).says("reverted as ");
+    place.ganger(&["log", "T-2"]).exits(0).says("undone by tester: reverted as ");
+    place.ganger(&["merge", "--undo", "T-2"]).exits(0).says("T-2 was undone already");
+    place.ganger(&["merge", "T-3"]).exits(0);
+    assert!(!place.repo().join("two.txt").exists(), "what lands later does not bring it back");
+}
+
+#[test]
+fn what_does_not_revert_cleanly_or_turns_a_gate_red_stays() {
+    let place = landed("test ! -e two.txt || test -e one.txt", &["--after", "T-1"]);
+    place.ganger(&["merge", "--all"]).exits(0);
+    let main = place.git(&["rev-parse", "main"]);
+    place
+        .ganger(&["merge", "--undo", "T-1"])
+        .exits(1)
+        .says("T-1 cannot be undone by itself: what main got later changes it in one.txt")
+        .says("git revert -m 1");
+    place.ganger(&["merge", "--undo", "T-3"]).exits(0);
+    place.ganger(&["merge", "--undo", "T-1"]).exits(1).says("T-1 is not undone: gate `check` is red without it");
+    place.write("README.md", "mine\n");
+    place.ganger(&["merge", "--undo", "T-2"]).exits(3).says("main is checked out with uncommitted changes: README.md");
+    place.git(&["checkout", "--quiet", "README.md"]);
+    place.git(&["bisect", "start"]);
+    place.ganger(&["merge", "--undo", "T-2"]).exits(3).says("T-2 is not undone: main is checked out where");
+    place.git(&["bisect", "reset"]);
+    assert_eq!(place.git(&["rev-parse", "main~1"]), main, "nothing but T-3 was taken back");
+    place.ganger(&["merge", "--undo", "T-2"]).exits(0);
+    place.ganger(&["merge", "--undo", "T-1"]).exits(0);
+    assert!(!place.repo().join("one.txt").exists() && !place.repo().join("two.txt").exists());
+}
+
+#[test]
+fn a_revert_that_could_not_be_noted_is_found() {
+    let place = landed("true", &[]);
+    place.ganger(&["merge", "T-2"]).exits(0);
+    let died = place.ganger_with(&["merge", "--undo", "T-2"], &[("GANGER_CRASH_AT", "answer:1")]);
+    assert_ne!(died.code, 0);
+    let main = place.git(&["rev-parse", "main"]);
+    assert!(!place.repo().join("two.txt").exists(), "it was taken back, and not noted: {}", died.stderr);
+    place.ganger(&["merge", "--undo", "T-2"]).exits(0).says("T-2  undone as ");
+    assert_eq!(place.git(&["rev-parse", "main"]), main);
+}
+
+#[test]
+fn only_what_ganger_landed_is_taken_back() {
+    let place = Place::scripted("true", &turns(&["echo x > x.txt"]));
+    place.add(&["one"]);
+    place.ganger(&["run"]).exits(0);
+    place.git(&["merge", "--quiet", "--no-edit", "ganger/T-1"]);
+    place.ganger(&["merge", "T-1"]).exits(0);
+    place.ganger(&["merge", "--undo", "T-1"]).exits(1).says("by which Ganger merged T-1").says("git revert");
+    assert!(place.repo().join("x.txt").exists());
+}

@@ -1,7 +1,8 @@
 //! `ganger init`: finds gates and runtimes by reading files, writes a commented ganger.toml, and reports what it did.
 
-use super::board::require_person;
+use super::board::{self, require_person};
 use super::out::{data, hint, talk};
+use super::{gates, trust};
 use crate::agents::{Drivers, Found};
 use crate::config::{Config, Detected, Detection, PROJECT_FILE, RuntimeKind, detect};
 use crate::depot::stands_in_the_way;
@@ -22,11 +23,18 @@ pub(super) struct Args {
     /// The runtime of the default agent; the first one that is found without it
     #[arg(long, value_parser = ["claude", "opencode", "codex", "gemini"])]
     runtime: Option<String>,
+    /// Then run each gate on the main branch, and say what is red or missing before the first ticket; asks first, as
+    /// `ganger trust` does
+    #[arg(long)]
+    check: bool,
 }
 
 pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     if args.new_id || args.new_board {
         require_person("init --new-board")?;
+    }
+    if args.check {
+        require_person("init --check")?;
     }
     let repository = repository_at(&std::env::current_dir()?)?;
     let main = repository.guess_main();
@@ -79,7 +87,16 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
             ));
         }
     }
-    Ok(Exit::Done)
+    if args.check { check(project).await } else { Ok(Exit::Done) }
+}
+
+/// Everything above only reads. From here on what the repository says is executed, so you are asked first.
+async fn check(project: Project) -> Result<Exit, Failure> {
+    talk!("");
+    let board = board::of(project).await?;
+    let state = board.state().await?;
+    trust::require(&board, &state).await?;
+    gates::check_before_first_ticket(&board, &state).await
 }
 
 /// The runtimes that get an agent; the first one's is the default.

@@ -40,7 +40,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     let main = repository.guess_main();
     let file = repository.root.join(PROJECT_FILE);
     let runtimes = Drivers::default().found().await;
-    let Detection { gates, likely, doubts } = detect(&repository.root);
+    let Detection { gates, likely, setup, doubts } = detect(&repository.root);
 
     data!("repository  {}", repository.root.display());
     let has_commit = main.as_deref().is_some_and(|m| repository.branch(m).is_some());
@@ -51,6 +51,9 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     }
     for Found { driver, program, version } in &runtimes {
         data!("runtime     {} {version} ({})", driver.runtime().as_str(), program.display());
+    }
+    if let Some(setup) = setup {
+        data!("setup       `{setup}` (once for each lock file; gates and agents find what it made)");
     }
     for found in &gates {
         data!("gate        {}: `{}` (found {})", found.gate.name, found.gate.command, found.why);
@@ -65,7 +68,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
         data!("kept        {} (init never overwrites it)", file.display());
     } else {
         let chosen = choose(args, &runtimes);
-        std::fs::write(&file, render(main.as_deref(), &gates, &likely, &chosen))?;
+        std::fs::write(&file, render(main.as_deref(), setup, &gates, &likely, &chosen))?;
         if let Some((first, others)) = chosen.split_first() {
             let others: String = others.iter().map(|kind| format!(", {}", kind.as_str())).collect();
             data!("agent       builder ({}){others}", first.as_str());
@@ -137,7 +140,13 @@ fn advise(repository: &Repository, config: &Config, has_commit: bool, runtimes: 
     hint("next: `ganger ticket add \"…\"`, then `ganger run`");
 }
 
-fn render(main: Option<&str>, gates: &[Detected], likely: &[Detected], runtimes: &[RuntimeKind]) -> String {
+fn render(
+    main: Option<&str>,
+    setup: Option<&str>,
+    gates: &[Detected],
+    likely: &[Detected],
+    runtimes: &[RuntimeKind],
+) -> String {
     let mut text = String::from(HEAD);
     let quoted = |s: &str| toml::Value::String(s.to_owned()).to_string();
     // Writing to a String cannot fail.
@@ -145,8 +154,8 @@ fn render(main: Option<&str>, gates: &[Detected], likely: &[Detected], runtimes:
     if !runtimes.is_empty() {
         text.push_str("agent = \"builder\"   # works on tickets that name no agent\n");
     }
-    if let Some(setup) = gates.iter().find_map(|g| g.setup.as_deref()) {
-        let _ok = writeln!(text, "# Run once in each fresh workspace.\nsetup = {}", quoted(setup));
+    if let Some(setup) = setup {
+        let _ok = writeln!(text, "# Makes a fresh tree ready, for agents and for gates.\nsetup = {}", quoted(setup));
     }
     match runtimes {
         [] => text.push_str(NO_AGENT),

@@ -223,6 +223,11 @@ impl Workspace {
         publish::why_it_is_taken(depot, &self.branch).filter(|_| self.head(depot).is_none())
     }
 
+    /// Its committed files with the ids of their contents, as they were laid out.
+    pub(crate) fn files(&self, depot: &Depot) -> GitResult<Vec<(String, String)>> {
+        git_dir::files_known_to(&self.git(depot))
+    }
+
     /// The head of its branch.
     pub(crate) fn head(&self, depot: &Depot) -> Option<Commit> {
         depot.repository.branch(&self.branch)

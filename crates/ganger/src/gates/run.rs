@@ -5,6 +5,7 @@ use crate::config::{Config, Gate};
 use crate::os::now_ms;
 use crate::os::{self, MARKER_ATTEMPT, Spawn, Target};
 use crate::sandbox::Sandboxes;
+use crate::setup::{Ended, Setup, SetupRun};
 use crate::{digest, text};
 use ganger_engine::{Check, Commit, Evidence, EvidenceKey, HostId, TicketId};
 use std::collections::BTreeMap;
@@ -34,6 +35,7 @@ pub(crate) struct GateRun<'a> {
     /// Where logs are kept.
     pub(crate) folder: &'a Path,
     pub(crate) sandboxes: &'a Sandboxes,
+    pub(crate) setup: &'a Setup,
 }
 
 /// A check runs as a gate does.
@@ -48,7 +50,16 @@ pub(crate) async fn run(tree: &Tree, gate: &Gate, run: &GateRun<'_>) -> std::io:
     let mut note = output.try_clone()?;
     let id = format!("gate-{}", uuid::Uuid::new_v4().simple());
     let dir = if gate.dir == "." { tree.path.clone() } else { tree.path.join(&gate.dir) };
-    let sandbox = run.sandboxes.of_command(&gate.command, &[tree.path.clone(), tree.cache.path.clone()])?;
+    let places = [tree.path.clone(), tree.cache.path.clone()];
+    let setup = SetupRun {
+        host: run.marker,
+        mark: &id,
+        env: environment(&tree.cache.path),
+        sandbox: run.sandboxes.of_command(&run.setup.command, &places)?,
+        output: output.try_clone()?,
+    };
+    let ready = tree.make_ready(run.setup, setup).await?;
+    let sandbox = run.sandboxes.of_command(&gate.command, &places)?;
     let begun = Instant::now();
     let spawn = Spawn {
         argv: ["sh", "-c", &gate.command].map(OsString::from).to_vec(),
@@ -62,7 +73,11 @@ pub(crate) async fn run(tree: &Tree, gate: &Gate, run: &GateRun<'_>) -> std::io:
         stderr: Stdio::from(output),
     };
     let at_work = os::AtWork::begin();
-    let (exit_code, timed_out) = if dir.is_dir() {
+    let (exit_code, timed_out) = if let Ended::Failed { why, exit_code, timed_out } = ready {
+        drop(spawn);
+        writeln!(note, "setup `{}` {why}; gate `{}` was not run", run.setup.command, gate.name)?;
+        (exit_code, timed_out)
+    } else if dir.is_dir() {
         wait(spawn.start()?, Duration::from_secs(gate.timeout_s)).await?
     } else {
         // The work took the gate's folder away: that is for the agent to hear, not a fault of this machine.
@@ -135,17 +150,14 @@ fn environment(cache: &Path) -> BTreeMap<OsString, OsString> {
 
 /// Digest of the programs that gates start: another compiler makes other evidence.
 pub(crate) fn toolchain(config: &Config) -> String {
-    let describe = |gate: &Gate| {
-        let word = gate.command.split_whitespace().find(|w| !w.contains('=')).unwrap_or_default();
-        let Some(path) = os::program_on_path(word) else {
-            return format!("{word}: shell");
-        };
-        let meta = std::fs::metadata(&path).ok();
-        let modified = meta.as_ref().and_then(|m| m.modified().ok());
-        let stamp = modified.and_then(|t| t.duration_since(std::time::UNIX_EPOCH).ok()).map_or(0, |d| d.as_secs());
-        format!("{}:{}:{stamp}", path.display(), meta.map_or(0, |m| m.len()))
-    };
-    let programs: Vec<String> = config.gates.iter().map(describe).collect();
+    let describe =
+        |command: &str| os::describe_program(command.split_whitespace().find(|w| !w.contains('=')).unwrap_or_default());
+    let mut programs: Vec<String> = config.gates.iter().map(|gate| describe(&gate.command)).collect();
+    let setup = &config.project.setup;
+    if !setup.trim().is_empty() {
+        // What it makes is in the tree of every gate.
+        programs.extend([setup.clone(), describe(setup)]);
+    }
     let parts: Vec<&str> = programs.iter().map(String::as_str).collect();
     digest::short(&parts)
 }

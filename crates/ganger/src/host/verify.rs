@@ -39,8 +39,9 @@ pub(super) async fn prepare(
         {
             crate::log::note(&project, &format!("{}: not shown in your repository: {}", workspace.ticket, e.message));
         }
-        tree.check_out(depot, &commit, &depot.refs_to_compare_with(&main))?;
-        Ok((tree, depot.person.branch(&main)))
+        let tip = depot.person.branch(&main);
+        tree.check_out(depot, &commit, &depot.refs_to_compare_with(&main), tip.as_ref())?;
+        Ok((tree, tip))
     })
     .await
 }
@@ -81,7 +82,8 @@ pub(super) async fn run_gate(
                 // Main moved since the work began.
                 depot.bring_from_person(&commit)?;
             }
-            Ok(tree.check_out(depot, &commit, &depot.refs_to_compare_with(&main))?)
+            let tip = depot.person.branch(&main);
+            Ok(tree.check_out(depot, &commit, &depot.refs_to_compare_with(&main), tip.as_ref())?)
         })
         .await?;
     }
@@ -97,6 +99,7 @@ pub(super) async fn run_gate(
         toolchain: &shared.toolchain,
         folder: shared.folder.path(),
         sandboxes: &shared.sandboxes,
+        setup: &layout.setup(),
     };
     let evidence = gates::run(tree, definition, &run).await?;
     let verdict = if evidence.is_green() { "green" } else { "red" };

@@ -3,6 +3,7 @@
 
 use super::Unreadable;
 use crate::config::{self, Agent, Config, GuardPreset};
+use crate::setup::Setup;
 use ganger_engine::{self as engine};
 use ganger_engine::{
     AttemptId, Check, Commit, Delivery, GatePolicy, PermissionAnswer, SessionId, SessionMessage, TicketId, TicketSpec,
@@ -96,9 +97,11 @@ pub(crate) struct Layout {
     pub(crate) workspaces: String,
     /// Template of the folder for trees in which gates run, with `{repo}`.
     pub(crate) gate_trees: String,
-    /// Run once in a fresh workspace.
+    /// Makes a fresh tree ready.
     pub(crate) setup: String,
     pub(crate) setup_timeout_s: u64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) setup_inputs: Vec<String>,
 }
 
 /// Gates to be run on a commit.
@@ -322,6 +325,10 @@ impl Limits {
 }
 
 impl Layout {
+    pub(crate) fn setup(&self) -> Setup {
+        Setup { command: self.setup.clone(), timeout_s: self.setup_timeout_s, inputs: self.setup_inputs.clone() }
+    }
+
     pub(crate) fn of(config: &Config, main: &str) -> Self {
         let project = &config.project;
         Self {
@@ -332,6 +339,7 @@ impl Layout {
             gate_trees: project.gate_trees.clone(),
             setup: project.setup.clone(),
             setup_timeout_s: project.setup_timeout_s,
+            setup_inputs: project.setup_inputs.clone(),
         }
     }
 }

@@ -10,6 +10,7 @@ mod leftovers;
 mod red_base;
 mod repositories;
 mod sandbox;
+mod setup;
 
 use crate::support::Place;
 use serde_json::{Value, json};

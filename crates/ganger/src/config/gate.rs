@@ -18,6 +18,9 @@ pub(crate) struct Gate {
     /// It is red on the main branch, and holds nothing up where it is red without the work.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) known_red: bool,
+    /// Patterns of files of the person that it finds in its tree.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) files: Vec<String>,
 }
 
 fn default_gate_timeout() -> u64 {
@@ -37,6 +40,7 @@ impl Gate {
             timeout_s: default_gate_timeout(),
             dir: default_gate_dir(),
             known_red: false,
+            files: Vec::new(),
         }
     }
 
@@ -46,6 +50,10 @@ impl Gate {
 
     /// Changes whenever the definition does.
     pub(crate) fn digest(&self) -> String {
-        digest::short(&[&self.name, &self.command, &self.dir, &self.timeout_s.to_string()])
+        let timeout = self.timeout_s.to_string();
+        let files = self.files.iter().map(String::as_str);
+        let parts: Vec<&str> =
+            [&self.name, &self.command, &self.dir, &timeout].into_iter().map(String::as_str).chain(files).collect();
+        digest::short(&parts)
     }
 }

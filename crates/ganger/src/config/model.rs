@@ -94,6 +94,18 @@ pub(crate) struct Project {
     pub(crate) setup_timeout_s: u64,
     /// What the setup depends on besides its own command; empty: what package managers read.
     pub(crate) setup_inputs: Vec<String>,
+    /// Patterns of files that git ignores: they come from the person's checkout into each fresh tree.
+    pub(crate) files: Vec<String>,
+    /// The same, from `.worktreeinclude`.
+    #[serde(skip)]
+    pub(crate) included: Vec<String>,
+}
+
+impl Project {
+    /// All patterns of files of the person.
+    pub(crate) fn own_files(&self) -> Vec<String> {
+        [&self.included[..], &self.files].concat()
+    }
 }
 
 impl Default for Project {
@@ -109,6 +121,8 @@ impl Default for Project {
             setup: String::new(),
             setup_timeout_s: 600,
             setup_inputs: Vec::new(),
+            files: Vec::new(),
+            included: Vec::new(),
         }
     }
 }

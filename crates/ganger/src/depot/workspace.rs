@@ -311,6 +311,21 @@ impl Workspace {
         os::write_private(&file, tree.as_bytes()).map_err(failed)
     }
 
+    /// Notes which files of the person were copied into it: Ganger commits none of them, whatever becomes of ignore files.
+    pub(crate) fn note_own_files(&self, depot: &Depot, names: &[String]) -> GitResult<()> {
+        let noted: String = names.iter().map(|name| format!("{name}\0")).collect();
+        let file = note(depot, "own-files", self.ticket.as_str());
+        os::write_private(&file, noted.as_bytes()).map_err(|e| GitError::new("checkout", &self.path, e))
+    }
+
+    pub(super) fn own_files(&self, depot: &Depot) -> GitResult<Vec<String>> {
+        match std::fs::read_to_string(note(depot, "own-files", self.ticket.as_str())) {
+            Ok(noted) => Ok(noted.split_terminator('\0').map(str::to_owned).collect()),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(e) => Err(GitError::new("checkout", &self.path, e)),
+        }
+    }
+
     /// The tree that was noted then; `None` when nothing was left.
     pub(super) fn zero_point(&self, depot: &Depot) -> Option<String> {
         let noted = std::fs::read_to_string(note(depot, "zero", self.ticket.as_str())).ok()?;
@@ -381,7 +396,8 @@ impl Workspace {
         if depot.repository.is_ancestor(&head, main) {
             publish::withdraw(depot, &self.branch, &head);
             let _kept = depot.git().run(&["update-ref", "-d", &self.reference(), head.as_str()]);
-            for file in [self.base_file(depot), note(depot, "zero", self.ticket.as_str())] {
+            let notes = ["zero", "own-files"].map(|kind| note(depot, kind, self.ticket.as_str()));
+            for file in notes.into_iter().chain([self.base_file(depot)]) {
                 let _absent = std::fs::remove_file(file);
             }
         }

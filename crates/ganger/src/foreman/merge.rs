@@ -204,7 +204,7 @@ async fn prove(
     let sandboxes = os::blocking(move || Sandboxes::of(&shared, &shared.state.join("landing"))).await?;
     let tree = Tree::take(&project.state, &trees, &job.landing.ticket).await?;
     let mut tree = check_out(project, tree, merged.clone(), old).await?;
-    let setup = Setup::from(&project.config().project);
+    let setup = Setup::of(&project.config().project, &project.repository.root);
     let gates = project.config().gates.iter().map(|gate| (gate.digest(), gate.clone()));
     let checks = job.landing.checks.iter().map(|check| (check.digest(), gates::of_check(check)));
     for (digest, gate) in gates.chain(checks) {

@@ -59,6 +59,7 @@ pub(crate) async fn run(tree: &Tree, gate: &Gate, run: &GateRun<'_>) -> std::io:
         output: output.try_clone()?,
     };
     let ready = tree.make_ready(run.setup, setup).await?;
+    let own = bring_files(tree, gate, run, &mut note).await?;
     let sandbox = run.sandboxes.of_command(&gate.command, &places)?;
     let begun = Instant::now();
     let spawn = Spawn {
@@ -91,6 +92,8 @@ pub(crate) async fn run(tree: &Tree, gate: &Gate, run: &GateRun<'_>) -> std::io:
     drop(at_work);
     let _survivors = os::blocking(move || os::sweep(&target).map(|killed| killed + os::end_orphans())).await;
     recording.finish().await;
+    let gone = os::blocking(move || own.iter().try_for_each(|path| os::remove_tree(path))).await;
+    gone?;
     let (tail, tests, log) = os::blocking(move || {
         let (tail, tests) = (text::tail_of_file(&log, TAIL_BYTES), counts::tests_in(&log));
         (tail, tests, log)
@@ -115,6 +118,24 @@ pub(crate) async fn run(tree: &Tree, gate: &Gate, run: &GateRun<'_>) -> std::io:
         host: run.host.clone(),
         at: now_ms(),
     })
+}
+
+/// Files of the person that this gate alone finds in its tree.
+async fn bring_files(
+    tree: &Tree,
+    gate: &Gate,
+    run: &GateRun<'_>,
+    note: &mut impl Write,
+) -> std::io::Result<Vec<PathBuf>> {
+    if gate.files.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (files, to) = (run.setup.own.others(&gate.files), tree.path.clone());
+    let copied = os::blocking(move || files.copy_to(&to)).await?;
+    if copied.is_empty() {
+        writeln!(note, "no file of yours that git ignores is named by {}", gate.files.join(", "))?;
+    }
+    Ok(copied.iter().map(|name| tree.path.join(name)).collect())
 }
 
 /// Exit code of a gate whose folder is not there: that of shells for what they cannot find.

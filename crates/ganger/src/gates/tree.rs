@@ -95,7 +95,9 @@ impl Tree {
         if let Some(ended) = setup {
             return Ok(ended);
         }
-        let place = Place { path: &self.path, files: &files, origin };
+        let (own, tree) = (wanted.own.clone(), self.path.clone());
+        let own = os::blocking(move || own.copy_to(&tree)).await?;
+        let place = Place { path: &self.path, files: &files, origin, own: &own };
         let ended = setup::make_ready(&self.store, wanted, &place, run).await?;
         self.held().iter_mut().for_each(|held| held.setup = Some(ended.clone()));
         Ok(ended)

@@ -141,7 +141,7 @@ impl Trial {
             toolchain: &self.toolchain,
             folder: &self.project.state,
             sandboxes: &self.sandboxes,
-            setup: &Setup::from(&self.project.config().project),
+            setup: &Setup::of(&self.project.config().project, &self.project.repository.root),
         };
         run(&self.tree, gate, &for_whom).await
     }

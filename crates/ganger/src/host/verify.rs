@@ -99,7 +99,7 @@ pub(super) async fn run_gate(
         toolchain: &shared.toolchain,
         folder: shared.folder.path(),
         sandboxes: &shared.sandboxes,
-        setup: &layout.setup(),
+        setup: &layout.setup_in(&shared.project.repository.root),
     };
     let evidence = gates::run(tree, definition, &run).await?;
     let verdict = if evidence.is_green() { "green" } else { "red" };

@@ -315,7 +315,11 @@ impl Workspaces {
     async fn set_up(&self, layout: &Layout, workspace: &Workspace, origin: Origin) -> Result<(), PrepareError> {
         let ticket = &workspace.ticket;
         let failed = |e: std::io::Error| PrepareError::Failed(format!("setup of {ticket}: {e}"));
-        let setup = layout.setup();
+        let setup = layout.setup_in(&self.project.repository.root);
+        let (own, path) = (setup.own.clone(), workspace.path.clone());
+        let own = os::blocking(move || own.copy_to(&path)).await.map_err(failed)?;
+        let (project, noted, names) = (Arc::clone(&self.project), workspace.clone(), own.clone());
+        blocking(move || noted.note_own_files(project.depot()?, &names)).await?;
         if !setup.is_none() {
             let (project, wanted) = (Arc::clone(&self.project), workspace.clone());
             let files = blocking(move || wanted.files(project.depot()?)).await?;
@@ -330,7 +334,7 @@ impl Workspaces {
                 sandbox: sandbox.map_err(failed)?,
                 output,
             };
-            let place = Place { path: &workspace.path, files: &files, origin };
+            let place = Place { path: &workspace.path, files: &files, origin, own: &own };
             let ended = setup::make_ready(&self.setups, &setup, &place, run).await;
             recording.finish().await;
             if let Ended::Failed { why, .. } = ended.map_err(failed)? {

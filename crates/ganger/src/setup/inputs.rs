@@ -81,12 +81,12 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    pub(super) fn of(setup: &Setup, files: &[(String, String)]) -> Self {
-        let tools = tools(&setup.command);
+    pub(super) fn of(setup: &Setup, files: &[(String, String)], own: &[String]) -> Self {
+        let (tools, own) = (tools(&setup.command), setup.own.stamp(own));
         let key = |of: &str, is_input: &dyn Fn(&str) -> bool| {
             let inputs = files.iter().filter(|(name, _)| is_input(name));
             let inputs = inputs.flat_map(|(name, id)| [name.as_str(), id.as_str()]);
-            let all: Vec<&str> = [of, &setup.command, &tools].into_iter().chain(inputs).collect();
+            let all: Vec<&str> = [of, &setup.command, &tools, &own].into_iter().chain(inputs).collect();
             digest::full(&all)
         };
         let is_said = !setup.inputs.is_empty();
@@ -158,12 +158,15 @@ fn tools(command: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::setup::OwnFiles;
+    use std::path::Path;
 
     fn keys(command: &str, inputs: &[&str], files: &[(&str, &str)]) -> Keys {
         let inputs = inputs.iter().map(|input| (*input).to_owned()).collect();
-        let setup = Setup { command: command.to_owned(), timeout_s: 1, inputs };
+        let setup =
+            Setup { command: command.to_owned(), timeout_s: 1, inputs, own: OwnFiles::new(Path::new("/"), &[]) };
         let files: Vec<_> = files.iter().map(|(name, id)| ((*name).to_owned(), (*id).to_owned())).collect();
-        Keys::of(&setup, &files)
+        Keys::of(&setup, &files, &[])
     }
 
     #[test]

@@ -6,11 +6,13 @@
 //! what was made from main serves all. What cannot be handed on truly is not: files that name the place they are in,
 //! setups that change what is committed, and what took longer to copy than to make (`made.rs`).
 
+mod files;
 mod inputs;
 mod made;
 mod run;
 mod store;
 
+pub(crate) use files::{Named, OwnFiles};
 pub(crate) use run::SetupRun;
 pub(crate) use store::Store;
 
@@ -32,19 +34,21 @@ pub(crate) struct Setup {
     pub(crate) timeout_s: u64,
     /// Files that decide what it makes; empty: what package managers read.
     pub(crate) inputs: Vec<String>,
+    /// Files of the person that it finds there.
+    pub(crate) own: OwnFiles,
 }
 
-impl From<&config::Project> for Setup {
-    fn from(project: &config::Project) -> Self {
+impl Setup {
+    /// As it is configured, with the files of this checkout.
+    pub(crate) fn of(project: &config::Project, root: &Path) -> Self {
         Self {
             command: project.setup.clone(),
             timeout_s: project.setup_timeout_s,
             inputs: project.setup_inputs.clone(),
+            own: OwnFiles::new(root, &project.own_files()),
         }
     }
-}
 
-impl Setup {
     pub(crate) fn is_none(&self) -> bool {
         self.command.trim().is_empty()
     }
@@ -57,6 +61,8 @@ pub(crate) struct Place<'a> {
     /// Its committed files, with the ids of their contents.
     pub(crate) files: &'a [(String, String)],
     pub(crate) origin: Origin,
+    /// The files of the person that were copied into it.
+    pub(crate) own: &'a [String],
 }
 
 /// Where the files of a tree come from.
@@ -92,7 +98,7 @@ pub(crate) async fn make_ready(
         Origin::Ticket(ticket) => Scope::Ticket(ticket.clone()),
         Origin::Unknown => return run.run(setup, place.path).await,
     };
-    let keys = Keys::of(setup, place.files);
+    let keys = Keys::of(setup, place.files, place.own);
     let mut output = run.output.try_clone()?;
     // Several trees may need the same at once: the first one makes it, and the others wait for that.
     let mut found = os::blocking(store.look(&keys, &scope)).await;

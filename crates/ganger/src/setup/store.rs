@@ -217,7 +217,7 @@ impl Kept {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::setup::Setup;
+    use crate::setup::{OwnFiles, Setup};
 
     struct Made {
         folder: tempfile::TempDir,
@@ -234,8 +234,9 @@ mod tests {
     }
 
     fn keys(lock: &str) -> Keys {
-        let setup = Setup { command: "npm ci".to_owned(), timeout_s: 1, inputs: Vec::new() };
-        Keys::of(&setup, &[("package-lock.json".to_owned(), lock.to_owned())])
+        let own = OwnFiles::new(Path::new("/"), &[]);
+        let setup = Setup { command: "npm ci".to_owned(), timeout_s: 1, inputs: Vec::new(), own };
+        Keys::of(&setup, &[("package-lock.json".to_owned(), lock.to_owned())], &[])
     }
 
     fn keep(made: &Made, lock: &str, scope: &Scope) {
@@ -289,6 +290,8 @@ mod tests {
         keep(&made, "7", &Scope::Everybody);
         assert!(is_kept("1") && is_kept("7") && !is_kept("2"));
         made.store.note_that_each_runs(&keys("8"), &Scope::Everybody, "it is so").unwrap();
-        assert!(matches!(made.store.look(&keys("8"), &Scope::Everybody)(), Found::RunsInEach(why) if why == "it is so"));
+        assert!(
+            matches!(made.store.look(&keys("8"), &Scope::Everybody)(), Found::RunsInEach(why) if why == "it is so")
+        );
     }
 }

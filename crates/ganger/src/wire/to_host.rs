@@ -3,12 +3,13 @@
 
 use super::Unreadable;
 use crate::config::{self, Agent, Config, GuardPreset};
-use crate::setup::Setup;
+use crate::setup::{OwnFiles, Setup};
 use ganger_engine::{self as engine};
 use ganger_engine::{
     AttemptId, Check, Commit, Delivery, GatePolicy, PermissionAnswer, SessionId, SessionMessage, TicketId, TicketSpec,
 };
 use serde::{Deserialize, Serialize};
+use std::path::Path;
 
 /// An order to a host.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -102,6 +103,9 @@ pub(crate) struct Layout {
     pub(crate) setup_timeout_s: u64,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) setup_inputs: Vec<String>,
+    /// Patterns of the person's files that come with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) files: Vec<String>,
 }
 
 /// Gates to be run on a commit.
@@ -325,8 +329,14 @@ impl Limits {
 }
 
 impl Layout {
-    pub(crate) fn setup(&self) -> Setup {
-        Setup { command: self.setup.clone(), timeout_s: self.setup_timeout_s, inputs: self.setup_inputs.clone() }
+    /// How a tree is made ready, with the files of this checkout.
+    pub(crate) fn setup_in(&self, root: &Path) -> Setup {
+        Setup {
+            command: self.setup.clone(),
+            timeout_s: self.setup_timeout_s,
+            inputs: self.setup_inputs.clone(),
+            own: OwnFiles::new(root, &self.files),
+        }
     }
 
     pub(crate) fn of(config: &Config, main: &str) -> Self {
@@ -340,6 +350,7 @@ impl Layout {
             setup: project.setup.clone(),
             setup_timeout_s: project.setup_timeout_s,
             setup_inputs: project.setup_inputs.clone(),
+            files: project.own_files(),
         }
     }
 }

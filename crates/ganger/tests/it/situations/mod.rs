@@ -7,6 +7,7 @@ mod gates;
 mod guardrails;
 mod landing;
 mod leftovers;
+mod own_files;
 mod red_base;
 mod repositories;
 mod sandbox;

@@ -77,7 +77,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     }
     let project = Project::open_or_create(repository, args.new_id || args.new_board)?;
     data!("board       {}", project.state.display());
-    advise(&project.repository, project.config(), has_commit, &runtimes, &gates);
+    advise(&project.repository, project.config(), has_commit, &runtimes, &gates, args.check);
     if let Some(why) = stands_in_the_way(&project.repository, &project.config().project.branch) {
         hint(&why);
     }
@@ -117,12 +117,19 @@ fn choose(args: &Args, found: &[Found]) -> Vec<RuntimeKind> {
     chosen
 }
 
-fn advise(repository: &Repository, config: &Config, has_commit: bool, runtimes: &[Found], gates: &[Detected]) {
+fn advise(
+    repository: &Repository,
+    config: &Config,
+    has_commit: bool,
+    runtimes: &[Found],
+    gates: &[Detected],
+    checks: bool,
+) {
     talk!("");
     if !has_commit {
         hint("make a first commit: agents branch from it");
     }
-    if runtimes.is_empty() {
+    if runtimes.is_empty() && config.agents.is_empty() {
         hint(
             "no agent CLI is on PATH; install Claude Code, opencode, Codex or Gemini CLI, or use runtime = \"command\"",
         );
@@ -136,6 +143,9 @@ fn advise(repository: &Repository, config: &Config, has_commit: bool, runtimes: 
     let untracked = repository.git().holds(&["ls-files", "--error-unmatch", PROJECT_FILE]);
     if !untracked {
         hint("review ganger.toml, then commit it");
+    }
+    if !gates.is_empty() && !checks {
+        hint("`ganger init --check` runs the gates on the main branch: what is red there, no ticket can pass");
     }
     hint("next: `ganger ticket add \"…\"`, then `ganger run`");
 }

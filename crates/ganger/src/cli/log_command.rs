@@ -82,22 +82,33 @@ impl Log {
     }
 
     fn activity(&self, activity: &Activity) {
+        // Logs of setups and gates have all of it.
+        if activity.kind == ActivityKind::Output {
+            return;
+        }
         if self.wanted.as_ref().is_some_and(|w| w != &activity.ticket) {
             return;
         }
         if self.json {
             return json_line(Entry::of_activity(activity));
         }
-        let mark = match activity.kind {
-            ActivityKind::Status => "status",
-            ActivityKind::Say => "says",
-            ActivityKind::Tool => "tool",
-            ActivityKind::ToolEnd => "  →",
-            ActivityKind::Note => "note",
-            ActivityKind::Gate => "gate",
-            ActivityKind::Usage => return,
-        };
-        let text = activity.text.trim_end().replace('\n', "\n              ");
-        data!("{} {}  {mark} {text}", clock(activity.at), activity.ticket);
+        if let Some(words) = words(activity) {
+            data!("{words}");
+        }
     }
+}
+
+/// What an agent did, as a line of its log.
+pub(super) fn words(activity: &Activity) -> Option<String> {
+    let mark = match activity.kind {
+        ActivityKind::Status => "status",
+        ActivityKind::Say => "says",
+        ActivityKind::Tool => "tool",
+        ActivityKind::ToolEnd => "  →",
+        ActivityKind::Note => "note",
+        ActivityKind::Gate => "gate",
+        ActivityKind::Usage | ActivityKind::Output => return None,
+    };
+    let text = activity.text.trim_end().replace('\n', "\n              ");
+    Some(format!("{} {}  {mark} {text}", clock(activity.at), activity.ticket))
 }

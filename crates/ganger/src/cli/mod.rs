@@ -20,6 +20,7 @@ mod inbox;
 mod init;
 mod input;
 mod interrupts;
+mod keys;
 mod live;
 mod log_command;
 mod login;

@@ -32,7 +32,7 @@ impl Waits {
             ActivityKind::Note => {
                 self.starting.insert(activity.attempt.clone(), text::line(&activity.text, 60));
             }
-            ActivityKind::Gate => {}
+            ActivityKind::Gate | ActivityKind::Output => {}
             _ => drop(self.begun.insert(activity.attempt.clone())),
         }
     }

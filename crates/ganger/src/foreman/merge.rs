@@ -219,6 +219,7 @@ async fn prove(
             folder: &project.state,
             sandboxes: &sandboxes,
             setup: &setup,
+            last_line: None,
         };
         let result = gates::run(&tree, &gate, &at(merged)).await?;
         evidence.push(result.clone());

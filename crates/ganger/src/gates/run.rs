@@ -36,6 +36,8 @@ pub(crate) struct GateRun<'a> {
     pub(crate) folder: &'a Path,
     pub(crate) sandboxes: &'a Sandboxes,
     pub(crate) setup: &'a Setup,
+    /// For whoever watches.
+    pub(crate) last_line: Option<&'a os::LastLine>,
 }
 
 /// A check runs as a gate does.
@@ -46,7 +48,7 @@ pub(crate) fn of_check(check: &Check) -> Gate {
 /// Runs a gate in a tree that holds the commit.
 pub(crate) async fn run(tree: &Tree, gate: &Gate, run: &GateRun<'_>) -> std::io::Result<Evidence> {
     let log = log_path(gate, run)?;
-    let (recording, output) = os::Recording::start(&log)?;
+    let (recording, output) = os::Recording::start(&log, run.last_line.cloned())?;
     let mut note = output.try_clone()?;
     let id = format!("gate-{}", uuid::Uuid::new_v4().simple());
     let dir = if gate.dir == "." { tree.path.clone() } else { tree.path.join(&gate.dir) };

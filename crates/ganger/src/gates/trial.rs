@@ -142,6 +142,7 @@ impl Trial {
             folder: &self.project.state,
             sandboxes: &self.sandboxes,
             setup: &Setup::of(&self.project.config().project, &self.project.repository.root),
+            last_line: None,
         };
         run(&self.tree, gate, &for_whom).await
     }

@@ -1,6 +1,7 @@
 //! The hands of verification: a clean tree at the commit, and one gate run in it.
 
 use super::Shared;
+use super::watching::publish_last_line;
 use crate::config;
 use crate::gates::{self, GateRun, Tree};
 use crate::git;
@@ -9,6 +10,7 @@ use crate::wire::{self, Activity, ActivityKind, Gate, Layout, activity_subject};
 use ganger_engine::{AttemptId, Check, Commit, Evidence, GatePolicy, VerifyJob};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// How long a program takes to load and begin its work.
 const LOADING: Duration = Duration::from_millis(3);
@@ -89,6 +91,7 @@ pub(super) async fn run_gate(
     }
     let place = if commit == &job.commit { String::new() } else { format!(" at {}", commit.short()) };
     note(shared, job, format!("{}{place}: running `{}`", definition.name, definition.command)).await;
+    let (said, last) = watch::channel(String::new());
     let run = GateRun {
         ticket: &job.ticket,
         revision: job.revision,
@@ -100,8 +103,13 @@ pub(super) async fn run_gate(
         folder: shared.folder.path(),
         sandboxes: &shared.sandboxes,
         setup: &layout.setup_in(&shared.project.repository.root),
+        last_line: Some(&said),
     };
-    let evidence = gates::run(tree, definition, &run).await?;
+    let what = format!("gate {}{place}", definition.name);
+    let evidence = tokio::select! {
+        evidence = gates::run(tree, definition, &run) => evidence?,
+        never = publish_last_line(&shared.bus, &job.ticket, &what, last) => match never {},
+    };
     let verdict = if evidence.is_green() { "green" } else { "red" };
     note(shared, job, format!("{}{place}: {verdict} after {} ms", definition.name, evidence.duration_ms)).await;
     Ok(evidence)

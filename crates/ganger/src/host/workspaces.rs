@@ -2,6 +2,7 @@
 
 use super::claim::Claim;
 use super::folder::Folder;
+use super::watching::publish_last_line;
 use crate::depot::{Base, OWN_FILES, Retired, Workspace, build_base};
 use crate::os::{self, MARKER_ATTEMPT, Target};
 use crate::project::Project;
@@ -9,11 +10,13 @@ use crate::sandbox::Sandboxes;
 use crate::setup::{self, Ended, Origin, Place, SetupRun, Store};
 use crate::text;
 use crate::wire::Layout;
+use ganger_bus::Bus;
 use ganger_engine::{Commit, TicketId};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 
 /// A fetched main is fresh for so long.
 const FETCH_EVERY: Duration = Duration::from_secs(30);
@@ -62,6 +65,8 @@ impl From<crate::git::GitError> for PrepareError {
 /// All workspaces of a host.
 pub(crate) struct Workspaces {
     project: Arc<Project>,
+    /// Screens hear from it how a setup goes.
+    bus: Arc<dyn Bus>,
     folder: Arc<Folder>,
     /// The life of the host, in the environment of setup commands.
     marker: String,
@@ -76,10 +81,17 @@ pub(crate) struct Workspaces {
 }
 
 impl Workspaces {
-    pub(crate) fn new(project: Arc<Project>, folder: Arc<Folder>, marker: String, sandboxes: Arc<Sandboxes>) -> Self {
+    pub(crate) fn new(
+        project: Arc<Project>,
+        bus: Arc<dyn Bus>,
+        folder: Arc<Folder>,
+        marker: String,
+        sandboxes: Arc<Sandboxes>,
+    ) -> Self {
         let setups = Store::of(&project.state);
         Self {
             project,
+            bus,
             folder,
             marker,
             sandboxes,
@@ -325,7 +337,8 @@ impl Workspaces {
             let files = blocking(move || wanted.files(project.depot()?)).await?;
             let log = self.folder.setup_log(ticket.as_str());
             std::fs::create_dir_all(log.parent().unwrap_or(Path::new("."))).map_err(failed)?;
-            let (recording, output) = os::Recording::start(&log).map_err(failed)?;
+            let (said, last) = watch::channel(String::new());
+            let (recording, output) = os::Recording::start(&log, Some(said)).map_err(failed)?;
             let sandbox = self.sandboxes.of_command(&setup.command, std::slice::from_ref(&workspace.path));
             let run = SetupRun {
                 host: &self.marker,
@@ -335,7 +348,11 @@ impl Workspaces {
                 output,
             };
             let place = Place { path: &workspace.path, files: &files, origin, own: &own };
-            let ended = setup::make_ready(&self.setups, &setup, &place, run).await;
+            let what = format!("setup: {}", setup.command);
+            let ended = tokio::select! {
+                ended = setup::make_ready(&self.setups, &setup, &place, run) => ended,
+                never = publish_last_line(&self.bus, ticket, &what, last) => match never {},
+            };
             recording.finish().await;
             if let Ended::Failed { why, .. } = ended.map_err(failed)? {
                 let tail = text::tail_of_file(&log, 1_500);

@@ -39,14 +39,14 @@ pub(crate) use process::{
     is_credential, kill_group, leave_session, machine_name, may_signal, own_group, parent, program_on_path,
     terminate_group, was_interrupted,
 };
-pub(crate) use recording::{LEFT_OUT, Recording};
+pub(crate) use recording::{LEFT_OUT, LastLine, Recording};
 pub(crate) use signals::{StopSignal, StopSignals};
 pub(crate) use sweep::{
     GUARD_LOOKS_EVERY, MARKER_ATTEMPT, MARKER_HOST, STOPPING_LIMIT, Target, ancestors_have_marker, attempts_behind,
     cpu_ticks, has_ancestor, is_alive_with, sweep,
 };
 pub(crate) use table::check_supported;
-pub(crate) use terminal::{restore_echo, terminal_columns, turn_echo_off};
+pub(crate) use terminal::{KeyReader, restore_echo, terminal_columns, turn_echo_off};
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;

@@ -271,7 +271,7 @@ mod tests {
             std::fs::write(&file, "changed").unwrap();
             assert!(kept.hand_to(&tree).unwrap_err().to_string().contains("is there already"));
         }
-        let inner = Kept { entry: kept.entry.clone(), names: vec!["node_modules/a".to_owned()] };
+        let inner = Kept { entry: kept.entry, names: vec!["node_modules/a".to_owned()] };
         let (tree, outside) = (made.folder.path().join("three"), made.folder.path().join("outside"));
         [&tree, &outside].into_iter().for_each(|folder| std::fs::create_dir(folder).unwrap());
         os::symlink(&outside, &tree.join("node_modules")).unwrap();

@@ -5,7 +5,7 @@ use ganger_engine::{CardAnswer, CardId, State, TicketId};
 
 /// What a person asked for.
 #[derive(Debug, PartialEq)]
-pub(super) enum Wish {
+pub(super) enum Action {
     Answer {
         card: CardId,
         answer: CardAnswer,
@@ -46,7 +46,7 @@ const CLEAR: u8 = 0x15;
 
 impl Keys {
     /// What was typed at once. `at_work` are the tickets that one may mean.
-    pub(super) fn press(&mut self, bytes: &[u8], state: &State, at_work: &[TicketId]) -> Vec<Wish> {
+    pub(super) fn press(&mut self, bytes: &[u8], state: &State, at_work: &[TicketId]) -> Vec<Action> {
         self.begun.extend(without_sequences(bytes));
         let typed = std::mem::take(&mut self.begun);
         let whole = match std::str::from_utf8(&typed) {
@@ -63,14 +63,14 @@ impl Keys {
         whole.chars().filter_map(|key| self.key(key, state, at_work)).collect()
     }
 
-    fn key(&mut self, key: char, state: &State, at_work: &[TicketId]) -> Option<Wish> {
+    fn key(&mut self, key: char, state: &State, at_work: &[TicketId]) -> Option<Action> {
         let byte = u8::try_from(key).unwrap_or_default();
         let Some((topic, text)) = &mut self.line else { return self.begin(key, state, at_work) };
         match key {
             '\n' | '\r' => {
                 let (topic, text) = (topic.clone(), text.trim().to_owned());
                 self.line = None;
-                return wish(topic, &text, state);
+                return action_of(topic, &text, state);
             }
             _ if byte == ESCAPE => self.line = None,
             _ if byte == CLEAR => text.clear(),
@@ -81,12 +81,12 @@ impl Keys {
         None
     }
 
-    fn begin(&mut self, key: char, state: &State, at_work: &[TicketId]) -> Option<Wish> {
+    fn begin(&mut self, key: char, state: &State, at_work: &[TicketId]) -> Option<Action> {
         self.help = key == '?' && !self.help;
         let topic = match key {
             'a' => match state.open_cards().next() {
                 Some(card) => Topic::Answer(card.id.clone()),
-                None => return Some(Wish::Refused("Nothing is waiting for your answer.".to_owned())),
+                None => return Some(Action::Refused("Nothing is waiting for your answer.".to_owned())),
             },
             't' => Topic::Tell,
             's' => Topic::Stop,
@@ -157,35 +157,36 @@ fn options(state: &State, card: &CardId) -> Vec<String> {
     card.choices().into_iter().filter(|choice| Some(choice.as_str()) != card.kind.free_text()).collect()
 }
 
-fn wish(topic: Topic, text: &str, state: &State) -> Option<Wish> {
+fn action_of(topic: Topic, text: &str, state: &State) -> Option<Action> {
     if text.is_empty() {
         return None;
     }
-    let ticket = |word: &str| crate::board::ticket_named(state, word).map_err(|e| Wish::Refused(e.message));
-    let of_ticket = |word: &str, wish: &dyn Fn(TicketId) -> Wish| ticket(word).map_or_else(|refused| refused, wish);
+    let ticket = |word: &str| crate::board::ticket_named(state, word).map_err(|e| Action::Refused(e.message));
+    let of_ticket =
+        |word: &str, action: &dyn Fn(TicketId) -> Action| ticket(word).map_or_else(|refused| refused, action);
     Some(match topic {
         Topic::Answer(card) => answer(card, text, state),
-        Topic::Stop => of_ticket(text, &Wish::Stop),
-        Topic::Log => of_ticket(text, &Wish::ShowLog),
+        Topic::Stop => of_ticket(text, &Action::Stop),
+        Topic::Log => of_ticket(text, &Action::ShowLog),
         Topic::Tell => match text.split_once(' ') {
-            Some((word, said)) => of_ticket(word, &|ticket| Wish::Tell { ticket, text: said.trim().to_owned() }),
-            None => Wish::Refused(format!("Type what {text} should hear.")),
+            Some((word, said)) => of_ticket(word, &|ticket| Action::Tell { ticket, text: said.trim().to_owned() }),
+            None => Action::Refused(format!("Type what {text} should hear.")),
         },
     })
 }
 
-fn answer(card: CardId, text: &str, state: &State) -> Wish {
+fn answer(card: CardId, text: &str, state: &State) -> Action {
     let options = options(state, &card);
     let by_number = text.parse::<usize>().ok().and_then(|n| options.get(n.checked_sub(1)?));
     let text = by_number.map_or(text, String::as_str);
     let Some(asked) = state.cards.get(&card).filter(|asked| asked.is_open()) else {
-        return Wish::Refused(format!("{card} is not open any more."));
+        return Action::Refused(format!("{card} is not open any more."));
     };
     match asked.parse_answer(text) {
-        Ok(answer) => Wish::Answer { card, answer },
+        Ok(answer) => Action::Answer { card, answer },
         // Suggestions are no limit to somebody who reads them while typing.
-        Err(_) if asked.is_question() => Wish::Answer { card, answer: CardAnswer::Text(text.to_owned()) },
-        Err(rejected) => Wish::Refused(rejected.message),
+        Err(_) if asked.is_question() => Action::Answer { card, answer: CardAnswer::Text(text.to_owned()) },
+        Err(rejected) => Action::Refused(rejected.message),
     }
 }
 
@@ -193,7 +194,7 @@ fn answer(card: CardId, text: &str, state: &State) -> Wish {
 mod tests {
     use super::*;
 
-    fn typed(parts: &[&[u8]]) -> Vec<Wish> {
+    fn typed(parts: &[&[u8]]) -> Vec<Action> {
         let (mut keys, state) = (Keys::default(), State::default());
         parts.iter().flat_map(|part| keys.press(part, &state, &[TicketId::from("T-1")])).collect()
     }
@@ -201,7 +202,7 @@ mod tests {
     #[test]
     fn a_line_is_typed_byte_by_byte_and_with_slips() {
         let refused = |parts: &[&[u8]]| match typed(parts).pop() {
-            Some(Wish::Refused(why)) => why,
+            Some(Action::Refused(why)) => why,
             other => panic!("{other:?}"),
         };
         // An arrow, a character in two reads, a slip that is taken back, and a line that is begun anew.

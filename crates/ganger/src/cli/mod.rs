@@ -69,6 +69,9 @@ enum Command {
     /// Make this repository a project: find gates and runtimes, write ganger.toml
     Init(init::Args),
     /// Work through the board until nothing can move
+    ///
+    /// On a terminal the view takes keys: a answers the first card, t tells an agent something, l shows a log, s stops a
+    /// ticket, ? lists them. Ctrl-C once lets agents finish their turns, twice stops them; both keep everything.
     Run(run::Args),
     /// Show the board at a glance
     Status(status::Args),

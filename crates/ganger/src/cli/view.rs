@@ -3,7 +3,7 @@
 
 use super::board::Board;
 use super::describe;
-use super::keys::{Keys, Wish};
+use super::keys::{Action, Keys};
 use super::live::Lanes;
 use super::narrator::Narrator;
 use super::out::{self, clock, data, json_line, talk};
@@ -156,23 +156,23 @@ impl Screen {
 
     async fn typed(&mut self, bytes: &[u8]) {
         let Some(lanes) = &self.lanes else { return };
-        let wishes = self.keys.press(bytes, self.narrator.state(), &lanes.tickets());
-        for wish in wishes {
-            let done = match wish {
-                Wish::ShowLog(ticket) => {
+        let actions = self.keys.press(bytes, self.narrator.state(), &lanes.tickets());
+        for action in actions {
+            let done = match action {
+                Action::ShowLog(ticket) => {
                     lanes.show_log(&ticket);
                     continue;
                 }
-                Wish::Refused(why) => Err(why),
-                Wish::Answer { card, answer } => {
+                Action::Refused(why) => Err(why),
+                Action::Answer { card, answer } => {
                     let answer = Answer { card, answer, by: self.person.clone() };
                     self.decide("you answered a card", Input::Answer(answer)).await
                 }
-                Wish::Tell { ticket, text } => {
+                Action::Tell { ticket, text } => {
                     let input = Input::Tell { ticket, text, urgency: Urgency::Idle, by: self.person.clone() };
                     self.decide("you sent a message", input).await
                 }
-                Wish::Stop(ticket) => {
+                Action::Stop(ticket) => {
                     let input = Input::StopTicket { ticket, why: String::new(), by: self.person.clone() };
                     self.decide("you stopped a ticket", input).await
                 }

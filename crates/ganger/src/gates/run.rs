@@ -1,11 +1,12 @@
 //! One gate on one commit: command, timeout, log, evidence.
 
+use super::ready::{Wanted, make_ready};
 use super::{Tree, counts};
 use crate::config::{Config, Gate};
 use crate::os::now_ms;
 use crate::os::{self, MARKER_ATTEMPT, Spawn, Target};
 use crate::sandbox::Sandboxes;
-use crate::setup::{Ended, Setup, SetupRun};
+use crate::setup::{Ended, Setup};
 use crate::{digest, text};
 use ganger_engine::{Check, Commit, Evidence, EvidenceKey, HostId, TicketId};
 use std::collections::BTreeMap;
@@ -53,14 +54,8 @@ pub(crate) async fn run(tree: &Tree, gate: &Gate, run: &GateRun<'_>) -> std::io:
     let id = format!("gate-{}", uuid::Uuid::new_v4().simple());
     let dir = if gate.dir == "." { tree.path.clone() } else { tree.path.join(&gate.dir) };
     let places = [tree.path.clone(), tree.cache.path.clone()];
-    let setup = SetupRun {
-        host: run.marker,
-        mark: &id,
-        env: environment(&tree.cache.path),
-        sandbox: run.sandboxes.of_command(&run.setup.command, &places)?,
-        output: output.try_clone()?,
-    };
-    let ready = tree.make_ready(run.setup, setup).await?;
+    let wanted = Wanted { run, mark: &id, env: environment(&tree.cache.path), places: &places, log: &log };
+    let ready = make_ready(tree, wanted, &mut note).await?;
     let own = bring_files(tree, gate, run, &mut note).await?;
     let sandbox = run.sandboxes.of_command(&gate.command, &places)?;
     let begun = Instant::now();
@@ -76,9 +71,8 @@ pub(crate) async fn run(tree: &Tree, gate: &Gate, run: &GateRun<'_>) -> std::io:
         stderr: Stdio::from(output),
     };
     let at_work = os::AtWork::begin();
-    let (exit_code, timed_out) = if let Ended::Failed { why, exit_code, timed_out } = ready {
+    let (exit_code, timed_out) = if let Ended::Failed { exit_code, timed_out, .. } = ready {
         drop(spawn);
-        writeln!(note, "setup `{}` {why}; gate `{}` was not run", run.setup.command, gate.name)?;
         (exit_code, timed_out)
     } else if dir.is_dir() {
         wait(spawn.start()?, Duration::from_secs(gate.timeout_s)).await?

@@ -87,14 +87,16 @@ impl Tree {
         self.held().iter_mut().for_each(|held| held.origin = Origin::Unknown);
     }
 
-    /// Runs the setup in it, or hands it what that made before; once, however many gates follow.
+    /// How the setup ended in it, once it did, however many gates follow.
+    pub(super) fn setup_ended(&self) -> Option<Ended> {
+        self.held().as_ref().and_then(|held| held.setup.clone())
+    }
+
+    /// Runs the setup in it, or hands it what that made before.
     pub(super) async fn make_ready(&self, wanted: &Setup, run: SetupRun<'_>) -> std::io::Result<Ended> {
-        let Some(Held { files, origin, setup, .. }) = self.held().clone() else {
+        let Some(Held { files, origin, .. }) = self.held().clone() else {
             return Err(std::io::Error::other("the tree of the gates was not made"));
         };
-        if let Some(ended) = setup {
-            return Ok(ended);
-        }
         let (own, tree) = (wanted.own.clone(), self.path.clone());
         let own = os::blocking(move || own.copy_to(&tree)).await?;
         let place = Place { path: &self.path, files: &files, origin, own: &own };

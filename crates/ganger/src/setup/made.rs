@@ -13,9 +13,12 @@ pub(super) struct Before {
     known: BTreeMap<PathBuf, Option<Stamp>>,
     /// Folders with committed files.
     folders: BTreeSet<PathBuf>,
-    /// What was there and is not committed.
-    present: BTreeSet<PathBuf>,
+    /// What was there and is not committed, with all that is in it.
+    present: BTreeMap<PathBuf, Extent>,
 }
+
+/// Files below a path: their number, their size, and the newest time.
+type Extent = (u64, u64, Option<SystemTime>);
 
 /// A file as it was.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,13 +34,14 @@ const OF_GIT: [&str; 2] = [".git/config", ".git/hooks"];
 
 impl Before {
     pub(super) fn look(tree: &Path, files: &[(String, String)]) -> io::Result<Self> {
-        let mut before = Self { known: BTreeMap::new(), folders: BTreeSet::new(), present: BTreeSet::new() };
+        let mut before = Self { known: BTreeMap::new(), folders: BTreeSet::new(), present: BTreeMap::new() };
         let committed = files.iter().map(|(name, _)| name.as_str());
         for name in committed.chain(OF_GIT) {
             before.known.insert(PathBuf::from(name), stamp(&tree.join(name)));
             before.folders.extend(Path::new(name).ancestors().skip(1).map(Path::to_owned));
         }
-        before.present = before.others(tree)?;
+        let extent = |path: PathBuf| Ok((path.clone(), extent_of(&tree.join(path))?));
+        before.present = before.others(tree)?.into_iter().map(extent).collect::<io::Result<_>>()?;
         Ok(before)
     }
 
@@ -48,10 +52,11 @@ impl Before {
             return Err(format!("it changed {}", name.display()));
         }
         let now = self.others(tree).map_err(|e| format!("what it made cannot be read: {e}"))?;
-        if let Some(folder) = self.present.iter().find(|path| !now.contains(*path) || tree.join(path).is_dir()) {
-            return Err(format!("{} was there before", folder.display()));
+        let is_as_it_was = |path: &Path, extent: &Extent| extent_of(&tree.join(path)).is_ok_and(|now| now == *extent);
+        if let Some((path, _)) = self.present.iter().find(|(path, extent)| !is_as_it_was(path, extent)) {
+            return Err(format!("it changed {}", path.display()));
         }
-        let made: Vec<&PathBuf> = now.difference(&self.present).collect();
+        let made: Vec<&PathBuf> = now.iter().filter(|path| !self.present.contains_key(*path)).collect();
         if made.is_empty() {
             return Err("it made no files".to_owned());
         }
@@ -98,6 +103,23 @@ fn stamp(path: &Path) -> Option<Stamp> {
     Some(Stamp { length, modified: found.modified().ok(), entries })
 }
 
+fn extent_of(path: &Path) -> io::Result<Extent> {
+    let (mut number, mut size, mut newest) = (0, 0, None);
+    let mut rest = vec![path.to_owned()];
+    while let Some(path) = rest.pop() {
+        let found = path.symlink_metadata()?;
+        if found.is_dir() {
+            for entry in path.read_dir()? {
+                rest.push(entry?.path());
+            }
+        } else {
+            (number, size) = (number + 1, size + found.len());
+            newest = newest.max(found.modified().ok());
+        }
+    }
+    Ok((number, size, newest))
+}
+
 /// The first file or link below a path that has the name of a place in it: elsewhere it would lead there. What is
 /// neither a file, a folder nor a link is an error.
 fn names_its_place(path: &Path, place: &[u8]) -> io::Result<Option<PathBuf>> {
@@ -132,7 +154,8 @@ mod tests {
         std::fs::create_dir_all(tree.join("web")).unwrap();
         let files = ["package.json", "web/package.json"];
         files.iter().for_each(|file| std::fs::write(tree.join(file), "{}").unwrap());
-        std::fs::write(tree.join(".env"), "").unwrap();
+        std::fs::create_dir(tree.join("certs")).unwrap();
+        [".env", "certs/a"].iter().for_each(|file| std::fs::write(tree.join(file), "").unwrap());
         let files: Vec<_> = files.iter().map(|file| ((*file).to_owned(), "1".to_owned())).collect();
         let before = Before::look(&tree, &files).unwrap();
         setup(&tree);
@@ -155,6 +178,7 @@ mod tests {
     fn what_cannot_be_handed_on_is_named() {
         let refused = |setup: fn(&Path)| made(setup).unwrap_err();
         assert_eq!(refused(|_| ()), "it made no files");
+        assert_eq!(refused(|tree| std::fs::write(tree.join("certs/b"), "").unwrap()), "it changed certs");
         assert_eq!(
             refused(|tree| std::fs::write(tree.join("package.json"), "{ }").unwrap()),
             "it changed package.json"

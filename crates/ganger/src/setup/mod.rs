@@ -22,6 +22,7 @@ use crate::text;
 use ganger_engine::TicketId;
 use inputs::Keys;
 use made::Before;
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -100,46 +101,53 @@ pub(crate) async fn make_ready(
     };
     let keys = Keys::of(setup, place.files, place.own);
     let mut output = run.output.try_clone()?;
-    // Several trees may need the same at once: the first one makes it, and the others wait for that.
-    let mut found = os::blocking(store.look(&keys, &scope)).await;
-    let _first = match found {
-        Found::Nothing => {
-            let lock = store.lock(&keys).await?;
-            found = os::blocking(store.look(&keys, &scope)).await;
-            Some(lock)
-        }
-        _ => None,
-    };
-    if let Found::Kept(kept) = found {
-        let tree = place.path.to_owned();
-        let began = Instant::now();
-        let handed = os::blocking(move || kept.hand_to(&tree)).await;
-        match handed {
-            Ok(()) => {
-                let took = began.elapsed().as_millis();
-                writeln!(output, "`{}` is done: a copy of what it made before, in {took} ms", setup.command)?;
-                return Ok(Ended::Ready);
+    let (found, first) = look(store, &keys, &scope).await?;
+    let itself = |why: &str| format!("each tree runs `{}` itself: {}", setup.command, text::line(why, 300));
+    match found {
+        Found::Kept(kept) => {
+            let (tree, began) = (place.path.to_owned(), Instant::now());
+            match os::blocking(move || kept.hand_to(&tree)).await {
+                Ok(()) => {
+                    let took = began.elapsed().as_millis();
+                    writeln!(output, "`{}` is done: a copy of what it made before, in {took} ms", setup.command)?;
+                    return Ok(Ended::Ready);
+                }
+                Err(e) => writeln!(output, "what `{}` made before does not fit here: {e}", setup.command)?,
             }
-            Err(e) => writeln!(output, "what `{}` made before does not fit here: {e}", setup.command)?,
+            run.run(setup, place.path).await
         }
-        return run.run(setup, place.path).await;
-    }
-    if let Found::RunsInEach(why) = found {
-        writeln!(output, "each tree runs `{}` itself: {}", setup.command, text::line(&why, 300))?;
-        return run.run(setup, place.path).await;
-    }
-    let (tree, files) = (place.path.to_owned(), place.files.to_vec());
-    let before = os::blocking(move || Before::look(&tree, &files)).await?;
-    let began = Instant::now();
-    let ended = run.run(setup, place.path).await?;
-    if ended == Ended::Ready {
-        let tree = place.path.to_owned();
-        let kept = keep(store.clone(), keys, scope, before, tree, began.elapsed());
-        if let Some(why) = kept.await {
-            writeln!(output, "each tree runs `{}` itself: {}", setup.command, text::line(&why, 300))?;
+        Found::RunsInEach(why) => {
+            writeln!(output, "{}", itself(&why))?;
+            run.run(setup, place.path).await
+        }
+        Found::Nothing => {
+            let (tree, files) = (place.path.to_owned(), place.files.to_vec());
+            let before = os::blocking(move || Before::look(&tree, &files)).await?;
+            let began = Instant::now();
+            let ended = run.run(setup, place.path).await?;
+            if ended == Ended::Ready
+                && let Some(why) =
+                    keep(store.clone(), keys, scope, before, place.path.to_owned(), began.elapsed()).await
+            {
+                writeln!(output, "{}", itself(&why))?;
+            }
+            drop(first);
+            Ok(ended)
         }
     }
-    Ok(ended)
+}
+
+/// What is known of a setup; where that is nothing, with a lock: several trees may need the same at once, the first one
+/// makes it, and the others wait for that.
+async fn look(store: &Store, keys: &Keys, scope: &Scope) -> io::Result<(Found, Option<File>)> {
+    let found = os::blocking(store.look(keys, scope)).await;
+    if !matches!(found, Found::Nothing) {
+        return Ok((found, None));
+    }
+    let lock = store.lock(keys).await?;
+    let found = os::blocking(store.look(keys, scope)).await;
+    let is_first = matches!(found, Found::Nothing);
+    Ok((found, is_first.then_some(lock)))
 }
 
 /// Keeps what the setup made for the next tree; why it does not, if so.

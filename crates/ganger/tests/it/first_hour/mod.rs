@@ -44,10 +44,10 @@ impl Hour {
         let (file, text) = project.work;
         let report =
             json!({"report": {"summary": "It greets in Esperanto.", "done": [{"item": "1", "how": "see the diff"}]}});
+        let first = json!([{"write": file, "text": text}, report]);
         // Sent back, it does what the message asks for.
-        place.script(
-            &json!({"*": [[{"write": file, "text": text}, report], [{"run": "git merge --quiet --no-edit main"}]]}),
-        );
+        let second = json!([{"run": "git merge --quiet --no-edit main"}, report]);
+        place.script(&json!({"*": [first, second]}));
         let transcript = Transcript::of(place.path(""));
         Self { place, transcript, name: project.name }
     }

@@ -82,7 +82,7 @@ fn a_setup_that_the_work_broke_goes_back_to_the_agent() {
     let logs = ticket["evidence"].as_array().unwrap().iter();
     let log: String = logs.map(|e| std::fs::read_to_string(e["log"].as_str().unwrap()).unwrap()).collect();
     assert!(log.contains("npm error: the lock file is broken\nsetup `npm ci` failed"), "{log}");
-    assert!(log.contains("gate `check` was not run"), "{log}");
+    assert!(log.contains("the gate was not run"), "{log}");
 }
 
 #[test]

@@ -53,7 +53,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
         data!("runtime     {} {version} ({})", driver.runtime().as_str(), program.display());
     }
     if let Some(setup) = setup {
-        data!("setup       `{setup}` (once for each lock file; gates and agents find what it made)");
+        data!("setup       `{setup}` (what it makes is handed to agents and gates)");
     }
     for found in &gates {
         data!("gate        {}: `{}` (found {})", found.gate.name, found.gate.command, found.why);

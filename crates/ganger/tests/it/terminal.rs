@@ -70,10 +70,15 @@ impl OnTerminal {
     }
 
     fn wait_for(&self, words: &str) {
+        self.wait_until(&format!("the screen shows `{words}`"), |run| run.shows(words));
+    }
+
+    /// A screen is read while it is drawn.
+    fn wait_until(&self, what: &str, reached: impl Fn(&Self) -> bool) {
         let until = std::time::Instant::now() + LIMIT;
-        wait_until(&format!("the screen shows `{words}`"), LIMIT + LIMIT, || {
-            assert!(std::time::Instant::now() < until, "`{words}` is not there: {:#?}", self.rows());
-            self.shows(words)
+        wait_until(what, LIMIT + LIMIT, || {
+            assert!(std::time::Instant::now() < until, "not so: {what}: {:#?}", self.rows());
+            reached(self)
         });
     }
 
@@ -198,7 +203,7 @@ fn keys_answer_tell_show_and_stop_without_disturbing_what_is_drawn() {
         run.wait_for("1 Hello · 2 Howdy · or <your answer>");
         run.types("xx\u{7f}\u{7f}2");
         run.wait_for("answer C-1 (Enter, or Esc)> 2_");
-        assert_eq!(run.lanes_of("T-2  scripted"), 1, "{:#?}", run.rows());
+        run.wait_until("the lane is there once", |run| run.lanes_of("T-2  scripted") == 1);
         run.types("\n");
         run.wait_for("answered C-1: Howdy");
         run.types("l\u{15}2\n");
@@ -213,8 +218,8 @@ fn keys_answer_tell_show_and_stop_without_disturbing_what_is_drawn() {
         run.wait_for("? for keys");
         run.types("s\u{15}T-9\n");
         run.wait_for("there is no ticket T-9");
-        assert_eq!(run.lanes_of("T-2  scripted"), 1, "{:#?}", run.rows());
-        assert!(!run.shows("(Enter, or Esc)>"), "{:#?}", run.rows());
+        run.wait_until("the lane is there once", |run| run.lanes_of("T-2  scripted") == 1);
+        run.wait_until("nothing is being typed", |run| !run.shows("(Enter, or Esc)>"));
         run.types("s\u{15}t-2\n");
         run.wait_for("stopped by tester");
         run.code();

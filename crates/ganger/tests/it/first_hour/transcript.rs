@@ -60,6 +60,10 @@ fn normalize(line: &str) -> String {
             return format!("ok    {what:<10} …");
         }
     }
+    // Each shell says it in its own way.
+    if line.contains("uv: ") && line.ends_with("not found") {
+        return "     sh: uv: not found".to_owned();
+    }
     let mut words: Vec<String> = line.split(' ').map(word).collect();
     let is_unit = |unit: &str| matches!(unit.trim_end_matches([')', ':', ',', '.']), "ms" | "s");
     // `(1.2 s)` and `took 12 ms`.

@@ -312,8 +312,14 @@ impl Workspace {
     }
 
     /// Notes which files of the person were copied into it: Ganger commits none of them, whatever becomes of ignore files.
+    /// Those that were noted before stay noted.
     pub(crate) fn note_own_files(&self, depot: &Depot, names: &[String]) -> GitResult<()> {
-        let noted: String = names.iter().map(|name| format!("{name}\0")).collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        let mut all = self.own_files(depot)?;
+        all.extend(names.iter().filter(|name| !all.contains(name)).cloned().collect::<Vec<_>>());
+        let noted: String = all.iter().map(|name| format!("{name}\0")).collect();
         let file = note(depot, "own-files", self.ticket.as_str());
         os::write_private(&file, noted.as_bytes()).map_err(|e| GitError::new("checkout", &self.path, e))
     }

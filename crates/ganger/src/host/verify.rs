@@ -28,6 +28,7 @@ pub(super) async fn prepare(
     let tree = Tree::take(&shared.project.state, &trees, &job.ticket).await?;
     let (project, commit, base) = (Arc::clone(&shared.project), job.commit.clone(), job.base.clone());
     let (synced, main) = (shared.is_synced(&commit), layout.main.clone());
+    let has_setup = !layout.setup.trim().is_empty();
     let workspace = project.workspace_in(&layout.workspaces, &layout.branch, &job.ticket);
     let reference = workspace.reference();
     os::blocking(move || -> anyhow::Result<_> {
@@ -42,7 +43,8 @@ pub(super) async fn prepare(
             crate::log::note(&project, &format!("{}: not shown in your repository: {}", workspace.ticket, e.message));
         }
         let tip = depot.person.branch(&main);
-        tree.check_out(depot, &commit, &depot.refs_to_compare_with(&main), tip.as_ref())?;
+        // Whether it is a commit of main is asked for the sake of the setup alone.
+        tree.check_out(depot, &commit, &depot.refs_to_compare_with(&main), tip.as_ref().filter(|_| has_setup))?;
         Ok((tree, tip))
     })
     .await

@@ -172,7 +172,9 @@ impl Workspaces {
             Pace::AtLeisure => at_leisure(lay_out).await?,
         }
         if fresh || !self.setup_stamp(ticket).exists() {
-            let origin = if fresh { self.origin(layout, &workspace).await? } else { Origin::Unknown };
+            // Only a setup asks for it.
+            let matters = fresh && !layout.setup.trim().is_empty();
+            let origin = if matters { self.origin(layout, &workspace).await? } else { Origin::Unknown };
             self.set_up(layout, &workspace, origin).await?;
         }
         let base = if exists { self.bring_up_to_date(layout, &workspace, base, bases).await? } else { base };

@@ -18,6 +18,7 @@ mod os;
 mod project;
 mod sandbox;
 mod secrets;
+mod setup;
 mod text;
 mod tools;
 mod wire;

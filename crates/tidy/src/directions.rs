@@ -4,9 +4,10 @@ use super::{Exceptions, PROGRAM, Source, refuse_words, sources};
 use std::collections::BTreeSet;
 
 /// The rooms, from the lowest to the highest. A room uses what stands before it.
-const ROOMS: [&str; 25] = [
-    "secrets", "os", "text", "digest", "config", "git", "depot", "failure", "project", "sandbox", "log", "wire",
-    "client", "skills", "tools", "gates", "agents", "mcp", "host", "foreman", "board", "web", "recover", "cli", "main",
+const ROOMS: [&str; 26] = [
+    "secrets", "os", "text", "digest", "config", "git", "depot", "failure", "project", "sandbox", "setup", "log",
+    "wire", "client", "skills", "tools", "gates", "agents", "mcp", "host", "foreman", "board", "web", "recover", "cli",
+    "main",
 ];
 
 /// From, to, why it is still so.

@@ -44,7 +44,7 @@ const SINKS: [(&str, &str); 15] = [
     // Secrets are taken out where foreign text comes in, is kept, is shown, and goes to a model.
     ("crates/ganger/src/agents/sink.rs", "self.sender.send(without_secrets(event))"),
     ("crates/ganger/src/tools/mod.rs", "for_each(crate::text::clean_json)"),
-    ("crates/ganger/src/os/recording.rs", "tape.write(&stream.push(&bytes[..length]))"),
+    ("crates/ganger/src/os/recording.rs", "tape.write(&without_secrets)"),
     ("crates/ganger/src/wire/to_foreman.rs", "Input::try_from(input)?.without_secrets()"),
     ("crates/ganger/src/wire/activity.rs", "text::redact(said)"),
     ("crates/ganger/src/wire/dead.rs", "text::redact("),

@@ -51,10 +51,10 @@ fn held(state: &State, now: Millis, inquiry: &Inquiry<'_>, at_head: &Evidence, b
         format!("{gate} is already red on main at {}. Is main fixed?", commit.short())
     };
     let brief = format!(
-        "It is red at the head of {id}, and at the base of that without the work, so this is not the agent's fault. No \
-         rejection is counted, and nothing is started until you answer.\n\
+        "It is red on the last commit of {id}, and also without the work, on the commit from which {id} began: the agent \
+         is not at fault. No rejection is counted, and nothing starts until you answer.\n\
          `retry`: it is fixed; verify again.\n\
-         `continue`: as with `known_red = true` in its [[gate]], it holds nothing up where it is red without the work.\n\
+         `continue`: treat it as if its [[gate]] said `known_red = true`: it blocks nothing while it is red without the work.\n\
          Command: {}\nHost: {}\nThe end of its output at {}:\n{}",
         before.command,
         before.host,

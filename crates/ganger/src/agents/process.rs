@@ -24,7 +24,7 @@ pub(super) fn start_piped(
 ) -> std::io::Result<Pipes> {
     let mut env = environment::for_agent(launch);
     let log = launch.scratch.join("stderr.log");
-    let (recording, stderr) = os::Recording::start(&log)?;
+    let (recording, stderr) = os::Recording::start(&log, None)?;
     env.extend(more);
     let spawn = os::Spawn {
         argv,

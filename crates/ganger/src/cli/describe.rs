@@ -136,8 +136,11 @@ pub(super) fn event(state: &State, event: &Event) -> Option<String> {
         Event::AttemptLost { why, .. } => format!("attempt lost: {why}"),
         Event::EvidenceRecorded { evidence } => {
             let verdict = if evidence.is_green() { "green" } else { "red" };
+            let ticket = state.tickets.get(&evidence.ticket);
+            let is_base = ticket.is_some_and(|t| t.base.as_ref() == Some(&evidence.key.commit) && t.head != t.base);
+            let place = if is_base { ", without the work" } else { "" };
             format!(
-                "{} {} {verdict} at {} ({})",
+                "{} {} {verdict} at {}{place} ({})",
                 if Check::is_evidence(evidence) { "check" } else { "gate" },
                 evidence.name,
                 evidence.key.commit.short(),
@@ -150,7 +153,8 @@ pub(super) fn event(state: &State, event: &Event) -> Option<String> {
         Event::SecretsFound { found, .. } => {
             format!("secrets in the work, sent back: {}", text::line(&found.join("; "), 200))
         }
-        Event::TicketHeld { .. } => "needs you".to_owned(),
+        Event::TicketHeld { card: Some(card), .. } => format!("needs you: {card} is open"),
+        Event::TicketHeld { card: None, .. } => "needs you".to_owned(),
         Event::TicketAccepted { commit, .. } => format!("accepted at {}", commit.short()),
         Event::CardOpened { card, .. } => {
             let kind = match card.kind {

@@ -12,6 +12,7 @@ use crate::foreman::{self, Loaded};
 use crate::git::Git;
 use crate::os::now_ms;
 use crate::project::Project;
+use crate::setup::{Named, OwnFiles};
 use crate::wire::{DeadLetter, dead_letters};
 use ganger_bus::Bus;
 use ganger_engine::{State, check_all};
@@ -64,6 +65,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
             });
             findings.push(agents(&project).await);
             findings.push(configured_gates(&project));
+            findings.extend(own_files(&project));
             findings.push(Finding { what: "sandbox", result: sandbox::found(project.config()).await });
             findings.push(Finding { what: "confined", result: Ok(sandbox::who_is_confined(project.config())) });
             findings.push(Finding { what: "store", result: check_store(&project) });
@@ -156,6 +158,24 @@ fn configured_gates(project: &Project) -> Finding {
         (true, false) => Ok(names.join(", ")),
     };
     Finding { what: "gates", result }
+}
+
+/// Files of yours that agents and gates get, and those that they do not.
+fn own_files(project: &Project) -> Option<Finding> {
+    let config = project.config();
+    let of_gates = config.gates.iter().flat_map(|gate| gate.files.iter().cloned());
+    let patterns: Vec<String> = config.project.own_files().into_iter().chain(of_gates).collect();
+    let named = OwnFiles::new(&project.repository.root, &patterns).find();
+    let result = match named {
+        Err(e) => Err(e.to_string()),
+        Ok(Named { not_ignored, .. }) if !not_ignored.is_empty() => Err(format!(
+            "{} would be committed by agents, so nobody gets it: add it to .gitignore, or commit it",
+            not_ignored.join(", ")
+        )),
+        Ok(Named { ignored, .. }) if ignored.is_empty() => Ok(format!("none is named by {}", patterns.join(", "))),
+        Ok(Named { ignored, .. }) => Ok(format!("copied to agents and gates: {}", ignored.join(", "))),
+    };
+    (!patterns.is_empty()).then_some(Finding { what: "files", result })
 }
 
 fn check_store(project: &Project) -> Result<String, String> {

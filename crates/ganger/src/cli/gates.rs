@@ -2,7 +2,7 @@
 //! and challenges them.
 
 use super::board::{self, Board, require_person};
-use super::out::{data, hint, json, span, talk};
+use super::out::{counted, data, hint, json, span, talk};
 use super::{ticket, trust};
 use crate::board::shapes;
 use crate::failure::{Code, Exit, Failure};
@@ -60,6 +60,33 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
 /// Runs all of them; says what each was, unless JSON is wanted.
 pub(super) async fn run_on_main(board: &Board, quiet: bool) -> Result<(Trial, Vec<Evidence>), Failure> {
     run_all(trial(board).await?, quiet).await
+}
+
+/// For `init --check`: what is red on main now would be red for every ticket.
+pub(super) async fn check_before_first_ticket(board: &Board, state: &State) -> Result<Exit, Failure> {
+    let (trial, results) = run_on_main(board, false).await?;
+    let is_red = |e: &&Evidence| !e.is_green() && !is_known_red(board, state, e);
+    let red: Vec<&Evidence> = results.iter().filter(is_red).collect();
+    answer_cards(board, state, &results).await?;
+    let (all, main, at) = (counted(results.len(), "gate"), board.project.main_branch()?, trial.commit.short());
+    if results.is_empty() {
+        talk!("No gate to check: you have to approve every result.");
+        return Ok(Exit::Done);
+    }
+    if red.is_empty() {
+        talk!("\nChecked {all} on {main} at {at}: a ticket can pass.");
+        return Ok(Exit::Done);
+    }
+    let names: Vec<&str> = red.iter().map(|e| e.name.as_str()).collect();
+    talk!("\nChecked {all} on {main} at {at}: no ticket can pass {} as things are.", names.join(", "));
+    if red.iter().any(|e| e.could_not_start()) {
+        hint(
+            "install the program that is missing, or change the command in ganger.toml, then run `ganger gates --main`",
+        );
+    } else {
+        hint("fix main, or write `known_red = true` below a gate that may stay red, then run `ganger gates --main`");
+    }
+    Ok(Exit::Failed)
 }
 
 /// As [`run_on_main`], on the last commit of a ticket.

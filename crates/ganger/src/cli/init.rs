@@ -1,7 +1,8 @@
 //! `ganger init`: finds gates and runtimes by reading files, writes a commented ganger.toml, and reports what it did.
 
-use super::board::require_person;
+use super::board::{self, require_person};
 use super::out::{data, hint, talk};
+use super::{gates, trust};
 use crate::agents::{Drivers, Found};
 use crate::config::{Config, Detected, Detection, PROJECT_FILE, RuntimeKind, detect};
 use crate::depot::stands_in_the_way;
@@ -22,17 +23,24 @@ pub(super) struct Args {
     /// The runtime of the default agent; the first one that is found without it
     #[arg(long, value_parser = ["claude", "opencode", "codex", "gemini"])]
     runtime: Option<String>,
+    /// Then run each gate on the main branch, and say what is red or missing before the first ticket; asks first, as
+    /// `ganger trust` does
+    #[arg(long)]
+    check: bool,
 }
 
 pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     if args.new_id || args.new_board {
         require_person("init --new-board")?;
     }
+    if args.check {
+        require_person("init --check")?;
+    }
     let repository = repository_at(&std::env::current_dir().or_cannot("find the current folder")?)?;
     let main = repository.guess_main();
     let file = repository.root.join(PROJECT_FILE);
     let runtimes = Drivers::default().found().await;
-    let Detection { gates, likely, doubts } = detect(&repository.root);
+    let Detection { gates, likely, setup, doubts } = detect(&repository.root);
 
     data!("repository  {}", repository.root.display());
     let has_commit = main.as_deref().is_some_and(|m| repository.branch(m).is_some());
@@ -43,6 +51,9 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     }
     for Found { driver, program, version } in &runtimes {
         data!("runtime     {} {version} ({})", driver.runtime().as_str(), program.display());
+    }
+    if let Some(setup) = setup {
+        data!("setup       `{setup}` (what it makes is handed to agents and gates)");
     }
     for found in &gates {
         data!("gate        {}: `{}` (found {})", found.gate.name, found.gate.command, found.why);
@@ -57,7 +68,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
         data!("kept        {} (init never overwrites it)", file.display());
     } else {
         let chosen = choose(args, &runtimes);
-        let text = render(main.as_deref(), &gates, &likely, &chosen);
+        let text = render(main.as_deref(), setup, &gates, &likely, &chosen);
         std::fs::write(&file, text).or_cannot(format_args!("write {}", file.display()))?;
         if let Some((first, others)) = chosen.split_first() {
             let others: String = others.iter().map(|kind| format!(", {}", kind.as_str())).collect();
@@ -67,7 +78,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     }
     let project = Project::open_or_create(repository, args.new_id || args.new_board)?;
     data!("board       {}", project.state.display());
-    advise(&project.repository, project.config(), has_commit, &runtimes, &gates);
+    advise(&project.repository, project.config(), has_commit, &runtimes, &gates, args.check);
     if let Some(why) = stands_in_the_way(&project.repository, &project.config().project.branch) {
         hint(&why);
     }
@@ -80,7 +91,16 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
             ));
         }
     }
-    Ok(Exit::Done)
+    if args.check { check(project).await } else { Ok(Exit::Done) }
+}
+
+/// Everything above only reads. From here on what the repository says is executed, so you are asked first.
+async fn check(project: Project) -> Result<Exit, Failure> {
+    talk!("");
+    let board = board::of(project).await?;
+    let state = board.state().await?;
+    trust::require(&board, &state).await?;
+    gates::check_before_first_ticket(&board, &state).await
 }
 
 /// The runtimes that get an agent; the first one's is the default.
@@ -98,12 +118,19 @@ fn choose(args: &Args, found: &[Found]) -> Vec<RuntimeKind> {
     chosen
 }
 
-fn advise(repository: &Repository, config: &Config, has_commit: bool, runtimes: &[Found], gates: &[Detected]) {
+fn advise(
+    repository: &Repository,
+    config: &Config,
+    has_commit: bool,
+    runtimes: &[Found],
+    gates: &[Detected],
+    checks: bool,
+) {
     talk!("");
     if !has_commit {
         hint("make a first commit: agents branch from it");
     }
-    if runtimes.is_empty() {
+    if runtimes.is_empty() && config.agents.is_empty() {
         hint(
             "no agent CLI is on PATH; install Claude Code, opencode, Codex or Gemini CLI, or use runtime = \"command\"",
         );
@@ -118,10 +145,19 @@ fn advise(repository: &Repository, config: &Config, has_commit: bool, runtimes: 
     if !untracked {
         hint("review ganger.toml, then commit it");
     }
+    if !gates.is_empty() && !checks {
+        hint("`ganger init --check` runs the gates on the main branch: what is red there, no ticket can pass");
+    }
     hint("next: `ganger ticket add \"…\"`, then `ganger run`");
 }
 
-fn render(main: Option<&str>, gates: &[Detected], likely: &[Detected], runtimes: &[RuntimeKind]) -> String {
+fn render(
+    main: Option<&str>,
+    setup: Option<&str>,
+    gates: &[Detected],
+    likely: &[Detected],
+    runtimes: &[RuntimeKind],
+) -> String {
     let mut text = String::from(HEAD);
     let quoted = |s: &str| toml::Value::String(s.to_owned()).to_string();
     // Writing to a String cannot fail.
@@ -129,8 +165,8 @@ fn render(main: Option<&str>, gates: &[Detected], likely: &[Detected], runtimes:
     if !runtimes.is_empty() {
         text.push_str("agent = \"builder\"   # works on tickets that name no agent\n");
     }
-    if let Some(setup) = gates.iter().find_map(|g| g.setup.as_deref()) {
-        let _ok = writeln!(text, "# Run once in each fresh workspace.\nsetup = {}", quoted(setup));
+    if let Some(setup) = setup {
+        let _ok = writeln!(text, "# Makes a fresh tree ready, for agents and for gates.\nsetup = {}", quoted(setup));
     }
     match runtimes {
         [] => text.push_str(NO_AGENT),

@@ -1,15 +1,17 @@
 //! Lanes on a terminal: the first card with the command that answers it, a line for each agent at work with what it
 //! does and for how long, and one for the board. Whatever else is said while they are there goes above them.
 
+use super::keys::Keys;
+use super::log_command;
 use super::out::{count, counted, share_screen, span};
 use super::waits::Waits;
 use crate::os::{now_ms, restore_echo, terminal_columns, turn_echo_off};
 use crate::text;
 use crate::wire::{Activity, ActivityKind};
 use ganger_engine::foreman::Stop;
-use ganger_engine::{Phase, State, TicketId};
+use ganger_engine::{CardId, Phase, State, TicketId};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 pub(super) struct Lanes {
     screen: MultiProgress,
@@ -17,10 +19,15 @@ pub(super) struct Lanes {
     block: ProgressBar,
     lanes: BTreeMap<TicketId, Lane>,
     drawn: usize,
+    /// Whether keys do something.
+    has_keys: bool,
 }
 
 struct Lane {
     doing: String,
+    /// It runs now, and prints.
+    prints: bool,
+    log: VecDeque<String>,
     since: u64,
     tokens: u64,
 }
@@ -29,19 +36,21 @@ struct Lane {
 const SPINNER: [char; 10] = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 /// The width of a terminal that reports none.
 const USUAL_COLUMNS: usize = 80;
+/// What of each ticket's log can be shown.
+const LOG_LINES: usize = 15;
 /// What of a long activity is kept.
 const LONGEST: usize = 300;
 /// What an agent does is never shown in less.
 const LEAST_ROOM: usize = 20;
 
 impl Lanes {
-    pub(super) fn open() -> Self {
+    pub(super) fn open(has_keys: bool) -> Self {
         let screen = MultiProgress::new();
         let block = screen.add(ProgressBar::new_spinner());
         block.set_style(ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()));
         share_screen(Some(screen.clone()));
-        turn_echo_off();
-        Self { screen, block, lanes: BTreeMap::new(), drawn: 0 }
+        turn_echo_off(has_keys);
+        Self { screen, block, lanes: BTreeMap::new(), drawn: 0, has_keys }
     }
 
     /// A line that stays, above the lanes.
@@ -53,17 +62,41 @@ impl Lanes {
         let Some(lane) = self.lanes.get_mut(&activity.ticket) else {
             return;
         };
+        if let Some(line) = log_command::words(activity) {
+            lane.log.push_back(line);
+            if lane.log.len() > LOG_LINES {
+                lane.log.pop_front();
+            }
+        }
         match activity.kind {
+            // What runs is the same as before: so is its time.
+            ActivityKind::Output if lane.prints => lane.doing = text::line(&activity.text, LONGEST),
             ActivityKind::Usage => lane.tokens = activity.text.parse().unwrap_or(lane.tokens),
             ActivityKind::ToolEnd => {}
             _ => {
                 lane.doing = text::line(&activity.text, LONGEST);
                 lane.since = activity.at;
+                lane.prints = activity.kind == ActivityKind::Output;
             }
         }
     }
 
-    pub(super) fn draw(&mut self, state: &State, waits: &Waits, stop: Stop) {
+    /// The tickets at work.
+    pub(super) fn tickets(&self) -> Vec<TicketId> {
+        self.lanes.keys().cloned().collect()
+    }
+
+    /// The last lines of a ticket's log, above the lanes.
+    pub(super) fn show_log(&self, id: &TicketId) {
+        let columns = terminal_columns().unwrap_or(USUAL_COLUMNS);
+        let lines = self.lanes.get(id).map(|lane| &lane.log);
+        for line in lines.into_iter().flatten() {
+            self.say(&text::line(line, columns));
+        }
+        self.say(&format!("`ganger log {id}` shows all of it."));
+    }
+
+    pub(super) fn draw(&mut self, state: &State, waits: &Waits, stop: Stop, keys: &Keys) {
         // A line that reached the edge would be counted as two by some terminals.
         let columns = terminal_columns().unwrap_or(USUAL_COLUMNS).saturating_sub(1);
         let at_work = |phase: Phase| matches!(phase, Phase::Running | Phase::Verifying);
@@ -72,7 +105,7 @@ impl Lanes {
         let now = now_ms();
         self.lanes.retain(|id, _| wanted.contains_key(id));
         for id in wanted.keys() {
-            let begun = || Lane { doing: String::new(), since: now, tokens: 0 };
+            let begun = || Lane { doing: String::new(), prints: false, log: VecDeque::new(), since: now, tokens: 0 };
             self.lanes.entry((*id).clone()).or_insert_with(begun);
         }
         self.drawn += 1;
@@ -82,7 +115,9 @@ impl Lanes {
         let widths = (longest(|row| row.id.as_str().len()), longest(|row| row.who.chars().count()));
         let lanes = rows.iter().map(|row| format!("{turn} {}", row.fitted(widths, columns)));
         let board = format!("{turn} {}", footer(state, rows.len(), stop));
-        let lines = cards_line(state, columns).into_iter().chain(lanes).chain([board]);
+        let board = if self.has_keys && stop == Stop::No { with_hint(board, columns) } else { board };
+        let cards = cards_line(state, keys.answers(), columns);
+        let lines = cards.into_iter().chain(lanes).chain([board]).chain(keys.lines(state, columns));
         let shown: Vec<String> = lines.map(|line| text::shown(&line).replace('\n', " ")).collect();
         self.block.set_message(shown.join("\n"));
         self.block.tick();
@@ -90,13 +125,15 @@ impl Lanes {
 
     fn row(&self, state: &State, waits: &Waits, id: &TicketId, phase: Phase, now: u64) -> Row {
         let agent = state.tickets.get(id).map(|t| state.agent_of(t)).unwrap_or_default();
-        let (doing, since, tokens) =
-            self.lanes.get(id).map_or((String::new(), now, 0), |lane| (lane.doing.clone(), lane.since, lane.tokens));
+        let (doing, prints, since, tokens) = self
+            .lanes
+            .get(id)
+            .map_or((String::new(), false, now, 0), |lane| (lane.doing.clone(), lane.prints, lane.since, lane.tokens));
         let tokens = if tokens > 0 { format!("  {} tokens", count(tokens)) } else { String::new() };
         Row {
             id: id.clone(),
             who: if phase == Phase::Verifying { "gates".to_owned() } else { agent.to_owned() },
-            doing: waits.of(id, now).unwrap_or(doing),
+            doing: if prints { doing } else { waits.of(id, now).unwrap_or(doing) },
             end: format!("{}{tokens}", span(now.saturating_sub(since))),
         }
     }
@@ -128,11 +165,17 @@ impl Row {
     }
 }
 
-/// The first card and the command that answers it, which is never cut; how many there are besides.
-fn cards_line(state: &State, columns: usize) -> Option<String> {
-    let mut cards = state.open_cards();
-    let first = cards.next()?;
-    let more = match cards.count() {
+/// With the key that shows the others, where there is room.
+fn with_hint(board: String, columns: usize) -> String {
+    const HINT: &str = " · ? for keys";
+    if board.chars().count() + HINT.chars().count() > columns { board } else { format!("{board}{HINT}") }
+}
+
+/// The first card, or the one that is being answered, and the command that answers it, which is never cut; how many
+/// there are besides.
+fn cards_line(state: &State, answered: Option<&CardId>, columns: usize) -> Option<String> {
+    let first = state.open_cards().find(|card| answered.is_none_or(|id| card.id == *id))?;
+    let more = match state.open_cards().count() - 1 {
         0 => String::new(),
         more => format!(" · {more} more: `ganger inbox`"),
     };

@@ -89,20 +89,31 @@ impl Log {
     }
 
     fn activity(&mut self, activity: &Activity) {
+        // Logs of setups and gates have all of it.
+        if activity.kind == ActivityKind::Output {
+            return;
+        }
         if self.wanted.as_ref().is_some_and(|w| w != &activity.ticket) {
             return;
         }
         if self.json {
             return json_line(Entry::of_activity(activity));
         }
-        let Some(mark) = mark(activity.kind) else { return };
-        self.printed += 1;
-        let text = activity.text.trim_end().replace('\n', "\n              ");
-        data!("{} {}  {mark} {text}", clock(activity.at), activity.ticket);
+        if let Some(words) = words(activity) {
+            self.printed += 1;
+            data!("{words}");
+        }
     }
 }
 
-/// What kind of entry it is, in a word; none for what only counts.
+/// What an agent did, as a line of its log.
+pub(super) fn words(activity: &Activity) -> Option<String> {
+    let mark = mark(activity.kind)?;
+    let text = activity.text.trim_end().replace('\n', "\n              ");
+    Some(format!("{} {}  {mark} {text}", clock(activity.at), activity.ticket))
+}
+
+/// What kind of entry it is, in a word; none for what only counts, and for what logs of setups and gates have.
 pub(super) fn mark(kind: ActivityKind) -> Option<&'static str> {
     match kind {
         ActivityKind::Status => Some("status"),
@@ -111,6 +122,6 @@ pub(super) fn mark(kind: ActivityKind) -> Option<&'static str> {
         ActivityKind::ToolEnd => Some("  →"),
         ActivityKind::Note => Some("note"),
         ActivityKind::Gate => Some("gate"),
-        ActivityKind::Usage => None,
+        ActivityKind::Usage | ActivityKind::Output => None,
     }
 }

@@ -58,8 +58,8 @@ async fn approve_and_land(board: &Board, wanted: Vec<TicketId>) -> Result<Exit, 
     let Outcome::Merging { order } = board.decide("you approved merges", input).await? else {
         return Err(Failure::failed("the merge was not approved"));
     };
-    land(board, &order).await?;
-    report(board, follow, &order).await
+    let is_told = land(board, &order).await?;
+    report(board, follow, &order, is_told).await
 }
 
 /// Before anything is approved: what was moved is back in its place when nothing lands there.
@@ -157,26 +157,26 @@ pub(super) fn refuse_dirty_main(board: &Board) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A run that is active lands them; otherwise this process does.
-async fn land(board: &Board, order: &[TicketId]) -> Result<(), Failure> {
+/// A run that is active lands them; otherwise this process does, and tells what becomes of each.
+async fn land(board: &Board, order: &[TicketId]) -> Result<bool, Failure> {
     if board.active_run()?.is_none() {
         let mode = Mode { dispatch: false, scope: Some(Vec::new()), max_parallel: None, forever: false };
         match work(board, "ganger merge", mode, Place::Here, Style::Plain).await {
             // A run began in this moment, and lands them.
             Err(failure) if failure.code == Code::ActiveRun => {}
-            ended => return ended.map(|_| ()),
+            ended => return ended.map(|_| true),
         }
     }
     let is_pending = |t: &Ticket| t.phase == Phase::Accepted && t.merge_approval.is_some();
     let landed = |state: &State| !order.iter().any(|id| state.tickets.get(id).is_some_and(is_pending));
     match board.wait_for(None, landed).await? {
-        Waited::Reached => Ok(()),
+        Waited::Reached => Ok(false),
         Waited::NoRun | Waited::TooLong => Err(Failure::failed("the run ended before everything was merged")
             .hint("run `ganger merge` again to land the rest")),
     }
 }
 
-async fn report(board: &Board, follow: Follow, order: &[TicketId]) -> Result<Exit, Failure> {
+async fn report(board: &Board, follow: Follow, order: &[TicketId], is_told: bool) -> Result<Exit, Failure> {
     let failures = failures_since(follow).await?;
     let state = board.state().await?;
     let mut all = true;
@@ -186,13 +186,16 @@ async fn report(board: &Board, follow: Follow, order: &[TicketId]) -> Result<Exi
             continue;
         };
         match (&ticket.merged, failures.get(id)) {
+            (Some(_), _) if ticket.phase == Phase::Merged && is_told => {}
             (Some(commit), _) if ticket.phase == Phase::Merged => {
                 data!("{id}  merged as {}", commit.short());
             }
             (_, Some(why)) => {
                 all = false;
                 went_back |= ticket.phase != Phase::Accepted;
-                data!("{id}  not merged: {}", why.trim_end());
+                if !is_told {
+                    data!("{id}  not merged: {}", why.trim_end());
+                }
             }
             _ => {
                 all = false;

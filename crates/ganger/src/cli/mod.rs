@@ -22,6 +22,7 @@ mod inbox;
 mod init;
 mod input;
 mod interrupts;
+mod keys;
 mod live;
 mod log_command;
 mod login;
@@ -74,6 +75,9 @@ enum Command {
     /// Make this repository a project: find gates and runtimes, write ganger.toml
     Init(init::Args),
     /// Work through the board until nothing can move
+    ///
+    /// On a terminal the view takes keys: a answers the first card, t tells an agent something, l shows a log, s stops a
+    /// ticket, ? lists them. Ctrl-C once lets agents finish their turns, twice stops them; both keep everything.
     Run(run::Args),
     /// Show the board at a glance
     Status(status::Args),

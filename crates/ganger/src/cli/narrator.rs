@@ -28,12 +28,18 @@ impl Narrator {
         self.n = record.n;
         // "stopped by …" says why the attempt is cancelled.
         let is_stop = record.events.iter().any(|event| matches!(event, Event::TicketStopped { .. }));
+        // The card says that it needs you, and what for.
+        let is_held = |event: &Event| {
+            let Event::TicketHeld { ticket, .. } = event else { return false };
+            record.events.iter().any(|other| matches!(other, Event::CardOpened { card, .. } if card.ticket == *ticket))
+        };
         let tell = |event: &'a Event| {
             let before = describe::event(&self.state, event);
             // What cannot follow is the doctor's to name; here it is only shown.
             let _impossible = self.state.apply(record.now, event);
             let words = before.or_else(|| describe::event(&self.state, event));
-            (event, words.filter(|_| !(is_stop && matches!(event, Event::AttemptCancelled { .. }))))
+            let is_said = is_held(event) || (is_stop && matches!(event, Event::AttemptCancelled { .. }));
+            (event, words.filter(|_| !is_said))
         };
         record.events.iter().map(tell).collect()
     }

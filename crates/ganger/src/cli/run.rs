@@ -55,7 +55,7 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     attach::resume_left(&board, &state).await?;
     let mode = Mode { dispatch: true, scope, max_parallel: args.max_parallel, forever: args.forever };
     let place = if args.no_host { Place::Elsewhere } else { Place::Here };
-    work(&board, "ganger run", mode, place, Style::choose(args.json)).await
+    work(&board, "ganger run", mode, place, Style::choose(args.json).with_keys()).await
 }
 
 fn check_agents(board: &Board) -> Result<(), Failure> {

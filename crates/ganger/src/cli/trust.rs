@@ -8,6 +8,7 @@ use crate::digest;
 use crate::failure::{Code, Exit, Failure, OrCannot};
 use crate::os;
 use crate::project::Project;
+use crate::setup::{Named, OwnFiles};
 use crate::text;
 use ganger_engine::{Input, State};
 use std::io::IsTerminal;
@@ -55,6 +56,11 @@ fn executed(project: &Project) -> Vec<Line> {
     for gate in &config.gates {
         lines.push((format!("gate {}", gate.name), format!("{} (in {})", gate.command, gate.dir)));
     }
+    let own = OwnFiles::new(&project.repository.root, &config.project.own_files());
+    lines.extend(files("files".to_owned(), &config.project.own_files(), &own));
+    for gate in &config.gates {
+        lines.extend(files(format!("files of {}", gate.name), &gate.files, &own.others(&gate.files)));
+    }
     lines.extend(sandbox(&config.sandbox));
     if config.policy.guard != GuardPreset::default() {
         lines.push(("guard".to_owned(), config.policy.guard.level().name().to_owned()));
@@ -83,6 +89,16 @@ fn executed(project: &Project) -> Vec<Line> {
         lines.push((format!("file {shown}"), content));
     }
     lines
+}
+
+/// What agents and gates get of your files, and by which patterns.
+fn files(what: String, patterns: &[String], own: &OwnFiles) -> Option<(String, String)> {
+    let named = match own.find() {
+        Ok(Named { ignored, .. }) if ignored.is_empty() => "none now".to_owned(),
+        Ok(Named { ignored, .. }) => ignored.join(", "),
+        Err(e) => e.to_string(),
+    };
+    (!patterns.is_empty()).then(|| (what, format!("{named} (by {})", patterns.join(", "))))
 }
 
 /// What of the sandbox is not as by default.

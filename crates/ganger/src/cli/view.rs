@@ -3,27 +3,34 @@
 
 use super::board::Board;
 use super::describe;
+use super::keys::{Action, Keys};
 use super::live::Lanes;
 use super::narrator::Narrator;
 use super::out::{self, clock, data, json_line, talk};
 use super::waits::Waits;
 use crate::board::shapes::Entry;
 use crate::board::{Follow, Happening};
+use crate::client::Client;
 use crate::failure::Failure;
 use crate::os;
 use crate::os::now_ms;
-use crate::wire::{Activity, DeadLetter};
-use ganger_engine::Record;
+use crate::wire::{Activity, ActivityKind, DeadLetter};
+use ganger_bus::Bus;
 use ganger_engine::foreman::Stop;
+use ganger_engine::{Answer, Envelope, Input, Record, Urgency};
 use std::io::IsTerminal;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// How to show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Style {
-    Lanes,
+    /// With keys, or without.
+    Lanes {
+        keys: bool,
+    },
     Plain,
     Json,
 }
@@ -32,12 +39,28 @@ impl Style {
     pub(super) fn choose(json: bool) -> Self {
         match (json, std::io::stderr().is_terminal()) {
             (true, _) => Self::Json,
-            (false, true) => Self::Lanes,
+            (false, true) => Self::Lanes { keys: false },
             (false, false) => Self::Plain,
         }
     }
 }
 
+impl Style {
+    /// Keys do something where somebody can type.
+    pub(super) fn with_keys(self) -> Self {
+        match self {
+            Self::Lanes { .. } => Self::Lanes { keys: std::io::stdin().is_terminal() },
+            other => other,
+        }
+    }
+
+    fn has_lanes(self) -> bool {
+        matches!(self, Self::Lanes { .. })
+    }
+}
+
+/// The foreman of this process answers in milliseconds, but for a busy disk. The end of a run waits for it.
+const PATIENCE: Duration = Duration::from_secs(3);
 /// Between two drawings when nothing happens.
 const BEAT: Duration = Duration::from_millis(500);
 
@@ -55,7 +78,17 @@ impl View {
         let state = board.state().await?;
         let (end, ended) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let screen = Screen { style, narrator: Narrator::new(state), lanes: None, waits: Waits::default(), stop };
+        let (bus, person) = (Arc::clone(&board.bus), board.person());
+        let screen = Screen {
+            style,
+            narrator: Narrator::new(state),
+            lanes: None,
+            waits: Waits::default(),
+            stop,
+            keys: Keys::default(),
+            bus,
+            person,
+        };
         let thread = std::thread::Builder::new().name("view".to_owned());
         let thread = thread.spawn(move || runtime.block_on(screen.show(follow, ended)))?;
         Ok(Self { thread, end })
@@ -79,11 +112,18 @@ struct Screen {
     waits: Waits,
     /// Whether the run was asked to end.
     stop: watch::Receiver<Stop>,
+    keys: Keys,
+    bus: Arc<dyn Bus>,
+    person: String,
 }
 
 impl Screen {
     async fn show(mut self, mut follow: Follow, mut ended: oneshot::Receiver<()>) -> Result<(), Failure> {
-        self.lanes = (self.style == Style::Lanes).then(Lanes::open);
+        let has_keys = self.style == Style::Lanes { keys: true };
+        let (typed, mut keys) = mpsc::unbounded_channel();
+        let reader = has_keys.then(|| os::KeyReader::start(move |bytes| typed.send(bytes.to_vec()).is_ok()));
+        let reader = reader.transpose()?;
+        self.lanes = self.style.has_lanes().then(|| Lanes::open(has_keys));
         let mut last = false;
         let shown = loop {
             match follow.next().await {
@@ -92,21 +132,63 @@ impl Screen {
                 Err(failure) => break Err(failure),
             }
             self.beat();
-            if self.style != Style::Lanes && out::is_lost() {
+            if !self.style.has_lanes() && out::is_lost() {
                 break Ok(());
             }
             if !last {
                 tokio::select! {
                     // Without a sender there is nobody who could end it otherwise.
                     _ = &mut ended => last = true,
+                    Some(bytes) = keys.recv(), if has_keys => self.typed(&bytes).await,
                     waited = follow.wait(BEAT) => if let Err(failure) = waited { break Err(failure) },
                 }
             }
         };
+        drop(reader);
         if let Some(lanes) = self.lanes {
             lanes.close();
         }
+        if let Some(card) = self.keys.answers() {
+            talk!("The run ended before you answered: `ganger answer {card} …`");
+        }
         shown
+    }
+
+    async fn typed(&mut self, bytes: &[u8]) {
+        let Some(lanes) = &self.lanes else { return };
+        let actions = self.keys.press(bytes, self.narrator.state(), &lanes.tickets());
+        for action in actions {
+            let done = match action {
+                Action::ShowLog(ticket) => {
+                    lanes.show_log(&ticket);
+                    continue;
+                }
+                Action::Refused(why) => Err(why),
+                Action::Answer { card, answer } => {
+                    let answer = Answer { card, answer, by: self.person.clone() };
+                    self.decide("you answered a card", Input::Answer(answer)).await
+                }
+                Action::Tell { ticket, text } => {
+                    let input = Input::Tell { ticket, text, urgency: Urgency::Idle, by: self.person.clone() };
+                    self.decide("you sent a message", input).await
+                }
+                Action::Stop(ticket) => {
+                    let input = Input::StopTicket { ticket, why: String::new(), by: self.person.clone() };
+                    self.decide("you stopped a ticket", input).await
+                }
+            };
+            // What was done comes back as what happened.
+            if let Err(why) = done {
+                lanes.say(&why);
+            }
+        }
+    }
+
+    /// By the foreman of this very process: it is running, or there would be no view.
+    async fn decide(&self, cause: &str, input: Input) -> Result<(), String> {
+        let envelope = Envelope::new(format!("key-{}", uuid::Uuid::now_v7()), cause, input);
+        let client = Client::open(&self.bus, envelope.id.as_str()).await.map_err(|e| e.to_string())?;
+        client.command(envelope, PATIENCE).await.map(|_| ()).map_err(|e| e.to_string())
     }
 
     fn happened(&mut self, happening: &Happening) {
@@ -120,7 +202,7 @@ impl Screen {
     fn dead_letter(&mut self, letter: &DeadLetter) {
         let words = format!("{} {letter}; `ganger doctor` counts them", clock(letter.at));
         match (self.style, self.lanes.as_mut()) {
-            (Style::Lanes, Some(lanes)) => lanes.say(&words),
+            (Style::Lanes { .. }, Some(lanes)) => lanes.say(&words),
             (Style::Plain, _) => data!("{words}"),
             _ => talk!("{words}"),
         }
@@ -133,7 +215,7 @@ impl Screen {
             data!("{} {wait}", clock(now_ms()));
         }
         if let Some(lanes) = self.lanes.as_mut() {
-            lanes.draw(self.narrator.state(), &self.waits, *self.stop.borrow());
+            lanes.draw(self.narrator.state(), &self.waits, *self.stop.borrow(), &self.keys);
         }
     }
 
@@ -145,7 +227,7 @@ impl Screen {
                     Entry::of_event(record, event, ticket, words).into_iter().for_each(json_line);
                 }
                 (Style::Plain, Some(words)) => data!("{} {words}", clock(record.now)),
-                (Style::Lanes, Some(words)) => {
+                (Style::Lanes { .. }, Some(words)) => {
                     self.lanes.iter().for_each(|lanes| lanes.say(&format!("{} {words}", clock(record.now))));
                 }
                 (_, None) => {}
@@ -156,8 +238,9 @@ impl Screen {
     fn activity(&mut self, activity: &Activity) {
         self.waits.heard(activity);
         match (self.style, self.lanes.as_mut()) {
+            (Style::Json, _) if activity.kind == ActivityKind::Output => {}
             (Style::Json, _) => json_line(Entry::of_activity(activity)),
-            (Style::Lanes, Some(lanes)) => lanes.hear(activity),
+            (Style::Lanes { .. }, Some(lanes)) => lanes.hear(activity),
             _ => {}
         }
     }

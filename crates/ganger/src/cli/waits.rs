@@ -15,6 +15,8 @@ pub(super) struct Waits {
     /// Attempts whose agent has begun, with what their host said of the start before.
     starting: BTreeMap<AttemptId, String>,
     begun: BTreeSet<AttemptId>,
+    /// What runs before an agent can begin.
+    setups: BTreeMap<TicketId, String>,
     /// Since when each ticket waits, for what, and whether it was told.
     since: BTreeMap<TicketId, Wait>,
 }
@@ -32,7 +34,12 @@ impl Waits {
             ActivityKind::Note => {
                 self.starting.insert(activity.attempt.clone(), text::line(&activity.text, 60));
             }
-            ActivityKind::Gate => {}
+            // Its last line changes all the time, and what is waited for does not.
+            ActivityKind::Output if activity.text.starts_with("setup: ") => {
+                let what = activity.text.split(" · ").next().unwrap_or_default();
+                self.setups.insert(activity.ticket.clone(), text::line(what, 60));
+            }
+            ActivityKind::Gate | ActivityKind::Output => {}
             _ => drop(self.begun.insert(activity.attempt.clone())),
         }
     }
@@ -43,6 +50,7 @@ impl Waits {
         self.since.retain(|ticket, wait| current.get(ticket) == Some(&wait.what));
         self.begun.retain(|attempt| state.attempts.contains_key(attempt));
         self.starting.retain(|attempt, _| state.attempts.contains_key(attempt));
+        self.setups.retain(|ticket, _| state.attempts.values().any(|attempt| attempt.ticket == *ticket));
         for (ticket, what) in current {
             self.since.entry(ticket).or_insert(Wait { what, from: now, told: false });
         }
@@ -69,7 +77,7 @@ impl Waits {
                 AttemptStage::Lost => format!("processes of host {}, which fell silent, to end", attempt.host),
                 AttemptStage::Granted if attempt.cancelled => format!("{} to stop", attempt.agent),
                 AttemptStage::Granted if self.begun.contains(id) => continue,
-                AttemptStage::Granted => match self.starting.get(id) {
+                AttemptStage::Granted => match self.starting.get(id).or_else(|| self.setups.get(&attempt.ticket)) {
                     Some(step) => format!("{} to start ({step})", attempt.agent),
                     None => format!("{} to start", attempt.agent),
                 },

@@ -45,13 +45,27 @@ pub(crate) fn load(root: &Path) -> Result<Layered, ConfigError> {
         set(&mut merged, &key, value.clone());
         origins.insert(key, (value.clone(), variable));
     }
-    let config: Config = Value::Table(merged).try_into().map_err(|e: toml::de::Error| ConfigError {
+    let mut config: Config = Value::Table(merged).try_into().map_err(|e: toml::de::Error| ConfigError {
         place: "configuration".to_owned(),
         message: e.message().to_owned(),
         hint: None,
     })?;
+    let file = root.join(INCLUDE_FILE);
+    let patterns = read(&file)?.unwrap_or_default();
+    config.project.included = patterns.lines().filter(|line| is_pattern(line)).map(str::to_owned).collect();
+    if !config.project.included.is_empty() {
+        let patterns = config.project.included.iter().map(|pattern| Value::from(pattern.as_str())).collect();
+        origins.insert(INCLUDE_FILE.to_owned(), (Value::Array(patterns), file.display().to_string()));
+    }
     refuse_faults(root, &config, &origins)?;
     Ok(Layered { config, origins })
+}
+
+/// Names files of the person that other tools copy into their worktrees, too.
+const INCLUDE_FILE: &str = ".worktreeinclude";
+
+fn is_pattern(line: &str) -> bool {
+    !line.trim().is_empty() && !line.starts_with('#')
 }
 
 /// A file of configuration is no larger.

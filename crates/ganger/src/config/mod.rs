@@ -2,6 +2,7 @@
 
 mod agents;
 mod detect;
+mod gate;
 mod guard;
 mod layers;
 mod limits;
@@ -11,9 +12,11 @@ mod programs;
 mod sandbox;
 
 pub(crate) use detect::{Detected, Detection, detect};
+pub(crate) use gate::Gate;
 pub(crate) use guard::GuardPreset;
 pub(crate) use layers::{ConfigError, Layered, load};
-pub(crate) use model::{Agent, Config, Gate, Price, RuntimeKind, Surface};
+pub(crate) use model::{Agent, Config, Price, Project, RuntimeKind, Surface};
+pub(crate) use programs::commands_in;
 pub(crate) use sandbox::{Sandbox, SandboxMode};
 
 /// The project's file, at the root of the repository.

@@ -2,10 +2,9 @@
 
 use super::guard::GuardPreset;
 use super::limits::{Limits, MOST_LEASE, MOST_MINUTES, MOST_PATIENCE, millis};
-use super::{Sandbox, SandboxMode};
-use crate::digest;
+use super::{Gate, Sandbox, SandboxMode};
 use crate::os;
-use ganger_engine::{AgentPolicy, Budget, GatePolicy, Policy, RedBase, Review, Usage};
+use ganger_engine::{AgentPolicy, Budget, Policy, RedBase, Review, Usage};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -90,9 +89,23 @@ pub(crate) struct Project {
     pub(crate) gate_trees: String,
     /// Template with `{id}`.
     pub(crate) branch: String,
-    /// Run once in a fresh workspace.
+    /// Makes a fresh tree ready, for agents and for gates.
     pub(crate) setup: String,
     pub(crate) setup_timeout_s: u64,
+    /// What the setup depends on besides its own command; empty: what package managers read.
+    pub(crate) setup_inputs: Vec<String>,
+    /// Patterns of files that git ignores: they come from the person's checkout into each fresh tree.
+    pub(crate) files: Vec<String>,
+    /// The same, from `.worktreeinclude`.
+    #[serde(skip)]
+    pub(crate) included: Vec<String>,
+}
+
+impl Project {
+    /// All patterns of files of the person.
+    pub(crate) fn own_files(&self) -> Vec<String> {
+        [&self.included[..], &self.files].concat()
+    }
 }
 
 impl Default for Project {
@@ -107,6 +120,9 @@ impl Default for Project {
             branch: "ganger/{id}".to_owned(),
             setup: String::new(),
             setup_timeout_s: 600,
+            setup_inputs: Vec::new(),
+            files: Vec::new(),
+            included: Vec::new(),
         }
     }
 }
@@ -293,52 +309,6 @@ impl Agent {
             deny: Vec::new(),
             sandbox: None,
         }
-    }
-}
-
-/// A command that must pass.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Gate {
-    pub(crate) name: String,
-    pub(crate) command: String,
-    #[serde(default = "default_gate_timeout")]
-    pub(crate) timeout_s: u64,
-    /// Relative to the repository root.
-    #[serde(default = "default_gate_dir")]
-    pub(crate) dir: String,
-    /// It is red on the main branch, and holds nothing up where it is red without the work.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub(crate) known_red: bool,
-}
-
-fn default_gate_timeout() -> u64 {
-    900
-}
-
-fn default_gate_dir() -> String {
-    ".".to_owned()
-}
-
-impl Gate {
-    /// One without a command, with nothing else said.
-    pub(crate) fn plain() -> Self {
-        Self {
-            name: String::new(),
-            command: String::new(),
-            timeout_s: default_gate_timeout(),
-            dir: default_gate_dir(),
-            known_red: false,
-        }
-    }
-
-    pub(crate) fn to_policy(&self) -> GatePolicy {
-        GatePolicy { name: self.name.clone(), digest: self.digest(), known_red: self.known_red }
-    }
-
-    /// Changes whenever the definition does.
-    pub(crate) fn digest(&self) -> String {
-        digest::short(&[&self.name, &self.command, &self.dir, &self.timeout_s.to_string()])
     }
 }
 

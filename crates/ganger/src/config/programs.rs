@@ -114,6 +114,11 @@ fn is_plain(word: &str) -> bool {
         && !word.contains(['$', '`', '*', '?', '[', '<', '>', '(', ')', '='])
 }
 
+/// The words of each command in a command line; `None` where a quote is not closed.
+pub(crate) fn commands_in(line: &str) -> Option<Vec<Vec<String>>> {
+    Some(simple_commands(line)?.into_iter().map(|(words, _)| words).collect())
+}
+
 /// Words of each command in a list, with what stands behind it; `None` where a quote is not closed.
 fn simple_commands(command: &str) -> Option<Vec<(Vec<String>, &'static str)>> {
     let (mut commands, mut words, mut word) = (Vec::new(), Vec::new(), None::<String>);

@@ -2,7 +2,7 @@
 
 use super::agents_git::AgentsGit;
 use super::{Depot, Workspace, large, tampering};
-use crate::git::{GitError, GitResult, zero_separated};
+use crate::git::{Git, GitError, GitResult, zero_separated};
 use ganger_engine::{AttemptId, Commit, TicketId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -29,10 +29,12 @@ pub(super) fn leftovers(depot: &Depot, workspace: &Workspace) -> GitResult<Lefto
     let status = ["status", "--porcelain", "-z", "--untracked-files=all", "--no-renames", "--ignore-submodules=dirty"];
     let excludes = excludes(depot);
     let status = workspace.git(depot).run(&[&["-c", &excludes][..], &status].concat())?;
+    let own = workspace.own_files(depot)?;
+    let is_own = |path: &str| own.iter().any(|name| path == name || path.starts_with(&format!("{name}/")));
     let mut sum = Leftovers::default();
     for entry in zero_separated(&status) {
         let path = entry.get(3..).unwrap_or_default();
-        if OWN_FILES.contains(&path) && entry.starts_with("??") {
+        if entry.starts_with("??") && (OWN_FILES.contains(&path) || is_own(path)) {
             continue;
         }
         if entry.starts_with("??") && path.ends_with('/') {
@@ -94,7 +96,7 @@ pub(super) struct Authorship<'a> {
 /// branch with this attempt's trailer and nothing left over means that it was done before.
 pub(super) fn commit_leftovers(depot: &Depot, workspace: &Workspace, by: &Authorship<'_>) -> GitResult<bool> {
     let git = workspace.git(depot).by(by.agent);
-    git.run(&["-c", &excludes(depot), "add", "--all"])?;
+    add_all(&git, depot, workspace, &[])?;
     leave_out_what_setup_left(depot, workspace)?;
     crate::os::crash::point("commit");
     let message = format!("{}\n\nGanger-Ticket: {}\nGanger-Attempt: {}", by.title, by.ticket, by.attempt);
@@ -104,6 +106,19 @@ pub(super) fn commit_leftovers(depot: &Depot, workspace: &Workspace, by: &Author
         Err(_) if git.holds(&["diff", "--cached", "--quiet"]) => Ok(false),
         done => done.map(|_| true),
     }
+}
+
+/// Adds everything but the files of the person that were copied there: an agent may have changed what is ignored.
+fn add_all(git: &Git, depot: &Depot, workspace: &Workspace, without: &[PathBuf]) -> GitResult<()> {
+    let mut add: Vec<OsString> = ["-c", &excludes(depot), "add", "--all", "--", "."].map(OsString::from).into();
+    add.extend(without.iter().map(|file| pathspec(":(exclude,literal)", file)));
+    git.run(&add)?;
+    let own = workspace.own_files(depot)?;
+    if own.is_empty() {
+        return Ok(());
+    }
+    let own: Vec<&str> = own.iter().map(String::as_str).collect();
+    git.run(&[&["--literal-pathspecs", "reset", "--quiet", "HEAD", "--"][..], &own].concat()).map(|_| ())
 }
 
 /// What lies there as setup left it goes back to what it is at the head of the branch, in the index alone.
@@ -128,9 +143,7 @@ fn leave_out_what_setup_left(depot: &Depot, workspace: &Workspace) -> GitResult<
 /// The tree of all that is there and not ignored, but for these. It is written to the depot; the index stays as it is.
 pub(super) fn tree_of_all(depot: &Depot, workspace: &Workspace, without: &[PathBuf]) -> GitResult<String> {
     let (git, _index) = with_index_apart(depot, workspace)?;
-    let mut add: Vec<OsString> = ["-c", &excludes(depot), "add", "--all", "--", "."].map(OsString::from).into();
-    add.extend(without.iter().map(|file| pathspec(":(exclude,literal)", file)));
-    git.run(&add)?;
+    add_all(&git, depot, workspace, without)?;
     git.run(&["write-tree"])
 }
 

@@ -60,7 +60,12 @@ pub(crate) fn make_tree(depot: &Depot, tree: &Path, commit: &Commit, refs: &[(St
 
 /// The files of a tree that was just made, with the ids of their contents.
 pub(crate) fn files_of(tree: &Path) -> GitResult<Vec<(String, String)>> {
-    let listed = Git::own(tree.join(".git")).on(tree).run(&["ls-files", "--stage", "-z"])?;
+    files_known_to(&Git::own(tree.join(".git")).on(tree))
+}
+
+/// The files in an index.
+pub(super) fn files_known_to(git: &Git) -> GitResult<Vec<(String, String)>> {
+    let listed = git.run(&["ls-files", "--stage", "-z"])?;
     // `<mode> <id> <stage>`, a tab, the name.
     let read = |line: &str| {
         let (head, name) = line.split_once('\t')?;

@@ -52,6 +52,11 @@ impl Depot {
         self.path().join("ganger/excludes")
     }
 
+    /// Whether a commit is main's, or was.
+    pub(crate) fn is_on_main(&self, commit: &Commit, main: &Commit) -> bool {
+        commit == main || self.repository.is_ancestor(commit, main)
+    }
+
     /// The tree of a commit.
     pub(super) fn tree_of(&self, commit: &Commit) -> Option<String> {
         self.repository.object(&format!("{commit}^{{tree}}"))

@@ -223,6 +223,11 @@ impl Workspace {
         publish::why_it_is_taken(depot, &self.branch).filter(|_| self.head(depot).is_none())
     }
 
+    /// Its committed files with the ids of their contents, as they were laid out.
+    pub(crate) fn files(&self, depot: &Depot) -> GitResult<Vec<(String, String)>> {
+        git_dir::files_known_to(&self.git(depot))
+    }
+
     /// The head of its branch.
     pub(crate) fn head(&self, depot: &Depot) -> Option<Commit> {
         depot.repository.branch(&self.branch)
@@ -304,6 +309,27 @@ impl Workspace {
         }
         let tree = commit::tree_of_all(depot, self, &left.too_large)?;
         os::write_private(&file, tree.as_bytes()).map_err(failed)
+    }
+
+    /// Notes which files of the person were copied into it: Ganger commits none of them, whatever becomes of ignore files.
+    /// Those that were noted before stay noted.
+    pub(crate) fn note_own_files(&self, depot: &Depot, names: &[String]) -> GitResult<()> {
+        if names.is_empty() {
+            return Ok(());
+        }
+        let mut all = self.own_files(depot)?;
+        all.extend(names.iter().filter(|name| !all.contains(name)).cloned().collect::<Vec<_>>());
+        let noted: String = all.iter().map(|name| format!("{name}\0")).collect();
+        let file = note(depot, "own-files", self.ticket.as_str());
+        os::write_private(&file, noted.as_bytes()).map_err(|e| GitError::new("checkout", &self.path, e))
+    }
+
+    pub(super) fn own_files(&self, depot: &Depot) -> GitResult<Vec<String>> {
+        match std::fs::read_to_string(note(depot, "own-files", self.ticket.as_str())) {
+            Ok(noted) => Ok(noted.split_terminator('\0').map(str::to_owned).collect()),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(e) => Err(GitError::new("checkout", &self.path, e)),
+        }
     }
 
     /// The tree that was noted then; `None` when nothing was left.
@@ -389,7 +415,8 @@ impl Workspace {
         if depot.repository.is_ancestor(&head, main) {
             publish::withdraw(depot, &self.branch, &head);
             let _kept = depot.git().run(&["update-ref", "-d", &self.reference(), head.as_str()]);
-            for file in [self.base_file(depot), note(depot, "zero", self.ticket.as_str())] {
+            let notes = ["zero", "own-files"].map(|kind| note(depot, kind, self.ticket.as_str()));
+            for file in notes.into_iter().chain([self.base_file(depot)]) {
                 let _absent = std::fs::remove_file(file);
             }
         }

@@ -7,6 +7,7 @@ use crate::git;
 use crate::os::{self, crash};
 use crate::project::Project;
 use crate::sandbox::Sandboxes;
+use crate::setup::{Setup, Store};
 use crate::wire::{self, Command, FOREMAN, ToForeman};
 use futures_util::FutureExt;
 use ganger_bus::Bus;
@@ -100,7 +101,12 @@ async fn work(
         if let Some(verdict) = os::blocking(move || land(shared.depot()?, &branch, &old, &merged)).await? {
             if matches!(verdict, Verdict::Merged(_)) {
                 let (shared, order) = (Arc::clone(project), Arc::clone(job));
-                os::blocking(move || gates::land_cache(&shared.state, &order.landing.ticket)).await;
+                os::blocking(move || {
+                    gates::land_cache(&shared.state, &order.landing.ticket);
+                    // Main's files make it anew: what the ticket's made is no longer looked for.
+                    let _goes_with_the_workspace = Store::of(&shared.state).forget(&order.landing.ticket);
+                })
+                .await;
             }
             return Ok(verdict);
         }
@@ -191,7 +197,8 @@ async fn prove(
     let shared = Arc::clone(project);
     let sandboxes = os::blocking(move || Sandboxes::of(&shared, &shared.state.join("landing"))).await?;
     let tree = Tree::take(&project.state, &trees, &job.landing.ticket).await?;
-    let mut tree = check_out(project, tree, merged.clone()).await?;
+    let mut tree = check_out(project, tree, merged.clone(), old).await?;
+    let setup = Setup::of(&project.config().project, &project.repository.root);
     let gates = project.config().gates.iter().map(|gate| (gate.digest(), gate.clone()));
     let checks = job.landing.checks.iter().map(|check| (check.digest(), gates::of_check(check)));
     for (digest, gate) in gates.chain(checks) {
@@ -205,6 +212,8 @@ async fn prove(
             toolchain: &toolchain,
             folder: &project.state,
             sandboxes: &sandboxes,
+            setup: &setup,
+            last_line: None,
         };
         let result = gates::run(&tree, &gate, &at(merged)).await?;
         evidence.push(result.clone());
@@ -215,9 +224,9 @@ async fn prove(
             return Ok(Some(result));
         }
         // Known to be red on main: it may be so only for as long as it is.
-        tree = check_out(project, tree, old.clone()).await?;
+        tree = check_out(project, tree, old.clone(), old).await?;
         let before = gates::run(&tree, &gate, &at(old)).await?;
-        tree = check_out(project, tree, merged.clone()).await?;
+        tree = check_out(project, tree, merged.clone(), old).await?;
         let was_green = before.is_green();
         evidence.push(before);
         if was_green {
@@ -227,11 +236,11 @@ async fn prove(
     Ok(None)
 }
 
-async fn check_out(project: &Arc<Project>, tree: Tree, commit: Commit) -> anyhow::Result<Tree> {
-    let shared = Arc::clone(project);
+async fn check_out(project: &Arc<Project>, tree: Tree, commit: Commit, main: &Commit) -> anyhow::Result<Tree> {
+    let (shared, main) = (Arc::clone(project), main.clone());
     let checked_out = os::blocking(move || -> git::GitResult<_> {
         let depot = shared.depot()?;
-        tree.check_out(depot, &commit, &[]).map(|()| tree)
+        tree.check_out(depot, &commit, &[], Some(&main)).map(|()| tree)
     });
     Ok(checked_out.await?)
 }

@@ -3,6 +3,7 @@
 mod cache;
 mod challenge;
 mod counts;
+mod ready;
 mod run;
 mod tree;
 mod trial;

@@ -1,10 +1,12 @@
 //! One gate on one commit: command, timeout, log, evidence.
 
+use super::ready::{Wanted, make_ready};
 use super::{Tree, counts};
 use crate::config::{Config, Gate};
 use crate::os::now_ms;
 use crate::os::{self, MARKER_ATTEMPT, Spawn, Target};
 use crate::sandbox::Sandboxes;
+use crate::setup::{Ended, Setup};
 use crate::{digest, text};
 use ganger_engine::{Check, Commit, Evidence, EvidenceKey, HostId, TicketId};
 use std::collections::BTreeMap;
@@ -34,6 +36,9 @@ pub(crate) struct GateRun<'a> {
     /// Where logs are kept.
     pub(crate) folder: &'a Path,
     pub(crate) sandboxes: &'a Sandboxes,
+    pub(crate) setup: &'a Setup,
+    /// For whoever watches.
+    pub(crate) last_line: Option<&'a os::LastLine>,
 }
 
 /// A check runs as a gate does.
@@ -44,11 +49,15 @@ pub(crate) fn of_check(check: &Check) -> Gate {
 /// Runs a gate in a tree that holds the commit.
 pub(crate) async fn run(tree: &Tree, gate: &Gate, run: &GateRun<'_>) -> std::io::Result<Evidence> {
     let log = log_path(gate, run)?;
-    let (recording, output) = os::Recording::start(&log)?;
+    let (recording, output) = os::Recording::start(&log, run.last_line.cloned())?;
     let mut note = output.try_clone()?;
     let id = format!("gate-{}", uuid::Uuid::new_v4().simple());
     let dir = if gate.dir == "." { tree.path.clone() } else { tree.path.join(&gate.dir) };
-    let sandbox = run.sandboxes.of_command(&gate.command, &[tree.path.clone(), tree.cache.path.clone()])?;
+    let places = [tree.path.clone(), tree.cache.path.clone()];
+    let wanted = Wanted { run, mark: &id, env: environment(&tree.cache.path), places: &places, log: &log };
+    let ready = make_ready(tree, wanted, &mut note).await?;
+    let own = bring_files(tree, gate, run, &mut note).await?;
+    let sandbox = run.sandboxes.of_command(&gate.command, &places)?;
     let begun = Instant::now();
     let spawn = Spawn {
         argv: ["sh", "-c", &gate.command].map(OsString::from).to_vec(),
@@ -62,7 +71,10 @@ pub(crate) async fn run(tree: &Tree, gate: &Gate, run: &GateRun<'_>) -> std::io:
         stderr: Stdio::from(output),
     };
     let at_work = os::AtWork::begin();
-    let (exit_code, timed_out) = if dir.is_dir() {
+    let (exit_code, timed_out) = if let Ended::Failed { exit_code, timed_out, .. } = ready {
+        drop(spawn);
+        (exit_code, timed_out)
+    } else if dir.is_dir() {
         wait(spawn.start()?, Duration::from_secs(gate.timeout_s)).await?
     } else {
         // The work took the gate's folder away: that is for the agent to hear, not a fault of this machine.
@@ -76,6 +88,8 @@ pub(crate) async fn run(tree: &Tree, gate: &Gate, run: &GateRun<'_>) -> std::io:
     drop(at_work);
     let _survivors = os::blocking(move || os::sweep(&target).map(|killed| killed + os::end_orphans())).await;
     recording.finish().await;
+    let gone = os::blocking(move || own.iter().try_for_each(|path| os::remove_tree(path))).await;
+    gone?;
     let (tail, tests, log) = os::blocking(move || {
         let (tail, tests) = (text::tail_of_file(&log, TAIL_BYTES), counts::tests_in(&log));
         (tail, tests, log)
@@ -100,6 +114,24 @@ pub(crate) async fn run(tree: &Tree, gate: &Gate, run: &GateRun<'_>) -> std::io:
         host: run.host.clone(),
         at: now_ms(),
     })
+}
+
+/// Files of the person that this gate alone finds in its tree.
+async fn bring_files(
+    tree: &Tree,
+    gate: &Gate,
+    run: &GateRun<'_>,
+    note: &mut impl Write,
+) -> std::io::Result<Vec<PathBuf>> {
+    if gate.files.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (files, to) = (run.setup.own.others(&gate.files), tree.path.clone());
+    let copied = os::blocking(move || files.copy_to(&to)).await?;
+    if copied.is_empty() {
+        writeln!(note, "no file of yours that git ignores is named by {}", gate.files.join(", "))?;
+    }
+    Ok(copied.iter().map(|name| tree.path.join(name)).collect())
 }
 
 /// Exit code of a gate whose folder is not there: that of shells for what they cannot find.
@@ -135,17 +167,14 @@ fn environment(cache: &Path) -> BTreeMap<OsString, OsString> {
 
 /// Digest of the programs that gates start: another compiler makes other evidence.
 pub(crate) fn toolchain(config: &Config) -> String {
-    let describe = |gate: &Gate| {
-        let word = gate.command.split_whitespace().find(|w| !w.contains('=')).unwrap_or_default();
-        let Some(path) = os::program_on_path(word) else {
-            return format!("{word}: shell");
-        };
-        let meta = std::fs::metadata(&path).ok();
-        let modified = meta.as_ref().and_then(|m| m.modified().ok());
-        let stamp = modified.and_then(|t| t.duration_since(std::time::UNIX_EPOCH).ok()).map_or(0, |d| d.as_secs());
-        format!("{}:{}:{stamp}", path.display(), meta.map_or(0, |m| m.len()))
-    };
-    let programs: Vec<String> = config.gates.iter().map(describe).collect();
+    let describe =
+        |command: &str| os::describe_program(command.split_whitespace().find(|w| !w.contains('=')).unwrap_or_default());
+    let mut programs: Vec<String> = config.gates.iter().map(|gate| describe(&gate.command)).collect();
+    let setup = &config.project.setup;
+    if !setup.trim().is_empty() {
+        // What it makes is in the tree of every gate.
+        programs.extend([setup.clone(), describe(setup)]);
+    }
     let parts: Vec<&str> = programs.iter().map(String::as_str).collect();
     digest::short(&parts)
 }

@@ -5,6 +5,7 @@ use super::cache::Cache;
 use crate::depot::{Depot, files_of, make_tree};
 use crate::git::{GitError, GitResult};
 use crate::os;
+use crate::setup::{self, Ended, Origin, Place, Setup, SetupRun, Store};
 use ganger_engine::{Commit, TicketId};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -17,9 +18,20 @@ const MAX_TREES: usize = 16;
 pub(crate) struct Tree {
     pub(crate) path: PathBuf,
     pub(crate) cache: Cache,
-    /// The commit that it was made of last.
-    commit: Mutex<Option<Commit>>,
+    ticket: TicketId,
+    store: Store,
+    held: Mutex<Option<Held>>,
     _locks: [File; 2],
+}
+
+/// What it was made of last.
+#[derive(Clone)]
+struct Held {
+    commit: Commit,
+    files: Vec<(String, String)>,
+    origin: Origin,
+    /// How the setup ended, once it was run.
+    setup: Option<Ended>,
 }
 
 impl Tree {
@@ -32,26 +44,65 @@ impl Tree {
         let places: Vec<PathBuf> = (0..MAX_TREES).map(|n| pool.join(format!("place-{n}.lock"))).collect();
         let place = wait_for_one(&places).await?;
         let path = trees.join(ticket.as_str());
-        Ok(Self { path, cache: Cache::of_ticket(folder, ticket), commit: Mutex::new(None), _locks: [of_ticket, place] })
+        Ok(Self {
+            path,
+            cache: Cache::of_ticket(folder, ticket),
+            ticket: ticket.clone(),
+            store: Store::of(folder),
+            held: Mutex::new(None),
+            _locks: [of_ticket, place],
+        })
     }
 
     /// Whether it was made of this commit.
     pub(crate) fn holds(&self, commit: &Commit) -> bool {
-        self.commit().as_ref() == Some(commit)
+        self.held().as_ref().is_some_and(|held| held.commit == *commit)
     }
 
-    fn commit(&self) -> MutexGuard<'_, Option<Commit>> {
-        self.commit.lock().unwrap_or_else(PoisonError::into_inner)
+    fn held(&self) -> MutexGuard<'_, Option<Held>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes it hold the commit and nothing else. `refs` are branches to compare with.
-    pub(crate) fn check_out(&self, depot: &Depot, commit: &Commit, refs: &[(String, Commit)]) -> GitResult<()> {
-        *self.commit() = None;
+    /// Makes it hold the commit and nothing else. `refs` are branches to compare with. What is made of a commit of main
+    /// may serve other trees.
+    pub(crate) fn check_out(
+        &self,
+        depot: &Depot,
+        commit: &Commit,
+        refs: &[(String, Commit)],
+        main: Option<&Commit>,
+    ) -> GitResult<()> {
+        *self.held() = None;
         make_tree(depot, &self.path, commit, refs)?;
         let files = files_of(&self.path)?;
         self.cache.prepare(&self.path, &files).map_err(|e| GitError::new("checkout", &self.path, e))?;
-        *self.commit() = Some(commit.clone());
+        let is_of_main = main.is_some_and(|main| depot.is_on_main(commit, main));
+        let origin = if is_of_main { Origin::Main } else { Origin::Ticket(self.ticket.clone()) };
+        *self.held() = Some(Held { commit: commit.clone(), files, origin, setup: None });
         Ok(())
+    }
+
+    /// It was changed since it was made: nothing that comes of it serves another tree.
+    pub(super) fn was_changed(&self) {
+        self.held().iter_mut().for_each(|held| held.origin = Origin::Unknown);
+    }
+
+    /// How the setup ended in it, once it did, however many gates follow.
+    pub(super) fn setup_ended(&self) -> Option<Ended> {
+        self.held().as_ref().and_then(|held| held.setup.clone())
+    }
+
+    /// Runs the setup in it, or hands it what that made before.
+    pub(super) async fn make_ready(&self, wanted: &Setup, run: SetupRun<'_>) -> std::io::Result<Ended> {
+        let Some(Held { files, origin, .. }) = self.held().clone() else {
+            return Err(std::io::Error::other("the tree of the gates was not made"));
+        };
+        let (own, tree) = (wanted.own.clone(), self.path.clone());
+        let own = os::blocking(move || own.copy_to(&tree)).await?;
+        let place = Place { path: &self.path, files: &files, origin, own: &own };
+        let ended = setup::make_ready(&self.store, wanted, &place, run).await?;
+        self.held().iter_mut().for_each(|held| held.setup = Some(ended.clone()));
+        Ok(ended)
     }
 }
 

@@ -6,6 +6,7 @@ use crate::config::Gate;
 use crate::os::{self, MARKER_HOST, Target};
 use crate::project::Project;
 use crate::sandbox::Sandboxes;
+use crate::setup::{Setup, Store};
 use ganger_engine::{Commit, Evidence, HostId, TicketId};
 use std::sync::Arc;
 
@@ -55,8 +56,10 @@ impl Trial {
         let trees = project.gate_trees(&project.config().project.gate_trees);
         let tree = Arc::new(Tree::take(&project.state, &trees, &ticket).await?);
         let at = Arc::clone(project);
-        // The tree is ours alone by now, and with it their temporary files.
-        let sandboxes = os::blocking(move || Sandboxes::of(&at, &at.state.join(name))).await?;
+        let own = ticket.clone();
+        // The tree is ours alone by now, and with it their temporary files. What an earlier one left is of another commit.
+        let fresh = move || Store::of(&at.state).forget(&own).and_then(|()| Sandboxes::of(&at, &at.state.join(name)));
+        let sandboxes = os::blocking(fresh).await?;
         let toolchain = toolchain(project.config());
         let marker = format!("gates-{}", uuid::Uuid::new_v4().simple());
         let host = HostId::from("local");
@@ -118,8 +121,11 @@ impl Trial {
         os::blocking(move || -> anyhow::Result<()> {
             let main = project.main_branch()?;
             let depot = project.depot()?;
-            tree.check_out(depot, &commit, &depot.refs_to_compare_with(&main))?;
-            Ok(broken.map_or(Ok(()), |way| way.apply(&tree.path))?)
+            let tip = depot.person.branch(&main);
+            tree.check_out(depot, &commit, &depot.refs_to_compare_with(&main), tip.as_ref())?;
+            let Some(way) = broken else { return Ok(()) };
+            tree.was_changed();
+            Ok(way.apply(&tree.path)?)
         })
         .await
     }
@@ -135,6 +141,8 @@ impl Trial {
             toolchain: &self.toolchain,
             folder: &self.project.state,
             sandboxes: &self.sandboxes,
+            setup: &Setup::of(&self.project.config().project, &self.project.repository.root),
+            last_line: None,
         };
         run(&self.tree, gate, &for_whom).await
     }

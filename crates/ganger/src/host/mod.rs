@@ -9,6 +9,7 @@ mod guard;
 mod mission;
 mod session;
 mod verify;
+mod watching;
 mod workspaces;
 
 pub(crate) use folder::active;
@@ -154,8 +155,13 @@ impl Host {
         let setup = Setup { id: id.clone(), report, lease_ms };
         let (of, at) = (Arc::clone(&project), Arc::clone(&folder));
         let sandboxes = Arc::new(os::blocking(move || Sandboxes::of(&of, at.path())).await?);
-        let workspaces =
-            Workspaces::new(Arc::clone(&project), Arc::clone(&folder), incarnation.clone(), Arc::clone(&sandboxes));
+        let workspaces = Workspaces::new(
+            Arc::clone(&project),
+            Arc::clone(&bus),
+            Arc::clone(&folder),
+            incarnation.clone(),
+            Arc::clone(&sandboxes),
+        );
         let shared = Arc::new(Shared {
             workspaces,
             sandboxes,

@@ -1,6 +1,7 @@
 //! The hands of verification: a clean tree at the commit, and one gate run in it.
 
 use super::Shared;
+use super::watching::publish_last_line;
 use crate::config;
 use crate::gates::{self, GateRun, Tree};
 use crate::git;
@@ -9,6 +10,7 @@ use crate::wire::{self, Activity, ActivityKind, Gate, Layout, activity_subject};
 use ganger_engine::{AttemptId, Check, Commit, Evidence, GatePolicy, VerifyJob};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// How long a program takes to load and begin its work.
 const LOADING: Duration = Duration::from_millis(3);
@@ -26,6 +28,7 @@ pub(super) async fn prepare(
     let tree = Tree::take(&shared.project.state, &trees, &job.ticket).await?;
     let (project, commit, base) = (Arc::clone(&shared.project), job.commit.clone(), job.base.clone());
     let (synced, main) = (shared.is_synced(&commit), layout.main.clone());
+    let has_setup = !layout.setup.trim().is_empty();
     let workspace = project.workspace_in(&layout.workspaces, &layout.branch, &job.ticket);
     let reference = workspace.reference();
     os::blocking(move || -> anyhow::Result<_> {
@@ -39,8 +42,10 @@ pub(super) async fn prepare(
         {
             crate::log::note(&project, &format!("{}: not shown in your repository: {}", workspace.ticket, e.message));
         }
-        tree.check_out(depot, &commit, &depot.refs_to_compare_with(&main))?;
-        Ok((tree, depot.person.branch(&main)))
+        let tip = depot.person.branch(&main);
+        // Whether it is a commit of main is asked for the sake of the setup alone.
+        tree.check_out(depot, &commit, &depot.refs_to_compare_with(&main), tip.as_ref().filter(|_| has_setup))?;
+        Ok((tree, tip))
     })
     .await
 }
@@ -81,12 +86,14 @@ pub(super) async fn run_gate(
                 // Main moved since the work began.
                 depot.bring_from_person(&commit)?;
             }
-            Ok(tree.check_out(depot, &commit, &depot.refs_to_compare_with(&main))?)
+            let tip = depot.person.branch(&main);
+            Ok(tree.check_out(depot, &commit, &depot.refs_to_compare_with(&main), tip.as_ref())?)
         })
         .await?;
     }
     let place = if commit == &job.commit { String::new() } else { format!(" at {}", commit.short()) };
     note(shared, job, format!("{}{place}: running `{}`", definition.name, definition.command)).await;
+    let (said, last) = watch::channel(String::new());
     let run = GateRun {
         ticket: &job.ticket,
         revision: job.revision,
@@ -97,8 +104,14 @@ pub(super) async fn run_gate(
         toolchain: &shared.toolchain,
         folder: shared.folder.path(),
         sandboxes: &shared.sandboxes,
+        setup: &layout.setup_in(&shared.project.repository.root),
+        last_line: Some(&said),
     };
-    let evidence = gates::run(tree, definition, &run).await?;
+    let what = format!("gate {}{place}", definition.name);
+    let evidence = tokio::select! {
+        evidence = gates::run(tree, definition, &run) => evidence?,
+        never = publish_last_line(&shared.bus, &job.ticket, &what, last) => match never {},
+    };
     let verdict = if evidence.is_green() { "green" } else { "red" };
     note(shared, job, format!("{}{place}: {verdict} after {} ms", definition.name, evidence.duration_ms)).await;
     Ok(evidence)

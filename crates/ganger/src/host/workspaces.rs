@@ -2,19 +2,21 @@
 
 use super::claim::Claim;
 use super::folder::Folder;
+use super::watching::publish_last_line;
 use crate::depot::{Base, OWN_FILES, Retired, Workspace, build_base};
-use crate::os::{self, MARKER_ATTEMPT, Spawn, Target};
+use crate::os::{self, MARKER_ATTEMPT, Target};
 use crate::project::{Holder, Project};
-use crate::sandbox::{Sandboxed, Sandboxes};
+use crate::sandbox::Sandboxes;
+use crate::setup::{self, Ended, Origin, Place, SetupRun, Store};
 use crate::text;
 use crate::wire::Layout;
+use ganger_bus::Bus;
 use ganger_engine::{Commit, TicketId};
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 
 /// A fetched main is fresh for so long.
 const FETCH_EVERY: Duration = Duration::from_secs(30);
@@ -63,10 +65,13 @@ impl From<crate::git::GitError> for PrepareError {
 /// All workspaces of a host.
 pub(crate) struct Workspaces {
     project: Arc<Project>,
+    /// Screens hear from it how a setup goes.
+    bus: Arc<dyn Bus>,
     folder: Arc<Folder>,
     /// The life of the host, in the environment of setup commands.
     marker: String,
     sandboxes: Arc<Sandboxes>,
+    setups: Store,
     /// One preparation per ticket at a time.
     locks: Mutex<BTreeMap<TicketId, Arc<tokio::sync::Mutex<()>>>>,
     main: tokio::sync::Mutex<Option<(Instant, Commit)>>,
@@ -76,12 +81,21 @@ pub(crate) struct Workspaces {
 }
 
 impl Workspaces {
-    pub(crate) fn new(project: Arc<Project>, folder: Arc<Folder>, marker: String, sandboxes: Arc<Sandboxes>) -> Self {
+    pub(crate) fn new(
+        project: Arc<Project>,
+        bus: Arc<dyn Bus>,
+        folder: Arc<Folder>,
+        marker: String,
+        sandboxes: Arc<Sandboxes>,
+    ) -> Self {
+        let setups = Store::of(&project.state);
         Self {
             project,
+            bus,
             folder,
             marker,
             sandboxes,
+            setups,
             locks: Mutex::default(),
             main: tokio::sync::Mutex::default(),
             fetched: Mutex::default(),
@@ -159,7 +173,10 @@ impl Workspaces {
             Pace::AtLeisure => at_leisure(lay_out).await?,
         }
         if fresh || !self.setup_stamp(ticket).exists() {
-            self.set_up(layout, ticket, &workspace).await?;
+            // Only a setup asks for it.
+            let matters = fresh && !layout.setup.trim().is_empty();
+            let origin = if matters { self.origin(layout, &workspace).await? } else { Origin::Unknown };
+            self.set_up(layout, &workspace, origin).await?;
         }
         let base = if exists { self.bring_up_to_date(layout, &workspace, base, bases).await? } else { base };
         let tracked = os::block_in_place(|| tracked(&self.project, &workspace));
@@ -313,27 +330,56 @@ impl Workspaces {
         let _survivors = os::blocking(move || os::sweep(&target)).await;
     }
 
-    /// The setup command, once in a fresh workspace.
-    async fn set_up(&self, layout: &Layout, ticket: &TicketId, workspace: &Workspace) -> Result<(), PrepareError> {
-        let stamp = self.setup_stamp(ticket);
+    /// Whose files a workspace holds that was just laid out.
+    async fn origin(&self, layout: &Layout, workspace: &Workspace) -> Result<Origin, PrepareError> {
+        let main = self.fresh_main(layout).await?;
+        let (project, ticket, workspace) = (Arc::clone(&self.project), workspace.ticket.clone(), workspace.clone());
+        let is_of_main = move || {
+            let depot = project.depot()?;
+            Ok(workspace.head(depot).is_some_and(|head| depot.is_on_main(&head, &main)))
+        };
+        Ok(if blocking(is_of_main).await? { Origin::Main } else { Origin::Ticket(ticket) })
+    }
+
+    /// The setup, once in a fresh workspace.
+    async fn set_up(&self, layout: &Layout, workspace: &Workspace, origin: Origin) -> Result<(), PrepareError> {
+        let ticket = &workspace.ticket;
         let failed = |e: std::io::Error| PrepareError::Failed(format!("setup of {ticket}: {e}"));
-        if !layout.setup.trim().is_empty() {
+        let setup = layout.setup_in(&self.project.repository.root);
+        let (own, path) = (setup.own.clone(), workspace.path.clone());
+        let own = os::blocking(move || own.copy_to(&path)).await.map_err(failed)?;
+        let (project, noted, names) = (Arc::clone(&self.project), workspace.clone(), own.clone());
+        blocking(move || noted.note_own_files(project.depot()?, &names)).await?;
+        if !setup.is_none() {
+            let (project, wanted) = (Arc::clone(&self.project), workspace.clone());
+            let files = blocking(move || wanted.files(project.depot()?)).await?;
             let log = self.folder.setup_log(ticket.as_str());
             std::fs::create_dir_all(log.parent().unwrap_or(Path::new("."))).map_err(failed)?;
-            let run = self.setup_run(ticket);
-            let sandbox =
-                self.sandboxes.of_command(&layout.setup, std::slice::from_ref(&workspace.path)).map_err(failed)?;
-            let setup = Setup { layout, marker: &self.marker, run: &run, dir: &workspace.path, sandbox };
-            if let Err(why) = setup.run(&log).await.map_err(failed)? {
+            let (said, last) = watch::channel(String::new());
+            let (recording, output) = os::Recording::start(&log, Some(said)).map_err(failed)?;
+            let sandbox = self.sandboxes.of_command(&setup.command, std::slice::from_ref(&workspace.path));
+            let run = SetupRun {
+                host: &self.marker,
+                mark: &self.setup_run(ticket),
+                env: os::environment_for_commands(),
+                sandbox: sandbox.map_err(failed)?,
+                output,
+            };
+            let place = Place { path: &workspace.path, files: &files, origin, own: &own };
+            let what = format!("setup: {}", setup.command);
+            let ended = tokio::select! {
+                ended = setup::make_ready(&self.setups, &setup, &place, run) => ended,
+                never = publish_last_line(&self.bus, ticket, &what, last) => match never {},
+            };
+            recording.finish().await;
+            if let Ended::Failed { why, .. } = ended.map_err(failed)? {
                 let tail = text::tail_of_file(&log, 1_500);
-                return Err(PrepareError::Failed(format!("`{}` {why}\n{}", layout.setup, tail.trim_end())));
+                return Err(PrepareError::Failed(format!("`{}` {why}\n{}", setup.command, tail.trim_end())));
             }
-        }
-        let (project, workspace) = (Arc::clone(&self.project), workspace.clone());
-        if !layout.setup.trim().is_empty() {
+            let (project, workspace) = (Arc::clone(&self.project), workspace.clone());
             blocking(move || workspace.note_zero_point(project.depot()?)).await?;
         }
-        os::write_private(&stamp, b"done").map_err(failed)
+        os::write_private(&self.setup_stamp(ticket), b"done").map_err(failed)
     }
 
     /// Removes the workspace of accepted or finished work; everything in it is kept.
@@ -380,48 +426,6 @@ impl Workspaces {
 fn tracked(project: &Project, workspace: &Workspace) -> Vec<&'static str> {
     let Ok(depot) = project.depot() else { return Vec::new() };
     workspace.head(depot).map_or_else(Vec::new, |head| depot.repository.files_in(&head, &OWN_FILES))
-}
-
-/// The setup command in a workspace.
-struct Setup<'a> {
-    layout: &'a Layout,
-    marker: &'a str,
-    run: &'a str,
-    dir: &'a Path,
-    sandbox: Option<Sandboxed>,
-}
-
-impl Setup<'_> {
-    /// Why it failed, if it did.
-    async fn run(&self, log: &Path) -> std::io::Result<Result<(), String>> {
-        let limit = Duration::from_secs(self.layout.setup_timeout_s);
-        let (recording, output) = os::Recording::start(log)?;
-        let spawn = Spawn {
-            argv: ["sh", "-c", &self.layout.setup].map(OsString::from).to_vec(),
-            dir: self.dir,
-            env: os::environment_for_commands(),
-            host: self.marker,
-            attempt: Some(self.run),
-            confinement: self.sandbox.as_deref(),
-            stdin: Stdio::null(),
-            stdout: Stdio::from(output.try_clone()?),
-            stderr: Stdio::from(output),
-        };
-        let _at_work = os::AtWork::begin();
-        let mut child = spawn.start()?;
-        let ended = match tokio::time::timeout(limit, child.wait()).await {
-            Ok(status) => {
-                let status = status?;
-                if status.success() { Ok(()) } else { Err(format!("failed ({status})")) }
-            }
-            Err(_) => {
-                os::terminate_group(&mut child, Duration::from_secs(3)).await;
-                Err(format!("took longer than {limit:?}"))
-            }
-        };
-        recording.finish().await;
-        Ok(ended)
-    }
 }
 
 /// What a workspace is built on.

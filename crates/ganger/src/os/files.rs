@@ -91,6 +91,11 @@ pub(crate) fn sync(path: &Path) -> std::io::Result<()> {
     File::open(path)?.sync_all()
 }
 
+/// Syncs all that was written to the file system of a path: for very many files sooner than one by one.
+pub(crate) fn sync_file_system(path: &Path) -> std::io::Result<()> {
+    Ok(rustix::fs::syncfs(File::open(path)?)?)
+}
+
 /// Copies a file with its time. Git trusts what an index says of a file that is older than the index: a copy that is
 /// newer would be trusted about files that were changed right after they were read.
 pub(crate) fn copy_with_time(from: &Path, to: &Path) -> std::io::Result<()> {

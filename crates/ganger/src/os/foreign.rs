@@ -42,6 +42,26 @@ pub(crate) fn tail(path: &Path, bytes: u64) -> std::io::Result<Vec<u8>> {
     Ok(content)
 }
 
+/// Whether a regular file, however large, has these bytes in it.
+pub(crate) fn holds(path: &Path, wanted: &[u8]) -> std::io::Result<bool> {
+    let mut file = open(path, OFlags::NOFOLLOW)?;
+    let mut bytes = vec![0; 1 << 20];
+    // What stands across the edge of two reads is kept for the second.
+    let mut kept = 0;
+    loop {
+        let read = file.read(&mut bytes[kept..])?;
+        if memchr::memmem::find(&bytes[..kept + read], wanted).is_some() {
+            return Ok(true);
+        }
+        if read == 0 {
+            return Ok(false);
+        }
+        let edge = wanted.len().saturating_sub(1).min(kept + read);
+        bytes.copy_within(kept + read - edge..kept + read, 0);
+        kept = edge;
+    }
+}
+
 /// Makes a new file where an agent may write: what is there is removed, and never written through.
 pub(crate) fn create_new(path: &Path) -> std::io::Result<File> {
     match std::fs::remove_file(path) {
@@ -94,6 +114,9 @@ mod tests {
         let made = std::process::Command::new("mkfifo").arg(at("fifo")).status().unwrap();
         assert!(made.success());
         symlink(&at("file"), &at("link")).unwrap();
+        assert!(holds(&at("file"), b"345").unwrap() && !holds(&at("file"), b"354").unwrap());
+        std::fs::write(at("long"), [&vec![b'x'; (1 << 20) - 2][..], b"across", &vec![b'y'; 1 << 20]].concat()).unwrap();
+        assert!(holds(&at("long"), b"across").unwrap() && !holds(&at("long"), b"acrosx").unwrap());
         for name in ["fifo", "link", "."] {
             assert!(read_regular(&at(name), 10).is_err(), "{name}");
             assert!(tail(&at(name), 10).is_err(), "{name}");

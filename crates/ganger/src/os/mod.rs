@@ -27,25 +27,26 @@ pub(crate) use confine::{
 };
 pub(crate) use files::{
     copy_tree, copy_with_time, is_at, lock, make_private_folder, open_private, path_of, record_lock_holder,
-    remove_tree, symlink, sync, try_lock, try_record_lock, write_durable, write_private, write_program,
+    remove_tree, symlink, sync, sync_file_system, try_lock, try_record_lock, write_durable, write_private,
+    write_program,
 };
-pub(crate) use foreign::{read_linked, read_linked_text, read_regular, read_text, tail};
+pub(crate) use foreign::{holds, read_linked, read_linked_text, read_regular, read_text, tail};
 pub(crate) use leftovers::{end_processes, tool_processes};
 pub(crate) use lines::{CappedLines, LONGEST_MESSAGE, Line, LineBuffer, Lines};
 pub(crate) use orphans::{Adopted, AtWork, adopt_orphans, end_orphans, mark_own};
 pub(crate) use process::{
-    Spawn, ask_group_to_end, credentials, end_with_parent, environment_for_commands, find_program, interrupt_group,
-    is_credential, kill_group, leave_session, machine_name, may_signal, own_group, parent, program_on_path,
-    terminate_group, was_interrupted,
+    Spawn, ask_group_to_end, credentials, describe_program, end_with_parent, environment_for_commands, find_program,
+    interrupt_group, is_credential, kill_group, leave_session, machine_name, may_signal, own_group, parent,
+    program_on_path, terminate_group, was_interrupted,
 };
-pub(crate) use recording::{LEFT_OUT, Recording};
+pub(crate) use recording::{LEFT_OUT, LastLine, Recording};
 pub(crate) use signals::{StopSignal, StopSignals};
 pub(crate) use sweep::{
     GUARD_LOOKS_EVERY, MARKER_ATTEMPT, MARKER_HOST, STOPPING_LIMIT, Target, ancestors_have_marker, attempts_behind,
     cpu_ticks, has_ancestor, is_alive_with, is_in_use, sweep, sweep_while,
 };
 pub(crate) use table::check_supported;
-pub(crate) use terminal::{restore_echo, terminal_columns, turn_echo_off};
+pub(crate) use terminal::{KeyReader, restore_echo, terminal_columns, turn_echo_off};
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;

@@ -103,6 +103,17 @@ pub(crate) fn program_on_path(program: &str) -> Option<PathBuf> {
     find_program(program, std::env::var_os("PATH").as_ref())?.canonicalize().ok()
 }
 
+/// A program as it is on this machine now: another one has another path, size or time.
+pub(crate) fn describe_program(name: &str) -> String {
+    let Some(path) = program_on_path(name) else {
+        return format!("{name}: shell");
+    };
+    let meta = std::fs::metadata(&path).ok();
+    let modified = meta.as_ref().and_then(|m| m.modified().ok());
+    let stamp = modified.and_then(|t| t.duration_since(std::time::UNIX_EPOCH).ok()).map_or(0, |d| d.as_secs());
+    format!("{}:{}:{stamp}", path.display(), meta.map_or(0, |m| m.len()))
+}
+
 /// Interrupts the whole group of a child, as Ctrl-C does.
 pub(crate) fn interrupt_group(child: &Child) {
     signal_group(child.id(), Signal::INT);

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 /// What stands in a recording where its middle is not.
@@ -22,6 +22,9 @@ const TAIL: u64 = 1 << 20;
 /// outlived it.
 const REST: Duration = Duration::from_millis(500);
 
+/// Where the last line is for whoever watches.
+pub(crate) type LastLine = watch::Sender<String>;
+
 /// Writes what comes through a pipe to a file, until its other ends are closed.
 pub(crate) struct Recording {
     task: JoinHandle<()>,
@@ -29,13 +32,13 @@ pub(crate) struct Recording {
 }
 
 impl Recording {
-    /// Begins a new file, and gives the end of the pipe that the program writes to.
-    pub(crate) fn start(path: &Path) -> std::io::Result<(Self, PipeWriter)> {
+    /// Begins a new file, and gives the end of the pipe that the program writes to. `last` always has the last line.
+    pub(crate) fn start(path: &Path, last: Option<LastLine>) -> std::io::Result<(Self, PipeWriter)> {
         let tape = Tape::new(foreign::create_new(path)?, HEAD, TAIL);
         let (reader, writer) = std::io::pipe()?;
         let reader = Receiver::from_owned_fd(OwnedFd::from(reader))?;
         let (end, ended) = oneshot::channel();
-        let task = tokio::spawn(record(reader, tape, ended));
+        let task = tokio::spawn(record(reader, tape, ended, last));
         Ok((Self { task, end }, writer))
     }
 
@@ -46,7 +49,7 @@ impl Recording {
     }
 }
 
-async fn record(mut reader: Receiver, mut tape: Tape, ended: oneshot::Receiver<()>) {
+async fn record(mut reader: Receiver, mut tape: Tape, ended: oneshot::Receiver<()>, last: Option<LastLine>) {
     let mut bytes = vec![0; 64 << 10];
     let over = async {
         // Without an order to end, the end of the pipe is awaited.
@@ -63,17 +66,30 @@ async fn record(mut reader: Receiver, mut tape: Tape, ended: oneshot::Receiver<(
             () = &mut over => break,
         };
         let Ok(length @ 1..) = read else { break };
-        (tape, stream, bytes) = blocking(move || {
+        let line;
+        (tape, stream, bytes, line) = blocking(move || {
+            let without_secrets = stream.push(&bytes[..length]);
             // A full disk costs the log, and neither the gate nor the agent.
-            let _full = tape.write(&stream.push(&bytes[..length]));
-            (tape, stream, bytes)
+            let _full = tape.write(&without_secrets);
+            (tape, stream, bytes, last_line(&without_secrets))
         })
         .await;
+        if let (Some(last), Some(line)) = (&last, line) {
+            last.send_replace(line);
+        }
     }
     blocking(move || {
         let _full = tape.write(&stream.finish());
     })
     .await;
+}
+
+/// The last line with something in it. What draws a bar returns to the beginning of its line.
+fn last_line(bytes: &[u8]) -> Option<String> {
+    const LONGEST: usize = 4_000;
+    let end = &bytes[bytes.len().saturating_sub(LONGEST)..];
+    let text = String::from_utf8_lossy(end);
+    text.split(['\n', '\r']).rev().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned)
 }
 
 /// A file with head and tail. Whenever the tail has become twice as long as it must be, its older half goes.
@@ -146,11 +162,14 @@ mod tests {
     async fn what_outlives_the_program_is_not_waited_for() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
-        let (recording, mut writer) = Recording::start(&path).unwrap();
-        writer.write_all(b"said before the end").unwrap();
+        let (said, last) = watch::channel(String::new());
+        let (recording, mut writer) = Recording::start(&path, Some(said)).unwrap();
+        writer.write_all(b"10 %\r20 %\r\nsaid before the end").unwrap();
         // This end stays open, as that of a daemon would.
         tokio::time::timeout(Duration::from_secs(20), recording.finish()).await.unwrap();
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "said before the end");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "10 %\r20 %\r\nsaid before the end");
+        // A line without its end may be the beginning of a secret.
+        assert_eq!(*last.borrow(), "20 %");
         drop(writer);
     }
 }

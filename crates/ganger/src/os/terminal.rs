@@ -1,8 +1,10 @@
-//! The terminal of a person: its width, and its echo.
+//! The terminal of a person: its width, its echo, and its keys.
 
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
+use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 use std::io::{stderr, stdin};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::time::{Duration, Instant};
 
 /// How many columns the terminal behind stderr has; `None` without one.
 pub(crate) fn terminal_columns() -> Option<usize> {
@@ -14,22 +16,93 @@ pub(crate) fn terminal_columns() -> Option<usize> {
 static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
 
 /// Keys are not shown while lines are drawn over: the echo of a key would move the cursor, and the next drawing would
-/// leave a copy of the last one. Signals come as before.
-pub(crate) fn turn_echo_off() {
+/// leave a copy of the last one. Signals come as before. With `keys` they can be read one by one.
+pub(crate) fn turn_echo_off(keys: bool) {
     let Ok(now) = tcgetattr(stdin()) else { return };
     let mut quiet = now.clone();
     quiet.local_modes.remove(LocalModes::ECHO | LocalModes::ECHONL);
+    if keys {
+        quiet.local_modes.remove(LocalModes::ICANON);
+        // A read ends after a tenth of a second.
+        quiet.special_codes[SpecialCodeIndex::VMIN] = 0;
+        quiet.special_codes[SpecialCodeIndex::VTIME] = 1;
+    }
+    restore_when_panicking();
     // Not in the foreground, it would stop us.
-    if rustix::termios::tcgetpgrp(stdin()).is_ok_and(|group| group == rustix::process::getpgrp())
-        && tcsetattr(stdin(), OptionalActions::Now, &quiet).is_ok()
-    {
+    if is_in_foreground() && tcsetattr(stdin(), OptionalActions::Now, &quiet).is_ok() {
         *BEFORE.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
     }
+}
+
+fn is_in_foreground() -> bool {
+    rustix::termios::tcgetpgrp(stdin()).is_ok_and(|group| group == rustix::process::getpgrp())
 }
 
 /// Makes the terminal what it was.
 pub(crate) fn restore_echo() {
     if let Some(before) = BEFORE.lock().unwrap_or_else(PoisonError::into_inner).take() {
         let _gone = tcsetattr(stdin(), OptionalActions::Now, &before);
+    }
+}
+
+/// Whatever panics in whatever thread: the shell that follows must see what is typed.
+fn restore_when_panicking() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            restore_echo();
+            before(panic);
+        }));
+    });
+}
+
+/// Reads keys in a thread of its own, until it is dropped.
+pub(crate) struct KeyReader {
+    ended: Arc<AtomicBool>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl KeyReader {
+    /// `each` gets what was typed at once, and says whether anybody still listens.
+    pub(crate) fn start(each: impl Fn(&[u8]) -> bool + Send + 'static) -> std::io::Result<Self> {
+        let ended = Arc::new(AtomicBool::new(false));
+        let is_ended = Arc::clone(&ended);
+        let thread = std::thread::Builder::new().name("keys".to_owned());
+        let thread = thread.spawn(move || read_keys(&is_ended, each))?;
+        Ok(Self { ended, thread: Some(thread) })
+    }
+}
+
+impl Drop for KeyReader {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::Relaxed);
+        // At most one read, which has an end.
+        if let Some(thread) = self.thread.take() {
+            let _panicked = thread.join();
+        }
+    }
+}
+
+/// A read without a key takes so long at least, unless nobody can type there any more.
+const SHORTEST: Duration = Duration::from_millis(20);
+const WAIT: Duration = Duration::from_millis(100);
+
+fn read_keys(ended: &AtomicBool, each: impl Fn(&[u8]) -> bool) {
+    let mut bytes = [0; 256];
+    while !ended.load(Ordering::Relaxed) {
+        // A read in the background would stop us. So would one whose mode is not ours take whole lines.
+        let is_ours = BEFORE.lock().unwrap_or_else(PoisonError::into_inner).is_some() && is_in_foreground();
+        if !is_ours {
+            std::thread::sleep(WAIT);
+            continue;
+        }
+        let began = Instant::now();
+        match rustix::io::read(stdin(), &mut bytes) {
+            Ok(0) if began.elapsed() < SHORTEST => std::thread::sleep(WAIT),
+            Ok(0) | Err(rustix::io::Errno::INTR) => {}
+            Ok(length) if each(&bytes[..length]) => {}
+            _ => return,
+        }
     }
 }

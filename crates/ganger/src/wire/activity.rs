@@ -42,4 +42,6 @@ pub(crate) enum ActivityKind {
     Note,
     /// A gate's progress.
     Gate,
+    /// What a setup or a gate printed last. It is for screens alone.
+    Output,
 }

@@ -3,11 +3,13 @@
 
 use super::Unreadable;
 use crate::config::{self, Agent, Config, GuardPreset};
+use crate::setup::{OwnFiles, Setup};
 use ganger_engine::{self as engine};
 use ganger_engine::{
     AttemptId, Check, Commit, Delivery, GatePolicy, PermissionAnswer, SessionId, SessionMessage, TicketId, TicketSpec,
 };
 use serde::{Deserialize, Serialize};
+use std::path::Path;
 
 /// An order to a host.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -96,9 +98,14 @@ pub(crate) struct Layout {
     pub(crate) workspaces: String,
     /// Template of the folder for trees in which gates run, with `{repo}`.
     pub(crate) gate_trees: String,
-    /// Run once in a fresh workspace.
+    /// Makes a fresh tree ready.
     pub(crate) setup: String,
     pub(crate) setup_timeout_s: u64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) setup_inputs: Vec<String>,
+    /// Patterns of the person's files that come with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) files: Vec<String>,
 }
 
 /// Gates to be run on a commit.
@@ -322,6 +329,16 @@ impl Limits {
 }
 
 impl Layout {
+    /// How a tree is made ready, with the files of this checkout.
+    pub(crate) fn setup_in(&self, root: &Path) -> Setup {
+        Setup {
+            command: self.setup.clone(),
+            timeout_s: self.setup_timeout_s,
+            inputs: self.setup_inputs.clone(),
+            own: OwnFiles::new(root, &self.files),
+        }
+    }
+
     pub(crate) fn of(config: &Config, main: &str) -> Self {
         let project = &config.project;
         Self {
@@ -332,6 +349,8 @@ impl Layout {
             gate_trees: project.gate_trees.clone(),
             setup: project.setup.clone(),
             setup_timeout_s: project.setup_timeout_s,
+            setup_inputs: project.setup_inputs.clone(),
+            files: project.own_files(),
         }
     }
 }

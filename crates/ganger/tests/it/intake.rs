@@ -14,6 +14,28 @@ fn a_gate_whose_program_is_missing_is_named_before_anything_runs() {
     place.ganger(&["init"]).exits(0).says("check: `no-such-program` is not on PATH");
 }
 
+#[test]
+fn init_check_says_before_the_first_ticket_what_none_could_pass() {
+    let place = Place::new();
+    place.write("Makefile", "test:\n\tgrep -q ready state\n");
+    place.write("state", "not yet\n");
+    place.commit("red");
+    let asked = place.ganger(&["init", "--check"]).exits(3).says("wrote");
+    asked.says("This project is not trusted yet. It would run:").says("make test");
+    assert!(!place.state().join("logs/gates").exists(), "nothing runs before you said that it may");
+    place.ganger(&["trust", "--yes"]).exits(0);
+    let red = place.ganger(&["init", "--check"]).exits(1).says("kept").says("red   test at");
+    red.says("Checked 1 gate on main at").says("no ticket can pass test as things are").says("`known_red = true`");
+    place.write("state", "ready\n");
+    place.commit("green");
+    place.ganger(&["init", "--check"]).exits(0).says("green test at").says("a ticket can pass.");
+    let config = std::fs::read_to_string(place.repo().join("ganger.toml")).unwrap();
+    place.write("ganger.toml", &config.replace("make test", "no-such-program test"));
+    place.ganger(&["trust", "--yes"]).exits(0);
+    let missing = place.ganger(&["init", "--check"]).exits(1).says("test: `no-such-program` is not on PATH");
+    missing.says("hint: install the program that is missing");
+}
+
 const CHECK_LIST: &str = "\
 - [ ] **REQ-1** (HIGH) Reject negative max-age in res.cookie
   - Agent: scripted

@@ -4,6 +4,7 @@
 
 mod board;
 mod commands;
+mod first_hour;
 mod foreign;
 mod hosts;
 mod intake;

@@ -5,7 +5,7 @@ mod picture;
 use crate::support::{GANGER, Place, wait_until};
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{Winsize, tcsetwinsize};
+use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 use serde_json::json;
 use std::fs::File;
 use std::io::{Read, Write};
@@ -72,10 +72,15 @@ impl OnTerminal {
     }
 
     pub(crate) fn wait_for(&self, words: &str) {
+        self.wait_until(&format!("the screen shows `{words}`"), |run| run.shows(words));
+    }
+
+    /// A screen is read while it is drawn.
+    fn wait_until(&self, what: &str, reached: impl Fn(&Self) -> bool) {
         let until = std::time::Instant::now() + LIMIT;
-        wait_until(&format!("the screen shows `{words}`"), LIMIT + LIMIT, || {
-            assert!(std::time::Instant::now() < until, "`{words}` is not there: {:#?}", self.rows());
-            self.shows(words)
+        wait_until(what, LIMIT + LIMIT, || {
+            assert!(std::time::Instant::now() < until, "not so: {what}: {:#?}", self.rows());
+            reached(self)
         });
     }
 
@@ -85,6 +90,23 @@ impl OnTerminal {
 
     pub(crate) fn type_line(&mut self, line: &str) {
         writeln!(self.keyboard, "{line}").unwrap();
+    }
+
+    fn types(&mut self, text: &str) {
+        self.keyboard.write_all(text.as_bytes()).unwrap();
+    }
+
+    /// Rows of what a ticket does now.
+    fn lanes_of(&self, start: &str) -> usize {
+        // Lines that stay begin with a time.
+        let is_lane = |row: &&String| row.contains(start) && !row.starts_with(|c: char| c.is_ascii_digit());
+        self.rows().iter().filter(is_lane).count()
+    }
+
+    /// Whether a shell would find its terminal as it was.
+    fn is_restored(&self) -> bool {
+        let modes = tcgetattr(&self.keyboard).unwrap().local_modes;
+        modes.contains(LocalModes::ECHO | LocalModes::ICANON)
     }
 
     pub(crate) fn code(&mut self) -> i32 {
@@ -101,6 +123,7 @@ impl Drop for OnTerminal {
 }
 
 const CTRL_C: u8 = 3;
+const ESCAPE: u8 = 0x1b;
 
 /// An agent that works until there is a file `go`.
 fn working() -> Place {
@@ -124,6 +147,7 @@ fn the_first_ctrl_c_is_answered_where_it_is_seen_and_the_second_one_too() {
         assert_eq!(of_the_agent.count(), 1, "the lane is there once: {rows:#?}");
         run.press(CTRL_C);
         assert_eq!(run.code(), 130, "{:#?}", run.rows());
+        assert!(run.is_restored());
         assert!(run.shows("Stopping. Sessions, files and commits are kept."), "{:#?}", run.rows());
         assert!(!run.shows("stopping now"), "the lanes are gone: {:#?}", run.rows());
     }
@@ -197,4 +221,72 @@ fn the_demo_writes_beside_nobodys_work() {
     place.ganger(&["demo", "--folder", ".."]).exits(2).says("is not empty");
     place.ganger(&["demo", "--folder", "../notes"]).exits(2).says("is not empty");
     assert_eq!(place.git(&["status", "--porcelain"]), "");
+}
+
+#[test]
+fn keys_answer_tell_show_and_stop_without_disturbing_what_is_drawn() {
+    for size in SIZES {
+        let ask = json!({"question": "Which word?", "options": ["Hello", "Howdy"]});
+        let script = json!({
+            "T-1": [[{"tool": "ask_user", "args": ask}], [{"run": "echo work > one.txt"}]],
+            "T-2": [[{"say": "reading"}, {"run": "until test -e ../../go; do sleep 0.05; done; echo work > two.txt"}]],
+        });
+        let place = Place::scripted("true", &script);
+        place.add(&["one"]);
+        place.add(&["two"]);
+        let mut run = OnTerminal::start(&place, &["run"], size);
+        run.wait_for("`ganger answer C-1 …`");
+        run.wait_for("? for keys");
+        run.types("?");
+        run.wait_for("a answers the first card");
+        run.types("a");
+        run.wait_for("1 Hello · 2 Howdy · or <your answer>");
+        run.types("xx\u{7f}\u{7f}2");
+        run.wait_for("answer C-1 (Enter, or Esc)> 2_");
+        run.wait_until("the lane is there once", |run| run.lanes_of("T-2  scripted") == 1);
+        run.types("\n");
+        run.wait_for("answered C-1: Howdy");
+        run.types("l\u{15}2\n");
+        run.wait_for("T-2 says reading");
+        run.wait_for("`ganger log T-2` shows all of it.");
+        run.types("t\u{15}2 mind the ümlauts\n");
+        run.wait_for("sent [D-");
+        run.wait_for("mind the ümlauts");
+        run.types("\u{1b}[As");
+        run.wait_for("stop a ticket");
+        run.press(ESCAPE);
+        run.wait_for("? for keys");
+        run.types("s\u{15}T-9\n");
+        run.wait_for("there is no ticket T-9");
+        run.wait_until("the lane is there once", |run| run.lanes_of("T-2  scripted") == 1);
+        run.wait_until("nothing is being typed", |run| !run.shows("(Enter, or Esc)>"));
+        run.types("s\u{15}t-2\n");
+        run.wait_for("stopped by tester");
+        run.code();
+        assert!(run.is_restored());
+        place.assert_status("T-1", "accepted");
+        place.assert_status("T-2", "stopped");
+    }
+}
+
+#[test]
+fn setup_and_gates_show_their_last_line() {
+    let place = Place::new();
+    let wait = |file: &str| format!("until test -e ../../{file}; do sleep 0.05; done");
+    place.write("setup.sh", &format!("echo one; printf '10 %%\\rfetching 3 packages\\n'; {}\n", wait("go")));
+    place.write("check.sh", &format!("echo 12 passed; {}\n", wait("on")));
+    place.make_project_with(
+        "setup = \"sh setup.sh\"",
+        "sh check.sh",
+        &json!({"*": [[{"run": "echo work > work.txt"}]]}),
+    );
+    place.add(&["work"]);
+    let mut run = OnTerminal::start(&place, &["run"], SIZES[0]);
+    run.wait_for("setup: sh setup.sh · fetching 3 packages");
+    std::fs::write(place.path("go"), "").unwrap();
+    run.wait_for("gate check · 12 passed");
+    assert!(run.shows("T-1  gates"), "{:#?}", run.rows());
+    std::fs::write(place.path("on"), "").unwrap();
+    assert_eq!(run.code(), 0);
+    place.ganger(&["log"]).exits(0);
 }

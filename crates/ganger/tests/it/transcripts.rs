@@ -165,7 +165,6 @@ fn a_run_is_watched_and_merged() {
             $ ganger merge T-1
             TIME T-1  gate check green at COMMIT (N ms)
             TIME T-1  merged as COMMIT
-            T-1  merged as COMMIT
             --
 
             1 merged

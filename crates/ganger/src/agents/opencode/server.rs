@@ -116,7 +116,7 @@ impl OpencodeServer {
             env.insert("SHELL".into(), self.confining_shell()?.into());
         }
         let log = self.folder.join("stderr.log");
-        let (stderr, pipe) = os::Recording::start(&log)?;
+        let (stderr, pipe) = os::Recording::start(&log, None)?;
         let child = self.spawn(launch, env, pipe, sandbox.as_deref())?;
         let (child, url) = wait_until_it_listens(child, stderr, log).await?;
         Ok(Running { child, url, password, _sandbox: sandbox })

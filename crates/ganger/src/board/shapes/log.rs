@@ -68,6 +68,7 @@ impl Entry {
             ActivityKind::Usage => "usage",
             ActivityKind::Note => "note",
             ActivityKind::Gate => "gate",
+            ActivityKind::Output => "output",
         };
         Self {
             at: time(activity.at),

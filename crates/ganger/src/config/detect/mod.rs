@@ -22,7 +22,6 @@ use workflows::Step;
 pub(crate) struct Detected {
     pub(crate) gate: Gate,
     pub(crate) why: String,
-    pub(crate) setup: Option<String>,
 }
 
 /// What was found.
@@ -31,6 +30,8 @@ pub(crate) struct Detection {
     pub(crate) gates: Vec<Detected>,
     /// What may be gates.
     pub(crate) likely: Vec<Detected>,
+    /// What has to be installed before any of them can run.
+    pub(crate) setup: Option<&'static str>,
     /// Manifests that cannot be read, and what they ask for in vain.
     pub(crate) doubts: Vec<String>,
 }
@@ -61,7 +62,7 @@ impl Detection {
         let numbered = (2..).map(|n| format!("{name}-{n}"));
         let name = std::iter::once(name.to_owned()).chain(numbered).find(|n| !is_taken(n)).unwrap_or_default();
         let gate = Gate { name, command: command.to_owned(), ..Gate::plain() };
-        Detected { gate, why, setup: None }
+        Detected { gate, why }
     }
 
     /// Whether something that was found runs this already.
@@ -175,7 +176,10 @@ fn ci(root: &Path, node: Option<&node::Node>, found: &mut Detection) {
             continue;
         }
         let before = match (is_node, node, python::manager(root)) {
-            (true, Some(node), _) => format!("{} && ", node.install),
+            (true, Some(node), _) => {
+                found.setup = Some(node.install);
+                String::new()
+            }
             (true, None, _) => continue,
             (false, _, Some(manager)) => manager.before(&command).to_owned(),
             _ => String::new(),
@@ -314,18 +318,16 @@ mod tests {
             "{\"scripts\":{\"lint\":\"eslint .\",\"test\":\"mocha\",\"test-ci\":\"nyc mocha\",\"types\":\"tsc\"}}";
         let ci = workflow(&["npm install", "npm run lint", "npm run test-ci", "npm run types", "npm run gone-test"]);
         let files = [("package.json", package), (CI, &ci)];
-        assert_eq!(
-            commands(&files),
-            ["npm install && npm run lint", "npm install && npm run types", "npm install && npm test"]
-        );
-        assert_eq!(likely(&files), ["test-ci: npm install && npm run test-ci (.github/workflows/ci.yml:7)"]);
+        assert_eq!(commands(&files), ["npm run lint", "npm run types", "npm test"]);
+        assert_eq!(found(&files).setup, Some("npm install"));
+        assert_eq!(likely(&files), ["test-ci: npm run test-ci (.github/workflows/ci.yml:7)"]);
         let gitlab = [
             ("package.json", "{\"scripts\":{\"unit\":\"x\"}}"),
             (".gitlab-ci.yml", "a:\n  script:\n    - npm run unit\n"),
         ];
         assert_eq!(
             (commands(&gitlab), reasons(&gitlab)),
-            (vec!["npm install && npm run unit".to_owned()], vec![".gitlab-ci.yml:3".to_owned()])
+            (vec!["npm run unit".to_owned()], vec![".gitlab-ci.yml:3".to_owned()])
         );
     }
 
@@ -391,7 +393,7 @@ mod tests {
             ["format: cargo fmt --check (rustfmt.toml:1)", "lint: cargo clippy --all-targets (Cargo.toml:2)"]
         );
         let turbo = [("package.json", "{}"), ("turbo.json", "{\n\"tasks\": {\n\"test\": {},\n\"lint\": {}}}")];
-        assert_eq!(likely(&turbo), ["turbo: npm install && npx turbo run lint test (turbo.json:4)"]);
+        assert_eq!(likely(&turbo), ["turbo: npx turbo run lint test (turbo.json:4)"]);
         let nx =
             [("package.json", "{\"scripts\":{\"a\":\"nx serve\"}}"), ("nx.json", "{\"targetDefaults\":{\"test\":{}}}")];
         assert!(likely(&nx).is_empty());

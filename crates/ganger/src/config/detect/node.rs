@@ -47,7 +47,8 @@ impl Node {
             let wanted: Vec<&str> = WANTED.into_iter().filter(has_task).collect();
             let Some(first) = wanted.first() else { continue };
             let why = place(file, &text, |line| line.contains(&format!("\"{first}\""))).unwrap_or_default();
-            let command = format!("{} && {} {call} {}", self.install, self.exec, wanted.join(" "));
+            let command = format!("{} {call} {}", self.exec, wanted.join(" "));
+            found.setup = Some(self.install);
             found.likely(super::Kind::Check, runner, &command, why);
         }
     }
@@ -72,7 +73,6 @@ pub(super) fn detect(root: &Path, found: &mut Detection) -> Option<Node> {
         }
     };
     let (manager, install, source) = manager(root, &package, found);
-    let mut is_first = true;
     for name in WANTED.into_iter().filter(|name| scripts.contains_key(*name)) {
         let at = line_of(&text, name);
         match scripts[name].as_str().map(str::trim) {
@@ -84,19 +84,11 @@ pub(super) fn detect(root: &Path, found: &mut Detection) -> Option<Node> {
             }
             Some(script) if watches(script) => found.doubt(format!("{at}: script `{name}` watches and never ends")),
             Some(_) => {
-                // A clean workspace has no node_modules: each gate must be able to stand alone.
                 // npm's own word. That of bun is a test runner.
                 let run = if (manager, name) == ("npm", "test") { "" } else { "run " };
-                found.gate(
-                    name,
-                    &format!("{install} && {manager} {run}{name}"),
-                    format!("{at}, {manager} by {source}"),
-                );
-                if std::mem::take(&mut is_first)
-                    && let Some(gate) = found.gates.last_mut()
-                {
-                    gate.setup = Some(install.to_owned());
-                }
+                found.gate(name, &format!("{manager} {run}{name}"), format!("{at}, {manager} by {source}"));
+                // A fresh tree has no node_modules.
+                found.setup = Some(install);
             }
         }
     }
@@ -161,16 +153,14 @@ mod tests {
     fn scripts_are_gates() {
         let package = "{\n \"test\": 1,\n \"scripts\": {\n  \"test\": \"vitest run\",\n  \"lint\": \"eslint .\"\n }\n}";
         let files = [("package.json", package), ("pnpm-lock.yaml", "")];
-        assert_eq!(
-            commands(&files),
-            ["pnpm install --frozen-lockfile && pnpm run lint", "pnpm install --frozen-lockfile && pnpm run test"]
-        );
+        assert_eq!(commands(&files), ["pnpm run lint", "pnpm run test"]);
+        assert_eq!(found(&files).setup, Some("pnpm install --frozen-lockfile"));
         assert_eq!(
             reasons(&files),
             ["package.json:5, pnpm by pnpm-lock.yaml", "package.json:4, pnpm by pnpm-lock.yaml"]
         );
         let bom = [("package.json", "\u{feff}{\"packageManager\":\"yarn@4.1\",\"scripts\":{\"test\":\"x\"}}")];
-        assert_eq!(commands(&bom), ["yarn install && yarn run test"]);
+        assert_eq!((commands(&bom), found(&bom).setup), (vec!["yarn run test".to_owned()], Some("yarn install")));
     }
 
     #[test]

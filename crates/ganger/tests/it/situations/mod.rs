@@ -8,9 +8,11 @@ mod guardrails;
 mod keep;
 mod landing;
 mod leftovers;
+mod own_files;
 mod red_base;
 mod repositories;
 mod sandbox;
+mod setup;
 mod undo;
 
 use crate::support::Place;

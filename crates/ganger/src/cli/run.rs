@@ -9,6 +9,7 @@ use crate::board::{causes, named_in};
 use crate::failure::{Code, Exit, Failure};
 use crate::foreman::{self, Foreman};
 use crate::host::{Host, Offered};
+use crate::project::Project;
 use crate::{git, os};
 use ganger_engine::foreman::{Ending, Mode, Stop};
 use ganger_engine::{Phase, Reason, State, TicketId};
@@ -36,11 +37,16 @@ pub(super) struct Args {
     /// Lead without running agents here: leave that to `ganger host`
     #[arg(long)]
     no_host: bool,
+    /// The git remote by which commits travel to hosts in other clones [default: exchange.url]
+    #[arg(long, value_name = "URL")]
+    exchange: Option<String>,
 }
 
 pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     os::check_supported()?;
-    let board = board::open().await?;
+    let mut project = Project::open()?;
+    project.use_exchange(args.exchange)?;
+    let board = board::of(project).await?;
     check_agents(&board)?;
     let state = board.state().await?;
     let scope = scope_of(&state, &args.tickets)?;

@@ -2,6 +2,7 @@
 
 mod agents;
 mod detect;
+mod exchange;
 mod guard;
 mod layers;
 mod limits;
@@ -11,8 +12,9 @@ mod programs;
 mod sandbox;
 
 pub(crate) use detect::{Detected, Detection, detect};
+pub(crate) use exchange::Exchange;
 pub(crate) use guard::GuardPreset;
-pub(crate) use layers::{ConfigError, Layered, load};
+pub(crate) use layers::{ConfigError, Layered, load, load_own};
 pub(crate) use model::{Agent, Config, Gate, Price, RuntimeKind, Surface};
 pub(crate) use sandbox::{Sandbox, SandboxMode};
 

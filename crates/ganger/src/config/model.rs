@@ -2,7 +2,7 @@
 
 use super::guard::GuardPreset;
 use super::limits::{Limits, MOST_LEASE, MOST_MINUTES, MOST_PATIENCE, millis};
-use super::{Sandbox, SandboxMode};
+use super::{Exchange, Sandbox, SandboxMode};
 use crate::digest;
 use crate::os;
 use ganger_engine::{AgentPolicy, Budget, GatePolicy, Policy, RedBase, Review, Usage};
@@ -22,6 +22,8 @@ pub(crate) struct Config {
     pub(crate) sandbox: Sandbox,
     /// Only in the user's file.
     pub(crate) env: Environment,
+    /// Only in the user's file, too.
+    pub(crate) exchange: Exchange,
     #[serde(rename = "agent")]
     pub(crate) agents: BTreeMap<String, Agent>,
     #[serde(rename = "gate")]

@@ -55,7 +55,7 @@ impl Depot {
     }
 
     /// For what goes over a network: it gives up on a remote that is silent, and never asks on the terminal.
-    fn patient(&self) -> Git {
+    pub(super) fn patient(&self) -> Git {
         let own = std::env::var_os("GIT_SSH_COMMAND").is_some()
             || std::env::var_os("GIT_SSH").is_some()
             || self.settings().names().contains(&"core.sshcommand");

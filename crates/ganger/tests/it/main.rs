@@ -4,6 +4,7 @@
 
 mod board;
 mod commands;
+mod exchange;
 mod foreign;
 mod hosts;
 mod intake;

@@ -34,7 +34,7 @@ impl Project {
         let repository = find_repository()?;
         let id = read_id(&repository).ok_or_else(|| {
             Failure::usage(format!("{} is not a Ganger project yet", repository.root.display()))
-                .hint("run `ganger init` first")
+                .hint(place::hint_for(&repository))
         })?;
         let project = Self::assemble(repository, id)?;
         project.check_place(read_id, NEW_ID)?;

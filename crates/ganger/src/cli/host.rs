@@ -107,6 +107,10 @@ async fn in_own_clone(
     })
     .await?;
     let exchange = Exchange::new(url, &place.project);
+    let found = os::block_in_place(|| board.project.depot().and_then(|depot| exchange.look(depot)));
+    if let Err(e) = found {
+        talk!("warning: the exchange {} cannot be reached; what needs it waits: {}", exchange.shown(), e.message);
+    }
     Ok((board, state, Some(Away { exchange, board: place.state.clone() })))
 }
 

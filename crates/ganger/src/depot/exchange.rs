@@ -273,3 +273,6 @@ impl Workspace {
         Ok(true)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -101,6 +101,15 @@ impl Project {
     }
 }
 
+/// What to do in a clone without a board.
+pub(super) fn hint_for(repository: &Repository) -> &'static str {
+    if repository.common.join("ganger/hosts").is_dir() {
+        "this clone is a host's (`ganger host --board`): run other commands in the clone in which you start `ganger run`"
+    } else {
+        "run `ganger init` first"
+    }
+}
+
 fn id_file(repository: &Repository, board: &str) -> PathBuf {
     repository.common.join("ganger/hosts").join(board)
 }

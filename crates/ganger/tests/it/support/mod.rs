@@ -1,9 +1,11 @@
 //! A hermetic place to try things in: an empty HOME, a repository that is not ours, the real program.
 
 pub(crate) mod disk;
+mod lines;
 mod processes;
 mod schema;
 
+pub(crate) use lines::{Line, assert_no_overlap, lines_in};
 pub(crate) use processes::{alive_with, kill, wait_until};
 pub(crate) use schema::assert_shape;
 

@@ -136,6 +136,9 @@ pub(super) async fn work(
     };
     let _interrupts = Interrupts::listen(stop)?;
     let ended = foreman.run(host.as_ref().map(|h| (h.id(), h.incarnation())), stopped).await;
+    if matches!(ended, Ok(Ending::Still)) {
+        waiting_for("commits of other hosts to arrive", foreman.settle()).await;
+    }
     let host_id = host.as_ref().map(|h| h.id().clone());
     if let Some(host) = host {
         waiting_for("processes of agents to end", host.stop()).await;

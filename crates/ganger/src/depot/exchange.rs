@@ -8,13 +8,15 @@ use crate::os;
 use ganger_engine::{Commit, TicketId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Where the depot keeps what it got.
 const HERE: &str = "refs/ganger/exchange";
-/// A remote that takes longer is tried again.
-const LIMIT: Duration = Duration::from_secs(300);
+/// A remote that takes longer is tried again. A silent one is given up much earlier; the first push may be a whole
+/// history.
+const LIMIT: Duration = Duration::from_secs(3_600);
 /// `ganger doctor` does not wait for longer.
 const LOOK_LIMIT: Duration = Duration::from_secs(20);
 /// Whoever cleans up there may take a ref away: what was pushed is believed to be there for so long.
@@ -91,12 +93,14 @@ pub(crate) struct Exchange {
     there: String,
     /// Names that were pushed, and when.
     pushed: Mutex<BTreeMap<String, Instant>>,
+    /// What the depot began with has a name.
+    named: AtomicBool,
 }
 
 impl Exchange {
     /// The exchange of the board of a project.
     pub(crate) fn new(url: impl Into<String>, project: &str) -> Self {
-        Self { url: url.into(), there: format!("{HERE}/{project}"), pushed: Mutex::default() }
+        Self { url: url.into(), there: format!("{HERE}/{project}"), pushed: Mutex::default(), named: AtomicBool::new(false) }
     }
 
     /// Its address, without a password in it.
@@ -212,7 +216,21 @@ impl Exchange {
         Ok(listed.map_err(|e| self.told(e))?.lines().filter_map(|l| l.split('\t').nth(1)).map(str::to_owned).collect())
     }
 
+    /// The depot has the history of the clone without a ref to it, and what no ref names git would fetch once more.
+    fn name_what_is_here(&self, depot: &Depot) -> GitResult<()> {
+        if self.named.swap(true, Ordering::Relaxed) {
+            return Ok(());
+        }
+        for (n, name) in ["HEAD", "refs/remotes/origin/HEAD"].iter().enumerate() {
+            if let Some(commit) = depot.person.resolve(name).filter(|commit| depot.has(commit)) {
+                depot.git().run(&["update-ref", &format!("refs/ganger/clone/{n}"), commit.as_str()])?;
+            }
+        }
+        Ok(())
+    }
+
     fn fetch(&self, depot: &Depot, more: &[&str], refspecs: &[String]) -> GitResult<()> {
+        self.name_what_is_here(depot)?;
         // What is fetched is checked as it comes (`fetch.fsckObjects` in the depot's configuration).
         let plain = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules"];
         let refspecs: Vec<&str> = refspecs.iter().map(String::as_str).collect();

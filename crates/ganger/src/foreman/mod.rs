@@ -221,6 +221,11 @@ impl Foreman {
         });
     }
 
+    /// What other hosts made is here, and is shown, before the run ends.
+    pub(crate) async fn settle(&self) {
+        self.objects.settle().await;
+    }
+
     /// The run is over, and so is its host: nothing is offered to it until it reports again.
     pub(crate) async fn close(mut self, host: Option<&HostId>) -> Result<State, Failure> {
         let mut ledger = Ledger::new(self.machine.into_state());

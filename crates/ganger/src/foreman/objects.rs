@@ -12,7 +12,7 @@ use ganger_engine::{Changes, Commit, HostId, Order, Phase, State, TicketId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// Main is looked up at most so often.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
@@ -79,6 +79,8 @@ pub(super) struct Objects {
     main: tokio::sync::Mutex<Option<(Instant, Commit)>>,
     fetched: Mutex<Option<Instant>>,
     jobs: mpsc::UnboundedSender<Jobs>,
+    /// How many of them are not done.
+    left: watch::Sender<usize>,
     /// One at a time takes over what a host made.
     taking: Arc<Mutex<()>>,
 }
@@ -93,6 +95,7 @@ impl Objects {
             main: tokio::sync::Mutex::default(),
             fetched: Mutex::default(),
             jobs,
+            left: watch::Sender::new(0),
             taking: Arc::default(),
         });
         if objects.exchange.is_some() && state.hosts.keys().any(|host| is_elsewhere(state, host)) {
@@ -122,8 +125,16 @@ impl Objects {
     }
 
     fn queue(&self, jobs: Jobs) {
+        self.left.send_modify(|left| *left += 1);
         // The worker lives as long as this does.
         let _ended = self.jobs.send(jobs);
+    }
+
+    /// Until all that is known to be at the exchange is here.
+    pub(super) async fn settle(&self) {
+        let mut left = self.left.subscribe();
+        let done = left.wait_for(|left| *left == 0);
+        let _tried_again_by_the_next_run = tokio::time::timeout(PATIENCE, done).await;
     }
 
     /// Whether hosts in this clone may lack what other hosts made.
@@ -295,19 +306,24 @@ pub(super) fn is_elsewhere(state: &State, host: &HostId) -> bool {
 
 /// Does what is queued, and what could not be done before.
 async fn work(objects: std::sync::Weak<Objects>, mut received: mpsc::UnboundedReceiver<Jobs>) {
-    let (mut jobs, mut pause, mut said) = (Jobs::default(), FIRST_WAIT, String::new());
+    let (mut jobs, mut taken, mut pause, mut said) = (Jobs::default(), 0, FIRST_WAIT, String::new());
     loop {
         if jobs.is_empty() {
             let Some(next) = received.recv().await else { return };
             jobs.merge(next);
+            taken += 1;
         }
         while let Ok(next) = received.try_recv() {
             jobs.merge(next);
+            taken += 1;
         }
         let Some(objects) = objects.upgrade() else { return };
         let Some(exchange) = &objects.exchange else { return };
         match objects.try_all(exchange, &mut jobs).await {
-            Ok(()) => (pause, said) = (FIRST_WAIT, String::new()),
+            Ok(()) => {
+                objects.left.send_modify(|left| *left -= std::mem::take(&mut taken));
+                (pause, said) = (FIRST_WAIT, String::new());
+            }
             Err(e) => {
                 let why = e.to_string();
                 if why != said {

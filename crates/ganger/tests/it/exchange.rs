@@ -280,6 +280,59 @@ fn a_ticket_whose_host_is_gone_goes_on_at_another_from_what_was_pushed() {
     Board::end(&mut [&mut beta, &mut foreman]);
 }
 
+/// The host in the run and one elsewhere: each builds on what the other made.
+#[test]
+fn hosts_here_and_elsewhere_build_on_each_others_work() {
+    let board = Board::new(&[("made here", &[])]);
+    board.open("one");
+    let mut foreman = board.place.start_as("foreman", &["run", "--forever", "--exchange", &board.exchange()]);
+    board.wait_until_all_are("accepted");
+    let repo = board.place.repo().display().to_string();
+    let args = ["host", "--name", "alpha", "--slots", "9", "--board", &repo, "--exchange", &board.exchange()];
+    let mut alpha = board.place.start_in("alpha", board.command("alpha", &args));
+    wait_until("the host is up", LIMIT, || board.place.log_of("alpha").contains("offers 9 slots"));
+    board.place.add(&["made elsewhere", "--after", "T-1"]);
+    board.wait_until_all_are("accepted");
+    // The log of a gate is where it ran.
+    let is_of_alpha = |ticket: &str| {
+        board.place.ticket(ticket)["evidence"][0]["log"].as_str().unwrap().contains("alpha-state")
+    };
+    assert_eq!((is_of_alpha("T-1"), is_of_alpha("T-2")), (false, true));
+    Board::end(&mut [&mut alpha]);
+    board.place.add(&["made here, too", "--after", "T-2"]);
+    board.wait_until_all_are("accepted");
+    assert!(!is_of_alpha("T-3"));
+    board.place.ganger(&["merge", "--all"]).exits(0);
+    for n in 1..=3 {
+        board.place.git(&["cat-file", "-e", &format!("main:out/T-{n}.txt")]);
+    }
+    Board::end(&mut [&mut foreman]);
+}
+
+/// Leaves what looks like a token, whatever it is told.
+const WITH_A_SECRET: &str = "#!/bin/sh
+cat > /dev/null
+mkdir -p out
+echo \"token = ghp_$(echo k7Qz2mWx9RtB4vNc8LpH)k7Qz2mWx9RtB4vNc8LpH\" > out/settings
+date +%N > out/again
+";
+
+#[test]
+fn work_with_secrets_stays_on_its_host_until_you_let_it_pass() {
+    let board = Board::with(WITH_A_SECRET, "test -d out", &[("a token", &[])]);
+    let (mut foreman, mut alpha) = (board.foreman(), board.host("alpha"));
+    board.wait_until_all_are("needs-you");
+    let head = board.place.ticket("T-1")["head"].as_str().unwrap().to_owned();
+    assert!(!board.refs_in_exchange().contains(&head), "{}", board.refs_in_exchange());
+    assert_eq!(board.place.git(&["branch", "--list", "ganger/T-1"]), "");
+    let inbox = board.place.ganger(&["inbox", "--json"]).exits(0).json();
+    let card = inbox["cards"][0]["id"].as_str().unwrap().to_owned();
+    board.place.ganger(&["answer", &card, "accept"]).exits(0);
+    board.wait_until_all_are("accepted");
+    assert!(board.refs_in_exchange().contains(&format!("/work/T-1/{head}")), "{}", board.refs_in_exchange());
+    Board::end(&mut [&mut alpha, &mut foreman]);
+}
+
 #[test]
 fn an_exchange_that_is_away_is_waited_for() {
     let board = Board::new(&[("one ticket", &[])]);

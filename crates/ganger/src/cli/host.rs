@@ -61,6 +61,9 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     let (stop, mut stopped) = watch::channel(Stop::No);
     let view = View::open(style, &board, stopped.clone()).await?;
     talk!("Host `{id}` offers {slots} slots (pid {}).", std::process::id());
+    if args.board.is_some() {
+        talk!("It keeps its files in {}.", board.project.state.display());
+    }
     let interrupts = Interrupts::listen(stop)?;
     let exit = loop {
         tokio::select! {
@@ -93,8 +96,9 @@ async fn in_own_clone(
     clone.use_exchange(exchange)?;
     let url = clone.config().exchange.url.clone();
     if url.is_empty() {
-        return Err(Failure::usage("commits have no way to and from this clone")
-            .hint("name a git repository for them with `--exchange URL`, here and at `ganger run`; docs/hosts.md shows how"));
+        return Err(Failure::usage("commits have no way to and from this clone").hint(
+            "name a git repository for them with `--exchange URL`, here and at `ganger run`; docs/hosts.md shows how",
+        ));
     }
     let hash = trust::hash(&clone);
     let (board, state) = board::elsewhere(place, clone, |state, clone| {

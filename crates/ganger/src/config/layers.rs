@@ -169,8 +169,9 @@ fn shown(value: &Value) -> String {
 fn environment(merged: &Table) -> Result<Vec<(String, Value, String)>, ConfigError> {
     let mut found = Vec::new();
     let optional = ["ticket_tokens", "agent_day_tokens", "day_tokens"].map(|k| ("budget", k, Value::Integer(0)));
-    let sections =
-        ["project", "limits", "policy", "sandbox", "exchange"].into_iter().filter_map(|s| Some((s, merged.get(s)?.as_table()?)));
+    let sections = ["project", "limits", "policy", "sandbox", "exchange"]
+        .into_iter()
+        .filter_map(|s| Some((s, merged.get(s)?.as_table()?)));
     let known = sections.flat_map(|(s, t)| t.iter().map(move |(k, v)| (s, k.as_str(), v.clone())));
     for (section, key, example) in known.chain(optional) {
         let variable = format!("GANGER_{}_{}", section.to_uppercase(), key.to_uppercase());

@@ -2,12 +2,14 @@
 //! has a ref of its own there, named by the ticket and the commit: nobody overwrites what another host pushed, however
 //! late it comes. Only the depot's git talks to it, and every object that comes from it is checked.
 
-use super::{Depot, Rescue, Workspace, hazards, note};
-use crate::git::{GitError, GitResult};
+use super::{Depot, Rescue, Workspace, hazards, note, transfer};
+use crate::git::{Git, GitError, GitResult};
 use crate::os;
 use ganger_engine::{Commit, TicketId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::io;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -21,9 +23,6 @@ const LIMIT: Duration = Duration::from_secs(3_600);
 const LOOK_LIMIT: Duration = Duration::from_secs(20);
 /// Whoever cleans up there may take a ref away: what was pushed is believed to be there for so long.
 const BELIEVED: Duration = Duration::from_secs(60);
-/// What is read from a network must survive a power cut before its sender forgets it.
-const SYNCED: [&str; 4] = ["-c", "core.fsync=all", "-c", "core.fsyncMethod=batch"];
-
 /// What a commit is of.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Of {
@@ -80,6 +79,12 @@ pub(crate) enum NotBrought {
     Unreachable { wanted: Box<Traveller>, url: String, why: String },
     #[error("commit {} of {} is not in the exchange {url}, and not in this clone", wanted.commit.short(), wanted.of)]
     Missing { wanted: Box<Traveller>, url: String },
+    #[error(
+        "commit {} of {} is not in this clone: a host in another one made it. Name the exchange by which commits travel \
+         with `ganger run --exchange URL`",
+        wanted.commit.short(), wanted.of
+    )]
+    NoExchange { wanted: Box<Traveller> },
     #[error(transparent)]
     Git(#[from] GitError),
 }
@@ -95,12 +100,20 @@ pub(crate) struct Exchange {
     pushed: Mutex<BTreeMap<String, Instant>>,
     /// What the depot began with has a name.
     named: AtomicBool,
+    /// Commits that are here with all that they reach.
+    whole: Mutex<BTreeSet<Commit>>,
 }
 
 impl Exchange {
     /// The exchange of the board of a project.
     pub(crate) fn new(url: impl Into<String>, project: &str) -> Self {
-        Self { url: url.into(), there: format!("{HERE}/{project}"), pushed: Mutex::default(), named: AtomicBool::new(false) }
+        Self {
+            url: url.into(),
+            there: format!("{HERE}/{project}"),
+            pushed: Mutex::default(),
+            named: AtomicBool::new(false),
+            whole: Mutex::default(),
+        }
     }
 
     /// Its address, without a password in it.
@@ -116,18 +129,18 @@ impl Exchange {
     /// Brings commits into the depot, with all that the exchange has of what they are of. What the depot has is not
     /// asked for.
     pub(crate) fn bring(&self, depot: &Depot, wanted: &[Traveller]) -> Result<(), NotBrought> {
-        let missing: Vec<&Traveller> = wanted.iter().filter(|w| !depot.has(&w.commit)).collect();
+        self.name_what_is_here(depot)?;
+        let missing: Vec<&Traveller> = wanted.iter().filter(|w| !self.is_whole(depot, w)).collect();
         let Some(first) = missing.first() else { return Ok(()) };
         // What was merged meanwhile is on main, and has no ref of its own any more.
         let folders: BTreeSet<String> = missing.iter().map(|w| w.of.folder()).chain([Of::Main.folder()]).collect();
-        let refspecs = folders.iter().map(|folder| format!("+{}/{folder}/*:{HERE}/{folder}/*", self.there));
-        let fetched = self.fetch(depot, &["--prune"], &refspecs.collect::<Vec<_>>());
+        let fetched = self.fetch(depot, &folders.into_iter().collect::<Vec<_>>(), HERE);
         fetched.map_err(|e| NotBrought::Unreachable {
             wanted: Box::new((*first).clone()),
             url: self.shown(),
             why: e.message,
         })?;
-        match missing.into_iter().find(|w| !depot.has(&w.commit)) {
+        match missing.into_iter().find(|w| !self.is_whole(depot, w)) {
             None => Ok(()),
             Some(lost) => Err(NotBrought::Missing { wanted: Box::new(lost.clone()), url: self.shown() }),
         }
@@ -181,7 +194,7 @@ impl Exchange {
         if there.is_empty() {
             return Ok(());
         }
-        self.fetch(depot, &[], &[format!("{folder}*:refs/ganger/rescue/*")])?;
+        self.fetch(depot, &["rescue".to_owned()], "refs/ganger")?;
         self.send(depot, &there.iter().map(|name| format!(":{name}")).collect::<Vec<_>>())
     }
 
@@ -202,6 +215,8 @@ impl Exchange {
         };
         let old: Vec<&String> = there.iter().filter(is_old).collect();
         self.send(depot, &old.iter().map(|name| format!(":{name}")).collect::<Vec<_>>())?;
+        let here = old.iter().filter_map(|name| Some(format!("delete {HERE}{}\n", name.strip_prefix(&self.there)?)));
+        depot.git().run_fed(&["update-ref", "--stdin"], here.collect::<String>().as_bytes())?;
         let mut pushed = self.pushed.lock().unwrap_or_else(PoisonError::into_inner);
         for name in old.iter().filter_map(|name| name.strip_prefix(&self.there)?.strip_prefix('/')) {
             pushed.remove(name);
@@ -229,13 +244,49 @@ impl Exchange {
         Ok(())
     }
 
-    fn fetch(&self, depot: &Depot, more: &[&str], refspecs: &[String]) -> GitResult<()> {
-        self.name_what_is_here(depot)?;
-        // What is fetched is checked as it comes (`fetch.fsckObjects` in the depot's configuration).
-        let plain = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules"];
-        let refspecs: Vec<&str> = refspecs.iter().map(String::as_str).collect();
-        let args = [&SYNCED[..], &plain, more, &["--", &self.url], &refspecs].concat();
-        depot.patient().run_within(&args, LIMIT).map(|_| ()).map_err(|e| self.told(e))
+    /// A process that was killed may leave a commit without what it reaches. What came whole has a ref.
+    fn is_whole(&self, depot: &Depot, wanted: &Traveller) -> bool {
+        let commit = &wanted.commit;
+        let mut whole = self.whole.lock().unwrap_or_else(PoisonError::into_inner);
+        if whole.contains(commit) || !depot.has(commit) {
+            return whole.contains(commit);
+        }
+        let has_ref = depot.repository.resolve(&format!("{HERE}/{}", wanted.name())).is_some();
+        let reaches = ["rev-list", "--objects", "--quiet", commit.as_str(), "--not", "--all"];
+        let is_whole = has_ref || depot.git().holds(&reaches);
+        if is_whole {
+            whole.insert(commit.clone());
+        }
+        is_whole
+    }
+
+    /// Fetches the refs below folders of the exchange, and brings what they reach into the depot in the way of all that
+    /// comes from outside: checked, within limits, and not a pack each time.
+    fn fetch(&self, depot: &Depot, folders: &[String], to: &str) -> GitResult<()> {
+        let incoming = Incoming::new(depot).map_err(|e| GitError::new("fetch", depot.path(), e))?;
+        let plain = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--"];
+        let refspecs: Vec<String> = folders.iter().map(|f| format!("+{}/{f}/*:{to}/{f}/*", self.there)).collect();
+        let args: Vec<&str> =
+            plain.into_iter().chain([self.url.as_str()]).chain(refspecs.iter().map(String::as_str)).collect();
+        depot.patient_with(incoming.git()).run_within(&args, LIMIT).map_err(|e| self.told(e))?;
+        let named = |git: Git, below: &[String]| -> GitResult<BTreeMap<String, Commit>> {
+            let args = ["for-each-ref", "--format=%(refname) %(objectname)"].map(str::to_owned);
+            let listed = git.run(&[&args[..], below].concat())?;
+            let pairs = listed.lines().filter_map(|line| line.split_once(' '));
+            Ok(pairs.map(|(name, id)| (name.to_owned(), Commit::new(id))).collect())
+        };
+        let below: Vec<String> = folders.iter().map(|f| format!("{to}/{f}/")).collect();
+        let (there, here) = (named(incoming.git(), &below)?, named(depot.git(), &below)?);
+        let commits: Vec<Commit> = there.values().cloned().collect();
+        transfer::bring_in_synced(depot, &incoming.objects(), &commits, &depot.tips()?)?;
+        let new = there.iter().filter(|(name, commit)| here.get(*name) != Some(commit));
+        let mut updates: String = new.map(|(name, commit)| format!("update {name} {commit}\n")).collect();
+        if to == HERE {
+            // What left the exchange needs no name here any more.
+            let gone = here.keys().filter(|name| !there.contains_key(*name));
+            updates.extend(gone.map(|name| format!("delete {name}\n")));
+        }
+        depot.git().run_fed(&["update-ref", "--stdin"], updates.as_bytes()).map(|_| ())
     }
 
     fn send(&self, depot: &Depot, refspecs: &[String]) -> GitResult<()> {
@@ -251,10 +302,54 @@ impl Exchange {
 
     /// The command line holds the address and every ref: what git said is what counts.
     fn told(&self, error: GitError) -> GitError {
-        let message = error.message.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ");
+        let message =
+            error.message.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ");
         let command = error.command.split(' ').find(|w| ["fetch", "push", "ls-remote"].contains(w)).unwrap_or("fetch");
         let message = crate::secrets::redact(&message).into_owned();
         GitError { command: format!("{command} {}", self.shown()), message, ..error }
+    }
+}
+
+/// A repository for one fetch. It borrows from the depot, and is gone afterwards.
+struct Incoming(PathBuf);
+
+impl Incoming {
+    fn new(depot: &Depot) -> io::Result<Self> {
+        let all = depot.path().join("ganger/incoming");
+        for left in all.read_dir().into_iter().flatten().flatten() {
+            // Of a process that was killed.
+            let owner = left.file_name().to_string_lossy().split('-').next().and_then(|pid| pid.parse().ok());
+            if owner.is_none_or(|pid| !os::may_signal(pid)) {
+                os::remove_tree(&left.path())?;
+            }
+        }
+        let path = all.join(format!("{}-{}", std::process::id(), uuid::Uuid::new_v4().simple()));
+        std::fs::create_dir_all(path.join("objects/info"))?;
+        std::fs::create_dir_all(path.join("refs"))?;
+        std::fs::write(path.join("HEAD"), "ref: refs/ganger/nothing\n")?;
+        let objects = transfer::in_list(&depot.repository.objects());
+        std::fs::write(path.join("objects/info/alternates"), [objects.as_encoded_bytes(), b"\n"].concat())?;
+        for file in ["config", "shallow"] {
+            match std::fs::copy(depot.path().join(file), path.join(file)) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+                _ => {}
+            }
+        }
+        Ok(Self(path))
+    }
+
+    fn git(&self) -> Git {
+        Git::own(&self.0)
+    }
+
+    fn objects(&self) -> PathBuf {
+        self.0.join("objects")
+    }
+}
+
+impl Drop for Incoming {
+    fn drop(&mut self) {
+        let _removed_by_the_next_one = os::remove_tree(&self.0);
     }
 }
 

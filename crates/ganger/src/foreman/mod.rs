@@ -207,8 +207,7 @@ impl Foreman {
         tokio::spawn(async move {
             let message = if is_elsewhere {
                 let provided = objects.provide(needs).await.map_err(|e| e.to_string());
-                provided.and_then(|elsewhere| elsewhere.ok_or_else(|| "there is no main branch".to_owned()))
-                    .map(|elsewhere| message.for_elsewhere(elsewhere))
+                provided.map(|elsewhere| message.for_elsewhere(elsewhere))
             } else {
                 objects.bring(&needs).await.map(|()| message).map_err(|e| e.to_string())
             };

@@ -143,15 +143,14 @@ impl Objects {
     }
 
     /// For an order to a host in a clone of its own: what it names is pushed, and where main is comes with it.
+    /// Without an exchange nothing comes with it, and the host refuses it.
     pub(super) async fn provide(&self, needs: Needs) -> GitResult<Option<Elsewhere>> {
-        let Some(main) = self.main().await? else { return Ok(None) };
+        let (Some(exchange), Some(main)) = (self.exchange.clone(), self.main().await?) else { return Ok(None) };
         let wanted = [Traveller::main(main.clone())].into_iter().chain(needs.commits).collect::<Vec<_>>();
-        if let Some(exchange) = self.exchange.clone() {
-            let (project, commits) = (Arc::clone(&self.project), wanted.clone());
-            let pushing = os::blocking(move || push(&project, &exchange, &commits));
-            if !matches!(tokio::time::timeout(PUSH_FIRST, pushing).await, Ok(Ok(()))) {
-                self.queue(Jobs { push: wanted.into_iter().collect(), ..Jobs::default() });
-            }
+        let (project, commits) = (Arc::clone(&self.project), wanted.clone());
+        let pushing = os::blocking(move || push(&project, &exchange, &commits));
+        if !matches!(tokio::time::timeout(PUSH_FIRST, pushing).await, Ok(Ok(()))) {
+            self.queue(Jobs { push: wanted.into_iter().collect(), ..Jobs::default() });
         }
         Ok(Some(Elsewhere { main, head: needs.head }))
     }
@@ -161,19 +160,22 @@ impl Objects {
         let begun = Instant::now();
         loop {
             match self.bring_once(needs.clone()).await {
-                Err(_) if begun.elapsed() < PATIENCE => tokio::time::sleep(FIRST_WAIT).await,
+                Err(NotBrought::Unreachable { .. } | NotBrought::Missing { .. }) if begun.elapsed() < PATIENCE => {
+                    tokio::time::sleep(FIRST_WAIT).await;
+                }
                 brought => return brought,
             }
         }
     }
 
     async fn bring_once(&self, needs: Needs) -> Result<(), NotBrought> {
-        let (project, exchange, taking) =
-            (Arc::clone(&self.project), self.exchange.clone(), Arc::clone(&self.taking));
+        let (project, exchange, taking) = (Arc::clone(&self.project), self.exchange.clone(), Arc::clone(&self.taking));
         os::blocking(move || {
             let depot = project.depot()?;
-            if let Some(exchange) = &exchange {
-                exchange.bring(depot, &needs.commits)?;
+            match (&exchange, needs.commits.iter().find(|c| !depot.has(&c.commit))) {
+                (Some(exchange), _) => exchange.bring(depot, &needs.commits)?,
+                (None, Some(wanted)) => return Err(NotBrought::NoExchange { wanted: Box::new(wanted.clone()) }),
+                (None, None) => {}
             }
             if let Some(head) = &needs.head {
                 take_over(&project, &taking, &needs.ticket, head, needs.base.as_ref())?;
@@ -231,7 +233,7 @@ impl Objects {
                 // Held back by its host, until a person lets it pass: then it is asked for again.
                 Ok(()) | Err(NotBrought::Missing { .. }) => jobs.work.pop_first(),
                 // Of this disk: the next change of the ticket tries again.
-                Err(NotBrought::Git(e)) => {
+                Err(e @ (NotBrought::Git(_) | NotBrought::NoExchange { .. })) => {
                     log::note(&self.project, &format!("{ticket}: what its host made cannot be taken over: {e}"));
                     jobs.work.pop_first()
                 }
@@ -359,7 +361,9 @@ fn take_over(
         return Ok(());
     }
     workspace.go_on_from(depot, head, base)?;
-    if let Err(e) = depot.publish(&workspace.branch, head, base) {
+    if !depot.was_published(&workspace.branch, head)
+        && let Err(e) = depot.publish(&workspace.branch, head, base)
+    {
         log::note(project, &format!("{ticket}: not shown in your repository: {}", e.message));
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! The hands of one attempt on this host: its workspace, its session, its processes, what it left.
 
-use super::session::{self, SessionRun};
 use super::objects::{self, Purpose, needed};
+use super::session::{self, SessionRun};
 use super::workspaces::{Foundation, PrepareError, Ready};
 use super::{Order, SessionHandle, Shared, Starting, mission_text};
 use crate::agents::{Driver, Launch, ToolAccess};
@@ -72,7 +72,7 @@ pub(super) async fn make_workspace(shared: &Shared, offer: &Offer, terms: &Terms
         Bases::First => offer.bases.get(..1).unwrap_or_default(),
         Bases::Merged => &offer.bases,
     };
-    if let Some(elsewhere) = &terms.layout.elsewhere {
+    if let Some(elsewhere) = shared.elsewhere(&terms.layout)? {
         let purpose = Purpose { ticket: &offer.ticket, attempt: &offer.attempt };
         shared.bring(purpose, needed(elsewhere, &offer.ticket, offer.base.as_ref(), &offer.bases)).await?;
     }

@@ -230,10 +230,14 @@ impl Driver {
         let shared = Arc::clone(&self.shared);
         tokio::spawn(async move {
             shared.quiet().await;
-            if let Some(elsewhere) = &layout.elsewhere
-                && shared.try_to_bring(needed(elsewhere, &ticket, None, &[])).await.is_err()
-            {
-                return false;
+            match shared.elsewhere(&layout) {
+                Err(_) => return false,
+                Ok(None) => {}
+                Ok(Some(elsewhere)) => {
+                    if shared.try_to_bring(needed(elsewhere, &ticket, None, &[])).await.is_err() {
+                        return false;
+                    }
+                }
             }
             shared.workspaces.prepare(&layout, &ticket).await.is_ok()
         });

@@ -135,7 +135,12 @@ impl Offered {
     /// The host in the process of the run.
     pub(crate) fn local(project: &Project) -> Self {
         let config = project.config();
-        Self { id: HostId::from(LOCAL), slots: config.limits.parallel, lease_ms: config.to_policy().lease_ms, away: None }
+        Self {
+            id: HostId::from(LOCAL),
+            slots: config.limits.parallel,
+            lease_ms: config.to_policy().lease_ms,
+            away: None,
+        }
     }
 }
 

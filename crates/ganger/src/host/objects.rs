@@ -89,6 +89,19 @@ impl<'a> Waiting<'a> {
 }
 
 impl Shared {
+    /// What comes with an order to a host in a clone of its own.
+    pub(super) fn elsewhere<'a>(&self, layout: &'a Layout) -> Result<Option<&'a Elsewhere>, PrepareError> {
+        if self.exchange.is_some() && layout.elsewhere.is_none() {
+            let why = format!(
+                "host `{}` works in a clone of its own, and the run has no exchange: start `ganger run` with `--exchange` \
+                 and the address that the host has, then answer `retry`",
+                self.id
+            );
+            return Err(PrepareError::Refused(why));
+        }
+        Ok(layout.elsewhere.as_ref())
+    }
+
     /// Brings commits here, and waits for a network that fails.
     pub(super) async fn bring(&self, purpose: Purpose<'_>, wanted: Vec<Traveller>) -> Result<(), PrepareError> {
         let Some(exchange) = &self.exchange else { return Ok(()) };
@@ -97,6 +110,7 @@ impl Shared {
             match self.bring_once(exchange, wanted.clone()).await {
                 Ok(()) => return Ok(()),
                 Err(NotBrought::Git(e)) => return Err(e.into()),
+                Err(why @ NotBrought::NoExchange { .. }) => return Err(PrepareError::Refused(why.to_string())),
                 Err(missing @ NotBrought::Missing { .. }) if waiting.begun.elapsed() > MISSING_LIMIT => {
                     return Err(PrepareError::Refused(format!(
                         "{missing}. `ganger run` pushes it when it has it: is it started with `--exchange` and the address \

@@ -3,8 +3,8 @@
 use super::Shared;
 use super::objects::{self, Purpose};
 use crate::config;
-use crate::gates::{self, GateRun, Tree};
 use crate::depot::Traveller;
+use crate::gates::{self, GateRun, Tree};
 use crate::git;
 use crate::os;
 use crate::wire::{self, Activity, ActivityKind, Elsewhere, Gate, Layout, activity_subject};
@@ -24,7 +24,7 @@ pub(super) async fn prepare(
     // The agent that begins next is small at first, and gates are heavy: it goes before.
     shared.quiet().await;
     tokio::time::sleep(LOADING).await;
-    if let Some(elsewhere) = &layout.elsewhere {
+    if let Some(elsewhere) = shared.elsewhere(layout)? {
         bring(shared, job, elsewhere, layout).await?;
     }
     let trees = shared.project.gate_trees(&layout.gate_trees);

@@ -72,7 +72,10 @@ impl Project {
             }
         };
         let project = Self::assemble(repository, id)?;
-        let again = format!("remove {} here: the copy is a host of its own then", id_file(&project.repository, &place.project).display());
+        let again = format!(
+            "remove {} here: the copy is a host of its own then",
+            id_file(&project.repository, &place.project).display()
+        );
         project.check_place(|other| id_for(other, &place.project), &again)?;
         Ok(Some(project))
     }

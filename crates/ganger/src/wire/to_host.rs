@@ -205,14 +205,14 @@ impl ToHost {
     }
 
     /// For a host in another clone.
-    pub(crate) fn for_elsewhere(mut self, elsewhere: Elsewhere) -> Self {
+    pub(crate) fn for_elsewhere(mut self, elsewhere: Option<Elsewhere>) -> Self {
         let layout = match &mut self {
             Self::Offer(offer) => &mut offer.terms.layout,
             Self::Verify(verify) => &mut verify.layout,
             Self::Retire { layout, .. } | Self::Prepare { layout, .. } => layout,
             Self::Cancel { .. } | Self::Deliver { .. } | Self::AnswerPermission { .. } => return self,
         };
-        layout.elsewhere = Some(elsewhere);
+        layout.elsewhere = elsewhere;
         self
     }
 

@@ -89,8 +89,7 @@ impl Board {
 
     fn host(&self, name: &str) -> Started {
         let board = self.place.repo().display().to_string();
-        let args =
-            ["host", "--name", name, "--slots", "2", "--board", &board, "--exchange", &self.exchange()];
+        let args = ["host", "--name", name, "--slots", "2", "--board", &board, "--exchange", &self.exchange()];
         self.place.start_in(name, self.command(name, &args))
     }
 
@@ -101,7 +100,9 @@ impl Board {
     fn logs(&self) -> String {
         let mut all: String =
             ["foreman", "alpha", "beta"].map(|name| format!("--- {name}\n{}\n", self.place.log_of(name))).concat();
-        for state in [self.place.home().join(".local/state"), self.place.path("alpha-state"), self.place.path("beta-state")] {
+        for state in
+            [self.place.home().join(".local/state"), self.place.path("alpha-state"), self.place.path("beta-state")]
+        {
             for project in state.join("ganger").read_dir().into_iter().flatten().flatten() {
                 let log = std::fs::read_to_string(project.path().join("logs/ganger.log")).unwrap_or_default();
                 all.push_str(&format!("--- {}\n{log}\n", project.path().display()));
@@ -273,7 +274,9 @@ fn a_ticket_whose_host_is_gone_goes_on_at_another_from_what_was_pushed() {
     board.wait_until_all_are("accepted");
     assert_eq!(board.starts("T-1"), 3, "{:?}", board.lines());
     let head = board.place.ticket("T-1")["head"].as_str().unwrap().to_owned();
-    wait_until("the branch is shown", LIMIT, || board.place.git(&["for-each-ref", "refs/heads/ganger"]).contains(&head));
+    wait_until("the branch is shown", LIMIT, || {
+        board.place.git(&["for-each-ref", "refs/heads/ganger"]).contains(&head)
+    });
     assert_eq!(board.place.git(&["show", "ganger/T-1:out/first"]), "first");
     assert_eq!(board.place.git(&["show", "ganger/T-1:out/second"]), "second");
     assert_no_overlap(&board.lines());
@@ -294,9 +297,8 @@ fn hosts_here_and_elsewhere_build_on_each_others_work() {
     board.place.add(&["made elsewhere", "--after", "T-1"]);
     board.wait_until_all_are("accepted");
     // The log of a gate is where it ran.
-    let is_of_alpha = |ticket: &str| {
-        board.place.ticket(ticket)["evidence"][0]["log"].as_str().unwrap().contains("alpha-state")
-    };
+    let is_of_alpha =
+        |ticket: &str| board.place.ticket(ticket)["evidence"][0]["log"].as_str().unwrap().contains("alpha-state");
     assert_eq!((is_of_alpha("T-1"), is_of_alpha("T-2")), (false, true));
     Board::end(&mut [&mut alpha]);
     board.place.add(&["made here, too", "--after", "T-2"]);
@@ -350,6 +352,16 @@ fn an_exchange_that_is_away_is_waited_for() {
     std::fs::rename(&away, &exchange).unwrap();
     board.wait_until_all_are("accepted");
     assert_eq!(board.place.ticket("T-1")["attempts"], 1);
+    Board::end(&mut [&mut alpha, &mut foreman]);
+}
+
+#[test]
+fn a_run_without_the_exchange_is_told_what_is_missing() {
+    let board = Board::new(&[("one ticket", &[])]);
+    let mut foreman = board.place.start_as("foreman", &["run", "--no-host", "--forever"]);
+    let mut alpha = board.host("alpha");
+    board.wait_until_all_are("needs-you");
+    board.place.ganger(&["inbox"]).exits(0).says("the run has no exchange: start `ganger run` with `--exchange`");
     Board::end(&mut [&mut alpha, &mut foreman]);
 }
 

@@ -64,7 +64,11 @@ fn work_of(commit: &Commit) -> Vec<Traveller> {
 }
 
 fn workspace(world: &World, clone: &str) -> Workspace {
-    Workspace { ticket: "T-1".into(), path: world.at(&format!("{clone}.workspaces/T-1")).into(), branch: "ganger/T-1".into() }
+    Workspace {
+        ticket: "T-1".into(),
+        path: world.at(&format!("{clone}.workspaces/T-1")).into(),
+        branch: "ganger/T-1".into(),
+    }
 }
 
 #[test]
@@ -75,7 +79,10 @@ fn a_commit_travels_from_one_depot_to_the_other_and_is_told_when_it_does_not() {
     let head = world.work("one", &one, "b.txt");
     let missing = exchange.bring(&two, &work_of(&head)).unwrap_err();
     assert!(matches!(missing, NotBrought::Missing { .. }), "{missing}");
-    assert!(missing.to_string().contains(&format!("commit {} of T-1 is not in the exchange", head.short())), "{missing}");
+    assert!(
+        missing.to_string().contains(&format!("commit {} of T-1 is not in the exchange", head.short())),
+        "{missing}"
+    );
 
     exchange.push_work(&one, &"T-1".into(), &head, &base).unwrap();
     exchange.push_work(&one, &"T-1".into(), &head, &base).unwrap();
@@ -96,7 +103,11 @@ fn what_is_damaged_does_not_come_in() {
     let world = World::new();
     let (two, there) = (world.depot("two"), world.at("exchange"));
     let raw = world.folder.path().join("raw");
-    std::fs::write(&raw, format!("tree {}\nauthor nobody\n\nno committer\n", "4b825dc642cb6eb9a060e54bf8d69288fbee4904")).unwrap();
+    std::fs::write(
+        &raw,
+        format!("tree {}\nauthor nobody\n\nno committer\n", "4b825dc642cb6eb9a060e54bf8d69288fbee4904"),
+    )
+    .unwrap();
     let raw = raw.display().to_string();
     let bad = world.run(&["-C", &there, "hash-object", "--literally", "-t", "commit", "-w", &raw]);
     world.run(&["-C", &there, "mktree", "--missing"]);
@@ -111,7 +122,9 @@ fn what_is_damaged_does_not_come_in() {
 fn neither_hooks_nor_settings_of_the_person_change_a_push() {
     let world = World::new();
     let at = world.at("one");
-    for (name, value) in [("push.followTags", "true"), ("push.pushOption", "ci.skip"), ("push.recurseSubmodules", "only")] {
+    for (name, value) in
+        [("push.followTags", "true"), ("push.pushOption", "ci.skip"), ("push.recurseSubmodules", "only")]
+    {
         world.run(&["-C", &at, "config", name, value]);
     }
     std::fs::create_dir_all(format!("{at}/.git/hooks")).unwrap();

@@ -8,7 +8,7 @@ use crate::log;
 use crate::os;
 use crate::project::Project;
 use crate::wire::Elsewhere;
-use ganger_engine::{Changes, Commit, HostId, Order, Phase, State, TicketId};
+use ganger_engine::{Changes, Commit, HostId, Order, Phase, State, Ticket, TicketId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -53,20 +53,44 @@ impl Jobs {
         work.is_empty() && push.is_empty() && done.is_empty() && all_but.is_none() && !rescues
     }
 
-    /// What a ticket asks for, as it is now.
-    fn of(state: &State, id: &TicketId) -> Self {
+    /// What a ticket asks for, as it is now and was before.
+    fn of(id: &TicketId, now: &Looked, before: &Looked) -> Self {
         let mut jobs = Self::default();
-        let Some(ticket) = state.tickets.get(id) else { return jobs };
-        if ticket.phase.is_final() {
+        let became = |is: fn(&Looked) -> bool| is(now) && !is(before);
+        if became(|l| l.phase.is_final()) {
             jobs.done.insert(id.clone());
         }
         // What is merged is in the person's repository already.
-        let head = ticket.head.clone().filter(|_| ticket.live.is_none() && ticket.phase != Phase::Merged);
+        let head = now.head.clone().filter(|_| now != before && !now.is_live && now.phase != Phase::Merged);
         if let Some(head) = head {
-            jobs.work.insert(id.clone(), (head, ticket.base.clone()));
+            jobs.work.insert(id.clone(), (head, now.base.clone()));
         }
-        jobs.rescues = ticket.attempts > 0 && (ticket.workspace_on.is_none() || ticket.phase == Phase::NeedsYou);
+        jobs.rescues = became(|l| l.was_worked_on && l.is_retired) || became(|l| l.phase == Phase::NeedsYou);
         jobs
+    }
+}
+
+/// What counts of a ticket.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Looked {
+    phase: Phase,
+    head: Option<Commit>,
+    base: Option<Commit>,
+    is_live: bool,
+    was_worked_on: bool,
+    is_retired: bool,
+}
+
+impl Looked {
+    fn at(ticket: &Ticket) -> Self {
+        Self {
+            phase: ticket.phase,
+            head: ticket.head.clone(),
+            base: ticket.base.clone(),
+            is_live: ticket.live.is_some(),
+            was_worked_on: ticket.attempts > 0,
+            is_retired: ticket.workspace_on.is_none(),
+        }
     }
 }
 
@@ -81,6 +105,8 @@ pub(super) struct Objects {
     jobs: mpsc::UnboundedSender<Jobs>,
     /// How many of them are not done.
     left: watch::Sender<usize>,
+    /// What was seen of each ticket last.
+    looked: Mutex<BTreeMap<TicketId, Looked>>,
     /// One at a time takes over what a host made.
     taking: Arc<Mutex<()>>,
 }
@@ -96,11 +122,11 @@ impl Objects {
             fetched: Mutex::default(),
             jobs,
             left: watch::Sender::new(0),
+            looked: Mutex::default(),
             taking: Arc::default(),
         });
         if objects.exchange.is_some() && state.hosts.keys().any(|host| is_elsewhere(state, host)) {
-            let mut all = Jobs::default();
-            state.tickets.keys().for_each(|id| all.merge(Jobs::of(state, id)));
+            let mut all = objects.look(state, state.tickets.keys());
             all.done.clear();
             let open = state.tickets.iter().filter(|(_, t)| !t.phase.is_final());
             all.all_but = Some(open.map(|(id, _)| id.clone()).collect());
@@ -117,11 +143,21 @@ impl Objects {
         if self.exchange.is_none() || !state.hosts.keys().any(|host| is_elsewhere(state, host)) {
             return;
         }
-        let mut jobs = Jobs::default();
-        changes.tickets.iter().for_each(|id| jobs.merge(Jobs::of(state, id)));
+        let jobs = self.look(state, changes.tickets.iter());
         if !jobs.is_empty() {
             self.queue(jobs);
         }
+    }
+
+    fn look<'a>(&self, state: &State, ids: impl Iterator<Item = &'a TicketId>) -> Jobs {
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut jobs = Jobs::default();
+        for (id, ticket) in ids.filter_map(|id| Some((id, state.tickets.get(id)?))) {
+            let now = Looked::at(ticket);
+            let before = looked.insert(id.clone(), now.clone()).unwrap_or_default();
+            jobs.merge(Jobs::of(id, &now, &before));
+        }
+        jobs
     }
 
     fn queue(&self, jobs: Jobs) {

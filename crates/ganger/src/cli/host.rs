@@ -110,8 +110,12 @@ async fn in_own_clone(
         if state.trust.as_ref() == Some(&hash) { Ok(()) } else { clone.distrust_sandbox() }
     })
     .await?;
-    let exchange = Exchange::new(url, &place.project);
-    let found = os::block_in_place(|| board.project.depot().and_then(|depot| exchange.look(depot)));
+    let (at, exchange) = (Arc::clone(&board.project), Exchange::new(url, &place.project));
+    let looking = os::blocking(move || {
+        let found = at.depot().and_then(|depot| exchange.look(depot));
+        (exchange, found)
+    });
+    let (exchange, found) = waiting_for("the exchange to answer", looking).await;
     if let Err(e) = found {
         talk!("warning: the exchange {} cannot be reached; what needs it waits: {}", exchange.shown(), e.message);
     }
@@ -128,7 +132,7 @@ fn refuse_taken_name(state: &State, id: &HostId, clone: &str) -> Result<(), Fail
         return Ok(());
     }
     Err(Failure::of(Code::ActiveHost, format!("host `{id}` is in another clone, or was moments ago"))
-        .hint("give this one another name with `--name`, or wait until its lease is over"))
+        .hint("give this one another name with `--name`, or wait until `ganger run` has noticed that it is gone"))
 }
 
 /// A name is checked like an id: it becomes part of paths and subjects.

@@ -17,7 +17,9 @@ use std::time::{Duration, Instant};
 /// First wait between two tries; it doubles up to [`LONGEST_WAIT`].
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
-/// The foreman may still be pushing what its order names. What is not there after so long is lost.
+/// The foreman may still be pushing what its order names: nothing is said of it before this.
+const SAID_AFTER: Duration = Duration::from_secs(2);
+/// What is not there after so long is lost.
 const MISSING_LIMIT: Duration = Duration::from_secs(60);
 
 /// For whom commits travel.
@@ -65,13 +67,14 @@ struct Waiting<'a> {
     shared: &'a Shared,
     purpose: Purpose<'a>,
     pause: Duration,
-    begun: Instant,
+    /// Since when the exchange has answered that it does not have something.
+    missing: Option<Instant>,
     said: String,
 }
 
 impl<'a> Waiting<'a> {
     fn new(shared: &'a Shared, purpose: Purpose<'a>) -> Self {
-        Self { shared, purpose, pause: FIRST_WAIT, begun: Instant::now(), said: String::new() }
+        Self { shared, purpose, pause: FIRST_WAIT, missing: None, said: String::new() }
     }
 
     /// Tells why, once, and waits.
@@ -107,23 +110,30 @@ impl Shared {
         let Some(exchange) = &self.exchange else { return Ok(()) };
         let mut waiting = Waiting::new(self, purpose);
         loop {
-            match self.bring_once(exchange, wanted.clone()).await {
+            let why = match self.bring_once(exchange, wanted.clone()).await {
                 Ok(()) => return Ok(()),
                 Err(NotBrought::Git(e)) => return Err(e.into()),
                 Err(why @ NotBrought::NoExchange { .. }) => return Err(PrepareError::Refused(why.to_string())),
-                Err(missing @ NotBrought::Missing { .. }) if waiting.begun.elapsed() > MISSING_LIMIT => {
-                    return Err(PrepareError::Refused(format!(
-                        "{missing}. `ganger run` pushes it when it has it: is it started with `--exchange` and the address \
-                         of the same repository? Otherwise a host has it that did not push it, because it holds secrets \
-                         or because the host died first: start that host again. Then answer `retry`"
-                    )));
-                }
-                Err(NotBrought::Missing { .. }) if waiting.begun.elapsed() < Duration::from_secs(2) => {
+                Err(why) => why,
+            };
+            if matches!(why, NotBrought::Unreachable { .. }) {
+                waiting.missing = None;
+            } else {
+                let since = waiting.missing.get_or_insert_with(Instant::now).elapsed();
+                if since < SAID_AFTER {
                     // The order was a little faster than what it speaks of.
                     tokio::time::sleep(FIRST_WAIT).await;
+                    continue;
                 }
-                Err(why) => waiting.pause(why.to_string()).await,
+                if since > MISSING_LIMIT {
+                    return Err(PrepareError::Refused(format!(
+                        "{why}. `ganger run` pushes it when it has it: is it started with `--exchange` and the address of \
+                         the same repository? Otherwise a host has it that did not push it, because it holds secrets or \
+                         because the host died first: start that host again. Then answer `retry`"
+                    )));
+                }
             }
+            waiting.pause(why.to_string()).await;
         }
     }
 

@@ -338,17 +338,27 @@ fn work_with_secrets_stays_on_its_host_until_you_let_it_pass() {
 #[test]
 fn an_exchange_that_is_away_is_waited_for() {
     let board = Board::new(&[("one ticket", &[])]);
-    board.open("one");
     let (exchange, away) = (board.place.path("exchange.git"), board.place.path("away.git"));
     board.place.write("later.txt", "after the clones were made\n");
     board.place.commit("later");
     std::fs::rename(&exchange, &away).unwrap();
     let (mut foreman, mut alpha) = (board.foreman(), board.host("alpha"));
-    wait_until("the host says what it waits for", LIMIT, || {
-        board.place.ganger(&["log", "T-1"]).stdout.contains("waiting: cannot fetch commit")
-    });
+    let wait_for_words = |words: &str| {
+        wait_until("the host says what it waits for", LIMIT, || {
+            board.place.ganger(&["log", "T-1"]).stdout.contains(words)
+        });
+    };
+    wait_for_words("waiting: cannot fetch commit");
     board.place.assert_status("T-1", "running");
     board.place.ganger(&["doctor", "--exchange", &board.exchange()]).exits(1).says("cannot be reached");
+    std::fs::rename(&away, &exchange).unwrap();
+
+    // And once more, when the work is done.
+    wait_until("the agent is at work", LIMIT, || board.starts("T-1") == 1);
+    std::fs::rename(&exchange, &away).unwrap();
+    board.open("one");
+    wait_for_words("waiting: the work cannot be pushed");
+    board.place.assert_status("T-1", "running");
     std::fs::rename(&away, &exchange).unwrap();
     board.wait_until_all_are("accepted");
     assert_eq!(board.place.ticket("T-1")["attempts"], 1);

@@ -214,11 +214,10 @@ fn two_clones_and_a_foreman_die_in_turn_and_everything_is_merged_once() {
     alpha = board.host("alpha");
     board.wait_for_new_starts(&lost);
 
-    // The foreman dies while agents are at work: they go on, and what they push is waited for.
+    // The foreman dies while agents are at work: they go on.
     Board::kill(&mut foreman);
-    board.open("one");
-    wait_until("the first wave is pushed", LIMIT, || board.refs_in_exchange().matches("/work/").count() >= 2);
     foreman = board.foreman();
+    board.open("one");
 
     // Foreman and the other host die at once, in the second wave.
     let second = |ticket: &str| !["T-1", "T-2", "T-3", "T-4"].contains(&ticket);

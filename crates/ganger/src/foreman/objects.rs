@@ -32,10 +32,8 @@ struct Jobs {
     /// Heads that are to be here, with what they are based on.
     work: BTreeMap<TicketId, (Commit, Option<Commit>)>,
     push: BTreeSet<Traveller>,
-    /// Tickets whose commits are to leave.
-    done: BTreeSet<TicketId>,
-    /// Everything leaves but the work of these.
-    all_but: Option<BTreeSet<TicketId>>,
+    /// Commits of tickets that are done with are to leave.
+    tidy: bool,
     rescues: bool,
 }
 
@@ -43,23 +41,20 @@ impl Jobs {
     fn merge(&mut self, other: Self) {
         self.work.extend(other.work);
         self.push.extend(other.push);
-        self.done.extend(other.done);
-        self.all_but = other.all_but.or_else(|| self.all_but.take());
+        self.tidy |= other.tidy;
         self.rescues |= other.rescues;
     }
 
     fn is_empty(&self) -> bool {
-        let Self { work, push, done, all_but, rescues } = self;
-        work.is_empty() && push.is_empty() && done.is_empty() && all_but.is_none() && !rescues
+        let Self { work, push, tidy, rescues } = self;
+        work.is_empty() && push.is_empty() && !tidy && !rescues
     }
 
     /// What a ticket asks for, as it is now and was before.
     fn of(id: &TicketId, now: &Looked, before: &Looked) -> Self {
         let mut jobs = Self::default();
         let became = |is: fn(&Looked) -> bool| is(now) && !is(before);
-        if became(|l| l.phase.is_final()) {
-            jobs.done.insert(id.clone());
-        }
+        jobs.tidy = became(|l| l.phase.is_final());
         // What is merged is in the person's repository already.
         let head = now.head.clone().filter(|_| now != before && !now.is_live && now.phase != Phase::Merged);
         if let Some(head) = head {
@@ -106,7 +101,7 @@ pub(super) struct Objects {
     /// How many of them are not done.
     left: watch::Sender<usize>,
     /// What was seen of each ticket last.
-    looked: Mutex<BTreeMap<TicketId, Looked>>,
+    looked: Arc<Mutex<BTreeMap<TicketId, Looked>>>,
     /// One at a time takes over what a host made.
     taking: Arc<Mutex<()>>,
 }
@@ -122,15 +117,12 @@ impl Objects {
             fetched: Mutex::default(),
             jobs,
             left: watch::Sender::new(0),
-            looked: Mutex::default(),
+            looked: Arc::default(),
             taking: Arc::default(),
         });
         if objects.exchange.is_some() && state.hosts.keys().any(|host| is_elsewhere(state, host)) {
             let mut all = objects.look(state, state.tickets.keys());
-            all.done.clear();
-            let open = state.tickets.iter().filter(|(_, t)| !t.phase.is_final());
-            all.all_but = Some(open.map(|(id, _)| id.clone()).collect());
-            all.rescues = true;
+            (all.tidy, all.rescues) = (true, true);
             objects.queue(all);
         }
         let worker = Arc::downgrade(&objects);
@@ -284,17 +276,18 @@ impl Objects {
             jobs.rescues = taken.is_err();
             taken?;
         }
-        if (!jobs.done.is_empty() || jobs.all_but.is_some())
+        if jobs.tidy
             && let Some(main) = self.main().await?
         {
-            let (project, exchange) = (Arc::clone(&self.project), Arc::clone(exchange));
-            let (done, all_but) = (jobs.done.clone(), jobs.all_but.clone());
+            let (project, exchange, looked) =
+                (Arc::clone(&self.project), Arc::clone(exchange), Arc::clone(&self.looked));
+            // As the board is now: a ticket may have been reopened since this was asked for.
             let is_done = move |ticket: &str| {
-                let id = TicketId::new(ticket);
-                done.contains(&id) || all_but.as_ref().is_some_and(|open| !open.contains(&id))
+                let looked = looked.lock().unwrap_or_else(PoisonError::into_inner);
+                looked.get(&TicketId::new(ticket)).is_some_and(|ticket| ticket.phase.is_final())
             };
             os::blocking(move || exchange.tidy(project.depot()?, &main, is_done)).await?;
-            (jobs.done, jobs.all_but) = (BTreeSet::new(), None);
+            jobs.tidy = false;
         }
         Ok(())
     }

@@ -2,17 +2,16 @@
 
 mod agents;
 mod detect;
-mod exchange;
 mod guard;
 mod layers;
 mod limits;
 mod messages;
 mod model;
+mod own;
 mod programs;
 mod sandbox;
 
 pub(crate) use detect::{Detected, Detection, detect};
-pub(crate) use exchange::Exchange;
 pub(crate) use guard::GuardPreset;
 pub(crate) use layers::{ConfigError, Layered, load, load_own};
 pub(crate) use model::{Agent, Config, Gate, Price, RuntimeKind, Surface};

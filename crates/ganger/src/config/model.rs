@@ -2,7 +2,8 @@
 
 use super::guard::GuardPreset;
 use super::limits::{Limits, MOST_LEASE, MOST_MINUTES, MOST_PATIENCE, millis};
-use super::{Exchange, Sandbox, SandboxMode};
+use super::own::{Environment, Exchange};
+use super::{Sandbox, SandboxMode};
 use crate::digest;
 use crate::os;
 use ganger_engine::{AgentPolicy, Budget, GatePolicy, Policy, RedBase, Review, Usage};
@@ -157,13 +158,6 @@ pub(crate) enum RedBaseIs {
     Card,
     /// The work has to make it green.
     Work,
-}
-
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Environment {
-    /// Variables that agents get besides their runtime's usual ones.
-    pub(crate) pass: Vec<String>,
 }
 
 /// The program that runs an agent.

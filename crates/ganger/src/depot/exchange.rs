@@ -23,6 +23,9 @@ const LIMIT: Duration = Duration::from_secs(3_600);
 const LOOK_LIMIT: Duration = Duration::from_secs(20);
 /// Whoever cleans up there may take a ref away: what was pushed is believed to be there for so long.
 const BELIEVED: Duration = Duration::from_secs(60);
+/// No configuration, and no list of where a history is cut off, is larger.
+const MOST_BYTES: u64 = 64 << 20;
+
 /// What a commit is of.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Of {
@@ -330,9 +333,9 @@ impl Incoming {
         let objects = transfer::in_list(&depot.repository.objects());
         std::fs::write(path.join("objects/info/alternates"), [objects.as_encoded_bytes(), b"\n"].concat())?;
         for file in ["config", "shallow"] {
-            match std::fs::copy(depot.path().join(file), path.join(file)) {
-                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-                _ => {}
+            match os::read_regular(&depot.path().join(file), MOST_BYTES) {
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                content => std::fs::write(path.join(file), content?)?,
             }
         }
         Ok(Self(path))

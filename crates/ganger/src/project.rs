@@ -2,12 +2,14 @@
 
 mod hold;
 mod mark;
+mod place;
 
 pub(crate) use hold::Holder;
 pub(crate) use mark::JournalMark;
+pub(crate) use place::BoardPlace;
 
 use crate::config::{self, Config, Layered};
-use crate::depot::{Depot, Workspace};
+use crate::depot::{Depot, Exchange, Workspace};
 use crate::failure::{Code, Failure};
 use crate::git::{GitResult, Repository};
 use crate::os;
@@ -34,10 +36,10 @@ impl Project {
         let repository = find_repository()?;
         let id = read_id(&repository).ok_or_else(|| {
             Failure::usage(format!("{} is not a Ganger project yet", repository.root.display()))
-                .hint("run `ganger init` first")
+                .hint(place::hint_for(&repository))
         })?;
         let project = Self::assemble(repository, id)?;
-        project.check_place()?;
+        project.check_place(read_id, NEW_ID)?;
         Ok(project)
     }
 
@@ -48,7 +50,7 @@ impl Project {
             _ => create_id(&repository)?,
         };
         let project = Self::assemble(repository, id)?;
-        project.check_place()?;
+        project.check_place(read_id, NEW_ID)?;
         Ok(project)
     }
 
@@ -121,13 +123,19 @@ impl Project {
         Workspace { ticket: ticket.clone(), path, branch: fill(branch) }
     }
 
+    /// By which commits travel to hosts in other clones, for the board of this project.
+    pub(crate) fn exchange(&self) -> Option<Exchange> {
+        let url = &self.config().exchange.url;
+        (!url.is_empty()).then(|| Exchange::new(url, &self.id))
+    }
+
     /// Where the trees are in which gates run, by a template.
     pub(crate) fn gate_trees(&self, template: &str) -> PathBuf {
         normalize(&self.repository.root.join(template.replace("{repo}", &self.repository.name())))
     }
 
     /// A repository that was moved keeps its board; one that was copied must not share it.
-    fn check_place(&self) -> Result<(), Failure> {
+    fn check_place(&self, id_of: impl Fn(&Repository) -> Option<String>, way_out: &str) -> Result<(), Failure> {
         // Nothing is laid into a folder from which the journal is gone: `Board::open` says so.
         if self.journal_mark().is_some() && !self.state.join("ganger.db").exists() {
             return Ok(());
@@ -139,13 +147,13 @@ impl Project {
             return Ok(());
         }
         if let Some(known) = known {
-            let there = Repository::discover(Path::new(&known)).ok().and_then(|r| read_id(&r));
+            let there = Repository::discover(Path::new(&known)).ok().and_then(|r| id_of(&r));
             if there.as_deref() == Some(&self.id) {
                 return Err(Failure::usage(format!(
                     "{here} is a copy of {known}: both have the project id {}",
                     self.id
                 ))
-                .hint("run `ganger init --new-id` here to give this copy a board of its own"));
+                .hint(way_out));
             }
         }
         os::write_private(&marker, here.as_bytes()).map_err(|e| {
@@ -158,6 +166,9 @@ impl Project {
         })
     }
 }
+
+/// What to do with a copy of a project.
+const NEW_ID: &str = "run `ganger init --new-id` here to give this copy a board of its own";
 
 fn find_repository() -> Result<Repository, Failure> {
     let here = std::env::current_dir().map_err(|e| Failure::usage(format!("cannot read the current folder: {e}")))?;
@@ -203,11 +214,15 @@ fn read_id(repository: &Repository) -> Option<String> {
     id.or_else(|| known(&JournalMark::project_of(&repository.common)?))
 }
 
-fn create_id(repository: &Repository) -> Result<String, Failure> {
+fn new_id(repository: &Repository) -> String {
     let name: String = repository.name().chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(40).collect();
     let name = name.trim_start_matches('-');
     let random = uuid::Uuid::new_v4().simple().to_string();
-    let id = format!("{}-{}", if name.is_empty() { "repo" } else { name }, &random[..8]);
+    format!("{}-{}", if name.is_empty() { "repo" } else { name }, &random[..8])
+}
+
+fn create_id(repository: &Repository) -> Result<String, Failure> {
+    let id = new_id(repository);
     let file = id_file(repository);
     let written = JournalMark::remove(&repository.common);
     let written = written.and_then(|()| os::write_private(&file, id.as_bytes())).and_then(|()| os::sync(&file));

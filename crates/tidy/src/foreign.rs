@@ -19,12 +19,13 @@ const READS: [&str; 11] = [
 ];
 
 /// Where, which, why.
-const EXCEPTIONS: [(&str, &str, &str); 18] = [
+const EXCEPTIONS: [(&str, &str, &str); 19] = [
     ("crates/ganger/src/agents/script.rs", "io::read_to_string(", "a program of its own: its mission"),
     ("crates/ganger/src/agents/script.rs", "fs::read_to_string(", "a program of its own: its script and token"),
     ("crates/ganger/src/cli/demo.rs", ".read_line(", "what you type"),
     ("crates/ganger/src/cli/demo.rs", "BufReader::new(", "what you type"),
-    ("crates/ganger/src/cli/trust.rs", ".read_line(", "what you type"),
+    ("crates/ganger/src/project/hold.rs", ".read_to_string(", "of a file of ours, with a limit"),
+    ("crates/ganger/src/cli/input.rs", ".read_line(", "what you type"),
     ("crates/ganger/src/cli/input.rs", "read_to_end(", "a pipe that you named"),
     ("crates/ganger/src/cli/input.rs", "fs::read(", "a file that you named, or a pipe in its place"),
     ("crates/ganger/src/cli/input.rs", "fs::read_to_string(", "what your editor left"),

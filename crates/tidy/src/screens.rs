@@ -20,7 +20,7 @@ const EXCEPTIONS: [(&str, &str, &str); 9] = [
     ("crates/ganger/src/cli/out.rs", "anstream::", "the way itself"),
     ("crates/ganger/src/cli/live.rs", ".println(", "lanes, of cleaned lines"),
     ("crates/ganger/src/cli/live.rs", "set_message(", "lanes, of cleaned lines"),
-    ("crates/ganger/src/cli/trust.rs", "anstream::", "a question of ours, without foreign text"),
+    ("crates/ganger/src/cli/input.rs", "anstream::", "a question of ours, without foreign text"),
     ("crates/ganger/src/agents/script.rs", "std::io::stdout", "a program of its own: the agent of demos and tests"),
     ("crates/ganger/src/agents/script.rs", "io::stdout()", "as above"),
     ("crates/ganger/src/mcp/hook.rs", "std::io::stdout", "a program of its own, called by a runtime"),

@@ -4,7 +4,7 @@ use super::store;
 use crate::failure::{Code, Failure};
 use crate::foreman::{self, Loaded, Runner};
 use crate::os;
-use crate::project::Project;
+use crate::project::{BoardPlace, Project};
 use ganger_bus::{Bus, SqliteBus};
 use ganger_engine::State;
 use std::mem::ManuallyDrop;
@@ -46,6 +46,22 @@ impl Board {
     pub(crate) async fn of(project: Project, notify: Notify) -> Result<Self, Failure> {
         let (store, bus) = Box::pin(store::open(&project, notify)).await?;
         Ok(Self { project: Arc::new(project), bus, store, notify })
+    }
+
+    /// A board elsewhere with its state, for a host in a clone of its own. `check` sees both before anything is done.
+    pub(crate) async fn elsewhere(
+        place: &BoardPlace,
+        mut project: Project,
+        notify: Notify,
+        check: impl FnOnce(&State, &mut Project) -> Result<(), Failure>,
+    ) -> Result<(Self, State), Failure> {
+        let (store, bus) = Box::pin(store::open_at(place)).await?;
+        let Loaded { state, fault, .. } = foreman::load(&bus, &project.state).await?;
+        if let Some(fault) = fault {
+            return Err(read_only(&fault));
+        }
+        check(&state, &mut project)?;
+        Ok((Self { project: Arc::new(project), bus, store, notify }, state))
     }
 
     /// The state as of now. A journal that cannot be followed to its end is shown as far as it can,

@@ -3,7 +3,7 @@
 use super::open::{Notice, Notify};
 use crate::failure::{Code, Failure};
 use crate::foreman;
-use crate::project::{JournalMark, Project};
+use crate::project::{BoardPlace, JournalMark, Project};
 use crate::wire::declare_streams;
 use ganger_bus::{Bus, BusError, LargePayloads, SqliteBus, SqliteOptions};
 use ganger_engine::State;
@@ -30,6 +30,15 @@ pub(super) async fn open(project: &Project, notify: Notify) -> Result<(Arc<Sqlit
             notify(&Notice::NotMarked(e.to_string()));
         }
     }
+    Ok((store, bus))
+}
+
+/// The store of a board elsewhere. It is there, or there is no board.
+pub(super) async fn open_at(place: &BoardPlace) -> Result<(Arc<SqliteBus>, Arc<dyn Bus>), Failure> {
+    let options = SqliteOptions { create: false, expect: place.store.clone(), ..SqliteOptions::new(&place.state) };
+    let store = Arc::new(SqliteBus::open(&options)?);
+    let bus: Arc<dyn Bus> = Arc::new(LargePayloads::new(Arc::clone(&store) as Arc<dyn Bus>));
+    declare_streams(&bus).await?;
     Ok((store, bus))
 }
 

@@ -6,7 +6,8 @@ use crate::board::Notice;
 use crate::failure::{Code, Failure};
 use crate::host;
 use crate::os;
-use crate::project::Project;
+use crate::project::{BoardPlace, Project};
+use ganger_engine::State;
 
 /// The board of the current folder's project.
 pub(super) async fn open() -> Result<Board, Failure> {
@@ -16,6 +17,15 @@ pub(super) async fn open() -> Result<Board, Failure> {
 /// The board of a project.
 pub(super) async fn of(project: Project) -> Result<Board, Failure> {
     Board::of(project, say).await
+}
+
+/// A board elsewhere with its state, for a host in a clone of its own.
+pub(super) async fn elsewhere(
+    place: &BoardPlace,
+    project: Project,
+    check: impl FnOnce(&State, &mut Project) -> Result<(), Failure>,
+) -> Result<(Board, State), Failure> {
+    Board::elsewhere(place, project, say, check).await
 }
 
 fn say(notice: &Notice) {

@@ -32,6 +32,9 @@ pub(super) struct Args {
     /// Break a tree of main in one way after the other, to see whether each gate can be red
     #[arg(long)]
     challenge: bool,
+    /// Look whether this git remote can be reached, by which commits travel to hosts in other clones [default: exchange.url]
+    #[arg(long, value_name = "URL")]
+    exchange: Option<String>,
     /// Print the table of what each runtime's driver can do, as Markdown
     #[arg(long, hide = true)]
     capabilities: bool,
@@ -58,7 +61,8 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
         Finding { what: kind.as_str(), result: Ok(detail) }
     }));
     match Project::open() {
-        Ok(project) => {
+        Ok(mut project) => {
+            project.use_exchange(args.exchange.clone())?;
             findings.push(Finding {
                 what: "project",
                 result: Ok(format!("{} at {}", project.id, project.repository.root.display())),
@@ -72,6 +76,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
             findings.push(branches(&project));
             findings.push(depot(&project));
             findings.push(rescues(&project));
+            findings.extend(exchange(&project));
             if findings.iter().all(|f| f.what != "store" || f.result.is_ok()) {
                 findings.extend(board(project, args).await);
             }
@@ -218,6 +223,23 @@ fn rescues(project: &Project) -> Finding {
     let listed = project.depot_if_made().and_then(|depot| depot.map_or_else(|| Ok(Vec::new()), Rescue::list));
     let result = listed.map(|r| format!("{} kept", r.len())).map_err(|e| e.to_string());
     Finding { what: "rescue", result }
+}
+
+/// Whether commits reach hosts in other clones.
+fn exchange(project: &Project) -> Option<Finding> {
+    let exchange = project.exchange()?;
+    let shown = exchange.shown();
+    let looked = project.depot_if_made().map(|depot| depot.map(|depot| exchange.look(depot)));
+    let result = match looked {
+        Ok(None) => Ok(format!("{shown}; it is tried when the first run has made the depot")),
+        Ok(Some(Ok(refs))) => Ok(format!("{shown} holds {refs} refs of this board")),
+        Ok(Some(Err(e))) => Err(format!(
+            "{shown} cannot be reached: {}; it must be a git repository that you may push to (`git init --bare` makes one)",
+            e.message
+        )),
+        Err(e) => Err(e.to_string()),
+    };
+    Some(Finding { what: "exchange", result })
 }
 
 /// The whole journal from its first record: the tables would hide what was changed before them.

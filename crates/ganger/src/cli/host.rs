@@ -1,15 +1,18 @@
 //! `ganger host`: offers slots of this machine to a board whose foreman runs in another process.
 
-use super::board;
+use super::board::{self, Board};
 use super::interrupts::Interrupts;
 use super::out::{counted, talk, waiting_for};
 use super::view::{Style, View};
 use super::{sandbox, trust};
-use crate::failure::{Exit, Failure};
-use crate::host::{Host, LOCAL, Offered};
+use crate::depot::Exchange;
+use crate::failure::{Code, Exit, Failure};
+use crate::host::{Away, Host, LOCAL, Offered};
+use crate::project::{BoardPlace, Project};
 use crate::{git, os};
 use ganger_engine::foreman::Stop;
-use ganger_engine::{HostId, TicketId};
+use ganger_engine::{HostId, State, TicketId};
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -21,6 +24,12 @@ pub(super) struct Args {
     /// How many attempts run here at once [default: limits.parallel]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     slots: Option<u32>,
+    /// The board, where it is not that of this clone: the clone in which `ganger run` works, or its state folder
+    #[arg(long, value_name = "PATH")]
+    board: Option<PathBuf>,
+    /// The git remote by which commits travel between this clone and that of the board [default: exchange.url]
+    #[arg(long, value_name = "URL", requires = "board")]
+    exchange: Option<String>,
     /// Print a JSON object for each event
     #[arg(long)]
     pub(super) json: bool,
@@ -29,21 +38,32 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     os::check_supported()?;
     let id = name(args.name)?;
-    let board = board::open().await?;
-    let state = board.state().await?;
-    trust::require(&board, &state).await?;
+    let place = args.board.as_deref().map(BoardPlace::find).transpose()?;
+    let clone = place.as_ref().map(Project::of_host).transpose()?.flatten();
+    let (board, state, away) = match (place, clone) {
+        (Some(place), Some(clone)) => in_own_clone(&id, &place, clone, args.exchange).await?,
+        _ => {
+            let board = board::open().await?;
+            let state = board.state().await?;
+            trust::require(&board, &state).await?;
+            (board, state, None)
+        }
+    };
     let config = board.project.config();
     sandbox::check(config)?;
     // The foreman's word; before anybody led, what it will say.
     let lease_ms = if state.epoch == 0 { config.to_policy().lease_ms } else { state.policy.lease_ms };
     let slots = args.slots.unwrap_or(config.limits.parallel);
-    let offered = Offered { id: id.clone(), slots, lease_ms };
+    let offered = Offered { id: id.clone(), slots, lease_ms, away };
     let host = Host::start(Arc::clone(&board.project), Arc::clone(&board.bus), offered);
     let mut host = waiting_for("processes of an earlier host of this name to end", host).await?;
     let style = if args.json { Style::Json } else { Style::Plain };
     let (stop, mut stopped) = watch::channel(Stop::No);
     let view = View::open(style, &board, stopped.clone()).await?;
     talk!("Host `{id}` offers {} (pid {}).", counted(slots as usize, "slot"), std::process::id());
+    if args.board.is_some() {
+        talk!("It keeps its files in {}.", board.project.state.display());
+    }
     let interrupts = Interrupts::listen(stop)?;
     let exit = loop {
         tokio::select! {
@@ -63,6 +83,56 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
         git::end_running_commands();
     }
     exit
+}
+
+/// For a board whose clone is not this one. What is run comes with its foreman's orders, from the configuration that was
+/// trusted there.
+async fn in_own_clone(
+    id: &HostId,
+    place: &BoardPlace,
+    mut clone: Project,
+    exchange: Option<String>,
+) -> Result<(Board, State, Option<Away>), Failure> {
+    clone.use_exchange(exchange)?;
+    let url = clone.config().exchange.url.clone();
+    if url.is_empty() {
+        return Err(Failure::usage("commits have no way to and from this clone").hint(
+            "name a git repository for them with `--exchange URL`, here and at `ganger run`; docs/hosts.md shows how",
+        ));
+    }
+    let hash = trust::hash(&clone);
+    let (board, state) = board::elsewhere(place, clone, |state, clone| {
+        if state.trust.is_none() {
+            return Err(Failure::of(Code::NotTrusted, format!("the board of {} is not trusted yet", place.project))
+                .hint("run `ganger trust` in the clone in which you start `ganger run`"));
+        }
+        refuse_taken_name(state, id, &clone.id)?;
+        if state.trust.as_ref() == Some(&hash) { Ok(()) } else { clone.distrust_sandbox() }
+    })
+    .await?;
+    let (at, exchange) = (Arc::clone(&board.project), Exchange::new(url, &place.project));
+    let looking = os::blocking(move || {
+        let found = at.depot().and_then(|depot| exchange.look(depot));
+        (exchange, found)
+    });
+    let (exchange, found) = waiting_for("the exchange to answer", looking).await;
+    if let Err(e) = found {
+        talk!("warning: the exchange {} cannot be reached; what needs it waits: {}", exchange.shown(), e.message);
+    }
+    Ok((board, state, Some(Away { exchange, board: place.state.clone() })))
+}
+
+/// What a host of this name left running in another clone only that host can end: until the foreman knows that it is gone,
+/// the name is its.
+fn refuse_taken_name(state: &State, id: &HostId, clone: &str) -> Result<(), Failure> {
+    let Some(known) = state.hosts.get(id) else { return Ok(()) };
+    let is_own = known.report.incarnation.strip_prefix(clone).is_some_and(|rest| rest.starts_with('-'));
+    let is_at_work = known.alive || state.attempts.values().any(|a| &a.host == id);
+    if is_own || !is_at_work {
+        return Ok(());
+    }
+    Err(Failure::of(Code::ActiveHost, format!("host `{id}` is in another clone, or was moments ago"))
+        .hint("give this one another name with `--name`, or wait until `ganger run` has noticed that it is gone"))
 }
 
 /// A name is checked like an id: it becomes part of paths and subjects.

@@ -9,6 +9,7 @@ use crate::board::{causes, named_in};
 use crate::failure::{Code, Exit, Failure};
 use crate::foreman::{self, Foreman};
 use crate::host::{Host, Offered};
+use crate::project::Project;
 use crate::{git, os};
 use ganger_engine::foreman::{Ending, Mode, Stop};
 use ganger_engine::{Phase, Reason, State, TicketId};
@@ -36,11 +37,16 @@ pub(super) struct Args {
     /// Lead without running agents here: leave that to `ganger host`
     #[arg(long)]
     no_host: bool,
+    /// The git remote by which commits travel to hosts in other clones [default: exchange.url]
+    #[arg(long, value_name = "URL")]
+    exchange: Option<String>,
 }
 
 pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     os::check_supported()?;
-    let board = board::open().await?;
+    let mut project = Project::open()?;
+    project.use_exchange(args.exchange)?;
+    let board = board::of(project).await?;
     check_agents(&board)?;
     let state = board.state().await?;
     let scope = scope_of(&state, &args.tickets)?;
@@ -146,6 +152,9 @@ pub(super) async fn lead(
     };
     let _interrupts = Interrupts::listen(stop)?;
     let ended = foreman.run(host.as_ref().map(|h| (h.id(), h.incarnation())), stopped).await;
+    if matches!(ended, Ok(Ending::Still)) {
+        waiting_for("commits of other hosts to arrive", foreman.settle()).await;
+    }
     let host_id = host.as_ref().map(|h| h.id().clone());
     if let Some(host) = host {
         waiting_for("processes of agents to end", host.stop()).await;

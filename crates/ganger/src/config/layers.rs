@@ -28,11 +28,20 @@ pub(crate) struct Layered {
 
 /// Reads all layers for a repository.
 pub(crate) fn load(root: &Path) -> Result<Layered, ConfigError> {
+    load_with(root, Some(root.join(PROJECT_FILE)))
+}
+
+/// As [`load`], without the repository's own file: nobody trusts it here.
+pub(crate) fn load_own(root: &Path) -> Result<Layered, ConfigError> {
+    load_with(root, None)
+}
+
+fn load_with(root: &Path, project: Option<PathBuf>) -> Result<Layered, ConfigError> {
     let mut merged = defaults();
     let mut origins = BTreeMap::new();
     note_origins(&mut origins, "", &merged, "default");
     let user = user_file();
-    for (path, is_user) in user.iter().map(|p| (p.clone(), true)).chain([(root.join(PROJECT_FILE), false)]) {
+    for (path, is_user) in user.into_iter().map(|p| (p, true)).chain(project.map(|p| (p, false))) {
         let Some(text) = read(&path)? else { continue };
         let mut table = parse(&path, &text)?;
         check_scope(&path, &text, &table, is_user)?;
@@ -130,6 +139,9 @@ fn check_scope(path: &Path, text: &str, table: &Table, is_user: bool) -> Result<
     if table.contains_key("env") {
         return refuse("env", "can be set only in your own configuration, for it passes your environment to agents");
     }
+    if table.contains_key("exchange") {
+        return refuse("exchange", "can be set only in your own configuration, for your work is pushed to it");
+    }
     let project = table.get("project");
     let outside = |t: &str| {
         t.starts_with('/')
@@ -173,8 +185,9 @@ fn note_origins(origins: &mut BTreeMap<String, (Value, String)>, prefix: &str, t
 fn environment(merged: &Table) -> Result<Vec<(String, Value, String)>, ConfigError> {
     let (mut found, mut variables) = (Vec::new(), BTreeSet::new());
     let optional = ["ticket_tokens", "agent_day_tokens", "day_tokens"].map(|k| ("budget", k, Value::Integer(0)));
-    let sections =
-        ["project", "limits", "policy", "sandbox"].into_iter().filter_map(|s| Some((s, merged.get(s)?.as_table()?)));
+    let sections = ["project", "limits", "policy", "sandbox", "exchange"]
+        .into_iter()
+        .filter_map(|s| Some((s, merged.get(s)?.as_table()?)));
     let known = sections.flat_map(|(s, t)| t.iter().map(move |(k, v)| (s, k.as_str(), v.clone())));
     for (section, key, example) in known.chain(optional) {
         let variable = format!("GANGER_{}_{}", section.to_uppercase(), key.to_uppercase());

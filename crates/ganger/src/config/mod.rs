@@ -8,13 +8,14 @@ mod layers;
 mod limits;
 mod messages;
 mod model;
+mod own;
 mod programs;
 mod sandbox;
 
 pub(crate) use detect::{Detected, Detection, detect};
 pub(crate) use gate::Gate;
 pub(crate) use guard::GuardPreset;
-pub(crate) use layers::{ConfigError, Layered, load};
+pub(crate) use layers::{ConfigError, Layered, load, load_own};
 pub(crate) use model::{Agent, Config, Price, Project, RuntimeKind, Surface};
 pub(crate) use programs::commands_in;
 pub(crate) use sandbox::{Sandbox, SandboxMode};

@@ -2,6 +2,7 @@
 
 use super::guard::GuardPreset;
 use super::limits::{Limits, MOST_LEASE, MOST_MINUTES, MOST_PATIENCE, millis};
+use super::own::{Environment, Exchange};
 use super::{Gate, Sandbox, SandboxMode};
 use crate::os;
 use ganger_engine::{AgentPolicy, Budget, Policy, RedBase, Review, Usage};
@@ -21,6 +22,8 @@ pub(crate) struct Config {
     pub(crate) sandbox: Sandbox,
     /// Only in the user's file.
     pub(crate) env: Environment,
+    /// Only in the user's file, too.
+    pub(crate) exchange: Exchange,
     #[serde(rename = "agent")]
     pub(crate) agents: BTreeMap<String, Agent>,
     #[serde(rename = "gate")]
@@ -171,13 +174,6 @@ pub(crate) enum RedBaseIs {
     Card,
     /// The work has to make it green.
     Work,
-}
-
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Environment {
-    /// Variables that agents get besides their runtime's usual ones.
-    pub(crate) pass: Vec<String>,
 }
 
 /// The program that runs an agent.

@@ -16,8 +16,8 @@ pub(crate) struct Order<'a> {
     pub(crate) title: &'a str,
     pub(crate) max_files: u64,
     pub(crate) max_bytes: u64,
-    /// The main branch.
-    pub(crate) main: &'a str,
+    /// Where the main branch is: what is on it is nobody's work.
+    pub(crate) main: Option<&'a Commit>,
     pub(crate) guard: Guard,
 }
 
@@ -102,8 +102,8 @@ pub(crate) fn collect(depot: &Depot, workspace: &Workspace, base: &Commit, order
     let nothing_but_setup =
         workspace.zero_point(depot).is_some_and(|zero| depot.tree_of(&head).as_ref() == Some(&zero));
     let head = if nothing_but_setup { base.clone() } else { head };
-    let main = depot.person.branch(order.main).filter(|main| depot.repository.resolve(main.as_str()).is_some());
-    let hazards = hazards::of(depot, (base, &head), main.as_ref(), &change, order.guard)?;
+    let main = order.main.filter(|main| depot.has(main));
+    let hazards = hazards::of(depot, (base, &head), main, &change, order.guard)?;
     Ok(Collected::Committed { head, files: change.listing.files, tampering: change.tampering, hazards })
 }
 

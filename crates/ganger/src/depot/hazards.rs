@@ -100,6 +100,13 @@ fn secrets_in(depot: &Depot, base: &Commit, head: &Commit, main: Option<&Commit>
     Ok(found)
 }
 
+/// Whether what a commit holds beside main may leave this machine: no secrets, and no `.env` file.
+pub(super) fn may_leave(depot: &Depot, main: &Commit, commit: &Commit) -> GitResult<bool> {
+    let changed = ["diff", "--name-only", "-z", "--no-renames", main.as_str(), commit.as_str()];
+    let changed = depot.git().run(&changed)?;
+    Ok(!zero_separated(&changed).any(is_env_file) && secrets_in(depot, main, commit, None)?.is_empty())
+}
+
 fn values(text: &str) -> Vec<&str> {
     secrets::find(text).into_iter().map(|secret| &text[secret.at]).collect()
 }

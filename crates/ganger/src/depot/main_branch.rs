@@ -55,12 +55,17 @@ impl Depot {
     }
 
     /// For what goes over a network: it gives up on a remote that is silent, and never asks on the terminal.
-    fn patient(&self) -> Git {
+    pub(super) fn patient(&self) -> Git {
+        self.patient_with(self.git())
+    }
+
+    /// As [`Depot::patient`], for another repository of Ganger's.
+    pub(super) fn patient_with(&self, git: Git) -> Git {
         let own = std::env::var_os("GIT_SSH_COMMAND").is_some()
             || std::env::var_os("GIT_SSH").is_some()
             || self.settings().names().contains(&"core.sshcommand");
         // A relative address begins at the person's folder.
-        let git = self.git().on(&self.person.root).with_persons_settings();
+        let git = git.on(&self.person.root).with_persons_settings();
         let git = git.env("GIT_HTTP_LOW_SPEED_LIMIT", "100").env("GIT_HTTP_LOW_SPEED_TIME", "20");
         let git = git.env("GIT_ASKPASS", "true").env("SSH_ASKPASS", "true");
         let ssh = "ssh -oBatchMode=yes -oConnectTimeout=10 -oServerAliveInterval=5 -oServerAliveCountMax=3";

@@ -1,12 +1,14 @@
 //! The depot: the one repository in which Ganger's git works, and what lives around it. It is bare, lies in the state
 //! folder, and nobody but Ganger writes its configuration. Each ticket has a workspace, a clone that borrows the
 //! depot's objects; whatever an agent does to the git in there, no git of Ganger's reads it. Results come from a
-//! workspace into the depot as a checked pack, and go to the person's repository as a branch.
+//! workspace into the depot as a checked pack, and go to the person's repository as a branch. Depots of other clones get
+//! them through a remote, the exchange.
 
 mod agents_git;
 mod aside;
 mod collect;
 mod commit;
+mod exchange;
 mod git_dir;
 mod hazards;
 mod land;
@@ -27,6 +29,7 @@ mod workspace;
 pub(crate) use aside::SetAside;
 pub(crate) use collect::{Collected, Order, collect};
 pub(crate) use commit::OWN_FILES;
+pub(crate) use exchange::{Exchange, NotBrought, Traveller};
 pub(crate) use git_dir::{files_of, make_tree};
 pub(crate) use hazards::Guard;
 pub(crate) use land::{Base, Landing, build_base, land, merge_commit, repair_half_landing};

@@ -67,6 +67,11 @@ impl Depot {
         noted.map_err(|e| GitError::new("update-ref", self.path(), e))
     }
 
+    /// Whether this commit was brought there. If the branch is gone since, the person does not want it.
+    pub(crate) fn was_published(&self, branch: &str, head: &Commit) -> bool {
+        self.noted(branch).as_ref() == Some(head)
+    }
+
     fn noted(&self, branch: &str) -> Option<Commit> {
         let noted = std::fs::read_to_string(self.record(branch)).ok()?;
         Some(Commit::new(noted.trim())).filter(|commit| !commit.as_str().is_empty())

@@ -91,7 +91,7 @@ impl Depot {
     }
 
     /// Commits that the depot has, and much of what it has below them.
-    fn tips(&self) -> GitResult<Vec<Commit>> {
+    pub(super) fn tips(&self) -> GitResult<Vec<Commit>> {
         let listed = self.git().run(&["for-each-ref", "--format=%(objectname)", "refs/ganger", "refs/heads"])?;
         Ok(listed.lines().map(Commit::new).collect())
     }

@@ -20,6 +20,11 @@ pub(super) fn bring_in(depot: &Depot, from: &Path, wanted: &[Commit], known: &[C
     pass(&beside(depot, from), &depot.git(), wanted, known, false)
 }
 
+/// As [`bring_in`], for what nobody syncs later.
+pub(super) fn bring_in_synced(depot: &Depot, from: &Path, wanted: &[Commit], known: &[Commit]) -> GitResult<()> {
+    pass(&beside(depot, from), &depot.git(), wanted, known, true)
+}
+
 /// Git in the depot that reads another folder of objects, too.
 pub(super) fn beside(depot: &Depot, from: &Path) -> Git {
     depot.git().env("GIT_ALTERNATE_OBJECT_DIRECTORIES", in_list(from))

@@ -1,5 +1,6 @@
 //! Landing approved work: the gates run on the merged result before main moves.
 
+use super::objects::{Needs, Objects};
 use crate::client::Client;
 use crate::depot::{self, Depot, Landing as Landed};
 use crate::gates::{self, GateRun, Tree};
@@ -35,11 +36,17 @@ enum Verdict {
 }
 
 /// Works in the background; the outcome comes back as any other input does.
-pub(super) fn start(project: Arc<Project>, bus: Arc<dyn Bus>, landing: Landing, marker: String) -> JoinHandle<()> {
+pub(super) fn start(
+    project: Arc<Project>,
+    bus: Arc<dyn Bus>,
+    objects: Arc<Objects>,
+    landing: Landing,
+    marker: String,
+) -> JoinHandle<()> {
     let job = Arc::new(Job { landing, marker });
     tokio::spawn(async move {
         let mut evidence = Vec::new();
-        let working = AssertUnwindSafe(work(&project, &bus, &job, &mut evidence)).catch_unwind().await;
+        let working = AssertUnwindSafe(work(&project, &bus, &objects, &job, &mut evidence)).catch_unwind().await;
         // Whoever waits for the landing hears of a bug, too.
         let verdict = working.unwrap_or_else(|_| Err(anyhow::anyhow!("Ganger itself failed: a bug, please report it")));
         let input = match verdict {
@@ -64,11 +71,16 @@ pub(super) fn start(project: Arc<Project>, bus: Arc<dyn Bus>, landing: Landing, 
 async fn work(
     project: &Arc<Project>,
     bus: &Arc<dyn Bus>,
+    objects: &Objects,
     job: &Arc<Job>,
     evidence: &mut Vec<Evidence>,
 ) -> anyhow::Result<Verdict> {
     let at = Arc::clone(project);
     let main = os::blocking(move || at.main_branch()).await?;
+    // Another host may have made it.
+    if let Err(why) = objects.bring(&Needs::of_merge(&job.landing.ticket, &job.landing.commit)).await {
+        return Ok(Verdict::Failed { why: why.to_string(), back_to_agent: false });
+    }
     for _ in 0..TRIES {
         let (shared, order, branch) = (Arc::clone(project), Arc::clone(job), main.clone());
         let (old, merged) = match os::blocking(move || build(&shared, &order, &branch)).await? {

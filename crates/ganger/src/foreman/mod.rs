@@ -5,6 +5,7 @@ mod intake;
 mod journal;
 mod lease;
 mod merge;
+mod objects;
 mod presence;
 mod projection;
 
@@ -24,6 +25,7 @@ use ganger_bus::Bus;
 use ganger_engine::foreman::{Action, Appended, Ending, Event, Machine, Mode, Stop};
 use ganger_engine::{DecisionId, Envelope, HostId, Input, Ledger, Order, Phase, Refusal, State};
 use intake::Inbox;
+use objects::{Needs, Objects, is_elsewhere};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +44,7 @@ pub(crate) struct Foreman {
     main: String,
     journal: Journal,
     inbox: Inbox,
+    objects: Arc<Objects>,
     landing: Option<JoinHandle<()>>,
     /// Incarnation of the host in this process: its guard ends the gates of a landing, too.
     marker: String,
@@ -71,9 +74,10 @@ impl Foreman {
         let (state, moved) = moved_heads(&project, state).await?;
         first.extend(moved);
         ballast::lay(&project);
-        let machine = Machine::new(state, now_ms(), mode, first);
         let (landing, marker, nobody_stops, main) = (None, String::new(), false, project.main_branch()?);
-        Ok(Self { project, bus, machine, main, journal, inbox, landing, marker, nobody_stops, _lease: lease })
+        let objects = Objects::start(&project, &main, &state);
+        let machine = Machine::new(state, now_ms(), mode, first);
+        Ok(Self { project, bus, machine, main, journal, inbox, objects, landing, marker, nobody_stops, _lease: lease })
     }
 
     /// Works until nothing can move, or until told to stop.
@@ -155,6 +159,7 @@ impl Foreman {
                 if matches!(appended, Appended::Stored) {
                     let changes = self.machine.take_changes();
                     self.journal.keep(self.machine.state(), &changes);
+                    self.objects.heed(self.machine.state(), &changes);
                 }
                 return Some(Event::Appended(appended));
             }
@@ -173,7 +178,8 @@ impl Foreman {
             Action::Send(host, order) => self.send(&host, order).await,
             Action::Land(landing) => {
                 let (project, bus) = (Arc::clone(&self.project), Arc::clone(&self.bus));
-                self.landing = Some(merge::start(project, bus, *landing, self.marker.clone()));
+                let objects = Arc::clone(&self.objects);
+                self.landing = Some(merge::start(project, bus, objects, *landing, self.marker.clone()));
             }
             Action::FreeBallast => ballast::free(&self.project),
             Action::Finish(_) => {}
@@ -181,14 +187,42 @@ impl Foreman {
         None
     }
 
-    /// Sends an order with everything that the host needs of the trusted configuration.
+    /// Sends an order with everything that the host needs of the trusted configuration, and the commits that it names.
     async fn send(&self, host: &HostId, order: Order) {
+        let state = self.machine.state();
+        let is_elsewhere = is_elsewhere(state, host);
+        let needs = Needs::of(&order, state).filter(|_| is_elsewhere || self.objects.is_in_use());
         let message = match ToHost::resolve(order, self.project.config(), &self.main) {
             Ok(message) => message,
             Err(why) => return log::note(&self.project, &format!("an order to {host} was not sent: {why}")),
         };
-        // It is sent again while its effect is wanted.
-        let _lost = wire::publish(&self.bus, host_subject(host), &message, None).await;
+        let Some(needs) = needs else {
+            // It is sent again while its effect is wanted.
+            let _lost = wire::publish(&self.bus, host_subject(host), &message, None).await;
+            return;
+        };
+        let (objects, bus, project, host) =
+            (Arc::clone(&self.objects), Arc::clone(&self.bus), Arc::clone(&self.project), host.clone());
+        // A network takes its time, and nothing else waits for it.
+        tokio::spawn(async move {
+            let message = if is_elsewhere {
+                let provided = objects.provide(needs).await.map_err(|e| e.to_string());
+                provided.map(|elsewhere| message.for_elsewhere(elsewhere))
+            } else {
+                objects.bring(&needs).await.map(|()| message).map_err(|e| e.to_string())
+            };
+            match message {
+                Ok(message) => {
+                    let _lost = wire::publish(&bus, host_subject(&host), &message, None).await;
+                }
+                Err(why) => log::note(&project, &format!("an order to {host} was not sent: {why}")),
+            }
+        });
+    }
+
+    /// What other hosts made is here, and is shown, before the run ends.
+    pub(crate) async fn settle(&self) {
+        self.objects.settle().await;
     }
 
     /// The run is over, and so is its host: nothing is offered to it until it reports again.

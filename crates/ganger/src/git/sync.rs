@@ -56,7 +56,11 @@ fn sync_packs(packs: &Path, folders: &mut BTreeSet<PathBuf>) -> io::Result<()> {
         return Ok(());
     };
     for entry in entries.flatten() {
-        os::sync(&entry.path())?;
+        match os::sync(&entry.path()) {
+            // What comes in beside has names for a moment only; what is synced here was there before.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            synced => synced?,
+        }
     }
     folders.insert(packs.to_owned());
     Ok(())
@@ -72,4 +76,24 @@ fn sync_ref(common: &Path, reference: &str) -> io::Result<()> {
     }
     let packed = common.join("packed-refs");
     if packed.exists() { os::sync(&packed) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::git::Git;
+
+    #[test]
+    fn a_pack_that_is_just_coming_in_or_is_gone_again_is_no_failure() {
+        let folder = tempfile::tempdir().unwrap();
+        let git = Git::at(folder.path()).by("test");
+        git.run(&["init", "--quiet", "--initial-branch=main"]).unwrap();
+        git.run(&["commit", "--quiet", "--allow-empty", "-m", "one"]).unwrap();
+        git.run(&["repack", "-a", "-d", "-q"]).unwrap();
+        let repository = Repository::discover(folder.path()).unwrap();
+        // Listed, and not there when it is opened.
+        os::symlink(Path::new("gone"), &repository.objects().join("pack/tmp_pack_1")).unwrap();
+        let head = repository.branch("main").unwrap();
+        sync_commit(&repository, &head, None, "refs/heads/main").unwrap();
+    }
 }

@@ -1,5 +1,6 @@
 //! The hands of one attempt on this host: its workspace, its session, its processes, what it left.
 
+use super::objects::{self, Purpose, needed};
 use super::session::{self, SessionRun};
 use super::workspaces::{Foundation, PrepareError, Ready};
 use super::{Order, SessionHandle, Shared, Starting, mission_text};
@@ -72,6 +73,10 @@ pub(super) async fn make_workspace(shared: &Shared, offer: &Offer, terms: &Terms
         Bases::First => offer.bases.get(..1).unwrap_or_default(),
         Bases::Merged => &offer.bases,
     };
+    if let Some(elsewhere) = shared.elsewhere(&terms.layout)? {
+        let purpose = Purpose { ticket: &offer.ticket, attempt: &offer.attempt };
+        shared.bring(purpose, needed(elsewhere, &offer.ticket, offer.base.as_ref(), &offer.bases)).await?;
+    }
     let foundation = Foundation { bases, beside: &offer.bases, known_base: offer.base.as_ref() };
     shared.workspaces.ensure(&terms.layout, &offer.ticket, &foundation).await
 }
@@ -264,6 +269,12 @@ pub(super) async fn inspect(
     let (for_look, at, on, tree) = (Arc::clone(shared), offer.clone(), Arc::clone(terms), ready.clone());
     let looked = os::blocking(move || look_at_work(&for_look, &at, &on, &tree)).await;
     let work = looked.map_err(|e| e.to_string())?;
+    if let Work::Committed { head, base, hazards, .. } = &work
+        && !holds_secrets(hazards)
+    {
+        shared.push(Purpose { ticket: &offer.ticket, attempt: &offer.attempt }, head, base).await;
+    }
+    shared.push_rescues(&offer.ticket, terms.layout.elsewhere.as_ref()).await;
     if let Work::Committed { head, files, .. } = &work {
         let said = format!("{} changed, head {}", text::counted(files.len(), "file"), head.short());
         publish_activity(shared, &offer.ticket, &offer.attempt, ActivityKind::Note, &said).await;
@@ -273,6 +284,7 @@ pub(super) async fn inspect(
 
 fn look_at_work(shared: &Shared, offer: &Offer, terms: &Terms, ready: &Ready) -> git::GitResult<Work> {
     let depot = shared.project.depot()?;
+    let main = objects::main_by(&shared.project, &terms.layout)?;
     let order = depot::Order {
         ticket: &offer.ticket,
         attempt: &offer.attempt,
@@ -280,7 +292,7 @@ fn look_at_work(shared: &Shared, offer: &Offer, terms: &Terms, ready: &Ready) ->
         title: &offer.spec.title,
         max_files: terms.limits.commit_files,
         max_bytes: terms.limits.commit_bytes,
-        main: &terms.layout.main,
+        main: main.as_ref(),
         guard: depot::Guard { preset: terms.guard, deleted_files: terms.limits.deleted_files },
     };
     let (head, files, tampering, hazards) = match depot::collect(depot, &ready.workspace, &ready.base, &order)? {
@@ -293,10 +305,16 @@ fn look_at_work(shared: &Shared, offer: &Offer, terms: &Terms, ready: &Ready) ->
     shared.note_synced(&head);
     // The work is safe in the depot; the branch in the person's repository is for looking at it. With a secret on it it is
     // not shown there: whatever is pushed next could take it along.
-    if hazards.iter().any(|hazard| matches!(hazard, Hazard::Secrets { .. })) {
+    if shared.exchange.is_some() {
+        // The foreman shows it, in its own clone.
+    } else if holds_secrets(&hazards) {
         crate::log::note(&shared.project, &format!("{}: not shown in your repository: it holds secrets", offer.ticket));
     } else if let Err(e) = depot.publish(&ready.workspace.branch, &head, Some(&ready.base)) {
         crate::log::note(&shared.project, &format!("{}: not shown in your repository: {}", offer.ticket, e.message));
     }
     Ok(Work::Committed { head, base: ready.base.clone(), files, tampering, hazards })
+}
+
+fn holds_secrets(hazards: &[Hazard]) -> bool {
+    hazards.iter().any(|hazard| matches!(hazard, Hazard::Secrets { .. }))
 }

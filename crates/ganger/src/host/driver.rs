@@ -3,9 +3,11 @@
 
 use super::attempt::{self, AttemptTask, Scratch};
 use super::guard::Guard;
+use super::objects::needed;
 use super::workspaces::{PrepareError, Ready};
 use super::{Shared, Starting, verify};
 use crate::client::SendError;
+use crate::depot::Traveller;
 use crate::gates;
 use crate::git;
 use crate::os::{self, MARKER_HOST, Target};
@@ -75,6 +77,15 @@ struct Verification {
     job: Arc<VerifyJob>,
     gates: Arc<(Vec<Gate>, Layout)>,
     tree: Option<Arc<gates::Tree>>,
+    /// What makes the tree.
+    task: AbortHandle,
+}
+
+/// Nobody waits for a network for what is not wanted any more.
+impl Drop for Verification {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
 }
 
 impl Driver {
@@ -219,6 +230,15 @@ impl Driver {
         let shared = Arc::clone(&self.shared);
         tokio::spawn(async move {
             shared.quiet().await;
+            match shared.elsewhere(&layout) {
+                Err(_) => return false,
+                Ok(None) => {}
+                Ok(Some(elsewhere)) => {
+                    if shared.try_to_bring(needed(elsewhere, &ticket, None, &[])).await.is_err() {
+                        return false;
+                    }
+                }
+            }
             shared.workspaces.prepare(&layout, &ticket).await.is_ok()
         });
     }
@@ -326,17 +346,18 @@ impl Driver {
     fn prepare_gates(&mut self, job: VerifyJob) {
         let job = Arc::new(job);
         let Some(gates) = self.gates.get(&job.token).cloned() else { return };
-        let verification = Verification { job: Arc::clone(&job), gates: Arc::clone(&gates), tree: None };
-        self.verifications.insert(job.token, verification);
         let (shared, events) = (Arc::clone(&self.shared), self.events.clone());
-        tokio::spawn(async move {
-            let tree = verify::prepare(&shared, &job, &gates.1).await.map_err(|e| e.to_string());
-            let _stopping = events.send(Happened::GatesPrepared(job.token, tree));
+        let (wanted, with) = (Arc::clone(&job), Arc::clone(&gates));
+        let task = tokio::spawn(async move {
+            let tree = verify::prepare(&shared, &wanted, &with.1).await.map_err(|e| e.to_string());
+            let _stopping = events.send(Happened::GatesPrepared(wanted.token, tree));
         });
+        let task = task.abort_handle();
+        self.verifications.insert(job.token, Verification { job, gates, tree: None, task });
     }
 
     fn run_gate(&self, token: u64, gate: &GatePolicy, commit: Commit) {
-        let Some(Verification { job, gates, tree: Some(tree) }) = self.verifications.get(&token) else { return };
+        let Some(Verification { job, gates, tree: Some(tree), .. }) = self.verifications.get(&token) else { return };
         let gates = Arc::clone(gates);
         let Some(wanted) = verify::Wanted::find(gate, &gates.0, &job.checks, commit) else { return };
         let (job, tree) = (Arc::clone(job), Arc::clone(tree));
@@ -362,11 +383,16 @@ impl Driver {
         let Some(layout) = self.layout.clone() else { return };
         let (shared, events) = (Arc::clone(&self.shared), self.events.clone());
         tokio::spawn(async move {
+            if let Some(elsewhere) = &layout.elsewhere {
+                // Without today's main the branch stays.
+                let _stays = shared.try_to_bring(vec![Traveller::main(elsewhere.main.clone())]).await;
+            }
             let result =
                 shared.workspaces.retire(&layout, &ticket).await.map_err(|e| text::line(&e.to_string(), 1_000));
             if let Err(why) = &result {
                 crate::log::note(&shared.project, &format!("{ticket}: workspace kept: {why}"));
             }
+            shared.push_rescues(&ticket, layout.elsewhere.as_ref()).await;
             let _stopping = events.send(Event::Retired { ticket, result }.into());
         });
     }

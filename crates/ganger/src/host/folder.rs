@@ -2,7 +2,6 @@
 
 use crate::failure::{Code, Failure};
 use crate::os;
-use crate::project::Project;
 use ganger_engine::HostId;
 use std::fs::File;
 use std::io::{Read, Write};
@@ -24,12 +23,12 @@ pub(crate) fn active(state: &Path) -> Vec<u32> {
 }
 
 impl Folder {
-    /// Takes the folder of the host.
+    /// Takes the folder of the host in a state folder.
     ///
     /// # Errors
     /// `active-host` when another process is this host.
-    pub(crate) fn take(project: &Project, id: &HostId) -> Result<Self, Failure> {
-        let path = project.state.join("hosts").join(id.as_str());
+    pub(crate) fn take(state: &Path, id: &HostId) -> Result<Self, Failure> {
+        let path = state.join("hosts").join(id.as_str());
         let unusable = |e: std::io::Error| Failure::failed(format!("{}: {e}", path.display()));
         std::fs::create_dir_all(&path).map_err(unusable)?;
         let mut lock = os::open_private(&path.join("lock")).map_err(unusable)?;

@@ -7,6 +7,7 @@ mod driver;
 mod folder;
 mod guard;
 mod mission;
+mod objects;
 mod session;
 mod verify;
 mod watching;
@@ -20,14 +21,14 @@ pub(crate) use workspaces::Workspaces;
 use crate::agents::{Drivers, OpencodeServer};
 use crate::client::Client;
 use crate::config::RuntimeKind;
-use crate::depot::{Differences, PersonState};
+use crate::depot::{Differences, Exchange, PersonState};
 use crate::failure::{Failure, OrCannot};
 use crate::gates;
 use crate::mcp::{AgentCall, CallEvent, Endpoint};
 use crate::os::{self, MARKER_HOST, Target};
 use crate::project::Project;
 use crate::sandbox::Sandboxes;
-use crate::wire::{self, CONTROL, ToHost, bury, host_subject};
+use crate::wire::{self, CONTROL, Elsewhere, ToHost, bury, host_subject};
 use claim::Claim;
 use driver::{Driver, Happened};
 use folder::Folder;
@@ -38,6 +39,7 @@ use ganger_engine::session::{Permission, SessionMessage};
 use ganger_engine::{AttemptId, Commit, HostId, HostReport, PermissionAnswer};
 use guard::Guard;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch as tokio_watch};
@@ -63,10 +65,12 @@ pub(crate) struct Shared {
     pub(crate) workspaces: Workspaces,
     pub(crate) sandboxes: Arc<Sandboxes>,
     pub(crate) folder: Arc<Folder>,
+    /// By which commits travel, where this clone is not the foreman's.
+    exchange: Option<Arc<Exchange>>,
     /// Digest of the programs that gates start here, as it was reported.
     toolchain: String,
     /// Ignore patterns for the agents' git.
-    excludes: std::path::PathBuf,
+    excludes: PathBuf,
     /// Sessions at work.
     sessions: Mutex<BTreeMap<Run, SessionSender>>,
     /// Attempts between their offer and their prompt. What can wait makes way for them.
@@ -115,13 +119,29 @@ pub(crate) struct Offered {
     pub(crate) slots: u32,
     /// How long it may be silent: the foreman's word.
     pub(crate) lease_ms: u64,
+    /// Where its clone is not the foreman's.
+    pub(crate) away: Option<Away>,
+}
+
+/// A host in a clone of its own.
+#[derive(Debug)]
+pub(crate) struct Away {
+    /// By which commits travel.
+    pub(crate) exchange: Exchange,
+    /// State folder of the board, where names of hosts are taken.
+    pub(crate) board: PathBuf,
 }
 
 impl Offered {
     /// The host in the process of the run.
     pub(crate) fn local(project: &Project) -> Self {
         let config = project.config();
-        Self { id: HostId::from(LOCAL), slots: config.limits.parallel, lease_ms: config.to_policy().lease_ms }
+        Self {
+            id: HostId::from(LOCAL),
+            slots: config.limits.parallel,
+            lease_ms: config.to_policy().lease_ms,
+            away: None,
+        }
     }
 }
 
@@ -132,14 +152,17 @@ pub(crate) struct Host {
     orders: JoinHandle<()>,
     drive: JoinHandle<()>,
     events: mpsc::UnboundedSender<Happened>,
+    /// The name is this host's on the board, too.
+    _name: Option<Folder>,
 }
 
 impl Host {
     /// Sweeps the former incarnation, starts the guard and the tool endpoint, and reports.
     pub(crate) async fn start(project: Arc<Project>, bus: Arc<dyn Bus>, offer: Offered) -> Result<Self, Failure> {
-        let Offered { id, slots, lease_ms } = offer;
+        let Offered { id, slots, lease_ms, away } = offer;
         let incarnation = format!("{}-{}", project.id, &uuid::Uuid::new_v4().simple().to_string()[..12]);
-        let folder = Arc::new(Folder::take(&project, &id)?);
+        let folder = Arc::new(Folder::take(&project.state, &id)?);
+        let name = away.as_ref().map(|away| Folder::take(&away.board, &id)).transpose()?;
         sweep_former_incarnation(&project, &folder).await?;
         os::adopt_orphans();
         let guard = Guard::start(&project, folder.stamp(), &incarnation, Duration::from_millis(lease_ms))?;
@@ -150,7 +173,8 @@ impl Host {
         let at = Arc::clone(&project);
         let look = move || at.depot().map(|depot| (depot.excludes(), PersonState::of(&depot.person)));
         let (excludes, person) = os::blocking(look).await.or_cannot("open the depot")?;
-        let report = HostReport { slots, ..report(&project, &incarnation) };
+        let labels = away.iter().map(|_| Elsewhere::LABEL.to_owned()).collect();
+        let report = HostReport { slots, labels, ..report(&project, &incarnation) };
         let toolchain = report.toolchain.clone();
         let setup = Setup { id: id.clone(), report, lease_ms };
         let (of, at) = (Arc::clone(&project), Arc::clone(&folder));
@@ -174,6 +198,7 @@ impl Host {
             drivers: Drivers::default(),
             opencode: Arc::new(OpencodeServer::new(folder.opencode())),
             folder,
+            exchange: away.map(|away| Arc::new(away.exchange)),
             toolchain,
             excludes,
             sessions: Mutex::default(),
@@ -187,7 +212,7 @@ impl Host {
         let driver = Driver::new(Arc::clone(&shared), events.clone());
         let machine = Machine::new(setup, driver.now());
         let drive = tokio::spawn(driver.run(machine, received));
-        Ok(Self { shared, guard, orders, drive, events })
+        Ok(Self { shared, guard, orders, drive, events, _name: name })
     }
 
     pub(crate) fn id(&self) -> &HostId {

@@ -1,12 +1,14 @@
 //! The hands of verification: a clean tree at the commit, and one gate run in it.
 
 use super::Shared;
+use super::objects::{self, Purpose};
 use super::watching::publish_last_line;
 use crate::config;
+use crate::depot::Traveller;
 use crate::gates::{self, GateRun, Tree};
 use crate::git;
 use crate::os;
-use crate::wire::{self, Activity, ActivityKind, Gate, Layout, activity_subject};
+use crate::wire::{self, Activity, ActivityKind, Elsewhere, Gate, Layout, activity_subject};
 use ganger_engine::{AttemptId, Check, Commit, Evidence, GatePolicy, VerifyJob};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,10 +26,13 @@ pub(super) async fn prepare(
     // The agent that begins next is small at first, and gates are heavy: it goes before.
     shared.quiet().await;
     tokio::time::sleep(LOADING).await;
+    if let Some(elsewhere) = shared.elsewhere(layout)? {
+        bring(shared, job, elsewhere, layout).await?;
+    }
     let trees = shared.project.gate_trees(&layout.gate_trees);
     let tree = Tree::take(&shared.project.state, &trees, &job.ticket).await?;
     let (project, commit, base) = (Arc::clone(&shared.project), job.commit.clone(), job.base.clone());
-    let (synced, main) = (shared.is_synced(&commit), layout.main.clone());
+    let (synced, layout, is_away) = (shared.is_synced(&commit), layout.clone(), shared.exchange.is_some());
     let has_setup = !layout.setup.trim().is_empty();
     let workspace = project.workspace_in(&layout.workspaces, &layout.branch, &job.ticket);
     let reference = workspace.reference();
@@ -37,17 +42,34 @@ pub(super) async fn prepare(
             git::sync_commit(&depot.repository, &commit, base.as_ref(), &reference)?;
         }
         // What was not shown because of a hazard is now: a person let it pass.
-        if depot.repository.branch(&workspace.branch).as_ref() == Some(&commit)
+        if !is_away
+            && depot.repository.branch(&workspace.branch).as_ref() == Some(&commit)
             && let Err(e) = depot.publish(&workspace.branch, &commit, base.as_ref())
         {
             crate::log::note(&project, &format!("{}: not shown in your repository: {}", workspace.ticket, e.message));
         }
-        let tip = depot.person.branch(&main);
+        let tip = objects::main_by(&project, &layout)?;
         // Whether it is a commit of main is asked for the sake of the setup alone.
-        tree.check_out(depot, &commit, &depot.refs_to_compare_with(&main), tip.as_ref().filter(|_| has_setup))?;
+        let main = tip.as_ref().filter(|_| has_setup);
+        tree.check_out(depot, &commit, &objects::refs_by(&project, &layout)?, main)?;
         Ok((tree, tip))
     })
     .await
+}
+
+/// The commit may be of another host; if it is of this one and was held back because of a hazard, a person let it pass.
+async fn bring(shared: &Shared, job: &VerifyJob, elsewhere: &Elsewhere, layout: &Layout) -> anyhow::Result<()> {
+    let attempt = AttemptId::new(format!("{}-gates", job.ticket));
+    let purpose = Purpose { ticket: &job.ticket, attempt: &attempt };
+    let workspace = shared.project.workspace_in(&layout.workspaces, &layout.branch, &job.ticket);
+    let project = Arc::clone(&shared.project);
+    let own = os::blocking(move || project.depot().map(|depot| workspace.head(depot))).await?;
+    if own.as_ref() == Some(&job.commit) {
+        shared.push(purpose, &job.commit, job.base.as_ref().unwrap_or(&job.commit)).await;
+    }
+    let work = job.base.iter().chain([&job.commit]).map(|commit| Traveller::work(&job.ticket, commit.clone()));
+    let wanted = work.chain([Traveller::main(elsewhere.main.clone())]).collect();
+    Ok(shared.bring(purpose, wanted).await?)
 }
 
 /// What is to be run, and on what.
@@ -78,16 +100,16 @@ pub(super) async fn run_gate(
 ) -> anyhow::Result<Evidence> {
     let Wanted { definition, digest, commit } = wanted;
     if !tree.holds(commit) {
-        let (project, tree, commit, main) =
-            (Arc::clone(&shared.project), Arc::clone(tree), commit.clone(), layout.main.clone());
+        let (project, tree, commit, layout) =
+            (Arc::clone(&shared.project), Arc::clone(tree), commit.clone(), layout.clone());
         os::blocking(move || -> anyhow::Result<()> {
             let depot = project.depot()?;
-            if depot.repository.resolve(commit.as_str()).is_none() {
+            if layout.elsewhere.is_none() && !depot.has(&commit) {
                 // Main moved since the work began.
                 depot.bring_from_person(&commit)?;
             }
-            let tip = depot.person.branch(&main);
-            Ok(tree.check_out(depot, &commit, &depot.refs_to_compare_with(&main), tip.as_ref())?)
+            let main = objects::main_by(&project, &layout)?;
+            Ok(tree.check_out(depot, &commit, &objects::refs_by(&project, &layout)?, main.as_ref())?)
         })
         .await?;
     }

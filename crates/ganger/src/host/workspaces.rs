@@ -2,6 +2,7 @@
 
 use super::claim::Claim;
 use super::folder::Folder;
+use super::objects;
 use super::watching::publish_last_line;
 use crate::depot::{Base, OWN_FILES, Retired, Workspace, build_base};
 use crate::os::{self, MARKER_ATTEMPT, Target};
@@ -143,6 +144,12 @@ impl Workspaces {
             }
             Pace::AtLeisure => {}
         }
+        if let Some(head) = layout.elsewhere.as_ref().and_then(|e| e.head.clone()) {
+            let (project, workspace, base) = (Arc::clone(&self.project), workspace.clone(), known_base.cloned());
+            if blocking(move || workspace.go_on_from(project.depot()?, &head, base.as_ref())).await? {
+                self.ready.lock().unwrap_or_else(PoisonError::into_inner).remove(ticket);
+            }
+        }
         if let Some(ready) = self.remembered(ticket, bases, known_base.is_some()) {
             return Ok(ready);
         }
@@ -161,10 +168,10 @@ impl Workspaces {
         let fresh = !workspace.path.join(".git").exists();
         let (project, wanted, at) = (Arc::clone(&self.project), workspace.clone(), base.clone());
         let named = |(id, commit): &(TicketId, Commit)| (self.workspace(layout, id).reference(), commit.clone());
-        let (main, mut refs) = (layout.main.clone(), beside.iter().map(named).collect::<Vec<_>>());
+        let (layout_too, mut refs) = (layout.clone(), beside.iter().map(named).collect::<Vec<_>>());
         let lay_out = move || {
             let depot = project.depot()?;
-            refs.extend(depot.refs_to_compare_with(&main));
+            refs.extend(objects::refs_by(&project, &layout_too)?);
             wanted.ensure(depot, &at, &refs)?;
             if exists { wanted.catch_up(depot, &at) } else { Ok(()) }
         };
@@ -277,6 +284,9 @@ impl Workspaces {
 
     /// The newest main; fetched at most every half minute.
     pub(crate) async fn fresh_main(&self, layout: &Layout) -> Result<Commit, PrepareError> {
+        if let Some(elsewhere) = &layout.elsewhere {
+            return Ok(elsewhere.main.clone());
+        }
         let mut cached = self.main.lock().await;
         if let Some((_, commit)) = cached.as_ref().filter(|(at, _)| at.elapsed() < LOOK_EVERY) {
             return Ok(commit.clone());
@@ -385,7 +395,7 @@ impl Workspaces {
     /// Removes the workspace of accepted or finished work; everything in it is kept.
     pub(crate) async fn retire(&self, layout: &Layout, ticket: &TicketId) -> Result<(), PrepareError> {
         let (project, workspace) = (Arc::clone(&self.project), self.workspace(layout, ticket));
-        let main = layout.main.clone();
+        let layout = layout.clone();
         let stamp = self.setup_stamp(ticket);
         let lock = self.lock_of(ticket);
         let guard = lock.lock().await;
@@ -404,10 +414,11 @@ impl Workspaces {
             for file in OWN_FILES.iter().filter(|file| !tracked.contains(file)) {
                 let _absent = std::fs::remove_file(workspace.path.join(file));
             }
-            let main = project.repository.branch(&main);
-            if let Some(main) = &main {
+            let main = objects::main_by(&project, &layout)?;
+            if let Some(main) = main.as_ref().filter(|_| layout.elsewhere.is_none()) {
                 depot.bring_from_person(main)?;
             }
+            let main = main.filter(|main| depot.has(main));
             workspace.retire(depot, main.as_ref())
         })
         .await?;

@@ -23,7 +23,7 @@ pub(crate) use streams::{
     evidence_subject, host_subject, reply_subject, result_subject,
 };
 pub(crate) use to_foreman::{Command, Reply, ToForeman};
-pub(crate) use to_host::{Attached, Gate, Layout, Limits, Terms, ToHost};
+pub(crate) use to_host::{Attached, Elsewhere, Gate, Layout, Limits, Terms, ToHost};
 
 use ganger_bus::{Bus, BusError, Publish};
 use serde::de::DeserializeOwned;

@@ -106,6 +106,24 @@ pub(crate) struct Layout {
     /// Patterns of the person's files that come with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) files: Vec<String>,
+    /// For a host in another clone: where things are by the foreman's clone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) elsewhere: Option<Elsewhere>,
+}
+
+/// What a host in a clone of its own cannot see there, and finds in the exchange.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Elsewhere {
+    /// The main branch.
+    pub(crate) main: Commit,
+    /// The branch of the ticket, where somebody worked on it before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) head: Option<Commit>,
+}
+
+impl Elsewhere {
+    /// The label of hosts that need it.
+    pub(crate) const LABEL: &str = "elsewhere";
 }
 
 /// Gates to be run on a commit.
@@ -191,6 +209,18 @@ impl ToHost {
             }
             engine::Order::Prepare { ticket } => Self::Prepare { ticket, layout: layout() },
         })
+    }
+
+    /// For a host in another clone.
+    pub(crate) fn for_elsewhere(mut self, elsewhere: Option<Elsewhere>) -> Self {
+        let layout = match &mut self {
+            Self::Offer(offer) => &mut offer.terms.layout,
+            Self::Verify(verify) => &mut verify.layout,
+            Self::Retire { layout, .. } | Self::Prepare { layout, .. } => layout,
+            Self::Cancel { .. } | Self::Deliver { .. } | Self::AnswerPermission { .. } => return self,
+        };
+        layout.elsewhere = elsewhere;
+        self
     }
 
     /// The engine's order, and what came beside it.
@@ -351,6 +381,7 @@ impl Layout {
             setup_timeout_s: project.setup_timeout_s,
             setup_inputs: project.setup_inputs.clone(),
             files: project.own_files(),
+            elsewhere: None,
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Two hosts and a foreman, each a process of its own, on one board: killed, stopped for longer than the lease, and
 //! judged by a checker that knows nothing of Ganger's own bookkeeping.
 
-use crate::support::{Place, Started, kill, wait_until};
+use crate::support::{Line, Place, Started, assert_no_overlap, kill, lines_in, wait_until};
 use ganger_bus::{Bus, Durability, Publish, SqliteBus, SqliteOptions, StreamConfig};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(40);
@@ -65,15 +65,13 @@ impl Board {
         self.place.start_as(name, &["host", "--name", name, "--slots", "2"])
     }
 
-    /// What the agents wrote: ticket, process and word, in the order of writing.
-    fn lines(&self) -> Vec<(String, String, String)> {
-        let text = std::fs::read_to_string(self.place.path("chaos/lines")).unwrap_or_default();
-        let words = text.lines().map(|l| l.split(' ').map(str::to_owned).collect::<Vec<_>>());
-        words.filter_map(|w| <[String; 3]>::try_from(w).ok()).map(|[a, b, c]| (a, b, c)).collect()
+    /// What the agents wrote.
+    fn lines(&self) -> Vec<Line> {
+        lines_in(&self.place.path("chaos/lines"))
     }
 
     fn starts(&self, ticket: &str) -> usize {
-        self.lines().iter().filter(|(t, _, word)| t == ticket && word == "start").count()
+        self.lines().iter().filter(|l| l.ticket == ticket && l.word == "start").count()
     }
 
     /// Tickets whose agents are at work on a host.
@@ -110,21 +108,6 @@ impl Board {
 
     fn logs(&self) -> String {
         ["foreman", "alpha", "beta"].map(|name| format!("--- {name}\n{}", self.place.log_of(name))).join("\n")
-    }
-
-    /// Once another process has begun a ticket, the one before it must never write again.
-    fn assert_no_overlap(&self) {
-        let mut current: BTreeMap<String, String> = BTreeMap::new();
-        let mut over: BTreeSet<String> = BTreeSet::new();
-        for (ticket, pid, word) in self.lines() {
-            assert!(!over.contains(&pid), "process {pid} wrote `{word}` for {ticket} after another had begun it");
-            if word == "start" {
-                over.extend(current.insert(ticket, pid));
-            } else {
-                assert_eq!(current.get(&ticket), Some(&pid), "{ticket}: `{word}` by a process that did not begin");
-            }
-        }
-        assert!(!over.is_empty(), "no ticket was ever begun anew: nothing was put to the test");
     }
 }
 
@@ -181,7 +164,7 @@ fn hosts_and_foreman_die_and_are_cut_off_and_nothing_is_lost_or_done_twice() {
     for n in 1..=12 {
         board.place.git(&["cat-file", "-e", &format!("ganger/T-{n}:out/T-{n}.txt")]);
     }
-    board.assert_no_overlap();
+    assert_no_overlap(&board.lines());
     board.place.ganger(&["doctor"]).exits(0).says("every invariant holds").says("every message was read");
     for host in [&mut alpha, &mut beta] {
         kill(host.pid(), SIGINT);

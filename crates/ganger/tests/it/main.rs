@@ -4,6 +4,7 @@
 
 mod board;
 mod commands;
+mod exchange;
 mod first_hour;
 mod foreign;
 mod hosts;

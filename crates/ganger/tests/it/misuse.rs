@@ -6,7 +6,10 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// Commands that take `--json`.
-const WITH_JSON: [&str; 21] = [
+const WITH_JSON: [&str; 24] = [
+    "clean",
+    "peek",
+    "review",
     "config",
     "confine",
     "cost",
@@ -32,11 +35,12 @@ const WITH_JSON: [&str; 21] = [
 
 /// A wrong use of each command in a project with the ticket T-1 that no agent has worked on: exit code, error code, and
 /// what the message says.
-const WRONG: [(&str, &str, i32, &str, &str); 64] = [
+const WRONG: [(&str, &str, i32, &str, &str); 69] = [
     ("answer", "C-9 yes", 1, "unknown-card", "there is no card C-9"),
     ("attach", "T-9", 1, "unknown-ticket", "there is no ticket T-9"),
     ("attach", "T-1", 1, "no-session", "agent `scripted` has no session for this ticket yet"),
     ("backup", "README.md", 2, "usage", "README.md exists already"),
+    ("clean", "T-1", 2, "usage", "unexpected argument 'T-1'"),
     ("completions", "tcsh", 2, "usage", "invalid value 'tcsh'"),
     ("config", "limit.paralel", 2, "usage", "no setting begins with `limit.paralel`"),
     ("confine", "--agent scriptd", 2, "usage", "there is no agent `scriptd`"),
@@ -64,6 +68,8 @@ const WRONG: [(&str, &str, i32, &str, &str); 64] = [
     ("nudge focus", "T-9", 2, "usage", "required arguments were not provided"),
     ("nudge quality", "T-9", 1, "unknown-ticket", "there is no ticket T-9"),
     ("nudge reviews", "T-9", 1, "unknown-ticket", "there is no ticket T-9"),
+    ("merge", "--undo T-9", 1, "unknown-ticket", "there is no ticket T-9"),
+    ("peek", "T-9", 1, "unknown-ticket", "there is no ticket T-9"),
     ("permit list", "all", 2, "usage", "unexpected argument 'all'"),
     ("permit revoke", "P-1", 1, "unknown-permit", "there is no permission P-1"),
     ("rescue drop", "T-1", 1, "failed", "there is no rescue T-1"),
@@ -73,6 +79,8 @@ const WRONG: [(&str, &str, i32, &str, &str); 64] = [
     ("rescue show", "T-1", 1, "failed", "there is no rescue T-1"),
     ("restore", "none.db", 2, "usage", "cannot read none.db"),
     ("resume", "T-1", 1, "not-stopped", "T-1 was not stopped; it is open"),
+    ("review", "T-9", 1, "unknown-ticket", "there is no ticket T-9"),
+    ("review", "T-1", 1, "failed", "T-1 has no commit yet"),
     ("run", "T-9", 1, "unknown-ticket", "there is no ticket T-9"),
     ("run", "--max-parallel 0", 2, "usage", "invalid value '0'"),
     ("script-agent", "none.json", 2, "usage", "none.json"),
@@ -188,7 +196,7 @@ fn commands_that_need_a_project_say_so_where_there_is_none() {
             "permit revoke" => "P-1",
             "tell" => "T-1 hello",
             "nudge focus" => "T-1",
-            "ticket list" | "status" | "inbox" | "config" | "cost" | "export" | "trust" | "run" | "host"
+            "ticket list" | "status" | "inbox" | "config" | "cost" | "export" | "trust" | "run" | "host" | "clean"
             | "confine" | "log" | "permit list" | "rescue list" => "",
             _ => "T-1",
         };

@@ -36,6 +36,7 @@ impl World {
     /// The end of a turn.
     pub(super) fn collect(&self) -> Checked<Collected> {
         let (ticket, attempt) = (self.workspace.ticket.clone(), AttemptId::new(format!("T-1/{}", self.step)));
+        let main = self.depot.person.branch("main");
         let order = Order {
             ticket: &ticket,
             attempt: &attempt,
@@ -43,7 +44,7 @@ impl World {
             title: "the title",
             max_files: 250,
             max_bytes: 1 << 20,
-            main: "main",
+            main: main.as_ref(),
             guard: Guard { preset: GuardPreset::Standard, deleted_files: 50 },
         };
         let lying = contents::written(contents::files(&self.workspace.path).into_values());

@@ -1,9 +1,11 @@
 //! A hermetic place to try things in: an empty HOME, a repository that is not ours, the real program.
 
 pub(crate) mod disk;
+mod lines;
 mod processes;
 mod schema;
 
+pub(crate) use lines::{Line, assert_no_overlap, lines_in};
 pub(crate) use processes::{alive_with, kill, wait_until};
 pub(crate) use schema::assert_shape;
 
@@ -236,9 +238,13 @@ impl Place {
 
     /// Starts the program with a log of its own; started again it goes on in the same log.
     pub(crate) fn start_as(&self, name: &str, args: &[&str]) -> Started {
+        self.start_in(name, self.command(args))
+    }
+
+    /// As [`Place::start_as`], for a command that was made ready.
+    pub(crate) fn start_in(&self, name: &str, mut command: Command) -> Started {
         let log =
             std::fs::OpenOptions::new().create(true).append(true).open(self.path(&format!("{name}.log"))).unwrap();
-        let mut command = self.command(args);
         command.stdout(log.try_clone().unwrap()).stderr(log);
         Started { child: command.spawn().unwrap() }
     }

@@ -1,0 +1,182 @@
+//! Commits of a host whose clone is not the foreman's: those that an order names are fetched from the exchange before
+//! anything is made of them, and what an agent made is pushed there before the foreman hears of it. A network that fails
+//! is waited for: it is nobody's failure.
+
+use super::Shared;
+use super::attempt::publish_activity;
+use super::workspaces::PrepareError;
+use crate::depot::{Exchange, NotBrought, Traveller};
+use crate::git::GitResult;
+use crate::os;
+use crate::project::Project;
+use crate::wire::{ActivityKind, Elsewhere, Layout};
+use ganger_engine::{AttemptId, Commit, TicketId};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// First wait between two tries; it doubles up to [`LONGEST_WAIT`].
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+const LONGEST_WAIT: Duration = Duration::from_secs(15);
+/// The foreman may still be pushing what its order names: nothing is said of it before this.
+const SAID_AFTER: Duration = Duration::from_secs(2);
+/// What is not there after so long is lost.
+const MISSING_LIMIT: Duration = Duration::from_secs(60);
+
+/// For whom commits travel.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Purpose<'a> {
+    pub(super) ticket: &'a TicketId,
+    pub(super) attempt: &'a AttemptId,
+}
+
+/// What the making of a ticket's workspace needs.
+pub(super) fn needed(
+    elsewhere: &Elsewhere,
+    ticket: &TicketId,
+    base: Option<&Commit>,
+    others: &[(TicketId, Commit)],
+) -> Vec<Traveller> {
+    let own = [elsewhere.head.as_ref(), base.filter(|_| elsewhere.head.is_some())].into_iter().flatten();
+    let own = own.map(|commit| Traveller::work(ticket, commit.clone()));
+    let others = others.iter().map(|(other, commit)| Traveller::work(other, commit.clone()));
+    std::iter::once(Traveller::main(elsewhere.main.clone())).chain(own).chain(others).collect()
+}
+
+/// The main branch by the clone of the foreman.
+pub(super) fn main_by(project: &Project, layout: &Layout) -> GitResult<Option<Commit>> {
+    Ok(match &layout.elsewhere {
+        Some(elsewhere) => Some(elsewhere.main.clone()),
+        None => project.depot()?.person.branch(&layout.main),
+    })
+}
+
+/// What a workspace or a tree is given to compare with.
+pub(super) fn refs_by(project: &Project, layout: &Layout) -> GitResult<Vec<(String, Commit)>> {
+    let main = &layout.main;
+    Ok(match &layout.elsewhere {
+        Some(Elsewhere { main: at, .. }) => {
+            let names = [format!("refs/heads/{main}"), format!("refs/remotes/origin/{main}")];
+            names.map(|name| (name, at.clone())).into()
+        }
+        None => project.depot()?.refs_to_compare_with(main),
+    })
+}
+
+/// Between two tries, with what was said last.
+struct Waiting<'a> {
+    shared: &'a Shared,
+    purpose: Purpose<'a>,
+    pause: Duration,
+    /// Since when the exchange has answered that it does not have something.
+    missing: Option<Instant>,
+    said: String,
+}
+
+impl<'a> Waiting<'a> {
+    fn new(shared: &'a Shared, purpose: Purpose<'a>) -> Self {
+        Self { shared, purpose, pause: FIRST_WAIT, missing: None, said: String::new() }
+    }
+
+    /// Tells why, once, and waits.
+    async fn pause(&mut self, why: String) {
+        if self.said != why {
+            let Purpose { ticket, attempt } = self.purpose;
+            let words = format!("waiting: {why}");
+            crate::log::note(&self.shared.project, &format!("{ticket}: {words}"));
+            publish_activity(self.shared, ticket, attempt, ActivityKind::Note, &words).await;
+            self.said = why;
+        }
+        tokio::time::sleep(self.pause).await;
+        self.pause = (self.pause * 2).min(LONGEST_WAIT);
+    }
+}
+
+impl Shared {
+    /// What comes with an order to a host in a clone of its own.
+    pub(super) fn elsewhere<'a>(&self, layout: &'a Layout) -> Result<Option<&'a Elsewhere>, PrepareError> {
+        if self.exchange.is_some() && layout.elsewhere.is_none() {
+            let why = format!(
+                "host `{}` works in a clone of its own, and the run has no exchange: start `ganger run` with `--exchange` \
+                 and the address that the host has, then answer `retry`",
+                self.id
+            );
+            return Err(PrepareError::Refused(why));
+        }
+        Ok(layout.elsewhere.as_ref())
+    }
+
+    /// Brings commits here, and waits for a network that fails.
+    pub(super) async fn bring(&self, purpose: Purpose<'_>, wanted: Vec<Traveller>) -> Result<(), PrepareError> {
+        let Some(exchange) = &self.exchange else { return Ok(()) };
+        let mut waiting = Waiting::new(self, purpose);
+        loop {
+            let why = match self.bring_once(exchange, wanted.clone()).await {
+                Ok(()) => return Ok(()),
+                Err(NotBrought::Git(e)) => return Err(e.into()),
+                Err(why @ NotBrought::NoExchange { .. }) => return Err(PrepareError::Refused(why.to_string())),
+                Err(why) => why,
+            };
+            if matches!(why, NotBrought::Unreachable { .. }) {
+                waiting.missing = None;
+            } else {
+                let since = waiting.missing.get_or_insert_with(Instant::now).elapsed();
+                if since < SAID_AFTER {
+                    // The order was a little faster than what it speaks of.
+                    tokio::time::sleep(FIRST_WAIT).await;
+                    continue;
+                }
+                if since > MISSING_LIMIT {
+                    return Err(PrepareError::Refused(format!(
+                        "{why}. `ganger run` pushes it when it has it: is it started with `--exchange` and the address of \
+                         the same repository? Otherwise a host has it that did not push it, because it holds secrets or \
+                         because the host died first: start that host again. Then answer `retry`"
+                    )));
+                }
+            }
+            waiting.pause(why.to_string()).await;
+        }
+    }
+
+    /// Brings commits here, if that goes at once.
+    pub(super) async fn try_to_bring(&self, wanted: Vec<Traveller>) -> Result<(), NotBrought> {
+        match &self.exchange {
+            Some(exchange) => self.bring_once(exchange, wanted).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn bring_once(&self, exchange: &Arc<Exchange>, wanted: Vec<Traveller>) -> Result<(), NotBrought> {
+        let (exchange, project) = (Arc::clone(exchange), Arc::clone(&self.project));
+        os::blocking(move || exchange.bring(project.depot()?, &wanted)).await
+    }
+
+    /// Pushes the work of a ticket. Until it is there nothing is said of it.
+    pub(super) async fn push(&self, purpose: Purpose<'_>, head: &Commit, base: &Commit) {
+        let Some(exchange) = &self.exchange else { return };
+        let mut waiting = Waiting::new(self, purpose);
+        loop {
+            let (exchange, project) = (Arc::clone(exchange), Arc::clone(&self.project));
+            let (ticket, head, base) = (purpose.ticket.clone(), head.clone(), base.clone());
+            let pushing = move || exchange.push_work(project.depot()?, &ticket, &head, &base);
+            match os::blocking(pushing).await {
+                Ok(()) => return,
+                Err(e) => waiting.pause(format!("the work cannot be pushed to the exchange: {e}")).await,
+            }
+        }
+    }
+
+    /// Pushes what was kept of a ticket, so that it is found where the board is, too. It is safe here.
+    pub(super) async fn push_rescues(&self, ticket: &TicketId, elsewhere: Option<&Elsewhere>) {
+        let (Some(exchange), Some(elsewhere)) = (&self.exchange, elsewhere) else { return };
+        let (exchange, project) = (Arc::clone(exchange), Arc::clone(&self.project));
+        let (of, main) = (ticket.clone(), elsewhere.main.clone());
+        let pushing = move || -> GitResult<_> { exchange.push_rescues(project.depot()?, &of, &main) };
+        let note = |words: String| crate::log::note(&self.project, &format!("{ticket}: {words}"));
+        match os::blocking(pushing).await {
+            Ok(names) => names.iter().for_each(|name| {
+                note(format!("the rescue {name} is kept on this host only: it holds secrets or a `.env` file"));
+            }),
+            Err(e) => note(format!("what was kept is on this host only, for now: {e}")),
+        }
+    }
+}

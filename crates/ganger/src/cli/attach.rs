@@ -77,15 +77,15 @@ fn opening_of(board: &Board, state: &State, ticket: &Ticket) -> Result<Opening, 
     let agent = board.project.config().agents.get(name);
     if let Some(agent) = agent.filter(|a| !a.runtime.keeps_sessions()) {
         let words = format!("agent `{name}` has no session to open: runtime `{}` keeps none", agent.runtime.as_str());
-        return Err(Failure::of(Code::Refused, words));
+        return Err(Failure::of(Code::NoSession, words));
     }
     let Some(session) = ticket.sessions.get(name) else {
-        return Err(Failure::of(Code::Refused, format!("agent `{name}` has no session for this ticket yet"))
+        return Err(Failure::of(Code::NoSession, format!("agent `{name}` has no session for this ticket yet"))
             .hint("run `ganger run` to start one"));
     };
     Opening::of(session, agent, &board.project.state).ok_or_else(|| {
         let words = format!("runtime `{}` has no command that opens a session", session.runtime);
-        Failure::of(Code::Refused, words)
+        Failure::of(Code::NoSession, words)
     })
 }
 

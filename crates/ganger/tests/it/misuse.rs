@@ -38,7 +38,7 @@ const WITH_JSON: [&str; 24] = [
 const WRONG: [(&str, &str, i32, &str, &str); 69] = [
     ("answer", "C-9 yes", 1, "unknown-card", "there is no card C-9"),
     ("attach", "T-9", 1, "unknown-ticket", "there is no ticket T-9"),
-    ("attach", "T-1", 1, "no-session", "agent `scripted` has no session for this ticket yet"),
+    ("attach", "T-1", 1, "no-session", "agent `scripted` has no session to open: runtime `command` keeps none"),
     ("backup", "README.md", 2, "usage", "README.md exists already"),
     ("clean", "T-1", 2, "usage", "unexpected argument 'T-1'"),
     ("completions", "tcsh", 2, "usage", "invalid value 'tcsh'"),

@@ -106,7 +106,7 @@ fn a_stopped_ticket_waits_and_resumes_its_session(cli: &str) {
     let home = shop.mark();
     assert!(alive_with(&home, "until test -e go").is_empty(), "its tool call is gone");
     if cli == "acp" {
-        shop.place.ganger(&["attach", &id, "--print"]).exits(4).says("no command");
+        shop.place.ganger(&["attach", &id, "--print"]).exits(1).says("no command");
     } else {
         shop.place.ganger(&["attach", &id, "--print"]).exits(0).says(&session);
     }

@@ -90,7 +90,7 @@ fn a_stop_of_yours_outlives_the_session_and_a_killed_attach_holds_nothing() {
 fn without_a_terminal_the_command_can_be_printed() {
     let place = desk(true);
     place.add(&["one"]);
-    place.ganger(&["attach", "T-1"]).exits(4).says("has no session for this ticket yet");
+    place.ganger(&["attach", "T-1"]).exits(1).says("has no session for this ticket yet");
     place.ganger(&["run"]).exits(0);
     place.ganger(&["attach", "T-1"]).exits(3).says("not a terminal").says("hint: `ganger attach T-1 --print`");
     let printed = place.ganger(&["attach", "T-1", "--print"]).exits(0);

@@ -1,4 +1,5 @@
-//! Files that are too large to be put into a repository: they are named, and moved out of a workspace before it is removed.
+//! Files that are too large to be kept in a repository. What git ignores is named then; other files are moved out of a
+//! workspace before it is removed.
 
 use super::Workspace;
 use std::io;
@@ -6,6 +7,11 @@ use std::path::{Path, PathBuf};
 
 /// In bytes. A file may be sparse: it says that it is larger than the disk, and reading it does not end.
 const LARGEST: u64 = 1 << 30;
+
+/// An ignored file or folder that is larger is named and not kept: it is what a build makes.
+const IGNORED_FILES: u64 = 300;
+/// In bytes.
+const IGNORED_BYTES: u64 = 20 << 20;
 
 pub(super) fn is_too_large(file: &Path) -> bool {
     file.symlink_metadata().is_ok_and(|found| found.is_file() && found.len() > LARGEST)
@@ -50,4 +56,23 @@ pub(super) fn move_out(workspace: &Workspace, files: &[PathBuf]) -> io::Result<(
         std::fs::rename(workspace.path.join(file), to)?;
     }
     Ok(())
+}
+
+/// Whether an ignored file or folder is small enough to be kept.
+pub(super) fn is_small(path: &Path) -> bool {
+    let (mut files, mut bytes) = (0, 0);
+    let mut paths = vec![path.to_owned()];
+    while let Some(path) = paths.pop() {
+        let Ok(found) = path.symlink_metadata() else { continue };
+        if found.is_dir() {
+            paths.extend(path.read_dir().into_iter().flatten().flatten().map(|entry| entry.path()));
+        } else {
+            files += 1;
+            bytes += found.len();
+        }
+        if files > IGNORED_FILES || bytes > IGNORED_BYTES {
+            return false;
+        }
+    }
+    true
 }

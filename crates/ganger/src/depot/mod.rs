@@ -15,6 +15,7 @@ mod land;
 mod large;
 mod loose_ends;
 mod main_branch;
+mod own_files;
 mod patch;
 mod person;
 mod publish;

@@ -15,11 +15,6 @@ use std::path::{Path, PathBuf};
 
 const PREFIX: &str = "refs/ganger/rescue/";
 
-/// An ignored file or folder that is larger is named and not kept: it is what a build makes.
-const IGNORED_FILES: u64 = 300;
-/// In bytes.
-const IGNORED_BYTES: u64 = 20 << 20;
-
 /// A kept state.
 #[derive(Debug, Clone, serde::Serialize)]
 pub(crate) struct Rescue {
@@ -142,6 +137,8 @@ struct Found {
     left_out: Vec<String>,
     /// Too large for any repository, and not ignored.
     too_large: Vec<PathBuf>,
+    /// The person's, as they were given.
+    as_given: Vec<PathBuf>,
     /// Commits that the agent's git names, and by what name.
     tips: BTreeMap<Commit, String>,
     head: Option<Commit>,
@@ -173,6 +170,7 @@ impl Found {
             ignored: Vec::new(),
             left_out: Vec::new(),
             too_large: Vec::new(),
+            as_given: workspace.own_files_as_given(depot)?,
             tips: BTreeMap::new(),
             head: None,
             staged: None,
@@ -198,13 +196,14 @@ impl Found {
                 ignored.push(at.clone());
             }
             let is_own = super::OWN_FILES.iter().any(|own| path == Path::new(own));
-            if is_own || found.repositories.iter().any(|inner| at.starts_with(&inner.at)) {
+            let is_given = found.as_given.iter().any(|given| path.starts_with(given));
+            if is_own || is_given || found.repositories.iter().any(|inner| at.starts_with(&inner.at)) {
                 continue;
             }
             if !is_ignored {
                 found.changed = true;
                 found.too_large.extend(large::is_too_large(&at).then_some(path));
-            } else if is_small(&at) {
+            } else if large::is_small(&at) {
                 found.ignored.push(path);
             } else {
                 found.left_out.push(path.display().to_string());
@@ -307,9 +306,12 @@ impl Found {
         }
         let mut add: Vec<OsString> = ["-c", &excludes, "add", "--all", "--", "."].map(OsString::from).into();
         add.extend(without);
-        add.extend(self.too_large.iter().map(|file| pathspec(":(exclude,literal)", file)));
+        let left_out = self.too_large.iter().chain(&self.as_given);
+        let left_out: Vec<OsString> = left_out.map(|file| pathspec(":(exclude,literal)", file)).collect();
+        add.extend(left_out.iter().cloned());
         git.run(&add)?;
-        let without = excluding(&workspace.path, ignored.iter().map(|inner| inner.at.as_path()));
+        let mut without = excluding(&workspace.path, ignored.iter().map(|inner| inner.at.as_path()));
+        without.extend(left_out);
         for some in self.ignored.chunks(500) {
             let mut add: Vec<OsString> = ["add", "--force", "--"].map(OsString::from).into();
             add.extend(some.iter().map(|path| pathspec(":(literal)", path)));
@@ -458,25 +460,6 @@ fn repositories_inside(workspace: &Path) -> Vec<PathBuf> {
         }
     }
     found.into_iter().collect()
-}
-
-/// Whether an ignored file or folder is small enough to be kept.
-fn is_small(path: &Path) -> bool {
-    let (mut files, mut bytes) = (0, 0);
-    let mut paths = vec![path.to_owned()];
-    while let Some(path) = paths.pop() {
-        let Ok(found) = path.symlink_metadata() else { continue };
-        if found.is_dir() {
-            paths.extend(path.read_dir().into_iter().flatten().flatten().map(|entry| entry.path()));
-        } else {
-            files += 1;
-            bytes += found.len();
-        }
-        if files > IGNORED_FILES || bytes > IGNORED_BYTES {
-            return false;
-        }
-    }
-    true
 }
 
 fn give_name(depot: &Depot, name: &str, commit: &Commit) -> GitResult<()> {

@@ -324,14 +324,6 @@ impl Workspace {
         os::write_private(&file, noted.as_bytes()).map_err(|e| GitError::new("checkout", &self.path, e))
     }
 
-    pub(super) fn own_files(&self, depot: &Depot) -> GitResult<Vec<String>> {
-        match std::fs::read_to_string(note(depot, "own-files", self.ticket.as_str())) {
-            Ok(noted) => Ok(noted.split_terminator('\0').map(str::to_owned).collect()),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-            Err(e) => Err(GitError::new("checkout", &self.path, e)),
-        }
-    }
-
     /// The tree that was noted then; `None` when nothing was left.
     pub(super) fn zero_point(&self, depot: &Depot) -> Option<String> {
         let noted = std::fs::read_to_string(note(depot, "zero", self.ticket.as_str())).ok()?;

@@ -1,6 +1,7 @@
 //! Files of the person that git ignores, such as `.env.local`: named by patterns in the trusted configuration, copied
 //! from the person's checkout into each fresh tree, and never over anything that is there.
 
+use super::made::extent_of;
 use crate::git::{Git, GitError, GitResult, zero_separated};
 use crate::os;
 use std::io;
@@ -49,7 +50,14 @@ impl OwnFiles {
         }
         let answer = String::from_utf8_lossy(&answer.stdout).into_owned();
         let ignored: Vec<&str> = zero_separated(&answer).collect();
-        let (ignored, not_ignored) = named.into_iter().partition(|name| ignored.contains(&name.as_str()));
+        let (ignored, not_ignored): (Vec<String>, Vec<String>) =
+            named.into_iter().partition(|name| ignored.contains(&name.as_str()));
+        // Git names a folder too in which it ignores all that is wanted.
+        let is_covered = |name: &String| {
+            let path = self.root.join(name);
+            path.is_dir() && files_below(&path, name).iter().all(|file| ignored.iter().any(|other| is_in(file, other)))
+        };
+        let not_ignored = not_ignored.into_iter().filter(|name| !is_covered(name)).collect();
         Ok(Named { ignored, not_ignored })
     }
 
@@ -72,13 +80,26 @@ impl OwnFiles {
 
     /// Changes when one of them does.
     pub(super) fn stamp(&self, names: &[String]) -> String {
-        let stamp = |name: &String| {
-            let found = self.root.join(name).symlink_metadata().ok();
-            let (length, modified) = found.map_or((0, None), |found| (found.len(), found.modified().ok()));
-            format!("{name} {length} {modified:?}\n")
-        };
+        let stamp = |name: &String| format!("{name} {:?}\n", extent_of(&self.root.join(name)).ok());
         names.iter().map(stamp).collect()
     }
+}
+
+/// The files below a folder, by their names from where it is.
+fn files_below(folder: &Path, name: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in folder.read_dir().into_iter().flatten().flatten() {
+        let name = format!("{name}/{}", entry.file_name().to_string_lossy());
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => found.extend(files_below(&entry.path(), &name)),
+            _ => found.push(name),
+        }
+    }
+    found
+}
+
+fn is_in(file: &str, named: &str) -> bool {
+    file.strip_prefix(named).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Whether a name is not taken in a tree. Makes the folders on the way to it; through a link of the tree's there is none.

@@ -121,7 +121,9 @@ fn is_at(named: &str, file: &str) -> bool {
 fn is_read(file: &str) -> bool {
     let name = file.rsplit('/').next().unwrap_or(file);
     let is_requirements = name.starts_with("requirements") && name.ends_with(".txt");
-    READ.contains(&name) || is_requirements || READ_FOLDERS.iter().any(|folder| file.starts_with(folder))
+    READ.contains(&name)
+        || is_requirements
+        || READ_FOLDERS.iter().any(|folder| file.starts_with(folder) || file.contains(&format!("/{folder}")))
 }
 
 /// Whether it lies in a folder of a manager, or is its lock file.

@@ -103,7 +103,7 @@ fn stamp(path: &Path) -> Option<Stamp> {
     Some(Stamp { length, modified: found.modified().ok(), entries })
 }
 
-fn extent_of(path: &Path) -> io::Result<Extent> {
+pub(super) fn extent_of(path: &Path) -> io::Result<Extent> {
     let (mut number, mut size, mut newest) = (0, 0, None);
     let mut rest = vec![path.to_owned()];
     while let Some(path) = rest.pop() {

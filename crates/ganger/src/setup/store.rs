@@ -115,7 +115,8 @@ impl Store {
     ) -> Result<(), String> {
         let failed = |e: io::Error| format!("what it made cannot be kept: {e}");
         let key = keys.of_made(made);
-        let (entry, new) = (self.entry(scope, key), self.entry(scope, &format!("{key}.new")));
+        let entry = self.entry(scope, key);
+        let new = with_ending(&entry, NEW);
         os::remove_tree(&new).map_err(failed)?;
         let began = Instant::now();
         let copied = made.iter().try_for_each(|name| {
@@ -172,12 +173,36 @@ impl Store {
             file.and_then(|file| file.modified().ok())
         };
         let entries = self.folder.join(scope.folder()).read_dir().into_iter().flatten().flatten();
-        let mut entries: Vec<_> = entries.map(|entry| (used(&entry.path()), entry.path())).collect();
+        let paths = entries.map(|entry| entry.path());
+        // One that is being made may be another process's.
+        let (gone, paths): (Vec<PathBuf>, Vec<PathBuf>) =
+            paths.filter(|path| !has_ending(path, NEW)).partition(|path| has_ending(path, GONE));
+        let mut entries: Vec<_> = paths.into_iter().map(|path| (used(&path), path)).collect();
         entries.sort();
-        for (_, entry) in entries.iter().rev().skip(MOST) {
-            let _again_next_time = os::remove_tree(entry);
+        // Nobody finds half of one under its name.
+        let moved = entries.iter().rev().skip(MOST).filter_map(|(_, entry)| {
+            let aside = with_ending(entry, GONE);
+            std::fs::rename(entry, &aside).is_ok().then_some(aside)
+        });
+        for entry in gone.into_iter().chain(moved) {
+            let _again_next_time = os::remove_tree(&entry);
         }
     }
+}
+
+/// Of an entry that is being made.
+const NEW: &str = ".new";
+/// Of one that is being removed.
+const GONE: &str = ".gone";
+
+fn with_ending(entry: &Path, ending: &str) -> PathBuf {
+    let mut name = entry.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+fn has_ending(entry: &Path, ending: &str) -> bool {
+    entry.to_string_lossy().ends_with(ending)
 }
 
 fn read(entry: &Path) -> Found {
@@ -206,7 +231,8 @@ impl Kept {
             }
         }
         let copy = |name: &String| os::copy_tree(&self.entry.join(FILES).join(name), &tree.join(name));
-        let copied = self.names.iter().try_for_each(copy);
+        let is_whole = || self.entry.join(NAMES).metadata().map(|_| ());
+        let copied = self.names.iter().try_for_each(copy).and_then(|()| is_whole());
         if copied.is_err() {
             self.names.iter().try_for_each(|name| os::remove_tree(&tree.join(name)))?;
         }

@@ -33,6 +33,15 @@ fn named_files_reach_agents_and_gates_and_no_commit_of_gangers() {
     place.assert_status("T-1", "accepted");
     assert_eq!(place.git(&["diff", "--name-only", "main...ganger/T-1"]), ".gitignore\nwork.txt");
     place.ganger(&["doctor"]).says("ok    files      copied to agents and gates: .env.local, big.bin, keys");
+    // They are yours, and you have them. What an agent changed or added there is kept.
+    let rescue = super::rescues(&place).remove(0);
+    let kept = place.in_depot(&["ls-tree", "-r", "--name-only", &format!("refs/ganger/rescue/{rescue}")]);
+    let kept: Vec<&str> = kept.lines().filter(|name| name.contains("env") || name.contains("keys")).collect();
+    assert_eq!(kept, [".env.local", "keys/dev", "keys/other"]);
+    place.script(&turns(&["grep -q greeting .env.local && echo again > again.txt"]));
+    place.add(&["untouched"]);
+    place.ganger(&["run"]).exits(0);
+    assert_eq!(super::rescues(&place), [rescue], "nothing was left but files of yours");
     place.write(".env.more", "another\n");
     place.ganger(&["run"]).exits(3).says("files             .env.local, .env.more, keys");
 }

@@ -50,7 +50,7 @@ pub enum Scope {
     Project,
 }
 
-/// A person's word that holds for later requests.
+/// A person's answer that holds for later requests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Permit {
     /// Who may.

@@ -144,7 +144,7 @@ impl Rules {
         }
         let parts = possible_parts(request);
         if let Some(rule) = self.ask.iter().find(|rule| parts.iter().any(|part| covers(rule, request, part))) {
-            return format!("The rule `ask = [{rule:?}]` of [agent.{agent}] wants a person's word.");
+            return format!("The rule `ask = [{rule:?}]` of [agent.{agent}] asks for a person's approval.");
         }
         let tool = request.class.name();
         let rules: BTreeSet<String> = match request.class {

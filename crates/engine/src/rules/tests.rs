@@ -86,7 +86,7 @@ fn a_hint_is_a_rule_that_settles_it() {
     }
     assert_eq!(
         plain.hint("a", &command("rm x")),
-        "The rule `ask = [\"command(rm*)\"]` of [agent.a] wants a person's word."
+        "The rule `ask = [\"command(rm*)\"]` of [agent.a] asks for a person's approval."
     );
 }
 

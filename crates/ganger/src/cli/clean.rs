@@ -1,4 +1,4 @@
-//! `ganger clean`: lists what merged and closed tickets left and nobody needs, and removes it after your word.
+//! `ganger clean`: lists what merged and closed tickets left and nobody needs, and removes it when you confirm.
 
 use super::board::{self, Board, require_person};
 use super::input;

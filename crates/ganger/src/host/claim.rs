@@ -1,5 +1,5 @@
 //! Which host a workspace belongs to. Hosts of one machine may share a clone, and a ticket may go from one to the other:
-//! one at a time makes or removes its workspace, and a host that comes back from the dead ends processes only where
+//! one at a time makes or removes its workspace, and a host that returns ends processes only where
 //! nobody else has worked since.
 
 use super::workspaces::PrepareError;

@@ -47,7 +47,7 @@ pub(crate) fn mission_text(
 }
 
 const NOTES: &str = "\n## Notes\n\
-    - Your word is checked: what is left uncommitted is committed for you, then the gates run in a clean \
+    - Your result is verified: what is left uncommitted is committed for you, then the gates run in a clean \
     workspace at that commit. Only what is in the commit counts.\n\
     - When you are done, call the tool `report_result` (server `ganger`) with a summary and, for every item of \
     the definition of done, how it was met. Then end your turn.\n\

@@ -317,6 +317,16 @@ impl Disposition {
                 ),
             );
         }
+        if work.claim == Claim::Change
+            && let Some(same) = ticket.came_back.as_ref().filter(|commit| end.head.as_ref() == Some(commit))
+        {
+            let text = format!(
+                "You ended your turn, but the branch of {id} is still at {}, which came back to you. Do what you were told \
+                 about it, run the gates, and commit.",
+                same.short()
+            );
+            return Self::rejected(state, now, attempt, ticket, "nothing was committed since it came back", &text);
+        }
         let mut claimed = ticket.clone();
         claimed.report = end.report.clone().or(claimed.report);
         let open = claimed.unanswered();

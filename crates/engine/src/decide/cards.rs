@@ -167,8 +167,10 @@ fn consequences(state: &State, now: Millis, card: &Card, ticket: &Ticket, answer
 fn allow_gates_again(id: &TicketId, ticket: &Ticket) -> Result<(), Rejected> {
     let why = match (&ticket.head, ticket.unanswered().len()) {
         (None, _) => "it has no commit yet".to_owned(),
+        (head, _) if *head == ticket.base => "its branch has no change".to_owned(),
         (Some(_), 0) => return Ok(()),
-        (Some(_), n) => format!("its agent has to address {n} \"done\" item(s) again"),
+        (Some(_), 1) => "its agent has to address 1 \"done\" item again".to_owned(),
+        (Some(_), n) => format!("its agent has to address {n} \"done\" items again"),
     };
     Err(Rejected::new(RejectCode::NotAnOption, format!("the gates alone cannot settle {id}: {why}"))
         .hint("answer `retry`: the same session resumes"))

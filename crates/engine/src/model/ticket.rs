@@ -180,6 +180,9 @@ pub struct Ticket {
     /// Its agent was told to take secrets out; the next time a person is asked. Reset as `rejections` is.
     #[serde(default, skip_serializing_if = "is_default")]
     pub sent_back_for_secrets: bool,
+    /// The accepted commit that came back, because it cannot land or a person wants changes. Claimed again, it is rejected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub came_back: Option<Commit>,
     /// Not to be dispatched before this time.
     #[serde(default, skip_serializing_if = "is_default")]
     pub not_before: Millis,

@@ -69,6 +69,36 @@ fn a_failed_merge_spends_the_approval() {
 }
 
 #[test]
+fn a_commit_that_could_not_land_is_not_accepted_again() {
+    let approve = Input::ApproveMerge { tickets: vec![TicketId::from("T-1")], by: "p".into() };
+    let failed = Input::MergeFailed {
+        ticket: TicketId::from("T-1"),
+        why: "conflict".into(),
+        back_to_agent: true,
+        evidence: Vec::new(),
+    };
+    let again = after(accepted(), [approve, failed, tick(), claim("T-1-a2", 3)]);
+    check(
+        &again,
+        ended("T-1-a2", 3, |_| {}),
+        &expect![[r#"
+        delivered attempt=T-1-a2
+        attempt-ended attempt=T-1-a2 base=base counts=claim head=head next=open not_before=0 finished
+        ticket-rejected ticket=T-1 why=nothing was committed since it came back
+        delivery-queued D-2 rejection
+    "#]],
+    );
+    check(
+        &again,
+        ended("T-1-a2", 3, |end| end.head = Some("next".into())),
+        &expect![[r#"
+        delivered attempt=T-1-a2
+        attempt-ended attempt=T-1-a2 base=base counts=claim head=next next=verifying not_before=0 finished
+    "#]],
+    );
+}
+
+#[test]
 fn accepted_work_is_proven_again_when_the_gates_or_the_head_change() {
     let mut other = policy();
     other.gates[0].digest = "d2".into();

@@ -160,7 +160,7 @@ impl State {
                 self.change(ticket, |t| {
                     t.rejections += u32::from(*counts);
                     t.report = None;
-                    t.accepted = None;
+                    t.came_back = t.accepted.take().or(t.came_back.take());
                     t.merge_approval = None;
                 });
                 self.enter(now, ticket, Phase::Open)?;

@@ -7,6 +7,7 @@ use crate::agents::Opening;
 use crate::board::{Part, View, Waited};
 use crate::depot::Workspace;
 use crate::failure::{Code, Exit, Failure};
+use crate::foreman::is_elsewhere;
 use crate::git::GitResult;
 use crate::os;
 use ganger_engine::{
@@ -19,7 +20,7 @@ use std::time::Duration;
 /// How long the end of an attempt is waited for: an interrupt, what was left is committed, its processes end.
 const PATIENCE: Duration = Duration::from_secs(40);
 
-/// Why a ticket is stopped meanwhile: it goes on when the session is left.
+/// Why a ticket is stopped meanwhile: it is resumed when the session is left.
 const IN_SESSION: &str = "you are in its session";
 
 /// The same for a session that is opened by the printed command: nobody knows when it is left.
@@ -43,6 +44,7 @@ pub(super) async fn attach(args: Args) -> Result<Exit, Failure> {
     let board = board::open().await?;
     let state = board.state().await?;
     let (id, found) = find(&state, &args.ticket)?;
+    refuse_elsewhere(&state, &id, found)?;
     let opening = opening_of(&board, &state, found)?;
     if args.print {
         return print(&board, &id, found, &opening).await;
@@ -58,7 +60,7 @@ pub(super) async fn attach(args: Args) -> Result<Exit, Failure> {
     let made = os::block_in_place(|| make_workspace(&board, &workspace, found))
         .map_err(|e| Failure::of(Code::Git, format!("cannot make the workspace of {id} again: {e}")));
     let ended = made.and_then(|()| {
-        talk!("Opening the session of {id}. Leave it as usual: {id} goes on by itself.");
+        talk!("Opening the session of {id}. The ticket is held until you leave it.");
         run(&opening)
     });
     // Also when it could not be opened: nothing keeps the ticket any longer.
@@ -70,6 +72,19 @@ pub(super) async fn attach(args: Args) -> Result<Exit, Failure> {
     }
     say_if_no_run(&board)?;
     Ok(Exit::Done)
+}
+
+/// A host in another clone knows of no hold here, and has the workspace and what the runtime knows of the session.
+fn refuse_elsewhere(state: &State, id: &TicketId, ticket: &Ticket) -> Result<(), Failure> {
+    let of_session = ticket.sessions.get(state.agent_of(ticket)).map(|session| &session.host);
+    let Some(host) = ticket.workspace_on.iter().chain(of_session).find(|host| is_elsewhere(state, host)) else {
+        return Ok(());
+    };
+    Err(Failure::of(
+        Code::Refused,
+        format!("host {host} works on {id} in another clone: its session cannot be opened here"),
+    )
+    .hint(format!("`ganger tell {id} …` sends it a message")))
 }
 
 fn opening_of(board: &Board, state: &State, ticket: &Ticket) -> Result<Opening, Failure> {
@@ -111,8 +126,8 @@ fn refuse_phase(id: &TicketId, ticket: &Ticket) -> Result<(), Failure> {
     }
 }
 
-/// Stops what works, or would begin to; waits until nothing of it runs. Whether it was this that stopped it. What waits
-/// for something else is held by that.
+/// Stops what works, or would begin to; waits until nothing of it runs. Whether it was this that stopped it, or an
+/// `attach` that ended unexpectedly. What waits for something else is held by that.
 async fn stop(board: &Board, id: &TicketId, ticket: &Ticket, why: &str) -> Result<bool, Failure> {
     let works = matches!(ticket.phase, Phase::Running | Phase::Open | Phase::Verifying);
     let stops = works && ticket.stopped.is_none();
@@ -122,7 +137,7 @@ async fn stop(board: &Board, id: &TicketId, ticket: &Ticket, why: &str) -> Resul
     }
     let has_stopped = |state: &State| state.tickets.get(id).is_none_or(|t| t.live.is_none());
     match board.wait_for(Some(PATIENCE), has_stopped).await? {
-        Waited::Reached | Waited::NoRun => Ok(stops),
+        Waited::Reached | Waited::NoRun => Ok(stops || was_in_session(ticket)),
         Waited::TooLong => Err(Failure::failed(format!("{id} has not stopped after {} s", PATIENCE.as_secs()))
             .hint(format!("`ganger log {id}` shows what it does; try again later"))),
     }
@@ -151,7 +166,7 @@ pub(super) fn open_session(argv: &[std::ffi::OsString]) -> Failure {
     Failure::failed(format!("cannot start `{named}`: {}", os::exec(argv))).hint("`ganger doctor` looks for it")
 }
 
-/// What was changed is verified before it counts; what stopped for this goes on.
+/// What was changed is verified before it counts; what stopped for this is resumed.
 async fn leave(board: &Board, id: &TicketId, workspace: &Workspace, stopped: bool) -> Result<(), Failure> {
     let View { state, .. } = board.view(Part::Tickets(std::slice::from_ref(id))).await?;
     let Some(ticket) = state.tickets.get(id) else { return Ok(()) };
@@ -176,9 +191,9 @@ async fn leave(board: &Board, id: &TicketId, workspace: &Workspace, stopped: boo
     if ticket.stopped.is_some() && stopped {
         let input = Input::ResumeTicket { ticket: id.clone(), by: board.person() };
         board.decide("you left a session", input).await?;
-        talk!("{id} goes on.");
+        talk!("Resumed {id}.");
     } else if ticket.stopped.is_some() {
-        talk!("{id} stays stopped: `ganger resume {id}` lets it go on.");
+        talk!("{id} stays stopped. Run `ganger resume {id}`.");
     }
     Ok(())
 }
@@ -210,28 +225,32 @@ async fn retire(board: &Board, state: &State, id: &TicketId, workspace: &Workspa
     Ok(())
 }
 
-/// What a glance at a ticket says while you are in its session, or after you left it without a word.
+/// What a glance at a ticket says while you are in its session, or after `attach` ended unexpectedly.
 pub(super) fn note_of(board: &Board, state: &State, id: &TicketId) -> Result<Option<String>, Failure> {
     let Some(ticket) = state.tickets.get(id) else { return Ok(None) };
     Ok(match (board.project.holder(id)?, &ticket.stopped) {
         (Some(holder), _) => Some(format!("you are in its session: {holder}")),
-        (None, Some((_, why))) if why == IN_SESSION && ticket.live.is_none() => {
-            Some(format!("its `ganger attach` ended without a word → `ganger resume {id}`"))
+        (None, _) if was_in_session(ticket) && ticket.live.is_none() => {
+            Some(format!("`ganger attach` ended unexpectedly → `ganger resume {id}`"))
         }
         _ => None,
     })
 }
 
-/// Tickets whose session was left without a word, such as by a power cut, go on with the next run.
+/// Whether an `attach` stopped it.
+fn was_in_session(ticket: &Ticket) -> bool {
+    ticket.stopped.as_ref().is_some_and(|(_, why)| why == IN_SESSION)
+}
+
+/// Tickets whose `attach` ended unexpectedly, such as by a power cut, are resumed by the next run.
 pub(super) async fn resume_left(board: &Board, state: &State) -> Result<(), Failure> {
-    let held_by_us = |t: &Ticket| t.stopped.as_ref().is_some_and(|(_, why)| why == IN_SESSION);
-    for (id, _) in state.tickets.iter().filter(|(_, t)| held_by_us(t)) {
+    for (id, _) in state.tickets.iter().filter(|(_, t)| was_in_session(t)) {
         if board.project.holder(id)?.is_some() {
             continue;
         }
         let input = Input::ResumeTicket { ticket: id.clone(), by: board.person() };
         board.decide("its `ganger attach` is gone", input).await?;
-        talk!("{id} goes on: its `ganger attach` ended without a word.");
+        talk!("Resumed {id}: `ganger attach` ended unexpectedly.");
     }
     Ok(())
 }

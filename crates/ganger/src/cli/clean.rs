@@ -3,11 +3,12 @@
 use super::board::{self, Board, require_person};
 use super::input;
 use super::out::{counted, json, table, talk};
-use crate::board::shapes;
+use crate::board::{Part, View, shapes};
 use crate::depot::{Depot, Workspace};
 use crate::failure::{Exit, Failure, OrCannot};
 use crate::gates::caches_in;
 use crate::git::GitResult;
+use crate::host::Claim;
 use crate::os::{self, now_ms};
 use ganger_engine::{Commit, Phase, State, Ticket, TicketId};
 use std::collections::BTreeSet;
@@ -65,9 +66,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
         talk!("Nothing to remove.");
         return if args.json { print_json(&items, true) } else { Ok(Exit::Done) };
     }
-    let bytes: u64 = items.iter().map(|item| item.bytes).sum();
-    let sized = if bytes > 0 { format!(", {}", size(bytes)) } else { String::new() };
-    let all = format!("{}{sized}", counted(items.len(), "item"));
+    let all = sum(&items);
     if !args.json {
         table(&items.iter().map(Item::row).collect::<Vec<_>>());
     }
@@ -80,32 +79,61 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
         talk!("Nothing was removed.");
         return Ok(Exit::Done);
     }
-    os::block_in_place(|| items.iter().try_for_each(|item| item.remove(&board, main.as_ref())))?;
-    if args.json {
-        return print_json(&items, true);
+    let mut removed = Vec::new();
+    for item in items {
+        match stays(&board, &item).await? {
+            Some(why) => talk!("{} stays: {why}.", item.words().1),
+            None if os::block_in_place(|| item.remove(&board, main.as_ref()))? => removed.push(item),
+            None => talk!("{} stays: a process works in it.", item.words().1),
+        }
     }
-    talk!("Removed {all}.");
+    if args.json {
+        return print_json(&removed, true);
+    }
+    talk!("Removed {}.", sum(&removed));
     Ok(Exit::Done)
+}
+
+/// Why something is no longer to be removed: time has passed since it was listed.
+async fn stays(board: &Board, item: &Item) -> Result<Option<String>, Failure> {
+    if board.active_run()?.is_some() && matches!(item.what, What::Workspace(_) | What::Cache(_)) {
+        return Ok(Some("a run is active".to_owned()));
+    }
+    let id = &item.ticket;
+    let View { state, .. } = board.view(Part::Tickets(std::slice::from_ref(id))).await?;
+    let phase = state.tickets.get(id).map_or("unknown", |t| t.phase.as_str());
+    Ok((!is_over(&state, id)).then(|| format!("{id} is {phase}")))
+}
+
+fn is_over(state: &State, id: &TicketId) -> bool {
+    state.tickets.get(id).is_some_and(|t| t.phase.is_final() && t.live.is_none())
+}
+
+fn sum(items: &[Item]) -> String {
+    let bytes: u64 = items.iter().map(|item| item.bytes).sum();
+    let sized = if bytes > 0 { format!(", {}", size(bytes)) } else { String::new() };
+    format!("{}{sized}", counted(items.len(), "item"))
 }
 
 fn found(board: &Board, state: &State, args: &Args, runs: bool, main: Option<&Commit>) -> Result<Vec<Item>, Failure> {
     let Some(depot) = board.project.depot_if_made().or_cannot("open the depot")? else { return Ok(Vec::new()) };
     main.map_or(Ok(()), |main| depot.bring_from_person(main)).or_cannot("bring main into the depot")?;
-    let is_over = |id: &TicketId| state.tickets.get(id).is_some_and(|t| t.phase.is_final() && t.live.is_none());
     let mut items = Vec::new();
     if !runs {
         items.extend(workspaces(board, state, depot)?);
-        let of_caches = caches_in(&board.project.state).into_iter().filter(|(id, _)| is_over(id));
+        let of_caches = caches_in(&board.project.state).into_iter().filter(|(id, _)| is_over(state, id));
         items.extend(of_caches.map(|(ticket, path)| Item { ticket, bytes: bytes_of(&path), what: What::Cache(path) }));
     }
     if let Some(main) = main {
-        let with_workspace: BTreeSet<TicketId> = items.iter().map(|item| item.ticket.clone()).collect();
+        // The branch goes with the workspace.
+        let with_workspace: BTreeSet<TicketId> =
+            items.iter().filter(|i| matches!(i.what, What::Workspace(_))).map(|i| i.ticket.clone()).collect();
         let branches = branches(board, state, depot, main).or_cannot("look for branches that are merged")?;
         items.extend(branches.into_iter().filter(|i| !with_workspace.contains(&i.ticket)));
     }
     let old = |t: &Ticket| now_ms().saturating_sub(t.since) >= args.logs_older_than.saturating_mul(DAY_MS);
     let logs = logs_in(&board.project.state).into_iter();
-    let logs = logs.filter(|(id, _)| is_over(id) && state.tickets.get(id).is_some_and(old));
+    let logs = logs.filter(|(id, _)| is_over(state, id) && state.tickets.get(id).is_some_and(old));
     items.extend(logs.map(|(ticket, path)| Item { ticket, bytes: bytes_of(&path), what: What::Log(path) }));
     Ok(items)
 }
@@ -179,22 +207,26 @@ impl Item {
         vec![self.ticket.to_string(), kind.to_owned(), bytes, name]
     }
 
-    fn remove(&self, board: &Board, main: Option<&Commit>) -> Result<(), Failure> {
+    /// Whether it is gone: nobody is at work in it.
+    fn remove(&self, board: &Board, main: Option<&Commit>) -> Result<bool, Failure> {
         let (kind, name) = self.words();
         let what = format!("remove the {kind} {name}");
         match &self.what {
             What::Workspace(workspace) => {
                 board.project.require_not_held(&self.ticket)?;
+                let claim = Claim::take_now(&board.project, &self.ticket).or_cannot(&what)?;
+                let Some(claim) = claim.filter(|_| !os::is_in_use(&workspace.path)) else { return Ok(false) };
                 let retired = board.project.depot().and_then(|depot| workspace.retire(depot, main));
-                retired.map(|_| ()).or_cannot(what)
+                retired.or_cannot(&what)?;
+                claim.give_up().or_cannot(&what)?;
             }
             What::Branch(workspace) => {
                 let depot = board.project.depot().or_cannot(what)?;
                 workspace.drop_merged_branch(depot, main);
-                Ok(())
             }
-            What::Cache(path) | What::Log(path) => os::remove_tree(path).or_cannot(what),
+            What::Cache(path) | What::Log(path) => os::remove_tree(path).or_cannot(what)?,
         }
+        Ok(true)
     }
 }
 

@@ -78,7 +78,7 @@ pub(super) async fn check_before_first_ticket(board: &Board, state: &State) -> R
         return Ok(Exit::Done);
     }
     let names: Vec<&str> = red.iter().map(|e| e.name.as_str()).collect();
-    talk!("\nChecked {all} on {main} at {at}: no ticket can pass {} as things are.", names.join(", "));
+    talk!("\nChecked {all} on {main} at {at}: no ticket can pass {} now.", names.join(", "));
     if red.iter().any(|e| e.could_not_start()) {
         hint(
             "install the program that is missing, or change the command in ganger.toml, then run `ganger gates --main`",

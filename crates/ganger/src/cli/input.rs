@@ -49,10 +49,22 @@ pub(super) fn edit(text: &str, suffix: &str, otherwise: &str) -> Result<String, 
         .arg("sh")
         .arg(file.path())
         .status()?;
-    if !status.success() {
-        return Err(Failure::failed(format!("`{editor}` failed with {status}; nothing was changed")));
+    let edited = match status.success() {
+        true => std::fs::read_to_string(file.path()).map_err(|e| Failure::failed(format!("what you typed: {e}"))),
+        false => Err(Failure::failed(format!("`{editor}` failed with {status}; nothing was changed"))),
+    };
+    edited.map_err(|failure| kept(file, text, failure))
+}
+
+/// What was typed stays when it cannot be used.
+fn kept(file: tempfile::NamedTempFile, text: &str, failure: Failure) -> Failure {
+    if std::fs::read(file.path()).is_ok_and(|now| now == text.as_bytes()) {
+        return failure;
     }
-    Ok(std::fs::read_to_string(file.path())?)
+    match file.keep() {
+        Ok((_, path)) => failure.hint(format!("what you typed is in {}", path.display())),
+        Err(e) => failure.hint(format!("what you typed could not be kept: {e}")),
+    }
 }
 
 /// Asks, and waits for the answer; anything but yes is no.

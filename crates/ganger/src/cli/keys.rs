@@ -180,7 +180,7 @@ fn answer(card: CardId, text: &str, state: &State) -> Action {
     let by_number = text.parse::<usize>().ok().and_then(|n| options.get(n.checked_sub(1)?));
     let text = by_number.map_or(text, String::as_str);
     let Some(asked) = state.cards.get(&card).filter(|asked| asked.is_open()) else {
-        return Action::Refused(format!("{card} is not open any more."));
+        return Action::Refused(format!("{card} is no longer open."));
     };
     match asked.parse_answer(text) {
         Ok(answer) => Action::Answer { card, answer },

@@ -104,7 +104,7 @@ enum Command {
     /// Open the session of a ticket with the runtime's own program
     ///
     /// A turn in progress is interrupted first. The ticket is held while you are in the session: no agent works on it,
-    /// it is not merged, and its workspace stays. When you leave the program, the ticket goes on by itself; what you
+    /// it is not merged, and its workspace stays. When you leave the program, the ticket is resumed; what you
     /// changed in accepted work is reported and verified again.
     Attach(attach::Args),
     /// Watch the session of a ticket; it stops nothing

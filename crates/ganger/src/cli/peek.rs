@@ -132,7 +132,24 @@ impl View {
     }
 }
 
-/// What an agent says and does; how its session is, and what it used, `ganger status` shows.
+/// What an agent says and does. `ganger status` shows how its session is and what it used; logs have the output of setups
+/// and gates.
 fn is_shown(activity: &Activity) -> bool {
-    !matches!(activity.kind, ActivityKind::Status | ActivityKind::Usage) && !activity.text.trim().is_empty()
+    !matches!(activity.kind, ActivityKind::Status | ActivityKind::Usage | ActivityKind::Output)
+        && !activity.text.trim().is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_shown;
+    use crate::wire::{Activity, ActivityKind};
+    use ganger_engine::{AttemptId, TicketId};
+
+    #[test]
+    fn what_is_not_printed_is_not_counted() {
+        let is_shown =
+            |kind| is_shown(&Activity::now(&TicketId::from("T-1"), &AttemptId::from("T-1.1"), kind, "words"));
+        assert!(is_shown(ActivityKind::Say) && is_shown(ActivityKind::Gate));
+        assert!(!is_shown(ActivityKind::Output) && !is_shown(ActivityKind::Usage));
+    }
 }

@@ -75,7 +75,7 @@ pub(super) async fn show(board: &Board, id: &str, as_json: bool) -> Result<Exit,
     if let Some(head) = ticket.head.as_ref().filter(|_| ticket.merged.is_none()) {
         data!("branch     {} at {}", workspace.branch, head.short());
     }
-    if let Some(merged) = &ticket.merged {
+    if let Some(merged) = ticket.merged.as_ref().filter(|_| ticket.undone.is_none()) {
         data!("merged     as {}", merged.short());
     }
     if workspace.path.exists() {

@@ -7,7 +7,7 @@ use super::{gates, trust};
 use crate::board::ticket_named;
 use crate::depot::{self, Landing, Revert};
 use crate::failure::{Code, Exit, Failure};
-use crate::git::{self, GitError};
+use crate::git::GitError;
 use crate::os;
 use crate::text;
 use ganger_engine::{Commit, Evidence, Input, Phase, State, Ticket, TicketId};
@@ -37,10 +37,11 @@ pub(super) async fn run(board: &Board, word: &str) -> Result<Exit, Failure> {
             Revert::Done(commit) => return record(board, &state, &id, ticket, commit).await,
             other => return Err(refusal(&id, &main, landed, other)),
         };
-        prove(board, &state, &id, commit.clone()).await?;
-        match os::block_in_place(|| land(board, &main, &old, &commit)).map_err(|e| cannot(&id, &e))? {
+        verify(board, &state, &id, commit.clone()).await?;
+        let landed = os::block_in_place(|| depot::land(board.project.depot()?, &main, &old, &commit));
+        match landed.map_err(|e| cannot(&id, &e))? {
             Landing::Landed => return record(board, &state, &id, ticket, commit).await,
-            Landing::Moved => talk!("{main} has moved meanwhile: the revert is made again."),
+            Landing::Moved => talk!("{main} moved meanwhile. Making the revert again."),
             other => {
                 let why = other.refusal(&main).unwrap_or_default();
                 return Err(Failure::needs_you(format!("{id} is not undone: {why}")));
@@ -65,33 +66,22 @@ fn refusal(id: &TicketId, main: &str, landed: &Commit, made: Revert) -> Failure 
         Revert::Conflict(files) => {
             let files: Vec<String> = files.iter().map(|file| text::name(file)).collect();
             let words =
-                format!("{id} cannot be undone by itself: what {main} got later changes it in {}", files.join(", "));
+                format!("{id} cannot be undone on its own: later commits on {main} change it in {}", files.join(", "));
             Failure::of(Code::Git, words).hint(format!("undo what landed after it first, or {by_hand}"))
         }
-        Revert::Gone => Failure::failed(format!("{main} has nothing of {id} any more: there is nothing to undo")),
+        Revert::Gone => Failure::failed(format!("{main} no longer has anything of {id}: there is nothing to undo")),
         _ => Failure::failed(format!("{} is not a commit of {main} by which Ganger merged {id}", landed.short()))
             .hint("`git log` shows how it came there; `git revert` takes it back"),
     }
 }
 
 /// The gates on main without the ticket.
-async fn prove(board: &Board, state: &State, id: &TicketId, commit: Commit) -> Result<(), Failure> {
+async fn verify(board: &Board, state: &State, id: &TicketId, commit: Commit) -> Result<(), Failure> {
     let (_trial, results) = gates::run_on(board, commit, false).await?;
     let is_red = |e: &&Evidence| !e.is_green() && !gates::is_known_red(board, state, e);
     let Some(red) = results.iter().find(is_red) else { return Ok(()) };
     Err(Failure::failed(format!("{id} is not undone: gate `{}` is red without it", red.name))
         .hint(format!("the whole output is in {}", red.log)))
-}
-
-fn land(board: &Board, main: &str, old: &Commit, commit: &Commit) -> Result<Landing, GitError> {
-    let depot = board.project.depot()?;
-    let reference = format!("refs/heads/{main}");
-    git::sync_commit(&depot.repository, commit, Some(old), &reference)?;
-    let landed = depot::land(depot, main, old, commit)?;
-    if matches!(landed, Landing::Landed) {
-        git::sync_commit(&depot.person, commit, Some(commit), &reference)?;
-    }
-    Ok(landed)
 }
 
 async fn record(board: &Board, state: &State, id: &TicketId, ticket: &Ticket, commit: Commit) -> Result<Exit, Failure> {
@@ -101,10 +91,10 @@ async fn record(board: &Board, state: &State, id: &TicketId, ticket: &Ticket, co
     let builds_on_it = state.dependents(id).filter(|d| state.tickets.get(*d).is_some_and(|t| !t.phase.is_final()));
     let waiting: Vec<String> = builds_on_it.map(ToString::to_string).collect();
     if !waiting.is_empty() {
-        talk!("{} was made for a main branch with {id}: its gates decide.", waiting.join(", "));
+        talk!("Built on {id}: {}. Ganger runs their gates again before merging.", waiting.join(", "));
     }
     let title = text::line(&ticket.spec.title, 60);
-    talk!("Its branch is history: `ganger ticket add \"{title}\"` asks for it anew.");
+    talk!("To ask for it again, run `ganger ticket add \"{title}\"`.");
     hint_to_push(board, "the revert").map(|()| Exit::Done)
 }
 

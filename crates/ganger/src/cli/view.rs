@@ -14,10 +14,11 @@ use crate::client::Client;
 use crate::failure::Failure;
 use crate::os;
 use crate::os::now_ms;
+use crate::project::Project;
 use crate::wire::{Activity, ActivityKind, DeadLetter};
 use ganger_bus::Bus;
 use ganger_engine::foreman::Stop;
-use ganger_engine::{Answer, Envelope, Input, Record, Urgency};
+use ganger_engine::{Answer, CardId, Envelope, Input, Record, Urgency};
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -78,7 +79,7 @@ impl View {
         let state = board.state().await?;
         let (end, ended) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (bus, person) = (Arc::clone(&board.bus), board.person());
+        let (bus, project, person) = (Arc::clone(&board.bus), Arc::clone(&board.project), board.person());
         let screen = Screen {
             style,
             narrator: Narrator::new(state),
@@ -87,6 +88,7 @@ impl View {
             stop,
             keys: Keys::default(),
             bus,
+            project,
             person,
         };
         let thread = std::thread::Builder::new().name("view".to_owned());
@@ -114,6 +116,7 @@ struct Screen {
     stop: watch::Receiver<Stop>,
     keys: Keys,
     bus: Arc<dyn Bus>,
+    project: Arc<Project>,
     person: String,
 }
 
@@ -164,10 +167,13 @@ impl Screen {
                     continue;
                 }
                 Action::Refused(why) => Err(why),
-                Action::Answer { card, answer } => {
-                    let answer = Answer { card, answer, by: self.person.clone() };
-                    self.decide("you answered a card", Input::Answer(answer)).await
-                }
+                Action::Answer { card, answer } => match self.require_not_held(&card) {
+                    Ok(()) => {
+                        let answer = Answer { card, answer, by: self.person.clone() };
+                        self.decide("you answered a card", Input::Answer(answer)).await
+                    }
+                    held => held,
+                },
                 Action::Tell { ticket, text } => {
                     let input = Input::Tell { ticket, text, urgency: Urgency::Idle, by: self.person.clone() };
                     self.decide("you sent a message", input).await
@@ -182,6 +188,12 @@ impl Screen {
                 lanes.say(&why);
             }
         }
+    }
+
+    /// As `ganger answer` does.
+    fn require_not_held(&self, card: &CardId) -> Result<(), String> {
+        let Some(card) = self.narrator.state().cards.get(card) else { return Ok(()) };
+        self.project.require_not_held(&card.ticket).map_err(|e| e.to_string())
     }
 
     /// By the foreman of this very process: it is running, or there would be no view.

@@ -114,7 +114,7 @@ impl Landing {
 
 /// Moves main from `old` to `new`, a descendant that the depot has. Where main is checked out, its files follow; it is
 /// refused when a file of the person's is in the way. By plumbing: whatever settings the person has for merging,
-/// afterwards main is that commit.
+/// afterwards main is that commit, after a power cut, too.
 pub(crate) fn land(depot: &Depot, main: &str, old: &Commit, new: &Commit) -> GitResult<Landing> {
     let person = &depot.person;
     let reference = format!("refs/heads/{main}");
@@ -142,7 +142,7 @@ pub(crate) fn land(depot: &Depot, main: &str, old: &Commit, new: &Commit) -> Git
         }
     }
     depot.git().run(&["update-ref", LANDING, new.as_str()])?;
-    sync_commit(&depot.repository, new, Some(new), LANDING)?;
+    sync_commit(&depot.repository, new, Some(old), LANDING)?;
     transfer::send_out(depot, &person.objects(), std::slice::from_ref(new), std::slice::from_ref(old))?;
     sync_commit(person, new, Some(old), &reference)?;
     let landed = match &checkout {
@@ -157,7 +157,12 @@ pub(crate) fn land(depot: &Depot, main: &str, old: &Commit, new: &Commit) -> Git
         Err(e) => Err(e),
         // Its files are those of the commit that main did not become.
         Ok(Landing::Moved) if checkout.is_some() => repair(depot, main).map(|()| Landing::Moved),
-        Ok(landed) => depot.git().run(&["update-ref", "-d", LANDING]).map(|_| landed),
+        Ok(landed) => {
+            if matches!(landed, Landing::Landed) {
+                sync_commit(person, new, Some(new), &reference)?;
+            }
+            depot.git().run(&["update-ref", "-d", LANDING]).map(|_| landed)
+        }
     }
 }
 

@@ -96,12 +96,6 @@ async fn work(
             );
             return Ok(Verdict::Failed { why, back_to_agent: true });
         }
-        let (shared, from, to, branch) = (Arc::clone(project), old.clone(), merged.clone(), main.clone());
-        os::blocking(move || -> git::GitResult<()> {
-            let depot = shared.depot()?;
-            git::sync_commit(&depot.repository, &to, Some(&from), &full_name(&branch))
-        })
-        .await?;
         let (shared, order) = (Arc::clone(project), Arc::clone(job));
         let holder = os::blocking(move || shared.holder(&order.landing.ticket)).await?;
         if let Some(holder) = holder {
@@ -169,21 +163,13 @@ fn build(project: &Project, job: &Job, main: &str) -> anyhow::Result<Built> {
 /// Moves main; `None` when another moved it meanwhile, and the merge must be built anew.
 fn land(depot: &Depot, main: &str, old: &Commit, merged: &Commit) -> anyhow::Result<Option<Verdict>> {
     match depot::land(depot, main, old, merged)? {
-        Landed::Landed => {
-            // What the journal calls merged is on main after a power cut, too.
-            git::sync_commit(&depot.person, merged, Some(merged), &full_name(main))?;
-            Ok(Some(Verdict::Merged(merged.clone())))
-        }
+        Landed::Landed => Ok(Some(Verdict::Merged(merged.clone()))),
         Landed::Moved => Ok(None),
         refused => {
             let why = refused.refusal(main).unwrap_or_default();
             Ok(Some(Verdict::Failed { why, back_to_agent: false }))
         }
     }
-}
-
-fn full_name(branch: &str) -> String {
-    format!("refs/heads/{branch}")
 }
 
 /// Gates take their time, and a person may have taken the approval back meanwhile.

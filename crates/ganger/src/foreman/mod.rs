@@ -11,6 +11,7 @@ mod projection;
 
 pub(crate) use journal::{AppendError, Journal, Loaded, load, open_tables, read_records, reconcile};
 pub(crate) use lease::{Lease, acquire};
+pub(crate) use objects::is_elsewhere;
 pub(crate) use presence::{Runner, active_run, announce};
 pub(crate) use projection::{Part, Projection, ProjectionError, ReadyTicket, Totals};
 
@@ -25,7 +26,7 @@ use ganger_bus::Bus;
 use ganger_engine::foreman::{Action, Appended, Ending, Event, Machine, Mode, Stop};
 use ganger_engine::{DecisionId, Envelope, HostId, Input, Ledger, Order, Phase, Refusal, State};
 use intake::Inbox;
-use objects::{Needs, Objects, is_elsewhere};
+use objects::{Needs, Objects};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;

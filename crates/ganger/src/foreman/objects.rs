@@ -331,7 +331,7 @@ impl Needs {
 }
 
 /// Whether a host has a clone of its own.
-pub(super) fn is_elsewhere(state: &State, host: &HostId) -> bool {
+pub(crate) fn is_elsewhere(state: &State, host: &HostId) -> bool {
     state.hosts.get(host).is_some_and(|known| known.report.labels.contains(Elsewhere::LABEL))
 }
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// A ticket's workspace is ours to make or remove, until this is dropped.
-pub(super) struct Claim {
+pub(crate) struct Claim {
     path: PathBuf,
     file: File,
     owner: Option<Owner>,
@@ -37,6 +37,11 @@ impl Claim {
                 None => tokio::time::sleep(LOOK_EVERY).await,
             }
         }
+    }
+
+    /// `None` while another process makes or removes the workspace.
+    pub(crate) fn take_now(project: &Project, ticket: &TicketId) -> std::io::Result<Option<Self>> {
+        Self::try_take(&folder(project).join(ticket.as_str()))
     }
 
     fn try_take(path: &Path) -> std::io::Result<Option<Self>> {
@@ -96,7 +101,7 @@ impl Claim {
     }
 
     /// Nobody works in it any more.
-    pub(super) fn give_up(self) -> std::io::Result<()> {
+    pub(crate) fn give_up(self) -> std::io::Result<()> {
         std::fs::remove_file(&self.path)
     }
 }

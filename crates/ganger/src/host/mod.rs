@@ -29,7 +29,7 @@ use crate::os::{self, MARKER_HOST, Target};
 use crate::project::Project;
 use crate::sandbox::Sandboxes;
 use crate::wire::{self, CONTROL, Elsewhere, ToHost, bury, host_subject};
-use claim::Claim;
+pub(crate) use claim::Claim;
 use driver::{Driver, Happened};
 use folder::Folder;
 use ganger_bus::{AckHandle, AckKind, Bus, ConsumerConfig, Delivery, Message};

@@ -1,10 +1,12 @@
 //! The terminal of a person: its width, its echo, and its keys.
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 use std::io::{stderr, stdin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How many columns the terminal behind stderr has; `None` without one.
 pub(crate) fn terminal_columns() -> Option<usize> {
@@ -19,19 +21,39 @@ static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
 /// leave a copy of the last one. Signals come as before. With `keys` they can be read one by one.
 pub(crate) fn turn_echo_off(keys: bool) {
     let Ok(now) = tcgetattr(stdin()) else { return };
-    let mut quiet = now.clone();
-    quiet.local_modes.remove(LocalModes::ECHO | LocalModes::ECHONL);
-    if keys {
-        quiet.local_modes.remove(LocalModes::ICANON);
-        // A read ends after a tenth of a second.
-        quiet.special_codes[SpecialCodeIndex::VMIN] = 0;
-        quiet.special_codes[SpecialCodeIndex::VTIME] = 1;
-    }
+    let quiet = quiet(&now, keys);
     restore_when_panicking();
     // Not in the foreground, it would stop us.
     if is_in_foreground() && tcsetattr(stdin(), OptionalActions::Now, &quiet).is_ok() {
         *BEFORE.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
     }
+}
+
+fn quiet(now: &Termios, keys: bool) -> Termios {
+    let mut quiet = now.clone();
+    quiet.local_modes.remove(LocalModes::ECHO | LocalModes::ECHONL);
+    if keys {
+        quiet.local_modes.remove(LocalModes::ICANON);
+        // A read does not wait for more.
+        quiet.special_codes[SpecialCodeIndex::VMIN] = 0;
+        quiet.special_codes[SpecialCodeIndex::VTIME] = 0;
+    }
+    quiet
+}
+
+/// Whether keys can be read: echo was turned off, and a read would not stop us in the background. A shell may have set the
+/// terminal to whole lines while we were stopped (Ctrl-Z, then `fg`): that is undone.
+fn has_keys() -> bool {
+    let before = BEFORE.lock().unwrap_or_else(PoisonError::into_inner);
+    if before.is_none() || !is_in_foreground() {
+        return false;
+    }
+    if let Ok(now) = tcgetattr(stdin())
+        && now.local_modes.contains(LocalModes::ICANON)
+    {
+        let _gone = tcsetattr(stdin(), OptionalActions::Now, &quiet(&now, true));
+    }
+    true
 }
 
 fn is_in_foreground() -> bool {
@@ -77,30 +99,34 @@ impl KeyReader {
 impl Drop for KeyReader {
     fn drop(&mut self) {
         self.ended.store(true, Ordering::Relaxed);
-        // At most one read, which has an end.
+        // At most one tick.
         if let Some(thread) = self.thread.take() {
             let _panicked = thread.join();
         }
     }
 }
 
-/// A read without a key takes so long at least, unless nobody can type there any more.
-const SHORTEST: Duration = Duration::from_millis(20);
 const WAIT: Duration = Duration::from_millis(100);
+const TICK: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
 fn read_keys(ended: &AtomicBool, each: impl Fn(&[u8]) -> bool) {
     let mut bytes = [0; 256];
     while !ended.load(Ordering::Relaxed) {
-        // A read in the background would stop us. So would one whose mode is not ours take whole lines.
-        let is_ours = BEFORE.lock().unwrap_or_else(PoisonError::into_inner).is_some() && is_in_foreground();
-        if !is_ours {
+        if !has_keys() {
             std::thread::sleep(WAIT);
             continue;
         }
-        let began = Instant::now();
-        match rustix::io::read(stdin(), &mut bytes) {
-            Ok(0) if began.elapsed() < SHORTEST => std::thread::sleep(WAIT),
-            Ok(0) | Err(rustix::io::Errno::INTR) => {}
+        // A read has no end where the terminal has whole lines.
+        let stdin = stdin();
+        match poll(&mut [PollFd::new(&stdin, PollFlags::IN)], Some(&TICK)) {
+            Ok(0) | Err(Errno::INTR) => continue,
+            Ok(_) => {}
+            Err(_) => return,
+        }
+        match rustix::io::read(&stdin, &mut bytes) {
+            // Nobody can type there any more.
+            Ok(0) => std::thread::sleep(WAIT),
+            Err(Errno::INTR) => {}
             Ok(length) if each(&bytes[..length]) => {}
             _ => return,
         }

@@ -178,8 +178,11 @@ impl Board {
 #[test]
 fn work_of_a_host_in_another_clone_is_verified_merged_and_leaves_the_exchange() {
     let board = Board::new(&[("one ticket", &[])]);
-    board.open("one");
     let (mut foreman, mut alpha) = (board.foreman(), board.host("alpha"));
+    board.wait_for_work("alpha", |_| true);
+    let attach = board.place.ganger(&["attach", "T-1", "--print"]).exits(4);
+    attach.says("host alpha works on T-1 in another clone").says("hint: `ganger tell T-1 …`");
+    board.open("one");
     board.wait_until_all_are("accepted");
     wait_until("the branch is shown", LIMIT, || board.place.git(&["branch", "--list", "ganger/T-1"]).contains("T-1"));
     assert!(board.refs_in_exchange().contains("/work/T-1/"), "{}", board.refs_in_exchange());

@@ -25,7 +25,7 @@ fn init_check_says_before_the_first_ticket_what_none_could_pass() {
     assert!(!place.state().join("logs/gates").exists(), "nothing runs before you said that it may");
     place.ganger(&["trust", "--yes"]).exits(0);
     let red = place.ganger(&["init", "--check"]).exits(1).says("kept").says("red   test at");
-    red.says("Checked 1 gate on main at").says("no ticket can pass test as things are").says("`known_red = true`");
+    red.says("Checked 1 gate on main at").says("no ticket can pass test now").says("`known_red = true`");
     place.write("state", "ready\n");
     place.commit("green");
     place.ganger(&["init", "--check"]).exits(0).says("green test at").says("a ticket can pass.");

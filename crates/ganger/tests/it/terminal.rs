@@ -5,7 +5,7 @@ mod picture;
 use crate::support::{GANGER, Place, wait_until};
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
+use rustix::termios::{LocalModes, OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
 use serde_json::json;
 use std::fs::File;
 use std::io::{Read, Write};
@@ -92,7 +92,7 @@ impl OnTerminal {
         writeln!(self.keyboard, "{line}").unwrap();
     }
 
-    fn types(&mut self, text: &str) {
+    pub(crate) fn types(&mut self, text: &str) {
         self.keyboard.write_all(text.as_bytes()).unwrap();
     }
 
@@ -267,6 +267,26 @@ fn keys_answer_tell_show_and_stop_without_disturbing_what_is_drawn() {
         place.assert_status("T-1", "accepted");
         place.assert_status("T-2", "stopped");
     }
+}
+
+#[test]
+fn keys_and_the_end_of_a_run_need_no_enter_after_a_shell_set_the_terminal() {
+    let place = working();
+    let mut run = OnTerminal::start(&place, &["run"], SIZES[0]);
+    run.wait_for("? for keys");
+    let is_by_line = |run: &OnTerminal| tcgetattr(&run.keyboard).unwrap().local_modes.contains(LocalModes::ICANON);
+    run.wait_until("keys are read one by one", |run| !is_by_line(run));
+    // As some shells do when a program that was stopped comes back.
+    let mut modes = tcgetattr(&run.keyboard).unwrap();
+    modes.local_modes.insert(LocalModes::ICANON | LocalModes::ECHO);
+    tcsetattr(&run.keyboard, OptionalActions::Now, &modes).unwrap();
+    run.wait_until("keys are read one by one again", |run| !is_by_line(run));
+    run.types("?");
+    run.wait_for("a answers the first card");
+    tcsetattr(&run.keyboard, OptionalActions::Now, &modes).unwrap();
+    std::fs::write(place.path("go"), "").unwrap();
+    assert_eq!(run.code(), 0);
+    assert!(run.is_restored());
 }
 
 #[test]

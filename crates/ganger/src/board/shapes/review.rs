@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// What became of a review.
+/// Outcome of a review.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Review {
     pub(crate) ticket: String,

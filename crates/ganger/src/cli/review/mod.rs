@@ -7,7 +7,7 @@ use super::out::{counted, json, talk};
 use super::{diff, input};
 use crate::board::{Part, View, shapes};
 use crate::failure::{Code, Exit, Failure};
-use crate::text;
+use crate::{os, text};
 use comments::{Comment, Place};
 use ganger_engine::{Answer, CardAnswer, CardKind, CardOption, Input, Phase, State, TicketId, Urgency};
 
@@ -18,11 +18,8 @@ pub(super) struct Args {
     /// A comment on a line, or on a file, instead of an editor; may be repeated
     #[arg(long, num_args = 2, value_names = ["FILE[:LINE]", "TEXT"])]
     comment: Vec<String>,
-    /// Send the comments to the session of the ticket (this is what comments are for, unless you say otherwise)
-    #[arg(long)]
-    send_back: bool,
     /// Accept the work; asks without it, when there is no comment
-    #[arg(long, conflicts_with_all = ["comment", "send_back"])]
+    #[arg(long, conflicts_with = "comment")]
     accept: bool,
     /// Print JSON
     #[arg(long)]
@@ -38,9 +35,6 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     if args.accept {
         return accept(&board, &state, &id, args).await;
     }
-    if args.send_back && args.comment.is_empty() {
-        return Err(Failure::usage("there is no comment to send back").hint("add `--comment FILE:LINE TEXT`"));
-    }
     refuse_final(&state, &id)?;
     let changes = diff::of(&board, &state, &id, false)?;
     let comments = match args.comment.as_slice() {
@@ -48,9 +42,14 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
         given => given_on_the_command_line(&id, &changes, given)?,
     };
     if !comments.is_empty() {
-        return send_back(&board, &state, &id, &comments, args).await;
+        send_back(&board, &id, &comments).await.map_err(|failure| kept(&board, &id, &comments, failure))?;
+        talk!("Sent {} to the session of {id}.", counted(comments.len(), "comment"));
+        say_if_no_run(&board)?;
+        return outcome(args, &id, &comments, "sent-back");
     }
     if input::confirm(&format!("No comments. Accept {id}?"), "use `--accept`")? {
+        let View { state, .. } = board.view(Part::Tickets(std::slice::from_ref(&id))).await?;
+        board.project.require_not_held(&id)?;
         return accept(&board, &state, &id, args).await;
     }
     talk!("Nothing was sent, and {id} is as it was.");
@@ -120,23 +119,32 @@ fn refuse_final(state: &State, id: &TicketId) -> Result<(), Failure> {
 }
 
 /// Work that is accepted, or asks to be, goes back with the message; a session at work gets it at the end of its turn.
-async fn send_back(
-    board: &Board,
-    state: &State,
-    id: &TicketId,
-    comments: &[Comment],
-    args: &Args,
-) -> Result<Exit, Failure> {
+/// The ticket may have moved on while the editor was open.
+async fn send_back(board: &Board, id: &TicketId, comments: &[Comment]) -> Result<(), Failure> {
+    let View { state, .. } = board.view(Part::Tickets(std::slice::from_ref(id))).await?;
+    board.project.require_not_held(id)?;
+    refuse_final(&state, id)?;
     let (ticket, by, words) = (id.clone(), board.person(), message(comments));
     let phase = state.tickets.get(id).map(|t| t.phase);
     let input = match phase {
         Some(Phase::Accepted | Phase::Reviewing | Phase::NeedsYou) => Input::ReopenTicket { ticket, reason: words, by },
         _ => Input::Tell { ticket, text: words, urgency: Urgency::Idle, by },
     };
-    board.decide("you reviewed a ticket", input).await?;
-    talk!("Sent {} to the session of {id}.", counted(comments.len(), "comment"));
-    say_if_no_run(board)?;
-    outcome(args, id, comments, "sent-back")
+    board.decide("you reviewed a ticket", input).await.map(|_| ())
+}
+
+/// Comments that could not be sent are written to a file, which the hint names.
+fn kept(board: &Board, id: &TicketId, comments: &[Comment], failure: Failure) -> Failure {
+    let folder = board.project.state.join("reviews");
+    let file = folder.join(format!("{id}-{}.txt", os::now_ms()));
+    let written =
+        os::make_private_folder(&folder).and_then(|()| os::write_private(&file, message(comments).as_bytes()));
+    let before = failure.hint.as_ref().map_or_else(String::new, |hint| format!("{hint}; "));
+    let hint = match written {
+        Ok(()) => format!("{before}your comments are in {}", file.display()),
+        Err(e) => format!("{before}your comments could not be written to {}: {e}", file.display()),
+    };
+    failure.hint(hint)
 }
 
 /// Answers the card that asks for it.

@@ -1,6 +1,7 @@
 //! `ganger clean`: what merged and closed tickets left.
 
 use crate::support::Place;
+use crate::terminal::{OnTerminal, SIZES};
 use serde_json::{Value, json};
 
 fn kinds(shown: &Value) -> Vec<(String, String)> {
@@ -57,12 +58,32 @@ fn a_branch_of_merged_work_goes_when_main_has_it() {
     place.ganger(&["merge", "T-1"]).exits(0);
     place.ganger(&["run"]).exits(0);
     assert_eq!(place.git(&["branch", "--list", "ganger/T-1"]), "* ganger/T-1", "it is checked out");
-    place.ganger(&["clean", "--yes"]).exits(0);
-    assert!(place.git(&["branch", "--list", "ganger/T-1"]).contains("ganger/T-1"));
+    // What its gates built does not hide its branch.
+    std::fs::create_dir_all(place.state().join("gates/caches/T-1")).unwrap();
+    let shown = place.ganger(&["clean", "--dry-run", "--json"]).exits(0).json();
+    assert!(kinds(&shown).iter().all(|(kind, _)| kind != "branch"), "{shown:#}");
     place.git(&["checkout", "--quiet", "main"]);
     let shown = place.ganger(&["clean", "--dry-run", "--json"]).exits(0).json();
+    assert!(kinds(&shown).contains(&("cache".to_owned(), "T-1".to_owned())), "{shown:#}");
     let branches: Vec<_> = kinds(&shown).into_iter().filter(|(kind, _)| kind == "branch").collect();
     assert_eq!(branches.len(), 1, "{shown:#}");
     place.ganger(&["clean", "--yes"]).exits(0);
     assert_eq!(place.git(&["branch", "--list", "ganger/T-1"]), "");
+}
+
+#[test]
+fn what_is_needed_again_while_it_asks_stays() {
+    let place = Place::scripted("true", &json!({"*": [[{"tool": "ask_user", "args": {"question": "Which?"}}]]}));
+    place.add(&["one"]);
+    place.add(&["two"]);
+    place.ganger(&["run"]).exits(3);
+    place.ganger(&["ticket", "close", "T-1"]).exits(0);
+    place.ganger(&["ticket", "close", "T-2"]).exits(0);
+    let mut clean = OnTerminal::start(&place, &["clean"], SIZES[1]);
+    clean.wait_for("Remove all of it");
+    place.ganger(&["ticket", "reopen", "T-1"]).exits(0);
+    clean.type_line("y");
+    assert_eq!(clean.code(), 0, "{:#?}", clean.rows());
+    clean.wait_for("stays: T-1 is open.");
+    assert!(place.workspace("T-1").exists() && !place.workspace("T-2").exists(), "{:#?}", clean.rows());
 }

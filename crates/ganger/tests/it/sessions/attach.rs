@@ -29,7 +29,7 @@ fn a_running_ticket_is_interrupted_held_and_goes_on_when_its_session_is_left() {
     std::fs::write(place.path("go"), "").unwrap();
     session.type_line("by hand");
     assert_eq!(session.code(), 0, "{:#?}", session.rows());
-    session.wait_for("T-1 goes on.");
+    session.wait_for("Resumed T-1.");
     wait_until("its agent works again", LIMIT, || place.ticket("T-1")["status"] == "accepted");
     assert_eq!(place.git(&["show", "ganger/T-1:by-hand.txt"]), "by hand");
 }
@@ -71,19 +71,52 @@ fn a_stop_of_yours_outlives_the_session_and_a_killed_attach_holds_nothing() {
     let mut session = attached(&place, "T-1");
     session.type_line("");
     assert_eq!(session.code(), 0);
-    session.wait_for("T-1 stays stopped: `ganger resume T-1`");
+    session.wait_for("T-1 stays stopped. Run `ganger resume T-1`.");
     place.ganger(&["resume", "T-1"]).exits(0);
 
-    let session = attached(&place, "T-1");
     let marker = format!("HOME={}", place.home().display());
-    for pid in alive_with(&marker, "attach") {
-        kill(pid, 9);
-    }
-    wait_until("the program went with it", LIMIT, || alive_with(&marker, "resume thread-of-the-shop").is_empty());
-    drop(session);
-    place.ganger(&["status"]).exits(0).says("its `ganger attach` ended without a word → `ganger resume T-1`");
-    place.ganger(&["run"]).exits(0).says("T-1 goes on: its `ganger attach` ended without a word.");
+    let attach_and_kill = || {
+        let session = attached(&place, "T-1");
+        for pid in alive_with(&marker, "attach") {
+            kill(pid, 9);
+        }
+        wait_until("the program went with it", LIMIT, || alive_with(&marker, "resume thread-of-the-shop").is_empty());
+        drop(session);
+        place.ganger(&["status"]).exits(0).says("`ganger attach` ended unexpectedly → `ganger resume T-1`");
+    };
+    attach_and_kill();
+    let mut session = attached(&place, "T-1");
+    session.type_line("");
+    assert_eq!(session.code(), 0);
+    session.wait_for("Resumed T-1.");
+    place.assert_status("T-1", "open");
+    attach_and_kill();
+    place.ganger(&["run"]).exits(0).says("Resumed T-1: `ganger attach` ended unexpectedly.");
     place.assert_status("T-1", "accepted");
+}
+
+#[test]
+fn a_key_answers_no_card_of_a_held_ticket() {
+    let place = desk(true);
+    let config = std::fs::read_to_string(place.repo().join("ganger.toml")).unwrap();
+    place.write("ganger.toml", config.split("[[gate]]").next().unwrap());
+    place.commit("no gates: the work asks to be accepted");
+    place.ganger(&["trust", "--yes"]).exits(0);
+    place.add(&["one"]);
+    let mut run = OnTerminal::start(&place, &["run", "--forever"], SIZES[1]);
+    run.wait_for("`ganger answer C-1 …`");
+    let mut session = attached(&place, "T-1");
+    run.types("a");
+    run.wait_for("answer C-1 (Enter, or Esc)>");
+    run.types("1\n");
+    run.wait_for("T-1 is open in `ganger attach`");
+    place.assert_status("T-1", "needs-you");
+    session.type_line("");
+    assert_eq!(session.code(), 0);
+    run.types("a");
+    run.wait_for("answer C-1 (Enter, or Esc)>");
+    run.types("1\n");
+    run.wait_for("answered C-1");
 }
 
 #[test]

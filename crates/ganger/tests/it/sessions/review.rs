@@ -1,6 +1,6 @@
 //! `ganger review`: comments by file and line, sent to the session as one message.
 
-use crate::support::{Place, wait_until};
+use crate::support::{GANGER, Place, wait_until};
 use crate::terminal::{OnTerminal, SIZES};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -22,7 +22,6 @@ fn comments_on_the_command_line_send_accepted_work_back() {
     let place = reviewable();
     place.ganger(&["review", "T-1", "--comment", "b.txt:1", "why"]).exits(2).says("T-1 does not change b.txt");
     place.ganger(&["review", "T-1", "--comment", "a.tx", "why"]).exits(2).says("did you mean a.txt?");
-    place.ganger(&["review", "T-1", "--send-back"]).exits(2).says("there is no comment to send back");
     place.ganger(&["review", "T-1"]).exits(3).says("stdin is not a terminal").says("--comment FILE:LINE TEXT");
     place.ganger(&["review", "T-1", "--accept"]).exits(0).says("T-1 is accepted already. `ganger merge T-1`");
     let args = ["review", "1", "--comment", "a.txt:2", "use digits", "--comment", "a.txt", "and a title", "--json"];
@@ -60,6 +59,35 @@ fn comments_in_the_editor_belong_to_the_lines_above_them() {
     assert_eq!(review.code(), 0);
     wait_until("it says so", LIMIT, || review.shows("Nothing was sent"));
     place.assert_status("T-1", "accepted");
+}
+
+#[test]
+fn typed_comments_are_kept_when_they_cannot_be_sent() {
+    let mut place = reviewable();
+    let editor = place.path("editor");
+    let script = |after: &str| {
+        let write = "sed -i -e 's/^+one$/&\\n# digits, please/' \"$1\"";
+        std::fs::write(&editor, format!("{write}\n{after}\n")).unwrap();
+    };
+    place.set_env("VISUAL", &format!("sh {}", editor.display()));
+    place.set_env("TMPDIR", &place.path("").display().to_string());
+    let on_screen = |words: &str| {
+        let mut review = OnTerminal::start(&place, &["review", "T-1"], SIZES[2]);
+        let code = review.code();
+        review.wait_for(words);
+        code
+    };
+    script("exit 3");
+    assert_eq!(on_screen("hint: what you typed is in /"), 1);
+    // The ticket is sent back, and goes on, while the editor is open: the comments reach it anyway.
+    script(&format!("'{GANGER}' ticket reopen T-1"));
+    assert_eq!(on_screen("Sent 1 comment to the session of T-1."), 0);
+    place.ganger(&["run"]).exits(0);
+    script(&format!("'{GANGER}' merge T-1"));
+    assert_eq!(on_screen("your comments are in "), 4);
+    let kept = std::fs::read_dir(place.state().join("reviews")).unwrap().next().unwrap().unwrap();
+    let words = std::fs::read_to_string(kept.path()).unwrap();
+    assert!(words.contains("digits, please"), "{words}");
 }
 
 #[test]

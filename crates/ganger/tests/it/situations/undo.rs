@@ -35,6 +35,8 @@ fn what_landed_is_taken_back_after_others_landed() {
     assert_eq!(ticket["undone"].as_str(), Some(place.git(&["rev-parse", "main"]).as_str()));
     place.ganger(&["ticket", "list", "--all"]).exits(0).says("merged, undone");
     place.ganger(&["ticket", "show", "T-2"]).exits(0).says("reverted as ");
+    let shown = place.ganger(&["ticket", "show", "T-2"]).exits(0).stdout;
+    assert_eq!(shown.matches("merged as").count(), 1, "{shown}");
     place.ganger(&["log", "T-2"]).exits(0).says("undone by tester: reverted as ");
     place.ganger(&["merge", "--undo", "T-2"]).exits(0).says("T-2 was undone already");
     place.ganger(&["merge", "T-3"]).exits(0);
@@ -49,7 +51,7 @@ fn what_does_not_revert_cleanly_or_turns_a_gate_red_stays() {
     place
         .ganger(&["merge", "--undo", "T-1"])
         .exits(1)
-        .says("T-1 cannot be undone by itself: what main got later changes it in one.txt")
+        .says("T-1 cannot be undone on its own: later commits on main change it in one.txt")
         .says("git revert -m 1");
     place.ganger(&["merge", "--undo", "T-3"]).exits(0);
     place.ganger(&["merge", "--undo", "T-1"]).exits(1).says("T-1 is not undone: gate `check` is red without it");

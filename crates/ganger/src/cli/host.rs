@@ -100,14 +100,13 @@ async fn in_own_clone(
             "name a git repository for them with `--exchange URL`, here and at `ganger run`; docs/hosts.md shows how",
         ));
     }
-    let hash = trust::hash(&clone);
     let (board, state) = board::elsewhere(place, clone, |state, clone| {
         if state.trust.is_none() {
             return Err(Failure::of(Code::NotTrusted, format!("the board of {} is not trusted yet", place.project))
                 .hint("run `ganger trust` in the clone in which you start `ganger run`"));
         }
         refuse_taken_name(state, id, &clone.id)?;
-        if state.trust.as_ref() == Some(&hash) { Ok(()) } else { clone.distrust_sandbox() }
+        if trust::is_trusted_on(&place.state, state, clone) { Ok(()) } else { clone.distrust_sandbox() }
     })
     .await?;
     let (at, exchange) = (Arc::clone(&board.project), Exchange::new(url, &place.project));

@@ -224,7 +224,8 @@ fn check_variable(key: &str, value: &Value, variable: &str) -> Result<(), Config
 
 /// A variable of a section that has no such key is a slip, as it would be in a file.
 fn refuse_unknown_variables(known: &BTreeSet<String>) -> Result<(), ConfigError> {
-    let sections = ["PROJECT", "LIMITS", "POLICY", "SANDBOX", "BUDGET"].map(|section| format!("GANGER_{section}_"));
+    let sections = ["PROJECT", "LIMITS", "POLICY", "SANDBOX", "BUDGET", "EXCHANGE"];
+    let sections = sections.map(|section| format!("GANGER_{section}_"));
     let set = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     let of_sections = set.filter(|name| sections.iter().any(|section| name.starts_with(section)));
     match of_sections.filter(|name| !known.contains(name)).min() {

@@ -96,7 +96,7 @@ async fn in_own_clone(
     clone.use_exchange(exchange)?;
     let url = clone.config().exchange.url.clone();
     if url.is_empty() {
-        return Err(Failure::usage("commits have no way to and from this clone").hint(
+        return Err(Failure::usage("no exchange is set, and commits travel to and from this clone through one").hint(
             "name a git repository for them with `--exchange URL`, here and at `ganger run`; docs/hosts.md shows how",
         ));
     }
@@ -116,7 +116,7 @@ async fn in_own_clone(
     });
     let (exchange, found) = waiting_for("the exchange to answer", looking).await;
     if let Err(e) = found {
-        talk!("warning: the exchange {} cannot be reached; what needs it waits: {}", exchange.shown(), e.message);
+        talk!("warning: cannot reach the exchange {}; work that needs it waits: {}", exchange.shown(), e.message);
     }
     Ok((board, state, Some(Away { exchange, board: place.state.clone() })))
 }

@@ -385,7 +385,7 @@ impl Workspace {
             self.retire(depot, None)?;
         }
         if let Some(own) = own.filter(|own| !depot.repository.is_ancestor(own, head)) {
-            Rescue::keep(depot, self.ticket.as_str(), &own, "before another host went on")?;
+            Rescue::keep(depot, self.ticket.as_str(), &own, "before another host continued")?;
         }
         if let Some(base) = base {
             self.note_base(depot, base)?;

@@ -265,7 +265,7 @@ impl Objects {
                 Ok(()) | Err(NotBrought::Missing { .. }) => {}
                 // Of this disk: the next change of the ticket tries again.
                 Err(e @ (NotBrought::Git(_) | NotBrought::NoExchange { .. })) => {
-                    log::note(&self.project, &format!("{ticket}: what its host made cannot be taken over: {e}"));
+                    log::note(&self.project, &format!("{ticket}: cannot take over the work of its host: {e}"));
                 }
                 // Nothing else will get there.
                 Err(NotBrought::Unreachable { why, .. }) => return Err(first.unwrap_or_else(|| self.not_fetched(why))),
@@ -374,7 +374,7 @@ async fn work(objects: std::sync::Weak<Objects>, mut received: mpsc::UnboundedRe
             Err(e) => {
                 let why = e.to_string();
                 if why != said {
-                    log::note(&objects.project, &format!("the exchange is tried again: {why}"));
+                    log::note(&objects.project, &format!("trying the exchange again: {why}"));
                     said = why;
                 }
                 drop(objects);

@@ -86,7 +86,7 @@ impl<'a> Waiting<'a> {
         self.refused.get_or_insert_with(Instant::now).elapsed()
     }
 
-    /// Tells why, once, and waits.
+    /// Reports why once, and waits.
     async fn pause(&mut self, why: String) {
         if self.said != why {
             let Purpose { ticket, attempt } = self.purpose;
@@ -134,11 +134,11 @@ impl Shared {
             }
             if refused_for > REFUSED_LIMIT {
                 let what_to_do = if is_missing {
-                    "`ganger run` pushes it when it has it: is it started with `--exchange` and the address of the same \
-                     repository? Otherwise a host has it that did not push it, because it holds secrets or because the \
-                     host died first: start that host again. Then answer `retry`"
+                    "`ganger run` pushes it if it has it: check that you started it with `--exchange` and the same \
+                     repository. Otherwise a host made it and did not push it, because it holds secrets or the host \
+                     died first: start that host again. Then answer `retry`"
                 } else {
-                    "The exchange answers, so waiting does not help. Fix what git says, then answer `retry`"
+                    "Fix the problem that git reports, then answer `retry`"
                 };
                 return Err(PrepareError::Refused(format!("{why}. {what_to_do}")));
             }
@@ -172,7 +172,7 @@ impl Shared {
                 exchange.push_work(depot, &ticket, &head, &base).map_err(|e| (e, exchange.look(depot).is_ok()))
             };
             let Err((e, answers)) = os::blocking(pushing).await else { return Ok(()) };
-            let why = format!("the work cannot be pushed to the exchange: {e}");
+            let why = format!("cannot push the work to the exchange: {e}");
             if waiting.refused_for(answers) > REFUSED_LIMIT {
                 return Err(format!("{why}. It is kept on host `{}`", self.id));
             }
@@ -191,7 +191,7 @@ impl Shared {
             Ok(names) => names.iter().for_each(|name| {
                 note(format!("the rescue {name} is kept on this host only: it holds secrets or a `.env` file"));
             }),
-            Err(e) => note(format!("what was kept is on this host only, for now: {e}")),
+            Err(e) => note(format!("cannot push its rescues, which are on this host only: {e}")),
         }
     }
 }

@@ -14,8 +14,8 @@ const DONE: i32 = 0;
 /// Exit code of a run that was asked to end.
 const INTERRUPTED: i32 = 130;
 
-/// Writes a line of life every moment. Each ticket writes a file of its own; two write the same one, and whoever joins them
-/// makes one of both. It ends when its wave may.
+/// Appends a line every moment while it runs. Each ticket writes its own file; two write the same one, and the join merges
+/// both. An agent ends when the test opens its wave.
 const AGENT: &str = r#"#!/bin/sh
 say() { echo "$GANGER_TICKET $$ $1" >> "$CHAOS/lines"; }
 cat > /dev/null
@@ -139,7 +139,7 @@ impl Board {
         self.lines().iter().filter(|l| l.ticket == ticket && l.word == "start").count()
     }
 
-    /// Waits until the agents of a host have begun to write, and says for which tickets, with how many starts of each.
+    /// Waits until the agents of a host write lines. Returns their tickets, with the number of starts of each.
     fn wait_for_work(&self, host: &str, wanted: impl Fn(&str) -> bool) -> BTreeMap<String, usize> {
         let mut found = BTreeMap::new();
         wait_until("agents are at work on the host", LIMIT, || {
@@ -157,7 +157,12 @@ impl Board {
     fn wait_for_new_starts(&self, before: &BTreeMap<String, usize>) {
         let begun = std::time::Instant::now();
         while !before.iter().all(|(t, n)| self.starts(t) > *n) {
-            assert!(begun.elapsed() < LIMIT / 2, "not begun anew: {before:?}: {:?}\n{}", self.statuses(), self.logs());
+            assert!(
+                begun.elapsed() < LIMIT / 2,
+                "not started again: {before:?}: {:?}\n{}",
+                self.statuses(),
+                self.logs()
+            );
             std::thread::sleep(Duration::from_millis(50));
         }
     }
@@ -217,19 +222,19 @@ fn two_clones_and_a_foreman_die_in_turn_and_everything_is_merged_once() {
     let (mut foreman, mut alpha, mut beta) = (board.foreman(), board.host("alpha"), board.host("beta"));
     let any = |_: &str| true;
 
-    // A host dies, and comes back: its attempts begin anew.
+    // A host dies and is started again: its attempts start again.
     board.wait_for_work("beta", any);
     let lost = board.wait_for_work("alpha", any);
     Board::kill(&mut alpha);
     alpha = board.host("alpha");
     board.wait_for_new_starts(&lost);
 
-    // The foreman dies while agents are at work: they go on.
+    // The foreman dies while agents work: they continue.
     Board::kill(&mut foreman);
     foreman = board.foreman();
     board.open("one");
 
-    // Foreman and the other host die at once, in the second wave.
+    // The foreman and the other host die at the same time, in the second wave.
     let second = |ticket: &str| !["T-1", "T-2", "T-3", "T-4"].contains(&ticket);
     let lost = board.wait_for_work("beta", second);
     Board::kill(&mut foreman);
@@ -262,7 +267,8 @@ fn two_clones_and_a_foreman_die_in_turn_and_everything_is_merged_once() {
     Board::end(&mut [(&mut alpha, DONE), (&mut beta, DONE), (&mut foreman, INTERRUPTED)]);
 }
 
-/// Its first attempt leaves a file and is rejected; the next one waits on the host that made it, and ends elsewhere.
+/// The first attempt writes a file and is rejected; the second waits on the same host until that dies; the third, on another
+/// host, succeeds.
 const IN_TWO_PARTS: &str = r#"#!/bin/sh
 say() { echo "$GANGER_TICKET $$ $1" >> "$CHAOS/lines"; }
 cat > /dev/null
@@ -323,7 +329,7 @@ fn hosts_here_and_elsewhere_build_on_each_others_work() {
     Board::end(&mut [(&mut foreman, INTERRUPTED)]);
 }
 
-/// Leaves what looks like a token, whatever it is told.
+/// Commits what looks like a token, whatever the prompt says.
 const WITH_A_SECRET: &str = "#!/bin/sh
 cat > /dev/null
 mkdir -p out
@@ -369,7 +375,7 @@ fn an_exchange_that_is_away_is_waited_for() {
     wait_until("the agent is at work", LIMIT, || board.starts("T-1") == 1);
     std::fs::rename(&exchange, &away).unwrap();
     board.open("one");
-    wait_for_words("waiting: the work cannot be pushed");
+    wait_for_words("waiting: cannot push the work");
     board.place.assert_status("T-1", "running");
     std::fs::rename(&away, &exchange).unwrap();
     board.wait_until_all_are("accepted");
@@ -379,7 +385,8 @@ fn an_exchange_that_is_away_is_waited_for() {
 
 #[test]
 fn a_damaged_ref_in_the_exchange_stops_its_own_ticket_alone() {
-    let board = Board::new(&[("damaged", &[]), ("sound", &[])]);
+    // The second is fetched after the first, which keeps failing.
+    let board = Board::new(&[("damaged", &[]), ("sound", &["T-1"])]);
     board.open("one");
     let exchange = board.place.path("exchange.git");
     let raw = board.place.path("raw");

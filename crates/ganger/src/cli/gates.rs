@@ -7,6 +7,7 @@ use super::{ticket, trust};
 use crate::board::shapes;
 use crate::failure::{Code, Exit, Failure};
 use crate::gates::{Challenge, Trial};
+use crate::host::Guard;
 use crate::os::{self, StopSignals};
 use crate::text;
 use ganger_engine::{Answer, CardAnswer, CardOption, Commit, Evidence, Input, State, Ticket, TicketId};
@@ -160,13 +161,17 @@ async fn trial(board: &Board) -> Result<Trial, Failure> {
 async fn unless_stopped<T>(trial: &Trial, work: impl Future<Output = anyhow::Result<T>>) -> Result<T, Failure> {
     let mut signals = StopSignals::listen()?;
     let end = trial.ender();
-    tokio::select! {
+    // For when this process is killed.
+    let guard = Guard::of_command(trial.project(), trial.marker())?;
+    let done = tokio::select! {
         done = work => done.map_err(|e| Failure::failed(format!("the gates cannot be run: {e}"))),
         _ = signals.next() => {
             os::blocking(end).await;
             Err(Failure::of(Code::Interrupted, "interrupted; what the gates had started was ended"))
         }
-    }
+    };
+    guard.dismiss().await;
+    done
 }
 
 pub(super) fn is_known_red(board: &Board, state: &State, evidence: &Evidence) -> bool {

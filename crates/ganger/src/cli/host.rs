@@ -96,18 +96,17 @@ async fn in_own_clone(
     clone.use_exchange(exchange)?;
     let url = clone.config().exchange.url.clone();
     if url.is_empty() {
-        return Err(Failure::usage("commits have no way to and from this clone").hint(
+        return Err(Failure::usage("no exchange is set, and commits travel to and from this clone through one").hint(
             "name a git repository for them with `--exchange URL`, here and at `ganger run`; docs/hosts.md shows how",
         ));
     }
-    let hash = trust::hash(&clone);
     let (board, state) = board::elsewhere(place, clone, |state, clone| {
         if state.trust.is_none() {
             return Err(Failure::of(Code::NotTrusted, format!("the board of {} is not trusted yet", place.project))
                 .hint("run `ganger trust` in the clone in which you start `ganger run`"));
         }
         refuse_taken_name(state, id, &clone.id)?;
-        if state.trust.as_ref() == Some(&hash) { Ok(()) } else { clone.distrust_sandbox() }
+        if trust::is_trusted_on(&place.state, state, clone) { Ok(()) } else { clone.distrust_sandbox() }
     })
     .await?;
     let (at, exchange) = (Arc::clone(&board.project), Exchange::new(url, &place.project));
@@ -117,7 +116,7 @@ async fn in_own_clone(
     });
     let (exchange, found) = waiting_for("the exchange to answer", looking).await;
     if let Err(e) = found {
-        talk!("warning: the exchange {} cannot be reached; what needs it waits: {}", exchange.shown(), e.message);
+        talk!("warning: cannot reach the exchange {}; work that needs it waits: {}", exchange.shown(), e.message);
     }
     Ok((board, state, Some(Away { exchange, board: place.state.clone() })))
 }

@@ -4,15 +4,21 @@ use crate::failure::{Code, Failure};
 use std::io::{IsTerminal, Read, Write};
 use std::path::Path;
 
+/// No text that anybody wrote is larger.
+const MOST_BYTES: u64 = 64 << 20;
+
 /// A file, or standard input for `-`, without the byte order mark that some editors write.
 pub(super) fn read(file: &Path) -> Result<String, Failure> {
-    let bytes = if file.as_os_str() == "-" {
-        let mut bytes = Vec::new();
-        std::io::stdin().read_to_end(&mut bytes)?;
-        bytes
-    } else {
-        std::fs::read(file).map_err(|e| Failure::usage(format!("{}: {e}", file.display())))?
+    let mut bytes = Vec::new();
+    let opened: Box<dyn Read> = match file.as_os_str() == "-" {
+        true => Box::new(std::io::stdin()),
+        false => Box::new(std::fs::File::open(file).map_err(|e| Failure::usage(format!("{}: {e}", file.display())))?),
     };
+    let read = opened.take(MOST_BYTES + 1).read_to_end(&mut bytes);
+    read.map_err(|e| Failure::usage(format!("{}: {e}", file.display())))?;
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(Failure::usage(format!("{} is larger than 64 MiB", file.display())).hint("split it"));
+    }
     decode(bytes).map_err(|why| {
         Failure::usage(format!("{}: {why}", file.display())).hint("save it as UTF-8, then run the command again")
     })
@@ -40,7 +46,8 @@ pub(super) fn edit(text: &str, suffix: &str, otherwise: &str) -> Result<String, 
     if !std::io::stdin().is_terminal() {
         return Err(Failure::of(Code::NoTerminal, "cannot open an editor: stdin is not a terminal").hint(otherwise));
     }
-    let editor = std::env::var("VISUAL").or_else(|_| std::env::var("EDITOR")).unwrap_or_else(|_| "vi".to_owned());
+    let named = |name: &str| std::env::var(name).ok().filter(|editor| !editor.trim().is_empty());
+    let editor = named("VISUAL").or_else(|| named("EDITOR")).unwrap_or_else(|| "vi".to_owned());
     let file = tempfile::Builder::new().suffix(suffix).tempfile()?;
     std::fs::write(file.path(), text)?;
     let status = std::process::Command::new("sh")

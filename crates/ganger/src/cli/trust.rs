@@ -91,14 +91,30 @@ fn executed(project: &Project) -> Vec<Line> {
     lines
 }
 
+/// Between names of files and their patterns.
+const BY: &str = " (by ";
+
 /// What agents and gates get of your files, and by which patterns.
 fn files(what: String, patterns: &[String], own: &OwnFiles) -> Option<(String, String)> {
     let named = match own.find() {
         Ok(Named { ignored, .. }) if ignored.is_empty() => "none now".to_owned(),
-        Ok(Named { ignored, .. }) => ignored.join(", "),
+        Ok(Named { ignored, .. }) => names(&ignored.iter().flat_map(|name| own.files_of(name)).collect::<Vec<_>>()),
         Err(e) => e.to_string(),
     };
-    (!patterns.is_empty()).then(|| (what, format!("{named} (by {})", patterns.join(", "))))
+    (!patterns.is_empty()).then(|| (what, format!("{named}{BY}{})", patterns.join(", "))))
+}
+
+/// More files are counted, and asked about again when another one comes all the same.
+const NAMED: usize = 50;
+
+fn names(files: &[String]) -> String {
+    match files.len().checked_sub(NAMED) {
+        None | Some(0) => files.join(", "),
+        Some(more) => {
+            let all = digest::short(&[&files.join("\n")]);
+            format!("{} and {more} more (digest of all names: {all})", files[..NAMED].join(", "))
+        }
+    }
 }
 
 /// What of the sandbox is not as by default.
@@ -120,14 +136,36 @@ pub(super) fn hash(project: &Project) -> String {
     hash_of(&executed(project))
 }
 
+/// Whether a clone has what was trusted on the board whose state folder this is. Which of your files the patterns name
+/// differs from clone to clone: the patterns alone count.
+pub(super) fn is_trusted_on(board: &Path, state: &State, clone: &Project) -> bool {
+    let own = executed(clone);
+    match trusted_before(board, state) {
+        Some(trusted) => by_patterns(trusted) == by_patterns(own),
+        None => state.trust == Some(hash_of(&own)),
+    }
+}
+
+/// Without the names of files that a line of [`files`] lists before its patterns.
+fn by_patterns(mut lines: Vec<Line>) -> Vec<Line> {
+    for (what, how) in &mut lines {
+        if (what == "files" || what.starts_with("files of "))
+            && let Some((_, patterns)) = how.split_once(BY)
+        {
+            *how = patterns.to_owned();
+        }
+    }
+    lines
+}
+
 fn hash_of(lines: &[Line]) -> String {
     let parts: Vec<&str> = lines.iter().flat_map(|(what, how)| [what.as_str(), how.as_str()]).collect();
     digest::full(&parts)
 }
 
 /// What was trusted last, kept to say what changed. What is trusted is in the journal: lines that are not those are none.
-fn trusted_before(project: &Project, state: &State) -> Option<Vec<Line>> {
-    let text = os::read_text(&project.state.join(TRUSTED_FILE), MOST_BYTES).ok()?;
+fn trusted_before(folder: &Path, state: &State) -> Option<Vec<Line>> {
+    let text = os::read_text(&folder.join(TRUSTED_FILE), MOST_BYTES).ok()?;
     let lines: Vec<Line> = serde_json::from_str(&text).ok()?;
     (state.trust.as_ref() == Some(&hash_of(&lines))).then_some(lines)
 }
@@ -137,7 +175,7 @@ const TRUSTED_FILE: &str = "trusted.json";
 /// All that would be executed, or, where it is known what was trusted before, what is new (`+`) and gone (`-`).
 fn to_confirm(project: &Project, state: &State) -> Vec<String> {
     let now = executed(project);
-    let Some(before) = trusted_before(project, state) else {
+    let Some(before) = trusted_before(&project.state, state) else {
         return now.iter().map(|(what, how)| shown(what, how)).collect();
     };
     let of = |mark: &str, lines: &[Line], others: &[Line]| -> Vec<String> {
@@ -176,7 +214,7 @@ pub(super) async fn require(board: &Board, state: &State) -> Result<(), Failure>
     if state.trust == Some(hash_of(&executed)) {
         return Ok(());
     }
-    let opening = match (&state.trust, trusted_before(&board.project, state)) {
+    let opening = match (&state.trust, trusted_before(&board.project.state, state)) {
         (Some(_), Some(_)) => "What this project runs has changed since you trusted it",
         (Some(_), None) => "What this project runs has changed since you trusted it. It would run",
         (None, _) => "This project is not trusted yet. It would run",
@@ -203,4 +241,21 @@ async fn record(board: &Board, lines: &[Line]) -> Result<(), Failure> {
 
 fn confirmed() -> Result<bool, Failure> {
     input::confirm("Run these commands?", "run `ganger trust --yes` on a machine that you set up for this")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clone_without_your_ignored_files_has_what_was_trusted() {
+        let lines = |names: &str, pattern: &str| {
+            let how = format!("{names} (by {pattern})");
+            let gate = ("gate files".to_owned(), "make (by hand) (in .)".to_owned());
+            by_patterns(vec![gate, ("files".to_owned(), how.clone()), ("files of test".to_owned(), how)])
+        };
+        assert_eq!(lines(".env.local", ".env.*"), lines("none now", ".env.*"));
+        assert_ne!(lines(".env.local", ".env.*"), lines(".env.local", ".env.*, keys/"));
+        assert_eq!(lines("a", "b")[0].1, "make (by hand) (in .)");
+    }
 }

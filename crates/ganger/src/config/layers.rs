@@ -60,7 +60,7 @@ fn load_with(root: &Path, project: Option<PathBuf>) -> Result<Layered, ConfigErr
         hint: None,
     })?;
     let file = root.join(INCLUDE_FILE);
-    let patterns = read(&file)?.unwrap_or_default();
+    let patterns = read_where_it_lies(&file)?.unwrap_or_default();
     config.project.included = patterns.lines().filter(|line| is_pattern(line)).map(str::to_owned).collect();
     if !config.project.included.is_empty() {
         let patterns = config.project.included.iter().map(|pattern| Value::from(pattern.as_str())).collect();
@@ -101,6 +101,16 @@ fn read(path: &Path) -> Result<Option<String>, ConfigError> {
             Err(ConfigError { place, message, hint: None })
         }
     }
+}
+
+/// A file of the repository, whoever wrote that: through no link.
+fn read_where_it_lies(path: &Path) -> Result<Option<String>, ConfigError> {
+    let is_link = path.symlink_metadata().is_ok_and(|found| found.is_symlink());
+    if is_link {
+        let (place, message) = (path.display().to_string(), "is a link, and links are not followed".to_owned());
+        return Err(ConfigError { place, message, hint: None });
+    }
+    read(path)
 }
 
 fn parse(path: &Path, text: &str) -> Result<Table, ConfigError> {
@@ -224,7 +234,8 @@ fn check_variable(key: &str, value: &Value, variable: &str) -> Result<(), Config
 
 /// A variable of a section that has no such key is a slip, as it would be in a file.
 fn refuse_unknown_variables(known: &BTreeSet<String>) -> Result<(), ConfigError> {
-    let sections = ["PROJECT", "LIMITS", "POLICY", "SANDBOX", "BUDGET"].map(|section| format!("GANGER_{section}_"));
+    let sections = ["PROJECT", "LIMITS", "POLICY", "SANDBOX", "BUDGET", "EXCHANGE"];
+    let sections = sections.map(|section| format!("GANGER_{section}_"));
     let set = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     let of_sections = set.filter(|name| sections.iter().any(|section| name.starts_with(section)));
     match of_sections.filter(|name| !known.contains(name)).min() {

@@ -77,9 +77,12 @@ impl Traveller {
 /// Why commits are not here.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotBrought {
-    /// Of the network, of the remote's rights, or of what it sent.
+    /// The remote did not answer.
     #[error("cannot fetch commit {} of {} from the exchange {url}: {why}", wanted.commit.short(), wanted.of)]
     Unreachable { wanted: Box<Traveller>, url: String, why: String },
+    /// The remote answers: it refuses, what it sent is damaged, or this machine could not store it.
+    #[error("cannot fetch commit {} of {} from the exchange {url}: {why}", wanted.commit.short(), wanted.of)]
+    Refused { wanted: Box<Traveller>, url: String, why: String },
     #[error("commit {} of {} is not in the exchange {url}, and not in this clone", wanted.commit.short(), wanted.of)]
     Missing { wanted: Box<Traveller>, url: String },
     #[error(
@@ -137,12 +140,14 @@ impl Exchange {
         let Some(first) = missing.first() else { return Ok(()) };
         // What was merged meanwhile is on main, and has no ref of its own any more.
         let folders: BTreeSet<String> = missing.iter().map(|w| w.of.folder()).chain([Of::Main.folder()]).collect();
-        let fetched = self.fetch(depot, &folders.into_iter().collect::<Vec<_>>(), HERE);
-        fetched.map_err(|e| NotBrought::Unreachable {
-            wanted: Box::new((*first).clone()),
-            url: self.shown(),
-            why: e.message,
-        })?;
+        if let Err(e) = self.fetch(depot, &folders.into_iter().collect::<Vec<_>>(), HERE) {
+            let (wanted, url, why) = (Box::new((*first).clone()), self.shown(), e.message);
+            // Git ends with the same code whatever failed.
+            return Err(match self.look(depot) {
+                Ok(_) => NotBrought::Refused { wanted, url, why },
+                Err(_) => NotBrought::Unreachable { wanted, url, why },
+            });
+        }
         match missing.into_iter().find(|w| !self.is_whole(depot, w)) {
             None => Ok(()),
             Some(lost) => Err(NotBrought::Missing { wanted: Box::new(lost.clone()), url: self.shown() }),
@@ -380,7 +385,7 @@ impl Workspace {
             self.retire(depot, None)?;
         }
         if let Some(own) = own.filter(|own| !depot.repository.is_ancestor(own, head)) {
-            Rescue::keep(depot, self.ticket.as_str(), &own, "before another host went on")?;
+            Rescue::keep(depot, self.ticket.as_str(), &own, "before another host continued")?;
         }
         if let Some(base) = base {
             self.note_base(depot, base)?;

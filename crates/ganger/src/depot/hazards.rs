@@ -100,9 +100,11 @@ fn secrets_in(depot: &Depot, base: &Commit, head: &Commit, main: Option<&Commit>
     Ok(found)
 }
 
-/// Whether what a commit holds beside main may leave this machine: no secrets, and no `.env` file.
+/// Whether the commits that main does not have may leave this machine: none holds secrets or touches a `.env` file, also
+/// where a later one takes it back.
 pub(super) fn may_leave(depot: &Depot, main: &Commit, commit: &Commit) -> GitResult<bool> {
-    let changed = ["diff", "--name-only", "-z", "--no-renames", main.as_str(), commit.as_str()];
+    let range = format!("{main}..{commit}");
+    let changed = ["log", "--cc", "--name-only", "-z", "--no-renames", "--format=", &range];
     let changed = depot.git().run(&changed)?;
     Ok(!zero_separated(&changed).any(is_env_file) && secrets_in(depot, main, commit, None)?.is_empty())
 }

@@ -3,7 +3,7 @@
 //! exchange. What fails is tried again until it is done; nothing here decides anything.
 
 use crate::depot::{Exchange, NotBrought, Traveller};
-use crate::git::GitResult;
+use crate::git::{GitError, GitResult};
 use crate::log;
 use crate::os;
 use crate::project::Project;
@@ -188,10 +188,10 @@ impl Objects {
         let begun = Instant::now();
         loop {
             match self.bring_once(needs.clone()).await {
-                Err(NotBrought::Unreachable { .. } | NotBrought::Missing { .. }) if begun.elapsed() < PATIENCE => {
-                    tokio::time::sleep(FIRST_WAIT).await;
-                }
-                brought => return brought,
+                Ok(()) => return Ok(()),
+                Err(e @ (NotBrought::Git(_) | NotBrought::NoExchange { .. })) => return Err(e),
+                Err(e) if begun.elapsed() >= PATIENCE => return Err(e),
+                Err(_) => tokio::time::sleep(FIRST_WAIT).await,
             }
         }
     }
@@ -246,50 +246,66 @@ impl Objects {
         is_due
     }
 
-    /// Does what can be done; what cannot is tried again.
+    /// Does what can be done, and returns the first error: the rest is tried again.
     async fn try_all(&self, exchange: &Arc<Exchange>, jobs: &mut Jobs) -> GitResult<()> {
+        let mut first = None;
         if !jobs.push.is_empty() {
             let (project, exchange) = (Arc::clone(&self.project), Arc::clone(exchange));
             let commits: Vec<Traveller> = jobs.push.iter().cloned().collect();
-            os::blocking(move || push(&project, &exchange, &commits)).await?;
-            jobs.push.clear();
+            match os::blocking(move || push(&project, &exchange, &commits)).await {
+                Ok(()) => jobs.push.clear(),
+                Err(e) => first = Some(e),
+            }
         }
-        while let Some((ticket, (head, base))) = jobs.work.first_key_value() {
+        for (ticket, (head, base)) in &jobs.work.clone() {
             let commits = vec![Traveller::work(ticket, head.clone())];
             let needs = Needs { ticket: ticket.clone(), head: Some(head.clone()), base: base.clone(), commits };
             match self.bring_once(needs).await {
                 // Held back by its host, until a person lets it pass: then it is asked for again.
-                Ok(()) | Err(NotBrought::Missing { .. }) => jobs.work.pop_first(),
+                Ok(()) | Err(NotBrought::Missing { .. }) => {}
                 // Of this disk: the next change of the ticket tries again.
                 Err(e @ (NotBrought::Git(_) | NotBrought::NoExchange { .. })) => {
-                    log::note(&self.project, &format!("{ticket}: what its host made cannot be taken over: {e}"));
-                    jobs.work.pop_first()
+                    log::note(&self.project, &format!("{ticket}: cannot take over the work of its host: {e}"));
                 }
-                Err(NotBrought::Unreachable { why, .. }) => {
-                    return Err(crate::git::GitError::new("fetch", self.project.state.as_path(), why));
+                // Nothing else will get there.
+                Err(NotBrought::Unreachable { why, .. }) => return Err(first.unwrap_or_else(|| self.not_fetched(why))),
+                Err(NotBrought::Refused { why, .. }) => {
+                    first.get_or_insert_with(|| self.not_fetched(why));
+                    continue;
                 }
-            };
+            }
+            jobs.work.remove(ticket);
         }
-        if std::mem::take(&mut jobs.rescues) {
+        if jobs.rescues {
             let (project, exchange) = (Arc::clone(&self.project), Arc::clone(exchange));
-            let taken = os::blocking(move || exchange.take_rescues(project.depot()?)).await;
-            jobs.rescues = taken.is_err();
-            taken?;
+            match os::blocking(move || exchange.take_rescues(project.depot()?)).await {
+                Ok(()) => jobs.rescues = false,
+                Err(e) => first = first.or(Some(e)),
+            }
         }
-        if jobs.tidy
-            && let Some(main) = self.main().await?
-        {
-            let (project, exchange, looked) =
-                (Arc::clone(&self.project), Arc::clone(exchange), Arc::clone(&self.looked));
-            // As the board is now: a ticket may have been reopened since this was asked for.
-            let is_done = move |ticket: &str| {
-                let looked = looked.lock().unwrap_or_else(PoisonError::into_inner);
-                looked.get(&TicketId::new(ticket)).is_some_and(|ticket| ticket.phase.is_final())
-            };
-            os::blocking(move || exchange.tidy(project.depot()?, &main, is_done)).await?;
-            jobs.tidy = false;
+        if jobs.tidy {
+            match self.tidy(Arc::clone(exchange)).await {
+                Ok(()) => jobs.tidy = false,
+                Err(e) => first = first.or(Some(e)),
+            }
         }
-        Ok(())
+        first.map_or(Ok(()), Err)
+    }
+
+    fn not_fetched(&self, why: String) -> GitError {
+        GitError::new("fetch", self.project.state.as_path(), why)
+    }
+
+    /// Removes the refs of tickets that are merged or closed.
+    async fn tidy(&self, exchange: Arc<Exchange>) -> GitResult<()> {
+        let Some(main) = self.main().await? else { return Ok(()) };
+        let (project, looked) = (Arc::clone(&self.project), Arc::clone(&self.looked));
+        // As the board is now: a ticket may have been reopened since this was asked for.
+        let is_done = move |ticket: &str| {
+            let looked = looked.lock().unwrap_or_else(PoisonError::into_inner);
+            looked.get(&TicketId::new(ticket)).is_some_and(|ticket| ticket.phase.is_final())
+        };
+        os::blocking(move || exchange.tidy(project.depot()?, &main, is_done)).await
     }
 }
 
@@ -358,7 +374,7 @@ async fn work(objects: std::sync::Weak<Objects>, mut received: mpsc::UnboundedRe
             Err(e) => {
                 let why = e.to_string();
                 if why != said {
-                    log::note(&objects.project, &format!("the exchange is tried again: {why}"));
+                    log::note(&objects.project, &format!("trying the exchange again: {why}"));
                     said = why;
                 }
                 drop(objects);

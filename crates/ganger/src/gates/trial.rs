@@ -147,6 +147,15 @@ impl Trial {
         run(&self.tree, gate, &for_whom).await
     }
 
+    pub(crate) fn project(&self) -> &Arc<Project> {
+        &self.project
+    }
+
+    /// The mark of all that it starts.
+    pub(crate) fn marker(&self) -> &str {
+        &self.marker
+    }
+
     /// Ends what runs.
     pub(crate) fn ender(&self) -> impl FnOnce() + Send + use<> {
         let target = Target { markers: vec![(MARKER_HOST.to_owned(), self.marker.clone())], folders: Vec::new() };

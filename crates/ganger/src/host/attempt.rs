@@ -272,7 +272,7 @@ pub(super) async fn inspect(
     if let Work::Committed { head, base, hazards, .. } = &work
         && !holds_secrets(hazards)
     {
-        shared.push(Purpose { ticket: &offer.ticket, attempt: &offer.attempt }, head, base).await;
+        shared.push(Purpose { ticket: &offer.ticket, attempt: &offer.attempt }, head, base).await?;
     }
     shared.push_rescues(&offer.ticket, terms.layout.elsewhere.as_ref()).await;
     if let Work::Committed { head, files, .. } = &work {

@@ -16,13 +16,21 @@ use tokio::task::JoinHandle;
 /// Sent down the pipe: the host ends well, there is nothing to sweep.
 const DISMISS: u8 = b'd';
 
-/// The host's end of its guard. A guard that dies is replaced at once.
-pub(super) struct Guard {
+/// The end of its guard that a host has. A guard that dies is replaced at once.
+pub(crate) struct Guard {
     pipe: Arc<Mutex<Option<ChildStdin>>>,
     keeper: JoinHandle<()>,
 }
 
+/// A command that ends says so, and one that hangs is not the guard's business.
+const NO_LEASE: Duration = Duration::from_secs(u32::MAX as u64);
+
 impl Guard {
+    /// Of a command that starts gates by itself, with this mark.
+    pub(crate) fn of_command(project: &Arc<Project>, marker: &str) -> Result<Self, Failure> {
+        Self::start(project, project.state.join("gates.stamp"), marker, NO_LEASE)
+    }
+
     pub(super) fn start(
         project: &Arc<Project>,
         stamp: PathBuf,
@@ -57,7 +65,7 @@ impl Guard {
         let _full = os::write_private(file, os::awake_ms().to_string().as_bytes());
     }
 
-    pub(super) async fn dismiss(self) {
+    pub(crate) async fn dismiss(self) {
         use tokio::io::AsyncWriteExt;
         self.keeper.abort();
         if let Some(mut pipe) = self.pipe.lock().await.take() {

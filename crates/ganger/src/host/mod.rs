@@ -14,7 +14,7 @@ mod watching;
 mod workspaces;
 
 pub(crate) use folder::active;
-pub(crate) use guard::run_guard;
+pub(crate) use guard::{Guard, run_guard};
 pub(crate) use mission::{mission_text, prompt_text};
 pub(crate) use workspaces::Workspaces;
 
@@ -37,7 +37,6 @@ use ganger_engine::host::{Event, Machine, Run, SessionOrder, Setup};
 use ganger_engine::rules::ToolRequest;
 use ganger_engine::session::{Permission, SessionMessage};
 use ganger_engine::{AttemptId, Commit, HostId, HostReport, PermissionAnswer};
-use guard::Guard;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};

@@ -1,12 +1,12 @@
 //! Commits of a host whose clone is not the foreman's: those that an order names are fetched from the exchange before
-//! anything is made of them, and what an agent made is pushed there before the foreman hears of it. A network that fails
-//! is waited for: it is nobody's failure.
+//! anything is made of them, and what an agent made is pushed there before the foreman hears of it. The host waits for an
+//! exchange that does not answer: that is nobody's failure. What an exchange keeps refusing is a failure with a reason.
 
 use super::Shared;
 use super::attempt::publish_activity;
 use super::workspaces::PrepareError;
 use crate::depot::{Exchange, NotBrought, Traveller};
-use crate::git::GitResult;
+use crate::git::{GitError, GitResult};
 use crate::os;
 use crate::project::Project;
 use crate::wire::{ActivityKind, Elsewhere, Layout};
@@ -19,8 +19,8 @@ const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
 /// The foreman may still be pushing what its order names: nothing is said of it before this.
 const SAID_AFTER: Duration = Duration::from_secs(2);
-/// What is not there after so long is lost.
-const MISSING_LIMIT: Duration = Duration::from_secs(60);
+/// The host gives up when an exchange that answers does not do what it is asked for this long.
+const REFUSED_LIMIT: Duration = Duration::from_secs(60);
 
 /// For whom commits travel.
 #[derive(Debug, Clone, Copy)]
@@ -67,17 +67,26 @@ struct Waiting<'a> {
     shared: &'a Shared,
     purpose: Purpose<'a>,
     pause: Duration,
-    /// Since when the exchange has answered that it does not have something.
-    missing: Option<Instant>,
+    /// Since when the exchange has answered without doing what it was asked.
+    refused: Option<Instant>,
     said: String,
 }
 
 impl<'a> Waiting<'a> {
     fn new(shared: &'a Shared, purpose: Purpose<'a>) -> Self {
-        Self { shared, purpose, pause: FIRST_WAIT, missing: None, said: String::new() }
+        Self { shared, purpose, pause: FIRST_WAIT, refused: None, said: String::new() }
     }
 
-    /// Tells why, once, and waits.
+    /// For how long the exchange has refused. It starts again at zero when the exchange does not answer.
+    fn refused_for(&mut self, answers: bool) -> Duration {
+        if !answers {
+            self.refused = None;
+            return Duration::ZERO;
+        }
+        self.refused.get_or_insert_with(Instant::now).elapsed()
+    }
+
+    /// Reports why once, and waits.
     async fn pause(&mut self, why: String) {
         if self.said != why {
             let Purpose { ticket, attempt } = self.purpose;
@@ -116,22 +125,22 @@ impl Shared {
                 Err(why @ NotBrought::NoExchange { .. }) => return Err(PrepareError::Refused(why.to_string())),
                 Err(why) => why,
             };
-            if matches!(why, NotBrought::Unreachable { .. }) {
-                waiting.missing = None;
-            } else {
-                let since = waiting.missing.get_or_insert_with(Instant::now).elapsed();
-                if since < SAID_AFTER {
-                    // The order was a little faster than what it speaks of.
-                    tokio::time::sleep(FIRST_WAIT).await;
-                    continue;
-                }
-                if since > MISSING_LIMIT {
-                    return Err(PrepareError::Refused(format!(
-                        "{why}. `ganger run` pushes it when it has it: is it started with `--exchange` and the address of \
-                         the same repository? Otherwise a host has it that did not push it, because it holds secrets or \
-                         because the host died first: start that host again. Then answer `retry`"
-                    )));
-                }
+            let refused_for = waiting.refused_for(!matches!(why, NotBrought::Unreachable { .. }));
+            let is_missing = matches!(why, NotBrought::Missing { .. });
+            if is_missing && refused_for < SAID_AFTER {
+                // The order was a little faster than what it speaks of.
+                tokio::time::sleep(FIRST_WAIT).await;
+                continue;
+            }
+            if refused_for > REFUSED_LIMIT {
+                let what_to_do = if is_missing {
+                    "`ganger run` pushes it if it has it: check that you started it with `--exchange` and the same \
+                     repository. Otherwise a host made it and did not push it, because it holds secrets or the host \
+                     died first: start that host again. Then answer `retry`"
+                } else {
+                    "Fix the problem that git reports, then answer `retry`"
+                };
+                return Err(PrepareError::Refused(format!("{why}. {what_to_do}")));
             }
             waiting.pause(why.to_string()).await;
         }
@@ -150,18 +159,24 @@ impl Shared {
         os::blocking(move || exchange.bring(project.depot()?, &wanted)).await
     }
 
-    /// Pushes the work of a ticket. Until it is there nothing is said of it.
-    pub(super) async fn push(&self, purpose: Purpose<'_>, head: &Commit, base: &Commit) {
-        let Some(exchange) = &self.exchange else { return };
+    /// Pushes the work of a ticket. Until it is there nothing is said of it. Fails with a reason when the exchange keeps
+    /// refusing it: the work stays here.
+    pub(super) async fn push(&self, purpose: Purpose<'_>, head: &Commit, base: &Commit) -> Result<(), String> {
+        let Some(exchange) = &self.exchange else { return Ok(()) };
         let mut waiting = Waiting::new(self, purpose);
         loop {
             let (exchange, project) = (Arc::clone(exchange), Arc::clone(&self.project));
             let (ticket, head, base) = (purpose.ticket.clone(), head.clone(), base.clone());
-            let pushing = move || exchange.push_work(project.depot()?, &ticket, &head, &base);
-            match os::blocking(pushing).await {
-                Ok(()) => return,
-                Err(e) => waiting.pause(format!("the work cannot be pushed to the exchange: {e}")).await,
+            let pushing = move || -> Result<(), (GitError, bool)> {
+                let depot = project.depot().map_err(|e| (e, true))?;
+                exchange.push_work(depot, &ticket, &head, &base).map_err(|e| (e, exchange.look(depot).is_ok()))
+            };
+            let Err((e, answers)) = os::blocking(pushing).await else { return Ok(()) };
+            let why = format!("cannot push the work to the exchange: {e}");
+            if waiting.refused_for(answers) > REFUSED_LIMIT {
+                return Err(format!("{why}. It is kept on host `{}`", self.id));
             }
+            waiting.pause(why).await;
         }
     }
 
@@ -176,7 +191,7 @@ impl Shared {
             Ok(names) => names.iter().for_each(|name| {
                 note(format!("the rescue {name} is kept on this host only: it holds secrets or a `.env` file"));
             }),
-            Err(e) => note(format!("what was kept is on this host only, for now: {e}")),
+            Err(e) => note(format!("cannot push its rescues, which are on this host only: {e}")),
         }
     }
 }

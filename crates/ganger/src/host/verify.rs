@@ -65,7 +65,8 @@ async fn bring(shared: &Shared, job: &VerifyJob, elsewhere: &Elsewhere, layout: 
     let project = Arc::clone(&shared.project);
     let own = os::blocking(move || project.depot().map(|depot| workspace.head(depot))).await?;
     if own.as_ref() == Some(&job.commit) {
-        shared.push(purpose, &job.commit, job.base.as_ref().unwrap_or(&job.commit)).await;
+        let pushed = shared.push(purpose, &job.commit, job.base.as_ref().unwrap_or(&job.commit)).await;
+        pushed.map_err(anyhow::Error::msg)?;
     }
     let work = job.base.iter().chain([&job.commit]).map(|commit| Traveller::work(&job.ticket, commit.clone()));
     let wanted = work.chain([Traveller::main(elsewhere.main.clone())]).collect();

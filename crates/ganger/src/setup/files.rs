@@ -61,6 +61,14 @@ impl OwnFiles {
         Ok(Named { ignored, not_ignored })
     }
 
+    /// The files of one that is named, which may be a folder.
+    pub(crate) fn files_of(&self, name: &str) -> Vec<String> {
+        let path = self.root.join(name);
+        let mut files = if path.is_dir() { files_below(&path, name) } else { vec![name.to_owned()] };
+        files.sort();
+        files
+    }
+
     /// Copies them into a tree, where nothing of their name is yet, and says which.
     pub(crate) fn copy_to(&self, tree: &Path) -> io::Result<Vec<String>> {
         let mut copied = Vec::new();

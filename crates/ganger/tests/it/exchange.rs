@@ -9,9 +9,13 @@ use std::time::Duration;
 const LIMIT: Duration = Duration::from_secs(60);
 const SIGKILL: i32 = 9;
 const SIGINT: i32 = 2;
+/// Exit code of a host that was asked to end.
+const DONE: i32 = 0;
+/// Exit code of a run that was asked to end.
+const INTERRUPTED: i32 = 130;
 
-/// Writes a line of life every moment. Each ticket writes a file of its own; two write the same one, and whoever joins them
-/// makes one of both. It ends when its wave may.
+/// Appends a line every moment while it runs. Each ticket writes its own file; two write the same one, and the join merges
+/// both. An agent ends when the test opens its wave.
 const AGENT: &str = r#"#!/bin/sh
 say() { echo "$GANGER_TICKET $$ $1" >> "$CHAOS/lines"; }
 cat > /dev/null
@@ -135,7 +139,7 @@ impl Board {
         self.lines().iter().filter(|l| l.ticket == ticket && l.word == "start").count()
     }
 
-    /// Waits until the agents of a host have begun to write, and says for which tickets, with how many starts of each.
+    /// Waits until the agents of a host write lines. Returns their tickets, with the number of starts of each.
     fn wait_for_work(&self, host: &str, wanted: impl Fn(&str) -> bool) -> BTreeMap<String, usize> {
         let mut found = BTreeMap::new();
         wait_until("agents are at work on the host", LIMIT, || {
@@ -153,7 +157,12 @@ impl Board {
     fn wait_for_new_starts(&self, before: &BTreeMap<String, usize>) {
         let begun = std::time::Instant::now();
         while !before.iter().all(|(t, n)| self.starts(t) > *n) {
-            assert!(begun.elapsed() < LIMIT / 2, "not begun anew: {before:?}: {:?}\n{}", self.statuses(), self.logs());
+            assert!(
+                begun.elapsed() < LIMIT / 2,
+                "not started again: {before:?}: {:?}\n{}",
+                self.statuses(),
+                self.logs()
+            );
             std::thread::sleep(Duration::from_millis(50));
         }
     }
@@ -163,10 +172,12 @@ impl Board {
         wait_until("the killed process is gone", LIMIT, || process.has_ended());
     }
 
-    fn end(processes: &mut [&mut Started]) {
-        for process in processes {
+    /// Ends each with one Ctrl-C, and compares its exit code.
+    #[track_caller]
+    fn end(processes: &mut [(&mut Started, i32)]) {
+        for (process, wanted) in processes {
             kill(process.pid(), SIGINT);
-            let _ended = process.code(LIMIT);
+            assert_eq!(process.code(LIMIT), *wanted);
         }
     }
 
@@ -190,7 +201,7 @@ fn work_of_a_host_in_another_clone_is_verified_merged_and_leaves_the_exchange() 
     board.place.git(&["cat-file", "-e", "main:out/T-1.txt"]);
     wait_until("its refs leave the exchange", LIMIT, || !board.refs_in_exchange().contains("/work/"));
     assert!(!board.place.path("shop.workspaces").exists(), "nothing was made beside the foreman's clone");
-    Board::end(&mut [&mut alpha, &mut foreman]);
+    Board::end(&mut [(&mut alpha, DONE), (&mut foreman, INTERRUPTED)]);
 }
 
 const TWELVE: [(&str, &[&str]); 12] = [
@@ -214,19 +225,19 @@ fn two_clones_and_a_foreman_die_in_turn_and_everything_is_merged_once() {
     let (mut foreman, mut alpha, mut beta) = (board.foreman(), board.host("alpha"), board.host("beta"));
     let any = |_: &str| true;
 
-    // A host dies, and comes back: its attempts begin anew.
+    // A host dies and is started again: its attempts start again.
     board.wait_for_work("beta", any);
     let lost = board.wait_for_work("alpha", any);
     Board::kill(&mut alpha);
     alpha = board.host("alpha");
     board.wait_for_new_starts(&lost);
 
-    // The foreman dies while agents are at work: they go on.
+    // The foreman dies while agents work: they continue.
     Board::kill(&mut foreman);
     foreman = board.foreman();
     board.open("one");
 
-    // Foreman and the other host die at once, in the second wave.
+    // The foreman and the other host die at the same time, in the second wave.
     let second = |ticket: &str| !["T-1", "T-2", "T-3", "T-4"].contains(&ticket);
     let lost = board.wait_for_work("beta", second);
     Board::kill(&mut foreman);
@@ -245,7 +256,9 @@ fn two_clones_and_a_foreman_die_in_turn_and_everything_is_merged_once() {
     for n in 1..=12 {
         board.place.git(&["cat-file", "-e", &format!("main:out/T-{n}.txt")]);
         let merged = main.lines().filter(|line| *line == format!("T-{n}")).count();
-        assert!(merged <= 1, "T-{n} was merged {merged} times:\n{main}");
+        // The join may take its two parts along.
+        let is_expected = merged == 1 || (n <= 2 && merged == 0);
+        assert!(is_expected, "T-{n} was merged {merged} times:\n{main}");
     }
     assert_eq!(board.place.git(&["show", "main:shared.txt"]), "T-1\nT-2");
     assert_no_overlap(&board.lines());
@@ -254,10 +267,11 @@ fn two_clones_and_a_foreman_die_in_turn_and_everything_is_merged_once() {
     let exchange = board.exchange();
     let doctor = board.place.ganger(&["doctor", "--exchange", &exchange]).exits(0);
     doctor.says("every invariant holds").says("every message was read").says(&exchange);
-    Board::end(&mut [&mut alpha, &mut beta, &mut foreman]);
+    Board::end(&mut [(&mut alpha, DONE), (&mut beta, DONE), (&mut foreman, INTERRUPTED)]);
 }
 
-/// Its first attempt leaves a file and is rejected; the next one waits on the host that made it, and ends elsewhere.
+/// The first attempt writes a file and is rejected; the second waits on the same host until that dies; the third, on another
+/// host, succeeds.
 const IN_TWO_PARTS: &str = r#"#!/bin/sh
 say() { echo "$GANGER_TICKET $$ $1" >> "$CHAOS/lines"; }
 cat > /dev/null
@@ -287,7 +301,7 @@ fn a_ticket_whose_host_is_gone_goes_on_at_another_from_what_was_pushed() {
     assert_eq!(board.place.git(&["show", "ganger/T-1:out/first"]), "first");
     assert_eq!(board.place.git(&["show", "ganger/T-1:out/second"]), "second");
     assert_no_overlap(&board.lines());
-    Board::end(&mut [&mut beta, &mut foreman]);
+    Board::end(&mut [(&mut beta, DONE), (&mut foreman, INTERRUPTED)]);
 }
 
 /// The host in the run and one elsewhere: each builds on what the other made.
@@ -307,7 +321,7 @@ fn hosts_here_and_elsewhere_build_on_each_others_work() {
     let is_of_alpha =
         |ticket: &str| board.place.ticket(ticket)["evidence"][0]["log"].as_str().unwrap().contains("alpha-state");
     assert_eq!((is_of_alpha("T-1"), is_of_alpha("T-2")), (false, true));
-    Board::end(&mut [&mut alpha]);
+    Board::end(&mut [(&mut alpha, DONE)]);
     board.place.add(&["made here, too", "--after", "T-2"]);
     board.wait_until_all_are("accepted");
     assert!(!is_of_alpha("T-3"));
@@ -315,10 +329,10 @@ fn hosts_here_and_elsewhere_build_on_each_others_work() {
     for n in 1..=3 {
         board.place.git(&["cat-file", "-e", &format!("main:out/T-{n}.txt")]);
     }
-    Board::end(&mut [&mut foreman]);
+    Board::end(&mut [(&mut foreman, INTERRUPTED)]);
 }
 
-/// Leaves what looks like a token, whatever it is told.
+/// Commits what looks like a token, whatever the prompt says.
 const WITH_A_SECRET: &str = "#!/bin/sh
 cat > /dev/null
 mkdir -p out
@@ -339,7 +353,7 @@ fn work_with_secrets_stays_on_its_host_until_you_let_it_pass() {
     board.place.ganger(&["answer", &card, "accept"]).exits(0);
     board.wait_until_all_are("accepted");
     assert!(board.refs_in_exchange().contains(&format!("/work/T-1/{head}")), "{}", board.refs_in_exchange());
-    Board::end(&mut [&mut alpha, &mut foreman]);
+    Board::end(&mut [(&mut alpha, DONE), (&mut foreman, INTERRUPTED)]);
 }
 
 #[test]
@@ -364,12 +378,38 @@ fn an_exchange_that_is_away_is_waited_for() {
     wait_until("the agent is at work", LIMIT, || board.starts("T-1") == 1);
     std::fs::rename(&exchange, &away).unwrap();
     board.open("one");
-    wait_for_words("waiting: the work cannot be pushed");
+    wait_for_words("waiting: cannot push the work");
     board.place.assert_status("T-1", "running");
     std::fs::rename(&away, &exchange).unwrap();
     board.wait_until_all_are("accepted");
     assert_eq!(board.place.ticket("T-1")["attempts"], 1);
-    Board::end(&mut [&mut alpha, &mut foreman]);
+    Board::end(&mut [(&mut alpha, DONE), (&mut foreman, INTERRUPTED)]);
+}
+
+#[test]
+fn a_damaged_ref_in_the_exchange_stops_its_own_ticket_alone() {
+    // The second is fetched after the first, which keeps failing.
+    let board = Board::new(&[("damaged", &[]), ("sound", &["T-1"])]);
+    board.open("one");
+    let exchange = board.place.path("exchange.git");
+    let raw = board.place.path("raw");
+    std::fs::write(&raw, "tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\nauthor nobody\n\nno committer\n").unwrap();
+    let raw = raw.display().to_string();
+    let bad = board.place.git_in(&exchange, &["hash-object", "--literally", "-t", "commit", "-w", &raw]);
+    let state = board.place.state();
+    let project = state.file_name().unwrap();
+    let refs = exchange.join("refs/ganger/exchange").join(project).join("work/T-1");
+    std::fs::create_dir_all(&refs).unwrap();
+    std::fs::write(refs.join(&bad), format!("{bad}\n")).unwrap();
+    let (mut foreman, mut alpha) = (board.foreman(), board.host("alpha"));
+    board.wait_until_all_are("accepted");
+    wait_until("the other branch is shown", LIMIT, || {
+        board.place.git(&["branch", "--list", "ganger/T-2"]).contains("T-2")
+    });
+    assert_eq!(board.place.git(&["branch", "--list", "ganger/T-1"]), "");
+    kill(alpha.pid(), SIGINT);
+    assert_eq!(alpha.code(LIMIT), DONE);
+    Board::kill(&mut foreman);
 }
 
 #[test]
@@ -379,7 +419,7 @@ fn a_run_without_the_exchange_is_told_what_is_missing() {
     let mut alpha = board.host("alpha");
     board.wait_until_all_are("needs-you");
     board.place.ganger(&["inbox"]).exits(0).says("the run has no exchange: start `ganger run` with `--exchange`");
-    Board::end(&mut [&mut alpha, &mut foreman]);
+    Board::end(&mut [(&mut alpha, DONE), (&mut foreman, INTERRUPTED)]);
 }
 
 #[test]
@@ -399,6 +439,9 @@ fn what_cannot_be_a_host_of_the_board_is_refused_with_a_way_out() {
     says(&refused("alpha", &["host", "--board", &nowhere, "--exchange", &exchange]), "is not in a git repository");
     let beta = board.place.path("beta").display().to_string();
     says(&refused("alpha", &["host", "--board", &beta, "--exchange", &exchange]), "has no board");
+    let mut misspelt = board.command("alpha", &["host", "--board", &repo]);
+    let output = misspelt.env("GANGER_EXCHANGE_URI", &exchange).output().unwrap();
+    says(&String::from_utf8_lossy(&output.stderr), "GANGER_EXCHANGE_URI: there is no such setting");
     // A board of its own, and what its own file must not say.
     let mut init = board.command("beta", &["init"]);
     assert!(init.output().unwrap().status.success());

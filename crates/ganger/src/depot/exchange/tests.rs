@@ -54,6 +54,16 @@ impl World {
         made
     }
 
+    /// A commit that removes a file again, which the commit before added.
+    fn taken_back(&self, clone: &str, depot: &Depot, file: &str) -> Commit {
+        self.commit(clone, file, file);
+        self.run(&["-C", &self.at(clone), "rm", "--quiet", file]);
+        let made = self.commit(clone, "after.txt", "after");
+        depot.bring_from_person(&made).unwrap();
+        self.run(&["-C", &self.at(clone), "reset", "--quiet", "--hard", "HEAD~2"]);
+        made
+    }
+
     fn names(&self) -> String {
         self.run(&["-C", &self.at("exchange"), "for-each-ref", "--format=%(refname)"])
     }
@@ -115,6 +125,7 @@ fn what_is_damaged_does_not_come_in() {
     std::fs::create_dir_all(Path::new(&name).parent().unwrap()).unwrap();
     std::fs::write(&name, format!("{bad}\n")).unwrap();
     let refused = world.exchange().bring(&two, &work_of(&Commit::new(bad))).unwrap_err();
+    assert!(matches!(refused, NotBrought::Refused { .. }), "{refused}");
     assert!(refused.to_string().contains("fsck"), "{refused}");
 }
 
@@ -159,15 +170,18 @@ fn rescues_are_taken_over_but_for_those_that_hold_secrets() {
     let (one, two, exchange) = (world.depot("one"), world.depot("two"), world.exchange());
     let main = one.person.branch("main").unwrap();
     let (plain, secret) = (world.work("one", &one, "notes.txt"), world.work("one", &one, ".env"));
+    let taken_back = world.taken_back("one", &one, ".env");
     let plain = Rescue::keep(&one, "T-1", &plain, "plain").unwrap();
     let secret = Rescue::keep(&one, "T-1", &secret, "secret").unwrap();
-    assert_eq!(exchange.push_rescues(&one, &"T-1".into(), &main).unwrap(), [secret]);
+    let taken_back = Rescue::keep(&one, "T-1", &taken_back, "taken-back").unwrap();
+    let held_back = exchange.push_rescues(&one, &"T-1".into(), &main).unwrap();
+    assert_eq!(BTreeSet::from_iter(held_back), BTreeSet::from([secret, taken_back]));
     assert_eq!(exchange.push_rescues(&one, &"T-1".into(), &main).unwrap(), Vec::<String>::new(), "each once");
     exchange.take_rescues(&two).unwrap();
     let names: Vec<String> = Rescue::list(&two).unwrap().into_iter().map(|r| r.name).collect();
     assert_eq!(names, [plain]);
     assert_eq!(world.names(), "");
-    assert_eq!(Rescue::list(&one).unwrap().len(), 2, "the host keeps its own");
+    assert_eq!(Rescue::list(&one).unwrap().len(), 3, "the host keeps its own");
 }
 
 #[test]

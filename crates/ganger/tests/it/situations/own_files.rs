@@ -27,7 +27,7 @@ fn named_files_reach_agents_and_gates_and_no_commit_of_gangers() {
     let asked = place.ganger(&["run"]).exits(3).says("What this project runs has changed since you trusted it");
     asked.says("files of check    big.bin (by *.bin)");
     let listed = place.ganger(&["trust", "--yes"]).exits(0);
-    listed.says("files             .env.local, keys (by .env.*, keys/)");
+    listed.says("files             .env.local, keys/dev (by .env.*, keys/)");
     place.add(&["work"]);
     place.ganger(&["run"]).exits(0);
     place.assert_status("T-1", "accepted");
@@ -43,7 +43,10 @@ fn named_files_reach_agents_and_gates_and_no_commit_of_gangers() {
     place.ganger(&["run"]).exits(0);
     assert_eq!(super::rescues(&place), [rescue], "nothing was left but files of yours");
     place.write(".env.more", "another\n");
-    place.ganger(&["run"]).exits(3).says("files             .env.local, .env.more, keys");
+    place.ganger(&["run"]).exits(3).says("files             .env.local, .env.more, keys/dev");
+    place.ganger(&["trust", "--yes"]).exits(0);
+    place.write("keys/another", "key\n");
+    place.ganger(&["run"]).exits(3).says("keys/another");
 }
 
 #[test]

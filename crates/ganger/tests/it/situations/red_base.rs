@@ -1,8 +1,8 @@
 //! A gate that is red without any work is nobody's fault.
 
 use super::turns;
-use crate::support::{Place, assert_shape};
-use serde_json::Value;
+use crate::support::{Place, alive_with, assert_shape, kill, wait_until};
+use serde_json::{Value, json};
 
 fn cards(place: &Place) -> Vec<Value> {
     place.ganger(&["inbox", "--json"]).json()["cards"].as_array().unwrap().clone()
@@ -214,4 +214,14 @@ fn a_program_that_the_work_took_away_is_the_works_fault() {
     place.ganger(&["run"]).exits(0);
     place.assert_status("T-1", "accepted");
     assert_eq!(place.ticket("T-1")["attempts"], 2);
+}
+
+#[test]
+fn gates_of_a_command_that_was_killed_end_with_it() {
+    let place = Place::scripted("echo > started; sleep 1618.03", &json!({}));
+    let command = place.start(&["gates", "--main"]);
+    let limit = std::time::Duration::from_secs(30);
+    wait_until("the gate runs", limit, || !alive_with("", "sleep 1618.03").is_empty());
+    kill(command.pid(), 9);
+    wait_until("the guard ends it", limit, || alive_with("", "sleep 1618.03").is_empty());
 }

@@ -40,7 +40,7 @@ fn a_glance_has_titles_and_cards_with_the_commands_that_answer_them() {
     let status = status.says("You have 1 card waiting:").says("`ganger answer C-1 …`");
     status.says("mow the lawn").says("`ganger merge T-2`");
     place.ganger(&["ticket", "why", "T-1"]).exits(0).says("Which colour?").says("next: `ganger answer C-1 …`");
-    place.ganger(&["ticket", "why", "T-2"]).exits(0).says("waits for you to merge it").says("next: `ganger merge T-2`");
+    place.ganger(&["ticket", "why", "T-2"]).exits(0).says("T-2: ready to merge").says("next: `ganger merge T-2`");
     place.ganger(&["ticket", "why", "T-3"]).exits(0).says("closed").says("next: `ganger ticket reopen T-3`");
 }
 

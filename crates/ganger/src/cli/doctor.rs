@@ -252,15 +252,15 @@ async fn chain(bus: &Arc<dyn Bus>) -> Result<String, String> {
 }
 
 /// What running the gates shows, and the names of those that it ran and of those that were red.
-#[derive(Default)]
 struct Tried {
     findings: Vec<Finding>,
     ran: BTreeSet<String>,
     red: BTreeSet<String>,
+    challenged: bool,
 }
 
 async fn tried(board: &Board, state: &State, args: &Args) -> Result<Tried, Failure> {
-    let Tried { mut findings, mut ran, mut red } = Tried::default();
+    let (mut findings, mut ran, mut red) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
     if args.gates || args.challenge {
         require_person("doctor --gates")?;
         trust::require(board, state).await?;
@@ -289,7 +289,7 @@ async fn tried(board: &Board, state: &State, args: &Args) -> Result<Tried, Failu
             ran.insert(name);
         }
     }
-    Ok(Tried { findings, ran, red })
+    Ok(Tried { findings, ran, red, challenged: args.challenge })
 }
 
 /// A gate that was never red in this project has not shown yet that it can be.
@@ -302,10 +302,13 @@ fn never_red(project: &Project, state: &State, tried: &Tried) -> Vec<Finding> {
         let names: Vec<&str> = gates.iter().map(|g| g.name.as_str()).collect();
         (!names.is_empty()).then(|| Finding { what, result: Ok(format!("{}: {words}", names.join(", "))) })
     };
-    let hint = "`ganger doctor --challenge` shows whether a broken tree turns it red";
+    let hint = match tried.challenged {
+        true => "",
+        false => "; `ganger doctor --challenge` shows whether a broken tree turns it red",
+    };
     let findings = [
-        found("never red", &ran, &format!("never red so far; {hint}")),
-        found("not run", &not_run, &format!("not run on a ticket's work yet; {hint}")),
+        found("never red", &ran, &format!("never red so far{hint}")),
+        found("not run", &not_run, &format!("not run on a ticket's work yet{hint}")),
     ];
     findings.into_iter().flatten().collect()
 }

@@ -4,6 +4,7 @@ use super::board::{self, require_person};
 use super::out::{data, hint, talk};
 use super::{gates, trust};
 use crate::agents::{Drivers, Found};
+use crate::board::no_agent_in_a_line;
 use crate::config::{Config, Detected, Detection, PROJECT_FILE, RuntimeKind, detect};
 use crate::depot::stands_in_the_way;
 use crate::failure::{Exit, Failure, OrCannot};
@@ -155,6 +156,8 @@ fn advise(repository: &Repository, config: &Config, has_commit: bool, runtimes: 
         hint(
             "no agent CLI is on PATH; install Claude Code, opencode, Codex or Gemini CLI, or use runtime = \"command\"",
         );
+    } else if config.agents.is_empty() {
+        hint(&no_agent_in_a_line());
     }
     if config.gates.is_empty() {
         hint("no gates: without one you have to approve every result; add [[gate]] to ganger.toml");

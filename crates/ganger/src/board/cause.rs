@@ -1,6 +1,8 @@
 //! Why a ticket does not start, in words and with the command that helps: the one place from which `ticket why`,
 //! `ticket list`, `ticket show`, `status`, a dry run and their JSON take it.
 
+use crate::config::PROJECT_FILE;
+use crate::failure::{Code, Failure};
 use crate::os::now_ms;
 use crate::text::{self, clock};
 use ganger_engine::{CardId, CardOption, Phase, Reason, State, TicketId, why};
@@ -14,20 +16,34 @@ pub(crate) struct Cause {
     pub(crate) next: String,
 }
 
-/// All reasons why a ticket does not start; empty when it could.
-pub(crate) fn causes(state: &State, id: &TicketId) -> Vec<Cause> {
+/// The lines of ganger.toml that make a first agent.
+const FIRST_AGENT: [&str; 2] = ["[agent.builder]", "runtime = \"claude\""];
+
+/// Nothing can start without an agent.
+pub(crate) fn no_agent() -> Failure {
+    let lines = FIRST_AGENT.join("\n");
+    Failure::of(Code::NoAgent, "no agent is configured").hint(format!("add to {PROJECT_FILE}:\n{lines}"))
+}
+
+pub(crate) fn no_agent_in_a_line() -> String {
+    let [section, runtime] = FIRST_AGENT;
+    format!("no agent is configured: add `{section}` and `{runtime}` to {PROJECT_FILE}")
+}
+
+/// All reasons why a ticket does not start; empty when it could. `runs` says whether a run is active.
+pub(crate) fn causes(state: &State, id: &TicketId, runs: bool) -> Vec<Cause> {
     let mut reasons = why(state, now_ms(), id);
     // Without a run there is no host, and that is no reason of the ticket.
     if state.hosts.values().all(|h| !h.alive) {
         reasons.retain(|r| !matches!(r, Reason::NoHost { .. }));
     }
-    reasons.into_iter().map(|reason| Cause::of(state, id, reason)).collect()
+    reasons.into_iter().map(|reason| Cause::of(state, id, reason, runs)).collect()
 }
 
 impl Cause {
-    pub(crate) fn of(state: &State, id: &TicketId, reason: Reason) -> Self {
+    pub(crate) fn of(state: &State, id: &TicketId, reason: Reason, runs: bool) -> Self {
         let (text, next) = match &reason {
-            Reason::Phase { phase } => of_phase(state, id, *phase),
+            Reason::Phase { phase } => of_phase(state, id, *phase, runs),
             Reason::Stopped { .. } => (text_of(&reason), format!("ganger resume {id}")),
             Reason::WaitsForAnswer { card } => {
                 (format!("waiting for your answer to {card}{}", question(state, card)), answer(state, card))
@@ -37,7 +53,9 @@ impl Cause {
                 answer(state, card),
             ),
             Reason::DependsOn { ticket, phase } => {
-                (format!("waits for {ticket}, which is {}", phase.as_str()), format!("ganger ticket why {ticket}"))
+                let asks = matches!(phase, Phase::NeedsYou | Phase::Suspended | Phase::Reviewing);
+                let phase = if asks { "waiting for you" } else { phase.as_str() };
+                (format!("waits for {ticket}, which is {phase}"), format!("ganger ticket why {ticket}"))
             }
             Reason::NotBefore { at } => {
                 (format!("its next attempt starts at {}", clock(*at)), format!("ganger log {id}"))
@@ -47,6 +65,7 @@ impl Cause {
             }
             Reason::Overlap { ticket, .. } => (text_of(&reason), format!("ganger log {ticket} --follow")),
             Reason::Budget { .. } => (text_of(&reason), "ganger cost".to_owned()),
+            Reason::NoAgent { agent } if agent.is_empty() => (no_agent_in_a_line(), "ganger doctor".to_owned()),
             Reason::NoAgent { .. } => (text_of(&reason), "ganger config agent".to_owned()),
             Reason::NoHost { .. } => (text_of(&reason), "ganger doctor".to_owned()),
             Reason::NoSlot | Reason::SessionBusy { .. } => (text_of(&reason), "ganger status".to_owned()),
@@ -59,10 +78,14 @@ fn text_of(reason: &Reason) -> String {
     reason.to_string()
 }
 
-fn of_phase(state: &State, id: &TicketId, phase: Phase) -> (String, String) {
+fn of_phase(state: &State, id: &TicketId, phase: Phase, runs: bool) -> (String, String) {
     let ticket = state.tickets.get(id);
     let show = format!("ganger ticket show {id}");
     match phase {
+        Phase::Running if !runs => {
+            ("it was interrupted when the run ended, and the next one resumes it".to_owned(), "ganger run".to_owned())
+        }
+        Phase::Verifying if !runs => ("it waits for its gates".to_owned(), "ganger run".to_owned()),
         Phase::Running => {
             let attempt = ticket.and_then(|t| state.attempts.get(t.live.as_ref()?));
             let agent = attempt.map_or("an agent", |a| a.agent.as_str());
@@ -74,7 +97,7 @@ fn of_phase(state: &State, id: &TicketId, phase: Phase) -> (String, String) {
         Phase::Accepted if ticket.is_some_and(|t| t.merge_approval.is_some()) => {
             ("accepted, and about to be merged".to_owned(), show)
         }
-        Phase::Accepted => ("accepted: it waits for you to merge it".to_owned(), format!("ganger merge {id}")),
+        Phase::Accepted => ("ready to merge".to_owned(), format!("ganger merge {id}")),
         Phase::Cancelled => ("closed".to_owned(), format!("ganger ticket reopen {id}")),
         other => (format!("already {}", other.as_str()), show),
     }

@@ -18,7 +18,7 @@ pub(crate) mod shapes;
 mod store;
 
 pub(crate) use crate::foreman::{Part, ReadyTicket};
-pub(crate) use cause::{Cause, answer, causes};
+pub(crate) use cause::{Cause, answer, causes, no_agent, no_agent_in_a_line};
 pub(crate) use follow::{Follow, Happening, Waited};
 pub(crate) use forecast::Forecast;
 pub(crate) use history::{History, PastCard};

@@ -1,5 +1,6 @@
 //! Which agent `--agent` and `--runtime` name, and what to do where they name none.
 
+use crate::board::no_agent;
 use crate::config::{Config, RuntimeKind};
 use crate::failure::Failure;
 use crate::text;
@@ -15,6 +16,9 @@ pub(super) fn of(config: &Config, agent: Option<&str>, runtime: Option<&str>) ->
 pub(super) fn by_name(config: &Config, name: &str) -> Result<String, Failure> {
     if let Some(known) = config.agent_called(name) {
         return Ok(known.to_owned());
+    }
+    if config.agents.is_empty() {
+        return Err(no_agent());
     }
     let known: Vec<&str> = config.agents.keys().map(String::as_str).collect();
     let failure = Failure::usage(format!("there is no agent `{name}` (known: {})", known.join(", ")));

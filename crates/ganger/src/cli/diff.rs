@@ -38,8 +38,12 @@ pub(super) fn of(board: &Board, state: &State, id: &TicketId, stat: bool) -> Res
         Some(merged) => format!("{merged}^1..{merged}"),
         None if repository.branch(&branch).is_some() => format!("{main}...{branch}"),
         None => {
-            return Err(Failure::failed(format!("{id} has no commit yet"))
-                .hint(format!("`ganger ticket why {id}` says what it waits for")));
+            let workspace = board.project.workspace(id).path;
+            let hint = match workspace.exists() {
+                true => format!("its work so far is in {}", workspace.display()),
+                false => format!("`ganger ticket why {id}` says what it waits for"),
+            };
+            return Err(Failure::failed(format!("{id} has no commit yet")).hint(hint));
         }
     };
     let mut command = vec!["diff", "--no-ext-diff", "--no-color", "--src-prefix=a/", "--dst-prefix=b/"];

@@ -4,8 +4,8 @@ use super::board::{self, Board, require_person};
 use super::out::{counted, data, json, span};
 use super::{gates, sandbox, trust};
 use crate::agents::{Driver, Drivers, Found, capability_names};
-use crate::board::shapes;
-use crate::config::GuardPreset;
+use crate::board::{no_agent_in_a_line, shapes};
+use crate::config::{Gate, GuardPreset};
 use crate::depot::{Rescue, stands_in_the_way};
 use crate::failure::{Exit, Failure};
 use crate::foreman::{self, Loaded};
@@ -16,6 +16,7 @@ use crate::setup::{Named, OwnFiles};
 use crate::wire::{DeadLetter, dead_letters};
 use ganger_bus::Bus;
 use ganger_engine::{State, check_all};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 #[derive(Debug, clap::Args)]
@@ -131,7 +132,7 @@ async fn agents(project: &Project) -> Finding {
         }
     }
     let result = match (agents.is_empty(), faults.is_empty()) {
-        (true, _) => Err("no agent is configured in ganger.toml".to_owned()),
+        (true, _) => Err(no_agent_in_a_line()),
         (false, false) => Err(faults.join("; ")),
         (false, true) => Ok(found.join(", ")),
     };
@@ -250,15 +251,24 @@ async fn chain(bus: &Arc<dyn Bus>) -> Result<String, String> {
     Ok(format!("{} records, none changed or left out", records.len()))
 }
 
-/// What running the gates shows.
-async fn tried(board: &Board, state: &State, args: &Args) -> Result<Vec<Finding>, Failure> {
-    let mut findings = Vec::new();
+/// What running the gates shows, and the names of those that it ran and of those that were red.
+struct Tried {
+    findings: Vec<Finding>,
+    ran: BTreeSet<String>,
+    red: BTreeSet<String>,
+    challenged: bool,
+}
+
+async fn tried(board: &Board, state: &State, args: &Args) -> Result<Tried, Failure> {
+    let (mut findings, mut ran, mut red) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
     if args.gates || args.challenge {
         require_person("doctor --gates")?;
         trust::require(board, state).await?;
     }
     if args.gates {
         let (trial, results) = gates::run_on_main(board, true).await?;
+        ran.extend(results.iter().map(|e| e.name.clone()));
+        red.extend(results.iter().filter(|e| !e.is_green()).map(|e| e.name.clone()));
         findings.extend(results.iter().map(|e| {
             let words = format!("{} at {} ({})", e.name, trial.commit.short(), span(e.duration_ms));
             let known = gates::is_known_red(board, state, e);
@@ -272,21 +282,35 @@ async fn tried(board: &Board, state: &State, args: &Args) -> Result<Vec<Finding>
     }
     if args.challenge {
         let found = gates::challenge(board).await?;
-        findings.extend(found.into_iter().map(|(name, result)| {
+        for gates::Challenged { name, was_red, result } in found {
+            red.extend(was_red.then(|| name.clone()));
             let named = |words: String| format!("{name} {words}");
-            Finding { what: "challenge", result: result.map(named).map_err(named) }
-        }));
+            findings.push(Finding { what: "challenge", result: result.map(named).map_err(named) });
+            ran.insert(name);
+        }
     }
-    Ok(findings)
+    Ok(Tried { findings, ran, red, challenged: args.challenge })
 }
 
 /// A gate that was never red in this project has not shown yet that it can be.
-fn never_red(project: &Project, state: &State) -> Option<Finding> {
+fn never_red(project: &Project, state: &State, tried: &Tried) -> Vec<Finding> {
+    let is_recorded = |g: &Gate| state.evidence.values().flatten().any(|e| e.key.gate == g.digest());
     let never = project.config().gates.iter().filter(|g| !state.seen_red.contains(&g.digest()));
-    let names: Vec<&str> = never.map(|g| g.name.as_str()).collect();
-    let hint = "`ganger doctor --challenge` shows whether a broken tree turns it red";
-    let result = Ok(format!("{}: never red so far; {hint}", names.join(", ")));
-    (!names.is_empty()).then_some(Finding { what: "never red", result })
+    let never = never.filter(|g| !tried.red.contains(&g.name));
+    let (ran, not_run): (Vec<&Gate>, Vec<&Gate>) = never.partition(|g| tried.ran.contains(&g.name) || is_recorded(g));
+    let found = |what, gates: &[&Gate], words: &str| {
+        let names: Vec<&str> = gates.iter().map(|g| g.name.as_str()).collect();
+        (!names.is_empty()).then(|| Finding { what, result: Ok(format!("{}: {words}", names.join(", "))) })
+    };
+    let hint = match tried.challenged {
+        true => "",
+        false => "; `ganger doctor --challenge` shows whether a broken tree turns it red",
+    };
+    let findings = [
+        found("never red", &ran, &format!("never red so far{hint}")),
+        found("not run", &not_run, &format!("not run on a ticket's work yet{hint}")),
+    ];
+    findings.into_iter().flatten().collect()
 }
 
 async fn board(project: Project, args: &Args) -> Vec<Finding> {
@@ -295,8 +319,9 @@ async fn board(project: Project, args: &Args) -> Vec<Finding> {
         let loaded = foreman::load(&board.bus, &board.project.state).await?;
         let run = board.active_run()?;
         let mut tried = tried(&board, &loaded.state, args).await?;
-        tried.extend(never_red(&board.project, &loaded.state));
-        Ok::<_, Failure>((loaded, chain(&board.bus).await, run, dead_letters(&board.bus).await?, tried))
+        let never = never_red(&board.project, &loaded.state, &tried);
+        tried.findings.extend(never);
+        Ok::<_, Failure>((loaded, chain(&board.bus).await, run, dead_letters(&board.bus).await?, tried.findings))
     };
     let (Loaded { state, fault, restored, .. }, chain, run, letters, tried) = match opened.await {
         Ok(opened) => opened,

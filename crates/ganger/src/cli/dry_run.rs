@@ -15,6 +15,8 @@ pub(super) fn run(
     as_json: bool,
 ) -> Result<Exit, Failure> {
     let Forecast { starts, waits } = board.forecast(state, scope, max_parallel)?;
+    let runs = board.active_run()?.is_some();
+    let cause = |id: &TicketId, reason: &Reason| Cause::of(state, id, reason.clone(), runs);
     if as_json {
         let start = |offer: &Offer| shapes::Start {
             ticket: offer.ticket.to_string(),
@@ -24,7 +26,7 @@ pub(super) fn run(
         };
         let wait = |(id, reasons): &(TicketId, Vec<Reason>)| shapes::Waiting {
             ticket: id.to_string(),
-            reasons: reasons.iter().map(|r| shapes::Reason::of(&Cause::of(state, id, r.clone()))).collect(),
+            reasons: reasons.iter().map(|r| shapes::Reason::of(&cause(id, r))).collect(),
         };
         let (would_start, would_wait) = (starts.iter().map(start).collect(), waits.iter().map(wait).collect());
         json(shapes::Plan { would_start, would_wait })?;
@@ -37,7 +39,7 @@ pub(super) fn run(
         data!("=== {} by {} ===\n{}", offer.ticket, offer.agent, prompt(board, offer));
     }
     for (id, reasons) in &waits {
-        let reasons: Vec<String> = reasons.iter().map(|r| Cause::of(state, id, r.clone()).text).collect();
+        let reasons: Vec<String> = reasons.iter().map(|r| cause(id, r).text).collect();
         talk!("{id} would wait: {}", reasons.join("; "));
     }
     Ok(Exit::Done)

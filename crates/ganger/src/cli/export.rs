@@ -18,11 +18,12 @@ pub(super) struct Args {
 pub(super) async fn run(_args: &Args) -> Result<Exit, Failure> {
     let board = board::open().await?;
     let project = board.project.id.clone();
+    let runs = board.active_run()?.is_some();
     let written = board.walk(|summary, pages| {
         stream_json(shapes::Export {
             record: summary.state.n,
             project,
-            tickets: Tickets { summary, pages: RefCell::new(pages) },
+            tickets: Tickets { summary, pages: RefCell::new(pages), runs },
             cards: summary.state.open_cards().map(|c| shapes::Card::of(c, summary.held_up(c))).collect(),
         })
     });
@@ -34,6 +35,7 @@ pub(super) async fn run(_args: &Args) -> Result<Exit, Failure> {
 struct Tickets<'a> {
     summary: &'a View,
     pages: RefCell<&'a mut dyn Pages>,
+    runs: bool,
 }
 
 impl Serialize for Tickets<'_> {
@@ -47,7 +49,7 @@ impl Serialize for Tickets<'_> {
             }
             let state = state.as_ref().unwrap_or(&self.summary.state);
             for (id, ticket) in ids.iter().filter_map(|id| Some((id, state.tickets.get(id)?))) {
-                list.serialize_element(&shapes::Ticket::of(state, id, ticket))?;
+                list.serialize_element(&shapes::Ticket::of(state, id, ticket, self.runs))?;
             }
         }
     }

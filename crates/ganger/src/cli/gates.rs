@@ -127,11 +127,19 @@ async fn run_all(trial: Trial, quiet: bool) -> Result<(Trial, Vec<Evidence>), Fa
     Ok((trial, results))
 }
 
+/// A gate after its challenge.
+pub(super) struct Challenged {
+    pub(super) name: String,
+    pub(super) was_red: bool,
+    pub(super) result: Result<String, String>,
+}
+
 /// Breaks a tree of main in one way after the other.
-pub(super) async fn challenge(board: &Board) -> Result<Vec<(String, Result<String, String>)>, Failure> {
+pub(super) async fn challenge(board: &Board) -> Result<Vec<Challenged>, Failure> {
     let trial = trial(board).await?;
     let found = unless_stopped(&trial, trial.challenge()).await?;
     let words = found.into_iter().map(|(gate, challenge)| {
+        let was_red = matches!(challenge, Challenge::RedAlready | Challenge::TurnsRed { .. });
         let result = match challenge {
             Challenge::RedAlready => Err("is red on the main branch: that has to be fixed first".to_owned()),
             Challenge::TurnsRed { when } => Ok(format!("turns red when {}", text::name(&when))),
@@ -143,7 +151,7 @@ pub(super) async fn challenge(board: &Board) -> Result<Vec<(String, Result<Strin
                 Err(format!("stays green with every file broken but {own}, which it runs: it proves nothing"))
             }
         };
-        (gate.name, result)
+        Challenged { name: gate.name, was_red, result }
     });
     Ok(words.collect())
 }

@@ -4,6 +4,7 @@ use super::board::{self, require_person};
 use super::out::{data, hint, talk};
 use super::{gates, trust};
 use crate::agents::{Drivers, Found};
+use crate::board::no_agent_in_a_line;
 use crate::config::{Config, Detected, Detection, PROJECT_FILE, RuntimeKind, detect};
 use crate::depot::stands_in_the_way;
 use crate::failure::{Exit, Failure, OrCannot};
@@ -40,7 +41,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     let main = repository.guess_main();
     let file = repository.root.join(PROJECT_FILE);
     let runtimes = Drivers::default().found().await;
-    let Detection { gates, likely, setup, doubts } = detect(&repository.root);
+    let found = detect(&repository.root);
 
     data!("repository  {}", repository.root.display());
     let has_commit = main.as_deref().is_some_and(|m| repository.branch(m).is_some());
@@ -52,23 +53,11 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     for Found { driver, program, version } in &runtimes {
         data!("runtime     {} {version} ({})", driver.runtime().as_str(), program.display());
     }
-    if let Some(setup) = setup {
-        data!("setup       `{setup}` (what it makes is handed to agents and gates)");
-    }
-    for found in &gates {
-        data!("gate        {}: `{}` (found {})", found.gate.name, found.gate.command, found.why);
-    }
-    for found in &likely {
-        data!("perhaps     {}: `{}` (found {})", found.gate.name, found.gate.command, found.why);
-    }
-    for doubt in &doubts {
-        data!("no gate     {doubt}");
-    }
-    if file.exists() {
-        data!("kept        {} (init never overwrites it)", file.display());
-    } else {
+    let is_kept = file.exists();
+    if !is_kept {
+        show_found(&found);
         let chosen = choose(args, &runtimes);
-        let text = render(main.as_deref(), setup, &gates, &likely, &chosen);
+        let text = render(main.as_deref(), &found, &chosen);
         std::fs::write(&file, text).or_cannot(format_args!("write {}", file.display()))?;
         if let Some((first, others)) = chosen.split_first() {
             let others: String = others.iter().map(|kind| format!(", {}", kind.as_str())).collect();
@@ -77,8 +66,12 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
         data!("wrote       {}", file.display());
     }
     let project = Project::open_or_create(repository, args.new_id || args.new_board)?;
+    if is_kept {
+        show_kept(project.config(), &found);
+        data!("kept        {} (init never overwrites it)", file.display());
+    }
     data!("board       {}", project.state.display());
-    advise(&project.repository, project.config(), has_commit, &runtimes, &gates, args.check);
+    advise(&project.repository, project.config(), has_commit, &runtimes, args.check);
     if let Some(why) = stands_in_the_way(&project.repository, &project.config().project.branch) {
         hint(&why);
     }
@@ -92,6 +85,42 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
         }
     }
     if args.check { check(project).await } else { Ok(Exit::Done) }
+}
+
+/// What becomes of the file that is written.
+fn show_found(found: &Detection) {
+    if let Some(setup) = found.setup {
+        data!("setup       `{setup}` (what it makes is handed to agents and gates)");
+    }
+    for Detected { gate, why } in &found.gates {
+        data!("gate        {}: `{}` (found {why})", gate.name, gate.command);
+    }
+    for Detected { gate, why } in &found.likely {
+        data!("perhaps     {}: `{}` (found {why})", gate.name, gate.command);
+    }
+    for doubt in &found.doubts {
+        data!("no gate     {doubt}");
+    }
+}
+
+/// What the file that is there says, and what was found besides.
+fn show_kept(config: &Config, found: &Detection) {
+    if !config.project.setup.is_empty() {
+        data!("setup       `{}`", config.project.setup);
+    }
+    for gate in &config.gates {
+        data!("gate        {}: `{}`", gate.name, gate.command);
+    }
+    let agents = config.agents.iter().map(|(name, agent)| format!("{name} ({})", agent.runtime.as_str()));
+    let agents = agents.collect::<Vec<_>>().join(", ");
+    data!("agent       {}", if agents.is_empty() { "none" } else { &agents });
+    if let Some(setup) = found.setup.filter(|setup| *setup != config.project.setup) {
+        data!("setup       `{setup}`, not in your {PROJECT_FILE}");
+    }
+    let is_new = |found: &&Detected| config.gates.iter().all(|gate| gate.command != found.gate.command);
+    for Detected { gate, why } in found.gates.iter().chain(&found.likely).filter(is_new) {
+        data!("perhaps     {}: `{}` (found {why}), not in your {PROJECT_FILE}", gate.name, gate.command);
+    }
 }
 
 /// Everything above only reads. From here on what the repository says is executed, so you are asked first.
@@ -118,14 +147,7 @@ fn choose(args: &Args, found: &[Found]) -> Vec<RuntimeKind> {
     chosen
 }
 
-fn advise(
-    repository: &Repository,
-    config: &Config,
-    has_commit: bool,
-    runtimes: &[Found],
-    gates: &[Detected],
-    checks: bool,
-) {
+fn advise(repository: &Repository, config: &Config, has_commit: bool, runtimes: &[Found], checks: bool) {
     talk!("");
     if !has_commit {
         hint("make a first commit: agents branch from it");
@@ -134,9 +156,11 @@ fn advise(
         hint(
             "no agent CLI is on PATH; install Claude Code, opencode, Codex or Gemini CLI, or use runtime = \"command\"",
         );
+    } else if config.agents.is_empty() {
+        hint(&no_agent_in_a_line());
     }
-    if gates.is_empty() {
-        hint("no gates found: without one you have to approve every result; add [[gate]] to ganger.toml");
+    if config.gates.is_empty() {
+        hint("no gates: without one you have to approve every result; add [[gate]] to ganger.toml");
     }
     for missing in config.missing_programs(&repository.root) {
         talk!("warning: {missing}; install it, or change the command in {PROJECT_FILE}");
@@ -145,19 +169,13 @@ fn advise(
     if !untracked {
         hint("review ganger.toml, then commit it");
     }
-    if !gates.is_empty() && !checks {
+    if !config.gates.is_empty() && !checks {
         hint("`ganger init --check` runs the gates on the main branch: what is red there, no ticket can pass");
     }
     hint("next: `ganger ticket add \"…\"`, then `ganger run`");
 }
 
-fn render(
-    main: Option<&str>,
-    setup: Option<&str>,
-    gates: &[Detected],
-    likely: &[Detected],
-    runtimes: &[RuntimeKind],
-) -> String {
+fn render(main: Option<&str>, Detection { gates, likely, setup, .. }: &Detection, runtimes: &[RuntimeKind]) -> String {
     let mut text = String::from(HEAD);
     let quoted = |s: &str| toml::Value::String(s.to_owned()).to_string();
     // Writing to a String cannot fail.

@@ -16,7 +16,7 @@ use std::time::Duration;
 pub(super) struct Args {
     /// The ticket; all tickets without it
     ticket: Option<String>,
-    /// Keep following
+    /// Follow the active run to its end
     #[arg(long, short)]
     follow: bool,
     /// Print a JSON object for each line
@@ -34,6 +34,8 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     let mut log = Log { wanted, narrator: Narrator::new(State::default()), json: args.json, printed: 0 };
     let mut follow = Follow::from_start(&board.bus).await?;
     loop {
+        // Asked first: what a run wrote before it ended is read then.
+        let runs = board.active_run()?.is_some();
         let new = follow.next().await?;
         new.iter().for_each(|happening| log.print(happening));
         if out::is_lost() {
@@ -46,6 +48,10 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
             if log.printed == 0 && !args.json {
                 talk!("Nothing has happened yet.");
             }
+            return Ok(Exit::Done);
+        }
+        if !runs {
+            talk!("No run is active: nothing more happens before the next `ganger run`.");
             return Ok(Exit::Done);
         }
         tokio::select! {

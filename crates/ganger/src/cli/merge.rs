@@ -38,7 +38,9 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     let before = board.state().await?;
     let wanted = wanted(&board, &before, &args)?;
     if wanted.is_empty() {
-        talk!("Nothing to merge.");
+        if args.all {
+            talk!("Nothing to merge.");
+        }
         return Ok(Exit::Done);
     }
     trust::require(&board, &before).await?;
@@ -107,9 +109,36 @@ fn wanted(board: &Board, state: &State, args: &Args) -> Result<Vec<TicketId>, Fa
     if args.all {
         return all_that_can_land(board, state);
     }
-    let named = named_in(state, &args.tickets)?;
-    named.iter().try_for_each(|id| board.project.require_not_held(id))?;
-    Ok(named)
+    let mut wanted = Vec::new();
+    for id in named_in(state, &args.tickets)? {
+        match state.tickets.get(&id).and_then(|ticket| Landed::of(&id, ticket)) {
+            Some(landed @ Landed { undone: true, .. }) => {
+                return Err(Failure::of(Code::Final, format!("{}; nothing to merge", landed.words))
+                    .hint("to bring it back, revert the undoing commit with `git revert`, or add a new ticket"));
+            }
+            Some(landed) => talk!("{}.", landed.words),
+            None => wanted.push(id),
+        }
+    }
+    wanted.iter().try_for_each(|id| board.project.require_not_held(id))?;
+    Ok(wanted)
+}
+
+/// A ticket whose work is on main, or was.
+pub(super) struct Landed {
+    pub(super) words: String,
+    undone: bool,
+}
+
+impl Landed {
+    pub(super) fn of(id: &TicketId, ticket: &Ticket) -> Option<Self> {
+        let commit = ticket.merged.as_ref().filter(|_| ticket.phase == Phase::Merged)?.short();
+        let words = match &ticket.undone {
+            Some(undone) => format!("{id} was merged as {commit} and undone as {}", undone.short()),
+            None => format!("{id} is already merged as {commit}"),
+        };
+        Some(Self { words, undone: ticket.undone.is_some() })
+    }
 }
 
 /// Accepted tickets that build on nothing but merged work and each other. The others are named, and wait.
@@ -216,7 +245,7 @@ async fn report(board: &Board, follow: Follow, order: &[TicketId], is_told: bool
 pub(super) fn hint_to_push(board: &Board, what: &str) -> Result<(), Failure> {
     if let Some(remote) = remote_of_main(board)? {
         let main = board.project.main_branch()?;
-        super::out::hint(&format!("{what} is only here so far: `git push {remote} {main}`"));
+        super::out::hint(&format!("not pushed yet: {what}; run `git push {remote} {main}`"));
     }
     Ok(())
 }

@@ -2,11 +2,12 @@
 
 use super::board::{self, Board};
 use super::interrupts::Interrupts;
+use super::merge::Landed;
 use super::out::{cards_wait, hint, talk, waiting_for};
 use super::view::{Style, View};
 use super::{attach, dry_run, gates, sandbox, trust};
-use crate::board::{causes, named_in};
-use crate::failure::{Code, Exit, Failure};
+use crate::board::{causes, named_in, no_agent};
+use crate::failure::{Exit, Failure};
 use crate::foreman::{self, Foreman};
 use crate::host::{Host, Offered};
 use crate::project::Project;
@@ -49,9 +50,13 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     let board = board::of(project).await?;
     check_agents(&board)?;
     let state = board.state().await?;
-    let scope = scope_of(&state, &args.tickets)?;
+    let named = named_in(&state, &args.tickets)?;
+    let scope = scope_of(&state, &named);
     if args.dry_run {
         return dry_run::run(&board, &state, scope.as_deref(), args.max_parallel, args.json);
+    }
+    for words in named.iter().filter_map(|id| why_not_started(&board, &state, id)) {
+        talk!("{words}");
     }
     trust::require(&board, &state).await?;
     if !args.no_host {
@@ -67,8 +72,7 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
 fn check_agents(board: &Board) -> Result<(), Failure> {
     let config = board.project.config();
     if config.agents.is_empty() {
-        return Err(Failure::of(Code::NoAgent, "no agent is configured")
-            .hint("add an [agent.…] section to ganger.toml; `ganger init` shows how"));
+        return Err(no_agent());
     }
     let main = board.project.main_branch()?;
     if board.project.repository.branch(&main).is_none() {
@@ -84,19 +88,34 @@ fn check_agents(board: &Board) -> Result<(), Failure> {
 }
 
 /// The named tickets and everything that they depend on.
-fn scope_of(state: &State, named: &[String]) -> Result<Option<Vec<TicketId>>, Failure> {
+fn scope_of(state: &State, named: &[TicketId]) -> Option<Vec<TicketId>> {
     if named.is_empty() {
-        return Ok(None);
+        return None;
     }
     let mut scope = BTreeSet::new();
-    let mut rest = named_in(state, named)?;
+    let mut rest = named.to_vec();
     while let Some(id) = rest.pop() {
         let after = state.tickets.get(&id).map(|t| t.spec.after.clone()).unwrap_or_default();
         if scope.insert(id) {
             rest.extend(after);
         }
     }
-    Ok(Some(scope.into_iter().collect()))
+    Some(scope.into_iter().collect())
+}
+
+/// What a run has nothing to do for, although it was named. The others are told at its end.
+fn why_not_started(board: &Board, state: &State, id: &TicketId) -> Option<String> {
+    let ticket = state.tickets.get(id)?;
+    match (ticket.phase, &ticket.stopped) {
+        (Phase::Stopped, Some((by, why))) => {
+            let by = if *by == board.person() { "you" } else { by };
+            let why = if why.is_empty() { String::new() } else { format!(" ({why})") };
+            Some(format!("{id} does not start: {by} stopped it{why}; `ganger resume {id}`"))
+        }
+        (Phase::Accepted, _) => Some(format!("{id} is already accepted: `ganger merge {id}`")),
+        (Phase::Cancelled, _) => Some(format!("{id} is closed: `ganger ticket reopen {id}`")),
+        _ => Landed::of(id, ticket).map(|landed| landed.words),
+    }
 }
 
 /// How long a run waits for commands that hold the lease; each does for milliseconds.
@@ -121,7 +140,7 @@ pub(super) async fn work(
 ) -> Result<Exit, Failure> {
     let (ending, state) = lead(board, command, &mode, place, style).await?;
     if style != Style::Json {
-        summarize(board, &state, &mode)?;
+        summarize(&state, &mode);
     }
     Ok(exit(&state, &mode, &ending))
 }
@@ -198,14 +217,14 @@ fn has_stuck_tickets(state: &State, mode: &Mode) -> bool {
     state.tickets.iter().any(|(id, t)| t.phase == Phase::Open && in_scope(id))
 }
 
-fn summarize(board: &Board, state: &State, mode: &Mode) -> Result<(), Failure> {
+fn summarize(state: &State, mode: &Mode) {
     let counts = state.count_by_phase();
     let counts = counts.iter().filter(|(phase, _)| **phase != Phase::Cancelled);
     let counts: Vec<String> = counts.map(|(p, n)| format!("{n} {}", p.as_str())).collect();
     talk!("\n{}", if counts.is_empty() { "The board is empty.".to_owned() } else { counts.join(", ") });
     for (id, _) in state.tickets.iter().filter(|(_, t)| t.phase == Phase::Open && mode.dispatch).take(10) {
         let shown: Vec<String> =
-            causes(state, id).into_iter().filter(|c| c.reason != Reason::NoSlot).map(|c| c.text).collect();
+            causes(state, id, false).into_iter().filter(|c| c.reason != Reason::NoSlot).map(|c| c.text).collect();
         if !shown.is_empty() {
             talk!("{id} did not start: {}", shown.join("; "));
         }
@@ -214,10 +233,32 @@ fn summarize(board: &Board, state: &State, mode: &Mode) -> Result<(), Failure> {
     if cards > 0 {
         hint(&format!("{}: run `ganger inbox`", cards_wait(cards)));
     }
-    let accepted = state.tickets.iter().find(|(_, t)| t.phase == Phase::Accepted);
-    if let Some((id, _)) = accepted.filter(|_| mode.dispatch) {
-        let (main, branch) = (board.project.main_branch()?, board.project.workspace(id).branch);
-        hint(&format!("review it with `git diff {main}...{branch}`, then land it with `ganger merge --all`"));
+    if mode.dispatch {
+        hint_to_merge(state);
     }
-    Ok(())
+}
+
+/// Accepted tickets that are named; `ganger status` shows all.
+const NAMED: usize = 10;
+
+fn hint_to_merge(state: &State) {
+    let mut accepted: Vec<_> = state.tickets.iter().filter(|(_, t)| t.phase == Phase::Accepted).collect();
+    accepted.sort_by_key(|(_, t)| t.order);
+    // What builds on unmerged work cannot land by itself.
+    let is_merged = |id: &TicketId| state.tickets.get(id).is_some_and(|t| t.phase == Phase::Merged);
+    let lands_alone = accepted.iter().find(|(_, t)| t.spec.after.iter().all(is_merged));
+    let Some((first, _)) = lands_alone.or(accepted.first()) else { return };
+    if accepted.len() == 1 {
+        return hint(&format!(
+            "{first} is accepted: review it with `ganger review {first}`, land it with `ganger merge {first}`"
+        ));
+    }
+    let names: Vec<&str> = accepted.iter().take(NAMED).map(|(id, _)| id.as_str()).collect();
+    let more = if accepted.len() > NAMED { ", …" } else { "" };
+    hint(&format!(
+        "{} tickets are accepted: {}{more}. Review one with `ganger review {first}`, land it with `ganger merge {first}`, or \
+         all with `ganger merge --all`",
+        accepted.len(),
+        names.join(", ")
+    ));
 }

@@ -49,8 +49,8 @@ pub(super) async fn found(config: &Config) -> Result<String, String> {
         Ok(probe) => {
             let of = |held| probe.all().into_iter().filter(move |(_, kept)| *kept == held).map(|(what, _)| what);
             let (kept, open): (Vec<&str>, Vec<&str>) = (of(true).collect(), of(false).collect());
-            let open = if open.is_empty() { String::new() } else { format!("; not kept: {}", open.join(", ")) };
-            Ok(format!("{mode}; kept from what is confined: {}{open}", kept.join(", ")))
+            let open = if open.is_empty() { String::new() } else { format!("; but can {}", open.join(", ")) };
+            Ok(format!("{mode}; what is confined cannot {}{open}", kept.join(", ")))
         }
         Err(e) if everybody(config).any(|(_, mode, _)| mode == SandboxMode::Required) => {
             Err(format!("required, and there is none here: {e}"))

@@ -62,7 +62,9 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
         data!("… and {} more: run `ganger ticket list`", open - shown.len());
     }
     show_cards(&view, now);
-    if view.totals.ready > 0 {
+    if view.totals.ready > 0 && board.project.config().agents.is_empty() {
+        data!("{} ready, but no agent is configured: `ganger doctor`", view.totals.ready);
+    } else if view.totals.ready > 0 {
         let start = if run.is_none() { ": run `ganger run`" } else { "" };
         data!("{} ready{start}", view.totals.ready);
     }
@@ -94,9 +96,9 @@ fn row(
 ) -> Vec<String> {
     let note = match (held, &ticket.live) {
         (Some(held), _) => held,
-        (None, Some(attempt)) => at_work(state, attempt, doing, runs, now),
-        (None, None) => {
-            let causes = causes(state, id);
+        (None, Some(attempt)) if runs => at_work(state, attempt, doing, now),
+        (None, _) => {
+            let causes = causes(state, id, runs);
             causes.first().map_or_else(|| "ready".to_owned(), |cause| format!("{} → `{}`", cause.text, cause.next))
         }
     };
@@ -106,11 +108,11 @@ fn row(
 }
 
 /// What a live attempt does.
-fn at_work(state: &State, attempt: &AttemptId, doing: &BTreeMap<AttemptId, Latest>, runs: bool, now: u64) -> String {
+fn at_work(state: &State, attempt: &AttemptId, doing: &BTreeMap<AttemptId, Latest>, now: u64) -> String {
     let Some(a) = state.attempts.get(attempt) else { return String::new() };
     let (status, activity) = doing.get(attempt).cloned().unwrap_or_default();
     let silent = activity_age(doing, attempt, now);
-    let status = if runs { believed(status, silent) } else { "no run".to_owned() };
+    let status = believed(status, silent);
     let activity = activity.map(|d| format!("{} ({})", text::line(&d.text, 60), ago(now.saturating_sub(d.at))));
     let tokens = format!("{} tokens", count(a.usage.tokens()));
     let parts = [Some(a.agent.clone()), Some(status), activity, Some(tokens)];
@@ -206,7 +208,7 @@ fn as_json(
         counts: view.totals.phases.iter().map(|(p, n)| (p.as_str(), *n)).collect(),
         hosts: hosts.collect(),
         attempts: attempts.collect(),
-        tickets: tickets(state).into_iter().map(|(id, t)| shapes::Glance::of(state, id, t)).collect(),
+        tickets: tickets(state).into_iter().map(|(id, t)| shapes::Glance::of(state, id, t, run.is_some())).collect(),
         ready,
         cards: state.open_cards().count(),
     })?;

@@ -165,8 +165,9 @@ async fn add(board: &Board, args: AddArgs) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     let View { state, .. } = board.view(Part::Tickets(&ids)).await?;
+    let runs = board.active_run()?.is_some();
     for (id, ticket) in ids.iter().filter_map(|id| Some((id, state.tickets.get(id)?))) {
-        json(shapes::Ticket::of(&state, id, ticket))?;
+        json(shapes::Ticket::of(&state, id, ticket, runs))?;
     }
     Ok(Exit::Done)
 }

@@ -54,8 +54,10 @@ pub(super) async fn run(board: &Board, args: &Args) -> Result<Exit, Failure> {
     if !args.ready {
         found.sort_by_key(|(_, t)| t.order);
     }
+    let runs = board.active_run()?.is_some();
     if args.json {
-        json(shapes::Tickets { tickets: found.iter().map(|(id, t)| shapes::Ticket::of(&state, id, t)).collect() })?;
+        let tickets = found.iter().map(|(id, t)| shapes::Ticket::of(&state, id, t, runs)).collect();
+        json(shapes::Tickets { tickets })?;
         return Ok(Exit::Done);
     }
     if found.is_empty() {
@@ -66,7 +68,7 @@ pub(super) async fn run(board: &Board, args: &Args) -> Result<Exit, Failure> {
             _ => talk!("{}", no_open(&board.view(Part::Summary).await?.totals.phases)),
         }
     }
-    table(&found.iter().map(|(id, t)| row(&state, id, t)).collect::<Vec<_>>());
+    table(&found.iter().map(|(id, t)| row(&state, id, t, runs)).collect::<Vec<_>>());
     Ok(Exit::Done)
 }
 
@@ -107,8 +109,8 @@ fn status_of(ticket: &Ticket) -> String {
     format!("{}{undone}", ticket.phase.as_str())
 }
 
-fn row(state: &State, id: &TicketId, ticket: &Ticket) -> Vec<String> {
-    let waits = causes(state, id).into_iter().map(|cause| cause.text);
+fn row(state: &State, id: &TicketId, ticket: &Ticket, runs: bool) -> Vec<String> {
+    let waits = causes(state, id, runs).into_iter().map(|cause| cause.text);
     // The others say it with their status.
     let told =
         matches!(ticket.phase, Phase::Open | Phase::Stopped | Phase::Suspended | Phase::Reviewing | Phase::NeedsYou);

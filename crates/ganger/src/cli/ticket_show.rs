@@ -44,7 +44,7 @@ pub(super) async fn show(board: &Board, id: &str, as_json: bool) -> Result<Exit,
     let View { state, .. } = board.view(Part::Tickets(std::slice::from_ref(&id))).await?;
     let (id, ticket) = find(&state, id.as_str())?;
     if as_json {
-        json(shapes::Ticket::of(&state, &id, ticket))?;
+        json(shapes::Ticket::of(&state, &id, ticket, board.active_run()?.is_some()))?;
         return Ok(Exit::Done);
     }
     let spec = &ticket.spec;
@@ -189,7 +189,7 @@ fn show_answers(cards: &[PastCard]) {
 pub(super) async fn explain(board: &Board, id: &str, as_json: bool) -> Result<Exit, Failure> {
     let id = board.named_one(id).await?;
     let View { state, .. } = board.view(Part::Tickets(std::slice::from_ref(&id))).await?;
-    let found = causes(&state, &id);
+    let found = causes(&state, &id, board.active_run()?.is_some());
     if as_json {
         let reasons = found.iter().map(shapes::Reason::of).collect();
         json(shapes::Why { id: id.to_string(), ready: found.is_empty(), reasons })?;

@@ -236,7 +236,10 @@ pub(super) async fn kill(shared: &Shared, run: &Run, ticket: Option<&TicketId>, 
     let target = Target::attempt(&marker_of(shared, &run.attempt), workspace.as_deref());
     let killed = sweep_all(shared, target).await + os::blocking(os::end_orphans).await;
     if let (1.., Some(ticket)) = (killed, ticket) {
-        let said = format!("ended {killed} processes that the agent left running");
+        let said = match killed {
+            1 => "ended 1 process that the agent left running".to_owned(),
+            more => format!("ended {more} processes that the agent left running"),
+        };
         publish_activity(shared, ticket, &run.attempt, ActivityKind::Note, &said).await;
     }
 }

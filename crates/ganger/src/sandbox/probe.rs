@@ -28,12 +28,12 @@ impl Probe {
     /// Each as people say it.
     pub(crate) fn all(&self) -> [(&'static str, bool); 6] {
         [
-            ("writing elsewhere", self.writing),
-            ("reading what is not given", self.reading),
-            ("signals to others", self.signals),
-            ("abstract sockets of others", self.abstract_sockets),
-            ("environments of others", self.environments),
-            ("gaining privileges", self.privileges),
+            ("write elsewhere", self.writing),
+            ("read what was not given", self.reading),
+            ("signal other processes", self.signals),
+            ("reach abstract sockets of others", self.abstract_sockets),
+            ("read environments of others", self.environments),
+            ("gain privileges", self.privileges),
         ]
     }
 }

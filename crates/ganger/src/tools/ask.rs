@@ -36,7 +36,7 @@ pub(super) async fn call(call: Call<'_>) -> Answer {
     };
     match call.decide("the agent asks", input).await? {
         Outcome::Card { card, .. } => Ok(format!(
-            "Your question is card {card} in the person's inbox. End your turn now; you will be resumed with the answer."
+            "The user has your question as card {card}. End your turn now; you will be resumed with the answer."
         )),
         _ => Ok("Your question was noted. End your turn now.".to_owned()),
     }

@@ -23,9 +23,12 @@ fn init_finds_gates_writes_a_commented_file_and_never_overwrites() {
     let file = place.repo().join("ganger.toml");
     let written = std::fs::read_to_string(&file).unwrap();
     assert!(written.contains("[[gate]]") && written.lines().any(|l| l.starts_with("# ")));
-    std::fs::write(&file, "# mine\n").unwrap();
-    place.ganger(&["init"]).exits(0).says("kept");
-    assert_eq!(std::fs::read_to_string(&file).unwrap(), "# mine\n");
+    let mine = "[agent.roy]\nruntime = \"claude\"\n[[gate]]\nname = \"mine\"\ncommand = \"make mine\"\n";
+    std::fs::write(&file, mine).unwrap();
+    let kept = place.ganger(&["init"]).exits(0).says("kept").says("gate        mine: `make mine`\n");
+    let kept = kept.says("agent       roy (claude)\n");
+    kept.says("perhaps     test: `cargo test` (found Cargo.toml:1), not in your ganger.toml");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), mine);
 }
 
 #[test]

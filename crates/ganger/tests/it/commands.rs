@@ -200,15 +200,43 @@ fn a_dry_run_asks_the_rules() {
 }
 
 #[test]
-fn hints_name_the_branches_of_this_project() {
-    let place = Place::scripted("true", &json!({"*": [[{"write": "x", "text": "x"}]]}));
-    let config = std::fs::read_to_string(place.repo().join("ganger.toml")).unwrap();
-    place.git(&["branch", "--quiet", "-m", "main", "trunk"]);
-    place.write("ganger.toml", &config.replace("main = \"main\"", "main = \"trunk\"\nbranch = \"work/{id}\""));
-    place.commit("other names");
-    place.ganger(&["trust", "--yes"]).exits(0);
+fn after_a_run_it_says_how_to_land_one_ticket_or_all() {
+    let place = Place::scripted("true", &json!({"*": [[{"run": "date +%N > x"}]]}));
     place.add(&["a"]);
-    place.ganger(&["run"]).exits(0).says("`git diff trunk...work/T-1`");
+    let one = "hint: T-1 is accepted: review it with `ganger review T-1`, land it with `ganger merge T-1`";
+    place.ganger(&["run"]).exits(0).says(one);
+    place.add(&["b", "--after", "T-1"]);
+    let run = place.ganger(&["run"]).exits(0);
+    run.says(
+        "hint: 2 tickets are accepted: T-1, T-2. Review one with `ganger review T-1`, land it with `ganger merge T-1`",
+    )
+    .says("or all with `ganger merge --all`");
+}
+
+#[test]
+fn without_a_run_nothing_is_said_to_be_running() {
+    let script = json!({"T-1": [[{"write": "x", "text": "x"}]], "*": [[{"sleep_ms": 60_000}]]});
+    let place = Place::scripted("until test -e \"$HOME/go\"; do sleep 0.05; done", &script);
+    place.add(&["one"]);
+    place.add(&["two"]);
+    let mut run = place.start(&["run"]);
+    let status_of = |id: &str| place.ticket(id)["status"].clone();
+    wait_until("one is verified, two worked on", LIMIT, || {
+        status_of("T-1") == "verifying" && status_of("T-2") == "running"
+    });
+    place.ganger(&["diff", "T-2"]).exits(1).says("error: T-2 has no commit yet").says("hint: its work so far is in /");
+    kill(run.pid(), 9);
+    run.code(LIMIT);
+    place.ganger(&["ticket", "why", "T-1"]).exits(0).says("T-1: it waits for its gates\n").says("next: `ganger run`");
+    let why = "it was interrupted when the run ended, and the next one resumes it";
+    place.ganger(&["ticket", "why", "T-2"]).exits(0).says(&format!("T-2: {why}\n")).says("next: `ganger run`");
+    place
+        .ganger(&["status"])
+        .exits(0)
+        .says("it waits for its gates → `ganger run`")
+        .says(&format!("{why} → `ganger run`"));
+    assert_eq!(place.ticket("T-2")["waiting"], json!([why]));
+    place.ganger(&["log", "T-1", "--follow"]).exits(0).says("scripted starts").says("No run is active");
 }
 
 #[test]

@@ -161,7 +161,7 @@ fn a_run_is_watched_and_merged() {
             --
 
             1 accepted
-            hint: review it with `git diff main...ganger/T-1`, then land it with `ganger merge --all`
+            hint: T-1 is accepted: review it with `ganger review T-1`, land it with `ganger merge T-1`
             $ ganger merge T-1
             TIME T-1  gate check green at COMMIT (N ms)
             TIME T-1  merged as COMMIT

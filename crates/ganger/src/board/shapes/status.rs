@@ -77,13 +77,13 @@ pub(crate) struct Glance {
 }
 
 impl Glance {
-    pub(crate) fn of(state: &State, id: &TicketId, ticket: &Ticket) -> Self {
+    pub(crate) fn of(state: &State, id: &TicketId, ticket: &Ticket, runs: bool) -> Self {
         Self {
             id: id.to_string(),
             title: ticket.spec.title.clone(),
             status: ticket.phase.as_str(),
             since: time(ticket.since),
-            reasons: causes(state, id).iter().map(Reason::of).collect(),
+            reasons: causes(state, id, runs).iter().map(Reason::of).collect(),
         }
     }
 }

@@ -264,7 +264,7 @@ fn strings<T: ToString>(items: impl IntoIterator<Item = T>) -> Vec<String> {
 }
 
 impl Ticket {
-    pub(crate) fn of(state: &State, id: &TicketId, ticket: &engine::Ticket) -> Self {
+    pub(crate) fn of(state: &State, id: &TicketId, ticket: &engine::Ticket, runs: bool) -> Self {
         let spec = &ticket.spec;
         let evidence = state.evidence.get(id).into_iter().flatten();
         let cards = state.open_cards_of(id);
@@ -308,7 +308,7 @@ impl Ticket {
             assumptions: ticket.assumptions.iter().map(assumption).collect(),
             stopped_by: ticket.stopped.as_ref().map(|(by, _)| by.clone()),
             messages: ticket.messages.iter().map(message).collect(),
-            waiting: causes(state, id).into_iter().map(|cause| cause.text).collect(),
+            waiting: causes(state, id, runs).into_iter().map(|cause| cause.text).collect(),
             evidence: evidence.map(|e| gate_run(state, e)).collect(),
             cards: cards
                 .map(|c| CardLine { id: c.id.to_string(), kind: c.kind.as_str(), question: c.question.clone() })

@@ -1,6 +1,7 @@
 //! Changing tickets: adding, taking away, and what is refused where it comes in.
 
 use super::project;
+use crate::support::Place;
 use serde_json::json;
 
 #[test]
@@ -69,4 +70,21 @@ fn a_file_that_matches_nothing_is_a_warning() {
     edited.says("warning: `lib/` matches no file on main");
     let fine = place.ganger(&["ticket", "add", "y", "--file", "src/a.txt"]).exits(0);
     assert!(!fine.stderr.contains("warning"), "{}", fine.stderr);
+}
+
+#[test]
+fn without_an_agent_every_hint_is_one_that_helps() {
+    let place = Place::new();
+    place.write("ganger.toml", "[project]\nmain = \"main\"\n");
+    place.commit("project");
+    place.ganger(&["init"]).exits(0);
+    place.add(&["one"]);
+    let lines = "hint: add to ganger.toml:\n[agent.builder]\nruntime = \"claude\"\n";
+    place.ganger(&["run"]).exits(2).says("error: no agent is configured\n").says(lines);
+    place.ganger(&["ticket", "add", "two", "--agent", "nobody"]).exits(2).says("no agent is configured").says(lines);
+    let why = "no agent is configured: add `[agent.builder]` and `runtime = \"claude\"` to ganger.toml";
+    place.ganger(&["ticket", "why", "T-1"]).exits(0).says(why);
+    let status = place.ganger(&["status"]).exits(0).says(why);
+    assert!(!status.stdout.contains("ganger run") && !status.stdout.contains("``"), "{}", status.stdout);
+    place.ganger(&["doctor"]).exits(1).says(why);
 }

@@ -40,7 +40,9 @@ fn a_glance_has_titles_and_cards_with_the_commands_that_answer_them() {
     let status = status.says("You have 1 card waiting:").says("`ganger answer C-1 …`");
     status.says("mow the lawn").says("`ganger merge T-2`");
     place.ganger(&["ticket", "why", "T-1"]).exits(0).says("Which colour?").says("next: `ganger answer C-1 …`");
-    place.ganger(&["ticket", "why", "T-2"]).exits(0).says("waits for you to merge it").says("next: `ganger merge T-2`");
+    place.ganger(&["ticket", "why", "T-2"]).exits(0).says("T-2: ready to merge").says("next: `ganger merge T-2`");
+    place.add(&["hang the door", "--after", "T-1"]);
+    place.ganger(&["ticket", "why", "T-4"]).exits(0).says("T-4: waits for T-1, which is waiting for you");
     place.ganger(&["ticket", "why", "T-3"]).exits(0).says("closed").says("next: `ganger ticket reopen T-3`");
 }
 

@@ -17,8 +17,10 @@ fn a_stopped_ticket_is_no_card_and_resume_lifts_it() {
     place.ganger(&["inbox"]).exits(0).says("Nothing is waiting for you.");
     place.ganger(&["ticket", "why", "T-1"]).exits(0).says("stopped it: lunch").says("ganger resume T-1");
     place.ganger(&["ticket", "list", "--status", "stopped"]).exits(0).says("T-1");
+    place.ganger(&["run", "T-1"]).exits(0).says("T-1 does not start: you stopped it (lunch); `ganger resume T-1`");
     place.ganger(&["resume", "T-1"]).exits(0).says("Resumed T-1.");
     place.ganger(&["run"]).exits(0);
+    place.ganger(&["run", "T-2"]).exits(0).says("T-2 is already accepted: `ganger merge T-2`");
     place.assert_status("T-2", "accepted");
     let stopped = place.ganger(&["stop", "T-2"]).exits(1);
     assert!(!stopped.stderr.contains("close"), "a pause is not the end of it: {}", stopped.stderr);

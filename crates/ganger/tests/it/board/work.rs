@@ -32,7 +32,7 @@ fn a_diff_shows_what_a_ticket_changes_before_and_after_the_merge() {
     place.ganger(&["diff", "1", "--stat"]).exits(0).says("1 file changed");
     place.ganger(&["diff", "T-2"]).exits(1).says("T-2 has no commit yet");
     place.git(&["config", "branch.main.remote", "origin"]);
-    place.ganger(&["merge", "T-1"]).exits(0).says("T-1 is only here so far: `git push origin main`");
+    place.ganger(&["merge", "T-1"]).exits(0).says("not pushed yet: T-1; run `git push origin main`");
     place.ganger(&["diff", "T-1"]).exits(0).says("+new line");
 }
 

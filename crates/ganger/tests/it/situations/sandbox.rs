@@ -234,5 +234,5 @@ fn the_sandbox_can_be_looked_at_and_tried() {
     place.ganger(&["confine", "--", "no-such-program"]).exits(1).says("could not be started in the sandbox");
     place.ganger(&["confine", "--agent", "nobody"]).exits(2).says("there is no agent `nobody`");
     let doctor = place.ganger(&["doctor"]);
-    doctor.says("kept from what is confined: writing elsewhere, reading what is not given");
+    doctor.says("what is confined cannot write elsewhere, read what was not given");
 }

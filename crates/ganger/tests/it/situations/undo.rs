@@ -24,6 +24,8 @@ fn what_landed_is_taken_back_after_others_landed() {
     place.ganger(&["merge", "--undo", "T-2"]).exits(1).says("T-2 is accepted, not merged");
     place.ganger(&["merge", "T-2"]).exits(0);
     place.ganger(&["merge", "T-1"]).exits(0);
+    place.ganger(&["merge", "T-1"]).exits(0).says("T-1 is already merged as ");
+    place.ganger(&["run", "T-1"]).exits(0).says("T-1 is already merged as ");
     place.ganger(&["merge", "--undo", "2"]).exits(0).says("green check at").says("T-2  undone as ");
     assert!(!place.repo().join("two.txt").exists() && place.repo().join("one.txt").exists());
     let message = place.git(&["show", "--no-patch", "--format=%B", "main"]);
@@ -39,6 +41,7 @@ fn what_landed_is_taken_back_after_others_landed() {
     assert_eq!(shown.matches("merged as").count(), 1, "{shown}");
     place.ganger(&["log", "T-2"]).exits(0).says("undone by tester: reverted as ");
     place.ganger(&["merge", "--undo", "T-2"]).exits(0).says("T-2 was undone already");
+    place.ganger(&["merge", "T-2"]).exits(1).says("error: T-2 was merged as ").says("; nothing to merge");
     place.ganger(&["merge", "T-3"]).exits(0);
     assert!(!place.repo().join("two.txt").exists(), "what lands later does not bring it back");
 }

@@ -1,4 +1,4 @@
-//! What cannot go on by itself asks a person; nothing goes round in circles unseen.
+//! What cannot go on by itself asks a person; no loop goes unseen.
 
 use crate::support::{accepted, add, after, answer, at_work, board, check, claim, ended, policy, tick};
 use expect_test::expect;

@@ -44,12 +44,14 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     trust::require(&board, &before).await?;
+    put_back_what_was_left(&board)?;
     refuse_dirty_main(&board)?;
     let aside = if args.keep { set_aside(&board, &before, &wanted)? } else { None };
     let merged = approve_and_land(&board, wanted).await;
     match aside {
-        Some(aside) if !matches!(merged, Ok(Exit::Done)) => put_back(&board, &aside)?,
-        _ => {}
+        Some(aside) if matches!(merged, Ok(Exit::Done)) => aside.forget().or_cannot("remove what was set aside")?,
+        Some(aside) => put_back(aside, "")?,
+        None => {}
     }
     merged
 }
@@ -83,17 +85,24 @@ fn set_aside(board: &Board, state: &State, wanted: &[TicketId]) -> Result<Option
     Ok(kept)
 }
 
-fn put_back(board: &Board, aside: &SetAside) -> Result<(), Failure> {
-    let taken = os::block_in_place(|| aside.put_back(board.project.depot()?));
-    let taken = taken.map_err(|e| {
-        Failure::of(Code::Git, format!("cannot put files of yours back: {e}"))
-            .hint(format!("`ganger rescue restore {}` gives them back", aside.rescue))
+fn put_back(aside: SetAside, why: &str) -> Result<(), Failure> {
+    let rescue = aside.rescue.clone();
+    let back = os::block_in_place(|| aside.put_back());
+    let back = back.or_cannot("put files of yours back").map_err(|e| {
+        let hint = format!("`ganger rescue restore {rescue}` gives them back");
+        e.hint(hint)
     })?;
-    let back = aside.files.len() - taken.len();
     if back > 0 {
-        talk!("Put {} of yours back.", counted(back, "file"));
+        talk!("Put {} of yours back{why}.", counted(back, "file"));
     }
     Ok(())
+}
+
+/// A merge that was killed could not put back what it had moved.
+pub(super) fn put_back_what_was_left(board: &Board) -> Result<(), Failure> {
+    let Some(depot) = board.project.depot_if_made().or_cannot("open the depot")? else { return Ok(()) };
+    let left = os::block_in_place(|| SetAside::left(depot)).or_cannot("look for files that a merge had moved")?;
+    left.into_iter().try_for_each(|aside| put_back(aside, ", which an interrupted merge had moved"))
 }
 
 fn names(files: &[String]) -> String {

@@ -41,11 +41,14 @@ pub(super) async fn run(name: &str) -> Result<Exit, Failure> {
     let accepted = done.is_some_and(|t| t.phase == Phase::Accepted);
     let reported = done.is_some_and(|t| t.report.is_some());
     let reported_usage = done.is_some_and(|t| t.usage.tokens() > 0);
-    let word = |so: bool| if so { "ok " } else { "BAD" };
-    data!("{} {name} wrote a file, and a gate saw it", word(accepted));
-    data!("{} {name} called the tool report_result", word(reported));
+    let tell = |so: bool, did: &str, did_not: &str| match so {
+        true => data!("ok  {name} {did}"),
+        false => data!("BAD {name} {did_not}"),
+    };
+    tell(accepted, "wrote a file, and a gate saw it", "wrote no file that a gate could see");
+    tell(reported, "called the tool report_result", "did not call the tool report_result");
     if Drivers::default().of(&agent).await.capabilities().usage {
-        data!("{} {name} reported its token usage", word(reported_usage));
+        tell(reported_usage, "reported its token usage", "reported no token usage");
     }
     let state_folder = board.project.state.clone();
     drop(board);
@@ -55,8 +58,12 @@ pub(super) async fn run(name: &str) -> Result<Exit, Failure> {
     }
     let kept = folder.keep();
     std::env::set_current_dir(&kept)?;
-    Err(Failure::failed(format!("{name} did not pass"))
-        .hint(format!("see what it did: cd {} && ganger log PROOF-1", kept.join("proof").display())))
+    Err(Failure::failed(format!("{name} did not pass")).hint(format!(
+        "see what it did: cd {} && ganger log PROOF-1; then remove {} and {}",
+        kept.join("proof").display(),
+        kept.display(),
+        state_folder.display()
+    )))
 }
 
 /// The agent of this name in the project, or one of this runtime with nothing set.

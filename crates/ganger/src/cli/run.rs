@@ -2,7 +2,7 @@
 
 use super::board::{self, Board};
 use super::interrupts::Interrupts;
-use super::merge::Landed;
+use super::merge::{self, Landed};
 use super::out::{cards_wait, hint, talk, waiting_for};
 use super::view::{Style, View};
 use super::{attach, dry_run, gates, sandbox, trust};
@@ -62,6 +62,7 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     if !args.no_host {
         sandbox::check(board.project.config())?;
     }
+    merge::put_back_what_was_left(&board)?;
     gates::look_again(&board, &state).await?;
     attach::resume_left(&board, &state).await?;
     let mode = Mode { dispatch: true, scope, max_parallel: args.max_parallel, forever: args.forever };

@@ -11,7 +11,9 @@ pub(super) async fn close(board: &Board, words: &[String], reason: &str) -> Resu
         board.project.require_not_held(id)?;
         let input = Input::CloseTicket { ticket: id.clone(), reason: reason.to_owned(), by: board.person() };
         board.decide("you closed a ticket", input).await?;
-        talk!("Closed {id}. Its branch is kept.");
+        let closed = board.view(Part::Tickets(std::slice::from_ref(id))).await?.state;
+        let has_work = closed.tickets.get(id).is_some_and(|ticket| ticket.head.is_some());
+        talk!("Closed {id}.{}", if has_work { " Its branch is kept." } else { "" });
         name_dependents(board, id).await
     })
     .await

@@ -18,7 +18,7 @@ pub(crate) struct Limits {
     /// The same tool call with the same arguments so many times in a row interrupts an attempt.
     pub(crate) same_calls: u32,
     /// So do minutes in which tokens flow, but no file changes and nothing new is run.
-    pub(crate) circle_minutes: f64,
+    pub(crate) no_progress_minutes: f64,
     /// And so do more tokens than this in one attempt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) attempt_tokens: Option<u64>,
@@ -59,7 +59,7 @@ impl Default for Limits {
             tool_minutes: 60.0,
             permission_minutes: 5.0,
             same_calls: 10,
-            circle_minutes: 20.0,
+            no_progress_minutes: 20.0,
             attempt_tokens: None,
             overlap_percent: 0,
             overlap_ignore: ["Cargo.lock", "package-lock.json", "pnpm-lock.yaml", "yarn.lock", "uv.lock", "go.sum"]

@@ -373,7 +373,7 @@ impl Config {
         for (key, value) in [
             ("limits.stall_minutes", self.limits.stall_minutes),
             ("limits.tool_minutes", self.limits.tool_minutes),
-            ("limits.circle_minutes", self.limits.circle_minutes),
+            ("limits.no_progress_minutes", self.limits.no_progress_minutes),
         ] {
             if !(value > 0.0 && value <= MOST_MINUTES) {
                 fault(key, "must be greater than 0 and at most 1000000");

@@ -7,17 +7,27 @@ use crate::git::{Git, GitError, GitResult, zero_separated};
 use crate::os;
 use ganger_engine::Commit;
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
-/// What was moved out of the way.
+/// What was moved out of the way: by its names into a folder beside the person's git directory, as it is, and into a rescue.
 #[derive(Debug)]
 pub(crate) struct SetAside {
-    /// The name of the rescue that has it.
+    /// The name of the rescue that has it, too.
     pub(crate) rescue: String,
     pub(crate) files: Vec<String>,
-    commit: Commit,
+    /// Files and folders that were moved as a whole.
+    named: Vec<String>,
     checkout: PathBuf,
+    moved: PathBuf,
+    /// As long as it is held, its merge is under way.
+    _lock: File,
 }
+
+/// In the folder of what was moved: the rescue, the checkout and the names, each followed by a zero byte.
+const NOTE: &str = "names";
+const FILES: &str = "files";
 
 impl SetAside {
     /// Moves away what is in the way of these commits, landed in this order. `None` when nothing is.
@@ -38,41 +48,104 @@ impl SetAside {
         if named.is_empty() {
             return Ok(None);
         }
-        let mut files = Vec::new();
-        for name in &named {
-            let path = checkout.join(name);
-            files.extend(if path.symlink_metadata().is_ok_and(|m| m.is_dir()) {
-                files_below(&path, name)
-            } else {
-                vec![name.clone()]
-            });
-        }
+        let files = files_of(&checkout, &named);
         let commit = keep(depot, &checkout, &files)?;
         let rescue = Rescue::keep(depot, "yours", &commit, "in the way")?;
+        let failed = |e: io::Error| GitError::new("rescue", &checkout, e);
+        let place = place(depot);
+        std::fs::create_dir_all(&place).map_err(failed)?;
+        let lock = os::open_private(&place.join("lock")).map_err(failed)?;
+        os::lock(&lock).map_err(failed)?;
+        let moved = place.join(rescue.replace('/', "-"));
+        std::fs::create_dir_all(moved.join(FILES)).map_err(failed)?;
+        let at = checkout.to_string_lossy().into_owned();
+        let note: String = [&rescue, &at].into_iter().chain(&named).map(|part| format!("{part}\0")).collect();
+        os::write_private(&moved.join(NOTE), note.as_bytes()).map_err(failed)?;
         for name in &named {
-            let path = checkout.join(name);
-            os::remove_tree(&path).map_err(|e| GitError::new("rescue", &path, e))?;
+            move_to(&checkout.join(name), &moved.join(FILES).join(name)).map_err(failed)?;
         }
-        Ok(Some(Self { rescue, files, commit, checkout }))
+        Ok(Some(Self { rescue, files, named, checkout, moved, _lock: lock }))
     }
 
-    /// Puts back what nothing has taken the place of. Returns what stays in the rescue only.
-    pub(crate) fn put_back(&self, depot: &Depot) -> GitResult<Vec<String>> {
-        let is_free = |name: &&String| {
-            let at = self.checkout.join(name);
-            let above = at.ancestors().skip(1).take_while(|folder| *folder != self.checkout);
-            at.symlink_metadata().is_err()
-                && above.into_iter().all(|f| f.symlink_metadata().map_or(true, |m| m.is_dir()))
-        };
-        let (free, taken): (Vec<&String>, Vec<&String>) = self.files.iter().partition(is_free);
-        let (git, _index) = with_own_index(depot, &self.checkout)?;
-        git.run(&["read-tree", self.commit.as_str()])?;
-        for some in free.chunks(500) {
-            let mut args = vec!["checkout-index", "--"];
-            args.extend(some.iter().map(|name| name.as_str()));
-            git.run(&args)?;
+    /// What merges had moved that were cut off.
+    pub(crate) fn left(depot: &Depot) -> GitResult<Vec<Self>> {
+        let place = place(depot);
+        let mut found = Vec::new();
+        for entry in place.read_dir().into_iter().flatten().flatten() {
+            let moved = entry.path();
+            let Ok(note) = os::read_text(&moved.join(NOTE), MOST_BYTES) else { continue };
+            let failed = |e: io::Error| GitError::new("rescue", &moved, e);
+            let lock = os::open_private(&place.join("lock")).map_err(failed)?;
+            let mut parts = zero_separated(&note).map(str::to_owned);
+            let (Some(rescue), Some(checkout)) = (parts.next(), parts.next()) else { continue };
+            // One merge at a time, and each has the lock of all.
+            if found.is_empty() && !os::try_lock(&lock).map_err(failed)? {
+                return Ok(found);
+            }
+            let named: Vec<String> = parts.collect();
+            let files = files_of(&moved.join(FILES), &named);
+            found.push(Self { rescue, files, named, checkout: checkout.into(), moved, _lock: lock });
         }
-        Ok(taken.into_iter().cloned().collect())
+        Ok(found)
+    }
+
+    /// Puts back what nothing has taken the place of, as it was. Returns how many files.
+    pub(crate) fn put_back(self) -> GitResult<usize> {
+        let failed = |e: io::Error| GitError::new("rescue", &self.checkout, e);
+        let mut taken = Vec::new();
+        for name in &self.named {
+            let (from, to) = (self.moved.join(FILES).join(name), self.checkout.join(name));
+            if from.symlink_metadata().is_err() {
+                continue;
+            }
+            match self.is_free(&to) {
+                true => move_to(&from, &to).map_err(failed)?,
+                false => taken.push(name),
+            }
+        }
+        let is_taken = |file: &&String| taken.iter().any(|name| Path::new(file).starts_with(name));
+        let back = self.files.len() - self.files.iter().filter(is_taken).count();
+        self.forget()?;
+        Ok(back)
+    }
+
+    /// What landed takes its place: the rescue has it.
+    pub(crate) fn forget(self) -> GitResult<()> {
+        os::remove_tree(&self.moved).map_err(|e| GitError::new("rescue", &self.moved, e))
+    }
+
+    fn is_free(&self, at: &Path) -> bool {
+        let above = at.ancestors().skip(1).take_while(|folder| *folder != self.checkout);
+        at.symlink_metadata().is_err()
+            && above.into_iter().all(|folder| folder.symlink_metadata().map_or(true, |found| found.is_dir()))
+    }
+}
+
+/// No list of names is longer.
+const MOST_BYTES: u64 = 16 << 20;
+
+/// On the file system of the checkout, nearly always.
+fn place(depot: &Depot) -> PathBuf {
+    depot.person.common.join("ganger/aside")
+}
+
+fn files_of(top: &Path, named: &[String]) -> Vec<String> {
+    let is_folder = |path: &Path| path.symlink_metadata().is_ok_and(|found| found.is_dir());
+    let files = |name: &String| {
+        let path = top.join(name);
+        if is_folder(&path) { files_below(&path, name) } else { vec![name.clone()] }
+    };
+    named.iter().flat_map(files).collect()
+}
+
+fn move_to(from: &Path, to: &Path) -> io::Result<()> {
+    to.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+    match std::fs::rename(from, to) {
+        Err(e) if e.kind() == io::ErrorKind::CrossesDevices => {
+            os::copy_tree(from, to)?;
+            os::remove_tree(from)
+        }
+        done => done,
     }
 }
 

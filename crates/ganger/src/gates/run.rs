@@ -29,7 +29,7 @@ pub(crate) struct GateRun<'a> {
     /// What stands for the gate's definition in the key of evidence.
     pub(crate) digest: &'a str,
     pub(crate) host: &'a HostId,
-    /// The life of the host, for the guard.
+    /// The incarnation of the host, for the guard.
     pub(crate) marker: &'a str,
     /// Digest of the programs that gates start there.
     pub(crate) toolchain: &'a str,

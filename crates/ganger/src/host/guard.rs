@@ -115,7 +115,12 @@ pub(crate) fn run_guard(marker: &str, stamp: &Path, lease: Duration) {
                 adopted.end();
                 return;
             }
-            Err(std::sync::mpsc::RecvTimeoutError::Timeout) => adopted.look(),
+            Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {
+                if adopted.look() {
+                    // For when this process is killed, too.
+                    let _full = os::write_private(&adopted_by(stamp), adopted.note().as_bytes());
+                }
+            }
         }
         let stamped = read_stamp(stamp);
         let old = stamped.is_some_and(|at| u128::from(os::awake_ms().saturating_sub(at)) > lease.as_millis());
@@ -129,6 +134,11 @@ pub(crate) fn run_guard(marker: &str, stamp: &Path, lease: Duration) {
             swept_at = stamped;
         }
     }
+}
+
+/// Where a guard notes what its host has adopted.
+pub(super) fn adopted_by(stamp: &Path) -> PathBuf {
+    stamp.with_extension("adopted")
 }
 
 /// When the host gave its last sign of life, on the clock of [`os::awake_ms`].

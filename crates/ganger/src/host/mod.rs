@@ -282,10 +282,18 @@ async fn pass_calls(shared: Weak<Shared>, mut calls: mpsc::UnboundedReceiver<Age
 
 /// What an earlier incarnation left running is killed before this one reports: only then may its attempts be
 /// offered anew. By their folder only where no other host has worked since.
+/// Of the list of what a host had adopted, in bytes.
+const MOST_ADOPTED: u64 = 1 << 20;
+
 async fn sweep_former_incarnation(project: &Arc<Project>, folder: &Folder) -> Result<(), Failure> {
     let Some(former) = former_incarnation(folder)? else { return Ok(()) };
     let project = Arc::clone(project);
+    let adopted = guard::adopted_by(&folder.stamp());
     let swept = os::blocking(move || -> std::io::Result<_> {
+        if let Ok(noted) = os::read_text(&adopted, MOST_ADOPTED) {
+            os::Adopted::noted(&noted).end();
+            std::fs::remove_file(&adopted)?;
+        }
         let left = Claim::left_by(&project, &former)?;
         let folders = left.iter().filter_map(Claim::workspace).map(std::path::Path::to_owned).collect();
         let swept = os::sweep(&Target { markers: vec![(MARKER_HOST.to_owned(), former)], folders });

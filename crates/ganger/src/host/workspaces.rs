@@ -69,7 +69,7 @@ pub(crate) struct Workspaces {
     /// Screens hear from it how a setup goes.
     bus: Arc<dyn Bus>,
     folder: Arc<Folder>,
-    /// The life of the host, in the environment of setup commands.
+    /// The incarnation of the host, in the environment of setup commands.
     marker: String,
     sandboxes: Arc<Sandboxes>,
     setups: Store,
@@ -77,7 +77,7 @@ pub(crate) struct Workspaces {
     locks: Mutex<BTreeMap<TicketId, Arc<tokio::sync::Mutex<()>>>>,
     main: tokio::sync::Mutex<Option<(Instant, Commit)>>,
     fetched: Mutex<Option<Instant>>,
-    /// Those that were made ready in this life: no git command is needed to know it again.
+    /// Those that were made ready by this incarnation: no git command is needed to know it again.
     ready: Mutex<BTreeMap<TicketId, Ready>>,
 }
 

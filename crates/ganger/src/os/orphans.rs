@@ -102,8 +102,25 @@ impl Adopted {
         Self { host, marked: BTreeSet::new(), orphans: BTreeMap::new() }
     }
 
-    /// Notes what is there now.
-    pub(crate) fn look(&mut self) {
+    /// Those that another guard had noted down.
+    pub(crate) fn noted(text: &str) -> Self {
+        let orphan = |line: &str| {
+            let (id, began) = line.split_once(' ')?;
+            Some((Process(id.parse().ok()?), began.parse().ok()))
+        };
+        let orphans = text.lines().filter_map(orphan).filter(|(_, began)| began.is_some()).collect();
+        Self { host: Process(0), marked: BTreeSet::new(), orphans }
+    }
+
+    /// For [`Self::noted`]: an id and the time of its beginning in each line.
+    pub(crate) fn note(&self) -> String {
+        let line = |(process, began): (&Process, &Option<u64>)| format!("{} {}\n", process.0, began.unwrap_or(0));
+        self.orphans.iter().map(line).collect()
+    }
+
+    /// Looks at what is there now. Whether that is something else than before.
+    pub(crate) fn look(&mut self) -> bool {
+        let before: Vec<Process> = self.orphans.keys().copied().collect();
         let children: BTreeSet<Process> = self.host.children().into_iter().collect();
         self.marked.retain(|process| children.contains(process));
         self.orphans.retain(|process, began| process.began() == *began);
@@ -117,6 +134,7 @@ impl Adopted {
                 self.orphans.insert(child, child.began());
             }
         }
+        !self.orphans.keys().eq(&before)
     }
 
     /// Kills those that were noted, and all that they started.

@@ -87,7 +87,7 @@ impl Drop for Temporary {
 }
 
 impl Sandboxes {
-    /// Of a project, whose hosts keep their files in `folder`. What an earlier life of the host left of temporary files
+    /// Of a project, whose hosts keep their files in `folder`. What an earlier incarnation of the host left of temporary files
     /// is removed.
     pub(crate) fn of(project: &Project, folder: &Path) -> std::io::Result<Self> {
         let usual = std::env::temp_dir();
@@ -214,7 +214,7 @@ pub(crate) fn decision(mode: SandboxMode, agent: Option<&Agent>) -> Decision {
     }
 }
 
-/// Tried once in the life of this process.
+/// Tried once in each process.
 fn had_here() -> &'static Result<Enforced, String> {
     static HAD: OnceLock<Result<Enforced, String>> = OnceLock::new();
     HAD.get_or_init(|| Confinement::try_out().map_err(|e| e.to_string()))

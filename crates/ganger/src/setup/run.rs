@@ -15,7 +15,7 @@ const GRACE: Duration = Duration::from_secs(3);
 
 /// For whom it runs, and where what it prints goes.
 pub(crate) struct SetupRun<'a> {
-    /// The life of the host, for the guard.
+    /// The incarnation of the host, for the guard.
     pub(crate) host: &'a str,
     /// The mark of everything that it starts.
     pub(crate) mark: &'a str,

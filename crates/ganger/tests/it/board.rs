@@ -64,8 +64,8 @@ fn an_import_is_all_or_nothing_and_lists_every_fault() {
         .says("REQ-1: depends on REQ-9, which does not exist")
         .says("hint: nothing was added");
     assert_eq!(place.ganger(&["ticket", "list", "--json"]).json()["tickets"], json!([]));
-    place.write("circle.json", "[{\"id\":\"REQ-1\",\"title\":\"a\",\"dependencies\":[\"REQ-2\"]},{\"id\":\"REQ-2\",\"title\":\"b\",\"dependencies\":[\"REQ-1\"]}]");
-    place.ganger(&["ticket", "import", "circle.json"]).exits(1).says("dependency cycle: REQ-1 → REQ-2 → REQ-1");
+    place.write("cycle.json", "[{\"id\":\"REQ-1\",\"title\":\"a\",\"dependencies\":[\"REQ-2\"]},{\"id\":\"REQ-2\",\"title\":\"b\",\"dependencies\":[\"REQ-1\"]}]");
+    place.ganger(&["ticket", "import", "cycle.json"]).exits(1).says("dependency cycle: REQ-1 → REQ-2 → REQ-1");
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn an_import_loses_nothing_without_a_word() {
 }
 
 #[test]
-fn edits_make_revisions_and_circles_are_refused() {
+fn edits_make_revisions_and_cycles_are_refused() {
     let place = project();
     place.add(&["one"]);
     place.add(&["two", "--after", "T-1"]);

@@ -105,7 +105,7 @@ fn a_board_is_filled_and_asked() {
             => 1
             $ ganger ticket close T-1 --reason not needed
             --
-            Closed T-1. Its branch is kept.
+            Closed T-1.
             T-2 depends on it and waits for your answer to C-1: `ganger answer C-1 …`.
             $ ganger inbox
             C-1  T-2  T-2 depends on T-1, which was closed. Continue without it?

@@ -265,7 +265,7 @@ fn limits(limits: &wire::Limits) -> Limits {
         tool: limits.tool_ms,
         permission: limits.permission_ms,
         same_calls: limits.same_calls,
-        no_progress: limits.circle_ms,
+        no_progress: limits.no_progress_ms,
         tokens: limits.attempt_tokens,
     }
 }

@@ -1,4 +1,4 @@
-//! Limits, on the real CLIs: of services, of circles, and of what fifteen sessions at once may take.
+//! Limits, on the real CLIs: of services, of loops, and of what fifteen sessions at once may take.
 
 use super::shop::{Shop, is_ganger, open_call};
 use crate::support::{alive_with, wait_until};
@@ -29,7 +29,7 @@ fn a_limit_of_the_account_pauses_its_runtime() {
 }
 
 #[test]
-fn an_agent_that_runs_in_a_circle_is_told_so_once_and_then_a_person_is_asked() {
+fn an_agent_that_loops_is_told_so_once_and_then_a_person_is_asked() {
     let shop = Shop::new("true");
     shop.edit("parallel = 4", "parallel = 4\nsame_calls = 3");
     let again = || json!({"bash": "ls; sleep 0.7"});
@@ -80,9 +80,10 @@ fn fifteen_sessions_of_five_runtimes_work_at_once() {
     wait_until("no process is left", Duration::from_secs(5), || alive_with(&home, "").is_empty());
 }
 
+/// What a process has in memory, and its share of what others have in memory with it: the program is there once.
 fn resident_kib(pid: i32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).unwrap_or("0 kB");
+    let status = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+    let line = status.lines().find_map(|l| l.strip_prefix("Pss:")).unwrap_or("0 kB");
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 

@@ -42,6 +42,32 @@ fn what_did_not_land_gives_the_files_back() {
 }
 
 #[test]
+fn files_come_back_as_they_were_also_after_a_merge_that_was_killed() {
+    let place = in_the_way("true");
+    let plan = place.repo().join("plan");
+    std::fs::remove_file(&plan).unwrap();
+    place.write("plan/secret", "mine\n");
+    std::fs::create_dir(plan.join("empty")).unwrap();
+    let mut make = std::process::Command::new("sh");
+    make.args(["-c", "chmod 600 plan/secret; chmod 700 plan; touch -d 2001-02-03T00:00:00Z plan/secret"]);
+    assert!(make.current_dir(place.repo()).status().unwrap().success());
+    let look = || {
+        let mut look = std::process::Command::new("sh");
+        look.args(["-c", "stat -c '%n %a %Y' plan/secret plan plan/empty"]).current_dir(place.repo());
+        String::from_utf8(look.output().unwrap().stdout).unwrap()
+    };
+    let before = look().replace(char::is_whitespace, " ");
+    let folder = |seen: &str| seen.split(' ').step_by(3).map(str::to_owned).collect::<Vec<_>>();
+    place.ganger_with(&["merge", "T-1", "--keep"], &[("GANGER_CRASH_AT", "merge")]);
+    assert!(!plan.exists());
+    place.write("README.md", "main is dirty: nothing lands\n");
+    place.ganger(&["run"]).says("Put 2 files of yours back, which an interrupted merge had moved.");
+    let after = look().replace(char::is_whitespace, " ");
+    assert_eq!(folder(&after), folder(&before));
+    assert!(after.contains("plan/secret 600 981158400") && after.contains("plan 700"), "{after}");
+}
+
+#[test]
 fn nothing_is_removed_that_a_rescue_cannot_hold() {
     let place = in_the_way("true");
     std::fs::remove_file(place.repo().join("plan")).unwrap();

@@ -172,12 +172,13 @@ fn a_daemon_that_left_everything_behind_ends_with_its_attempt() {
 #[test]
 fn a_daemon_that_left_everything_behind_ends_with_a_host_that_was_killed() {
     let limit = std::time::Duration::from_secs(30);
-    let daemon = "env -i setsid sh -c 'cd / && (exec sleep 2718.28 >/dev/null 2>&1 </dev/null &)'; sleep 2; \
-                  touch ../../at-work; sleep 100";
+    let daemon = "env -i setsid sh -c 'cd / && (exec sleep 2718.28 >/dev/null 2>&1 </dev/null &)'; sleep 100";
     let place = Place::scripted("true", &turns(&[daemon]));
     place.add(&["work"]);
     let run = place.start(&["run"]);
-    wait_until("the agent has worked for a while", limit, || place.path("at-work").exists());
+    let noted = place.state().join("hosts/local/stamp.adopted");
+    let is_noted = || std::fs::read_to_string(&noted).is_ok_and(|noted| !noted.is_empty());
+    wait_until("the guard knows the daemon", limit, is_noted);
     assert!(!alive_with("", "sleep 2718.28").is_empty());
     kill(run.pid(), 9);
     wait_until("the guard ends the daemon", limit, || alive_with("", "sleep 2718.28").is_empty());

@@ -48,15 +48,16 @@ fn only_a_person_merges_and_only_in_dependency_order() {
     );
 }
 
+/// A merge that a person wants, and that does not come about.
+fn a_conflict() -> [Input; 2] {
+    let ticket = TicketId::from("T-1");
+    let approve = Input::ApproveMerge { tickets: vec![ticket.clone()], by: "p".into() };
+    [approve, Input::MergeFailed { ticket, why: "conflict".into(), back_to_agent: true, evidence: Vec::new() }]
+}
+
 #[test]
 fn a_failed_merge_spends_the_approval() {
-    let approve = Input::ApproveMerge { tickets: vec![TicketId::from("T-1")], by: "p".into() };
-    let failed = Input::MergeFailed {
-        ticket: TicketId::from("T-1"),
-        why: "conflict".into(),
-        back_to_agent: true,
-        evidence: Vec::new(),
-    };
+    let [approve, failed] = a_conflict();
     check(
         &after(accepted(), [approve]),
         failed,
@@ -70,13 +71,7 @@ fn a_failed_merge_spends_the_approval() {
 
 #[test]
 fn a_commit_that_could_not_land_is_not_accepted_again() {
-    let approve = Input::ApproveMerge { tickets: vec![TicketId::from("T-1")], by: "p".into() };
-    let failed = Input::MergeFailed {
-        ticket: TicketId::from("T-1"),
-        why: "conflict".into(),
-        back_to_agent: true,
-        evidence: Vec::new(),
-    };
+    let [approve, failed] = a_conflict();
     let again = after(accepted(), [approve, failed, tick(), claim("T-1-a2", 3)]);
     check(
         &again,

@@ -184,7 +184,7 @@ fn answer(card: CardId, text: &str, state: &State) -> Action {
     };
     match asked.parse_answer(text) {
         Ok(answer) => Action::Answer { card, answer },
-        // Suggestions are no limit to somebody who reads them while typing.
+        // The person sees the suggestions while typing, and may type something else.
         Err(_) if asked.is_question() => Action::Answer { card, answer: CardAnswer::Text(text.to_owned()) },
         Err(rejected) => Action::Refused(rejected.message),
     }

@@ -30,7 +30,7 @@ pub(super) struct Args {
 
 /// Activity messages in which the last entries are looked for.
 const LOOK_BACK: u64 = 5_000;
-/// How long it waits before it looks whether somebody still reads it, and whether a run is still active.
+/// How long it waits before it checks whether its output is still read and a run is still active.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Columns where there is no terminal.
 const WIDTH: usize = 160;

@@ -47,7 +47,7 @@ impl Style {
 }
 
 impl Style {
-    /// Keys do something where somebody can type.
+    /// Keys work where stdin is a terminal.
     pub(super) fn with_keys(self) -> Self {
         match self {
             Self::Lanes { .. } => Self::Lanes { keys: std::io::stdin().is_terminal() },

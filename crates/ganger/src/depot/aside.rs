@@ -1,7 +1,7 @@
 //! Files of the person's that are where a landing would put its own: kept as a rescue and out of its way, and back in
 //! their places when nothing landed there.
 
-use super::land::{checkout_of, files_below, in_the_way, merge_commit};
+use super::land::{checkout_of, in_the_way, merge_commit};
 use super::{Depot, Rescue};
 use crate::git::{Git, GitError, GitResult, zero_separated};
 use crate::os;
@@ -130,12 +130,7 @@ fn place(depot: &Depot) -> PathBuf {
 }
 
 fn files_of(top: &Path, named: &[String]) -> Vec<String> {
-    let is_folder = |path: &Path| path.symlink_metadata().is_ok_and(|found| found.is_dir());
-    let files = |name: &String| {
-        let path = top.join(name);
-        if is_folder(&path) { files_below(&path, name) } else { vec![name.clone()] }
-    };
-    named.iter().flat_map(files).collect()
+    named.iter().flat_map(|name| os::files_at(top, name)).collect()
 }
 
 fn move_to(from: &Path, to: &Path) -> io::Result<()> {

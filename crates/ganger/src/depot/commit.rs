@@ -111,7 +111,7 @@ pub(super) fn commit_leftovers(depot: &Depot, workspace: &Workspace, by: &Author
 /// Adds everything but the files of the person that were copied there: an agent may have changed what is ignored.
 fn add_all(git: &Git, depot: &Depot, workspace: &Workspace, without: &[PathBuf]) -> GitResult<()> {
     let mut add: Vec<OsString> = ["-c", &excludes(depot), "add", "--all", "--", "."].map(OsString::from).into();
-    add.extend(without.iter().map(|file| pathspec(":(exclude,literal)", file)));
+    add.extend(excluding(&workspace.path, without.iter().map(PathBuf::as_path)));
     git.run(&add)?;
     let own = workspace.own_files(depot)?;
     if own.is_empty() {
@@ -145,6 +145,11 @@ pub(super) fn tree_of_all(depot: &Depot, workspace: &Workspace, without: &[PathB
     let (git, _index) = with_index_apart(depot, workspace)?;
     add_all(&git, depot, workspace, without)?;
     git.run(&["write-tree"])
+}
+
+/// Pathspecs that leave out files and folders of a folder.
+pub(super) fn excluding<'a>(top: &Path, left_out: impl Iterator<Item = &'a Path>) -> Vec<OsString> {
+    left_out.map(|path| pathspec(":(exclude,literal)", path.strip_prefix(top).unwrap_or(path))).collect()
 }
 
 pub(super) fn pathspec(how: &str, path: &Path) -> OsString {

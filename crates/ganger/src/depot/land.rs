@@ -229,25 +229,12 @@ pub(super) fn in_the_way(depot: &Depot, checkout: &Path, old: &Commit, new: &Com
             continue;
         };
         // A folder whose files all go makes room.
-        let makes_room = there.is_dir() && files_below(&path, name).iter().all(|file| gone.contains(file));
+        let makes_room = there.is_dir() && os::files_below(&path, name).iter().all(|file| gone.contains(file));
         if !makes_room {
             found.insert(name.clone());
         }
     }
     Ok(found.into_iter().collect())
-}
-
-pub(super) fn files_below(folder: &Path, name: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    for entry in folder.read_dir().into_iter().flatten().flatten() {
-        let name = format!("{name}/{}", entry.file_name().to_string_lossy());
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            found.extend(files_below(&entry.path(), &name));
-        } else {
-            found.push(name);
-        }
-    }
-    found
 }
 
 /// The merge that a checkout of main is just being moved to, in the depot.

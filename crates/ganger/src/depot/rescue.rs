@@ -3,7 +3,7 @@
 //! repositories inside of it.
 
 use super::agents_git::AgentsGit;
-use super::commit::pathspec;
+use super::commit::{excluding, pathspec};
 use super::loose_ends::{LooseEnds, holds_unpublished};
 use super::{Depot, Workspace, commit, git_dir, large, transfer};
 use crate::git::{Git, GitError, GitResult, sync_commit, text};
@@ -307,7 +307,7 @@ impl Found {
         let mut add: Vec<OsString> = ["-c", &excludes, "add", "--all", "--", "."].map(OsString::from).into();
         add.extend(without);
         let left_out = self.too_large.iter().chain(&self.as_given);
-        let left_out: Vec<OsString> = left_out.map(|file| pathspec(":(exclude,literal)", file)).collect();
+        let left_out = excluding(&workspace.path, left_out.map(PathBuf::as_path));
         add.extend(left_out.iter().cloned());
         git.run(&add)?;
         let mut without = excluding(&workspace.path, ignored.iter().map(|inner| inner.at.as_path()));
@@ -403,7 +403,7 @@ fn keep_repository(depot: &Depot, workspace: &Workspace, at: &Path, name: &str) 
     let add = ["-c", "core.excludesFile=/dev/null", "add", "--all", "--force", "--", "."];
     let mut add: Vec<OsString> = add.map(OsString::from).into();
     add.extend(inner);
-    add.extend(large::below(at).iter().map(|file| pathspec(":(exclude,literal)", file)));
+    add.extend(excluding(at, large::below(at).iter().map(PathBuf::as_path)));
     git.run(&add)?;
     let tree = git.run(&["write-tree"])?;
     let told = format!("rescue of {}: the repository {path}", workspace.ticket);
@@ -437,11 +437,6 @@ fn independent(depot: &Depot, commits: &[&str]) -> GitResult<Vec<Commit>> {
     }
     let listed = depot.git().run(&[&["merge-base", "--independent"][..], commits].concat())?;
     Ok(listed.lines().map(Commit::new).collect())
-}
-
-/// Pathspecs that leave folders out.
-fn excluding<'a>(top: &Path, folders: impl Iterator<Item = &'a Path>) -> Vec<OsString> {
-    folders.map(|folder| pathspec(":(exclude,literal)", folder.strip_prefix(top).unwrap_or(folder))).collect()
 }
 
 /// Folders with a `.git` of their own, at any depth and whatever their names: clones, submodules, linked worktrees.

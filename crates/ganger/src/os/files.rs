@@ -124,6 +124,27 @@ pub(crate) fn copy_tree(from: &Path, to: &Path) -> std::io::Result<()> {
     Err(std::io::Error::other(format!("cp: {}", String::from_utf8_lossy(&done.stderr).trim())))
 }
 
+/// The files below a folder, each by its name from where `name` is the folder's. Links are not followed.
+pub(crate) fn files_below(folder: &Path, name: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in folder.read_dir().into_iter().flatten().flatten() {
+        let name = format!("{name}/{}", entry.file_name().to_string_lossy());
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            found.extend(files_below(&entry.path(), &name));
+        } else {
+            found.push(name);
+        }
+    }
+    found
+}
+
+/// What a name in a folder stands for: the files below it, or itself where it is none.
+pub(crate) fn files_at(top: &Path, name: &str) -> Vec<String> {
+    let path = top.join(name);
+    let is_folder = path.symlink_metadata().is_ok_and(|found| found.is_dir());
+    if is_folder { files_below(&path, name) } else { vec![name.to_owned()] }
+}
+
 /// Makes a folder that is ours alone, or finds it.
 ///
 /// # Errors

@@ -78,7 +78,7 @@ impl super::Project {
     /// While you are in its session, nothing else moves a ticket.
     ///
     /// # Errors
-    /// `refused` when somebody holds it.
+    /// `refused` while a process holds it.
     pub(crate) fn require_not_held(&self, ticket: &TicketId) -> Result<(), Failure> {
         self.holder(ticket)?.map_or(Ok(()), |holder| Err(refused(ticket, &holder)))
     }

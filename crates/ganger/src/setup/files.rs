@@ -55,7 +55,8 @@ impl OwnFiles {
         // Git names a folder too in which it ignores all that is wanted.
         let is_covered = |name: &String| {
             let path = self.root.join(name);
-            path.is_dir() && files_below(&path, name).iter().all(|file| ignored.iter().any(|other| is_in(file, other)))
+            path.is_dir()
+                && os::files_below(&path, name).iter().all(|file| ignored.iter().any(|other| is_in(file, other)))
         };
         let not_ignored = not_ignored.into_iter().filter(|name| !is_covered(name)).collect();
         Ok(Named { ignored, not_ignored })
@@ -63,8 +64,7 @@ impl OwnFiles {
 
     /// The files of one that is named, which may be a folder.
     pub(crate) fn files_of(&self, name: &str) -> Vec<String> {
-        let path = self.root.join(name);
-        let mut files = if path.is_dir() { files_below(&path, name) } else { vec![name.to_owned()] };
+        let mut files = os::files_at(&self.root, name);
         files.sort();
         files
     }
@@ -91,19 +91,6 @@ impl OwnFiles {
         let stamp = |name: &String| format!("{name} {:?}\n", extent_of(&self.root.join(name)).ok());
         names.iter().map(stamp).collect()
     }
-}
-
-/// The files below a folder, by their names from where it is.
-fn files_below(folder: &Path, name: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    for entry in folder.read_dir().into_iter().flatten().flatten() {
-        let name = format!("{name}/{}", entry.file_name().to_string_lossy());
-        match entry.file_type() {
-            Ok(kind) if kind.is_dir() => found.extend(files_below(&entry.path(), &name)),
-            _ => found.push(name),
-        }
-    }
-    found
 }
 
 fn is_in(file: &str, named: &str) -> bool {

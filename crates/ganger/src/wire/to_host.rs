@@ -116,7 +116,7 @@ pub(crate) struct Layout {
 pub(crate) struct Elsewhere {
     /// The main branch.
     pub(crate) main: Commit,
-    /// The branch of the ticket, where somebody worked on it before.
+    /// The head of the ticket's branch, when an earlier attempt left one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) head: Option<Commit>,
 }

@@ -48,22 +48,7 @@ impl Board {
 
     fn with(agent: &str, gate: &str, tickets: &[(&str, &[&str])]) -> Self {
         let place = Place::new();
-        let chaos = place.path("chaos");
-        std::fs::create_dir_all(&chaos).unwrap();
-        std::fs::write(chaos.join("agent.sh"), agent.replace("$CHAOS", &chaos.display().to_string())).unwrap();
-        place.write(
-            "ganger.toml",
-            &format!(
-                "[project]\nmain = \"main\"\n[policy]\nfetch = false\nred_base = \"work\"\n\
-                 [limits]\nparallel = 4\nattempts = 100\nlease_seconds = 2.0\nmargin_seconds = 5.5\n\
-                 [agent.scripted]\nruntime = \"command\"\ncommand = \"sh {}/agent.sh\"\n\
-                 [[gate]]\nname = \"check\"\ncommand = \"{gate}\"\ntimeout_s = 60\n",
-                chaos.display()
-            ),
-        );
-        place.commit("project");
-        place.ganger(&["init"]).exits(0);
-        place.ganger(&["trust", "--yes"]).exits(0);
+        place.make_noted_project(agent, "red_base = \"work\"", gate);
         let (exchange, repo) = (place.path("exchange.git").display().to_string(), place.repo().display().to_string());
         place.git(&["init", "--quiet", "--bare", &exchange]);
         for name in ["alpha", "beta"] {

@@ -33,22 +33,7 @@ impl Board {
     /// Twelve tickets: four at first, then four on them, then four on those.
     fn new() -> Self {
         let place = Place::new();
-        let chaos = place.path("chaos");
-        std::fs::create_dir_all(&chaos).unwrap();
-        std::fs::write(chaos.join("agent.sh"), AGENT.replace("$CHAOS", &chaos.display().to_string())).unwrap();
-        place.write(
-            "ganger.toml",
-            &format!(
-                "[project]\nmain = \"main\"\n[policy]\nfetch = false\n\
-                 [limits]\nparallel = 4\nattempts = 100\nlease_seconds = 2.0\nmargin_seconds = 5.5\n\
-                 [agent.scripted]\nruntime = \"command\"\ncommand = \"sh {}/agent.sh\"\n\
-                 [[gate]]\nname = \"check\"\ncommand = \"test -d out\"\ntimeout_s = 60\n",
-                chaos.display()
-            ),
-        );
-        place.commit("project");
-        place.ganger(&["init"]).exits(0);
-        place.ganger(&["trust", "--yes"]).exits(0);
+        place.make_noted_project(AGENT, "", "test -d out");
         for n in 1..=12 {
             let after = format!("T-{}", n - 4);
             let more: &[&str] = if n > 4 { &["--after", &after] } else { &[] };

@@ -40,7 +40,7 @@ impl Transcript {
     fn normalized(&self) -> String {
         let here = self.folder.display().to_string();
         let here = here.trim_end_matches('/');
-        let text = self.text.replace(&format!("{here}/home"), "~").replace(here, "/work").replace(GANGER, "ganger");
+        let text = self.text.replace(&format!("{here}/home"), "~").replace(here, "/srv").replace(GANGER, "ganger");
         let lines = text.lines().filter(|line| !depends_on_speed(line)).map(|line| normalize(line) + "\n");
         lines.collect()
     }

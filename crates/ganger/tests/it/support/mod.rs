@@ -110,6 +110,26 @@ impl Place {
         place.ganger(&["trust", "--yes"]).exits(0);
     }
 
+    /// A project for several hosts: leases are short, and its agent is a script that notes in `$CHAOS` what it does.
+    pub(crate) fn make_noted_project(&self, agent: &str, policy: &str, gate: &str) {
+        let chaos = self.path("chaos");
+        std::fs::create_dir_all(&chaos).unwrap();
+        std::fs::write(chaos.join("agent.sh"), agent.replace("$CHAOS", &chaos.display().to_string())).unwrap();
+        self.write(
+            "ganger.toml",
+            &format!(
+                "[project]\nmain = \"main\"\n[policy]\nfetch = false\n{policy}\n\
+                 [limits]\nparallel = 4\nattempts = 100\nlease_seconds = 2.0\nmargin_seconds = 5.5\n\
+                 [agent.scripted]\nruntime = \"command\"\ncommand = \"sh {}/agent.sh\"\n\
+                 [[gate]]\nname = \"check\"\ncommand = \"{gate}\"\ntimeout_s = 60\n",
+                chaos.display()
+            ),
+        );
+        self.commit("project");
+        self.ganger(&["init"]).exits(0);
+        self.ganger(&["trust", "--yes"]).exits(0);
+    }
+
     /// Its gates are red on main, and the work is to make them green.
     pub(crate) fn work_makes_gates_green(&self) {
         let config = std::fs::read_to_string(self.repo().join("ganger.toml")).unwrap();

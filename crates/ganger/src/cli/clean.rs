@@ -241,13 +241,7 @@ fn print_json(items: &[Item], removed: bool) -> Result<Exit, Failure> {
 }
 
 fn bytes_of(path: &Path) -> u64 {
-    let mut paths = vec![path.to_owned()];
-    let mut bytes = 0;
-    while let Some(path) = paths.pop() {
-        let Ok(found) = path.symlink_metadata() else { continue };
-        if found.is_dir() { paths.extend(entries(&path)) } else { bytes += found.len() }
-    }
-    bytes
+    os::files_in(path).flatten().map(|(_, found)| found.len()).sum()
 }
 
 fn size(bytes: u64) -> String {

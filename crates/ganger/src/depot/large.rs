@@ -2,6 +2,7 @@
 //! workspace before it is removed.
 
 use super::Workspace;
+use crate::os;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -60,19 +61,9 @@ pub(super) fn move_out(workspace: &Workspace, files: &[PathBuf]) -> io::Result<(
 
 /// Whether an ignored file or folder is small enough to be kept.
 pub(super) fn is_small(path: &Path) -> bool {
-    let (mut files, mut bytes) = (0, 0);
-    let mut paths = vec![path.to_owned()];
-    while let Some(path) = paths.pop() {
-        let Ok(found) = path.symlink_metadata() else { continue };
-        if found.is_dir() {
-            paths.extend(path.read_dir().into_iter().flatten().flatten().map(|entry| entry.path()));
-        } else {
-            files += 1;
-            bytes += found.len();
-        }
-        if files > IGNORED_FILES || bytes > IGNORED_BYTES {
-            return false;
-        }
-    }
-    true
+    let mut bytes = 0;
+    (1..).zip(os::files_in(path).flatten()).all(|(files, (_, found))| {
+        bytes += found.len();
+        files <= IGNORED_FILES && bytes <= IGNORED_BYTES
+    })
 }

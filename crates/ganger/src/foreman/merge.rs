@@ -87,7 +87,7 @@ async fn work(
             Built::Merge { old, merged } => (old, merged),
             Built::Ends(verdict) => return Ok(verdict),
         };
-        if let Some(red) = prove(project, job, &old, &merged, evidence).await? {
+        if let Some(red) = verify(project, job, &old, &merged, evidence).await? {
             let what = if Check::is_evidence(&red) { "check" } else { "gate" };
             let why = format!(
                 "{what} `{}` fails on the result of merging it with {main}:\n{}",
@@ -182,7 +182,7 @@ async fn confirm(bus: &Arc<dyn Bus>, job: &Job) -> anyhow::Result<()> {
 }
 
 /// Runs every gate, and every check of the ticket, on the merged result; returns the first red one.
-async fn prove(
+async fn verify(
     project: &Arc<Project>,
     job: &Job,
     old: &Commit,

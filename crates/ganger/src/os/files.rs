@@ -124,6 +124,26 @@ pub(crate) fn copy_tree(from: &Path, to: &Path) -> std::io::Result<()> {
     Err(std::io::Error::other(format!("cp: {}", String::from_utf8_lossy(&done.stderr).trim())))
 }
 
+/// Everything at a path and below it but folders, each with what it is. Links are not followed.
+pub(crate) fn files_in(path: &Path) -> impl Iterator<Item = std::io::Result<(PathBuf, std::fs::Metadata)>> {
+    let mut rest = vec![Ok(path.to_owned())];
+    std::iter::from_fn(move || {
+        loop {
+            let path = match rest.pop()? {
+                Ok(path) => path,
+                Err(e) => return Some(Err(e)),
+            };
+            match path.symlink_metadata() {
+                Ok(found) if found.is_dir() => match path.read_dir() {
+                    Ok(entries) => rest.extend(entries.map(|entry| entry.map(|entry| entry.path()))),
+                    Err(e) => return Some(Err(e)),
+                },
+                found => return Some(found.map(|found| (path, found))),
+            }
+        }
+    })
+}
+
 /// The files below a folder, each by its name from where `name` is the folder's. Links are not followed.
 pub(crate) fn files_below(folder: &Path, name: &str) -> Vec<String> {
     let mut found = Vec::new();

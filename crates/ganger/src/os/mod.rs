@@ -26,9 +26,9 @@ pub(crate) use confine::{
     exec, exec_confined, is_deprived, listen_at, run_confined,
 };
 pub(crate) use files::{
-    copy_tree, copy_with_time, files_at, files_below, is_at, lock, make_private_folder, open_private, path_of,
-    record_lock_holder, remove_tree, symlink, sync, sync_file_system, try_lock, try_record_lock, write_durable,
-    write_private, write_program,
+    copy_tree, copy_with_time, files_at, files_below, files_in, is_at, lock, make_private_folder, open_private,
+    path_of, record_lock_holder, remove_tree, symlink, sync, sync_file_system, try_lock, try_record_lock,
+    write_durable, write_private, write_program,
 };
 pub(crate) use foreign::{holds, read_linked, read_linked_text, read_regular, read_text, tail};
 pub(crate) use leftovers::{end_processes, tool_processes};

@@ -105,17 +105,10 @@ fn stamp(path: &Path) -> Option<Stamp> {
 
 pub(super) fn extent_of(path: &Path) -> io::Result<Extent> {
     let (mut number, mut size, mut newest) = (0, 0, None);
-    let mut rest = vec![path.to_owned()];
-    while let Some(path) = rest.pop() {
-        let found = path.symlink_metadata()?;
-        if found.is_dir() {
-            for entry in path.read_dir()? {
-                rest.push(entry?.path());
-            }
-        } else {
-            (number, size) = (number + 1, size + found.len());
-            newest = newest.max(found.modified().ok());
-        }
+    for file in os::files_in(path) {
+        let (_, found) = file?;
+        (number, size) = (number + 1, size + found.len());
+        newest = newest.max(found.modified().ok());
     }
     Ok((number, size, newest))
 }
@@ -123,16 +116,9 @@ pub(super) fn extent_of(path: &Path) -> io::Result<Extent> {
 /// The first file or link below a path that has the name of a place in it: elsewhere it would lead there. What is
 /// neither a file, a folder nor a link is an error.
 fn names_its_place(path: &Path, place: &[u8]) -> io::Result<Option<PathBuf>> {
-    let mut rest = vec![path.to_owned()];
-    while let Some(path) = rest.pop() {
-        let kind = path.symlink_metadata()?.file_type();
-        if kind.is_dir() {
-            for entry in path.read_dir()? {
-                rest.push(entry?.path());
-            }
-            continue;
-        }
-        let names = if kind.is_symlink() {
+    for file in os::files_in(path) {
+        let (path, found) = file?;
+        let names = if found.is_symlink() {
             path.read_link()?.as_os_str().as_encoded_bytes().starts_with(place)
         } else {
             os::holds(&path, place)?

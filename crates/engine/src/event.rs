@@ -5,9 +5,9 @@
 
 use crate::model::is_default;
 use crate::{
-    Assumption, AttemptCount, AttemptId, AttemptOutcome, Card, CardAnswer, CardId, Commit, Delivery, DeliveryEvidence,
-    DeliveryId, Evidence, HostId, HostReport, Millis, PermissionAnswer, Permit, Policy, Report, Session, SessionId,
-    TicketId, TicketSpec, Usage,
+    Assumption, AttemptCount, AttemptId, AttemptOutcome, CallResult, Card, CardAnswer, CardId, Commit, Delivery,
+    DeliveryEvidence, DeliveryId, Evidence, HostId, HostReport, Millis, PermissionAnswer, Permit, Policy, Report,
+    Session, SessionId, TicketId, TicketSpec, Usage,
 };
 use serde::{Deserialize, Serialize};
 
@@ -323,6 +323,28 @@ pub enum Event {
         ticket: TicketId,
         /// The commit.
         commit: Commit,
+    },
+
+    /// A call ended. Its caller is given the result, whatever it is.
+    CallEnded {
+        /// The ticket of the call.
+        ticket: TicketId,
+        /// How.
+        result: CallResult,
+    },
+    /// An agent asked for the results of calls, and was given them.
+    CallsHeard {
+        /// The attempt that asked.
+        attempt: AttemptId,
+        /// The calls.
+        calls: Vec<TicketId>,
+    },
+    /// The results of these calls are on their way to the session of their caller, or the caller is over.
+    CallsReturned {
+        /// The caller.
+        ticket: TicketId,
+        /// The calls.
+        calls: Vec<TicketId>,
     },
 
     /// A text is to be given to the session of a ticket.

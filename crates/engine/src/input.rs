@@ -1,9 +1,9 @@
 //! What the outside world tells the engine, and what it gets back.
 
 use crate::{
-    AttemptId, AttemptOutcome, CardAnswer, CardId, Check, Commit, DecisionId, DeliveryEvidence, DeliveryId, Event,
-    Evidence, Hazard, HostId, HostReport, PermissionRequest, Permit, Policy, Report, SessionId, TicketId, TicketSpec,
-    Urgency, Usage,
+    AttemptId, AttemptOutcome, CallStatus, CardAnswer, CardId, Check, Commit, DecisionId, DeliveryEvidence, DeliveryId,
+    Event, Evidence, Hazard, HostId, HostReport, NewCall, PermissionRequest, Permit, Policy, Report, SessionId,
+    TicketId, TicketSpec, Urgency, Usage,
 };
 use serde::{Deserialize, Serialize};
 
@@ -145,6 +145,10 @@ pub enum Input {
     Revoke { permit: Permit, by: String },
     /// The agent asks a person. `call` makes a repeated call find the same card.
     Ask { attempt: AttemptId, token: u64, call: String, question: String, brief: String, options: Vec<String> },
+    /// The agent calls other agents: all or none. `snapshot` is its workspace as it is now.
+    Call { attempt: AttemptId, token: u64, calls: Vec<NewCall>, snapshot: Option<Commit> },
+    /// The agent asks how its calls are.
+    Gather { attempt: AttemptId, token: u64, calls: Vec<TicketId> },
     /// The agent took something for granted.
     Assume { attempt: AttemptId, token: u64, assumed: String, confidence: f64 },
     /// The agent remarks.
@@ -210,6 +214,8 @@ pub enum Outcome {
     Nothing,
     /// Tickets were added.
     Tickets { ids: Vec<TicketId> },
+    /// Calls were made, or looked at.
+    Calls { calls: Vec<CallStatus> },
     /// A card was opened, or found.
     Card { card: CardId },
     /// An attempt was granted.

@@ -6,8 +6,8 @@
 //! simulation do.
 
 use crate::{
-    Attempt, AttemptStage, CardKind, Event, Evidence, Expects, IllegalTransition, Millis, PermissionAnswer, Phase,
-    State, Ticket, TicketId,
+    Attempt, AttemptStage, CallResult, CardKind, Event, Evidence, Expects, IllegalTransition, Millis, PermissionAnswer,
+    Phase, State, Ticket, TicketId,
 };
 use std::collections::BTreeSet;
 
@@ -86,6 +86,10 @@ fn check_attempt(state: &State, id: &TicketId, ticket: &Ticket) -> Judged {
 
 /// 5 and 6, of a state.
 fn check_accepted(state: &State, id: &TicketId, ticket: &Ticket) -> Judged {
+    if ticket.phase == Phase::Done {
+        let handed_in = matches!(ticket.calls.result, Some(CallResult::Success { .. }));
+        return require(handed_in, 5, id, || "done without a result".to_owned());
+    }
     if !matches!(ticket.phase, Phase::Accepted | Phase::Merged) {
         return Ok(());
     }
@@ -139,6 +143,7 @@ fn check_waiting(state: &State, id: &TicketId, ticket: &Ticket) -> Judged {
         Phase::Suspended | Phase::NeedsYou | Phase::Reviewing => {
             let asks = open.any(|card| !matches!(card.kind, CardKind::Notice { .. } | CardKind::Permission { .. }));
             // The next tick verifies it again when that card is closed.
+            let asks = asks || ticket.phase == Phase::Suspended && !ticket.calls.unanswered.is_empty();
             let asks = asks || ticket.waits_for.as_ref().is_some_and(|card| state.cards.contains_key(card));
             require(asks, 9, id, || format!("it is {}, but no card tells a person", ticket.phase.as_str()))
         }
@@ -151,7 +156,7 @@ fn check_waiting(state: &State, id: &TicketId, ticket: &Ticket) -> Judged {
         Phase::Stopped => {
             require(ticket.stopped.is_some(), 9, id, || "it is stopped, but nobody stopped it".to_owned())
         }
-        Phase::Running | Phase::Verifying | Phase::Accepted | Phase::Merged | Phase::Cancelled => Ok(()),
+        Phase::Running | Phase::Verifying | Phase::Accepted | Phase::Merged | Phase::Done | Phase::Cancelled => Ok(()),
     }
 }
 
@@ -183,6 +188,8 @@ pub(crate) fn check_event(before: &State, now: Millis, event: &Event) -> Judged 
             require(holds, 6, ticket, || "merged without a person's approval of the accepted commit".to_owned())
         }
         Event::PermissionAnswered { answer } => check_permission(before, answer),
+        Event::CallEnded { ticket, .. } => check_call(before, ticket),
+        Event::CallsReturned { ticket, calls } => check_returned(before, ticket, calls),
         _ => Ok(()),
     }
 }
@@ -240,8 +247,15 @@ fn is_below(file: &str, folder: &str) -> bool {
 fn check_budget(before: &State, now: Millis, id: &TicketId, ticket: &Ticket, agent: &str, reserved: u64) -> Judged {
     let used = |usage: &crate::Usage| usage.input + usage.output + usage.cache_write;
     let budget = &before.policy.budget;
-    let own = used(&ticket.usage);
-    require(budget.ticket.is_none_or(|limit| own < limit), 4, id, || format!("offered after {own} tokens"))?;
+    let mut above = Some((id.clone(), ticket));
+    while let Some((of, found)) = above {
+        let spent = used(&found.usage) + used(&found.calls.usage);
+        require(budget.ticket.is_none_or(|limit| spent < limit), 4, id, || {
+            format!("offered after {spent} tokens of {of}")
+        })?;
+        let caller = found.spec.parent.clone().filter(|_| found.spec.call.is_some());
+        above = caller.and_then(|caller| Some((caller.clone(), before.tickets.get(&caller)?)));
+    }
     let is_today = before.spend.day == now / 86_400_000;
     let spent = |of: Option<&str>| -> u64 {
         let agents = before.spend.by_agent.iter().filter(|(name, _)| is_today && of.is_none_or(|of| of == *name));
@@ -270,4 +284,22 @@ fn check_permission(before: &State, answer: &PermissionAnswer) -> Judged {
                 .is_some_and(|p| p.request_id == answer.request_id && attempt.is_some_and(|a| a.token == p.token))
     });
     require(asked, 10, &ticket, || format!("an answer to {}, which nobody asked", answer.request_id))
+}
+
+/// 10: a call has one answer.
+fn check_call(before: &State, id: &TicketId) -> Judged {
+    let result = before.tickets.get(id).and_then(|call| call.calls.result.as_ref());
+    require(result.is_none(), 10, id, || "a call ends a second time".to_owned())
+}
+
+/// 10: what goes back to a caller is an answer, and goes back once.
+fn check_returned(before: &State, id: &TicketId, calls: &[TicketId]) -> Judged {
+    let Some(caller) = before.tickets.get(id) else { return breach(10, id, "results for nobody") };
+    for call in calls {
+        let waits = caller.calls.unanswered.contains(call);
+        require(waits, 10, id, || format!("the result of {call} comes a second time"))?;
+        let ended = before.tickets.get(call).is_some_and(|call| call.calls.result.is_some());
+        require(ended, 10, id, || format!("{call} has no result yet"))?;
+    }
+    Ok(())
 }

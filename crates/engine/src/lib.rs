@@ -42,6 +42,7 @@ pub use ledger::{Ledger, Refusal};
 pub use model::{
     agent::{AgentPolicy, Budget, GatePolicy, Pause, Policy, RedBase, Review},
     attempt::{Attempt, AttemptCount, AttemptOutcome, AttemptStage, FailureClass, Session},
+    call::{CallError, CallLimits, CallResult, CallSpec, CallStatus, Calls, NewCall},
     card::{ApprovalReason, Card, CardAnswer, CardKind, CardOption, CardState, EscalationReason, NoticeReason},
     check::{Check, Expects},
     delivery::{Delivery, DeliveryEvidence, DeliveryKind, Message, Urgency},

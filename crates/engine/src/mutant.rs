@@ -126,6 +126,12 @@ mod named {
         TokenUsedAgain,
         /// Work is looked at while its agent may still change it.
         InspectedBeforeKilled,
+        /// Agents call each other without limits.
+        CallLimitsIgnored,
+        /// The calls of a closed ticket go on.
+        CallsOutliveCaller,
+        /// A caller goes on without the results of its calls.
+        ResultsNotSaid,
         /// Nobody is asked about tickets whose dependency was closed.
         OrphansNotAsked,
         /// Accepted work stays accepted when its mission changes.

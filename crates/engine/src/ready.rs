@@ -17,6 +17,8 @@ pub enum Reason {
     Stopped { by: String, why: String },
     /// A card holds it.
     WaitsForAnswer { card: CardId },
+    /// Its agent called others, and waits for their answers.
+    WaitsForCalls { calls: Vec<TicketId> },
     /// It depends on something that is not accepted.
     DependsOn { ticket: TicketId, phase: Phase },
     /// It is not to be tried before a time.
@@ -46,6 +48,10 @@ impl fmt::Display for Reason {
             Self::Stopped { by, why } if why.is_empty() => write!(f, "{by} stopped it"),
             Self::Stopped { by, why } => write!(f, "{by} stopped it: {why}"),
             Self::WaitsForAnswer { card } => write!(f, "it is waiting for your answer to {card}: `ganger inbox`"),
+            Self::WaitsForCalls { calls } => {
+                let calls: Vec<&str> = calls.iter().map(TicketId::as_str).collect();
+                write!(f, "its agent waits for the answers of {}", calls.join(", "))
+            }
             Self::DependsOn { ticket, phase } => {
                 write!(f, "it waits for {ticket}, which is {}", phase.as_str())
             }
@@ -85,6 +91,9 @@ pub fn why(state: &State, now: Millis, id: &TicketId) -> Vec<Reason> {
     if asks && let Some(card) = state.open_cards_of(id).find(|c| c.kind.holds_ticket()) {
         return vec![Reason::WaitsForAnswer { card: card.id.clone() }];
     }
+    if ticket.phase == Phase::Suspended && !ticket.calls.unanswered.is_empty() {
+        return vec![Reason::WaitsForCalls { calls: ticket.calls.unanswered.clone() }];
+    }
     if let Some((by, why)) = ticket.stopped.as_ref().filter(|_| ticket.phase == Phase::Stopped) {
         return vec![Reason::Stopped { by: by.clone(), why: why.clone() }];
     }
@@ -115,7 +124,7 @@ pub(crate) fn obstacles(state: &State, now: Millis, id: &TicketId, ticket: &Tick
     reasons.extend(red_base(state));
     reasons.extend(paused(state, now, ticket));
     reasons.extend(mutant!(OverlapIgnored, overlap(state, id, ticket), None));
-    reasons.extend(mutant!(BudgetIgnored, budget(state, now, ticket), None));
+    reasons.extend(mutant!(BudgetIgnored, budget(state, now, id, ticket), None));
     reasons
 }
 
@@ -178,12 +187,19 @@ pub(crate) fn estimate(state: &State, ticket: &Ticket) -> u64 {
     ticket.spec.estimated_tokens.unwrap_or(state.policy.default_estimate)
 }
 
-fn budget(state: &State, now: Millis, ticket: &Ticket) -> Option<Reason> {
+fn budget(state: &State, now: Millis, id: &TicketId, ticket: &Ticket) -> Option<Reason> {
     let needed = estimate(state, ticket);
     let agent = state.agent_now(now, ticket);
     let limits = &state.policy.budget;
+    // What a call uses counts for everything above it.
+    let above = state.callers(id).filter_map(|above| {
+        let spent = state.tickets.get(above)?;
+        let below = |a: &Attempt| state.callers(&a.ticket).any(|caller| caller == above);
+        Some(("ticket", limits.ticket, spent.usage.tokens() + spent.calls.usage.tokens(), state.reserved(below)))
+    });
+    let own = ticket.usage.tokens() + ticket.calls.usage.tokens();
     let levels = [
-        ("ticket", limits.ticket, ticket.usage.tokens(), 0),
+        ("ticket", limits.ticket, own, 0),
         (
             "agent's daily",
             limits.agent_day,
@@ -192,10 +208,10 @@ fn budget(state: &State, now: Millis, ticket: &Ticket) -> Option<Reason> {
         ),
         ("daily", limits.day, state.spent_today(now, None), state.reserved(|_| true)),
     ];
-    levels.into_iter().find_map(|(which, limit, spent, reserved)| {
+    levels.into_iter().chain(above).find_map(|(which, limit, spent, reserved)| {
         let limit = limit?;
         // A ticket that has used a part of its budget may use the rest.
-        let needed = if which == "ticket" { needed.min(limit.saturating_sub(spent)).max(1) } else { needed };
+        let needed = if which == "ticket" { needed.min(limit.saturating_sub(spent + reserved)).max(1) } else { needed };
         (spent + reserved + needed > limit).then_some(Reason::Budget { which, limit, spent, reserved, needed })
     })
 }
@@ -209,7 +225,9 @@ pub(crate) fn place<'a>(state: &'a State, now: Millis, ticket: &Ticket) -> Resul
     let able = |h: &&Host| h.alive && h.report.runtimes.contains(&policy.runtime);
     // Hosts may share a clone: where a workspace is, or is being removed, nobody else works on its ticket.
     let session = ticket.sessions.get(agent).filter(|_| policy.sessions).map(|s| &s.host);
-    let holder = ticket.workspace_on.as_ref().or(session);
+    let caller = ticket.spec.parent.as_ref().filter(|_| ticket.spec.call.is_some());
+    let beside = caller.and_then(|id| state.tickets.get(id)?.workspace_on.as_ref());
+    let holder = ticket.workspace_on.as_ref().or(session).or(beside);
     if let Some((id, host)) = holder.and_then(|id| state.hosts.get_key_value(id)).filter(|(_, h)| able(h)) {
         let free = credit(state, id, host) > 0;
         return if free { Ok((id, host)) } else { Err(Reason::SessionBusy { host: id.clone() }) };

@@ -46,6 +46,8 @@ reject_codes! {
     NotYours = "not-yours",
     /// The attempt was granted before.
     AlreadyGranted = "already-granted",
+    /// An agent may not call any more agents, or not this one.
+    CallRefused = "call-refused",
     /// The attempt was cancelled.
     Cancelled = "cancelled",
     /// A confidence is not between 0 and 1.

@@ -51,15 +51,29 @@ impl Accounts {
         let more = total.saturating_sub(std::mem::replace(known, total.max(*known)));
         let ticket = self.by_ticket.entry(found.ticket.clone()).or_insert(0);
         *ticket += more;
-        let own = *ticket;
         *self.by_day.entry((day_of(record.now), found.agent.clone())).or_insert(0) += more;
-        // What goes beyond the budget of the ticket was in flight; nothing may follow.
+        // What goes beyond the budget of the ticket, or of one that called it, was in flight; nothing may follow.
+        let own = self.dearest_above(before, &found.ticket);
         let limit = before.policy.budget.ticket.filter(|limit| own > *limit);
         let ends = |e: &Event| matches!(e, Event::AttemptCancelled { attempt: a, .. } | Event::AttemptEnded { attempt: a, .. } if a == attempt);
         if let Some(limit) = limit.filter(|_| !found.cancelled && !record.events.iter().any(ends)) {
             return Err(format!("invariant 4: {attempt} goes on after {own} of {limit} tokens"));
         }
         Ok(())
+    }
+
+    /// The most that a ticket, or one that called it, has used, each with the calls below it.
+    fn dearest_above(&self, before: &State, ticket: &TicketId) -> u64 {
+        let caller = |id: &TicketId| {
+            let spec = &before.tickets.get(id)?.spec;
+            spec.parent.clone().filter(|_| spec.call.is_some())
+        };
+        let above = |id: &TicketId| std::iter::successors(Some(id.clone()), |id| caller(id)).collect::<Vec<_>>();
+        let below = |top: &TicketId| -> u64 {
+            let used = self.by_ticket.iter().filter(|(id, _)| above(id).contains(top));
+            used.map(|(_, tokens)| tokens).sum()
+        };
+        above(ticket).iter().map(below).max().unwrap_or(0)
     }
 
     /// An attempt starts only where its budgets have room.
@@ -71,7 +85,7 @@ impl Accounts {
         ticket: &TicketId,
         reserved: u64,
     ) -> Result<(), String> {
-        let own = self.by_ticket.get(ticket).copied().unwrap_or(0);
+        let own = self.dearest_above(before, ticket);
         if budget.ticket.is_some_and(|limit| own >= limit) {
             return Err(format!("invariant 4: {ticket} is offered after {own} tokens"));
         }

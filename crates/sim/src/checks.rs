@@ -4,7 +4,8 @@
 use crate::accounts::Accounts;
 use ganger_engine::foreman::Landing;
 use ganger_engine::{
-    AttemptId, AttemptStage, Commit, Event, Evidence, Phase, Record, Review, SessionId, State, TicketId, VerifyJob,
+    AttemptCount, AttemptId, AttemptStage, Commit, Event, Evidence, Phase, Record, Review, SessionId, State, TicketId,
+    VerifyJob,
 };
 use ganger_engine::{check_all, plan, plan_by_full_scan};
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,6 +32,8 @@ pub(crate) struct Checks {
     /// Tickets whose work is accepted, and nothing has spoken against it since.
     accepted: BTreeMap<TicketId, Commit>,
     accounts: Accounts,
+    /// Calls whose answer its caller has, or never will ask for.
+    answered: BTreeSet<TicketId>,
     pub(crate) failure: Option<String>,
 }
 
@@ -152,6 +155,11 @@ impl Checks {
                 }
             }
             Event::TicketAccepted { ticket, commit } => self.accepted(before, record, ticket, commit),
+            Event::CallsReturned { calls, .. } => self.answered(calls),
+            Event::AttemptEnded { attempt, counts: AttemptCount::Claim, .. } => {
+                let heard = before.attempts.get(attempt).map(|a| a.heard.clone()).unwrap_or_default();
+                self.answered(&heard);
+            }
             Event::Merged { ticket, .. } => {
                 let after = before.tickets.get(ticket).map(|t| t.spec.after.clone()).unwrap_or_default();
                 let missing = after.iter().find(|d| before.tickets.get(*d).is_some_and(|t| t.phase != Phase::Merged));
@@ -161,6 +169,15 @@ impl Checks {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// 10: every call is answered once.
+    fn answered(&mut self, calls: &[TicketId]) {
+        for call in calls {
+            if !self.answered.insert(call.clone()) {
+                self.fail(format!("invariant 10: {call} is answered a second time"));
+            }
         }
     }
 
@@ -268,6 +285,10 @@ impl Checks {
 
     /// Nothing moves any more: what was promised to whom?
     pub(crate) fn at_rest(&mut self, state: &State) -> Option<String> {
+        let unanswered = state.tickets.iter().find(|(id, t)| t.spec.call.is_some() && !self.answered.contains(*id));
+        if let Some((call, _)) = unanswered {
+            return Some(format!("invariant 10: nobody was given the answer of {call}"));
+        }
         let undelivered = state.tickets.iter().find(|(_, t)| t.phase.is_accepted() && !t.undelivered.is_empty());
         undelivered.map(|(id, t)| {
             format!("invariant 10: {id} is {} without having heard {:?}", t.phase.as_str(), t.undelivered)

@@ -4,7 +4,7 @@
 use crate::fault::Fault;
 use crate::legal::{Pair, pair, pairs, shown};
 use crate::variants::{Named, possible};
-use ganger_engine::{AttemptOutcome, CardAnswer, CardKind, Event, Input, State};
+use ganger_engine::{AttemptOutcome, CallResult, CardAnswer, CardKind, Event, Input, State};
 use std::collections::BTreeMap;
 
 /// Counts.
@@ -63,8 +63,20 @@ impl Coverage {
                 self.saw(&delivery.urgency);
             }
             Event::Delivered { evidence, .. } => self.saw(evidence),
+            Event::CallEnded { result, .. } => self.saw(result),
             Event::AttemptEnded { counts, .. } => self.saw(counts),
             _ => {}
+        }
+    }
+
+    /// Why a call has no output, as its caller is told.
+    fn answer(&mut self, before: &State, event: &Event) {
+        let Event::CallsReturned { calls, .. } = event else { return };
+        for call in calls {
+            let result = before.tickets.get(call).and_then(|call| call.calls.result.as_ref());
+            if let Some(CallResult::Failure { error, .. }) = result {
+                self.saw(error);
+            }
         }
     }
 
@@ -74,6 +86,7 @@ impl Coverage {
     /// When its ticket is in a phase in which it cannot be.
     pub(crate) fn event(&mut self, before: &State, event: &Event) -> Result<(), String> {
         self.fact(event);
+        self.answer(before, event);
         *self.pairs.entry(pair(before, event)?).or_insert(0) += 1;
         Ok(())
     }

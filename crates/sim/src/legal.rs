@@ -2,7 +2,7 @@
 //! fail when a pair never does.
 
 use ganger_engine::Phase::{
-    self, Accepted, Cancelled, Merged, NeedsYou, Open, Reviewing, Running, Stopped, Suspended, Verifying,
+    self, Accepted, Cancelled, Done, Merged, NeedsYou, Open, Reviewing, Running, Stopped, Suspended, Verifying,
 };
 use ganger_engine::{Event, State};
 
@@ -34,7 +34,7 @@ legal! {
     TicketAdded: ;
 
     TicketEdited: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped;
-    TicketNoted: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped Merged Cancelled;
+    TicketNoted: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped Merged Done Cancelled;
     TicketClosed: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped;
     TicketReopened: Reviewing Accepted NeedsYou Cancelled;
     TicketStopped: Open Running Verifying;
@@ -69,10 +69,14 @@ legal! {
     ApprovedByPerson: Reviewing NeedsYou;
     TicketAccepted: Verifying Reviewing NeedsYou;
 
+    CallEnded: Open Verifying;
+    CallsHeard: Running;
+    CallsReturned: Suspended Cancelled;
+
     DeliveryQueued: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped;
     DeliveryReturned: Open Suspended NeedsYou Stopped Cancelled;
-    CardOpened: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped Merged Cancelled;
-    CardAnswered: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped Merged Cancelled;
+    CardOpened: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped Merged Done Cancelled;
+    CardAnswered: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped Merged Done Cancelled;
     CardWithdrawn: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped Cancelled;
     PermissionLapsed: Running;
     PermissionAnswered: Running;
@@ -82,8 +86,8 @@ legal! {
     Merged: Accepted;
     MergeUndone: Merged;
     MergeFailed: Accepted;
-    WorkspaceRemoved: Open Suspended Verifying Reviewing Accepted NeedsYou Stopped Merged Cancelled;
-    WorkspaceKept: Open Suspended Verifying Reviewing Accepted NeedsYou Stopped Merged Cancelled;
+    WorkspaceRemoved: Open Suspended Verifying Reviewing Accepted NeedsYou Stopped Merged Done Cancelled;
+    WorkspaceKept: Open Suspended Verifying Reviewing Accepted NeedsYou Stopped Merged Done Cancelled;
 }
 
 /// Pairs that can be, but so rarely that no number of seeds in CI promises them: a stop that is lifted
@@ -92,7 +96,10 @@ legal! {
 const RARE: &[Pair] = &[
     // One workspace in a hundred is kept, and most of these before the ticket is merged.
     ("WorkspaceKept", Some(Merged)),
+    ("WorkspaceKept", Some(Done)),
     ("CardOpened", Some(Merged)),
+    ("CardOpened", Some(Done)),
+    ("CardAnswered", Some(Done)),
     ("StopLifted", Some(Reviewing)),
     ("StopLifted", Some(NeedsYou)),
     ("CardWithdrawn", Some(Verifying)),

@@ -16,6 +16,8 @@ pub(crate) enum Behaviour {
     NoChange,
     Unanswered,
     Asks,
+    /// It calls other agents, and ends its turn without their answers.
+    Calls,
     Tampers,
     /// Deletes much, touches `.env` files, commits secrets.
     Endangers,
@@ -59,6 +61,8 @@ pub(crate) const HELD: &str = "held";
 pub(crate) enum Tool {
     Report,
     Ask,
+    Call,
+    Gather,
     Note,
     Assume,
 }
@@ -146,10 +150,16 @@ impl Runtime {
         }
         let wanted = match self.behaviour {
             Behaviour::Asks if self.turn == 1 => Some(Tool::Ask),
+            Behaviour::Calls if self.turn == 1 => Some(Tool::Call),
             Behaviour::Hangs | Behaviour::Deaf | Behaviour::Loops | Behaviour::NoChange => None,
             _ => Some(Tool::Report),
         };
         acts.extend(wanted.map(|tool| (at + 20, Act::Tool(tool))));
+        if self.behaviour == Behaviour::Calls && world.rng.one_in(2) {
+            // Long enough for some of the answers.
+            at += world.rng.between(1_000, 90_000);
+            acts.push((at, Act::Tool(Tool::Gather)));
+        }
         self.finish(world, at + 100, offer, &mut acts);
         acts
     }
@@ -248,7 +258,9 @@ impl Runtime {
 pub(crate) fn report(behaviour: Behaviour, offer: &Offer) -> Report {
     let answer = |n: usize| DoneAnswer { item: (n + 1).to_string(), how: "so".to_owned() };
     let items = if behaviour == Behaviour::Unanswered { 0 } else { offer.spec.done.len() };
-    Report { summary: "done".to_owned(), done: (0..items).map(answer).collect(), output: None }
+    let hands_in = offer.spec.call.is_some() && behaviour != Behaviour::Unanswered;
+    let output = hands_in.then(|| serde_json::json!({ "by": offer.ticket.as_str() }));
+    Report { summary: "done".to_owned(), done: (0..items).map(answer).collect(), output }
 }
 
 fn ended(class: FailureClass) -> RuntimeEvent {
@@ -282,11 +294,12 @@ fn choose(world: &mut World, number: u32) -> Behaviour {
     if !world.faults && number > 2 {
         return Behaviour::Good;
     }
-    match world.rng.below(34) {
+    match world.rng.below(38) {
         0 | 1 => Behaviour::Red,
         2 => Behaviour::NoChange,
         3 => Behaviour::Unanswered,
         4 | 5 | 20 | 21 => Behaviour::Asks,
+        34..=36 => Behaviour::Calls,
         6 => Behaviour::Fails(FailureClass::Crashed),
         7 => Behaviour::Limited,
         8 => Behaviour::Hangs,

@@ -2,6 +2,7 @@
 //! performed here; its questions travel as any other, late or never.
 
 use crate::fault::Fault;
+use crate::policy;
 use crate::runtime::{Act, Behaviour, HELD, Runtime, Tool, report};
 use crate::world::{Occurrence, World};
 use ganger_engine::host::{Remains, Run, SessionOrder, Work};
@@ -10,7 +11,7 @@ use ganger_engine::session::{
     Action, Control, Event, Limits, Machine, OutputHolder, RuntimeEvent, SessionEnd, SessionFile, Setup, ToolProcesses,
     TurnEnd, WorkspaceState,
 };
-use ganger_engine::{AttemptOutcome, Commit, Envelope, Hazard, Input, Offer, TicketId};
+use ganger_engine::{AttemptOutcome, Commit, Envelope, Hazard, Input, NewCall, Offer, TicketId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How long a question may take.
@@ -168,7 +169,8 @@ impl Session {
                 let state = if world.fault(Fault::WorkspaceUnreadable) {
                     Err("git".to_owned())
                 } else {
-                    let changed = !matches!(self.runtime.behaviour, Behaviour::NoChange | Behaviour::Asks);
+                    let changed =
+                        !matches!(self.runtime.behaviour, Behaviour::NoChange | Behaviour::Asks | Behaviour::Calls);
                     let head = self.offer.base.clone();
                     Ok(WorkspaceState { head, files: u64::from(changed), bytes: world.rng.below(3) })
                 };
@@ -349,6 +351,15 @@ impl Session {
                 let (call, brief, options) = (id.clone(), String::new(), Vec::new());
                 (Input::Ask { attempt, token, call, question, brief, options }, true)
             }
+            Tool::Call => {
+                let calls = (0..world.rng.between(1, 4)).map(|n| call(world, n)).collect();
+                (Input::Call { attempt, token, calls, snapshot: Some(Commit::from("snapshot")) }, true)
+            }
+            // By their names, which it was told: those that do not exist are refused.
+            Tool::Gather => {
+                let made = self.made_calls(world);
+                (Input::Gather { attempt, token, calls: made }, true)
+            }
             // Another way to do what it was not asked for.
             Tool::Note if world.rng.one_in(8) => {
                 let ticket = self.offer.ticket.clone();
@@ -367,6 +378,12 @@ impl Session {
         wishes
     }
 
+    /// The first calls of its ticket that are on the board.
+    fn made_calls(&self, world: &World) -> Vec<TicketId> {
+        let ids = (1..4).map(|n| TicketId::new(format!("{}-c{n}", self.ticket)));
+        ids.filter(|id| world.journal.tickets.contains_key(id)).collect()
+    }
+
     /// Its driver is a process of the attempt: when those are killed from outside, it is gone.
     pub(crate) fn processes_are_gone(&mut self, world: &mut World) {
         if !std::mem::replace(&mut self.runtime.is_gone, true) {
@@ -383,7 +400,7 @@ impl Session {
             Behaviour::Tampers => Commit::new(format!("tampered-{attempt}")),
             Behaviour::Endangers => Commit::new(format!("hazard-{attempt}")),
             Behaviour::Red => Commit::new(format!("red-{attempt}")),
-            Behaviour::NoChange | Behaviour::Asks => base.clone(),
+            Behaviour::NoChange | Behaviour::Asks | Behaviour::Calls => base.clone(),
             _ => Commit::new(format!("good-{attempt}")),
         };
         let tampers = self.runtime.behaviour == Behaviour::Tampers;
@@ -392,6 +409,13 @@ impl Session {
         let hazards = if endangers { hazards(self.place.2.token) } else { Vec::new() };
         Work::Committed { head, base, files: vec![format!("file-{}", self.ticket)], tampering, hazards }
     }
+}
+
+/// What an agent asks of another one.
+fn call(world: &mut World, n: u64) -> NewCall {
+    let agent = policy::AGENTS[world.rng.below(policy::AGENTS.len() as u64) as usize].0.to_owned();
+    let files = if world.rng.one_in(4) { vec![format!("file-{}", world.rng.below(6))] } else { Vec::new() };
+    NewCall { agent, title: format!("call {n}"), prompt: format!("look into {n}"), files }
 }
 
 /// Some of the hazards, by a number.

@@ -5,8 +5,8 @@ use ganger_engine::foreman::{Action as ForemanAction, Appended, Ending, Event as
 use ganger_engine::host::{Action as HostAction, Event as HostEvent};
 use ganger_engine::session::{Action as SessionAction, Control, Event as SessionEvent, RuntimeEvent, TurnEnd};
 use ganger_engine::{
-    ApprovalReason, AttemptCount, AttemptOutcome, CardAnswer, CardKind, CardOption, DeliveryEvidence, DeliveryKind,
-    EscalationReason, FailureClass, Hazard, Input, NoticeReason, Order, Scope, Urgency,
+    ApprovalReason, AttemptCount, AttemptOutcome, CallError, CallResult, CardAnswer, CardKind, CardOption,
+    DeliveryEvidence, DeliveryKind, EscalationReason, FailureClass, Hazard, Input, NoticeReason, Order, Scope, Urgency,
 };
 
 /// A closed enum whose variants are counted.
@@ -34,7 +34,7 @@ macro_rules! named {
 named! {
     Input: Elect SetPolicy Trust AddTickets EditTicket NoteTicket CloseTicket ReopenTicket Answer Tell StopTicket
         ResumeTicket ApproveMerge HostReport HostLapsed Claim Decline SessionStarted Delivered Usage AgentReport Revoke
-        Ask Assume AgentNote Seen AskPermission PermissionDelivered PermissionLapsed AttemptEnded Evidence
+        Ask Call Gather Assume AgentNote Seen AskPermission PermissionDelivered PermissionLapsed AttemptEnded Evidence
         VerificationFailed HeadMoved ConfirmMerge MergeDone MergeFailed Undone WorkspaceRemoved WorkspaceKept
         RepositoryTouched Tick;
     AttemptOutcome: Finished Failed Interrupted BaseConflict TooLarge;
@@ -48,7 +48,9 @@ named! {
     CardAnswer: Option Deny Text;
     CardOption: Once Ticket Agent Project Deny Accept Reject Retry RetryGates Resume Continue Cancel Ok;
     Scope: Once Ticket Agent Project;
-    DeliveryKind: Answer Rejection Revision Message;
+    DeliveryKind: Answer Rejection Revision Message Result;
+    CallResult: Success Failure;
+    CallError: Failed Rejected Cancelled Budget;
     DeliveryEvidence: SentUnchecked SentOnce FoundInTranscript;
     Urgency: Idle Now Interrupt;
     Order: Offer Cancel Verify Deliver AnswerPermission Retire Prepare;

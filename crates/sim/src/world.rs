@@ -296,7 +296,7 @@ impl Cast {
 }
 
 fn is_at_rest(state: &State) -> bool {
-    let waits = |phase: Phase| matches!(phase, Phase::Accepted | Phase::Merged | Phase::Cancelled);
+    let waits = |phase: Phase| phase == Phase::Accepted || phase.is_final();
     !state.tickets.is_empty() && state.attempts.is_empty() && state.tickets.values().all(|t| waits(t.phase))
 }
 

@@ -1,13 +1,13 @@
 //! Attempts: offered, granted, reported on, ended.
 
-use super::{delivery, done, escalation, granted, hazards, live, nothing, permissions, ticket};
+use super::{delivery, done, given_up, granted, hazards, live, nothing, permissions, ticket};
 use crate::mutant::mutant;
 use crate::text;
 use crate::{
-    Assumption, Attempt, AttemptCount, AttemptEnd, AttemptId, AttemptOutcome, AttemptStage, Card, Claim, Decision,
-    DeliveryEvidence, DeliveryId, DeliveryKind, EscalationReason, Event, FailureClass, HostId, Kind, Millis, NewTicket,
-    Outcome, Pause, Phase, RejectCode, Rejected, Report, Session, SessionId, State, Ticket, TicketId, TicketSpec,
-    Usage,
+    Assumption, Attempt, AttemptCount, AttemptEnd, AttemptId, AttemptOutcome, AttemptStage, CallResult, Claim,
+    Decision, DeliveryEvidence, DeliveryId, DeliveryKind, EscalationReason, Event, FailureClass, HostId, Kind, Millis,
+    NewTicket, Outcome, Pause, Phase, RejectCode, Rejected, Report, Session, SessionId, State, Ticket, TicketId,
+    TicketSpec, Usage,
 };
 
 /// First wait after a transient failure; it doubles up to [`MAX_BACKOFF_MS`].
@@ -124,16 +124,21 @@ pub(super) fn usage(state: &State, id: &AttemptId, token: u64, usage: Usage) -> 
     }
     let mut events = vec![Event::UsageReported { attempt: id.clone(), usage }];
     // A budget that is used up stops the attempt after the response that used it up.
-    let ticket = ticket(state, &attempt.ticket)?;
-    let spent = ticket.usage.tokens() + usage.tokens().saturating_sub(attempt.usage.tokens());
+    let more = usage.tokens().saturating_sub(attempt.usage.tokens());
     if let Some(limit) = state.policy.budget.ticket
-        && spent > limit
+        && let Some((of, spent)) = spent_above(state, &attempt.ticket).find(|(_, spent)| spent + more > limit)
         && !attempt.cancelled
     {
-        let why = format!("the ticket has used {spent} of {limit} tokens");
+        let why = format!("{of} has used {} of {limit} tokens", spent + more);
         events.push(Event::AttemptCancelled { attempt: id.clone(), why });
     }
     Ok(done(events))
+}
+
+/// What a ticket and everything that called it have used, each with the calls below it.
+fn spent_above<'a>(state: &'a State, id: &'a TicketId) -> impl Iterator<Item = (&'a TicketId, u64)> {
+    let spent = |id: &'a TicketId| state.tickets.get(id).map(|t| (id, t.usage.tokens() + t.calls.usage.tokens()));
+    std::iter::once(id).chain(state.callers(id)).filter_map(spent)
 }
 
 pub(super) fn report(state: &State, id: &AttemptId, token: u64, report: &Report) -> Result<Decision, Rejected> {
@@ -281,13 +286,19 @@ impl Disposition {
     /// The agent says it is done. Cheap lies are told apart here; the rest is for the gates.
     fn of_claim(state: &State, now: Millis, attempt: &Attempt, ticket: &Ticket, end: &AttemptEnd) -> Self {
         let id = &attempt.ticket;
-        let asked = state.open_cards_of(id).any(Card::is_question);
-        if asked {
+        if state.has_question(id) {
             return Self::to(Phase::Suspended);
         }
         let news = ticket.undelivered.iter().any(|d| !attempt.deliveries.contains(d));
         if news {
             return Self::to(Phase::Open);
+        }
+        if state.open_calls(ticket).next().is_some() {
+            return Self::to(Phase::Suspended);
+        }
+        let work = ticket.spec.kind.work();
+        if work.claim == Claim::Output {
+            return Self::of_output(state, now, attempt, ticket, end);
         }
         if !end.unfit.is_empty() {
             let list: String = end.unfit.iter().map(|reason| format!("\n- {reason}")).collect();
@@ -302,9 +313,8 @@ impl Disposition {
             back.events.insert(1, Event::SecretsFound { ticket: id.clone(), found: found.to_vec() });
             return back;
         }
-        let work = ticket.spec.kind.work();
         let unchanged = mutant!(NoChangeAccepted, end.head.is_none() || end.head == end.base, false);
-        if work.claim == Claim::Change && unchanged {
+        if unchanged {
             return Self::rejected(
                 state,
                 now,
@@ -317,9 +327,7 @@ impl Disposition {
                 ),
             );
         }
-        if work.claim == Claim::Change
-            && let Some(same) = ticket.came_back.as_ref().filter(|commit| end.head.as_ref() == Some(commit))
-        {
+        if let Some(same) = ticket.came_back.as_ref().filter(|commit| end.head.as_ref() == Some(commit)) {
             let text = format!(
                 "You ended your turn, but the branch of {id} is still at {}, which came back to you. Do what you were told \
                  about it, run the gates, and commit.",
@@ -350,22 +358,35 @@ impl Disposition {
         }
     }
 
+    /// The claim of work whose result is its output: the host has checked that against its schema.
+    fn of_output(state: &State, now: Millis, attempt: &Attempt, ticket: &Ticket, end: &AttemptEnd) -> Self {
+        let reports = [&end.report, &ticket.report].into_iter().flatten();
+        let Some(output) = reports.into_iter().find_map(|report| report.output.clone()) else {
+            let text = "You ended your turn without a result. Call the tool `report_result` with your result as `output`, in \
+                        the form that it asks for, then end your turn.";
+            return Self::rejected(state, now, attempt, ticket, "no result was handed in", text);
+        };
+        let result = CallResult::Success { output };
+        let ended = Event::CallEnded { ticket: attempt.ticket.clone(), result };
+        Self { next: Phase::Verifying, not_before: 0, events: vec![ended] }
+    }
+
     /// A person closed it (seen before), a budget stopped it, or the run is being drained.
     fn of_interruption(state: &State, now: Millis, attempt: &Attempt, ticket: &Ticket) -> Self {
         if let Some(limit) = state.policy.budget.ticket
             && attempt.cancelled
-            && ticket.usage.tokens() >= limit
+            && let Some((_, spent)) = spent_above(state, &attempt.ticket).find(|(_, spent)| *spent >= limit)
         {
             return Self::held(
                 state,
                 now,
                 attempt,
-                EscalationReason::Budget { spent: ticket.usage.tokens(), limit },
-                format!("{} of {limit} tokens. Raise `budget.ticket`, then answer `retry`.", ticket.usage.tokens()),
+                EscalationReason::Budget { spent, limit },
+                format!("{spent} of {limit} tokens. Raise `budget.ticket`, then answer `retry`."),
             );
         }
-        let asked = state.open_cards_of(&attempt.ticket).any(Card::is_question);
-        Self::to(if asked { Phase::Suspended } else { Phase::Open })
+        let waits = state.has_question(&attempt.ticket) || !ticket.calls.unanswered.is_empty();
+        Self::to(if waits { Phase::Suspended } else { Phase::Open })
     }
 
     fn of_failure(state: &State, now: Millis, attempt: &Attempt, ticket: &Ticket, failure: &Failure<'_>) -> Self {
@@ -440,8 +461,8 @@ impl Disposition {
     }
 
     fn held(state: &State, now: Millis, attempt: &Attempt, why: EscalationReason, brief: String) -> Self {
-        let card = escalation(state, now, &attempt.ticket, why, brief);
-        Self { next: Phase::NeedsYou, not_before: 0, events: vec![card] }
+        let (next, events) = given_up(state, now, &attempt.ticket, why, brief);
+        Self { next, not_before: 0, events }
     }
 }
 
@@ -455,24 +476,17 @@ pub(super) fn refuse_claim(
     text: &str,
 ) -> (Phase, Vec<Event>) {
     let rejected = Event::TicketRejected { ticket: id.clone(), why: why.to_owned(), counts: true };
-    let mut events = vec![rejected, delivery(state, 0, id, DeliveryKind::Rejection, text)];
+    let told = delivery(state, 0, id, DeliveryKind::Rejection, text);
     if ticket.rejections + 1 < state.policy.max_rejections {
-        return (Phase::Open, events);
+        return (Phase::Open, vec![rejected, told]);
     }
     let why_held = EscalationReason::Rejected { times: ticket.rejections + 1 };
-    events.push(Event::TicketHeld { ticket: id.clone(), card: None });
-    events.push(escalation(
-        state,
-        now,
-        id,
-        why_held,
-        format!(
-            "{why}
-
-{text}"
-        ),
-    ));
-    (Phase::NeedsYou, events)
+    let (next, given_up) = given_up(state, now, id, why_held, format!("{why}\n\n{text}"));
+    let held = match next {
+        Phase::NeedsYou => vec![told, Event::TicketHeld { ticket: id.clone(), card: None }],
+        _ => Vec::new(),
+    };
+    (next, [vec![rejected], held, given_up].concat())
 }
 
 fn not_addressed(open: usize, all: usize) -> String {

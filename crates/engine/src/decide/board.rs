@@ -4,8 +4,8 @@ use super::{delivery, done, ticket, withdraw_cards};
 use crate::mutant::mutant;
 use crate::text::{self, clean};
 use crate::{
-    CardKind, Decision, DeliveryKind, Event, Millis, NewTicket, Outcome, Phase, RejectCode, Rejected, State, Ticket,
-    TicketChange, TicketId, TicketSpec, Verification,
+    CardKind, Decision, DeliveryKind, Event, Kind, Millis, NewTicket, Outcome, Phase, RejectCode, Rejected, State,
+    Ticket, TicketChange, TicketId, TicketSpec, Verification,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,6 +40,7 @@ pub(super) fn add(state: &State, new: &[NewTicket]) -> Result<Decision, Rejected
         faults.extend(unknown.map(|d| format!("{id}: depends on {d}, which does not exist")));
         faults.extend(cancelled(state, spec).map(|d| format!("{id}: depends on {d}, which was closed")));
     }
+    faults.extend(specs.iter().flat_map(|(id, spec)| calls_among(state, id, spec)));
     faults.extend(cycle(state, &specs).map(|path| format!("dependency cycle: {path}")));
     refuse_faults(RejectCode::InvalidTickets, &faults)?;
     let unsupported = specs.iter().find(|(_, spec)| !spec.kind.work().supported);
@@ -98,6 +99,12 @@ fn cancelled<'a>(state: &'a State, spec: &'a TicketSpec) -> impl Iterator<Item =
     spec.after.iter().filter(|d| state.tickets.get(d).is_some_and(|t| t.phase == Phase::Cancelled))
 }
 
+/// A call ends with an answer, on which nothing can build.
+fn calls_among(state: &State, id: &TicketId, spec: &TicketSpec) -> Vec<String> {
+    let is_call = |d: &&TicketId| state.tickets.get(*d).is_some_and(|t| t.spec.call.is_some());
+    spec.after.iter().filter(is_call).map(|d| format!("{id}: depends on {d}, which is a call by an agent")).collect()
+}
+
 fn spec_faults(state: &State, id: &TicketId, spec: &TicketSpec) -> Vec<String> {
     let mut faults = Vec::new();
     if spec.title.trim().is_empty() {
@@ -114,12 +121,18 @@ fn spec_faults(state: &State, id: &TicketId, spec: &TicketSpec) -> Vec<String> {
         faults.push(format!("{id}: there is no agent `{agent}` (known: {})", known.join(", ")));
     }
     faults.extend(check_faults(id, spec));
+    let of_agents = (spec.kind == Kind::Call) != spec.call.is_some();
+    faults.extend(of_agents.then(|| format!("{id}: only an agent makes a call, with the tool `skill_agent`")));
+    faults.extend(file_faults(&spec.files).map(|fault| format!("{id}: {fault}")));
+    faults
+}
+
+/// What is wrong with the names of files.
+pub(super) fn file_faults(files: &[String]) -> impl Iterator<Item = String> {
     let outside = |f: &&String| f.starts_with('/') || f.split('/').any(|part| part == "..");
     let is_harmful = |f: &&String| f.chars().any(|c| text::is_harmful(c) || c == '\n');
-    let harmful = spec.files.iter().filter(is_harmful);
-    faults.extend(harmful.map(|f| format!("{id}: file `{}` has control characters", text::name(f))));
-    faults.extend(spec.files.iter().filter(outside).map(|f| format!("{id}: file `{f}` is outside the repository")));
-    faults
+    let harmful = files.iter().filter(is_harmful).map(|f| format!("file `{}` has control characters", text::name(f)));
+    harmful.chain(files.iter().filter(outside).map(|f| format!("file `{f}` is outside the repository")))
 }
 
 /// A command is never cleaned: what runs must be what a person read.
@@ -200,6 +213,7 @@ pub(super) fn edit(state: &State, id: &TicketId, change: &TicketChange) -> Resul
     faults.extend(unknown.map(|d| format!("{id}: depends on {d}, which does not exist")));
     let fresh = cancelled(state, &spec).filter(|d| !ticket.spec.after.contains(d));
     faults.extend(fresh.map(|d| format!("{id}: depends on {d}, which was closed")));
+    faults.extend(calls_among(state, id, &spec));
     faults.extend(cycle(state, &BTreeMap::from([(id, &spec)])).map(|p| format!("dependency cycle: {p}")));
     refuse_faults(RejectCode::InvalidEdit, &faults)?;
 
@@ -222,10 +236,7 @@ pub(super) fn edit(state: &State, id: &TicketId, change: &TicketChange) -> Resul
         );
         events.push(delivery(state, 0, id, DeliveryKind::Revision, text));
         // Also what a person is just asked to accept was made for another mission.
-        let asked = || state.open_cards_of(id).any(|c| matches!(c.kind, CardKind::Approval { .. }));
-        let judged = matches!(ticket.phase, Phase::Verifying | Phase::Reviewing | Phase::Accepted)
-            || ticket.phase == Phase::NeedsYou && (asked() || ticket.waits_for.is_some());
-        if mutant!(EditKeepsAcceptance, judged, false) {
+        if mutant!(EditKeepsAcceptance, super::is_judged(state, id, ticket), false) {
             let why = "the mission changed".to_owned();
             events.extend(withdraw_cards(state, id, &why));
             events.extend(super::merge::unapprove_dependents(state, id, &why));
@@ -277,6 +288,7 @@ pub(super) fn close(state: &State, now: Millis, id: &TicketId, reason: &str, by:
         Phase::Merged => {
             return Err(Rejected::new(RejectCode::Final, format!("{id} is merged; it is closed already")));
         }
+        Phase::Done => return Err(Rejected::new(RejectCode::Final, format!("{id} is done; it is closed already"))),
         _ => {}
     }
     Ok(done(closing(state, now, id, ticket, reason, by)))
@@ -307,6 +319,7 @@ pub(super) fn closing(
 pub(super) fn reopen(state: &State, now: Millis, id: &TicketId, reason: &str, by: &str) -> Result<Decision, Rejected> {
     let ticket = ticket(state, id)?;
     let refusal = match ticket.phase {
+        _ if ticket.calls.result.is_some() => Some("its caller has the answer; ask for a new one there"),
         Phase::Cancelled if ticket.live.is_some() => Some("its last attempt is still being stopped"),
         Phase::Cancelled | Phase::Accepted | Phase::Reviewing | Phase::NeedsYou => None,
         Phase::Merged => Some("it is merged: add a new ticket for what is missing"),

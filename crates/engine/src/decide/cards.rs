@@ -72,7 +72,7 @@ pub(super) fn answer(state: &State, now: Millis, answer: &Answer) -> Result<Deci
     if let Some(ticket) = state.tickets.get(&card.ticket)
         && answer.answer == CardAnswer::Option(CardOption::RetryGates)
     {
-        allow_gates_again(&card.ticket, ticket)?;
+        allow_gates_again(state, &card.ticket, ticket)?;
     }
     let mut events =
         vec![Event::CardAnswered { card: card.id.clone(), answer: answer.answer.clone(), by: answer.by.clone() }];
@@ -128,6 +128,7 @@ fn consequences(state: &State, now: Millis, card: &Card, ticket: &Ticket, answer
             let text = answer_to(card, &answer.answer);
             let mut events = vec![delivery(state, 0, id, DeliveryKind::Answer, text)];
             let others = state.open_cards_of(id).any(|c| c.is_question() && c.id != card.id);
+            let others = others || !ticket.calls.unanswered.is_empty();
             if ticket.phase == Phase::Suspended && mutant!(AnswerDoesNotResume, !others, false) {
                 events.push(Event::TicketResumed { ticket: id.clone() });
             }
@@ -164,8 +165,10 @@ fn consequences(state: &State, now: Millis, card: &Card, ticket: &Ticket, answer
 }
 
 /// Without its agent only the gates can say something new: there is work, and all that was asked is addressed.
-fn allow_gates_again(id: &TicketId, ticket: &Ticket) -> Result<(), Rejected> {
+fn allow_gates_again(state: &State, id: &TicketId, ticket: &Ticket) -> Result<(), Rejected> {
+    let is_message = |d: &DeliveryId| state.deliveries.get(d).is_some_and(|d| d.kind != DeliveryKind::Rejection);
     let why = match (&ticket.head, ticket.unanswered().len()) {
+        _ if ticket.undelivered.iter().any(is_message) => "its agent has not read all messages yet".to_owned(),
         (None, _) => "it has no commit yet".to_owned(),
         (head, _) if *head == ticket.base => "its branch has no change".to_owned(),
         (Some(_), 0) => return Ok(()),

@@ -31,8 +31,7 @@ pub(super) fn tell(state: &State, id: &TicketId, text: &str, urgency: Urgency, b
     let delivery = DeliveryId::new(format!("D-{}", state.next_delivery + 1));
     let mut events = vec![event];
     // A person who writes to the agent is not done with the work, also where they are asked to accept it.
-    let asked = || state.open_cards_of(id).any(|c| matches!(c.kind, CardKind::Approval { .. }));
-    if matches!(found.phase, Phase::Verifying | Phase::Reviewing) || found.phase == Phase::NeedsYou && asked() {
+    if found.phase != Phase::Accepted && super::is_judged(state, id, found) {
         let why = format!("{by} wrote to the agent");
         events.extend(withdraw_cards(state, id, &why));
         events.push(Event::TicketRejected { ticket: id.clone(), why, counts: false });
@@ -113,6 +112,15 @@ pub(super) fn resume(state: &State, id: &TicketId, by: &str) -> Result<Decision,
 pub(super) fn lift(id: &TicketId, by: &str, waits: bool) -> impl Iterator<Item = Event> {
     let resumed = waits.then(|| Event::TicketResumed { ticket: id.clone() });
     [Event::StopLifted { ticket: id.clone(), by: by.to_owned() }].into_iter().chain(resumed)
+}
+
+/// Texts that no session will read any more, for a call that ends; those that went out with its last prompt were read.
+pub(super) fn all_returned(state: &State, id: &TicketId, why: &str) -> Option<Event> {
+    let ticket = state.tickets.get(id)?;
+    let said = ticket.live.as_ref().and_then(|a| state.attempts.get(a)).map_or(&[][..], |a| &a.deliveries);
+    let deliveries: Vec<DeliveryId> = ticket.undelivered.iter().filter(|d| !said.contains(d)).cloned().collect();
+    let returned = |deliveries| Event::DeliveryReturned { ticket: id.clone(), deliveries, why: why.to_owned() };
+    (!deliveries.is_empty()).then(|| returned(deliveries))
 }
 
 /// Messages that no session will read any more: who wrote them finds that with the ticket.

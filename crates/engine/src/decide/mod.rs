@@ -2,6 +2,7 @@
 
 mod attempts;
 mod board;
+mod calls;
 mod cards;
 mod hazards;
 mod hosts;
@@ -15,8 +16,8 @@ mod verify;
 use crate::mutant::mutant;
 use crate::{
     ApprovalReason, Attempt, AttemptId, Card, CardId, CardKind, CardOption, Commit, Decision, Delivery, DeliveryId,
-    DeliveryKind, EscalationReason, Event, Input, Millis, Outcome, RejectCode, Rejected, State, Ticket, TicketId,
-    TicketSpec,
+    DeliveryKind, EscalationReason, Event, Input, Millis, Outcome, Phase, RejectCode, Rejected, State, Ticket,
+    TicketId, TicketSpec,
 };
 
 /// Decides one input. The events are not applied yet.
@@ -63,6 +64,10 @@ pub fn decide(state: &State, now: Millis, input: &Input) -> Result<Decision, Rej
         Input::Ask { attempt, token, call, question, brief, options } => {
             cards::ask(state, now, attempt, *token, cards::Question { call, question, brief, options })
         }
+        Input::Call { attempt, token, calls, snapshot } => {
+            calls::call(state, attempt, *token, calls, snapshot.as_ref())
+        }
+        Input::Gather { attempt, token, calls } => calls::gather(state, attempt, *token, calls),
         Input::Assume { attempt, token, assumed, confidence } => {
             attempts::assume(state, now, attempt, *token, assumed, *confidence)
         }
@@ -251,6 +256,21 @@ fn escalation(state: &State, now: Millis, ticket: &TicketId, why: EscalationReas
     };
     let kind = CardKind::Escalation { why };
     open_card(state, now, NewCard { ticket, attempt: None, kind, question, brief, default, consequence })
+}
+
+/// Whether the work of a ticket is done as far as its agent goes: gates, a person, or what is red without it decide on it.
+fn is_judged(state: &State, id: &TicketId, ticket: &Ticket) -> bool {
+    let asked = || state.open_cards_of(id).any(|c| matches!(c.kind, CardKind::Approval { .. }));
+    matches!(ticket.phase, Phase::Verifying | Phase::Reviewing | Phase::Accepted)
+        || ticket.phase == Phase::NeedsYou && (asked() || ticket.waits_for.is_some())
+}
+
+/// It cannot go on by itself: a person is asked, or the caller of a call is told. With the phase that follows.
+fn given_up(state: &State, now: Millis, id: &TicketId, why: EscalationReason, brief: String) -> (Phase, Vec<Event>) {
+    if state.tickets.get(id).is_some_and(|t| t.spec.call.is_some()) {
+        return calls::fail(state, now, id, &why, &brief);
+    }
+    (Phase::NeedsYou, vec![escalation(state, now, id, why, brief)])
 }
 
 /// Withdraws the cards that ask about the work as it was. What a person should know stays, and so does the question

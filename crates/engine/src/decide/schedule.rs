@@ -1,7 +1,7 @@
 //! What passing time decides: offers that nobody claimed, attempts that are surely dead, verification,
 //! and the next offer. One offer a tick: the caller ticks until nothing comes.
 
-use super::{nothing, red, verify};
+use super::{calls, nothing, red, verify};
 use crate::mutant::mutant;
 use crate::{
     AttemptId, AttemptStage, Decision, Event, Host, HostId, Millis, Outcome, State, Ticket, TicketId,
@@ -18,6 +18,9 @@ pub(super) fn tick(
     let mut events: Vec<Event> = expiries(state, now).collect();
     if events.is_empty() {
         events.extend(red::released(state));
+    }
+    if events.is_empty() {
+        events = calls::settle(state, now);
     }
     if events.is_empty() {
         events = verification(state, now);

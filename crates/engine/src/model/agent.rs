@@ -1,7 +1,7 @@
 //! What decisions depend on: the part of the configuration that is journaled.
 
 use super::is_default;
-use crate::Millis;
+use crate::{CallLimits, Millis};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -114,6 +114,9 @@ pub struct Policy {
     pub red_base: RedBase,
     /// Budgets.
     pub budget: Budget,
+    /// How far agents may call each other.
+    #[serde(skip_serializing_if = "is_default")]
+    pub calls: CallLimits,
     /// Reserved for an attempt whose ticket has no estimate.
     pub default_estimate: u64,
     /// How long a host may be silent.
@@ -143,6 +146,7 @@ impl Default for Policy {
             review: Review::Off,
             red_base: RedBase::Card,
             budget: Budget::default(),
+            calls: CallLimits::default(),
             default_estimate: 20_000,
             lease_ms: 10_000,
             offer_ms: 15_000,

@@ -16,6 +16,8 @@ pub enum DeliveryKind {
     Revision,
     /// A person wrote.
     Message,
+    /// A call ended: this is its answer.
+    Result,
 }
 
 /// When a text may be said.

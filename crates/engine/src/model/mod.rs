@@ -2,6 +2,7 @@
 
 pub(crate) mod agent;
 pub(crate) mod attempt;
+pub(crate) mod call;
 pub(crate) mod card;
 pub(crate) mod check;
 pub(crate) mod delivery;

@@ -22,6 +22,8 @@ pub enum Phase {
     Accepted,
     /// On the main branch.
     Merged,
+    /// Its output is handed in: work that does not land ends here.
+    Done,
     /// A card holds it.
     NeedsYou,
     /// A person stopped it, and no attempt of it is live; it waits until a person resumes it.
@@ -54,6 +56,7 @@ impl Phase {
             Self::Reviewing => "reviewing",
             Self::Accepted => "accepted",
             Self::Merged => "merged",
+            Self::Done => "done",
             Self::NeedsYou => "needs-you",
             Self::Stopped => "stopped",
             Self::Cancelled => "closed",
@@ -61,7 +64,7 @@ impl Phase {
     }
 
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Open,
         Self::Running,
         Self::Suspended,
@@ -69,6 +72,7 @@ impl Phase {
         Self::Reviewing,
         Self::Accepted,
         Self::Merged,
+        Self::Done,
         Self::NeedsYou,
         Self::Stopped,
         Self::Cancelled,
@@ -84,19 +88,21 @@ impl Phase {
     /// The phases that may follow this one. A phase may also be entered again.
     #[must_use]
     pub fn followers(self) -> &'static [Self] {
-        use Phase::{Accepted, Cancelled, Merged, NeedsYou, Open, Reviewing, Running, Stopped, Suspended, Verifying};
+        use Phase::{
+            Accepted, Cancelled, Done, Merged, NeedsYou, Open, Reviewing, Running, Stopped, Suspended, Verifying,
+        };
         match self {
             Open => &[Running, NeedsYou, Stopped, Cancelled],
             Running => &[Open, Suspended, Verifying, NeedsYou, Stopped, Cancelled],
             Suspended => &[Open, Cancelled],
-            Verifying => &[Open, Reviewing, Accepted, NeedsYou, Stopped, Cancelled],
+            Verifying => &[Open, Reviewing, Accepted, Done, NeedsYou, Stopped, Cancelled],
             Reviewing => &[Open, Verifying, Accepted, Stopped, Cancelled],
             Accepted => &[Open, Verifying, Merged, Cancelled],
             NeedsYou => &[Open, Verifying, Accepted, Stopped, Cancelled],
             // Journals from before this phase hold a stopped ticket by a card.
             Stopped => &[Open, NeedsYou, Cancelled],
             Cancelled => &[Open],
-            Merged => &[],
+            Merged | Done => &[],
         }
     }
 
@@ -121,6 +127,6 @@ impl Phase {
     /// Nothing will ever happen here again by itself.
     #[must_use]
     pub fn is_final(self) -> bool {
-        matches!(self, Self::Merged | Self::Cancelled)
+        matches!(self, Self::Merged | Self::Done | Self::Cancelled)
     }
 }

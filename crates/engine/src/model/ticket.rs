@@ -1,7 +1,10 @@
 //! Tickets: the unit of work.
 
 use super::is_default;
-use crate::{AttemptId, CardId, Check, Commit, DeliveryId, HostId, Kind, Millis, Phase, Session, TicketId, Usage};
+use crate::{
+    AttemptId, CallSpec, Calls, CardId, Check, Commit, DeliveryId, HostId, Kind, Millis, Phase, Session, TicketId,
+    Usage,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -63,6 +66,9 @@ pub struct TicketSpec {
     /// The ticket that this one is part of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<TicketId>,
+    /// What makes it a call of one agent by another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub call: Option<CallSpec>,
     /// The definition of done, item by item. Each must be answered by the agent.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub done: Vec<String>,
@@ -228,6 +234,9 @@ pub struct Ticket {
     /// What was measured of its attempts.
     #[serde(default, skip_serializing_if = "is_default")]
     pub usage: Usage,
+    /// The calls that its agents made, and how it ended, if it is a call.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub calls: Calls,
     /// The card that it waits for, where that belongs to another ticket as well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waits_for: Option<CardId>,

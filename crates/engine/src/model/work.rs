@@ -136,7 +136,8 @@ impl Kind {
             Self::Change => change,
             Self::Join => Work { bases: Bases::First, ..change },
             Self::Goal => Work { acceptance: Acceptance::Expands, ..output },
-            Self::Call | Self::Review => output,
+            Self::Call => Work { supported: true, ..output },
+            Self::Review => output,
             Self::Stage => Work { verification: Verification::Approval, acceptance: Acceptance::Advances, ..output },
         }
     }

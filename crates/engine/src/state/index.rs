@@ -20,6 +20,8 @@ pub(crate) struct Index {
     pub(crate) merging: BTreeSet<TicketId>,
     /// Accepted and finished tickets that still have a workspace.
     pub(crate) cleanup: BTreeSet<TicketId>,
+    /// Tickets with calls that are not answered.
+    pub(crate) calling: BTreeSet<TicketId>,
     /// Tickets that wait for a card which may be that of another ticket.
     pub(crate) waiting: BTreeSet<TicketId>,
     /// Who waits for whom.
@@ -77,6 +79,7 @@ impl State {
         let ready = free && ticket.stopped.is_none() && self.dependencies_accepted(id);
         let verifying = ticket.phase == Phase::Verifying;
         let waiting = ticket.waits_for.is_some();
+        let calling = !ticket.calls.unanswered.is_empty();
         let timed = (ready || verifying) && ticket.not_before > 0;
         let merging = ticket.phase == Phase::Accepted && ticket.merge_approval.is_some();
         let idle = mutant!(RetireWhileRunning, ticket.live.is_none(), true);
@@ -85,6 +88,7 @@ impl State {
         let not_before = ticket.not_before;
 
         set(&mut self.index.waiting, id, waiting);
+        set(&mut self.index.calling, id, calling);
         set(&mut self.index.verifying, id, verifying);
         set(&mut self.index.merging, id, merging);
         set(&mut self.index.cleanup, id, cleanup);

@@ -206,6 +206,26 @@ impl State {
         self.index.dependents.get(ticket).into_iter().flatten()
     }
 
+    /// The tickets above a call: its caller, the caller of that, and so on.
+    pub fn callers<'a>(&'a self, call: &TicketId) -> impl Iterator<Item = &'a TicketId> {
+        let above = |id: &TicketId| {
+            let spec = &self.tickets.get(id)?.spec;
+            spec.parent.as_ref().filter(|_| spec.call.is_some())
+        };
+        std::iter::successors(above(call), move |id| above(id))
+    }
+
+    /// Calls of a ticket that its current attempt has no answer to yet.
+    pub fn open_calls<'a>(&'a self, ticket: &'a Ticket) -> impl Iterator<Item = &'a TicketId> {
+        let heard = ticket.live.as_ref().and_then(|a| self.attempts.get(a)).map_or(&[][..], |a| &a.heard);
+        ticket.calls.unanswered.iter().filter(|call| !heard.contains(call))
+    }
+
+    /// Whether an agent asked a person about a ticket, and has no answer yet.
+    pub(crate) fn has_question(&self, id: &TicketId) -> bool {
+        self.open_cards_of(id).any(Card::is_question)
+    }
+
     /// The agent that works on a ticket.
     #[must_use]
     pub fn agent_of<'a>(&'a self, ticket: &'a Ticket) -> &'a str {

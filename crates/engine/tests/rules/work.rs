@@ -21,6 +21,10 @@ fn kinds_that_nothing_carries_out_yet_are_refused() {
         let added = ledger.decide(1, &Envelope::new("add", "test", add("one", |s| s.kind = kind)));
         match added {
             Ok(_) => assert!(matches!(kind, Kind::Change | Kind::Join)),
+            Err(Refusal::Rejected(rejected)) if kind == Kind::Call => {
+                assert_eq!(rejected.code, RejectCode::InvalidTickets);
+                assert_eq!(rejected.message, "T-2: only an agent makes a call, with the tool `skill_agent`");
+            }
             Err(Refusal::Rejected(rejected)) => {
                 assert_eq!(rejected.code, RejectCode::NotSupported);
                 assert_eq!(rejected.message, format!("T-2: tickets of kind `{}` are not supported yet", kind.as_str()));

@@ -48,6 +48,10 @@ impl Cause {
             Reason::WaitsForAnswer { card } => {
                 (format!("waiting for your answer to {card}{}", question(state, card)), answer(state, card))
             }
+            Reason::WaitsForCalls { calls } => {
+                let first = calls.first().unwrap_or(id);
+                (text_of(&reason), format!("ganger log {first} --follow"))
+            }
             Reason::RedBase { card } => (
                 format!("a gate is red on the main branch: answer {card} first{}", question(state, card)),
                 answer(state, card),
@@ -98,7 +102,11 @@ fn of_phase(state: &State, id: &TicketId, phase: Phase, runs: bool) -> (String, 
             ("accepted, and about to be merged".to_owned(), show)
         }
         Phase::Accepted => ("ready to merge".to_owned(), format!("ganger merge {id}")),
+        Phase::Cancelled if ticket.is_some_and(|t| t.calls.result.is_some()) => {
+            ("closed: its caller has the answer".to_owned(), show)
+        }
         Phase::Cancelled => ("closed".to_owned(), format!("ganger ticket reopen {id}")),
+        Phase::Done => ("done: its caller has the answer".to_owned(), show),
         other => (format!("already {}", other.as_str()), show),
     }
 }

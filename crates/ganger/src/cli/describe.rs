@@ -4,7 +4,7 @@ use super::out::{clock, counted, span};
 use crate::host::LOCAL;
 use crate::text;
 use ganger_engine::{
-    AttemptId, AttemptOutcome, CardKind, Check, Event, PermissionRequest, Phase, Scope, State, TicketId,
+    AttemptId, AttemptOutcome, CallResult, CardKind, Check, Event, PermissionRequest, Phase, Scope, State, TicketId,
 };
 
 /// The ticket that an event is about. Ended attempts are gone from the state, but their id begins with
@@ -25,6 +25,8 @@ pub(super) fn ticket_of(event: &Event) -> Option<TicketId> {
         | Event::ReviewRequested { ticket }
         | Event::TicketRejected { ticket, .. }
         | Event::SecretsFound { ticket, .. }
+        | Event::CallEnded { ticket, .. }
+        | Event::CallsReturned { ticket, .. }
         | Event::TicketHeld { ticket, .. }
         | Event::TicketResumed { ticket }
         | Event::ApprovedByPerson { ticket, .. }
@@ -45,6 +47,7 @@ pub(super) fn ticket_of(event: &Event) -> Option<TicketId> {
         | Event::Delivered { attempt, .. }
         | Event::UsageReported { attempt, .. }
         | Event::ReportMade { attempt, .. }
+        | Event::CallsHeard { attempt, .. }
         | Event::AttemptCancelled { attempt, .. }
         | Event::AttemptEnded { attempt, .. }
         | Event::AttemptLost { attempt, .. }
@@ -94,6 +97,11 @@ pub(super) fn request(request: &PermissionRequest) -> String {
 /// An event in words, with the state before or after it for names.
 pub(super) fn event(state: &State, event: &Event) -> Option<String> {
     let words = match event {
+        Event::TicketAdded { spec, .. } if spec.call.is_some() => {
+            let caller = spec.parent.as_ref().map(ToString::to_string).unwrap_or_default();
+            let agent = spec.agent.as_deref().unwrap_or_default();
+            format!("{caller} calls {agent}: {}", text::line(&spec.title, 160))
+        }
         Event::TicketAdded { spec, .. } => format!("added: {}", spec.title),
         Event::TicketEdited { .. } => "edited".to_owned(),
         Event::TicketNoted { text, by, .. } => format!("note by {by}: {}", text::line(text, 200)),
@@ -127,8 +135,18 @@ pub(super) fn event(state: &State, event: &Event) -> Option<String> {
             format!("reports: {}", text::line(&report.summary, 200))
         }
         Event::AttemptCancelled { why, .. } => format!("is stopping: {why}"),
-        Event::AttemptEnded { outcome: AttemptOutcome::Finished, next: Phase::Suspended, .. } => {
-            "is waiting for your answer".to_owned()
+        Event::CallEnded { result: CallResult::Success { .. }, .. } => "handed in its result".to_owned(),
+        Event::CallEnded { result: CallResult::Failure { error, message }, .. } => {
+            format!("ended without a result ({}): {}", error.as_str(), text::line(message, 200))
+        }
+        Event::CallsReturned { calls, .. } => {
+            let calls: Vec<String> = calls.iter().map(ToString::to_string).collect();
+            format!("is given the result of {}", calls.join(", "))
+        }
+        Event::AttemptEnded { outcome: AttemptOutcome::Finished, next: Phase::Suspended, attempt, .. } => {
+            let ticket = ticket_of_attempt(attempt);
+            let asks = state.open_cards_of(&ticket).any(|card| card.kind.holds_ticket());
+            if asks { "is waiting for your answer" } else { "is waiting for the agents that it called" }.to_owned()
         }
         Event::AttemptEnded { outcome, head, not_before, .. } => {
             ended(outcome, head.as_ref().map(|h| h.short()), *not_before)
@@ -198,6 +216,7 @@ pub(super) fn event(state: &State, event: &Event) -> Option<String> {
         | Event::PolicySet { .. }
         | Event::TrustRecorded { .. }
         | Event::HostReported { .. }
+        | Event::CallsHeard { .. }
         | Event::HostLapsed { .. }
         | Event::AttemptOffered { .. }
         | Event::SessionStarted { .. }

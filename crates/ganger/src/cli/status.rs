@@ -77,7 +77,7 @@ fn tickets(state: &State) -> Vec<(&TicketId, &Ticket)> {
         Phase::Running | Phase::Verifying => 0,
         Phase::NeedsYou | Phase::Suspended | Phase::Reviewing => 1,
         Phase::Accepted | Phase::Stopped => 2,
-        Phase::Open | Phase::Merged | Phase::Cancelled => 3,
+        Phase::Open | Phase::Merged | Phase::Done | Phase::Cancelled => 3,
     };
     let mut found: Vec<_> = state.tickets.iter().filter(|(_, t)| !t.phase.is_final()).collect();
     found.sort_by_key(|(_, t)| (rank(t.phase), t.order));

@@ -22,6 +22,12 @@ pub(crate) struct Limits {
     /// And so do more tokens than this in one attempt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) attempt_tokens: Option<u64>,
+    /// How deep agents may call each other.
+    pub(crate) call_depth: u32,
+    /// How many calls of one ticket may be without an answer.
+    pub(crate) calls_at_once: u32,
+    /// How many calls may be made for one ticket, by its agents and by those that they called.
+    pub(crate) calls_per_ticket: u32,
     pub(crate) overlap_percent: u32,
     pub(crate) overlap_ignore: Vec<String>,
     /// What an agent may leave uncommitted before a person is asked.
@@ -61,6 +67,9 @@ impl Default for Limits {
             same_calls: 10,
             no_progress_minutes: 20.0,
             attempt_tokens: None,
+            call_depth: 3,
+            calls_at_once: 8,
+            calls_per_ticket: 64,
             overlap_percent: 0,
             overlap_ignore: ["Cargo.lock", "package-lock.json", "pnpm-lock.yaml", "yarn.lock", "uv.lock", "go.sum"]
                 .map(str::to_owned)

@@ -5,7 +5,7 @@ use super::limits::{Limits, MOST_LEASE, MOST_MINUTES, MOST_PATIENCE, millis};
 use super::own::{Environment, Exchange};
 use super::{Gate, Sandbox, SandboxMode};
 use crate::os;
-use ganger_engine::{AgentPolicy, Budget, Policy, RedBase, Review, Usage};
+use ganger_engine::{AgentPolicy, Budget, CallLimits, Policy, RedBase, Review, Usage};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -258,6 +258,9 @@ impl RuntimeKind {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Agent {
     pub(crate) runtime: RuntimeKind,
+    /// What it is for, in a sentence: other agents choose by it whom they call. Without one it is called by nobody.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) description: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) model: String,
     /// Instructions, put before the mission.
@@ -284,6 +287,12 @@ pub(crate) struct Agent {
     /// Rules that are always denied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) deny: Vec<String>,
+    /// The tools of Ganger that it sees besides those that every agent has, as names with `*`; empty: all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) tool_access: Vec<String>,
+    /// JSON Schema of what it hands back to an agent that calls it; without one it may be anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) output: Option<serde_json::Value>,
     /// For this agent in place of `sandbox.mode`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) sandbox: Option<SandboxMode>,
@@ -294,6 +303,7 @@ impl Agent {
     pub(crate) fn plain(runtime: RuntimeKind) -> Self {
         Self {
             runtime,
+            description: String::new(),
             model: String::new(),
             prompt: String::new(),
             command: String::new(),
@@ -303,6 +313,8 @@ impl Agent {
             allow: Vec::new(),
             ask: Vec::new(),
             deny: Vec::new(),
+            tool_access: Vec::new(),
+            output: None,
             sandbox: None,
         }
     }
@@ -345,6 +357,11 @@ impl Config {
                 ticket: self.budget.ticket_tokens,
                 agent_day: self.budget.agent_day_tokens,
                 day: self.budget.day_tokens,
+            },
+            calls: CallLimits {
+                depth: self.limits.call_depth,
+                open: self.limits.calls_at_once,
+                total: self.limits.calls_per_ticket,
             },
             id_prefix: self.project.id_prefix.clone(),
             id_width: self.project.id_width,

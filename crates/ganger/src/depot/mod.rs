@@ -22,6 +22,7 @@ mod publish;
 mod rescue;
 mod revert;
 mod settings;
+mod snapshot;
 mod store;
 mod tampering;
 mod transfer;

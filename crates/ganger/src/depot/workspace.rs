@@ -254,6 +254,7 @@ impl Workspace {
             let rescue = Rescue::before_removal(depot, self, &kept_by)?;
             retired = Retired::Removed { rescue };
         }
+        self.forget_snapshots(depot)?;
         os::remove_tree(&self.path).map_err(failed)?;
         os::remove_tree(&view).map_err(failed)?;
         self.drop_merged_branch(depot, merged_into);

@@ -15,7 +15,9 @@ use crate::tools;
 use crate::wire::{self, Activity, ActivityKind, Terms, activity_subject};
 use ganger_engine::host::{Remains, Run, Work};
 use ganger_engine::session::{SessionEnd, TurnEnd};
-use ganger_engine::{AttemptId, AttemptOutcome, Bases, Envelope, FailureClass, Hazard, Input, Offer, TicketId, Usage};
+use ganger_engine::{
+    AttemptId, AttemptOutcome, Bases, Directory, Envelope, FailureClass, Hazard, Input, Offer, TicketId, Usage,
+};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -150,7 +152,14 @@ impl AttemptTask {
             return Err(std::io::Error::other(why));
         }
         let ask_tool = driver.ask_tool();
-        let identity = tools::Identity { attempt: self.offer.attempt.clone(), token: self.offer.token, ask_tool };
+        let identity = tools::Identity {
+            attempt: self.offer.attempt.clone(),
+            token: self.offer.token,
+            ask_tool,
+            role: Arc::new(self.terms.role.clone()),
+            is_called: self.offer.spec.call.is_some(),
+            place: tools::Place { project: Arc::clone(&self.shared.project), workspace: ready.workspace.clone() },
+        };
         let Scratch { folder, access } = scratch;
         self.shared.tools.admit(&access, identity);
         let _admitted = Admitted { shared: Arc::clone(&self.shared), token: access.token.clone() };
@@ -286,6 +295,12 @@ pub(super) async fn inspect(
 }
 
 fn look_at_work(shared: &Shared, offer: &Offer, terms: &Terms, ready: &Ready) -> git::GitResult<Work> {
+    if offer.spec.kind.work().directory == Directory::Snapshot {
+        // What counts is the result; what lies there is kept when the workspace is removed.
+        let base = ready.base.clone();
+        let (files, tampering, hazards) = (Vec::new(), Vec::new(), Vec::new());
+        return Ok(Work::Committed { head: base.clone(), base, files, tampering, hazards });
+    }
     let depot = shared.project.depot()?;
     let main = objects::main_by(&shared.project, &terms.layout)?;
     let order = depot::Order {

@@ -14,6 +14,9 @@ pub(crate) fn mission_text(
     spec: &TicketSpec,
     revision: u32,
 ) -> String {
+    if let (Some(_), Some(caller)) = (&spec.call, &spec.parent) {
+        return call_text(id, caller, spec);
+    }
     let mut text = format!("# Mission: {}\n\n## Objective\n{}\n\n## Context\n", spec.title, spec.title);
     let why = spec.metadata.get("why").map_or("it was asked for on the board", String::as_str);
     let related: Vec<String> = spec.after.iter().map(|d| format!("{d} (its work is in your branch)")).collect();
@@ -46,13 +49,31 @@ pub(crate) fn mission_text(
     crate::text::shown(&text).into_string()
 }
 
+/// The mission of an agent that another one called.
+fn call_text(id: &TicketId, caller: &TicketId, spec: &TicketSpec) -> String {
+    let text = format!(
+        "# Mission: {title}\n\n## Objective\n{prompt}\n\n## Context\n- Called by: the agent of {caller}\n- Ticket: {id}\n\n\
+         ## Notes\n\
+         - You are in a copy of the caller's files as they were when it called you. What you change here stays here: only \
+         your result goes back.\n\
+         - When you are done, call the tool `report_result` (server `ganger`) with your result as `output`, in the form that \
+         the tool asks for. Then end your turn. The caller sees nothing else of what you did or said.\n\
+         - When only a person can decide something, call `ask_user` and end your turn; you will be resumed with the answer. \
+         Record assumptions with `log_assumption`.\n",
+        title = spec.title,
+        prompt = spec.description.trim(),
+    );
+    // Other agents wrote it.
+    crate::text::shown(&text).into_string()
+}
+
 const NOTES: &str = "\n## Notes\n\
     - Your result is verified: what is left uncommitted is committed for you, then the gates run in a clean \
     workspace at that commit. Only what is in the commit counts.\n\
     - When you are done, call the tool `report_result` (server `ganger`) with a summary and, for every item of \
     the definition of done, how it was met. Then end your turn.\n\
     - When only a person can decide something, call `ask_user` and end your turn; you will be resumed with the \
-    answer. What you take for granted, tell with `log_assumption`.\n\
+    answer. Record assumptions with `log_assumption`.\n\
     - MISSION.md and .builder-session belong to Ganger and stay out of commits.\n";
 
 fn requirements(spec: &TicketSpec) -> String {

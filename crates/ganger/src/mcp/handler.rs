@@ -2,7 +2,7 @@
 
 use super::hook::{AgentCall, CallEvent};
 use crate::client::Client;
-use crate::tools::{self, Call, Identity};
+use crate::tools::{self, Call, Identity, Said};
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ListToolsResult, PaginatedRequestParams,
     ServerCapabilities, ServerConfig, Tool, ToolAnnotations,
@@ -34,7 +34,7 @@ impl Handler {
         let client = self.client.upgrade().ok_or("the host is shutting down")?;
         let name = if name == caller.ask_tool { tools::ASK } else { name };
         let answer = tools::call(name, Call { client: &client, caller, id, arguments }).await;
-        if answer.is_ok() && matches!(name, "report_result" | tools::ASK) {
+        if answer.is_ok() && tools::is_for_session(name) {
             let _host_is_gone = self.calls.send(AgentCall::of(caller, CallEvent::Reported));
         }
         answer
@@ -45,7 +45,7 @@ impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
         let mut info = ServerConfig::default();
         info.capabilities = ServerCapabilities::builder().enable_tools().build();
-        info.instructions = Some("Ganger's tools for this ticket: report, ask, note.".to_owned());
+        info.instructions = Some("Ganger's tools for this ticket: report, ask, note, call other agents.".to_owned());
         info
     }
 
@@ -54,13 +54,15 @@ impl ServerHandler for Handler {
         _request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        let ask_tool = caller(&context)?.ask_tool;
-        let shown = tools::all().into_iter().map(|tool| {
+        let caller = caller(&context)?;
+        let ask_tool = caller.ask_tool;
+        let shown = tools::all(caller).into_iter().map(|tool| {
             let name = if tool.name == tools::ASK { ask_tool } else { tool.name };
             let schema = tool.schema.as_object().cloned().unwrap_or_default();
             let mut shown = Tool::new(name, tool.description, Arc::new(schema));
             // Harmless by these hints, so that no runtime asks a person before a call.
-            shown.annotations = Some(ToolAnnotations::new().read_only(false).destructive(false).open_world(false));
+            shown.annotations =
+                Some(ToolAnnotations::new().read_only(tool.reads_only).destructive(false).open_world(false));
             shown
         });
         Ok(ListToolsResult { tools: shown.collect(), ..ListToolsResult::default() })
@@ -75,7 +77,9 @@ impl ServerHandler for Handler {
         let arguments = request.arguments.unwrap_or_default();
         let id = call_id(&request.name, &arguments, &context);
         let result = match self.answer(&request.name, arguments, caller, id).await {
-            Ok(text) => CallToolResult::success(vec![ContentBlock::text(text)]),
+            Ok(Said::Words(text)) => CallToolResult::success(vec![ContentBlock::text(text)]),
+            // As text, too, for clients that read no structure.
+            Ok(Said::Data(data)) => CallToolResult::structured(data),
             Err(why) => CallToolResult::error(vec![ContentBlock::text(why)]),
         };
         Ok(result.into())

@@ -1,7 +1,7 @@
 //! `ask_user`: a question to a person. The ticket is suspended when the turn ends, and its session is
 //! resumed with the answer, however long that takes.
 
-use super::{Answer, Call, Tool, object};
+use super::{Answer, Call, Said, Tool, object};
 use ganger_engine::{Input, Outcome};
 use serde_json::{Value, json};
 
@@ -18,6 +18,7 @@ pub(super) fn tool() -> Tool {
             }),
             &["question"],
         ),
+        reads_only: false,
     }
 }
 
@@ -35,9 +36,9 @@ pub(super) async fn call(call: Call<'_>) -> Answer {
         options,
     };
     match call.decide("the agent asks", input).await? {
-        Outcome::Card { card, .. } => Ok(format!(
+        Outcome::Card { card, .. } => Ok(Said::Words(format!(
             "The user has your question as card {card}. End your turn now; you will be resumed with the answer."
-        )),
-        _ => Ok("Your question was noted. End your turn now.".to_owned()),
+        ))),
+        _ => Ok("Your question was noted. End your turn now.".into()),
     }
 }

@@ -1,12 +1,20 @@
 //! What agents may call. A file per family; transports are in `mcp`.
 
 mod ask;
+mod calls;
 mod note;
 mod report;
+mod schema;
+
+pub(crate) use calls::Place;
 
 use crate::client::{Client, SendError};
+
+use crate::wire::Role;
+use ganger_engine::rules::glob;
 use ganger_engine::{AttemptId, DecisionId, Envelope, Input, Outcome};
 use serde_json::{Map, Value, json};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The tool by which an agent asks a person.
@@ -16,13 +24,17 @@ pub(crate) const ASK: &str = "ask_user";
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Who calls.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Identity {
     pub(crate) attempt: AttemptId,
     /// The attempt's fencing token.
     pub(crate) token: u64,
     /// The name under which its runtime lets the model see `ask_user`.
     pub(crate) ask_tool: &'static str,
+    /// Whom it may call, and what it hands back.
+    pub(crate) role: Arc<Role>,
+    pub(crate) is_called: bool,
+    pub(crate) place: Place,
 }
 
 /// A tool as it is shown to models.
@@ -31,11 +43,21 @@ pub(crate) struct Tool {
     pub(crate) description: &'static str,
     /// JSON Schema of the arguments.
     pub(crate) schema: Value,
+    pub(crate) reads_only: bool,
 }
 
-/// All tools, in a fixed order.
-pub(crate) fn all() -> Vec<Tool> {
-    vec![report::tool(), ask::tool(), note::assumption_tool(), note::note_tool()]
+/// The tools that a caller sees, in a fixed order: those that every agent has, and of the others those that its role allows.
+pub(crate) fn all(caller: &Identity) -> Vec<Tool> {
+    let mut tools = vec![report::tool(caller), ask::tool(), note::assumption_tool(), note::note_tool()];
+    tools.extend(calls::tools().into_iter().filter(|tool| may_use(caller, tool.name)));
+    tools
+}
+
+/// Whether a tool is there for a caller that not every agent has.
+fn may_use(caller: &Identity, tool: &str) -> bool {
+    let access = &caller.role.tool_access;
+    let allowed = access.is_empty() || access.iter().any(|pattern| glob(pattern, tool));
+    !caller.role.callable.is_empty() && allowed
 }
 
 /// A call with the caller's proven identity.
@@ -48,16 +70,40 @@ pub(crate) struct Call<'a> {
 }
 
 /// What the model is told: the result, or what was wrong with the call.
-pub(crate) type Answer = Result<String, String>;
+pub(crate) type Answer = Result<Said, String>;
+
+/// A result.
+pub(crate) enum Said {
+    Words(String),
+    Data(Value),
+}
+
+impl From<&str> for Said {
+    fn from(words: &str) -> Self {
+        Self::Words(words.to_owned())
+    }
+}
+
+/// Whether the session has to know of a call: what its agent waits for is no end without a result.
+pub(crate) fn is_for_session(tool: &str) -> bool {
+    [report::NAME, ASK, calls::CALL, calls::BATCH, calls::GATHER].contains(&tool)
+}
 
 /// Carries out a call. Unknown tools and wrong arguments are answered in words that a model can act on.
 pub(crate) async fn call(name: &str, mut call: Call<'_>) -> Answer {
     call.arguments.values_mut().for_each(crate::text::clean_json);
     match name {
-        "report_result" => report::call(call).await,
+        report::NAME => report::call(call).await,
         ASK => ask::call(call).await,
         "log_assumption" => note::assume(call).await,
         "ticket_note" => note::note(call).await,
+        calls::LIST | calls::CALL | calls::BATCH | calls::GATHER if !may_use(call.caller, name) => {
+            Err(format!("your role does not include the tool `{name}`"))
+        }
+        calls::LIST => calls::list(&call),
+        calls::CALL => calls::agent(call).await,
+        calls::BATCH => calls::batch(call).await,
+        calls::GATHER => calls::gather(call).await,
         other => Err(format!("there is no tool `{other}`")),
     }
 }
@@ -76,7 +122,11 @@ impl Call<'_> {
 
     async fn decide(&self, cause: &str, input: Input) -> Result<Outcome, String> {
         let id = DecisionId::of_call(&self.caller.attempt, &self.id);
-        let asked = self.client.ask(Envelope::new(id, cause, input), PATIENCE).await;
+        self.ask(Envelope::new(id, cause, input)).await
+    }
+
+    async fn ask(&self, envelope: Envelope) -> Result<Outcome, String> {
+        let asked = self.client.ask(envelope, PATIENCE).await;
         asked.map_err(|e| match e {
             SendError::Rejected(rejected) => rejected.message,
             other => format!("{other}; try again"),

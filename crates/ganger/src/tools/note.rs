@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 pub(super) fn assumption_tool() -> Tool {
     Tool {
         name: "log_assumption",
-        description: "Tell something that you take for granted, so that a person can see and correct it.",
+        description: "Record something that you take for granted, so that a person can see and correct it.",
         schema: object(
             &json!({
                 "assumed": {"type": "string", "description": "What you assume"},
@@ -15,6 +15,7 @@ pub(super) fn assumption_tool() -> Tool {
             }),
             &["assumed", "confidence"],
         ),
+        reads_only: false,
     }
 }
 
@@ -23,6 +24,7 @@ pub(super) fn note_tool() -> Tool {
         name: "ticket_note",
         description: "Leave a remark on this ticket for the people who read it later.",
         schema: object(&json!({"text": {"type": "string"}}), &["text"]),
+        reads_only: false,
     }
 }
 
@@ -32,12 +34,12 @@ pub(super) async fn assume(call: Call<'_>) -> Answer {
     let confidence = confidence.ok_or("argument `confidence` must be a number between 0 and 1")?;
     let (attempt, token) = (call.caller.attempt.clone(), call.caller.token);
     call.decide("the agent assumes", Input::Assume { attempt, token, assumed, confidence }).await?;
-    Ok("Noted. Go on.".to_owned())
+    Ok("Noted. Go on.".into())
 }
 
 pub(super) async fn note(call: Call<'_>) -> Answer {
     let text = call.text("text")?;
     let (attempt, token) = (call.caller.attempt.clone(), call.caller.token);
     call.decide("the agent remarks", Input::AgentNote { attempt, token, text }).await?;
-    Ok("Noted.".to_owned())
+    Ok("Noted.".into())
 }

@@ -1,10 +1,15 @@
 //! `report_result`: the agent's claim, item by item.
 
-use super::{Answer, Call, Tool, object};
+use super::{Answer, Call, Identity, Tool, object, schema};
 use ganger_engine::{DoneAnswer, Input, Report};
 use serde_json::{Value, json};
 
-pub(super) fn tool() -> Tool {
+pub(super) const NAME: &str = "report_result";
+
+pub(super) fn tool(caller: &Identity) -> Tool {
+    if caller.is_called {
+        return tool_of_called(caller);
+    }
     let item = object(
         &json!({
             "item": {"type": "string", "description": "The item of the definition of done, verbatim or by its number"},
@@ -13,7 +18,7 @@ pub(super) fn tool() -> Tool {
         &["item", "how"],
     );
     Tool {
-        name: "report_result",
+        name: NAME,
         description: "Report that the mission is done: a summary, and for every item of the definition of done how it \
                       was met. Call it once, at the end, then end your turn. The claim is checked by running the gates.",
         schema: object(
@@ -23,16 +28,50 @@ pub(super) fn tool() -> Tool {
             }),
             &["summary"],
         ),
+        reads_only: false,
+    }
+}
+
+/// Who was called hands in a result.
+fn tool_of_called(caller: &Identity) -> Tool {
+    let output = caller.role.output.clone().unwrap_or_else(|| json!({"description": "Your result, as JSON"}));
+    Tool {
+        name: NAME,
+        description: "Hand in your result to the agent that called you. Call it once, at the end, then end your turn.",
+        schema: object(
+            &json!({
+                "summary": {"type": "string", "description": "What you did and found, in a few sentences"},
+                "output": output,
+            }),
+            &["output"],
+        ),
+        reads_only: false,
     }
 }
 
 pub(super) async fn call(call: Call<'_>) -> Answer {
+    if call.caller.is_called {
+        return hand_in(call).await;
+    }
     let summary = call.text("summary")?;
     let done = answers(call.arguments.get("done"))?;
     let report = Report { summary, done, output: None };
     let input = Input::AgentReport { attempt: call.caller.attempt.clone(), token: call.caller.token, report };
     call.decide("the agent reports", input).await?;
-    Ok("Noted. End your turn now: the gates run next, and you will hear of anything that is red.".to_owned())
+    Ok("Noted. End your turn now: the gates run next, and you will hear of anything that is red.".into())
+}
+
+async fn hand_in(call: Call<'_>) -> Answer {
+    let output = call.arguments.get("output").filter(|output| !output.is_null());
+    let output = output.ok_or("argument `output` is missing: it is your result")?.clone();
+    if let Some(schema) = &call.caller.role.output {
+        schema::check(schema, &output)?;
+    }
+    let summary = call.text("summary").unwrap_or_default();
+    let report = Report { summary, done: Vec::new(), output: Some(output) };
+    let input = Input::AgentReport { attempt: call.caller.attempt.clone(), token: call.caller.token, report };
+    call.decide("the agent hands in its result", input).await?;
+    Ok("Noted. End your turn now.".into())
 }
 
 /// Objects `{item, how}`, as the schema says; a plain object of item → how is understood too.

@@ -5,8 +5,8 @@ use super::Unreadable;
 use crate::text::{redact_in, redact_report};
 use ganger_engine::{
     self as engine, AttemptEnd, AttemptId, AttemptOutcome, CardAnswer, CardId, Commit, DeliveryEvidence, DeliveryId,
-    Evidence, HostId, HostReport, NewTicket, PermissionRequest, Permit, Report, SessionId, TicketChange, TicketId,
-    Urgency, Usage,
+    Evidence, HostId, HostReport, NewCall, NewTicket, PermissionRequest, Permit, Report, SessionId, TicketChange,
+    TicketId, Urgency, Usage,
 };
 use serde::{Deserialize, Serialize};
 
@@ -74,11 +74,16 @@ impl Input {
             | Self::Seen { .. }
             | Self::PermissionDelivered { .. }
             | Self::ConfirmMerge { .. }
+            | Self::Gather { .. }
             | Self::Undone { .. }
             // A name with a secret in it would be no way back.
             | Self::RepositoryTouched { .. }
             | Self::WorkspaceRemoved { .. } => {}
             Self::AgentReport { report, .. } => redact_report(report),
+            Self::Call { calls, .. } => calls.iter_mut().for_each(|call| {
+                redact_in(&mut call.title);
+                redact_in(&mut call.prompt);
+            }),
             Self::Ask { question, brief, options, .. } => {
                 redact_in(question);
                 redact_in(brief);
@@ -138,6 +143,14 @@ inputs_that_travel! {
     AgentReport { attempt: AttemptId, token: u64, report: Report },
     Revoke { permit: Permit, by: String },
     Ask { attempt: AttemptId, token: u64, call: String, question: String, brief: String, options: Vec<String> },
+    Call {
+        attempt: AttemptId,
+        token: u64,
+        calls: Vec<NewCall>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        snapshot: Option<Commit>
+    },
+    Gather { attempt: AttemptId, token: u64, calls: Vec<TicketId> },
     Assume { attempt: AttemptId, token: u64, assumed: String, confidence: f64 },
     AgentNote { attempt: AttemptId, token: u64, text: String },
     Seen { attempt: AttemptId, token: u64, deliveries: Vec<DeliveryId>, evidence: String },

@@ -12,12 +12,14 @@
 mod activity;
 mod dead;
 mod input;
+mod role;
 mod streams;
 mod to_foreman;
 mod to_host;
 
 pub(crate) use activity::{Activity, ActivityKind};
 pub(crate) use dead::{DeadLetter, bury, dead_letters};
+pub(crate) use role::Role;
 pub(crate) use streams::{
     ACTIVITY, CONTROL, DEAD_LETTERS, ERRORS, FOREMAN, JOURNAL, RESULTS, activity_subject, declare_streams,
     evidence_subject, host_subject, reply_subject, result_subject,

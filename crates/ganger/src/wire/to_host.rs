@@ -1,7 +1,7 @@
 //! To a host. Each order is self-contained: what is run, how and where comes with it, from the configuration that a
 //! person trusted. A host consults no configuration of its own for that.
 
-use super::Unreadable;
+use super::{Role, Unreadable};
 use crate::config::{self, Agent, Config, GuardPreset};
 use crate::setup::{OwnFiles, Setup};
 use ganger_engine::{self as engine};
@@ -56,6 +56,9 @@ pub(crate) struct Terms {
     /// What of that it runs waits for an answer, and how its work is judged by what happened.
     #[serde(default)]
     pub(crate) guard: GuardPreset,
+    /// What its agent is to others.
+    #[serde(default)]
+    pub(crate) role: Role,
     pub(crate) layout: Layout,
 }
 
@@ -326,6 +329,7 @@ impl Terms {
             limits: Limits::of(config),
             pass_env: config.env.pass.clone(),
             guard: config.policy.guard,
+            role: Role::of(agent, config),
             layout: Layout::of(config, main),
         })
     }

@@ -42,6 +42,7 @@ impl State {
             clear_at: None,
             revision: offer.revision,
             cancelled: false,
+            heard: Vec::new(),
             permission_answers: Vec::new(),
         };
         self.attempts.insert(id.clone(), attempt);
@@ -134,6 +135,10 @@ impl State {
             self.spend = DaySpend { day: day_of(now), ..Default::default() };
         }
         *self.spend.by_agent.entry(agent).or_insert(0) += difference.tokens();
+        let callers: Vec<TicketId> = self.callers(&ticket).cloned().collect();
+        for caller in &callers {
+            self.change(caller, |t| t.calls.usage.add(&difference));
+        }
         self.change(&ticket, |t| t.usage.add(&difference));
     }
 }

@@ -6,8 +6,8 @@ mod tickets;
 
 use super::State;
 use crate::{
-    Card, CardAnswer, CardKind, CardOption, CardState, Event, Host, IllegalTransition, Millis, Note, Pause, Phase,
-    TicketId,
+    AttemptCount, CallError, CallResult, Card, CardAnswer, CardKind, CardOption, CardState, Event, Host,
+    IllegalTransition, Millis, Note, Pause, Phase, TicketId,
 };
 
 type Applied = Result<(), IllegalTransition>;
@@ -33,8 +33,14 @@ impl State {
             Event::AssumptionLogged { ticket, assumption } => {
                 self.change(ticket, |t| t.assumptions.push(assumption.clone()));
             }
-            Event::TicketClosed { ticket, .. } => {
-                self.change(ticket, |t| t.stopped = None);
+            Event::TicketClosed { ticket, reason, .. } => {
+                self.change(ticket, |t| {
+                    t.stopped = None;
+                    if t.spec.call.is_some() {
+                        let (error, message) = (CallError::Cancelled, reason.clone());
+                        t.calls.result.get_or_insert(CallResult::Failure { error, message });
+                    }
+                });
                 self.enter(now, ticket, Phase::Cancelled)?;
             }
             Event::TicketReopened { ticket, .. } => {
@@ -104,11 +110,16 @@ impl State {
                 }
             }
             Event::AttemptEnded { attempt, outcome: _, head, base, files, next, counts, session_lost, not_before } => {
-                let Some((ticket, agent)) = self.attempts.get(attempt).map(|a| (a.ticket.clone(), a.agent.clone()))
+                let Some((ticket, agent, heard)) =
+                    self.attempts.get(attempt).map(|a| (a.ticket.clone(), a.agent.clone(), a.heard.clone()))
                 else {
                     return Ok(());
                 };
                 self.change(&ticket, |t| {
+                    // A turn that was cut off may not have read them.
+                    if *counts == AttemptCount::Claim {
+                        t.calls.unanswered.retain(|call| !heard.contains(call));
+                    }
                     t.head = head.clone().or(t.head.take());
                     t.base = base.clone().or(t.base.take());
                     t.observed = files.iter().cloned().collect();
@@ -187,6 +198,23 @@ impl State {
                     t.forget_failures();
                 });
                 self.enter(now, ticket, Phase::Accepted)?;
+            }
+
+            Event::CallEnded { ticket, result } => {
+                self.change(ticket, |t| t.calls.result = Some(result.clone()));
+                let is_success = matches!(result, CallResult::Success { .. });
+                self.enter(now, ticket, if is_success { Phase::Done } else { Phase::Cancelled })?;
+            }
+            Event::CallsHeard { attempt, calls } => {
+                if let Some(attempt) = self.attempts.get_mut(attempt) {
+                    attempt.heard.extend(calls.iter().cloned());
+                }
+            }
+            Event::CallsReturned { ticket, calls } => {
+                self.change(ticket, |t| t.calls.unanswered.retain(|call| !calls.contains(call)));
+                if self.tickets.get(ticket).is_some_and(|t| t.phase == Phase::Suspended) {
+                    self.enter(now, ticket, Phase::Open)?;
+                }
             }
 
             Event::DeliveryQueued { delivery, number } => {
@@ -306,6 +334,8 @@ impl State {
             | Event::ReviewRequested { ticket }
             | Event::TicketRejected { ticket, .. }
             | Event::SecretsFound { ticket, .. }
+            | Event::CallEnded { ticket, .. }
+            | Event::CallsReturned { ticket, .. }
             | Event::TicketHeld { ticket, .. }
             | Event::TicketResumed { ticket }
             | Event::ApprovedByPerson { ticket, .. }
@@ -326,6 +356,7 @@ impl State {
             | Event::Delivered { attempt, .. }
             | Event::UsageReported { attempt, .. }
             | Event::ReportMade { attempt, .. }
+            | Event::CallsHeard { attempt, .. }
             | Event::AttemptCancelled { attempt, .. }
             | Event::AttemptEnded { attempt, .. }
             | Event::AttemptLost { attempt, .. }

@@ -12,8 +12,16 @@ const REMEMBERED_MESSAGES: usize = 50;
 impl State {
     pub(super) fn add_ticket(&mut self, now: Millis, id: &TicketId, number: u64, spec: TicketSpec) {
         self.next_ticket = self.next_ticket.max(number);
+        let caller = spec.parent.clone().filter(|_| spec.call.is_some());
         let ticket = Ticket { spec, revision: 1, order: number, added: now, since: now, ..Ticket::default() };
         self.tickets.insert(id.clone(), ticket);
+        if let Some(caller) = caller {
+            let above: Vec<TicketId> = self.callers(id).cloned().collect();
+            for ticket in &above {
+                self.change(ticket, |t| t.calls.made += 1);
+            }
+            self.change(&caller, |t| t.calls.unanswered.push(id.clone()));
+        }
         self.changes.tickets.insert(id.clone());
         self.link_dependents(id);
         self.reindex(id);

@@ -132,6 +132,8 @@ fn name(event: &Event) -> Option<&'static str> {
         Event::TicketResumed { .. } => "ticket-resumed",
         Event::ApprovedByPerson { .. } => "ticket-approved",
         Event::TicketAccepted { .. } => "ticket-accepted",
+        Event::CallEnded { .. } => "call-ended",
+        Event::CallsReturned { .. } => "calls-returned",
         Event::DeliveryQueued { .. } => "message-queued",
         Event::Delivered { .. } => "message-delivered",
         Event::MessageSeen { .. } => "message-seen",
@@ -151,6 +153,7 @@ fn name(event: &Event) -> Option<&'static str> {
         Event::WorkspaceRemoved { .. } => "workspace-removed",
         Event::WorkspaceKept { .. } => "workspace-kept",
         Event::AttemptCleared { .. }
+        | Event::CallsHeard { .. }
         | Event::VerificationLost { .. }
         | Event::EvidenceDiscarded { .. }
         | Event::PermissionAnswered { .. }

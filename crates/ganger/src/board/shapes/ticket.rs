@@ -237,6 +237,7 @@ impl Reason {
             R::Phase { .. } => ("phase", None),
             R::Stopped { .. } => ("stopped", None),
             R::WaitsForAnswer { .. } => ("waits-for-answer", None),
+            R::WaitsForCalls { calls } => ("waits-for-calls", calls.first()),
             R::DependsOn { ticket, .. } => ("depends-on", Some(ticket)),
             R::NotBefore { .. } => ("not-before", None),
             R::Overlap { ticket, .. } => ("overlap", Some(ticket)),

@@ -1,0 +1,276 @@
+//! `skill_list`, `skill_agent`, `skill_spawn_batch` and `skill_gather`: one agent calls others. A call is a ticket below the
+//! caller's own; what is not there in half a minute comes when the caller has ended its turn.
+
+use super::{Answer, Call, Said, Tool, object};
+use crate::depot::Workspace;
+use crate::os;
+use crate::project::Project;
+use crate::text;
+use ganger_engine::{CallResult, CallStatus, Commit, DecisionId, Envelope, Input, NewCall, Outcome, TicketId};
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+pub(crate) const LIST: &str = "skill_list";
+pub(crate) const CALL: &str = "skill_agent";
+pub(crate) const BATCH: &str = "skill_spawn_batch";
+pub(crate) const GATHER: &str = "skill_gather";
+
+/// No tool call takes longer: runtimes give up on those that do.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// Between two looks, at first and at last.
+const LOOKS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+/// A call that has not begun after so long waits for a slot, which may be the caller's own.
+const BEGUN_BY: Duration = Duration::from_secs(3);
+/// The longest title that is made of a prompt.
+const LONGEST_TITLE: usize = 80;
+
+/// Whose files called agents are given.
+#[derive(Clone)]
+pub(crate) struct Place {
+    pub(crate) project: Arc<Project>,
+    pub(crate) workspace: Workspace,
+}
+
+pub(super) fn tools() -> Vec<Tool> {
+    let named = || {
+        json!({
+            "skill_name": {"type": "string", "description": "The skill of the agent: what stands before the slash in `skill_list`"},
+            "agent_name": {"type": "string", "description": "The agent: what stands behind it"},
+            "prompt": {"type": "string", "description": "All that it needs to know: it sees none of your conversation"},
+            "context": {
+                "type": "object",
+                "description": "What it should know besides: explicit_direction, assumptions, spec, plan, relevant_memories, \
+                                files_assigned, ledger_snapshot",
+            },
+        })
+    };
+    let mut one = named();
+    one["run_in_background"] = json!({"type": "boolean", "description": "Return at once, with a task id"});
+    one["timeout_ms"] = json!({"type": "integer", "minimum": 0, "description": "How long to wait here; 30000 at most"});
+    let task = object(&named(), &["agent_name", "prompt"]);
+    let batch = json!({
+        "tasks": {"type": "array", "minItems": 1, "items": task},
+        "wait": {"type": "boolean", "description": "Wait for the results; otherwise return at once"},
+        "timeout_ms": {"type": "integer", "minimum": 0, "description": "How long to wait here; 30000 at most"},
+    });
+    let gather = json!({
+        "task_ids": {"type": "array", "minItems": 1, "items": {"type": "string"}},
+        "timeout_ms": {"type": "integer", "minimum": 0, "description": "How long to wait here; 30000 at most"},
+        "partial": {"type": "boolean", "description": "Return what is there now"},
+    });
+    let list = json!({
+        "skill": {"type": "string", "description": "Only agents of this skill"},
+        "include_metadata": {"type": "boolean", "description": "With model and tools"},
+    });
+    vec![
+        Tool {
+            name: LIST,
+            description: "List the agents that you can call, with what each is for.",
+            schema: object(&list, &[]),
+            reads_only: true,
+        },
+        Tool {
+            name: CALL,
+            description: "Have another agent do something. It works in a copy of your files as they are now, and hands back a \
+                          structured result. When it needs longer than half a minute you get a task id: end your turn, and \
+                          you will be resumed with the result.",
+            schema: object(&one, &["agent_name", "prompt"]),
+            reads_only: false,
+        },
+        Tool {
+            name: BATCH,
+            description: "Have several agents work at the same time, as `skill_agent` does with one. Returns task ids, and \
+                          with `wait` the results that are there in half a minute.",
+            schema: object(&batch, &["tasks"]),
+            reads_only: false,
+        },
+        Tool {
+            name: GATHER,
+            description: "Look at the results of agents that you called. What is still pending comes by itself when you end \
+                          your turn.",
+            schema: object(&gather, &["task_ids"]),
+            reads_only: false,
+        },
+    ]
+}
+
+/// The agents that can be called.
+pub(super) fn list(call: &Call<'_>) -> Answer {
+    let skill = call.arguments.get("skill").and_then(Value::as_str).map(str::trim).filter(|skill| !skill.is_empty());
+    let in_detail = call.arguments.get("include_metadata").and_then(Value::as_bool).unwrap_or(true);
+    let is_of = |name: &str| skill.is_none_or(|skill| name.split_once('/').is_some_and(|(of, _)| of == skill));
+    let agents = call.caller.role.callable.iter().filter(|agent| is_of(&agent.name)).map(|agent| {
+        let mut shown = json!({"name": agent.name, "description": agent.description});
+        if in_detail {
+            shown["model"] = if agent.model.is_empty() { Value::Null } else { json!(agent.model) };
+            shown["tool_access"] = json!(agent.tool_access);
+        }
+        shown
+    });
+    Ok(Said::Data(json!({"agents": agents.collect::<Vec<_>>()})))
+}
+
+pub(super) async fn agent(call: Call<'_>) -> Answer {
+    let new = new_call(&call, &call.arguments)?;
+    let in_background = call.arguments.get("run_in_background").and_then(Value::as_bool).unwrap_or(false);
+    let patience = if in_background { Duration::ZERO } else { patience(&call) };
+    let made = match make(&call, vec![new]).await {
+        Ok(made) => made,
+        Err(message) => return Ok(Said::Data(json!({"success": false, "error": "refused", "message": message}))),
+    };
+    let tasks: Vec<TicketId> = made.into_iter().map(|made| made.ticket).collect();
+    let found = wait(&call, &tasks, patience).await?;
+    let Some(status) = found.first() else { return Err("the call is not on the board; try again".to_owned()) };
+    let mut shown = shown(status);
+    shown["taskId"] = shown["task_id"].clone();
+    if status.result.is_none() {
+        shown["success"] = json!(true);
+        if !in_background {
+            shown["status"] = json!("running");
+            shown["message"] = json!("It needs longer. End your turn now: you will be resumed with the result.");
+        }
+    }
+    Ok(Said::Data(shown))
+}
+
+pub(super) async fn batch(call: Call<'_>) -> Answer {
+    let tasks = call.arguments.get("tasks").and_then(Value::as_array).filter(|tasks| !tasks.is_empty());
+    let tasks = tasks.ok_or("argument `tasks` must be a list of objects with `agent_name` and `prompt`")?;
+    let mut new = Vec::new();
+    for (nth, task) in tasks.iter().enumerate() {
+        let fields = task.as_object().ok_or_else(|| format!("task {} is no object", nth + 1))?;
+        new.push(new_call(&call, fields).map_err(|why| format!("task {}: {why}", nth + 1))?);
+    }
+    let made = make(&call, new).await?;
+    let ids: Vec<TicketId> = made.into_iter().map(|made| made.ticket).collect();
+    let mut said = json!({"task_ids": ids});
+    if call.arguments.get("wait").and_then(Value::as_bool).unwrap_or(false) {
+        let found = wait(&call, &ids, patience(&call)).await?;
+        said["results"] = found.iter().filter(|s| s.result.is_some()).map(shown).collect();
+        said["pending"] = pending(&found);
+    }
+    Ok(Said::Data(said))
+}
+
+pub(super) async fn gather(call: Call<'_>) -> Answer {
+    let ids = call.arguments.get("task_ids").and_then(Value::as_array).into_iter().flatten();
+    let ids: Vec<TicketId> = ids.filter_map(Value::as_str).map(TicketId::new).collect();
+    if ids.is_empty() {
+        return Err("argument `task_ids` must be a list of task ids".to_owned());
+    }
+    let partial = call.arguments.get("partial").and_then(Value::as_bool).unwrap_or(false);
+    let found = wait(&call, &ids, if partial { Duration::ZERO } else { patience(&call) }).await?;
+    let of = |wanted: bool| {
+        let ended = found.iter().filter(move |s| matches!(&s.result, Some(CallResult::Success { .. })) == wanted);
+        ended.filter(|s| s.result.is_some()).map(shown).collect::<Value>()
+    };
+    Ok(Said::Data(json!({"completed": of(true), "pending": pending(&found), "failed": of(false)})))
+}
+
+fn pending(found: &[CallStatus]) -> Value {
+    found.iter().filter(|s| s.result.is_none()).map(|s| json!(s.ticket)).collect()
+}
+
+/// A call as its caller reads it.
+fn shown(status: &CallStatus) -> Value {
+    let task = &status.ticket;
+    match &status.result {
+        Some(CallResult::Success { output }) => json!({"task_id": task, "success": true, "output": output}),
+        Some(CallResult::Failure { error, message }) => {
+            json!({"task_id": task, "success": false, "error": error, "message": message})
+        }
+        None => json!({"task_id": task}),
+    }
+}
+
+fn patience(call: &Call<'_>) -> Duration {
+    let wanted = call.arguments.get("timeout_ms").and_then(Value::as_u64).map(Duration::from_millis);
+    wanted.unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT)
+}
+
+/// What is asked of one agent, by either spelling of the names.
+fn new_call(call: &Call<'_>, fields: &Map<String, Value>) -> Result<NewCall, String> {
+    let word = |names: [&str; 2]| {
+        let found = names.iter().find_map(|name| fields.get(*name).and_then(Value::as_str));
+        found.map(str::trim).filter(|word| !word.is_empty())
+    };
+    let name = word(["agent_name", "agent"]).ok_or("argument `agent_name` is missing")?;
+    let agent = resolve(call, word(["skill_name", "skill"]), name)?;
+    let prompt = fields.get("prompt").and_then(Value::as_str).map(text::clean).unwrap_or_default();
+    if prompt.trim().is_empty() {
+        return Err("argument `prompt` is missing or empty".to_owned());
+    }
+    let context = fields.get("context").and_then(Value::as_object);
+    let files = context.and_then(|c| c.get("files_assigned")).and_then(Value::as_array).into_iter().flatten();
+    let files = files.filter_map(Value::as_str).map(str::to_owned).collect();
+    let title = text::line(prompt.lines().find(|line| !line.trim().is_empty()).unwrap_or_default(), LONGEST_TITLE);
+    let prompt = format!("{}{}", prompt.trim_end(), context.map(context_text).unwrap_or_default());
+    Ok(NewCall { agent, title, prompt: text::cap(&prompt, 100_000), files })
+}
+
+/// An agent by its name: `skill/agent`, or a plain word.
+fn resolve(call: &Call<'_>, skill: Option<&str>, name: &str) -> Result<String, String> {
+    let callable = &call.caller.role.callable;
+    let whole = skill.filter(|_| !name.contains('/')).map(|skill| format!("{skill}/{name}"));
+    let known = |name: &str| callable.iter().find(|agent| agent.name == name).map(|agent| agent.name.clone());
+    let found = whole.as_deref().and_then(known).or_else(|| known(name));
+    found.ok_or_else(|| {
+        let wanted = whole.as_deref().unwrap_or(name);
+        let close = text::closest(wanted, callable.iter().map(|agent| agent.name.as_str()));
+        let meant = close.map(|close| format!(" Did you mean `{close}`?")).unwrap_or_default();
+        format!("there is no agent `{}`.{meant} `{LIST}` lists those that you can call", text::line(wanted, 100))
+    })
+}
+
+/// The context below the prompt, key by key.
+fn context_text(context: &Map<String, Value>) -> String {
+    let mut said = String::from("\n\n# Context\n");
+    for (key, value) in context {
+        let shown = match value {
+            Value::String(text) => text.clone(),
+            other => serde_json::to_string_pretty(other).unwrap_or_default(),
+        };
+        said.push_str(&format!("\n## {}\n{}\n", text::line(key, 100), text::clean(&shown)));
+    }
+    said
+}
+
+/// Puts the calls on the board, with the caller's files as they are now.
+async fn make(call: &Call<'_>, calls: Vec<NewCall>) -> Result<Vec<CallStatus>, String> {
+    let place = call.caller.place.clone();
+    let snapshot = os::blocking(move || place.workspace.snapshot(place.project.depot()?)).await;
+    let snapshot = snapshot.map_err(|e| format!("your files cannot be copied for another agent: {e}"))?;
+    let (attempt, token) = (call.caller.attempt.clone(), call.caller.token);
+    let input = Input::Call { attempt, token, calls, snapshot: Some::<Commit>(snapshot) };
+    match call.decide("an agent calls others", input).await? {
+        Outcome::Calls { calls } => Ok(calls),
+        other => Err(format!("the foreman answered {other:?}; try again")),
+    }
+}
+
+/// How the calls are when all have ended, when time is up, or when it shows that they wait for the caller's own slot.
+async fn wait(call: &Call<'_>, tasks: &[TicketId], patience: Duration) -> Result<Vec<CallStatus>, String> {
+    let (begun, mut pause) = (Instant::now(), LOOKS.0);
+    loop {
+        let found = look(call, tasks).await?;
+        let open: Vec<&CallStatus> = found.iter().filter(|s| s.result.is_none()).collect();
+        let none_begins = begun.elapsed() > BEGUN_BY && open.iter().all(|s| !s.running);
+        if open.is_empty() || none_begins || begun.elapsed() + pause > patience {
+            return Ok(found);
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LOOKS.1);
+    }
+}
+
+async fn look(call: &Call<'_>, tasks: &[TicketId]) -> Result<Vec<CallStatus>, String> {
+    let (attempt, token) = (call.caller.attempt.clone(), call.caller.token);
+    let input = Input::Gather { attempt, token, calls: tasks.to_vec() };
+    // Each look is a decision of its own.
+    let envelope = Envelope::new(DecisionId::unkeyed("gather"), "an agent asks for results", input);
+    match call.ask(envelope).await? {
+        Outcome::Calls { calls } => Ok(calls),
+        other => Err(format!("the foreman answered {other:?}; try again")),
+    }
+}

@@ -8,7 +8,7 @@ use crate::board::{History, Part, PastCard, View, causes, shapes};
 use crate::failure::{Exit, Failure};
 use crate::os::now_ms;
 use crate::text;
-use ganger_engine::{Check, CheckResult, Evidence, Expects, State, Ticket, TicketId};
+use ganger_engine::{CallResult, Check, CheckResult, Evidence, Expects, State, Ticket, TicketId};
 
 fn show_messages(ticket: &Ticket) {
     if !ticket.messages.is_empty() {
@@ -65,6 +65,8 @@ pub(super) async fn show(board: &Board, id: &str, as_json: bool) -> Result<Exit,
             data!("{name:<10} {}", values.join(", "));
         }
     };
+    line("called by", &spec.parent.iter().filter(|_| spec.call.is_some()).map(ToString::to_string).collect::<Vec<_>>());
+    line("waits for", &ticket.calls.unanswered.iter().map(ToString::to_string).collect::<Vec<_>>());
     line("after", &spec.after.iter().map(ToString::to_string).collect::<Vec<_>>());
     line("files", &spec.files);
     line("changed", &ticket.observed.iter().cloned().collect::<Vec<_>>());
@@ -130,9 +132,19 @@ fn show_done(state: &State, id: &TicketId, ticket: &Ticket) {
     }
 }
 
+fn call_result(result: &CallResult) -> String {
+    match result {
+        CallResult::Success { output } => serde_json::to_string_pretty(output).unwrap_or_default(),
+        CallResult::Failure { error, message } => format!("none ({}): {message}", error.as_str()),
+    }
+}
+
 fn show_history(state: &State, id: &TicketId, ticket: &Ticket, history: &History) {
     if let Some(report) = &ticket.report {
         data!("\nReport\n  {}", report.summary.trim().replace('\n', "\n  "));
+    }
+    if let Some(result) = &ticket.calls.result {
+        data!("\nResult\n  {}", call_result(result).replace('\n', "\n  "));
     }
     show_evidence(state, &history.evidence);
     let cards: Vec<_> = state.open_cards_of(id).collect();

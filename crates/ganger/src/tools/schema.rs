@@ -28,7 +28,10 @@ pub(super) fn check(schema: &Value, value: &Value) -> Result<(), String> {
     schemas.validate(value, compiled).map_err(|e| {
         // The first line names the schema, which the model does not know by that name.
         let told = e.to_string();
-        let faults = told.lines().skip(1).map(|line| line.trim().trim_start_matches("- "));
+        let faults = told.lines().skip(1).map(|line| {
+            let fault = line.trim().trim_start_matches("- ");
+            fault.strip_prefix("at '': ").unwrap_or(fault)
+        });
         format!("`output` does not have the form that is asked for: {}", faults.collect::<Vec<_>>().join("; "))
     })
 }

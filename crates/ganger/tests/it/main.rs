@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod board;
+mod calls;
 mod commands;
 mod exchange;
 mod first_hour;

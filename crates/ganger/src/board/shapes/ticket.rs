@@ -18,7 +18,7 @@ pub(crate) struct Tickets {
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Ticket {
     id: String,
-    /// `open`, `running`, `suspended`, `verifying`, `reviewing`, `accepted`, `merged`, `needs-you`, `stopped` or `closed`.
+    /// `open`, `running`, `suspended`, `verifying`, `reviewing`, `accepted`, `merged`, `done`, `needs-you`, `stopped` or `closed`.
     status: &'static str,
     title: String,
     description: String,
@@ -66,6 +66,10 @@ pub(crate) struct Ticket {
     /// Why it does not start now, in words.
     waiting: Vec<String>,
     evidence: Vec<Evidence>,
+    /// Calls of its agents that are not answered yet.
+    calls: Vec<String>,
+    /// How it ended, if it is a call: `result` is `success`, with `output`, or `failure`, with `error` and `message`.
+    result: Option<serde_json::Value>,
     /// Open cards.
     cards: Vec<CardLine>,
 }
@@ -310,6 +314,8 @@ impl Ticket {
             stopped_by: ticket.stopped.as_ref().map(|(by, _)| by.clone()),
             messages: ticket.messages.iter().map(message).collect(),
             waiting: causes(state, id, runs).into_iter().map(|cause| cause.text).collect(),
+            calls: strings(&ticket.calls.unanswered),
+            result: ticket.calls.result.as_ref().and_then(|result| serde_json::to_value(result).ok()),
             evidence: evidence.map(|e| gate_run(state, e)).collect(),
             cards: cards
                 .map(|c| CardLine { id: c.id.to_string(), kind: c.kind.as_str(), question: c.question.clone() })

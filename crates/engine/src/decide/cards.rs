@@ -143,6 +143,8 @@ fn consequences(state: &State, now: Millis, card: &Card, ticket: &Ticket, answer
             let again = answer.answer == CardAnswer::Option(CardOption::Retry);
             if again { super::red::looked_at_again(state, card) } else { Vec::new() }
         }
+        // Whoever waits for it is open, and starts with the next tick.
+        CardKind::Escalation { why: EscalationReason::LoggedOut { .. } } => Vec::new(),
         CardKind::Escalation { .. } if answer.answer == CardAnswer::Option(CardOption::RetryGates) => {
             gates_again(state, card, ticket)
         }

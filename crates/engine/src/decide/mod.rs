@@ -10,6 +10,7 @@ mod messages;
 mod permissions;
 mod red;
 mod schedule;
+mod texts;
 mod verify;
 
 use crate::mutant::mutant;
@@ -18,6 +19,7 @@ use crate::{
     DeliveryKind, EscalationReason, Event, Input, Millis, Outcome, RejectCode, Rejected, State, Ticket, TicketId,
     TicketSpec,
 };
+use texts::escalation;
 
 /// Decides one input. The events are not applied yet.
 ///
@@ -224,39 +226,11 @@ fn open_nth_card(state: &State, now: Millis, nth: u64, card: NewCard<'_>) -> Eve
     }
 }
 
-/// The card of a ticket that cannot continue by itself.
-fn escalation(state: &State, now: Millis, ticket: &TicketId, why: EscalationReason, brief: String) -> Event {
-    let question = match &why {
-        EscalationReason::Failed { times: n, .. } => format!("{ticket} failed {}. Try again?", in_a_row(*n)),
-        EscalationReason::Rejected { times: n } => format!("{ticket} failed its checks {}. Keep trying?", in_a_row(*n)),
-        EscalationReason::Unverifiable { times: n } => {
-            format!("The gates of {ticket} could not be run, {}. Try again?", in_a_row(*n))
-        }
-        EscalationReason::Budget { .. } => format!("{ticket} has used up its budget. Continue?"),
-        EscalationReason::TooLarge { files, bytes } => {
-            format!("{ticket} made {files} files ({bytes} bytes) in one turn. Try again?")
-        }
-        EscalationReason::Stopped => format!("{ticket} is stopped. Resume it?"),
-        // Its card is not of one ticket: `red::held` opens it.
-        EscalationReason::RedBase { commit, .. } => format!("A gate is red at {}. Try again?", commit.short()),
-    };
-    let (default, consequence) = match &why {
-        EscalationReason::Stopped => (None, "it keeps waiting"),
-        EscalationReason::Unverifiable { .. } => (None, "it keeps waiting, with its work kept on its branch"),
-        EscalationReason::Failed { .. }
-        | EscalationReason::Rejected { .. }
-        | EscalationReason::Budget { .. }
-        | EscalationReason::RedBase { .. }
-        | EscalationReason::TooLarge { .. } => (Some(CardOption::Retry), "resume the same session, reset the counters"),
-    };
-    let kind = CardKind::Escalation { why };
-    open_card(state, now, NewCard { ticket, attempt: None, kind, question, brief, default, consequence })
-}
-
 /// Withdraws the cards that ask about the work as it was. What a person should know stays, and so does the question
-/// about a dependency that was closed: editing or reopening a ticket does not answer it.
+/// about a dependency that was closed: editing or reopening a ticket does not answer it. Nor does it log a runtime in.
 fn withdraw_cards(state: &State, ticket: &TicketId, why: &str) -> Vec<Event> {
     let asks = |card: &&Card| match card.kind {
+        CardKind::Escalation { why: EscalationReason::LoggedOut { .. } } => false,
         CardKind::Question { .. }
         | CardKind::Permission { .. }
         | CardKind::Approval { .. }
@@ -268,11 +242,6 @@ fn withdraw_cards(state: &State, ticket: &TicketId, why: &str) -> Vec<Event> {
 
 fn withdrawn(card: &Card, why: &str) -> Event {
     Event::CardWithdrawn { card: card.id.clone(), why: why.to_owned() }
-}
-
-/// "once", "2 times in a row".
-fn in_a_row(n: u32) -> String {
-    if n == 1 { "once".to_owned() } else { format!("{n} times in a row") }
 }
 
 /// A ticket with another text.

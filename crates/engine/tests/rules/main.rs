@@ -11,6 +11,7 @@ mod golden;
 mod hazards;
 mod lifecycle;
 mod live;
+mod logins;
 mod properties;
 mod red_base;
 mod repeats;

@@ -401,7 +401,7 @@ impl Disposition {
         let hopeless = matches!(class, FailureClass::Runaway | FailureClass::Refused);
         if hopeless || (!transient && exhausted) {
             let why = EscalationReason::Failed { class, times: ticket.failures + 1 };
-            let brief = format!("It said: {}\n{}", message.trim(), texts::after_failure(&attempt.ticket));
+            let brief = format!("{}\n{}", message.trim(), texts::after_failure(&attempt.ticket));
             return Self::held(state, now, attempt, why, brief);
         }
         let doubled = BACKOFF_MS << ticket.transients.min(16);

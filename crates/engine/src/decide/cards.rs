@@ -159,10 +159,21 @@ fn consequences(state: &State, now: Millis, card: &Card, ticket: &Ticket, answer
             _ => changes_wanted(
                 state,
                 id,
-                format!("Your work on {id} was rejected by a person: {}\n{}", card.question, card.brief),
+                format!(
+                    "Your work on {id} was rejected by a person: {}\n{}{}",
+                    card.question,
+                    card.brief,
+                    all_signs(card)
+                ),
             ),
         },
     }
+}
+
+/// What the brief left out: the agent is to take all of it back.
+fn all_signs(card: &Card) -> String {
+    let signs = card.signs();
+    if signs.len() > super::texts::SIGNS { format!("\n\nAll of it:\n{}", signs.join("\n")) } else { String::new() }
 }
 
 /// Without its agent only the gates can say something new: there is work, and all that was asked is addressed.

@@ -189,7 +189,7 @@ fn tampering_card(
     signs: Vec<String>,
     asks: &str,
 ) -> Event {
-    let brief = signs.join("\n");
+    let brief = texts::in_short(ticket, &signs);
     let card = NewCard {
         ticket,
         attempt: None,

@@ -81,6 +81,21 @@ pub(super) fn login_card(state: &State, now: Millis, id: &TicketId, agent: &Agen
     held(state, now, id, why, question, brief, (Some(CardOption::Retry), "start agents on it again"))
 }
 
+/// Lines of a list that a brief shows.
+pub(super) const SIGNS: usize = 5;
+
+/// The first lines of a list, and how many there are.
+pub(super) fn in_short(id: &TicketId, lines: &[String]) -> String {
+    match lines.len().checked_sub(SIGNS) {
+        None | Some(0) => lines.join("\n"),
+        Some(more) => format!(
+            "{} findings, the first {SIGNS}:\n{}\n… and {more} more: `ganger ticket show {id}` lists all of them",
+            lines.len(),
+            lines[..SIGNS].join("\n")
+        ),
+    }
+}
+
 /// What each answer to a failure does.
 pub(super) fn after_failure(id: &TicketId) -> String {
     format!("`retry`: its agent resumes the same session, and the counters are reset.\n{}", cancel(id))

@@ -58,6 +58,9 @@ pub enum ApprovalReason {
     Hazards {
         /// Which, and where.
         hazards: Vec<Hazard>,
+        /// What looks like weakened tests in it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        signs: Vec<String>,
     },
     /// The change seems to weaken tests.
     Tampering {
@@ -374,6 +377,18 @@ impl Card {
         match &self.kind {
             CardKind::Escalation { why: EscalationReason::LoggedOut { runtime } } => Some(runtime),
             _ => None,
+        }
+    }
+
+    /// What looks like weakened tests, line by line: the brief has only the first ones.
+    #[must_use]
+    pub fn signs(&self) -> &[String] {
+        match &self.kind {
+            CardKind::Approval {
+                why: ApprovalReason::Tampering { signs } | ApprovalReason::Hazards { signs, .. },
+                ..
+            } => signs,
+            _ => &[],
         }
     }
 

@@ -1,13 +1,13 @@
 //! Attempts: offered, granted, reported on, ended.
 
-use super::{delivery, done, escalation, granted, hazards, live, nothing, permissions, texts, ticket};
+use super::refusal::{Refusal, refuse_claim};
+use super::{done, escalation, granted, hazards, live, nothing, permissions, texts, ticket};
 use crate::mutant::mutant;
 use crate::text;
 use crate::{
     Assumption, Attempt, AttemptCount, AttemptEnd, AttemptId, AttemptOutcome, AttemptStage, Card, Claim, Decision,
-    DeliveryEvidence, DeliveryId, DeliveryKind, EscalationReason, Event, FailureClass, HostId, Kind, Millis, NewTicket,
-    Outcome, Pause, Phase, RejectCode, Rejected, Report, Session, SessionId, State, Ticket, TicketId, TicketSpec,
-    Usage,
+    DeliveryEvidence, DeliveryId, EscalationReason, Event, FailureClass, HostId, Kind, Millis, NewTicket, Outcome,
+    Pause, Phase, RejectCode, Rejected, Report, Session, SessionId, State, Ticket, TicketId, TicketSpec, Usage,
 };
 
 /// First wait after a transient failure; it doubles up to [`MAX_BACKOFF_MS`].
@@ -470,35 +470,6 @@ impl Disposition {
         let card = escalation(state, now, &attempt.ticket, why, brief);
         Self { next: Phase::NeedsYou, not_before: 0, events: vec![card] }
     }
-}
-
-/// Why a claim is refused: in one line, for the agent, and for a person.
-pub(super) struct Refusal {
-    pub(super) why: String,
-    pub(super) text: String,
-    pub(super) brief: String,
-    /// Whether the gates alone, run again, could settle it.
-    pub(super) retry_gates: bool,
-}
-
-/// Refuses a claim: the phase to go to, and the facts. The breaker is here and nowhere else.
-pub(super) fn refuse_claim(
-    state: &State,
-    now: Millis,
-    id: &TicketId,
-    ticket: &Ticket,
-    refusal: &Refusal,
-) -> (Phase, Vec<Event>) {
-    let Refusal { why, text, brief, retry_gates } = refusal;
-    let rejected = Event::TicketRejected { ticket: id.clone(), why: why.clone(), counts: true };
-    let mut events = vec![rejected, delivery(state, 0, id, DeliveryKind::Rejection, text)];
-    if ticket.rejections + 1 < state.policy.max_rejections {
-        return (Phase::Open, events);
-    }
-    events.push(Event::TicketHeld { ticket: id.clone(), card: None });
-    let rejection = texts::Rejection { id, times: ticket.rejections + 1, why, brief, retry_gates: *retry_gates };
-    events.push(rejection.card(state, now));
-    (Phase::NeedsYou, events)
 }
 
 /// The card about a runtime that is not logged in, where there is none yet: one for everybody who would meet the same.

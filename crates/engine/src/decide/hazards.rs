@@ -62,7 +62,8 @@ fn hazard_card(
     let mut details: Vec<String> = hazards.iter().map(|hazard| text::visible(&hazard.detail())).collect();
     if !signs.is_empty() {
         does.push("seems to weaken tests".to_owned());
-        details.push(format!("Tests:\n{}", texts::in_short(id, signs)));
+        let lines: Vec<String> = signs.iter().map(|sign| format!("- {sign}")).collect();
+        details.push(format!("Tests:\n{}", texts::in_short(id, &lines)));
     }
     if let Some(base) = base {
         details.push(format!(

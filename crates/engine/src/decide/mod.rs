@@ -9,6 +9,7 @@ mod merge;
 mod messages;
 mod permissions;
 mod red;
+mod refusal;
 mod schedule;
 mod texts;
 mod verify;

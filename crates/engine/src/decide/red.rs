@@ -1,6 +1,6 @@
 //! What follows from a gate or a check that is red on the head: the work goes back, or a person is asked about the base.
 
-use super::attempts::{Refusal, refuse_claim};
+use super::refusal::{Refusal, refuse_claim};
 use super::{NewCard, delivery, open_card, withdrawn};
 use crate::verdict::{Inquiry, Requirement, Verdict};
 use crate::{

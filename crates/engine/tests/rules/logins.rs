@@ -131,18 +131,16 @@ fn closing_or_editing_the_ticket_that_met_it_does_not_answer_it() {
         &closed,
         tick(),
         &expect![[r#"
-        attempt-offered agent=builder attempt=T-2-a1 host=h reserved=20000 ticket=T-2 token=2
-        then offer/T-2-a1/2
-        then retire/T-1/h
-    "#]],
+            then retire/T-1/h
+        "#]],
     );
     check(
         &closed,
         answer("C-1", "retry"),
         &expect![[r#"
-        refused (withdrawn): C-1 was withdrawn: the ticket was closed
-        then retire/T-1/h
-    "#]],
+            card-answered answer=retry by=p card=C-1
+            then retire/T-1/h
+        "#]],
     );
 }
 
@@ -199,13 +197,13 @@ fn cards_speak_to_the_person_and_offer_what_can_help() {
         [retry | cancel]
 
         T-1 failed once. Try again?
-        It said: HTTP 401: bad key
+        HTTP 401: bad key
         `retry`: its agent resumes the same session, and the counters are reset.
         `cancel`: close T-1; its branch is kept.
         [retry | cancel]
 
         T-1 stalled once. Try again?
-        It said: HTTP 401: bad key
+        HTTP 401: bad key
         `retry`: its agent resumes the same session, and the counters are reset.
         `cancel`: close T-1; its branch is kept.
         [retry | cancel]
@@ -219,7 +217,26 @@ fn gates_alone_cannot_settle_what_the_agent_has_to_do() {
     let impatient = Input::SetPolicy { policy: Policy { max_rejections: 1, ..policy() } };
     let start = after(board(), [impatient, tick(), claim("T-1-a1", 1)]);
     let unchanged = after(start, [ended("T-1-a1", 1, |e| e.head = e.base.clone())]);
-    check(&unchanged, answer("C-1", "retry-gates"), &expect![[""]]);
+    check(
+        &unchanged,
+        answer("C-1", "retry-gates"),
+        &expect![[r#"
+        refused (not-an-option): `retry-gates` is not an answer to C-1
+    "#]],
+    );
+}
+
+#[test]
+fn many_weakened_tests_are_one_card_that_sums_up() {
+    let signs: Vec<String> = (1..=46).map(|n| format!("deleted test file: t{n}.py")).collect();
+    let many = after(at_work(), [ended("T-1-a1", 1, |e| e.tampering = signs.clone())]);
+    assert_eq!(given(&many).state().open_cards().count(), 1);
+    let card = card(&many);
+    assert_eq!(card.signs().len(), 46);
+    assert!(card.brief.starts_with("46 findings, the first 5:") && card.brief.contains("41 more"), "{}", card.brief);
+    assert!(card.brief.lines().count() < 10, "{}", card.brief);
+    let told = given(&after(many, [answer("C-1", "reject")]));
+    assert!(told.state().deliveries.values().any(|d| d.text.contains("t46.py")), "the agent is told all of it");
 }
 
 /// Journals from before the field offered the gates on every such card.

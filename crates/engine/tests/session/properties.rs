@@ -3,7 +3,7 @@
 use crate::stage::{command, delivery, message, setup};
 use ganger_engine::session::{
     Action, ActivityKind, CLOSE_LIMIT, Capabilities, Control, Event, INTERRUPT_LIMIT, Machine, OutputHolder, Reply,
-    RuntimeEvent, SessionFile, Setup, ToolProcesses, TurnEnd, WorkspaceState,
+    RuntimeEvent, SessionFile, Setback, Setup, ToolProcesses, TurnEnd, WorkspaceState,
 };
 use ganger_engine::{
     CardId, Commit, FailureClass, Input, Millis, Outcome, PermissionAnswer, SessionId, Urgency, Usage,

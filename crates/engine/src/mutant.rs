@@ -136,6 +136,8 @@ mod named {
         OrphansNotAsked,
         /// Accepted work stays accepted when its mission changes.
         EditKeepsAcceptance,
+        /// Agents are started on a runtime that is not logged in.
+        LoggedOutDispatched,
     }
 
     impl Mutant {

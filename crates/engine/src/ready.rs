@@ -29,6 +29,8 @@ pub enum Reason {
     Budget { which: &'static str, limit: u64, spent: u64, reserved: u64, needed: u64 },
     /// The service of its runtime takes nothing before a time.
     Paused { runtime: String, until: Millis, why: String },
+    /// Its runtime is not logged in.
+    LoggedOut { runtime: String, card: CardId },
     /// Its agent is not configured.
     NoAgent { agent: String },
     /// A gate is red on the main branch: work on it could not be judged.
@@ -65,6 +67,9 @@ impl fmt::Display for Reason {
                 "the {which} budget of {limit} tokens is too small: {spent} spent, {reserved} reserved, {needed} needed"
             ),
             Self::Paused { runtime, until, why } => write!(f, "{runtime} is limited until {until}: {why}"),
+            Self::LoggedOut { runtime, card } => {
+                write!(f, "{runtime} is not logged in: {card} is waiting for your answer: `ganger inbox`")
+            }
             Self::NoAgent { agent } => write!(f, "there is no agent `{agent}` in ganger.toml"),
             Self::RedBase { card } => {
                 write!(f, "a gate is red on the main branch: {card} is waiting for your answer: `ganger inbox`")
@@ -123,6 +128,7 @@ pub(crate) fn obstacles(state: &State, now: Millis, id: &TicketId, ticket: &Tick
     }
     reasons.extend(red_base(state));
     reasons.extend(paused(state, now, ticket));
+    reasons.extend(mutant!(LoggedOutDispatched, logged_out(state, now, ticket), None));
     reasons.extend(mutant!(OverlapIgnored, overlap(state, id, ticket), None));
     reasons.extend(mutant!(BudgetIgnored, budget(state, now, id, ticket), None));
     reasons
@@ -140,6 +146,11 @@ fn paused(state: &State, now: Millis, ticket: &Ticket) -> Option<Reason> {
     let pause = state.pause_of(now, agent)?;
     let runtime = state.policy.agents.get(agent)?.runtime.clone();
     Some(Reason::Paused { runtime, until: pause.until, why: pause.why.clone() })
+}
+
+fn logged_out(state: &State, now: Millis, ticket: &Ticket) -> Option<Reason> {
+    let card = state.logged_out(state.agent_now(now, ticket))?;
+    Some(Reason::LoggedOut { runtime: card.logged_out()?.to_owned(), card: card.id.clone() })
 }
 
 /// The first live ticket, not an ancestor, whose files overlap beyond the limit.

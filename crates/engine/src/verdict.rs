@@ -148,12 +148,14 @@ impl<'a> Inquiry<'a> {
         self.latest.iter().copied().filter(elsewhere).find(|e| e.key.gate == digest)
     }
 
-    /// Digests of which it is known what they say at the base.
+    /// Digests of which it is known what they say at the base. What is red there says nothing of today's main branch: a
+    /// gate that is to stay green is asked again, of the base and then of main.
     pub(crate) fn known_before(&self, requirements: &[Requirement]) -> Vec<String> {
         let Some(base) = &self.ticket.base else { return Vec::new() };
         let known = requirements.iter().filter(|requirement| {
             let digest = requirement.digest();
-            let own = self.at_base(base, &digest).is_some();
+            let differs = matches!(requirement, Requirement::Check(Check { expects: Expects::RedThenGreen, .. }));
+            let own = self.at_base(base, &digest).is_some_and(|before| differs || before.is_green());
             own || matches!(requirement, Requirement::Gate(_)) && self.green_of_others(base, &digest).is_some()
         });
         known.map(Requirement::digest).collect()

@@ -141,6 +141,16 @@ impl Checks {
         }
         self.repeated_work(event);
         match event {
+            Event::AttemptOffered { ticket, agent, .. } => {
+                let runtime = before.policy.agents.get(agent).map(|a| a.runtime.as_str());
+                let out = before.open_cards().find(|card| card.logged_out().is_some() && card.logged_out() == runtime);
+                if let Some(card) = out {
+                    self.fail(format!(
+                        "{ticket} is offered to {agent}, although {} says that it is logged out",
+                        card.id
+                    ));
+                }
+            }
             Event::AttemptGranted { attempt } => drop(self.granted.insert(attempt.clone())),
             Event::AttemptCancelled { attempt, .. } => drop(self.cancelled.insert(attempt.clone(), record.now)),
             Event::SessionStarted { attempt, session, .. } => {

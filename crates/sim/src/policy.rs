@@ -18,7 +18,16 @@ pub(crate) fn first(seed: u64, rng: &mut Rng) -> Policy {
     let agents = AGENTS.map(|(name, runtime)| {
         let model = if name == "late" { "large-1".to_owned() } else { String::new() };
         let fallback = (name == "builder").then(|| "late".to_owned());
-        (name.to_owned(), AgentPolicy { runtime: runtime.to_owned(), model, sessions: name != "plain", fallback })
+        (
+            name.to_owned(),
+            AgentPolicy {
+                runtime: runtime.to_owned(),
+                model,
+                sessions: name != "plain",
+                fallback,
+                login: String::new(),
+            },
+        )
     });
     let mut policy = Policy {
         gates: gates(&["build", "test"]),

@@ -4,7 +4,7 @@
 use crate::rng::Rng;
 use crate::world::World;
 use ganger_engine::rules::{ToolClass, ToolRequest};
-use ganger_engine::session::{Capabilities, Limit, RuntimeEvent, TurnEnd};
+use ganger_engine::session::{Capabilities, Limit, RuntimeEvent, Setback, TurnEnd};
 use ganger_engine::{DoneAnswer, FailureClass, Offer, Report, SessionId, Usage};
 use std::collections::BTreeSet;
 
@@ -241,7 +241,10 @@ impl Runtime {
                     acts.push((at + rng.below(20_000), Act::HookGivenUp(format!("hook-{id}"))));
                 }
             }
-            10 => acts.push((at, say(RuntimeEvent::Retrying { why: "busy".to_owned(), until: None }))),
+            10 => {
+                let setback = [Setback::Limit, Setback::Connection, Setback::Other][rng.below(3) as usize];
+                acts.push((at, say(RuntimeEvent::Retrying { setback, why: "busy".to_owned(), until: None })));
+            }
             11 => acts.push((at, say(RuntimeEvent::Alive))),
             12 if self.behaviour == Behaviour::Good => {
                 let report = Report { summary: "in words".to_owned(), ..Report::default() };
@@ -294,12 +297,12 @@ fn choose(world: &mut World, number: u32) -> Behaviour {
     if !world.faults && number > 2 {
         return Behaviour::Good;
     }
-    match world.rng.below(38) {
+    match world.rng.below(39) {
         0 | 1 => Behaviour::Red,
         2 => Behaviour::NoChange,
         3 => Behaviour::Unanswered,
         4 | 5 | 20 | 21 => Behaviour::Asks,
-        34..=36 => Behaviour::Calls,
+        35..=37 => Behaviour::Calls,
         6 => Behaviour::Fails(FailureClass::Crashed),
         7 => Behaviour::Limited,
         8 => Behaviour::Hangs,
@@ -309,6 +312,7 @@ fn choose(world: &mut World, number: u32) -> Behaviour {
         22 => Behaviour::Unfit,
         12 => Behaviour::Fails(FailureClass::Auth),
         13 => Behaviour::Fails(FailureClass::Transient),
+        24 => Behaviour::Fails(FailureClass::Disconnected),
         14 => Behaviour::Loops,
         15 => Behaviour::Fails(FailureClass::SessionLost),
         16 => Behaviour::Dies,

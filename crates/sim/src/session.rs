@@ -134,6 +134,9 @@ impl Session {
             if let RuntimeEvent::TurnEnded(end) = event {
                 world.coverage.saw(end);
             }
+            if let RuntimeEvent::Retrying { setback, .. } = event {
+                world.coverage.saw(setback);
+            }
         }
         if let (Event::Runtime(RuntimeEvent::Usage(usage)), false) = (&event, self.machine.is_over()) {
             world.checks.used(&self.place.2.attempt, usage.tokens());

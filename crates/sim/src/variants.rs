@@ -3,7 +3,7 @@
 
 use ganger_engine::foreman::{Action as ForemanAction, Appended, Ending, Event as ForemanEvent, Stop};
 use ganger_engine::host::{Action as HostAction, Event as HostEvent};
-use ganger_engine::session::{Action as SessionAction, Control, Event as SessionEvent, RuntimeEvent, TurnEnd};
+use ganger_engine::session::{Action as SessionAction, Control, Event as SessionEvent, RuntimeEvent, Setback, TurnEnd};
 use ganger_engine::{
     ApprovalReason, AttemptCount, AttemptOutcome, CallError, CallResult, CardAnswer, CardKind, CardOption,
     DeliveryEvidence, DeliveryKind, EscalationReason, FailureClass, Hazard, Input, NoticeReason, Order, Scope, Urgency,
@@ -39,11 +39,11 @@ named! {
         RepositoryTouched Tick;
     AttemptOutcome: Finished Failed Interrupted BaseConflict TooLarge;
     AttemptCount: Nothing Claim Transient PersistentTransient Failure;
-    FailureClass: Transient Auth Stalled Runaway Crashed SessionLost Setup Refused;
+    FailureClass: Transient Disconnected Auth Stalled Runaway Crashed SessionLost Setup Refused;
     CardKind: Question Permission Approval Escalation Orphaned Notice;
     ApprovalReason: NoGate Review Hazards Tampering ProvesNothing;
     Hazard: Deletions EnvFiles Secrets;
-    EscalationReason: Failed Rejected Unverifiable Budget TooLarge Stopped RedBase;
+    EscalationReason: Failed Rejected Unverifiable Budget TooLarge Stopped RedBase LoggedOut;
     NoticeReason: WorkspaceKept RepositoryTouched;
     CardAnswer: Option Deny Text;
     CardOption: Once Ticket Agent Project Deny Accept Reject Retry RetryGates Resume Continue Cancel Ok;
@@ -70,6 +70,7 @@ named! {
     Control: Prompt Steer Permit Interrupt Release Close;
     RuntimeEvent: Opening Session Transcript Prompted Text ToolStarted ToolEnded SubAgent OfSubAgent Background Usage
         PermissionRequested PermissionWithdrawn Steered NotSteered Retrying Report Alive TurnEnded;
+    Setback: Limit Connection Other;
     TurnEnd: Completed Interrupted Failed;
 }
 

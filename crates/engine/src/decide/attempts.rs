@@ -1,13 +1,14 @@
 //! Attempts: offered, granted, reported on, ended.
 
-use super::{delivery, done, given_up, granted, hazards, live, nothing, permissions, ticket};
+use super::refusal::{Refusal, refuse_claim};
+use super::{done, given_up, granted, hazards, live, nothing, permissions, texts, ticket};
 use crate::mutant::mutant;
 use crate::text;
 use crate::{
     Assumption, Attempt, AttemptCount, AttemptEnd, AttemptId, AttemptOutcome, AttemptStage, CallResult, Claim,
-    Decision, DeliveryEvidence, DeliveryId, DeliveryKind, EscalationReason, Event, FailureClass, HostId, Kind, Millis,
-    NewTicket, Outcome, Pause, Phase, RejectCode, Rejected, Report, Session, SessionId, State, Ticket, TicketId,
-    TicketSpec, Usage,
+    Decision, DeliveryEvidence, DeliveryId, EscalationReason, Event, FailureClass, HostId, Kind, Millis, NewTicket,
+    Outcome, Pause, Phase, RejectCode, Rejected, Report, Session, SessionId, State, Ticket, TicketId, TicketSpec,
+    Usage,
 };
 
 /// First wait after a transient failure; it doubles up to [`MAX_BACKOFF_MS`].
@@ -224,13 +225,15 @@ fn is_lost(state: &State, id: &AttemptId, token: u64) -> bool {
 fn counts(state: &State, ticket: &Ticket, outcome: &AttemptOutcome) -> AttemptCount {
     match outcome {
         AttemptOutcome::Finished => AttemptCount::Claim,
-        AttemptOutcome::Failed { class: FailureClass::Transient, .. } => {
+        AttemptOutcome::Failed { class, .. } if class.passes() => {
             if ticket.transients + 1 < state.policy.max_transients {
                 AttemptCount::Transient
             } else {
                 AttemptCount::PersistentTransient
             }
         }
+        // It says nothing of the ticket.
+        AttemptOutcome::Failed { class: FailureClass::Auth, .. } => AttemptCount::Nothing,
         AttemptOutcome::Failed { .. } | AttemptOutcome::TooLarge { .. } => AttemptCount::Failure,
         AttemptOutcome::Interrupted | AttemptOutcome::BaseConflict { .. } => AttemptCount::Nothing,
     }
@@ -302,55 +305,75 @@ impl Disposition {
         }
         if !end.unfit.is_empty() {
             let list: String = end.unfit.iter().map(|reason| format!("\n- {reason}")).collect();
-            let text = format!(
-                "You ended your turn, but what you left cannot be judged yet. Fix this, then end your turn again:{list}"
-            );
-            return Self::rejected(state, now, attempt, ticket, &end.unfit.join("; "), &text);
+            let refusal = Refusal {
+                why: end.unfit.join("; "),
+                text: format!(
+                    "You ended your turn, but what you left cannot be judged yet. Fix this, then end your turn \
+                     again:{list}"
+                ),
+                brief: format!("Its agent ended its turn, but what it left cannot be judged:{list}"),
+                retry_gates: false,
+            };
+            return Self::rejected(state, now, attempt, ticket, &refusal);
         }
         if let Some(found) = mutant!(SecretsNotSentBack, hazards::to_send_back(ticket, end), None) {
-            let (why, text) = ("it holds what looks like secrets", hazards::told(end, found));
-            let mut back = Self::rejected(state, now, attempt, ticket, why, &text);
+            let refusal = Refusal {
+                why: "it holds what looks like secrets".to_owned(),
+                text: hazards::told(end, found),
+                brief: format!(
+                    "Its commits hold what looks like secrets, and nothing was published or verified:{}",
+                    crate::model::hazard::list(found)
+                ),
+                retry_gates: false,
+            };
+            let mut back = Self::rejected(state, now, attempt, ticket, &refusal);
             back.events.insert(1, Event::SecretsFound { ticket: id.clone(), found: found.to_vec() });
             return back;
         }
         let unchanged = mutant!(NoChangeAccepted, end.head.is_none() || end.head == end.base, false);
         if unchanged {
-            return Self::rejected(
-                state,
-                now,
-                attempt,
-                ticket,
-                "nothing was changed",
-                &format!(
+            let refusal = Refusal {
+                why: "nothing was changed".to_owned(),
+                text: format!(
                     "You ended your turn, but the branch of {id} has no change. Do the work of the mission, or ask with \
-                 the tool `ask_user` if it cannot be done."
+                     the tool `ask_user` if it cannot be done."
                 ),
-            );
+                brief: format!("Its agent says that it is done, but the branch of {id} has no change."),
+                retry_gates: false,
+            };
+            return Self::rejected(state, now, attempt, ticket, &refusal);
         }
         if let Some(same) = ticket.came_back.as_ref().filter(|commit| end.head.as_ref() == Some(commit)) {
-            let text = format!(
-                "You ended your turn, but the branch of {id} is still at {}, which came back to you. Do what you were told \
-                 about it, run the gates, and commit.",
-                same.short()
-            );
-            return Self::rejected(state, now, attempt, ticket, "nothing was committed since it came back", &text);
+            let refusal = Refusal {
+                why: "nothing was committed since it came back".to_owned(),
+                text: format!(
+                    "You ended your turn, but the branch of {id} is still at {}, which came back to you. Do what you were \
+                     told about it, run the gates, and commit.",
+                    same.short()
+                ),
+                brief: format!(
+                    "Its agent says that it is done, but the branch of {id} is still at {}, which was sent back to it.",
+                    same.short()
+                ),
+                retry_gates: ticket.unanswered().is_empty(),
+            };
+            return Self::rejected(state, now, attempt, ticket, &refusal);
         }
         let mut claimed = ticket.clone();
         claimed.report = end.report.clone().or(claimed.report);
         let open = claimed.unanswered();
         if mutant!(DoneNotChecked, !open.is_empty(), false) {
             let items: String = open.iter().map(|item| format!("\n- {item}")).collect();
-            return Self::rejected(
-                state,
-                now,
-                attempt,
-                ticket,
-                &not_addressed(open.len(), ticket.spec.done.len()),
-                &format!(
+            let refusal = Refusal {
+                why: not_addressed(open.len(), ticket.spec.done.len()),
+                text: format!(
                     "These items of the definition of done are not addressed yet. Meet each of them, then call the tool \
-                 `report_result` with every item and how it was met:{items}"
+                     `report_result` with every item and how it was met:{items}"
                 ),
-            );
+                brief: format!("Its agent did not say how it met these \"done\" items:{items}"),
+                retry_gates: false,
+            };
+            return Self::rejected(state, now, attempt, ticket, &refusal);
         }
         match mutant!(HazardsIgnored, hazards::card(state, now, id, ticket, end), None) {
             Some(card) => Self { next: Phase::NeedsYou, not_before: 0, events: vec![card] },
@@ -362,9 +385,15 @@ impl Disposition {
     fn of_output(state: &State, now: Millis, attempt: &Attempt, ticket: &Ticket, end: &AttemptEnd) -> Self {
         let reports = [&end.report, &ticket.report].into_iter().flatten();
         let Some(output) = reports.into_iter().find_map(|report| report.output.clone()) else {
-            let text = "You ended your turn without a result. Call the tool `report_result` with your result as `output`, in \
-                        the form that it asks for, then end your turn.";
-            return Self::rejected(state, now, attempt, ticket, "no result was handed in", text);
+            let refusal = Refusal {
+                why: "no result was handed in".to_owned(),
+                text: "You ended your turn without a result. Call the tool `report_result` with your result as `output`, in \
+                       the form that it asks for, then end your turn."
+                    .to_owned(),
+                brief: "Its agent ended its turn without a result.".to_owned(),
+                retry_gates: false,
+            };
+            return Self::rejected(state, now, attempt, ticket, &refusal);
         };
         let result = CallResult::Success { output };
         let ended = Event::CallEnded { ticket: attempt.ticket.clone(), result };
@@ -391,16 +420,21 @@ impl Disposition {
 
     fn of_failure(state: &State, now: Millis, attempt: &Attempt, ticket: &Ticket, failure: &Failure<'_>) -> Self {
         let &Failure { class, message, retry_at, model } = failure;
-        let transient = class == FailureClass::Transient && ticket.transients + 1 < state.policy.max_transients;
+        if class == FailureClass::Auth {
+            let card = logged_out(state, now, attempt, message);
+            return Self { next: Phase::Open, not_before: 0, events: card.into_iter().collect() };
+        }
+        let transient = class.passes() && ticket.transients + 1 < state.policy.max_transients;
         let exhausted = ticket.failures + 1 >= state.policy.max_attempts;
-        let hopeless = matches!(class, FailureClass::Auth | FailureClass::Runaway | FailureClass::Refused);
+        let hopeless = matches!(class, FailureClass::Runaway | FailureClass::Refused);
         if hopeless || (!transient && exhausted) {
             let why = EscalationReason::Failed { class, times: ticket.failures + 1 };
-            return Self::held(state, now, attempt, why, message.to_owned());
+            let brief = format!("{}\n{}", message.trim(), texts::after_failure(&attempt.ticket));
+            return Self::held(state, now, attempt, why, brief);
         }
         let doubled = BACKOFF_MS << ticket.transients.min(16);
         let wait = now + doubled.min(MAX_BACKOFF_MS);
-        let pause = if class == FailureClass::Transient { wait } else { 0 };
+        let pause = if class.passes() { wait } else { 0 };
         match retry_at.filter(|at| *at >= now + LIMIT_MS) {
             // Not this ticket but the service: everybody who would ask it waits, and not all come back at once.
             Some(at) => {
@@ -455,8 +489,8 @@ impl Disposition {
     }
 
     /// Back to the same session with the reason, or to a person when it happened too often.
-    fn rejected(state: &State, now: Millis, attempt: &Attempt, ticket: &Ticket, why: &str, text: &str) -> Self {
-        let (next, events) = refuse_claim(state, now, &attempt.ticket, ticket, why, text);
+    fn rejected(state: &State, now: Millis, attempt: &Attempt, ticket: &Ticket, refusal: &Refusal) -> Self {
+        let (next, events) = refuse_claim(state, now, &attempt.ticket, ticket, refusal);
         Self { next, not_before: 0, events }
     }
 
@@ -466,27 +500,13 @@ impl Disposition {
     }
 }
 
-/// Refuses a claim: the phase to go to, and the facts. The breaker is here and nowhere else.
-pub(super) fn refuse_claim(
-    state: &State,
-    now: Millis,
-    id: &TicketId,
-    ticket: &Ticket,
-    why: &str,
-    text: &str,
-) -> (Phase, Vec<Event>) {
-    let rejected = Event::TicketRejected { ticket: id.clone(), why: why.to_owned(), counts: true };
-    let told = delivery(state, 0, id, DeliveryKind::Rejection, text);
-    if ticket.rejections + 1 < state.policy.max_rejections {
-        return (Phase::Open, vec![rejected, told]);
+/// The card about a runtime that is not logged in, where there is none yet: one for everybody who would meet the same.
+fn logged_out(state: &State, now: Millis, attempt: &Attempt, said: &str) -> Option<Event> {
+    if state.logged_out(&attempt.agent).is_some() {
+        return None;
     }
-    let why_held = EscalationReason::Rejected { times: ticket.rejections + 1 };
-    let (next, given_up) = given_up(state, now, id, why_held, format!("{why}\n\n{text}"));
-    let held = match next {
-        Phase::NeedsYou => vec![told, Event::TicketHeld { ticket: id.clone(), card: None }],
-        _ => Vec::new(),
-    };
-    (next, [vec![rejected], held, given_up].concat())
+    let agent = state.policy.agents.get(&attempt.agent)?;
+    Some(texts::login_card(state, now, &attempt.ticket, agent, said))
 }
 
 fn not_addressed(open: usize, all: usize) -> String {

@@ -4,8 +4,8 @@ use super::{delivery, done, ticket, withdraw_cards};
 use crate::mutant::mutant;
 use crate::text::{self, clean};
 use crate::{
-    CardKind, Decision, DeliveryKind, Event, Kind, Millis, NewTicket, Outcome, Phase, RejectCode, Rejected, State,
-    Ticket, TicketChange, TicketId, TicketSpec, Verification,
+    Card, CardKind, Decision, DeliveryKind, Event, Kind, Millis, NewTicket, Outcome, Phase, RejectCode, Rejected,
+    State, Ticket, TicketChange, TicketId, TicketSpec, Verification,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -308,7 +308,9 @@ pub(super) fn closing(
     let mut events = vec![Event::TicketClosed { ticket: id.clone(), reason: reason.to_owned(), by: by.to_owned() }];
     let running = ticket.live.as_ref().filter(|a| state.attempts.get(*a).is_some_and(|a| !a.cancelled));
     events.extend(running.map(|a| Event::AttemptCancelled { attempt: a.clone(), why: why.to_owned() }));
-    let asks = state.open_cards_of(id).filter(|card| !matches!(card.kind, CardKind::Notice { .. }));
+    // What a person should know stays, and so does what concerns every ticket of a runtime.
+    let stays = |card: &&Card| matches!(card.kind, CardKind::Notice { .. }) || card.logged_out().is_some();
+    let asks = state.open_cards_of(id).filter(|card| !stays(card));
     events.extend(asks.map(|card| super::withdrawn(card, why)));
     events.extend(super::merge::unapprove_dependents(state, id, why));
     events.extend(super::messages::returned(state, id, why));

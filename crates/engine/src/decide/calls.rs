@@ -146,22 +146,7 @@ pub(super) fn gather(state: &State, id: &AttemptId, token: u64, calls: &[TicketI
 
 /// Where a call goes that cannot go on, instead of to a person: its caller is told why. The phase is that between the
 /// end of the attempt and the end of the call.
-pub(super) fn fail(
-    state: &State,
-    now: Millis,
-    id: &TicketId,
-    why: &EscalationReason,
-    message: &str,
-) -> (Phase, Vec<Event>) {
-    let error = match why {
-        EscalationReason::Rejected { .. } => CallError::Rejected,
-        EscalationReason::Budget { .. } => CallError::Budget,
-        EscalationReason::Failed { .. }
-        | EscalationReason::Unverifiable { .. }
-        | EscalationReason::TooLarge { .. }
-        | EscalationReason::Stopped
-        | EscalationReason::RedBase { .. } => CallError::Failed,
-    };
+pub(super) fn fail(state: &State, now: Millis, id: &TicketId, error: CallError, message: &str) -> (Phase, Vec<Event>) {
     let why = "the call ended";
     let mut events = withdraw_cards(state, id, why);
     events.extend(messages::all_returned(state, id, why));
@@ -216,7 +201,7 @@ fn held_by_budget(state: &State, now: Millis, id: &TicketId, caller: &Ticket) ->
     let why = EscalationReason::Budget { spent, limit };
     let brief = format!("{spent} of {limit} tokens, calls included. Raise `budget.ticket`, then answer `retry`.");
     if caller.spec.call.is_some() {
-        return fail(state, now, id, &why, &brief).1;
+        return fail(state, now, id, CallError::Budget, &brief).1;
     }
     vec![Event::TicketHeld { ticket: id.clone(), card: None }, escalation(state, now, id, why, brief)]
 }

@@ -144,6 +144,8 @@ fn consequences(state: &State, now: Millis, card: &Card, ticket: &Ticket, answer
             let again = answer.answer == CardAnswer::Option(CardOption::Retry);
             if again { super::red::looked_at_again(state, card) } else { Vec::new() }
         }
+        // Whoever waits for it is open, and starts with the next tick.
+        CardKind::Escalation { why: EscalationReason::LoggedOut { .. } } => Vec::new(),
         CardKind::Escalation { .. } if answer.answer == CardAnswer::Option(CardOption::RetryGates) => {
             gates_again(state, card, ticket)
         }
@@ -158,10 +160,21 @@ fn consequences(state: &State, now: Millis, card: &Card, ticket: &Ticket, answer
             _ => changes_wanted(
                 state,
                 id,
-                format!("Your work on {id} was rejected by a person: {}\n{}", card.question, card.brief),
+                format!(
+                    "Your work on {id} was rejected by a person: {}\n{}{}",
+                    card.question,
+                    card.brief,
+                    all_signs(card)
+                ),
             ),
         },
     }
+}
+
+/// What the brief left out: the agent is to take all of it back.
+fn all_signs(card: &Card) -> String {
+    let signs = card.signs();
+    if signs.len() > super::texts::SIGNS { format!("\n\nAll of it:\n{}", signs.join("\n")) } else { String::new() }
 }
 
 /// Without its agent only the gates can say something new: there is work, and all that was asked is addressed.

@@ -1,7 +1,7 @@
 //! Work that is judged by what happened: deleted files, `.env` files, secrets, weakened tests. One card for all of it, for
 //! an answer lets the commit pass as a whole.
 
-use super::{NewCard, open_card};
+use super::{NewCard, open_card, texts};
 use crate::model::hazard::list;
 use crate::{
     ApprovalReason, AttemptEnd, CardKind, CardOption, Commit, Event, Hazard, Millis, State, Ticket, TicketId, text,
@@ -62,7 +62,8 @@ fn hazard_card(
     let mut details: Vec<String> = hazards.iter().map(|hazard| text::visible(&hazard.detail())).collect();
     if !signs.is_empty() {
         does.push("seems to weaken tests".to_owned());
-        details.push(format!("Tests:{}", list(signs)));
+        let lines: Vec<String> = signs.iter().map(|sign| format!("- {sign}")).collect();
+        details.push(format!("Tests:\n{}", texts::in_short(id, &lines)));
     }
     if let Some(base) = base {
         details.push(format!(
@@ -76,7 +77,10 @@ fn hazard_card(
     let card = NewCard {
         ticket: id,
         attempt: None,
-        kind: CardKind::Approval { commit: head.clone(), why: ApprovalReason::Hazards { hazards: hazards.to_vec() } },
+        kind: CardKind::Approval {
+            commit: head.clone(),
+            why: ApprovalReason::Hazards { hazards: hazards.to_vec(), signs: signs.to_vec() },
+        },
         question: format!("{id} {}. Verify it anyway?", in_words(&does)),
         brief: details.join("\n\n"),
         default: Some(CardOption::Reject),

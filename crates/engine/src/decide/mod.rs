@@ -10,15 +10,18 @@ mod merge;
 mod messages;
 mod permissions;
 mod red;
+mod refusal;
 mod schedule;
+mod texts;
 mod verify;
 
 use crate::mutant::mutant;
 use crate::{
-    ApprovalReason, Attempt, AttemptId, Card, CardId, CardKind, CardOption, Commit, Decision, Delivery, DeliveryId,
-    DeliveryKind, EscalationReason, Event, Input, Millis, Outcome, Phase, RejectCode, Rejected, State, Ticket,
-    TicketId, TicketSpec,
+    ApprovalReason, Attempt, AttemptId, CallError, Card, CardId, CardKind, CardOption, Commit, Decision, Delivery,
+    DeliveryId, DeliveryKind, EscalationReason, Event, Input, Millis, Outcome, Phase, RejectCode, Rejected, State,
+    Ticket, TicketId, TicketSpec,
 };
+use texts::escalation;
 
 /// Decides one input. The events are not applied yet.
 ///
@@ -192,7 +195,7 @@ fn tampering_card(
     signs: Vec<String>,
     asks: &str,
 ) -> Event {
-    let brief = signs.join("\n");
+    let brief = texts::in_short(ticket, &signs);
     let card = NewCard {
         ticket,
         attempt: None,
@@ -229,35 +232,6 @@ fn open_nth_card(state: &State, now: Millis, nth: u64, card: NewCard<'_>) -> Eve
     }
 }
 
-/// The card of a ticket that cannot continue by itself.
-fn escalation(state: &State, now: Millis, ticket: &TicketId, why: EscalationReason, brief: String) -> Event {
-    let question = match &why {
-        EscalationReason::Failed { times: n, .. } => format!("{ticket} failed {}. Try again?", in_a_row(*n)),
-        EscalationReason::Rejected { times: n } => format!("{ticket} failed its checks {}. Keep trying?", in_a_row(*n)),
-        EscalationReason::Unverifiable { times: n } => {
-            format!("The gates of {ticket} could not be run, {}. Try again?", in_a_row(*n))
-        }
-        EscalationReason::Budget { .. } => format!("{ticket} has used up its budget. Continue?"),
-        EscalationReason::TooLarge { files, bytes } => {
-            format!("{ticket} made {files} files ({bytes} bytes) in one turn. Try again?")
-        }
-        EscalationReason::Stopped => format!("{ticket} is stopped. Resume it?"),
-        // Its card is not of one ticket: `red::held` opens it.
-        EscalationReason::RedBase { commit, .. } => format!("A gate is red at {}. Try again?", commit.short()),
-    };
-    let (default, consequence) = match &why {
-        EscalationReason::Stopped => (None, "it keeps waiting"),
-        EscalationReason::Unverifiable { .. } => (None, "it keeps waiting, with its work kept on its branch"),
-        EscalationReason::Failed { .. }
-        | EscalationReason::Rejected { .. }
-        | EscalationReason::Budget { .. }
-        | EscalationReason::RedBase { .. }
-        | EscalationReason::TooLarge { .. } => (Some(CardOption::Retry), "resume the same session, reset the counters"),
-    };
-    let kind = CardKind::Escalation { why };
-    open_card(state, now, NewCard { ticket, attempt: None, kind, question, brief, default, consequence })
-}
-
 /// Whether the work of a ticket is done as far as its agent goes: gates, a person, or what is red without it decide on it.
 fn is_judged(state: &State, id: &TicketId, ticket: &Ticket) -> bool {
     let asked = || state.open_cards_of(id).any(|c| matches!(c.kind, CardKind::Approval { .. }));
@@ -268,15 +242,17 @@ fn is_judged(state: &State, id: &TicketId, ticket: &Ticket) -> bool {
 /// It cannot go on by itself: a person is asked, or the caller of a call is told. With the phase that follows.
 fn given_up(state: &State, now: Millis, id: &TicketId, why: EscalationReason, brief: String) -> (Phase, Vec<Event>) {
     if state.tickets.get(id).is_some_and(|t| t.spec.call.is_some()) {
-        return calls::fail(state, now, id, &why, &brief);
+        let error = if matches!(why, EscalationReason::Budget { .. }) { CallError::Budget } else { CallError::Failed };
+        return calls::fail(state, now, id, error, &brief);
     }
     (Phase::NeedsYou, vec![escalation(state, now, id, why, brief)])
 }
 
 /// Withdraws the cards that ask about the work as it was. What a person should know stays, and so does the question
-/// about a dependency that was closed: editing or reopening a ticket does not answer it.
+/// about a dependency that was closed: editing or reopening a ticket does not answer it. Nor does it log a runtime in.
 fn withdraw_cards(state: &State, ticket: &TicketId, why: &str) -> Vec<Event> {
     let asks = |card: &&Card| match card.kind {
+        CardKind::Escalation { why: EscalationReason::LoggedOut { .. } } => false,
         CardKind::Question { .. }
         | CardKind::Permission { .. }
         | CardKind::Approval { .. }
@@ -288,11 +264,6 @@ fn withdraw_cards(state: &State, ticket: &TicketId, why: &str) -> Vec<Event> {
 
 fn withdrawn(card: &Card, why: &str) -> Event {
     Event::CardWithdrawn { card: card.id.clone(), why: why.to_owned() }
-}
-
-/// "once", "2 times in a row".
-fn in_a_row(n: u32) -> String {
-    if n == 1 { "once".to_owned() } else { format!("{n} times in a row") }
 }
 
 /// A ticket with another text.

@@ -1,6 +1,7 @@
 //! What follows from a gate or a check that is red on the head: the work goes back, or a person is asked about the base.
 
-use super::{NewCard, attempts::refuse_claim, delivery, open_card, withdrawn};
+use super::refusal::{Refusal, refuse_claim};
+use super::{NewCard, delivery, open_card, withdrawn};
 use crate::verdict::{Inquiry, Requirement, Verdict};
 use crate::{
     Card, CardKind, CardOption, Check, DeliveryKind, EscalationReason, Event, Evidence, Millis, Policy, RedBase, State,
@@ -18,8 +19,13 @@ pub(super) fn consequences(
     match inquiry.verdict(requirement) {
         Verdict::Unknown | Verdict::Holds | Verdict::ProvesNothing => None,
         Verdict::Fails(red) => {
-            let text = format!("{still}{}", rejection_text(red));
-            Some(refuse_claim(state, now, id, ticket, &summary(red), &text).1)
+            let refusal = Refusal {
+                why: summary(red),
+                text: format!("{still}{}", rejection_text(red)),
+                brief: brief(red),
+                retry_gates: true,
+            };
+            Some(refuse_claim(state, now, id, ticket, &refusal).1)
         }
         Verdict::FixedSince { at_head, main } => {
             let (gate, fixed) = (called(at_head), main.key.commit.short());
@@ -141,6 +147,17 @@ fn rejection_text(evidence: &Evidence) -> String {
         evidence.ticket,
         evidence.key.commit.short(),
         summary(evidence),
+        evidence.command,
+        evidence.tail.trim_end()
+    )
+}
+
+/// The same for a person.
+fn brief(evidence: &Evidence) -> String {
+    format!(
+        "It ran on commit {} in a clean workspace, on host {}.\nCommand: {}\nThe end of its output:\n{}",
+        evidence.key.commit.short(),
+        evidence.host,
         evidence.command,
         evidence.tail.trim_end()
     )

@@ -18,6 +18,9 @@ pub struct AgentPolicy {
     /// The agent that takes over while this one's runtime is paused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fallback: Option<String>,
+    /// The command that logs its runtime in, for people; empty: that is its program's own matter.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub login: String,
 }
 
 /// A service takes nothing for a while.

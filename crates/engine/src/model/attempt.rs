@@ -75,7 +75,9 @@ pub struct Attempt {
 pub enum FailureClass {
     /// The model was overloaded, limited or cut off: the same session will be resumed.
     Transient,
-    /// Login or key refused: only a person can fix it.
+    /// The model's service was not reached: refused, reset, no name, no network. The same session will be resumed.
+    Disconnected,
+    /// Login or key refused: only a person can fix it, and every agent of the runtime would meet the same.
     Auth,
     /// Nothing happened for too long, and one interruption did not help.
     Stalled,
@@ -125,6 +127,14 @@ pub enum AttemptOutcome {
         /// Bytes left.
         bytes: u64,
     },
+}
+
+impl FailureClass {
+    /// Whether waiting may be all that helps.
+    #[must_use]
+    pub fn passes(self) -> bool {
+        matches!(self, Self::Transient | Self::Disconnected)
+    }
 }
 
 /// What the end of an attempt counts as. Decided once, by the policy of that day.

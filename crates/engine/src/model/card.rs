@@ -58,6 +58,9 @@ pub enum ApprovalReason {
     Hazards {
         /// Which, and where.
         hazards: Vec<Hazard>,
+        /// What looks like weakened tests in it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        signs: Vec<String>,
     },
     /// The change seems to weaken tests.
     Tampering {
@@ -86,6 +89,9 @@ pub enum EscalationReason {
     Rejected {
         /// How many in a row.
         times: u32,
+        /// Whether the gates alone, run again, could settle it.
+        #[serde(default = "yes", skip_serializing_if = "is_yes")]
+        retry_gates: bool,
     },
     /// Gates could not be run.
     Unverifiable {
@@ -115,6 +121,20 @@ pub enum EscalationReason {
         /// Where it is red.
         commit: Commit,
     },
+    /// A runtime's login was refused. One card for everybody who would work on it.
+    LoggedOut {
+        /// The runtime.
+        runtime: String,
+    },
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+fn is_yes(so: &bool) -> bool {
+    *so
 }
 
 /// What a notice is about.
@@ -235,9 +255,10 @@ impl CardKind {
             Self::Approval { why: ApprovalReason::ProvesNothing { .. }, .. } => &[Accept],
             Self::Escalation { why: EscalationReason::Stopped } => &[Resume, Cancel],
             Self::Escalation { why: EscalationReason::RedBase { .. } } => &[Retry, Continue],
-            Self::Escalation { why: EscalationReason::Rejected { .. } | EscalationReason::Unverifiable { .. } } => {
-                &[Retry, RetryGates, Cancel]
-            }
+            Self::Escalation { why: EscalationReason::LoggedOut { .. } } => &[Retry],
+            Self::Escalation {
+                why: EscalationReason::Rejected { retry_gates: true, .. } | EscalationReason::Unverifiable { .. },
+            } => &[Retry, RetryGates, Cancel],
             Self::Escalation { .. } => &[Retry, Cancel],
             Self::Orphaned { .. } => &[Continue, Cancel],
             Self::Notice { .. } => &[Ok],
@@ -347,6 +368,27 @@ impl Card {
         match &self.kind {
             CardKind::Escalation { why: EscalationReason::RedBase { gate, commit } } => Some((gate, commit)),
             _ => None,
+        }
+    }
+
+    /// The runtime that is not logged in, if the card is about that.
+    #[must_use]
+    pub fn logged_out(&self) -> Option<&str> {
+        match &self.kind {
+            CardKind::Escalation { why: EscalationReason::LoggedOut { runtime } } => Some(runtime),
+            _ => None,
+        }
+    }
+
+    /// What looks like weakened tests, line by line: the brief has only the first ones.
+    #[must_use]
+    pub fn signs(&self) -> &[String] {
+        match &self.kind {
+            CardKind::Approval {
+                why: ApprovalReason::Tampering { signs } | ApprovalReason::Hazards { signs, .. },
+                ..
+            } => signs,
+            _ => &[],
         }
     }
 

@@ -2,7 +2,7 @@
 //! concerns.
 
 use super::status::Observation;
-use super::{Action, ActivityKind, Control, Machine, Phase, RuntimeEvent, is_sub_agent};
+use super::{Action, ActivityKind, Control, Machine, Phase, RuntimeEvent, Setback, is_sub_agent};
 use crate::{DecisionId, Input, Usage, text};
 
 impl Machine {
@@ -58,7 +58,7 @@ impl Machine {
             RuntimeEvent::PermissionWithdrawn { request_id } => self.request_withdrawn(&request_id),
             RuntimeEvent::Steered { id } => self.steered(&id),
             RuntimeEvent::NotSteered { id } => self.not_steered(&id),
-            RuntimeEvent::Retrying { why, until } => self.rate_limited(&why, until),
+            RuntimeEvent::Retrying { setback, why, until } => self.retrying(setback, &why, until),
             RuntimeEvent::Report(report) => {
                 self.report = Some(report);
                 self.release_if_reported();
@@ -124,10 +124,10 @@ impl Machine {
         self.observe(Observation::Children(self.background + self.sub_agents.len()), source);
     }
 
-    fn rate_limited(&mut self, why: &str, until: Option<crate::Millis>) {
+    fn retrying(&mut self, setback: Setback, why: &str, until: Option<crate::Millis>) {
         let wait = until.map(|at| at.saturating_sub(self.now).div_ceil(1_000));
         let wait = wait.map(|seconds| format!("for {seconds} s, ")).unwrap_or_default();
-        self.observe(Observation::RateLimited, &format!("{wait}{why}"));
+        self.observe(Observation::Retrying(setback), &format!("{wait}{why}"));
     }
 
     fn account(&mut self, usage: Usage) {

@@ -23,7 +23,7 @@ pub use protocol::{
     Action, ActivityKind, Event, Limits, OutputHolder, Reply, SessionEnd, SessionFile, SessionMessage, Setup,
     ToolProcesses, WorkspaceState,
 };
-pub use runtime::{Capabilities, Control, Limit, Permission, RuntimeEvent, TurnEnd, is_sub_agent};
+pub use runtime::{Capabilities, Control, Limit, Permission, RuntimeEvent, Setback, TurnEnd, is_sub_agent};
 
 use crate::mutant::mutant;
 use crate::{DecisionId, Envelope, FailureClass, Input, Millis, Report, SessionId, Usage};

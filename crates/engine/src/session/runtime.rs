@@ -163,7 +163,9 @@ pub enum RuntimeEvent {
     },
     /// The runtime tries again by itself.
     Retrying {
-        /// Why it has to.
+        /// What stands in its way.
+        setback: Setback,
+        /// Why it has to, in words.
         why: String,
         /// When, where that is known.
         until: Option<Millis>,
@@ -174,6 +176,17 @@ pub enum RuntimeEvent {
     Alive,
     /// The turn is over.
     TurnEnded(TurnEnd),
+}
+
+/// What stands in the way of a runtime that tries again by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Setback {
+    /// The service takes nothing just now: a limit, or too much to do.
+    Limit,
+    /// The service is not reached.
+    Connection,
+    /// Anything else.
+    Other,
 }
 
 impl RuntimeEvent {

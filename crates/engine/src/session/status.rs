@@ -1,13 +1,15 @@
 //! What a session is doing, from what its runtime's protocol says; never from its screen. What comes late changes
 //! nothing: after the end of a turn only a new prompt makes it work again.
 
+use super::Setback;
+
 /// The word for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SessionStatus {
     Starting,
     Working,
     PermissionBlocked,
-    RateLimited,
+    Retrying(Setback),
     /// For background tasks or sub-agents of its own.
     Waiting,
     Stalled,
@@ -20,7 +22,9 @@ impl SessionStatus {
             Self::Starting => "starting",
             Self::Working => "working",
             Self::PermissionBlocked => "permission blocked",
-            Self::RateLimited => "rate limited",
+            Self::Retrying(Setback::Limit) => "rate limited",
+            Self::Retrying(Setback::Connection) => "connection lost",
+            Self::Retrying(Setback::Other) => "retrying",
             Self::Waiting => "waiting on its own children",
             Self::Stalled => "stalled",
             Self::Finished => "finished",
@@ -39,8 +43,8 @@ pub(super) enum Observation {
     Permissions(usize),
     /// It waits for this many background tasks or sub-agents of its own.
     Children(usize),
-    /// Its service takes nothing just now.
-    RateLimited,
+    /// Its runtime has to try again.
+    Retrying(Setback),
     /// The stall watch gave it up.
     Stalled,
     /// The terminal event of the turn, or the end of the process.
@@ -77,7 +81,7 @@ impl StatusTracker {
                 self.children = n;
                 self.status = self.at_work();
             }
-            Observation::RateLimited => self.status = SessionStatus::RateLimited,
+            Observation::Retrying(setback) => self.status = SessionStatus::Retrying(setback),
             Observation::Stalled => self.status = SessionStatus::Stalled,
             // A sub-agent may be busy while the agent waits.
             Observation::Alive => self.status = self.at_work(),
@@ -105,7 +109,8 @@ mod tests {
             Just(Observation::Alive),
             (0_usize..3).prop_map(Observation::Permissions),
             (0_usize..3).prop_map(Observation::Children),
-            Just(Observation::RateLimited),
+            Just(Observation::Retrying(Setback::Limit)),
+            Just(Observation::Retrying(Setback::Connection)),
             Just(Observation::Stalled),
             Just(Observation::Ended),
         ]

@@ -240,13 +240,24 @@ impl State {
         pauses.filter(|p| p.until > now && p.covers(&agent.model)).max_by_key(|p| p.until)
     }
 
-    /// The agent that would work on a ticket now: its own, or while that one's runtime is paused, its fallback.
+    /// The card about the login of an agent's runtime, while that waits for a person.
+    #[must_use]
+    pub fn logged_out(&self, agent: &str) -> Option<&Card> {
+        let runtime = &self.policy.agents.get(agent)?.runtime;
+        self.open_cards().find(|card| card.logged_out() == Some(runtime))
+    }
+
+    /// The agent that would work on a ticket now: its own, or its fallback while that one's runtime is paused or not
+    /// logged in.
     #[must_use]
     pub fn agent_now<'a>(&'a self, now: Millis, ticket: &'a Ticket) -> &'a str {
         let own = self.agent_of(ticket);
+        let is_free = |agent: &str| self.pause_of(now, agent).is_none() && self.logged_out(agent).is_none();
         let fallback = self.policy.agents.get(own).and_then(|p| p.fallback.as_deref());
-        let free = fallback.filter(|f| self.pause_of(now, f).is_none());
-        if self.pause_of(now, own).is_some() { free.unwrap_or(own) } else { own }
+        match fallback {
+            Some(fallback) if !is_free(own) && is_free(fallback) => fallback,
+            _ => own,
+        }
     }
 
     /// The newest evidence for a gate on a commit; `toolchain` narrows it where given.

@@ -35,7 +35,7 @@ fn a_transient_failure_that_does_not_pass_counts_and_asks() {
         fails("T-1-a1", 1),
         &expect![[r#"
             attempt-ended attempt=T-1-a1 base=base counts=persistent-transient head=head next=needs-you not_before=0 failed
-            card-opened [C-1] T-1 failed once. Try again?
+            card-opened [C-1] T-1 was turned away by its model's service once. Try again?
         "#]],
     );
 }

@@ -238,7 +238,7 @@ fn the_breaker_opens_a_card() {
             ticket-rejected ticket=T-1 why=nothing was changed
             delivery-queued D-1 rejection
             ticket-held ticket=T-1
-            card-opened [C-1] T-1 failed its checks once. Keep trying?
+            card-opened [C-1] T-1 was rejected: nothing was changed. Keep trying?
         "#]],
     );
 }
@@ -261,10 +261,9 @@ fn transient_failures_back_off_and_other_failures_count() {
     );
     check(
         &at_work(),
-        ended("T-1-a1", 1, |e| e.outcome = failed(FailureClass::Auth)),
+        ended("T-1-a1", 1, |e| e.outcome = failed(FailureClass::Disconnected)),
         &expect![[r#"
-            attempt-ended attempt=T-1-a1 base=base counts=failure head=head next=needs-you not_before=0 failed
-            card-opened [C-1] T-1 failed once. Try again?
+            attempt-ended attempt=T-1-a1 base=base counts=transient head=head next=open not_before=1003000 failed
         "#]],
     );
 }

@@ -87,7 +87,8 @@ fn a_limit_of_one_model_pauses_only_those_who_ask_for_it() {
 #[test]
 fn while_a_runtime_is_paused_the_fallback_takes_over() {
     let mut policy = policy();
-    let other = AgentPolicy { runtime: "s".into(), model: String::new(), sessions: true, fallback: None };
+    let other =
+        AgentPolicy { runtime: "s".into(), model: String::new(), sessions: true, fallback: None, login: String::new() };
     policy.agents.insert("other".into(), other);
     policy.agents.get_mut("builder").unwrap().fallback = Some("other".into());
     let mut report = host("i-1");

@@ -12,6 +12,7 @@ mod golden;
 mod hazards;
 mod lifecycle;
 mod live;
+mod logins;
 mod properties;
 mod red_base;
 mod repeats;

@@ -73,7 +73,8 @@ fn short(fact: &serde_json::Value) -> String {
 }
 
 pub(crate) fn policy() -> Policy {
-    let agent = AgentPolicy { runtime: "r".into(), model: String::new(), sessions: true, fallback: None };
+    let agent =
+        AgentPolicy { runtime: "r".into(), model: String::new(), sessions: true, fallback: None, login: String::new() };
     Policy {
         gates: vec![GatePolicy { name: "test".into(), digest: "d".into(), known_red: false }],
         // Tests of what a red base means set it.

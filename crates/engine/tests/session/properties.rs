@@ -3,7 +3,7 @@
 use crate::stage::{command, delivery, message, setup};
 use ganger_engine::session::{
     Action, ActivityKind, CLOSE_LIMIT, Capabilities, Control, Event, INTERRUPT_LIMIT, Machine, OutputHolder, Reply,
-    RuntimeEvent, SessionFile, Setup, ToolProcesses, TurnEnd, WorkspaceState,
+    RuntimeEvent, SessionFile, Setback, Setup, ToolProcesses, TurnEnd, WorkspaceState,
 };
 use ganger_engine::{
     CardId, Commit, FailureClass, Input, Millis, Outcome, PermissionAnswer, SessionId, Urgency, Usage,
@@ -43,7 +43,7 @@ fn runtime() -> impl Strategy<Value = RuntimeEvent> {
         2 => number().prop_map(|n| RuntimeEvent::PermissionWithdrawn { request_id: format!("r{n}") }),
         3 => number().prop_map(|n| RuntimeEvent::Steered { id: format!("D-{n}") }),
         2 => number().prop_map(|n| RuntimeEvent::NotSteered { id: format!("D-{n}") }),
-        1 => Just(RuntimeEvent::Retrying { why: "limit".to_owned(), until: None }),
+        1 => Just(RuntimeEvent::Retrying { setback: Setback::Limit, why: "limit".to_owned(), until: None }),
         1 => Just(RuntimeEvent::Alive),
         5 => turn_end().prop_map(RuntimeEvent::TurnEnded),
     ]

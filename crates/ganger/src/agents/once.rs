@@ -2,6 +2,7 @@
 //! come as JSON lines, and the session is known with the first of them. They cannot be steered and ask nothing.
 
 use super::process::{Excerpt, Pipes, start_piped};
+use super::reading::class_of_refusal;
 use super::{EventSink, Launch};
 use crate::os::{self, LONGEST_MESSAGE, Lines, Target};
 use ganger_engine::session::{Control, RuntimeEvent, TurnEnd};
@@ -130,7 +131,7 @@ impl<D: Dialect> Turns<'_, D> {
 
     async fn without_terminal_event(&self, status: &str, stderr: Excerpt) -> TurnEnd {
         let said = stderr.finish().await;
-        let class = if D::is_lost(&said) { FailureClass::SessionLost } else { FailureClass::Crashed };
+        let class = if D::is_lost(&said) { FailureClass::SessionLost } else { class_of_refusal(None, &said) };
         let message = format!("{} ended without a terminal event ({status})\n{said}", self.launch.program());
         TurnEnd::failed(class, message.trim())
     }

@@ -56,6 +56,9 @@ impl Cause {
                 format!("a gate is red on the main branch: answer {card} first{}", question(state, card)),
                 answer(state, card),
             ),
+            Reason::LoggedOut { runtime, card } => {
+                (format!("{runtime} is not logged in: log in, then answer {card}"), answer(state, card))
+            }
             Reason::DependsOn { ticket, phase } => {
                 let asks = matches!(phase, Phase::NeedsYou | Phase::Suspended | Phase::Reviewing);
                 let phase = if asks { "waiting for you" } else { phase.as_str() };

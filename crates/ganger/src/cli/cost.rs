@@ -160,7 +160,7 @@ impl Line {
 
     /// No runtime reported anything.
     fn is_unknown(&self) -> bool {
-        self.usage == Usage::default()
+        shapes::reported(&self.usage).is_none()
     }
 
     fn row(&self, name: &str) -> Vec<String> {

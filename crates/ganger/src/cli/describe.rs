@@ -4,7 +4,8 @@ use super::out::{clock, counted, span};
 use crate::host::LOCAL;
 use crate::text;
 use ganger_engine::{
-    AttemptId, AttemptOutcome, CallResult, CardKind, Check, Event, PermissionRequest, Phase, Scope, State, TicketId,
+    AttemptId, AttemptOutcome, CallResult, CardKind, Check, DeliveryId, Event, FailureClass, PermissionRequest, Phase,
+    Scope, State, TicketId,
 };
 
 /// The ticket that an event is about. Ended attempts are gone from the state, but their id begins with
@@ -240,12 +241,26 @@ pub(super) fn event(state: &State, event: &Event) -> Option<String> {
     Some(format!("{ticket}  {words}"))
 }
 
+/// What an agent is given, by the state before it: the texts are gone after it.
+pub(super) fn delivery(state: &State, event: &Event) -> Option<String> {
+    let Event::Delivered { attempt, deliveries, .. } = event else { return None };
+    let text = |id: &DeliveryId| Some(format!("[{id}] {}", text::line(&state.deliveries.get(id)?.text, 160)));
+    let texts: Vec<String> = deliveries.iter().filter_map(text).collect();
+    (!texts.is_empty()).then(|| format!("{}  is given {}", ticket_of_attempt(attempt), texts.join("; ")))
+}
+
 fn ended(outcome: &AttemptOutcome, head: Option<&str>, not_before: u64) -> String {
     match outcome {
         AttemptOutcome::Finished => match head {
             Some(head) => format!("says it is done, at {head}"),
             None => "says it is done".to_owned(),
         },
+        AttemptOutcome::Failed { class: FailureClass::Auth, message, .. } => {
+            format!("its login was refused: {}", text::line(message, 200))
+        }
+        AttemptOutcome::Failed { class: FailureClass::Disconnected, message, .. } if not_before > 0 => {
+            format!("lost the connection: {} (next attempt at {})", text::line(message, 200), clock(not_before))
+        }
         AttemptOutcome::Failed { message, .. } if not_before > 0 => {
             format!("failed: {} (next attempt at {})", text::line(message, 200), clock(not_before))
         }

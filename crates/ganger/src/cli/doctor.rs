@@ -44,6 +44,14 @@ pub(super) struct Args {
 struct Finding {
     what: &'static str,
     result: Result<String, String>,
+    /// It is no fault yet, and may become one.
+    warns: bool,
+}
+
+impl Finding {
+    fn of(what: &'static str, result: Result<String, String>) -> Self {
+        Self { what, result, warns: false }
+    }
 }
 
 pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
@@ -57,23 +65,22 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     let mut findings = vec![git_version()];
     findings.extend(Drivers::default().found().await.iter().map(|Found { driver, program, version }| {
         let kind = driver.runtime();
-        let login = super::login::found(kind).map_or("no login found".to_owned(), |l| format!("login by {l}"));
+        let found = super::login::found(kind);
+        let login = found.as_ref().map_or_else(|| super::login::missing(kind), |l| format!("login by {l}"));
         let detail = format!("{version} at {}, driven by {}, {login}", program.display(), driver.surface());
-        Finding { what: kind.as_str(), result: Ok(detail) }
+        Finding { warns: found.is_none(), ..Finding::of(kind.as_str(), Ok(detail)) }
     }));
     match Project::open() {
         Ok(mut project) => {
             project.use_exchange(args.exchange.clone())?;
-            findings.push(Finding {
-                what: "project",
-                result: Ok(format!("{} at {}", project.id, project.repository.root.display())),
-            });
+            let place = format!("{} at {}", project.id, project.repository.root.display());
+            findings.push(Finding::of("project", Ok(place)));
             findings.push(agents(&project).await);
             findings.push(configured_gates(&project));
             findings.extend(own_files(&project));
-            findings.push(Finding { what: "sandbox", result: sandbox::found(project.config()).await });
-            findings.push(Finding { what: "confined", result: Ok(sandbox::who_is_confined(project.config())) });
-            findings.push(Finding { what: "store", result: check_store(&project) });
+            findings.push(Finding::of("sandbox", sandbox::found(project.config()).await));
+            findings.push(Finding::of("confined", Ok(sandbox::who_is_confined(project.config()))));
+            findings.push(Finding::of("store", check_store(&project)));
             findings.push(branches(&project));
             findings.push(depot(&project));
             findings.push(rescues(&project));
@@ -82,7 +89,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
                 findings.extend(board(project, args).await);
             }
         }
-        Err(e) => findings.push(Finding { what: "project", result: Err(e.message) }),
+        Err(e) => findings.push(Finding::of("project", Err(e.message))),
     }
     let healthy = findings.iter().all(|f| f.result.is_ok());
     if args.json {
@@ -95,6 +102,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     } else {
         for finding in &findings {
             match &finding.result {
+                Ok(detail) if finding.warns => data!("warn  {:<10} {detail}", finding.what),
                 Ok(detail) => data!("ok    {:<10} {detail}", finding.what),
                 Err(detail) => data!("BAD   {:<10} {detail}", finding.what),
             }
@@ -113,7 +121,7 @@ fn git_version() -> Finding {
             _ => Err(format!("{version} is too old: Ganger needs 2.38 or later")),
         }
     });
-    Finding { what: "git", result }
+    Finding::of("git", result)
 }
 
 async fn agents(project: &Project) -> Finding {
@@ -136,7 +144,7 @@ async fn agents(project: &Project) -> Finding {
         (false, false) => Err(faults.join("; ")),
         (false, true) => Ok(found.join(", ")),
     };
-    Finding { what: "agents", result }
+    Finding::of("agents", result)
 }
 
 /// The table of docs/runtimes.md: made from the flags that the program itself goes by.
@@ -163,7 +171,7 @@ fn configured_gates(project: &Project) -> Finding {
         (true, true) => Ok("none: you have to approve every result".to_owned()),
         (true, false) => Ok(names.join(", ")),
     };
-    Finding { what: "gates", result }
+    Finding::of("gates", result)
 }
 
 /// Files of yours that agents and gates get, and those that they do not.
@@ -181,7 +189,7 @@ fn own_files(project: &Project) -> Option<Finding> {
         Ok(Named { ignored, .. }) if ignored.is_empty() => Ok(format!("none is named by {}", patterns.join(", "))),
         Ok(Named { ignored, .. }) => Ok(format!("copied to agents and gates: {}", ignored.join(", "))),
     };
-    (!patterns.is_empty()).then_some(Finding { what: "files", result })
+    (!patterns.is_empty()).then_some(Finding::of("files", result))
 }
 
 fn check_store(project: &Project) -> Result<String, String> {
@@ -199,7 +207,7 @@ fn in_one_line(failure: Failure) -> String {
 fn branches(project: &Project) -> Finding {
     let template = &project.config().project.branch;
     let in_the_way = stands_in_the_way(&project.repository, template);
-    Finding { what: "branches", result: in_the_way.map_or_else(|| Ok(template.clone()), Err) }
+    Finding::of("branches", in_the_way.map_or_else(|| Ok(template.clone()), Err))
 }
 
 /// Which of your git settings hold for Ganger's git, too.
@@ -217,13 +225,13 @@ fn depot(project: &Project) -> Finding {
         }
         Ok(format!("{path}; your settings that hold there: {}", settings.names().join(", ")))
     };
-    Finding { what: "depot", result: described() }
+    Finding::of("depot", described())
 }
 
 fn rescues(project: &Project) -> Finding {
     let listed = project.depot_if_made().and_then(|depot| depot.map_or_else(|| Ok(Vec::new()), Rescue::list));
     let result = listed.map(|r| format!("{} kept", r.len())).map_err(|e| e.to_string());
-    Finding { what: "rescue", result }
+    Finding::of("rescue", result)
 }
 
 /// Whether commits reach hosts in other clones.
@@ -240,7 +248,7 @@ fn exchange(project: &Project) -> Option<Finding> {
         )),
         Err(e) => Err(e.to_string()),
     };
-    Some(Finding { what: "exchange", result })
+    Some(Finding::of("exchange", result))
 }
 
 /// The whole journal from its first record: the tables would hide what was changed before them.
@@ -277,7 +285,7 @@ async fn tried(board: &Board, state: &State, args: &Args) -> Result<Tried, Failu
                 (false, true) => Ok(format!("{words}: red, as is known")),
                 (false, false) => Err(format!("{words}: red; its output: {}", e.log)),
             };
-            Finding { what: "gate", result }
+            Finding::of("gate", result)
         }));
     }
     if args.challenge {
@@ -285,7 +293,7 @@ async fn tried(board: &Board, state: &State, args: &Args) -> Result<Tried, Failu
         for gates::Challenged { name, was_red, result } in found {
             red.extend(was_red.then(|| name.clone()));
             let named = |words: String| format!("{name} {words}");
-            findings.push(Finding { what: "challenge", result: result.map(named).map_err(named) });
+            findings.push(Finding::of("challenge", result.map(named).map_err(named)));
             ran.insert(name);
         }
     }
@@ -300,7 +308,7 @@ fn never_red(project: &Project, state: &State, tried: &Tried) -> Vec<Finding> {
     let (ran, not_run): (Vec<&Gate>, Vec<&Gate>) = never.partition(|g| tried.ran.contains(&g.name) || is_recorded(g));
     let found = |what, gates: &[&Gate], words: &str| {
         let names: Vec<&str> = gates.iter().map(|g| g.name.as_str()).collect();
-        (!names.is_empty()).then(|| Finding { what, result: Ok(format!("{}: {words}", names.join(", "))) })
+        (!names.is_empty()).then(|| Finding::of(what, Ok(format!("{}: {words}", names.join(", ")))))
     };
     let hint = match tried.challenged {
         true => "",
@@ -326,7 +334,7 @@ async fn board(project: Project, args: &Args) -> Vec<Finding> {
     let (Loaded { state, fault, restored, .. }, chain, run, letters, tried) = match opened.await {
         Ok(opened) => opened,
         Err(e) => {
-            return vec![Finding { what: "board", result: Err(in_one_line(e)) }];
+            return vec![Finding::of("board", Err(in_one_line(e)))];
         }
     };
     let journal = match (fault, restored) {
@@ -337,10 +345,10 @@ async fn board(project: Project, args: &Args) -> Vec<Finding> {
     let rules = check_all(&state).map(|()| "every invariant holds".to_owned()).map_err(|b| b.to_string());
     let run = run.map_or("none is active".to_owned(), |run| format!("`{}` is active ({run})", run.command));
     let mut findings = vec![
-        Finding { what: "journal", result: journal },
-        Finding { what: "chain", result: chain },
-        Finding { what: "rules", result: rules },
-        Finding { what: "run", result: Ok(run) },
+        Finding::of("journal", journal),
+        Finding::of("chain", chain),
+        Finding::of("rules", rules),
+        Finding::of("run", Ok(run)),
         wire(&letters),
     ];
     findings.extend(tried);
@@ -358,5 +366,5 @@ fn wire(letters: &[DeadLetter]) -> Finding {
             if now_ms().saturating_sub(last.at) < FRESH_MS { Err(all) } else { Ok(all) }
         }
     };
-    Finding { what: "wire", result }
+    Finding::of("wire", result)
 }

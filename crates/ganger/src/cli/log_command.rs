@@ -1,15 +1,14 @@
 //! `ganger log`: what agents said and did, with the board's facts in between.
 
 use super::board;
-use super::describe;
-use super::narrator::Narrator;
+use super::narrator::{Narrator, Told};
 use super::out::{self, clock, data, json_line, talk};
 use super::ticket;
 use crate::board::shapes::Entry;
 use crate::board::{Follow, Happening};
 use crate::failure::{Exit, Failure};
 use crate::wire::{Activity, ActivityKind};
-use ganger_engine::{Record, State, TicketId};
+use ganger_engine::{Record, TicketId};
 use std::time::Duration;
 
 #[derive(Debug, clap::Args)]
@@ -31,7 +30,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     let board = board::open().await?;
     let current = board.state().await?;
     let wanted = args.ticket.as_deref().map(|id| ticket::find(&current, id).map(|(id, _)| id)).transpose()?;
-    let mut log = Log { wanted, narrator: Narrator::new(State::default()), json: args.json, printed: 0 };
+    let mut log = Log { wanted, narrator: Narrator::of_log(), json: args.json, printed: 0 };
     let mut follow = Follow::from_start(&board.bus).await?;
     loop {
         // Asked first: what a run wrote before it ended is read then.
@@ -78,11 +77,11 @@ impl Log {
     }
 
     fn record(&mut self, record: &Record) {
-        for (event, words) in self.narrator.tell(record) {
-            let ours = self.wanted.is_none() || describe::ticket_of(event) == self.wanted;
+        for Told { event, ticket, words } in self.narrator.tell(record) {
+            let ours = self.wanted.is_none() || ticket == self.wanted;
             match (ours, self.json, words) {
                 (true, true, words) => {
-                    let ticket = describe::ticket_of(event).map(|id| id.to_string());
+                    let ticket = ticket.map(|id| id.to_string());
                     Entry::of_event(record, event, ticket, words).into_iter().for_each(json_line);
                 }
                 (true, false, Some(words)) => {

@@ -23,3 +23,9 @@ pub(super) fn found(kind: RuntimeKind) -> Option<String> {
     let file = files.iter().find(|f| home.as_ref().is_some_and(|h| h.join(f).exists()));
     variable.map(|v| format!("${v}")).or_else(|| file.map(|f| format!("~/{f}")))
 }
+
+/// That none was found, and the command that logs in. A runtime may know of one that Ganger does not find.
+pub(super) fn missing(kind: RuntimeKind) -> String {
+    let how = kind.login().map(|how| format!(": log in with {how}")).unwrap_or_default();
+    format!("no login found{how}")
+}

@@ -2,17 +2,31 @@
 //! the state after it, so it keeps a state of its own, as any other reader could.
 
 use super::describe;
-use ganger_engine::{Event, Record, State};
+use ganger_engine::{Event, Record, State, TicketId};
 
 pub(super) struct Narrator {
     state: State,
     /// The last record that is in the state.
     n: u64,
+    /// Whether it tells what agents are given, too.
+    deliveries: bool,
+}
+
+/// An event with its ticket and its line, where it has them.
+pub(super) struct Told<'a> {
+    pub(super) event: &'a Event,
+    pub(super) ticket: Option<TicketId>,
+    pub(super) words: Option<String>,
 }
 
 impl Narrator {
     pub(super) fn new(state: State) -> Self {
-        Self { n: state.n, state }
+        Self { n: state.n, state, deliveries: false }
+    }
+
+    /// Tells everything that reaches an agent, from the first record on.
+    pub(super) fn of_log() -> Self {
+        Self { deliveries: true, ..Self::new(State::default()) }
     }
 
     pub(super) fn state(&self) -> &State {
@@ -21,7 +35,7 @@ impl Narrator {
 
     /// Each event of a record with its line, or none when it is only bookkeeping. A record that is in the state already
     /// is left out.
-    pub(super) fn tell<'a>(&mut self, record: &'a Record) -> Vec<(&'a Event, Option<String>)> {
+    pub(super) fn tell<'a>(&mut self, record: &'a Record) -> Vec<Told<'a>> {
         if record.n <= self.n {
             return Vec::new();
         }
@@ -35,11 +49,14 @@ impl Narrator {
         };
         let tell = |event: &'a Event| {
             let before = describe::event(&self.state, event);
+            let before = before.or_else(|| describe::delivery(&self.state, event).filter(|_| self.deliveries));
+            let known = describe::ticket_of(event).or_else(|| self.state.ticket_of(event));
             // What cannot follow is the doctor's to name; here it is only shown.
             let _impossible = self.state.apply(record.now, event);
             let words = before.or_else(|| describe::event(&self.state, event));
             let is_said = is_held(event) || (is_stop && matches!(event, Event::AttemptCancelled { .. }));
-            (event, words.filter(|_| !is_said))
+            let ticket = known.or_else(|| self.state.ticket_of(event));
+            Told { event, ticket, words: words.filter(|_| !is_said) }
         };
         record.events.iter().map(tell).collect()
     }

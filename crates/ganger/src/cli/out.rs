@@ -1,9 +1,10 @@
 //! Output: data to stdout, talk to stderr, colours only where they are wanted.
 
-use crate::board::shapes::{self, versioned};
+use crate::board::shapes::{self, reported, versioned};
 use crate::failure::Failure;
 use crate::secrets;
 use crate::text::{is_harmful, shown};
+use ganger_engine::Usage;
 use indicatif::MultiProgress;
 use owo_colors::OwoColorize;
 use serde::Serialize;
@@ -224,6 +225,20 @@ pub(super) fn count(n: u64) -> String {
         10_000..=999_999 => format!("{}.{}k", n / 1000, n % 1000 / 100),
         _ => format!("{}.{}M", n / 1_000_000, n % 1_000_000 / 100_000),
     }
+}
+
+/// What nobody reported is no zero.
+pub(super) fn tokens(usage: &Usage) -> String {
+    match reported(usage) {
+        Some(usage) => format!("{} tokens", count(usage.tokens())),
+        None => "tokens not reported".to_owned(),
+    }
+}
+
+/// Money in millionths of a dollar, where somebody reported it.
+pub(super) fn money(micro_usd: Option<u64>) -> String {
+    // Some report nothing as zero, for models without a price.
+    micro_usd.filter(|m| *m > 0).map_or_else(|| "cost not reported".to_owned(), |m| format!("${:.4}", m as f64 / 1e6))
 }
 
 /// A table with columns as wide as their longest cell; the last one is not padded.

@@ -47,7 +47,11 @@ pub(super) async fn run(name: &str) -> Result<Exit, Failure> {
     };
     tell(accepted, "wrote a file, and a gate saw it", "wrote no file that a gate could see");
     tell(reported, "called the tool report_result", "did not call the tool report_result");
-    if Drivers::default().of(&agent).await.capabilities().usage {
+    let refused = state.open_cards().find(|card| card.logged_out().is_some());
+    if refused.is_some() {
+        data!("BAD {name} is not logged in");
+    }
+    if Drivers::default().of(&agent).await.capabilities().usage && refused.is_none() {
         tell(reported_usage, "reported its token usage", "reported no token usage");
     }
     let state_folder = board.project.state.clone();
@@ -55,6 +59,13 @@ pub(super) async fn run(name: &str) -> Result<Exit, Failure> {
     if accepted && reported {
         let _kept_until_reboot = std::fs::remove_dir_all(state_folder);
         return Ok(Exit::Done);
+    }
+    if let Some(card) = refused {
+        let said = card.brief.lines().next().unwrap_or_default().to_owned();
+        let _kept_until_reboot = std::fs::remove_dir_all(state_folder);
+        let how =
+            agent.runtime.login().map_or_else(|| "log in by its own program".to_owned(), |l| format!("log in: {l}"));
+        return Err(Failure::failed(format!("{name} is not logged in. {said}")).hint(how));
     }
     let kept = folder.keep();
     std::env::set_current_dir(&kept)?;

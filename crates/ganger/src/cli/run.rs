@@ -10,6 +10,7 @@ use crate::board::{causes, named_in, no_agent};
 use crate::failure::{Exit, Failure};
 use crate::foreman::{self, Foreman};
 use crate::host::{Host, Offered};
+use crate::os::now_ms;
 use crate::project::Project;
 use crate::{git, os};
 use ganger_engine::foreman::{Ending, Mode, Stop};
@@ -210,7 +211,9 @@ fn exit(state: &State, mode: &Mode, ending: &Ending) -> Exit {
 
 fn waits_for_person(state: &State) -> bool {
     let held = [Phase::NeedsYou, Phase::Suspended, Phase::Reviewing];
-    state.tickets.values().any(|t| held.contains(&t.phase))
+    let now = now_ms();
+    let waits_for_login = || state.ready().any(|(_, t)| state.logged_out(state.agent_now(now, t)).is_some());
+    state.tickets.values().any(|t| held.contains(&t.phase)) || waits_for_login()
 }
 
 fn has_stuck_tickets(state: &State, mode: &Mode) -> bool {

@@ -3,7 +3,7 @@
 use super::attach;
 use super::board::{self, Board};
 use super::describe::ticket_of_attempt;
-use super::out::{ago, cards_wait, count, data, json, span, table};
+use super::out::{ago, cards_wait, data, json, span, table, tokens};
 use crate::board::shapes::{self, time};
 use crate::board::{Part, View, answer, causes};
 use crate::failure::{Exit, Failure};
@@ -12,7 +12,7 @@ use crate::host::LOCAL;
 use crate::os::now_ms;
 use crate::text;
 use crate::wire::{self, ACTIVITY, Activity, ActivityKind};
-use ganger_engine::{AttemptId, AttemptStage, Card, Phase, State, Ticket, TicketId};
+use ganger_engine::{AttemptId, AttemptStage, Card, Phase, State, Ticket, TicketId, Usage};
 use std::collections::BTreeMap;
 
 #[derive(Debug, clap::Args)]
@@ -114,7 +114,7 @@ fn at_work(state: &State, attempt: &AttemptId, doing: &BTreeMap<AttemptId, Lates
     let silent = activity_age(doing, attempt, now);
     let status = believed(status, silent);
     let activity = activity.map(|d| format!("{} ({})", text::line(&d.text, 60), ago(now.saturating_sub(d.at))));
-    let tokens = format!("{} tokens", count(a.usage.tokens()));
+    let tokens = tokens(&a.usage);
     let parts = [Some(a.agent.clone()), Some(status), activity, Some(tokens)];
     parts.into_iter().flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ")
 }
@@ -190,7 +190,7 @@ fn as_json(
             session: a.session.as_ref().map(ToString::to_string),
             status,
             offered: time(a.offered),
-            tokens: a.usage.tokens(),
+            tokens: shapes::reported(&a.usage).map(Usage::tokens),
             doing: last.as_ref().map(|l| l.text.clone()),
             heard: last.map(|l| time(l.at)),
         }

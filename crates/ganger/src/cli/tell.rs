@@ -1,11 +1,12 @@
 //! `ganger tell`, `interrupt` and `nudge`: messages from you to the session of a ticket.
 
-use super::board::{self, require_person};
+use super::board::{self, Board, require_person};
 use super::out::{json, talk};
 use super::ticket::find;
+use crate::agents::Drivers;
 use crate::board::shapes;
 use crate::failure::{Exit, Failure};
-use ganger_engine::{Input, Outcome, Urgency};
+use ganger_engine::{Input, Outcome, State, Ticket, Urgency};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct TellArgs {
@@ -61,10 +62,10 @@ enum About {
 impl About {
     fn text(&self) -> String {
         match self {
-            Self::Ci => "CI failed. Analyze logs, fix, push.".to_owned(),
+            Self::Ci => "CI failed. Analyze logs, fix, commit; a person pushes.".to_owned(),
             Self::Reviews => "Review comments received. Address all feedback.".to_owned(),
             Self::Conflicts => "Merge conflicts detected. Rebase on main and resolve.".to_owned(),
-            Self::Quality => "Push quality higher. Research current best practices.".to_owned(),
+            Self::Quality => "Push quality higher. Research latest best practices.".to_owned(),
             Self::Focus { dimension } => {
                 format!("Focus on {}. Current implementation has gaps.", dimension.join(" "))
             }
@@ -94,6 +95,7 @@ async fn send(command: &str, ticket: &str, text: String, urgency: Urgency, as_js
     let state = board.state().await?;
     let (id, found) = find(&state, ticket)?;
     let works = found.live.is_some();
+    let takes_messages = takes_messages(&board, &state, found).await;
     let input = Input::Tell { ticket: id.clone(), text, urgency, by: board.person() };
     let outcome = board.decide("you sent a message", input).await?;
     let Outcome::Queued { delivery } = outcome else { return Ok(Exit::Done) };
@@ -115,7 +117,21 @@ async fn send(command: &str, ticket: &str, text: String, urgency: Urgency, as_js
                 "Sending {delivery} to {id} now, or when the turn ends if its runtime cannot be interrupted. {check}"
             );
         }
+        (true, _) if !takes_messages => talk!(
+            "Queued {delivery} for {id}'s next attempt: its agent is a command, which takes no message and cannot be \
+             interrupted before it ends. `ganger stop {id}` ends it now. {check}"
+        ),
         (true, Urgency::Interrupt) => talk!("Interrupting {id}'s current turn to send {delivery}. {check}"),
     }
     Ok(Exit::Done)
+}
+
+/// Whether the agent at work can be told anything before its attempt ends.
+async fn takes_messages(board: &Board, state: &State, ticket: &Ticket) -> bool {
+    let attempt = ticket.live.as_ref().and_then(|live| state.attempts.get(live));
+    let agent = attempt.and_then(|attempt| board.project.config().agent(&attempt.agent));
+    match agent {
+        Some(agent) => Drivers::default().of(&agent).await.capabilities().prompt_again,
+        None => true,
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::attach;
 use super::board::Board;
-use super::out::{clock, count, data, json, span};
+use super::out::{clock, data, json, money, span, tokens};
 use super::ticket::find;
 use crate::board::{History, Part, PastCard, View, causes, shapes};
 use crate::failure::{Exit, Failure};
@@ -87,16 +87,24 @@ pub(super) async fn show(board: &Board, id: &str, as_json: bool) -> Result<Exit,
         data!("session    {agent}: {} {}", session.runtime, session.id);
     }
     if ticket.attempts > 0 {
-        let money =
-            ticket.usage.micro_usd.map_or_else(|| "cost unknown".to_owned(), |m| format!("${:.4}", m as f64 / 1e6));
-        data!("attempts   {} ({} tokens, {money})", ticket.attempts, count(ticket.usage.tokens()));
+        let (tokens, money) = (tokens(&ticket.usage), money(ticket.usage.micro_usd));
+        data!("attempts   {} ({tokens}, {money})", ticket.attempts);
     }
     if !spec.description.is_empty() {
         data!("\n{}", spec.description.trim_end());
     }
     show_done(&state, &id, ticket);
+    show_signs(&state, &id);
     show_history(&state, &id, ticket, &board.history(&id).await?);
     Ok(Exit::Done)
+}
+
+/// What a card has only in short.
+fn show_signs(state: &State, id: &TicketId) {
+    for card in state.open_cards_of(id).filter(|card| !card.signs().is_empty()) {
+        data!("\n{} is about:", card.id);
+        card.signs().iter().for_each(|sign| data!("  {sign}"));
+    }
 }
 
 fn show_done(state: &State, id: &TicketId, ticket: &Ticket) {

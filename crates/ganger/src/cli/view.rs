@@ -2,10 +2,9 @@
 //! as any other reader could, in a thread of its own: a reader of its output that is slow, or gone, holds up nothing.
 
 use super::board::Board;
-use super::describe;
 use super::keys::{Action, Keys};
 use super::live::Lanes;
-use super::narrator::Narrator;
+use super::narrator::{Narrator, Told};
 use super::out::{self, clock, data, json_line, talk};
 use super::waits::Waits;
 use crate::board::shapes::Entry;
@@ -232,10 +231,10 @@ impl Screen {
     }
 
     fn record(&mut self, record: &Record) {
-        for (event, words) in self.narrator.tell(record) {
+        for Told { event, ticket, words } in self.narrator.tell(record) {
             match (self.style, words) {
                 (Style::Json, words) => {
-                    let ticket = describe::ticket_of(event).map(|id| id.to_string());
+                    let ticket = ticket.map(|id| id.to_string());
                     Entry::of_event(record, event, ticket, words).into_iter().for_each(json_line);
                 }
                 (Style::Plain, Some(words)) => data!("{} {words}", clock(record.now)),

@@ -238,6 +238,17 @@ impl RuntimeKind {
         }
     }
 
+    /// The command that logs it in, for people; `None` where that is the agent's own matter.
+    pub(crate) fn login(self) -> Option<&'static str> {
+        match self {
+            Self::Claude => Some("`claude auth login`, or set ANTHROPIC_API_KEY"),
+            Self::Opencode => Some("`opencode auth login`"),
+            Self::Codex => Some("`codex login`, or set the key that its configuration names"),
+            Self::Gemini => Some("`gemini`, which asks for it, or set GEMINI_API_KEY"),
+            Self::Acp | Self::Command => None,
+        }
+    }
+
     /// Whether a conversation outlives its attempt.
     pub(crate) fn keeps_sessions(self) -> bool {
         self != Self::Command
@@ -333,7 +344,8 @@ impl Config {
     pub(crate) fn to_policy(&self) -> Policy {
         let agents = self.all_agents().into_iter().map(|(name, agent)| {
             let (runtime, sessions) = (agent.runtime.as_str().to_owned(), agent.runtime.keeps_sessions());
-            (name, AgentPolicy { runtime, model: agent.model, sessions, fallback: agent.fallback })
+            let login = agent.runtime.login().unwrap_or_default().to_owned();
+            (name, AgentPolicy { runtime, model: agent.model, sessions, fallback: agent.fallback, login })
         });
         Policy {
             gates: self.gates.iter().map(Gate::to_policy).collect(),

@@ -76,7 +76,7 @@ pub(super) fn failure_of(result: &Value) -> (FailureClass, String) {
     let class = match class_of_refusal(status, message) {
         _ if is_lost(message) => FailureClass::SessionLost,
         // A connection that never came about has no status.
-        FailureClass::Crashed if status.is_none() && message.contains("API Error") => FailureClass::Transient,
+        FailureClass::Crashed if status.is_none() && message.contains("API Error") => FailureClass::Disconnected,
         class => class,
     };
     (class, text::cap(&text::clean(message), 2_000))

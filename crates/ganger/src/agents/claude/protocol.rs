@@ -1,9 +1,10 @@
 //! The bidirectional `stream-json` protocol of Claude Code, without IO: what its lines mean for the session, and what
 //! it is sent.
 
+use super::super::reading::{class_of_refusal, setback_of};
 use super::super::step::{Step, reports};
 use super::messages;
-use ganger_engine::session::{Control, Limit, Permission, RuntimeEvent, TurnEnd};
+use ganger_engine::session::{Control, Limit, Permission, RuntimeEvent, Setback, TurnEnd};
 use ganger_engine::{FailureClass, Millis, Usage};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -120,7 +121,7 @@ impl Protocol {
         if self.interrupted {
             return TurnEnd::Interrupted;
         }
-        let class = if messages::is_lost(stderr) { FailureClass::SessionLost } else { FailureClass::Crashed };
+        let class = if messages::is_lost(stderr) { FailureClass::SessionLost } else { class_of_refusal(None, stderr) };
         TurnEnd::failed(class, format!("claude ended without a result ({status})\n{stderr}").trim())
     }
 
@@ -160,10 +161,7 @@ impl Protocol {
                 was_open.then_some(RuntimeEvent::PermissionWithdrawn { request_id }).into_iter().collect()
             }
             Some("result") => self.result(now, event),
-            Some("system") if event["subtype"] == "api_retry" => {
-                let why = format!("{} (HTTP {})", event["error"].as_str().unwrap_or("error"), event["error_status"]);
-                vec![RuntimeEvent::Retrying { why, until: milliseconds(&event["retry_delay_ms"]).map(|ms| now + ms) }]
-            }
+            Some("system") if event["subtype"] == "api_retry" => vec![retried(now, event)],
             Some("system") if event["subtype"] == "task_started" => {
                 self.tasks.extend(event["task_id"].as_str().map(str::to_owned));
                 vec![RuntimeEvent::Alive]
@@ -188,7 +186,7 @@ impl Protocol {
         let kind = info["rateLimitType"].as_str().unwrap_or("usage limit");
         self.limit = until.map(|until| Limit { until, model: messages::limited_model(kind) });
         match until {
-            Some(_) => RuntimeEvent::Retrying { why: kind.to_owned(), until },
+            Some(_) => RuntimeEvent::Retrying { setback: Setback::Limit, why: kind.to_owned(), until },
             None => RuntimeEvent::Alive,
         }
     }
@@ -241,6 +239,20 @@ impl Protocol {
             None => TurnEnd::failed(class, message),
         }
     }
+}
+
+/// It tries again by itself. A refused login stays refused: only the first time it may have been a token that it renews.
+fn retried(now: Millis, event: &Value) -> RuntimeEvent {
+    let (error, status) = (event["error"].as_str().unwrap_or("error"), event["error_status"].as_u64());
+    let why = match status {
+        Some(status) => format!("{error} (HTTP {status})"),
+        None => format!("no answer ({error})"),
+    };
+    if matches!(status, Some(401 | 403)) && event["attempt"].as_u64().is_some_and(|n| n > 1) {
+        return RuntimeEvent::TurnEnded(TurnEnd::failed(FailureClass::Auth, why));
+    }
+    let setback = if status.is_none() { Setback::Connection } else { setback_of(status, error) };
+    RuntimeEvent::Retrying { setback, why, until: milliseconds(&event["retry_delay_ms"]).map(|ms| now + ms) }
 }
 
 /// A span that comes as a whole number or with a fraction.

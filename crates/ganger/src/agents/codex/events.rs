@@ -1,6 +1,6 @@
 //! What the notices of `codex app-server` mean.
 
-use super::super::reading::{class_of_refusal, texts_of};
+use super::super::reading::{class_of_refusal, status_in, texts_of};
 use crate::text;
 use ganger_engine::session::{Limit, RuntimeEvent, TurnEnd};
 use ganger_engine::{FailureClass, Usage};
@@ -136,8 +136,8 @@ fn failure(error: &Value, limited_until: Option<u64>) -> TurnEnd {
             FailureClass::Transient
         }
         // A stream that broke off has no status; the thread can be resumed.
-        None if info.is_object() && status.is_none() => FailureClass::Transient,
-        _ => class_of_refusal(status, message),
+        None if info.is_object() && status.is_none() && status_in(message).is_none() => FailureClass::Disconnected,
+        _ => class_of_refusal(status.or_else(|| status_in(message)), message),
     };
     let limited = limited_until.filter(|_| info == "usageLimitExceeded");
     let limit = limited.map(|until| Limit { until, model: None });

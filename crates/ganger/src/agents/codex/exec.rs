@@ -2,11 +2,11 @@
 
 use super::super::Launch;
 use super::super::once::Dialect;
-use super::super::reading::{class_of_refusal, status_in};
+use super::super::reading::{class_of_refusal, setback_of, status_in};
 use super::{events, home, settings};
 use crate::text;
 use ganger_engine::session::{RuntimeEvent, TurnEnd};
-use ganger_engine::{FailureClass, SessionId, Usage};
+use ganger_engine::{SessionId, Usage};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -64,7 +64,7 @@ impl Dialect for Exec {
             Some("turn.failed") => vec![RuntimeEvent::TurnEnded(failure(&line["error"]))],
             Some("error") => {
                 let why = text::line(line["message"].as_str().unwrap_or("error"), 300);
-                vec![RuntimeEvent::Retrying { why, until: None }]
+                vec![RuntimeEvent::Retrying { setback: setback_of(None, &why), why, until: None }]
             }
             _ => vec![RuntimeEvent::Alive],
         }
@@ -117,16 +117,14 @@ fn camel(told: &Value) -> Value {
 
 fn failure(error: &Value) -> TurnEnd {
     let message = error["message"].as_str().unwrap_or("the turn failed without a reason");
-    let class = match class_of_refusal(status_in(message), message) {
-        FailureClass::Crashed if message.contains("stream disconnected") => FailureClass::Transient,
-        class => class,
-    };
+    let class = class_of_refusal(status_in(message), message);
     TurnEnd::failed(class, text::cap(&text::clean(message), 2_000))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ganger_engine::FailureClass;
     use serde_json::json;
 
     #[test]
@@ -147,7 +145,7 @@ mod tests {
             FailureClass::Auth
         );
         assert_eq!(class("exceeded retry limit, last status: 429 Too Many Requests"), FailureClass::Transient);
-        assert_eq!(class("stream disconnected before completion: error sending request"), FailureClass::Transient);
+        assert_eq!(class("stream disconnected before completion: error sending request"), FailureClass::Disconnected);
         assert_eq!(class("prompt too long"), FailureClass::Crashed);
     }
 }

@@ -1,6 +1,7 @@
 //! The protocol of `codex app-server` (v2, as of codex 0.169), without IO: one thread is started or resumed, then
 //! turns follow. JSON-RPC, one message a line, without the `jsonrpc` member.
 
+use super::super::reading::setback_of;
 use super::super::step::Step;
 use super::events::{self, Meter};
 use crate::text;
@@ -283,7 +284,7 @@ impl Protocol {
             }
             "error" if params["willRetry"] == true => {
                 let why = text::line(params["error"]["message"].as_str().unwrap_or("error"), 300);
-                Some(RuntimeEvent::Retrying { why, until: None })
+                Some(RuntimeEvent::Retrying { setback: setback_of(None, &why), why, until: None })
             }
             "turn/completed" => {
                 self.turn = None;

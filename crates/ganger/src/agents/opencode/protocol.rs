@@ -1,6 +1,7 @@
 //! What passes between `opencode serve` and one session of it, without IO: its events and the answers to requests come
 //! in, requests go out. The turn ends when the session is idle again after it was prompted.
 
+use super::super::reading::setback_of;
 use super::super::step::{Step, reports};
 use super::events;
 use crate::text;
@@ -249,7 +250,7 @@ impl Protocol {
             Some("retry") => {
                 self.was_busy = true;
                 let why = text::line(status["message"].as_str().unwrap_or("error"), 300);
-                vec![RuntimeEvent::Retrying { why, until: status["next"].as_u64() }]
+                vec![RuntimeEvent::Retrying { setback: setback_of(None, &why), why, until: status["next"].as_u64() }]
             }
             Some("idle") => self.idle(),
             _ => Vec::new(),

@@ -116,3 +116,8 @@ mod tests {
         }
     }
 }
+
+/// What was used, where anybody said so: a runtime that reports nothing has not used nothing.
+pub(crate) fn reported(usage: &ganger_engine::Usage) -> Option<&ganger_engine::Usage> {
+    (*usage != ganger_engine::Usage::default()).then_some(usage)
+}

@@ -58,7 +58,8 @@ pub(crate) struct Attempt {
     /// The status of the session with its source.
     pub(crate) status: String,
     pub(crate) offered: String,
-    pub(crate) tokens: u64,
+    /// `null` while the runtime has reported none.
+    pub(crate) tokens: Option<u64>,
     /// The last thing it did, and when.
     pub(crate) doing: Option<String>,
     pub(crate) heard: Option<String>,

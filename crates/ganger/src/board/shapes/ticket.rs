@@ -58,7 +58,8 @@ pub(crate) struct Ticket {
     sessions: BTreeMap<String, Session>,
     live_attempt: Option<String>,
     report: Option<Report>,
-    usage: Usage,
+    /// `null` where no runtime reported any.
+    usage: Option<Usage>,
     notes: Vec<Note>,
     assumptions: Vec<Assumption>,
     stopped_by: Option<String>,
@@ -249,6 +250,7 @@ impl Reason {
             R::Paused { .. } => ("paused", None),
             R::NoAgent { .. } => ("no-agent", None),
             R::RedBase { .. } => ("red-base", None),
+            R::LoggedOut { .. } => ("logged-out", None),
             R::NoHost { .. } => ("no-host", None),
             R::NoSlot => ("no-slot", None),
             R::SessionBusy { .. } => ("session-busy", None),
@@ -260,7 +262,7 @@ impl Reason {
 impl From<&engine::Usage> for Usage {
     fn from(u: &engine::Usage) -> Self {
         let engine::Usage { input, output, reasoning, cache_read, cache_write, micro_usd } = *u;
-        Self { input, output, reasoning, cache_read, cache_write, micro_usd }
+        Self { input, output, reasoning, cache_read, cache_write, micro_usd: micro_usd.filter(|m| *m > 0) }
     }
 }
 
@@ -304,7 +306,7 @@ impl Ticket {
             sessions: ticket.sessions.iter().map(|(agent, s)| (agent.clone(), session(s))).collect(),
             live_attempt: ticket.live.as_ref().map(ToString::to_string),
             report: ticket.report.as_ref().map(report),
-            usage: Usage::from(&ticket.usage),
+            usage: super::reported(&ticket.usage).map(Usage::from),
             notes: ticket
                 .notes
                 .iter()

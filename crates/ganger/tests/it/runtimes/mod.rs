@@ -279,8 +279,25 @@ fn a_refused_login_asks_a_person_at_once(cli: &str) {
     shop.place.ganger(&["run"]).exits(3);
     let ticket = shop.place.ticket(&id);
     // `opencode acp` does not tell the status of a refusal: it is tried as often as anything else.
-    let attempts = if cli == "opencode-acp" { 3 } else { 1 };
-    assert_eq!((&ticket["status"], &ticket["attempts"]), (&json!("needs-you"), &json!(attempts)), "{ticket:#}");
+    let (status, attempts) = if cli == "opencode-acp" { ("needs-you", 3) } else { ("open", 1) };
+    assert_eq!((&ticket["status"], &ticket["attempts"]), (&json!(status), &json!(attempts)), "{ticket:#}");
+    if status == "open" {
+        shop.place.ganger(&["inbox"]).exits(0).says("is not logged in").says("retry");
+        shop.place.ganger(&["ticket", "why", &id]).says("is not logged in");
+        // Nothing starts before the answer.
+        shop.place.ganger(&["run"]).exits(3);
+        assert_eq!(shop.place.ticket(&id)["attempts"], 1);
+    }
+}
+
+#[test]
+fn the_doctor_warns_of_a_runtime_without_a_login() {
+    let mut shop = Shop::new("true");
+    shop.place.set_env("GEMINI_API_KEY", "");
+    let doctor = shop.place.ganger(&["doctor"]).stdout;
+    let of = |runtime: &str| doctor.lines().find(|line| line.contains(&format!(" {runtime} "))).unwrap_or_default();
+    assert!(of("gemini").starts_with("warn") && of("gemini").contains("log in with `gemini`"), "{doctor}");
+    assert!(of("claude").starts_with("ok"), "{doctor}");
 }
 
 /// In the system prompt where there is one to be had; in its conversation elsewhere. Also after a resume.

@@ -216,6 +216,7 @@ fn what_a_host_left_when_it_died_is_found_when_it_returns_and_its_names_go() {
     let mut foreman = board.foreman();
     let mut beta = board.host("beta");
     wait_until("its names go", LIMIT, || of_beta(&names).is_empty());
+    wait_until("it is up", LIMIT, || board.place.log_of("beta").matches("offers 2 slots").count() == 2);
     Board::end(&mut [(&mut beta, DONE), (&mut foreman, INTERRUPTED)]);
 }
 

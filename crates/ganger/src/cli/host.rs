@@ -60,11 +60,12 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     let style = if args.json { Style::Json } else { Style::Plain };
     let (stop, mut stopped) = watch::channel(Stop::No);
     let view = View::open(style, &board, stopped.clone()).await?;
+    // Whoever reads that it is up may end it.
+    let interrupts = Interrupts::listen(stop)?;
     talk!("Host `{id}` offers {} (pid {}).", counted(slots as usize, "slot"), std::process::id());
     if args.board.is_some() {
         talk!("It keeps its files in {}.", board.project.state.display());
     }
-    let interrupts = Interrupts::listen(stop)?;
     let exit = loop {
         tokio::select! {
             _changed = stopped.changed() => match *stopped.borrow_and_update() {

@@ -4,7 +4,7 @@ mod hold;
 mod mark;
 mod place;
 
-pub(crate) use hold::Holder;
+pub(crate) use hold::{Hold, Holder, Left, Opened};
 pub(crate) use mark::JournalMark;
 pub(crate) use place::BoardPlace;
 

@@ -224,7 +224,7 @@ impl Drivers {
                 let version = self.version(program.clone()).await;
                 let driver = Driver::choose(&Agent::plain(runtime), &version);
                 let version = if version.is_empty() { "of unknown version".to_owned() } else { version };
-                all.push(Found { driver, program, version });
+                all.push(Found { driver, version });
             }
         }
         all
@@ -247,7 +247,6 @@ impl Drivers {
 /// A runtime that is installed.
 pub(crate) struct Found {
     pub(crate) driver: Driver,
-    pub(crate) program: PathBuf,
     pub(crate) version: String,
 }
 

@@ -10,7 +10,8 @@ use ganger_engine::{CardId, CardOption, Phase, Reason, State, TicketId, why};
 /// One reason why a ticket does not start.
 #[derive(Debug)]
 pub(crate) struct Cause {
-    pub(crate) reason: Reason,
+    /// By the rules of the board; `None`: the session of the ticket is open, or was not left in order.
+    pub(crate) reason: Option<Reason>,
     pub(crate) text: String,
     /// The command that shows more of it, or ends it.
     pub(crate) next: String,
@@ -30,8 +31,9 @@ pub(crate) fn no_agent_in_a_line() -> String {
     format!("no agent is configured: add `{section}` and `{runtime}` to {PROJECT_FILE}")
 }
 
-/// All reasons why a ticket does not start; empty when it could. `runs` says whether a run is active.
-pub(crate) fn causes(state: &State, id: &TicketId, runs: bool) -> Vec<Cause> {
+/// All reasons why a ticket does not start, by the rules alone; [`super::Around::causes`] knows of open sessions, too. `runs`
+/// says whether a run is active.
+pub(super) fn causes(state: &State, id: &TicketId, runs: bool) -> Vec<Cause> {
     let mut reasons = why(state, now_ms(), id);
     // Without a run there is no host, and that is no reason of the ticket.
     if state.hosts.values().all(|h| !h.alive) {
@@ -77,7 +79,7 @@ impl Cause {
             Reason::NoHost { .. } => (text_of(&reason), "ganger doctor".to_owned()),
             Reason::NoSlot | Reason::SessionBusy { .. } => (text_of(&reason), "ganger status".to_owned()),
         };
-        Self { reason, text, next }
+        Self { reason: Some(reason), text, next }
     }
 }
 

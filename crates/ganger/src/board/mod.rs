@@ -14,15 +14,17 @@ mod names;
 mod open;
 mod part;
 pub(crate) mod restore;
+mod session;
 pub(crate) mod shapes;
 mod store;
 
 pub(crate) use crate::foreman::{Part, ReadyTicket};
-pub(crate) use cause::{Cause, answer, causes, no_agent, no_agent_in_a_line};
+pub(crate) use cause::{Cause, answer, no_agent, no_agent_in_a_line};
 pub(crate) use follow::{Follow, Happening, Waited};
 pub(crate) use forecast::Forecast;
 pub(crate) use history::{History, PastCard};
 pub(crate) use names::{card_named, named_in, ticket_named};
 pub(crate) use open::{Board, Notice};
 pub(crate) use part::{Page, Pages, View};
+pub(crate) use session::{Around, IN_SESSION, is_touched, was_in_session};
 pub(crate) use store::check as check_store;

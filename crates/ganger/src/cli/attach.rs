@@ -1,27 +1,26 @@
 //! `ganger attach`: you in the session of a ticket, by the runtime's own program. The ticket is held meanwhile.
 
-use super::board::{self, Board, require_person, say_if_no_run};
+use super::board::{self, Board, say_if_no_run};
 use super::out::{data, hint, talk};
 use super::ticket::find;
 use crate::agents::Opening;
-use crate::board::{Part, View, Waited};
+use crate::board::{IN_SESSION, Part, View, Waited, is_touched, was_in_session};
 use crate::depot::Workspace;
-use crate::failure::{Code, Exit, Failure};
+use crate::failure::{Code, Exit, Failure, OrCannot};
 use crate::foreman::is_elsewhere;
 use crate::git::GitResult;
-use crate::os;
+use crate::project::{Hold, Left};
+use crate::{os, text};
 use ganger_engine::{
     Answer, CardAnswer, CardKind, CardOption, Input, NoticeReason, Phase, State, Ticket, TicketId, Urgency,
 };
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 /// How long the end of an attempt is waited for: an interrupt, what was left is committed, its processes end.
 const PATIENCE: Duration = Duration::from_secs(40);
-
-/// Why a ticket is stopped meanwhile: it is resumed when the session is left.
-const IN_SESSION: &str = "you are in its session";
 
 /// The same for a session that is opened by the printed command: nobody knows when it is left.
 const IN_HAND: &str = "you are working in its session";
@@ -40,32 +39,30 @@ pub(super) struct Args {
 }
 
 pub(super) async fn attach(args: Args) -> Result<Exit, Failure> {
-    require_person("attach")?;
-    let board = board::open().await?;
+    let board = board::open_for_person("attach").await?;
     let state = board.state().await?;
     let (id, found) = find(&state, &args.ticket)?;
     refuse_elsewhere(&state, &id, found)?;
     let opening = opening_of(&board, &state, found)?;
+    refuse_phase(&id, found)?;
     if args.print {
         return print(&board, &id, found, &opening).await;
     }
+    require_program(&id, &opening)?;
     if !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
         return Err(Failure::of(Code::NoTerminal, "cannot open a session: stdin or stdout is not a terminal")
             .hint(format!("`ganger attach {id} --print` prints the command")));
     }
-    refuse_phase(&id, found)?;
     let hold = board.project.hold(&id)?;
     let stopped = stop(&board, &id, found, IN_SESSION).await?;
     let workspace = board.project.workspace(&id);
-    let made = os::block_in_place(|| make_workspace(&board, &workspace, found))
-        .map_err(|e| Failure::of(Code::Git, format!("cannot make the workspace of {id} again: {e}")));
-    let ended = made.and_then(|()| {
+    let ended = make_workspace(&board, &id, found).and_then(|()| {
         talk!("Opening the session of {id}. The ticket is held until you leave it.");
         run(&opening)
     });
     // Also when it could not be opened: nothing keeps the ticket any longer.
     leave(&board, &id, &workspace, stopped).await?;
-    drop(hold);
+    end(hold, &id)?;
     let ended = ended?;
     if !ended.success() {
         talk!("`{}` ended with {ended}.", opening.argv.join(" "));
@@ -104,9 +101,22 @@ fn opening_of(board: &Board, state: &State, ticket: &Ticket) -> Result<Opening, 
     })
 }
 
+/// Before the ticket is held for it.
+fn require_program(id: &TicketId, opening: &Opening) -> Result<(), Failure> {
+    let program = &opening.argv[0];
+    if os::program_on_path(program).is_some() {
+        return Ok(());
+    }
+    Err(Failure::failed(format!("cannot find `{}`, which opens the session of {id}", text::name(program))).hint(
+        "install it, or say where it is with `command` of its agent in ganger.toml; `ganger doctor` looks for it",
+    ))
+}
+
 /// For whoever starts the program themselves: nobody knows when they are done.
 async fn print(board: &Board, id: &TicketId, ticket: &Ticket, opening: &Opening) -> Result<Exit, Failure> {
+    board.project.note_opened_by_hand(id)?;
     let stopped = ticket.stopped.is_some() || stop(board, id, ticket, IN_HAND).await?;
+    make_workspace(board, id, ticket)?;
     data!("{opening}");
     if stopped {
         hint(&format!("{id} waits until you run `ganger resume {id}`"));
@@ -144,10 +154,18 @@ async fn stop(board: &Board, id: &TicketId, ticket: &Ticket, why: &str) -> Resul
 }
 
 /// The workspace of accepted work is gone by now. Runtimes find a session only in the folder where it was.
-fn make_workspace(board: &Board, workspace: &Workspace, ticket: &Ticket) -> GitResult<()> {
-    let depot = board.project.depot()?;
-    let Some(base) = workspace.head(depot).or_else(|| ticket.head.clone()) else { return Ok(()) };
-    if workspace.path.exists() { Ok(()) } else { workspace.ensure(depot, &base, &[]) }
+fn make_workspace(board: &Board, id: &TicketId, ticket: &Ticket) -> Result<(), Failure> {
+    let workspace = board.project.workspace(id);
+    let make = || -> GitResult<()> {
+        let depot = board.project.depot()?;
+        let Some(base) = workspace.head(depot).or_else(|| ticket.head.clone()) else { return Ok(()) };
+        if workspace.path.exists() { Ok(()) } else { workspace.ensure(depot, &base, &[]) }
+    };
+    os::block_in_place(make).or_cannot(format_args!("make the workspace of {id} again"))
+}
+
+fn end(hold: Hold, id: &TicketId) -> Result<(), Failure> {
+    hold.end().map_err(|e| Failure::failed(format!("cannot note that the session of {id} was left: {e}")))
 }
 
 /// Ctrl-C on this terminal is the program's own; when this process dies, the program ends.
@@ -170,7 +188,7 @@ pub(super) fn open_session(argv: &[std::ffi::OsString]) -> Failure {
 async fn leave(board: &Board, id: &TicketId, workspace: &Workspace, stopped: bool) -> Result<(), Failure> {
     let View { state, .. } = board.view(Part::Tickets(std::slice::from_ref(id))).await?;
     let Some(ticket) = state.tickets.get(id) else { return Ok(()) };
-    let touched = os::block_in_place(|| is_touched(board, workspace, ticket))
+    let touched = os::block_in_place(|| is_touched(&board.project, workspace, ticket))
         .map_err(|e| Failure::of(Code::Git, format!("cannot look at the workspace of {id}: {e}")))?;
     let (ticket_id, by) = (id.clone(), board.person());
     match ticket.phase {
@@ -198,15 +216,6 @@ async fn leave(board: &Board, id: &TicketId, workspace: &Workspace, stopped: boo
     Ok(())
 }
 
-/// Whether it holds something else than what was judged last.
-fn is_touched(board: &Board, workspace: &Workspace, ticket: &Ticket) -> GitResult<bool> {
-    if !workspace.path.exists() {
-        return Ok(false);
-    }
-    let seen = workspace.look(board.project.depot()?)?;
-    Ok(seen.files > 0 || seen.head != ticket.head)
-}
-
 /// It was made for this, or its host left it because of this.
 async fn retire(board: &Board, state: &State, id: &TicketId, workspace: &Workspace) -> Result<(), Failure> {
     let main = board.project.main_branch()?;
@@ -225,32 +234,28 @@ async fn retire(board: &Board, state: &State, id: &TicketId, workspace: &Workspa
     Ok(())
 }
 
-/// What a glance at a ticket says while you are in its session, or after `attach` ended unexpectedly.
-pub(super) fn note_of(board: &Board, state: &State, id: &TicketId) -> Result<Option<String>, Failure> {
-    let Some(ticket) = state.tickets.get(id) else { return Ok(None) };
-    Ok(match (board.project.holder(id)?, &ticket.stopped) {
-        (Some(holder), _) => Some(format!("you are in its session: {holder}")),
-        (None, _) if was_in_session(ticket) && ticket.live.is_none() => {
-            Some(format!("`ganger attach` ended unexpectedly → `ganger resume {id}`"))
-        }
-        _ => None,
-    })
-}
-
-/// Whether an `attach` stopped it.
-fn was_in_session(ticket: &Ticket) -> bool {
-    ticket.stopped.as_ref().is_some_and(|(_, why)| why == IN_SESSION)
-}
-
-/// Tickets whose `attach` ended unexpectedly, such as by a power cut, are resumed by the next run.
-pub(super) async fn resume_left(board: &Board, state: &State) -> Result<(), Failure> {
-    for (id, _) in state.tickets.iter().filter(|(_, t)| was_in_session(t)) {
-        if board.project.holder(id)?.is_some() {
+/// Sessions whose `attach` ended unexpectedly, such as by a power cut: the next run leaves them as it would have done.
+pub(super) async fn finish_left(board: &Board, state: &State) -> Result<(), Failure> {
+    let around = board.around()?;
+    let stopped = state.tickets.iter().filter(|(id, t)| was_in_session(t) && !around.is_held(id)).map(|(id, _)| id);
+    let left: BTreeMap<&TicketId, &Left> = around.left().collect();
+    let ids: BTreeSet<&TicketId> = left.keys().copied().chain(stopped).collect();
+    for id in ids {
+        let Some(ticket) = state.tickets.get(id) else { continue };
+        if left.get(id).is_some_and(|left| left.by_hand) && !was_in_session(ticket) {
+            // Somebody may be in it.
+            if let Some(cause) = around.session(state, id) {
+                talk!("{id}: {}: `{}`", cause.text, cause.next);
+            }
             continue;
         }
-        let input = Input::ResumeTicket { ticket: id.clone(), by: board.person() };
-        board.decide("its `ganger attach` is gone", input).await?;
-        talk!("Resumed {id}: `ganger attach` ended unexpectedly.");
+        let hold = board.project.hold(id)?;
+        let is_over = !was_in_session(ticket) && left.get(id).is_some_and(|left| left.is_over(ticket));
+        if !is_over {
+            talk!("`ganger attach {id}` ended unexpectedly.");
+            leave(board, id, &board.project.workspace(id), was_in_session(ticket)).await?;
+        }
+        end(hold, id)?;
     }
     Ok(())
 }

@@ -1,10 +1,9 @@
 //! `ganger backup` and `ganger restore`: a copy of the board, and the way back from it.
 
-use super::board::{self, require_person};
+use super::board;
 use super::out::{counted, talk};
 use crate::board::restore;
 use crate::failure::{Exit, Failure};
-use crate::project::Project;
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
@@ -31,8 +30,7 @@ pub(super) async fn backup(args: &BackupArgs) -> Result<Exit, Failure> {
 }
 
 pub(super) async fn restore(args: &RestoreArgs) -> Result<Exit, Failure> {
-    require_person("restore")?;
-    let project = Project::open()?;
+    let project = board::project_for_person("restore")?;
     if let Err(e) = args.file.metadata() {
         return Err(Failure::usage(format!("cannot read {}: {e}", args.file.display()))
             .hint("name a file that `ganger backup` wrote"));

@@ -46,17 +46,33 @@ pub(super) fn say_if_no_run(board: &Board) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Commands that are a person's alone refuse to be run by an agent, however deep.
-pub(super) fn require_person(command: &str) -> Result<(), Failure> {
-    if os::ancestors_have_marker() || is_below_a_host() {
-        let words = format!("`ganger {command}` is for people, and an agent started this one");
-        return Err(Failure::of(Code::PersonOnly, words).hint("ask with the tool `ask_user`"));
+/// As [`open`], for a command that is a person's alone: it refuses to be run by an agent, however deep.
+pub(super) async fn open_for_person(command: &str) -> Result<Board, Failure> {
+    of(project_for_person(command)?).await
+}
+
+/// As [`open_for_person`], where the board cannot be opened.
+pub(super) fn project_for_person(command: &str) -> Result<Project, Failure> {
+    // Said before anything that is wrong with the project.
+    require_person(command, None)?;
+    let project = Project::open()?;
+    if is_below_a_host(&project) { Err(for_people(command)) } else { Ok(project) }
+}
+
+/// The same where the project is open, or where there is none yet.
+pub(super) fn require_person(command: &str, project: Option<&Project>) -> Result<(), Failure> {
+    if os::ancestors_have_marker() || project.is_some_and(is_below_a_host) {
+        return Err(for_people(command));
     }
     Ok(())
 }
 
+fn for_people(command: &str) -> Failure {
+    let words = format!("`ganger {command}` is for people, and an agent started this one");
+    Failure::of(Code::PersonOnly, words).hint("ask with the tool `ask_user`")
+}
+
 /// What an agent started is a host's child in the end, whatever it cleared and left: the host adopts it.
-fn is_below_a_host() -> bool {
-    // What is wrong with the project the command itself says.
-    Project::open().is_ok_and(|project| os::has_ancestor(&host::active(&project.state)))
+fn is_below_a_host(project: &Project) -> bool {
+    os::has_ancestor(&host::active(&project.state))
 }

@@ -1,6 +1,6 @@
 //! `ganger clean`: lists what merged and closed tickets left and nobody needs, and removes it when you confirm.
 
-use super::board::{self, Board, require_person};
+use super::board::{self, Board};
 use super::input;
 use super::out::{counted, json, table, talk};
 use crate::board::{Part, View, shapes};
@@ -50,8 +50,7 @@ enum What {
 }
 
 pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
-    require_person("clean")?;
-    let board = board::open().await?;
+    let board = board::open_for_person("clean").await?;
     let state = board.state().await?;
     let runs = board.active_run()?.is_some();
     let main = board.project.repository.branch(&board.project.main_branch()?);

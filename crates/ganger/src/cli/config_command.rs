@@ -17,7 +17,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let project = Project::open()?;
-    let all = &project.layered.origins;
+    let all = project.layered.settings();
     let wanted = |key: &str| args.prefix.as_deref().is_none_or(|p| key.starts_with(p));
     let values: Vec<_> = all.iter().filter(|(key, _)| wanted(key)).collect();
     if let Some(prefix) = args.prefix.as_deref().filter(|_| values.is_empty()) {
@@ -27,7 +27,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
             .hint(meant.unwrap_or_else(|| "`ganger config` lists all of them".to_owned())));
     }
     if args.json {
-        let setting = |(key, (value, origin)): (&String, &(toml::Value, String))| {
+        let setting = |(key, (value, origin)): (&String, &(Option<toml::Value>, String))| {
             let value = serde_json::to_value(value)?;
             Ok(shapes::Setting { key: key.clone(), value, origin: origin.clone() })
         };
@@ -38,6 +38,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     // The value comes last, for it may be long.
     let root = project.repository.root.join("");
     let origin = |o: &str| o.strip_prefix(&*root.to_string_lossy()).unwrap_or(o).to_owned();
-    table(&values.iter().map(|(k, (v, o))| vec![(*k).clone(), origin(o), v.to_string()]).collect::<Vec<_>>());
+    let value = |v: &Option<toml::Value>| v.as_ref().map_or_else(|| "unset".to_owned(), toml::Value::to_string);
+    table(&values.iter().map(|(k, (v, o))| vec![(*k).clone(), origin(o), value(v)]).collect::<Vec<_>>());
     Ok(Exit::Done)
 }

@@ -31,24 +31,43 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
 
 /// The branch against where it left main; what is merged, by the commit that brought it there.
 pub(super) fn of(board: &Board, state: &State, id: &TicketId, stat: bool) -> Result<String, Failure> {
-    let ticket = state.tickets.get(id);
+    let (before, after) = ends(board, state, id)?;
+    let range = format!("{before}{after}");
+    let mut command = vec!["diff", "--no-ext-diff", "--no-color", "--src-prefix=a/", "--dst-prefix=b/"];
+    command.extend(stat.then_some("--stat"));
+    command.extend([range.as_str(), "--"]);
+    let shown = os::block_in_place(|| board.project.repository.git().run(&command));
+    shown.or_cannot(format_args!("show what {id} changes"))
+}
+
+/// How many lines a file has with the work; none where it is removed or is no text.
+pub(super) fn lines_of(board: &Board, state: &State, id: &TicketId, file: &str) -> Result<u32, Failure> {
+    let (_, after) = ends(board, state, id)?;
+    let repository = &board.project.repository;
+    let named = format!("{after}:{file}");
+    let text = os::block_in_place(|| match repository.object(&named) {
+        Some(object) => repository.git().run(&["cat-file", "blob", &object]),
+        None => Ok(String::new()),
+    });
+    let text = text.or_cannot(format_args!("count the lines of {file}"))?;
+    let is_text = !text.contains('\0');
+    Ok(if is_text { u32::try_from(text.lines().count()).unwrap_or(u32::MAX) } else { 0 })
+}
+
+/// What `git diff` takes: where the work began, with the dots, and where it ends.
+fn ends(board: &Board, state: &State, id: &TicketId) -> Result<(String, String), Failure> {
     let repository = &board.project.repository;
     let (main, branch) = (board.project.main_branch()?, board.project.workspace(id).branch);
-    let range = match ticket.and_then(|t| t.merged.as_ref()) {
-        Some(merged) => format!("{merged}^1..{merged}"),
-        None if repository.branch(&branch).is_some() => format!("{main}...{branch}"),
+    match state.tickets.get(id).and_then(|t| t.merged.as_ref()) {
+        Some(merged) => Ok((format!("{merged}^1.."), merged.to_string())),
+        None if repository.branch(&branch).is_some() => Ok((format!("{main}..."), branch)),
         None => {
             let workspace = board.project.workspace(id).path;
             let hint = match workspace.exists() {
                 true => format!("its work so far is in {}", workspace.display()),
                 false => format!("`ganger ticket why {id}` says what it waits for"),
             };
-            return Err(Failure::failed(format!("{id} has no commit yet")).hint(hint));
+            Err(Failure::failed(format!("{id} has no commit yet")).hint(hint))
         }
-    };
-    let mut command = vec!["diff", "--no-ext-diff", "--no-color", "--src-prefix=a/", "--dst-prefix=b/"];
-    command.extend(stat.then_some("--stat"));
-    command.extend([range.as_str(), "--"]);
-    let shown = os::block_in_place(|| repository.git().run(&command));
-    shown.or_cannot(format_args!("show what {id} changes"))
+    }
 }

@@ -10,7 +10,7 @@ use crate::depot::{Rescue, stands_in_the_way};
 use crate::failure::{Exit, Failure};
 use crate::foreman::{self, Loaded};
 use crate::git::Git;
-use crate::os::now_ms;
+use crate::os::{self, now_ms};
 use crate::project::Project;
 use crate::setup::{Named, OwnFiles};
 use crate::wire::{DeadLetter, dead_letters};
@@ -63,11 +63,12 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     let mut findings = vec![git_version()];
-    findings.extend(Drivers::default().found().await.iter().map(|Found { driver, program, version }| {
+    findings.extend(Drivers::default().found().await.iter().map(|Found { driver, version }| {
         let kind = driver.runtime();
         let found = super::login::found(kind);
         let login = found.as_ref().map_or_else(|| super::login::missing(kind), |l| format!("login by {l}"));
-        let detail = format!("{version} at {}, driven by {}, {login}", program.display(), driver.surface());
+        let place = os::place_of_program(kind.as_str()).map_or_else(String::new, |place| format!(" at {place}"));
+        let detail = format!("{version}{place}, driven by {}, {login}", driver.surface());
         Finding { warns: found.is_none(), ..Finding::of(kind.as_str(), Ok(detail)) }
     }));
     match Project::open() {
@@ -270,7 +271,7 @@ struct Tried {
 async fn tried(board: &Board, state: &State, args: &Args) -> Result<Tried, Failure> {
     let (mut findings, mut ran, mut red) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
     if args.gates || args.challenge {
-        require_person("doctor --gates")?;
+        require_person("doctor --gates", Some(&board.project))?;
         trust::require(board, state).await?;
     }
     if args.gates {

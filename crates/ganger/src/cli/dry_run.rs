@@ -14,9 +14,15 @@ pub(super) fn run(
     max_parallel: Option<u32>,
     as_json: bool,
 ) -> Result<Exit, Failure> {
-    let Forecast { starts, waits } = board.forecast(state, scope, max_parallel)?;
-    let runs = board.active_run()?.is_some();
-    let cause = |id: &TicketId, reason: &Reason| Cause::of(state, id, reason.clone(), runs);
+    let Forecast { mut starts, waits } = board.forecast(state, scope, max_parallel)?;
+    let around = board.around()?;
+    let of_rules = |(id, reasons): (TicketId, Vec<Reason>)| {
+        let causes = reasons.into_iter().map(|reason| Cause::of(state, &id, reason, around.runs)).collect();
+        (id, causes)
+    };
+    let mut waits: Vec<(TicketId, Vec<Cause>)> = waits.into_iter().map(of_rules).collect();
+    let held = starts.extract_if(.., |offer| around.is_held(&offer.ticket));
+    waits.extend(held.map(|offer| (offer.ticket.clone(), around.causes(state, &offer.ticket))));
     if as_json {
         let start = |offer: &Offer| shapes::Start {
             ticket: offer.ticket.to_string(),
@@ -24,9 +30,9 @@ pub(super) fn run(
             session: offer.session.as_ref().map(ToString::to_string),
             prompt: prompt(board, offer),
         };
-        let wait = |(id, reasons): &(TicketId, Vec<Reason>)| shapes::Waiting {
+        let wait = |(id, causes): &(TicketId, Vec<Cause>)| shapes::Waiting {
             ticket: id.to_string(),
-            reasons: reasons.iter().map(|r| shapes::Reason::of(&cause(id, r))).collect(),
+            reasons: causes.iter().map(shapes::Reason::of).collect(),
         };
         let (would_start, would_wait) = (starts.iter().map(start).collect(), waits.iter().map(wait).collect());
         json(shapes::Plan { would_start, would_wait })?;
@@ -38,8 +44,8 @@ pub(super) fn run(
     for offer in &starts {
         data!("=== {} by {} ===\n{}", offer.ticket, offer.agent, prompt(board, offer));
     }
-    for (id, reasons) in &waits {
-        let reasons: Vec<String> = reasons.iter().map(|r| cause(id, r).text).collect();
+    for (id, causes) in &waits {
+        let reasons: Vec<&str> = causes.iter().map(|cause| cause.text.as_str()).collect();
         talk!("{id} would wait: {}", reasons.join("; "));
     }
     Ok(Exit::Done)

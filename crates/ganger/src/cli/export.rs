@@ -2,7 +2,7 @@
 
 use super::board;
 use super::out::stream_json;
-use crate::board::{Page, Pages, View, shapes};
+use crate::board::{Around, Page, Pages, View, shapes};
 use crate::failure::{Exit, Failure};
 use serde::ser::{Error, SerializeSeq};
 use serde::{Serialize, Serializer};
@@ -18,12 +18,12 @@ pub(super) struct Args {
 pub(super) async fn run(_args: &Args) -> Result<Exit, Failure> {
     let board = board::open().await?;
     let project = board.project.id.clone();
-    let runs = board.active_run()?.is_some();
+    let around = board.around()?;
     let written = board.walk(|summary, pages| {
         stream_json(shapes::Export {
             record: summary.state.n,
             project,
-            tickets: Tickets { summary, pages: RefCell::new(pages), runs },
+            tickets: Tickets { summary, pages: RefCell::new(pages), around },
             cards: summary.state.open_cards().map(|c| shapes::Card::of(c, summary.held_up(c))).collect(),
         })
     });
@@ -35,7 +35,7 @@ pub(super) async fn run(_args: &Args) -> Result<Exit, Failure> {
 struct Tickets<'a> {
     summary: &'a View,
     pages: RefCell<&'a mut dyn Pages>,
-    runs: bool,
+    around: Around,
 }
 
 impl Serialize for Tickets<'_> {
@@ -49,7 +49,7 @@ impl Serialize for Tickets<'_> {
             }
             let state = state.as_ref().unwrap_or(&self.summary.state);
             for (id, ticket) in ids.iter().filter_map(|id| Some((id, state.tickets.get(id)?))) {
-                list.serialize_element(&shapes::Ticket::of(state, id, ticket, self.runs))?;
+                list.serialize_element(&shapes::Ticket::of(state, id, ticket, &self.around))?;
             }
         }
     }

@@ -1,20 +1,22 @@
-//! `ganger gates`: runs the gates on the main branch as it is now, or on the head of a ticket. `ganger doctor` has them run,
-//! and challenges them.
+//! `ganger gates`: runs the gates on the main branch as it is now, or gates and checks on the head of a ticket. `ganger doctor`
+//! has them run, and challenges them.
 
-use super::board::{self, Board, require_person};
+use super::board::{self, Board};
 use super::out::{counted, data, hint, json, span, talk};
 use super::{ticket, trust};
 use crate::board::shapes;
 use crate::failure::{Code, Exit, Failure};
-use crate::gates::{Challenge, Trial};
+use crate::gates::{Challenge, CheckRun, Trial};
 use crate::host::Guard;
 use crate::os::{self, StopSignals};
 use crate::text;
-use ganger_engine::{Answer, CardAnswer, CardOption, Commit, Evidence, Input, State, Ticket, TicketId};
+use ganger_engine::{
+    Answer, CardAnswer, CardOption, CheckResult, Commit, Evidence, Expects, Input, State, Ticket, TicketId,
+};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// On the last commit of this ticket; its agent is not started, and nothing is decided
+    /// On the last commit of this ticket, with its own checks; its agent is not started, and nothing is decided
     #[arg(required_unless_present = "main")]
     ticket: Option<String>,
     /// On the main branch as it is now
@@ -29,8 +31,7 @@ pub(super) struct Args {
 const TAIL_CHARS: usize = 2_000;
 
 pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
-    require_person("gates")?;
-    let board = board::open().await?;
+    let board = board::open_for_person("gates").await?;
     let state = board.state().await?;
     trust::require(&board, &state).await?;
     let ticket = match &args.ticket {
@@ -41,12 +42,17 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
         None => run_on_main(&board, args.json).await?,
         Some((id, ticket)) => run_on_head(&board, id, ticket, args.json).await?,
     };
+    let checks = match &ticket {
+        None => Vec::new(),
+        Some((_, ticket)) => run_checks(&trial, ticket, args.json).await?,
+    };
     let is_red = |e: &&Evidence| !e.is_green() && !is_known_red(&board, &state, e);
-    let red = results.iter().filter(is_red).count();
+    let red = results.iter().filter(is_red).count() + checks.iter().filter(|run| !run.holds()).count();
     if args.json {
         let gates = results.iter().map(|e| shapes::GateRun::of(&state, e, is_known_red(&board, &state, e))).collect();
-        json(shapes::Gates { commit: trial.commit.to_string(), green: red == 0, gates })?;
-    } else if results.is_empty() {
+        let checks = checks.iter().map(shapes::Checked::of).collect();
+        json(shapes::Gates { commit: trial.commit.to_string(), green: red == 0, gates, checks })?;
+    } else if results.is_empty() && checks.is_empty() {
         talk!("No gate is configured: you have to approve every result.");
         hint("add a [[gate]] with a command to ganger.toml; `ganger init` finds them");
     }
@@ -111,20 +117,40 @@ pub(super) async fn run_on(board: &Board, commit: Commit, quiet: bool) -> Result
 }
 
 async fn run_all(trial: Trial, quiet: bool) -> Result<(Trial, Vec<Evidence>), Failure> {
-    let at = trial.commit.short().to_owned();
     let each = |gate: &crate::config::Gate, e: &Evidence| {
-        if quiet {
-            return;
-        }
-        let word = if e.is_green() { "green" } else { "red  " };
-        data!("{word} {} at {at} ({}): `{}`", gate.name, span(e.duration_ms), text::name(&gate.command));
-        if !e.is_green() {
-            let tail = last(e.tail.trim_end());
-            data!("      {}\n      {}", tail.replace('\n', "\n      "), e.log);
+        if !quiet {
+            say(&gate.name, &gate.command, e);
         }
     };
     let results = unless_stopped(&trial, trial.run_all(each)).await?;
     Ok((trial, results))
+}
+
+/// The ticket's own, as its verification runs them.
+async fn run_checks(trial: &Trial, ticket: &Ticket, quiet: bool) -> Result<Vec<CheckRun>, Failure> {
+    let each = |run: &CheckRun| {
+        if quiet {
+            return;
+        }
+        let kind = if run.check.expects == Expects::StaysGreen { "regression" } else { "check" };
+        say(kind, &run.check.command, &run.at_head);
+        let base = run.before.as_ref().map_or("the base", |before| before.key.commit.short());
+        match run.result() {
+            CheckResult::Proven => data!("      red at {base}, without the work"),
+            CheckResult::ProvesNothing => data!("      it proves nothing: it was not red at {base}, without the work"),
+            _ => {}
+        }
+    };
+    unless_stopped(trial, trial.run_checks(&ticket.spec.checks, ticket.base.as_ref(), each)).await
+}
+
+fn say(name: &str, command: &str, e: &Evidence) {
+    let word = if e.is_green() { "green" } else { "red  " };
+    data!("{word} {name} at {} ({}): `{}`", e.key.commit.short(), span(e.duration_ms), text::name(command));
+    if !e.is_green() {
+        let tail = last(e.tail.trim_end());
+        data!("      {}\n      {}", tail.replace('\n', "\n      "), e.log);
+    }
 }
 
 /// A gate after its challenge.

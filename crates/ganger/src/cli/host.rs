@@ -6,8 +6,8 @@ use super::out::{counted, talk, waiting_for};
 use super::view::{Style, View};
 use super::{sandbox, trust};
 use crate::depot::Exchange;
-use crate::failure::{Code, Exit, Failure};
-use crate::host::{Away, Host, LOCAL, Offered};
+use crate::failure::{Code, Exit, Failure, OrCannot};
+use crate::host::{Away, Host, LOCAL, LeftWorkspace, Offered};
 use crate::project::{BoardPlace, Project};
 use crate::{git, os};
 use ganger_engine::foreman::Stop;
@@ -60,11 +60,12 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     let style = if args.json { Style::Json } else { Style::Plain };
     let (stop, mut stopped) = watch::channel(Stop::No);
     let view = View::open(style, &board, stopped.clone()).await?;
+    // Whoever reads that it is up may end it.
+    let interrupts = Interrupts::listen(stop)?;
     talk!("Host `{id}` offers {} (pid {}).", counted(slots as usize, "slot"), std::process::id());
     if args.board.is_some() {
         talk!("It keeps its files in {}.", board.project.state.display());
     }
-    let interrupts = Interrupts::listen(stop)?;
     let exit = loop {
         tokio::select! {
             _changed = stopped.changed() => match *stopped.borrow_and_update() {
@@ -118,14 +119,33 @@ async fn in_own_clone(
     if let Err(e) = found {
         talk!("warning: cannot reach the exchange {}; work that needs it waits: {}", exchange.shown(), e.message);
     }
-    Ok((board, state, Some(Away { exchange, board: place.state.clone() })))
+    let left = os::block_in_place(|| left_workspaces(&board, &state))?;
+    Ok((board, state, Some(Away { exchange, board: place.state.clone(), left })))
+}
+
+/// Those of tickets that no host of this clone has any more.
+fn left_workspaces(board: &Board, state: &State) -> Result<Vec<LeftWorkspace>, Failure> {
+    let Some(depot) = board.project.depot_if_made().or_cannot("open the depot")? else { return Ok(Vec::new()) };
+    let is_here = |host: &HostId| state.hosts.get(host).is_some_and(|known| is_of(known, &board.project.id));
+    let left = depot.workspaces().into_iter().filter_map(|workspace| {
+        let ticket = state.tickets.get(&workspace.ticket)?;
+        let has_it = ticket.workspace_on.as_ref().is_some_and(is_here);
+        let works = state.attempts.values().any(|a| a.ticket == workspace.ticket && is_here(&a.host));
+        (!has_it && !works).then(|| LeftWorkspace { head: ticket.head.clone(), workspace })
+    });
+    Ok(left.collect())
+}
+
+/// Whether a host works in a clone.
+fn is_of(host: &ganger_engine::Host, clone: &str) -> bool {
+    host.report.incarnation.strip_prefix(clone).is_some_and(|rest| rest.starts_with('-'))
 }
 
 /// What a host of this name left running in another clone only that host can end: until the foreman knows that it is gone,
 /// the name is its.
 fn refuse_taken_name(state: &State, id: &HostId, clone: &str) -> Result<(), Failure> {
     let Some(known) = state.hosts.get(id) else { return Ok(()) };
-    let is_own = known.report.incarnation.strip_prefix(clone).is_some_and(|rest| rest.starts_with('-'));
+    let is_own = is_of(known, clone);
     let is_at_work = known.alive || state.attempts.values().any(|a| &a.host == id);
     if is_own || !is_at_work {
         return Ok(());

@@ -1,6 +1,6 @@
 //! `ganger inbox` and `ganger answer`: what waits for a person, ranked by what it holds up.
 
-use super::board::{self, require_person, say_if_no_run};
+use super::board::{self, say_if_no_run};
 use super::out::{ago, counted, data, json, span, talk};
 use crate::board::{Part, card_named, shapes};
 use crate::failure::{Code, Exit, Failure};
@@ -80,8 +80,7 @@ fn denial(card: &Card, lapsed: bool, permission_minutes: f64) -> String {
 }
 
 pub(super) async fn answer(args: AnswerArgs) -> Result<Exit, Failure> {
-    require_person("answer")?;
-    let board = board::open().await?;
+    let board = board::open_for_person("answer").await?;
     let state = board.state().await?;
     let card = card_named(&state, &args.card)?;
     board.project.require_not_held(&state.cards[&card].ticket)?;

@@ -9,6 +9,7 @@ use crate::config::{Config, Detected, Detection, PROJECT_FILE, RuntimeKind, dete
 use crate::depot::stands_in_the_way;
 use crate::failure::{Exit, Failure, OrCannot};
 use crate::git::Repository;
+use crate::os;
 use crate::project::{Project, repository_at};
 use crate::text;
 use std::fmt::Write;
@@ -31,11 +32,9 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
-    if args.new_id || args.new_board {
-        require_person("init --new-board")?;
-    }
-    if args.check {
-        require_person("init --check")?;
+    let for_people = [(args.new_id || args.new_board, "init --new-board"), (args.check, "init --check")];
+    if let Some((_, command)) = for_people.into_iter().find(|(asked, _)| *asked) {
+        require_person(command, Project::open().ok().as_ref())?;
     }
     let repository = repository_at(&std::env::current_dir().or_cannot("find the current folder")?)?;
     let main = repository.guess_main();
@@ -50,8 +49,10 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
         Some(main) => data!("main        {main} (no commit yet)"),
         None => data!("main        not found: set `project.main` in {PROJECT_FILE}"),
     }
-    for Found { driver, program, version } in &runtimes {
-        data!("runtime     {} {version} ({})", driver.runtime().as_str(), program.display());
+    for Found { driver, version } in &runtimes {
+        let name = driver.runtime().as_str();
+        let place = os::place_of_program(name).map_or_else(String::new, |place| format!(" ({place})"));
+        data!("runtime     {name} {version}{place}");
     }
     let is_kept = file.exists();
     if !is_kept {

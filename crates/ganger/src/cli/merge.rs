@@ -1,11 +1,11 @@
 //! `ganger merge`: your approval. Ganger runs the gates on the merged result before main moves.
 
-use super::board::{self, Board, require_person};
+use super::board::{self, Board};
 use super::out::{counted, data, talk};
 use super::run::{Place, work};
 use super::trust;
 use super::view::Style;
-use crate::board::{Follow, Happening, Waited, named_in};
+use crate::board::{Around, Follow, Happening, Waited, named_in};
 use crate::depot::{self, SetAside};
 use crate::failure::{Code, Exit, Failure, OrCannot};
 use crate::{os, text};
@@ -30,8 +30,10 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
-    require_person("merge")?;
-    let board = board::open().await?;
+    let mut project = board::project_for_person("merge")?;
+    // What lands leaves the exchange, also where no run is active.
+    project.use_last_exchange();
+    let board = board::of(project).await?;
     if let Some(merged) = &args.undo {
         return super::undo::run(&board, merged).await;
     }
@@ -45,7 +47,7 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     }
     trust::require(&board, &before).await?;
     put_back_what_was_left(&board)?;
-    refuse_dirty_main(&board)?;
+    refuse_dirty_main(&board, "ganger merge")?;
     let aside = if args.keep { set_aside(&board, &before, &wanted)? } else { None };
     let merged = approve_and_land(&board, wanted).await;
     match aside {
@@ -130,7 +132,19 @@ fn wanted(board: &Board, state: &State, args: &Args) -> Result<Vec<TicketId>, Fa
         }
     }
     wanted.iter().try_for_each(|id| board.project.require_not_held(id))?;
-    Ok(wanted)
+    let around = board.around()?;
+    match wanted.iter().find_map(|id| Some((id, unverified(&around, state, id)?))) {
+        Some((id, words)) => Err(Failure::of(Code::Refused, format!("{id}: {words}")).hint(format!(
+            "`ganger attach {id}` opens the session again, and what was changed is verified when you leave it"
+        ))),
+        None => Ok(wanted),
+    }
+}
+
+/// What was done by hand in the workspace of accepted work does not land with it.
+fn unverified(around: &Around, state: &State, id: &TicketId) -> Option<String> {
+    state.tickets.get(id).filter(|t| t.phase == Phase::Accepted)?;
+    around.session(state, id).map(|cause| cause.text)
 }
 
 /// A ticket whose work is on main, or was.
@@ -153,10 +167,12 @@ impl Landed {
 /// Accepted tickets that build on nothing but merged work and each other. The others are named, and wait.
 fn all_that_can_land(board: &Board, state: &State) -> Result<Vec<TicketId>, Failure> {
     let mut chosen: BTreeSet<TicketId> = BTreeSet::new();
+    let around = board.around()?;
     for (id, _) in state.tickets.iter().filter(|(_, t)| t.phase == Phase::Accepted) {
-        match board.project.holder(id)? {
-            Some(holder) => talk!("Skipping {id}: it is open in {holder}."),
-            None => drop(chosen.insert(id.clone())),
+        match (board.project.holder(id)?, unverified(&around, state, id)) {
+            (Some(holder), _) => talk!("Skipping {id}: it is open in {holder}."),
+            (None, Some(words)) => talk!("Skipping {id}: {words}."),
+            (None, None) => drop(chosen.insert(id.clone())),
         }
     }
     let is_merged = |id: &TicketId| state.tickets.get(id).is_some_and(|t| t.phase == Phase::Merged);
@@ -174,7 +190,7 @@ fn all_that_can_land(board: &Board, state: &State) -> Result<Vec<TicketId>, Fail
 }
 
 /// Before anything is approved: a checkout of main with changes is yours, and stays as it is.
-pub(super) fn refuse_dirty_main(board: &Board) -> Result<(), Failure> {
+pub(super) fn refuse_dirty_main(board: &Board, again: &str) -> Result<(), Failure> {
     let repository = &board.project.repository;
     let main = board.project.main_branch()?;
     if let Some(depot) = board.project.depot_if_made().or_cannot("open the depot")? {
@@ -190,7 +206,7 @@ pub(super) fn refuse_dirty_main(board: &Board) -> Result<(), Failure> {
             "{main} is checked out with uncommitted changes: {}",
             files.join(", ")
         ))
-        .hint("commit or stash them, then run `ganger merge` again"));
+        .hint(format!("commit or stash them, then run `{again}` again")));
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! `ganger permit`: permissions that agents have by answers to cards.
 
-use super::board::{self, require_person};
+use super::board;
 use super::describe::{request, whom};
 use super::out::{json, table, talk};
 use crate::board::shapes;
@@ -45,8 +45,7 @@ async fn list(as_json: bool) -> Result<Exit, Failure> {
 }
 
 async fn revoke(wanted: &str) -> Result<Exit, Failure> {
-    require_person("permit revoke")?;
-    let board = board::open().await?;
+    let board = board::open_for_person("permit revoke").await?;
     let state = board.state().await?;
     let Some(permit) = state.permits.iter().find(|p| id(p) == wanted) else {
         return Err(Failure::of(Code::UnknownPermit, format!("there is no permission {wanted}"))

@@ -98,7 +98,7 @@ fn carry_out(command: Command, ticket: Option<TicketId>) -> Result<Exit, Failure
             data!("{}", kept.or_cannot(format_args!("keep the workspace of {ticket}"))?);
         }
         Command::Drop { name } => {
-            require_person("rescue drop")?;
+            require_person("rescue drop", Some(&project))?;
             let name = named(depot, &name)?;
             Rescue::discard(depot, &name).or_cannot(format_args!("delete the rescue {name}"))?;
             talk!("Deleted {name}.");

@@ -6,7 +6,7 @@ use super::merge::{self, Landed};
 use super::out::{cards_wait, hint, talk, waiting_for};
 use super::view::{Style, View};
 use super::{attach, dry_run, gates, sandbox, trust};
-use crate::board::{causes, named_in, no_agent};
+use crate::board::{named_in, no_agent};
 use crate::failure::{Exit, Failure};
 use crate::foreman::{self, Foreman};
 use crate::host::{Host, Offered};
@@ -63,9 +63,10 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     if !args.no_host {
         sandbox::check(board.project.config())?;
     }
+    board.project.note_exchange()?;
     merge::put_back_what_was_left(&board)?;
     gates::look_again(&board, &state).await?;
-    attach::resume_left(&board, &state).await?;
+    attach::finish_left(&board, &state).await?;
     let mode = Mode { dispatch: true, scope, max_parallel: args.max_parallel, forever: args.forever };
     let place = if args.no_host { Place::Elsewhere } else { Place::Here };
     work(&board, "ganger run", mode, place, Style::choose(args.json).with_keys()).await
@@ -120,6 +121,10 @@ fn why_not_started(board: &Board, state: &State, id: &TicketId) -> Option<String
     }
 }
 
+/// How long the end of a run waits for an exchange, and that of a merge alone. The next one does what is left.
+const SETTLED_WITHIN: Duration = Duration::from_secs(60);
+const SETTLED_SOON: Duration = Duration::from_secs(10);
+
 /// How long a run waits for commands that hold the lease; each does for milliseconds.
 const LEASE_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -142,7 +147,7 @@ pub(super) async fn work(
 ) -> Result<Exit, Failure> {
     let (ending, state) = lead(board, command, &mode, place, style).await?;
     if style != Style::Json {
-        summarize(&state, &mode);
+        summarize(board, &state, &mode)?;
     }
     Ok(exit(&state, &mode, &ending))
 }
@@ -174,7 +179,8 @@ pub(super) async fn lead(
     let _interrupts = Interrupts::listen(stop)?;
     let ended = foreman.run(host.as_ref().map(|h| (h.id(), h.incarnation())), stopped).await;
     if matches!(ended, Ok(Ending::Still)) {
-        waiting_for("commits of other hosts to arrive", foreman.settle()).await;
+        let limit = if mode.dispatch { SETTLED_WITHIN } else { SETTLED_SOON };
+        waiting_for("commits of other hosts to arrive", foreman.settle(limit)).await;
     }
     let host_id = host.as_ref().map(|h| h.id().clone());
     if let Some(host) = host {
@@ -221,14 +227,15 @@ fn has_stuck_tickets(state: &State, mode: &Mode) -> bool {
     state.tickets.iter().any(|(id, t)| t.phase == Phase::Open && in_scope(id))
 }
 
-fn summarize(state: &State, mode: &Mode) {
+fn summarize(board: &Board, state: &State, mode: &Mode) -> Result<(), Failure> {
+    let around = board.around()?;
     let counts = state.count_by_phase();
     let counts = counts.iter().filter(|(phase, _)| **phase != Phase::Cancelled);
     let counts: Vec<String> = counts.map(|(p, n)| format!("{n} {}", p.as_str())).collect();
     talk!("\n{}", if counts.is_empty() { "The board is empty.".to_owned() } else { counts.join(", ") });
     for (id, _) in state.tickets.iter().filter(|(_, t)| t.phase == Phase::Open && mode.dispatch).take(10) {
-        let shown: Vec<String> =
-            causes(state, id, false).into_iter().filter(|c| c.reason != Reason::NoSlot).map(|c| c.text).collect();
+        let causes = around.causes(state, id).into_iter().filter(|c| c.reason != Some(Reason::NoSlot));
+        let shown: Vec<String> = causes.map(|c| c.text).collect();
         if !shown.is_empty() {
             talk!("{id} did not start: {}", shown.join("; "));
         }
@@ -240,6 +247,7 @@ fn summarize(state: &State, mode: &Mode) {
     if mode.dispatch {
         hint_to_merge(state);
     }
+    Ok(())
 }
 
 /// Accepted tickets that are named; `ganger status` shows all.

@@ -1,11 +1,10 @@
 //! `ganger status`: the board at a glance.
 
-use super::attach;
 use super::board::{self, Board};
 use super::describe::ticket_of_attempt;
 use super::out::{ago, cards_wait, data, json, span, table, tokens};
 use crate::board::shapes::{self, time};
-use crate::board::{Part, View, answer, causes};
+use crate::board::{Around, Part, View, answer};
 use crate::failure::{Exit, Failure};
 use crate::foreman::Runner;
 use crate::host::LOCAL;
@@ -33,9 +32,10 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     let view = board.view(Part::Glance { tickets: SHOWN }).await?;
     let doing = if view.state.attempts.is_empty() { BTreeMap::new() } else { latest(&board).await? };
     let run = board.active_run()?;
+    let around = board.around()?;
+    let ready = if view.totals.ready > 0 { board.ready_now(&around).await? } else { Vec::new() };
     if args.json {
-        let ready = board.ready().await?.into_iter().filter(|t| t.not_before <= now_ms());
-        return as_json(&view, run.as_ref(), &doing, ready.map(|t| t.id.to_string()).collect());
+        return as_json(&view, &around, run.as_ref(), &doing, ready.iter().map(|t| t.id.to_string()).collect());
     }
     let state = &view.state;
     match &run {
@@ -51,22 +51,17 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     data!("{}", if counts.is_empty() { "The board is empty.".to_owned() } else { counts.join(", ") });
     let now = now_ms();
     let shown = tickets(state);
-    let mut rows = Vec::new();
-    for (id, ticket) in &shown {
-        let held = attach::note_of(&board, state, id)?;
-        rows.push(row(state, id, ticket, &doing, run.is_some(), now, held));
-    }
-    table(&rows);
+    table(&shown.iter().map(|(id, ticket)| row(state, id, ticket, &doing, &around, now)).collect::<Vec<_>>());
     let open = view.totals.phases.iter().filter(|(phase, _)| !phase.is_final()).map(|(_, n)| n).sum::<usize>();
     if open > shown.len() {
         data!("… and {} more: run `ganger ticket list`", open - shown.len());
     }
     show_cards(&view, now);
-    if view.totals.ready > 0 && board.project.config().agents.is_empty() {
-        data!("{} ready, but no agent is configured: `ganger doctor`", view.totals.ready);
-    } else if view.totals.ready > 0 {
+    if !ready.is_empty() && board.project.config().agents.is_empty() {
+        data!("{} ready, but no agent is configured: `ganger doctor`", ready.len());
+    } else if !ready.is_empty() {
         let start = if run.is_none() { ": run `ganger run`" } else { "" };
-        data!("{} ready{start}", view.totals.ready);
+        data!("{} ready{start}", ready.len());
     }
     Ok(Exit::Done)
 }
@@ -90,15 +85,13 @@ fn row(
     id: &TicketId,
     ticket: &Ticket,
     doing: &BTreeMap<AttemptId, Latest>,
-    runs: bool,
+    around: &Around,
     now: u64,
-    held: Option<String>,
 ) -> Vec<String> {
-    let note = match (held, &ticket.live) {
-        (Some(held), _) => held,
-        (None, Some(attempt)) if runs => at_work(state, attempt, doing, now),
-        (None, _) => {
-            let causes = causes(state, id, runs);
+    let note = match &ticket.live {
+        Some(attempt) if around.runs && !around.is_held(id) => at_work(state, attempt, doing, now),
+        _ => {
+            let causes = around.causes(state, id);
             causes.first().map_or_else(|| "ready".to_owned(), |cause| format!("{} → `{}`", cause.text, cause.next))
         }
     };
@@ -170,6 +163,7 @@ async fn latest(board: &Board) -> Result<BTreeMap<AttemptId, Latest>, Failure> {
 
 fn as_json(
     view: &View,
+    around: &Around,
     run: Option<&Runner>,
     doing: &BTreeMap<AttemptId, Latest>,
     ready: Vec<String>,
@@ -208,7 +202,7 @@ fn as_json(
         counts: view.totals.phases.iter().map(|(p, n)| (p.as_str(), *n)).collect(),
         hosts: hosts.collect(),
         attempts: attempts.collect(),
-        tickets: tickets(state).into_iter().map(|(id, t)| shapes::Glance::of(state, id, t, run.is_some())).collect(),
+        tickets: tickets(state).into_iter().map(|(id, t)| shapes::Glance::of(state, id, t, around)).collect(),
         ready,
         cards: state.open_cards().count(),
     })?;

@@ -1,6 +1,6 @@
 //! `ganger stop` and `resume`: a ticket waits until you say so.
 
-use super::board::{self, require_person, say_if_no_run};
+use super::board::{self, say_if_no_run};
 use super::out::talk;
 use super::ticket_close::each;
 use crate::board::{Part, View};
@@ -25,8 +25,7 @@ pub(super) struct ResumeArgs {
 }
 
 pub(super) async fn stop(args: StopArgs) -> Result<Exit, Failure> {
-    require_person("stop")?;
-    let board = board::open().await?;
+    let board = board::open_for_person("stop").await?;
     each(&board, &args.tickets, async |ticket: &TicketId| {
         let input = Input::StopTicket { ticket: ticket.clone(), why: args.reason.clone(), by: board.person() };
         if board.decide("you stopped a ticket", input).await? == Outcome::Nothing {
@@ -48,8 +47,7 @@ pub(super) async fn stop(args: StopArgs) -> Result<Exit, Failure> {
 }
 
 pub(super) async fn resume(args: ResumeArgs) -> Result<Exit, Failure> {
-    require_person("resume")?;
-    let board = board::open().await?;
+    let board = board::open_for_person("resume").await?;
     each(&board, &args.tickets, async |ticket: &TicketId| {
         board.project.require_not_held(ticket)?;
         let input = Input::ResumeTicket { ticket: ticket.clone(), by: board.person() };

@@ -1,6 +1,6 @@
 //! `ganger tell`, `interrupt` and `nudge`: messages from you to the session of a ticket.
 
-use super::board::{self, Board, require_person};
+use super::board::{self, Board};
 use super::out::{json, talk};
 use super::ticket::find;
 use crate::agents::Drivers;
@@ -90,8 +90,7 @@ pub(super) async fn nudge(args: NudgeArgs) -> Result<Exit, Failure> {
 }
 
 async fn send(command: &str, ticket: &str, text: String, urgency: Urgency, as_json: bool) -> Result<Exit, Failure> {
-    require_person(command)?;
-    let board = board::open().await?;
+    let board = board::open_for_person(command).await?;
     let state = board.state().await?;
     let (id, found) = find(&state, ticket)?;
     let works = found.live.is_some();

@@ -1,6 +1,6 @@
 //! `ganger ticket`: adding, listing, changing and closing tickets.
 
-use super::board::{self, Board, require_person};
+use super::board::{self, Board};
 use super::import;
 use super::input;
 use super::out::{data, json};
@@ -112,8 +112,10 @@ pub(super) async fn run(command: Command) -> Result<Exit, Failure> {
         Command::Add(args) if !args.fields.checks().is_empty() => Some("ticket add --check"),
         Command::Add(_) | Command::List(_) | Command::Show { .. } | Command::Why { .. } => None,
     };
-    for_people.map_or(Ok(()), require_person)?;
-    let board = board::open().await?;
+    let board = match for_people {
+        Some(command) => board::open_for_person(command).await?,
+        None => board::open().await?,
+    };
     match command {
         Command::Add(args) => add(&board, args).await,
         Command::List(args) => ticket_list::run(&board, &args).await,
@@ -165,9 +167,9 @@ async fn add(board: &Board, args: AddArgs) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     let View { state, .. } = board.view(Part::Tickets(&ids)).await?;
-    let runs = board.active_run()?.is_some();
+    let around = board.around()?;
     for (id, ticket) in ids.iter().filter_map(|id| Some((id, state.tickets.get(id)?))) {
-        json(shapes::Ticket::of(&state, id, ticket, runs))?;
+        json(shapes::Ticket::of(&state, id, ticket, &around))?;
     }
     Ok(Exit::Done)
 }

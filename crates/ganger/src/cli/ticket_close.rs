@@ -4,7 +4,8 @@ use super::board::Board;
 use super::out::{self, talk};
 use crate::board::{Part, View, answer};
 use crate::failure::{Exit, Failure};
-use ganger_engine::{Card, CardKind, Input, TicketId};
+use crate::os;
+use ganger_engine::{Card, CardKind, Input, Ticket, TicketId};
 
 pub(super) async fn close(board: &Board, words: &[String], reason: &str) -> Result<Exit, Failure> {
     each(board, words, async |id: &TicketId| {
@@ -12,11 +13,25 @@ pub(super) async fn close(board: &Board, words: &[String], reason: &str) -> Resu
         let input = Input::CloseTicket { ticket: id.clone(), reason: reason.to_owned(), by: board.person() };
         board.decide("you closed a ticket", input).await?;
         let closed = board.view(Part::Tickets(std::slice::from_ref(id))).await?.state;
-        let has_work = closed.tickets.get(id).is_some_and(|ticket| ticket.head.is_some());
-        talk!("Closed {id}.{}", if has_work { " Its branch is kept." } else { "" });
+        talk!("Closed {id}.{}", closed.tickets.get(id).map_or("", |ticket| what_is_kept(board, id, ticket)));
         name_dependents(board, id).await
     })
     .await
+}
+
+/// Of the work on a closed ticket.
+fn what_is_kept(board: &Board, id: &TicketId, ticket: &Ticket) -> &'static str {
+    let workspace = board.project.workspace(id);
+    os::block_in_place(|| {
+        if board.project.repository.branch(&workspace.branch).is_some() {
+            return " Its branch is kept.";
+        }
+        // What was held back is on no branch of yours, and so is the branch that you removed.
+        let has_work = ticket.head.is_some() && ticket.head != ticket.base;
+        let depot = board.project.depot_if_made().ok().flatten();
+        let is_there = depot.is_some_and(|depot| has_work && workspace.head(depot).is_some());
+        if is_there { " Its commits are kept in the depot; you have no branch of it." } else { "" }
+    })
 }
 
 pub(super) async fn reopen(board: &Board, words: &[String], reason: &str) -> Result<Exit, Failure> {

@@ -72,7 +72,7 @@ pub(super) async fn run(board: &Board, args: Args) -> Result<Exit, Failure> {
         return Err(Failure::failed(format!("{id} is gone")));
     };
     if args.json {
-        json(shapes::Ticket::of(&state, &id, ticket, board.active_run()?.is_some()))?;
+        json(shapes::Ticket::of(&state, &id, ticket, &board.around()?))?;
     } else if outcome == Outcome::Nothing {
         talk!("{id} already looks like that.");
     } else {

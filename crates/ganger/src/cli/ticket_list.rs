@@ -2,9 +2,8 @@
 
 use super::board::Board;
 use super::out::{json, table, talk};
-use crate::board::{Part, ReadyTicket, causes, shapes};
+use crate::board::{Around, Part, ReadyTicket, shapes};
 use crate::failure::{Exit, Failure};
-use crate::os::now_ms;
 use crate::text;
 use ganger_engine::{Phase, State, Ticket, TicketId};
 use std::collections::BTreeMap;
@@ -45,18 +44,19 @@ pub(super) async fn run(board: &Board, args: &Args) -> Result<Exit, Failure> {
         let by_label = args.label.as_ref().is_none_or(|l| ticket.spec.labels.contains(l));
         by_status && by_label && (args.all || status.is_some() || !ticket.phase.is_final())
     };
+    let around = board.around()?;
     let mut found: Vec<(&TicketId, &Ticket)> = if args.ready {
-        let now = now_ms();
-        state.ready().filter(|(_, t)| t.not_before <= now && wanted(t)).collect()
+        let ready = board.ready_now(&around).await?;
+        let ready = ready.iter().filter_map(|ready| state.tickets.get_key_value(&ready.id));
+        ready.filter(|(_, t)| wanted(t)).collect()
     } else {
         state.tickets.iter().filter(|(_, t)| wanted(t)).collect()
     };
     if !args.ready {
         found.sort_by_key(|(_, t)| t.order);
     }
-    let runs = board.active_run()?.is_some();
     if args.json {
-        let tickets = found.iter().map(|(id, t)| shapes::Ticket::of(&state, id, t, runs)).collect();
+        let tickets = found.iter().map(|(id, t)| shapes::Ticket::of(&state, id, t, &around)).collect();
         json(shapes::Tickets { tickets })?;
         return Ok(Exit::Done);
     }
@@ -68,7 +68,7 @@ pub(super) async fn run(board: &Board, args: &Args) -> Result<Exit, Failure> {
             _ => talk!("{}", no_open(&board.view(Part::Summary).await?.totals.phases)),
         }
     }
-    table(&found.iter().map(|(id, t)| row(&state, id, t, runs)).collect::<Vec<_>>());
+    table(&found.iter().map(|(id, t)| row(&state, id, t, &around)).collect::<Vec<_>>());
     Ok(Exit::Done)
 }
 
@@ -90,12 +90,12 @@ fn no_open(counts: &BTreeMap<Phase, usize>) -> String {
 }
 
 async fn list_ready(board: &Board) -> Result<Exit, Failure> {
-    let (found, now) = (board.ready().await?, now_ms());
+    let found = board.ready_now(&board.around()?).await?;
     let row = |t: &ReadyTicket| {
         let (status, priority) = (Phase::Open.as_str().to_owned(), t.priority.as_str().to_owned());
         vec![t.id.to_string(), status, priority, text::line(&t.title, 80)]
     };
-    let rows: Vec<_> = found.iter().filter(|t| t.not_before <= now).map(row).collect();
+    let rows: Vec<_> = found.iter().map(row).collect();
     if rows.is_empty() {
         talk!("No ticket is ready.");
     }
@@ -109,12 +109,12 @@ fn status_of(ticket: &Ticket) -> String {
     format!("{}{undone}", ticket.phase.as_str())
 }
 
-fn row(state: &State, id: &TicketId, ticket: &Ticket, runs: bool) -> Vec<String> {
-    let waits = causes(state, id, runs).into_iter().map(|cause| cause.text);
+fn row(state: &State, id: &TicketId, ticket: &Ticket, around: &Around) -> Vec<String> {
     // The others say it with their status.
     let told =
         matches!(ticket.phase, Phase::Open | Phase::Stopped | Phase::Suspended | Phase::Reviewing | Phase::NeedsYou);
-    let waits: Vec<String> = waits.filter(|_| told).collect();
+    let causes = around.causes(state, id).into_iter().filter(|cause| told || cause.reason.is_none());
+    let waits: Vec<String> = causes.map(|cause| cause.text).collect();
     let waits = if waits.is_empty() { String::new() } else { format!("  ({})", waits.join("; ")) };
     vec![
         id.to_string(),

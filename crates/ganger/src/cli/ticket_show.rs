@@ -1,10 +1,9 @@
 //! `ganger ticket show` and `why`.
 
-use super::attach;
 use super::board::Board;
 use super::out::{clock, data, json, money, span, tokens};
 use super::ticket::find;
-use crate::board::{History, Part, PastCard, View, causes, shapes};
+use crate::board::{History, Part, PastCard, View, shapes};
 use crate::failure::{Exit, Failure};
 use crate::os::now_ms;
 use crate::text;
@@ -44,7 +43,7 @@ pub(super) async fn show(board: &Board, id: &str, as_json: bool) -> Result<Exit,
     let View { state, .. } = board.view(Part::Tickets(std::slice::from_ref(&id))).await?;
     let (id, ticket) = find(&state, id.as_str())?;
     if as_json {
-        json(shapes::Ticket::of(&state, &id, ticket, board.active_run()?.is_some()))?;
+        json(shapes::Ticket::of(&state, &id, ticket, &board.around()?))?;
         return Ok(Exit::Done);
     }
     let spec = &ticket.spec;
@@ -209,15 +208,10 @@ fn show_answers(cards: &[PastCard]) {
 pub(super) async fn explain(board: &Board, id: &str, as_json: bool) -> Result<Exit, Failure> {
     let id = board.named_one(id).await?;
     let View { state, .. } = board.view(Part::Tickets(std::slice::from_ref(&id))).await?;
-    let found = causes(&state, &id, board.active_run()?.is_some());
+    let found = board.around()?.causes(&state, &id);
     if as_json {
         let reasons = found.iter().map(shapes::Reason::of).collect();
         json(shapes::Why { id: id.to_string(), ready: found.is_empty(), reasons })?;
-        return Ok(Exit::Done);
-    }
-    let held = attach::note_of(board, &state, &id)?;
-    if let Some(note) = held {
-        data!("{id}: {note}");
         return Ok(Exit::Done);
     }
     if found.is_empty() {

@@ -1,6 +1,6 @@
 //! `ganger trust`: nothing of a repository runs before you have seen what would.
 
-use super::board::{self, Board, require_person};
+use super::board::{self, Board};
 use super::input;
 use super::out::{data, talk};
 use crate::config::{GuardPreset, RuntimeKind, Sandbox};
@@ -186,8 +186,7 @@ fn to_confirm(project: &Project, state: &State) -> Vec<String> {
 }
 
 pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
-    require_person("trust")?;
-    let board = board::open().await?;
+    let board = board::open_for_person("trust").await?;
     let state = board.state().await?;
     let lines = executed(&board.project);
     for (what, how) in &lines {

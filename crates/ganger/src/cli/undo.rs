@@ -28,7 +28,7 @@ pub(super) async fn run(board: &Board, word: &str) -> Result<Exit, Failure> {
         return Err(Failure::of(Code::NotMerged, why));
     };
     trust::require(board, &state).await?;
-    refuse_dirty_main(board)?;
+    refuse_dirty_main(board, &again(&id))?;
     let main = board.project.main_branch()?;
     for _ in 0..TRIES {
         let (old, made) = make(board, &main, landed, &id)?;
@@ -44,11 +44,19 @@ pub(super) async fn run(board: &Board, word: &str) -> Result<Exit, Failure> {
             Landing::Moved => talk!("{main} moved meanwhile. Making the revert again."),
             other => {
                 let why = other.refusal(&main).unwrap_or_default();
-                return Err(Failure::needs_you(format!("{id} is not undone: {why}")));
+                return Err(Failure::needs_you(format!("{id} is not undone: {why}")).hint(format!(
+                    "{}, then run `{}` again",
+                    other.remedy(),
+                    again(&id)
+                )));
             }
         }
     }
     Err(Failure::failed(format!("{id} is not undone: {main} moved {TRIES} times while the gates ran")))
+}
+
+fn again(id: &TicketId) -> String {
+    format!("ganger merge --undo {id}")
 }
 
 fn make(board: &Board, main: &str, landed: &Commit, id: &TicketId) -> Result<(Commit, Revert), Failure> {
@@ -81,7 +89,7 @@ async fn verify(board: &Board, state: &State, id: &TicketId, commit: Commit) -> 
     let is_red = |e: &&Evidence| !e.is_green() && !gates::is_known_red(board, state, e);
     let Some(red) = results.iter().find(is_red) else { return Ok(()) };
     Err(Failure::failed(format!("{id} is not undone: gate `{}` is red without it", red.name))
-        .hint(format!("the whole output is in {}", red.log)))
+        .hint(format!("the whole output is in {}; what needs {id} has to be changed or undone first", red.log)))
 }
 
 async fn record(board: &Board, state: &State, id: &TicketId, ticket: &Ticket, commit: Commit) -> Result<Exit, Failure> {

@@ -1,6 +1,7 @@
 //! Reading the layers and merging them, with the origin of every value.
 
 use super::messages::{Fault, explain, locate};
+use super::unset::NUMBERS;
 use super::{Config, PROJECT_FILE};
 use crate::os;
 use crate::text;
@@ -194,7 +195,7 @@ fn note_origins(origins: &mut BTreeMap<String, (Value, String)>, prefix: &str, t
 /// `GANGER_LIMITS_PARALLEL=8` for `limits.parallel`: every plain value of the fixed sections.
 fn environment(merged: &Table) -> Result<Vec<(String, Value, String)>, ConfigError> {
     let (mut found, mut variables) = (Vec::new(), BTreeSet::new());
-    let optional = ["ticket_tokens", "agent_day_tokens", "day_tokens"].map(|k| ("budget", k, Value::Integer(0)));
+    let optional = NUMBERS.map(|(section, key)| (section, key, Value::Integer(0)));
     let sections = ["project", "limits", "policy", "sandbox", "exchange"]
         .into_iter()
         .filter_map(|s| Some((s, merged.get(s)?.as_table()?)));

@@ -11,6 +11,7 @@ mod model;
 mod own;
 mod programs;
 mod sandbox;
+mod unset;
 
 pub(crate) use detect::{Detected, Detection, detect};
 pub(crate) use gate::Gate;

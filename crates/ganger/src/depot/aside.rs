@@ -51,7 +51,7 @@ impl SetAside {
         let files = files_of(&checkout, &named);
         let commit = keep(depot, &checkout, &files)?;
         let rescue = Rescue::keep(depot, "yours", &commit, "in the way")?;
-        let failed = |e: io::Error| GitError::new("rescue", &checkout, e);
+        let failed = |e: io::Error| GitError::new("move files of yours out of the way in", &checkout, e);
         let place = place(depot);
         std::fs::create_dir_all(&place).map_err(failed)?;
         let lock = os::open_private(&place.join("lock")).map_err(failed)?;
@@ -74,7 +74,7 @@ impl SetAside {
         for entry in place.read_dir().into_iter().flatten().flatten() {
             let moved = entry.path();
             let Ok(note) = os::read_text(&moved.join(NOTE), MOST_BYTES) else { continue };
-            let failed = |e: io::Error| GitError::new("rescue", &moved, e);
+            let failed = |e: io::Error| GitError::new("look at files of yours that were moved to", &moved, e);
             let lock = os::open_private(&place.join("lock")).map_err(failed)?;
             let mut parts = zero_separated(&note).map(str::to_owned);
             let (Some(rescue), Some(checkout)) = (parts.next(), parts.next()) else { continue };
@@ -91,7 +91,7 @@ impl SetAside {
 
     /// Puts back what nothing has taken the place of, as it was. Returns how many files.
     pub(crate) fn put_back(self) -> GitResult<usize> {
-        let failed = |e: io::Error| GitError::new("rescue", &self.checkout, e);
+        let failed = |e: io::Error| GitError::new("put files of yours back into", &self.checkout, e);
         let mut taken = Vec::new();
         for name in &self.named {
             let (from, to) = (self.moved.join(FILES).join(name), self.checkout.join(name));
@@ -111,7 +111,7 @@ impl SetAside {
 
     /// What landed takes its place: the rescue has it.
     pub(crate) fn forget(self) -> GitResult<()> {
-        os::remove_tree(&self.moved).map_err(|e| GitError::new("rescue", &self.moved, e))
+        os::remove_tree(&self.moved).map_err(|e| GitError::new("remove what was set aside in", &self.moved, e))
     }
 
     fn is_free(&self, at: &Path) -> bool {
@@ -158,7 +158,7 @@ fn keep(depot: &Depot, checkout: &Path, files: &[String]) -> GitResult<Commit> {
     let kept: BTreeSet<&str> = zero_separated(&listed).collect();
     // A repository inside, a socket: nothing is removed that the rescue does not have.
     if let Some(left) = files.iter().find(|name| !kept.contains(name.as_str())) {
-        return Err(GitError::new("rescue", &checkout.join(left), "git cannot keep it; move it elsewhere yourself"));
+        return Err(GitError::new("set aside", &checkout.join(left), "git cannot keep it; move it elsewhere yourself"));
     }
     let told = "files of yours that were in the way of a landing";
     git.run(&["commit-tree", &tree, "-m", told]).map(Commit::new)
@@ -166,7 +166,7 @@ fn keep(depot: &Depot, checkout: &Path, files: &[String]) -> GitResult<Commit> {
 
 /// Ganger's git on a checkout of the person's, with an index that is nobody else's.
 fn with_own_index(depot: &Depot, checkout: &Path) -> GitResult<(Git, tempfile::TempDir)> {
-    let folder = tempfile::tempdir().map_err(|e| GitError::new("rescue", checkout, e))?;
+    let folder = tempfile::tempdir().map_err(|e| GitError::new("set files of yours aside in", checkout, e))?;
     let git = Git::own(depot.path()).on(checkout).env("GIT_INDEX_FILE", folder.path().join("index")).by("ganger");
     Ok((git, folder))
 }

@@ -123,7 +123,7 @@ pub(super) fn take_up_commits(depot: &Depot, workspace: &Workspace, base: &Commi
 
 fn agents_git(workspace: &Workspace) -> GitResult<AgentsGit> {
     let found = AgentsGit::of(&workspace.path, &workspace.path);
-    found.ok_or_else(|| GitError::new("status", &workspace.path, "there is no .git any more"))
+    found.ok_or_else(|| GitError::new("look at the git of", &workspace.path, "there is no .git any more"))
 }
 
 /// Brings the agent's commits into the depot, and says which of them is the work.

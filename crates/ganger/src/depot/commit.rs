@@ -2,7 +2,7 @@
 
 use super::agents_git::AgentsGit;
 use super::{Depot, Workspace, large, tampering};
-use crate::git::{Git, GitError, GitResult, zero_separated};
+use crate::git::{Git, GitError, GitResult, zero_separated, zero_separated_bytes};
 use ganger_engine::{AttemptId, Commit, TicketId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -19,7 +19,7 @@ pub(super) struct Leftovers {
     /// Folders that are repositories of their own: git would keep their names only.
     pub(super) repositories: Vec<String>,
     /// Files that are there no longer.
-    pub(super) deleted: Vec<String>,
+    pub(super) deleted: Vec<Vec<u8>>,
     /// Files that no repository should take.
     pub(super) too_large: Vec<PathBuf>,
 }
@@ -28,24 +28,28 @@ pub(super) struct Leftovers {
 pub(super) fn leftovers(depot: &Depot, workspace: &Workspace) -> GitResult<Leftovers> {
     let status = ["status", "--porcelain", "-z", "--untracked-files=all", "--no-renames", "--ignore-submodules=dirty"];
     let excludes = excludes(depot);
-    let status = workspace.git(depot).run(&[&["-c", &excludes][..], &status].concat())?;
+    let status = workspace.git(depot).run_bytes(&[&["-c", &excludes][..], &status].concat())?;
     let own = workspace.own_files(depot)?;
-    let is_own = |path: &str| own.iter().any(|name| path == name || path.starts_with(&format!("{name}/")));
+    // By whole parts of the path.
+    let is_ours = |path: &Path| OWN_FILES.iter().any(|name| path == Path::new(name));
+    let is_own = |path: &Path| is_ours(path) || own.iter().any(|name| path.starts_with(name));
     let mut sum = Leftovers::default();
-    for entry in zero_separated(&status) {
-        let path = entry.get(3..).unwrap_or_default();
-        if entry.starts_with("??") && (OWN_FILES.contains(&path) || is_own(path)) {
+    for entry in zero_separated_bytes(&status) {
+        let name = entry.get(3..).unwrap_or_default();
+        let path = crate::os::path_of(name);
+        let is_new = entry.starts_with(b"??");
+        if is_new && is_own(&path) {
             continue;
         }
-        if entry.starts_with("??") && path.ends_with('/') {
-            sum.repositories.push(path.trim_end_matches('/').to_owned());
+        if is_new && name.ends_with(b"/") {
+            sum.repositories.push(path.to_string_lossy().trim_end_matches('/').to_owned());
         }
-        if entry.starts_with(" D") {
-            sum.deleted.push(path.to_owned());
+        if entry.starts_with(b" D") {
+            sum.deleted.push(name.to_owned());
         }
-        let file = workspace.path.join(path);
+        let file = workspace.path.join(&path);
         if large::is_too_large(&file) {
-            sum.too_large.push(path.into());
+            sum.too_large.push(path);
         }
         sum.files += 1;
         sum.bytes += std::fs::symlink_metadata(file).map_or(0, |m| m.len());
@@ -126,18 +130,28 @@ fn leave_out_what_setup_left(depot: &Depot, workspace: &Workspace) -> GitResult<
     let Some(zero) = workspace.zero_point(depot) else { return Ok(()) };
     let git = workspace.git(depot);
     let base = workspace.noted_base(depot).map_or_else(|| "HEAD".to_owned(), |base| base.to_string());
-    let list = |args: &[&str]| -> GitResult<BTreeMap<String, String>> {
-        let listed = git.run(args)?;
-        Ok(entries(&listed).map(|entry| (entry.path.to_owned(), entry.new.to_owned())).collect())
-    };
-    let left = list(&["diff-tree", "-r", "-z", "--no-renames", "--no-abbrev", &base, &zero])?;
-    let changed = list(&["diff-index", "-z", "--cached", "--no-renames", "--no-abbrev", "HEAD"])?;
-    let as_it_was: Vec<&str> =
-        left.iter().filter(|(path, id)| changed.get(*path) == Some(*id)).map(|(path, _)| path.as_str()).collect();
-    if as_it_was.is_empty() {
+    let left = git.run_bytes(&["diff-tree", "-r", "-z", "--no-renames", "--no-abbrev", &base, &zero])?;
+    let changed = git.run_bytes(&["diff-index", "-z", "--cached", "--no-renames", "--no-abbrev", "HEAD"])?;
+    let changed = ids_by_name(&changed);
+    let as_it_was = ids_by_name(&left).into_iter().filter(|(name, id)| changed.get(name) == Some(id));
+    let names: Vec<u8> = as_it_was.flat_map(|(name, _)| [name, b"\0"].concat()).collect();
+    if names.is_empty() {
         return Ok(());
     }
-    git.run(&[&["reset", "--quiet", "HEAD", "--"][..], &as_it_was].concat()).map(|_| ())
+    // Setups may leave more files than a command line takes.
+    let reset = ["--literal-pathspecs", "reset", "--quiet", "--pathspec-from-file=-", "--pathspec-file-nul", "HEAD"];
+    git.run_fed(&reset, &names).map(|_| ())
+}
+
+/// The new id of each name in the output of `--raw -z` without renames.
+fn ids_by_name(listed: &[u8]) -> BTreeMap<&[u8], &[u8]> {
+    let mut parts = zero_separated_bytes(listed);
+    std::iter::from_fn(|| {
+        let (line, name) = (parts.next()?, parts.next()?);
+        // Two modes, two ids, the status.
+        Some((name, line.split(|byte| *byte == b' ').nth(3)?))
+    })
+    .collect()
 }
 
 /// The tree of all that is there and not ignored, but for these. It is written to the depot; the index stays as it is.
@@ -164,17 +178,17 @@ pub(super) fn leave_out_what_is_not_checked_out(
     depot: &Depot,
     workspace: &Workspace,
     theirs: &AgentsGit,
-    missing: &[String],
+    missing: &[Vec<u8>],
 ) -> GitResult<bool> {
     let Some((git, _index)) = with_agents_index(depot, &workspace.path, theirs) else { return Ok(false) };
     // An index that cannot be read says nothing.
-    let listed = git.run(&["ls-files", "-t", "-z"]).unwrap_or_default();
-    let not_checked_out: BTreeSet<&str> =
-        zero_separated(&listed).filter_map(|entry| entry.strip_prefix("S ")).collect();
-    let names: String =
-        missing.iter().filter(|path| not_checked_out.contains(path.as_str())).map(|path| format!("{path}\0")).collect();
+    let listed = git.run_bytes(&["ls-files", "-t", "-z"]).unwrap_or_default();
+    let not_checked_out: BTreeSet<&[u8]> =
+        zero_separated_bytes(&listed).filter_map(|entry| entry.strip_prefix(b"S ")).collect();
+    let missing = missing.iter().filter(|name| not_checked_out.contains(name.as_slice()));
+    let names: Vec<u8> = missing.flat_map(|name| [name, &b"\0"[..]].concat()).collect();
     if !names.is_empty() {
-        workspace.git(depot).run_fed(&["update-index", "-z", "--skip-worktree", "--stdin"], names.as_bytes())?;
+        workspace.git(depot).run_fed(&["update-index", "-z", "--skip-worktree", "--stdin"], &names)?;
     }
     Ok(!names.is_empty())
 }
@@ -184,7 +198,7 @@ pub(super) fn with_index_apart(
     depot: &Depot,
     workspace: &Workspace,
 ) -> GitResult<(crate::git::Git, tempfile::TempDir)> {
-    let failed = |e: std::io::Error| GitError::new("index", &workspace.path, e);
+    let failed = |e: std::io::Error| GitError::new("copy the index of", &workspace.path, e);
     let folder = tempfile::tempdir().map_err(failed)?;
     let index = folder.path().join("index");
     crate::os::copy_with_time(&depot.view(&workspace.ticket).join("index"), &index).map_err(failed)?;

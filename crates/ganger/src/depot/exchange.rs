@@ -3,7 +3,7 @@
 //! late it comes. Only the depot's git talks to it, and every object that comes from it is checked.
 
 use super::{Depot, Rescue, Workspace, hazards, note, transfer};
-use crate::git::{Git, GitError, GitResult};
+use crate::git::{Deed, Git, GitError, GitResult};
 use crate::os;
 use ganger_engine::{Commit, TicketId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +25,9 @@ const LOOK_LIMIT: Duration = Duration::from_secs(20);
 const BELIEVED: Duration = Duration::from_secs(60);
 /// No configuration, and no list of where a history is cut off, is larger.
 const MOST_BYTES: u64 = 64 << 20;
+
+/// Notes of the heads that were pushed.
+const PUSHED: &str = "pushed";
 
 /// What a commit is of.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -174,13 +177,20 @@ impl Exchange {
         if !depot.repository.is_ancestor(base, head) {
             commits.push(Traveller::work(ticket, base.clone()));
         }
-        self.push(depot, &commits)
+        self.push(depot, &commits)?;
+        let noted = os::write_private(&note(depot, PUSHED, head.as_str()), b"");
+        noted.map_err(|e| GitError::new("note what was pushed, in", depot.path(), e))
     }
 
-    /// Pushes the rescues of a ticket that were not pushed before, but for those with secrets in them, which stay here:
-    /// their names come back.
-    pub(crate) fn push_rescues(&self, depot: &Depot, ticket: &TicketId, main: &Commit) -> GitResult<Vec<String>> {
-        let is_of_ticket = |r: &Rescue| r.name.split('/').next() == Some(ticket.as_str());
+    /// Pushes the rescues of a ticket, or all, that were not pushed before, but for those with secrets in them, which stay
+    /// here: their names come back.
+    pub(crate) fn push_rescues(
+        &self,
+        depot: &Depot,
+        ticket: Option<&TicketId>,
+        main: &Commit,
+    ) -> GitResult<Vec<String>> {
+        let is_of_ticket = |r: &Rescue| ticket.is_none_or(|ticket| r.name.split('/').next() == Some(ticket.as_str()));
         let sent = |name: &str| note(depot, "sent", name);
         let mut held_back = Vec::new();
         for rescue in Rescue::list(depot)?.into_iter().filter(is_of_ticket).filter(|r| !sent(&r.name).exists()) {
@@ -190,7 +200,7 @@ impl Exchange {
                 held_back.push(rescue.name.clone());
             }
             let noted = os::write_private(&sent(&rescue.name), b"");
-            noted.map_err(|e| GitError::new("push", depot.path(), e))?;
+            noted.map_err(|e| GitError::new("note what was pushed, in", depot.path(), e))?;
         }
         Ok(held_back)
     }
@@ -232,6 +242,19 @@ impl Exchange {
         Ok(())
     }
 
+    /// What is not there any more needs no name here.
+    pub(crate) fn forget_what_left(&self, depot: &Depot) -> GitResult<()> {
+        let here = depot.git().run(&["for-each-ref", "--format=%(refname)", HERE])?;
+        if here.is_empty() {
+            return Ok(());
+        }
+        let there = self.list(depot)?;
+        let there: BTreeSet<&str> = there.iter().filter_map(|name| name.strip_prefix(&self.there)).collect();
+        let gone = here.lines().filter(|name| name.strip_prefix(HERE).is_some_and(|rest| !there.contains(rest)));
+        let gone: String = gone.map(|name| format!("delete {name}\n")).collect();
+        depot.git().run_fed(&["update-ref", "--stdin"], gone.as_bytes()).map(|_| ())
+    }
+
     /// Full names of the refs that the board has there.
     fn list(&self, depot: &Depot) -> GitResult<Vec<String>> {
         let pattern = format!("{}/*", self.there);
@@ -271,7 +294,8 @@ impl Exchange {
     /// Fetches the refs below folders of the exchange, and brings what they reach into the depot in the way of all that
     /// comes from outside: checked, within limits, and not a pack each time.
     fn fetch(&self, depot: &Depot, folders: &[String], to: &str) -> GitResult<()> {
-        let incoming = Incoming::new(depot).map_err(|e| GitError::new("fetch", depot.path(), e))?;
+        let incoming =
+            Incoming::new(depot).map_err(|e| GitError::new("make room for what is fetched, in", depot.path(), e))?;
         let plain = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--"];
         let refspecs: Vec<String> = folders.iter().map(|f| format!("+{}/{f}/*:{to}/{f}/*", self.there)).collect();
         let args: Vec<&str> =
@@ -312,9 +336,10 @@ impl Exchange {
     fn told(&self, error: GitError) -> GitError {
         let message =
             error.message.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ");
-        let command = error.command.split(' ').find(|w| ["fetch", "push", "ls-remote"].contains(w)).unwrap_or("fetch");
         let message = crate::secrets::redact(&message).into_owned();
-        GitError { command: format!("{command} {}", self.shown()), message, ..error }
+        let Deed::Command(words) = &error.deed else { return GitError { message, ..error } };
+        let command = words.split(' ').find(|w| ["fetch", "push", "ls-remote"].contains(w)).unwrap_or("fetch");
+        GitError { deed: Deed::Command(format!("{command} {}", self.shown())), message, ..error }
     }
 }
 
@@ -364,6 +389,11 @@ impl Drop for Incoming {
 impl Depot {
     pub(crate) fn has(&self, commit: &Commit) -> bool {
         self.repository.resolve(commit.as_str()).is_some()
+    }
+
+    /// Whether a head was pushed from here: it is not here alone.
+    pub(super) fn was_pushed(&self, head: &Commit) -> bool {
+        note(self, PUSHED, head.as_str()).exists()
     }
 
     /// Whether a commit of a ticket came here from the exchange.

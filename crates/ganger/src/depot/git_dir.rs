@@ -50,7 +50,7 @@ pub(super) fn give(
 
 /// Makes a folder hold a commit and nothing else, with a git directory of its own.
 pub(crate) fn make_tree(depot: &Depot, tree: &Path, commit: &Commit, refs: &[(String, Commit)]) -> GitResult<()> {
-    let failed = |e: io::Error| GitError::new("checkout", tree, e);
+    let failed = |e: io::Error| GitError::new("make the tree", tree, e);
     os::remove_tree(tree).map_err(failed)?;
     std::fs::create_dir_all(tree).map_err(failed)?;
     give(depot, tree, &Head::Detached(commit), refs, None).map_err(failed)?;

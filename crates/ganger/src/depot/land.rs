@@ -73,9 +73,7 @@ pub(super) fn merge_tree(
     match output.status.code() {
         Some(0) => Ok(Ok(tree)),
         Some(1) => Ok(Err(parts.map(str::to_owned).collect())),
-        code => {
-            Err(GitError { command: args.join(" "), dir: repository.root.clone(), message: text(&output.stderr), code })
-        }
+        code => Err(git.error(&args, &text(&output.stderr), code)),
     }
 }
 
@@ -100,14 +98,20 @@ impl Landing {
         match self {
             Self::Landed | Self::Moved => None,
             Self::Dirty(files) => Some(format!("{main} is checked out with uncommitted changes: {}", files.join(", "))),
-            Self::InTheWay(files) => Some(format!(
-                "files of yours that git does not know are in the way: {}. Move them elsewhere, or run `ganger merge \
-                 --keep`, which keeps them as a rescue",
-                files.join(", ")
-            )),
-            Self::Busy(what) => {
-                Some(format!("{main} is checked out where {what} is in progress: finish it, then merge again"))
+            Self::InTheWay(files) => {
+                Some(format!("files of yours that git does not know are in the way: {}", files.join(", ")))
             }
+            Self::Busy(what) => Some(format!("{main} is checked out where {what} is in progress")),
+        }
+    }
+
+    /// What a person has to do first.
+    pub(crate) fn remedy(&self) -> &'static str {
+        match self {
+            Self::Landed | Self::Moved => "",
+            Self::Dirty(_) => "commit or stash them",
+            Self::InTheWay(_) => "move them elsewhere",
+            Self::Busy(_) => "finish it",
         }
     }
 }
@@ -251,7 +255,7 @@ pub(crate) fn repair_half_landing(depot: &Depot, main: &str) -> GitResult<()> {
 /// A run and a command may land at the same time: what the other is just doing is not half done.
 fn one_at_a_time(depot: &Depot) -> GitResult<File> {
     let path = super::note(depot, "landing", "lock");
-    let failed = |e: std::io::Error| GitError::new("update-ref", &path, e);
+    let failed = |e: std::io::Error| GitError::new("lock landings by", &path, e);
     std::fs::create_dir_all(path.parent().unwrap_or(&path)).map_err(failed)?;
     let lock = os::open_private(&path).map_err(failed)?;
     os::lock(&lock).map_err(failed)?;

@@ -13,6 +13,7 @@ mod git_dir;
 mod hazards;
 mod land;
 mod large;
+mod left;
 mod loose_ends;
 mod main_branch;
 mod own_files;

@@ -12,7 +12,7 @@ impl Workspace {
         match std::fs::read_to_string(note(depot, "own-files", self.ticket.as_str())) {
             Ok(noted) => Ok(noted.split_terminator('\0').map(str::to_owned).collect()),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-            Err(e) => Err(GitError::new("checkout", &self.path, e)),
+            Err(e) => Err(GitError::new("read which files of yours were copied to", &self.path, e)),
         }
     }
 

@@ -1,5 +1,7 @@
 //! A patch without context, as its hunks: of one parent, or combined of several.
 
+use crate::git::unquoted;
+
 /// What one place of a file gains and loses.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Hunk {
@@ -32,8 +34,8 @@ pub(super) fn hunks(patch: &str) -> Vec<Hunk> {
             to.push_str(&line[parents..]);
             to.push('\n');
         } else if let Some(name) = line.strip_prefix("+++ ").or_else(|| line.strip_prefix("--- ")) {
-            // Names with odd characters stand in quotes. That of a deleted file is the old one.
-            let name = name.trim_end_matches('\t').trim_matches('"');
+            // That of a deleted file is the old one.
+            let name = unquoted(name.trim_end_matches('\t'));
             if let Some(name) = name.strip_prefix("b/").or_else(|| name.strip_prefix("a/")) {
                 name.clone_into(&mut path);
             }
@@ -67,7 +69,7 @@ mod tests {
             [
                 own("a.txt", 3, "new\n++ b/not a name\n", "old\n"),
                 own("a.txt", 11, "last\n", ""),
-                own("ö\\t.txt", 1, "x\n", "")
+                own("ö\t.txt", 1, "x\n", "")
             ]
         );
     }

@@ -32,7 +32,7 @@ impl Depot {
     /// # Errors
     /// When the name is taken there, or the branch is checked out.
     pub(crate) fn publish(&self, branch: &str, head: &Commit, base: Option<&Commit>) -> GitResult<()> {
-        let refused = |why: &str| Err(GitError::new("update-ref", &self.person.root, format!("{branch} {why}")));
+        let refused = |why: &str| Err(GitError::new("show a branch in", &self.person.root, format!("{branch} {why}")));
         let before = match self.published(branch) {
             Published::Ours(Some(before)) if before == *head => return Ok(()),
             Published::Ours(before) => before,
@@ -64,7 +64,7 @@ impl Depot {
     /// From now on what the person's repository holds by this name is known.
     pub(crate) fn note_published(&self, branch: &str, head: &Commit) -> GitResult<()> {
         let noted = os::write_private(&self.record(branch), head.as_str().as_bytes());
-        noted.map_err(|e| GitError::new("update-ref", self.path(), e))
+        noted.map_err(|e| GitError::new("note which branch was shown, in", self.path(), e))
     }
 
     /// Whether this commit was brought there. If the branch is gone since, the person does not want it.

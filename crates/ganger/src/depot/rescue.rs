@@ -42,7 +42,8 @@ impl Rescue {
             return Ok(None);
         }
         let name = found.keep(depot, workspace, &beside, Some(&large::place(workspace)))?;
-        large::move_out(workspace, &found.too_large).map_err(|e| GitError::new("rescue", &workspace.path, e))?;
+        large::move_out(workspace, &found.too_large)
+            .map_err(|e| GitError::new("move large files out of", &workspace.path, e))?;
         Ok(Some(name))
     }
 
@@ -111,10 +112,10 @@ impl Rescue {
     pub(crate) fn restore(depot: &Depot, name: &str, into: &Path) -> GitResult<()> {
         let reference = format!("{PREFIX}{name}");
         let Some(commit) = depot.repository.resolve(&reference) else {
-            return Err(GitError::new("checkout", into, format!("there is no rescue {name}")));
+            return Err(GitError::new("restore a rescue into", into, format!("there is no rescue {name}")));
         };
         if into.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
-            return Err(GitError::new("checkout", into, "the folder is not empty"));
+            return Err(GitError::new("restore a rescue into", into, "the folder is not empty"));
         }
         git_dir::make_tree(depot, into, &commit, &[])
     }
@@ -396,7 +397,7 @@ fn keep_repository(depot: &Depot, workspace: &Workspace, at: &Path, name: &str) 
         let loose = LooseEnds::of(depot, &theirs, tips.keys())?;
         parents.extend(loose.bring_in(depot, &theirs.objects(), "objects that nothing named")?);
     }
-    let index = tempfile::tempdir().map_err(|e| GitError::new("rescue", at, e))?;
+    let index = tempfile::tempdir().map_err(|e| GitError::new("keep what is in", at, e))?;
     let git = Git::own(depot.path()).on(at).env("GIT_INDEX_FILE", index.path().join("index")).by("ganger");
     let inside = repositories_inside(at);
     let inner = excluding(at, inside.iter().map(PathBuf::as_path));

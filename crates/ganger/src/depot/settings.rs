@@ -80,7 +80,13 @@ impl Settings {
             // Without its patterns an agent would commit what the person ignores everywhere.
             settings.ignored_everywhere = match std::fs::read(&file) {
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-                read => read.map_err(|e| GitError::new("config", &person.root, format!("{}: {e}", file.display())))?,
+                read => read.map_err(|e| {
+                    GitError::new(
+                        "read what you ignore everywhere, for",
+                        &person.root,
+                        format!("{}: {e}", file.display()),
+                    )
+                })?,
             };
         }
         let lfs = person.common.join("lfs");

@@ -65,7 +65,7 @@ impl Depot {
     /// Takes over those settings of the person that say what files and commits look like, and how a remote is reached.
     pub(crate) fn take_over_settings(&self) -> GitResult<()> {
         let settings = Settings::of(&self.person)?;
-        let failed = |e: std::io::Error| GitError::new("config", self.path(), e);
+        let failed = |e: std::io::Error| GitError::new("take over your settings into", self.path(), e);
         settings.write_for_depot(&self.repository).map_err(failed)?;
         *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = settings;
         Ok(())
@@ -82,7 +82,7 @@ impl Depot {
         if self.repository.resolve(commit.as_str()).is_some() {
             return Ok(());
         }
-        let failed = |e: std::io::Error| GitError::new("fetch", &self.person.root, e);
+        let failed = |e: std::io::Error| GitError::new("read what is shallow in", &self.person.root, e);
         self.take_over_shallow().map_err(failed)?;
         let known = self.tips()?;
         transfer::bring_in(self, &self.person.objects(), std::slice::from_ref(commit), &known)?;
@@ -126,7 +126,7 @@ impl Depot {
 }
 
 fn make(state: &Path, path: &Path, person: &Repository) -> GitResult<()> {
-    let failed = |e: std::io::Error| GitError::new("clone", state, e);
+    let failed = |e: std::io::Error| GitError::new("make the depot in", state, e);
     std::fs::create_dir_all(state).map_err(failed)?;
     let lock = os::open_private(&state.join("depot.lock")).map_err(failed)?;
     os::lock(&lock).map_err(failed)?;

@@ -67,7 +67,7 @@ fn pass(pack: &Git, unpack: &Git, wanted: &[Commit], known: &[Commit], synced: b
         packed = count;
         unpack.command(&unpacking(count))
     });
-    let (wrote, read) = passed.map_err(|e| GitError::new("pack-objects", pack.dir(), e))?;
+    let (wrote, read) = passed.map_err(|e| GitError::new("pack commits in", pack.dir(), e))?;
     if !wrote.status.success() {
         return Err(pack.error(&["pack-objects"], &crate::git::text(&wrote.stderr), wrote.status.code()));
     }

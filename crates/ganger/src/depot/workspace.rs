@@ -41,7 +41,7 @@ impl Workspace {
     /// Makes sure that it exists: on its branch, or on a new branch at `base`. Never moves a branch. `refs` are branches
     /// of others to compare and join with.
     pub(crate) fn ensure(&self, depot: &Depot, base: &Commit, refs: &[(String, Commit)]) -> GitResult<()> {
-        let failed = |e: io::Error| GitError::new("checkout", &self.path, e);
+        let failed = |e: io::Error| GitError::new("make the workspace", &self.path, e);
         let view = depot.view(&self.ticket);
         if self.may_hold_work(depot, &view) {
             self.follow_the_template(&view).map_err(failed)?;
@@ -57,7 +57,7 @@ impl Workspace {
                  `project.workspaces`",
                 self.path.display()
             );
-            return Err(GitError::new("checkout", &self.path, message));
+            return Err(GitError::new("make the workspace", &self.path, message));
         }
         let head = match self.head(depot) {
             Some(head) => head,
@@ -102,7 +102,7 @@ impl Workspace {
         if has_index && head.is_some() && view.join("HEAD").is_file() {
             return Ok(());
         }
-        let failed = |e: io::Error| GitError::new("checkout", &self.path, e);
+        let failed = |e: io::Error| GitError::new("repair Ganger's view of", &self.path, e);
         let head = head.unwrap_or_else(|| base.clone());
         self.make_view(view, &head).map_err(failed)?;
         let _none = std::fs::remove_file(view.join("index"));
@@ -113,10 +113,10 @@ impl Workspace {
 
     /// Whatever an agent did to the git directory, there is one; and it knows the branches that are to be joined.
     pub(super) fn repair(&self, depot: &Depot, refs: &[(String, Commit)]) -> GitResult<()> {
-        let failed = |e: io::Error| GitError::new("checkout", &self.path, e);
+        let failed = |e: io::Error| GitError::new("repair the git of", &self.path, e);
         remove_what_git_would_wait_for(&self.path).map_err(failed)?;
         let Some(head) = self.head(depot) else {
-            return Err(GitError::new("checkout", &self.path, format!("the branch {} is lost", self.branch)));
+            return Err(GitError::new("repair the git of", &self.path, format!("the branch {} is lost", self.branch)));
         };
         let Some(theirs) = AgentsGit::of(&self.path, &self.path) else {
             let view = depot.view(&self.ticket);
@@ -142,7 +142,7 @@ impl Workspace {
 
     /// Keeps all that the agent's git holds, and puts one in its place that knows the branch. The files stay.
     pub(super) fn begin_git_anew(&self, depot: &Depot) -> GitResult<()> {
-        let failed = |e: io::Error| GitError::new("checkout", &self.path, e);
+        let failed = |e: io::Error| GitError::new("replace the git of", &self.path, e);
         Rescue::snapshot(depot, self)?;
         os::remove_tree(&self.path.join(".git")).map_err(failed)?;
         self.repair(depot, &[])
@@ -170,7 +170,7 @@ impl Workspace {
 
     /// Makes the agent's git see what Ganger's does: the branch checked out, at its head.
     pub(super) fn show_to_agent(&self, depot: &Depot) -> GitResult<()> {
-        let failed = |e: io::Error| GitError::new("checkout", &self.path, e);
+        let failed = |e: io::Error| GitError::new("bring the branch up to date in", &self.path, e);
         let Some(head) = self.head(depot) else { return Ok(()) };
         let Some(theirs) = AgentsGit::of(&self.path, &self.path) else { return self.repair(depot, &[]) };
         let reference = self.reference();
@@ -214,8 +214,8 @@ impl Workspace {
         let aside = note(depot, "broken-refs", &name);
         let moved =
             std::fs::create_dir_all(aside.parent().unwrap_or(&aside)).and_then(|()| std::fs::rename(&file, &aside));
-        let told = |e: io::Error| format!("{} is broken and cannot be moved away: {e}", self.reference());
-        moved.map_err(|e| GitError::new("checkout", depot.path(), told(e)))
+        let told = |e: io::Error| format!("{}: {e}", self.reference());
+        moved.map_err(|e| GitError::new("set a broken ref aside in", depot.path(), told(e)))
     }
 
     /// Why it cannot be made, if so: only a person can change that.
@@ -237,7 +237,7 @@ impl Workspace {
     /// kept as a rescue.
     pub(crate) fn retire(&self, depot: &Depot, merged_into: Option<&Commit>) -> GitResult<Retired> {
         let view = depot.view(&self.ticket);
-        let failed = |e: io::Error| GitError::new("retire", &self.path, e);
+        let failed = |e: io::Error| GitError::new("remove the workspace", &self.path, e);
         if !view.exists() {
             self.drop_merged_branch(depot, merged_into);
             return Ok(Retired::Absent);
@@ -291,8 +291,8 @@ impl Workspace {
     /// ticket would take longer; the branch keeps the commit itself alive.
     pub(crate) fn note_base(&self, depot: &Depot, base: &Commit) -> GitResult<()> {
         let noted = os::write_private(&self.base_file(depot), base.as_str().as_bytes());
-        let told = |e: io::Error| format!("the base of {} cannot be noted: {e}", self.branch);
-        noted.map_err(|e| GitError::new("checkout", depot.path(), told(e)))
+        let told = |e: io::Error| format!("{}: {e}", self.branch);
+        noted.map_err(|e| GitError::new("note the base of a branch in", depot.path(), told(e)))
     }
 
     fn base_file(&self, depot: &Depot) -> PathBuf {
@@ -303,7 +303,7 @@ impl Workspace {
     pub(crate) fn note_zero_point(&self, depot: &Depot) -> GitResult<()> {
         let left = commit::leftovers(depot, self)?;
         let file = note(depot, "zero", self.ticket.as_str());
-        let failed = |e: io::Error| GitError::new("checkout", &self.path, e);
+        let failed = |e: io::Error| GitError::new("note what setup left in", &self.path, e);
         if left.files == 0 {
             let _none = std::fs::remove_file(&file);
             return Ok(());
@@ -322,7 +322,8 @@ impl Workspace {
         all.extend(names.iter().filter(|name| !all.contains(name)).cloned().collect::<Vec<_>>());
         let noted: String = all.iter().map(|name| format!("{name}\0")).collect();
         let file = note(depot, "own-files", self.ticket.as_str());
-        os::write_private(&file, noted.as_bytes()).map_err(|e| GitError::new("checkout", &self.path, e))
+        os::write_private(&file, noted.as_bytes())
+            .map_err(|e| GitError::new("note which files of yours were copied to", &self.path, e))
     }
 
     /// The tree that was noted then; `None` when nothing was left.
@@ -335,7 +336,8 @@ impl Workspace {
     pub(crate) fn look(&self, depot: &Depot) -> GitResult<Seen> {
         let theirs = AgentsGit::of(&self.path, &self.path).and_then(|git| git.checkout());
         let head = theirs.and_then(|checkout| checkout.commit).or_else(|| self.head(depot));
-        remove_what_git_would_wait_for(&self.path).map_err(|e| GitError::new("status", &self.path, e))?;
+        remove_what_git_would_wait_for(&self.path)
+            .map_err(|e| GitError::new("look at the workspace", &self.path, e))?;
         let left = commit::leftovers(depot, self)?;
         let is_of_setup = match self.zero_point(depot) {
             Some(zero) => commit::tree_of_all(depot, self, &left.too_large)? == zero,

@@ -167,6 +167,13 @@ fn land(depot: &Depot, main: &str, old: &Commit, merged: &Commit) -> anyhow::Res
         Landed::Moved => Ok(None),
         refused => {
             let why = refused.refusal(main).unwrap_or_default();
+            let remedy = refused.remedy();
+            let why = match refused {
+                Landed::InTheWay(_) => {
+                    format!("{why}: {remedy}, or run `ganger merge --keep`, which keeps them as a rescue")
+                }
+                _ => format!("{why}: {remedy}, then merge again"),
+            };
             Ok(Some(Verdict::Failed { why, back_to_agent: false }))
         }
     }

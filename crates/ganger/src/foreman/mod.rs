@@ -222,8 +222,8 @@ impl Foreman {
     }
 
     /// What other hosts made is here, and is shown, before the run ends.
-    pub(crate) async fn settle(&self) {
-        self.objects.settle().await;
+    pub(crate) async fn settle(&self, limit: Duration) {
+        self.objects.settle(limit).await;
     }
 
     /// The run is over, and so is its host: nothing is offered to it until it reports again.

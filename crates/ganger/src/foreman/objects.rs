@@ -5,7 +5,7 @@
 use crate::depot::{Exchange, NotBrought, Traveller};
 use crate::git::{GitError, GitResult};
 use crate::log;
-use crate::os;
+use crate::os::{self, Pauses};
 use crate::project::Project;
 use crate::wire::Elsewhere;
 use ganger_engine::{Changes, Commit, HostId, Order, Phase, State, Ticket, TicketId};
@@ -18,11 +18,12 @@ use tokio::sync::{mpsc, watch};
 const LOOK_EVERY: Duration = Duration::from_millis(300);
 /// A fetched main is fresh for so long.
 const FETCH_EVERY: Duration = Duration::from_secs(30);
+/// Rescues of other hosts are looked for so often without a reason.
+const LOOK_FOR_RESCUES: Duration = Duration::from_secs(300);
 /// An order waits so long for what it names to be pushed. The host waits for the rest.
 const PUSH_FIRST: Duration = Duration::from_secs(2);
-/// First wait between two tries; it doubles up to [`LONGEST_WAIT`].
+/// First wait between two tries.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
-const LONGEST_WAIT: Duration = Duration::from_secs(15);
 /// What a merge, or a host in this clone, needs and is not there after so long is told.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -102,6 +103,8 @@ pub(super) struct Objects {
     left: watch::Sender<usize>,
     /// What was seen of each ticket last.
     looked: Arc<Mutex<BTreeMap<TicketId, Looked>>>,
+    /// Incarnations of hosts elsewhere that were heard of: each may have brought rescues along.
+    incarnations: Mutex<BTreeSet<String>>,
     /// One at a time takes over what a host made.
     taking: Arc<Mutex<()>>,
 }
@@ -118,6 +121,7 @@ impl Objects {
             jobs,
             left: watch::Sender::new(0),
             looked: Arc::default(),
+            incarnations: Mutex::default(),
             taking: Arc::default(),
         });
         if objects.exchange.is_some() && state.hosts.keys().any(|host| is_elsewhere(state, host)) {
@@ -135,7 +139,8 @@ impl Objects {
         if self.exchange.is_none() || !state.hosts.keys().any(|host| is_elsewhere(state, host)) {
             return;
         }
-        let jobs = self.look(state, changes.tickets.iter());
+        let mut jobs = self.look(state, changes.tickets.iter());
+        jobs.rescues |= self.has_new_host(state);
         if !jobs.is_empty() {
             self.queue(jobs);
         }
@@ -152,6 +157,22 @@ impl Objects {
         jobs
     }
 
+    fn knows_hosts_elsewhere(&self) -> bool {
+        !self.incarnations.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    fn has_new_host(&self, state: &State) -> bool {
+        let mut known = self.incarnations.lock().unwrap_or_else(PoisonError::into_inner);
+        let elsewhere = state.hosts.values().filter(|host| host.report.labels.contains(Elsewhere::LABEL));
+        let new: Vec<&String> = elsewhere
+            .map(|host| &host.report.incarnation)
+            .filter(|incarnation| !known.contains(*incarnation))
+            .collect();
+        let is_new = !new.is_empty();
+        known.extend(new.into_iter().cloned());
+        is_new
+    }
+
     fn queue(&self, jobs: Jobs) {
         self.left.send_modify(|left| *left += 1);
         // The worker lives as long as this does.
@@ -159,10 +180,10 @@ impl Objects {
     }
 
     /// Until all that is known to be at the exchange is here.
-    pub(super) async fn settle(&self) {
+    pub(super) async fn settle(&self, limit: Duration) {
         let mut left = self.left.subscribe();
         let done = left.wait_for(|left| *left == 0);
-        let _tried_again_by_the_next_run = tokio::time::timeout(PATIENCE, done).await;
+        let _tried_again_by_the_next_run = tokio::time::timeout(limit, done).await;
     }
 
     /// Whether hosts in this clone may lack what other hosts made.
@@ -293,7 +314,7 @@ impl Objects {
     }
 
     fn not_fetched(&self, why: String) -> GitError {
-        GitError::new("fetch", self.project.state.as_path(), why)
+        GitError::new("take over work of other hosts into", self.project.state.as_path(), why)
     }
 
     /// Removes the refs of tickets that are merged or closed.
@@ -353,12 +374,21 @@ pub(crate) fn is_elsewhere(state: &State, host: &HostId) -> bool {
 
 /// Does what is queued, and what could not be done before.
 async fn work(objects: std::sync::Weak<Objects>, mut received: mpsc::UnboundedReceiver<Jobs>) {
-    let (mut jobs, mut taken, mut pause, mut said) = (Jobs::default(), 0, FIRST_WAIT, String::new());
+    let (mut jobs, mut taken, mut pauses) = (Jobs::default(), 0, Pauses::from(FIRST_WAIT));
     loop {
         if jobs.is_empty() {
-            let Some(next) = received.recv().await else { return };
-            jobs.merge(next);
-            taken += 1;
+            match tokio::time::timeout(LOOK_FOR_RESCUES, received.recv()).await {
+                Ok(Some(next)) => {
+                    jobs.merge(next);
+                    taken += 1;
+                }
+                Ok(None) => return,
+                // A host that could not push them at first tells nobody when it has.
+                Err(_) if objects.upgrade().is_some_and(|objects| objects.knows_hosts_elsewhere()) => {
+                    jobs.rescues = true;
+                }
+                Err(_) => continue,
+            }
         }
         while let Ok(next) = received.try_recv() {
             jobs.merge(next);
@@ -369,17 +399,15 @@ async fn work(objects: std::sync::Weak<Objects>, mut received: mpsc::UnboundedRe
         match objects.try_all(exchange, &mut jobs).await {
             Ok(()) => {
                 objects.left.send_modify(|left| *left -= std::mem::take(&mut taken));
-                (pause, said) = (FIRST_WAIT, String::new());
+                pauses.end();
             }
             Err(e) => {
                 let why = e.to_string();
-                if why != said {
+                if pauses.is_new(&why) {
                     log::note(&objects.project, &format!("trying the exchange again: {why}"));
-                    said = why;
                 }
                 drop(objects);
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_WAIT);
+                pauses.wait().await;
             }
         }
     }

@@ -12,4 +12,4 @@ pub(crate) use cache::{caches_in, land_cache};
 pub(crate) use challenge::Challenge;
 pub(crate) use run::{GateRun, of_check, run, toolchain};
 pub(crate) use tree::Tree;
-pub(crate) use trial::Trial;
+pub(crate) use trial::{CheckRun, Trial};

@@ -75,7 +75,7 @@ impl Tree {
         *self.held() = None;
         make_tree(depot, &self.path, commit, refs)?;
         let files = files_of(&self.path)?;
-        self.cache.prepare(&self.path, &files).map_err(|e| GitError::new("checkout", &self.path, e))?;
+        self.cache.prepare(&self.path, &files).map_err(|e| GitError::new("make a build cache for", &self.path, e))?;
         let is_of_main = main.is_some_and(|main| depot.is_on_main(commit, main));
         let origin = if is_of_main { Origin::Main } else { Origin::Ticket(self.ticket.clone()) };
         *self.held() = Some(Held { commit: commit.clone(), files, origin, setup: None });

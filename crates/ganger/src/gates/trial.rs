@@ -1,13 +1,13 @@
 //! Gates that decide nothing: on the main branch as it is, on the head of a ticket, and on trees that are broken on purpose.
 
 use super::challenge::{self, Break, Challenge};
-use super::{GateRun, Tree, run, toolchain};
+use super::{GateRun, Tree, of_check, run, toolchain};
 use crate::config::Gate;
 use crate::os::{self, MARKER_HOST, Target};
 use crate::project::Project;
 use crate::sandbox::Sandboxes;
 use crate::setup::{Setup, Store};
-use ganger_engine::{Commit, Evidence, HostId, TicketId};
+use ganger_engine::{Check, CheckResult, Commit, Evidence, Expects, HostId, TicketId};
 use std::sync::Arc;
 
 /// Names the tree, the cache and the logs. No ticket has a name that begins like this.
@@ -27,6 +27,31 @@ pub(crate) struct Trial {
     host: HostId,
     toolchain: String,
     sandboxes: Arc<Sandboxes>,
+}
+
+/// What a check of a ticket said.
+pub(crate) struct CheckRun {
+    pub(crate) check: Check,
+    pub(crate) at_head: Evidence,
+    /// What it said without the work; `None` where it does not matter, or where there is no base to ask.
+    pub(crate) before: Option<Evidence>,
+}
+
+impl CheckRun {
+    pub(crate) fn result(&self) -> CheckResult {
+        let was_red = self.before.as_ref().is_some_and(|before| !before.is_green());
+        match (self.at_head.is_green(), self.check.expects) {
+            (false, _) => CheckResult::Red,
+            (true, Expects::StaysGreen) => CheckResult::Green,
+            (true, Expects::RedThenGreen) if was_red => CheckResult::Proven,
+            (true, Expects::RedThenGreen) => CheckResult::ProvesNothing,
+        }
+    }
+
+    /// Whether it is green with the work, and was red without it where it must have been.
+    pub(crate) fn holds(&self) -> bool {
+        matches!(self.result(), CheckResult::Green | CheckResult::Proven)
+    }
 }
 
 impl Trial {
@@ -87,6 +112,36 @@ impl Trial {
         Ok(all)
     }
 
+    /// Runs the checks of a ticket. One that must have been red runs at the base, too, when it is green.
+    pub(crate) async fn run_checks(
+        &self,
+        checks: &[Check],
+        base: Option<&Commit>,
+        mut each: impl FnMut(&CheckRun),
+    ) -> anyhow::Result<Vec<CheckRun>> {
+        let mut all = Vec::new();
+        for check in checks {
+            let at_head = self.run_check(check, &self.commit).await?;
+            let asks = at_head.is_green() && check.expects == Expects::RedThenGreen;
+            let base = base.filter(|base| asks && **base != self.commit);
+            let before = match base {
+                Some(base) => Some(self.run_check(check, base).await?),
+                None => None,
+            };
+            let run = CheckRun { check: check.clone(), at_head, before };
+            each(&run);
+            all.push(run);
+        }
+        Ok(all)
+    }
+
+    async fn run_check(&self, check: &Check, commit: &Commit) -> anyhow::Result<Evidence> {
+        if !self.tree.holds(commit) {
+            self.check_out(commit, None).await?;
+        }
+        Ok(self.run_at(commit, &of_check(check), &check.digest()).await?)
+    }
+
     /// Breaks the tree in one way after the other, until each gate was red, or there is no other way.
     pub(crate) async fn challenge(&self) -> anyhow::Result<Vec<(Gate, Challenge)>> {
         let mut results = Vec::new();
@@ -117,7 +172,11 @@ impl Trial {
     }
 
     async fn make_anew(&self, broken: Option<Break>) -> anyhow::Result<()> {
-        let (project, tree, commit) = (Arc::clone(&self.project), Arc::clone(&self.tree), self.commit.clone());
+        self.check_out(&self.commit, broken).await
+    }
+
+    async fn check_out(&self, commit: &Commit, broken: Option<Break>) -> anyhow::Result<()> {
+        let (project, tree, commit) = (Arc::clone(&self.project), Arc::clone(&self.tree), commit.clone());
         os::blocking(move || -> anyhow::Result<()> {
             let main = project.main_branch()?;
             let depot = project.depot()?;
@@ -131,11 +190,15 @@ impl Trial {
     }
 
     async fn run(&self, gate: &Gate) -> std::io::Result<Evidence> {
+        self.run_at(&self.commit, gate, &gate.digest()).await
+    }
+
+    async fn run_at(&self, commit: &Commit, gate: &Gate, digest: &str) -> std::io::Result<Evidence> {
         let for_whom = GateRun {
             ticket: &self.ticket,
             revision: 0,
-            commit: &self.commit,
-            digest: &gate.digest(),
+            commit,
+            digest,
             host: &self.host,
             marker: &self.marker,
             toolchain: &self.toolchain,

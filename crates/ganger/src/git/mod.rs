@@ -4,34 +4,55 @@
 //! nothing is read but that repository's own configuration. Hooks and monitors are off in both.
 
 mod lookup;
+mod quoting;
 mod repository;
 mod running;
 mod sync;
 
+pub(crate) use quoting::unquoted;
 pub(crate) use repository::Repository;
 pub(crate) use running::{end_running_commands, pass_pack};
 pub(crate) use sync::sync_commit;
 
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-/// A git command that failed.
+/// Work on a repository that failed: a git command, or what Ganger does to its files beside git.
 #[derive(Debug, thiserror::Error)]
-#[error("`git {command}` failed in {}: {message}", dir.display())]
+#[error("{deed} {}: {message}", dir.display())]
 pub(crate) struct GitError {
-    pub(crate) command: String,
+    pub(crate) deed: Deed,
     pub(crate) dir: PathBuf,
     pub(crate) message: String,
     pub(crate) code: Option<i32>,
 }
 
+/// What failed.
+#[derive(Debug)]
+pub(crate) enum Deed {
+    /// A git command, by its words.
+    Command(String),
+    /// Anything else; the words go before the folder: `remove the workspace`.
+    Doing(&'static str),
+}
+
+impl fmt::Display for Deed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Command(words) => write!(f, "`git {words}` failed in"),
+            Self::Doing(what) => write!(f, "cannot {what}"),
+        }
+    }
+}
+
 impl GitError {
-    /// A failure that is not the exit code of a git command.
-    pub(crate) fn new(command: &str, dir: &Path, message: impl ToString) -> Self {
-        Self { command: command.to_owned(), dir: dir.to_owned(), message: message.to_string(), code: None }
+    /// A failure that is not the exit code of a git command: what could not be done, and to which folder.
+    pub(crate) fn new(doing: &'static str, dir: &Path, message: impl ToString) -> Self {
+        Self { deed: Deed::Doing(doing), dir: dir.to_owned(), message: message.to_string(), code: None }
     }
 }
 
@@ -91,6 +112,12 @@ impl Git {
     /// Standard output of a command that must succeed, without the last line break.
     pub(crate) fn run<S: AsRef<OsStr>>(&self, args: &[S]) -> GitResult<String> {
         self.said(args, &self.output(args)?)
+    }
+
+    /// As [`Git::run`], with every byte of it: names of files are bytes, whatever an agent or a setup called them.
+    pub(crate) fn run_bytes<S: AsRef<OsStr>>(&self, args: &[S]) -> GitResult<Vec<u8>> {
+        let output = self.output(args)?;
+        self.said(args, &output).map(|_| output.stdout)
     }
 
     /// As [`Git::run`], for a command that reads `input`.
@@ -179,7 +206,7 @@ impl Git {
         let words: Vec<_> = args.iter().map(|a| a.as_ref().to_string_lossy()).collect();
         let message = message.trim();
         let message = if message.is_empty() { "no message" } else { message };
-        GitError { command: words.join(" "), dir: self.dir.clone(), message: message.to_owned(), code }
+        GitError { deed: Deed::Command(words.join(" ")), dir: self.dir.clone(), message: message.to_owned(), code }
     }
 }
 
@@ -221,6 +248,11 @@ pub(crate) fn text(bytes: &[u8]) -> String {
 /// Splits the output of `-z` commands.
 pub(crate) fn zero_separated(output: &str) -> impl Iterator<Item = &str> {
     output.split('\0').filter(|part| !part.is_empty())
+}
+
+/// As [`zero_separated`], for names that may be no text.
+pub(crate) fn zero_separated_bytes(output: &[u8]) -> impl Iterator<Item = &[u8]> {
+    output.split(|byte| *byte == 0).filter(|part| !part.is_empty())
 }
 
 /// Environment by which commits carry the name of an agent.

@@ -15,7 +15,8 @@ pub(crate) fn sync_commit(
     known: Option<&Commit>,
     reference: &str,
 ) -> GitResult<()> {
-    sync_all(repository, commit, known, reference).map_err(|e| GitError::new("sync", &repository.root, e))
+    sync_all(repository, commit, known, reference)
+        .map_err(|e| GitError::new("bring a commit to disk in", &repository.root, e))
 }
 
 fn sync_all(repository: &Repository, commit: &Commit, known: Option<&Commit>, reference: &str) -> io::Result<()> {

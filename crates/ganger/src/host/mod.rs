@@ -6,6 +6,7 @@ mod claim;
 mod driver;
 mod folder;
 mod guard;
+mod housekeeping;
 mod mission;
 mod objects;
 mod session;
@@ -21,7 +22,7 @@ pub(crate) use workspaces::Workspaces;
 use crate::agents::{Drivers, OpencodeServer};
 use crate::client::Client;
 use crate::config::RuntimeKind;
-use crate::depot::{Differences, Exchange, PersonState};
+use crate::depot::{Differences, Exchange, PersonState, Workspace};
 use crate::failure::{Failure, OrCannot};
 use crate::gates;
 use crate::mcp::{AgentCall, CallEvent, Endpoint};
@@ -41,7 +42,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot, watch as tokio_watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch as tokio_watch};
 use tokio::task::JoinHandle;
 
 /// The name of the host that lives in the process of `ganger run`.
@@ -66,6 +67,8 @@ pub(crate) struct Shared {
     pub(crate) folder: Arc<Folder>,
     /// By which commits travel, where this clone is not the foreman's.
     exchange: Option<Arc<Exchange>>,
+    /// Something is left to do with it.
+    housekeeping: Arc<Notify>,
     /// Digest of the programs that gates start here, as it was reported.
     toolchain: String,
     /// Ignore patterns for the agents' git.
@@ -129,6 +132,16 @@ pub(crate) struct Away {
     pub(crate) exchange: Exchange,
     /// State folder of the board, where names of hosts are taken.
     pub(crate) board: PathBuf,
+    /// Workspaces whose tickets others have taken over.
+    pub(crate) left: Vec<LeftWorkspace>,
+}
+
+/// A workspace of a ticket that is no longer this host's.
+#[derive(Debug)]
+pub(crate) struct LeftWorkspace {
+    pub(crate) workspace: Workspace,
+    /// The head of the ticket by the board.
+    pub(crate) head: Option<Commit>,
 }
 
 impl Offered {
@@ -173,6 +186,7 @@ impl Host {
         let look = move || at.depot().map(|depot| (depot.excludes(), PersonState::of(&depot.person)));
         let (excludes, person) = os::blocking(look).await.or_cannot("open the depot")?;
         let labels = away.iter().map(|_| Elsewhere::LABEL.to_owned()).collect();
+        let (exchange, left) = away.map_or((None, Vec::new()), |away| (Some(Arc::new(away.exchange)), away.left));
         let report = HostReport { slots, labels, ..report(&project, &incarnation) };
         let toolchain = report.toolchain.clone();
         let setup = Setup { id: id.clone(), report, lease_ms };
@@ -197,7 +211,8 @@ impl Host {
             drivers: Drivers::default(),
             opencode: Arc::new(OpencodeServer::new(folder.opencode())),
             folder,
-            exchange: away.map(|away| Arc::new(away.exchange)),
+            exchange,
+            housekeeping: Arc::default(),
             toolchain,
             excludes,
             sessions: Mutex::default(),
@@ -206,6 +221,7 @@ impl Host {
             synced: Mutex::default(),
         });
         tokio::spawn(pass_calls(Arc::downgrade(&shared), shared.tools.serve(&shared.client)));
+        housekeeping::begin(&shared, left).await;
         let (events, received) = mpsc::unbounded_channel();
         let orders = listen(Arc::clone(&shared), events.clone()).await?;
         let driver = Driver::new(Arc::clone(&shared), events.clone());

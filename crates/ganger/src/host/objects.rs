@@ -7,16 +7,15 @@ use super::attempt::publish_activity;
 use super::workspaces::PrepareError;
 use crate::depot::{Exchange, NotBrought, Traveller};
 use crate::git::{GitError, GitResult};
-use crate::os;
+use crate::os::{self, Pauses};
 use crate::project::Project;
 use crate::wire::{ActivityKind, Elsewhere, Layout};
 use ganger_engine::{AttemptId, Commit, TicketId};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// First wait between two tries; it doubles up to [`LONGEST_WAIT`].
+/// First wait between two tries.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
-const LONGEST_WAIT: Duration = Duration::from_secs(15);
 /// The foreman may still be pushing what its order names: nothing is said of it before this.
 const SAID_AFTER: Duration = Duration::from_secs(2);
 /// The host gives up when an exchange that answers does not do what it is asked for this long.
@@ -62,19 +61,18 @@ pub(super) fn refs_by(project: &Project, layout: &Layout) -> GitResult<Vec<(Stri
     })
 }
 
-/// Between two tries, with what was said last.
+/// Between two tries.
 struct Waiting<'a> {
     shared: &'a Shared,
     purpose: Purpose<'a>,
-    pause: Duration,
+    pauses: Pauses,
     /// Since when the exchange has answered without doing what it was asked.
     refused: Option<Instant>,
-    said: String,
 }
 
 impl<'a> Waiting<'a> {
     fn new(shared: &'a Shared, purpose: Purpose<'a>) -> Self {
-        Self { shared, purpose, pause: FIRST_WAIT, refused: None, said: String::new() }
+        Self { shared, purpose, pauses: Pauses::from(FIRST_WAIT), refused: None }
     }
 
     /// For how long the exchange has refused. It starts again at zero when the exchange does not answer.
@@ -87,16 +85,14 @@ impl<'a> Waiting<'a> {
     }
 
     /// Reports why once, and waits.
-    async fn pause(&mut self, why: String) {
-        if self.said != why {
+    async fn pause(&mut self, why: &str) {
+        if self.pauses.is_new(why) {
             let Purpose { ticket, attempt } = self.purpose;
             let words = format!("waiting: {why}");
             crate::log::note(&self.shared.project, &format!("{ticket}: {words}"));
             publish_activity(self.shared, ticket, attempt, ActivityKind::Note, &words).await;
-            self.said = why;
         }
-        tokio::time::sleep(self.pause).await;
-        self.pause = (self.pause * 2).min(LONGEST_WAIT);
+        self.pauses.wait().await;
     }
 }
 
@@ -142,7 +138,7 @@ impl Shared {
                 };
                 return Err(PrepareError::Refused(format!("{why}. {what_to_do}")));
             }
-            waiting.pause(why.to_string()).await;
+            waiting.pause(&why.to_string()).await;
         }
     }
 
@@ -176,7 +172,7 @@ impl Shared {
             if waiting.refused_for(answers) > REFUSED_LIMIT {
                 return Err(format!("{why}. It is kept on host `{}`", self.id));
             }
-            waiting.pause(why).await;
+            waiting.pause(&why).await;
         }
     }
 
@@ -185,13 +181,19 @@ impl Shared {
         let (Some(exchange), Some(elsewhere)) = (&self.exchange, elsewhere) else { return };
         let (exchange, project) = (Arc::clone(exchange), Arc::clone(&self.project));
         let (of, main) = (ticket.clone(), elsewhere.main.clone());
-        let pushing = move || -> GitResult<_> { exchange.push_rescues(project.depot()?, &of, &main) };
-        let note = |words: String| crate::log::note(&self.project, &format!("{ticket}: {words}"));
+        let pushing = move || -> GitResult<_> { exchange.push_rescues(project.depot()?, Some(&of), &main) };
         match os::blocking(pushing).await {
-            Ok(names) => names.iter().for_each(|name| {
-                note(format!("the rescue {name} is kept on this host only: it holds secrets or a `.env` file"));
-            }),
-            Err(e) => note(format!("cannot push its rescues, which are on this host only: {e}")),
+            Ok(names) => names.iter().for_each(|name| self.note_held_back(name)),
+            Err(e) => {
+                let words = format!("{ticket}: its rescues are on this host only, until they can be pushed: {e}");
+                crate::log::note(&self.project, &words);
+                self.housekeeping.notify_one();
+            }
         }
+    }
+
+    pub(super) fn note_held_back(&self, name: &str) {
+        let words = format!("the rescue {name} is kept on this host only: it holds secrets or a `.env` file");
+        crate::log::note(&self.project, &words);
     }
 }

@@ -12,6 +12,7 @@ mod foreign;
 mod leftovers;
 mod lines;
 mod orphans;
+mod pauses;
 mod process;
 mod recording;
 mod signals;
@@ -34,10 +35,11 @@ pub(crate) use foreign::{holds, read_linked, read_linked_text, read_regular, rea
 pub(crate) use leftovers::{end_processes, tool_processes};
 pub(crate) use lines::{CappedLines, LONGEST_MESSAGE, Line, LineBuffer, Lines};
 pub(crate) use orphans::{Adopted, AtWork, adopt_orphans, end_orphans, mark_own};
+pub(crate) use pauses::Pauses;
 pub(crate) use process::{
     Spawn, ask_group_to_end, credentials, describe_program, end_with_parent, environment_for_commands, find_program,
     interrupt_group, is_credential, kill_group, leave_session, machine_name, may_signal, own_group, parent,
-    program_on_path, terminate_group, was_interrupted,
+    place_of_program, program_on_path, terminate_group, was_interrupted,
 };
 pub(crate) use recording::{LEFT_OUT, LastLine, Recording};
 pub(crate) use signals::{StopSignal, StopSignals};

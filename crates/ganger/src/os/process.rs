@@ -103,6 +103,24 @@ pub(crate) fn program_on_path(program: &str) -> Option<PathBuf> {
     find_program(program, std::env::var_os("PATH").as_ref())?.canonicalize().ok()
 }
 
+/// Where a program is, as far as that helps: it hides others of its name, or is in a folder where nobody would look.
+pub(crate) fn place_of_program(name: &str) -> Option<String> {
+    let path = std::env::var_os("PATH")?;
+    let all = std::env::split_paths(&path).map(|folder| folder.join(name)).filter(|file| is_program(file));
+    // One program may be found by several names.
+    let mut seen = std::collections::BTreeSet::new();
+    let found: Vec<PathBuf> = all.filter(|file| seen.insert(file.canonicalize().ok())).collect();
+    let (first, others) = found.split_first()?;
+    if let Some(other) = others.first() {
+        return Some(format!("{}, before {}", first.display(), other.display()));
+    }
+    let here = std::env::current_dir().ok();
+    let is_odd = !first.is_absolute()
+        || first.starts_with(std::env::temp_dir())
+        || here.is_some_and(|here| first.starts_with(here));
+    is_odd.then(|| first.display().to_string())
+}
+
 /// A program as it is on this machine now: another one has another path, size or time.
 pub(crate) fn describe_program(name: &str) -> String {
     let Some(path) = program_on_path(name) else {

@@ -98,11 +98,36 @@ impl Project {
         }
         let path = Path::new(&url).canonicalize().ok();
         let url = path.map_or(url, |path| path.display().to_string());
-        self.layered.origins.insert("exchange.url".to_owned(), (url.clone().into(), "--exchange".to_owned()));
-        self.layered.config.exchange.url = url;
+        self.set_exchange(url, "--exchange");
         Ok(())
     }
+
+    /// Notes the exchange of a run, for `ganger merge` without one.
+    pub(crate) fn note_exchange(&self) -> Result<(), Failure> {
+        let (url, file) = (&self.config().exchange.url, self.state.join(LAST_EXCHANGE));
+        if url.is_empty() {
+            return Ok(());
+        }
+        os::write_private(&file, url.as_bytes()).map_err(|e| Failure::failed(format!("{}: {e}", file.display())))
+    }
+
+    /// The exchange that a run was given last, where the configuration names none.
+    pub(crate) fn use_last_exchange(&mut self) {
+        if self.config().exchange.url.is_empty()
+            && let Ok(url) = os::read_text(&self.state.join(LAST_EXCHANGE), 1 << 16)
+        {
+            self.set_exchange(url, "--exchange of an earlier run");
+        }
+    }
+
+    fn set_exchange(&mut self, url: String, origin: &str) {
+        self.layered.origins.insert("exchange.url".to_owned(), (url.clone().into(), origin.to_owned()));
+        self.layered.config.exchange.url = url;
+    }
 }
+
+/// In the project's folder: the address of the exchange that a run had last.
+const LAST_EXCHANGE: &str = "exchange";
 
 /// What to do in a clone without a board.
 pub(super) fn hint_for(repository: &Repository) -> &'static str {

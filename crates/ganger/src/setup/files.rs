@@ -2,7 +2,7 @@
 //! from the person's checkout into each fresh tree, and never over anything that is there.
 
 use super::made::extent_of;
-use crate::git::{Git, GitError, GitResult, zero_separated};
+use crate::git::{Git, GitResult, zero_separated};
 use crate::os;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -46,7 +46,8 @@ impl OwnFiles {
         let answer = git.output_fed(&["check-ignore", "--stdin", "-z"], fed.as_bytes())?;
         // 1: it ignores none of them.
         if !matches!(answer.status.code(), Some(0 | 1)) {
-            return Err(GitError::new("check-ignore", &self.root, String::from_utf8_lossy(&answer.stderr).trim()));
+            let why = String::from_utf8_lossy(&answer.stderr);
+            return Err(git.error(&["check-ignore"], &why, answer.status.code()));
         }
         let answer = String::from_utf8_lossy(&answer.stdout).into_owned();
         let ignored: Vec<&str> = zero_separated(&answer).collect();

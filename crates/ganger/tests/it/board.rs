@@ -163,6 +163,11 @@ fn every_value_has_an_origin() {
     assert!(origin("limits.parallel").ends_with("ganger.toml"));
     assert_eq!(origin("limits.attempts"), "GANGER_LIMITS_ATTEMPTS");
     assert_eq!(origin("limits.stall_minutes"), "default");
+    assert_eq!(origin("limits.attempt_tokens"), "default");
+    place.ganger(&["config", "budget"]).exits(0).says("budget.day_tokens        default  unset");
+    place.ganger(&["config", "agent.scripted"]).exits(0).says("agent.scripted.fallback").says("unset");
+    place.set_env("GANGER_LIMITS_ATTEMPT_TOKENS", "9000");
+    place.ganger(&["config", "limits.attempt_tokens"]).exits(0).says("GANGER_LIMITS_ATTEMPT_TOKENS  9000");
     place.set_env("GANGER_LIMITS_ATTEMPTS", "many");
     place.ganger(&["config"]).exits(2).says("GANGER_LIMITS_ATTEMPTS: `many` is not a whole number");
 }

@@ -171,6 +171,55 @@ impl Board {
     }
 }
 
+/// Works on until the test lets it end, with a file that is not committed.
+const AT_WORK: &str = r#"#!/bin/sh
+cat > /dev/null
+mkdir -p out
+echo "$$" > "out/$$.txt"
+echo "$GANGER_TICKET $$ start" >> "$CHAOS/lines"
+until [ -e "$CHAOS/open-one" ]; do sleep 0.03; done
+"#;
+
+#[test]
+fn what_a_host_left_when_it_died_is_found_when_it_returns_and_its_names_go() {
+    let board = Board::with(AT_WORK, "test -d out", &[("one ticket", &[])]);
+    let (mut foreman, mut alpha) = (board.foreman(), board.host("alpha"));
+    board.wait_for_work("alpha", |_| true);
+    let first = board.lines()[0].process.clone();
+    Board::kill(&mut alpha);
+    let mut beta = board.host("beta");
+    board.open("one");
+    board.wait_until_all_are("accepted");
+    assert!(!board.place.ganger(&["rescue", "list"]).exits(0).stdout.contains("T-1/"), "nobody knows of it yet");
+    // It gets no ticket, and brings what it had all the same.
+    let mut alpha = board.host("alpha");
+    wait_until("the rescue is on the board", LIMIT, || board.place.ganger(&["rescue", "list"]).stdout.contains("T-1/"));
+    let rescues = board.place.ganger(&["rescue", "list", "--json"]).exits(0).json();
+    let commit = rescues["rescues"][0]["commit"].as_str().unwrap();
+    assert!(board.place.in_depot(&["show", "--stat", commit]).contains(&format!("out/{first}.txt")), "{rescues:#}");
+    assert!(!board.place.path("alpha.workspaces/T-1").exists(), "what it held is kept");
+
+    let of_beta = |args: &[&str]| {
+        let states = board.place.path("beta-state/ganger").read_dir().unwrap().flatten();
+        let depot = states.map(|state| state.path().join("depot.git")).find(|depot| depot.exists()).unwrap();
+        board.place.git_in(&depot, args)
+    };
+    let names = ["for-each-ref", "refs/ganger/exchange/work"];
+    Board::end(&mut [(&mut alpha, DONE), (&mut beta, DONE)]);
+    // As after an order that named it.
+    let head = board.place.ticket("T-1")["head"].as_str().unwrap().to_owned();
+    of_beta(&["update-ref", &format!("refs/ganger/exchange/work/T-1/{head}"), &head]);
+    Board::kill(&mut foreman);
+    // Without a run the exchange of the last one is known.
+    board.place.ganger(&["merge", "--all"]).exits(0);
+    assert!(!board.refs_in_exchange().contains("/work/"), "{}", board.refs_in_exchange());
+    let mut foreman = board.foreman();
+    let mut beta = board.host("beta");
+    wait_until("its names go", LIMIT, || of_beta(&names).is_empty());
+    wait_until("it is up", LIMIT, || board.place.log_of("beta").matches("offers 2 slots").count() == 2);
+    Board::end(&mut [(&mut beta, DONE), (&mut foreman, INTERRUPTED)]);
+}
+
 #[test]
 fn work_of_a_host_in_another_clone_is_verified_merged_and_leaves_the_exchange() {
     let board = Board::new(&[("one ticket", &[])]);

@@ -111,6 +111,38 @@ fn a_second_import_updates_what_the_file_says_and_leaves_the_rest() {
 }
 
 #[test]
+fn items_without_an_id_are_added_once() {
+    let place = project();
+    place.write("plan.md", "- [ ] Same\n- [ ] Same\n- [ ] Other\n");
+    place.ganger(&["ticket", "import", "plan.md"]).exits(0).says("Added 3 tickets.");
+    for more in [&["--dry-run"][..], &[]] {
+        let again = place.ganger(&[&["ticket", "import", "./plan.md"][..], more].concat()).exits(1);
+        again
+            .says("3 items of ./plan.md are on the board already:")
+            .says("plan.md:3: T-3")
+            .says("hint: nothing was added");
+    }
+    // Whatever became of the ticket.
+    place.ganger(&["ticket", "edit", "T-1", "--title", "Another"]).exits(0);
+    place.ganger(&["ticket", "close", "T-2"]).exits(0);
+    place.write("plan.md", "- [ ] Same\n- [ ] New\n- [ ] Other (low)\n- [ ] Same\n");
+    place.ganger(&["ticket", "import", "plan.md"]).exits(1).says("3 items of plan.md");
+    let would = place.ganger(&["ticket", "import", "plan.md", "--update", "--dry-run", "--json"]).exits(0).json();
+    let told: Vec<_> = would["tickets"].as_array().unwrap().iter().map(|t| (&t["id"], &t["change"])).collect();
+    let (update, null) = (json!("would-update"), json!(null));
+    assert_eq!(told, [(&json!("T-1"), &update), (&null, &json!("would-add")), (&json!("T-3"), &update)]);
+    let updated =
+        place.ganger(&["ticket", "import", "plan.md", "--update"]).exits(0).says("Skipping T-2: it is closed.");
+    updated.says("T-1  updated").says("T-4  added").says("T-3  updated").says("Added 1 ticket, updated 2.");
+    assert_eq!((&place.ticket("T-1")["title"], &place.ticket("T-3")["priority"]), (&json!("Same"), &json!("low")));
+    let again = place.ganger(&["ticket", "import", "plan.md", "--update"]).exits(0);
+    again.says("Added 0 tickets, updated 0.");
+    // Of another file: that may well be another task.
+    place.write("other.md", "- [ ] New\n");
+    place.ganger(&["ticket", "import", "other.md"]).exits(0).says("T-5");
+}
+
+#[test]
 fn an_unknown_agent_is_warned_about_and_an_alias_makes_it_known() {
     let place = project();
     let requirement = |id: &str| format!("{{\"id\":\"{id}\",\"title\":\"a\",\"assignedAgent\":\"roy\"}}");

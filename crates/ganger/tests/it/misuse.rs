@@ -250,4 +250,5 @@ fn settings_are_values_in_json() {
     };
     assert_eq!((value("project.main"), value("limits.parallel")), (json!("main"), json!(4)));
     assert_eq!((value("policy.fetch"), value("env.pass")), (json!(false), json!([])));
+    assert_eq!((value("budget.day_tokens"), value("agent.scripted.model")), (json!(null), json!(null)));
 }

@@ -16,7 +16,7 @@ mod ticket;
 
 pub(crate) use clean::{Leftover, Leftovers};
 pub(crate) use cost::{Cost, CostLine};
-pub(crate) use gates::{GateRun, Gates};
+pub(crate) use gates::{Checked, GateRun, Gates};
 pub(crate) use guard::{Danger, GuardedLine};
 pub(crate) use inbox::{Card, Inbox};
 pub(crate) use log::Entry;

@@ -12,6 +12,7 @@ pub(crate) struct Config {
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Setting {
     pub(crate) key: String,
+    /// null: unset.
     #[schemars(schema_with = "setting_value")]
     pub(crate) value: serde_json::Value,
     /// The file or variable that sets it, or `default`.
@@ -23,7 +24,7 @@ fn setting_value(_: &mut SchemaGenerator) -> Schema {
     let plain = ["string", "number", "boolean"];
     let item =
         json_schema!({"type": ["string", "number", "boolean", "object"], "additionalProperties": {"type": plain}});
-    json_schema!({"type": ["string", "number", "boolean", "array"], "items": item})
+    json_schema!({"type": ["string", "number", "boolean", "array", "null"], "items": item})
 }
 
 /// What was checked.

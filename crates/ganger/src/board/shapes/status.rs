@@ -1,7 +1,7 @@
 //! `ganger status --json`.
 
 use super::{Reason, time};
-use crate::board::cause::causes;
+use crate::board::Around;
 use ganger_engine::{State, Ticket, TicketId};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -78,13 +78,13 @@ pub(crate) struct Glance {
 }
 
 impl Glance {
-    pub(crate) fn of(state: &State, id: &TicketId, ticket: &Ticket, runs: bool) -> Self {
+    pub(crate) fn of(state: &State, id: &TicketId, ticket: &Ticket, around: &Around) -> Self {
         Self {
             id: id.to_string(),
             title: ticket.spec.title.clone(),
             status: ticket.phase.as_str(),
             since: time(ticket.since),
-            reasons: causes(state, id, runs).iter().map(Reason::of).collect(),
+            reasons: around.causes(state, id).iter().map(Reason::of).collect(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A ticket, lists of them, and the answers of commands about one.
 
 use super::time;
-use crate::board::cause::{Cause, causes};
+use crate::board::{Around, Cause};
 use ganger_engine as engine;
 use ganger_engine::{State, TicketId};
 use schemars::JsonSchema;
@@ -197,8 +197,8 @@ pub(crate) struct Why {
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Reason {
-    /// `phase`, `stopped`, `waits-for-answer`, `depends-on`, `not-before`, `overlap`, `budget`, `paused`, `red-base`, `no-agent`, `no-host`, `no-slot` or
-    /// `session-busy`.
+    /// `phase`, `stopped`, `waits-for-answer`, `depends-on`, `not-before`, `overlap`, `budget`, `paused`, `red-base`, `no-agent`, `no-host`, `no-slot`,
+    /// `session-busy`, or `in-session`: you opened its session.
     pub(crate) reason: &'static str,
     /// The ticket that it waits for.
     pub(crate) ticket: Option<String>,
@@ -238,7 +238,11 @@ pub(crate) struct Queued {
 impl Reason {
     pub(crate) fn of(cause: &Cause) -> Self {
         use engine::Reason as R;
-        let (reason, ticket) = match &cause.reason {
+        let Some(reason) = &cause.reason else {
+            let (text, next) = (cause.text.clone(), cause.next.clone());
+            return Self { reason: "in-session", ticket: None, text, next };
+        };
+        let (reason, ticket) = match reason {
             R::Phase { .. } => ("phase", None),
             R::Stopped { .. } => ("stopped", None),
             R::WaitsForAnswer { .. } => ("waits-for-answer", None),
@@ -271,7 +275,7 @@ fn strings<T: ToString>(items: impl IntoIterator<Item = T>) -> Vec<String> {
 }
 
 impl Ticket {
-    pub(crate) fn of(state: &State, id: &TicketId, ticket: &engine::Ticket, runs: bool) -> Self {
+    pub(crate) fn of(state: &State, id: &TicketId, ticket: &engine::Ticket, around: &Around) -> Self {
         let spec = &ticket.spec;
         let evidence = state.evidence.get(id).into_iter().flatten();
         let cards = state.open_cards_of(id);
@@ -315,7 +319,7 @@ impl Ticket {
             assumptions: ticket.assumptions.iter().map(assumption).collect(),
             stopped_by: ticket.stopped.as_ref().map(|(by, _)| by.clone()),
             messages: ticket.messages.iter().map(message).collect(),
-            waiting: causes(state, id, runs).into_iter().map(|cause| cause.text).collect(),
+            waiting: around.causes(state, id).into_iter().map(|cause| cause.text).collect(),
             calls: strings(&ticket.calls.unanswered),
             result: ticket.calls.result.as_ref().and_then(|result| serde_json::to_value(result).ok()),
             evidence: evidence.map(|e| gate_run(state, e)).collect(),

@@ -1,6 +1,7 @@
 //! `ganger ticket import`: requirement JSON, JSONL and TOML, and Markdown roadmaps. All or nothing, and nothing of the
 //! file is lost without a word.
 
+mod again;
 mod draft;
 mod ids;
 mod inline;
@@ -19,7 +20,7 @@ use crate::failure::{Code, Exit, Failure};
 use crate::text;
 use draft::{Entry, Open, Parsed, similar_key};
 use ganger_engine::{Input, NewTicket, TicketId};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// What was read of a file.
@@ -47,8 +48,8 @@ struct Plan {
     tickets: Vec<NewTicket>,
     /// Where each of them stands in the file.
     places: Vec<String>,
-    /// Those of which the file says how urgent they are.
-    with_priority: BTreeSet<TicketId>,
+    /// Whether the file says how urgent each of them is.
+    with_priority: Vec<bool>,
     /// What is in progress elsewhere: other tickets may not wait for it.
     elsewhere: Vec<(TicketId, String)>,
     words: Vec<String>,
@@ -65,7 +66,7 @@ fn plan(entries: Vec<Entry>) -> Plan {
                     let keys: Vec<String> = kept.iter().map(|k| in_question(k)).collect();
                     plan.words.push(format!("Kept in the text of {name}: {}.", keys.join(", ")));
                 }
-                plan.with_priority.extend(ticket.id.clone().filter(|_| has_priority));
+                plan.with_priority.push(has_priority);
                 plan.tickets.push(*ticket);
                 plan.places.push(place);
             }
@@ -113,6 +114,7 @@ pub(super) struct Options {
 struct Work {
     ticket: NewTicket,
     place: String,
+    has_priority: bool,
     /// It is to be changed, not added.
     is_known: bool,
 }
@@ -133,16 +135,20 @@ pub(super) async fn run(board: &Board, file: &Path, options: &Options) -> Result
                     title column, and list items that begin with `[ ]`";
         return Err(Failure::failed(format!("{} has no open tickets", file.display())).hint(what));
     }
+    let again = again::recognise(board, file, &mut tickets, &places).await?;
+    if !options.update {
+        again::refuse(file, &again)?;
+    }
     let ids: Vec<TicketId> = tickets.iter().filter_map(|t| t.id.clone()).collect();
     let state = board.view(Part::Tickets(&ids)).await?.state;
     let mut work: Vec<Work> = Vec::new();
-    for (ticket, place) in tickets.into_iter().zip(places) {
+    for ((ticket, place), has_priority) in tickets.into_iter().zip(places).zip(with_priority) {
         let known = ticket.id.as_ref().and_then(|id| state.tickets.get(id));
         match known.filter(|_| options.update).map(|t| t.phase) {
             Some(phase) if phase.is_final() => {
                 talk!("Skipping {}: it is {}.", name_of(&ticket), phase.as_str());
             }
-            _ => work.push(Work { ticket, place, is_known: known.is_some() }),
+            _ => work.push(Work { ticket, place, has_priority, is_known: known.is_some() }),
         }
     }
     let is_taken = !options.update && work.iter().any(|w| w.is_known);
@@ -163,7 +169,7 @@ pub(super) async fn run(board: &Board, file: &Path, options: &Options) -> Result
         let would = |w: &Work| line(w, w.ticket.id.as_ref(), if w.is_known { "would-update" } else { "would-add" });
         work.iter().map(would).collect()
     } else if options.update {
-        update::carry_out(board, &state, &work, &with_priority).await?
+        update::carry_out(board, &state, &work).await?
     } else {
         update::add(board, &work.iter().collect::<Vec<_>>()).await.map_err(with_hint)?
     };

@@ -6,7 +6,7 @@ use crate::text;
 use ganger_engine::{NewTicket, TicketId};
 
 pub(super) fn show(work: &[Work], default_agent: Option<&str>) {
-    for Work { ticket, place, is_known } in work {
+    for Work { ticket, place, is_known, .. } in work {
         let id = ticket.id.as_ref().map_or("(new id)", TicketId::as_str);
         let update = if *is_known { ", on the board already" } else { "" };
         data!("{id}  {}  ({place}{update})", text::line(&ticket.spec.title, 80));

@@ -4,8 +4,7 @@ use super::{Work, line};
 use crate::board::shapes::ImportedTicket;
 use crate::cli::board::Board;
 use crate::failure::Failure;
-use ganger_engine::{Input, Outcome, State, TicketChange, TicketId, TicketSpec};
-use std::collections::BTreeSet;
+use ganger_engine::{Input, Outcome, State, TicketChange, TicketSpec};
 
 /// Adds all of them, or none.
 pub(super) async fn add(board: &Board, work: &[&Work]) -> Result<Vec<ImportedTicket>, Failure> {
@@ -17,12 +16,7 @@ pub(super) async fn add(board: &Board, work: &[&Work]) -> Result<Vec<ImportedTic
 }
 
 /// Adds what is new, and changes the rest to what the file says.
-pub(super) async fn carry_out(
-    board: &Board,
-    state: &State,
-    work: &[Work],
-    with_priority: &BTreeSet<TicketId>,
-) -> Result<Vec<ImportedTicket>, Failure> {
+pub(super) async fn carry_out(board: &Board, state: &State, work: &[Work]) -> Result<Vec<ImportedTicket>, Failure> {
     let new: Vec<&Work> = work.iter().filter(|w| !w.is_known).collect();
     // First, because what is changed may depend on it.
     let mut added = if new.is_empty() { Vec::new() } else { add(board, &new).await? }.into_iter();
@@ -33,7 +27,7 @@ pub(super) async fn carry_out(
             imported.extend(added.next());
             continue;
         };
-        let mut change = change(old, &work.ticket.spec, with_priority.contains(id));
+        let mut change = change(old, &work.ticket.spec, work.has_priority);
         // Who does it anyway need not be named.
         if old.agent.is_none() && change.agent.as_deref() == board.project.config().default_agent() {
             change.agent = None;

@@ -1,5 +1,7 @@
 //! Comments on a diff: where in the diff each line of it is, and what was written between them.
 
+use crate::git::unquoted;
+
 /// What a person wrote about a line, a file, or the whole of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Comment {
@@ -54,6 +56,11 @@ pub(super) fn files(diff: &str) -> Vec<String> {
     files
 }
 
+/// Whether a diff shows this line of a file.
+pub(super) fn shows(diff: &str, file: &str, line: u32) -> bool {
+    places(diff).into_iter().any(|(_, place)| place.is_some_and(|p| p.file == file && p.line == Some(line)))
+}
+
 /// Each line of a diff with its place.
 fn places<'a>(diff: &'a str) -> Vec<(&'a str, Option<Place>)> {
     let mut file: Option<String> = None;
@@ -64,8 +71,8 @@ fn places<'a>(diff: &'a str) -> Vec<(&'a str, Option<Place>)> {
         if old.1 == 0 && new.1 == 0 {
             if let Some(rest) = diff_line.strip_prefix("diff --git ") {
                 file = Some(named_twice(rest));
-            } else if let Some(name) = diff_line.strip_prefix("+++ b/").or_else(|| diff_line.strip_prefix("--- a/")) {
-                file = Some(name.trim_end_matches('\t').to_owned());
+            } else if let Some(name) = named_once(diff_line) {
+                file = Some(name);
             } else if let Some(hunk) = diff_line.strip_prefix("@@ ") {
                 let mut ranges = hunk.split(' ').map(range);
                 (old, new) = (ranges.next().unwrap_or_default(), ranges.next().unwrap_or_default());
@@ -87,8 +94,21 @@ fn places<'a>(diff: &'a str) -> Vec<(&'a str, Option<Place>)> {
     diff.lines().map(place).collect()
 }
 
-/// `a/NAME b/NAME`: names may have spaces.
+/// `--- a/NAME` or `+++ b/NAME`; `/dev/null` names nothing.
+fn named_once(line: &str) -> Option<String> {
+    let name = line.strip_prefix("+++ ").or_else(|| line.strip_prefix("--- "))?;
+    let name = unquoted(name.trim_end_matches('\t'));
+    name.strip_prefix("a/").or_else(|| name.strip_prefix("b/")).map(str::to_owned)
+}
+
+/// `a/NAME b/NAME`: names may have spaces, and may be in quotes.
 fn named_twice(names: &str) -> String {
+    if names.ends_with('"')
+        && let Some(at) = names.rfind(" \"b/")
+    {
+        let second = unquoted(&names[at + 1..]);
+        return second.strip_prefix("b/").unwrap_or(&second).to_owned();
+    }
     let half = names.len() / 2;
     let second = names.get(half + 1..).and_then(|second| second.strip_prefix("b/"));
     second.unwrap_or_else(|| names.rsplit(" b/").next().unwrap_or(names)).to_owned()
@@ -138,6 +158,13 @@ mod tests {
         );
         assert_eq!(parse(HEAD, DIFF, &format!("{HEAD}{DIFF}")), []);
         assert_eq!(files(DIFF), ["src/a b.rs", "gone.txt"]);
+    }
+
+    #[test]
+    fn names_in_quotes_are_read() {
+        let diff = "diff --git \"a/a\\tb\" \"b/a\\tb\"\nnew file mode 100644\n--- /dev/null\n+++ \"b/a\\tb\"\n@@ -0,0 +1 @@\n+x\n\
+                    diff --git \"a/\\303\\244\" \"b/\\303\\244\"\nold mode 100644\nnew mode 100755\n";
+        assert_eq!(files(diff), ["a\tb", "ä"]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 mod comments;
 
-use super::board::{self, Board, require_person, say_if_no_run};
+use super::board::{self, Board, say_if_no_run};
 use super::out::{counted, json, talk};
 use super::{diff, input};
 use crate::board::{Part, View, shapes};
@@ -27,8 +27,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
-    require_person("review")?;
-    let board = board::open().await?;
+    let board = board::open_for_person("review").await?;
     let id = board.named_one(&args.ticket).await?;
     board.project.require_not_held(&id)?;
     let View { state, .. } = board.view(Part::Tickets(std::slice::from_ref(&id))).await?;
@@ -39,7 +38,10 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     let changes = diff::of(&board, &state, &id, false)?;
     let comments = match args.comment.as_slice() {
         [] => written(&state, &id, &changes)?,
-        given => given_on_the_command_line(&id, &changes, given)?,
+        given => {
+            let lines = |file: &str| diff::lines_of(&board, &state, &id, file);
+            given_on_the_command_line(&id, &changes, given, lines)?
+        }
     };
     if !comments.is_empty() {
         send_back(&board, &id, &comments).await.map_err(|failure| kept(&board, &id, &comments, failure))?;
@@ -70,21 +72,37 @@ fn written(state: &State, id: &TicketId, changes: &str) -> Result<Vec<Comment>, 
     Ok(comments::parse(&head, changes, &edited))
 }
 
-fn given_on_the_command_line(id: &TicketId, changes: &str, given: &[String]) -> Result<Vec<Comment>, Failure> {
+/// `lines` counts those of a file as it is with the work.
+fn given_on_the_command_line(
+    id: &TicketId,
+    changes: &str,
+    given: &[String],
+    lines: impl Fn(&str) -> Result<u32, Failure>,
+) -> Result<Vec<Comment>, Failure> {
     let files = comments::files(changes);
     let parse = |pair: &[String]| {
         let [place, words] = pair else { return Err(Failure::usage("`--comment` takes a place and a text")) };
         if words.trim().is_empty() {
             return Err(Failure::usage(format!("the comment on {place} is empty")));
         }
+        let is_changed = |file: &str| files.iter().any(|known| known == file);
         let number = place.rsplit_once(':').and_then(|(file, line)| Some((file, Some(line.parse::<u32>().ok()?))));
-        let (file, line) = number.unwrap_or((place, None));
-        if !files.iter().any(|known| known == file) {
+        let (file, line) = number.filter(|_| !is_changed(place)).unwrap_or((place, None));
+        if !is_changed(file) {
             let hint = match text::closest(file, files.iter().map(String::as_str)) {
-                Some(close) => format!("did you mean {close}?"),
-                None => format!("it changes {}", files.join(", ")),
+                Some(close) => format!("did you mean {}?", text::name(close)),
+                None if files.is_empty() => format!("{id} changes nothing"),
+                None => format!("it changes {}", names(&files)),
             };
-            return Err(Failure::usage(format!("{id} does not change {file}")).hint(hint));
+            return Err(Failure::usage(format!("{id} does not change {}", text::name(file))).hint(hint));
+        }
+        if let Some(line) = line.filter(|line| !comments::shows(changes, file, *line)) {
+            let last = lines(file)?;
+            if line == 0 || line > last {
+                let (file, has) = (text::name(file), counted(last as usize, "line"));
+                return Err(Failure::usage(format!("{file} has no line {line}"))
+                    .hint(format!("with {id} it has {has}; without a line the comment is about the file")));
+            }
         }
         let place = Some(Place { file: file.to_owned(), line, quote: None });
         Ok(Comment { place, text: words.trim().to_owned() })
@@ -92,16 +110,26 @@ fn given_on_the_command_line(id: &TicketId, changes: &str, given: &[String]) -> 
     given.chunks(2).map(parse).collect()
 }
 
+/// More files are counted, not named.
+const MOST_FILES: usize = 10;
+
+fn names(files: &[String]) -> String {
+    let shown: Vec<String> = files.iter().take(MOST_FILES).map(|file| text::name(file)).collect();
+    let more = files.len().saturating_sub(MOST_FILES);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{more}", shown.join(", "))
+}
+
 /// One message, as the agent reads it.
 fn message(comments: &[Comment]) -> String {
     let mut words = "Your work was reviewed. Address each of these comments, then report again.\n".to_owned();
     for comment in comments {
-        let text = comment.text.replace('\n', "\n    ");
+        let said = comment.text.replace('\n', "\n    ");
         match &comment.place {
-            None => words.push_str(&format!("\n- {text}\n")),
+            None => words.push_str(&format!("\n- {said}\n")),
             Some(Place { file, line, quote }) => {
                 let line = line.map_or_else(String::new, |line| format!(":{line}"));
-                words.push_str(&format!("\n- {file}{line}: {text}\n"));
+                words.push_str(&format!("\n- {}{line}: {said}\n", text::name(file)));
                 words.extend(quote.iter().map(|quote| format!("    > {quote}\n")));
             }
         }

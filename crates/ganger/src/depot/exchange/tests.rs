@@ -158,10 +158,16 @@ fn what_is_done_with_leaves_and_the_rest_stays() {
     let other = Traveller::work(&"T-2".into(), head.clone());
     exchange.push(&one, &[Traveller::main(old), work_of(&head)[0].clone(), other]).unwrap();
     Exchange::new(world.at("exchange"), "shop-2").push(&one, &work_of(&head)).unwrap();
+    let two = world.depot("two");
+    exchange.bring(&two, &work_of(&head)).unwrap();
+    exchange.forget_what_left(&two).unwrap();
+    assert!(two.was_exchanged(&"T-1".into(), &head), "it is there still");
     exchange.tidy(&one, &new, |ticket| ticket == "T-1").unwrap();
     let board = "refs/ganger/exchange/shop-1";
     let left = format!("{board}/main/{new}\n{board}/work/T-2/{head}\nrefs/ganger/exchange/shop-2/work/T-1/{head}");
     assert_eq!(world.names(), left);
+    exchange.forget_what_left(&two).unwrap();
+    assert!(!two.was_exchanged(&"T-1".into(), &head));
 }
 
 #[test]
@@ -174,9 +180,9 @@ fn rescues_are_taken_over_but_for_those_that_hold_secrets() {
     let plain = Rescue::keep(&one, "T-1", &plain, "plain").unwrap();
     let secret = Rescue::keep(&one, "T-1", &secret, "secret").unwrap();
     let taken_back = Rescue::keep(&one, "T-1", &taken_back, "taken-back").unwrap();
-    let held_back = exchange.push_rescues(&one, &"T-1".into(), &main).unwrap();
+    let held_back = exchange.push_rescues(&one, Some(&"T-1".into()), &main).unwrap();
     assert_eq!(BTreeSet::from_iter(held_back), BTreeSet::from([secret, taken_back]));
-    assert_eq!(exchange.push_rescues(&one, &"T-1".into(), &main).unwrap(), Vec::<String>::new(), "each once");
+    assert_eq!(exchange.push_rescues(&one, Some(&"T-1".into()), &main).unwrap(), Vec::<String>::new(), "each once");
     exchange.take_rescues(&two).unwrap();
     let names: Vec<String> = Rescue::list(&two).unwrap().into_iter().map(|r| r.name).collect();
     assert_eq!(names, [plain]);

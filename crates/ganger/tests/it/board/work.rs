@@ -26,6 +26,20 @@ fn the_gates_of_a_ticket_run_without_its_agent() {
 }
 
 #[test]
+fn a_close_says_what_is_kept() {
+    let place = accepted();
+    let closed = place.ganger(&["ticket", "close", "T-2"]).exits(0).says("Closed T-2.");
+    assert!(!closed.stderr.contains("kept"), "{}", closed.stderr);
+    place.ganger(&["ticket", "close", "T-1"]).exits(0).says("Closed T-1. Its branch is kept.");
+    place.ganger(&["ticket", "reopen", "T-1"]).exits(0);
+    place.git(&["branch", "--quiet", "-D", "ganger/T-1"]);
+    place
+        .ganger(&["ticket", "close", "T-1"])
+        .exits(0)
+        .says("Its commits are kept in the depot; you have no branch of it.");
+}
+
+#[test]
 fn a_diff_shows_what_a_ticket_changes_before_and_after_the_merge() {
     let place = accepted();
     place.ganger(&["diff", "T-1"]).exits(0).says("+new line");

@@ -91,8 +91,52 @@ fn a_stop_of_yours_outlives_the_session_and_a_killed_attach_holds_nothing() {
     session.wait_for("Resumed T-1.");
     place.assert_status("T-1", "open");
     attach_and_kill();
-    place.ganger(&["run"]).exits(0).says("Resumed T-1: `ganger attach` ended unexpectedly.");
+    place.ganger(&["run"]).exits(0).says("`ganger attach T-1` ended unexpectedly.").says("Resumed T-1.");
     place.assert_status("T-1", "accepted");
+}
+
+#[test]
+fn what_was_done_in_accepted_work_is_told_after_its_attach_was_killed() {
+    let place = desk(true);
+    place.add(&["one"]);
+    place.add(&["two"]);
+    place.ganger(&["run"]).exits(0);
+    let session = attached(&place, "T-1");
+    let held = place.ganger(&["ticket", "why", "T-1", "--json"]).exits(0).json();
+    assert_eq!((&held["ready"], &held["reasons"][0]["reason"]), (&false.into(), &"in-session".into()));
+    std::fs::write(place.workspace("T-1").join("by-hand.txt"), "better").unwrap();
+    let marker = format!("HOME={}", place.home().display());
+    for pid in alive_with(&marker, "attach") {
+        kill(pid, 9);
+    }
+    wait_until("the program went with it", LIMIT, || alive_with(&marker, "resume thread-of-the-shop").is_empty());
+    drop(session);
+    let words = "`ganger attach` ended unexpectedly, and what was done in its session is not verified";
+    place.ganger(&["status"]).exits(0).says(words).says("→ `ganger attach T-1`");
+    place.ganger(&["ticket", "list"]).exits(0).says(words);
+    let status = place.ganger(&["status", "--json"]).exits(0).json();
+    assert_eq!(status["tickets"][0]["reasons"][0]["text"], words);
+    place.ganger(&["merge", "T-1"]).exits(4).says(words).says("hint: `ganger attach T-1` opens the session again");
+    place.ganger(&["merge", "--all"]).exits(0).says("Skipping T-1: `ganger attach` ended unexpectedly");
+    place.assert_status("T-2", "merged");
+    let run = place.ganger(&["run"]).exits(0).says("`ganger attach T-1` ended unexpectedly.");
+    run.says("T-1 was changed in its session: its agent reports again, and it is verified.");
+    place.ganger(&["merge", "T-1"]).exits(0);
+    assert_eq!(place.git(&["show", "main:by-hand.txt"]), "better");
+}
+
+#[test]
+fn a_held_ticket_is_not_ready() {
+    let place = desk(true);
+    place.add(&["one"]);
+    place.ganger(&["run"]).exits(0);
+    place.ganger(&["ticket", "reopen", "T-1"]).exits(0);
+    place.ganger(&["status"]).exits(0).says("1 ready");
+    let _session = attached(&place, "T-1");
+    assert_eq!(place.ganger(&["status", "--json"]).exits(0).json()["ready"], serde_json::json!([]));
+    let status = place.ganger(&["status"]).exits(0).stdout;
+    assert!(!status.contains("ready"), "{status}");
+    place.ganger(&["ticket", "list", "--ready"]).exits(0).says("No ticket is ready.");
 }
 
 #[test]
@@ -129,6 +173,14 @@ fn without_a_terminal_the_command_can_be_printed() {
     let printed = place.ganger(&["attach", "T-1", "--print"]).exits(0);
     printed.says("codex resume thread-of-the-shop");
     place.assert_status("T-1", "accepted");
+    assert!(place.workspace("T-1").join("T-1.txt").exists(), "the command needs it");
+    // Nobody knows when that is over: what is done there is not lost sight of.
+    place.ganger(&["run"]).exits(0);
+    std::fs::write(place.workspace("T-1").join("by-hand.txt"), "better").unwrap();
+    let words = "T-1: its session was opened by hand, and what was done in its session is not verified";
+    place.ganger(&["run"]).exits(0).says(words);
+    place.ganger(&["merge", "T-1"]).exits(4).says(words);
+    assert!(place.workspace("T-1").join("by-hand.txt").exists());
     place.ganger(&["ticket", "close", "T-1"]).exits(0);
     place.ganger(&["status"]).exits(0);
 }
@@ -143,8 +195,9 @@ fn a_session_that_cannot_be_opened_holds_nothing_and_a_printed_command_holds_unt
     let script = std::fs::read(&program).unwrap();
     std::fs::remove_file(&program).unwrap();
     let mut session = OnTerminal::start(&place, &["attach", "T-1"], SIZES[1]);
-    session.wait_for("cannot start");
-    assert_eq!(session.code(), 0);
+    session.wait_for("which opens the session of T-1");
+    session.wait_for("hint: install it");
+    assert_eq!(session.code(), 1);
     place.assert_status("T-1", "open");
     std::fs::write(&program, script).unwrap();
     place.ganger(&["attach", "T-1", "--print"]).exits(0).says("hint: T-1 waits until you run `ganger resume T-1`");

@@ -22,6 +22,13 @@ fn comments_on_the_command_line_send_accepted_work_back() {
     let place = reviewable();
     place.ganger(&["review", "T-1", "--comment", "b.txt:1", "why"]).exits(2).says("T-1 does not change b.txt");
     place.ganger(&["review", "T-1", "--comment", "a.tx", "why"]).exits(2).says("did you mean a.txt?");
+    place
+        .ganger(&["review", "T-1", "--comment", "a.txt:3", "why"])
+        .exits(2)
+        .says("a.txt has no line 3")
+        .says("hint: with T-1 it has 2 lines");
+    place.ganger(&["review", "T-1", "--comment", "a.txt:0", "why"]).exits(2).says("a.txt has no line 0");
+    place.ganger(&["review", "T-1", "--comment", "README.md", "why"]).exits(2).says("T-1 does not change README.md");
     place.ganger(&["review", "T-1"]).exits(3).says("stdin is not a terminal").says("--comment FILE:LINE TEXT");
     place.ganger(&["review", "T-1", "--accept"]).exits(0).says("T-1 is accepted already. `ganger merge T-1`");
     let args = ["review", "1", "--comment", "a.txt:2", "use digits", "--comment", "a.txt", "and a title", "--json"];
@@ -36,6 +43,21 @@ fn comments_on_the_command_line_send_accepted_work_back() {
     assert_eq!(place.git(&["show", "ganger/T-1:a.txt"]), "one\n2");
     place.ganger(&["merge", "T-1"]).exits(0);
     place.ganger(&["review", "T-1", "--comment", "a.txt", "late"]).exits(4).says("T-1 is merged");
+}
+
+#[test]
+fn files_go_by_their_real_names() {
+    let place =
+        Place::scripted("true", &json!({"*": [[{"run": "printf x > 'ä\t\"b:1.txt'; echo more >> README.md"}]]}));
+    place.add(&["odd names"]);
+    place.ganger(&["run"]).exits(0);
+    place.ganger(&["review", "T-1", "--comment", "c.txt", "why"]).exits(2).says("it changes README.md, ä");
+    let args = ["review", "T-1", "--comment", "ä\t\"b:1.txt:1", "digits", "--comment", "README.md:1", "keep", "--json"];
+    let review = place.ganger(&args).exits(0).json();
+    assert_eq!(review["comments"][0]["line"], 1);
+    assert_eq!(review["comments"][1], json!({"file": "README.md", "line": 1, "text": "keep"}));
+    let mission = place.ganger(&["run", "--dry-run"]).exits(0).stdout;
+    assert!(mission.contains("b:1.txt:1: digits") && !mission.contains("\\303"), "{mission}");
 }
 
 #[test]

@@ -67,6 +67,29 @@ fn a_check_that_is_green_without_the_work_is_not_accepted_silently() {
 }
 
 #[test]
+fn checks_of_a_ticket_run_with_its_gates() {
+    let place = Place::scripted("true", &turns(&["echo hello > greeting.txt"]));
+    let (check, stays) = ("grep -q hello greeting.txt", "test -f README.md");
+    place.add(&["greet", "--check", check, "--regression", stays]);
+    place.ganger(&["run"]).exits(0);
+    let base = place.git(&["rev-parse", "--short=10", "main"]);
+    let red = format!("`{check}`\n      red at {base}, without the work");
+    place.ganger(&["gates", "T-1"]).exits(0).says(&red).says("green regression at ").says("green check at ");
+    let gates = place.ganger(&["gates", "T-1", "--json"]).exits(0).json();
+    crate::support::assert_shape("gates", &gates);
+    assert_eq!((&gates["checks"][0]["result"], &gates["checks"][1]["result"]), (&"proven".into(), &"green".into()));
+
+    let other = "test -e README.md";
+    place.ganger(&["ticket", "edit", "T-1", "--check", other, "--check", "grep -q hullo greeting.txt"]).exits(0);
+    let nothing = format!("it proves nothing: it was not red at {base}, without the work");
+    place.ganger(&["gates", "T-1"]).exits(1).says(&nothing).says("red   check at ");
+    let gates = place.ganger(&["gates", "T-1", "--json"]).exits(1).json();
+    let results = gates["checks"].as_array().unwrap().iter().map(|c| c["result"].as_str().unwrap());
+    assert_eq!(results.collect::<Vec<_>>(), ["green", "proves-nothing", "red"]);
+    assert_eq!(gates["green"], false);
+}
+
+#[test]
 fn what_a_check_leaves_at_the_base_is_not_at_the_head() {
     // Were the tree the same one, the second run would find what the first one left.
     let place = Place::scripted("true", &turns(&["echo hello > greeting.txt"]));

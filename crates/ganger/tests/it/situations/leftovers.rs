@@ -126,7 +126,10 @@ fn a_workspace_without_files_is_no_work() {
 
 #[test]
 fn what_setup_left_is_no_work() {
-    let setup = "setup = \"echo changed > README.md; echo new > generated.txt; ln -s /etc outside\"";
+    // One of the names is no text.
+    let odd = r"touch $(printf 'caf\\351') 'a*'";
+    let setup = format!("setup = \"echo changed > README.md; echo new > generated.txt; {odd}; ln -s /etc outside\"");
+    let setup = setup.as_str();
     let place = Place::new();
     place.make_project_with(setup, "true", &turns(&["true", "true", "true"]));
     place.add(&["work"]);

@@ -59,15 +59,37 @@ fn what_does_not_revert_cleanly_or_turns_a_gate_red_stays() {
     place.ganger(&["merge", "--undo", "T-3"]).exits(0);
     place.ganger(&["merge", "--undo", "T-1"]).exits(1).says("T-1 is not undone: gate `check` is red without it");
     place.write("README.md", "mine\n");
-    place.ganger(&["merge", "--undo", "T-2"]).exits(3).says("main is checked out with uncommitted changes: README.md");
+    let dirty = place.ganger(&["merge", "--undo", "T-2"]).exits(3);
+    dirty
+        .says("main is checked out with uncommitted changes: README.md")
+        .says("hint: commit or stash them, then run `ganger merge --undo T-2` again");
     place.git(&["checkout", "--quiet", "README.md"]);
     place.git(&["bisect", "start"]);
-    place.ganger(&["merge", "--undo", "T-2"]).exits(3).says("T-2 is not undone: main is checked out where");
+    let busy = place.ganger(&["merge", "--undo", "T-2"]).exits(3).says("T-2 is not undone: main is checked out where");
+    busy.says("hint: finish it, then run `ganger merge --undo T-2` again");
     place.git(&["bisect", "reset"]);
     assert_eq!(place.git(&["rev-parse", "main~1"]), main, "nothing but T-3 was taken back");
     place.ganger(&["merge", "--undo", "T-2"]).exits(0);
     place.ganger(&["merge", "--undo", "T-1"]).exits(0);
     assert!(!place.repo().join("one.txt").exists() && !place.repo().join("two.txt").exists());
+}
+
+#[test]
+fn a_file_of_yours_where_a_revert_would_put_its_own_stays() {
+    let place = Place::scripted("true", &turns(&["git rm -q old.txt; echo new > new.txt"]));
+    place.write("old.txt", "old\n");
+    place.write("other.txt", "other\n");
+    place.commit("files");
+    place.add(&["one"]);
+    place.ganger(&["run"]).exits(0);
+    place.ganger(&["merge", "T-1"]).exits(0);
+    place.write("old.txt", "mine\n");
+    let refused = place.ganger(&["merge", "--undo", "T-1"]).exits(3).says("in the way: old.txt");
+    let refused = refused.says("hint: move them elsewhere, then run `ganger merge --undo T-1` again");
+    assert!(!refused.stderr.contains("--keep"), "{}", refused.stderr);
+    assert_eq!(std::fs::read_to_string(place.repo().join("old.txt")).unwrap(), "mine\n");
+    std::fs::remove_file(place.repo().join("old.txt")).unwrap();
+    place.ganger(&["merge", "--undo", "T-1"]).exits(0);
 }
 
 #[test]

@@ -76,7 +76,7 @@ fn word_at(text: &str) -> Option<String> {
 #[test]
 fn rooms_are_found_in_all_forms_of_use() {
     let text = "use crate::os;\nuse crate::{git, config::{Agent, Gate}, text};\nlet x = crate::log::note();";
-    assert_eq!(rooms_used(text).into_iter().collect::<Vec<_>>(), ["config", "skills", "git", "log", "os", "text"]);
+    assert_eq!(rooms_used(text).into_iter().collect::<Vec<_>>(), ["config", "git", "log", "os", "text"]);
 }
 
 /// Words by which the system shows through.

@@ -22,8 +22,18 @@ pub(super) struct Args {
 }
 
 /// Files and folders by which a repository configures agents: they can name commands and hold plugins.
-const AGENT_FILES: [&str; 8] =
-    [".claude", ".mcp.json", "opencode.json", "opencode.jsonc", ".opencode", ".codex", "CLAUDE.md", "AGENTS.md"];
+const AGENT_FILES: [&str; 10] = [
+    ".agents",
+    ".agent",
+    ".claude",
+    ".mcp.json",
+    "opencode.json",
+    "opencode.jsonc",
+    ".opencode",
+    ".codex",
+    "CLAUDE.md",
+    "AGENTS.md",
+];
 /// More than so many files are not configuration.
 const MAX_FILES: usize = 500;
 

@@ -3,7 +3,7 @@
 use super::builtin;
 use super::definition::{Agent, Front, Skill};
 use super::document::Document;
-use super::origin::{Finding, Level, Origin, Severity};
+use super::origin::{Finding, Origin, Severity};
 use super::places::{Found, Places, Role};
 use crate::text;
 
@@ -252,9 +252,4 @@ fn plain(name: String, description: String, prompt: String, origin: Origin) -> A
 fn slug(name: &str) -> String {
     let words = name.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
     words.map(str::to_lowercase).collect::<Vec<_>>().join("-")
-}
-
-/// Whether it is the level of the project.
-pub(crate) fn is_of_project(origin: &Origin) -> bool {
-    origin.level == Level::Project
 }

@@ -209,7 +209,7 @@ impl<'a> Front<'a> {
         self.metadata("tool_access").or(listed).and_then(Node::words)
     }
 
-    fn permissions(&self) -> Permissions {
+    pub(super) fn permissions(&self) -> Permissions {
         let mut permissions = Permissions::default();
         if let Some(access) = self.tool_access() {
             // What is switched on by name is granted beside the list.

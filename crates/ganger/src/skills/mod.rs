@@ -7,14 +7,22 @@ mod builtin;
 mod catalogue;
 mod definition;
 mod document;
+mod lint;
+mod models;
 mod origin;
 mod permissions;
 mod places;
+mod runnable;
+pub(crate) mod skeleton;
 #[cfg(test)]
 mod tests;
 mod yaml;
 
-pub(crate) use catalogue::{Catalogue, is_of_project};
+pub(crate) use catalogue::Catalogue;
 pub(crate) use definition::{Agent, Skill};
-pub(crate) use origin::{Finding, Level, Origin, Severity};
+pub(crate) use lint::{Lint, Profile};
+#[cfg(test)]
+use origin::Level;
+pub(crate) use origin::{Finding, Origin, Severity};
 pub(crate) use places::Places;
+pub(crate) use runnable::{Honoured, complete, honoured, is_dropped};

@@ -65,8 +65,11 @@ impl Finding {
         self
     }
 
-    /// File and line.
+    /// File and line; 0 is no line.
     pub(crate) fn place(&self) -> String {
-        format!("{}:{}", self.path.display(), self.line)
+        match self.line {
+            0 => self.path.display().to_string(),
+            line => format!("{}:{line}", self.path.display()),
+        }
     }
 }

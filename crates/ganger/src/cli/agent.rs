@@ -167,7 +167,7 @@ fn of_file(agent: &skills::Agent, made: Option<&config::Agent>) -> AgentShown {
         rules,
         ignored: agent.ignored.clone(),
         prompt: agent.prompt.clone(),
-        output_schema: agent.output_schema.clone(),
+        output_schema: agent.output_schema.as_ref().and_then(|schema| schema.as_object().cloned()),
         runtimes: honoured(agent).into_iter().map(Into::into).collect(),
     }
 }
@@ -195,8 +195,7 @@ fn print(shown: &AgentShown) {
         ("shadows", listed(&agent.shadows)),
         ("not read", listed(&shown.ignored)),
     ];
-    let rows =
-        facts.into_iter().filter_map(|(what, value)| Some(vec![format!("  {what}"), text::name(&value?)]));
+    let rows = facts.into_iter().filter_map(|(what, value)| Some(vec![format!("  {what}"), text::name(&value?)]));
     table(&rows.collect::<Vec<_>>());
     if !shown.runtimes.is_empty() {
         data!("\nWhat runtimes honour:");

@@ -77,6 +77,13 @@ impl Places {
         (walk.found, walk.findings)
     }
 
+    /// The files of the project that define something, and what lies beside them for it.
+    pub(crate) fn project_files(&self) -> Vec<PathBuf> {
+        let only = Self { project: self.project.clone(), ..Self::default() };
+        let (found, _warnings) = only.files();
+        found.into_iter().flat_map(|file| std::iter::once(file.path).chain(file.schema.map(|(path, _)| path))).collect()
+    }
+
     /// As people know a path: from the project's root, or from home.
     pub(super) fn shown(&self, path: &Path) -> PathBuf {
         let in_project = self.project.as_ref().and_then(|root| path.strip_prefix(root).ok()).map(Path::to_owned);

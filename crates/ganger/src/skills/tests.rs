@@ -187,3 +187,21 @@ fn every_folder_of_an_agent_is_built_in() {
     let on_disk: usize = folders(&root).iter().map(|skill| folders(&skill.join("agents")).len()).sum();
     assert_eq!(Catalogue::read(&Places::default()).agents.len(), on_disk);
 }
+
+#[test]
+fn what_comes_with_ganger_has_nothing_wrong_in_it() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("skills");
+    let lint = Lint::of_path(&root, None).unwrap();
+    let found: Vec<String> = lint.findings.iter().map(|f| format!("{}: {}", f.place(), f.message)).collect();
+    assert!(lint.files == 23 && found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn what_is_begun_has_nothing_wrong_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    for begun in [skeleton::skill(folder.path(), "pdf"), skeleton::agent(folder.path(), "review", "security")] {
+        write(folder.path(), &[(begun.path.to_str().unwrap(), &begun.text)]);
+        let lint = Lint::of_path(&folder.path().join(&begun.path), None).unwrap();
+        assert!(lint.findings.is_empty(), "{:?}", lint.findings);
+    }
+}

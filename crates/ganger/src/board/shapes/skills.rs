@@ -3,7 +3,7 @@
 use crate::skills::{self, Finding, Honoured, Origin, Severity};
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// Agents that tickets can name.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -47,7 +47,7 @@ pub(crate) struct AgentShown {
     pub(crate) ignored: Vec<String>,
     pub(crate) prompt: String,
     /// JSON Schema of what it hands back.
-    pub(crate) output_schema: Option<Value>,
+    pub(crate) output_schema: Option<Map<String, Value>>,
     /// What each runtime makes of it; empty for a block of `ganger.toml`.
     pub(crate) runtimes: Vec<HonouredBy>,
 }

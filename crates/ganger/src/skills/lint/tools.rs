@@ -154,5 +154,10 @@ pub(super) fn is_known(entry: &str) -> bool {
 
 /// What a tool that does not exist may be meant as.
 pub(super) fn meant(entry: &str) -> Option<String> {
-    text::did_you_mean(parse(entry).0, OF_GANGER.into_iter().chain(OF_RUNTIMES).chain(OUTSIDE))
+    let tool = parse(entry).0;
+    let meant = text::closest(tool, OF_GANGER.into_iter().chain(OF_RUNTIMES).chain(OUTSIDE))?;
+    // opencode and Ganger write tools small.
+    let is_small = tool.chars().all(|c| !c.is_uppercase());
+    let meant = if is_small { meant.to_lowercase() } else { meant.to_owned() };
+    Some(format!("did you mean `{meant}`?"))
 }

@@ -213,7 +213,7 @@ fn role_of(of: &Folder, path: &Path, file: &str) -> Option<Role> {
         (Holds::Skills, []) if !is_skill => Role::Loose { name: stem },
         (Holds::Skills, _) => return None,
         (Holds::Agents, [.., folder]) if is_skill => Role::Agent { name: (*folder).to_owned() },
-        (Holds::Agents, [folders @ ..]) => Role::Agent { name: [folders, &[stem.as_str()]].concat().join("/") },
+        (Holds::Agents, folders) => Role::Agent { name: [folders, &[stem.as_str()]].concat().join("/") },
     })
 }
 

@@ -148,8 +148,8 @@ pub(super) fn is_known(entry: &str) -> bool {
         known.to_ascii_lowercase() == plain || (plain.contains('*') && glob(&plain, &known.to_ascii_lowercase()))
     };
     of_server
-        || OF_GANGER.iter().chain(&OF_RUNTIMES).any(|known| fits(&known))
-        || OUTSIDE.iter().any(|known| is_outside(&known))
+        || OF_GANGER.iter().chain(&OF_RUNTIMES).any(|known| fits(known))
+        || OUTSIDE.iter().any(|known| is_outside(known))
 }
 
 /// What a tool that does not exist may be meant as.

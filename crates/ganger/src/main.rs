@@ -19,6 +19,7 @@ mod project;
 mod sandbox;
 mod secrets;
 mod setup;
+mod skills;
 mod text;
 mod tools;
 mod wire;

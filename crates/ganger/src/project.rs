@@ -13,6 +13,7 @@ use crate::depot::{Depot, Exchange, Workspace};
 use crate::failure::{Code, Failure};
 use crate::git::{GitResult, Repository};
 use crate::os;
+use crate::skills::{self, Catalogue, Places};
 use etcetera::BaseStrategy;
 use ganger_engine::TicketId;
 use std::path::{Path, PathBuf};
@@ -55,7 +56,9 @@ impl Project {
     }
 
     fn assemble(repository: Repository, id: String) -> Result<Self, Failure> {
-        let layered = config::load(&repository.root)?;
+        let mut layered = config::load(&repository.root)?;
+        let catalogue = Catalogue::read(&Places::of_project(&repository.root));
+        skills::complete(&mut layered, &repository.root, &catalogue)?;
         let state = state_home()?.join("ganger").join(&id);
         Ok(Self { repository, id, state, layered, depot: OnceLock::new() })
     }

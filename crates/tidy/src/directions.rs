@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 /// The rooms, from the lowest to the highest. A room uses what stands before it.
 const ROOMS: [&str; 26] = [
-    "secrets", "os", "text", "digest", "config", "git", "depot", "failure", "project", "sandbox", "setup", "log",
-    "wire", "client", "skills", "tools", "gates", "agents", "mcp", "host", "foreman", "board", "web", "recover", "cli",
+    "secrets", "os", "text", "digest", "config", "skills", "git", "depot", "failure", "project", "sandbox", "setup",
+    "log", "wire", "client", "tools", "gates", "agents", "mcp", "host", "foreman", "board", "web", "recover", "cli",
     "main",
 ];
 

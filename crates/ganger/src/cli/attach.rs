@@ -86,8 +86,8 @@ fn refuse_elsewhere(state: &State, id: &TicketId, ticket: &Ticket) -> Result<(),
 
 fn opening_of(board: &Board, state: &State, ticket: &Ticket) -> Result<Opening, Failure> {
     let name = state.agent_of(ticket);
-    let agent = board.project.config().agents.get(name);
-    if let Some(agent) = agent.filter(|a| !a.runtime.keeps_sessions()) {
+    let agent = board.project.config().agent(name);
+    if let Some(agent) = agent.as_ref().filter(|a| !a.runtime.keeps_sessions()) {
         let words = format!("agent `{name}` has no session to open: runtime `{}` keeps none", agent.runtime.as_str());
         return Err(Failure::of(Code::NoSession, words));
     }
@@ -95,7 +95,7 @@ fn opening_of(board: &Board, state: &State, ticket: &Ticket) -> Result<Opening, 
         return Err(Failure::of(Code::NoSession, format!("agent `{name}` has no session for this ticket yet"))
             .hint("run `ganger run` to start one"));
     };
-    Opening::of(session, agent, &board.project.state).ok_or_else(|| {
+    Opening::of(session, agent.as_ref(), &board.project.state).ok_or_else(|| {
         let words = format!("runtime `{}` has no command that opens a session", session.runtime);
         Failure::of(Code::NoSession, words)
     })

@@ -138,8 +138,8 @@ impl Line {
     fn add(&mut self, piece: &Piece, config: &Config) {
         self.attempts.insert(piece.attempt.clone());
         self.usage.add(&piece.usage);
-        let model = config.agents.get(&piece.agent).map(|a| a.model.as_str()).unwrap_or_default();
-        let price = price_of(config, model).filter(|_| piece.usage != Usage::default());
+        let model = config.agent(&piece.agent).map(|a| a.model).unwrap_or_default();
+        let price = price_of(config, &model).filter(|_| piece.usage != Usage::default());
         match (piece.usage.micro_usd.filter(|m| *m > 0), price) {
             (Some(reported), _) => self.reported += reported,
             (None, Some(price)) => self.estimated += price.micro_usd(&piece.usage),

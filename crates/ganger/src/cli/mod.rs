@@ -1,5 +1,6 @@
 //! The command line: a file for each command. stdout is data, stderr is talk.
 
+mod agent;
 mod agent_choice;
 mod attach;
 mod backup;
@@ -37,6 +38,7 @@ mod rescue;
 mod review;
 mod run;
 mod sandbox;
+mod skill;
 mod status;
 mod stop;
 mod tell;
@@ -84,6 +86,12 @@ enum Command {
     /// Add, show and change tickets
     #[command(subcommand, visible_alias = "t")]
     Ticket(ticket::Command),
+    /// List and show agents: those of ganger.toml, of files, and built in
+    #[command(subcommand)]
+    Agent(agent::Command),
+    /// List, show, check and begin skills
+    #[command(subcommand)]
+    Skill(skill::Command),
     /// List what is waiting for your answer
     Inbox(inbox::InboxArgs),
     /// Answer a card
@@ -246,6 +254,8 @@ impl Command {
             Self::Host(args) => args.json,
             Self::Status(args) => args.json,
             Self::Ticket(command) => command.wants_json(),
+            Self::Agent(command) => command.wants_json(),
+            Self::Skill(command) => command.wants_json(),
             Self::Inbox(args) => args.json,
             Self::Permit(permit::Command::List { json }) | Self::Rescue(rescue::Command::List { json }) => *json,
             Self::Tell(args) => args.json,
@@ -285,6 +295,8 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Confine(args) => confine::run(args),
         Command::Config(args) => config_command::run(&args),
         Command::Guard(args) => guard::run(&args),
+        Command::Agent(command) => agent::run(&command),
+        Command::Skill(command) => skill::run(&command),
         other => {
             let mut runtime = tokio::runtime::Builder::new_multi_thread();
             let runtime = runtime.enable_all().max_blocking_threads(BLOCKING_THREADS).build()?;

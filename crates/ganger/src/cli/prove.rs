@@ -79,7 +79,10 @@ pub(super) async fn run(name: &str) -> Result<Exit, Failure> {
 
 /// The agent of this name in the project, or one of this runtime with nothing set.
 fn agent_for(name: &str) -> Result<Agent, Failure> {
-    let configured = Project::open().ok().and_then(|p| p.config().agents.get(name).cloned());
+    let configured = Project::open().ok().and_then(|p| {
+        let config = p.config();
+        config.agents.get(name).or_else(|| config.file_agents.get(name)).cloned()
+    });
     let kind = RuntimeKind::ALL.into_iter().find(|k| k.as_str() == name);
     let plain = kind.filter(|k| k.is_one_program()).map(Agent::plain);
     configured.or(plain).ok_or_else(|| {

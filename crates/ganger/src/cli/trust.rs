@@ -9,6 +9,7 @@ use crate::failure::{Code, Exit, Failure, OrCannot};
 use crate::os;
 use crate::project::Project;
 use crate::setup::{Named, OwnFiles};
+use crate::skills::Places;
 use crate::text;
 use ganger_engine::{Input, State};
 use std::io::IsTerminal;
@@ -22,8 +23,18 @@ pub(super) struct Args {
 }
 
 /// Files and folders by which a repository configures agents: they can name commands and hold plugins.
-const AGENT_FILES: [&str; 8] =
-    [".claude", ".mcp.json", "opencode.json", "opencode.jsonc", ".opencode", ".codex", "CLAUDE.md", "AGENTS.md"];
+const AGENT_FILES: [&str; 10] = [
+    ".agents",
+    ".agent",
+    ".claude",
+    ".mcp.json",
+    "opencode.json",
+    "opencode.jsonc",
+    ".opencode",
+    ".codex",
+    "CLAUDE.md",
+    "AGENTS.md",
+];
 /// More than so many files are not configuration.
 const MAX_FILES: usize = 500;
 
@@ -79,7 +90,12 @@ fn executed(project: &Project) -> Vec<Line> {
         lines.push((format!("agent {name}"), format!("{program}{rules}{sandbox}")));
     }
     let root = &project.repository.root;
-    for file in AGENT_FILES.iter().flat_map(|name| files_at(&root.join(name))) {
+    let mut named: Vec<PathBuf> = AGENT_FILES.iter().flat_map(|name| files_at(&root.join(name))).collect();
+    // Also those that are reached by a link, or come after so many others.
+    let defining = Places::of_project(root).project_files();
+    let more: Vec<PathBuf> = defining.into_iter().filter(|file| !named.contains(file)).collect();
+    named.extend(more);
+    for file in named {
         let shown = file.strip_prefix(root).unwrap_or(&file).display();
         // A file that cannot be read today may be read by an agent tomorrow: that is another thing to trust.
         let content = match os::read_linked(&file, MOST_BYTES) {

@@ -8,25 +8,22 @@ impl Config {
     /// The name of the agent that is called so: by its name, or by an alias.
     pub(crate) fn agent_called(&self, name: &str) -> Option<&str> {
         let name = name.trim();
-        let by = |is: &dyn Fn(&str) -> bool| {
-            let own = self.agents.keys().find(|own| is(own));
-            let aliased = || self.agents.iter().find(|(_, a)| a.aliases.iter().any(|alias| is(alias)));
-            own.or_else(|| aliased().map(|(own, _)| own)).map(String::as_str)
-        };
-        let own = by(&|called| called == name).or_else(|| by(&|called| called.eq_ignore_ascii_case(name)));
-        own.or_else(|| self.implied().find(|kind| kind.as_str() == name).map(RuntimeKind::as_str))
+        let own = called_in(&self.agents, name);
+        let implied = || self.implied().find(|kind| kind.as_str() == name).map(RuntimeKind::as_str);
+        own.or_else(implied).or_else(|| called_in(&self.file_agents, name))
     }
 
     /// An agent by its name, also one that no block describes.
     pub(crate) fn agent(&self, name: &str) -> Option<Agent> {
         let implied = || self.implied().find(|kind| kind.as_str() == name).map(|kind| self.on(kind));
-        self.agents.get(name).cloned().or_else(implied)
+        self.agents.get(name).cloned().or_else(implied).or_else(|| self.file_agents.get(name).cloned())
     }
 
-    /// Every agent by name: those of the file, and one for each runtime of which the file has none.
+    /// Every agent by name: those of the file, one for each runtime of which the file has none, and those of files of
+    /// their own.
     pub(crate) fn all_agents(&self) -> BTreeMap<String, Agent> {
         let implied = self.implied().map(|kind| (kind.as_str().to_owned(), self.on(kind)));
-        implied.chain(self.agents.clone()).collect()
+        self.file_agents.clone().into_iter().chain(implied).chain(self.agents.clone()).collect()
     }
 
     /// Runtimes that need no block. They do not depend on what is on PATH: the policy of a board would change with it.
@@ -54,9 +51,13 @@ impl Config {
     }
 
     /// The name or alias that a name that is not known is most like.
-    pub(crate) fn agent_like(&self, name: &str) -> Option<&str> {
-        let aliases = self.agents.values().flat_map(|a| &a.aliases);
-        text::closest(name, self.agents.keys().chain(aliases).map(String::as_str))
+    pub(crate) fn agent_like(&self, name: &str) -> Option<String> {
+        let names = |agents: &'_ BTreeMap<String, Agent>| {
+            let aliases = agents.values().flat_map(|a| a.aliases.clone());
+            agents.keys().cloned().chain(aliases).collect::<Vec<_>>()
+        };
+        let known = [names(&self.agents), names(&self.file_agents)].concat();
+        text::closest(name, known.iter().map(String::as_str)).map(str::to_owned)
     }
 
     pub(super) fn names_no_agent(&self, name: &str) -> String {
@@ -93,6 +94,16 @@ impl Config {
             }
         }
     }
+}
+
+/// The one that is called so, by its name before an alias, and as it is written before another case.
+fn called_in<'a>(agents: &'a BTreeMap<String, Agent>, name: &str) -> Option<&'a str> {
+    let by = |is: &dyn Fn(&str) -> bool| {
+        let own = agents.keys().find(|own| is(own));
+        let aliased = || agents.iter().find(|(_, a)| a.aliases.iter().any(|alias| is(alias)));
+        own.or_else(|| aliased().map(|(own, _)| own)).map(String::as_str)
+    };
+    by(&|called| called == name).or_else(|| by(&|called| called.eq_ignore_ascii_case(name)))
 }
 
 /// Tools of every runtime. Any other word is a runtime's own name of a tool, in its own spelling.

@@ -55,11 +55,13 @@ fn load_with(root: &Path, project: Option<PathBuf>) -> Result<Layered, ConfigErr
         set(&mut merged, &key, value.clone());
         origins.insert(key, (value.clone(), variable));
     }
+    let changes = super::blocks::changes(&merged);
     let mut config: Config = Value::Table(merged).try_into().map_err(|e: toml::de::Error| ConfigError {
         place: "configuration".to_owned(),
         message: e.message().to_owned(),
         hint: None,
     })?;
+    config.changes = changes;
     let file = root.join(INCLUDE_FILE);
     let patterns = read_where_it_lies(&file)?.unwrap_or_default();
     config.project.included = patterns.lines().filter(|line| is_pattern(line)).map(str::to_owned).collect();
@@ -258,15 +260,28 @@ fn set(table: &mut Table, key: &str, value: Value) {
     }
 }
 
+impl Layered {
+    /// What is wrong with the table of this key, which no layer can tell by itself.
+    pub(crate) fn fault(&self, root: &Path, key: &str, message: String) -> ConfigError {
+        let inside = format!("{key}.");
+        let origin = self.origins.iter().find(|(known, _)| known.starts_with(&inside)).map(|(_, (_, origin))| origin);
+        ConfigError { place: place_of(root, origin.cloned(), key), message, hint: None }
+    }
+}
+
+/// File and line of a key that has this origin.
+fn place_of(root: &Path, origin: Option<String>, key: &str) -> String {
+    let file = origin.filter(|o| o != "default").unwrap_or_else(|| root.join(PROJECT_FILE).display().to_string());
+    match os::read_linked_text(Path::new(&file), MOST_BYTES) {
+        Ok(text) => format!("{file}:{}", locate(&text, key)),
+        Err(_) => file,
+    }
+}
+
 fn refuse_faults(root: &Path, config: &Config, origins: &BTreeMap<String, (Value, String)>) -> Result<(), ConfigError> {
     let place = |key: &str| {
         let top = key.split('[').next().unwrap_or(key);
-        let origin = origins.get(key).or_else(|| origins.get(top)).map(|(_, o)| o.clone());
-        let file = origin.filter(|o| o != "default").unwrap_or_else(|| root.join(PROJECT_FILE).display().to_string());
-        match os::read_linked_text(Path::new(&file), MOST_BYTES) {
-            Ok(text) => format!("{file}:{}", locate(&text, key)),
-            Err(_) => file,
-        }
+        place_of(root, origins.get(key).or_else(|| origins.get(top)).map(|(_, o)| o.clone()), key)
     };
     let mut faults = config.faults().into_iter().map(|(key, why)| (place(&key), format!("`{key}` {why}")));
     let Some((place, mut message)) = faults.next() else { return Ok(()) };

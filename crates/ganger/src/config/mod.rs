@@ -1,6 +1,7 @@
 //! The configuration: defaults, the user's file, the project's file, `GANGER_*`, flags.
 
 mod agents;
+mod blocks;
 mod detect;
 mod gate;
 mod guard;
@@ -13,6 +14,7 @@ mod programs;
 mod sandbox;
 mod unset;
 
+pub(crate) use blocks::Block;
 pub(crate) use detect::{Detected, Detection, detect};
 pub(crate) use gate::Gate;
 pub(crate) use guard::GuardPreset;

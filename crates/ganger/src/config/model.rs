@@ -24,8 +24,14 @@ pub(crate) struct Config {
     pub(crate) env: Environment,
     /// Only in the user's file, too.
     pub(crate) exchange: Exchange,
-    #[serde(rename = "agent")]
+    #[serde(rename = "agent", deserialize_with = "super::blocks::agents")]
     pub(crate) agents: BTreeMap<String, Agent>,
+    /// Agents that files of skills and agents define, on the runtimes of this project.
+    #[serde(skip)]
+    pub(crate) file_agents: BTreeMap<String, Agent>,
+    /// What `[agent.NAME]` without a runtime changes of those.
+    #[serde(skip)]
+    pub(crate) changes: BTreeMap<String, super::Block>,
     #[serde(rename = "gate")]
     pub(crate) gates: Vec<Gate>,
     #[serde(rename = "price")]

@@ -17,17 +17,18 @@ pub(super) fn tool(caller: &Identity) -> Tool {
         }),
         &["item", "how"],
     );
+    let mut properties = json!({
+        "summary": {"type": "string", "description": "What was done, in a few sentences"},
+        "done": {"type": "array", "items": item, "description": "Every item of the definition of done"},
+    });
+    if let Some(output) = &caller.role.output {
+        properties["output"] = output.clone();
+    }
     Tool {
         name: NAME,
         description: "Report that the mission is done: a summary, and for every item of the definition of done how it \
                       was met. Call it once, at the end, then end your turn. The claim is checked by running the gates.",
-        schema: object(
-            &json!({
-                "summary": {"type": "string", "description": "What was done, in a few sentences"},
-                "done": {"type": "array", "items": item, "description": "Every item of the definition of done"},
-            }),
-            &["summary"],
-        ),
+        schema: object(&properties, &["summary"]),
         reads_only: false,
     }
 }
@@ -55,23 +56,29 @@ pub(super) async fn call(call: Call<'_>) -> Answer {
     }
     let summary = call.text("summary")?;
     let done = answers(call.arguments.get("done"))?;
-    let report = Report { summary, done, output: None };
+    let output = output(&call)?;
+    let report = Report { summary, done, output };
     let input = Input::AgentReport { attempt: call.caller.attempt.clone(), token: call.caller.token, report };
     call.decide("the agent reports", input).await?;
     Ok("Noted. End your turn now: the gates run next, and you will hear of anything that is red.".into())
 }
 
 async fn hand_in(call: Call<'_>) -> Answer {
-    let output = call.arguments.get("output").filter(|output| !output.is_null());
-    let output = output.ok_or("argument `output` is missing: it is your result")?.clone();
-    if let Some(schema) = &call.caller.role.output {
-        schema::check(schema, &output)?;
-    }
+    let output = output(&call)?.ok_or("argument `output` is missing: it is your result")?;
     let summary = call.text("summary").unwrap_or_default();
     let report = Report { summary, done: Vec::new(), output: Some(output) };
     let input = Input::AgentReport { attempt: call.caller.attempt.clone(), token: call.caller.token, report };
     call.decide("the agent hands in its result", input).await?;
     Ok("Noted. End your turn now.".into())
+}
+
+/// The structured result, where there is one: it fits the schema of its agent.
+fn output(call: &Call<'_>) -> Result<Option<Value>, String> {
+    let Some(output) = call.arguments.get("output").filter(|output| !output.is_null()) else { return Ok(None) };
+    if let Some(schema) = &call.caller.role.output {
+        schema::check(schema, output)?;
+    }
+    Ok(Some(output.clone()))
 }
 
 /// Objects `{item, how}`, as the schema says; a plain object of item → how is understood too.

@@ -145,12 +145,12 @@ fn items_without_an_id_are_added_once() {
 #[test]
 fn an_unknown_agent_is_warned_about_and_an_alias_makes_it_known() {
     let place = project();
-    let requirement = |id: &str| format!("{{\"id\":\"{id}\",\"title\":\"a\",\"assignedAgent\":\"roy\"}}");
+    let requirement = |id: &str| format!("{{\"id\":\"{id}\",\"title\":\"a\",\"assignedAgent\":\"remi\"}}");
     place.write("a.json", &requirement("A-1"));
     let imported = place.ganger(&["ticket", "import", "a.json"]).exits(0);
-    imported.says("warning: no agent is called `roy`: `scripted` gets A-1.").says("aliases = [\"roy\"]");
+    imported.says("warning: no agent is called `remi`: `scripted` gets A-1.").says("aliases = [\"remi\"]");
     let config = std::fs::read_to_string(place.repo().join("ganger.toml")).unwrap();
-    let aliased = config.replace("[agent.scripted]\n", "[agent.scripted]\naliases = [\"roy\"]\n");
+    let aliased = config.replace("[agent.scripted]\n", "[agent.scripted]\naliases = [\"remi\"]\n");
     place.write(
         "ganger.toml",
         &format!("{aliased}[agent.other]\nruntime = \"claude\"\n[agent.other2]\nruntime = \"claude\"\n"),
@@ -159,11 +159,11 @@ fn an_unknown_agent_is_warned_about_and_an_alias_makes_it_known() {
     let imported = place.ganger(&["ticket", "import", "b.json"]).exits(0);
     assert!(!imported.stderr.contains("warning"), "{}", imported.stderr);
     let ticket = place.ticket("B-1");
-    assert_eq!((&ticket["agent"], &ticket["metadata"]["assignedAgent"]), (&json!("scripted"), &json!("roy")));
-    let id = place.add(&["c", "--agent", "roy"]);
+    assert_eq!((&ticket["agent"], &ticket["metadata"]["assignedAgent"]), (&json!("scripted"), &json!("remi")));
+    let id = place.add(&["c", "--agent", "remi"]);
     assert_eq!(place.ticket(&id)["agent"], "scripted");
-    place.write("ganger.toml", &format!("{aliased}[agent.roy]\nruntime = \"claude\"\n"));
-    place.ganger(&["config"]).exits(2).says("`agent.scripted.aliases` `roy` is agent `roy` already");
+    place.write("ganger.toml", &format!("{aliased}[agent.remi]\nruntime = \"claude\"\n"));
+    place.ganger(&["config"]).exits(2).says("`agent.scripted.aliases` `remi` is agent `remi` already");
 }
 
 #[test]

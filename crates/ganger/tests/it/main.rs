@@ -20,6 +20,7 @@ mod runtimes;
 mod sessions;
 mod shapes;
 mod situations;
+mod skills;
 mod store;
 mod support;
 mod terminal;

@@ -6,7 +6,12 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// Commands that take `--json`.
-const WITH_JSON: [&str; 24] = [
+const WITH_JSON: [&str; 29] = [
+    "agent list",
+    "agent show",
+    "skill lint",
+    "skill list",
+    "skill show",
     "clean",
     "peek",
     "review",
@@ -35,7 +40,10 @@ const WITH_JSON: [&str; 24] = [
 
 /// A wrong use of each command in a project with the ticket T-1 that no agent has worked on: exit code, error code, and
 /// what the message says.
-const WRONG: [(&str, &str, i32, &str, &str); 69] = [
+const WRONG: [(&str, &str, i32, &str, &str); 78] = [
+    ("agent list", "all", 2, "usage", "unexpected argument 'all'"),
+    ("agent show", "plannr", 2, "usage", "there is no agent `plannr`"),
+    ("agent show", "", 2, "usage", "required arguments were not provided"),
     ("answer", "C-9 yes", 1, "unknown-card", "there is no card C-9"),
     ("attach", "T-9", 1, "unknown-ticket", "there is no ticket T-9"),
     ("attach", "T-1", 1, "no-session", "agent `scripted` has no session to open: runtime `command` keeps none"),
@@ -84,6 +92,12 @@ const WRONG: [(&str, &str, i32, &str, &str); 69] = [
     ("run", "T-9", 1, "unknown-ticket", "there is no ticket T-9"),
     ("run", "--max-parallel 0", 2, "usage", "invalid value '0'"),
     ("script-agent", "none.json", 2, "usage", "none.json"),
+    ("skill lint", "none.md", 2, "usage", "cannot read none.md"),
+    ("skill lint", "--profile strict", 2, "usage", "invalid value 'strict'"),
+    ("skill list", "all", 2, "usage", "unexpected argument 'all'"),
+    ("skill new", "Pdf", 2, "usage", "`Pdf` is no name for a skill"),
+    ("skill new", "pdf --agent", 2, "usage", "`pdf` is no name for an agent"),
+    ("skill show", "none", 2, "usage", "there is no skill `none`"),
     ("status", "T-1", 2, "usage", "unexpected argument 'T-1'"),
     ("stop", "T-9", 1, "unknown-ticket", "there is no ticket T-9"),
     ("tell", "T-9 hello", 1, "unknown-ticket", "there is no ticket T-9"),
@@ -123,7 +137,7 @@ fn commands(place: &Place) -> BTreeSet<String> {
     let pages: Vec<String> = pages.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     let names: Vec<&str> = pages.iter().map(|page| page.trim_end_matches(".1").trim_start_matches("ganger")).collect();
     let has_more = |name: &str| names.iter().any(|other| other.starts_with(&format!("{name}-")));
-    let groups = ["", "-nudge", "-permit", "-rescue", "-ticket"];
+    let groups = ["", "-agent", "-nudge", "-permit", "-rescue", "-skill", "-ticket"];
     assert!(groups.iter().all(|group| has_more(group)));
     let single = names.iter().filter(|name| !groups.contains(name)).map(|name| &name[1..]);
     let spoken = |name: &str| match name.split_once('-') {
@@ -189,7 +203,11 @@ fn commands_that_need_a_project_say_so_where_there_is_none() {
     let place = Place::new();
     let mut faults = Vec::new();
     let without = ["completions", "demo", "guard", "init", "script-agent", "doctor"];
-    for command in commands(&place).iter().filter(|command| !without.contains(&command.as_str())) {
+    let needs = |command: &&String| {
+        let is_about_files = ["agent ", "skill "].iter().any(|group| command.starts_with(group));
+        !is_about_files && !without.contains(&command.as_str())
+    };
+    for command in commands(&place).iter().filter(needs) {
         let args = match command.as_str() {
             "answer" => "C-1 yes",
             "backup" | "restore" | "ticket import" => "../file",

@@ -11,6 +11,7 @@ mod log;
 mod plan;
 mod project;
 mod review;
+mod skills;
 mod status;
 mod ticket;
 
@@ -23,6 +24,9 @@ pub(crate) use log::Entry;
 pub(crate) use plan::{Plan, Start, Waiting};
 pub(crate) use project::{Config, Doctor, Finding, Permission, Permissions, Rescued, Rescues, Sandbox, Setting};
 pub(crate) use review::{Review, ReviewComment};
+pub(crate) use skills::{
+    AgentLine, AgentShown, Agents, HonouredBy, LintResult, ShownRules, SkillLine, SkillShown, Skills,
+};
 pub(crate) use status::{Attempt, Glance, Host, Run, Status};
 pub(crate) use ticket::{Imported, ImportedTicket, Queued, Reason, Ticket, Tickets, Why};
 
@@ -111,7 +115,8 @@ mod tests {
         schemas! {
             "config" Config, "cost" Cost, "doctor" Doctor, "error" Failed, "export" Export, "gates" Gates, "guard" GuardedLine, "import" Imported,
             "inbox" Inbox, "log" Entry, "message" Queued, "permits" Permissions, "plan" Plan, "rescues" Rescues,
-            "leftovers" Leftovers, "review" Review,
+            "leftovers" Leftovers, "review" Review, "agent" AgentShown, "agents" Agents, "skill" SkillShown,
+            "skills" Skills, "lint" LintResult,
             "sandbox" Sandbox, "status" Status, "ticket" Ticket, "tickets" Tickets, "why" Why,
         }
     }

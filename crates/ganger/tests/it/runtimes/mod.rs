@@ -46,6 +46,10 @@ macro_rules! for_some_clis {
 
 pub(crate) use {for_each_cli, for_some_clis};
 
+for_some_clis!(
+    an_agent_of_a_file_works_as_it_says: claude, opencode;
+);
+
 for_each_other_driver!(
     one_ticket_is_done_and_accounted,
     a_rejected_solution_is_mended_by_the_same_session,
@@ -312,6 +316,31 @@ fn the_prompt_of_the_agent_is_in_every_request(cli: &str) {
     assert!(shop.model.requests_offering(shell_of(cli)) >= 4);
     assert_eq!(shop.model.requests_offering_without(shell_of(cli), "You are the one who paints."), 0);
     assert_eq!(shop.model.most_often_in_a_request("You are the one who paints."), 1);
+}
+
+/// Prompt, model and limits of an agent's file reach a runtime that has the model.
+fn an_agent_of_a_file_works_as_it_says(cli: &str) {
+    let shop = Shop::new("test -f a.txt");
+    let model = if cli == "claude" { "anthropic/claude-sonnet-4-5" } else { "mock/mock-1" };
+    let file = format!(
+        "---\nname: paint/painter\ndescription: Paints\nmodel: {model}\ntools:\n  write: false\n---\nYou are the one who paints.\n"
+    );
+    shop.place.write(".agents/skills/paint/agents/painter/SKILL.md", &file);
+    shop.place.commit("an agent");
+    shop.place.ganger(&["trust", "--yes"]).exits(0);
+    shop.make_home_for(cli);
+    let steps = json!([{"bash": "echo a > a.txt"}, {"text": "done"}]);
+    let description = format!("Follow the script. [[STEPS {steps} ]]");
+    let id = shop.place.add(&["scripted work", "--agent", "painter", "--description", &description]);
+    shop.place.ganger(&["run"]).exits(0);
+    shop.place.assert_status(&id, "accepted");
+    assert!(!shop.session(&id, "paint/painter").is_empty());
+    assert!(shop.model.requests_offering(shell_of(cli)) > 0);
+    for tool in ["Write", "Edit", "write", "edit"] {
+        assert_eq!(shop.model.requests_offering(tool), 0, "{tool} is denied, and not offered");
+    }
+    assert_eq!(shop.model.requests_offering_without(shell_of(cli), "You are the one who paints."), 0);
+    assert!(shop.model.requests_with(model.rsplit('/').next().unwrap()) > 0, "its model is asked");
 }
 
 /// The tool by which a CLI runs commands.

@@ -59,6 +59,8 @@ fn object(root: &Value, schema: &Value, map: &serde_json::Map<String, Value>, pa
         let inner = [&schema["properties"][key], &schema["additionalProperties"]].into_iter().find(|s| s.is_object());
         match inner {
             Some(inner) => check(root, inner, value, &format!("{path}.{key}"), faults),
+            // An object of somebody else's, such as a schema.
+            None if schema["additionalProperties"] == true => {}
             None => faults.push(format!("{path}: `{key}` is not documented")),
         }
     }

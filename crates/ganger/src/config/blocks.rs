@@ -1,0 +1,76 @@
+//! `[agent.NAME]` as it stands in a file: with a runtime it is an agent, without one it changes what a file of an agent
+//! says, or hides it.
+
+use super::SandboxMode;
+use super::model::{Agent, RuntimeKind, Surface};
+use serde::{Deserialize, Deserializer};
+use std::collections::BTreeMap;
+
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Block {
+    runtime: Option<RuntimeKind>,
+    description: Option<String>,
+    /// The agent of this name is hidden.
+    pub(crate) drop: bool,
+    model: Option<String>,
+    prompt: Option<String>,
+    command: Option<String>,
+    #[serde(rename = "driver")]
+    surface: Option<Surface>,
+    aliases: Vec<String>,
+    fallback: Option<String>,
+    allow: Option<Vec<String>>,
+    ask: Option<Vec<String>>,
+    deny: Option<Vec<String>>,
+    tool_access: Option<Vec<String>>,
+    output: Option<serde_json::Value>,
+    sandbox: Option<SandboxMode>,
+}
+
+/// The agents among the blocks.
+pub(super) fn agents<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, Agent>, D::Error> {
+    let blocks = BTreeMap::<String, Block>::deserialize(from)?;
+    Ok(blocks.into_iter().filter_map(|(name, block)| Some((name, block.into_agent()?))).collect())
+}
+
+/// The others, of a table that is valid.
+pub(super) fn changes(merged: &toml::Table) -> BTreeMap<String, Block> {
+    let blocks = merged.get("agent").cloned().and_then(|table| table.try_into::<BTreeMap<String, Block>>().ok());
+    blocks.unwrap_or_default().into_iter().filter(|(_, block)| block.runtime.is_none() || block.drop).collect()
+}
+
+impl Block {
+    fn into_agent(self) -> Option<Agent> {
+        let mut agent = Agent::plain(self.runtime.filter(|_| !self.drop)?);
+        self.apply_to(&mut agent);
+        Some(agent)
+    }
+
+    /// What it says takes the place of what was there.
+    pub(crate) fn apply_to(&self, agent: &mut Agent) {
+        let Self { description, model, prompt, command, surface, aliases, fallback, .. } = self.clone();
+        let Self { allow, ask, deny, tool_access, output, sandbox, .. } = self.clone();
+        let replace = |into: &mut String, by: Option<String>| *into = by.unwrap_or_else(|| std::mem::take(into));
+        replace(&mut agent.description, description);
+        replace(&mut agent.model, model);
+        replace(&mut agent.prompt, prompt);
+        replace(&mut agent.command, command);
+        let replace =
+            |into: &mut Vec<String>, by: Option<Vec<String>>| *into = by.unwrap_or_else(|| std::mem::take(into));
+        replace(&mut agent.allow, allow);
+        replace(&mut agent.ask, ask);
+        replace(&mut agent.deny, deny);
+        replace(&mut agent.tool_access, tool_access);
+        agent.aliases.extend(aliases);
+        agent.surface = surface.or(agent.surface);
+        agent.fallback = fallback.or(agent.fallback.take());
+        agent.output = output.or(agent.output.take());
+        agent.sandbox = sandbox.or(agent.sandbox);
+    }
+
+    /// The model that it names.
+    pub(crate) fn model(&self) -> Option<&str> {
+        self.model.as_deref()
+    }
+}

@@ -77,6 +77,7 @@ fn a_requirement_keeps_what_it_carries() {
     assert_eq!(ticket["priority"], "high");
     assert_eq!(ticket["done"], json!(["it works"]));
     assert_eq!(ticket["metadata"], json!({"phase": "2.1", "type": "backend", "assignedAgent": "roy"}));
+    assert_eq!(ticket["agent"], "roy", "he is built in");
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn an_agent_is_shown_with_what_runtimes_honour() {
     assert_shape("agent", &shown);
     assert!(shown["output_schema"]["properties"]["plan"].is_object(), "{shown:#}");
     assert_shape("agent", &place.ganger(&["agent", "show", "scripted", "--json"]).exits(0).json());
-    place.ganger(&["agent", "show", "plannr"]).exits(2).says("did you mean `sisyphus/planner`?");
+    place.ganger(&["agent", "show", "plannr"]).exits(2).says("did you mean `planner`?");
 }
 
 #[test]

@@ -210,8 +210,8 @@ fn resolve_agents(config: &Config, tickets: &mut [NewTicket]) -> Vec<String> {
     for ticket in tickets {
         let Some(asked) = ticket.spec.agent.take() else { continue };
         let known = config.agent_called(&asked);
-        if known != Some(asked.as_str()) {
-            // For the way back.
+        if known != Some(asked.as_str()) || !config.agents.contains_key(&asked) {
+            // For the way back, and for a board on which no file has this agent.
             ticket.spec.metadata.insert("assignedAgent".to_owned(), asked.clone());
         }
         match known {

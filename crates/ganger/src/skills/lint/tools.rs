@@ -147,9 +147,7 @@ pub(super) fn is_known(entry: &str) -> bool {
     let fits = |known: &&str| {
         known.to_ascii_lowercase() == plain || (plain.contains('*') && glob(&plain, &known.to_ascii_lowercase()))
     };
-    of_server
-        || OF_GANGER.iter().chain(&OF_RUNTIMES).any(|known| fits(known))
-        || OUTSIDE.iter().any(|known| is_outside(known))
+    of_server || OF_GANGER.iter().chain(&OF_RUNTIMES).any(fits) || OUTSIDE.iter().any(is_outside)
 }
 
 /// What a tool that does not exist may be meant as.

@@ -99,10 +99,15 @@ fn cancelled<'a>(state: &'a State, spec: &'a TicketSpec) -> impl Iterator<Item =
     spec.after.iter().filter(|d| state.tickets.get(d).is_some_and(|t| t.phase == Phase::Cancelled))
 }
 
-/// A call ends with an answer, on which nothing can build.
+/// A call ends with an answer, on which nothing can build, and builds on its caller's files alone.
 fn calls_among(state: &State, id: &TicketId, spec: &TicketSpec) -> Vec<String> {
     let is_call = |d: &&TicketId| state.tickets.get(*d).is_some_and(|t| t.spec.call.is_some());
-    spec.after.iter().filter(is_call).map(|d| format!("{id}: depends on {d}, which is a call by an agent")).collect()
+    let on_calls =
+        spec.after.iter().filter(is_call).map(|d| format!("{id}: depends on {d}, which is a call by an agent"));
+    // Its caller waits for it: whatever depends on that would wait for itself.
+    let of_call = (spec.call.is_some() && !spec.after.is_empty())
+        .then(|| format!("{id}: it is a call by an agent, which depends on nothing"));
+    on_calls.chain(of_call).collect()
 }
 
 fn spec_faults(state: &State, id: &TicketId, spec: &TicketSpec) -> Vec<String> {

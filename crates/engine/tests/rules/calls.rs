@@ -1,10 +1,10 @@
 //! Calls: an agent asks another one, waits without a slot, and always gets a typed answer.
 
-use crate::support::{NOW, after, answer, at_work, check, claim, ended, given, host, policy, report, tick};
+use crate::support::{NOW, add, after, answer, at_work, check, claim, ended, given, host, policy, ran, report, tick};
 use expect_test::expect;
 use ganger_engine::{
-    AgentPolicy, AttemptOutcome, Budget, CallError, CallLimits, CallResult, Envelope, FailureClass, Input, Ledger,
-    NewCall, Outcome, Phase, Policy, Refusal, Report, TicketId, Usage, why,
+    AttemptOutcome, Budget, CallError, CallLimits, CallResult, Envelope, FailureClass, Input, Ledger, NewCall, Outcome,
+    Phase, Policy, RedBase, Refusal, Report, TicketChange, TicketId, Urgency, Usage, why,
 };
 use serde_json::json;
 
@@ -25,7 +25,7 @@ fn calls(attempt: &str, token: u64, prompts: &[&str]) -> Input {
 
 fn with_scout(change: impl FnOnce(&mut Policy)) -> Input {
     let mut policy = policy();
-    let scout = AgentPolicy { runtime: "r".into(), model: String::new(), sessions: true, fallback: None };
+    let scout = policy.agents["builder"].clone();
     policy.agents.insert("scout".into(), scout);
     change(&mut policy);
     Input::SetPolicy { policy }
@@ -292,4 +292,45 @@ fn a_call_is_paid_for_by_its_caller() {
     assert!(matches!(result, Some(CallResult::Failure { error: CallError::Budget, .. })), "{result:?}");
     assert_eq!(phase(&back, "T-1"), Phase::NeedsYou, "a person raises the budget");
     assert_eq!(back.state().tickets[&"T-1".into()].calls.usage.tokens(), 1_001);
+}
+
+/// Its caller waits for it: with a dependency on the caller both would wait for ever.
+#[test]
+fn a_call_depends_on_nothing_and_nothing_on_it() {
+    let edit = |ticket: &str, on: &str| {
+        let change = TicketChange { after: Some(vec![on.into()]), ..TicketChange::default() };
+        Input::EditTicket { ticket: ticket.into(), change: Box::new(change) }
+    };
+    check(
+        &waiting(),
+        edit("T-1-c1", "T-1"),
+        &expect![[r#"
+            refused (invalid-edit): T-1-c1: it is a call by an agent, which depends on nothing
+        "#]],
+    );
+    check(
+        &after(waiting(), [add("two", |_| {})]),
+        edit("T-2", "T-1-c1"),
+        &expect![[r#"
+            refused (invalid-edit): T-2: depends on T-1-c1, which is a call by an agent
+        "#]],
+    );
+}
+
+/// What is held because its gates are red without the work is done as far as its agent goes, and so a message sends it back.
+#[test]
+fn a_message_about_work_that_a_red_main_holds_is_read_before_it_is_accepted() {
+    let red = |commit: &str| ran("T-1", ("test", "d"), commit, 1);
+    let held = after(at_work(), [Input::SetPolicy { policy: Policy { red_base: RedBase::Card, ..policy() } }]);
+    let evidence = Input::Evidence { token: 2, evidence: Box::new(red("head")), before: vec![red("base")] };
+    let held = after(held, [ended("T-1-a1", 1, |_| {}), tick(), evidence]);
+    let tell = Input::Tell { ticket: "T-1".into(), text: "wait".into(), urgency: Urgency::Idle, by: "p".into() };
+    check(
+        &held,
+        tell,
+        &expect![[r#"
+            delivery-queued D-1 message
+            ticket-rejected ticket=T-1 why=p wrote to the agent
+        "#]],
+    );
 }

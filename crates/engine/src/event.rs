@@ -325,15 +325,15 @@ pub enum Event {
         commit: Commit,
     },
 
-    /// A call ended. Its caller is given the result, whatever it is.
+    /// A call ended.
     CallEnded {
         /// The ticket of the call.
         ticket: TicketId,
         /// How.
         result: CallResult,
     },
-    /// An agent asked for the results of calls, and was given them.
-    CallsHeard {
+    /// An agent asked for results of calls, and was given them.
+    CallResultsRead {
         /// The attempt that asked.
         attempt: AttemptId,
         /// The calls.
@@ -346,7 +346,6 @@ pub enum Event {
         /// The calls.
         calls: Vec<TicketId>,
     },
-
     /// A text is to be given to the session of a ticket.
     DeliveryQueued {
         /// The text.

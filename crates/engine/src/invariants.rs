@@ -188,6 +188,9 @@ pub(crate) fn check_event(before: &State, now: Millis, event: &Event) -> Judged 
             require(holds, 6, ticket, || "merged without a person's approval of the accepted commit".to_owned())
         }
         Event::PermissionAnswered { answer } => check_permission(before, answer),
+        Event::TicketAdded { ticket, .. } => {
+            require(!before.tickets.contains_key(ticket), 8, ticket, || "it is added a second time".to_owned())
+        }
         Event::CallEnded { ticket, .. } => check_call(before, ticket),
         Event::CallsReturned { ticket, calls } => check_returned(before, ticket, calls),
         _ => Ok(()),
@@ -209,6 +212,10 @@ fn check_start(before: &State, id: &TicketId, ticket: &Ticket) -> Judged {
 
 /// 3: no live ticket, ancestors aside, has too many of the same files.
 fn check_overlap(before: &State, id: &TicketId, ticket: &Ticket) -> Judged {
+    // What a call changes stays where it is.
+    if ticket.spec.call.is_some() {
+        return Ok(());
+    }
     let mut ancestors = BTreeSet::new();
     let mut parent = ticket.spec.parent.clone();
     while let Some(above) = parent {
@@ -219,7 +226,8 @@ fn check_overlap(before: &State, id: &TicketId, ticket: &Ticket) -> Judged {
     }
     let mine = files_of(before, ticket);
     for other in before.attempts.values().map(|a| &a.ticket).filter(|other| *other != id) {
-        let Some(found) = before.tickets.get(other).filter(|_| !ancestors.contains(other)) else { continue };
+        let found = before.tickets.get(other).filter(|t| t.spec.call.is_none() && !ancestors.contains(other));
+        let Some(found) = found else { continue };
         let theirs = files_of(before, found);
         let shared = mine.iter().filter(|m| theirs.iter().any(|t| same_file(m, t))).count();
         let limit = mine.len().min(theirs.len()) * before.policy.overlap_percent as usize;

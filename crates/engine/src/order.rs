@@ -68,8 +68,6 @@ impl Offer {
         // A join contains what it joined: taken first, the others have nothing to add.
         let is_join = |id: &TicketId| state.tickets.get(id).is_some_and(|t| t.spec.kind.work().bases == Bases::First);
         bases.sort_by_key(|(id, _)| !is_join(id));
-        let snapshot = ticket.spec.call.as_ref().and_then(|call| call.snapshot.clone());
-        bases.extend(ticket.spec.parent.clone().zip(snapshot));
         Some(Self {
             attempt: id.clone(),
             token: attempt.token,

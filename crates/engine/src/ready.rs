@@ -97,7 +97,9 @@ pub fn why(state: &State, now: Millis, id: &TicketId) -> Vec<Reason> {
         return vec![Reason::WaitsForAnswer { card: card.id.clone() }];
     }
     if ticket.phase == Phase::Suspended && !ticket.calls.unanswered.is_empty() {
-        return vec![Reason::WaitsForCalls { calls: ticket.calls.unanswered.clone() }];
+        let has_ended = |call: &&TicketId| state.tickets.get(*call).is_some_and(|t| t.calls.result.is_some());
+        let open = ticket.calls.unanswered.iter().filter(|call| !has_ended(call)).cloned();
+        return vec![Reason::WaitsForCalls { calls: open.collect() }];
     }
     if let Some((by, why)) = ticket.stopped.as_ref().filter(|_| ticket.phase == Phase::Stopped) {
         return vec![Reason::Stopped { by: by.clone(), why: why.clone() }];
@@ -126,7 +128,8 @@ pub(crate) fn obstacles(state: &State, now: Millis, id: &TicketId, ticket: &Tick
     if ticket.not_before > now {
         reasons.push(Reason::NotBefore { at: ticket.not_before });
     }
-    reasons.extend(red_base(state));
+    // No gate judges what does not land.
+    reasons.extend(red_base(state).filter(|_| ticket.spec.kind.work().lands));
     reasons.extend(paused(state, now, ticket));
     reasons.extend(mutant!(LoggedOutDispatched, logged_out(state, now, ticket), None));
     reasons.extend(mutant!(OverlapIgnored, overlap(state, id, ticket), None));
@@ -156,12 +159,13 @@ fn logged_out(state: &State, now: Millis, ticket: &Ticket) -> Option<Reason> {
 /// The first live ticket, not an ancestor, whose files overlap beyond the limit.
 pub(crate) fn overlap(state: &State, id: &TicketId, ticket: &Ticket) -> Option<Reason> {
     let mine: BTreeSet<&str> = ticket.files().filter(|f| !is_ignored(state, f)).collect();
-    if mine.is_empty() {
+    if mine.is_empty() || !ticket.spec.kind.work().lands {
         return None;
     }
     let live = state.attempts.values().map(|a| &a.ticket).filter(|other| *other != id);
     live.filter(|other| !is_ancestor(state, ticket, other)).find_map(|other| {
-        let theirs: BTreeSet<&str> = state.tickets.get(other)?.files().filter(|f| !is_ignored(state, f)).collect();
+        let found = state.tickets.get(other).filter(|t| t.spec.kind.work().lands)?;
+        let theirs: BTreeSet<&str> = found.files().filter(|f| !is_ignored(state, f)).collect();
         let shared: Vec<String> = mine
             .iter()
             .filter(|m| theirs.iter().any(|t| covers(m, t) || covers(t, m)))

@@ -18,7 +18,13 @@ pub(crate) fn clean_json(value: &mut serde_json::Value) {
     match value {
         serde_json::Value::String(text) => *text = shown(text).into_string(),
         serde_json::Value::Array(items) => items.iter_mut().for_each(clean_json),
-        serde_json::Value::Object(fields) => fields.values_mut().for_each(clean_json),
+        serde_json::Value::Object(fields) => {
+            let cleaned = std::mem::take(fields).into_iter().map(|(name, mut value)| {
+                clean_json(&mut value);
+                (shown(&name).into_string(), value)
+            });
+            *fields = cleaned.collect();
+        }
         _ => {}
     }
 }

@@ -167,7 +167,7 @@ impl Checks {
             Event::TicketAccepted { ticket, commit } => self.accepted(before, record, ticket, commit),
             Event::CallsReturned { calls, .. } => self.answered(calls),
             Event::AttemptEnded { attempt, counts: AttemptCount::Claim, .. } => {
-                let heard = before.attempts.get(attempt).map(|a| a.heard.clone()).unwrap_or_default();
+                let heard = before.attempts.get(attempt).map(|a| a.results_read.clone()).unwrap_or_default();
                 self.answered(&heard);
             }
             Event::Merged { ticket, .. } => {

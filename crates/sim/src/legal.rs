@@ -70,8 +70,8 @@ legal! {
     TicketAccepted: Verifying Reviewing NeedsYou;
 
     CallEnded: Open Verifying;
-    CallsHeard: Running;
-    CallsReturned: Suspended Cancelled;
+    CallResultsRead: Running;
+    CallsReturned: Open Suspended Cancelled;
 
     DeliveryQueued: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped;
     DeliveryReturned: Open Suspended NeedsYou Stopped Cancelled;

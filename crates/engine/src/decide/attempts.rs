@@ -6,9 +6,8 @@ use crate::mutant::mutant;
 use crate::text;
 use crate::{
     Assumption, Attempt, AttemptCount, AttemptEnd, AttemptId, AttemptOutcome, AttemptStage, CallResult, Claim,
-    Decision, DeliveryEvidence, DeliveryId, EscalationReason, Event, FailureClass, HostId, Kind, Millis, NewTicket,
-    Outcome, Pause, Phase, RejectCode, Rejected, Report, Session, SessionId, State, Ticket, TicketId, TicketSpec,
-    Usage,
+    Decision, DeliveryEvidence, DeliveryId, EscalationReason, Event, FailureClass, Kind, Millis, NewTicket, Pause,
+    Phase, RejectCode, Rejected, Report, Session, SessionId, State, Ticket, TicketId, TicketSpec, Usage,
 };
 
 /// First wait after a transient failure; it doubles up to [`MAX_BACKOFF_MS`].
@@ -19,64 +18,6 @@ const LIMIT_MS: Millis = 30_000;
 const JITTER_MS: Millis = 5_000;
 /// Longest wait after a transient failure without a time from the runtime.
 const MAX_BACKOFF_MS: Millis = 300_000;
-
-pub(super) fn claim(
-    state: &State,
-    id: &AttemptId,
-    token: u64,
-    host: &HostId,
-    incarnation: &str,
-) -> Result<Decision, Rejected> {
-    let attempt = claimable(state, id, token, host, incarnation)?;
-    match attempt.stage {
-        AttemptStage::Offered => Ok(Decision {
-            events: vec![Event::AttemptGranted { attempt: id.clone() }],
-            outcome: Outcome::Granted { attempt: id.clone() },
-        }),
-        // Granted once only: another claim cannot tell whether the first one's agent runs.
-        AttemptStage::Granted | AttemptStage::Lost => {
-            Err(Rejected::new(RejectCode::AlreadyGranted, format!("attempt {id} was already granted")))
-        }
-    }
-}
-
-/// The same claim again, because its answer was lost: it holds as long as what was granted does.
-pub(super) fn claim_repeated(
-    state: &State,
-    id: &AttemptId,
-    token: u64,
-    host: &HostId,
-    incarnation: &str,
-) -> Result<(), Rejected> {
-    claimable(state, id, token, host, incarnation).map(|_| ())
-}
-
-fn claimable<'a>(
-    state: &'a State,
-    id: &AttemptId,
-    token: u64,
-    host: &HostId,
-    incarnation: &str,
-) -> Result<&'a Attempt, Rejected> {
-    let attempt = live(state, id, token)?;
-    if &attempt.host != host || attempt.incarnation != incarnation {
-        return Err(Rejected::new(RejectCode::NotYours, format!("attempt {id} was offered to {}", attempt.host)));
-    }
-    if mutant!(ClaimOfCancelled, attempt.cancelled, false) {
-        return Err(Rejected::new(RejectCode::Cancelled, format!("attempt {id} was cancelled")));
-    }
-    Ok(attempt)
-}
-
-pub(super) fn decline(state: &State, id: &AttemptId, token: u64, why: &str) -> Result<Decision, Rejected> {
-    if is_lost(state, id, token) {
-        return Ok(done([Event::AttemptCleared { attempt: id.clone() }]));
-    }
-    live(state, id, token)?;
-    let mut events = permissions::withdraw(state, id);
-    events.push(Event::AttemptDeclined { attempt: id.clone(), why: why.to_owned() });
-    Ok(done(events))
-}
 
 pub(super) fn session_started(
     state: &State,
@@ -217,7 +158,7 @@ pub(super) fn ended(
 }
 
 /// Given up, because its host was silent; the host may still speak of it.
-fn is_lost(state: &State, id: &AttemptId, token: u64) -> bool {
+pub(super) fn is_lost(state: &State, id: &AttemptId, token: u64) -> bool {
     state.attempts.get(id).is_some_and(|a| a.token == token && a.stage == AttemptStage::Lost)
 }
 
@@ -411,7 +352,7 @@ impl Disposition {
                 now,
                 attempt,
                 EscalationReason::Budget { spent, limit },
-                format!("{spent} of {limit} tokens. Raise `budget.ticket`, then answer `retry`."),
+                format!("{spent} of {limit} tokens. Raise `budget.ticket_tokens`, then answer `retry`."),
             );
         }
         let waits = state.has_question(&attempt.ticket) || !ticket.calls.unanswered.is_empty();
@@ -429,7 +370,9 @@ impl Disposition {
         let hopeless = matches!(class, FailureClass::Runaway | FailureClass::Refused);
         if hopeless || (!transient && exhausted) {
             let why = EscalationReason::Failed { class, times: ticket.failures + 1 };
-            let brief = format!("{}\n{}", message.trim(), texts::after_failure(&attempt.ticket));
+            let options = texts::after_failure(&attempt.ticket);
+            let is_call = ticket.spec.call.is_some();
+            let brief = if is_call { message.to_owned() } else { format!("{}\n{options}", message.trim()) };
             return Self::held(state, now, attempt, why, brief);
         }
         let doubled = BACKOFF_MS << ticket.transients.min(16);

@@ -207,7 +207,10 @@ pub(super) fn edit(state: &State, id: &TicketId, change: &TicketChange) -> Resul
             RejectCode::Final,
             format!("{id} is {} and cannot be edited", ticket.phase.as_str()),
         )
-        .hint(format!("`ganger ticket reopen {id}` first")));
+        .hint(match ticket.phase {
+            Phase::Cancelled if ticket.calls.result.is_none() => format!("`ganger ticket reopen {id}` first"),
+            _ => "`ganger ticket add` asks for what is missing".to_owned(),
+        }));
     }
     let spec = cleaned(&changed(&ticket.spec, change));
     if spec == ticket.spec {

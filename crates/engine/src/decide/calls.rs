@@ -21,7 +21,11 @@ pub(super) fn call(
 ) -> Result<Decision, Rejected> {
     let attempt = asking(state, id, token)?;
     let caller = ticket(state, &attempt.ticket)?;
-    let known: Vec<Option<&TicketId>> = new.iter().map(|call| made_before(state, id, caller, call)).collect();
+    let mut known: Vec<Option<&TicketId>> = Vec::new();
+    for call in new {
+        let found = made_before(state, id, caller, call, &known);
+        known.push(found);
+    }
     let fresh = u32::try_from(known.iter().filter(|known| known.is_none()).count()).unwrap_or(u32::MAX);
     let depth = caller.spec.call.as_ref().map_or(1, |call| call.depth + 1);
     if fresh > 0 {
@@ -30,14 +34,13 @@ pub(super) fn call(
     new.iter().try_for_each(|call| is_callable(state, call))?;
 
     let mut events = Vec::new();
-    let mut made = Vec::new();
+    let mut made: Vec<TicketId> = Vec::new();
     for (call, known) in new.iter().zip(known) {
         if let Some(known) = known {
             made.push(known.clone());
             continue;
         }
-        let nth = u32::try_from(events.len()).unwrap_or(u32::MAX);
-        let child = id_of(state, attempt, caller, nth);
+        let child = free_id(state, attempt, caller, &made);
         let spec = TicketSpec {
             title: text::clean(&call.title),
             description: text::clean(&call.prompt),
@@ -49,7 +52,8 @@ pub(super) fn call(
             agent: Some(call.agent.clone()),
             ..TicketSpec::default()
         };
-        events.push(Event::TicketAdded { ticket: child.clone(), number: state.next_ticket + 1 + u64::from(nth), spec });
+        // It takes none of the numbers by which tickets of people are called.
+        events.push(Event::TicketAdded { ticket: child.clone(), number: state.next_ticket, spec });
         made.push(child);
     }
     let agents = new.iter().map(|call| call.agent.clone());
@@ -61,9 +65,15 @@ pub(super) fn call(
     Ok(Decision { events, outcome: Outcome::Calls { calls } })
 }
 
-/// The same call by an attempt that was cut off: whoever makes it again finds it.
-fn made_before<'a>(state: &State, by: &AttemptId, caller: &'a Ticket, call: &NewCall) -> Option<&'a TicketId> {
-    caller.calls.unanswered.iter().find(|made| {
+/// The same call by an attempt that was cut off: whoever makes it again finds it, once.
+fn made_before<'a>(
+    state: &State,
+    by: &AttemptId,
+    caller: &'a Ticket,
+    call: &NewCall,
+    found: &[Option<&TicketId>],
+) -> Option<&'a TicketId> {
+    caller.calls.unanswered.iter().filter(|made| !found.contains(&Some(made))).find(|made| {
         let spec = state.tickets.get(*made).map(|t| &t.spec);
         spec.is_some_and(|spec| {
             spec.call.as_ref().is_some_and(|c| c.by != *by)
@@ -75,7 +85,9 @@ fn made_before<'a>(state: &State, by: &AttemptId, caller: &'a Ticket, call: &New
 
 fn within_limits(state: &State, by: &Attempt, caller: &Ticket, fresh: u32, depth: u32) -> Result<(), Rejected> {
     let limits = &state.policy.calls;
-    let open = u32::try_from(caller.calls.unanswered.len()).unwrap_or(u32::MAX);
+    let has_no_result = |call: &&TicketId| state.tickets.get(*call).is_some_and(|t| t.calls.result.is_none());
+    let open = caller.calls.unanswered.iter().filter(has_no_result).count();
+    let open = u32::try_from(open).unwrap_or(u32::MAX);
     let root = state.callers(&by.ticket).last().and_then(|root| state.tickets.get(root)).unwrap_or(caller);
     let refused = |message: String, hint: &str| Err(Rejected::new(RejectCode::CallRefused, message).hint(hint));
     if depth > limits.depth {
@@ -98,9 +110,12 @@ fn within_limits(state: &State, by: &Attempt, caller: &Ticket, fresh: u32, depth
 
 fn is_callable(state: &State, call: &NewCall) -> Result<(), Rejected> {
     let refused = |message: String| Rejected::new(RejectCode::CallRefused, message);
-    if !state.policy.agents.contains_key(&call.agent) {
+    let Some(agent) = state.policy.agents.get(&call.agent) else {
         let known: Vec<&str> = state.policy.agents.keys().map(String::as_str).collect();
         return Err(refused(format!("there is no agent `{}` (known: {})", text::name(&call.agent), known.join(", "))));
+    };
+    if !state.hosts.values().any(|host| host.alive && host.report.runtimes.contains(&agent.runtime)) {
+        return Err(refused(format!("no host has the runtime `{}` of agent `{}`", agent.runtime, call.agent)));
     }
     if call.title.trim().is_empty() || call.prompt.trim().is_empty() {
         return Err(refused("the prompt of a call is empty".to_owned()));
@@ -108,12 +123,18 @@ fn is_callable(state: &State, call: &NewCall) -> Result<(), Rejected> {
     board::file_faults(&call.files).next().map_or(Ok(()), |fault| Err(refused(fault)))
 }
 
-/// Named after the caller while that is short enough.
-fn id_of(state: &State, by: &Attempt, caller: &Ticket, nth: u32) -> TicketId {
-    let number = caller.calls.made + 1 + nth;
-    let long = format!("{}-c{number}", by.ticket);
-    let fits = long.len() <= LONGEST_ID;
-    TicketId::new(if fits { long } else { format!("call-{}", state.next_ticket + 1 + u64::from(nth)) })
+/// A new id, after the caller's while that is short enough.
+fn free_id(state: &State, by: &Attempt, caller: &Ticket, taken: &[TicketId]) -> TicketId {
+    let named = |number: u32| {
+        let long = format!("{}-c{number}", by.ticket);
+        let fits = long.len() <= LONGEST_ID;
+        TicketId::new(if fits { long } else { format!("call-{}-{number}", state.next_ticket + 1) })
+    };
+    let mut number = caller.calls.made + 1;
+    while state.tickets.contains_key(&named(number)) || taken.contains(&named(number)) {
+        number += 1;
+    }
+    named(number)
 }
 
 fn status(ticket: TicketId, found: &Ticket) -> CallStatus {
@@ -125,7 +146,7 @@ fn status(ticket: TicketId, found: &Ticket) -> CallStatus {
     }
 }
 
-/// How some calls are. Results that are handed over count as heard when the attempt comes to its own end.
+/// How some calls are. Results that are handed over count as read when the attempt comes to its own end.
 pub(super) fn gather(state: &State, id: &AttemptId, token: u64, calls: &[TicketId]) -> Result<Decision, Rejected> {
     let attempt = granted(state, id, token)?;
     let caller = ticket(state, &attempt.ticket)?;
@@ -139,9 +160,9 @@ pub(super) fn gather(state: &State, id: &AttemptId, token: u64, calls: &[TicketI
         found.push(status(call.clone(), made.ok_or_else(unknown)?));
     }
     let is_new = |s: &&CallStatus| s.result.is_some() && state.open_calls(caller).any(|open| *open == s.ticket);
-    let heard: Vec<TicketId> = found.iter().filter(is_new).map(|s| s.ticket.clone()).collect();
-    let heard = (!heard.is_empty()).then(|| Event::CallsHeard { attempt: id.clone(), calls: heard });
-    Ok(Decision { events: heard.into_iter().collect(), outcome: Outcome::Calls { calls: found } })
+    let read: Vec<TicketId> = found.iter().filter(is_new).map(|s| s.ticket.clone()).collect();
+    let read = (!read.is_empty()).then(|| Event::CallResultsRead { attempt: id.clone(), calls: read });
+    Ok(Decision { events: read.into_iter().collect(), outcome: Outcome::Calls { calls: found } })
 }
 
 /// Where a call goes that cannot go on, instead of to a person: its caller is told why. The phase is that between the
@@ -179,9 +200,17 @@ fn settle_one(state: &State, now: Millis, id: &TicketId, caller: &Ticket) -> Vec
                 Vec::new()
             )
         }
-        // What it heard in its last turn counts when that has ended.
+        // What it read in its last turn counts when that has ended.
         (phase, None) if phase.is_final() && caller.live.is_none() => vec![returned],
-        (Phase::Suspended, None) if !state.has_question(id) => {
+        (_, Some(_)) if calls.iter().any(|(id, call)| cannot_start(state, id, call).is_some()) => {
+            let stuck = calls.iter().find_map(|(id, call)| cannot_start(state, id, call).map(|why| (*id, why)));
+            stuck.map(|(call, (error, why))| fail(state, now, call, error, &why).1).unwrap_or_default()
+        }
+        // Also a caller that was cut off goes on with what is there.
+        (Phase::Suspended | Phase::Open, None) if caller.live.is_none() && !state.has_question(id) => {
+            if let Some(failed) = failed_by_budget(state, now, id, caller) {
+                return [vec![returned], failed].concat();
+            }
             let texts = calls.iter().enumerate().map(|(nth, (call, found))| {
                 delivery(state, nth as u64, id, DeliveryKind::Result, result_text(call, found))
             });
@@ -194,15 +223,40 @@ fn settle_one(state: &State, now: Millis, id: &TicketId, caller: &Ticket) -> Vec
     }
 }
 
-/// Its calls used up what the caller had.
-fn held_by_budget(state: &State, now: Millis, id: &TicketId, caller: &Ticket) -> Vec<Event> {
-    let spent = caller.usage.tokens() + caller.calls.usage.tokens();
-    let Some(limit) = state.policy.budget.ticket.filter(|limit| spent >= *limit) else { return Vec::new() };
-    let why = EscalationReason::Budget { spent, limit };
-    let brief = format!("{spent} of {limit} tokens, calls included. Raise `budget.ticket`, then answer `retry`.");
-    if caller.spec.call.is_some() {
-        return fail(state, now, id, CallError::Budget, &brief).1;
+/// Why a call that waits will never start, for all that can be known.
+fn cannot_start(state: &State, id: &TicketId, call: &Ticket) -> Option<(CallError, String)> {
+    if call.phase != Phase::Open || call.live.is_some() {
+        return None;
     }
+    let agent = call.spec.agent.as_deref().unwrap_or_default();
+    if !state.policy.agents.contains_key(agent) {
+        return Some((CallError::Failed, format!("there is no agent `{agent}` any more")));
+    }
+    let above = std::iter::once(id).chain(state.callers(id));
+    let dear = above.filter_map(|id| Some((id, used_up(state, state.tickets.get(id)?)?)));
+    let (of, (spent, limit)) = dear.into_iter().next()?;
+    Some((CallError::Budget, format!("{of} has used {spent} of {limit} tokens")))
+}
+
+/// What a ticket has used with its calls, and its budget, where that is used up.
+fn used_up(state: &State, caller: &Ticket) -> Option<(u64, u64)> {
+    let spent = caller.usage.tokens() + caller.calls.usage.tokens();
+    state.policy.budget.ticket.filter(|limit| spent >= *limit).map(|limit| (spent, limit))
+}
+
+/// A call whose own calls used up what it had.
+fn failed_by_budget(state: &State, now: Millis, id: &TicketId, caller: &Ticket) -> Option<Vec<Event>> {
+    let (spent, limit) = used_up(state, caller).filter(|_| caller.spec.call.is_some())?;
+    let message = format!("its calls have used {spent} of {limit} tokens");
+    Some(fail(state, now, id, CallError::Budget, &message).1)
+}
+
+/// A ticket of a person whose calls used up what it had.
+fn held_by_budget(state: &State, now: Millis, id: &TicketId, caller: &Ticket) -> Vec<Event> {
+    let Some((spent, limit)) = used_up(state, caller) else { return Vec::new() };
+    let brief =
+        format!("{spent} of {limit} tokens, calls included. Raise `budget.ticket_tokens`, then answer `retry`.");
+    let why = EscalationReason::Budget { spent, limit };
     vec![Event::TicketHeld { ticket: id.clone(), card: None }, escalation(state, now, id, why, brief)]
 }
 

@@ -16,7 +16,11 @@ pub(super) fn tell(state: &State, id: &TicketId, text: &str, urgency: Urgency, b
             RejectCode::NoSession,
             format!("{id} is {}: no session will read the message", found.phase.as_str()),
         )
-        .hint(format!("`ganger ticket reopen {id}` lets the agent work on it again")));
+        .hint(match &found.calls.result {
+            Some(_) => "its caller has the answer: write to that".to_owned(),
+            None if found.phase == Phase::Merged => "`ganger ticket add` asks for what is missing".to_owned(),
+            None => format!("`ganger ticket reopen {id}` lets the agent work on it again"),
+        }));
     }
     let works = found.live.as_ref().and_then(|a| state.attempts.get(a)).is_some_and(|a| a.stage != AttemptStage::Lost);
     if urgency == Urgency::Interrupt && !works {

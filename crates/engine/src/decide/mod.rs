@@ -4,6 +4,7 @@ mod attempts;
 mod board;
 mod calls;
 mod cards;
+mod claims;
 mod hazards;
 mod hosts;
 mod merge;
@@ -52,10 +53,8 @@ pub fn decide(state: &State, now: Millis, input: &Input) -> Result<Decision, Rej
 
         Input::HostReport { host, report } => Ok(hosts::report(state, now, host, report)),
         Input::HostLapsed { host, incarnation } => Ok(hosts::lapse(state, now, host, incarnation)),
-        Input::Claim { attempt, token, host, incarnation } => {
-            attempts::claim(state, attempt, *token, host, incarnation)
-        }
-        Input::Decline { attempt, token, why } => attempts::decline(state, attempt, *token, why),
+        Input::Claim { attempt, token, host, incarnation } => claims::claim(state, attempt, *token, host, incarnation),
+        Input::Decline { attempt, token, why } => claims::decline(state, attempt, *token, why),
         Input::SessionStarted { attempt, token, session, runtime, directory } => {
             attempts::session_started(state, attempt, *token, session, runtime, directory)
         }
@@ -152,7 +151,7 @@ fn asking<'a>(state: &'a State, attempt: &AttemptId, token: u64) -> Result<&'a A
 pub(crate) fn repeated(state: &State, input: &Input, outcome: &Outcome) -> Result<Outcome, Rejected> {
     match input {
         Input::Claim { attempt, token, host, incarnation } => {
-            attempts::claim_repeated(state, attempt, *token, host, incarnation)?;
+            claims::claim_repeated(state, attempt, *token, host, incarnation)?;
             Ok(outcome.clone())
         }
         _ => Ok(outcome.clone()),

@@ -74,7 +74,8 @@ fn verifier<'a>(state: &'a State, ticket: &Ticket) -> Option<&'a HostId> {
 }
 
 fn next_offer(state: &State, now: Millis, scope: Option<&[TicketId]>) -> Option<Event> {
-    let in_scope = |id: &TicketId| scope.is_none_or(|s| s.contains(id));
+    // What the agents of a ticket call belongs to it.
+    let in_scope = |id: &TicketId| scope.is_none_or(|s| s.contains(id) || state.callers(id).any(|c| s.contains(c)));
     let ready = state.ready().filter(|(id, _)| in_scope(id));
     for (id, ticket) in ready {
         if !obstacles(state, now, id, ticket).is_empty() {

@@ -61,9 +61,9 @@ pub struct Attempt {
     pub revision: u32,
     /// A person or a rule wants it stopped.
     pub cancelled: bool,
-    /// Calls whose answers it asked for and was given. Only when it comes to its own end they count as heard.
+    /// Calls whose answers it asked for and was given. Only when it comes to its own end they count as read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub heard: Vec<TicketId>,
+    pub results_read: Vec<TicketId>,
     /// Answers to its requests that it does not have yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub permission_answers: Vec<PermissionAnswer>,

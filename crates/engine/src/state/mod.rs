@@ -217,8 +217,18 @@ impl State {
 
     /// Calls of a ticket that its current attempt has no answer to yet.
     pub fn open_calls<'a>(&'a self, ticket: &'a Ticket) -> impl Iterator<Item = &'a TicketId> {
-        let heard = ticket.live.as_ref().and_then(|a| self.attempts.get(a)).map_or(&[][..], |a| &a.heard);
-        ticket.calls.unanswered.iter().filter(|call| !heard.contains(call))
+        let read = ticket.live.as_ref().and_then(|a| self.attempts.get(a)).map_or(&[][..], |a| &a.results_read);
+        ticket.calls.unanswered.iter().filter(|call| !read.contains(call))
+    }
+
+    /// Whether a ticket waits for a person. What waits for calls alone does not.
+    #[must_use]
+    pub fn waits_for_person(&self, id: &TicketId) -> bool {
+        self.tickets.get(id).is_some_and(|ticket| match ticket.phase {
+            Phase::NeedsYou | Phase::Reviewing => true,
+            Phase::Suspended => ticket.calls.unanswered.is_empty() || self.has_question(id),
+            _ => false,
+        })
     }
 
     /// Whether an agent asked a person about a ticket, and has no answer yet.

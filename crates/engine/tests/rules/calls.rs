@@ -178,7 +178,7 @@ fn a_result_that_was_asked_for_is_not_said_again_unless_the_turn_was_cut_off() {
         &answered,
         gather(),
         &expect![[r#"
-            calls-heard attempt=T-1-a1
+            call-results-read attempt=T-1-a1
             then retire/T-1-c1/h
         "#]],
     );
@@ -330,6 +330,7 @@ fn a_message_about_work_that_a_red_main_holds_is_read_before_it_is_accepted() {
         tell,
         &expect![[r#"
             delivery-queued D-1 message
+            card-withdrawn card=C-1 why=p wrote to the agent
             ticket-rejected ticket=T-1 why=p wrote to the agent
         "#]],
     );

@@ -40,7 +40,7 @@ fn name(event: &Event) -> &'static str {
         Event::TicketRejected { .. } => "ticket-rejected",
         Event::SecretsFound { .. } => "secrets-found",
         Event::CallEnded { .. } => "call-ended",
-        Event::CallsHeard { .. } => "calls-heard",
+        Event::CallResultsRead { .. } => "call-results-read",
         Event::CallsReturned { .. } => "calls-returned",
         Event::TicketHeld { .. } => "ticket-held",
         Event::TicketResumed { .. } => "ticket-resumed",

@@ -62,8 +62,7 @@ impl Cause {
                 (format!("{runtime} is not logged in: log in, then answer {card}"), answer(state, card))
             }
             Reason::DependsOn { ticket, phase } => {
-                let asks = matches!(phase, Phase::NeedsYou | Phase::Suspended | Phase::Reviewing);
-                let phase = if asks { "waiting for you" } else { phase.as_str() };
+                let phase = if state.waits_for_person(ticket) { "waiting for you" } else { phase.as_str() };
                 (format!("waits for {ticket}, which is {phase}"), format!("ganger ticket why {ticket}"))
             }
             Reason::NotBefore { at } => {

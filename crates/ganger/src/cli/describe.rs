@@ -48,7 +48,7 @@ pub(super) fn ticket_of(event: &Event) -> Option<TicketId> {
         | Event::Delivered { attempt, .. }
         | Event::UsageReported { attempt, .. }
         | Event::ReportMade { attempt, .. }
-        | Event::CallsHeard { attempt, .. }
+        | Event::CallResultsRead { attempt, .. }
         | Event::AttemptCancelled { attempt, .. }
         | Event::AttemptEnded { attempt, .. }
         | Event::AttemptLost { attempt, .. }
@@ -140,6 +140,10 @@ pub(super) fn event(state: &State, event: &Event) -> Option<String> {
         Event::CallEnded { result: CallResult::Failure { error, message }, .. } => {
             format!("ended without a result ({}): {}", error.as_str(), text::line(message, 200))
         }
+        // Nobody is given anything any more.
+        Event::CallsReturned { ticket, .. } if state.tickets.get(ticket).is_some_and(|t| t.phase.is_final()) => {
+            return None;
+        }
         Event::CallsReturned { calls, .. } => {
             let calls: Vec<String> = calls.iter().map(ToString::to_string).collect();
             format!("is given the result of {}", calls.join(", "))
@@ -217,7 +221,7 @@ pub(super) fn event(state: &State, event: &Event) -> Option<String> {
         | Event::PolicySet { .. }
         | Event::TrustRecorded { .. }
         | Event::HostReported { .. }
-        | Event::CallsHeard { .. }
+        | Event::CallResultsRead { .. }
         | Event::HostLapsed { .. }
         | Event::AttemptOffered { .. }
         | Event::SessionStarted { .. }

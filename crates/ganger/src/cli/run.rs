@@ -216,10 +216,9 @@ fn exit(state: &State, mode: &Mode, ending: &Ending) -> Exit {
 }
 
 fn waits_for_person(state: &State) -> bool {
-    let held = [Phase::NeedsYou, Phase::Suspended, Phase::Reviewing];
     let now = now_ms();
     let waits_for_login = || state.ready().any(|(_, t)| state.logged_out(state.agent_now(now, t)).is_some());
-    state.tickets.values().any(|t| held.contains(&t.phase)) || waits_for_login()
+    state.tickets.keys().any(|id| state.waits_for_person(id)) || waits_for_login()
 }
 
 fn has_stuck_tickets(state: &State, mode: &Mode) -> bool {

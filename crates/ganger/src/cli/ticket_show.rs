@@ -73,7 +73,7 @@ pub(super) async fn show(board: &Board, id: &str, as_json: bool) -> Result<Exit,
     line("links", &spec.links);
     let workspace = board.project.workspace(&id);
     // After the merge the branch is gone.
-    if let Some(head) = ticket.head.as_ref().filter(|_| ticket.merged.is_none()) {
+    if let Some(head) = ticket.head.as_ref().filter(|_| ticket.merged.is_none() && spec.call.is_none()) {
         data!("branch     {} at {}", workspace.branch, head.short());
     }
     if let Some(merged) = ticket.merged.as_ref().filter(|_| ticket.undone.is_none()) {

@@ -1,5 +1,6 @@
 //! `[limits]`: how much at once, how often again, how long.
 
+use ganger_engine::CallLimits;
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,6 +40,13 @@ pub(crate) struct Limits {
     pub(crate) lease_seconds: f64,
     /// Seconds after a lapsed lease in which everything of the host is surely ended.
     pub(crate) margin_seconds: f64,
+}
+
+impl Limits {
+    /// How far agents may call each other.
+    pub(super) fn of_calls(&self) -> CallLimits {
+        CallLimits { depth: self.call_depth, open: self.calls_at_once, total: self.calls_per_ticket }
+    }
 }
 
 /// Two years: nobody waits longer.

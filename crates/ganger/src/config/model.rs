@@ -5,7 +5,7 @@ use super::limits::{Limits, MOST_LEASE, MOST_MINUTES, MOST_PATIENCE, millis};
 use super::own::{Environment, Exchange};
 use super::{Gate, Sandbox, SandboxMode};
 use crate::os;
-use ganger_engine::{AgentPolicy, Budget, CallLimits, Policy, RedBase, Review, Usage};
+use ganger_engine::{AgentPolicy, Budget, Policy, RedBase, Review, Usage};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -275,7 +275,7 @@ impl RuntimeKind {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Agent {
     pub(crate) runtime: RuntimeKind,
-    /// What it is for, in a sentence: other agents choose by it whom they call. Without one it is called by nobody.
+    /// What it is for, in a sentence: other agents choose by it. Without one nobody calls it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) description: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -376,11 +376,7 @@ impl Config {
                 agent_day: self.budget.agent_day_tokens,
                 day: self.budget.day_tokens,
             },
-            calls: CallLimits {
-                depth: self.limits.call_depth,
-                open: self.limits.calls_at_once,
-                total: self.limits.calls_per_ticket,
-            },
+            calls: self.limits.of_calls(),
             id_prefix: self.project.id_prefix.clone(),
             id_width: self.project.id_width,
             lease_ms: millis(self.limits.lease_seconds),

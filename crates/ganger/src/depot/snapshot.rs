@@ -3,6 +3,7 @@
 use super::{Depot, Workspace, commit};
 use crate::git::GitResult;
 use ganger_engine::{Commit, TicketId};
+use std::path::PathBuf;
 
 /// Names the snapshots of a ticket while its workspace is there.
 fn names(ticket: &TicketId) -> String {
@@ -10,10 +11,13 @@ fn names(ticket: &TicketId) -> String {
 }
 
 impl Workspace {
-    /// Everything that lies there and is not ignored, on top of the branch as it was collected last. Nothing in the
+    /// Everything that lies there and is not ignored, but for repositories inside and files that no repository should take, on top of the branch as it was collected last. Nothing in the
     /// workspace changes; its agent may go on meanwhile.
     pub(crate) fn snapshot(&self, depot: &Depot) -> GitResult<Commit> {
-        let tree = commit::tree_of_all(depot, self, &[])?;
+        let left = commit::leftovers(depot, self)?;
+        let inside = left.repositories.iter().map(|path| self.path.join(path));
+        let without: Vec<PathBuf> = left.too_large.iter().cloned().chain(inside).collect();
+        let tree = commit::tree_of_all(depot, self, &without)?;
         let head = self.head(depot);
         if let Some(head) = head.as_ref().filter(|head| depot.tree_of(head).as_ref() == Some(&tree)) {
             return Ok(head.clone());

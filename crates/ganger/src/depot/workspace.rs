@@ -238,6 +238,7 @@ impl Workspace {
     pub(crate) fn retire(&self, depot: &Depot, merged_into: Option<&Commit>) -> GitResult<Retired> {
         let view = depot.view(&self.ticket);
         let failed = |e: io::Error| GitError::new("remove the workspace", &self.path, e);
+        self.forget_snapshots(depot)?;
         if !view.exists() {
             self.drop_merged_branch(depot, merged_into);
             return Ok(Retired::Absent);
@@ -254,7 +255,6 @@ impl Workspace {
             let rescue = Rescue::before_removal(depot, self, &kept_by)?;
             retired = Retired::Removed { rescue };
         }
-        self.forget_snapshots(depot)?;
         os::remove_tree(&self.path).map_err(failed)?;
         os::remove_tree(&view).map_err(failed)?;
         self.drop_merged_branch(depot, merged_into);
@@ -407,7 +407,9 @@ impl Workspace {
         if head != *main && self.noted_base(depot).as_ref() == Some(main) {
             return;
         }
-        if depot.repository.is_ancestor(&head, main) {
+        // What was only looked at holds no work.
+        let untouched = self.noted_base(depot).as_ref() == Some(&head);
+        if untouched || depot.repository.is_ancestor(&head, main) {
             publish::withdraw(depot, &self.branch, &head);
             let _kept = depot.git().run(&["update-ref", "-d", &self.reference(), head.as_str()]);
             let notes = ["zero", "own-files"].map(|kind| note(depot, kind, self.ticket.as_str()));

@@ -79,7 +79,8 @@ pub(super) async fn make_workspace(shared: &Shared, offer: &Offer, terms: &Terms
         let purpose = Purpose { ticket: &offer.ticket, attempt: &offer.attempt };
         shared.bring(purpose, needed(elsewhere, &offer.ticket, offer.base.as_ref(), &offer.bases)).await?;
     }
-    let foundation = Foundation { bases, beside: &offer.bases, known_base: offer.base.as_ref() };
+    let snapshot = offer.spec.call.as_ref().and_then(|call| call.snapshot.as_ref());
+    let foundation = Foundation { bases, beside: &offer.bases, known_base: offer.base.as_ref(), snapshot };
     shared.workspaces.ensure(&terms.layout, &offer.ticket, &foundation).await
 }
 

@@ -126,7 +126,7 @@ impl Workspaces {
         foundation: &Foundation<'_>,
         pace: Pace,
     ) -> Result<Ready, PrepareError> {
-        let Foundation { bases, beside, known_base } = *foundation;
+        let Foundation { bases, beside, known_base, snapshot } = *foundation;
         self.wait_for_person(ticket, pace).await?;
         let lock = self.lock_of(ticket);
         let guard = lock.lock().await;
@@ -162,6 +162,7 @@ impl Workspaces {
         let noted = workspace.noted_base(depot).or_else(|| known_base.cloned());
         let base = match (exists, noted) {
             (true, Some(base)) => base,
+            (false, _) if let Some(snapshot) = snapshot => snapshot.clone(),
             (true, None) => self.base_of_branch(layout, &workspace).await?,
             (false, _) => self.new_base(layout, bases).await?,
         };
@@ -185,7 +186,8 @@ impl Workspaces {
             let origin = if matters { self.origin(layout, &workspace).await? } else { Origin::Unknown };
             self.set_up(layout, &workspace, origin).await?;
         }
-        let base = if exists { self.bring_up_to_date(layout, &workspace, base, bases).await? } else { base };
+        let moves = exists && snapshot.is_none();
+        let base = if moves { self.bring_up_to_date(layout, &workspace, base, bases).await? } else { base };
         let tracked = os::block_in_place(|| tracked(&self.project, &workspace));
         let ready = Ready { workspace, base, tracked, holds: bases.to_vec(), made: Instant::now() };
         self.ready.lock().unwrap_or_else(PoisonError::into_inner).insert(ticket.clone(), ready.clone());
@@ -448,6 +450,8 @@ pub(crate) struct Foundation<'a> {
     pub(crate) beside: &'a [(TicketId, Commit)],
     /// What the journal knows of an earlier attempt.
     pub(crate) known_base: Option<&'a Commit>,
+    /// The files of another workspace to look at, whatever happens on main.
+    pub(crate) snapshot: Option<&'a Commit>,
 }
 
 /// How urgently a workspace is needed.

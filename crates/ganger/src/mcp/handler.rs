@@ -34,7 +34,7 @@ impl Handler {
         let client = self.client.upgrade().ok_or("the host is shutting down")?;
         let name = if name == caller.ask_tool { tools::ASK } else { name };
         let answer = tools::call(name, Call { client: &client, caller, id, arguments }).await;
-        if answer.is_ok() && tools::is_for_session(name) {
+        if answer.as_ref().is_ok_and(|said| tools::is_for_session(name, said)) {
             let _host_is_gone = self.calls.send(AgentCall::of(caller, CallEvent::Reported));
         }
         answer

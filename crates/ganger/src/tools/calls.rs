@@ -1,7 +1,8 @@
 //! `skill_list`, `skill_agent`, `skill_spawn_batch` and `skill_gather`: one agent calls others. A call is a ticket below the
 //! caller's own; what is not there in half a minute comes when the caller has ended its turn.
 
-use super::{Answer, Call, Said, Tool, object};
+use super::{Answer, Call, PATIENCE, Said, Tool, object};
+use crate::client::SendError;
 use crate::depot::Workspace;
 use crate::os;
 use crate::project::Project;
@@ -22,6 +23,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 const LOOKS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 /// A call that has not begun after so long waits for a slot, which may be the caller's own.
 const BEGUN_BY: Duration = Duration::from_secs(3);
+/// The longest prompt, in bytes.
+const LONGEST_PROMPT: usize = 100_000;
 /// The longest title that is made of a prompt.
 const LONGEST_TITLE: usize = 80;
 
@@ -35,8 +38,8 @@ pub(crate) struct Place {
 pub(super) fn tools() -> Vec<Tool> {
     let named = || {
         json!({
-            "skill_name": {"type": "string", "description": "The skill of the agent: what stands before the slash in `skill_list`"},
-            "agent_name": {"type": "string", "description": "The agent: what stands behind it"},
+            "skill_name": {"type": "string", "description": "The skill of the agent: the part of its name before the slash"},
+            "agent_name": {"type": "string", "description": "The agent: the part of its name after the slash, or its whole name"},
             "prompt": {"type": "string", "description": "All that it needs to know: it sees none of your conversation"},
             "context": {
                 "type": "object",
@@ -113,11 +116,13 @@ pub(super) fn list(call: &Call<'_>) -> Answer {
 
 pub(super) async fn agent(call: Call<'_>) -> Answer {
     let new = new_call(&call, &call.arguments)?;
-    let in_background = call.arguments.get("run_in_background").and_then(Value::as_bool).unwrap_or(false);
-    let patience = if in_background { Duration::ZERO } else { patience(&call) };
+    let in_background = flag(&call, "run_in_background")?;
+    let patience = if in_background { Duration::ZERO } else { patience(&call)? };
     let made = match make(&call, vec![new]).await {
         Ok(made) => made,
-        Err(message) => return Ok(Said::Data(json!({"success": false, "error": "refused", "message": message}))),
+        Err((error, message)) => {
+            return Ok(Said::Data(json!({"success": false, "error": error, "message": message})));
+        }
     };
     let tasks: Vec<TicketId> = made.into_iter().map(|made| made.ticket).collect();
     let found = wait(&call, &tasks, patience).await?;
@@ -139,14 +144,14 @@ pub(super) async fn batch(call: Call<'_>) -> Answer {
     let tasks = tasks.ok_or("argument `tasks` must be a list of objects with `agent_name` and `prompt`")?;
     let mut new = Vec::new();
     for (nth, task) in tasks.iter().enumerate() {
-        let fields = task.as_object().ok_or_else(|| format!("task {} is no object", nth + 1))?;
+        let fields = task.as_object().ok_or_else(|| format!("task {} is not an object", nth + 1))?;
         new.push(new_call(&call, fields).map_err(|why| format!("task {}: {why}", nth + 1))?);
     }
-    let made = make(&call, new).await?;
+    let made = make(&call, new).await.map_err(|(_, message)| message)?;
     let ids: Vec<TicketId> = made.into_iter().map(|made| made.ticket).collect();
     let mut said = json!({"task_ids": ids});
-    if call.arguments.get("wait").and_then(Value::as_bool).unwrap_or(false) {
-        let found = wait(&call, &ids, patience(&call)).await?;
+    if flag(&call, "wait")? {
+        let found = wait(&call, &ids, patience(&call)?).await?;
         said["results"] = found.iter().filter(|s| s.result.is_some()).map(shown).collect();
         said["pending"] = pending(&found);
     }
@@ -154,13 +159,13 @@ pub(super) async fn batch(call: Call<'_>) -> Answer {
 }
 
 pub(super) async fn gather(call: Call<'_>) -> Answer {
-    let ids = call.arguments.get("task_ids").and_then(Value::as_array).into_iter().flatten();
-    let ids: Vec<TicketId> = ids.filter_map(Value::as_str).map(TicketId::new).collect();
-    if ids.is_empty() {
-        return Err("argument `task_ids` must be a list of task ids".to_owned());
-    }
-    let partial = call.arguments.get("partial").and_then(Value::as_bool).unwrap_or(false);
-    let found = wait(&call, &ids, if partial { Duration::ZERO } else { patience(&call) }).await?;
+    let wrong = || "argument `task_ids` must be a list of task ids".to_owned();
+    let ids =
+        call.arguments.get("task_ids").and_then(Value::as_array).filter(|ids| !ids.is_empty()).ok_or_else(wrong)?;
+    let ids = ids.iter().map(|id| id.as_str().map(TicketId::new).ok_or_else(wrong));
+    let ids: Vec<TicketId> = ids.collect::<Result<_, _>>()?;
+    let patience = if flag(&call, "partial")? { Duration::ZERO } else { patience(&call)? };
+    let found = wait(&call, &ids, patience).await?;
     let of = |wanted: bool| {
         let ended = found.iter().filter(move |s| matches!(&s.result, Some(CallResult::Success { .. })) == wanted);
         ended.filter(|s| s.result.is_some()).map(shown).collect::<Value>()
@@ -184,9 +189,22 @@ fn shown(status: &CallStatus) -> Value {
     }
 }
 
-fn patience(call: &Call<'_>) -> Duration {
-    let wanted = call.arguments.get("timeout_ms").and_then(Value::as_u64).map(Duration::from_millis);
-    wanted.unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT)
+fn patience(call: &Call<'_>) -> Result<Duration, String> {
+    match call.arguments.get("timeout_ms") {
+        None | Some(Value::Null) => Ok(LONGEST_WAIT),
+        Some(wanted) => {
+            let wanted = wanted.as_u64().ok_or("argument `timeout_ms` must be a number of milliseconds")?;
+            Ok(Duration::from_millis(wanted).min(LONGEST_WAIT))
+        }
+    }
+}
+
+fn flag(call: &Call<'_>, name: &str) -> Result<bool, String> {
+    match call.arguments.get(name) {
+        None | Some(Value::Null) => Ok(false),
+        Some(Value::Bool(flag)) => Ok(*flag),
+        Some(_) => Err(format!("argument `{name}` must be true or false")),
+    }
 }
 
 /// What is asked of one agent, by either spelling of the names.
@@ -198,15 +216,22 @@ fn new_call(call: &Call<'_>, fields: &Map<String, Value>) -> Result<NewCall, Str
     let name = word(["agent_name", "agent"]).ok_or("argument `agent_name` is missing")?;
     let agent = resolve(call, word(["skill_name", "skill"]), name)?;
     let prompt = fields.get("prompt").and_then(Value::as_str).map(text::clean).unwrap_or_default();
+    if prompt.len() > LONGEST_PROMPT {
+        return Err(format!("argument `prompt` has {} bytes, and {LONGEST_PROMPT} are allowed", prompt.len()));
+    }
     if prompt.trim().is_empty() {
         return Err("argument `prompt` is missing or empty".to_owned());
     }
-    let context = fields.get("context").and_then(Value::as_object);
+    let context = match fields.get("context") {
+        None | Some(Value::Null) => None,
+        Some(Value::Object(context)) => Some(context),
+        Some(_) => return Err("argument `context` must be an object".to_owned()),
+    };
     let files = context.and_then(|c| c.get("files_assigned")).and_then(Value::as_array).into_iter().flatten();
     let files = files.filter_map(Value::as_str).map(str::to_owned).collect();
     let title = text::line(prompt.lines().find(|line| !line.trim().is_empty()).unwrap_or_default(), LONGEST_TITLE);
     let prompt = format!("{}{}", prompt.trim_end(), context.map(context_text).unwrap_or_default());
-    Ok(NewCall { agent, title, prompt: text::cap(&prompt, 100_000), files })
+    Ok(NewCall { agent, title, prompt: text::cap(&prompt, 2 * LONGEST_PROMPT), files })
 }
 
 /// An agent by its name: `skill/agent`, or a plain word.
@@ -214,7 +239,15 @@ fn resolve(call: &Call<'_>, skill: Option<&str>, name: &str) -> Result<String, S
     let callable = &call.caller.role.callable;
     let whole = skill.filter(|_| !name.contains('/')).map(|skill| format!("{skill}/{name}"));
     let known = |name: &str| callable.iter().find(|agent| agent.name == name).map(|agent| agent.name.clone());
-    let found = whole.as_deref().and_then(known).or_else(|| known(name));
+    // A skill that was named counts; without one, the last part of a name does where there is but one of it.
+    let by_last_part = || {
+        let mut ending = callable.iter().filter(|agent| agent.name.rsplit('/').next() == Some(name));
+        ending.next().filter(|_| ending.next().is_none()).map(|agent| agent.name.clone())
+    };
+    let found = match &whole {
+        Some(whole) => known(whole),
+        None => known(name).or_else(by_last_part),
+    };
     found.ok_or_else(|| {
         let wanted = whole.as_deref().unwrap_or(name);
         let close = text::closest(wanted, callable.iter().map(|agent| agent.name.as_str()));
@@ -236,16 +269,26 @@ fn context_text(context: &Map<String, Value>) -> String {
     said
 }
 
+/// Why calls were not made: in one word, and in a sentence.
+type NotMade = (&'static str, String);
+
 /// Puts the calls on the board, with the caller's files as they are now.
-async fn make(call: &Call<'_>, calls: Vec<NewCall>) -> Result<Vec<CallStatus>, String> {
+async fn make(call: &Call<'_>, calls: Vec<NewCall>) -> Result<Vec<CallStatus>, NotMade> {
     let place = call.caller.place.clone();
     let snapshot = os::blocking(move || place.workspace.snapshot(place.project.depot()?)).await;
-    let snapshot = snapshot.map_err(|e| format!("your files cannot be copied for another agent: {e}"))?;
+    let snapshot =
+        snapshot.map_err(|e| ("unavailable", format!("your files cannot be copied for another agent: {e}")))?;
     let (attempt, token) = (call.caller.attempt.clone(), call.caller.token);
     let input = Input::Call { attempt, token, calls, snapshot: Some::<Commit>(snapshot) };
-    match call.decide("an agent calls others", input).await? {
-        Outcome::Calls { calls } => Ok(calls),
-        other => Err(format!("the foreman answered {other:?}; try again")),
+    let id = DecisionId::of_call(&call.caller.attempt, &call.id);
+    match call.client.ask(Envelope::new(id, "an agent calls others", input), PATIENCE).await {
+        Ok(Outcome::Calls { calls }) => Ok(calls),
+        Ok(other) => Err(("unavailable", format!("the foreman answered {other:?}; try again"))),
+        Err(SendError::Rejected(rejected)) => {
+            let hint = rejected.hint.map(|hint| format!(": {hint}")).unwrap_or_default();
+            Err(("refused", format!("{}{hint}", rejected.message)))
+        }
+        Err(other) => Err(("unavailable", format!("{other}; try again"))),
     }
 }
 
@@ -269,8 +312,10 @@ async fn look(call: &Call<'_>, tasks: &[TicketId]) -> Result<Vec<CallStatus>, St
     let input = Input::Gather { attempt, token, calls: tasks.to_vec() };
     // Each look is a decision of its own.
     let envelope = Envelope::new(DecisionId::unkeyed("gather"), "an agent asks for results", input);
-    match call.ask(envelope).await? {
-        Outcome::Calls { calls } => Ok(calls),
-        other => Err(format!("the foreman answered {other:?}; try again")),
+    match call.client.ask(envelope, PATIENCE).await {
+        Ok(Outcome::Calls { calls }) => Ok(calls),
+        Ok(other) => Err(format!("the foreman answered {other:?}; try again")),
+        Err(SendError::Rejected(rejected)) => Err(rejected.message),
+        Err(other) => Err(format!("{other}; try again")),
     }
 }

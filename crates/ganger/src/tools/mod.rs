@@ -84,9 +84,14 @@ impl From<&str> for Said {
     }
 }
 
-/// Whether the session has to know of a call: what its agent waits for is no end without a result.
-pub(crate) fn is_for_session(tool: &str) -> bool {
-    [report::NAME, ASK, calls::CALL, calls::BATCH, calls::GATHER].contains(&tool)
+/// Whether the session has to know of an answered call: what its agent waits for is no end without a result.
+pub(crate) fn is_for_session(tool: &str, said: &Said) -> bool {
+    match (tool, said) {
+        (report::NAME | ASK | calls::BATCH, _) => true,
+        (calls::CALL, Said::Data(data)) => data.get("task_id").is_some(),
+        (calls::GATHER, Said::Data(data)) => data["pending"].as_array().is_some_and(|pending| !pending.is_empty()),
+        _ => false,
+    }
 }
 
 /// Carries out a call. Unknown tools and wrong arguments are answered in words that a model can act on.
@@ -122,11 +127,7 @@ impl Call<'_> {
 
     async fn decide(&self, cause: &str, input: Input) -> Result<Outcome, String> {
         let id = DecisionId::of_call(&self.caller.attempt, &self.id);
-        self.ask(Envelope::new(id, cause, input)).await
-    }
-
-    async fn ask(&self, envelope: Envelope) -> Result<Outcome, String> {
-        let asked = self.client.ask(envelope, PATIENCE).await;
+        let asked = self.client.ask(Envelope::new(id, cause, input), PATIENCE).await;
         asked.map_err(|e| match e {
             SendError::Rejected(rejected) => rejected.message,
             other => format!("{other}; try again"),

@@ -42,7 +42,7 @@ impl State {
             clear_at: None,
             revision: offer.revision,
             cancelled: false,
-            heard: Vec::new(),
+            results_read: Vec::new(),
             permission_answers: Vec::new(),
         };
         self.attempts.insert(id.clone(), attempt);

@@ -111,7 +111,7 @@ impl State {
             }
             Event::AttemptEnded { attempt, outcome: _, head, base, files, next, counts, session_lost, not_before } => {
                 let Some((ticket, agent, heard)) =
-                    self.attempts.get(attempt).map(|a| (a.ticket.clone(), a.agent.clone(), a.heard.clone()))
+                    self.attempts.get(attempt).map(|a| (a.ticket.clone(), a.agent.clone(), a.results_read.clone()))
                 else {
                     return Ok(());
                 };
@@ -205,9 +205,9 @@ impl State {
                 let is_success = matches!(result, CallResult::Success { .. });
                 self.enter(now, ticket, if is_success { Phase::Done } else { Phase::Cancelled })?;
             }
-            Event::CallsHeard { attempt, calls } => {
+            Event::CallResultsRead { attempt, calls } => {
                 if let Some(attempt) = self.attempts.get_mut(attempt) {
-                    attempt.heard.extend(calls.iter().cloned());
+                    attempt.results_read.extend(calls.iter().cloned());
                 }
             }
             Event::CallsReturned { ticket, calls } => {
@@ -356,7 +356,7 @@ impl State {
             | Event::Delivered { attempt, .. }
             | Event::UsageReported { attempt, .. }
             | Event::ReportMade { attempt, .. }
-            | Event::CallsHeard { attempt, .. }
+            | Event::CallResultsRead { attempt, .. }
             | Event::AttemptCancelled { attempt, .. }
             | Event::AttemptEnded { attempt, .. }
             | Event::AttemptLost { attempt, .. }

@@ -153,7 +153,7 @@ fn name(event: &Event) -> Option<&'static str> {
         Event::WorkspaceRemoved { .. } => "workspace-removed",
         Event::WorkspaceKept { .. } => "workspace-kept",
         Event::AttemptCleared { .. }
-        | Event::CallsHeard { .. }
+        | Event::CallResultsRead { .. }
         | Event::VerificationLost { .. }
         | Event::EvidenceDiscarded { .. }
         | Event::PermissionAnswered { .. }

@@ -96,6 +96,11 @@ pub(crate) fn time(at: u64) -> String {
     ms.map_or_else(String::new, |t| t.to_string())
 }
 
+/// What was used, where anybody said so: a runtime that reports nothing has not used nothing.
+pub(crate) fn reported(usage: &ganger_engine::Usage) -> Option<&ganger_engine::Usage> {
+    (*usage != ganger_engine::Usage::default()).then_some(usage)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,9 +125,4 @@ mod tests {
             "sandbox" Sandbox, "status" Status, "ticket" Ticket, "tickets" Tickets, "why" Why,
         }
     }
-}
-
-/// What was used, where anybody said so: a runtime that reports nothing has not used nothing.
-pub(crate) fn reported(usage: &ganger_engine::Usage) -> Option<&ganger_engine::Usage> {
-    (*usage != ganger_engine::Usage::default()).then_some(usage)
 }

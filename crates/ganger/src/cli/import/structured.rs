@@ -210,8 +210,9 @@ fn of_export(fields: Map<String, Value>) -> Map<String, Value> {
         "links",
         "estimated_tokens",
     ];
-    // Ganger makes joins itself, where it needs them.
-    let is_made = fields.get("kind").is_some_and(|kind| kind == "join");
+    // Joins and calls come from Ganger and from agents, where they are needed.
+    let kind = fields.get("kind").and_then(Value::as_str).filter(|kind| ["join", "call"].contains(kind));
+    let made = kind.map(|kind| format!("closed (Ganger makes a {kind} itself)"));
     let is_final = |status: &Value| status == "merged" || status == "closed" || status == "cancelled";
     let taken = fields.into_iter().filter(|(key, value)| match key.as_str() {
         "metadata" => true,
@@ -219,8 +220,8 @@ fn of_export(fields: Map<String, Value>) -> Map<String, Value> {
         key => ASKED.contains(&key),
     });
     let mut taken: Map<String, Value> = taken.collect();
-    if is_made {
-        taken.insert("status".to_owned(), "closed (Ganger makes joins itself)".into());
+    if let Some(made) = made {
+        taken.insert("status".to_owned(), made.into());
     }
     taken
 }

@@ -13,6 +13,7 @@ mod origin;
 mod permissions;
 mod places;
 mod runnable;
+mod schema;
 pub(crate) mod skeleton;
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use super::skill::{Here, say_warnings};
 use crate::board::shapes::{AgentLine, AgentShown, Agents, ShownRules};
 use crate::config::{self, Config};
 use crate::failure::{Exit, Failure};
-use crate::skills::{self, honoured, is_dropped};
+use crate::skills::{self, effective, honoured, is_dropped};
 use crate::text;
 
 #[derive(Debug, clap::Subcommand)]
@@ -51,8 +51,12 @@ fn lines(here: &Here) -> Vec<AgentLine> {
     let config = here.config().unwrap_or(&nothing);
     let runtime = |name: &str| config.file_agents.get(name).map(|agent| agent.runtime.as_str().to_owned());
     let files = here.catalogue.agents.iter();
-    let files = files.filter(|a| !config.agents.contains_key(&a.name) && !is_dropped(config, &here.catalogue, a));
-    let mut lines: Vec<AgentLine> = files.map(|agent| AgentLine::of_file(agent, runtime(&agent.name))).collect();
+    let implied = config.implied_agents();
+    let is_hidden = |name: &String| config.agents.contains_key(name) || implied.contains_key(name);
+    let files = files.filter(|a| !is_hidden(&a.name) && !is_dropped(config, &here.catalogue, a));
+    let files = files.map(|agent| effective(agent, &here.catalogue, config));
+    let mut lines: Vec<AgentLine> = files.map(|agent| AgentLine::of_file(&agent, runtime(&agent.name))).collect();
+    lines.extend(implied.iter().map(|(name, agent)| of_runtime(here, name, agent)));
     lines.extend(config.agents.iter().map(|(name, agent)| of_block(here, name, agent)));
     lines.sort_by(|a, b| a.name.cmp(&b.name));
     lines
@@ -63,17 +67,31 @@ fn of_block(here: &Here, name: &str, agent: &config::Agent) -> AgentLine {
     let shadowed = here.catalogue.agents.iter().find(|file| file.name == *name);
     let shadows = shadowed.into_iter().flat_map(|file| std::iter::once(&file.origin).chain(&file.shadows));
     let first = agent.prompt.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    let described = match agent.description.as_str() {
+        "" => text::cap(first.trim_start_matches(['#', ' ']), MOST_DESCRIPTION),
+        described => described.to_owned(),
+    };
     AgentLine {
         name: name.to_owned(),
-        description: text::cap(first.trim_start_matches(['#', ' ']), MOST_DESCRIPTION),
+        description: described,
         model: Some(agent.model.clone()).filter(|model| !model.is_empty()),
         r#type: None,
         parent: None,
-        tool_access: None,
+        tool_access: Some(agent.tool_access.clone()).filter(|names| !names.is_empty()),
         runtime: Some(agent.runtime.as_str().to_owned()),
         origin: here.origin_of_block(name),
         level: "configuration",
         shadows: shadows.map(ToString::to_string).collect(),
+    }
+}
+
+/// One that no block describes: its runtime implies it.
+fn of_runtime(here: &Here, name: &str, agent: &config::Agent) -> AgentLine {
+    AgentLine {
+        description: format!("Your default agent on {name}"),
+        origin: "built in".to_owned(),
+        level: "built in",
+        ..of_block(here, name, agent)
     }
 }
 
@@ -127,18 +145,13 @@ fn show(here: &Here, name: &str, as_json: bool) -> Result<Exit, Failure> {
 fn find(here: &Here, name: &str) -> Result<AgentShown, Failure> {
     let nothing = Config::default();
     let config = here.config().unwrap_or(&nothing);
-    let own = config.agent_called(name).and_then(|own| Some((own, config.agents.get(own)?)));
-    if let Some((own, agent)) = own {
-        return Ok(AgentShown {
-            agent: of_block(here, own, agent),
-            temperature: None,
-            flags: Vec::new(),
-            rules: ShownRules { allow: agent.allow.clone(), ask: agent.ask.clone(), deny: agent.deny.clone() },
-            ignored: Vec::new(),
-            prompt: agent.prompt.clone(),
-            output_schema: None,
-            runtimes: Vec::new(),
-        });
+    if let Some(own) = config.agent_called(name) {
+        if let Some(agent) = config.agents.get(own) {
+            return Ok(of_configuration(of_block(here, own, agent), agent));
+        }
+        if let Some(agent) = config.implied_agents().get(own) {
+            return Ok(of_configuration(of_runtime(here, own, agent), agent));
+        }
     }
     let found = here.catalogue.agent(name).filter(|agent| !is_dropped(config, &here.catalogue, agent));
     let Some(agent) = found else {
@@ -148,18 +161,25 @@ fn find(here: &Here, name: &str) -> Result<AgentShown, Failure> {
             .hint(hint.unwrap_or_else(|| "`ganger agent list` shows all of them".to_owned())));
     };
     let made = config.file_agents.get(&agent.name);
-    Ok(of_file(agent, made))
+    Ok(of_file(&effective(agent, &here.catalogue, config), made))
 }
 
-/// As it works here; where nothing runs it, as its file says.
+fn of_configuration(line: AgentLine, agent: &config::Agent) -> AgentShown {
+    AgentShown {
+        agent: line,
+        temperature: None,
+        flags: Vec::new(),
+        rules: ShownRules { allow: agent.allow.clone(), ask: agent.ask.clone(), deny: agent.deny.clone() },
+        ignored: Vec::new(),
+        prompt: agent.prompt.clone(),
+        output_schema: agent.output.as_ref().and_then(|schema| schema.as_object().cloned()),
+        runtimes: Vec::new(),
+    }
+}
+
 fn of_file(agent: &skills::Agent, made: Option<&config::Agent>) -> AgentShown {
-    let rules = match made {
-        Some(made) => ShownRules { allow: made.allow.clone(), ask: made.ask.clone(), deny: made.deny.clone() },
-        None => {
-            let rules = agent.rules.clone();
-            ShownRules { allow: rules.allow, ask: rules.ask, deny: rules.deny }
-        }
-    };
+    let rules = agent.rules.clone();
+    let rules = ShownRules { allow: rules.allow, ask: rules.ask, deny: rules.deny };
     AgentShown {
         agent: AgentLine::of_file(agent, made.map(|made| made.runtime.as_str().to_owned())),
         temperature: agent.temperature,

@@ -89,6 +89,8 @@ fn executed(project: &Project) -> Vec<Line> {
         let sandbox = agent.sandbox.map_or_else(String::new, |mode| format!(", sandbox {}", mode.as_str()));
         lines.push((format!("agent {name}"), format!("{program}{rules}{sandbox}")));
     }
+    // Such a block changes what an agent of a file runs, and what that may do.
+    lines.extend(config.changes.iter().map(|(name, block)| (format!("agent {name}"), block.effect())));
     let root = &project.repository.root;
     let mut named: Vec<PathBuf> = AGENT_FILES.iter().flat_map(|name| files_at(&root.join(name))).collect();
     // Also those that are reached by a link, or come after so many others.

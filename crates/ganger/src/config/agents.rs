@@ -19,11 +19,15 @@ impl Config {
         self.agents.get(name).cloned().or_else(implied).or_else(|| self.file_agents.get(name).cloned())
     }
 
+    /// Agents that no block describes: one for each runtime of which the file has none.
+    pub(crate) fn implied_agents(&self) -> BTreeMap<String, Agent> {
+        self.implied().map(|kind| (kind.as_str().to_owned(), self.on(kind))).collect()
+    }
+
     /// Every agent by name: those of the file, one for each runtime of which the file has none, and those of files of
     /// their own.
     pub(crate) fn all_agents(&self) -> BTreeMap<String, Agent> {
-        let implied = self.implied().map(|kind| (kind.as_str().to_owned(), self.on(kind)));
-        self.file_agents.clone().into_iter().chain(implied).chain(self.agents.clone()).collect()
+        self.file_agents.clone().into_iter().chain(self.implied_agents()).chain(self.agents.clone()).collect()
     }
 
     /// Runtimes that need no block. They do not depend on what is on PATH: the policy of a board would change with it.
@@ -69,26 +73,30 @@ impl Config {
 
     /// Rules that cannot mean what they were written for. One that denies must not be without effect for a slip.
     pub(super) fn rule_faults(&self, faults: &mut Vec<(String, String)>) {
-        for (name, agent) in &self.agents {
+        let of_agents = self.agents.iter().flat_map(|(name, agent)| {
             let lists = [("allow", &agent.allow), ("ask", &agent.ask), ("deny", &agent.deny)];
-            for (list, rule) in lists.iter().flat_map(|(list, rules)| rules.iter().map(move |rule| (list, rule))) {
-                if let Some(why) = rule_fault(rule) {
-                    faults.push((format!("agent.{name}.{list}"), why));
-                }
-            }
+            lists.map(|(list, rules)| (name, list, rules.as_slice()))
+        });
+        let of_changes = self.changes.iter().flat_map(|(name, block)| block.rules().map(move |(l, r)| (name, l, r)));
+        for (name, list, rules) in of_agents.chain(of_changes) {
+            let whys = rules.iter().filter_map(|rule| rule_fault(rule));
+            faults.extend(whys.map(|why| (format!("agent.{name}.{list}"), why)));
         }
     }
 
     /// Aliases that name two agents.
     pub(super) fn alias_faults(&self, faults: &mut Vec<(String, String)>) {
-        for (name, agent) in &self.agents {
-            for alias in &agent.aliases {
-                let is_of = |(other, agent): &(&String, &Agent)| *other != name && agent.aliases.contains(alias);
-                let other = self.agents.iter().find(is_of).map(|(other, _)| other);
+        let of_agents = self.agents.iter().map(|(name, agent)| (name, &agent.aliases));
+        let all: Vec<(&String, &Vec<String>)> =
+            of_agents.chain(self.changes.iter().map(|(name, block)| (name, &block.aliases))).collect();
+        for (name, aliases) in &all {
+            for alias in *aliases {
+                let is_of = |(other, aliases): &&(&String, &Vec<String>)| other != name && aliases.contains(alias);
+                let other = all.iter().find(is_of).map(|(other, _)| *other);
                 let other = other.or_else(|| self.agents.keys().find(|own| *own == alias));
                 if alias.trim().is_empty() {
                     faults.push((format!("agent.{name}.aliases"), "holds an empty name".to_owned()));
-                } else if let Some(other) = other.filter(|other| *other != name) {
+                } else if let Some(other) = other.filter(|other| other != name) {
                     faults.push((format!("agent.{name}.aliases"), format!("`{alias}` is agent `{other}` already")));
                 }
             }

@@ -18,7 +18,7 @@ pub(crate) struct Block {
     command: Option<String>,
     #[serde(rename = "driver")]
     surface: Option<Surface>,
-    aliases: Vec<String>,
+    pub(super) aliases: Vec<String>,
     fallback: Option<String>,
     allow: Option<Vec<String>>,
     ask: Option<Vec<String>>,
@@ -67,6 +67,33 @@ impl Block {
         agent.fallback = fallback.or(agent.fallback.take());
         agent.output = output.or(agent.output.take());
         agent.sandbox = sandbox.or(agent.sandbox);
+    }
+
+    /// Its rules by the keys that it has.
+    pub(crate) fn rules(&self) -> impl Iterator<Item = (&'static str, &[String])> {
+        let lists = [("allow", &self.allow), ("ask", &self.ask), ("deny", &self.deny)];
+        lists.into_iter().filter_map(|(key, rules)| Some((key, rules.as_deref()?)))
+    }
+
+    /// What it says of what runs and what that may do. An empty list takes rules away, so it is said, too.
+    pub(crate) fn effect(&self) -> String {
+        let word = |surface| serde_json::to_string(surface).map(|word| word.trim_matches('"').to_owned()).ok();
+        let one = [
+            ("command", self.command.clone()),
+            ("driver", self.surface.as_ref().and_then(word)),
+            ("model", self.model.clone()),
+            ("fallback", self.fallback.clone()),
+            ("sandbox", self.sandbox.map(|mode| mode.as_str().to_owned())),
+        ];
+        let one = one.into_iter().filter_map(|(key, value)| Some(format!("{key} {}", value?)));
+        let access = self.tool_access.as_deref().map(|names| ("tool_access", names));
+        let lists = self.rules().chain(access).map(|(key, list)| match list {
+            [] => format!("{key} nothing"),
+            list => format!("{key} {}", list.join(" ")),
+        });
+        let hidden = self.drop.then(|| "hidden".to_owned());
+        let said: Vec<String> = hidden.into_iter().chain(one).chain(lists).collect();
+        if said.is_empty() { "as its file says".to_owned() } else { said.join(", ") }
     }
 
     /// The model that it names.

@@ -13,8 +13,8 @@ pub(super) const NUMBERS: [(&str, &str); 4] = [
 ];
 
 /// Of each agent.
-const OF_AGENT: [&str; 6] = ["model", "prompt", "command", "driver", "fallback", "sandbox"];
-const LISTS_OF_AGENT: [&str; 4] = ["aliases", "allow", "ask", "deny"];
+const OF_AGENT: [&str; 8] = ["description", "model", "prompt", "command", "driver", "fallback", "output", "sandbox"];
+const LISTS_OF_AGENT: [&str; 5] = ["aliases", "allow", "ask", "deny", "tool_access"];
 
 impl Layered {
     /// Every setting there is: its value, `None` where it has none, and where that comes from.

@@ -5,6 +5,7 @@ use super::definition::{Agent, Front, Skill};
 use super::document::Document;
 use super::origin::{Finding, Origin, Severity};
 use super::places::{Found, Places, Role};
+use super::schema;
 use crate::text;
 
 /// What was found.
@@ -198,14 +199,14 @@ impl Definitions {
 
     fn attach_schema(&mut self, file: &Found, agent: &mut Agent) {
         let Some((path, schema)) = &file.schema else { return };
-        match serde_json::from_str(schema) {
+        match schema::read(schema) {
             Ok(schema) => agent.output_schema = Some(schema),
-            Err(e) => self.findings.push(Finding {
+            Err(fault) => self.findings.push(Finding {
                 severity: Severity::Warning,
                 path: file.path.with_file_name(path.file_name().unwrap_or_default()),
-                line: e.line(),
+                line: fault.line,
                 key: None,
-                message: format!("is no valid JSON: {e}"),
+                message: fault.message,
                 hint: Some("without it the output of this agent is not checked".to_owned()),
             }),
         }

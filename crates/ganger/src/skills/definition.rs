@@ -205,8 +205,12 @@ impl<'a> Front<'a> {
 
     /// Claude Code lists tools under `tools`, spec 4 under `tool_access`.
     pub(super) fn tool_access(&self) -> Option<Vec<String>> {
+        self.access_node().and_then(Node::words)
+    }
+
+    fn access_node(&self) -> Option<&Node> {
         let listed = self.root.get("tools").filter(|node| node.map().is_none());
-        self.metadata("tool_access").or(listed).and_then(Node::words)
+        self.metadata("tool_access").or(listed)
     }
 
     pub(super) fn permissions(&self) -> Permissions {
@@ -215,7 +219,8 @@ impl<'a> Front<'a> {
             // What is switched on by name is granted beside the list.
             let switches = self.root.get("tools").and_then(Node::map).unwrap_or_default().iter();
             let on = switches.filter(|(_, node)| node.switch() == Some(true)).map(|(tool, _)| tool.clone());
-            permissions.only(&access.into_iter().chain(on).collect::<Vec<_>>());
+            let line = self.access_node().map_or(1, |node| node.line);
+            permissions.only(&access.into_iter().chain(on).collect::<Vec<_>>(), line);
         }
         for (key, node) in self.root.map().unwrap_or_default() {
             match (key.as_str(), &node.value) {

@@ -13,6 +13,7 @@ mod origin;
 mod permissions;
 mod places;
 mod runnable;
+mod schema;
 pub(crate) mod skeleton;
 #[cfg(test)]
 mod tests;
@@ -25,4 +26,4 @@ pub(crate) use lint::{Lint, Profile};
 use origin::Level;
 pub(crate) use origin::{Finding, Origin, Severity};
 pub(crate) use places::Places;
-pub(crate) use runnable::{Honoured, complete, honoured, is_dropped};
+pub(crate) use runnable::{Honoured, complete, effective, honoured, is_dropped};

@@ -74,14 +74,25 @@ impl Permissions {
         }
     }
 
-    /// A list of what an agent may use: everything else that can do harm is denied.
-    pub(super) fn only(&mut self, granted: &[String]) {
-        let words: Vec<String> =
-            granted.iter().flat_map(|entry| rule_words(ganger_engine::rules::parse(entry).0)).collect();
+    /// A list, at this line, of what an agent may use: everything else that can do harm is denied. A tool that is granted
+    /// for a pattern alone is denied, too: where the strictest rule wins, no rule allows only a part.
+    pub(super) fn only(&mut self, granted: &[String], line: usize) {
+        let parsed = || granted.iter().map(|entry| (entry, ganger_engine::rules::parse(entry)));
+        let is_whole = |pattern: Option<&str>| pattern.is_none_or(|pattern| pattern == "*");
+        let whole: Vec<&str> = parsed().filter(|(_, (_, p))| is_whole(*p)).map(|(_, (tool, _))| tool).collect();
+        let words: Vec<String> = whole.iter().flat_map(|tool| rule_words(tool)).collect();
         let is_granted = |tool: &str| {
-            let patterns = granted.iter().filter(|entry| entry.contains('*'));
+            let patterns = whole.iter().filter(|entry| entry.contains('*'));
             words.iter().any(|word| word == tool) || patterns.into_iter().any(|pattern| glob(pattern, tool))
         };
+        for (entry, (tool, _)) in parsed().filter(|(_, (_, pattern))| !is_whole(*pattern)) {
+            let denied = rule_words(tool).into_iter().find(|w| GUARDED.contains(&w.as_str()) && !is_granted(w));
+            if let Some(denied) = denied {
+                let note =
+                    format!("the strictest rule wins: only `{entry}` cannot be granted, so `{denied}` is denied");
+                self.notes.push((line, note));
+            }
+        }
         let denied = GUARDED.into_iter().filter(|tool| !is_granted(tool)).flat_map(rule_words).collect::<Vec<_>>();
         self.add("deny", denied);
     }
@@ -192,10 +203,13 @@ mod tests {
     fn whoever_lists_tools_grants_no_others() {
         let only = |granted: &[&str]| {
             let mut permissions = Permissions::default();
-            permissions.only(&granted.iter().map(ToString::to_string).collect::<Vec<_>>());
+            permissions.only(&granted.iter().map(ToString::to_string).collect::<Vec<_>>(), 1);
+            assert_eq!(permissions.notes.len(), usize::from(granted.contains(&"write")), "{:?}", permissions.notes);
             permissions.rules.deny
         };
-        assert_eq!(only(&["read", "write", "Bash(git log *)"]), ["fetch", "agent", "websearch", "WebSearch"]);
+        let denied = only(&["read", "write", "Bash(git log *)"]);
+        assert_eq!(denied, ["command", "fetch", "agent", "websearch", "WebSearch"]);
+        assert_eq!(only(&["Edit", "Bash(*)", "Bash(git log *)"]), ["fetch", "agent", "websearch", "WebSearch"]);
         assert_eq!(only(&["Read", "Grep"]), ["edit", "command", "fetch", "agent", "websearch", "WebSearch"]);
         assert!(only(&["*"]).is_empty());
         let mut permissions = Permissions::default();

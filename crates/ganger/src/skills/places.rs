@@ -219,12 +219,16 @@ fn role_of(of: &Folder, path: &Path, file: &str) -> Option<Role> {
 
 /// The schema that lies beside an agent.
 fn schema_beside(path: &Path, role: &Role) -> Option<(PathBuf, String)> {
-    let is_folder = path.file_name().is_some_and(|name| name == "SKILL.md");
     let beside = match role {
         Role::Skill { .. } | Role::Loose { .. } => return None,
-        _ if is_folder => path.with_file_name("output.schema.json"),
-        _ => path.with_extension("output.schema.json"),
+        Role::AgentOfSkill { .. } | Role::Agent { .. } => schema_file(path),
     };
     let text = os::read_text(&beside, MOST_BYTES).ok()?;
     Some((beside, text))
+}
+
+/// Where the schema of an agent's file lies: several files of one folder have each their own.
+pub(super) fn schema_file(path: &Path) -> PathBuf {
+    let has_folder = path.file_name().is_some_and(|name| name == "SKILL.md");
+    if has_folder { path.with_file_name("output.schema.json") } else { path.with_extension("output.schema.json") }
 }

@@ -4,6 +4,7 @@ use super::catalogue::{Catalogue, last_part};
 use super::definition::Agent;
 use super::models::Model;
 use crate::config::{self, Block, Config, ConfigError, Layered, RuntimeKind};
+use ganger_engine::rules::Rules;
 use std::path::Path;
 
 /// Puts the agents of files into the configuration, as the blocks of `ganger.toml` change them.
@@ -57,11 +58,6 @@ fn on_runtime(agent: &Agent, catalogue: &Catalogue, config: &Config) -> Option<c
         Some(model) => runtime_for(model, own, config),
         None => (own, own.model.clone()),
     };
-    let together = |theirs: &[String], more: &[String]| {
-        let mut all = theirs.to_vec();
-        all.extend(more.iter().filter(|rule| !theirs.contains(rule)).cloned());
-        all
-    };
     let mut made = config::Agent {
         description: agent.description.clone(),
         model: model.clone(),
@@ -70,17 +66,48 @@ fn on_runtime(agent: &Agent, catalogue: &Catalogue, config: &Config) -> Option<c
         output: agent.output_schema.clone(),
         aliases: aliases_of(agent, catalogue),
         fallback: None,
-        // What the default agent may not do in this project, no file allows.
-        allow: together(&own.allow, &agent.rules.allow),
-        ask: together(&own.ask, &agent.rules.ask),
-        deny: together(&own.deny, &agent.rules.deny),
+        allow: agent.rules.allow.clone(),
+        ask: agent.rules.ask.clone(),
+        deny: agent.rules.deny.clone(),
         ..base.clone()
     };
     if let Some(change) = change {
         change.apply_to(&mut made);
         made.model = model;
     }
+    // What the default agent and the one of its runtime may not do in this project, neither a file nor a block that
+    // changes it allows.
+    made.allow = together([&own.allow, &base.allow, &made.allow]);
+    made.ask = together([&own.ask, &base.ask, &made.ask]);
+    made.deny = together([&own.deny, &base.deny, &made.deny]);
     Some(made)
+}
+
+/// Each rule once.
+fn together(lists: [&Vec<String>; 3]) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for rule in lists.into_iter().flatten() {
+        if !all.contains(rule) {
+            all.push(rule.clone());
+        }
+    }
+    all
+}
+
+/// An agent of a file as it works here: with what blocks change, and with all rules that hold for it. Where nothing runs
+/// it, as its file says.
+pub(crate) fn effective(agent: &Agent, catalogue: &Catalogue, config: &Config) -> Agent {
+    let Some(made) = config.file_agents.get(&agent.name) else { return agent.clone() };
+    let config::Agent { description, prompt, tool_access, output, allow, ask, deny, .. } = made.clone();
+    Agent {
+        description,
+        prompt,
+        model: change_of(config, catalogue, agent).and_then(Block::model).map(str::to_owned).or(agent.model.clone()),
+        tool_access: Some(tool_access).filter(|names| !names.is_empty()),
+        output_schema: output,
+        rules: Rules { allow, ask, deny },
+        ..agent.clone()
+    }
 }
 
 /// The runtime of the default agent where it has the model; else another one of the project that has it; else the default

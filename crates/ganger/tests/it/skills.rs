@@ -148,7 +148,7 @@ fn the_configuration_changes_and_drops_agents_of_files() {
     let more = "[agent.\"paint/painter\"]\nprompt = \"You draw.\"\ndeny = [\"fetch\"]\n[agent.builder]\ndrop = true\n";
     place.write("ganger.toml", &format!("{config}{more}"));
     let shown = place.ganger(&["agent", "show", "painter", "--json"]).exits(0).json();
-    assert_eq!(shown["rules"]["deny"], json!(["fetch"]));
+    assert_eq!((&shown["rules"]["deny"], &shown["prompt"]), (&json!(["fetch"]), &json!("You draw.")));
     place.ganger(&["agent", "show", "builder"]).exits(2).says("there is no agent `builder`");
     place.ganger(&["ticket", "add", "a", "--agent", "builder"]).exits(2).says("there is no agent `builder`");
     place.write("ganger.toml", &format!("{config}[agent.paintr]\nmodel = \"x\"\n"));
@@ -157,4 +157,92 @@ fn the_configuration_changes_and_drops_agents_of_files() {
         .says("ganger.toml:")
         .says("`agent.paintr` has no `runtime`, and needs it")
         .says("did you mean `paint/painter`?");
+}
+
+/// The project with this at the end of its configuration.
+fn configured(more: &str) -> Place {
+    let place = project();
+    let config = std::fs::read_to_string(place.repo().join("ganger.toml")).unwrap();
+    place.write("ganger.toml", &format!("{config}{more}"));
+    place
+}
+
+#[test]
+fn trust_shows_what_blocks_change_of_agents_of_files() {
+    let place = project();
+    place.ganger(&["trust", "--yes"]).exits(0);
+    let config = std::fs::read_to_string(place.repo().join("ganger.toml")).unwrap();
+    let block =
+        "[agent.\"sisyphus/explore\"]\ncommand = \"./x.sh\"\nallow = [\"command\"]\ndeny = []\nsandbox = \"off\"\n";
+    place.write("ganger.toml", &format!("{config}{block}"));
+    let line = "command ./x.sh, sandbox off, allow command, deny nothing";
+    place
+        .ganger(&["run"])
+        .exits(3)
+        .says("has changed since you trusted it")
+        .says("+ agent sisyphus/explore")
+        .says(line);
+    place.ganger(&["trust", "--yes"]).exits(0).says(line);
+    place.write("ganger.toml", &format!("{config}{}", block.replace("x.sh", "y.sh")));
+    place.ganger(&["run"]).exits(3).says("command ./y.sh");
+}
+
+#[test]
+fn rules_and_aliases_of_blocks_that_change_agents_are_checked() {
+    let place = configured("[agent.\"paint/painter\"]\ndeny = [\"comand(rm*)\"]\n");
+    let lines = std::fs::read_to_string(place.repo().join("ganger.toml")).unwrap().lines().count();
+    let error = place.ganger(&["status"]).exits(2);
+    error.says(&format!("ganger.toml:{lines}: `agent.paint/painter.deny`")).says("did you mean `command`?");
+    let place = configured("[agent.\"paint/painter\"]\naliases = [\"scripted\"]\n");
+    place.ganger(&["status"]).exits(2).says("`scripted` is agent `scripted` already");
+}
+
+#[test]
+fn rules_of_the_default_agent_hold_whatever_a_block_says() {
+    let place = configured("[agent.\"paint/painter\"]\nallow = [\"command\"]\ndeny = [\"fetch\"]\n");
+    let config = std::fs::read_to_string(place.repo().join("ganger.toml")).unwrap();
+    let rules = "[agent.scripted]\ndeny = [\"command(rm*)\"]\nask = [\"edit\"]\n";
+    place.write("ganger.toml", &config.replace("[agent.scripted]\n", rules));
+    let shown = place.ganger(&["agent", "show", "painter", "--json"]).exits(0).json();
+    let wanted = json!({"allow": ["command"], "ask": ["edit"], "deny": ["command(rm*)", "fetch"]});
+    assert_eq!(shown["rules"], wanted);
+}
+
+#[test]
+fn what_is_shown_of_an_agent_is_what_runs() {
+    let block = "[agent.\"paint/painter\"]\ndescription = \"Draws\"\nmodel = \"openai/gpt-5\"\nprompt = \"You draw.\"\n\
+                 tool_access = [\"note\"]\noutput = {title = \"lines\"}\n";
+    let described = "[agent.told]\nruntime = \"command\"\ncommand = \"true\"\ndescription = \"Tells\"\n\
+                     tool_access = [\"ask_user\"]\noutput = {title = \"tale\"}\n";
+    let place = configured(&format!("{block}{described}"));
+    let list = place.ganger(&["agent", "list", "--json"]).exits(0).json();
+    assert_shape("agents", &list);
+    for (name, description, tools) in [("paint/painter", "Draws", "note"), ("told", "Tells", "ask_user")] {
+        let line = agent(&list, name);
+        assert_eq!((&line["description"], &line["tool_access"]), (&json!(description), &json!([tools])), "{line:#}");
+    }
+    let implied = agent(&list, "claude");
+    assert_eq!((&implied["runtime"], &implied["level"]), (&json!("claude"), &json!("built in")));
+    let shown = |name: &str| place.ganger(&["agent", "show", name, "--json"]).exits(0).json();
+    let painter = shown("painter");
+    assert_eq!((&painter["prompt"], &painter["model"]), (&json!("You draw."), &json!("openai/gpt-5")));
+    assert_eq!(painter["output_schema"], json!({"title": "lines"}));
+    assert_eq!(shown("told")["output_schema"], json!({"title": "tale"}));
+    assert_eq!(shown("claude")["runtime"], "claude");
+}
+
+#[test]
+fn the_schema_that_is_read_is_the_one_that_lint_judges() {
+    let place = project();
+    place.write(".claude/agents/scout.md", "---\nname: scout\ndescription: Looks around\ntools: Read\n---\nLook.\n");
+    place.write(".claude/agents/output.schema.json", "{");
+    place.ganger(&["skill", "lint", ".claude/agents/scout.md"]).exits(0);
+    place.write(".claude/agents/scout.output.schema.json", r#"{"type": "strng"}"#);
+    for arguments in [&["skill", "lint", ".claude/agents/scout.md"][..], &["skill", "lint"]] {
+        let lint = place.ganger(arguments).exits(1);
+        lint.says("scout.output.schema.json:1: error: the output schema is no valid JSON Schema: at '/type'");
+    }
+    place.ganger(&["agent", "list"]).exits(0).says("warning: .claude/agents/scout.output.schema.json:1: is no valid");
+    let shown = place.ganger(&["agent", "show", "scout", "--json"]).exits(0).json();
+    assert_eq!(shown["output_schema"], Value::Null);
 }

@@ -9,7 +9,8 @@ mod tools;
 use super::definition::Front;
 use super::document::{Block, Document};
 use super::origin::{Finding, Level, Origin, Severity};
-use super::places::{Places, Role};
+use super::places::{Places, Role, schema_file};
+use super::schema;
 use super::yaml::Node;
 use crate::os;
 use std::path::{Path, PathBuf};
@@ -54,7 +55,7 @@ impl Lint {
         let mut all = Self::default();
         for file in files_at(path)? {
             let text = os::read_linked_text(&file, MOST_BYTES)?;
-            let schema = file.with_file_name("output.schema.json");
+            let schema = schema_file(&file);
             let schema = os::read_linked_text(&schema, MOST_BYTES).ok().map(|text| (schema, text));
             all.text(&file, &text, profile.unwrap_or_else(|| by_path(&file)), schema.as_ref());
         }
@@ -93,11 +94,11 @@ impl Lint {
             }
         }
         if let Some((file, text)) = schema.filter(|_| profile == Profile::Agent)
-            && let Err(e) = serde_json::from_str::<serde_json::Value>(text)
+            && let Err(fault) = schema::read(text)
         {
             report.path = path.with_file_name(file.file_name().unwrap_or_default());
             report.offset = 1;
-            report.error(e.line(), None, &format!("the output schema is no valid JSON: {e}"));
+            report.error(fault.line, None, &format!("the output schema {}", fault.message));
         }
         self.findings.append(&mut report.findings);
     }

@@ -36,8 +36,8 @@ pub(super) fn read(text: &str) -> Result<Value, Fault> {
 fn fault_of(schema: &Value) -> Option<String> {
     let mut compiler = Compiler::new();
     compiler.use_loader(Box::new(Nothing));
-    let added = compiler.add_resource(NAME, schema.clone());
-    let fault = added.and_then(|()| compiler.compile(NAME, &mut Schemas::new()).map(drop)).err()?;
+    let added = compiler.add_resource(NAME, schema.clone()).err();
+    let fault = added.or_else(|| compiler.compile(NAME, &mut Schemas::new()).err())?;
     let told = format!("{fault:#}");
     // The first line names the schema, which nobody knows by that name.
     let places: Vec<&str> = told.lines().skip(1).map(|line| line.trim().trim_start_matches("- ")).collect();

@@ -27,3 +27,4 @@ use origin::Level;
 pub(crate) use origin::{Finding, Origin, Severity};
 pub(crate) use places::Places;
 pub(crate) use runnable::{Honoured, complete, effective, honoured, is_dropped};
+pub(crate) use schema::check as check_output;

@@ -1,7 +1,7 @@
-//! The JSON Schema that lies beside an agent: one that cannot be used is found when it is read, and not when an agent is
-//! done.
+//! The JSON Schema of what an agent hands back: one that cannot be used is found when it is read, and not when an agent
+//! is done; results are checked against it.
 
-use boon::{Compiler, Schemas, UrlLoader};
+use boon::{Compiler, SchemaIndex, Schemas, UrlLoader};
 use serde_json::Value;
 use std::error::Error;
 
@@ -9,9 +9,9 @@ use std::error::Error;
 const NAME: &str = "https://schema.invalid/output.json";
 
 /// Schemas stand for themselves: nothing is read from a disk or a network for them.
-struct Nothing;
+struct NoLoader;
 
-impl UrlLoader for Nothing {
+impl UrlLoader for NoLoader {
     fn load(&self, url: &str) -> Result<Value, Box<dyn Error>> {
         Err(format!("{url} is not part of the schema").into())
     }
@@ -34,19 +34,55 @@ pub(super) fn read(text: &str) -> Result<Value, Fault> {
 }
 
 fn fault_of(schema: &Value) -> Option<String> {
+    compile(schema).err()
+}
+
+/// Checks a result against the schema of the agent that hands it in. What is wrong is said so that a model can act on it.
+///
+/// # Errors
+/// With what is wrong with the value, or with the schema itself.
+pub(crate) fn check(schema: &Value, value: &Value) -> Result<(), String> {
+    let (schemas, compiled) =
+        compile(schema).map_err(|why| format!("the schema of this agent cannot be used: {why}"))?;
+    schemas
+        .validate(value, compiled)
+        .map_err(|e| format!("`output` does not have the form that is asked for: {}", without_name(&e.to_string())))
+}
+
+fn compile(schema: &Value) -> Result<(Schemas, SchemaIndex), String> {
     let mut compiler = Compiler::new();
-    compiler.use_loader(Box::new(Nothing));
-    let added = compiler.add_resource(NAME, schema.clone()).err();
-    let fault = added.or_else(|| compiler.compile(NAME, &mut Schemas::new()).err())?;
-    let told = format!("{fault:#}");
-    // The first line names the schema, which nobody knows by that name.
-    let places: Vec<&str> = told.lines().skip(1).map(|line| line.trim().trim_start_matches("- ")).collect();
-    Some(if places.is_empty() { told } else { places.join("; ") })
+    compiler.use_loader(Box::new(NoLoader));
+    let mut schemas = Schemas::new();
+    let added = compiler.add_resource(NAME, schema.clone());
+    let compiled = added.and_then(|()| compiler.compile(NAME, &mut schemas));
+    compiled.map(|index| (schemas, index)).map_err(|fault| without_name(&format!("{fault:#}")))
+}
+
+/// The first line names the schema, which nobody knows by that name.
+fn without_name(told: &str) -> String {
+    let places = told.lines().skip(1).map(|line| {
+        let place = line.trim().trim_start_matches("- ");
+        place.strip_prefix("at '': ").unwrap_or(place)
+    });
+    let places: Vec<&str> = places.collect();
+    if places.is_empty() { told.to_owned() } else { places.join("; ") }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::read;
+    use super::{check, read};
+    use serde_json::json;
+
+    #[test]
+    fn a_result_of_the_wrong_form_is_refused_with_the_place() {
+        let schema =
+            json!({"type": "object", "required": ["verdict"], "properties": {"verdict": {"enum": ["PASS", "FAIL"]}}});
+        assert_eq!(check(&schema, &json!({"verdict": "PASS"})), Ok(()));
+        let wrong = check(&schema, &json!({"verdict": "maybe"})).unwrap_err();
+        assert!(wrong.contains("/verdict") && wrong.contains("PASS"), "{wrong}");
+        let missing = check(&schema, &json!({})).unwrap_err();
+        assert!(missing.contains("missing properties 'verdict'"), "{missing}");
+    }
 
     #[test]
     fn a_schema_that_cannot_be_used_is_refused_when_it_is_read() {

@@ -117,15 +117,19 @@ pub(super) fn list(call: &Call<'_>) -> Answer {
 pub(super) async fn agent(call: Call<'_>) -> Answer {
     let new = new_call(&call, &call.arguments)?;
     let in_background = flag(&call, "run_in_background")?;
-    let patience = if in_background { Duration::ZERO } else { patience(&call)? };
     let made = match make(&call, vec![new]).await {
         Ok(made) => made,
         Err((error, message)) => {
             return Ok(Said::Data(json!({"success": false, "error": error, "message": message})));
         }
     };
-    let tasks: Vec<TicketId> = made.into_iter().map(|made| made.ticket).collect();
-    let found = wait(&call, &tasks, patience).await?;
+    // Of a call in the background nothing is read yet: its result comes, or is asked for.
+    let found = if in_background {
+        made.into_iter().map(|made| CallStatus { result: None, ..made }).collect()
+    } else {
+        let tasks: Vec<TicketId> = made.into_iter().map(|made| made.ticket).collect();
+        wait(&call, &tasks, patience(&call)?).await?
+    };
     let Some(status) = found.first() else { return Err("the call is not on the board; try again".to_owned()) };
     let mut shown = shown(status);
     shown["taskId"] = shown["task_id"].clone();

@@ -4,7 +4,6 @@ mod ask;
 mod calls;
 mod note;
 mod report;
-mod schema;
 
 pub(crate) use calls::Place;
 

@@ -1,6 +1,7 @@
 //! `report_result`: the agent's claim, item by item.
 
-use super::{Answer, Call, Identity, Tool, object, schema};
+use super::{Answer, Call, Identity, Tool, object};
+use crate::skills;
 use ganger_engine::{DoneAnswer, Input, Report};
 use serde_json::{Value, json};
 
@@ -76,7 +77,7 @@ async fn hand_in(call: Call<'_>) -> Answer {
 fn output(call: &Call<'_>) -> Result<Option<Value>, String> {
     let Some(output) = call.arguments.get("output").filter(|output| !output.is_null()) else { return Ok(None) };
     if let Some(schema) = &call.caller.role.output {
-        schema::check(schema, output)?;
+        skills::check_output(schema, output)?;
     }
     Ok(Some(output.clone()))
 }

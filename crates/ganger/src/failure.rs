@@ -83,6 +83,7 @@ codes! {
     InvalidTickets "invalid-tickets" Failed "Tickets have errors: a taken id, an unknown dependency, a dependency cycle.",
     InvalidEdit "invalid-edit" Failed "The change has errors: an unknown dependency, a dependency cycle.",
     Final "final" Failed "The ticket is merged or closed.",
+    CallRefused "call-refused" Failed "An agent may not call any more agents, or not this one.",
     Cancelled "cancelled" Failed "The attempt was cancelled.",
     NotStopped "not-stopped" Failed "The ticket is not stopped.",
     NotRunning "not-running" Failed "The ticket has no turn in progress.",

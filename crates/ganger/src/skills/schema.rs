@@ -53,9 +53,9 @@ fn compile(schema: &Value) -> Result<(Schemas, SchemaIndex), String> {
     let mut compiler = Compiler::new();
     compiler.use_loader(Box::new(NoLoader));
     let mut schemas = Schemas::new();
-    let added = compiler.add_resource(NAME, schema.clone());
-    let compiled = added.and_then(|()| compiler.compile(NAME, &mut schemas));
-    compiled.map(|index| (schemas, index)).map_err(|fault| without_name(&format!("{fault:#}")))
+    compiler.add_resource(NAME, schema.clone()).map_err(|fault| without_name(&format!("{fault:#}")))?;
+    let index = compiler.compile(NAME, &mut schemas).map_err(|fault| without_name(&format!("{fault:#}")))?;
+    Ok((schemas, index))
 }
 
 /// The first line names the schema, which nobody knows by that name.

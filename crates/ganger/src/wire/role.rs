@@ -32,6 +32,11 @@ pub(crate) struct Callable {
 }
 
 impl Role {
+    /// It calls nobody, and hands back nothing of a form.
+    pub(super) fn is_plain(&self) -> bool {
+        *self == Self::default()
+    }
+
     pub(super) fn of(agent: &str, config: &Config) -> Self {
         let described = config.all_agents().into_iter().filter(|(_, agent)| !agent.description.is_empty());
         let callable = described.map(|(name, agent)| Callable {

@@ -57,7 +57,7 @@ pub(crate) struct Terms {
     #[serde(default)]
     pub(crate) guard: GuardPreset,
     /// What its agent is to others.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Role::is_plain")]
     pub(crate) role: Role,
     pub(crate) layout: Layout,
 }

@@ -70,7 +70,7 @@ pub(crate) struct Ticket {
     /// Calls of its agents that are not answered yet.
     calls: Vec<String>,
     /// How it ended, if it is a call: `result` is `success`, with `output`, or `failure`, with `error` and `message`.
-    result: Option<serde_json::Value>,
+    result: Option<serde_json::Map<String, serde_json::Value>>,
     /// Open cards.
     cards: Vec<CardLine>,
 }
@@ -321,13 +321,17 @@ impl Ticket {
             messages: ticket.messages.iter().map(message).collect(),
             waiting: around.causes(state, id).into_iter().map(|cause| cause.text).collect(),
             calls: strings(&ticket.calls.unanswered),
-            result: ticket.calls.result.as_ref().and_then(|result| serde_json::to_value(result).ok()),
+            result: ticket.calls.result.as_ref().and_then(result),
             evidence: evidence.map(|e| gate_run(state, e)).collect(),
             cards: cards
                 .map(|c| CardLine { id: c.id.to_string(), kind: c.kind.as_str(), question: c.question.clone() })
                 .collect(),
         }
     }
+}
+
+fn result(result: &engine::CallResult) -> Option<serde_json::Map<String, serde_json::Value>> {
+    serde_json::to_value(result).ok()?.as_object().cloned()
 }
 
 fn session(s: &engine::Session) -> Session {

@@ -9,7 +9,7 @@ use crate::{
 
 /// The longest result that is said to a session; the tool `skill_gather` hands over all of it.
 const LONGEST_RESULT: usize = 20_000;
-/// An id has at most so many characters.
+/// The longest id, in characters.
 const LONGEST_ID: usize = 64;
 
 pub(super) fn call(
@@ -202,7 +202,7 @@ fn settle_one(state: &State, now: Millis, id: &TicketId, caller: &Ticket) -> Vec
         }
         // What it read in its last turn counts when that has ended.
         (phase, None) if phase.is_final() && caller.live.is_none() => vec![returned],
-        (_, Some(_)) if calls.iter().any(|(id, call)| cannot_start(state, id, call).is_some()) => {
+        (_, Some(_)) => {
             let stuck = calls.iter().find_map(|(id, call)| cannot_start(state, id, call).map(|why| (*id, why)));
             stuck.map(|(call, (error, why))| fail(state, now, call, error, &why).1).unwrap_or_default()
         }
@@ -233,8 +233,8 @@ fn cannot_start(state: &State, id: &TicketId, call: &Ticket) -> Option<(CallErro
         return Some((CallError::Failed, format!("there is no agent `{agent}` any more")));
     }
     let above = std::iter::once(id).chain(state.callers(id));
-    let dear = above.filter_map(|id| Some((id, used_up(state, state.tickets.get(id)?)?)));
-    let (of, (spent, limit)) = dear.into_iter().next()?;
+    let mut dear = above.filter_map(|id| Some((id, used_up(state, state.tickets.get(id)?)?)));
+    let (of, (spent, limit)) = dear.next()?;
     Some((CallError::Budget, format!("{of} has used {spent} of {limit} tokens")))
 }
 

@@ -110,7 +110,7 @@ impl State {
                 }
             }
             Event::AttemptEnded { attempt, outcome: _, head, base, files, next, counts, session_lost, not_before } => {
-                let Some((ticket, agent, heard)) =
+                let Some((ticket, agent, read)) =
                     self.attempts.get(attempt).map(|a| (a.ticket.clone(), a.agent.clone(), a.results_read.clone()))
                 else {
                     return Ok(());
@@ -118,7 +118,7 @@ impl State {
                 self.change(&ticket, |t| {
                     // A turn that was cut off may not have read them.
                     if *counts == AttemptCount::Claim {
-                        t.calls.unanswered.retain(|call| !heard.contains(call));
+                        t.calls.unanswered.retain(|call| !read.contains(call));
                     }
                     t.head = head.clone().or(t.head.take());
                     t.base = base.clone().or(t.base.take());

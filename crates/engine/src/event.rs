@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 /// One fact. `now` of the enclosing record is when it happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "fields without a word are named after what they hold")]
 pub enum Event {
     /// A process took the lease. Writers that see a higher epoch than theirs step down.
     ForemanElected {
@@ -23,15 +24,11 @@ pub enum Event {
         foreman: String,
     },
     /// The trusted configuration as of now.
-    PolicySet {
-        /// The policy.
-        policy: Policy,
-    },
+    PolicySet { policy: Policy },
     /// A person trusted what this project executes.
     TrustRecorded {
         /// Digest of everything that would be executed.
         hash: String,
-        /// Who.
         by: String,
     },
 
@@ -41,12 +38,10 @@ pub enum Event {
         ticket: TicketId,
         /// Counts tickets, from 1: the order of creation.
         number: u64,
-        /// What is asked for.
         spec: TicketSpec,
     },
     /// A person changed what is asked for.
     TicketEdited {
-        /// The ticket.
         ticket: TicketId,
         /// The whole new text.
         spec: TicketSpec,
@@ -55,55 +50,33 @@ pub enum Event {
     },
     /// A remark.
     TicketNoted {
-        /// The ticket.
         ticket: TicketId,
         /// The remark.
         text: String,
-        /// Who.
         by: String,
     },
     /// An agent took something for granted.
     AssumptionLogged {
-        /// The ticket.
         ticket: TicketId,
         /// What and how sure.
         assumption: Assumption,
     },
     /// A person gave a ticket up.
-    TicketClosed {
-        /// The ticket.
-        ticket: TicketId,
-        /// Why.
-        reason: String,
-        /// Who.
-        by: String,
-    },
+    TicketClosed { ticket: TicketId, reason: String, by: String },
     /// The ticket is to be worked on again.
-    TicketReopened {
-        /// The ticket.
-        ticket: TicketId,
-        /// Why.
-        reason: String,
-        /// Who.
-        by: String,
-    },
+    TicketReopened { ticket: TicketId, reason: String, by: String },
 
     /// A host joined, or its report changed.
     HostReported {
-        /// The host.
         host: HostId,
         /// What it offers.
         report: HostReport,
     },
     /// A host was silent for longer than its lease.
-    HostLapsed {
-        /// The host.
-        host: HostId,
-    },
+    HostLapsed { host: HostId },
 
     /// The service of a runtime takes nothing before a time: its agents wait.
     RuntimePaused {
-        /// The runtime.
         runtime: String,
         /// Only agents whose model has this in its name, or is the runtime's own choice.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -116,9 +89,7 @@ pub enum Event {
 
     /// An attempt was placed on one credit of one host, and its budget set aside.
     AttemptOffered {
-        /// The attempt.
         attempt: AttemptId,
-        /// The ticket.
         ticket: TicketId,
         /// Counts the attempts of the ticket, from 1.
         number: u32,
@@ -126,11 +97,9 @@ pub enum Event {
         revision: u32,
         /// Fencing token.
         token: u64,
-        /// The host.
         host: HostId,
         /// The incarnation of the host that may claim it.
         incarnation: String,
-        /// The agent by name.
         agent: String,
         /// The session to resume.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -142,22 +111,12 @@ pub enum Event {
         reserved: u64,
     },
     /// The host's claim was granted: now, and only now, it may start the agent.
-    AttemptGranted {
-        /// The attempt.
-        attempt: AttemptId,
-    },
+    AttemptGranted { attempt: AttemptId },
     /// The offer came to nothing; the ticket is open again.
-    AttemptDeclined {
-        /// The attempt.
-        attempt: AttemptId,
-        /// Why.
-        why: String,
-    },
+    AttemptDeclined { attempt: AttemptId, why: String },
     /// The runtime's conversation is known. It replaces an earlier one only with a reason.
     SessionStarted {
-        /// The attempt.
         attempt: AttemptId,
-        /// The session.
         session: Session,
         /// Why an earlier session was given up, if there was one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -165,38 +124,24 @@ pub enum Event {
     },
     /// These texts are in the session.
     Delivered {
-        /// The attempt.
         attempt: AttemptId,
-        /// The texts.
         deliveries: Vec<DeliveryId>,
         /// How they came there.
         #[serde(default, skip_serializing_if = "is_default")]
         evidence: DeliveryEvidence,
     },
     /// Measured so far in this attempt (totals, not differences).
-    UsageReported {
-        /// The attempt.
-        attempt: AttemptId,
-        /// Totals.
-        usage: Usage,
-    },
+    UsageReported { attempt: AttemptId, usage: Usage },
     /// The agent said what it did.
     ReportMade {
-        /// The attempt.
         attempt: AttemptId,
         /// Its words.
         report: Report,
     },
     /// A person or a rule wants a live attempt stopped.
-    AttemptCancelled {
-        /// The attempt.
-        attempt: AttemptId,
-        /// Why.
-        why: String,
-    },
+    AttemptCancelled { attempt: AttemptId, why: String },
     /// An attempt ended; everything it left is on its branch or in a rescue ref.
     AttemptEnded {
-        /// The attempt.
         attempt: AttemptId,
         /// How.
         outcome: AttemptOutcome,
@@ -221,7 +166,6 @@ pub enum Event {
     },
     /// The host of an attempt fell silent, or its process came back without it.
     AttemptLost {
-        /// The attempt.
         attempt: AttemptId,
         /// When nothing of it can be alive any more.
         clear_at: Millis,
@@ -229,30 +173,23 @@ pub enum Event {
         why: String,
     },
     /// Nothing of a lost attempt is alive; the ticket is open again.
-    AttemptCleared {
-        /// The attempt.
-        attempt: AttemptId,
-    },
+    AttemptCleared { attempt: AttemptId },
 
     /// A host was asked to run the gates on the head commit.
     VerificationStarted {
-        /// The ticket.
         ticket: TicketId,
-        /// The host.
         host: HostId,
         /// Fencing token.
         token: u64,
     },
     /// The verification came to nothing; another one is needed.
     VerificationLost {
-        /// The ticket.
         ticket: TicketId,
-        /// Why.
         why: String,
         /// The gates could not be run: it counts towards asking a person.
         counts: bool,
         /// Not before this time.
-        #[serde(default, skip_serializing_if = "is_zero")]
+        #[serde(default, skip_serializing_if = "is_default")]
         not_before: Millis,
     },
     /// A gate ran.
@@ -261,27 +198,18 @@ pub enum Event {
         evidence: Evidence,
     },
     /// A person does not believe earlier results for this commit.
-    EvidenceDiscarded {
-        /// The ticket.
-        ticket: TicketId,
-    },
+    EvidenceDiscarded { ticket: TicketId },
     /// Work that was done must be verified again (head moved, gates changed).
     VerificationNeeded {
-        /// The ticket.
         ticket: TicketId,
         /// The head to prove.
         head: Commit,
-        /// Why.
         why: String,
     },
     /// Green, but a person's review is needed.
-    ReviewRequested {
-        /// The ticket.
-        ticket: TicketId,
-    },
+    ReviewRequested { ticket: TicketId },
     /// A claim was refused.
     TicketRejected {
-        /// The ticket.
         ticket: TicketId,
         /// Why, in one line.
         why: String,
@@ -290,40 +218,23 @@ pub enum Event {
     },
     /// Work holds what looks like secrets, and its agent should take them out.
     SecretsFound {
-        /// The ticket.
         ticket: TicketId,
         /// Where, and of what kind; never the value.
         found: Vec<String>,
     },
     /// A limit was reached; a card holds the ticket.
     TicketHeld {
-        /// The ticket.
         ticket: TicketId,
         /// The card, where it may be that of another ticket.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         card: Option<CardId>,
     },
     /// A person let a held or suspended ticket go on, with fresh counters.
-    TicketResumed {
-        /// The ticket.
-        ticket: TicketId,
-    },
+    TicketResumed { ticket: TicketId },
     /// A person approved this commit.
-    ApprovedByPerson {
-        /// The ticket.
-        ticket: TicketId,
-        /// The commit.
-        commit: Commit,
-        /// Who.
-        by: String,
-    },
+    ApprovedByPerson { ticket: TicketId, commit: Commit, by: String },
     /// Proven and reviewed.
-    TicketAccepted {
-        /// The ticket.
-        ticket: TicketId,
-        /// The commit.
-        commit: Commit,
-    },
+    TicketAccepted { ticket: TicketId, commit: Commit },
 
     /// A call ended.
     CallEnded {
@@ -336,14 +247,12 @@ pub enum Event {
     CallResultsRead {
         /// The attempt that asked.
         attempt: AttemptId,
-        /// The calls.
         calls: Vec<TicketId>,
     },
     /// The results of these calls are on their way to the session of their caller, or the caller is over.
     CallsReturned {
         /// The caller.
         ticket: TicketId,
-        /// The calls.
         calls: Vec<TicketId>,
     },
     /// A text is to be given to the session of a ticket.
@@ -355,45 +264,21 @@ pub enum Event {
     },
     /// Something waits for a person.
     CardOpened {
-        /// The card.
         card: Card,
         /// Counts cards, from 1.
         number: u64,
     },
     /// A person answered.
-    CardAnswered {
-        /// The card.
-        card: CardId,
-        /// The answer.
-        answer: CardAnswer,
-        /// Who.
-        by: String,
-    },
+    CardAnswered { card: CardId, answer: CardAnswer, by: String },
     /// A card no longer matters.
-    CardWithdrawn {
-        /// The card.
-        card: CardId,
-        /// Why.
-        why: String,
-    },
+    CardWithdrawn { card: CardId, why: String },
 
     /// Nobody answered a request in time and it was denied, or its runtime does not wait any more.
-    PermissionLapsed {
-        /// The card.
-        card: CardId,
-        /// Why.
-        why: String,
-    },
+    PermissionLapsed { card: CardId, why: String },
     /// A person answered a request that waits.
-    PermissionAnswered {
-        /// The answer.
-        answer: PermissionAnswer,
-    },
+    PermissionAnswered { answer: PermissionAnswer },
     /// The process that asked has its answer.
-    PermissionDelivered {
-        /// The answer.
-        answer: PermissionAnswer,
-    },
+    PermissionDelivered { answer: PermissionAnswer },
     /// From now on this is allowed.
     PermitGranted {
         /// What, and to whom.
@@ -402,99 +287,51 @@ pub enum Event {
         by: String,
     },
     /// A permit for one request was used up.
-    PermitUsed {
-        /// The permit.
-        permit: Permit,
-    },
+    PermitUsed { permit: Permit },
     /// It is not allowed any more.
     PermitRevoked {
-        /// The permit.
         permit: Permit,
         /// Who said so.
         by: String,
     },
     /// A model request had these messages in it.
     MessageSeen {
-        /// The ticket.
         ticket: TicketId,
-        /// The messages.
         deliveries: Vec<DeliveryId>,
         /// How that is known.
         evidence: String,
     },
     /// No session will read these messages any more.
-    DeliveryReturned {
-        /// The ticket.
-        ticket: TicketId,
-        /// The messages.
-        deliveries: Vec<DeliveryId>,
-        /// Why.
-        why: String,
-    },
+    DeliveryReturned { ticket: TicketId, deliveries: Vec<DeliveryId>, why: String },
     /// A person stopped the ticket; it waits until a person resumes it.
-    TicketStopped {
-        /// The ticket.
-        ticket: TicketId,
-        /// Why.
-        why: String,
-        /// Who.
-        by: String,
-    },
+    TicketStopped { ticket: TicketId, why: String, by: String },
     /// A person lets it go on.
-    StopLifted {
-        /// The ticket.
-        ticket: TicketId,
-        /// Who.
-        by: String,
-    },
+    StopLifted { ticket: TicketId, by: String },
 
     /// A person's approval to merge.
     MergeApproved {
-        /// The ticket.
         ticket: TicketId,
         /// The commit it holds for.
         commit: Commit,
-        /// Who.
         by: String,
     },
     /// It is on the main branch.
     Merged {
-        /// The ticket.
         ticket: TicketId,
         /// The commit on the main branch.
         commit: Commit,
     },
     /// A person took it back: it is reverted on the main branch.
     MergeUndone {
-        /// The ticket.
         ticket: TicketId,
         /// The commit on the main branch that reverts it.
         commit: Commit,
-        /// Who.
         by: String,
     },
     /// The merge did not come about; the approval is spent.
-    MergeFailed {
-        /// The ticket.
-        ticket: TicketId,
-        /// Why.
-        why: String,
-    },
+    MergeFailed { ticket: TicketId, why: String },
     /// The workspace is gone; everything in it is kept.
-    WorkspaceRemoved {
-        /// The ticket.
-        ticket: TicketId,
-    },
+    WorkspaceRemoved { ticket: TicketId },
     /// The workspace of finished work could not be removed with everything in it kept: it stays, for a person.
-    WorkspaceKept {
-        /// The ticket.
-        ticket: TicketId,
-        /// Why.
-        why: String,
-    },
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
-fn is_zero(time: &Millis) -> bool {
-    *time == 0
+    WorkspaceKept { ticket: TicketId, why: String },
 }

@@ -310,3 +310,29 @@ fn setup_and_gates_show_their_last_line() {
     assert_eq!(run.code(), 0);
     place.ganger(&["log"]).exits(0);
 }
+
+#[test]
+fn commands_ask_for_what_was_not_said() {
+    let ask = json!({"tool": "ask_user", "args": {"question": "Which colour?", "options": ["red", "blue"]}});
+    let script = json!({"T-1": [[ask]], "*": [[{"run": "echo x > $GANGER_TICKET.txt"}]]});
+    let place = Place::scripted("true", &script);
+    place.add(&["paint"]);
+    place.add(&["mow"]);
+    place.ganger(&["run"]).exits(3);
+    place.ganger(&["backup", "../copy.db"]).exits(0);
+    let answered = |args: &[&str], question: &str, answer: &str, told: &str| {
+        let mut asks = OnTerminal::start(&place, args, SIZES[1]);
+        asks.wait_for(question);
+        asks.type_line(answer);
+        asks.wait_for(told);
+        assert_eq!(asks.code(), 0);
+    };
+    answered(&["answer", "C-1"], "Your answer:", "blue", "Answered C-1.");
+    answered(&["merge"], "Merge T-2? [y/N]", "n", "Nothing was merged.");
+    place.assert_status("T-2", "accepted");
+    answered(&["merge"], "Merge T-2? [y/N]", "y", "T-2  merged as");
+    answered(&["restore", "../copy.db"], "by this copy of 2 tickets? [y/N]", "", "Nothing was changed.");
+    place.assert_status("T-2", "merged");
+    answered(&["restore", "../copy.db"], "by this copy of 2 tickets? [y/N]", "y", "Restored a board of");
+    place.assert_status("T-2", "accepted");
+}

@@ -133,7 +133,7 @@ impl Pages for Whole {
 
 fn read(tables: &Projection, last: u64, part: Part<'_>) -> Option<View> {
     let (state, _) = tables.part(last, part).ok().flatten()?;
-    let totals = tables.totals(last).ok().flatten()?;
+    let totals = tables.totals(last, &state).ok().flatten()?;
     Some(View { state, totals })
 }
 

@@ -63,10 +63,9 @@ pub(super) fn say_where(board: &Board, state: &State, id: &TicketId) -> Result<(
         return Ok(());
     }
     let (at, branch) = (Commit::new(after), board.project.workspace(id).branch);
-    let why = match (board.project.repository.branch(&branch), is_held_for_secrets(state, id)) {
-        (_, true) => "it holds what looks like a secret, so it is on no branch of yours".to_owned(),
-        (Some(other), false) => format!("your branch {branch} is at {}", other.short()),
-        (None, false) => format!("you have no branch {branch}"),
+    let why = match is_held_for_secrets(state, id) {
+        true => "it holds what looks like a secret, so it is on no branch of yours".to_owned(),
+        false => format!("you have no branch {branch}"),
     };
     talk!("This is {id} at {}, from Ganger's depot: {why}.", at.short());
     if let Some(card) = state.open_cards_of(id).find(|card| is_about_secrets(card)) {

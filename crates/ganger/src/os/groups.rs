@@ -155,7 +155,8 @@ fn own() -> Option<PathBuf> {
     let groups = std::fs::read_to_string("/proc/self/cgroup").ok()?;
     let path = groups.lines().find_map(|line| line.strip_prefix("0::/"))?;
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
-    let own = mount_of(&mounts)?.join(path);
+    let mount = mount_of(&mounts)?;
+    let own = if path.is_empty() { mount } else { mount.join(path) };
     if own.join(PROCESSES).is_file() { Some(own) } else { None }
 }
 

@@ -141,8 +141,9 @@ impl Projection {
         Ok(found)
     }
 
-    /// Numbers over the whole board, if the tables go up to this message of the journal.
-    pub(crate) fn totals(&self, sequence: u64) -> Result<Option<Totals>> {
+    /// Numbers over the whole board, if the tables go up to this message of the journal. Any part of it names the open
+    /// cards.
+    pub(crate) fn totals(&self, sequence: u64, part: &State) -> Result<Option<Totals>> {
         self.as_of(sequence, |connection, _| {
             let mut totals = Totals::default();
             each(connection, "SELECT phase, tickets FROM counts WHERE tickets > 0", [], |row| {
@@ -159,9 +160,8 @@ impl Projection {
                 totals.undone = number(row, 0)?;
                 Ok(())
             })?;
-            let summary = read_part(connection, Part::Summary)?;
-            for card in summary.open_cards() {
-                totals.held.insert(card.id.clone(), held_by(connection, &summary, card)?);
+            for card in part.open_cards() {
+                totals.held.insert(card.id.clone(), held_by(connection, part, card)?);
             }
             Ok(totals)
         })
@@ -182,8 +182,8 @@ impl Projection {
 }
 
 /// As [`State::held_by`], where the tickets are rows.
-fn held_by(connection: &Connection, summary: &State, card: &Card) -> Result<usize> {
-    let reach = summary.reach(crate::os::now_ms(), card);
+fn held_by(connection: &Connection, part: &State, card: &Card) -> Result<usize> {
+    let reach = part.reach(crate::os::now_ms(), card);
     let mut direct = vec!["SELECT id FROM tickets WHERE id = ?1 AND open"];
     // Most cards are about one ticket: the others look through the open ones.
     direct.extend(reach.waiting.then_some("SELECT id FROM tickets WHERE waits_for = ?2 AND open"));
@@ -199,7 +199,7 @@ fn held_by(connection: &Connection, summary: &State, card: &Card) -> Result<usiz
     );
     let (own, agents) = (reach.own.map_or("", TicketId::as_str), serde_json::to_string(&reach.agents)?);
     let mut held = 0;
-    each(connection, &query, [own, card.id.as_str(), &summary.policy.default_agent, &agents], |row| {
+    each(connection, &query, [own, card.id.as_str(), &part.policy.default_agent, &agents], |row| {
         held = number(row, 0)?;
         Ok(())
     })?;

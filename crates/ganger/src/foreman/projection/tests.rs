@@ -112,10 +112,10 @@ fn held(inputs: impl IntoIterator<Item = Input>) -> usize {
     let state = ledger.state();
     let by_state: BTreeMap<_, _> =
         state.open_cards().map(|card| (card.id.clone(), state.held_by(now_ms(), card).len())).collect();
-    let totals = tables.totals(sequence).unwrap().unwrap();
+    let (part, _) = tables.part(sequence, Part::Summary).unwrap().unwrap();
+    let totals = tables.totals(sequence, &part).unwrap().unwrap();
     assert_eq!(totals.held, by_state);
     assert_eq!(totals.ready, state.ready().count());
-    let (part, _) = tables.part(sequence, Part::Summary).unwrap().unwrap();
     assert_eq!(part.open_cards().count(), 1);
     totals.held.into_values().next().unwrap()
 }

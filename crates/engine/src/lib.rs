@@ -15,6 +15,7 @@
 mod decide;
 mod event;
 pub mod foreman;
+mod holding;
 pub mod host;
 mod ids;
 mod input;
@@ -35,6 +36,7 @@ mod verdict;
 
 pub use decide::decide;
 pub use event::Event;
+pub use holding::Reach;
 pub use ids::{AttemptId, CardId, Commit, DecisionId, DeliveryId, Digest, HostId, IdError, SessionId, TicketId};
 pub use input::{Answer, AttemptEnd, Decision, Envelope, Input, NewTicket, Outcome, TicketChange};
 pub use invariants::{Breach, check_all, check_tickets};
@@ -59,7 +61,7 @@ pub use model::{
 pub use mutant::Mutant;
 pub use order::{Offer, Order, SessionMessage, VerifyJob};
 pub use plan::{Effect, Plan, cancel_all, plan, plan_by_full_scan};
-pub use ready::{Reason, why};
+pub use ready::{Reason, obstacle_of_agent, why};
 pub use record::{RECORD_VERSION, Record, RecordError};
 pub use rejected::{RejectCode, Rejected};
 pub use state::{Changes, Parts, SNAPSHOT_VERSION, SnapshotError, State, StateError, day_of};

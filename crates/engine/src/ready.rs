@@ -128,13 +128,24 @@ pub(crate) fn obstacles(state: &State, now: Millis, id: &TicketId, ticket: &Tick
     if ticket.not_before > now {
         reasons.push(Reason::NotBefore { at: ticket.not_before });
     }
-    // No gate judges what does not land.
     reasons.extend(red_base(state).filter(|_| ticket.spec.kind.work().lands));
-    reasons.extend(paused(state, now, ticket));
-    reasons.extend(mutant!(LoggedOutDispatched, logged_out(state, now, ticket), None));
+    reasons.extend(paused(state, now, state.agent_of(ticket)));
+    reasons.extend(mutant!(LoggedOutDispatched, logged_out(state, now, state.agent_of(ticket)), None));
     reasons.extend(mutant!(OverlapIgnored, overlap(state, id, ticket), None));
     reasons.extend(mutant!(BudgetIgnored, budget(state, now, id, ticket), None));
     reasons
+}
+
+/// What holds back every ticket of an agent, whatever else is said of it. `lands`: whether its work lands, as no gate judges
+/// what does not.
+#[must_use]
+pub fn obstacle_of_agent(state: &State, now: Millis, agent: &str, lands: bool) -> Option<Reason> {
+    let unknown = || {
+        let is_known = state.policy.agents.contains_key(state.agent_or_fallback(now, agent));
+        (!is_known).then(|| Reason::NoAgent { agent: agent.to_owned() })
+    };
+    let red = red_base(state).filter(|_| lands);
+    red.or_else(|| paused(state, now, agent)).or_else(|| logged_out(state, now, agent)).or_else(unknown)
 }
 
 /// The card about a gate of the project. That of a ticket's own check concerns nobody else.
@@ -144,15 +155,15 @@ fn red_base(state: &State) -> Option<Reason> {
     Some(Reason::RedBase { card: card.id.clone() })
 }
 
-fn paused(state: &State, now: Millis, ticket: &Ticket) -> Option<Reason> {
-    let agent = state.agent_now(now, ticket);
+fn paused(state: &State, now: Millis, own: &str) -> Option<Reason> {
+    let agent = state.agent_or_fallback(now, own);
     let pause = state.pause_of(now, agent)?;
     let runtime = state.policy.agents.get(agent)?.runtime.clone();
     Some(Reason::Paused { runtime, until: pause.until, why: pause.why.clone() })
 }
 
-fn logged_out(state: &State, now: Millis, ticket: &Ticket) -> Option<Reason> {
-    let card = state.logged_out(state.agent_now(now, ticket))?;
+fn logged_out(state: &State, now: Millis, own: &str) -> Option<Reason> {
+    let card = state.logged_out(state.agent_or_fallback(now, own))?;
     Some(Reason::LoggedOut { runtime: card.logged_out()?.to_owned(), card: card.id.clone() })
 }
 

@@ -35,10 +35,7 @@ impl Project {
     /// Opens the project of the current folder.
     pub(crate) fn open() -> Result<Self, Failure> {
         let repository = find_repository()?;
-        let id = read_id(&repository).ok_or_else(|| {
-            Failure::usage(format!("{} is not a Ganger project yet", repository.root.display()))
-                .hint(place::hint_for(&repository))
-        })?;
+        let id = read_id(&repository).ok_or_else(|| place::without_board(&repository))?;
         let project = Self::assemble(repository, id)?;
         project.check_place(read_id, NEW_ID)?;
         Ok(project)

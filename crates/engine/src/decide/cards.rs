@@ -91,8 +91,11 @@ fn correct(state: &State, card: &Card, earlier: &CardAnswer, answer: &Answer) ->
     let waiting = idle.filter(|_| card.is_question()).and_then(|t| t.undelivered.iter().find(is_old));
     let Some(waiting) = waiting else {
         let message = format!("{} was answered before: {earlier}", card.id);
-        return Err(Rejected::new(RejectCode::AlreadyAnswered, message)
-            .hint(format!("that took effect; write to the agent with `ganger tell {} …`", card.ticket)));
+        let hint = match card.is_question() {
+            true => format!("that took effect; write to the agent with `ganger tell {} …`", card.ticket),
+            false => format!("that took effect; `ganger ticket why {}` says what it waits for now", card.ticket),
+        };
+        return Err(Rejected::new(RejectCode::AlreadyAnswered, message).hint(hint));
     };
     if !card.kind.takes(&answer.answer) {
         return Err(card.refuse(&answer.answer.to_string()));

@@ -130,6 +130,22 @@ pub enum AttemptOutcome {
 }
 
 impl FailureClass {
+    /// The word in JSON and on screens.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Transient => "transient",
+            Self::Disconnected => "disconnected",
+            Self::Auth => "auth",
+            Self::Stalled => "stalled",
+            Self::Runaway => "runaway",
+            Self::Crashed => "crashed",
+            Self::SessionLost => "session-lost",
+            Self::Setup => "setup",
+            Self::Refused => "refused",
+        }
+    }
+
     /// Whether waiting may be all that helps.
     #[must_use]
     pub fn passes(self) -> bool {

@@ -261,7 +261,11 @@ impl State {
     /// logged in.
     #[must_use]
     pub fn agent_now<'a>(&'a self, now: Millis, ticket: &'a Ticket) -> &'a str {
-        let own = self.agent_of(ticket);
+        self.agent_or_fallback(now, self.agent_of(ticket))
+    }
+
+    /// As [`State::agent_now`], by the name of the ticket's own agent.
+    pub(crate) fn agent_or_fallback<'a>(&'a self, now: Millis, own: &'a str) -> &'a str {
         let is_free = |agent: &str| self.pause_of(now, agent).is_none() && self.logged_out(agent).is_none();
         let fallback = self.policy.agents.get(own).and_then(|p| p.fallback.as_deref());
         match fallback {

@@ -1,9 +1,11 @@
 //! A runtime that is not logged in: one card for everybody, nothing starts on it, and no ticket is to blame. And what
 //! the cards of a ticket say that cannot continue.
 
-use crate::support::{add, after, answer, at_work, board, check, claim, ended, evidence, given, host, policy, tick};
+use crate::support::{
+    NOW, add, after, answer, at_work, board, check, claim, ended, evidence, given, host, policy, tick,
+};
 use expect_test::expect;
-use ganger_engine::{AgentPolicy, AttemptOutcome, Card, FailureClass, Input, Policy};
+use ganger_engine::{AgentPolicy, AttemptOutcome, Card, FailureClass, Input, Policy, Reason, obstacle_of_agent};
 
 fn failed(class: FailureClass) -> AttemptOutcome {
     AttemptOutcome::failed(class, "HTTP 401: bad key")
@@ -245,4 +247,19 @@ fn an_older_card_still_takes_what_it_offered() {
     let stored = r#"{"kind":"escalation","why":{"reason":"rejected","times":3}}"#;
     let kind: ganger_engine::CardKind = serde_json::from_str(stored).unwrap();
     assert!(kind.options().contains(&ganger_engine::CardOption::RetryGates));
+}
+
+#[test]
+fn what_a_login_holds_up_is_known_of_each_agent_and_counted_on_the_card() {
+    let start = [with_login(None), two_runtimes(), tick(), claim("T-1-a1", 1), refused("T-1-a1", 1)];
+    let on_other = |spec: &mut ganger_engine::TicketSpec| spec.agent = Some("other".into());
+    let rest = [add("two", |_| {}), add("three", on_other), add("four", |spec| spec.after = vec!["T-3".into()])];
+    let ledger = given(&after(after(board(), start), rest));
+    let (state, obstacle) = (ledger.state(), |agent| obstacle_of_agent(ledger.state(), NOW, agent, true));
+    assert!(matches!(obstacle("builder"), Some(Reason::LoggedOut { .. })), "{:?}", obstacle("builder"));
+    assert_eq!(obstacle("other"), None);
+    assert!(matches!(obstacle("nobody"), Some(Reason::NoAgent { .. })));
+    let card = state.open_cards().next().unwrap();
+    let held: Vec<&str> = state.held_by(NOW, card).into_iter().map(|id| id.as_str()).collect();
+    assert_eq!(held, ["T-1", "T-2", "T-4"]);
 }

@@ -5,7 +5,7 @@ use crate::config::PROJECT_FILE;
 use crate::failure::{Code, Failure};
 use crate::os::now_ms;
 use crate::text::{self, clock};
-use ganger_engine::{CardId, CardOption, Phase, Reason, State, TicketId, why};
+use ganger_engine::{Card, CardId, CardKind, Commit, Phase, Reason, State, TicketId, why};
 
 /// One reason why a ticket does not start.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub(crate) struct Cause {
 }
 
 /// The lines of ganger.toml that make a first agent.
-const FIRST_AGENT: [&str; 2] = ["[agent.builder]", "runtime = \"claude\""];
+const FIRST_AGENT: [&str; 2] = ["[agent.coder]", "runtime = \"claude\""];
 
 /// Nothing can start without an agent.
 pub(crate) fn no_agent() -> Failure {
@@ -43,6 +43,11 @@ pub(super) fn causes(state: &State, id: &TicketId, runs: bool) -> Vec<Cause> {
 }
 
 impl Cause {
+    /// Whether nothing but a free slot is missing.
+    pub(super) fn is_about_a_slot(&self) -> bool {
+        matches!(self.reason, Some(Reason::NoSlot | Reason::SessionBusy { .. } | Reason::NoHost { .. }))
+    }
+
     pub(crate) fn of(state: &State, id: &TicketId, reason: Reason, runs: bool) -> Self {
         let (text, next) = match &reason {
             Reason::Phase { phase } => of_phase(state, id, *phase, runs),
@@ -60,6 +65,9 @@ impl Cause {
             ),
             Reason::LoggedOut { runtime, card } => {
                 (format!("{runtime} is not logged in: log in, then answer {card}"), answer(state, card))
+            }
+            Reason::DependsOn { ticket, phase: Phase::Cancelled } if let Some(card) = orphaned(state, id, ticket) => {
+                (format!("{ticket}, on which it depends, was closed: answer {}", card.id), answer(state, &card.id))
             }
             Reason::DependsOn { ticket, phase } => {
                 let phase = if state.waits_for_person(ticket) { "waiting for you" } else { phase.as_str() };
@@ -110,17 +118,30 @@ fn of_phase(state: &State, id: &TicketId, phase: Phase, runs: bool) -> (String, 
             ("closed: its caller has the answer".to_owned(), show)
         }
         Phase::Cancelled => ("closed".to_owned(), format!("ganger ticket reopen {id}")),
+        Phase::Merged if ticket.is_some_and(|t| t.undone.is_some()) => {
+            let short = |commit: Option<&Commit>| commit.map_or("?", Commit::short).to_owned();
+            let (merged, undone) = ticket.map_or((None, None), |t| (t.merged.as_ref(), t.undone.as_ref()));
+            let words = format!("merged as {} and undone as {}", short(merged), short(undone));
+            (words, format!("ganger ticket add --like {id}"))
+        }
         Phase::Done => ("done: its caller has the answer".to_owned(), show),
         other => (format!("already {}", other.as_str()), show),
     }
+}
+
+/// The card that asks what becomes of a ticket without one that was closed.
+fn orphaned<'a>(state: &'a State, id: &'a TicketId, closed: &TicketId) -> Option<&'a Card> {
+    state.open_cards_of(id).find(|card| matches!(&card.kind, CardKind::Orphaned { closed: c } if c == closed))
 }
 
 fn question(state: &State, card: &CardId) -> String {
     state.cards.get(card).map_or_else(String::new, |card| format!(": {}", text::line(&card.question, 100)))
 }
 
-/// The command that answers a card, with the usual answer where it has one.
+/// The command that answers a card, with the usual answer where it has one; otherwise it asks for the answer.
 pub(crate) fn answer(state: &State, card: &CardId) -> String {
-    let usual = state.cards.get(card).and_then(|card| card.default).map_or("…", CardOption::as_str);
-    format!("ganger answer {card} {usual}")
+    match state.cards.get(card).and_then(|card| card.default) {
+        Some(usual) => format!("ganger answer {card} {}", usual.as_str()),
+        None => format!("ganger answer {card}"),
+    }
 }

@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::os;
 use crate::wire::JOURNAL;
 use ganger_bus::Message;
-use ganger_engine::{Assumption, Card, Event, Evidence, Note, Record, TicketId};
+use ganger_engine::{Assumption, AttemptId, AttemptOutcome, Card, Event, Evidence, Note, Record, TicketId};
 
 /// Journal messages read at once.
 const PAGE: usize = 1_000;
@@ -17,6 +17,17 @@ pub(crate) struct History {
     pub(crate) cards: Vec<PastCard>,
     pub(crate) notes: Vec<Note>,
     pub(crate) assumptions: Vec<Assumption>,
+    pub(crate) failures: Vec<FailedAttempt>,
+}
+
+/// An attempt that did not come to its own end.
+#[derive(Debug)]
+pub(crate) struct FailedAttempt {
+    pub(crate) attempt: AttemptId,
+    pub(crate) at: u64,
+    /// The word of its class; `lost` when its host fell silent.
+    pub(crate) class: &'static str,
+    pub(crate) message: String,
 }
 
 /// A card with its answer, where it got one.
@@ -35,7 +46,8 @@ pub(crate) struct Answered {
 impl Board {
     /// Reads the history of a ticket from the journal: the messages that the tables name, or, without tables, all.
     pub(crate) async fn history(&self, ticket: &TicketId) -> Result<History, Failure> {
-        let mut reading = Reading { ticket, names: vec![format!("\"{ticket}\"")], history: History::default() };
+        let names = vec![format!("\"{ticket}\""), format!("\"{ticket}-a")];
+        let mut reading = Reading { ticket, names, history: History::default() };
         if let Some((tables, last)) = self.tables().await?
             && let Ok(Some(sequences)) = os::block_in_place(|| tables.history(last, ticket))
         {
@@ -57,7 +69,7 @@ impl Board {
 /// A history while it is read.
 struct Reading<'a> {
     ticket: &'a TicketId,
-    /// The ticket and its cards, as they stand in the journal.
+    /// The ticket, its attempts and its cards, as they stand in the journal.
     names: Vec<String>,
     history: History,
 }
@@ -95,7 +107,21 @@ impl History {
                     past.answer = Some(Answered { by, answer: answer.to_string() });
                 }
             }
+            Event::AttemptEnded { attempt, outcome: AttemptOutcome::Failed { class, message, .. }, .. }
+                if &ticket_of_attempt(&attempt) == wanted =>
+            {
+                self.failures.push(FailedAttempt { attempt, at, class: class.as_str(), message });
+            }
+            Event::AttemptLost { attempt, why: message, .. } if &ticket_of_attempt(&attempt) == wanted => {
+                self.failures.push(FailedAttempt { attempt, at, class: "lost", message });
+            }
             _ => {}
         }
     }
+}
+
+/// `T-7-a2` → `T-7`. Ended attempts are gone from the state, but their id begins with the ticket's.
+pub(crate) fn ticket_of_attempt(attempt: &AttemptId) -> TicketId {
+    let id = attempt.as_str();
+    TicketId::new(id.rsplit_once("-a").map_or(id, |(ticket, _)| ticket))
 }

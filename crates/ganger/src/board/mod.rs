@@ -22,7 +22,7 @@ pub(crate) use crate::foreman::{Part, ReadyTicket};
 pub(crate) use cause::{Cause, answer, no_agent, no_agent_in_a_line};
 pub(crate) use follow::{Follow, Happening, Waited};
 pub(crate) use forecast::Forecast;
-pub(crate) use history::{History, PastCard};
+pub(crate) use history::{FailedAttempt, History, PastCard, ticket_of_attempt};
 pub(crate) use names::{card_named, named_in, ticket_named};
 pub(crate) use open::{Board, Notice};
 pub(crate) use part::{Page, Pages, View};

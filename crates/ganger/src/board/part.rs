@@ -5,8 +5,7 @@ use super::open::Board;
 use crate::failure::Failure;
 use crate::foreman::{self, Part, Projection, ReadyTicket, Totals};
 use crate::os;
-use ganger_engine::{Card, CardKind, State, TicketId};
-use std::collections::BTreeSet;
+use ganger_engine::{Card, State, TicketId};
 use std::time::Duration;
 
 /// A run writes the tables right after its record: a reader that comes between the two looks again.
@@ -22,11 +21,9 @@ pub(crate) struct View {
 }
 
 impl View {
-    /// How many tickets wait for the card's ticket, itself included; a request that lapsed and a notice hold up none.
+    /// How many tickets a card holds.
     pub(crate) fn held_up(&self, card: &Card) -> usize {
-        let lapsed = card.permission().is_some_and(|asked| asked.lapsed.is_some());
-        let holds = !lapsed && !matches!(card.kind, CardKind::Notice { .. });
-        self.totals.held.get(&card.id).copied().filter(|_| holds).unwrap_or(0)
+        self.totals.held.get(&card.id).copied().unwrap_or(0)
     }
 }
 
@@ -136,20 +133,13 @@ impl Pages for Whole {
 
 fn read(tables: &Projection, last: u64, part: Part<'_>) -> Option<View> {
     let (state, _) = tables.part(last, part).ok().flatten()?;
-    let totals = tables.totals(last).ok().flatten()?;
+    let totals = tables.totals(last, &state).ok().flatten()?;
     Some(View { state, totals })
 }
 
 fn totals(state: &State) -> Totals {
-    let held = state.open_cards().map(|card| (card.id.clone(), held_by(state, &card.ticket)));
-    Totals { phases: state.count_by_phase(), ready: state.ready().count(), held: held.collect() }
-}
-
-fn held_by(state: &State, ticket: &TicketId) -> usize {
-    let mut found = BTreeSet::from([ticket]);
-    let mut rest = vec![ticket];
-    while let Some(id) = rest.pop() {
-        rest.extend(state.dependents(id).filter(|d| found.insert(d)));
-    }
-    found.len()
+    let now = os::now_ms();
+    let held = state.open_cards().map(|card| (card.id.clone(), state.held_by(now, card).len())).collect();
+    let undone = state.tickets.values().filter(|ticket| ticket.undone.is_some()).count();
+    Totals { phases: state.count_by_phase(), ready: state.ready().count(), undone, held }
 }

@@ -12,6 +12,9 @@ use std::time::Duration;
 /// Commands hold the lease for milliseconds.
 const LEASE_PATIENCE: Duration = Duration::from_secs(10);
 
+/// The file that is the store.
+const STORE: &str = "ganger.db";
+
 /// What was restored.
 pub(crate) struct Restored {
     pub(crate) records: usize,
@@ -20,8 +23,13 @@ pub(crate) struct Restored {
     pub(crate) aside: Option<PathBuf>,
 }
 
-/// Checks the copy whole, record by record, and only then touches what is there.
-pub(crate) async fn restore(project: &Project, copy: &Path) -> Result<Restored, Failure> {
+/// Checks the copy whole, record by record, and only then touches what is there. Before a board is replaced, `agree` is asked
+/// with the number of tickets of the copy; `None` when it says no.
+pub(crate) async fn restore(
+    project: &Project,
+    copy: &Path,
+    agree: impl FnOnce(usize) -> Result<bool, Failure>,
+) -> Result<Option<Restored>, Failure> {
     let state = &project.state;
     std::fs::create_dir_all(state)?;
     if let Some(run) = foreman::active_run(state)? {
@@ -44,8 +52,12 @@ pub(crate) async fn restore(project: &Project, copy: &Path) -> Result<Restored, 
         return Err(Failure::of(Code::StoreLost, words).hint(way_back(state)));
     }
     let (records, tickets) = (usize::try_from(board.n).unwrap_or(usize::MAX), board.tickets.len());
+    // One that is lost is not replaced.
+    if state.join(STORE).exists() && !os::block_in_place(|| agree(tickets))? {
+        return Ok(None);
+    }
     let aside = state.join("aside").join(jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S%.3fZ").to_string());
-    let (state, file, folder) = (state.clone(), trial.path().join("ganger.db"), aside.clone());
+    let (state, file, folder) = (state.clone(), trial.path().join(STORE), aside.clone());
     os::blocking(move || -> Result<(), Failure> {
         SqliteBus::set_aside(&state, &folder, Parts::All)?;
         Projection::remove(&state)?;
@@ -57,5 +69,5 @@ pub(crate) async fn restore(project: &Project, copy: &Path) -> Result<Restored, 
     if is_empty {
         std::fs::remove_dir(&aside)?;
     }
-    Ok(Restored { records, tickets, aside: Some(aside).filter(|_| !is_empty) })
+    Ok(Some(Restored { records, tickets, aside: Some(aside).filter(|_| !is_empty) }))
 }

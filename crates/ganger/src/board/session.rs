@@ -5,11 +5,11 @@ use super::Board;
 use super::cause::{Cause, causes};
 use crate::depot::Workspace;
 use crate::failure::Failure;
-use crate::foreman::ReadyTicket;
+use crate::foreman::{Part, ReadyTicket};
 use crate::git::GitResult;
 use crate::os;
 use crate::project::{Left, Opened, Project};
-use ganger_engine::{Phase, Reason, State, Ticket, TicketId};
+use ganger_engine::{Phase, Reason, State, Ticket, TicketId, obstacle_of_agent};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -45,10 +45,18 @@ impl Board {
         Ok(Around { runs, project: Arc::clone(&self.project), sessions })
     }
 
-    /// The tickets that a run would start now, in the order of dispatch.
-    pub(crate) async fn ready_now(&self, around: &Around) -> Result<Vec<ReadyTicket>, Failure> {
+    /// The tickets that a run would start now, if it has slots for them, in the order of dispatch. Of `state` the
+    /// policy and the open cards are looked at.
+    pub(crate) async fn ready_now(&self, around: &Around, state: &State) -> Result<Vec<ReadyTicket>, Failure> {
         let mut ready = self.ready().await?;
-        ready.retain(|ticket| ticket.not_before <= os::now_ms() && !around.is_held(&ticket.id));
+        ready.retain(|ticket| !around.holds(state, ticket));
+        // Files in use and budgets need the whole records: there may be very many.
+        let budget = &state.policy.budget;
+        let has_budget = [budget.ticket, budget.agent_day, budget.day].iter().any(Option::is_some);
+        if !ready.is_empty() && (has_budget || !state.attempts.is_empty()) {
+            let view = self.view(Part::Ready).await?;
+            ready.retain(|ticket| around.causes(&view.state, &ticket.id).iter().all(Cause::is_about_a_slot));
+        }
         Ok(ready)
     }
 }
@@ -64,6 +72,15 @@ impl Around {
             all.extend(causes(state, id, self.runs).into_iter().filter(asks));
         }
         all
+    }
+
+    /// Whether anything holds a ticket that is ready by the tables, as far as its row there tells: see [`Around::causes`].
+    fn holds(&self, state: &State, ticket: &ReadyTicket) -> bool {
+        let agent = ticket.agent.as_deref().unwrap_or(&state.policy.default_agent);
+        let obstacle = obstacle_of_agent(state, os::now_ms(), agent, ticket.lands);
+        // Where there is no agent at all, that is said once and not of each ticket.
+        let is_said = |reason: &Reason| matches!(reason, Reason::NoAgent { agent } if agent.is_empty());
+        ticket.not_before > os::now_ms() || self.is_held(&ticket.id) || obstacle.is_some_and(|reason| !is_said(&reason))
     }
 
     /// Whether you are in its session.

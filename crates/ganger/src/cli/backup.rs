@@ -1,7 +1,7 @@
 //! `ganger backup` and `ganger restore`: a copy of the board, and the way back from it.
 
-use super::board;
 use super::out::{counted, talk};
+use super::{board, input};
 use crate::board::restore;
 use crate::failure::{Exit, Failure};
 use std::path::PathBuf;
@@ -16,6 +16,9 @@ pub(super) struct BackupArgs {
 pub(super) struct RestoreArgs {
     /// A copy that `ganger backup` wrote, or that a run saved
     file: PathBuf,
+    /// Replace the board that is there without asking; it is kept aside
+    #[arg(long, short)]
+    yes: bool,
 }
 
 pub(super) async fn backup(args: &BackupArgs) -> Result<Exit, Failure> {
@@ -35,7 +38,15 @@ pub(super) async fn restore(args: &RestoreArgs) -> Result<Exit, Failure> {
         return Err(Failure::usage(format!("cannot read {}: {e}", args.file.display()))
             .hint("name a file that `ganger backup` wrote"));
     }
-    let restored = restore::restore(&project, &args.file).await?;
+    let root = project.repository.root.display();
+    let agree = |tickets: usize| {
+        let question = format!("Replace the board of {root} by this copy of {}?", counted(tickets, "ticket"));
+        Ok(args.yes || input::confirm(&question, "`--yes` replaces it without asking; what is there is kept aside")?)
+    };
+    let Some(restored) = restore::restore(&project, &args.file, agree).await? else {
+        talk!("Nothing was changed.");
+        return Ok(Exit::Done);
+    };
     let (records, tickets) = (counted(restored.records, "record"), counted(restored.tickets, "ticket"));
     talk!("Restored a board of {records} and {tickets}.");
     if let Some(aside) = restored.aside {

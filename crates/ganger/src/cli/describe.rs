@@ -1,15 +1,15 @@
 //! Facts as people read them: one line for an event, or none when it is only bookkeeping.
 
 use super::out::{clock, counted, span};
+pub(super) use crate::board::ticket_of_attempt;
 use crate::host::LOCAL;
 use crate::text;
 use ganger_engine::{
-    AttemptId, AttemptOutcome, CallResult, CardKind, Check, DeliveryId, Event, FailureClass, PermissionRequest, Phase,
-    Scope, State, TicketId,
+    AttemptOutcome, CallResult, CardKind, Check, DeliveryId, Event, FailureClass, PermissionRequest, Phase, Scope,
+    State, TicketId,
 };
 
-/// The ticket that an event is about. Ended attempts are gone from the state, but their id begins with
-/// the ticket's.
+/// The ticket that an event is about, also where its attempt has ended.
 pub(super) fn ticket_of(event: &Event) -> Option<TicketId> {
     match event {
         Event::TicketAdded { ticket, .. }
@@ -74,12 +74,6 @@ pub(super) fn ticket_of(event: &Event) -> Option<TicketId> {
     }
 }
 
-/// `T-7-a2` → `T-7`.
-pub(super) fn ticket_of_attempt(attempt: &AttemptId) -> TicketId {
-    let id = attempt.as_str();
-    TicketId::new(id.rsplit_once("-a").map_or(id, |(ticket, _)| ticket))
-}
-
 /// Who may, in words.
 pub(super) fn whom(scope: &Scope) -> String {
     match scope {
@@ -95,27 +89,45 @@ pub(super) fn request(request: &PermissionRequest) -> String {
     format!("{} {}", request.tool, text::line(&request.subject, 160)).trim_end().to_owned()
 }
 
+/// How much of a text is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Length {
+    /// Its beginning, on one line: for a view.
+    Short,
+    /// All of it: for a log.
+    Whole,
+}
+
+impl Length {
+    fn of(self, text: &str, short: usize) -> String {
+        match self {
+            Self::Short => text::line(text, short),
+            Self::Whole => text.trim().to_owned(),
+        }
+    }
+}
+
 /// An event in words, with the state before or after it for names.
-pub(super) fn event(state: &State, event: &Event) -> Option<String> {
+pub(super) fn event(state: &State, event: &Event, length: Length) -> Option<String> {
     let words = match event {
         Event::TicketAdded { spec, .. } if spec.call.is_some() => {
             let caller = spec.parent.as_ref().map(ToString::to_string).unwrap_or_default();
             let agent = spec.agent.as_deref().unwrap_or_default();
-            format!("{caller} calls {agent}: {}", text::line(&spec.title, 160))
+            format!("{caller} calls {agent}: {}", length.of(&spec.title, 160))
         }
         Event::TicketAdded { spec, .. } => format!("added: {}", spec.title),
         Event::TicketEdited { .. } => "edited".to_owned(),
-        Event::TicketNoted { text, by, .. } => format!("note by {by}: {}", text::line(text, 200)),
+        Event::TicketNoted { text, by, .. } => format!("note by {by}: {}", length.of(text, 200)),
         Event::AssumptionLogged { assumption, .. } => {
             format!(
                 "{} assumes ({:.0} %): {}",
                 assumption.by,
                 assumption.confidence * 100.0,
-                text::line(&assumption.assumed, 200)
+                length.of(&assumption.assumed, 200)
             )
         }
         Event::TicketClosed { reason, by, .. } => {
-            format!("closed by {by}: {}", text::line(reason, 120))
+            format!("closed by {by}: {}", length.of(reason, 120))
         }
         Event::TicketReopened { by, .. } => format!("reopened by {by}"),
         Event::HostLapsed { host } if host.as_str() != LOCAL => {
@@ -123,7 +135,7 @@ pub(super) fn event(state: &State, event: &Event) -> Option<String> {
         }
         Event::RuntimePaused { runtime, model, until, why } => {
             let model = model.as_ref().map(|m| format!(" (models `{m}`)")).unwrap_or_default();
-            return Some(format!("{runtime}{model} is limited until {}: {}", clock(*until), text::line(why, 160)));
+            return Some(format!("{runtime}{model} is limited until {}: {}", clock(*until), length.of(why, 160)));
         }
         Event::AttemptGranted { attempt } => {
             let a = state.attempts.get(attempt)?;
@@ -133,12 +145,12 @@ pub(super) fn event(state: &State, event: &Event) -> Option<String> {
         Event::AttemptDeclined { why, .. } => format!("offer withdrawn: {why}"),
         Event::SessionStarted { session, replaces: Some(why), .. } => format!("new session {}: {why}", session.id),
         Event::ReportMade { report, .. } => {
-            format!("reports: {}", text::line(&report.summary, 200))
+            format!("reports: {}", length.of(&report.summary, 200))
         }
         Event::AttemptCancelled { why, .. } => format!("is stopping: {why}"),
         Event::CallEnded { result: CallResult::Success { .. }, .. } => "handed in its result".to_owned(),
         Event::CallEnded { result: CallResult::Failure { error, message }, .. } => {
-            format!("ended without a result ({}): {}", error.as_str(), text::line(message, 200))
+            format!("ended without a result ({}): {}", error.as_str(), length.of(message, 200))
         }
         // Nobody is given anything any more.
         Event::CallsReturned { ticket, .. } if state.tickets.get(ticket).is_some_and(|t| t.phase.is_final()) => {
@@ -154,7 +166,7 @@ pub(super) fn event(state: &State, event: &Event) -> Option<String> {
             if asks { "is waiting for your answer" } else { "is waiting for the agents that it called" }.to_owned()
         }
         Event::AttemptEnded { outcome, head, not_before, .. } => {
-            ended(outcome, head.as_ref().map(|h| h.short()), *not_before)
+            ended(outcome, head.as_ref().map(|h| h.short()), *not_before, length)
         }
         Event::AttemptLost { why, .. } => format!("attempt lost: {why}"),
         Event::EvidenceRecorded { evidence } => {
@@ -172,9 +184,9 @@ pub(super) fn event(state: &State, event: &Event) -> Option<String> {
         }
         Event::VerificationNeeded { why, .. } => format!("is verified again: {why}"),
         Event::ReviewRequested { .. } => "is waiting for your review".to_owned(),
-        Event::TicketRejected { why, .. } => format!("rejected: {}", text::line(why, 200)),
+        Event::TicketRejected { why, .. } => format!("rejected: {}", length.of(why, 200)),
         Event::SecretsFound { found, .. } => {
-            format!("secrets in the work, sent back: {}", text::line(&found.join("; "), 200))
+            format!("secrets in the work, sent back: {}", length.of(&found.join("; "), 200))
         }
         Event::TicketHeld { card: Some(card), .. } => format!("needs you: {card} is open"),
         Event::TicketHeld { card: None, .. } => "needs you".to_owned(),
@@ -187,11 +199,11 @@ pub(super) fn event(state: &State, event: &Event) -> Option<String> {
                 CardKind::Approval { .. } => "needs your approval",
                 CardKind::Escalation { .. } | CardKind::Orphaned { .. } => "needs you",
             };
-            format!("{kind} [{}]: {}", card.id, text::line(&card.question, 200))
+            format!("{kind} [{}]: {}", card.id, length.of(&card.question, 200))
         }
         Event::CardAnswered { card, answer, by } => {
             let ticket = &state.cards.get(card)?.ticket;
-            return Some(format!("{ticket}  {by} answered {card}: {}", text::line(&answer.to_string(), 160)));
+            return Some(format!("{ticket}  {by} answered {card}: {}", length.of(&answer.to_string(), 160)));
         }
         Event::PermissionLapsed { card, why } => {
             let card = state.cards.get(card)?;
@@ -204,7 +216,7 @@ pub(super) fn event(state: &State, event: &Event) -> Option<String> {
             return Some(format!("{by} revoked a permission of {}: {}", whom(&permit.scope), request(&permit.request)));
         }
         Event::DeliveryQueued { delivery, .. } if !delivery.by.is_empty() => {
-            format!("{} sent [{}]: {}", delivery.by, delivery.id, text::line(&delivery.text, 200))
+            format!("{} sent [{}]: {}", delivery.by, delivery.id, length.of(&delivery.text, 200))
         }
         Event::MessageSeen { deliveries, evidence, .. } => {
             let ids: Vec<String> = deliveries.iter().map(ToString::to_string).collect();
@@ -216,7 +228,7 @@ pub(super) fn event(state: &State, event: &Event) -> Option<String> {
         Event::MergeApproved { by, .. } => format!("merge approved by {by}"),
         Event::Merged { commit, .. } => format!("merged as {}", commit.short()),
         Event::MergeUndone { commit, by, .. } => format!("undone by {by}: reverted as {}", commit.short()),
-        Event::MergeFailed { why, .. } => format!("not merged: {}", text::line(why, 300)),
+        Event::MergeFailed { why, .. } => format!("not merged: {}", length.of(why, 300)),
         Event::ForemanElected { .. }
         | Event::PolicySet { .. }
         | Event::TrustRecorded { .. }
@@ -246,29 +258,29 @@ pub(super) fn event(state: &State, event: &Event) -> Option<String> {
 }
 
 /// What an agent is given, by the state before it: the texts are gone after it.
-pub(super) fn delivery(state: &State, event: &Event) -> Option<String> {
+pub(super) fn delivery(state: &State, event: &Event, length: Length) -> Option<String> {
     let Event::Delivered { attempt, deliveries, .. } = event else { return None };
-    let text = |id: &DeliveryId| Some(format!("[{id}] {}", text::line(&state.deliveries.get(id)?.text, 160)));
+    let text = |id: &DeliveryId| Some(format!("[{id}] {}", length.of(&state.deliveries.get(id)?.text, 160)));
     let texts: Vec<String> = deliveries.iter().filter_map(text).collect();
     (!texts.is_empty()).then(|| format!("{}  is given {}", ticket_of_attempt(attempt), texts.join("; ")))
 }
 
-fn ended(outcome: &AttemptOutcome, head: Option<&str>, not_before: u64) -> String {
+fn ended(outcome: &AttemptOutcome, head: Option<&str>, not_before: u64, length: Length) -> String {
     match outcome {
         AttemptOutcome::Finished => match head {
             Some(head) => format!("says it is done, at {head}"),
             None => "says it is done".to_owned(),
         },
         AttemptOutcome::Failed { class: FailureClass::Auth, message, .. } => {
-            format!("its login was refused: {}", text::line(message, 200))
+            format!("its login was refused: {}", length.of(message, 200))
         }
         AttemptOutcome::Failed { class: FailureClass::Disconnected, message, .. } if not_before > 0 => {
-            format!("lost the connection: {} (next attempt at {})", text::line(message, 200), clock(not_before))
+            format!("lost the connection: {} (next attempt at {})", length.of(message, 200), clock(not_before))
         }
         AttemptOutcome::Failed { message, .. } if not_before > 0 => {
-            format!("failed: {} (next attempt at {})", text::line(message, 200), clock(not_before))
+            format!("failed: {} (next attempt at {})", length.of(message, 200), clock(not_before))
         }
-        AttemptOutcome::Failed { message, .. } => format!("failed: {}", text::line(message, 200)),
+        AttemptOutcome::Failed { message, .. } => format!("failed: {}", length.of(message, 200)),
         AttemptOutcome::Interrupted => "interrupted; its session and files are kept".to_owned(),
         AttemptOutcome::BaseConflict { with, files } => {
             let files: Vec<String> = files.iter().map(|file| text::name(file)).collect();

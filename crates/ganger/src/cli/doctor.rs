@@ -81,6 +81,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
             findings.extend(own_files(&project));
             findings.push(Finding::of("sandbox", sandbox::found(project.config()).await));
             findings.push(Finding::of("confined", Ok(sandbox::who_is_confined(project.config()))));
+            findings.push(Finding::of("groups", Ok(groups())));
             findings.push(Finding::of("store", check_store(&project)));
             findings.push(branches(&project));
             findings.push(depot(&project));
@@ -108,8 +109,21 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
                 Err(detail) => data!("BAD   {:<10} {detail}", finding.what),
             }
         }
+        data!("{}", conclusion(&findings));
     }
     Ok(if healthy { Exit::Done } else { Exit::Failed })
+}
+
+/// All of it in a line.
+fn conclusion(findings: &[Finding]) -> String {
+    let problems = findings.iter().filter(|f| f.result.is_err()).count();
+    let warnings = findings.iter().filter(|f| f.warns && f.result.is_ok()).count();
+    match (problems, warnings) {
+        (0, 0) => "ok".to_owned(),
+        (0, warnings) => format!("ok, {}", counted(warnings, "warning")),
+        (problems, 0) => counted(problems, "problem"),
+        (problems, warnings) => format!("{}, {}", counted(problems, "problem"), counted(warnings, "warning")),
+    }
 }
 
 fn git_version() -> Finding {
@@ -135,9 +149,9 @@ async fn agents(project: &Project) -> Finding {
         let guard = project.config().policy.guard;
         let is_unguarded = guard != GuardPreset::Off && !driver.holds_guard();
         found.push(format!("{name} ({runtime}{})", if is_unguarded { ", commands not seen by the guard" } else { "" }));
-        match agent.runtime.program(Some(agent)) {
-            None => faults.push(format!("agent {name} needs {runtime}, which is not on PATH")),
-            Some(_) => faults.extend(driver.cannot_hold_rules(name, agent, guard)),
+        match project.config().missing_program_of(agent, &project.repository.root) {
+            Some(missing) => faults.push(format!("agent {name}: {missing}")),
+            None => faults.extend(driver.cannot_hold_rules(name, agent, guard)),
         }
     }
     let result = match (agents.is_empty(), faults.is_empty()) {
@@ -191,6 +205,14 @@ fn own_files(project: &Project) -> Option<Finding> {
         Ok(Named { ignored, .. }) => Ok(format!("copied to agents and gates: {}", ignored.join(", "))),
     };
     (!patterns.is_empty()).then_some(Finding::of("files", result))
+}
+
+/// Whether the kernel keeps the processes of an attempt together.
+fn groups() -> String {
+    match os::try_groups() {
+        Ok(own) => format!("the processes of each attempt are in a group of their own, in {}", own.display()),
+        Err(why) => format!("none: {why}; processes are found by environment, folder and parent"),
+    }
 }
 
 fn check_store(project: &Project) -> Result<String, String> {

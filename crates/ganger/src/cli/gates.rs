@@ -17,7 +17,6 @@ use ganger_engine::{
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// On the last commit of this ticket, with its own checks; its agent is not started, and nothing is decided
-    #[arg(required_unless_present = "main")]
     ticket: Option<String>,
     /// On the main branch as it is now
     #[arg(long, conflicts_with = "ticket")]
@@ -33,6 +32,11 @@ const TAIL_CHARS: usize = 2_000;
 pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     let board = board::open_for_person("gates").await?;
     let state = board.state().await?;
+    if args.ticket.is_none() && !args.main {
+        return Err(Failure::usage("neither a ticket nor `--main` is named").hint(
+            "`ganger gates --main` runs the gates on the main branch, `ganger gates T-3` on the work of a ticket",
+        ));
+    }
     trust::require(&board, &state).await?;
     let ticket = match &args.ticket {
         Some(word) => Some(ticket::find(&state, word)?),

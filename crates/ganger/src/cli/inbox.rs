@@ -1,11 +1,13 @@
 //! `ganger inbox` and `ganger answer`: what waits for a person, ranked by what it holds up.
 
 use super::board::{self, say_if_no_run};
+use super::input;
 use super::out::{ago, counted, data, json, span, talk};
 use crate::board::{Part, card_named, shapes};
 use crate::failure::{Code, Exit, Failure};
-use crate::os::now_ms;
-use ganger_engine::{Answer, Card, CardAnswer, CardId, CardOption, CardState, Input, Outcome, State};
+use crate::os::{self, now_ms};
+use ganger_engine::{Answer, Card, CardAnswer, CardId, CardState, Input, Outcome, Phase, State};
+use std::io::IsTerminal;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct InboxArgs {
@@ -18,8 +20,8 @@ pub(super) struct InboxArgs {
 pub(super) struct AnswerArgs {
     /// The card, such as C-3
     card: String,
-    /// One of its options, or free text where it takes that
-    #[arg(required = true, num_args = 1..)]
+    /// One of its options, or free text where it takes that; without it the card is shown, and you are asked
+    #[arg(num_args = 0..)]
     answer: Vec<String>,
     /// Answer a question in your own words although it suggests answers
     #[arg(long)]
@@ -31,8 +33,10 @@ pub(super) async fn inbox(args: &InboxArgs) -> Result<Exit, Failure> {
     let view = board.view(Part::Summary).await?;
     let mut cards: Vec<(&Card, usize)> = view.state.open_cards().map(|c| (c, view.held_up(c))).collect();
     cards.sort_by_key(|(card, held)| (std::cmp::Reverse(*held), card.opened));
+    let accepted = view.totals.phases.get(&Phase::Accepted).copied().unwrap_or(0);
     if args.json {
-        json(shapes::Inbox { cards: cards.iter().map(|(c, held)| shapes::Card::of(c, *held)).collect() })?;
+        let cards = cards.iter().map(|(c, held)| shapes::Card::of(c, *held)).collect();
+        json(shapes::Inbox { cards, accepted })?;
         return Ok(Exit::Done);
     }
     if cards.is_empty() {
@@ -40,6 +44,10 @@ pub(super) async fn inbox(args: &InboxArgs) -> Result<Exit, Failure> {
     }
     for (card, held) in cards {
         show(card, held, board.project.config().limits.permission_minutes);
+    }
+    if accepted > 0 {
+        let are = if accepted == 1 { "is" } else { "are" };
+        talk!("{} {are} accepted and can be merged: `ganger merge`", counted(accepted, "ticket"));
     }
     Ok(Exit::Done)
 }
@@ -64,7 +72,28 @@ fn show(card: &Card, held: usize, permission_minutes: f64) {
             None => data!("     if unanswered: {}", card.consequence),
         }
     }
-    data!("     ganger answer {} {}\n", card.id, card.default.map_or("…", CardOption::as_str));
+    for command in commands(card) {
+        data!("     {command}");
+    }
+    data!("");
+}
+
+/// Whole commands that answer a card: the usual one, or one for each choice; without choices it asks for the answer.
+fn commands(card: &Card) -> Vec<String> {
+    let command = |choice: &str| format!("ganger answer {} {}", card.id, word(choice));
+    if let Some(default) = card.default {
+        return vec![command(default.as_str())];
+    }
+    let choices = card.choices();
+    let said = choices.iter().filter(|choice| !choice.starts_with('<')).map(|choice| command(choice));
+    let said: Vec<String> = said.collect();
+    if said.is_empty() { vec![format!("ganger answer {}", card.id)] } else { said }
+}
+
+/// A choice as a shell takes it.
+fn word(choice: &str) -> String {
+    let is_plain = choice.chars().all(|c| c.is_alphanumeric() || "-_./".contains(c));
+    if is_plain && !choice.starts_with('-') { choice.to_owned() } else { os::shell_word(choice) }
 }
 
 /// A request for permission waits for a while only.
@@ -84,10 +113,17 @@ pub(super) async fn answer(args: AnswerArgs) -> Result<Exit, Failure> {
     let state = board.state().await?;
     let card = card_named(&state, &args.card)?;
     board.project.require_not_held(&state.cards[&card].ticket)?;
-    let words = args.answer.join(" ");
-    let answer = match &state.cards[&card] {
-        asked if args.other && asked.is_question() => CardAnswer::Text(words),
-        _ => typed(&state, card.clone(), &words)?,
+    let asked = &state.cards[&card];
+    let words = match args.answer.is_empty() {
+        true => ask(asked, board.project.config().limits.permission_minutes)?,
+        false => args.answer.join(" "),
+    };
+    let is_withdrawn = matches!(asked.state, CardState::Withdrawn { .. });
+    let answer = match typed(&state, card.clone(), &words) {
+        _ if args.other && asked.is_question() => CardAnswer::Text(words),
+        // It takes no answer any more, whatever that is: the refusal says why.
+        Err(_) if is_withdrawn || !(asked.is_open() || asked.is_question()) => CardAnswer::Text(words),
+        typed => typed?,
     };
     let corrects = matches!(state.cards[&card].state, CardState::Answered { .. });
     let answer = Answer { card: card.clone(), answer, by: board.person() };
@@ -98,6 +134,20 @@ pub(super) async fn answer(args: AnswerArgs) -> Result<Exit, Failure> {
     }
     say_if_no_run(&board)?;
     Ok(Exit::Done)
+}
+
+/// Shows a card, and reads the answer from the terminal.
+fn ask(card: &Card, permission_minutes: f64) -> Result<String, Failure> {
+    if !std::io::stdin().is_terminal() || !card.is_open() {
+        let commands = commands(card).iter().map(|command| format!("`{command}`")).collect::<Vec<_>>();
+        let hint = match commands.as_slice() {
+            [only] if card.default.is_none() => format!("{} \"your answer\"`", only.trim_end_matches('`')),
+            all => all.join(", "),
+        };
+        return Err(Failure::usage(format!("the answer to {} is missing", card.id)).hint(hint));
+    }
+    show(card, 0, permission_minutes);
+    input::line("Your answer: ")
 }
 
 /// Reads what a person typed as an answer to this card.

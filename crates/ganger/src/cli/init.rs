@@ -11,6 +11,7 @@ use crate::failure::{Exit, Failure, OrCannot};
 use crate::git::Repository;
 use crate::os;
 use crate::project::{Project, repository_at};
+use crate::skills::{Catalogue, Places};
 use crate::text;
 use std::fmt::Write;
 
@@ -57,12 +58,12 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     let is_kept = file.exists();
     if !is_kept {
         show_found(&found);
-        let chosen = choose(args, &runtimes);
-        let text = render(main.as_deref(), &found, &chosen);
+        let (chosen, name) = (choose(args, &runtimes), default_name(&repository));
+        let text = render(main.as_deref(), &found, &chosen, name);
         std::fs::write(&file, text).or_cannot(format_args!("write {}", file.display()))?;
         if let Some((first, others)) = chosen.split_first() {
             let others: String = others.iter().map(|kind| format!(", {}", kind.as_str())).collect();
-            data!("agent       builder ({}){others}", first.as_str());
+            data!("agent       {name} ({}){others}", first.as_str());
         }
         data!("wrote       {}", file.display());
     }
@@ -85,7 +86,38 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
             ));
         }
     }
-    if args.check { check(project).await } else { Ok(Exit::Done) }
+    say_what_is_hidden(&project);
+    let committed = project.repository.git().holds(&["ls-files", "--error-unmatch", PROJECT_FILE]);
+    let checked = if args.check { check(project).await } else { Ok(Exit::Done) };
+    if !committed {
+        hint("review ganger.toml, then commit it");
+    }
+    if matches!(checked, Ok(Exit::Done)) {
+        hint("next: `ganger ticket add \"…\"`, then `ganger run`");
+    }
+    checked
+}
+
+/// Names for the agent that `init` makes; the first that no file and nothing built in has.
+const NAMES: [&str; 4] = ["coder", "worker", "main-agent", "ganger-agent"];
+
+fn default_name(repository: &Repository) -> &'static str {
+    let known = Catalogue::read(&Places::of_project(&repository.root));
+    NAMES.into_iter().find(|name| known.agent(name).is_none()).unwrap_or(NAMES[0])
+}
+
+/// An agent of the file goes before one of a skill file, or built in, that has the same name.
+fn say_what_is_hidden(project: &Project) {
+    let known = Catalogue::read(&Places::of_project(&project.repository.root));
+    let hidden = project.config().agents.keys().filter(|name| known.agents.iter().any(|agent| agent.name == **name));
+    let hidden: Vec<&str> = hidden.map(String::as_str).collect();
+    if !hidden.is_empty() {
+        let names = hidden.join(", ");
+        hint(&format!(
+            "ganger.toml has agents of its own that hide others of the same name: {names} (`ganger agent show {}`)",
+            hidden[0]
+        ));
+    }
 }
 
 /// What becomes of the file that is written.
@@ -166,31 +198,31 @@ fn advise(repository: &Repository, config: &Config, has_commit: bool, runtimes: 
     for missing in config.missing_programs(&repository.root) {
         talk!("warning: {missing}; install it, or change the command in {PROJECT_FILE}");
     }
-    let untracked = repository.git().holds(&["ls-files", "--error-unmatch", PROJECT_FILE]);
-    if !untracked {
-        hint("review ganger.toml, then commit it");
-    }
     if !config.gates.is_empty() && !checks {
         hint("`ganger init --check` runs the gates on the main branch: what is red there, no ticket can pass");
     }
-    hint("next: `ganger ticket add \"…\"`, then `ganger run`");
 }
 
-fn render(main: Option<&str>, Detection { gates, likely, setup, .. }: &Detection, runtimes: &[RuntimeKind]) -> String {
+fn render(
+    main: Option<&str>,
+    Detection { gates, likely, setup, .. }: &Detection,
+    runtimes: &[RuntimeKind],
+    name: &str,
+) -> String {
     let mut text = String::from(HEAD);
     let quoted = |s: &str| toml::Value::String(s.to_owned()).to_string();
     // Writing to a String cannot fail.
     let _ok = write!(text, "\n[project]\nmain = {}\n", quoted(main.unwrap_or("main")));
     if !runtimes.is_empty() {
-        text.push_str("agent = \"builder\"   # works on tickets that name no agent\n");
+        let _ok = writeln!(text, "agent = {}   # works on tickets that name no agent", quoted(name));
     }
     if let Some(setup) = setup {
         let _ok = writeln!(text, "# Makes a fresh tree ready, for agents and for gates.\nsetup = {}", quoted(setup));
     }
     match runtimes {
-        [] => text.push_str(NO_AGENT),
+        [] => text.push_str(&NO_AGENT.replace("NAME", name)),
         [first, others @ ..] => {
-            let _ok = write!(text, "\n[agent.builder]\nruntime = {}\n{AGENT}", quoted(first.as_str()));
+            let _ok = write!(text, "\n[agent.{name}]\nruntime = {}\n{AGENT}", quoted(first.as_str()));
             if !others.is_empty() {
                 text.push_str(OTHERS);
             }
@@ -247,10 +279,10 @@ const OTHERS: &str = "
 
 const NO_AGENT: &str = "
 # No agent CLI is on PATH. Use one of these:
-#[agent.builder]
+#[agent.NAME]
 #runtime = \"claude\"      # or \"opencode\"
 #
-#[agent.builder]
+#[agent.NAME]
 #runtime = \"command\"     # any program that reads the mission on stdin and works in its folder
 #command = \"my-agent --headless\"
 ";

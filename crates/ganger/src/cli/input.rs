@@ -74,6 +74,16 @@ fn kept(file: tempfile::NamedTempFile, text: &str, failure: Failure) -> Failure 
     }
 }
 
+/// Asks, and reads a line.
+pub(super) fn line(question: &str) -> Result<String, Failure> {
+    let mut err = anstream::stderr();
+    write!(err, "{question}")?;
+    err.flush()?;
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line)?;
+    Ok(line.trim().to_owned())
+}
+
 /// Asks, and waits for the answer; anything but yes is no.
 pub(super) fn confirm(question: &str, otherwise: &str) -> Result<bool, Failure> {
     if !std::io::stdin().is_terminal() {
@@ -81,12 +91,8 @@ pub(super) fn confirm(question: &str, otherwise: &str) -> Result<bool, Failure> 
             Failure::of(Code::NoTerminal, "cannot ask for confirmation: stdin is not a terminal").hint(otherwise)
         );
     }
-    let mut err = anstream::stderr();
-    write!(err, "{question} [y/N] ")?;
-    err.flush()?;
-    let mut line = String::new();
-    std::io::stdin().read_line(&mut line)?;
-    Ok(matches!(line.trim().to_lowercase().as_str(), "y" | "yes"))
+    let answer = line(&format!("{question} [y/N] "))?;
+    Ok(matches!(answer.to_lowercase().as_str(), "y" | "yes"))
 }
 
 #[cfg(test)]

@@ -179,7 +179,7 @@ fn cards_line(state: &State, answered: Option<&CardId>, columns: usize) -> Optio
         0 => String::new(),
         more => format!(" · {more} more: `ganger inbox`"),
     };
-    let command = format!("`ganger answer {} …`{more}", first.id);
+    let command = format!("`ganger answer {}`{more}", first.id);
     let room = columns.saturating_sub(command.chars().count() + first.id.as_str().len() + 4);
     let question = text::line(&text::shown(&first.question), room);
     Some(if room < LEAST_ROOM { command } else { format!("{}  {question}  {command}", first.id) })

@@ -86,7 +86,7 @@ impl Log {
                 }
                 (true, false, Some(words)) => {
                     self.printed += 1;
-                    data!("{} {words}", clock(record.now));
+                    data!("{} {}", clock(record.now), indented(&words));
                 }
                 _ => {}
             }
@@ -114,8 +114,12 @@ impl Log {
 /// What an agent did, as a line of its log.
 pub(super) fn words(activity: &Activity) -> Option<String> {
     let mark = mark(activity.kind)?;
-    let text = activity.text.trim_end().replace('\n', "\n              ");
-    Some(format!("{} {}  {mark} {text}", clock(activity.at), activity.ticket))
+    Some(format!("{} {}  {mark} {}", clock(activity.at), activity.ticket, indented(activity.text.trim_end())))
+}
+
+/// A text of several lines, below its time.
+fn indented(text: &str) -> String {
+    text.replace('\n', "\n              ")
 }
 
 /// What kind of entry it is, in a word; none for what only counts, and for what logs of setups and gates have.

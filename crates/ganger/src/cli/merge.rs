@@ -1,6 +1,7 @@
 //! `ganger merge`: your approval. Ganger runs the gates on the merged result before main moves.
 
 use super::board::{self, Board};
+use super::input;
 use super::out::{counted, data, talk};
 use super::run::{Place, work};
 use super::trust;
@@ -12,11 +13,11 @@ use crate::{os, text};
 use ganger_engine::foreman::Mode;
 use ganger_engine::{Commit, Event, Input, Outcome, Phase, State, Ticket, TicketId};
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::IsTerminal;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The accepted tickets to merge
-    #[arg(required_unless_present_any = ["all", "undo"])]
     tickets: Vec<String>,
     /// Merge everything that is accepted and builds on nothing unmerged
     #[arg(long, conflicts_with = "tickets")]
@@ -38,7 +39,10 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
         return super::undo::run(&board, merged).await;
     }
     let before = board.state().await?;
-    let wanted = wanted(&board, &before, &args)?;
+    let wanted = match args.tickets.is_empty() && !args.all {
+        true => ask_for_all(&board, &before)?,
+        false => wanted(&board, &before, &args)?,
+    };
     if wanted.is_empty() {
         if args.all {
             talk!("Nothing to merge.");
@@ -115,6 +119,23 @@ fn names(files: &[String]) -> String {
 
 /// Files that are named; the rescue shows all.
 const NAMED: usize = 10;
+
+/// Without a name: what is accepted is named, and whoever can be asked is.
+fn ask_for_all(board: &Board, state: &State) -> Result<Vec<TicketId>, Failure> {
+    let all = all_that_can_land(board, state)?;
+    let names = all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let unnamed = Failure::usage("no ticket is named that should be merged");
+    match (all.as_slice(), std::io::stdin().is_terminal()) {
+        ([], _) => Err(unnamed.hint("none can be merged now: `ganger status` shows where each is")),
+        ([one], false) => Err(unnamed.hint(format!("{one} is accepted: `ganger merge {one}`"))),
+        (_, false) => Err(unnamed.hint(format!("{names} are accepted: `ganger merge --all` merges them"))),
+        (_, true) if input::confirm(&format!("Merge {names}?"), "use `--all`")? => Ok(all),
+        (_, true) => {
+            talk!("Nothing was merged.");
+            Ok(Vec::new())
+        }
+    }
+}
 
 fn wanted(board: &Board, state: &State, args: &Args) -> Result<Vec<TicketId>, Failure> {
     if args.all {

@@ -1,15 +1,15 @@
 //! Tells records in words. Ended attempts and closed cards are described by the state before the event, new ones by
 //! the state after it, so it keeps a state of its own, as any other reader could.
 
-use super::describe;
+use super::describe::{self, Length};
 use ganger_engine::{Event, Record, State, TicketId};
 
 pub(super) struct Narrator {
     state: State,
     /// The last record that is in the state.
     n: u64,
-    /// Whether it tells what agents are given, too.
-    deliveries: bool,
+    /// A log tells whole texts, and what agents are given, too.
+    length: Length,
 }
 
 /// An event with its ticket and its line, where it has them.
@@ -21,12 +21,12 @@ pub(super) struct Told<'a> {
 
 impl Narrator {
     pub(super) fn new(state: State) -> Self {
-        Self { n: state.n, state, deliveries: false }
+        Self { n: state.n, state, length: Length::Short }
     }
 
     /// Tells everything that reaches an agent, from the first record on.
     pub(super) fn of_log() -> Self {
-        Self { deliveries: true, ..Self::new(State::default()) }
+        Self { length: Length::Whole, ..Self::new(State::default()) }
     }
 
     pub(super) fn state(&self) -> &State {
@@ -48,12 +48,14 @@ impl Narrator {
             record.events.iter().any(|other| matches!(other, Event::CardOpened { card, .. } if card.ticket == *ticket))
         };
         let tell = |event: &'a Event| {
-            let before = describe::event(&self.state, event);
-            let before = before.or_else(|| describe::delivery(&self.state, event).filter(|_| self.deliveries));
+            let before = describe::event(&self.state, event, self.length);
+            let is_log = self.length == Length::Whole;
+            let given = || describe::delivery(&self.state, event, self.length).filter(|_| is_log);
+            let before = before.or_else(given);
             let known = describe::ticket_of(event).or_else(|| self.state.ticket_of(event));
             // What cannot follow is the doctor's to name; here it is only shown.
             let _impossible = self.state.apply(record.now, event);
-            let words = before.or_else(|| describe::event(&self.state, event));
+            let words = before.or_else(|| describe::event(&self.state, event, self.length));
             let is_said = is_held(event) || (is_stop && matches!(event, Event::AttemptCancelled { .. }));
             let ticket = known.or_else(|| self.state.ticket_of(event));
             Told { event, ticket, words: words.filter(|_| !is_said) }

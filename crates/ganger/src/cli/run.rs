@@ -14,8 +14,8 @@ use crate::os::now_ms;
 use crate::project::Project;
 use crate::{git, os};
 use ganger_engine::foreman::{Ending, Mode, Stop};
-use ganger_engine::{Phase, Reason, State, TicketId};
-use std::collections::BTreeSet;
+use ganger_engine::{Card, Phase, Reason, State, Ticket, TicketId};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -83,8 +83,8 @@ fn check_agents(board: &Board) -> Result<(), Failure> {
             .hint("make a first commit: agents work on branches of it"));
     }
     for (name, agent) in &config.agents {
-        if agent.runtime.program(Some(agent)).is_none() {
-            talk!("warning: agent {name}: cannot find the program of runtime `{}`", agent.runtime.as_str());
+        if let Some(missing) = config.missing_program_of(agent, &board.project.repository.root) {
+            talk!("warning: agent {name}: {missing}");
         }
     }
     Ok(())
@@ -208,43 +208,58 @@ pub(super) async fn lead(
 fn exit(state: &State, mode: &Mode, ending: &Ending) -> Exit {
     match ending {
         Ending::Stopped => Exit::Interrupted,
-        Ending::Still if waits_for_person(state) => Exit::NeedsYou,
+        Ending::Still if waits_for_person(state, mode) => Exit::NeedsYou,
         Ending::Still if mode.dispatch && has_stuck_tickets(state, mode) => Exit::Failed,
         Ending::Still => Exit::Done,
         _ => Exit::Failed,
     }
 }
 
-fn waits_for_person(state: &State) -> bool {
+/// Whether a run is about a ticket: it was named, a named one depends on it, or an agent of those called it.
+fn is_meant(state: &State, mode: &Mode, id: &TicketId) -> bool {
+    let named = mode.scope.as_deref().filter(|_| mode.dispatch);
+    named.is_none_or(|named| named.contains(id) || state.callers(id).any(|caller| named.contains(caller)))
+}
+
+fn waits_for_person(state: &State, mode: &Mode) -> bool {
     let now = now_ms();
-    let waits_for_login = || state.ready().any(|(_, t)| state.logged_out(state.agent_now(now, t)).is_some());
-    state.tickets.keys().any(|id| state.waits_for_person(id)) || waits_for_login()
+    let is_meant = |id: &TicketId| is_meant(state, mode, id);
+    let is_logged_out = |t: &Ticket| state.logged_out(state.agent_now(now, t)).is_some();
+    let waits_for_login = || state.ready().any(|(id, t)| is_meant(id) && is_logged_out(t));
+    state.tickets.keys().any(|id| is_meant(id) && state.waits_for_person(id)) || waits_for_login()
 }
 
 fn has_stuck_tickets(state: &State, mode: &Mode) -> bool {
-    let in_scope = |id: &TicketId| mode.scope.as_ref().is_none_or(|s| s.contains(id));
-    state.tickets.iter().any(|(id, t)| t.phase == Phase::Open && in_scope(id))
+    state.tickets.iter().any(|(id, t)| t.phase == Phase::Open && is_meant(state, mode, id))
 }
 
 fn summarize(board: &Board, state: &State, mode: &Mode) -> Result<(), Failure> {
     let around = board.around()?;
-    let counts = state.count_by_phase();
-    let counts = counts.iter().filter(|(phase, _)| **phase != Phase::Cancelled);
-    let counts: Vec<String> = counts.map(|(p, n)| format!("{n} {}", p.as_str())).collect();
+    let meant: Vec<_> = state.tickets.iter().filter(|(id, _)| is_meant(state, mode, id)).collect();
+    let mut counts: BTreeMap<Phase, usize> = BTreeMap::new();
+    for (_, ticket) in meant.iter().filter(|(_, t)| t.phase != Phase::Cancelled) {
+        *counts.entry(ticket.phase).or_default() += 1;
+    }
+    let counts: Vec<String> = counts.iter().map(|(p, n)| format!("{n} {}", p.as_str())).collect();
     talk!("\n{}", if counts.is_empty() { "The board is empty.".to_owned() } else { counts.join(", ") });
-    for (id, _) in state.tickets.iter().filter(|(_, t)| t.phase == Phase::Open && mode.dispatch).take(10) {
+    for (id, _) in meant.iter().filter(|(_, t)| t.phase == Phase::Open && mode.dispatch).take(10) {
         let causes = around.causes(state, id).into_iter().filter(|c| c.reason != Some(Reason::NoSlot));
         let shown: Vec<String> = causes.map(|c| c.text).collect();
         if !shown.is_empty() {
             talk!("{id} did not start: {}", shown.join("; "));
         }
     }
-    let cards = state.open_cards().count();
+    let now = now_ms();
+    let concerns = |card: &&Card| {
+        let is_meant = |id: &TicketId| is_meant(state, mode, id);
+        is_meant(&card.ticket) || state.held_by(now, card).into_iter().any(is_meant)
+    };
+    let cards = state.open_cards().filter(concerns).count();
     if cards > 0 {
         hint(&format!("{}: run `ganger inbox`", cards_wait(cards)));
     }
     if mode.dispatch {
-        hint_to_merge(state);
+        hint_to_merge(state, meant);
     }
     Ok(())
 }
@@ -252,8 +267,8 @@ fn summarize(board: &Board, state: &State, mode: &Mode) -> Result<(), Failure> {
 /// Accepted tickets that are named; `ganger status` shows all.
 const NAMED: usize = 10;
 
-fn hint_to_merge(state: &State) {
-    let mut accepted: Vec<_> = state.tickets.iter().filter(|(_, t)| t.phase == Phase::Accepted).collect();
+fn hint_to_merge(state: &State, meant: Vec<(&TicketId, &Ticket)>) {
+    let mut accepted: Vec<_> = meant.into_iter().filter(|(_, t)| t.phase == Phase::Accepted).collect();
     accepted.sort_by_key(|(_, t)| t.order);
     // What builds on unmerged work cannot land by itself.
     let is_merged = |id: &TicketId| state.tickets.get(id).is_some_and(|t| t.phase == Phase::Merged);

@@ -33,7 +33,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     let doing = if view.state.attempts.is_empty() { BTreeMap::new() } else { latest(&board).await? };
     let run = board.active_run()?;
     let around = board.around()?;
-    let ready = if view.totals.ready > 0 { board.ready_now(&around).await? } else { Vec::new() };
+    let ready = if view.totals.ready > 0 { board.ready_now(&around, &view.state).await? } else { Vec::new() };
     if args.json {
         return as_json(&view, &around, run.as_ref(), &doing, ready.iter().map(|t| t.id.to_string()).collect());
     }
@@ -47,7 +47,11 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
         data!("Host {id}: {} slots, {life}", host.report.slots);
     }
     let counts = view.totals.phases.iter().filter(|(phase, _)| **phase != Phase::Cancelled);
-    let counts: Vec<String> = counts.map(|(phase, n)| format!("{n} {}", phase.as_str())).collect();
+    let undone = |phase: Phase| match view.totals.undone {
+        n if n > 0 && phase == Phase::Merged => format!(" ({n} undone)"),
+        _ => String::new(),
+    };
+    let counts: Vec<String> = counts.map(|(p, n)| format!("{n} {}{}", p.as_str(), undone(*p))).collect();
     data!("{}", if counts.is_empty() { "The board is empty.".to_owned() } else { counts.join(", ") });
     let now = now_ms();
     let shown = tickets(state);
@@ -200,6 +204,7 @@ fn as_json(
         epoch: state.epoch,
         run: run.map(|r| shapes::Run { pid: r.pid, command: r.command.clone() }),
         counts: view.totals.phases.iter().map(|(p, n)| (p.as_str(), *n)).collect(),
+        undone: view.totals.undone,
         hosts: hosts.collect(),
         attempts: attempts.collect(),
         tickets: tickets(state).into_iter().map(|(id, t)| shapes::Glance::of(state, id, t, around)).collect(),

@@ -9,7 +9,8 @@ use super::ticket_show;
 use super::{ticket_close, ticket_edit, ticket_list};
 use crate::board::{Part, View, shapes, ticket_named};
 use crate::failure::{Code, Exit, Failure};
-use ganger_engine::{Input, NewTicket, Outcome, Priority, State, Ticket, TicketId, TicketSpec};
+use ganger_engine::{Input, Kind, NewTicket, Outcome, State, Ticket, TicketId, TicketSpec};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Subcommand)]
@@ -73,8 +74,11 @@ pub(super) enum Command {
 #[derive(Debug, clap::Args)]
 pub(super) struct AddArgs {
     /// The title, in one line
-    #[arg(value_parser = filled)]
-    title: String,
+    #[arg(value_parser = filled, required_unless_present = "like")]
+    title: Option<String>,
+    /// Take from this ticket what is not given here: title, description, definition of done, dependencies, agent, …
+    #[arg(long, value_name = "ID", value_parser = filled)]
+    like: Option<String>,
     /// An id of your choice; otherwise T-1, T-2, …
     #[arg(long)]
     id: Option<String>,
@@ -110,6 +114,8 @@ pub(super) async fn run(command: Command) -> Result<Exit, Failure> {
         Command::Import { .. } => Some("ticket import"),
         // What Ganger executes is not, either.
         Command::Add(args) if !args.fields.checks().is_empty() => Some("ticket add --check"),
+        // It may have checks.
+        Command::Add(args) if args.like.is_some() => Some("ticket add --like"),
         Command::Add(_) | Command::List(_) | Command::Show { .. } | Command::Why { .. } => None,
     };
     let board = match for_people {
@@ -136,26 +142,16 @@ fn parse(id: &str) -> Result<TicketId, Failure> {
 }
 
 async fn add(board: &Board, args: AddArgs) -> Result<Exit, Failure> {
-    let fields = args.fields;
-    let agent = fields.agent_of(board)?;
-    let mut description = fields.description()?.unwrap_or_default();
-    if args.edit {
-        description = input::edit(&description, ".md", "use --description or --description-file")?;
-    }
-    let files = fields.file.clone();
-    let spec = TicketSpec {
-        title: args.title.trim().to_owned(),
-        description,
-        checks: fields.checks(),
-        done: fields.done,
-        priority: fields.priority.map(Priority::from).unwrap_or_default(),
-        after: board.named(&fields.after).await?,
-        files: fields.file,
-        agent,
-        labels: fields.label,
-        links: fields.link,
-        ..TicketSpec::default()
+    let like = match &args.like {
+        Some(word) => like(board, word).await?,
+        None => TicketSpec::default(),
     };
+    let files = args.fields.file.clone();
+    let mut spec = args.fields.over(board, like).await?;
+    spec.title = args.title.map_or(spec.title, |title| title.trim().to_owned());
+    if args.edit {
+        spec.description = input::edit(&spec.description, ".md", "use --description or --description-file")?;
+    }
     let id = args.id.as_deref().map(parse).transpose()?;
     let input = Input::AddTickets { tickets: vec![NewTicket { id, spec }] };
     warn_about_files(board, &files);
@@ -172,6 +168,19 @@ async fn add(board: &Board, args: AddArgs) -> Result<Exit, Failure> {
         json(shapes::Ticket::of(&state, id, ticket, &around))?;
     }
     Ok(Exit::Done)
+}
+
+/// What a person may ask for again. Facts of a file that it came from are those of that ticket alone.
+async fn like(board: &Board, word: &str) -> Result<TicketSpec, Failure> {
+    let id = board.named_one(word).await?;
+    let View { state, .. } = board.view(Part::Tickets(std::slice::from_ref(&id))).await?;
+    let (_, ticket) = find(&state, id.as_str())?;
+    let TicketSpec { kind, call, parent, .. } = &ticket.spec;
+    if *kind != Kind::Change || call.is_some() || parent.is_some() {
+        let words = format!("{id} is a {}, and not yours to ask for again", kind.as_str());
+        return Err(Failure::usage(words).hint("name a ticket that was added by a person or an import"));
+    }
+    Ok(TicketSpec { metadata: BTreeMap::new(), ..ticket.spec.clone() })
 }
 
 pub(super) fn find<'a>(state: &'a State, id: &str) -> Result<(TicketId, &'a Ticket), Failure> {

@@ -6,7 +6,7 @@ use super::out::talk;
 use crate::failure::Failure;
 use crate::text;
 use clap::ValueEnum;
-use ganger_engine::{Check, Expects, Priority};
+use ganger_engine::{Check, Expects, Priority, TicketSpec};
 use std::path::PathBuf;
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -77,6 +77,25 @@ impl Fields {
                 .collect::<Vec<_>>()
         };
         [of(&self.check, Expects::RedThenGreen), of(&self.regression, Expects::StaysGreen)].concat()
+    }
+
+    /// These fields, and what is not given here as another ticket has it.
+    pub(super) async fn over(self, board: &Board, like: TicketSpec) -> Result<TicketSpec, Failure> {
+        let or = |given: Vec<String>, known: Vec<String>| if given.is_empty() { known } else { given };
+        let (agent, description, checks) = (self.agent_of(board)?, self.description()?, self.checks());
+        let after = if self.after.is_empty() { like.after } else { board.named(&self.after).await? };
+        Ok(TicketSpec {
+            description: description.unwrap_or(like.description),
+            checks: if checks.is_empty() { like.checks } else { checks },
+            done: or(self.done, like.done),
+            priority: self.priority.map_or(like.priority, Priority::from),
+            after,
+            files: or(self.file, like.files),
+            agent: agent.or(like.agent),
+            labels: or(self.label, like.labels),
+            links: or(self.link, like.links),
+            ..like
+        })
     }
 
     pub(super) fn agent_of(&self, board: &Board) -> Result<Option<String>, Failure> {

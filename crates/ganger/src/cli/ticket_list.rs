@@ -46,7 +46,7 @@ pub(super) async fn run(board: &Board, args: &Args) -> Result<Exit, Failure> {
     };
     let around = board.around()?;
     let mut found: Vec<(&TicketId, &Ticket)> = if args.ready {
-        let ready = board.ready_now(&around).await?;
+        let ready = board.ready_now(&around, &state).await?;
         let ready = ready.iter().filter_map(|ready| state.tickets.get_key_value(&ready.id));
         ready.filter(|(_, t)| wanted(t)).collect()
     } else {
@@ -90,7 +90,8 @@ fn no_open(counts: &BTreeMap<Phase, usize>) -> String {
 }
 
 async fn list_ready(board: &Board) -> Result<Exit, Failure> {
-    let found = board.ready_now(&board.around()?).await?;
+    let summary = board.view(Part::Summary).await?;
+    let found = board.ready_now(&board.around()?, &summary.state).await?;
     let row = |t: &ReadyTicket| {
         let (status, priority) = (Phase::Open.as_str().to_owned(), t.priority.as_str().to_owned());
         vec![t.id.to_string(), status, priority, text::line(&t.title, 80)]
@@ -104,7 +105,7 @@ async fn list_ready(board: &Board) -> Result<Exit, Failure> {
 }
 
 /// A ticket that was merged and taken back says so.
-fn status_of(ticket: &Ticket) -> String {
+pub(super) fn status_of(ticket: &Ticket) -> String {
     let undone = if ticket.undone.is_some() { ", undone" } else { "" };
     format!("{}{undone}", ticket.phase.as_str())
 }
@@ -113,6 +114,7 @@ fn row(state: &State, id: &TicketId, ticket: &Ticket, around: &Around) -> Vec<St
     // The others say it with their status.
     let told =
         matches!(ticket.phase, Phase::Open | Phase::Stopped | Phase::Suspended | Phase::Reviewing | Phase::NeedsYou);
+    let told = told || ticket.undone.is_some();
     let causes = around.causes(state, id).into_iter().filter(|cause| told || cause.reason.is_none());
     let waits: Vec<String> = causes.map(|cause| cause.text).collect();
     let waits = if waits.is_empty() { String::new() } else { format!("  ({})", waits.join("; ")) };

@@ -3,7 +3,8 @@
 use super::board::Board;
 use super::out::{clock, data, json, money, span, tokens};
 use super::ticket::find;
-use crate::board::{History, Part, PastCard, View, shapes};
+use super::ticket_list::status_of;
+use crate::board::{FailedAttempt, History, Part, PastCard, View, shapes};
 use crate::failure::{Exit, Failure};
 use crate::os::now_ms;
 use crate::text;
@@ -50,7 +51,7 @@ pub(super) async fn show(board: &Board, id: &str, as_json: bool) -> Result<Exit,
     data!("{id}  {}", spec.title);
     data!(
         "status     {} since {} ({})",
-        ticket.phase.as_str(),
+        status_of(ticket),
         clock(ticket.since),
         span(now_ms().saturating_sub(ticket.since))
     );
@@ -80,7 +81,7 @@ pub(super) async fn show(board: &Board, id: &str, as_json: bool) -> Result<Exit,
         data!("merged     as {}", merged.short());
     }
     if workspace.path.exists() {
-        data!("workspace   {}", workspace.path.display());
+        data!("workspace  {}", workspace.path.display());
     }
     for (agent, session) in &ticket.sessions {
         data!("session    {agent}: {} {}", session.runtime, session.id);
@@ -94,8 +95,46 @@ pub(super) async fn show(board: &Board, id: &str, as_json: bool) -> Result<Exit,
     }
     show_done(&state, &id, ticket);
     show_signs(&state, &id);
-    show_history(&state, &id, ticket, &board.history(&id).await?);
-    Ok(Exit::Done)
+    let history = board.history(&id).await?;
+    show_history(&state, &id, ticket, &history);
+    show_failures(&history.failures);
+    show_calls(board, &id, ticket).await.map(|()| Exit::Done)
+}
+
+fn show_failures(failures: &[FailedAttempt]) {
+    if !failures.is_empty() {
+        data!("\nFailed attempts");
+    }
+    for FailedAttempt { attempt, at, class, message } in failures {
+        data!("  {attempt}  {}  {class}: {}", clock(*at), text::line(message, 300));
+    }
+}
+
+/// All calls that its agents ever made: by their ids, which are its own with a number.
+async fn show_calls(board: &Board, id: &TicketId, ticket: &Ticket) -> Result<(), Failure> {
+    let ids = (1..=ticket.calls.made).map(|n| TicketId::new(format!("{id}-c{n}")));
+    let ids: Vec<TicketId> = ids.chain(ticket.calls.unanswered.iter().cloned()).collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let View { state, .. } = board.view(Part::Tickets(&ids)).await?;
+    let called = |(_, t): &(&TicketId, &Ticket)| t.spec.call.is_some() && t.spec.parent.as_ref() == Some(id);
+    let mut calls: Vec<_> = state.tickets.iter().filter(called).collect();
+    calls.sort_by_key(|(_, call)| call.added);
+    if !calls.is_empty() {
+        data!("\nCalls");
+    }
+    for (id, call) in calls {
+        let ended = match &call.calls.result {
+            None => call.phase.as_str().to_owned(),
+            Some(CallResult::Success { .. }) => "success".to_owned(),
+            Some(CallResult::Failure { error, message }) => {
+                format!("failure ({}): {}", error.as_str(), text::line(message, 200))
+            }
+        };
+        data!("  {id}  {}  {ended}", state.agent_of(call));
+    }
+    Ok(())
 }
 
 /// What a card has only in short.

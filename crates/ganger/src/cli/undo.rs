@@ -11,6 +11,7 @@ use crate::git::GitError;
 use crate::os;
 use crate::text;
 use ganger_engine::{Commit, Evidence, Input, Phase, State, Ticket, TicketId};
+use std::collections::BTreeSet;
 
 /// Main may be moved by others while the gates run.
 const TRIES: usize = 3;
@@ -96,14 +97,30 @@ async fn record(board: &Board, state: &State, id: &TicketId, ticket: &Ticket, co
     let input = Input::Undone { ticket: id.clone(), commit: commit.clone(), by: board.person() };
     board.decide("you took back a merge", input).await?;
     data!("{id}  undone as {}", commit.short());
-    let builds_on_it = state.dependents(id).filter(|d| state.tickets.get(*d).is_some_and(|t| !t.phase.is_final()));
-    let waiting: Vec<String> = builds_on_it.map(ToString::to_string).collect();
-    if !waiting.is_empty() {
-        talk!("Built on {id}: {}. Ganger runs their gates again before merging.", waiting.join(", "));
-    }
-    let title = text::line(&ticket.spec.title, 60);
-    talk!("To ask for it again, run `ganger ticket add \"{title}\"`.");
+    name_dependents(state, id);
+    talk!("To ask for \"{}\" again, run `ganger ticket add --like {id}`.", text::line(&ticket.spec.title, 60));
     hint_to_push(board, "the revert").map(|()| Exit::Done)
+}
+
+/// What was built on it goes on without it: what is on main stays there, and the rest is judged again before it lands.
+fn name_dependents(state: &State, id: &TicketId) {
+    let (mut built, mut rest) = (BTreeSet::new(), vec![id]);
+    while let Some(next) = rest.pop() {
+        rest.extend(state.dependents(next).filter(|dependent| built.insert(*dependent)));
+    }
+    let with = |wanted: &dyn Fn(&Ticket) -> bool| -> Vec<&str> {
+        let found = built.iter().filter(|id| state.tickets.get(**id).is_some_and(wanted));
+        found.map(|id| id.as_str()).collect()
+    };
+    let landed = with(&|t| t.phase == Phase::Merged && t.undone.is_none());
+    let open = with(&|t| !t.phase.is_final());
+    if let Some(last) = landed.last() {
+        let names = landed.join(", ");
+        talk!("Built on {id} and still on the main branch: {names}. `ganger merge --undo {last}` takes {last} back.");
+    }
+    if !open.is_empty() {
+        talk!("Built on {id}: {}. Ganger runs their gates again before merging.", open.join(", "));
+    }
 }
 
 fn cannot(id: &TicketId, why: &GitError) -> Failure {

@@ -151,7 +151,7 @@ impl Screen {
             lanes.close();
         }
         if let Some(card) = self.keys.answers() {
-            talk!("The run ended before you answered: `ganger answer {card} …`");
+            talk!("The run ended before you answered: `ganger answer {card}`");
         }
         shown
     }

@@ -1,7 +1,7 @@
 //! Which program a command begins with, and whether it is there: a gate whose program is missing says nothing about
 //! the work. The command is read, never run, and where reading does not tell, nothing is claimed.
 
-use super::Config;
+use super::{Agent, Config, RuntimeKind};
 use crate::os;
 use std::path::{Path, PathBuf};
 
@@ -30,6 +30,22 @@ impl std::fmt::Display for Missing {
 }
 
 impl Config {
+    /// Why the program of an agent cannot be started, as far as that can be known before.
+    pub(crate) fn missing_program_of(&self, agent: &Agent, root: &Path) -> Option<String> {
+        let runtime = agent.runtime;
+        if runtime.program(Some(agent)).is_none() {
+            let program = if agent.command.is_empty() { runtime.as_str() } else { &agent.command };
+            let program = program.split_whitespace().next().unwrap_or(program).to_owned();
+            return Some(Missing::NotOnPath(program).to_string());
+        }
+        // A line of the shell, run in the workspace.
+        let makes_files = !self.project.setup.trim().is_empty();
+        let on_path = |program: &str| os::program_on_path(program).is_some();
+        let is_line = runtime == RuntimeKind::Command;
+        let missing = is_line.then(|| missing(&agent.command, root, makes_files, &on_path)).flatten();
+        missing.map(|missing| missing.to_string())
+    }
+
     /// The gates, and the setup, whose first program is not there: `test: `uv` is not on PATH`.
     pub(crate) fn missing_programs(&self, root: &Path) -> Vec<String> {
         let setup = &self.project.setup;

@@ -9,6 +9,7 @@ mod confine;
 pub(crate) mod crash;
 mod files;
 mod foreign;
+mod groups;
 mod leftovers;
 mod lines;
 mod orphans;
@@ -32,6 +33,7 @@ pub(crate) use files::{
     write_durable, write_private, write_program,
 };
 pub(crate) use foreign::{holds, read_linked, read_linked_text, read_regular, read_text, tail};
+pub(crate) use groups::try_groups;
 pub(crate) use leftovers::{end_processes, tool_processes};
 pub(crate) use lines::{CappedLines, LONGEST_MESSAGE, Line, LineBuffer, Lines};
 pub(crate) use orphans::{Adopted, AtWork, adopt_orphans, end_orphans, mark_own};

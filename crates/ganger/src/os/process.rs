@@ -2,6 +2,7 @@
 
 use super::confine::Confinement;
 use super::files::is_program;
+use super::groups::Group;
 use super::sweep::{MARKER_ATTEMPT, MARKER_HOST};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::collections::BTreeMap;
@@ -32,12 +33,20 @@ pub(crate) struct Spawn<'a> {
 impl Spawn<'_> {
     /// Starts the child as the leader of a new process group.
     pub(crate) fn start(self) -> std::io::Result<Child> {
-        let mut argv = self.argv.into_iter();
-        let program = argv.next().ok_or_else(|| std::io::Error::other("no program"))?;
+        let mut argv = self.argv;
+        let program = argv.first_mut().ok_or_else(|| std::io::Error::other("no program"))?;
         // A program by its path is started by `posix_spawn`, which does not copy our page tables.
-        let mut command = Command::new(
-            find_program(&program, self.env.get(OsStr::new("PATH"))).map_or(program, PathBuf::into_os_string),
-        );
+        let found = find_program(&*program, self.env.get(OsStr::new("PATH"))).map(PathBuf::into_os_string);
+        let group = self.attempt.filter(|_| found.is_some()).and_then(|attempt| Group::make(self.host, attempt));
+        *program = found.unwrap_or_else(|| std::mem::take(program));
+        let mut confinement = self.confinement.cloned();
+        if let Some(group) = &group {
+            argv = group.joined_by(argv);
+            // It lets nothing else into the group, and nothing out of it.
+            confinement.iter_mut().for_each(|confinement| confinement.write.push(group.processes()));
+        }
+        let mut argv = argv.into_iter();
+        let mut command = Command::new(argv.next().unwrap_or_default());
         command.args(argv).current_dir(self.dir).env_clear().envs(self.env);
         command.env(MARKER_HOST, self.host).env("PWD", self.dir);
         if let Some(attempt) = self.attempt {
@@ -45,7 +54,7 @@ impl Spawn<'_> {
         }
         command.stdin(self.stdin).stdout(self.stdout).stderr(self.stderr);
         command.process_group(0).kill_on_drop(true);
-        match self.confinement {
+        match confinement {
             Some(confinement) => confinement.spawn(&mut command),
             None => command.spawn(),
         }

@@ -1,6 +1,7 @@
 //! Sweeping: tool shells leave the process group of their agent, but they keep its environment and
 //! mostly its folder. By these they are found.
 
+use super::groups;
 use super::process::kill;
 use super::table::Process;
 use std::collections::BTreeSet;
@@ -70,13 +71,18 @@ pub(crate) fn sweep_while(target: &Target, holds: impl Fn() -> bool) -> Result<u
     let spared = own_line();
     let begun = Instant::now();
     let mut killed = BTreeSet::new();
+    let mut in_groups = 0;
     let mut clean_looks = 0;
     loop {
+        // First, and at once: what is in a group of its own cannot run away from a look at the table.
+        if holds() {
+            in_groups += groups::end(target);
+        }
         let is_hit = |p: &Process| !spared.contains(p) && target.is_hit(*p);
         let hits: BTreeSet<i32> = Process::all().filter(is_hit).map(|p| p.0).collect();
         clean_looks = if hits.is_empty() { clean_looks + 1 } else { 0 };
         if clean_looks == 2 || !holds() {
-            return Ok(killed.len());
+            return Ok(killed.len() + in_groups);
         }
         if begun.elapsed() > SWEEP_LIMIT {
             return Err(hits);

@@ -5,7 +5,7 @@ use super::{JournalMark, Project, find_repository, new_id, read_id, repository_a
 use crate::config::{self, SandboxMode};
 use crate::failure::{Code, Failure};
 use crate::git::Repository;
-use crate::os;
+use crate::{os, text};
 use std::path::{Path, PathBuf};
 
 /// The file of a store by which a state folder is known.
@@ -129,13 +129,32 @@ impl Project {
 /// In the project's folder: the address of the exchange that a run had last.
 const LAST_EXCHANGE: &str = "exchange";
 
-/// What to do in a clone without a board.
-pub(super) fn hint_for(repository: &Repository) -> &'static str {
-    if repository.common.join("ganger/hosts").is_dir() {
-        "this clone is a host's (`ganger host --board`): run other commands in the clone in which you start `ganger run`"
-    } else {
-        "run `ganger init` first"
+/// What is true of a clone without a board, and what to do there.
+pub(super) fn without_board(repository: &Repository) -> Failure {
+    let root = repository.root.display();
+    if os::ancestors_have_marker() {
+        let words = format!("{root} has no board: an agent works here, and does not reach the board by commands");
+        return Failure::of(Code::PersonOnly, words)
+            .hint("use the tools of the session, such as `ask_user` and `ticket_note`");
     }
+    if let Some(project) = workspace_of(repository) {
+        return Failure::usage(format!("{root} is a workspace of {project}, and has no board of its own"))
+            .hint(format!("run the command in {project}"));
+    }
+    let missing = Failure::usage(format!("{root} is not a Ganger project yet"));
+    if repository.common.join("ganger/hosts").is_dir() {
+        missing.hint("this clone is a host's (`ganger host --board`): run other commands in the clone in which you start `ganger run`")
+    } else {
+        missing.hint("run `ganger init` first")
+    }
+}
+
+/// The repository of a project whose depot a workspace borrows objects from. An agent may write anything there: it is only
+/// shown.
+fn workspace_of(repository: &Repository) -> Option<String> {
+    let alternates = os::read_text(&repository.objects().join("info/alternates"), 4096).ok()?;
+    let depot = alternates.lines().map(Path::new).find_map(|objects| objects.parent()?.parent());
+    os::read_text(&depot?.join("root"), 4096).ok().map(|root| text::name(root.trim()))
 }
 
 fn id_file(repository: &Repository, board: &str) -> PathBuf {

@@ -5,6 +5,7 @@ mod clean;
 mod edits;
 mod glance;
 mod ids;
+mod shown;
 mod stop;
 mod work;
 

@@ -69,6 +69,7 @@ fn an_agent_is_resumed_with_the_result_of_the_one_that_it_called() {
     let told = told(&place);
     assert!(told.contains("Result of T-1-c1 (scout), success") && told.contains("\"file\": \"main.rs\""), "{told}");
     place.ganger(&["log", "T-1-c1"]).exits(0).says("sees the draft");
+    place.ganger(&["ticket", "show", "T-1"]).exits(0).says("\nCalls\n  T-1-c1  scout  success\n");
     let call = place.ticket("T-1-c1");
     assert_eq!((&call["status"], &call["kind"], &call["parent"]), (&json!("done"), &json!("call"), &json!("T-1")));
     assert_eq!(call["result"], json!({"result": "success", "output": {"file": "main.rs"}}));
@@ -146,6 +147,7 @@ fn a_result_of_the_wrong_form_is_said_to_the_agent_and_then_to_its_caller() {
         .exits(0)
         .says("missing properties 'file'")
         .says("ended without a result (rejected)");
+    place.ganger(&["ticket", "show", "T-1"]).exits(0).says("\n  T-1-c1  scout  failure (rejected): no result was");
     let told = told(&place);
     assert!(told.contains("Result of T-1-c1 (scout), failure (rejected): no result was handed in"), "{told}");
     assert_eq!(place.ganger(&["inbox", "--json"]).exits(0).json()["cards"], json!([]));

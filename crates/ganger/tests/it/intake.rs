@@ -15,12 +15,49 @@ fn a_gate_whose_program_is_missing_is_named_before_anything_runs() {
 }
 
 #[test]
+fn the_doctor_looks_for_the_program_of_a_command_and_ends_with_a_conclusion() {
+    let place = project();
+    let healthy = place.ganger(&["doctor"]).exits(0).says("ok    agents     scripted (command");
+    let last = |output: &str| output.lines().last().unwrap_or_default().to_owned();
+    assert!(last(&healthy.stdout).starts_with("ok"), "{}", healthy.stdout);
+    let config = std::fs::read_to_string(place.repo().join("ganger.toml")).unwrap();
+    let more = "[agent.gone]\nruntime = \"command\"\ncommand = \"cd . && no-such-agent --headless\"\n\
+                [agent.own]\nruntime = \"command\"\ncommand = \"./agent.sh\"\n\
+                [[gate]]\nname = \"gone\"\ncommand = \"no-such-gate\"\n";
+    place.write("ganger.toml", &format!("{config}{more}"));
+    let sick = place.ganger(&["doctor"]).exits(1).says("BAD   agents     agent gone: `no-such-agent` is not on PATH");
+    let sick = sick.says("agent own: `./agent.sh` does not exist");
+    assert!(last(&sick.stdout).starts_with("2 problems"), "{}", sick.stdout);
+    place.ganger(&["trust", "--yes"]).exits(0);
+    place.add(&["a"]);
+    place.ganger(&["run"]).says("warning: agent gone: `no-such-agent` is not on PATH");
+}
+
+#[test]
+fn the_agent_that_init_makes_hides_no_other_and_one_that_does_is_named() {
+    let place = Place::new();
+    let agents = |place: &Place| place.ganger(&["agent", "list"]).exits(0).stdout;
+    let before = agents(&place);
+    place.ganger(&["init"]).exits(0);
+    for agent in before.lines().filter_map(|line| line.split_whitespace().next()) {
+        let written = std::fs::read_to_string(place.repo().join("ganger.toml")).unwrap();
+        assert!(!written.contains(&format!("[agent.{agent}]")), "{agent}: {written}");
+    }
+    let hidden = "[agent.builder]\nruntime = \"claude\"\n[agent.mine]\nruntime = \"claude\"\n";
+    place.write("ganger.toml", hidden);
+    let said =
+        place.ganger(&["init"]).exits(0).says("hide others of the same name: builder (`ganger agent show builder`)");
+    assert!(!said.stderr.contains("mine"), "{}", said.stderr);
+}
+
+#[test]
 fn init_check_says_before_the_first_ticket_what_none_could_pass() {
     let place = Place::new();
     place.write("Makefile", "test:\n\tgrep -q ready state\n");
     place.write("state", "not yet\n");
     place.commit("red");
     let asked = place.ganger(&["init", "--check"]).exits(3).says("wrote");
+    assert!(!asked.stderr.contains("next:"), "{}", asked.stderr);
     asked.says("This project is not trusted yet. It would run:").says("make test");
     assert!(!place.state().join("logs/gates").exists(), "nothing runs before you said that it may");
     place.ganger(&["trust", "--yes"]).exits(0);
@@ -28,7 +65,9 @@ fn init_check_says_before_the_first_ticket_what_none_could_pass() {
     red.says("Checked 1 gate on main at").says("no ticket can pass test now").says("`known_red = true`");
     place.write("state", "ready\n");
     place.commit("green");
-    place.ganger(&["init", "--check"]).exits(0).says("green test at").says("a ticket can pass.");
+    let green = place.ganger(&["init", "--check"]).exits(0).says("green test at").says("a ticket can pass.");
+    let (checked, next) = (green.stderr.find("a ticket can pass."), green.stderr.find("hint: next: "));
+    assert!(checked < next, "first the gates, then what comes next: {}", green.stderr);
     let config = std::fs::read_to_string(place.repo().join("ganger.toml")).unwrap();
     place.write("ganger.toml", &config.replace("make test", "no-such-program test"));
     place.ganger(&["trust", "--yes"]).exits(0);
@@ -99,7 +138,15 @@ fn a_second_import_updates_what_the_file_says_and_leaves_the_rest() {
     place.ganger(&["ticket", "import", "plan.md"]).exits(0).says("REQ-1  plan.md:1  One");
     place.ganger(&["ticket", "edit", "REQ-1", "--file", "src/a.rs"]).exits(0);
     let again = place.ganger(&["ticket", "import", "plan.md"]).exits(1);
-    again.says("REQ-1: the id is taken").says("`--update` changes tickets that are on the board already");
+    let again = again.says("2 items of plan.md are on the board already:\n  plan.md:1: REQ-1\n  plan.md:2: REQ-2\n");
+    again.says("`--update` changes tickets that are on the board already");
+    // With an id or without: all are named, however many.
+    let mixed: String = (1..=12).map(|n| format!("- [ ] Step {n}\n")).collect();
+    place.write("mixed.md", &mixed);
+    place.ganger(&["ticket", "import", "mixed.md"]).exits(0);
+    place.write("mixed.md", &format!("{mixed}- [ ] REQ-1: One\n"));
+    let again = place.ganger(&["ticket", "import", "mixed.md"]).exits(1).says("13 items of mixed.md");
+    again.says("\n  mixed.md:12: T-").says("\n  mixed.md:13: REQ-1\n");
     place.write("plan.md", "- [ ] REQ-1: First (low), depends on REQ-3\n- [ ] REQ-2: Two\n- [ ] REQ-3: Three\n");
     let updated = place.ganger(&["ticket", "import", "plan.md", "--update"]).exits(0);
     updated.says("REQ-1  updated").says("REQ-2  unchanged").says("REQ-3  added").says("Added 1 ticket, updated 1.");
@@ -229,11 +276,11 @@ fn every_runtime_that_is_found_has_an_agent_and_another_needs_no_block() {
         .collect();
     place.set_env("PATH", &format!("{}:{}", bin.display(), system.join(":")));
     programs(&["claude", "codex"]);
-    place.ganger(&["init"]).exits(0).says("agent       builder (claude), codex");
+    place.ganger(&["init"]).exits(0).says("agent       coder (claude), codex");
     let config = std::fs::read_to_string(place.repo().join("ganger.toml")).unwrap();
     let config: toml::Table = config.parse().unwrap();
-    assert_eq!(config["project"]["agent"].as_str(), Some("builder"));
-    assert_eq!(config["agent"]["builder"]["runtime"].as_str(), Some("claude"));
+    assert_eq!(config["project"]["agent"].as_str(), Some("coder"));
+    assert_eq!(config["agent"]["coder"]["runtime"].as_str(), Some("claude"));
     assert_eq!(config["agent"]["codex"]["runtime"].as_str(), Some("codex"));
     let id = place.add(&["a", "--runtime", "codex"]);
     assert_eq!(place.ticket(&id)["agent"], "codex");

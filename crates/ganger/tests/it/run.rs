@@ -197,6 +197,7 @@ fn what_an_agent_started_and_left_behind_is_ended() {
 fn an_agent_may_not_do_what_is_a_persons_alone() {
     let script = json!({"T-1": [[
         {"write": "a.txt", "text": "a"},
+        {"run": format!("{} ticket add x > ../../said 2>&1", crate::support::GANGER)},
         {"run": format!("cd ../../shop; for c in 'merge --all' 'answer C-1 ok' 'trust --yes'; do {} $c; echo $?; done > ../codes 2>&1", crate::support::GANGER)},
     ]]});
     let place = Place::scripted("true", &script);
@@ -204,6 +205,9 @@ fn an_agent_may_not_do_what_is_a_persons_alone() {
     place.ganger(&["run"]).exits(0);
     let codes = std::fs::read_to_string(place.path("codes")).unwrap();
     assert_eq!(codes.lines().filter(|l| *l == "4").count(), 3, "{codes}");
+    let said = std::fs::read_to_string(place.path("said")).unwrap();
+    assert!(said.contains("an agent works here") && said.contains("such as `ask_user`"), "{said}");
+    assert!(!said.contains("ganger init"), "{said}");
 }
 
 #[test]

@@ -187,7 +187,7 @@ fn a_run_whose_board_is_deleted_ends_at_once_and_saves_what_it_has() {
             let hint = format!("`ganger restore {}`", copy.display());
             place.ganger(&["ticket", "list"]).exits(1).says(&hint);
         }
-        place.ganger(&["restore", &copy.display().to_string()]).exits(0).says("1 ticket");
+        place.ganger(&["restore", &copy.display().to_string(), "--yes"]).exits(0).says("1 ticket");
         place.ganger(&["ticket", "list"]).exits(0).says("T-1");
     }
 }
@@ -223,7 +223,10 @@ fn a_board_is_backed_up_beside_a_run_and_restored_when_none_works() {
     kill(run.pid(), 9);
     run.code(LIMIT);
     place.add(&["after the copy"]);
-    place.ganger(&["restore", "copy.db"]).exits(0).says("1 ticket").says("What was there before is kept in");
+    let asked = place.ganger(&["restore", "copy.db"]).exits(3).says("cannot ask for confirmation");
+    asked.says("hint: `--yes` replaces it without asking");
+    assert_eq!(place.ganger(&["ticket", "list", "--json"]).json()["tickets"].as_array().unwrap().len(), 2);
+    place.ganger(&["restore", "copy.db", "--yes"]).exits(0).says("1 ticket").says("What was there before is kept in");
     let list = place.ganger(&["ticket", "list", "--json"]).exits(0).json();
     assert_eq!(list["tickets"].as_array().unwrap().len(), 1);
     place.ganger(&["doctor"]).exits(0);

@@ -178,11 +178,11 @@ fn a_card_comes_first_with_its_command_at_every_width() {
         place.add(&["one"]);
         place.add(&["two"]);
         let mut run = OnTerminal::start(&place, &["run"], size);
-        run.wait_for("`ganger answer C-1 …`");
+        run.wait_for("`ganger answer C-1`");
         run.wait_for("T-2  scripted");
         let rows = run.rows();
         let at = |words: &str| rows.iter().rposition(|row| row.contains(words)).unwrap();
-        assert!(at("`ganger answer C-1 …`") < at("T-2  scripted"), "{rows:#?}");
+        assert!(at("`ganger answer C-1`") < at("T-2  scripted"), "{rows:#?}");
         assert!(rows.iter().all(|row| row.chars().count() <= usize::from(size.0)));
         std::fs::write(place.path("go"), "").unwrap();
         assert_eq!(run.code(), 3);
@@ -235,7 +235,7 @@ fn keys_answer_tell_show_and_stop_without_disturbing_what_is_drawn() {
         place.add(&["one"]);
         place.add(&["two"]);
         let mut run = OnTerminal::start(&place, &["run"], size);
-        run.wait_for("`ganger answer C-1 …`");
+        run.wait_for("`ganger answer C-1`");
         run.wait_for("? for keys");
         run.types("?");
         run.wait_for("a answers the first card");
@@ -309,4 +309,30 @@ fn setup_and_gates_show_their_last_line() {
     std::fs::write(place.path("on"), "").unwrap();
     assert_eq!(run.code(), 0);
     place.ganger(&["log"]).exits(0);
+}
+
+#[test]
+fn commands_ask_for_what_was_not_said() {
+    let ask = json!({"tool": "ask_user", "args": {"question": "Which colour?", "options": ["red", "blue"]}});
+    let script = json!({"T-1": [[ask]], "*": [[{"run": "echo x > $GANGER_TICKET.txt"}]]});
+    let place = Place::scripted("true", &script);
+    place.add(&["paint"]);
+    place.add(&["mow"]);
+    place.ganger(&["run"]).exits(3);
+    place.ganger(&["backup", "../copy.db"]).exits(0);
+    let answered = |args: &[&str], question: &str, answer: &str, told: &str| {
+        let mut asks = OnTerminal::start(&place, args, SIZES[1]);
+        asks.wait_for(question);
+        asks.type_line(answer);
+        asks.wait_for(told);
+        assert_eq!(asks.code(), 0);
+    };
+    answered(&["answer", "C-1"], "Your answer:", "blue", "Answered C-1.");
+    answered(&["merge"], "Merge T-2? [y/N]", "n", "Nothing was merged.");
+    place.assert_status("T-2", "accepted");
+    answered(&["merge"], "Merge T-2? [y/N]", "y", "T-2  merged as");
+    answered(&["restore", "../copy.db"], "by this copy of 2 tickets? [y/N]", "", "Nothing was changed.");
+    place.assert_status("T-2", "merged");
+    answered(&["restore", "../copy.db"], "by this copy of 2 tickets? [y/N]", "y", "Restored a board of");
+    place.assert_status("T-2", "accepted");
 }

@@ -106,14 +106,15 @@ fn a_board_is_filled_and_asked() {
             $ ganger ticket close T-1 --reason not needed
             --
             Closed T-1.
-            T-2 depends on it and waits for your answer to C-1: `ganger answer C-1 …`.
+            T-2 depends on it and waits for your answer to C-1: `ganger answer C-1`.
             $ ganger inbox
             C-1  T-2  T-2 depends on T-1, which was closed. Continue without it?
                  just now, blocks 1 ticket
                  It will not start or merge until you answer. If its branch already exists, it contains the closed work.
                  answer: continue | cancel
                  if unanswered: it keeps waiting
-                 ganger answer C-1 …
+                 ganger answer C-1 continue
+                 ganger answer C-1 cancel
 
             $ ganger answer C-1 perhaps
             --

@@ -6,8 +6,8 @@ mod tickets;
 
 use super::State;
 use crate::{
-    AttemptCount, CallError, CallResult, Card, CardAnswer, CardKind, CardOption, CardState, Event, Host,
-    IllegalTransition, Millis, Note, Pause, Phase, TicketId,
+    AttemptCount, AttemptOutcome, CallError, CallResult, Card, CardAnswer, CardKind, CardOption, CardState, Event,
+    Host, IllegalTransition, Millis, Note, Pause, Phase, TicketId,
 };
 
 type Applied = Result<(), IllegalTransition>;
@@ -310,6 +310,8 @@ impl State {
                 | Event::AssumptionLogged { .. }
                 | Event::CardOpened { .. }
                 | Event::CardAnswered { .. }
+                | Event::AttemptLost { .. }
+                | Event::AttemptEnded { outcome: AttemptOutcome::Failed { .. }, .. }
         );
         if read && let Some(ticket) = self.ticket_of(event) {
             self.changes.history.insert(ticket);

@@ -8,6 +8,8 @@ use serde::Serialize;
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Inbox {
     pub(crate) cards: Vec<Card>,
+    /// How many tickets are accepted and wait for `ganger merge`.
+    pub(crate) accepted: usize,
 }
 
 /// Something that waits for your answer.

@@ -17,6 +17,8 @@ pub(crate) struct Status {
     pub(crate) run: Option<Run>,
     /// Tickets by status.
     pub(crate) counts: BTreeMap<&'static str, usize>,
+    /// How many of the merged tickets were taken back.
+    pub(crate) undone: usize,
     /// Hosts that were ever heard of.
     pub(crate) hosts: Vec<Host>,
     pub(crate) attempts: Vec<Attempt>,

@@ -12,16 +12,9 @@ const ORIGIN: &str = "importedFrom";
 
 /// Gives items without an id the one that an earlier import gave them; of several alike, in the order of both. Notes on
 /// the others where they are from.
-///
-/// Returns the ids that were given, each with the place of its item.
-pub(super) async fn recognise(
-    board: &Board,
-    file: &Path,
-    tickets: &mut [NewTicket],
-    places: &[String],
-) -> Result<Vec<(TicketId, String)>, Failure> {
+pub(super) async fn recognise(board: &Board, file: &Path, tickets: &mut [NewTicket]) -> Result<(), Failure> {
     if tickets.iter().all(|ticket| ticket.id.is_some()) {
-        return Ok(Vec::new());
+        return Ok(());
     }
     let state = board.state().await?;
     let mut by_age: Vec<_> = state.tickets.iter().collect();
@@ -33,31 +26,23 @@ pub(super) async fn recognise(
         }
     }
     let file = named(&board.project.repository.root, file);
-    let mut found = Vec::new();
-    for (ticket, place) in tickets.iter_mut().zip(places).filter(|(ticket, _)| ticket.id.is_none()) {
+    for ticket in tickets.iter_mut().filter(|ticket| ticket.id.is_none()) {
         let origin = text::clean(&format!("{file}: {}", ticket.spec.title));
         if let Some(id) = known.get_mut(origin.as_str()).and_then(VecDeque::pop_front) {
             ticket.id = Some(id.clone());
-            found.push((id.clone(), place.clone()));
         }
         ticket.spec.metadata.insert(ORIGIN.to_owned(), origin);
     }
-    Ok(found)
+    Ok(())
 }
 
-/// More are counted, not named.
-const MOST_NAMES: usize = 10;
-
 /// # Errors
-/// When there is one: an import adds nothing twice.
-pub(super) fn refuse(file: &Path, known: &[(TicketId, String)]) -> Result<(), Failure> {
+/// With all items of a file that are on the board, by the place of each: an import adds nothing twice.
+pub(super) fn refuse(file: &Path, known: &[(&TicketId, &String)]) -> Result<(), Failure> {
     if known.is_empty() {
         return Ok(());
     }
-    let mut lines: String = known.iter().take(MOST_NAMES).map(|(id, place)| format!("\n  {place}: {id}")).collect();
-    if known.len() > MOST_NAMES {
-        lines.push_str(&format!("\n  and {} more", known.len() - MOST_NAMES));
-    }
+    let lines: String = known.iter().map(|(id, place)| format!("\n  {place}: {id}")).collect();
     let (items, are) = (counted(known.len(), "item"), if known.len() == 1 { "is" } else { "are" });
     let words = format!("{items} of {} {are} on the board already:{lines}", file.display());
     Err(Failure::of(Code::NotImported, words)

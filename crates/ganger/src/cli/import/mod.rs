@@ -135,12 +135,13 @@ pub(super) async fn run(board: &Board, file: &Path, options: &Options) -> Result
                     title column, and list items that begin with `[ ]`";
         return Err(Failure::failed(format!("{} has no open tickets", file.display())).hint(what));
     }
-    let again = again::recognise(board, file, &mut tickets, &places).await?;
-    if !options.update {
-        again::refuse(file, &again)?;
-    }
+    again::recognise(board, file, &mut tickets).await?;
     let ids: Vec<TicketId> = tickets.iter().filter_map(|t| t.id.clone()).collect();
     let state = board.view(Part::Tickets(&ids)).await?.state;
+    if !options.update {
+        let known = tickets.iter().zip(&places).filter_map(|(ticket, place)| Some((ticket.id.as_ref()?, place)));
+        again::refuse(file, &known.filter(|(id, _)| state.tickets.contains_key(*id)).collect::<Vec<_>>())?;
+    }
     let mut work: Vec<Work> = Vec::new();
     for ((ticket, place), has_priority) in tickets.into_iter().zip(places).zip(with_priority) {
         let known = ticket.id.as_ref().and_then(|id| state.tickets.get(id));
@@ -151,15 +152,10 @@ pub(super) async fn run(board: &Board, file: &Path, options: &Options) -> Result
             _ => work.push(Work { ticket, place, has_priority, is_known: known.is_some() }),
         }
     }
-    let is_taken = !options.update && work.iter().any(|w| w.is_known);
-    let with_hint = |e: Failure| {
-        let hint = "nothing was added; `--update` changes tickets that are on the board already";
-        if is_taken { e.hint(hint) } else { e }
-    };
     if options.dry_run {
         let new = work.iter().filter(|w| !w.is_known || !options.update);
         let tickets = new.map(|w| w.ticket.clone()).collect();
-        board.rehearse(Input::AddTickets { tickets }).await.map_err(with_hint)?;
+        board.rehearse(Input::AddTickets { tickets }).await?;
     }
     if options.dry_run && !options.as_json {
         preview::show(&work, config.default_agent());
@@ -171,7 +167,7 @@ pub(super) async fn run(board: &Board, file: &Path, options: &Options) -> Result
     } else if options.update {
         update::carry_out(board, &state, &work).await?
     } else {
-        update::add(board, &work.iter().collect::<Vec<_>>()).await.map_err(with_hint)?
+        update::add(board, &work.iter().collect::<Vec<_>>()).await?
     };
     if options.as_json {
         let ids = imported.iter().filter_map(|t| t.id.clone()).collect();

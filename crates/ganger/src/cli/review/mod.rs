@@ -36,6 +36,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     }
     refuse_final(&state, &id)?;
     let changes = diff::of(&board, &state, &id, false)?;
+    diff::say_where(&board, &state, &id)?;
     let comments = match args.comment.as_slice() {
         [] => written(&state, &id, &changes)?,
         given => {

@@ -19,7 +19,7 @@ pub(crate) use read::{Part, ReadyTicket, Totals};
 pub(super) use write::Written;
 
 /// Version of the tables; the form of what is in them has its own.
-const TABLES_VERSION: u32 = 2;
+const TABLES_VERSION: u32 = 3;
 /// The file in the state folder.
 const FILE: &str = "board.db";
 /// Another process writes for a moment, or, after an import, for a second or two.
@@ -32,10 +32,13 @@ CREATE TABLE place (sequence INTEGER NOT NULL, n INTEGER NOT NULL, digest TEXT, 
     head BLOB NOT NULL);
 CREATE TABLE tickets (id TEXT PRIMARY KEY, number INTEGER NOT NULL, priority INTEGER NOT NULL,
     phase TEXT NOT NULL, open INTEGER NOT NULL, ready INTEGER NOT NULL, not_before INTEGER NOT NULL,
-    title TEXT NOT NULL, record BLOB NOT NULL);
+    title TEXT NOT NULL, agent TEXT, lands INTEGER NOT NULL, waits_for TEXT, undone INTEGER NOT NULL,
+    record BLOB NOT NULL);
 CREATE INDEX open_tickets ON tickets (number) WHERE open;
 CREATE INDEX ready_tickets ON tickets (priority, number, id) WHERE ready;
-CREATE TABLE dependencies (needed TEXT NOT NULL, by TEXT NOT NULL, PRIMARY KEY (needed, by))
+CREATE INDEX waiting_tickets ON tickets (waits_for) WHERE waits_for IS NOT NULL;
+CREATE INDEX undone_tickets ON tickets (number) WHERE undone;
+CREATE TABLE dependencies (needed TEXT NOT NULL, by TEXT NOT NULL, called INTEGER NOT NULL, PRIMARY KEY (needed, by))
     WITHOUT ROWID;
 CREATE TABLE counts (phase TEXT PRIMARY KEY, tickets INTEGER NOT NULL);
 CREATE TRIGGER ticket_added AFTER INSERT ON tickets BEGIN
@@ -173,3 +176,6 @@ fn place(connection: &Connection) -> Result<Option<Place>> {
     });
     Ok(found.optional()?)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! Reading from the tables: the whole state, or as much of it as a question needs.
 
 use super::{Place, Projection, Result, place};
-use ganger_engine::{CardId, Millis, Parts, Phase, Priority, State, Ticket, TicketId};
+use ganger_engine::{Card, CardId, Millis, Parts, Phase, Priority, State, Ticket, TicketId};
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,7 +30,9 @@ pub(crate) struct Totals {
     /// How many tickets stand in each phase.
     pub(crate) phases: BTreeMap<Phase, usize>,
     pub(crate) ready: usize,
-    /// How many tickets wait for the ticket of each open card, itself included.
+    /// How many merged tickets were taken back.
+    pub(crate) undone: usize,
+    /// How many tickets each open card holds.
     pub(crate) held: BTreeMap<CardId, usize>,
 }
 
@@ -41,12 +43,17 @@ pub(crate) struct ReadyTicket {
     pub(crate) priority: Priority,
     pub(crate) title: String,
     pub(crate) not_before: Millis,
+    /// Its own; the default agent otherwise.
+    pub(crate) agent: Option<String>,
+    /// Whether a commit of it lands.
+    pub(crate) lands: bool,
 }
 
 impl ReadyTicket {
     pub(crate) fn of((id, ticket): (&TicketId, &Ticket)) -> Self {
         let (priority, title) = (ticket.spec.priority, ticket.spec.title.clone());
-        Self { id: id.clone(), priority, title, not_before: ticket.not_before }
+        let (agent, lands) = (ticket.spec.agent.clone(), ticket.spec.kind.work().lands);
+        Self { id: id.clone(), priority, title, not_before: ticket.not_before, agent, lands }
     }
 }
 
@@ -92,13 +99,15 @@ impl Projection {
     pub(crate) fn ready(&self, sequence: u64) -> Result<Option<Vec<ReadyTicket>>> {
         self.as_of(sequence, |connection, _| {
             let mut found = Vec::new();
-            let query = "SELECT id, priority, title, not_before FROM tickets WHERE ready ORDER BY priority, number, id";
+            let query = "SELECT id, priority, title, not_before, agent, lands FROM tickets WHERE ready
+                ORDER BY priority, number, id";
             each(connection, query, [], |row| {
                 let number: i64 = row.get(1)?;
                 let priority = Priority::ALL.into_iter().find(|p| *p as i64 == number);
                 let priority = priority.ok_or(rusqlite::Error::IntegralValueOutOfRange(1, number))?;
                 let not_before = row.get::<_, i64>(3)?.cast_unsigned();
-                found.push(ReadyTicket { id: id(row)?, priority, title: row.get(2)?, not_before });
+                let (title, agent, lands) = (row.get(2)?, row.get(4)?, row.get(5)?);
+                found.push(ReadyTicket { id: id(row)?, priority, title, not_before, agent, lands });
                 Ok(())
             })?;
             Ok(found)
@@ -132,26 +141,28 @@ impl Projection {
         Ok(found)
     }
 
-    /// Numbers over the whole board, if the tables go up to this message of the journal.
-    pub(crate) fn totals(&self, sequence: u64) -> Result<Option<Totals>> {
+    /// Numbers over the whole board, if the tables go up to this message of the journal. Any part of it names the open
+    /// cards.
+    pub(crate) fn totals(&self, sequence: u64, part: &State) -> Result<Option<Totals>> {
         self.as_of(sequence, |connection, _| {
             let mut totals = Totals::default();
             each(connection, "SELECT phase, tickets FROM counts WHERE tickets > 0", [], |row| {
-                let name = serde_json::Value::String(row.get(0)?);
-                totals.phases.insert(serde_json::from_value(name)?, number(row, 1)?);
+                let word: String = row.get(0)?;
+                let phase = Phase::parse(&word).ok_or(rusqlite::Error::InvalidQuery)?;
+                totals.phases.insert(phase, number(row, 1)?);
                 Ok(())
             })?;
             each(connection, "SELECT count(*) FROM tickets WHERE ready", [], |row| {
                 totals.ready = number(row, 0)?;
                 Ok(())
             })?;
-            let held = "SELECT id, (WITH RECURSIVE held (ticket) AS (VALUES (cards.ticket) UNION
-                SELECT by FROM dependencies JOIN held ON needed = held.ticket) SELECT count(*) FROM held)
-                FROM cards WHERE open";
-            each(connection, held, [], |row| {
-                totals.held.insert(CardId::new(row.get::<_, String>(0)?), number(row, 1)?);
+            each(connection, "SELECT count(*) FROM tickets WHERE undone", [], |row| {
+                totals.undone = number(row, 0)?;
                 Ok(())
             })?;
+            for card in part.open_cards() {
+                totals.held.insert(card.id.clone(), held_by(connection, part, card)?);
+            }
             Ok(totals)
         })
     }
@@ -168,6 +179,31 @@ impl Projection {
             Ok(found)
         })
     }
+}
+
+/// As [`State::held_by`], where the tickets are rows.
+fn held_by(connection: &Connection, part: &State, card: &Card) -> Result<usize> {
+    let reach = part.reach(crate::os::now_ms(), card);
+    let mut direct = vec!["SELECT id FROM tickets WHERE id = ?1 AND open"];
+    // Most cards are about one ticket: the others look through the open ones.
+    direct.extend(reach.waiting.then_some("SELECT id FROM tickets WHERE waits_for = ?2 AND open"));
+    let of_agents = "SELECT id FROM tickets WHERE open AND phase = 'open'
+        AND coalesce(agent, ?3) IN (SELECT value FROM json_each(?4))";
+    direct.extend((!reach.agents.is_empty()).then_some(of_agents));
+    direct.extend(reach.landing.then_some("SELECT id FROM tickets WHERE open AND phase = 'open' AND lands"));
+    let query = format!(
+        "WITH RECURSIVE held (ticket) AS (SELECT id FROM ({}) UNION
+         SELECT by FROM held JOIN dependencies ON needed = held.ticket JOIN tickets ON tickets.id = by
+         WHERE open AND (NOT called OR phase = 'suspended')) SELECT count(*), ?2, ?3, ?4 FROM held",
+        direct.join(" UNION ")
+    );
+    let (own, agents) = (reach.own.map_or("", TicketId::as_str), serde_json::to_string(&reach.agents)?);
+    let mut held = 0;
+    each(connection, &query, [own, card.id.as_str(), &part.policy.default_agent, &agents], |row| {
+        held = number(row, 0)?;
+        Ok(())
+    })?;
+    Ok(held)
 }
 
 fn read_part(connection: &Connection, part: Part<'_>) -> Result<State> {

@@ -1,7 +1,7 @@
 //! Writing the tables: what changed, in one transaction.
 
 use super::{Projection, Result};
-use ganger_engine::{Changes, State, Ticket, TicketId};
+use ganger_engine::{CardId, Changes, State, Ticket, TicketId};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 /// Outcomes that are kept: as many as the state remembers.
@@ -84,6 +84,12 @@ fn write_ticket(connection: &Connection, state: &State, id: &TicketId, ticket: &
         .optional()?;
     let before: Option<Ticket> = before.map(|record| serde_json::from_slice(&record)).transpose()?;
     let needed_before = before.as_ref().map_or(&[][..], |t| t.spec.after.as_slice());
+    // The one that it needs is itself: whoever called waits for it.
+    if let Some(caller) = ticket.spec.parent.as_ref().filter(|_| before.is_none() && ticket.spec.call.is_some()) {
+        connection
+            .prepare_cached("INSERT OR IGNORE INTO dependencies VALUES (?1, ?2, TRUE)")?
+            .execute([id.as_str(), caller.as_str()])?;
+    }
     if needed_before != ticket.spec.after.as_slice() {
         for needed in needed_before {
             connection
@@ -92,14 +98,15 @@ fn write_ticket(connection: &Connection, state: &State, id: &TicketId, ticket: &
         }
         for needed in &ticket.spec.after {
             connection
-                .prepare_cached("INSERT OR IGNORE INTO dependencies VALUES (?1, ?2)")?
+                .prepare_cached("INSERT OR IGNORE INTO dependencies VALUES (?1, ?2, FALSE)")?
                 .execute([needed.as_str(), id.as_str()])?;
         }
     }
     connection
         .prepare_cached(
-            "INSERT INTO tickets VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (id) DO UPDATE SET
-             priority = ?3, phase = ?4, open = ?5, ready = ?6, not_before = ?7, title = ?8, record = ?9",
+            "INSERT INTO tickets VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+             ON CONFLICT (id) DO UPDATE SET priority = ?3, phase = ?4, open = ?5, ready = ?6, not_before = ?7, title = ?8,
+             agent = ?9, lands = ?10, waits_for = ?11, undone = ?12, record = ?13",
         )?
         .execute(params![
             id.as_str(),
@@ -110,6 +117,10 @@ fn write_ticket(connection: &Connection, state: &State, id: &TicketId, ticket: &
             state.is_ready(id, ticket),
             ticket.not_before.cast_signed(),
             ticket.spec.title,
+            ticket.spec.agent,
+            ticket.spec.kind.work().lands,
+            ticket.waits_for.as_ref().map(CardId::as_str),
+            ticket.undone.is_some(),
             serde_json::to_vec(ticket)?
         ])?;
     Ok(())

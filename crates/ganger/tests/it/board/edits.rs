@@ -53,7 +53,7 @@ fn empty_values_are_refused_where_they_come_in() {
         let edited = place.ganger(&[&["ticket", "edit", "T-1"][..], &args].concat()).exits(2);
         edited.says(&format!("for '{} <", args[0])).says("it is empty");
     }
-    let added = place.ganger(&["ticket", "add", ""]).exits(2).says("for '<TITLE>': it is empty");
+    let added = place.ganger(&["ticket", "add", ""]).exits(2).says("for '[TITLE]': it is empty");
     assert!(!added.stderr.contains("T-2"), "nobody knows that id: {}", added.stderr);
     place.ganger(&["ticket", "add", "x", "--label", ""]).exits(2).says("for '--label <LABEL>...': it is empty");
     assert_eq!(place.ticket("T-1")["revision"], 1);
@@ -79,10 +79,10 @@ fn without_an_agent_every_hint_is_one_that_helps() {
     place.commit("project");
     place.ganger(&["init"]).exits(0);
     place.add(&["one"]);
-    let lines = "hint: add to ganger.toml:\n[agent.builder]\nruntime = \"claude\"\n";
+    let lines = "hint: add to ganger.toml:\n[agent.coder]\nruntime = \"claude\"\n";
     place.ganger(&["run"]).exits(2).says("error: no agent is configured\n").says(lines);
     place.ganger(&["ticket", "add", "two", "--agent", "nobody"]).exits(2).says("no agent is configured").says(lines);
-    let why = "no agent is configured: add `[agent.builder]` and `runtime = \"claude\"` to ganger.toml";
+    let why = "no agent is configured: add `[agent.coder]` and `runtime = \"claude\"` to ganger.toml";
     place.ganger(&["ticket", "why", "T-1"]).exits(0).says(why);
     let status = place.ganger(&["status"]).exits(0).says(why);
     assert!(!status.stdout.contains("ganger run") && !status.stdout.contains("``"), "{}", status.stdout);

@@ -37,9 +37,9 @@ fn a_glance_has_titles_and_cards_with_the_commands_that_answer_them() {
     let status = place.ganger(&["status"]).exits(0);
     assert!(!status.stdout.contains("closed"), "what was given up is not news: {}", status.stdout);
     let status = status.says("paint the shed").says("waiting for your answer to C-1: Which colour?");
-    let status = status.says("You have 1 card waiting:").says("`ganger answer C-1 …`");
+    let status = status.says("You have 1 card waiting:").says("`ganger answer C-1`");
     status.says("mow the lawn").says("`ganger merge T-2`");
-    place.ganger(&["ticket", "why", "T-1"]).exits(0).says("Which colour?").says("next: `ganger answer C-1 …`");
+    place.ganger(&["ticket", "why", "T-1"]).exits(0).says("Which colour?").says("next: `ganger answer C-1`");
     place.ganger(&["ticket", "why", "T-2"]).exits(0).says("T-2: ready to merge").says("next: `ganger merge T-2`");
     place.add(&["hang the door", "--after", "T-1"]);
     place.ganger(&["ticket", "why", "T-4"]).exits(0).says("T-4: waits for T-1, which is waiting for you");
@@ -53,7 +53,10 @@ fn a_board_without_open_tickets_is_not_an_empty_one() {
     place.add(&["one"]);
     place.add(&["two", "--after", "T-1"]);
     let closed = place.ganger(&["ticket", "close", "T-1"]).exits(0);
-    closed.says("T-2 depends on it and waits for your answer to C-1: `ganger answer C-1 …`.");
+    closed.says("T-2 depends on it and waits for your answer to C-1: `ganger answer C-1`.");
+    let why = place.ganger(&["ticket", "why", "T-2"]).exits(0);
+    why.says("T-2: T-1, on which it depends, was closed: answer C-1").says("next: `ganger answer C-1`");
+    place.ganger(&["status"]).exits(0).says("was closed: answer C-1 → `ganger answer C-1`");
     place.ganger(&["ticket", "close", "T-2"]).exits(0);
     place.ganger(&["ticket", "list"]).exits(0).says("No open tickets (2 closed; `--all` shows them).");
     place.ganger(&["ticket", "list", "--status", "closed"]).exits(0).says("T-1");

@@ -22,7 +22,44 @@ fn the_gates_of_a_ticket_run_without_its_agent() {
     assert_eq!((&gates["commit"], &gates["green"]), (&place.ticket("T-1")["head"], &json!(true)));
     assert_eq!(place.ticket("T-1")["attempts"], attempts);
     place.ganger(&["gates", "T-2"]).exits(1).says("T-2 has no commit yet").says("hint: `ganger ticket why T-2`");
-    place.ganger(&["gates"]).exits(2);
+    place.ganger(&["gates"]).exits(2).says("hint: `ganger gates --main` runs the gates on the main branch");
+}
+
+#[test]
+fn accepted_work_is_named_where_you_look_for_what_waits() {
+    let place = accepted();
+    place.ganger(&["merge"]).exits(2).says("no ticket is named").says("hint: T-1 is accepted: `ganger merge T-1`");
+    place.ganger(&["inbox"]).exits(0).says("1 ticket is accepted and can be merged: `ganger merge`");
+    assert_eq!(place.ganger(&["inbox", "--json"]).exits(0).json()["accepted"], 1);
+    place.add(&["three"]);
+    place.ganger(&["run", "T-3"]).exits(0);
+    place.ganger(&["inbox"]).exits(0).says("2 tickets are accepted and can be merged: `ganger merge`");
+    place.ganger(&["merge"]).exits(2).says("hint: T-1, T-3 are accepted: `ganger merge --all` merges them");
+    place.ganger(&["merge", "--all"]).exits(0);
+    let inbox = place.ganger(&["inbox"]).exits(0);
+    assert!(!inbox.stderr.contains("accepted"), "{}", inbox.stderr);
+    place.ganger(&["merge"]).exits(2).says("hint: none can be merged now");
+}
+
+/// What else is on the board, and waits for whatever, is not what was asked for.
+#[test]
+fn a_run_of_named_tickets_ends_with_words_about_them() {
+    let ask = json!([[{"tool": "ask_user", "args": {"question": "Which?"}}]]);
+    let place = Place::scripted("true", &json!({"T-1": ask, "*": [[{"run": "echo x > $GANGER_TICKET.txt"}]]}));
+    place.add(&["asks"]);
+    place.add(&["builds on it", "--after", "T-1"]);
+    place.add(&["first"]);
+    place.add(&["second", "--after", "T-3"]);
+    place.add(&["other"]);
+    place.ganger(&["run", "T-1"]).exits(3).says("\n1 suspended\n").says("You have 1 card waiting");
+    let run = place.ganger(&["run", "T-4"]).exits(0).says("\n2 accepted\n").says("2 tickets are accepted: T-3, T-4.");
+    for word in ["T-1", "T-2", "T-5", "card", "open"] {
+        let (_, summary) = run.stderr.split_once("2 accepted").unwrap();
+        assert!(!summary.contains(word), "{word}: {summary}");
+    }
+    let run = place.ganger(&["run", "T-2"]).exits(3).says("T-2 did not start: waits for T-1");
+    let run = run.says("\n1 open, 1 suspended\n").says("You have 1 card waiting");
+    assert!(!run.stderr.contains("accepted"), "{}", run.stderr);
 }
 
 #[test]

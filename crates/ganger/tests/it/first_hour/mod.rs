@@ -70,7 +70,7 @@ impl Hour {
             let file = place.repo().join("ganger.toml");
             let config = std::fs::read_to_string(&file).unwrap();
             let command = format!("{GANGER} script-agent {}", place.path("script.json").display());
-            let agent = format!("[agent.builder]\nruntime = \"command\"\ncommand = \"{command}\"\n");
+            let agent = format!("[agent.coder]\nruntime = \"command\"\ncommand = \"{command}\"\n");
             std::fs::write(&file, config.replace("\n[limits]", &format!("\n{agent}\n[limits]"))).unwrap();
             place.commit("Ganger");
         });

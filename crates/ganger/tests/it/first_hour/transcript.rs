@@ -48,11 +48,11 @@ impl Transcript {
 
 /// What is told only when it takes long.
 fn depends_on_speed(line: &str) -> bool {
-    line.contains("  waits for scripted") || line.contains("  waits for builder") || line.starts_with("Waiting for ")
+    line.contains("  waits for scripted") || line.contains("  waits for coder") || line.starts_with("Waiting for ")
 }
 
 /// What this machine has, and nobody else.
-const OF_THIS_MACHINE: [&str; 3] = ["git", "sandbox", "confined"];
+const OF_THIS_MACHINE: [&str; 4] = ["git", "sandbox", "confined", "groups"];
 
 fn normalize(line: &str) -> String {
     for what in OF_THIS_MACHINE {

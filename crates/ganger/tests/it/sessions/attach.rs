@@ -148,7 +148,7 @@ fn a_key_answers_no_card_of_a_held_ticket() {
     place.ganger(&["trust", "--yes"]).exits(0);
     place.add(&["one"]);
     let mut run = OnTerminal::start(&place, &["run", "--forever"], SIZES[1]);
-    run.wait_for("`ganger answer C-1 …`");
+    run.wait_for("`ganger answer C-1`");
     let mut session = attached(&place, "T-1");
     run.types("a");
     run.wait_for("answer C-1 (Enter, or Esc)>");

@@ -118,11 +118,20 @@ fn a_secret_goes_back_to_the_same_session_and_its_history_with_it() {
         format!("{}{}", place.ganger(&["inbox", "--json"]).stdout, place.ganger(&["log", "T-1", "--json"]).stdout);
     assert!(!seen.contains(&token()), "{seen}");
 
+    // It can be looked at nevertheless, from where it is kept, without the secret itself.
+    let diff = place.ganger(&["diff", "T-1"]).exits(0).says("+2").says("it holds what looks like a secret");
+    let diff = diff.says("This is T-1 at ").says("hint: `ganger answer C-1").says("+++ b/two.txt");
+    let review = place.ganger(&["review", "T-1"]).exits(3).says("it holds what looks like a secret");
+    assert!(!format!("{diff:?}{review:?}").contains(&token()), "{diff:?}{review:?}");
+    place.ganger(&["diff", "T-1", "--stat"]).exits(0).says("config.py");
+
     // What a person lets pass is published.
     place.ganger(&["answer", "C-1", "accept"]).exits(0);
     place.ganger(&["run"]).exits(0);
     place.assert_status("T-1", "accepted");
     assert!(place.git(&["log", "--patch", "ganger/T-1"]).contains(&token()));
+    let diff = place.ganger(&["diff", "T-1"]).exits(0);
+    assert!(!diff.stderr.contains("depot"), "{diff:?}");
 }
 
 #[test]

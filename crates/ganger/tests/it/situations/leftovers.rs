@@ -186,3 +186,63 @@ fn a_daemon_that_left_everything_behind_ends_with_a_host_that_was_killed() {
     kill(run.pid(), 9);
     wait_until("the guard ends the daemon", limit, || alive_with("", "sleep 2718.28").is_empty());
 }
+
+/// Each process of it lives for a moment only, and has neither environment nor folder by which it could be found. It says
+/// all the time that it lives, and ends by itself long after this test.
+const COMET: &str = "import os, sys, time
+alive, end, n = sys.argv[1], time.time() + 120, 0
+if os.fork(): os._exit(0)
+os.setsid()
+while time.time() < end:
+    if os.fork(): os._exit(0)
+    n += 1
+    if n % 20 == 0: open(alive, 'w').write(str(n))
+";
+
+/// Whether this process may make a control group of version 2 in its own, by the kernel's own word.
+fn may_make_groups() -> bool {
+    let groups = std::fs::read_to_string("/proc/self/cgroup").unwrap();
+    let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
+    let mount = mounts.lines().find(|line| line.split(' ').nth(2) == Some("cgroup2"));
+    let own = groups.lines().find_map(|line| line.strip_prefix("0::/"));
+    let Some((mount, own)) = mount.and_then(|line| line.split(' ').nth(1)).zip(own) else { return false };
+    let tried = std::path::Path::new(mount).join(own).join(format!("tried-{}", std::process::id()));
+    std::fs::create_dir(&tried).is_ok() && std::fs::remove_dir(&tried).is_ok()
+}
+
+#[test]
+fn what_forks_faster_than_anybody_looks_ends_with_its_attempt_and_with_its_host() {
+    let place = Place::new();
+    let (comet, alive) = (place.path("comet.py"), place.path("alive"));
+    std::fs::write(&comet, COMET).unwrap();
+    let start = format!(
+        "cd /; env -i \"$(python3 -c 'import sys; print(sys.executable)')\" {} {} > /dev/null 2>&1 < /dev/null; until test -s {}; do sleep 0.05; done",
+        comet.display(),
+        alive.display(),
+        alive.display()
+    );
+    let hangs = serde_json::json!([[{"run": start}, {"hang": true}]]);
+    let script = serde_json::json!({"T-1": [[{"run": start}, {"write": "x.txt", "text": "x"}]], "T-2": hangs});
+    place.make_project("true", &script);
+    let doctor = place.ganger(&["doctor"]).exits(0).stdout;
+    let has_groups = doctor.contains("groups     the processes of each attempt are in a group of their own");
+    assert_eq!(has_groups, may_make_groups(), "{doctor}");
+    if !has_groups {
+        assert!(doctor.contains("groups     none: "), "what holds here is said, and no more is promised: {doctor}");
+        return;
+    }
+    let limit = std::time::Duration::from_secs(30);
+    let is_silent = || {
+        let last = std::fs::metadata(&alive).and_then(|file| file.modified()).unwrap();
+        last.elapsed().is_ok_and(|silent| silent > std::time::Duration::from_secs(3))
+    };
+    place.add(&["ends"]);
+    place.ganger(&["run"]).exits(0);
+    wait_until("it ended with its attempt", limit, is_silent);
+    std::fs::remove_file(&alive).unwrap();
+    place.add(&["hangs"]);
+    let run = place.start(&["run"]);
+    wait_until("it is at work", limit, || std::fs::read(&alive).is_ok_and(|said| !said.is_empty()));
+    kill(run.pid(), 9);
+    wait_until("it ended with its host", limit, is_silent);
+}

@@ -33,6 +33,12 @@ fn a_main_that_is_red_opens_one_card_and_starts_nothing() {
     }
     place.assert_status("T-3", "open");
     assert_eq!(place.ticket("T-3")["attempts"], 0);
+    assert_eq!(cards[0]["blocks"], 3);
+    let status = place.ganger(&["status", "--json"]).exits(0).json();
+    assert_eq!(status["ready"], json!([]), "what waits for the card is not ready");
+    let status = place.ganger(&["status"]).exits(0);
+    assert!(!status.stdout.contains(" ready"), "{}", status.stdout);
+    place.ganger(&["ticket", "list", "--ready"]).exits(0).says("No ticket is ready.");
     place.ganger(&["ticket", "why", "T-3"]).says("a gate is red on the main branch: answer C-1 first");
     place.ganger(&["ticket", "why", "T-2"]).says("waiting for your answer to C-1");
 }

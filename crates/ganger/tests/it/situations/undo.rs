@@ -35,7 +35,13 @@ fn what_landed_is_taken_back_after_others_landed() {
     let ticket = place.ticket("T-2");
     assert_eq!(ticket["status"], "merged");
     assert_eq!(ticket["undone"].as_str(), Some(place.git(&["rev-parse", "main"]).as_str()));
-    place.ganger(&["ticket", "list", "--all"]).exits(0).says("merged, undone");
+    let by = &ticket["undone"].as_str().unwrap()[..10];
+    let listed = place.ganger(&["ticket", "list", "--all"]).exits(0).says("merged, undone");
+    listed.says(&format!(" and undone as {by}"));
+    let why = place.ganger(&["ticket", "why", "T-2"]).exits(0).says(&format!(" and undone as {by}"));
+    why.says("next: `ganger ticket add --like T-2`");
+    place.ganger(&["status"]).exits(0).says("2 merged (1 undone)");
+    assert_eq!(place.ganger(&["status", "--json"]).exits(0).json()["undone"], 1);
     place.ganger(&["ticket", "show", "T-2"]).exits(0).says("reverted as ");
     let shown = place.ganger(&["ticket", "show", "T-2"]).exits(0).stdout;
     assert_eq!(shown.matches("merged as").count(), 1, "{shown}");
@@ -44,6 +50,39 @@ fn what_landed_is_taken_back_after_others_landed() {
     place.ganger(&["merge", "T-2"]).exits(1).says("error: T-2 was merged as ").says("; nothing to merge");
     place.ganger(&["merge", "T-3"]).exits(0);
     assert!(!place.repo().join("two.txt").exists(), "what lands later does not bring it back");
+}
+
+#[test]
+fn what_was_built_on_it_is_named_and_it_can_be_asked_for_again() {
+    let place = Place::scripted("true", &json!({}));
+    place.add(&[
+        "first",
+        "--description",
+        "All of\nit.",
+        "--done",
+        "it is there",
+        "--label",
+        "ui",
+        "--priority",
+        "high",
+    ]);
+    place.add(&["--like", "T-1"]);
+    let (old, new) = (place.ticket("T-1"), place.ticket("T-2"));
+    for field in ["title", "description", "done", "labels", "priority", "after", "files"] {
+        assert_eq!(old[field], new[field], "{field}");
+    }
+    place.add(&["other", "--like", "T-1", "--label", "core"]);
+    let other = place.ticket("T-3");
+    assert_eq!((&other["title"], &other["labels"], &other["done"]), (&json!("other"), &json!(["core"]), &old["done"]));
+    place.ganger(&["ticket", "add", "--like", "T-9"]).exits(1).says("there is no ticket T-9");
+
+    let place = landed("true", &[]);
+    place.add(&["fourth", "--after", "T-3"]);
+    place.ganger(&["merge", "T-1"]).exits(0);
+    let undone = place.ganger(&["merge", "--undo", "T-1"]).exits(0);
+    let undone = undone.says("Built on T-1: T-3, T-4. Ganger runs their gates again before merging.");
+    undone.says("To ask for \"first\" again, run `ganger ticket add --like T-1`.");
+    place.ganger(&["ticket", "show", "T-1"]).exits(0).says("status     merged, undone since");
 }
 
 #[test]

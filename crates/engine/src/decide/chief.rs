@@ -1,0 +1,345 @@
+//! The chief of staff's decisions: what agents assume is logged, compared and settled, and whoever shares a wrong
+//! assumption is told.
+
+use super::{delivery, direction, is_judged, nothing, surfacing, withdraw_cards};
+use crate::mutant::mutant;
+use crate::{
+    Answer, Assumption, AssumptionId, AssumptionStatus, AttemptId, Card, CardAnswer, Correction, Decision,
+    DeliveryKind, Event, Impact, Millis, NewAssumption, Outcome, Phase, RejectCode, Rejected, Settlement, State,
+    SurfacingReason, Ticket, TicketId, is_same_word, text,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The longest topic or value, in characters.
+const LONGEST_WORD: usize = 100;
+
+/// An agent takes something for granted. Where others assume something else, or much depends on it, a person is asked.
+pub(super) fn assume(
+    state: &State,
+    now: Millis,
+    id: &AttemptId,
+    token: u64,
+    new: &NewAssumption,
+) -> Result<Decision, Rejected> {
+    let attempt = super::granted(state, id, token)?;
+    let ticket = super::ticket(state, &attempt.ticket)?;
+    let NewAssumption { assumed, topic, value, .. } = checked(new)?;
+    let same =
+        |a: &&Assumption| a.is_open() && is_same_word(&a.assumed, &assumed) && (&a.topic, &a.value) == (&topic, &value);
+    if let Some(known) = ticket.assumptions.iter().find(same) {
+        return Ok(Decision { events: Vec::new(), outcome: Outcome::Assumed { assumption: known.id, card: None } });
+    }
+    refuse_rejected(state, &assumed, topic.as_deref(), value.as_deref())?;
+    let number = AssumptionId(state.chief.next_assumption + 1);
+    let assumption = Assumption {
+        id: number,
+        assumed,
+        confidence: new.confidence,
+        by: attempt.agent.clone(),
+        at: now,
+        topic,
+        value,
+        impact: new.impact,
+        ..Assumption::default()
+    };
+    let mut events = vec![Event::AssumptionLogged { ticket: attempt.ticket.clone(), assumption: assumption.clone() }];
+    // Nobody is asked about work that was given up.
+    if ticket.phase != Phase::Cancelled {
+        let conflict = surfacing::conflict(state, now, &attempt.ticket, &assumption);
+        let is_high = conflict.is_empty() && assumption.impact == Impact::High;
+        events.extend(conflict);
+        events.extend(is_high.then(|| surfacing::high_impact(state, now, &attempt.ticket, &assumption)));
+    }
+    let card = events.iter().find_map(|event| match event {
+        Event::CardOpened { card, .. } => Some(card.id.clone()),
+        _ => None,
+    });
+    Ok(Decision { events, outcome: Outcome::Assumed { assumption: number, card } })
+}
+
+/// Texts of agents go to screens and prompts.
+fn checked(new: &NewAssumption) -> Result<NewAssumption, Rejected> {
+    if !(0.0..=1.0).contains(&new.confidence) {
+        let message = format!("confidence {} is not between 0 and 1", new.confidence);
+        return Err(Rejected::new(RejectCode::InvalidConfidence, message));
+    }
+    let assumed = text::clean(new.assumed.trim());
+    let refused = |message: String| Err(Rejected::new(RejectCode::InvalidAssumption, message));
+    if assumed.is_empty() {
+        return refused("the assumption is empty".to_owned());
+    }
+    let word = |word: &Option<String>| {
+        let word = word.as_deref().map(|word| text::name(word.trim()));
+        word.filter(|word| !word.is_empty())
+    };
+    let (topic, value) = (word(&new.topic), word(&new.value));
+    for (name, word) in [("topic", &topic), ("value", &value)] {
+        let length = word.as_deref().map_or(0, |word| word.chars().count());
+        if length > LONGEST_WORD {
+            return refused(format!("the {name} has {length} characters; at most {LONGEST_WORD} are allowed"));
+        }
+    }
+    if topic.is_none() && value.is_some() {
+        return refused("a value needs a topic: what is it the value of?".to_owned());
+    }
+    Ok(NewAssumption { assumed, topic, value, ..new.clone() })
+}
+
+/// What a person rejected is not assumed again.
+fn refuse_rejected(state: &State, assumed: &str, topic: Option<&str>, value: Option<&str>) -> Result<(), Rejected> {
+    let is_same = |a: Option<&str>, b: Option<&str>| matches!((a, b), (Some(a), Some(b)) if is_same_word(a, b));
+    let rejected = |c: &&Correction| {
+        is_same_word(&c.assumed, assumed) || is_same(c.topic.as_deref(), topic) && is_same(c.value.as_deref(), value)
+    };
+    let Some(known) = state.chief.corrections.iter().rev().find(rejected) else { return Ok(()) };
+    let instead = instead(&known.correction);
+    let message = format!("a person rejected this assumption ({}).{instead}", known.assumption);
+    Err(Rejected::new(RejectCode::AssumptionRejected, message))
+}
+
+/// What is true instead, as a sentence after another one.
+fn instead(correction: &str) -> String {
+    if correction.is_empty() { String::new() } else { format!(" What is true instead: {correction}") }
+}
+
+pub(super) fn confirm(state: &State, number: AssumptionId, by: &str) -> Result<Decision, Rejected> {
+    let (id, assumption) = known(state, number)?;
+    if assumption.status == AssumptionStatus::Confirmed {
+        return Ok(nothing());
+    }
+    let events = settle(state, vec![settlement(id, number, AssumptionStatus::Confirmed, "", by)], None);
+    Ok(Decision { events, outcome: Outcome::Settled { told: Vec::new(), accepted: Vec::new() } })
+}
+
+pub(super) fn reject(state: &State, number: AssumptionId, correction: &str, by: &str) -> Result<Decision, Rejected> {
+    let (_, assumption) = known(state, number)?;
+    let correction = text::clean(correction.trim());
+    if assumption.status == AssumptionStatus::Rejected && assumption.correction == correction {
+        return Ok(nothing());
+    }
+    let (told, accepted) = concerned(state, [number]);
+    let events = rejection(state, number, &correction, by, Told::default());
+    Ok(Decision { events, outcome: Outcome::Settled { told, accepted } })
+}
+
+/// What a decision has told before.
+#[derive(Default)]
+pub(super) struct Told<'a> {
+    /// So many texts.
+    pub(super) texts: u64,
+    /// The work of this ticket was sent back.
+    pub(super) sent_back: Option<&'a TicketId>,
+    /// This card was answered.
+    pub(super) answered: Option<&'a Card>,
+}
+
+/// An assumption is rejected, and everybody who shares it is told.
+pub(super) fn rejection(
+    state: &State,
+    number: AssumptionId,
+    correction: &str,
+    by: &str,
+    before: Told<'_>,
+) -> Vec<Event> {
+    let Some((id, assumption)) = state.assumption(number) else { return Vec::new() };
+    let settled = settlement(id, number, AssumptionStatus::Rejected, correction, by);
+    let mut events = settle(state, vec![settled], before.answered);
+    let said = format!(
+        "The assumption {number} is wrong, says {}: {}.{}\nBring your work in line with that.",
+        direction::person(by),
+        assumption.assumed.trim_end_matches('.'),
+        instead(correction)
+    );
+    let (told, _) = concerned(state, [number]);
+    let told = told.into_iter().map(|id| (id, said.clone())).collect();
+    events.extend(mutant!(CorrectionNotTold, tell(state, before.texts, &told, before.sent_back), Vec::new()));
+    events
+}
+
+/// What was said of assumptions, and the cards that ask about nothing more.
+fn settle(state: &State, settled: Vec<Settlement>, answered: Option<&Card>) -> Vec<Event> {
+    let cards = surfacing::answered_by(state, &settled).filter(|card| answered.is_none_or(|other| other.id != card.id));
+    let withdrawn: Vec<Event> = cards.map(|card| super::withdrawn(card, "its assumptions were settled")).collect();
+    settled.into_iter().map(Event::AssumptionSettled).chain(withdrawn).collect()
+}
+
+fn known(state: &State, number: AssumptionId) -> Result<(&TicketId, &Assumption), Rejected> {
+    state.assumption(number).ok_or_else(|| {
+        Rejected::new(RejectCode::UnknownAssumption, format!("there is no assumption {number}"))
+            .hint("`ganger assumptions --all` lists all of them")
+    })
+}
+
+/// Whose agents share assumptions: the ticket of each, those above it where it is a call, and those with an assumption
+/// about the same topic. Those that can still change are told; accepted work that may rest on it is named, also where
+/// it only builds on theirs.
+pub(super) fn concerned(
+    state: &State,
+    numbers: impl IntoIterator<Item = AssumptionId>,
+) -> (Vec<TicketId>, Vec<TicketId>) {
+    let mut all: BTreeSet<&TicketId> = BTreeSet::new();
+    for number in numbers {
+        let Some((id, assumption)) = state.assumption(number) else { continue };
+        all.insert(id);
+        all.extend(state.callers(id));
+        let about = assumption.topic.as_deref().map(|topic| state.assumptions_about(topic));
+        all.extend(about.into_iter().flatten().map(|(id, _)| id));
+    }
+    let ticket = |id: &TicketId| state.tickets.get(id);
+    let mut built: BTreeSet<&TicketId> = all.clone();
+    let mut rest: Vec<&TicketId> = all.iter().copied().collect();
+    while let Some(id) = rest.pop() {
+        rest.extend(state.dependents(id).filter(|dependent| built.insert(dependent)));
+    }
+    let phase_of = |id: &&TicketId| ticket(id).map(|t| t.phase);
+    let accepted = built.into_iter().filter(|id| phase_of(id) == Some(Phase::Accepted)).cloned().collect();
+    let hears = |id: &&TicketId| phase_of(id).is_some_and(|phase| !phase.is_final() && phase != Phase::Accepted);
+    (all.into_iter().filter(hears).cloned().collect(), accepted)
+}
+
+/// Tells tickets, each its text. Work that is being judged goes back: it was done without knowing that. `first` texts
+/// were queued by this decision before.
+pub(super) fn tell(
+    state: &State,
+    first: u64,
+    texts: &BTreeMap<TicketId, String>,
+    sent_back: Option<&TicketId>,
+) -> Vec<Event> {
+    let mut events = Vec::new();
+    for ((id, text), nth) in texts.iter().zip(first..) {
+        events.push(delivery(state, nth, id, DeliveryKind::Direction, text.clone()));
+        let is_judged = |ticket: &Ticket| is_judged(state, id, ticket) && sent_back != Some(id);
+        if state.tickets.get(id).is_some_and(is_judged) {
+            let why = "a person corrected what it is based on".to_owned();
+            events.extend(withdraw_cards(state, id, &why));
+            events.push(Event::TicketRejected { ticket: id.clone(), why, counts: false });
+        }
+    }
+    events
+}
+
+/// Whether a person may answer so: what becomes direction must be fit for that.
+pub(super) fn allow_answer(state: &State, card: &Card, answer: &CardAnswer) -> Result<(), Rejected> {
+    match (card.surfacing(), answer) {
+        (Some(SurfacingReason::HighImpact { .. }), _) => Ok(()),
+        (Some(why), CardAnswer::Text(words)) => {
+            direction::check(state, crate::DirectionKind::Constraint, &words_of(why, words))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn words_of(why: &SurfacingReason, words: &str) -> String {
+    match why {
+        SurfacingReason::Conflict { topic, .. } => format!("{topic}: {}", words.trim()),
+        _ => words.to_owned(),
+    }
+}
+
+/// What follows from the answer to a card about assumptions.
+pub(super) fn answered(
+    state: &State,
+    now: Millis,
+    card: &Card,
+    why: &SurfacingReason,
+    answer: &Answer,
+) -> Result<Vec<Event>, Rejected> {
+    let by = answer.by.as_str();
+    let before = Told { answered: Some(card), ..Told::default() };
+    match (why, &answer.answer) {
+        (SurfacingReason::HighImpact { assumption }, CardAnswer::Text(words)) => {
+            Ok(rejection(state, *assumption, &text::clean(words.trim()), by, before))
+        }
+        (SurfacingReason::HighImpact { assumption }, _) => {
+            let found = state.assumption(*assumption);
+            let settled = found.map(|(id, _)| settlement(id, *assumption, AssumptionStatus::Confirmed, "", by));
+            Ok(settle(state, settled.into_iter().collect(), Some(card)))
+        }
+        (SurfacingReason::Conflict { topic, .. }, CardAnswer::Text(value)) => {
+            decided(state, now, card, topic, value.trim(), by)
+        }
+        (_, CardAnswer::Text(words)) => direction::constrain(state, now, 0, words, by, direction::begun(state, "")),
+        _ => Ok(Vec::new()),
+    }
+}
+
+fn settlement(id: &TicketId, number: AssumptionId, status: AssumptionStatus, correction: &str, by: &str) -> Settlement {
+    Settlement { ticket: id.clone(), assumption: number, status, correction: correction.to_owned(), by: by.to_owned() }
+}
+
+/// A person decides what is true of a topic: who assumed that is confirmed, the others are rejected, and it holds for
+/// everybody from now on.
+fn decided(
+    state: &State,
+    now: Millis,
+    card: &Card,
+    topic: &str,
+    value: &str,
+    by: &str,
+) -> Result<Vec<Event>, Rejected> {
+    let about = state.assumptions_about(topic);
+    let valued = about.iter().filter_map(|(id, a)| Some((*id, a.id, a.value.as_deref()?, a.status)));
+    let settled = valued.filter_map(|(id, number, own, status)| {
+        let wanted = if is_same_word(own, value) { AssumptionStatus::Confirmed } else { AssumptionStatus::Rejected };
+        let correction = if wanted == AssumptionStatus::Rejected { format!("{topic}: {value}") } else { String::new() };
+        (status != wanted).then(|| settlement(id, number, wanted, &correction, by))
+    });
+    let settled: Vec<Settlement> = settled.collect();
+    let said = format!(
+        "Decided about {topic}, by {}: {value}. This holds for the whole project. Bring your work in line with it.",
+        direction::person(by)
+    );
+    let (concerned, _) = concerned(state, settled.iter().map(|s| s.assumption));
+    let mut told = direction::begun(state, "");
+    told.extend(concerned.into_iter().map(|id| (id, said.clone())));
+    let mut events = settle(state, settled, Some(card));
+    let words = words_of(&SurfacingReason::Conflict { topic: topic.to_owned(), values: Vec::new() }, value);
+    events.extend(direction::constrain(state, now, 0, &words, by, told)?);
+    Ok(events)
+}
+
+/// What a person's words to a ticket say of what its agent assumes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Objection {
+    /// Nothing.
+    None,
+    /// That this one is wrong; what is true instead may follow.
+    To(AssumptionId, String),
+    /// That one of these is wrong, and not which.
+    Unclear(Vec<AssumptionId>),
+}
+
+/// How a person says that something was assumed wrongly.
+const OBJECTIONS: [&str; 2] = ["that's wrong", "not what i asked"];
+
+/// Reads what a person writes to a ticket: whether it begins with an objection, and to what.
+#[must_use]
+pub fn objection(state: &State, id: &TicketId, words: &str) -> Objection {
+    let Some(rest) = after_objection(words) else { return Objection::None };
+    let own = state.tickets.get(id).map_or(&[][..], |ticket| ticket.assumptions.as_slice());
+    let open: Vec<AssumptionId> = own.iter().filter(|a| a.is_open()).map(|a| a.id).collect();
+    match open.as_slice() {
+        [] => Objection::None,
+        [one] => Objection::To(*one, rest),
+        _ => Objection::Unclear(open),
+    }
+}
+
+/// What follows an objection at the beginning of a text.
+fn after_objection(words: &str) -> Option<String> {
+    let words = words.trim().replace('\u{2019}', "'");
+    let begins = |said: &&&str| words.get(..said.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(said));
+    let rest = &words[OBJECTIONS.iter().find(begins)?.len()..];
+    let is_whole = rest.chars().next().is_none_or(|c| !c.is_alphanumeric() && c != '\'');
+    let is_mark =
+        |c: char| c.is_whitespace() || matches!(c, ',' | '.' | ':' | ';' | '!' | '-' | '\u{2013}' | '\u{2014}');
+    is_whole.then(|| text::clean(rest.trim_start_matches(is_mark).trim_end()))
+}
+
+/// An objection at the beginning of what a person writes to a ticket rejects its one open assumption.
+pub(super) fn objected(state: &State, id: &TicketId, words: &str, by: &str, before: Told<'_>) -> Vec<Event> {
+    match objection(state, id, words) {
+        Objection::To(number, correction) => rejection(state, number, &correction, by, before),
+        Objection::None | Objection::Unclear(_) => Vec::new(),
+    }
+}

@@ -3,8 +3,8 @@
 use crate::support::{NOW, add, after, answer, at_work, board, check, claim, ended, evidence, given, policy, tick};
 use expect_test::expect;
 use ganger_engine::{
-    Envelope, Impact, Input, Ledger, NewAssumption, Policy, Reason, Surfacing, SurfacingPolicy, SurfacingReason,
-    TicketId, why,
+    Envelope, Event, Impact, Input, Kind, Ledger, NewAssumption, Policy, Reason, State, Surfacing, SurfacingPolicy,
+    SurfacingReason, TicketId, TicketSpec, why,
 };
 
 fn assume(attempt: &str, token: u64, assumed: &str) -> Input {
@@ -178,6 +178,31 @@ fn words_on_the_summary_become_direction_and_are_told() {
             then retire/T-1/h
         "#]],
     );
+}
+
+/// Where there are goals, other work goes on.
+#[test]
+fn only_what_is_below_a_goal_waits_where_there_are_goals() {
+    let first = after(board(), [surfacing(Surfacing::Pause, 1, 3)]);
+    let ledger = given(&[first, completed(1, Some("JWT")), vec![tick(), add("two", |_| {})]].concat());
+    let mut state = ledger.into_state();
+    let mut added = |id: &str, kind, parent: Option<&str>| {
+        let spec = TicketSpec { title: "x".into(), kind, parent: parent.map(Into::into), ..TicketSpec::default() };
+        state.apply(NOW, &Event::TicketAdded { ticket: id.into(), number: 9, spec }).unwrap();
+    };
+    added("G-1", Kind::Goal, None);
+    added("T-8", Kind::Change, Some("G-1"));
+    added("T-9", Kind::Change, Some("T-8"));
+    let waits = |state: &State, id: &str| {
+        why(state, NOW, &id.into()).iter().any(|reason| matches!(reason, Reason::Surfacing { .. }))
+    };
+    let waiting = ["T-2", "G-1", "T-8", "T-9"].map(|id| waits(&state, id));
+    assert_eq!(waiting, [false, false, true, true]);
+    let again = State::from_snapshot(&state.to_snapshot().unwrap()).unwrap();
+    assert_eq!(again, state, "assumptions and goals survive a snapshot");
+    let closed = Event::TicketClosed { ticket: "G-1".into(), reason: String::new(), by: "p".into() };
+    state.apply(NOW, &closed).unwrap();
+    assert!(waits(&state, "T-2"), "without a goal everything waits");
 }
 
 /// The card is about the board: the ticket that it names may be closed.

@@ -22,10 +22,11 @@ pub(crate) struct View {
 }
 
 impl View {
-    /// How many tickets wait for the card's ticket, itself included; a request that lapsed and a notice hold up none.
+    /// How many tickets wait for the card's ticket, itself included; a request that lapsed, a
+    /// notice and assumptions hold up none.
     pub(crate) fn held_up(&self, card: &Card) -> usize {
         let lapsed = card.permission().is_some_and(|asked| asked.lapsed.is_some());
-        let holds = !lapsed && !matches!(card.kind, CardKind::Notice { .. });
+        let holds = !lapsed && !matches!(card.kind, CardKind::Notice { .. } | CardKind::Surfacing { .. });
         self.totals.held.get(&card.id).copied().filter(|_| holds).unwrap_or(0)
     }
 }

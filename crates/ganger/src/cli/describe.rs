@@ -4,8 +4,8 @@ use super::out::{clock, counted, span};
 use crate::host::LOCAL;
 use crate::text;
 use ganger_engine::{
-    AttemptId, AttemptOutcome, CallResult, CardKind, Check, DeliveryId, Event, FailureClass, PermissionRequest, Phase,
-    Scope, State, TicketId,
+    AttemptId, AttemptOutcome, CallResult, CardKind, Check, DeliveryId, Directive, DirectiveRemoval, Event,
+    FailureClass, PermissionRequest, Phase, Scope, Settlement, State, TicketId,
 };
 
 /// The ticket that an event is about. Ended attempts are gone from the state, but their id begins with
@@ -16,6 +16,7 @@ pub(super) fn ticket_of(event: &Event) -> Option<TicketId> {
         | Event::TicketEdited { ticket, .. }
         | Event::TicketNoted { ticket, .. }
         | Event::AssumptionLogged { ticket, .. }
+        | Event::AssumptionSettled(Settlement { ticket, .. })
         | Event::TicketClosed { ticket, .. }
         | Event::TicketReopened { ticket, .. }
         | Event::AttemptOffered { ticket, .. }
@@ -63,6 +64,8 @@ pub(super) fn ticket_of(event: &Event) -> Option<TicketId> {
         | Event::PolicySet { .. }
         | Event::TrustRecorded { .. }
         | Event::RuntimePaused { .. }
+        | Event::DirectionAdded { .. }
+        | Event::DirectionRemoved { .. }
         | Event::HostReported { .. }
         | Event::HostLapsed { .. }
         | Event::CardAnswered { .. }
@@ -113,6 +116,18 @@ pub(super) fn event(state: &State, event: &Event) -> Option<String> {
                 assumption.confidence * 100.0,
                 text::line(&assumption.assumed, 200)
             )
+        }
+        Event::AssumptionSettled(settled) => {
+            let Settlement { assumption, status, correction, by, .. } = settled;
+            let instead =
+                if correction.is_empty() { String::new() } else { format!(": {}", text::line(correction, 200)) };
+            format!("{by} {} {assumption}{instead}", status.as_str())
+        }
+        Event::DirectionAdded(Directive { kind, text: said, by, .. }) => {
+            return Some(format!("{by} added a {}: {}", kind.as_str(), text::line(said, 200)));
+        }
+        Event::DirectionRemoved(DirectiveRemoval { number, by }) => {
+            return Some(format!("{by} removed directive {number}"));
         }
         Event::TicketClosed { reason, by, .. } => {
             format!("closed by {by}: {}", text::line(reason, 120))
@@ -184,6 +199,7 @@ pub(super) fn event(state: &State, event: &Event) -> Option<String> {
                 CardKind::Question { .. } => "asks",
                 CardKind::Permission { .. } => "asks for permission",
                 CardKind::Notice { .. } => "notice",
+                CardKind::Surfacing { .. } => "assumptions",
                 CardKind::Approval { .. } => "needs your approval",
                 CardKind::Escalation { .. } | CardKind::Orphaned { .. } => "needs you",
             };

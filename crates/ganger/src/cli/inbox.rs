@@ -1,5 +1,6 @@
 //! `ganger inbox` and `ganger answer`: what waits for a person, ranked by what it holds up.
 
+use super::assumptions::say_objection;
 use super::board::{self, say_if_no_run};
 use super::out::{ago, counted, data, json, span, talk};
 use crate::board::{Part, card_named, shapes};
@@ -21,9 +22,12 @@ pub(super) struct AnswerArgs {
     /// One of its options, or free text where it takes that
     #[arg(required = true, num_args = 1..)]
     answer: Vec<String>,
-    /// Answer a question in your own words although it suggests answers
+    /// Answer in your own words although the card suggests answers
     #[arg(long)]
     other: bool,
+    /// Keep the answer to a question as a constraint for all agents (`ganger direction` lists them)
+    #[arg(long)]
+    always: bool,
 }
 
 pub(super) async fn inbox(args: &InboxArgs) -> Result<Exit, Failure> {
@@ -83,18 +87,32 @@ pub(super) async fn answer(args: AnswerArgs) -> Result<Exit, Failure> {
     let board = board::open_for_person("answer").await?;
     let state = board.state().await?;
     let card = card_named(&state, &args.card)?;
-    board.project.require_not_held(&state.cards[&card].ticket)?;
+    // What is about all tickets waits for no open session.
+    if state.cards[&card].surfacing().is_none() {
+        board.project.require_not_held(&state.cards[&card].ticket)?;
+    }
     let words = args.answer.join(" ");
     let answer = match &state.cards[&card] {
-        asked if args.other && asked.is_question() => CardAnswer::Text(words),
+        asked if args.other && asked.takes_other() => CardAnswer::Text(words),
         _ => typed(&state, card.clone(), &words)?,
     };
     let corrects = matches!(state.cards[&card].state, CardState::Answered { .. });
-    let answer = Answer { card: card.clone(), answer, by: board.person() };
-    match board.decide("you answered a card", Input::Answer(answer)).await? {
+    let (by, words) = (board.person(), answer.to_string());
+    let input = if args.always {
+        Input::AnswerAlways { card: card.clone(), answer, by }
+    } else {
+        Input::Answer(Answer { card: card.clone(), answer, by })
+    };
+    match board.decide("you answered a card", input).await? {
         Outcome::Nothing => talk!("{card} already had this answer."),
         _ if corrects => talk!("Corrected the answer to {card}."),
         _ => talk!("Answered {card}."),
+    }
+    if args.always {
+        talk!("It holds for all agents from now on: `ganger direction` lists what does.");
+    }
+    if state.cards[&card].is_question() {
+        say_objection(&state, &state.cards[&card].ticket, &words);
     }
     say_if_no_run(&board)?;
     Ok(Exit::Done)

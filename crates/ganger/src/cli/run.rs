@@ -218,7 +218,8 @@ fn exit(state: &State, mode: &Mode, ending: &Ending) -> Exit {
 fn waits_for_person(state: &State) -> bool {
     let now = now_ms();
     let waits_for_login = || state.ready().any(|(_, t)| state.logged_out(state.agent_now(now, t)).is_some());
-    state.tickets.keys().any(|id| state.waits_for_person(id)) || waits_for_login()
+    let waits_for_answer = || state.ready().any(|(_, t)| state.surfacing_pause(t).is_some());
+    state.tickets.keys().any(|id| state.waits_for_person(id)) || waits_for_login() || waits_for_answer()
 }
 
 fn has_stuck_tickets(state: &State, mode: &Mode) -> bool {

@@ -105,11 +105,6 @@ const RARE: &[Pair] = &[
     // Cards about assumptions outlive the ticket that they name.
     ("CardWithdrawn", Some(Merged)),
     ("CardWithdrawn", Some(Done)),
-    ("AssumptionSettled", Some(Reviewing)),
-    ("AssumptionSettled", Some(NeedsYou)),
-    ("AssumptionSettled", Some(Stopped)),
-    ("AssumptionSettled", Some(Verifying)),
-    ("AssumptionSettled", Some(Done)),
     ("CardAnswered", Some(Done)),
     ("StopLifted", Some(Reviewing)),
     ("StopLifted", Some(NeedsYou)),

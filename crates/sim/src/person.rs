@@ -202,7 +202,8 @@ impl Person {
             return self.tell(world, Input::RemoveDirection { number: directive.number, by });
         }
         let kind = DirectionKind::ALL[world.rng.below(3) as usize];
-        self.tell(world, Input::AddDirection { kind, text: format!("direction {}", world.rng.below(20)), by });
+        let text = format!("direction {}", world.rng.below(20));
+        self.tell(world, Input::AddDirection { kind, text, by });
     }
 
     /// Stops a ticket; now and then lets it go on again before it has stopped.

@@ -322,6 +322,7 @@ pub(super) fn closing(
     };
     let asks = state.open_cards_of(id).filter(|card| !stays(card));
     events.extend(asks.map(|card| super::withdrawn(card, why)));
+    events.extend(super::chief::closed(state, id, ticket, why));
     events.extend(super::merge::unapprove_dependents(state, id, why));
     events.extend(super::messages::returned(state, id, why));
     events.extend(mutant!(OrphansNotAsked, super::cards::orphans_of(state, now, id), Vec::new()));

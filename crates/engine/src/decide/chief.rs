@@ -158,9 +158,17 @@ pub(super) fn rejection(
 
 /// What was said of assumptions, and the cards that ask about nothing more.
 fn settle(state: &State, settled: Vec<Settlement>, answered: Option<&Card>) -> Vec<Event> {
-    let cards = surfacing::answered_by(state, &settled).filter(|card| answered.is_none_or(|other| other.id != card.id));
+    let cards =
+        surfacing::cards_settled_by(state, &settled).filter(|card| answered.is_none_or(|other| other.id != card.id));
     let withdrawn: Vec<Event> = cards.map(|card| super::withdrawn(card, "its assumptions were settled")).collect();
     settled.into_iter().map(Event::AssumptionSettled).chain(withdrawn).collect()
+}
+
+/// What agents of a closed ticket assume does not matter any more, and nobody is asked about it.
+pub(super) fn closed(state: &State, id: &TicketId, ticket: &Ticket, why: &str) -> Vec<Event> {
+    let gone = ticket.assumptions.iter().map(|a| settlement(id, a.id, AssumptionStatus::Rejected, "", ""));
+    let gone: Vec<Settlement> = gone.collect();
+    surfacing::cards_settled_by(state, &gone).map(|card| super::withdrawn(card, why)).collect()
 }
 
 fn known(state: &State, number: AssumptionId) -> Result<(&TicketId, &Assumption), Rejected> {

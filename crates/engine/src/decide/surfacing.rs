@@ -160,7 +160,7 @@ fn conflict_card<'a>(state: &'a State, topic: &str) -> Option<(&'a Card, &'a [St
 }
 
 /// The open cards that ask about nothing more once these are settled.
-pub(super) fn answered_by<'a>(state: &'a State, settled: &'a [Settlement]) -> impl Iterator<Item = &'a Card> {
+pub(super) fn cards_settled_by<'a>(state: &'a State, settled: &'a [Settlement]) -> impl Iterator<Item = &'a Card> {
     state.open_cards().filter(|card| match card.surfacing() {
         Some(SurfacingReason::HighImpact { assumption }) => settled.iter().any(|s| s.assumption == *assumption),
         Some(SurfacingReason::Conflict { topic, .. }) => {

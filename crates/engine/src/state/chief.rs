@@ -53,10 +53,10 @@ impl State {
     /// what an agent calls, and reviews, are part of work that was begun.
     #[must_use]
     pub fn surfacing_pause(&self, ticket: &Ticket) -> Option<&Card> {
-        let pauses = self.policy.surfacing.mode == Surfacing::Pause;
-        let is_new_work = !matches!(ticket.spec.kind, Kind::Call | Kind::Review);
-        let is_meant = || self.chief.goals.is_empty() || self.is_below_goal(ticket);
-        self.summary_card().filter(|_| pauses && is_new_work && is_meant())
+        if self.policy.surfacing.mode != Surfacing::Pause || matches!(ticket.spec.kind, Kind::Call | Kind::Review) {
+            return None;
+        }
+        self.summary_card().filter(|_| self.chief.goals.is_empty() || self.is_below_goal(ticket))
     }
 
     fn is_below_goal(&self, ticket: &Ticket) -> bool {

@@ -405,6 +405,21 @@ fn assumptions_of_closed_tickets_do_not_matter() {
 }
 
 #[test]
+fn closing_a_ticket_withdraws_the_question_about_what_it_assumed() {
+    let close = Input::CloseTicket { ticket: "T-2".into(), reason: "no".into(), by: "p".into() };
+    check(
+        &disagreeing(),
+        close,
+        &expect![[r#"
+            ticket-closed by=p reason=no ticket=T-2
+            attempt-cancelled attempt=T-2-a1 why=the ticket was closed
+            card-withdrawn card=C-1 why=the ticket was closed
+            then cancel/T-2-a1/2
+        "#]],
+    );
+}
+
+#[test]
 fn an_answer_that_cannot_be_direction_is_refused() {
     let mut inputs = disagreeing();
     inputs.extend((0..50).map(|n| direct(DirectionKind::Goal, &format!("goal {n}"))));

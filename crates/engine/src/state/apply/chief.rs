@@ -62,7 +62,7 @@ impl State {
 
     /// Few questions are open again: when there are many, they are surfaced once more.
     pub(super) fn note_questions(&mut self) {
-        self.chief.crowded &= self.is_crowded();
+        self.chief.crowded = self.chief.crowded && self.is_crowded();
     }
 
     fn is_crowded(&self) -> bool {

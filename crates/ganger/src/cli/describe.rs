@@ -4,8 +4,8 @@ use super::out::{clock, counted, span};
 use crate::host::LOCAL;
 use crate::text;
 use ganger_engine::{
-    AttemptId, AttemptOutcome, CallResult, CardKind, Check, DeliveryId, Directive, DirectiveRemoval, Event,
-    FailureClass, PermissionRequest, Phase, Scope, Settlement, State, TicketId,
+    Assumption, AssumptionId, AttemptId, AttemptOutcome, CallResult, CardKind, Check, DeliveryId, Directive,
+    DirectiveRemoval, Event, FailureClass, PermissionRequest, Phase, Scope, Settlement, State, TicketId,
 };
 
 /// The ticket that an event is about. Ended attempts are gone from the state, but their id begins with
@@ -110,12 +110,10 @@ pub(super) fn event(state: &State, event: &Event) -> Option<String> {
         Event::TicketEdited { .. } => "edited".to_owned(),
         Event::TicketNoted { text, by, .. } => format!("note by {by}: {}", text::line(text, 200)),
         Event::AssumptionLogged { assumption, .. } => {
-            format!(
-                "{} assumes ({:.0} %): {}",
-                assumption.by,
-                assumption.confidence * 100.0,
-                text::line(&assumption.assumed, 200)
-            )
+            let Assumption { id, assumed, confidence, by, .. } = assumption;
+            // Journals from before there were ids have none.
+            let id = if *id == AssumptionId::default() { String::new() } else { format!(" {id}") };
+            format!("{by} assumes{id} ({:.0} %): {}", confidence * 100.0, text::line(assumed, 200))
         }
         Event::AssumptionSettled(settled) => {
             let Settlement { assumption, status, correction, by, .. } = settled;

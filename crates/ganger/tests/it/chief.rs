@@ -120,7 +120,7 @@ fn agents_that_disagree_are_one_card_and_its_answer_is_told_to_both() {
     place.ganger(&["run"]).exits(0).says("2 accepted");
     for ticket in ["T-1", "T-2"] {
         let text = told(&place, ticket);
-        assert!(text.contains("Decided about database, by a person: SQLite."), "{text}");
+        assert!(text.contains("Decided about database, by tester: SQLite."), "{text}");
     }
 }
 
@@ -140,7 +140,7 @@ fn a_rejected_assumption_is_told_once_and_refused_when_it_comes_again() {
     place.ganger(&["answer", &card(&place, "question"), "yes"]).exits(0);
     place.ganger(&["run"]).exits(0);
     let text = told(&place, "T-1");
-    assert_eq!(text.matches("The assumption A-1 is wrong, says a person: JWT for sessions.").count(), 1, "{text}");
+    assert_eq!(text.matches("The assumption A-1 is wrong, says tester: JWT for sessions.").count(), 1, "{text}");
     assert!(text.contains("What is true instead: sessions on the server"), "{text}");
     place.ganger(&["log", "T-1"]).exits(0).says("a person rejected this assumption (A-1)");
     let shown = place.ganger(&["ticket", "show", "T-1"]).exits(0);
@@ -202,7 +202,7 @@ fn a_summary_holds_new_work_until_it_is_answered() {
     let works = |assumed: &str| json!([[assume(assumed, json!({})), {"run": "date > $GANGER_TICKET.txt"}, {"tool": "report_result", "args": {"summary": "s"}}]]);
     let place = gang(settings, &json!({"T-1": works("JWT for sessions"), "T-2": works("REST")}));
     place.add(&["one"]);
-    place.add(&["two"]);
+    place.add(&["two", "--after", "T-1"]);
     place.ganger(&["run"]).exits(3).says("T-2 did not start: assumptions wait for you: answer C-1 first");
     place.assert_status("T-2", "open");
     let why = place.ganger(&["ticket", "why", "T-2", "--json"]).exits(0).json();
@@ -223,7 +223,7 @@ fn agents_give_no_direction() {
     let place = gang(
         PLAIN,
         &json!({"T-1": [[
-            {"run": format!("{GANGER} direction add goal mine; {GANGER} assumptions confirm A-1; true")},
+            {"run": format!("{GANGER} direction add goal mine 2>&1; {GANGER} assumptions confirm A-1 2>&1; true")},
             {"write": "a.txt", "text": "a"}, {"tool": "report_result", "args": {"summary": "s"}},
         ]]}),
     );

@@ -28,8 +28,10 @@ pub(crate) fn record(before: &State, record: &Record) -> Result<(), String> {
         _ => None,
     });
     let mut shares: BTreeSet<&TicketId> = BTreeSet::new();
+    let mut may_hear: BTreeSet<&TicketId> = BTreeSet::new();
     for settled in rejected {
-        shares.extend(sharing(before, settled));
+        shares.extend(sharing(before, settled, false));
+        may_hear.extend(sharing(before, settled, true));
     }
     let unfinished = |id: &TicketId| {
         let phase = before.tickets.get(id).map(|t| t.phase);
@@ -42,14 +44,14 @@ pub(crate) fn record(before: &State, record: &Record) -> Result<(), String> {
         record.events.iter().any(|e| matches!(e, Event::DirectionAdded { .. } | Event::DirectionRemoved { .. }));
     // The answer to a conflict may repeat what holds already.
     let answers = record.events.iter().any(|e| matches!(e, Event::CardAnswered { .. }));
-    match told.keys().find(|id| !unfinished(id) || !directs && !answers && !shares.contains(*id)) {
+    match told.keys().find(|id| !unfinished(id) || !directs && !answers && !may_hear.contains(*id)) {
         Some(id) => Err(format!("invariant 10: {id} is told of an assumption that it does not share")),
         None => Ok(()),
     }
 }
 
-/// The ticket, those that called it, and those with an assumption about the same topic.
-fn sharing<'a>(before: &'a State, settled: &'a Settlement) -> BTreeSet<&'a TicketId> {
+/// The ticket, those that called it, and those with an assumption about the same topic, of another value or not.
+fn sharing<'a>(before: &'a State, settled: &'a Settlement, any_value: bool) -> BTreeSet<&'a TicketId> {
     let mut found = BTreeSet::from([&settled.ticket]);
     let mut at = before.tickets.get(&settled.ticket);
     while let Some(parent) = at.filter(|t| t.spec.call.is_some()).and_then(|t| t.spec.parent.as_ref()) {
@@ -57,10 +59,13 @@ fn sharing<'a>(before: &'a State, settled: &'a Settlement) -> BTreeSet<&'a Ticke
         at = before.tickets.get(parent);
     }
     let own = before.tickets.get(&settled.ticket).into_iter().flat_map(|t| &t.assumptions);
-    let topic = own.filter(|a| a.id == settled.assumption).find_map(|a| a.topic.as_ref()).map(|t| t.to_lowercase());
+    let Some(wrong) = own.into_iter().find(|a| a.id == settled.assumption) else { return found };
+    let lower = |word: &Option<String>| word.as_ref().map(|word| word.to_lowercase());
+    let (topic, value) = (lower(&wrong.topic), lower(&wrong.value));
     for (id, ticket) in before.tickets.iter().filter(|(_, t)| t.phase != Phase::Cancelled) {
-        let mut holds = ticket.assumptions.iter().filter(|a| a.status != AssumptionStatus::Rejected);
-        if topic.is_some() && holds.any(|a| a.topic.as_ref().map(|t| t.to_lowercase()) == topic) {
+        let holds = ticket.assumptions.iter().filter(|a| a.status != AssumptionStatus::Rejected);
+        let mut about = holds.filter(|a| topic.is_some() && lower(&a.topic) == topic);
+        if about.any(|a| any_value || value.is_none() || a.value.is_none() || lower(&a.value) == value) {
             found.insert(id);
         }
     }

@@ -1,6 +1,8 @@
 //! Questions, denials and a person's answers.
 
-use super::{NewCard, asking, chief, delivery, done, messages, nothing, open_card, open_nth_card, permissions};
+use super::{
+    NewCard, asking, chief, delivery, done, messages, nothing, objection, open_card, open_nth_card, permissions,
+};
 use crate::mutant::mutant;
 use crate::{
     Answer, ApprovalReason, AttemptId, Card, CardAnswer, CardId, CardKind, CardOption, CardState, Commit, Decision,
@@ -137,7 +139,7 @@ fn consequences(state: &State, now: Millis, card: &Card, ticket: &Ticket, answer
             }
             if let CardAnswer::Text(words) = &answer.answer {
                 let before = chief::Told { texts: 1, ..chief::Told::default() };
-                events.extend(chief::objected(state, id, words, &answer.by, before));
+                events.extend(objection::objected(state, id, words, &answer.by, before));
             }
             events
         }

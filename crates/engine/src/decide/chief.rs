@@ -1,14 +1,13 @@
 //! The chief of staff's decisions: what agents assume is logged, compared and settled, and whoever shares a wrong
 //! assumption is told.
 
-use super::{delivery, direction, is_judged, nothing, surfacing, withdraw_cards};
+use super::{direction, nothing, surfacing, telling};
 use crate::mutant::mutant;
 use crate::{
-    Answer, Assumption, AssumptionId, AssumptionStatus, AttemptId, Card, CardAnswer, Correction, Decision,
-    DeliveryKind, Event, Impact, Millis, NewAssumption, Outcome, Phase, RejectCode, Rejected, Settlement, State,
-    SurfacingReason, Ticket, TicketId, is_same_word, text,
+    Answer, Assumption, AssumptionId, AssumptionStatus, AttemptId, Card, CardAnswer, Correction, Decision, Event,
+    Impact, Millis, NewAssumption, Outcome, Phase, RejectCode, Rejected, Settlement, State, SurfacingReason, Ticket,
+    TicketId, is_same_word, text,
 };
-use std::collections::{BTreeMap, BTreeSet};
 
 /// The longest topic or value, in characters.
 const LONGEST_WORD: usize = 100;
@@ -117,7 +116,7 @@ pub(super) fn reject(state: &State, number: AssumptionId, correction: &str, by: 
     if assumption.status == AssumptionStatus::Rejected && assumption.correction == correction {
         return Ok(nothing());
     }
-    let (told, accepted) = concerned(state, [number]);
+    let (told, accepted) = telling::concerned(state, [number]);
     let events = rejection(state, number, &correction, by, Told::default());
     Ok(Decision { events, outcome: Outcome::Settled { told, accepted } })
 }
@@ -146,13 +145,13 @@ pub(super) fn rejection(
     let mut events = settle(state, vec![settled], before.answered);
     let said = format!(
         "The assumption {number} is wrong, says {}: {}.{}\nBring your work in line with that.",
-        direction::person(by),
+        telling::person(by),
         assumption.assumed.trim_end_matches('.'),
         instead(correction)
     );
-    let (told, _) = concerned(state, [number]);
+    let (told, _) = telling::concerned(state, [number]);
     let told = told.into_iter().map(|id| (id, said.clone())).collect();
-    events.extend(mutant!(CorrectionNotTold, tell(state, before.texts, &told, before.sent_back), Vec::new()));
+    events.extend(mutant!(CorrectionNotTold, telling::tell(state, before.texts, &told, before.sent_back), Vec::new()));
     events
 }
 
@@ -176,54 +175,6 @@ fn known(state: &State, number: AssumptionId) -> Result<(&TicketId, &Assumption)
         Rejected::new(RejectCode::UnknownAssumption, format!("there is no assumption {number}"))
             .hint("`ganger assumptions --all` lists all of them")
     })
-}
-
-/// Whose agents share assumptions: the ticket of each, those above it where it is a call, and those with an assumption
-/// about the same topic. Those that can still change are told; accepted work that may rest on it is named, also where
-/// it only builds on theirs.
-pub(super) fn concerned(
-    state: &State,
-    numbers: impl IntoIterator<Item = AssumptionId>,
-) -> (Vec<TicketId>, Vec<TicketId>) {
-    let mut all: BTreeSet<&TicketId> = BTreeSet::new();
-    for number in numbers {
-        let Some((id, assumption)) = state.assumption(number) else { continue };
-        all.insert(id);
-        all.extend(state.callers(id));
-        let about = assumption.topic.as_deref().map(|topic| state.assumptions_about(topic));
-        all.extend(about.into_iter().flatten().map(|(id, _)| id));
-    }
-    let ticket = |id: &TicketId| state.tickets.get(id);
-    let mut built: BTreeSet<&TicketId> = all.clone();
-    let mut rest: Vec<&TicketId> = all.iter().copied().collect();
-    while let Some(id) = rest.pop() {
-        rest.extend(state.dependents(id).filter(|dependent| built.insert(dependent)));
-    }
-    let phase_of = |id: &&TicketId| ticket(id).map(|t| t.phase);
-    let accepted = built.into_iter().filter(|id| phase_of(id) == Some(Phase::Accepted)).cloned().collect();
-    let hears = |id: &&TicketId| phase_of(id).is_some_and(|phase| !phase.is_final() && phase != Phase::Accepted);
-    (all.into_iter().filter(hears).cloned().collect(), accepted)
-}
-
-/// Tells tickets, each its text. Work that is being judged goes back: it was done without knowing that. `first` texts
-/// were queued by this decision before.
-pub(super) fn tell(
-    state: &State,
-    first: u64,
-    texts: &BTreeMap<TicketId, String>,
-    sent_back: Option<&TicketId>,
-) -> Vec<Event> {
-    let mut events = Vec::new();
-    for ((id, text), nth) in texts.iter().zip(first..) {
-        events.push(delivery(state, nth, id, DeliveryKind::Direction, text.clone()));
-        let is_judged = |ticket: &Ticket| is_judged(state, id, ticket) && sent_back != Some(id);
-        if state.tickets.get(id).is_some_and(is_judged) {
-            let why = "a person corrected what it is based on".to_owned();
-            events.extend(withdraw_cards(state, id, &why));
-            events.push(Event::TicketRejected { ticket: id.clone(), why, counts: false });
-        }
-    }
-    events
 }
 
 /// Whether a person may answer so: what becomes direction must be fit for that.
@@ -266,7 +217,7 @@ pub(super) fn answered(
         (SurfacingReason::Conflict { topic, .. }, CardAnswer::Text(value)) => {
             decided(state, now, card, topic, value.trim(), by)
         }
-        (_, CardAnswer::Text(words)) => direction::constrain(state, now, 0, words, by, direction::begun(state, "")),
+        (_, CardAnswer::Text(words)) => direction::constrain(state, now, 0, words, by, telling::begun(state, "")),
         _ => Ok(Vec::new()),
     }
 }
@@ -295,59 +246,14 @@ fn decided(
     let settled: Vec<Settlement> = settled.collect();
     let said = format!(
         "Decided about {topic}, by {}: {value}. This holds for the whole project. Bring your work in line with it.",
-        direction::person(by)
+        telling::person(by)
     );
-    let (concerned, _) = concerned(state, settled.iter().map(|s| s.assumption));
-    let mut told = direction::begun(state, "");
+    let rejected = settled.iter().filter(|s| s.status == AssumptionStatus::Rejected);
+    let (concerned, _) = telling::concerned(state, rejected.map(|s| s.assumption));
+    let mut told = telling::begun(state, "");
     told.extend(concerned.into_iter().map(|id| (id, said.clone())));
     let mut events = settle(state, settled, Some(card));
     let words = words_of(&SurfacingReason::Conflict { topic: topic.to_owned(), values: Vec::new() }, value);
     events.extend(direction::constrain(state, now, 0, &words, by, told)?);
     Ok(events)
-}
-
-/// What a person's words to a ticket say of what its agent assumes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Objection {
-    /// Nothing.
-    None,
-    /// That this one is wrong; what is true instead may follow.
-    To(AssumptionId, String),
-    /// That one of these is wrong, and not which.
-    Unclear(Vec<AssumptionId>),
-}
-
-/// How a person says that something was assumed wrongly.
-const OBJECTIONS: [&str; 2] = ["that's wrong", "not what i asked"];
-
-/// Reads what a person writes to a ticket: whether it begins with an objection, and to what.
-#[must_use]
-pub fn objection(state: &State, id: &TicketId, words: &str) -> Objection {
-    let Some(rest) = after_objection(words) else { return Objection::None };
-    let own = state.tickets.get(id).map_or(&[][..], |ticket| ticket.assumptions.as_slice());
-    let open: Vec<AssumptionId> = own.iter().filter(|a| a.is_open()).map(|a| a.id).collect();
-    match open.as_slice() {
-        [] => Objection::None,
-        [one] => Objection::To(*one, rest),
-        _ => Objection::Unclear(open),
-    }
-}
-
-/// What follows an objection at the beginning of a text.
-fn after_objection(words: &str) -> Option<String> {
-    let words = words.trim().replace('\u{2019}', "'");
-    let begins = |said: &&&str| words.get(..said.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(said));
-    let rest = &words[OBJECTIONS.iter().find(begins)?.len()..];
-    let is_whole = rest.chars().next().is_none_or(|c| !c.is_alphanumeric() && c != '\'');
-    let is_mark =
-        |c: char| c.is_whitespace() || matches!(c, ',' | '.' | ':' | ';' | '!' | '-' | '\u{2013}' | '\u{2014}');
-    is_whole.then(|| text::clean(rest.trim_start_matches(is_mark).trim_end()))
-}
-
-/// An objection at the beginning of what a person writes to a ticket rejects its one open assumption.
-pub(super) fn objected(state: &State, id: &TicketId, words: &str, by: &str, before: Told<'_>) -> Vec<Event> {
-    match objection(state, id, words) {
-        Objection::To(number, correction) => rejection(state, number, &correction, by, before),
-        Objection::None | Objection::Unclear(_) => Vec::new(),
-    }
 }

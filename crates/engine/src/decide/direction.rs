@@ -1,9 +1,9 @@
 //! Direction: what a person says holds for the whole project. Missions have it; agents that have begun are told.
 
-use super::{chief, is_judged};
+use super::telling;
 use crate::{
-    Answer, Decision, DirectionKind, Directive, DirectiveRemoval, Event, Millis, Outcome, Phase, RejectCode, Rejected,
-    State, Ticket, TicketId, is_same_word, text,
+    Answer, Decision, DirectionKind, Directive, DirectiveRemoval, Event, Millis, Outcome, RejectCode, Rejected, State,
+    TicketId, is_same_word, text,
 };
 use std::collections::BTreeMap;
 
@@ -27,10 +27,10 @@ pub(super) fn add(
     check(state, kind, words)?;
     let new =
         Directive { number: state.chief.next_directive + 1, kind, text: cleaned(words), by: by.to_owned(), at: now };
-    let told = begun(state, &told_of(&new));
+    let told = telling::begun(state, &told_of(&new));
     let outcome = Outcome::Directed { number: new.number, told: told.len() };
     let mut events = vec![Event::DirectionAdded(new)];
-    events.extend(chief::tell(state, 0, &told, None));
+    events.extend(telling::tell(state, 0, &told, None));
     Ok(Decision { events, outcome })
 }
 
@@ -39,11 +39,11 @@ pub(super) fn remove(state: &State, number: u64, by: &str) -> Result<Decision, R
         Rejected::new(RejectCode::UnknownDirection, format!("there is no directive {number}"))
             .hint("`ganger direction` lists all of them")
     })?;
-    let said = format!("{} no longer holds, says {}: {}", capital(known.kind), person(by), known.text);
-    let told = begun(state, &said);
+    let said = format!("{} no longer holds, says {}: {}", capital(known.kind), telling::person(by), known.text);
+    let told = telling::begun(state, &said);
     let outcome = Outcome::Directed { number, told: told.len() };
     let mut events = vec![Event::DirectionRemoved(DirectiveRemoval { number, by: by.to_owned() })];
-    events.extend(chief::tell(state, 0, &told, None));
+    events.extend(telling::tell(state, 0, &told, None));
     Ok(Decision { events, outcome })
 }
 
@@ -62,7 +62,7 @@ pub(super) fn answer_always(state: &State, now: Millis, answer: &Answer) -> Resu
         return Ok(decision);
     }
     let queued = decision.events.iter().filter(|event| matches!(event, Event::DeliveryQueued { .. })).count();
-    let mut told = begun(state, "");
+    let mut told = telling::begun(state, "");
     // Whoever asked has the answer, and an objection in it is told by itself.
     told.remove(&card.ticket);
     for event in &decision.events {
@@ -93,7 +93,7 @@ pub(super) fn constrain(
         Directive { number: state.chief.next_directive + 1, kind, text: cleaned(words), by: by.to_owned(), at: now };
     let said = told_of(&new);
     told.values_mut().filter(|text| text.is_empty()).for_each(|text| text.clone_from(&said));
-    let mut events = chief::tell(state, first, &told, None);
+    let mut events = telling::tell(state, first, &told, None);
     if !is_known {
         events.insert(0, Event::DirectionAdded(new));
     }
@@ -119,23 +119,13 @@ pub(super) fn check(state: &State, kind: DirectionKind, words: &str) -> Result<(
     Ok(())
 }
 
-/// The tickets on which work has begun and can still change, each with this text. The others read it in their mission;
-/// what is being judged was done before.
-pub(super) fn begun(state: &State, text: &str) -> BTreeMap<TicketId, String> {
-    let hears = |id: &TicketId, t: &Ticket| {
-        t.attempts > 0 && !t.phase.is_final() && t.phase != Phase::Accepted && !is_judged(state, id, t)
-    };
-    let all = state.tickets.iter().filter(|(id, t)| hears(id, t));
-    all.map(|(id, _)| (id.clone(), text.to_owned())).collect()
-}
-
 fn cleaned(words: &str) -> String {
     text::clean(words).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn told_of(new: &Directive) -> String {
     let kind = capital(new.kind);
-    format!("{kind} for the whole project, from {}: {}\nKeep to it from now on.", person(&new.by), new.text)
+    format!("{kind} for the whole project, from {}: {}\nKeep to it from now on.", telling::person(&new.by), new.text)
 }
 
 fn capital(kind: DirectionKind) -> &'static str {
@@ -144,9 +134,4 @@ fn capital(kind: DirectionKind) -> &'static str {
         DirectionKind::Constraint => "Constraint",
         DirectionKind::Priority => "Priority",
     }
-}
-
-/// Whoever has no name is `you` on their own screens; to an agent that would be itself.
-pub(super) fn person(by: &str) -> &str {
-    if by == "you" { "a person" } else { by }
 }

@@ -1,6 +1,6 @@
 //! What a person wants of a session: to be told something, to stop, to go on.
 
-use super::{chief, delivery, done, granted, nothing, ticket, withdraw_cards};
+use super::{chief, delivery, done, granted, nothing, objection, ticket, withdraw_cards};
 use crate::{
     AttemptId, AttemptStage, CardAnswer, CardKind, CardOption, Decision, DeliveryId, DeliveryKind, EscalationReason,
     Event, Outcome, Phase, RejectCode, Rejected, State, TicketId, Urgency,
@@ -42,7 +42,7 @@ pub(super) fn tell(state: &State, id: &TicketId, text: &str, urgency: Urgency, b
         events.push(Event::TicketRejected { ticket: id.clone(), why, counts: false });
     }
     let before = chief::Told { texts: 1, sent_back: Some(id), ..chief::Told::default() };
-    events.extend(chief::objected(state, id, text, by, before));
+    events.extend(objection::objected(state, id, text, by, before));
     Ok(Decision { events, outcome: Outcome::Queued { delivery } })
 }
 

@@ -11,15 +11,17 @@ mod hazards;
 mod hosts;
 mod merge;
 mod messages;
+mod objection;
 mod permissions;
 mod red;
 mod refusal;
 mod schedule;
 mod surfacing;
+mod telling;
 mod texts;
 mod verify;
 
-pub use chief::{Objection, objection};
+pub use objection::{Objection, objection};
 
 use crate::mutant::mutant;
 use crate::{

@@ -138,6 +138,23 @@ fn work_that_is_being_judged_goes_back_when_its_assumption_is_wrong() {
     );
 }
 
+/// Whoever assumed what is right has nothing to do over.
+#[test]
+fn work_on_the_right_side_of_a_conflict_is_not_sent_back() {
+    check(
+        &after(disagreeing(), [ended("T-1-a1", 1, |_| {})]),
+        answer("C-1", "SQLite"),
+        &expect![[r#"
+            card-answered answer=SQLite by=p card=C-1
+            assumption-settled assumption=1 by=p status=confirmed ticket=T-1
+            assumption-settled assumption=2 by=p correction=database: SQLite status=rejected ticket=T-2
+            direction-added at=1001000 by=p kind=constraint
+            delivery-queued D-1 direction
+            then deliver/T-2-a1/2/D-1
+        "#]],
+    );
+}
+
 /// Accepted work is named: what happens to it is for the person to say.
 #[test]
 fn accepted_work_that_rests_on_it_is_named() {

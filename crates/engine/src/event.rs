@@ -6,8 +6,8 @@
 use crate::model::is_default;
 use crate::{
     Assumption, AttemptCount, AttemptId, AttemptOutcome, CallResult, Card, CardAnswer, CardId, Commit, Delivery,
-    DeliveryEvidence, DeliveryId, Evidence, HostId, HostReport, Millis, PermissionAnswer, Permit, Policy, Report,
-    Session, SessionId, TicketId, TicketSpec, Usage,
+    DeliveryEvidence, DeliveryId, Directive, DirectiveRemoval, Evidence, HostId, HostReport, Millis, PermissionAnswer,
+    Permit, Policy, Report, Session, SessionId, Settlement, TicketId, TicketSpec, Usage,
 };
 use serde::{Deserialize, Serialize};
 
@@ -61,6 +61,12 @@ pub enum Event {
         /// What and how sure.
         assumption: Assumption,
     },
+    /// A person said whether an assumption is true.
+    AssumptionSettled(Settlement),
+    /// A person said what holds for the whole project.
+    DirectionAdded(Directive),
+    /// It does not hold any more.
+    DirectionRemoved(DirectiveRemoval),
     /// A person gave a ticket up.
     TicketClosed { ticket: TicketId, reason: String, by: String },
     /// The ticket is to be worked on again.

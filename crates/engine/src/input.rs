@@ -1,9 +1,9 @@
 //! What the outside world tells the engine, and what it gets back.
 
 use crate::{
-    AttemptId, AttemptOutcome, CallStatus, CardAnswer, CardId, Check, Commit, DecisionId, DeliveryEvidence, DeliveryId,
-    Event, Evidence, Hazard, HostId, HostReport, NewCall, PermissionRequest, Permit, Policy, Report, SessionId,
-    TicketId, TicketSpec, Urgency, Usage,
+    AssumptionId, AttemptId, AttemptOutcome, CallStatus, CardAnswer, CardId, Check, Commit, DecisionId,
+    DeliveryEvidence, DeliveryId, DirectionKind, Event, Evidence, Hazard, HostId, HostReport, NewAssumption, NewCall,
+    PermissionRequest, Permit, Policy, Report, SessionId, TicketId, TicketSpec, Urgency, Usage,
 };
 use serde::{Deserialize, Serialize};
 
@@ -116,6 +116,16 @@ pub enum Input {
     ReopenTicket { ticket: TicketId, reason: String, by: String },
     /// A person's answer.
     Answer(Answer),
+    /// A person's answer to a question, which holds for the whole project from now on.
+    AnswerAlways { card: CardId, answer: CardAnswer, by: String },
+    /// What holds for the whole project.
+    AddDirection { kind: DirectionKind, text: String, by: String },
+    /// It does not hold any more.
+    RemoveDirection { number: u64, by: String },
+    /// A person says that an assumption is true.
+    ConfirmAssumption { assumption: AssumptionId, by: String },
+    /// A person says that it is not, and what is true instead.
+    RejectAssumption { assumption: AssumptionId, correction: String, by: String },
     /// A person writes to the session of a ticket.
     Tell { ticket: TicketId, text: String, urgency: Urgency, by: String },
     /// A person stops a ticket; it waits until it is resumed.
@@ -150,7 +160,7 @@ pub enum Input {
     /// The agent asks how its calls are.
     Gather { attempt: AttemptId, token: u64, calls: Vec<TicketId> },
     /// The agent took something for granted.
-    Assume { attempt: AttemptId, token: u64, assumed: String, confidence: f64 },
+    Assume { attempt: AttemptId, token: u64, assumption: NewAssumption },
     /// The agent remarks.
     AgentNote { attempt: AttemptId, token: u64, text: String },
     /// A model request had these texts in it.
@@ -218,6 +228,12 @@ pub enum Outcome {
     Calls { calls: Vec<CallStatus> },
     /// A card was opened, or found.
     Card { card: CardId },
+    /// An assumption was logged, or found; agents assume different things, or much depends on it: a card was opened.
+    Assumed { assumption: AssumptionId, card: Option<CardId> },
+    /// A person settled an assumption. These tickets are told; these have accepted work that may rest on it.
+    Settled { told: Vec<TicketId>, accepted: Vec<TicketId> },
+    /// A directive has this number. So many tickets that were begun are told.
+    Directed { number: u64, told: usize },
     /// An attempt was granted.
     Granted { attempt: AttemptId },
     /// A person allowed it before.

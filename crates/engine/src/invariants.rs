@@ -141,7 +141,9 @@ fn check_waiting(state: &State, id: &TicketId, ticket: &Ticket) -> Judged {
     let mut open = state.cards.values().filter(|card| &card.ticket == id && card.is_open());
     match ticket.phase {
         Phase::Suspended | Phase::NeedsYou | Phase::Reviewing => {
-            let asks = open.any(|card| !matches!(card.kind, CardKind::Notice { .. } | CardKind::Permission { .. }));
+            let asks = open.any(|card| {
+                !matches!(card.kind, CardKind::Notice { .. } | CardKind::Permission { .. } | CardKind::Surfacing { .. })
+            });
             // The next tick verifies it again when that card is closed.
             let asks = asks || ticket.phase == Phase::Suspended && !ticket.calls.unanswered.is_empty();
             let asks = asks || ticket.waits_for.as_ref().is_some_and(|card| state.cards.contains_key(card));

@@ -34,7 +34,7 @@ mod state;
 pub mod text;
 mod verdict;
 
-pub use decide::decide;
+pub use decide::{Objection, decide, objection};
 pub use event::Event;
 pub use holding::Reach;
 pub use ids::{AttemptId, CardId, Commit, DecisionId, DeliveryId, Digest, HostId, IdError, SessionId, TicketId};
@@ -43,17 +43,22 @@ pub use invariants::{Breach, check_all, check_tickets};
 pub use ledger::{Ledger, Refusal};
 pub use model::{
     agent::{AgentPolicy, Budget, GatePolicy, Pause, Policy, RedBase, Review},
+    assumption::{
+        Assumption, AssumptionId, AssumptionStatus, Impact, NewAssumption, Settlement, is_same as is_same_word,
+    },
     attempt::{Attempt, AttemptCount, AttemptOutcome, AttemptStage, FailureClass, Session},
     call::{CallError, CallLimits, CallResult, CallSpec, CallStatus, Calls, NewCall},
     card::{ApprovalReason, Card, CardAnswer, CardKind, CardOption, CardState, EscalationReason, NoticeReason},
     check::{Check, Expects},
+    chief::{Chief, Correction, Surfacing, SurfacingPolicy, SurfacingReason},
     delivery::{Delivery, DeliveryEvidence, DeliveryKind, Message, Urgency},
+    direction::{DirectionKind, Directive, DirectiveRemoval, texts_of},
     evidence::{Evidence, EvidenceKey},
     hazard::Hazard,
     host::{Host, HostReport},
     permission::{PendingPermission, PermissionAnswer, PermissionRequest, Permit, Scope},
     phase::{IllegalTransition, Phase},
-    ticket::{Assumption, DoneAnswer, Note, Priority, Report, Ticket, TicketSpec},
+    ticket::{DoneAnswer, Note, Priority, Report, Ticket, TicketSpec},
     usage::Usage,
     work::{Acceptance, Bases, Claim, Directory, Kind, Verification, Work},
 };

@@ -138,6 +138,10 @@ mod named {
         EditKeepsAcceptance,
         /// Agents are started on a runtime that is not logged in.
         LoggedOutDispatched,
+        /// New work starts before a person has answered what agents assume.
+        SurfacingIgnored,
+        /// Agents go on with an assumption that a person rejected.
+        CorrectionNotTold,
     }
 
     impl Mutant {

@@ -1,8 +1,8 @@
 //! What a foreman asks of a host. Each order may come late, twice and out of order; tokens and incarnations tell.
 
 use crate::{
-    AttemptId, Bases, Check, Commit, Delivery, DeliveryId, GatePolicy, PermissionAnswer, SessionId, State, TicketId,
-    TicketSpec,
+    AttemptId, Bases, Check, Commit, Delivery, DeliveryId, Directive, GatePolicy, PermissionAnswer, SessionId, State,
+    TicketId, TicketSpec,
 };
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +55,8 @@ pub struct Offer {
     pub bases: Vec<(TicketId, Commit)>,
     /// What the branch was based on before.
     pub base: Option<Commit>,
+    /// What people said holds for the whole project.
+    pub direction: Vec<Directive>,
 }
 
 impl Offer {
@@ -81,6 +83,7 @@ impl Offer {
             told: ticket.delivered_texts.clone(),
             bases,
             base: ticket.base.clone(),
+            direction: state.chief.direction.clone(),
         })
     }
 }

@@ -33,6 +33,8 @@ pub enum Reason {
     LoggedOut { runtime: String, card: CardId },
     /// Its agent is not configured.
     NoAgent { agent: String },
+    /// Assumptions were summed up, and new work waits for the answer.
+    Surfacing { card: CardId },
     /// A gate is red on the main branch: work on it could not be judged.
     RedBase { card: CardId },
     /// No living host has the runtime.
@@ -71,6 +73,9 @@ impl fmt::Display for Reason {
                 write!(f, "{runtime} is not logged in: {card} is waiting for your answer: `ganger inbox`")
             }
             Self::NoAgent { agent } => write!(f, "there is no agent `{agent}` in ganger.toml"),
+            Self::Surfacing { card } => {
+                write!(f, "assumptions of your agents wait for you: answer {card} first: `ganger inbox`")
+            }
             Self::RedBase { card } => {
                 write!(f, "a gate is red on the main branch: {card} is waiting for your answer: `ganger inbox`")
             }
@@ -129,6 +134,8 @@ pub(crate) fn obstacles(state: &State, now: Millis, id: &TicketId, ticket: &Tick
         reasons.push(Reason::NotBefore { at: ticket.not_before });
     }
     reasons.extend(red_base(state).filter(|_| ticket.spec.kind.work().lands));
+    let surfaced = state.surfacing_pause(ticket).map(|card| Reason::Surfacing { card: card.id.clone() });
+    reasons.extend(mutant!(SurfacingIgnored, surfaced, None));
     reasons.extend(paused(state, now, state.agent_of(ticket)));
     reasons.extend(mutant!(LoggedOutDispatched, logged_out(state, now, state.agent_of(ticket)), None));
     reasons.extend(mutant!(OverlapIgnored, overlap(state, id, ticket), None));

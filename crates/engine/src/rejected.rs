@@ -32,6 +32,16 @@ reject_codes! {
     UnknownTicket = "unknown-ticket",
     /// No card has this id.
     UnknownCard = "unknown-card",
+    /// No assumption has this id.
+    UnknownAssumption = "unknown-assumption",
+    /// No directive has this number.
+    UnknownDirection = "unknown-direction",
+    /// A directive is empty or too long, or there are too many.
+    InvalidDirection = "invalid-direction",
+    /// A person rejected the same assumption before.
+    AssumptionRejected = "assumption-rejected",
+    /// An assumption has faults.
+    InvalidAssumption = "invalid-assumption",
     /// No such permit was granted.
     UnknownPermit = "unknown-permit",
     /// The attempt or verification with this token is over.

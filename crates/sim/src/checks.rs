@@ -2,6 +2,7 @@
 //! engine's own invariants on every durable state.
 
 use crate::accounts::Accounts;
+use crate::books;
 use ganger_engine::foreman::Landing;
 use ganger_engine::{
     AttemptCount, AttemptId, AttemptStage, Commit, Event, Evidence, Phase, Record, Review, SessionId, State, TicketId,
@@ -130,6 +131,9 @@ impl Checks {
         if self.expires.get(record.decision_id.as_str()).is_some_and(|until| *until < record.now) {
             self.fail(format!("invariant 10: {} is carried out after its sender gave up", record.decision_id));
         }
+        if let Err(why) = books::record(before, record) {
+            self.fail(why);
+        }
         for event in &record.events {
             self.fact(before, record, event);
         }
@@ -142,6 +146,9 @@ impl Checks {
         self.repeated_work(event);
         match event {
             Event::AttemptOffered { ticket, agent, .. } => {
+                if let Err(why) = books::offered(before, ticket) {
+                    self.fail(why);
+                }
                 let runtime = before.policy.agents.get(agent).map(|a| a.runtime.as_str());
                 let out = before.open_cards().find(|card| card.logged_out().is_some() && card.logged_out() == runtime);
                 if let Some(card) = out {
@@ -233,7 +240,7 @@ impl Checks {
         if let Err(breach) = check_all(state) {
             self.fail(breach.to_string());
         }
-        if let Err(why) = self.accounts.state(state) {
+        if let Err(why) = self.accounts.state(state).and_then(|()| books::state(state, now)) {
             self.fail(why);
         }
         for (id, attempt) in state.attempts.iter().filter(|(_, a)| a.stage == AttemptStage::Granted) {

@@ -54,9 +54,14 @@ impl Coverage {
                     CardKind::Approval { why, .. } => self.saw(why),
                     CardKind::Escalation { why } => self.saw(why),
                     CardKind::Notice { why } => self.saw(why),
+                    CardKind::Surfacing { why } => self.saw(why),
                     CardKind::Question { .. } | CardKind::Permission { .. } | CardKind::Orphaned { .. } => {}
                 }
             }
+            Event::PolicySet { policy } => self.saw(&policy.surfacing.mode),
+            Event::AssumptionLogged { assumption, .. } => self.saw(&assumption.impact),
+            Event::AssumptionSettled(settled) => self.saw(&settled.status),
+            Event::DirectionAdded(directive) => self.saw(&directive.kind),
             Event::PermitGranted { permit, .. } => self.saw(&permit.scope),
             Event::DeliveryQueued { delivery, .. } => {
                 self.saw(&delivery.kind);

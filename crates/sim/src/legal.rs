@@ -31,6 +31,8 @@ legal! {
     PermitGranted: ;
     PermitUsed: ;
     PermitRevoked: ;
+    DirectionAdded: ;
+    DirectionRemoved: ;
     TicketAdded: ;
 
     TicketEdited: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped;
@@ -57,6 +59,7 @@ legal! {
     UsageReported: Running Cancelled;
     ReportMade: Running Cancelled;
     AssumptionLogged: Running Cancelled;
+    AssumptionSettled: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped Merged Done Cancelled;
 
     VerificationStarted: Verifying;
     VerificationLost: Verifying;
@@ -77,7 +80,7 @@ legal! {
     DeliveryReturned: Open Suspended NeedsYou Stopped Cancelled;
     CardOpened: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped Merged Done Cancelled;
     CardAnswered: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped Merged Done Cancelled;
-    CardWithdrawn: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped Cancelled;
+    CardWithdrawn: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped Merged Done Cancelled;
     PermissionLapsed: Running;
     PermissionAnswered: Running;
     PermissionDelivered: Running Cancelled;
@@ -99,6 +102,9 @@ const RARE: &[Pair] = &[
     ("WorkspaceKept", Some(Done)),
     ("CardOpened", Some(Merged)),
     ("CardOpened", Some(Done)),
+    // Cards about assumptions outlive the ticket that they name.
+    ("CardWithdrawn", Some(Merged)),
+    ("CardWithdrawn", Some(Done)),
     ("CardAnswered", Some(Done)),
     ("StopLifted", Some(Reviewing)),
     ("StopLifted", Some(NeedsYou)),

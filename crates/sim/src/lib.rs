@@ -6,6 +6,7 @@
 //! fail or may have failed. What is real is everything that decides. There is no second foreman, host or session here.
 
 mod accounts;
+mod books;
 mod checks;
 mod coverage;
 mod fault;

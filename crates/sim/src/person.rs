@@ -4,8 +4,9 @@
 use crate::policy;
 use crate::world::World;
 use ganger_engine::{
-    Answer, ApprovalReason, Card, CardAnswer, CardKind, CardOption, CardState, Check, Commit, EscalationReason,
-    Expects, Input, NewTicket, Phase, Priority, State, Ticket, TicketChange, TicketId, TicketSpec, Urgency,
+    Answer, ApprovalReason, AssumptionId, Card, CardAnswer, CardKind, CardOption, CardState, Check, Commit,
+    DirectionKind, EscalationReason, Expects, Input, NewTicket, Phase, Priority, State, SurfacingReason, Ticket,
+    TicketChange, TicketId, TicketSpec, Urgency,
 };
 
 const NAME: &str = "person";
@@ -24,7 +25,7 @@ impl Person {
     }
 
     pub(crate) fn is_done(&self, state: &State) -> bool {
-        self.to_add == 0 && state.open_cards().all(|c| !c.kind.holds_ticket())
+        self.to_add == 0 && state.open_cards().all(|c| !c.kind.holds_ticket() && c.surfacing().is_none())
     }
 
     pub(crate) fn step(&mut self, world: &mut World, state: &State) {
@@ -63,7 +64,7 @@ impl Person {
     fn changes_mind(&mut self, world: &mut World, state: &State) {
         let by = NAME.to_owned();
         let open = |t: &Ticket| !t.phase.is_final();
-        match world.rng.below(18) {
+        match world.rng.below(24) {
             0 | 15 => {
                 let Some(ticket) = pick(world, state, open) else { return };
                 self.tell(world, Input::CloseTicket { ticket, reason: "changed my mind".to_owned(), by });
@@ -100,6 +101,8 @@ impl Person {
                 }
                 self.tell(world, Input::NoteTicket { ticket, text: "a remark".to_owned(), by });
             }
+            18..=21 => self.judges(world, state),
+            22 => self.directs(world, state),
             12 => {
                 let hash = format!("trusted-{}", world.rng.below(3));
                 self.tell(world, Input::Trust { hash, by });
@@ -155,8 +158,12 @@ impl Person {
             if is_late { state.cards.values().filter(late).collect() } else { state.open_cards().collect() };
         let Some(card) = cards.get(world.rng.below(cards.len() as u64) as usize) else { return };
         let answer = if world.faults { any_answer(world, card) } else { helpful_answer(card) };
-        let answer = Answer { card: card.id.clone(), answer, by: NAME.to_owned() };
-        self.tell(world, Input::Answer(answer));
+        let by = NAME.to_owned();
+        if world.faults && card.is_question() && world.rng.one_in(5) {
+            self.tell(world, Input::AnswerAlways { card: card.id.clone(), answer, by });
+        } else {
+            self.tell(world, Input::Answer(Answer { card: card.id.clone(), answer, by }));
+        }
         // A slip is corrected at once, where no session has the first answer yet.
         if world.faults && card.is_question() && world.rng.one_in(3) {
             let other = CardAnswer::Text("no, the right one".to_owned());
@@ -170,9 +177,33 @@ impl Person {
 
     fn write(&mut self, world: &mut World, state: &State) {
         let Some(ticket) = pick(world, state, |t| !t.phase.is_final()) else { return };
-        let (text, by) = ("hurry".to_owned(), NAME.to_owned());
+        let text = if world.rng.one_in(3) { "That's wrong: do it like this" } else { "hurry" };
+        let (text, by) = (text.to_owned(), NAME.to_owned());
         let urgency = [Urgency::Idle, Urgency::Now, Urgency::Interrupt][world.rng.below(3) as usize];
         self.tell(world, Input::Tell { ticket, text, urgency, by });
+    }
+
+    /// Says whether an assumption is true, and sometimes the contrary later.
+    fn judges(&mut self, world: &mut World, state: &State) {
+        let all: Vec<AssumptionId> = state.tickets.values().flat_map(|t| t.assumptions.iter().map(|a| a.id)).collect();
+        let Some(assumption) = all.get(world.rng.below(all.len() as u64) as usize).copied() else { return };
+        let by = NAME.to_owned();
+        if world.rng.one_in(3) {
+            return self.tell(world, Input::ConfirmAssumption { assumption, by });
+        }
+        let correction = ["", "it is like that"][world.rng.below(2) as usize].to_owned();
+        self.tell(world, Input::RejectAssumption { assumption, correction, by });
+    }
+
+    /// Gives direction, or takes it back.
+    fn directs(&mut self, world: &mut World, state: &State) {
+        let by = NAME.to_owned();
+        if let Some(directive) = state.chief.direction.first().filter(|_| world.rng.one_in(2)) {
+            return self.tell(world, Input::RemoveDirection { number: directive.number, by });
+        }
+        let kind = DirectionKind::ALL[world.rng.below(3) as usize];
+        let text = format!("direction {}", world.rng.below(20));
+        self.tell(world, Input::AddDirection { kind, text, by });
     }
 
     /// Stops a ticket; now and then lets it go on again before it has stopped.
@@ -242,7 +273,12 @@ fn any_answer(world: &mut World, card: &Card) -> CardAnswer {
     let texts = usize::from(card.kind.free_text().is_some());
     let nth = world.rng.below((options.len() + texts) as u64) as usize;
     match options.get(nth) {
-        None => CardAnswer::Text("the left one".to_owned()),
+        None => match card.surfacing() {
+            Some(SurfacingReason::Conflict { values, .. }) if !world.rng.one_in(4) => {
+                CardAnswer::Text(values[world.rng.below(values.len() as u64) as usize].clone())
+            }
+            _ => CardAnswer::Text("the left one".to_owned()),
+        },
         Some(CardOption::Deny) => CardAnswer::Deny(["", "no"][world.rng.below(2) as usize].to_owned()),
         // Most people do not give up at once.
         Some(CardOption::Cancel) if !world.rng.one_in(3) => CardAnswer::Option(options[0]),
@@ -256,6 +292,10 @@ fn helpful_answer(card: &Card) -> CardAnswer {
         CardKind::Question { .. } => return CardAnswer::Text("the left one".to_owned()),
         CardKind::Permission { .. } => CardOption::Once,
         CardKind::Notice { .. } => CardOption::Ok,
+        CardKind::Surfacing { why: SurfacingReason::Conflict { values, .. } } => {
+            return CardAnswer::Text(values.first().cloned().unwrap_or_default());
+        }
+        CardKind::Surfacing { .. } => CardOption::Continue,
         CardKind::Approval {
             why: ApprovalReason::NoGate | ApprovalReason::Review | ApprovalReason::ProvesNothing { .. },
             ..

@@ -1,7 +1,7 @@
 //! The configuration of the simulated project: several agents, small budgets, reviews, no gates at all, and changes of it.
 
 use crate::rng::Rng;
-use ganger_engine::{AgentPolicy, Budget, GatePolicy, Policy, RedBase, Review};
+use ganger_engine::{AgentPolicy, Budget, GatePolicy, Policy, RedBase, Review, Surfacing, SurfacingPolicy};
 
 /// The agents, each with the runtime that it needs.
 pub(crate) const AGENTS: [(&str, &str); 5] =
@@ -46,15 +46,24 @@ pub(crate) fn first(seed: u64, rng: &mut Rng) -> Policy {
         policy.max_transients = 2;
     }
     policy.budget = budget(rng);
+    policy.surfacing = surfacing(rng);
     policy
+}
+
+/// Soon, so that short runs see it.
+fn surfacing(rng: &mut Rng) -> SurfacingPolicy {
+    let mode = [Surfacing::Off, Surfacing::Notify, Surfacing::Pause][rng.below(3) as usize];
+    let few = |rng: &mut Rng| u32::try_from(rng.between(1, 4)).unwrap_or(1);
+    SurfacingPolicy { mode, completions: few(rng), decisions: few(rng) - 1 }
 }
 
 /// Another policy, as a person edits it.
 pub(crate) fn changed(policy: &Policy, rng: &mut Rng) -> Policy {
     let mut policy = policy.clone();
-    match rng.below(7) {
+    match rng.below(8) {
         5 => policy.red_base = if policy.red_base == RedBase::Card { RedBase::Work } else { RedBase::Card },
         6 => policy.gates.iter_mut().for_each(|gate| gate.known_red = !gate.known_red),
+        7 => policy.surfacing = surfacing(rng),
         0 => policy.gates = gates(&["test", "build", "lint"][..rng.below(4) as usize]),
         1 => policy.review = if policy.review == Review::Off { Review::Person } else { Review::Off },
         2 => policy.budget = budget(rng),

@@ -11,7 +11,7 @@ use ganger_engine::session::{
     Action, Control, Event, Limits, Machine, OutputHolder, RuntimeEvent, SessionEnd, SessionFile, Setup, ToolProcesses,
     TurnEnd, WorkspaceState,
 };
-use ganger_engine::{AttemptOutcome, Commit, Envelope, Hazard, Input, NewCall, Offer, TicketId};
+use ganger_engine::{AttemptOutcome, Commit, Envelope, Hazard, Impact, Input, NewAssumption, NewCall, Offer, TicketId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How long a question may take.
@@ -369,10 +369,7 @@ impl Session {
                 (Input::RepositoryTouched { ticket, changes: vec!["refs/heads/main was moved".to_owned()] }, false)
             }
             Tool::Note => (Input::AgentNote { attempt, token, text: "a remark".to_owned() }, false),
-            Tool::Assume => {
-                let confidence = [0.5, 1.0, 7.0][world.rng.below(3) as usize];
-                (Input::Assume { attempt, token, assumed: "so".to_owned(), confidence }, false)
-            }
+            Tool::Assume => (Input::Assume { attempt, token, assumption: assumption(world) }, false),
         };
         let mut wishes = vec![Wish::Tell(Envelope::new(id, "a tool was called", input))];
         if reports {
@@ -411,6 +408,19 @@ impl Session {
         let endangers = self.runtime.behaviour == Behaviour::Endangers;
         let hazards = if endangers { hazards(self.place.2.token) } else { Vec::new() };
         Work::Committed { head, base, files: vec![format!("file-{}", self.ticket)], tampering, hazards }
+    }
+}
+
+/// What an agent takes for granted; about a few topics, so that agents disagree.
+fn assumption(world: &mut World) -> NewAssumption {
+    let topic = world.rng.one_in(2).then(|| format!("topic {}", world.rng.below(8)));
+    let value = topic.as_ref().map(|_| ["this", "That", "other"][world.rng.below(3) as usize].to_owned());
+    NewAssumption {
+        assumed: format!("so {}", world.rng.below(1_000)),
+        confidence: [0.5, 1.0, 7.0][world.rng.below(3) as usize],
+        topic,
+        value,
+        impact: if world.rng.one_in(5) { Impact::High } else { Impact::Low },
     }
 }
 

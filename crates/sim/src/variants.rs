@@ -5,8 +5,9 @@ use ganger_engine::foreman::{Action as ForemanAction, Appended, Ending, Event as
 use ganger_engine::host::{Action as HostAction, Event as HostEvent};
 use ganger_engine::session::{Action as SessionAction, Control, Event as SessionEvent, RuntimeEvent, Setback, TurnEnd};
 use ganger_engine::{
-    ApprovalReason, AttemptCount, AttemptOutcome, CallError, CallResult, CardAnswer, CardKind, CardOption,
-    DeliveryEvidence, DeliveryKind, EscalationReason, FailureClass, Hazard, Input, NoticeReason, Order, Scope, Urgency,
+    ApprovalReason, AssumptionStatus, AttemptCount, AttemptOutcome, CallError, CallResult, CardAnswer, CardKind,
+    CardOption, DeliveryEvidence, DeliveryKind, DirectionKind, EscalationReason, FailureClass, Hazard, Impact, Input,
+    NoticeReason, Order, Scope, Surfacing, SurfacingReason, Urgency,
 };
 
 /// A closed enum whose variants are counted.
@@ -36,19 +37,24 @@ named! {
         ResumeTicket ApproveMerge HostReport HostLapsed Claim Decline SessionStarted Delivered Usage AgentReport Revoke
         Ask Call Gather Assume AgentNote Seen AskPermission PermissionDelivered PermissionLapsed AttemptEnded Evidence
         VerificationFailed HeadMoved ConfirmMerge MergeDone MergeFailed Undone WorkspaceRemoved WorkspaceKept
-        RepositoryTouched Tick;
+        RepositoryTouched Tick AnswerAlways AddDirection RemoveDirection ConfirmAssumption RejectAssumption;
     AttemptOutcome: Finished Failed Interrupted BaseConflict TooLarge;
     AttemptCount: Nothing Claim Transient PersistentTransient Failure;
     FailureClass: Transient Disconnected Auth Stalled Runaway Crashed SessionLost Setup Refused;
-    CardKind: Question Permission Approval Escalation Orphaned Notice;
+    CardKind: Question Permission Approval Escalation Orphaned Surfacing Notice;
     ApprovalReason: NoGate Review Hazards Tampering ProvesNothing;
     Hazard: Deletions EnvFiles Secrets;
     EscalationReason: Failed Rejected Unverifiable Budget TooLarge Stopped RedBase LoggedOut;
     NoticeReason: WorkspaceKept RepositoryTouched;
+    SurfacingReason: Completions Decisions HighImpact Conflict;
+    Surfacing: Off Notify Pause;
+    Impact: Low High;
+    AssumptionStatus: Open Confirmed Rejected;
+    DirectionKind: Goal Constraint Priority;
     CardAnswer: Option Deny Text;
     CardOption: Once Ticket Agent Project Deny Accept Reject Retry RetryGates Resume Continue Cancel Ok;
     Scope: Once Ticket Agent Project;
-    DeliveryKind: Answer Rejection Revision Message Result;
+    DeliveryKind: Answer Rejection Revision Message Result Direction;
     CallResult: Success Failure;
     CallError: Failed Rejected Cancelled Budget;
     DeliveryEvidence: SentUnchecked SentOnce FoundInTranscript;
@@ -84,6 +90,8 @@ const IMPOSSIBLE: &[&str] = &[
     // Of journals from before the phase `stopped`.
     "EscalationReason::Stopped",
     "CardOption::Resume",
+    // Nobody takes back what they said; they say the contrary.
+    "AssumptionStatus::Open",
     // A bug: it ends the run as a failure.
     "Ending::Breach",
     // Foremen of the simulation go on for ever, and nobody tells them not to stop.

@@ -5,9 +5,9 @@ use super::{done, given_up, granted, hazards, live, nothing, permissions, texts,
 use crate::mutant::mutant;
 use crate::text;
 use crate::{
-    Assumption, Attempt, AttemptCount, AttemptEnd, AttemptId, AttemptOutcome, AttemptStage, CallResult, Claim,
-    Decision, DeliveryEvidence, DeliveryId, EscalationReason, Event, FailureClass, Kind, Millis, NewTicket, Pause,
-    Phase, RejectCode, Rejected, Report, Session, SessionId, State, Ticket, TicketId, TicketSpec, Usage,
+    Attempt, AttemptCount, AttemptEnd, AttemptId, AttemptOutcome, AttemptStage, CallResult, Claim, Decision,
+    DeliveryEvidence, DeliveryId, EscalationReason, Event, FailureClass, Kind, Millis, NewTicket, Pause, Phase,
+    Rejected, Report, Session, SessionId, State, Ticket, TicketId, TicketSpec, Usage,
 };
 
 /// First wait after a transient failure; it doubles up to [`MAX_BACKOFF_MS`].
@@ -86,25 +86,6 @@ fn spent_above<'a>(state: &'a State, id: &'a TicketId) -> impl Iterator<Item = (
 pub(super) fn report(state: &State, id: &AttemptId, token: u64, report: &Report) -> Result<Decision, Rejected> {
     granted(state, id, token)?;
     Ok(done([Event::ReportMade { attempt: id.clone(), report: report.clone() }]))
-}
-
-pub(super) fn assume(
-    state: &State,
-    now: Millis,
-    id: &AttemptId,
-    token: u64,
-    assumed: &str,
-    confidence: f64,
-) -> Result<Decision, Rejected> {
-    let attempt = granted(state, id, token)?;
-    if !(0.0..=1.0).contains(&confidence) {
-        return Err(Rejected::new(
-            RejectCode::InvalidConfidence,
-            format!("confidence {confidence} is not between 0 and 1"),
-        ));
-    }
-    let assumption = Assumption { assumed: assumed.to_owned(), confidence, by: attempt.agent.clone(), at: now };
-    Ok(done([Event::AssumptionLogged { ticket: attempt.ticket.clone(), assumption }]))
 }
 
 pub(super) fn note(state: &State, id: &AttemptId, token: u64, text: &str) -> Result<Decision, Rejected> {

@@ -316,10 +316,13 @@ pub(super) fn closing(
     let mut events = vec![Event::TicketClosed { ticket: id.clone(), reason: reason.to_owned(), by: by.to_owned() }];
     let running = ticket.live.as_ref().filter(|a| state.attempts.get(*a).is_some_and(|a| !a.cancelled));
     events.extend(running.map(|a| Event::AttemptCancelled { attempt: a.clone(), why: why.to_owned() }));
-    // What a person should know stays, and so does what concerns every ticket of a runtime.
-    let stays = |card: &&Card| matches!(card.kind, CardKind::Notice { .. }) || card.logged_out().is_some();
+    // What a person should know stays, and so does what concerns every ticket of a runtime, or of the project.
+    let stays = |card: &&Card| {
+        matches!(card.kind, CardKind::Notice { .. } | CardKind::Surfacing { .. }) || card.logged_out().is_some()
+    };
     let asks = state.open_cards_of(id).filter(|card| !stays(card));
     events.extend(asks.map(|card| super::withdrawn(card, why)));
+    events.extend(super::chief::closed(state, id, ticket, why));
     events.extend(super::merge::unapprove_dependents(state, id, why));
     events.extend(super::messages::returned(state, id, why));
     events.extend(mutant!(OrphansNotAsked, super::cards::orphans_of(state, now, id), Vec::new()));

@@ -1,6 +1,8 @@
 //! Questions, denials and a person's answers.
 
-use super::{NewCard, asking, delivery, done, messages, nothing, open_card, open_nth_card, permissions};
+use super::{
+    NewCard, asking, chief, delivery, done, messages, nothing, objection, open_card, open_nth_card, permissions,
+};
 use crate::mutant::mutant;
 use crate::{
     Answer, ApprovalReason, AttemptId, Card, CardAnswer, CardId, CardKind, CardOption, CardState, Commit, Decision,
@@ -74,9 +76,12 @@ pub(super) fn answer(state: &State, now: Millis, answer: &Answer) -> Result<Deci
     {
         allow_gates_again(state, &card.ticket, ticket)?;
     }
+    chief::allow_answer(state, card, &answer.answer)?;
     let mut events =
         vec![Event::CardAnswered { card: card.id.clone(), answer: answer.answer.clone(), by: answer.by.clone() }];
-    if let Some(ticket) = state.tickets.get(&card.ticket) {
+    if let CardKind::Surfacing { why } = &card.kind {
+        events.extend(chief::answered(state, now, card, why, answer)?);
+    } else if let Some(ticket) = state.tickets.get(&card.ticket) {
         events.extend(consequences(state, now, card, ticket, answer));
     }
     Ok(done(events))
@@ -125,7 +130,7 @@ fn consequences(state: &State, now: Millis, card: &Card, ticket: &Ticket, answer
         return events;
     }
     match &card.kind {
-        CardKind::Notice { .. } => Vec::new(),
+        CardKind::Notice { .. } | CardKind::Surfacing { .. } => Vec::new(),
         CardKind::Permission { permission } => permissions::consequences(state, card, permission, answer),
         CardKind::Question { .. } => {
             let text = answer_to(card, &answer.answer);
@@ -134,6 +139,10 @@ fn consequences(state: &State, now: Millis, card: &Card, ticket: &Ticket, answer
             let others = others || !ticket.calls.unanswered.is_empty();
             if ticket.phase == Phase::Suspended && mutant!(AnswerDoesNotResume, !others, false) {
                 events.push(Event::TicketResumed { ticket: id.clone() });
+            }
+            if let CardAnswer::Text(words) = &answer.answer {
+                let before = chief::Told { texts: 1, ..chief::Told::default() };
+                events.extend(objection::objected(state, id, words, &answer.by, before));
             }
             events
         }

@@ -1,6 +1,6 @@
 //! What a person wants of a session: to be told something, to stop, to go on.
 
-use super::{delivery, done, granted, nothing, ticket, withdraw_cards};
+use super::{chief, delivery, done, granted, nothing, objection, ticket, withdraw_cards};
 use crate::{
     AttemptId, AttemptStage, CardAnswer, CardKind, CardOption, Decision, DeliveryId, DeliveryKind, EscalationReason,
     Event, Outcome, Phase, RejectCode, Rejected, State, TicketId, Urgency,
@@ -34,12 +34,15 @@ pub(super) fn tell(state: &State, id: &TicketId, text: &str, urgency: Urgency, b
     }
     let delivery = DeliveryId::new(format!("D-{}", state.next_delivery + 1));
     let mut events = vec![event];
+    let is_judged = super::is_judged(state, id, found);
     // A person who writes to the agent is not done with the work, also where they are asked to accept it.
-    if found.phase != Phase::Accepted && super::is_judged(state, id, found) {
+    if is_judged {
         let why = format!("{by} wrote to the agent");
         events.extend(withdraw_cards(state, id, &why));
         events.push(Event::TicketRejected { ticket: id.clone(), why, counts: false });
     }
+    let before = chief::Told { texts: 1, sent_back: Some(id), ..chief::Told::default() };
+    events.extend(objection::objected(state, id, text, by, before));
     Ok(Decision { events, outcome: Outcome::Queued { delivery } })
 }
 

@@ -4,23 +4,30 @@ mod attempts;
 mod board;
 mod calls;
 mod cards;
+mod chief;
 mod claims;
+mod direction;
 mod hazards;
 mod hosts;
 mod merge;
 mod messages;
+mod objection;
 mod permissions;
 mod red;
 mod refusal;
 mod schedule;
+mod surfacing;
+mod telling;
 mod texts;
 mod verify;
 
+pub use objection::{Objection, objection};
+
 use crate::mutant::mutant;
 use crate::{
-    ApprovalReason, Attempt, AttemptId, CallError, Card, CardId, CardKind, CardOption, Commit, Decision, Delivery,
-    DeliveryId, DeliveryKind, EscalationReason, Event, Input, Millis, Outcome, Phase, RejectCode, Rejected, State,
-    Ticket, TicketId, TicketSpec,
+    Answer, ApprovalReason, Attempt, AttemptId, CallError, Card, CardId, CardKind, CardOption, Commit, Decision,
+    Delivery, DeliveryId, DeliveryKind, EscalationReason, Event, Input, Millis, Outcome, Phase, RejectCode, Rejected,
+    State, Ticket, TicketId, TicketSpec,
 };
 use texts::escalation;
 
@@ -45,6 +52,14 @@ pub fn decide(state: &State, now: Millis, input: &Input) -> Result<Decision, Rej
         Input::CloseTicket { ticket, reason, by } => board::close(state, now, ticket, reason, by),
         Input::ReopenTicket { ticket, reason, by } => board::reopen(state, now, ticket, reason, by),
         Input::Answer(answer) => cards::answer(state, now, answer),
+        Input::AnswerAlways { card, answer, by } => {
+            let (card, answer, by) = (card.clone(), answer.clone(), by.clone());
+            direction::answer_always(state, now, &Answer { card, answer, by })
+        }
+        Input::AddDirection { kind, text, by } => direction::add(state, now, *kind, text, by),
+        Input::RemoveDirection { number, by } => direction::remove(state, *number, by),
+        Input::ConfirmAssumption { assumption, by } => chief::confirm(state, *assumption, by),
+        Input::RejectAssumption { assumption, correction, by } => chief::reject(state, *assumption, correction, by),
         Input::Tell { ticket, text, urgency, by } => messages::tell(state, ticket, text, *urgency, by),
         Input::StopTicket { ticket, why, by } => messages::stop(state, ticket, why, by),
         Input::ResumeTicket { ticket, by } => messages::resume(state, ticket, by),
@@ -70,9 +85,7 @@ pub fn decide(state: &State, now: Millis, input: &Input) -> Result<Decision, Rej
             calls::call(state, attempt, *token, calls, snapshot.as_ref())
         }
         Input::Gather { attempt, token, calls } => calls::gather(state, attempt, *token, calls),
-        Input::Assume { attempt, token, assumed, confidence } => {
-            attempts::assume(state, now, attempt, *token, assumed, *confidence)
-        }
+        Input::Assume { attempt, token, assumption } => chief::assume(state, now, attempt, *token, assumption),
         Input::AgentNote { attempt, token, text } => attempts::note(state, attempt, *token, text),
         Input::Seen { attempt, token, deliveries, evidence } => {
             messages::seen(state, attempt, *token, deliveries, evidence)
@@ -256,7 +269,7 @@ fn withdraw_cards(state: &State, ticket: &TicketId, why: &str) -> Vec<Event> {
         | CardKind::Permission { .. }
         | CardKind::Approval { .. }
         | CardKind::Escalation { .. } => true,
-        CardKind::Orphaned { .. } | CardKind::Notice { .. } => false,
+        CardKind::Orphaned { .. } | CardKind::Surfacing { .. } | CardKind::Notice { .. } => false,
     };
     state.open_cards_of(ticket).filter(asks).map(|card| withdrawn(card, why)).collect()
 }

@@ -1,7 +1,7 @@
 //! What decisions depend on: the part of the configuration that is journaled.
 
 use super::is_default;
-use crate::{CallLimits, Millis};
+use crate::{CallLimits, Millis, SurfacingPolicy};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -120,6 +120,9 @@ pub struct Policy {
     /// How far agents may call each other.
     #[serde(skip_serializing_if = "is_default")]
     pub calls: CallLimits,
+    /// When assumptions are summed up for a person.
+    #[serde(skip_serializing_if = "is_default")]
+    pub surfacing: SurfacingPolicy,
     /// Reserved for an attempt whose ticket has no estimate.
     pub default_estimate: u64,
     /// How long a host may be silent.
@@ -150,6 +153,7 @@ impl Default for Policy {
             red_base: RedBase::Card,
             budget: Budget::default(),
             calls: CallLimits::default(),
+            surfacing: SurfacingPolicy::default(),
             default_estimate: 20_000,
             lease_ms: 10_000,
             offer_ms: 15_000,

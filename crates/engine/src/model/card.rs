@@ -1,7 +1,8 @@
 //! Cards: what waits for a person, and what a person may answer.
 
 use crate::{
-    AttemptId, CardId, Commit, FailureClass, Hazard, Millis, PendingPermission, RejectCode, Rejected, TicketId,
+    AttemptId, CardId, Commit, FailureClass, Hazard, Millis, PendingPermission, RejectCode, Rejected, SurfacingReason,
+    TicketId,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -38,6 +39,11 @@ pub enum CardKind {
     Orphaned {
         /// The closed ticket.
         closed: TicketId,
+    },
+    /// What agents assumed. It is about the whole project; its ticket is one of those concerned.
+    Surfacing {
+        /// Why it is shown now.
+        why: SurfacingReason,
     },
     /// Something that a person should know; nothing waits for it.
     Notice {
@@ -171,7 +177,7 @@ pub enum CardOption {
     RetryGates,
     /// Resume a stopped ticket.
     Resume,
-    /// Continue without what the ticket depended on, or although a gate is red on the main branch.
+    /// Continue without what the ticket depended on, although a gate is red on the main branch, or with assumptions.
     Continue,
     /// Close the ticket.
     Cancel,
@@ -234,6 +240,7 @@ impl CardKind {
             Self::Approval { .. } => "approval",
             Self::Escalation { .. } => "escalation",
             Self::Orphaned { .. } => "orphaned",
+            Self::Surfacing { .. } => "surfacing",
             Self::Notice { .. } => "notice",
         }
     }
@@ -261,6 +268,8 @@ impl CardKind {
             } => &[Retry, RetryGates, Cancel],
             Self::Escalation { .. } => &[Retry, Cancel],
             Self::Orphaned { .. } => &[Continue, Cancel],
+            Self::Surfacing { why: SurfacingReason::Conflict { .. } } => &[],
+            Self::Surfacing { .. } => &[Continue],
             Self::Notice { .. } => &[Ok],
         }
     }
@@ -270,6 +279,8 @@ impl CardKind {
     pub fn free_text(&self) -> Option<&'static str> {
         match self {
             Self::Question { .. } => Some("<your answer>"),
+            Self::Surfacing { why } if why.is_summary() => Some("<direction for all agents>"),
+            Self::Surfacing { .. } => Some("<what is true instead>"),
             Self::Approval { why: ApprovalReason::Review | ApprovalReason::ProvesNothing { .. }, .. } => {
                 Some("<what to change>")
             }
@@ -297,7 +308,16 @@ impl CardKind {
     pub fn holds_ticket(&self) -> bool {
         match self {
             Self::Question { .. } | Self::Approval { .. } | Self::Escalation { .. } | Self::Orphaned { .. } => true,
-            Self::Permission { .. } | Self::Notice { .. } => false,
+            Self::Permission { .. } | Self::Surfacing { .. } | Self::Notice { .. } => false,
+        }
+    }
+
+    /// Answers in words that the card suggests.
+    fn suggestions(&self) -> &[String] {
+        match self {
+            Self::Question { suggestions, .. } => suggestions,
+            Self::Surfacing { why: SurfacingReason::Conflict { values, .. } } => values,
+            _ => &[],
         }
     }
 }
@@ -362,6 +382,21 @@ impl Card {
         matches!(self.kind, CardKind::Question { .. })
     }
 
+    /// Whether any words are an answer to it, with others suggested: whoever means others has to say so.
+    #[must_use]
+    pub fn takes_other(&self) -> bool {
+        self.is_question() || !self.kind.suggestions().is_empty()
+    }
+
+    /// Why assumptions are shown on it, if it is about them.
+    #[must_use]
+    pub fn surfacing(&self) -> Option<&SurfacingReason> {
+        match &self.kind {
+            CardKind::Surfacing { why } => Some(why),
+            _ => None,
+        }
+    }
+
     /// The gate that is red without the work, and where, if the card is about that.
     #[must_use]
     pub fn red_base(&self) -> Option<(&str, &Commit)> {
@@ -404,10 +439,7 @@ impl Card {
     /// The answers to choose from, as a person types them.
     #[must_use]
     pub fn choices(&self) -> Vec<String> {
-        let suggestions = match &self.kind {
-            CardKind::Question { suggestions, .. } => suggestions.as_slice(),
-            _ => &[],
-        };
+        let suggestions = self.kind.suggestions();
         let options = self.kind.options().iter().map(|o| o.as_str().to_owned());
         let text = self.kind.free_text().filter(|_| suggestions.is_empty() && !self.is_question());
         suggestions.iter().cloned().chain(options).chain(text.map(str::to_owned)).collect()
@@ -437,8 +469,8 @@ impl Card {
 
     /// An answer in words: one of those that the agent suggests, where it suggests any.
     fn parse_text(&self, typed: &str) -> Result<CardAnswer, Rejected> {
-        match &self.kind {
-            CardKind::Question { suggestions, .. } if !suggestions.is_empty() => {
+        match self.kind.suggestions() {
+            suggestions if !suggestions.is_empty() => {
                 let meant = suggestions.iter().find(|s| s.trim().eq_ignore_ascii_case(typed));
                 let refusal = || {
                     self.refuse(typed).hint(format!(

@@ -18,6 +18,8 @@ pub enum DeliveryKind {
     Message,
     /// A call ended: this is its answer.
     Result,
+    /// A person gave direction, or settled an assumption.
+    Direction,
 }
 
 /// When a text may be said.

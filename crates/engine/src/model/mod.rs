@@ -1,11 +1,14 @@
 //! What the board is made of: plain data, all of it stored.
 
 pub(crate) mod agent;
+pub(crate) mod assumption;
 pub(crate) mod attempt;
 pub(crate) mod call;
 pub(crate) mod card;
 pub(crate) mod check;
+pub(crate) mod chief;
 pub(crate) mod delivery;
+pub(crate) mod direction;
 pub(crate) mod evidence;
 pub(crate) mod hazard;
 pub(crate) mod host;

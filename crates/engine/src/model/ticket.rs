@@ -2,8 +2,8 @@
 
 use super::is_default;
 use crate::{
-    AttemptId, CallSpec, Calls, CardId, Check, Commit, DeliveryId, HostId, Kind, Millis, Phase, Session, TicketId,
-    Usage,
+    Assumption, AttemptId, CallSpec, Calls, CardId, Check, Commit, DeliveryId, HostId, Kind, Millis, Phase, Session,
+    TicketId, Usage,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -120,19 +120,6 @@ pub struct Report {
     /// Structured output, for kinds of work whose result it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<serde_json::Value>,
-}
-
-/// Something an agent took for granted.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Assumption {
-    /// What was assumed.
-    pub assumed: String,
-    /// From 0 to 1.
-    pub confidence: f64,
-    /// Who assumed it.
-    pub by: String,
-    /// When.
-    pub at: Millis,
 }
 
 /// A remark on a ticket.

@@ -2,7 +2,7 @@
 
 use super::{Changes, State};
 use crate::mutant::mutant;
-use crate::{CardId, Millis, Phase, Priority, TicketId};
+use crate::{AssumptionId, CardId, Millis, Phase, Priority, TicketId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What planning looks up. A function of the rest of the state.
@@ -26,6 +26,8 @@ pub(crate) struct Index {
     pub(crate) waiting: BTreeSet<TicketId>,
     /// Who waits for whom.
     pub(crate) dependents: BTreeMap<TicketId, BTreeSet<TicketId>>,
+    /// Assumptions that nobody has settled, with their tickets.
+    pub(crate) assumptions: BTreeSet<(AssumptionId, TicketId)>,
     /// Cards that wait.
     pub(crate) open_cards: BTreeSet<CardId>,
 }
@@ -35,6 +37,8 @@ impl State {
     pub(crate) fn rebuild_index(&mut self) {
         self.index = Index::default();
         self.index.open_cards = self.cards.values().filter(|c| c.is_open()).map(|c| c.id.clone()).collect();
+        let assumed = self.tickets.iter().flat_map(|(id, t)| t.assumptions.iter().map(move |a| (id, a)));
+        self.index.assumptions = assumed.filter(|(_, a)| a.is_open()).map(|(id, a)| (a.id, id.clone())).collect();
         let ids: Vec<TicketId> = self.tickets.keys().cloned().collect();
         for id in &ids {
             self.link_dependents(id);

@@ -1,6 +1,7 @@
 //! The state: everything that follows from the journal.
 
 mod apply;
+mod chief;
 mod index;
 mod parts;
 mod snapshot;
@@ -12,8 +13,8 @@ pub use snapshot::{SNAPSHOT_VERSION, SnapshotError};
 use crate::mutant::mutant;
 use crate::verdict::{Inquiry, Requirement};
 use crate::{
-    Attempt, AttemptId, Card, CardId, Commit, Delivery, DeliveryId, Digest, Evidence, Host, HostId, IllegalTransition,
-    Millis, Outcome, Pause, Permit, Phase, Policy, Record, Ticket, TicketId,
+    Attempt, AttemptId, Card, CardId, Chief, Commit, Delivery, DeliveryId, Digest, Evidence, Host, HostId,
+    IllegalTransition, Millis, Outcome, Pause, Permit, Phase, Policy, Record, Ticket, TicketId,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -112,6 +113,8 @@ pub struct State {
     pub known_red: BTreeSet<String>,
     /// Digests of gates and checks that were red at least once.
     pub seen_red: BTreeSet<String>,
+    /// Direction of people, corrections, and when assumptions were surfaced last.
+    pub chief: Chief,
     pub(crate) next_ticket: u64,
     pub(crate) next_token: u64,
     pub(crate) next_card: u64,

@@ -6,8 +6,8 @@
 
 use super::{DaySpend, SNAPSHOT_VERSION, SnapshotError, State};
 use crate::{
-    Attempt, AttemptId, Card, CardId, Delivery, DeliveryId, Digest, Evidence, Host, HostId, Outcome, Pause, Permit,
-    Policy, Ticket, TicketId,
+    Attempt, AttemptId, Card, CardId, Chief, Delivery, DeliveryId, Digest, Evidence, Host, HostId, Outcome, Pause,
+    Permit, Policy, Ticket, TicketId,
 };
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -63,6 +63,7 @@ struct Head<'a> {
     hosts: Cow<'a, BTreeMap<HostId, Host>>,
     known_red: Cow<'a, BTreeSet<String>>,
     seen_red: Cow<'a, BTreeSet<String>>,
+    chief: Cow<'a, Chief>,
     next_ticket: u64,
     next_token: u64,
     next_card: u64,
@@ -90,6 +91,7 @@ impl State {
             hosts: Cow::Borrowed(&self.hosts),
             known_red: Cow::Borrowed(&self.known_red),
             seen_red: Cow::Borrowed(&self.seen_red),
+            chief: Cow::Borrowed(&self.chief),
             next_ticket: self.next_ticket,
             next_token: self.next_token,
             next_card: self.next_card,
@@ -123,6 +125,7 @@ impl State {
             hosts: head.hosts.into_owned(),
             known_red: head.known_red.into_owned(),
             seen_red: head.seen_red.into_owned(),
+            chief: head.chief.into_owned(),
             next_ticket: head.next_ticket,
             next_token: head.next_token,
             next_card: head.next_card,

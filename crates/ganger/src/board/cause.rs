@@ -63,6 +63,9 @@ impl Cause {
                 format!("a gate is red on the main branch: answer {card} first{}", question(state, card)),
                 answer(state, card),
             ),
+            Reason::Surfacing { card } => {
+                (format!("assumptions wait for you: answer {card} first{}", question(state, card)), answer(state, card))
+            }
             Reason::LoggedOut { runtime, card } => {
                 (format!("{runtime} is not logged in: log in, then answer {card}"), answer(state, card))
             }

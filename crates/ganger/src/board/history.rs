@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::os;
 use crate::wire::JOURNAL;
 use ganger_bus::Message;
-use ganger_engine::{Assumption, AttemptId, AttemptOutcome, Card, Event, Evidence, Note, Record, TicketId};
+use ganger_engine::{AttemptId, AttemptOutcome, Card, Event, Evidence, Note, Record, TicketId};
 
 /// Journal messages read at once.
 const PAGE: usize = 1_000;
@@ -16,7 +16,6 @@ pub(crate) struct History {
     pub(crate) evidence: Vec<Evidence>,
     pub(crate) cards: Vec<PastCard>,
     pub(crate) notes: Vec<Note>,
-    pub(crate) assumptions: Vec<Assumption>,
     pub(crate) failures: Vec<FailedAttempt>,
 }
 
@@ -97,7 +96,6 @@ impl History {
         match event {
             Event::EvidenceRecorded { evidence } if &evidence.ticket == wanted => self.evidence.push(evidence),
             Event::TicketNoted { ticket, text, by } if &ticket == wanted => self.notes.push(Note { text, by, at }),
-            Event::AssumptionLogged { ticket, assumption } if &ticket == wanted => self.assumptions.push(assumption),
             Event::CardOpened { card, .. } if &card.ticket == wanted => {
                 names.push(format!("\"{}\"", card.id));
                 self.cards.push(PastCard { card, answer: None });

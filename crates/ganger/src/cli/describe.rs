@@ -5,8 +5,8 @@ pub(super) use crate::board::ticket_of_attempt;
 use crate::host::LOCAL;
 use crate::text;
 use ganger_engine::{
-    AttemptOutcome, CallResult, CardKind, Check, DeliveryId, Event, FailureClass, PermissionRequest, Phase, Scope,
-    State, TicketId,
+    Assumption, AssumptionId, AttemptOutcome, CallResult, CardKind, Check, DeliveryId, Directive, DirectiveRemoval, Event,
+    FailureClass, PermissionRequest, Phase, Scope, Settlement, State, TicketId,
 };
 
 /// The ticket that an event is about, also where its attempt has ended.
@@ -16,6 +16,7 @@ pub(super) fn ticket_of(event: &Event) -> Option<TicketId> {
         | Event::TicketEdited { ticket, .. }
         | Event::TicketNoted { ticket, .. }
         | Event::AssumptionLogged { ticket, .. }
+        | Event::AssumptionSettled(Settlement { ticket, .. })
         | Event::TicketClosed { ticket, .. }
         | Event::TicketReopened { ticket, .. }
         | Event::AttemptOffered { ticket, .. }
@@ -63,6 +64,8 @@ pub(super) fn ticket_of(event: &Event) -> Option<TicketId> {
         | Event::PolicySet { .. }
         | Event::TrustRecorded { .. }
         | Event::RuntimePaused { .. }
+        | Event::DirectionAdded { .. }
+        | Event::DirectionRemoved { .. }
         | Event::HostReported { .. }
         | Event::HostLapsed { .. }
         | Event::CardAnswered { .. }
@@ -119,12 +122,22 @@ pub(super) fn event(state: &State, event: &Event, length: Length) -> Option<Stri
         Event::TicketEdited { .. } => "edited".to_owned(),
         Event::TicketNoted { text, by, .. } => format!("note by {by}: {}", length.of(text, 200)),
         Event::AssumptionLogged { assumption, .. } => {
-            format!(
-                "{} assumes ({:.0} %): {}",
-                assumption.by,
-                assumption.confidence * 100.0,
-                length.of(&assumption.assumed, 200)
-            )
+            let Assumption { id, assumed, confidence, by, .. } = assumption;
+            // Journals from before there were ids have none.
+            let id = if *id == AssumptionId::default() { String::new() } else { format!(" {id}") };
+            format!("{by} assumes{id} ({:.0} %): {}", confidence * 100.0, length.of(assumed, 200))
+        }
+        Event::AssumptionSettled(settled) => {
+            let Settlement { assumption, status, correction, by, .. } = settled;
+            let instead =
+                if correction.is_empty() { String::new() } else { format!(": {}", length.of(correction, 200)) };
+            format!("{by} {} {assumption}{instead}", status.as_str())
+        }
+        Event::DirectionAdded(Directive { kind, text: said, by, .. }) => {
+            return Some(format!("{by} added a {}: {}", kind.as_str(), length.of(said, 200)));
+        }
+        Event::DirectionRemoved(DirectiveRemoval { number, by }) => {
+            return Some(format!("{by} removed directive {number}"));
         }
         Event::TicketClosed { reason, by, .. } => {
             format!("closed by {by}: {}", length.of(reason, 120))
@@ -196,6 +209,7 @@ pub(super) fn event(state: &State, event: &Event, length: Length) -> Option<Stri
                 CardKind::Question { .. } => "asks",
                 CardKind::Permission { .. } => "asks for permission",
                 CardKind::Notice { .. } => "notice",
+                CardKind::Surfacing { .. } => "assumptions",
                 CardKind::Approval { .. } => "needs your approval",
                 CardKind::Escalation { .. } | CardKind::Orphaned { .. } => "needs you",
             };

@@ -54,7 +54,7 @@ pub(super) fn run(
 fn prompt(board: &Board, offer: &Offer) -> String {
     let config = board.project.config();
     let workspace = board.project.workspace(&offer.ticket);
-    let mission = mission_text(&config.gates, &workspace, &offer.ticket, &offer.spec, offer.revision);
+    let mission = mission_text(&config.gates, &workspace, &offer.ticket, &offer.spec, offer.revision, &offer.direction);
     let agent = config.agent(&offer.agent);
     let agent = agent.as_ref();
     let instructions = agent.map(|a| a.prompt.as_str()).unwrap_or_default();

@@ -1,5 +1,6 @@
 //! `ganger inbox` and `ganger answer`: what waits for a person, ranked by what it holds up.
 
+use super::assumptions::say_objection;
 use super::board::{self, say_if_no_run};
 use super::input;
 use super::out::{ago, counted, data, json, span, talk};
@@ -23,9 +24,12 @@ pub(super) struct AnswerArgs {
     /// One of its options, or free text where it takes that; without it the card is shown, and you are asked
     #[arg(num_args = 0..)]
     answer: Vec<String>,
-    /// Answer a question in your own words although it suggests answers
+    /// Answer in your own words although the card suggests answers
     #[arg(long)]
     other: bool,
+    /// Keep the answer to a question as a constraint for all agents (`ganger direction` lists them)
+    #[arg(long)]
+    always: bool,
 }
 
 pub(super) async fn inbox(args: &InboxArgs) -> Result<Exit, Failure> {
@@ -112,25 +116,39 @@ pub(super) async fn answer(args: AnswerArgs) -> Result<Exit, Failure> {
     let board = board::open_for_person("answer").await?;
     let state = board.state().await?;
     let card = card_named(&state, &args.card)?;
-    board.project.require_not_held(&state.cards[&card].ticket)?;
     let asked = &state.cards[&card];
+    // What is about all tickets waits for no open session.
+    if asked.surfacing().is_none() {
+        board.project.require_not_held(&asked.ticket)?;
+    }
     let words = match args.answer.is_empty() {
         true => ask(asked, board.project.config().limits.permission_minutes)?,
         false => args.answer.join(" "),
     };
     let is_withdrawn = matches!(asked.state, CardState::Withdrawn { .. });
     let answer = match typed(&state, card.clone(), &words) {
-        _ if args.other && asked.is_question() => CardAnswer::Text(words),
+        _ if args.other && asked.takes_other() => CardAnswer::Text(words),
         // It takes no answer any more, whatever that is: the refusal says why.
         Err(_) if is_withdrawn || !(asked.is_open() || asked.is_question()) => CardAnswer::Text(words),
         typed => typed?,
     };
     let corrects = matches!(state.cards[&card].state, CardState::Answered { .. });
-    let answer = Answer { card: card.clone(), answer, by: board.person() };
-    match board.decide("you answered a card", Input::Answer(answer)).await? {
+    let (by, words) = (board.person(), answer.to_string());
+    let input = if args.always {
+        Input::AnswerAlways { card: card.clone(), answer, by }
+    } else {
+        Input::Answer(Answer { card: card.clone(), answer, by })
+    };
+    match board.decide("you answered a card", input).await? {
         Outcome::Nothing => talk!("{card} already had this answer."),
         _ if corrects => talk!("Corrected the answer to {card}."),
         _ => talk!("Answered {card}."),
+    }
+    if args.always {
+        talk!("It holds for all agents from now on: `ganger direction` lists what does.");
+    }
+    if state.cards[&card].is_question() {
+        say_objection(&state, &state.cards[&card].ticket, &words);
     }
     say_if_no_run(&board)?;
     Ok(Exit::Done)

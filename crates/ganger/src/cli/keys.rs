@@ -185,7 +185,7 @@ fn answer(card: CardId, text: &str, state: &State) -> Action {
     match asked.parse_answer(text) {
         Ok(answer) => Action::Answer { card, answer },
         // The person sees the suggestions while typing, and may type something else.
-        Err(_) if asked.is_question() => Action::Answer { card, answer: CardAnswer::Text(text.to_owned()) },
+        Err(_) if asked.takes_other() => Action::Answer { card, answer: CardAnswer::Text(text.to_owned()) },
         Err(rejected) => Action::Refused(rejected.message),
     }
 }

@@ -2,6 +2,7 @@
 
 mod agent;
 mod agent_choice;
+mod assumptions;
 mod attach;
 mod backup;
 mod board;
@@ -12,6 +13,7 @@ mod cost;
 mod demo;
 mod describe;
 mod diff;
+mod direction;
 mod doctor;
 mod dry_run;
 mod export;
@@ -99,6 +101,10 @@ enum Command {
     /// List or revoke permissions you have granted
     #[command(subcommand)]
     Permit(permit::Command),
+    /// Show and change what holds for all agents: goals, constraints, priorities
+    Direction(direction::Args),
+    /// List what agents assume, confirm it, or correct it
+    Assumptions(assumptions::Args),
     /// Send a message to the session of a ticket
     Tell(tell::TellArgs),
     /// Interrupt the current turn of a ticket's session, and send a message
@@ -258,6 +264,8 @@ impl Command {
             Self::Skill(command) => command.wants_json(),
             Self::Inbox(args) => args.json,
             Self::Permit(permit::Command::List { json }) | Self::Rescue(rescue::Command::List { json }) => *json,
+            Self::Direction(args) => args.json,
+            Self::Assumptions(args) => args.json,
             Self::Tell(args) => args.json,
             Self::Gates(args) => args.json,
             Self::Cost(args) => args.json,
@@ -318,6 +326,8 @@ async fn dispatch_async(command: Command) -> Result<Exit, Failure> {
         Command::Inbox(args) => inbox::inbox(&args).await,
         Command::Answer(args) => inbox::answer(args).await,
         Command::Permit(command) => permit::run(command).await,
+        Command::Direction(args) => direction::run(args).await,
+        Command::Assumptions(args) => assumptions::run(args).await,
         Command::Tell(args) => tell::tell(args).await,
         Command::Interrupt(args) => tell::interrupt(args).await,
         Command::Nudge(args) => tell::nudge(args).await,

@@ -226,7 +226,8 @@ fn waits_for_person(state: &State, mode: &Mode) -> bool {
     let is_meant = |id: &TicketId| is_meant(state, mode, id);
     let is_logged_out = |t: &Ticket| state.logged_out(state.agent_now(now, t)).is_some();
     let waits_for_login = || state.ready().any(|(id, t)| is_meant(id) && is_logged_out(t));
-    state.tickets.keys().any(|id| is_meant(id) && state.waits_for_person(id)) || waits_for_login()
+    let waits_for_answer = || state.ready().any(|(id, t)| is_meant(id) && state.surfacing_pause(t).is_some());
+    state.tickets.keys().any(|id| is_meant(id) && state.waits_for_person(id)) || waits_for_login() || waits_for_answer()
 }
 
 fn has_stuck_tickets(state: &State, mode: &Mode) -> bool {

@@ -1,5 +1,6 @@
 //! `ganger tell`, `interrupt` and `nudge`: messages from you to the session of a ticket.
 
+use super::assumptions::say_objection;
 use super::board::{self, Board};
 use super::out::{json, talk};
 use super::ticket::find;
@@ -95,6 +96,7 @@ async fn send(command: &str, ticket: &str, text: String, urgency: Urgency, as_js
     let (id, found) = find(&state, ticket)?;
     let works = found.live.is_some();
     let takes_messages = takes_messages(&board, &state, found).await;
+    let said = text.clone();
     let input = Input::Tell { ticket: id.clone(), text, urgency, by: board.person() };
     let outcome = board.decide("you sent a message", input).await?;
     let Outcome::Queued { delivery } = outcome else { return Ok(Exit::Done) };
@@ -107,6 +109,7 @@ async fn send(command: &str, ticket: &str, text: String, urgency: Urgency, as_js
         json(shapes::Queued { ticket: id.to_string(), message: delivery.to_string(), urgency })?;
         return Ok(Exit::Done);
     }
+    say_objection(&state, &id, &said);
     let check = format!("Check on it with `ganger ticket show {id}`.");
     match (works, urgency) {
         (false, _) => talk!("Queued {delivery} for {id}'s next turn. {check}"),

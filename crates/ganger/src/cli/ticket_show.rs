@@ -203,8 +203,12 @@ fn show_history(state: &State, id: &TicketId, ticket: &Ticket, history: &History
     show_answers(&history.cards);
     show_lapsed(state, id);
     show_messages(ticket);
-    for assumption in &history.assumptions {
-        data!("\nAssumption by {} ({:.0} %)\n  {}", assumption.by, assumption.confidence * 100.0, assumption.assumed);
+    for a in &ticket.assumptions {
+        let status = if a.is_open() { String::new() } else { format!(", {}", a.status.as_str()) };
+        data!("\nAssumption {} by {} ({:.0} %{status})\n  {}", a.id, a.by, a.confidence * 100.0, a.assumed);
+        if !a.correction.is_empty() {
+            data!("  instead: {}", a.correction);
+        }
     }
     for note in &history.notes {
         data!("\nNote by {}\n  {}", note.by, note.text);

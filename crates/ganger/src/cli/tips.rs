@@ -54,8 +54,9 @@ pub(super) fn as_failure(error: &clap::Error) -> Failure {
 fn meant(word: &str, root: &Command) -> Option<String> {
     let commands = paths(root, "");
     let last = |path: &str| path.rsplit(' ').next().unwrap_or_default().to_owned();
-    // The upper level first: `status` is more than a part of something. What comes to mind first is a new ticket.
-    let named = |word: &str| commands.iter().find(|path| last(path) == word && *path != "skill new").cloned();
+    // The upper level first: `status` is more than a part of something. What comes to mind first is a ticket.
+    let is_special = |path: &str| matches!(path, "skill new" | "direction remove");
+    let named = |word: &str| commands.iter().find(|path| last(path) == word && !is_special(path)).cloned();
     let other = || OTHER_WORDS.iter().find(|(other, _)| *other == word).map(|(_, path)| (*path).to_owned());
     let names: Vec<String> = commands.iter().map(|path| last(path)).collect();
     named(word).or_else(other).or_else(|| named(text::closest(word, names.iter().map(String::as_str))?))

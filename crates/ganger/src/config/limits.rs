@@ -1,6 +1,6 @@
 //! `[limits]`: how much at once, how often again, how long.
 
-use ganger_engine::CallLimits;
+use ganger_engine::{CallLimits, Surfacing, SurfacingPolicy};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,6 +29,10 @@ pub(crate) struct Limits {
     pub(crate) calls_at_once: u32,
     /// How many calls may be made for one ticket, by its agents and by those that they called.
     pub(crate) calls_per_ticket: u32,
+    /// After so many completions the assumptions of agents are summed up.
+    pub(crate) surfacing_completions: u32,
+    /// So they are when more questions than these are open.
+    pub(crate) surfacing_decisions: u32,
     pub(crate) overlap_percent: u32,
     pub(crate) overlap_ignore: Vec<String>,
     /// What an agent may leave uncommitted before a person is asked.
@@ -46,6 +50,11 @@ impl Limits {
     /// How far agents may call each other.
     pub(super) fn of_calls(&self) -> CallLimits {
         CallLimits { depth: self.call_depth, open: self.calls_at_once, total: self.calls_per_ticket }
+    }
+
+    /// When assumptions are summed up.
+    pub(super) fn of_surfacing(&self, mode: Surfacing) -> SurfacingPolicy {
+        SurfacingPolicy { mode, completions: self.surfacing_completions, decisions: self.surfacing_decisions }
     }
 }
 
@@ -78,6 +87,8 @@ impl Default for Limits {
             call_depth: 3,
             calls_at_once: 8,
             calls_per_ticket: 64,
+            surfacing_completions: 10,
+            surfacing_decisions: 3,
             overlap_percent: 0,
             overlap_ignore: ["Cargo.lock", "package-lock.json", "pnpm-lock.yaml", "yarn.lock", "uv.lock", "go.sum"]
                 .map(str::to_owned)

@@ -10,6 +10,7 @@ mod limits;
 mod messages;
 mod model;
 mod own;
+mod policies;
 mod programs;
 mod sandbox;
 mod unset;

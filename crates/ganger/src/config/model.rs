@@ -1,11 +1,11 @@
 //! The shape of `ganger.toml`. Every key has a default but those that name agents and gates.
 
-use super::guard::GuardPreset;
 use super::limits::{Limits, MOST_LEASE, MOST_MINUTES, MOST_PATIENCE, millis};
 use super::own::{Environment, Exchange};
+use super::policies::Policies;
 use super::{Gate, Sandbox, SandboxMode};
 use crate::os;
-use ganger_engine::{AgentPolicy, Budget, Policy, RedBase, Review, Usage};
+use ganger_engine::{AgentPolicy, Budget, Policy, Usage};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -145,41 +145,6 @@ pub(crate) struct Budgets {
     pub(crate) agent_day_tokens: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) day_tokens: Option<u64>,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Policies {
-    /// Who looks at green work before it is accepted.
-    pub(crate) review: ReviewBy,
-    /// Fetch origin before a base is chosen.
-    pub(crate) fetch: bool,
-    /// How strictly agents are guarded: what they ask for, and what they did.
-    pub(crate) guard: GuardPreset,
-    /// What follows where a gate is red without the work, too.
-    pub(crate) red_base: RedBaseIs,
-}
-
-impl Default for Policies {
-    fn default() -> Self {
-        Self { review: ReviewBy::Off, fetch: true, guard: GuardPreset::default(), red_base: RedBaseIs::Card }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum ReviewBy {
-    Off,
-    Person,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum RedBaseIs {
-    /// One card; nothing starts before it is answered.
-    Card,
-    /// The work has to make it green.
-    Work,
 }
 
 /// The program that runs an agent.
@@ -363,20 +328,15 @@ impl Config {
             max_transients: self.limits.transients,
             overlap_percent: self.limits.overlap_percent,
             overlap_ignore: self.limits.overlap_ignore.clone(),
-            review: match self.policy.review {
-                ReviewBy::Off => Review::Off,
-                ReviewBy::Person => Review::Person,
-            },
-            red_base: match self.policy.red_base {
-                RedBaseIs::Card => RedBase::Card,
-                RedBaseIs::Work => RedBase::Work,
-            },
+            review: self.policy.review.into(),
+            red_base: self.policy.red_base.into(),
             budget: Budget {
                 ticket: self.budget.ticket_tokens,
                 agent_day: self.budget.agent_day_tokens,
                 day: self.budget.day_tokens,
             },
             calls: self.limits.of_calls(),
+            surfacing: self.limits.of_surfacing(self.policy.surfacing.into()),
             id_prefix: self.project.id_prefix.clone(),
             id_width: self.project.id_width,
             lease_ms: millis(self.limits.lease_seconds),
@@ -395,6 +355,7 @@ impl Config {
             ("limits.rejections", self.limits.rejections),
             ("limits.transients", self.limits.transients),
             ("limits.same_calls", self.limits.same_calls),
+            ("limits.surfacing_completions", self.limits.surfacing_completions),
         ];
         for (key, value) in at_least_one {
             if value == 0 {

@@ -141,6 +141,7 @@ impl AttemptTask {
             &self.offer.ticket,
             &self.offer.spec,
             self.offer.revision,
+            &self.offer.direction,
         );
         ready.write_own_file("MISSION.md", &mission)?;
         // Asking a program for its version may take long; a stop does not wait for it.

@@ -3,7 +3,7 @@
 use crate::config::Gate;
 use crate::depot::Workspace;
 use ganger_engine::session::{FirstPrompt, first_prompt};
-use ganger_engine::{Expects, Kind, Offer, TicketId, TicketSpec};
+use ganger_engine::{DirectionKind, Directive, Expects, Kind, Offer, TicketId, TicketSpec, texts_of};
 use std::fmt::Write;
 
 /// The mission of a ticket, with the headings of spec 2.
@@ -13,9 +13,10 @@ pub(crate) fn mission_text(
     id: &TicketId,
     spec: &TicketSpec,
     revision: u32,
+    direction: &[Directive],
 ) -> String {
     if let (Some(_), Some(caller)) = (&spec.call, &spec.parent) {
-        return call_text(id, caller, spec);
+        return call_text(id, caller, spec, direction);
     }
     let mut text = format!("# Mission: {}\n\n## Objective\n{}\n\n## Context\n", spec.title, spec.title);
     let why = spec.metadata.get("why").map_or("it was asked for on the board", String::as_str);
@@ -29,6 +30,11 @@ pub(crate) fn mission_text(
     );
     for link in &spec.links {
         let _ok = writeln!(text, "- Link: {link}");
+    }
+    for kind in DirectionKind::ALL {
+        for said in texts_of(direction, kind) {
+            let _ok = writeln!(text, "- {} for the whole project: {said}", capital(kind));
+        }
     }
     let _ok = write!(text, "\n## Requirements\n{}\n", requirements(spec));
     let files = if spec.files.is_empty() { "not known; find out".to_owned() } else { spec.files.join(", ") };
@@ -50,9 +56,10 @@ pub(crate) fn mission_text(
 }
 
 /// The mission of an agent that another one called.
-fn call_text(id: &TicketId, caller: &TicketId, spec: &TicketSpec) -> String {
+fn call_text(id: &TicketId, caller: &TicketId, spec: &TicketSpec, direction: &[Directive]) -> String {
     let text = format!(
-        "# Mission: {title}\n\n## Objective\n{prompt}\n\n## Context\n- Called by: the agent of {caller}\n- Ticket: {id}\n\n\
+        "# Mission: {title}\n\n## Objective\n{prompt}\n\n## Context\n- Called by: the agent of {caller}\n- Ticket: {id}\n\
+         {direction}\n\
          ## Notes\n\
          - You are in a copy of the caller's files as they were when it called you. What you change here stays here: only \
          your result goes back.\n\
@@ -62,9 +69,32 @@ fn call_text(id: &TicketId, caller: &TicketId, spec: &TicketSpec) -> String {
          Record assumptions with `log_assumption`.\n",
         title = spec.title,
         prompt = spec.description.trim(),
+        direction = explicit_direction(direction),
     );
     // Other agents wrote it.
     crate::text::shown(&text).into_string()
+}
+
+fn capital(kind: DirectionKind) -> &'static str {
+    match kind {
+        DirectionKind::Goal => "Goal",
+        DirectionKind::Constraint => "Constraint",
+        DirectionKind::Priority => "Priority",
+    }
+}
+
+/// The direction of people, as context has it: it holds whatever the caller says.
+fn explicit_direction(direction: &[Directive]) -> String {
+    if direction.is_empty() {
+        return String::new();
+    }
+    let of = |kind| texts_of(direction, kind).collect::<Vec<_>>();
+    let mut said = serde_json::json!({"goals": of(DirectionKind::Goal), "constraints": of(DirectionKind::Constraint)});
+    let priorities = of(DirectionKind::Priority);
+    if !priorities.is_empty() {
+        said["priorities"] = priorities.into();
+    }
+    format!("\n## explicit_direction\n{said:#}\n")
 }
 
 const NOTES: &str = "\n## Notes\n\
@@ -118,7 +148,43 @@ mod tests {
     use super::mission_text;
     use crate::config::Gate;
     use crate::depot::Workspace;
-    use ganger_engine::{Check, Expects, TicketId, TicketSpec};
+    use ganger_engine::{CallSpec, Check, DirectionKind, Directive, Expects, TicketId, TicketSpec};
+
+    fn direction() -> Vec<Directive> {
+        let said = [(DirectionKind::Priority, "Security first"), (DirectionKind::Constraint, "No databases")];
+        let directive = |(kind, text): (DirectionKind, &str)| Directive {
+            number: 1,
+            kind,
+            text: text.into(),
+            by: "you".into(),
+            at: 0,
+        };
+        said.map(directive).into()
+    }
+
+    #[test]
+    fn an_agent_that_is_called_has_the_direction_as_context() {
+        let call = CallSpec { by: "T-1-a1".into(), snapshot: None, depth: 1 };
+        let spec = TicketSpec {
+            title: "Look".into(),
+            description: "Where?".into(),
+            parent: Some("T-1".into()),
+            call: Some(call),
+            ..TicketSpec::default()
+        };
+        let workspace = Workspace { ticket: "T-1-c1".into(), path: "/w".into(), branch: "b".into() };
+        let text =
+            |direction: &[Directive]| mission_text(&[], &workspace, &TicketId::from("T-1-c1"), &spec, 1, direction);
+        let directed = text(&direction());
+        let (_, said) = directed.split_once("## explicit_direction\n").unwrap();
+        let said = said.split("\n\n").next().unwrap();
+        let said: serde_json::Value = serde_json::from_str(said).unwrap();
+        assert_eq!(
+            said,
+            serde_json::json!({"goals": [], "constraints": ["No databases"], "priorities": ["Security first"]})
+        );
+        assert!(!text(&[]).contains("explicit_direction"));
+    }
 
     #[test]
     fn the_mission_has_the_headings_of_the_format_in_order() {
@@ -133,7 +199,7 @@ mod tests {
         };
         let gate = Gate { name: "test".into(), command: "cargo test".into(), ..Gate::plain() };
         let workspace = Workspace { ticket: "T-2".into(), path: "/w/T-2".into(), branch: "ganger/T-2".into() };
-        let text = mission_text(&[gate], &workspace, &TicketId::from("T-2"), &spec, 1);
+        let text = mission_text(&[gate], &workspace, &TicketId::from("T-2"), &spec, 1, &direction());
         let headings: Vec<&str> = text.lines().filter(|l| l.starts_with('#')).collect();
         assert_eq!(
             headings,
@@ -155,6 +221,8 @@ mod tests {
             "- Gate `test` passes: `cargo test`",
             "- Check passes, which fails without your work: `grep -q hello src/hello.rs`",
             "- Related work: T-1 (its work is in your branch)",
+            "- Constraint for the whole project: No databases",
+            "- Priority for the whole project: Security first",
         ] {
             assert!(text.lines().any(|l| l == line), "{line} in\n{text}");
         }

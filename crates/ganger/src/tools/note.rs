@@ -1,17 +1,25 @@
 //! `log_assumption` and `ticket_note`: what was taken for granted, and remarks.
 
-use super::{Answer, Call, Tool, object};
-use ganger_engine::Input;
+use super::{Answer, Call, Said, Tool, object};
+use ganger_engine::{Impact, Input, NewAssumption, Outcome};
 use serde_json::{Value, json};
 
 pub(super) fn assumption_tool() -> Tool {
     Tool {
         name: "log_assumption",
-        description: "Record something that you take for granted, so that a person can see and correct it.",
+        description: "Record something that you take for granted, so that a person can see and correct it. With `topic` and \
+                      `value`, agents that assume different things are found at once.",
         schema: object(
             &json!({
                 "assumed": {"type": "string", "description": "What you assume"},
                 "confidence": {"type": "number", "minimum": 0, "maximum": 1, "description": "How sure you are"},
+                "topic": {"type": "string", "description": "What it is about, in a word or two, such as `database`"},
+                "value": {"type": "string", "description": "What you assume of the topic, in a word or two, such as `SQLite`"},
+                "impact": {
+                    "type": "string",
+                    "enum": ["low", "high"],
+                    "description": "`high`: much of the work would be wrong without it, and a person is asked at once",
+                },
             }),
             &["assumed", "confidence"],
         ),
@@ -32,9 +40,31 @@ pub(super) async fn assume(call: Call<'_>) -> Answer {
     let assumed = call.text("assumed")?;
     let confidence = call.arguments.get("confidence").and_then(Value::as_f64);
     let confidence = confidence.ok_or("argument `confidence` must be a number between 0 and 1")?;
+    let impact = match call.arguments.get("impact") {
+        None | Some(Value::Null) => Impact::Low,
+        Some(word) if word == "low" => Impact::Low,
+        Some(word) if word == "high" => Impact::High,
+        Some(_) => return Err("argument `impact` must be `low` or `high`".to_owned()),
+    };
+    let (topic, value) = (optional(&call, "topic")?, optional(&call, "value")?);
+    let assumption = NewAssumption { assumed, confidence, topic, value, impact };
     let (attempt, token) = (call.caller.attempt.clone(), call.caller.token);
-    call.decide("the agent assumes", Input::Assume { attempt, token, assumed, confidence }).await?;
-    Ok("Noted. Go on.".into())
+    let outcome = call.decide("the agent assumes", Input::Assume { attempt, token, assumption }).await?;
+    Ok(Said::Words(match outcome {
+        Outcome::Assumed { assumption, card: Some(card) } => format!(
+            "Noted as {assumption}. A person is asked about it on card {card}. Go on; you will be told what they decide."
+        ),
+        Outcome::Assumed { assumption, card: None } => format!("Noted as {assumption}. Go on."),
+        _ => "Noted. Go on.".to_owned(),
+    }))
+}
+
+/// A text that may be left out.
+fn optional(call: &Call<'_>, name: &str) -> Result<Option<String>, String> {
+    match call.arguments.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(_) => call.text(name).map(Some),
+    }
 }
 
 pub(super) async fn note(call: Call<'_>) -> Answer {

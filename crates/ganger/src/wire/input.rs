@@ -4,9 +4,9 @@
 use super::Unreadable;
 use crate::text::{redact_in, redact_report};
 use ganger_engine::{
-    self as engine, AttemptEnd, AttemptId, AttemptOutcome, CardAnswer, CardId, Commit, DeliveryEvidence, DeliveryId,
-    Evidence, HostId, HostReport, NewCall, NewTicket, PermissionRequest, Permit, Report, SessionId, TicketChange,
-    TicketId, Urgency, Usage,
+    self as engine, AssumptionId, AttemptEnd, AttemptId, AttemptOutcome, CardAnswer, CardId, Commit, DeliveryEvidence,
+    DeliveryId, DirectionKind, Evidence, HostId, HostReport, NewAssumption, NewCall, NewTicket, PermissionRequest,
+    Permit, Report, SessionId, TicketChange, TicketId, Urgency, Usage,
 };
 use serde::{Deserialize, Serialize};
 
@@ -65,6 +65,11 @@ impl Input {
             | Self::StopTicket { .. }
             | Self::ResumeTicket { .. }
             | Self::ApproveMerge { .. }
+            | Self::AnswerAlways { .. }
+            | Self::AddDirection { .. }
+            | Self::RemoveDirection { .. }
+            | Self::ConfirmAssumption { .. }
+            | Self::RejectAssumption { .. }
             | Self::Revoke { .. } => {}
             Self::HostReport { .. }
             | Self::Claim { .. }
@@ -89,8 +94,11 @@ impl Input {
                 redact_in(brief);
                 options.iter_mut().for_each(redact_in);
             }
-            Self::Assume { assumed: text, .. }
-            | Self::AgentNote { text, .. }
+            Self::Assume { assumption, .. } => {
+                redact_in(&mut assumption.assumed);
+                assumption.topic.iter_mut().chain(&mut assumption.value).for_each(redact_in);
+            }
+            Self::AgentNote { text, .. }
             | Self::Decline { why: text, .. }
             | Self::PermissionLapsed { why: text, .. }
             | Self::VerificationFailed { why: text, .. }
@@ -130,6 +138,11 @@ inputs_that_travel! {
     NoteTicket { ticket: TicketId, text: String, by: String },
     CloseTicket { ticket: TicketId, reason: String, by: String },
     ReopenTicket { ticket: TicketId, reason: String, by: String },
+    AnswerAlways { card: CardId, answer: CardAnswer, by: String },
+    AddDirection { kind: DirectionKind, text: String, by: String },
+    RemoveDirection { number: u64, by: String },
+    ConfirmAssumption { assumption: AssumptionId, by: String },
+    RejectAssumption { assumption: AssumptionId, correction: String, by: String },
     Tell { ticket: TicketId, text: String, urgency: Urgency, by: String },
     StopTicket { ticket: TicketId, why: String, by: String },
     ResumeTicket { ticket: TicketId, by: String },
@@ -151,7 +164,12 @@ inputs_that_travel! {
         snapshot: Option<Commit>
     },
     Gather { attempt: AttemptId, token: u64, calls: Vec<TicketId> },
-    Assume { attempt: AttemptId, token: u64, assumed: String, confidence: f64 },
+    Assume {
+        attempt: AttemptId,
+        token: u64,
+        #[serde(flatten)]
+        assumption: NewAssumption
+    },
     AgentNote { attempt: AttemptId, token: u64, text: String },
     Seen { attempt: AttemptId, token: u64, deliveries: Vec<DeliveryId>, evidence: String },
     AskPermission { attempt: AttemptId, token: u64, request_id: String, request: PermissionRequest, by: String, hint: String },

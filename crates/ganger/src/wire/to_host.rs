@@ -6,7 +6,8 @@ use crate::config::{self, Agent, Config, GuardPreset};
 use crate::setup::{OwnFiles, Setup};
 use ganger_engine::{self as engine};
 use ganger_engine::{
-    AttemptId, Check, Commit, Delivery, GatePolicy, PermissionAnswer, SessionId, SessionMessage, TicketId, TicketSpec,
+    AttemptId, Check, Commit, Delivery, Directive, GatePolicy, PermissionAnswer, SessionId, SessionMessage, TicketId,
+    TicketSpec,
 };
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -40,6 +41,9 @@ pub(crate) struct Offer {
     /// Accepted work to build on, in order: the commits that the host must have.
     bases: Vec<(TicketId, Commit)>,
     base: Option<Commit>,
+    /// What people said holds for the whole project.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    direction: Vec<Directive>,
     terms: Terms,
 }
 
@@ -283,8 +287,24 @@ impl Offer {
             told,
             bases,
             base,
+            direction,
         } = offer;
-        Self { attempt, token, ticket, spec, revision, number, agent, session, deliveries, told, bases, base, terms }
+        Self {
+            attempt,
+            token,
+            ticket,
+            spec,
+            revision,
+            number,
+            agent,
+            session,
+            deliveries,
+            told,
+            bases,
+            base,
+            direction,
+            terms,
+        }
     }
 
     fn split(self) -> (engine::Offer, Terms) {
@@ -301,6 +321,7 @@ impl Offer {
             told,
             bases,
             base,
+            direction,
             terms,
         } = self;
         let offer = engine::Offer {
@@ -316,6 +337,7 @@ impl Offer {
             told,
             bases,
             base,
+            direction,
         };
         (offer, terms)
     }

@@ -4,6 +4,7 @@
 
 mod board;
 mod calls;
+mod chief;
 mod commands;
 mod exchange;
 mod first_hour;

@@ -40,11 +40,15 @@ const WITH_JSON: [&str; 29] = [
 
 /// A wrong use of each command in a project with the ticket T-1 that no agent has worked on: exit code, error code, and
 /// what the message says.
-const WRONG: [(&str, &str, i32, &str, &str); 78] = [
+const WRONG: [(&str, &str, i32, &str, &str); 86] = [
     ("agent list", "all", 2, "usage", "unexpected argument 'all'"),
     ("agent show", "plannr", 2, "usage", "there is no agent `plannr`"),
     ("agent show", "", 2, "usage", "required arguments were not provided"),
     ("answer", "C-9 yes", 1, "unknown-card", "there is no card C-9"),
+    ("assumptions confirm", "A-9", 1, "unknown-assumption", "there is no assumption A-9"),
+    ("assumptions confirm", "T-1", 2, "usage", "`T-1` is no id of an assumption"),
+    ("assumptions reject", "A-9 it is so", 1, "unknown-assumption", "there is no assumption A-9"),
+    ("assumptions reject", "A-9", 2, "usage", "required arguments were not provided"),
     ("attach", "T-9", 1, "unknown-ticket", "there is no ticket T-9"),
     ("attach", "T-1", 1, "no-session", "agent `scripted` has no session to open: runtime `command` keeps none"),
     ("backup", "README.md", 2, "usage", "README.md exists already"),
@@ -56,6 +60,10 @@ const WRONG: [(&str, &str, i32, &str, &str); 78] = [
     ("demo", "--folder .", 2, "usage", "is not empty"),
     ("diff", "T-1", 1, "failed", "T-1 has no commit yet"),
     ("diff", "T-9", 1, "unknown-ticket", "there is no ticket T-9"),
+    ("direction add", "rule be quick", 2, "usage", "invalid value 'rule'"),
+    ("direction add", "goal \u{1b}", 1, "invalid-direction", "the goal is empty"),
+    ("direction remove", "9", 1, "unknown-direction", "there is no directive 9"),
+    ("direction remove", "C-9", 2, "usage", "invalid value 'C-9'"),
     ("doctor", "all", 2, "usage", "unexpected argument 'all'"),
     ("export", "all", 2, "usage", "unexpected argument 'all'"),
     ("gates", "T-9", 1, "unknown-ticket", "there is no ticket T-9"),
@@ -137,7 +145,7 @@ fn commands(place: &Place) -> BTreeSet<String> {
     let pages: Vec<String> = pages.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     let names: Vec<&str> = pages.iter().map(|page| page.trim_end_matches(".1").trim_start_matches("ganger")).collect();
     let has_more = |name: &str| names.iter().any(|other| other.starts_with(&format!("{name}-")));
-    let groups = ["", "-agent", "-nudge", "-permit", "-rescue", "-skill", "-ticket"];
+    let groups = ["", "-agent", "-assumptions", "-direction", "-nudge", "-permit", "-rescue", "-skill", "-ticket"];
     assert!(groups.iter().all(|group| has_more(group)));
     let single = names.iter().filter(|name| !groups.contains(name)).map(|name| &name[1..]);
     let spoken = |name: &str| match name.split_once('-') {
@@ -214,6 +222,10 @@ fn commands_that_need_a_project_say_so_where_there_is_none() {
             "permit revoke" => "P-1",
             "tell" => "T-1 hello",
             "nudge focus" => "T-1",
+            "direction add" => "goal quick",
+            "direction remove" => "1",
+            "assumptions confirm" => "A-1",
+            "assumptions reject" => "A-1 no",
             "ticket list" | "status" | "inbox" | "config" | "cost" | "export" | "trust" | "run" | "host" | "clean"
             | "confine" | "log" | "permit list" | "rescue list" => "",
             _ => "T-1",

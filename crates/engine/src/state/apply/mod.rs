@@ -2,6 +2,7 @@
 //! follow is an error. Every fact has an arm of its own: one that is not handled does not compile.
 
 mod attempts;
+mod chief;
 mod tickets;
 
 use super::State;
@@ -21,7 +22,10 @@ impl State {
         self.note_history(event);
         match event {
             Event::ForemanElected { epoch, .. } => self.epoch = *epoch,
-            Event::PolicySet { policy } => self.policy = policy.clone(),
+            Event::PolicySet { policy } => {
+                self.policy = policy.clone();
+                self.note_questions();
+            }
             Event::TrustRecorded { hash, .. } => self.trust = Some(hash.clone()),
 
             Event::TicketAdded { ticket, number, spec } => self.add_ticket(now, ticket, *number, spec.clone()),
@@ -30,9 +34,10 @@ impl State {
                 let note = Note { text: text.clone(), by: by.clone(), at: now };
                 self.change(ticket, |t| t.notes.push(note));
             }
-            Event::AssumptionLogged { ticket, assumption } => {
-                self.change(ticket, |t| t.assumptions.push(assumption.clone()));
-            }
+            Event::AssumptionLogged { ticket, assumption } => self.log_assumption(ticket, assumption),
+            Event::AssumptionSettled(settlement) => self.settle_assumption(settlement),
+            Event::DirectionAdded(directive) => self.add_direction(directive),
+            Event::DirectionRemoved(removal) => self.remove_direction(removal),
             Event::TicketClosed { ticket, reason, .. } => {
                 self.change(ticket, |t| {
                     t.stopped = None;
@@ -232,6 +237,7 @@ impl State {
                 self.index.open_cards.insert(card.id.clone());
                 self.cards.insert(card.id.clone(), card.clone());
                 self.changes.cards.insert(card.id.clone());
+                self.note_surfaced(card);
             }
             Event::CardAnswered { card, answer, by } => {
                 let red = self.cards.get(card).and_then(Card::red_base);
@@ -351,7 +357,8 @@ impl State {
             | Event::MergeUndone { ticket, .. }
             | Event::MergeFailed { ticket, .. }
             | Event::WorkspaceRemoved { ticket }
-            | Event::WorkspaceKept { ticket, .. } => Some(ticket.clone()),
+            | Event::WorkspaceKept { ticket, .. }
+            | Event::AssumptionSettled(crate::Settlement { ticket, .. }) => Some(ticket.clone()),
             Event::AttemptGranted { attempt }
             | Event::AttemptDeclined { attempt, .. }
             | Event::SessionStarted { attempt, .. }
@@ -378,6 +385,8 @@ impl State {
             | Event::HostReported { .. }
             | Event::HostLapsed { .. }
             | Event::RuntimePaused { .. }
+            | Event::DirectionAdded { .. }
+            | Event::DirectionRemoved { .. }
             | Event::PermitGranted { .. }
             | Event::PermitUsed { .. }
             | Event::PermitRevoked { .. } => None,

@@ -23,6 +23,7 @@ impl State {
             self.change(&caller, |t| t.calls.unanswered.push(id.clone()));
         }
         self.changes.tickets.insert(id.clone());
+        self.note_phase(id);
         self.link_dependents(id);
         self.reindex(id);
         self.reindex_dependents(id);
@@ -63,6 +64,7 @@ impl State {
             ticket.phase = phase;
             ticket.since = now;
             self.changes.tickets.insert(id.clone());
+            self.note_phase(id);
         }
         self.reindex(id);
         self.reindex_dependents(id);
@@ -84,6 +86,7 @@ impl State {
         self.changes.cards.insert(id.clone());
         let ticket = card.ticket.clone();
         self.index.open_cards.remove(id);
+        self.note_questions();
         self.reindex(&ticket);
     }
 }

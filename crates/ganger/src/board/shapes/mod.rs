@@ -2,6 +2,7 @@
 //! hold, so that these can change while scripts of users keep working. docs/schemas has a JSON Schema for each; a test
 //! compares them. A change that could break a reader gets a new version.
 
+mod chief;
 mod clean;
 mod cost;
 mod gates;
@@ -15,6 +16,7 @@ mod skills;
 mod status;
 mod ticket;
 
+pub(crate) use chief::{Assumption, Assumptions, Direction};
 pub(crate) use clean::{Leftover, Leftovers};
 pub(crate) use cost::{Cost, CostLine};
 pub(crate) use gates::{Checked, GateRun, Gates};
@@ -118,6 +120,7 @@ mod tests {
             )*};
         }
         schemas! {
+            "assumptions" Assumptions, "direction" Direction,
             "config" Config, "cost" Cost, "doctor" Doctor, "error" Failed, "export" Export, "gates" Gates, "guard" GuardedLine, "import" Imported,
             "inbox" Inbox, "log" Entry, "message" Queued, "permits" Permissions, "plan" Plan, "rescues" Rescues,
             "leftovers" Leftovers, "review" Review, "agent" AgentShown, "agents" Agents, "skill" SkillShown,

@@ -61,7 +61,7 @@ pub(crate) struct Ticket {
     /// `null` where no runtime reported any.
     usage: Option<Usage>,
     notes: Vec<Note>,
-    assumptions: Vec<Assumption>,
+    assumptions: Vec<super::Assumption>,
     stopped_by: Option<String>,
     messages: Vec<Message>,
     /// Why it does not start now, in words.
@@ -121,14 +121,6 @@ pub(crate) struct Usage {
 struct Note {
     by: String,
     text: String,
-    at: String,
-}
-
-#[derive(Debug, Serialize, JsonSchema)]
-struct Assumption {
-    assumed: String,
-    confidence: f64,
-    by: String,
     at: String,
 }
 
@@ -197,7 +189,7 @@ pub(crate) struct Why {
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Reason {
-    /// `phase`, `stopped`, `waits-for-answer`, `depends-on`, `not-before`, `overlap`, `budget`, `paused`, `red-base`, `no-agent`, `no-host`, `no-slot`,
+    /// `phase`, `stopped`, `waits-for-answer`, `depends-on`, `not-before`, `overlap`, `budget`, `paused`, `red-base`, `surfacing`, `no-agent`, `no-host`, `no-slot`,
     /// `session-busy`, or `in-session`: you opened its session.
     pub(crate) reason: &'static str,
     /// The ticket that it waits for.
@@ -254,6 +246,7 @@ impl Reason {
             R::Paused { .. } => ("paused", None),
             R::NoAgent { .. } => ("no-agent", None),
             R::RedBase { .. } => ("red-base", None),
+            R::Surfacing { .. } => ("surfacing", None),
             R::LoggedOut { .. } => ("logged-out", None),
             R::NoHost { .. } => ("no-host", None),
             R::NoSlot => ("no-slot", None),
@@ -316,7 +309,7 @@ impl Ticket {
                 .iter()
                 .map(|n| Note { by: n.by.clone(), text: n.text.clone(), at: time(n.at) })
                 .collect(),
-            assumptions: ticket.assumptions.iter().map(assumption).collect(),
+            assumptions: ticket.assumptions.iter().map(|a| super::Assumption::of(id, a)).collect(),
             stopped_by: ticket.stopped.as_ref().map(|(by, _)| by.clone()),
             messages: ticket.messages.iter().map(message).collect(),
             waiting: around.causes(state, id).into_iter().map(|cause| cause.text).collect(),
@@ -350,10 +343,6 @@ fn check((check, result): (&engine::Check, engine::CheckResult)) -> Check {
 fn report(r: &engine::Report) -> Report {
     let done = r.done.iter().map(|d| DoneItem { item: d.item.clone(), how: d.how.clone() });
     Report { summary: r.summary.clone(), done: done.collect() }
-}
-
-fn assumption(a: &engine::Assumption) -> Assumption {
-    Assumption { assumed: a.assumed.clone(), confidence: a.confidence, by: a.by.clone(), at: time(a.at) }
 }
 
 fn message(m: &engine::Message) -> Message {

@@ -180,8 +180,9 @@ impl Session<'_> {
 
     fn write_mission(&mut self, spec: TicketSpec, revision: u32) {
         let (ticket, gates) = (self.task.offer.ticket.clone(), self.task.terms.gate_definitions());
+        let direction = self.task.offer.direction.clone();
         self.in_background(move |ready, _| {
-            let mission = mission_text(&gates, &ready.workspace, &ticket, &spec, revision);
+            let mission = mission_text(&gates, &ready.workspace, &ticket, &spec, revision, &direction);
             let result = ready.write_own_file("MISSION.md", &mission).map_err(|e| e.to_string());
             Event::Wrote { file: SessionFile::Mission, result }
         });

@@ -1,0 +1,87 @@
+//! `[policy]`: what follows where the rules leave a choice.
+
+use super::guard::GuardPreset;
+use ganger_engine::{RedBase, Review, Surfacing};
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Policies {
+    /// Who looks at green work before it is accepted.
+    pub(crate) review: ReviewBy,
+    /// Fetch origin before a base is chosen.
+    pub(crate) fetch: bool,
+    /// How strictly agents are guarded: what they ask for, and what they did.
+    pub(crate) guard: GuardPreset,
+    /// What follows where a gate is red without the work, too.
+    pub(crate) red_base: RedBaseIs,
+    /// What follows when assumptions of agents are summed up for a person.
+    pub(crate) surfacing: SurfacingDoes,
+}
+
+impl Default for Policies {
+    fn default() -> Self {
+        Self {
+            review: ReviewBy::Off,
+            fetch: true,
+            guard: GuardPreset::default(),
+            red_base: RedBaseIs::Card,
+            surfacing: SurfacingDoes::Notify,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ReviewBy {
+    Off,
+    Person,
+}
+
+impl From<ReviewBy> for Review {
+    fn from(by: ReviewBy) -> Self {
+        match by {
+            ReviewBy::Off => Self::Off,
+            ReviewBy::Person => Self::Person,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RedBaseIs {
+    /// One card; nothing starts before it is answered.
+    Card,
+    /// The work has to make it green.
+    Work,
+}
+
+impl From<RedBaseIs> for RedBase {
+    fn from(is: RedBaseIs) -> Self {
+        match is {
+            RedBaseIs::Card => Self::Card,
+            RedBaseIs::Work => Self::Work,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum SurfacingDoes {
+    /// There are no summaries.
+    Off,
+    /// A card; the work continues.
+    Notify,
+    /// A card; no new work starts before it is answered.
+    Pause,
+}
+
+impl From<SurfacingDoes> for Surfacing {
+    fn from(does: SurfacingDoes) -> Self {
+        match does {
+            SurfacingDoes::Off => Self::Off,
+            SurfacingDoes::Notify => Self::Notify,
+            SurfacingDoes::Pause => Self::Pause,
+        }
+    }
+}

@@ -2,8 +2,8 @@
 
 use crate::{
     AttemptId, AttemptOutcome, CallStatus, CardAnswer, CardId, Check, Commit, DecisionId, DeliveryEvidence, DeliveryId,
-    Event, Evidence, Hazard, HostId, HostReport, NewCall, PermissionRequest, Permit, Policy, Report, SessionId,
-    TicketId, TicketSpec, Urgency, Usage,
+    Event, Evidence, Hazard, HostId, HostReport, MailId, MailQuery, Mailbox, NewCall, NewMail, PermissionRequest,
+    Permit, Policy, Receipt, Report, SessionId, Speaker, TicketId, TicketSpec, Urgency, Usage,
 };
 use serde::{Deserialize, Serialize};
 
@@ -153,6 +153,12 @@ pub enum Input {
     Assume { attempt: AttemptId, token: u64, assumed: String, confidence: f64 },
     /// The agent remarks.
     AgentNote { attempt: AttemptId, token: u64, text: String },
+    /// Somebody writes a mail.
+    SendMail { by: Speaker, mail: NewMail },
+    /// A reader acknowledges a mail.
+    ReadMail { by: Speaker, mail: MailId },
+    /// A reader looks at its mail. Decides nothing.
+    LookAtMail { by: Speaker, query: MailQuery },
     /// A model request had these texts in it.
     Seen { attempt: AttemptId, token: u64, deliveries: Vec<DeliveryId>, evidence: String },
     /// The runtime asks whether it may, and waits. `by` names a sub-agent.
@@ -224,6 +230,10 @@ pub enum Outcome {
     Permitted,
     /// A message waits to be delivered.
     Queued { delivery: DeliveryId },
+    /// A mail was sent.
+    Sent { receipt: Receipt },
+    /// The mail of a reader.
+    Mailbox { mailbox: Box<Mailbox> },
     /// These will be merged, in this order.
     Merging { order: Vec<TicketId> },
 }

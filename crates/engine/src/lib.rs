@@ -33,9 +33,11 @@ mod state;
 pub mod text;
 mod verdict;
 
-pub use decide::decide;
+pub use decide::{decide, mailbox};
 pub use event::Event;
-pub use ids::{AttemptId, CardId, Commit, DecisionId, DeliveryId, Digest, HostId, IdError, SessionId, TicketId};
+pub use ids::{
+    AttemptId, CardId, Commit, DecisionId, DeliveryId, Digest, HostId, IdError, MailId, SessionId, TicketId,
+};
 pub use input::{Answer, AttemptEnd, Decision, Envelope, Input, NewTicket, Outcome, TicketChange};
 pub use invariants::{Breach, check_all, check_tickets};
 pub use ledger::{Ledger, Refusal};
@@ -49,6 +51,10 @@ pub use model::{
     evidence::{Evidence, EvidenceKey},
     hazard::Hazard,
     host::{Host, HostReport},
+    mail::{
+        Author, Importance, Mail, MailCopy, MailLimits, MailQuery, MailStatus, Mailbox, NewMail, Receipt, ReceiptLine,
+        Speaker,
+    },
     permission::{PendingPermission, PermissionAnswer, PermissionRequest, Permit, Scope},
     phase::{IllegalTransition, Phase},
     ticket::{Assumption, DoneAnswer, Note, Priority, Report, Ticket, TicketSpec},

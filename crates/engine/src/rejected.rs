@@ -46,6 +46,12 @@ reject_codes! {
     NotYours = "not-yours",
     /// The attempt was granted before.
     AlreadyGranted = "already-granted",
+    /// No mail has this id, or it is none of the caller's.
+    UnknownMail = "unknown-mail",
+    /// A mail goes to nobody who is known.
+    UnknownRecipient = "unknown-recipient",
+    /// A mail has faults, or would go beyond a limit.
+    MailRefused = "mail-refused",
     /// An agent may not call any more agents, or not this one.
     CallRefused = "call-refused",
     /// The attempt was cancelled.

@@ -2,6 +2,7 @@
 //! engine's own invariants on every durable state.
 
 use crate::accounts::Accounts;
+use crate::mail;
 use ganger_engine::foreman::Landing;
 use ganger_engine::{
     AttemptCount, AttemptId, AttemptStage, Commit, Event, Evidence, Phase, Record, Review, SessionId, State, TicketId,
@@ -140,6 +141,9 @@ impl Checks {
             self.fail(why);
         }
         self.repeated_work(event);
+        if let Err(why) = mail::fact(before, event) {
+            self.fail(why);
+        }
         match event {
             Event::AttemptOffered { ticket, agent, .. } => {
                 let runtime = before.policy.agents.get(agent).map(|a| a.runtime.as_str());
@@ -298,6 +302,9 @@ impl Checks {
         let unanswered = state.tickets.iter().find(|(id, t)| t.spec.call.is_some() && !self.answered.contains(*id));
         if let Some((call, _)) = unanswered {
             return Some(format!("invariant 10: nobody was given the answer of {call}"));
+        }
+        if let Some(why) = mail::unsettled(state) {
+            return Some(why);
         }
         let undelivered = state.tickets.iter().find(|(_, t)| t.phase.is_accepted() && !t.undelivered.is_empty());
         undelivered.map(|(id, t)| {

@@ -75,6 +75,9 @@ legal! {
 
     DeliveryQueued: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped;
     DeliveryReturned: Open Suspended NeedsYou Stopped Cancelled;
+    MailSent: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped Merged Done Cancelled;
+    MailRead: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped Merged Done Cancelled;
+    MailReturned: Accepted Merged Cancelled;
     CardOpened: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped Merged Done Cancelled;
     CardAnswered: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped Merged Done Cancelled;
     CardWithdrawn: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped Cancelled;
@@ -97,6 +100,7 @@ const RARE: &[Pair] = &[
     // One workspace in a hundred is kept, and most of these before the ticket is merged.
     ("WorkspaceKept", Some(Merged)),
     ("WorkspaceKept", Some(Done)),
+    ("MailReturned", Some(Merged)),
     ("CardOpened", Some(Merged)),
     ("CardOpened", Some(Done)),
     ("CardAnswered", Some(Done)),

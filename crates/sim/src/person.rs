@@ -1,11 +1,12 @@
 //! A person: adds tickets, answers late and in every way there is, changes their mind, writes, stops, closes, reopens,
 //! edits, changes the configuration, and merges.
 
+use crate::mail;
 use crate::policy;
 use crate::world::World;
 use ganger_engine::{
     Answer, ApprovalReason, Card, CardAnswer, CardKind, CardOption, CardState, Check, Commit, EscalationReason,
-    Expects, Input, NewTicket, Phase, Priority, State, Ticket, TicketChange, TicketId, TicketSpec, Urgency,
+    Expects, Input, NewTicket, Phase, Priority, Speaker, State, Ticket, TicketChange, TicketId, TicketSpec, Urgency,
 };
 
 const NAME: &str = "person";
@@ -63,7 +64,7 @@ impl Person {
     fn changes_mind(&mut self, world: &mut World, state: &State) {
         let by = NAME.to_owned();
         let open = |t: &Ticket| !t.phase.is_final();
-        match world.rng.below(18) {
+        match world.rng.below(20) {
             0 | 15 => {
                 let Some(ticket) = pick(world, state, open) else { return };
                 self.tell(world, Input::CloseTicket { ticket, reason: "changed my mind".to_owned(), by });
@@ -110,6 +111,14 @@ impl Person {
                 let Some(ticket) = pick(world, state, checked) else { return };
                 let head = Commit::new(format!("good-moved-{ticket}-{}", self.actions));
                 self.tell(world, Input::HeadMoved { ticket, head });
+            }
+            18 => {
+                let mail = mail::sent(world, Speaker::Person { name: by }, None);
+                self.tell(world, mail);
+            }
+            19 => {
+                let read = mail::read(world, Speaker::Person { name: by }, None);
+                self.tell(world, read);
             }
             _ => {
                 if let Some(permit) = state.permits.first().cloned() {

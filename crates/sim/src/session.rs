@@ -2,6 +2,7 @@
 //! performed here; its questions travel as any other, late or never.
 
 use crate::fault::Fault;
+use crate::mail;
 use crate::policy;
 use crate::runtime::{Act, Behaviour, HELD, Runtime, Tool, report};
 use crate::world::{Occurrence, World};
@@ -11,7 +12,7 @@ use ganger_engine::session::{
     Action, Control, Event, Limits, Machine, OutputHolder, RuntimeEvent, SessionEnd, SessionFile, Setup, ToolProcesses,
     TurnEnd, WorkspaceState,
 };
-use ganger_engine::{AttemptOutcome, Commit, Envelope, Hazard, Input, NewCall, Offer, TicketId};
+use ganger_engine::{AttemptOutcome, Commit, Envelope, Hazard, Input, NewCall, Offer, Speaker, TicketId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How long a question may take.
@@ -373,6 +374,8 @@ impl Session {
                 let confidence = [0.5, 1.0, 7.0][world.rng.below(3) as usize];
                 (Input::Assume { attempt, token, assumed: "so".to_owned(), confidence }, false)
             }
+            Tool::Mail => (mail::sent(world, Speaker::Agent { attempt, token }, Some(&self.ticket)), false),
+            Tool::ReadMail => (mail::read(world, Speaker::Agent { attempt, token }, Some(&self.ticket)), false),
         };
         let mut wishes = vec![Wish::Tell(Envelope::new(id, "a tool was called", input))];
         if reports {

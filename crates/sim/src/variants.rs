@@ -6,7 +6,8 @@ use ganger_engine::host::{Action as HostAction, Event as HostEvent};
 use ganger_engine::session::{Action as SessionAction, Control, Event as SessionEvent, RuntimeEvent, Setback, TurnEnd};
 use ganger_engine::{
     ApprovalReason, AttemptCount, AttemptOutcome, CallError, CallResult, CardAnswer, CardKind, CardOption,
-    DeliveryEvidence, DeliveryKind, EscalationReason, FailureClass, Hazard, Input, NoticeReason, Order, Scope, Urgency,
+    DeliveryEvidence, DeliveryKind, EscalationReason, FailureClass, Hazard, Input, MailStatus, NoticeReason, Order,
+    Scope, Urgency,
 };
 
 /// A closed enum whose variants are counted.
@@ -34,7 +35,7 @@ macro_rules! named {
 named! {
     Input: Elect SetPolicy Trust AddTickets EditTicket NoteTicket CloseTicket ReopenTicket Answer Tell StopTicket
         ResumeTicket ApproveMerge HostReport HostLapsed Claim Decline SessionStarted Delivered Usage AgentReport Revoke
-        Ask Call Gather Assume AgentNote Seen AskPermission PermissionDelivered PermissionLapsed AttemptEnded Evidence
+        Ask Call Gather Assume AgentNote SendMail ReadMail LookAtMail Seen AskPermission PermissionDelivered PermissionLapsed AttemptEnded Evidence
         VerificationFailed HeadMoved ConfirmMerge MergeDone MergeFailed Undone WorkspaceRemoved WorkspaceKept
         RepositoryTouched Tick;
     AttemptOutcome: Finished Failed Interrupted BaseConflict TooLarge;
@@ -44,11 +45,12 @@ named! {
     ApprovalReason: NoGate Review Hazards Tampering ProvesNothing;
     Hazard: Deletions EnvFiles Secrets;
     EscalationReason: Failed Rejected Unverifiable Budget TooLarge Stopped RedBase LoggedOut;
-    NoticeReason: WorkspaceKept RepositoryTouched;
+    NoticeReason: WorkspaceKept RepositoryTouched Mail;
     CardAnswer: Option Deny Text;
     CardOption: Once Ticket Agent Project Deny Accept Reject Retry RetryGates Resume Continue Cancel Ok;
     Scope: Once Ticket Agent Project;
-    DeliveryKind: Answer Rejection Revision Message Result;
+    DeliveryKind: Answer Rejection Revision Message Result Mail;
+    MailStatus: Queued Delivered Read Returned;
     CallResult: Success Failure;
     CallError: Failed Rejected Cancelled Budget;
     DeliveryEvidence: SentUnchecked SentOnce FoundInTranscript;

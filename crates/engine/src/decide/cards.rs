@@ -122,6 +122,9 @@ fn consequences(state: &State, now: Millis, card: &Card, ticket: &Ticket, answer
         return events;
     }
     match &card.kind {
+        CardKind::Notice { why: NoticeReason::Mail { mail } } => {
+            vec![Event::MailRead { mail: mail.clone(), ticket: None, by: answer.by.clone() }]
+        }
         CardKind::Notice { .. } => Vec::new(),
         CardKind::Permission { permission } => permissions::consequences(state, card, permission, answer),
         CardKind::Question { .. } => {

@@ -131,8 +131,10 @@ pub(super) fn all_returned(state: &State, id: &TicketId, why: &str) -> Option<Ev
 pub(super) fn returned(state: &State, id: &TicketId, why: &str) -> Option<Event> {
     let found = state.tickets.get(id)?;
     let pending = found.undelivered.iter().filter_map(|d| state.deliveries.get(d));
-    let deliveries: Vec<DeliveryId> =
-        pending.filter(|d| d.kind == DeliveryKind::Message).map(|d| d.id.clone()).collect();
+    let deliveries: Vec<DeliveryId> = pending
+        .filter(|d| matches!(d.kind, DeliveryKind::Message | DeliveryKind::Mail))
+        .map(|d| d.id.clone())
+        .collect();
     let returned = |deliveries| Event::DeliveryReturned { ticket: id.clone(), deliveries, why: why.to_owned() };
     (!deliveries.is_empty()).then(|| returned(deliveries))
 }

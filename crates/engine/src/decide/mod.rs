@@ -7,6 +7,8 @@ mod cards;
 mod claims;
 mod hazards;
 mod hosts;
+mod mail;
+mod mail_to;
 mod merge;
 mod messages;
 mod permissions;
@@ -22,6 +24,7 @@ use crate::{
     DeliveryId, DeliveryKind, EscalationReason, Event, Input, Millis, Outcome, Phase, RejectCode, Rejected, State,
     Ticket, TicketId, TicketSpec,
 };
+pub use mail::mailbox;
 use texts::escalation;
 
 /// Decides one input. The events are not applied yet.
@@ -74,6 +77,9 @@ pub fn decide(state: &State, now: Millis, input: &Input) -> Result<Decision, Rej
             attempts::assume(state, now, attempt, *token, assumed, *confidence)
         }
         Input::AgentNote { attempt, token, text } => attempts::note(state, attempt, *token, text),
+        Input::SendMail { by, mail } => mail::send(state, now, by, mail),
+        Input::ReadMail { by, mail } => mail::read(state, by, mail),
+        Input::LookAtMail { by, query } => mail::look(state, by, query),
         Input::Seen { attempt, token, deliveries, evidence } => {
             messages::seen(state, attempt, *token, deliveries, evidence)
         }
@@ -169,6 +175,7 @@ fn delivery(state: &State, nth: u64, ticket: &TicketId, kind: DeliveryKind, text
             text: text.into(),
             urgency: crate::Urgency::Idle,
             by: String::new(),
+            mail: None,
         },
         number,
     }

@@ -1,7 +1,7 @@
 //! What passing time decides: offers that nobody claimed, attempts that are surely dead, verification,
 //! and the next offer. One offer a tick: the caller ticks until nothing comes.
 
-use super::{calls, nothing, red, verify};
+use super::{calls, mail, nothing, red, verify};
 use crate::mutant::mutant;
 use crate::{
     AttemptId, AttemptStage, Decision, Event, Host, HostId, Millis, Outcome, State, Ticket, TicketId,
@@ -21,6 +21,9 @@ pub(super) fn tick(
     }
     if events.is_empty() {
         events = calls::settle(state, now);
+    }
+    if events.is_empty() {
+        events = mail::settle(state);
     }
     if events.is_empty() {
         events = verification(state, now);

@@ -1,7 +1,7 @@
 //! What decisions depend on: the part of the configuration that is journaled.
 
 use super::is_default;
-use crate::{CallLimits, Millis};
+use crate::{CallLimits, MailLimits, Millis};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -120,6 +120,9 @@ pub struct Policy {
     /// How far agents may call each other.
     #[serde(skip_serializing_if = "is_default")]
     pub calls: CallLimits,
+    /// How much agents may write to each other.
+    #[serde(skip_serializing_if = "is_default")]
+    pub mail: MailLimits,
     /// Reserved for an attempt whose ticket has no estimate.
     pub default_estimate: u64,
     /// How long a host may be silent.
@@ -150,6 +153,7 @@ impl Default for Policy {
             red_base: RedBase::Card,
             budget: Budget::default(),
             calls: CallLimits::default(),
+            mail: MailLimits::default(),
             default_estimate: 20_000,
             lease_ms: 10_000,
             offer_ms: 15_000,

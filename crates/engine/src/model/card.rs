@@ -1,7 +1,7 @@
 //! Cards: what waits for a person, and what a person may answer.
 
 use crate::{
-    AttemptId, CardId, Commit, FailureClass, Hazard, Millis, PendingPermission, RejectCode, Rejected, TicketId,
+    AttemptId, CardId, Commit, FailureClass, Hazard, MailId, Millis, PendingPermission, RejectCode, Rejected, TicketId,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -145,6 +145,11 @@ pub enum NoticeReason {
     WorkspaceKept,
     /// An agent moved branches or tags of the person's repository.
     RepositoryTouched,
+    /// An agent wrote to the person.
+    Mail {
+        /// What it wrote.
+        mail: MailId,
+    },
 }
 
 /// An option of a card.

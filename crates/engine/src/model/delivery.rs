@@ -1,7 +1,7 @@
 //! Deliveries: texts on their way to a session, given at least once and recognisable the second time.
 
 use super::is_default;
-use crate::{AttemptId, DeliveryId, Millis, TicketId};
+use crate::{AttemptId, DeliveryId, MailId, Millis, TicketId};
 use serde::{Deserialize, Serialize};
 
 /// Why a text is sent to a session.
@@ -18,6 +18,8 @@ pub enum DeliveryKind {
     Message,
     /// A call ended: this is its answer.
     Result,
+    /// An agent, or a person, wrote a mail, or one came back.
+    Mail,
 }
 
 /// When a text may be said.
@@ -88,4 +90,7 @@ pub struct Delivery {
     /// Who wrote it, if a person did.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub by: String,
+    /// The mail that it carries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail: Option<MailId>,
 }

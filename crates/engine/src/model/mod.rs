@@ -9,6 +9,7 @@ pub(crate) mod delivery;
 pub(crate) mod evidence;
 pub(crate) mod hazard;
 pub(crate) mod host;
+pub(crate) mod mail;
 pub(crate) mod permission;
 pub(crate) mod phase;
 pub(crate) mod ticket;

@@ -28,6 +28,8 @@ pub(crate) struct Index {
     pub(crate) dependents: BTreeMap<TicketId, BTreeSet<TicketId>>,
     /// Cards that wait.
     pub(crate) open_cards: BTreeSet<CardId>,
+    /// Mail of which a copy waits for its ticket.
+    pub(crate) waiting_mail: BTreeSet<u64>,
 }
 
 impl State {
@@ -35,6 +37,7 @@ impl State {
     pub(crate) fn rebuild_index(&mut self) {
         self.index = Index::default();
         self.index.open_cards = self.cards.values().filter(|c| c.is_open()).map(|c| c.id.clone()).collect();
+        self.index.waiting_mail = self.mail.iter().filter(|(_, mail)| mail.waits()).map(|(n, _)| *n).collect();
         let ids: Vec<TicketId> = self.tickets.keys().cloned().collect();
         for id in &ids {
             self.link_dependents(id);

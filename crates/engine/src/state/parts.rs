@@ -6,8 +6,8 @@
 
 use super::{DaySpend, SNAPSHOT_VERSION, SnapshotError, State};
 use crate::{
-    Attempt, AttemptId, Card, CardId, Delivery, DeliveryId, Digest, Evidence, Host, HostId, Outcome, Pause, Permit,
-    Policy, Ticket, TicketId,
+    Attempt, AttemptId, Card, CardId, Delivery, DeliveryId, Digest, Evidence, Host, HostId, Mail, Outcome, Pause,
+    Permit, Policy, Ticket, TicketId,
 };
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -22,6 +22,8 @@ pub struct Changes {
     pub cards: BTreeSet<CardId>,
     /// Tickets with other evidence.
     pub evidence: BTreeSet<TicketId>,
+    /// Mail that was sent, or has another record, by its number.
+    pub mail: BTreeSet<u64>,
     /// How many of the newest outcomes are new.
     pub outcomes: usize,
     /// Tickets whose history got longer: see [`State::take_history`].
@@ -41,6 +43,8 @@ pub struct Parts {
     pub tickets: BTreeMap<TicketId, Ticket>,
     /// Cards.
     pub cards: BTreeMap<CardId, Card>,
+    /// Mail, by its number.
+    pub mail: BTreeMap<u64, Mail>,
     /// Evidence.
     pub evidence: BTreeMap<TicketId, Vec<Evidence>>,
     /// Outcomes of decisions by their keys, oldest first.
@@ -67,6 +71,7 @@ struct Head<'a> {
     next_token: u64,
     next_card: u64,
     next_delivery: u64,
+    next_mail: u64,
     spend: Cow<'a, DaySpend>,
 }
 
@@ -94,6 +99,7 @@ impl State {
             next_token: self.next_token,
             next_card: self.next_card,
             next_delivery: self.next_delivery,
+            next_mail: self.next_mail,
             spend: Cow::Borrowed(&self.spend),
         })
     }
@@ -119,6 +125,7 @@ impl State {
             paused: head.paused.into_owned(),
             permits: head.permits.into_owned(),
             deliveries: head.deliveries.into_owned(),
+            mail: parts.mail,
             evidence: parts.evidence,
             hosts: head.hosts.into_owned(),
             known_red: head.known_red.into_owned(),
@@ -127,6 +134,7 @@ impl State {
             next_token: head.next_token,
             next_card: head.next_card,
             next_delivery: head.next_delivery,
+            next_mail: head.next_mail,
             spend: head.spend.into_owned(),
             decided: parts.outcomes.iter().map(|(key, _)| key.clone()).collect(),
             outcomes: parts.outcomes.into_iter().collect(),

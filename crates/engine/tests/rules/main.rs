@@ -13,6 +13,7 @@ mod hazards;
 mod lifecycle;
 mod live;
 mod logins;
+mod mail;
 mod properties;
 mod red_base;
 mod repeats;

@@ -29,6 +29,7 @@ mod log_command;
 mod login;
 mod man;
 mod merge;
+mod message;
 mod narrator;
 mod out;
 mod peek;
@@ -101,6 +102,9 @@ enum Command {
     Permit(permit::Command),
     /// Send a message to the session of a ticket
     Tell(tell::TellArgs),
+    /// Read what agents write to each other and to you, and write to them
+    #[command(subcommand)]
+    Message(message::Command),
     /// Interrupt the current turn of a ticket's session, and send a message
     Interrupt(tell::InterruptArgs),
     /// Send one of the usual review comments to the session of a ticket
@@ -259,6 +263,7 @@ impl Command {
             Self::Inbox(args) => args.json,
             Self::Permit(permit::Command::List { json }) | Self::Rescue(rescue::Command::List { json }) => *json,
             Self::Tell(args) => args.json,
+            Self::Message(command) => command.wants_json(),
             Self::Gates(args) => args.json,
             Self::Cost(args) => args.json,
             Self::Peek(args) => args.json,
@@ -319,6 +324,7 @@ async fn dispatch_async(command: Command) -> Result<Exit, Failure> {
         Command::Answer(args) => inbox::answer(args).await,
         Command::Permit(command) => permit::run(command).await,
         Command::Tell(args) => tell::tell(args).await,
+        Command::Message(command) => message::run(command).await,
         Command::Interrupt(args) => tell::interrupt(args).await,
         Command::Nudge(args) => tell::nudge(args).await,
         Command::Stop(args) => stop::stop(args).await,

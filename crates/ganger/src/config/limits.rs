@@ -1,6 +1,6 @@
 //! `[limits]`: how much at once, how often again, how long.
 
-use ganger_engine::CallLimits;
+use ganger_engine::{CallLimits, MailLimits};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,6 +29,11 @@ pub(crate) struct Limits {
     pub(crate) calls_at_once: u32,
     /// How many calls may be made for one ticket, by its agents and by those that they called.
     pub(crate) calls_per_ticket: u32,
+    /// How many mails a thread, an attempt and a ticket may send, and how many may wait for one reader.
+    pub(crate) mail_per_thread: u32,
+    pub(crate) mail_per_attempt: u32,
+    pub(crate) mail_per_ticket: u32,
+    pub(crate) mail_unread: u32,
     pub(crate) overlap_percent: u32,
     pub(crate) overlap_ignore: Vec<String>,
     /// What an agent may leave uncommitted before a person is asked.
@@ -46,6 +51,16 @@ impl Limits {
     /// How far agents may call each other.
     pub(super) fn of_calls(&self) -> CallLimits {
         CallLimits { depth: self.call_depth, open: self.calls_at_once, total: self.calls_per_ticket }
+    }
+
+    /// How much agents may write to each other.
+    pub(super) fn of_mail(&self) -> MailLimits {
+        MailLimits {
+            thread: self.mail_per_thread,
+            attempt: self.mail_per_attempt,
+            ticket: self.mail_per_ticket,
+            unread: self.mail_unread,
+        }
     }
 }
 
@@ -78,6 +93,10 @@ impl Default for Limits {
             call_depth: 3,
             calls_at_once: 8,
             calls_per_ticket: 64,
+            mail_per_thread: 20,
+            mail_per_attempt: 30,
+            mail_per_ticket: 200,
+            mail_unread: 50,
             overlap_percent: 0,
             overlap_ignore: ["Cargo.lock", "package-lock.json", "pnpm-lock.yaml", "yarn.lock", "uv.lock", "go.sum"]
                 .map(str::to_owned)

@@ -377,6 +377,7 @@ impl Config {
                 day: self.budget.day_tokens,
             },
             calls: self.limits.of_calls(),
+            mail: self.limits.of_mail(),
             id_prefix: self.project.id_prefix.clone(),
             id_width: self.project.id_width,
             lease_ms: millis(self.limits.lease_seconds),

@@ -45,7 +45,8 @@ impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
         let mut info = ServerConfig::default();
         info.capabilities = ServerCapabilities::builder().enable_tools().build();
-        info.instructions = Some("Ganger's tools for this ticket: report, ask, note, call other agents.".to_owned());
+        info.instructions =
+            Some("Ganger's tools for this ticket: report, ask, note, write to other agents, call them.".to_owned());
         info
     }
 
@@ -61,6 +62,7 @@ impl ServerHandler for Handler {
             let schema = tool.schema.as_object().cloned().unwrap_or_default();
             let mut shown = Tool::new(name, tool.description, Arc::new(schema));
             // Harmless by these hints, so that no runtime asks a person before a call.
+            shown.output_schema = tool.output.and_then(|schema| schema.as_object().cloned()).map(Arc::new);
             shown.annotations =
                 Some(ToolAnnotations::new().read_only(tool.reads_only).destructive(false).open_world(false));
             shown

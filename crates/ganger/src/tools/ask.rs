@@ -19,6 +19,7 @@ pub(super) fn tool() -> Tool {
             &["question"],
         ),
         reads_only: false,
+        output: None,
     }
 }
 

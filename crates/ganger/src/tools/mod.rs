@@ -2,6 +2,7 @@
 
 mod ask;
 mod calls;
+mod mail;
 mod note;
 mod report;
 
@@ -43,12 +44,14 @@ pub(crate) struct Tool {
     /// JSON Schema of the arguments.
     pub(crate) schema: Value,
     pub(crate) reads_only: bool,
+    /// JSON Schema of what it returns, where that has a form.
+    pub(crate) output: Option<Value>,
 }
 
 /// The tools that a caller sees, in a fixed order: those that every agent has, and of the others those that its role allows.
 pub(crate) fn all(caller: &Identity) -> Vec<Tool> {
     let mut tools = vec![report::tool(caller), ask::tool(), note::assumption_tool(), note::note_tool()];
-    tools.extend(calls::tools().into_iter().filter(|tool| may_use(caller, tool.name)));
+    tools.extend(mail::tools().into_iter().chain(calls::tools()).filter(|tool| may_use(caller, tool.name)));
     tools
 }
 
@@ -56,7 +59,13 @@ pub(crate) fn all(caller: &Identity) -> Vec<Tool> {
 fn may_use(caller: &Identity, tool: &str) -> bool {
     let access = &caller.role.tool_access;
     let allowed = access.is_empty() || access.iter().any(|pattern| glob(pattern, tool));
-    !caller.role.callable.is_empty() && allowed
+    // Without anybody who could be called there is nothing to call with.
+    allowed && (!calls::NAMES.contains(&tool) || !caller.role.callable.is_empty())
+}
+
+/// Whether a tool is for those whose role includes it.
+fn is_by_role(tool: &str) -> bool {
+    calls::NAMES.contains(&tool) || mail::NAMES.contains(&tool)
 }
 
 /// A call with the caller's proven identity.
@@ -101,9 +110,13 @@ pub(crate) async fn call(name: &str, mut call: Call<'_>) -> Answer {
         ASK => ask::call(call).await,
         "log_assumption" => note::assume(call).await,
         "ticket_note" => note::note(call).await,
-        calls::LIST | calls::CALL | calls::BATCH | calls::GATHER if !may_use(call.caller, name) => {
+        name if is_by_role(name) && !may_use(call.caller, name) => {
             Err(format!("your role does not include the tool `{name}`"))
         }
+        mail::INIT => mail::init(call).await,
+        mail::SEND => mail::send(call).await,
+        mail::INBOX => mail::inbox(call).await,
+        mail::ACK => mail::acknowledge(call).await,
         calls::LIST => calls::list(&call),
         calls::CALL => calls::agent(call).await,
         calls::BATCH => calls::batch(call).await,
@@ -131,6 +144,47 @@ impl Call<'_> {
             SendError::Rejected(rejected) => rejected.message,
             other => format!("{other}; try again"),
         })
+    }
+}
+
+impl Call<'_> {
+    /// A question to the foreman: each is a decision of its own, and nothing is decided.
+    async fn look(&self, what: &str, input: Input) -> Result<Outcome, String> {
+        let envelope = Envelope::new(DecisionId::unkeyed("look"), what, input);
+        self.client.ask(envelope, PATIENCE).await.map_err(|e| match e {
+            SendError::Rejected(rejected) => rejected.message,
+            other => format!("{other}; try again"),
+        })
+    }
+
+    /// A whole number, where the argument is there.
+    fn number(&self, name: &str) -> Result<Option<u32>, String> {
+        match self.arguments.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => value
+                .as_u64()
+                .and_then(|n| u32::try_from(n).ok())
+                .map(Some)
+                .ok_or_else(|| format!("argument `{name}` must be a whole number")),
+        }
+    }
+
+    /// A word or text that may be missing.
+    fn optional(&self, name: &str) -> Result<Option<String>, String> {
+        match self.arguments.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) if text.trim().is_empty() => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text.trim().to_owned())),
+            Some(other) => Err(format!("argument `{name}` must be a string, not {other}")),
+        }
+    }
+
+    fn flag(&self, name: &str) -> Result<bool, String> {
+        match self.arguments.get(name) {
+            None | Some(Value::Null) => Ok(false),
+            Some(Value::Bool(flag)) => Ok(*flag),
+            Some(_) => Err(format!("argument `{name}` must be true or false")),
+        }
     }
 }
 

@@ -16,6 +16,7 @@ pub(super) fn assumption_tool() -> Tool {
             &["assumed", "confidence"],
         ),
         reads_only: false,
+        output: None,
     }
 }
 
@@ -25,6 +26,7 @@ pub(super) fn note_tool() -> Tool {
         description: "Leave a remark on this ticket for the people who read it later.",
         schema: object(&json!({"text": {"type": "string"}}), &["text"]),
         reads_only: false,
+        output: None,
     }
 }
 

@@ -5,8 +5,8 @@ use super::Unreadable;
 use crate::text::{redact_in, redact_report};
 use ganger_engine::{
     self as engine, AttemptEnd, AttemptId, AttemptOutcome, CardAnswer, CardId, Commit, DeliveryEvidence, DeliveryId,
-    Evidence, HostId, HostReport, NewCall, NewTicket, PermissionRequest, Permit, Report, SessionId, TicketChange,
-    TicketId, Urgency, Usage,
+    Evidence, HostId, HostReport, MailId, MailQuery, NewCall, NewMail, NewTicket, PermissionRequest, Permit, Report,
+    SessionId, Speaker, TicketChange, TicketId, Urgency, Usage,
 };
 use serde::{Deserialize, Serialize};
 
@@ -75,10 +75,17 @@ impl Input {
             | Self::PermissionDelivered { .. }
             | Self::ConfirmMerge { .. }
             | Self::Gather { .. }
+            | Self::ReadMail { .. }
+            | Self::LookAtMail { .. }
             | Self::Undone { .. }
             // A name with a secret in it would be no way back.
             | Self::RepositoryTouched { .. }
             | Self::WorkspaceRemoved { .. } => {}
+            Self::SendMail { by: Speaker::Person { .. }, .. } => {}
+            Self::SendMail { mail, .. } => {
+                redact_in(&mut mail.subject);
+                redact_in(&mut mail.body);
+            }
             Self::AgentReport { report, .. } => redact_report(report),
             Self::Call { calls, .. } => calls.iter_mut().for_each(|call| {
                 redact_in(&mut call.title);
@@ -153,6 +160,9 @@ inputs_that_travel! {
     Gather { attempt: AttemptId, token: u64, calls: Vec<TicketId> },
     Assume { attempt: AttemptId, token: u64, assumed: String, confidence: f64 },
     AgentNote { attempt: AttemptId, token: u64, text: String },
+    SendMail { by: Speaker, mail: NewMail },
+    ReadMail { by: Speaker, mail: MailId },
+    LookAtMail { by: Speaker, query: MailQuery },
     Seen { attempt: AttemptId, token: u64, deliveries: Vec<DeliveryId>, evidence: String },
     AskPermission { attempt: AttemptId, token: u64, request_id: String, request: PermissionRequest, by: String, hint: String },
     PermissionDelivered { attempt: AttemptId, token: u64, request_id: String },

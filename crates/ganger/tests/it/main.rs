@@ -10,6 +10,7 @@ mod first_hour;
 mod foreign;
 mod hosts;
 mod intake;
+mod mail;
 mod misuse;
 mod model_server;
 mod packages;

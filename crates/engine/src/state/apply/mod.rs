@@ -2,12 +2,13 @@
 //! follow is an error. Every fact has an arm of its own: one that is not handled does not compile.
 
 mod attempts;
+mod mail;
 mod tickets;
 
 use super::State;
 use crate::{
-    AttemptCount, CallError, CallResult, Card, CardAnswer, CardKind, CardOption, CardState, Event, Host,
-    IllegalTransition, Millis, Note, Pause, Phase, TicketId,
+    AttemptCount, CallError, CallResult, Card, CardAnswer, CardKind, CardOption, CardState, Delivery, Event, Host,
+    IllegalTransition, Mail, Millis, Note, Pause, Phase, TicketId,
 };
 
 type Applied = Result<(), IllegalTransition>;
@@ -225,7 +226,13 @@ impl State {
                         t.remember_message(now, delivery);
                     }
                 });
+                self.carry_mail(delivery);
                 self.deliveries.insert(delivery.id.clone(), delivery.clone());
+            }
+            Event::MailSent { mail, number } => self.send_mail(mail, *number),
+            Event::MailRead { mail, ticket, .. } => self.read_mail(now, mail, ticket.as_ref()),
+            Event::MailReturned { mail, ticket, why } => {
+                self.change_copy(mail, Some(ticket), |copy| copy.returned = Some(why.clone()));
             }
             Event::CardOpened { card, number } => {
                 self.next_card = self.next_card.max(*number);
@@ -269,7 +276,8 @@ impl State {
                 }
             }),
             Event::DeliveryReturned { ticket, deliveries, why } => {
-                deliveries.iter().for_each(|id| drop(self.deliveries.remove(id)));
+                let gone: Vec<Delivery> = deliveries.iter().filter_map(|id| self.deliveries.remove(id)).collect();
+                self.mail_waits_again(&gone);
                 self.change(ticket, |t| {
                     t.undelivered.retain(|d| !deliveries.contains(d));
                     for message in t.messages.iter_mut().filter(|m| deliveries.contains(&m.id)) {
@@ -349,7 +357,12 @@ impl State {
             | Event::MergeUndone { ticket, .. }
             | Event::MergeFailed { ticket, .. }
             | Event::WorkspaceRemoved { ticket }
+            | Event::MailReturned { ticket, .. }
             | Event::WorkspaceKept { ticket, .. } => Some(ticket.clone()),
+            Event::MailSent { mail, .. } => mail.ticket().cloned(),
+            Event::MailRead { mail, ticket, .. } => {
+                ticket.clone().or_else(|| self.mail_of(mail).and_then(Mail::ticket).cloned())
+            }
             Event::AttemptGranted { attempt }
             | Event::AttemptDeclined { attempt, .. }
             | Event::SessionStarted { attempt, .. }

@@ -1,5 +1,6 @@
 //! A ticket, lists of them, and the answers of commands about one.
 
+use super::mail::MailLine;
 use super::time;
 use crate::board::{Around, Cause};
 use ganger_engine as engine;
@@ -64,6 +65,8 @@ pub(crate) struct Ticket {
     assumptions: Vec<Assumption>,
     stopped_by: Option<String>,
     messages: Vec<Message>,
+    /// What its agents wrote to others, and what was written to it.
+    mail: Vec<MailLine>,
     /// Why it does not start now, in words.
     waiting: Vec<String>,
     evidence: Vec<Evidence>,
@@ -319,6 +322,7 @@ impl Ticket {
             assumptions: ticket.assumptions.iter().map(assumption).collect(),
             stopped_by: ticket.stopped.as_ref().map(|(by, _)| by.clone()),
             messages: ticket.messages.iter().map(message).collect(),
+            mail: state.mail.values().filter(|m| m.concerns(Some(id))).map(|m| MailLine::of(m, id)).collect(),
             waiting: around.causes(state, id).into_iter().map(|cause| cause.text).collect(),
             calls: strings(&ticket.calls.unanswered),
             result: ticket.calls.result.as_ref().and_then(result),

@@ -19,7 +19,7 @@ pub(crate) use read::{Part, ReadyTicket, Totals};
 pub(super) use write::Written;
 
 /// Version of the tables; the form of what is in them has its own.
-const TABLES_VERSION: u32 = 2;
+const TABLES_VERSION: u32 = 3;
 /// The file in the state folder.
 const FILE: &str = "board.db";
 /// Another process writes for a moment, or, after an import, for a second or two.
@@ -49,6 +49,9 @@ CREATE TABLE cards (id TEXT PRIMARY KEY, ticket TEXT NOT NULL, open INTEGER NOT 
     record BLOB NOT NULL);
 CREATE INDEX open_cards ON cards (id) WHERE open;
 CREATE INDEX cards_of_ticket ON cards (ticket);
+CREATE TABLE mail (number INTEGER PRIMARY KEY, record BLOB NOT NULL);
+CREATE TABLE mail_of_ticket (ticket TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (ticket, number))
+    WITHOUT ROWID;
 CREATE TABLE evidence (ticket TEXT PRIMARY KEY, records BLOB NOT NULL);
 CREATE TABLE outcomes (number INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE,
     outcome BLOB NOT NULL);

@@ -3,7 +3,7 @@
 use crate::{
     AttemptId, AttemptOutcome, CallStatus, CardAnswer, CardId, Check, Commit, DecisionId, DeliveryEvidence, DeliveryId,
     Event, Evidence, Hazard, HostId, HostReport, MailId, MailQuery, Mailbox, NewCall, NewMail, PermissionRequest,
-    Permit, Policy, Receipt, Report, SessionId, Speaker, TicketId, TicketSpec, Urgency, Usage,
+    Permit, Policy, Receipt, Report, SessionId, Speaker, TicketId, TicketPage, TicketQuery, TicketSpec, Urgency, Usage,
 };
 use serde::{Deserialize, Serialize};
 
@@ -159,6 +159,10 @@ pub enum Input {
     ReadMail { by: Speaker, mail: MailId },
     /// A reader looks at its mail. Decides nothing.
     LookAtMail { by: Speaker, query: MailQuery },
+    /// An agent, or a program for a person, wants a ticket on the board: a person is asked.
+    FileTicket { by: Speaker, ticket: Box<TicketSpec> },
+    /// Somebody looks at the board. Decides nothing.
+    LookAtTickets { by: Speaker, query: TicketQuery },
     /// A model request had these texts in it.
     Seen { attempt: AttemptId, token: u64, deliveries: Vec<DeliveryId>, evidence: String },
     /// The runtime asks whether it may, and waits. `by` names a sub-agent.
@@ -234,6 +238,10 @@ pub enum Outcome {
     Sent { receipt: Receipt },
     /// The mail of a reader.
     Mailbox { mailbox: Box<Mailbox> },
+    /// A ticket was filed, and, where there is a card, waits for a person.
+    Filed { ticket: TicketId, card: Option<CardId> },
+    /// Tickets as agents see them.
+    Page { page: Box<TicketPage> },
     /// These will be merged, in this order.
     Merging { order: Vec<TicketId> },
 }

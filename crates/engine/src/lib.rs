@@ -33,7 +33,7 @@ mod state;
 pub mod text;
 mod verdict;
 
-pub use decide::{decide, mailbox};
+pub use decide::{decide, mailbox, tickets_seen};
 pub use event::Event;
 pub use ids::{
     AttemptId, CardId, Commit, DecisionId, DeliveryId, Digest, HostId, IdError, MailId, SessionId, TicketId,
@@ -42,7 +42,7 @@ pub use input::{Answer, AttemptEnd, Decision, Envelope, Input, NewTicket, Outcom
 pub use invariants::{Breach, check_all, check_tickets};
 pub use ledger::{Ledger, Refusal};
 pub use model::{
-    agent::{AgentPolicy, Budget, GatePolicy, Pause, Policy, RedBase, Review},
+    agent::{AgentPolicy, Budget, FILED_PER_ATTEMPT, GatePolicy, Pause, Policy, RedBase, Review},
     attempt::{Attempt, AttemptCount, AttemptOutcome, AttemptStage, FailureClass, Session},
     call::{CallError, CallLimits, CallResult, CallSpec, CallStatus, Calls, NewCall},
     card::{ApprovalReason, Card, CardAnswer, CardKind, CardOption, CardState, EscalationReason, NoticeReason},
@@ -59,6 +59,7 @@ pub use model::{
     phase::{IllegalTransition, Phase},
     ticket::{Assumption, DoneAnswer, Note, Priority, Report, Ticket, TicketSpec},
     usage::Usage,
+    view::{TicketPage, TicketQuery, TicketView},
     work::{Acceptance, Bases, Claim, Directory, Kind, Verification, Work},
 };
 #[cfg(feature = "mutants")]

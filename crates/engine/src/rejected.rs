@@ -60,6 +60,8 @@ reject_codes! {
     InvalidConfidence = "invalid-confidence",
     /// Too many tickets were to be added at once.
     TooManyTickets = "too-many-tickets",
+    /// An agent may not file any more tickets.
+    TooManyFiled = "too-many-filed",
     /// The tickets to add have faults.
     InvalidTickets = "invalid-tickets",
     /// The edit has faults.

@@ -273,6 +273,7 @@ fn helpful_answer(card: &Card) -> CardAnswer {
             CardOption::Reject
         }
         CardKind::Orphaned { .. } => CardOption::Continue,
+        CardKind::Proposal => CardOption::Yes,
         CardKind::Escalation { why: EscalationReason::Stopped } => CardOption::Resume,
         CardKind::Escalation { .. } => CardOption::Retry,
     })

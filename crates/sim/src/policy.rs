@@ -26,6 +26,7 @@ pub(crate) fn first(seed: u64, rng: &mut Rng) -> Policy {
                 sessions: name != "plain",
                 fallback,
                 login: String::new(),
+                may_add_tickets: name == "rare",
             },
         )
     });
@@ -35,6 +36,7 @@ pub(crate) fn first(seed: u64, rng: &mut Rng) -> Policy {
         default_agent: "builder".to_owned(),
         max_parallel: 3,
         // Few enough that some are refused.
+        filed_per_attempt: 1,
         mail: MailLimits { thread: 3, attempt: 3, ticket: 6, unread: 4 },
         ..Policy::default()
     };

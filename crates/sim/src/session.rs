@@ -12,7 +12,9 @@ use ganger_engine::session::{
     Action, Control, Event, Limits, Machine, OutputHolder, RuntimeEvent, SessionEnd, SessionFile, Setup, ToolProcesses,
     TurnEnd, WorkspaceState,
 };
-use ganger_engine::{AttemptOutcome, Commit, Envelope, Hazard, Input, NewCall, Offer, Speaker, TicketId};
+use ganger_engine::{
+    AttemptOutcome, Commit, Envelope, Hazard, Input, NewCall, Offer, Speaker, TicketId, TicketQuery, TicketSpec,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How long a question may take.
@@ -374,6 +376,7 @@ impl Session {
                 let confidence = [0.5, 1.0, 7.0][world.rng.below(3) as usize];
                 (Input::Assume { attempt, token, assumed: "so".to_owned(), confidence }, false)
             }
+            Tool::File => (self.files(world, Speaker::Agent { attempt, token }), false),
             Tool::Mail => (mail::sent(world, Speaker::Agent { attempt, token }, Some(&self.ticket)), false),
             Tool::ReadMail => (mail::read(world, Speaker::Agent { attempt, token }, Some(&self.ticket)), false),
         };
@@ -382,6 +385,16 @@ impl Session {
             wishes.extend(self.handle(world, Event::Reported));
         }
         wishes
+    }
+
+    /// A ticket for what it found, while there is trouble: in calm times the board comes to rest.
+    fn files(&self, world: &mut World, by: Speaker) -> Input {
+        if !world.faults || !world.rng.one_in(4) {
+            return Input::LookAtTickets { by, query: TicketQuery { limit: 3, ..TicketQuery::default() } };
+        }
+        let after = if world.rng.one_in(3) { vec![self.ticket.clone()] } else { Vec::new() };
+        let (title, done) = ("found".to_owned(), vec!["it works".to_owned()]);
+        Input::FileTicket { by, ticket: Box::new(TicketSpec { title, done, after, ..TicketSpec::default() }) }
     }
 
     /// The first calls of its ticket that are on the board.

@@ -35,19 +35,19 @@ macro_rules! named {
 named! {
     Input: Elect SetPolicy Trust AddTickets EditTicket NoteTicket CloseTicket ReopenTicket Answer Tell StopTicket
         ResumeTicket ApproveMerge HostReport HostLapsed Claim Decline SessionStarted Delivered Usage AgentReport Revoke
-        Ask Call Gather Assume AgentNote SendMail ReadMail LookAtMail Seen AskPermission PermissionDelivered PermissionLapsed AttemptEnded Evidence
+        Ask Call Gather Assume AgentNote SendMail ReadMail LookAtMail FileTicket LookAtTickets Seen AskPermission PermissionDelivered PermissionLapsed AttemptEnded Evidence
         VerificationFailed HeadMoved ConfirmMerge MergeDone MergeFailed Undone WorkspaceRemoved WorkspaceKept
         RepositoryTouched Tick;
     AttemptOutcome: Finished Failed Interrupted BaseConflict TooLarge;
     AttemptCount: Nothing Claim Transient PersistentTransient Failure;
     FailureClass: Transient Disconnected Auth Stalled Runaway Crashed SessionLost Setup Refused;
-    CardKind: Question Permission Approval Escalation Orphaned Notice;
+    CardKind: Question Permission Approval Escalation Orphaned Proposal Notice;
     ApprovalReason: NoGate Review Hazards Tampering ProvesNothing;
     Hazard: Deletions EnvFiles Secrets;
     EscalationReason: Failed Rejected Unverifiable Budget TooLarge Stopped RedBase LoggedOut;
     NoticeReason: WorkspaceKept RepositoryTouched Mail;
     CardAnswer: Option Deny Text;
-    CardOption: Once Ticket Agent Project Deny Accept Reject Retry RetryGates Resume Continue Cancel Ok;
+    CardOption: Once Ticket Agent Project Deny Accept Reject Retry RetryGates Resume Continue Cancel Ok Yes No;
     Scope: Once Ticket Agent Project;
     DeliveryKind: Answer Rejection Revision Message Result Mail;
     MailStatus: Queued Delivered Read Returned;

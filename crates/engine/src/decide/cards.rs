@@ -1,6 +1,6 @@
 //! Questions, denials and a person's answers.
 
-use super::{NewCard, asking, delivery, done, messages, nothing, open_card, open_nth_card, permissions};
+use super::{NewCard, asking, delivery, done, messages, nothing, open_card, open_nth_card, permissions, proposals};
 use crate::mutant::mutant;
 use crate::{
     Answer, ApprovalReason, AttemptId, Card, CardAnswer, CardId, CardKind, CardOption, CardState, Commit, Decision,
@@ -126,6 +126,7 @@ fn consequences(state: &State, now: Millis, card: &Card, ticket: &Ticket, answer
             vec![Event::MailRead { mail: mail.clone(), ticket: None, by: answer.by.clone() }]
         }
         CardKind::Notice { .. } => Vec::new(),
+        CardKind::Proposal => proposals::answered(state, now, card, ticket, answer),
         CardKind::Permission { permission } => permissions::consequences(state, card, permission, answer),
         CardKind::Question { .. } => {
             let text = answer_to(card, &answer.answer);

@@ -12,11 +12,13 @@ mod mail_to;
 mod merge;
 mod messages;
 mod permissions;
+mod proposals;
 mod red;
 mod refusal;
 mod schedule;
 mod texts;
 mod verify;
+mod views;
 
 use crate::mutant::mutant;
 use crate::{
@@ -26,6 +28,7 @@ use crate::{
 };
 pub use mail::mailbox;
 use texts::escalation;
+pub use views::tickets_seen;
 
 /// Decides one input. The events are not applied yet.
 ///
@@ -80,6 +83,8 @@ pub fn decide(state: &State, now: Millis, input: &Input) -> Result<Decision, Rej
         Input::SendMail { by, mail } => mail::send(state, now, by, mail),
         Input::ReadMail { by, mail } => mail::read(state, by, mail),
         Input::LookAtMail { by, query } => mail::look(state, by, query),
+        Input::FileTicket { by, ticket } => proposals::file(state, now, by, ticket),
+        Input::LookAtTickets { by, query } => views::look(state, by, query),
         Input::Seen { attempt, token, deliveries, evidence } => {
             messages::seen(state, attempt, *token, deliveries, evidence)
         }
@@ -262,6 +267,7 @@ fn withdraw_cards(state: &State, ticket: &TicketId, why: &str) -> Vec<Event> {
         CardKind::Question { .. }
         | CardKind::Permission { .. }
         | CardKind::Approval { .. }
+        | CardKind::Proposal
         | CardKind::Escalation { .. } => true,
         CardKind::Orphaned { .. } | CardKind::Notice { .. } => false,
     };

@@ -39,6 +39,8 @@ pub enum CardKind {
         /// The closed ticket.
         closed: TicketId,
     },
+    /// An agent filed the ticket: is it wanted?
+    Proposal,
     /// Something that a person should know; nothing waits for it.
     Notice {
         /// What happened.
@@ -182,6 +184,10 @@ pub enum CardOption {
     Cancel,
     /// Taken note of.
     Ok,
+    /// The ticket is wanted.
+    Yes,
+    /// It is not.
+    No,
 }
 
 impl CardOption {
@@ -202,6 +208,8 @@ impl CardOption {
             Self::Continue => "continue",
             Self::Cancel => "cancel",
             Self::Ok => "ok",
+            Self::Yes => "yes",
+            Self::No => "no",
         }
     }
 }
@@ -239,6 +247,7 @@ impl CardKind {
             Self::Approval { .. } => "approval",
             Self::Escalation { .. } => "escalation",
             Self::Orphaned { .. } => "orphaned",
+            Self::Proposal => "proposal",
             Self::Notice { .. } => "notice",
         }
     }
@@ -247,7 +256,8 @@ impl CardKind {
     #[must_use]
     pub fn options(&self) -> &'static [CardOption] {
         use CardOption::{
-            Accept, Agent, Cancel, Continue, Deny, Ok, Once, Project, Reject, Resume, Retry, RetryGates, Ticket,
+            Accept, Agent, Cancel, Continue, Deny, No, Ok, Once, Project, Reject, Resume, Retry, RetryGates, Ticket,
+            Yes,
         };
         match self {
             Self::Question { .. } => &[],
@@ -266,6 +276,7 @@ impl CardKind {
             } => &[Retry, RetryGates, Cancel],
             Self::Escalation { .. } => &[Retry, Cancel],
             Self::Orphaned { .. } => &[Continue, Cancel],
+            Self::Proposal => &[Yes, No],
             Self::Notice { .. } => &[Ok],
         }
     }
@@ -278,6 +289,7 @@ impl CardKind {
             Self::Approval { why: ApprovalReason::Review | ApprovalReason::ProvesNothing { .. }, .. } => {
                 Some("<what to change>")
             }
+            Self::Proposal => Some("<what to add to it>"),
             Self::Approval { .. }
             | Self::Permission { .. }
             | Self::Escalation { .. }
@@ -301,7 +313,11 @@ impl CardKind {
     #[must_use]
     pub fn holds_ticket(&self) -> bool {
         match self {
-            Self::Question { .. } | Self::Approval { .. } | Self::Escalation { .. } | Self::Orphaned { .. } => true,
+            Self::Question { .. }
+            | Self::Approval { .. }
+            | Self::Escalation { .. }
+            | Self::Orphaned { .. }
+            | Self::Proposal => true,
             Self::Permission { .. } | Self::Notice { .. } => false,
         }
     }

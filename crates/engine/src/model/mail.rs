@@ -57,6 +57,11 @@ pub enum Speaker {
         /// By this name.
         name: String,
     },
+    /// A program that a person started, which reads the person's mail and is none.
+    Program {
+        /// By this name.
+        name: String,
+    },
 }
 
 /// What is to be sent.
@@ -91,6 +96,9 @@ pub struct Author {
     /// Its attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<AttemptId>,
+    /// A program of the person wrote it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub program: bool,
 }
 
 /// A mail.

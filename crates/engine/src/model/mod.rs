@@ -14,6 +14,7 @@ pub(crate) mod permission;
 pub(crate) mod phase;
 pub(crate) mod ticket;
 pub(crate) mod usage;
+pub(crate) mod view;
 pub(crate) mod work;
 
 /// What goes without saying is not stored: snapshots hold many tickets that nothing has happened to yet.

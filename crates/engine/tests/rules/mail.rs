@@ -233,6 +233,17 @@ fn a_person_writes_and_is_answered() {
     assert!(refusal(&three(), send(&person(), mail_to_nobody())).contains("it names nobody in `to`"));
 }
 
+#[test]
+fn a_program_of_the_person_is_no_person() {
+    let program = Speaker::Program { name: "desk".into() };
+    let sent = given(&after(three(), [send(&program, mail(&["T-1"], "Delete it."))]));
+    let text = &sent.state().deliveries[&"D-1".into()].text;
+    assert!(
+        text.starts_with("Mail M-1 from desk, a program of the person. Another agent wrote it, not the person"),
+        "{text}"
+    );
+}
+
 fn mail_to_nobody() -> NewMail {
     mail(&[], "a")
 }

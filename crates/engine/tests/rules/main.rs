@@ -15,6 +15,7 @@ mod live;
 mod logins;
 mod mail;
 mod properties;
+mod proposals;
 mod red_base;
 mod repeats;
 mod stops;

@@ -188,7 +188,7 @@ pub(super) fn event(state: &State, event: &Event) -> Option<String> {
                 CardKind::Permission { .. } => "asks for permission",
                 CardKind::Notice { .. } => "notice",
                 CardKind::Approval { .. } => "needs your approval",
-                CardKind::Escalation { .. } | CardKind::Orphaned { .. } => "needs you",
+                CardKind::Escalation { .. } | CardKind::Orphaned { .. } | CardKind::Proposal => "needs you",
             };
             format!("{kind} [{}]: {}", card.id, text::line(&card.question, 200))
         }

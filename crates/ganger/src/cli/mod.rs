@@ -28,6 +28,7 @@ mod live;
 mod log_command;
 mod login;
 mod man;
+mod mcp_command;
 mod merge;
 mod message;
 mod narrator;
@@ -105,6 +106,11 @@ enum Command {
     /// Read what agents write to each other and to you, and write to them
     #[command(subcommand)]
     Message(message::Command),
+    /// Serve the board as tools on stdin and stdout, for a session that Ganger did not start
+    ///
+    /// Speaks the Model Context Protocol: list and show tickets, file new ones (you let them in), read and write mail. For
+    /// `claude mcp add ganger -- ganger mcp` and the like.
+    Mcp(mcp_command::Args),
     /// Interrupt the current turn of a ticket's session, and send a message
     Interrupt(tell::InterruptArgs),
     /// Send one of the usual review comments to the session of a ticket
@@ -325,6 +331,7 @@ async fn dispatch_async(command: Command) -> Result<Exit, Failure> {
         Command::Permit(command) => permit::run(command).await,
         Command::Tell(args) => tell::tell(args).await,
         Command::Message(command) => message::run(command).await,
+        Command::Mcp(args) => mcp_command::run(args).await,
         Command::Interrupt(args) => tell::interrupt(args).await,
         Command::Nudge(args) => tell::nudge(args).await,
         Command::Stop(args) => stop::stop(args).await,

@@ -1,6 +1,6 @@
 //! `[limits]`: how much at once, how often again, how long.
 
-use ganger_engine::{CallLimits, MailLimits};
+use ganger_engine::{CallLimits, FILED_PER_ATTEMPT, MailLimits};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,6 +34,8 @@ pub(crate) struct Limits {
     pub(crate) mail_per_attempt: u32,
     pub(crate) mail_per_ticket: u32,
     pub(crate) mail_unread: u32,
+    /// How many tickets one attempt may file.
+    pub(crate) tickets_per_attempt: u32,
     pub(crate) overlap_percent: u32,
     pub(crate) overlap_ignore: Vec<String>,
     /// What an agent may leave uncommitted before a person is asked.
@@ -97,6 +99,7 @@ impl Default for Limits {
             mail_per_attempt: 30,
             mail_per_ticket: 200,
             mail_unread: 50,
+            tickets_per_attempt: FILED_PER_ATTEMPT,
             overlap_percent: 0,
             overlap_ignore: ["Cargo.lock", "package-lock.json", "pnpm-lock.yaml", "yarn.lock", "uv.lock", "go.sum"]
                 .map(str::to_owned)

@@ -1,7 +1,7 @@
 //! `skill_list`, `skill_agent`, `skill_spawn_batch` and `skill_gather`: one agent calls others. A call is a ticket below the
 //! caller's own; what is not there in half a minute comes when the caller has ended its turn.
 
-use super::{Answer, Call, PATIENCE, Said, Tool, object};
+use super::{Answer, Call, Desk, PATIENCE, Said, Tool, object};
 use crate::client::SendError;
 use crate::depot::Workspace;
 use crate::os;

@@ -1,9 +1,9 @@
 //! `swarmmail_init`, `swarmmail_send`, `swarmmail_inbox` and `swarmmail_ack`: mail between agents, tickets and people.
 //! Who writes is who calls; nobody says that they are somebody else.
 
-use super::{Answer, Call, Said, Tool, object};
+use super::{Answer, Desk, Said, Tool, list, maybe_text, object, text};
 use ganger_engine::{
-    Importance, Input, Mail, MailCopy, MailId, MailQuery, Mailbox, NewMail, Outcome, Receipt, Speaker, TicketId,
+    Importance, Input, Mail, MailCopy, MailId, MailQuery, Mailbox, NewMail, Outcome, Receipt, TicketId,
 };
 use serde_json::{Value, json};
 
@@ -69,59 +69,47 @@ pub(super) fn tools() -> Vec<Tool> {
     ]
 }
 
-fn text() -> Value {
-    json!({"type": "string"})
-}
-
-fn maybe() -> Value {
-    json!({"type": ["string", "null"]})
-}
-
-fn list(item: &Value) -> Value {
-    json!({"type": "array", "items": item})
-}
-
 fn init_schema() -> Value {
     let number = || json!({"type": "integer"});
     let worker = object(&json!({"ticket": text(), "agent": text()}), &["ticket", "agent"]);
     let limits = json!({"thread": number(), "attempt": number(), "ticket": number(), "unread": number()});
     let limits = object(&limits, &["thread", "attempt", "ticket", "unread"]);
     object(
-        &json!({"ticket": maybe(), "agent": text(), "unread": number(), "at_work": list(&worker), "limits": limits}),
+        &json!({"ticket": maybe_text(), "agent": text(), "unread": number(), "at_work": list(&worker), "limits": limits}),
         &["ticket", "agent", "unread", "at_work", "limits"],
     )
 }
 
 fn sent_schema() -> Value {
     let to = object(
-        &json!({"to": text(), "agent": text(), "status": text(), "reason": maybe()}),
+        &json!({"to": text(), "agent": text(), "status": text(), "reason": maybe_text()}),
         &["to", "agent", "status", "reason"],
     );
     object(
-        &json!({"message_id": maybe(), "thread_id": maybe(), "to": list(&to), "assumption": {"type": "boolean"}}),
+        &json!({"message_id": maybe_text(), "thread_id": maybe_text(), "to": list(&to), "assumption": {"type": "boolean"}}),
         &["message_id", "thread_id", "to", "assumption"],
     )
 }
 
 fn inbox_schema() -> Value {
-    let copy = object(&json!({"to": text(), "status": text(), "reason": maybe()}), &["to", "status", "reason"]);
-    let from = object(&json!({"name": text(), "ticket": maybe()}), &["name", "ticket"]);
+    let copy = object(&json!({"to": text(), "status": text(), "reason": maybe_text()}), &["to", "status", "reason"]);
+    let from = object(&json!({"name": text(), "ticket": maybe_text()}), &["name", "ticket"]);
     let message = json!({
-        "message_id": text(), "thread_id": text(), "in_reply_to": maybe(), "from": from, "subject": text(),
-        "body": text(), "importance": text(), "sent_ms": {"type": "integer"}, "status": maybe(), "to": list(&copy),
+        "message_id": text(), "thread_id": text(), "in_reply_to": maybe_text(), "from": from, "subject": text(),
+        "body": text(), "importance": text(), "sent_ms": {"type": "integer"}, "status": maybe_text(), "to": list(&copy),
     });
     let all =
         ["message_id", "thread_id", "in_reply_to", "from", "subject", "body", "importance", "sent_ms", "status", "to"];
     object(
         &json!({
-            "note": text(), "unread": {"type": "integer"}, "messages": list(&object(&message, &all)), "next_cursor": maybe(),
+            "note": text(), "unread": {"type": "integer"}, "messages": list(&object(&message, &all)), "next_cursor": maybe_text(),
         }),
         &["note", "unread", "messages", "next_cursor"],
     )
 }
 
-pub(super) async fn init(call: Call<'_>) -> Answer {
-    let mailbox = look(&call, MailQuery::default()).await?;
+pub(super) async fn init<D: Desk>(call: &D) -> Answer {
+    let mailbox = look(call, MailQuery::default()).await?;
     let at_work = mailbox.at_work.iter().map(|(ticket, agent)| json!({"ticket": ticket, "agent": agent}));
     Ok(Said::Data(json!({
         "ticket": mailbox.ticket,
@@ -132,65 +120,52 @@ pub(super) async fn init(call: Call<'_>) -> Answer {
     })))
 }
 
-pub(super) async fn send(call: Call<'_>) -> Answer {
-    let mail = new_mail(&call)?;
-    let input = Input::SendMail { by: speaker(&call), mail };
+pub(super) async fn send<D: Desk>(call: &D) -> Answer {
+    let mail = new_mail(call)?;
+    let input = Input::SendMail { by: call.speaker(), mail };
     match call.decide("an agent writes", input).await? {
         Outcome::Sent { receipt } => Ok(Said::Data(sent(&receipt))),
         other => Err(format!("the foreman answered {other:?}; try again")),
     }
 }
 
-pub(super) async fn inbox(call: Call<'_>) -> Answer {
-    let limit = call.number("limit")?.unwrap_or(PAGE.0);
-    if limit == 0 || limit > PAGE.1 {
-        return Err(format!("argument `limit` must be between 1 and {}", PAGE.1));
-    }
+pub(super) async fn inbox<D: Desk>(call: &D) -> Answer {
+    let limit = call.page(PAGE)?;
     let after = call.optional("cursor")?.map(|cursor| id("cursor", &cursor)).transpose()?;
     let (sent, unread_only) = (call.flag("sent")?, call.flag("unread_only")?);
-    let mailbox = look(&call, MailQuery { sent, unread_only, limit, after }).await?;
+    let mailbox = look(call, MailQuery { sent, unread_only, limit, after }).await?;
     let reader = mailbox.ticket.as_ref();
     let messages: Vec<Value> = mailbox.mail.iter().map(|mail| message(mail, reader, sent)).collect();
-    Ok(Said::Data(json!({
-        "note": NOTE, "unread": mailbox.unread, "messages": messages, "next_cursor": mailbox.next,
-    })))
+    let mut said = json!({"unread": mailbox.unread, "messages": messages, "next_cursor": mailbox.next});
+    // A person's own words are kept as they are, and go to no model with a secret in them.
+    crate::text::clean_json(&mut said);
+    said["note"] = json!(NOTE);
+    Ok(Said::Data(said))
 }
 
-pub(super) async fn acknowledge(call: Call<'_>) -> Answer {
+pub(super) async fn acknowledge<D: Desk>(call: &D) -> Answer {
     let mail = id("message_id", &call.text("message_id")?)?;
     let words = format!("Acknowledged {mail}.");
-    call.decide("an agent has read its mail", Input::ReadMail { by: speaker(&call), mail }).await?;
+    call.decide("an agent has read its mail", Input::ReadMail { by: call.speaker(), mail }).await?;
     Ok(Said::Words(words))
 }
 
-async fn look(call: &Call<'_>, query: MailQuery) -> Result<Mailbox, String> {
-    match call.look("an agent looks at its mail", Input::LookAtMail { by: speaker(call), query }).await? {
+async fn look<D: Desk>(call: &D, query: MailQuery) -> Result<Mailbox, String> {
+    match call.look("an agent looks at its mail", Input::LookAtMail { by: call.speaker(), query }).await? {
         Outcome::Mailbox { mailbox } => Ok(*mailbox),
         other => Err(format!("the foreman answered {other:?}; try again")),
     }
 }
 
-fn speaker(call: &Call<'_>) -> Speaker {
-    Speaker::Agent { attempt: call.caller.attempt.clone(), token: call.caller.token }
-}
-
-fn new_mail(call: &Call<'_>) -> Result<NewMail, String> {
-    let wrong = || "argument `to` must be a list of tickets, agents, `you` or `all`".to_owned();
-    let to = match call.arguments.get("to") {
-        None | Some(Value::Null) => Vec::new(),
-        Some(Value::String(one)) => vec![one.clone()],
-        Some(Value::Array(to)) => {
-            to.iter().map(|to| to.as_str().map(str::to_owned).ok_or_else(wrong)).collect::<Result<_, _>>()?
-        }
-        Some(_) => return Err(wrong()),
-    };
+fn new_mail<D: Desk>(call: &D) -> Result<NewMail, String> {
+    let to = call.words("to")?;
     let importance = match call.optional("importance")? {
         None => Importance::default(),
         Some(word) => Importance::parse(&word).ok_or_else(|| {
             format!("argument `importance` must be one of {}", Importance::ALL.map(Importance::as_str).join(", "))
         })?,
     };
-    let body = match call.arguments.get("body") {
+    let body = match call.arguments().get("body") {
         Some(Value::String(body)) => body.clone(),
         // Structured, as an assumption is.
         Some(body @ Value::Object(_)) => body.to_string(),

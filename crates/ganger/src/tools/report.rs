@@ -1,6 +1,6 @@
 //! `report_result`: the agent's claim, item by item.
 
-use super::{Answer, Call, Identity, Tool, object};
+use super::{Answer, Call, Desk, Identity, Tool, object};
 use crate::skills;
 use ganger_engine::{DoneAnswer, Input, Report};
 use serde_json::{Value, json};

@@ -6,7 +6,7 @@ use crate::text::{redact_in, redact_report};
 use ganger_engine::{
     self as engine, AttemptEnd, AttemptId, AttemptOutcome, CardAnswer, CardId, Commit, DeliveryEvidence, DeliveryId,
     Evidence, HostId, HostReport, MailId, MailQuery, NewCall, NewMail, NewTicket, PermissionRequest, Permit, Report,
-    SessionId, Speaker, TicketChange, TicketId, Urgency, Usage,
+    SessionId, Speaker, TicketChange, TicketId, TicketQuery, TicketSpec, Urgency, Usage,
 };
 use serde::{Deserialize, Serialize};
 
@@ -77,6 +77,7 @@ impl Input {
             | Self::Gather { .. }
             | Self::ReadMail { .. }
             | Self::LookAtMail { .. }
+            | Self::LookAtTickets { .. }
             | Self::Undone { .. }
             // A name with a secret in it would be no way back.
             | Self::RepositoryTouched { .. }
@@ -85,6 +86,11 @@ impl Input {
             Self::SendMail { mail, .. } => {
                 redact_in(&mut mail.subject);
                 redact_in(&mut mail.body);
+            }
+            Self::FileTicket { ticket, .. } => {
+                redact_in(&mut ticket.title);
+                redact_in(&mut ticket.description);
+                ticket.done.iter_mut().for_each(redact_in);
             }
             Self::AgentReport { report, .. } => redact_report(report),
             Self::Call { calls, .. } => calls.iter_mut().for_each(|call| {
@@ -163,6 +169,8 @@ inputs_that_travel! {
     SendMail { by: Speaker, mail: NewMail },
     ReadMail { by: Speaker, mail: MailId },
     LookAtMail { by: Speaker, query: MailQuery },
+    FileTicket { by: Speaker, ticket: Box<TicketSpec> },
+    LookAtTickets { by: Speaker, query: TicketQuery },
     Seen { attempt: AttemptId, token: u64, deliveries: Vec<DeliveryId>, evidence: String },
     AskPermission { attempt: AttemptId, token: u64, request_id: String, request: PermissionRequest, by: String, hint: String },
     PermissionDelivered { attempt: AttemptId, token: u64, request_id: String },

@@ -131,6 +131,9 @@ fn messages_to_the_foreman_keep_their_form() {
         &command(Input::SendMail { by: Speaker::Agent { attempt: "T-1-a2".into(), token: 7 }, mail: mail.clone() }),
     );
     golden("mail-of-a-person", &command(Input::SendMail { by: Speaker::Person { name: "ada".to_owned() }, mail }));
+    let ticket = TicketSpec { title: "A flaky test".into(), files: vec!["a.rs".into()], ..TicketSpec::default() };
+    let by = Speaker::Agent { attempt: "T-1-a2".into(), token: 7 };
+    golden("file-ticket", &command(Input::FileTicket { by, ticket: Box::new(ticket) }));
     golden("withdrawal", &ToForeman::Withdrawal { withdraws: DecisionId::from("key-1") });
 }
 
@@ -175,6 +178,10 @@ fn what_no_person_wrote_travels_without_secrets() {
         Input::SendMail {
             by: Speaker::Agent { attempt: attempt.clone(), token: 1 },
             mail: NewMail { to: vec!["T-2".to_owned()], subject: said(), body: said(), ..NewMail::default() },
+        },
+        Input::FileTicket {
+            by: Speaker::Agent { attempt: attempt.clone(), token: 1 },
+            ticket: Box::new(TicketSpec { title: said(), description: said(), ..TicketSpec::default() }),
         },
         Input::Ask {
             attempt: attempt.clone(),

@@ -54,6 +54,7 @@ fn mail_to_a_ticket_that_has_not_begun_is_in_its_first_prompt_as_data_of_another
 #[test]
 fn an_agent_reads_answers_and_acknowledges_its_mail_and_its_sender_sees_that() {
     let answers = works_after(&[
+        json!({"write": "b.txt", "text": "b"}),
         tool("swarmmail_init", json!({})),
         tool("swarmmail_inbox", json!({"unread_only": true, "limit": 5})),
         tool("swarmmail_ack", json!({"message_id": "M-1"})),

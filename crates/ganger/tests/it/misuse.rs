@@ -43,7 +43,7 @@ const WITH_JSON: [&str; 32] = [
 
 /// A wrong use of each command in a project with the ticket T-1 that no agent has worked on: exit code, error code, and
 /// what the message says.
-const WRONG: [(&str, &str, i32, &str, &str); 85] = [
+const WRONG: [(&str, &str, i32, &str, &str); 87] = [
     ("agent list", "all", 2, "usage", "unexpected argument 'all'"),
     ("agent show", "plannr", 2, "usage", "there is no agent `plannr`"),
     ("agent show", "", 2, "usage", "required arguments were not provided"),
@@ -72,6 +72,8 @@ const WRONG: [(&str, &str, i32, &str, &str); 85] = [
     ("interrupt", "T-9", 1, "unknown-ticket", "there is no ticket T-9"),
     ("interrupt", "T-1", 1, "not-running", "T-1 has no turn in progress"),
     ("log", "T-9", 1, "unknown-ticket", "there is no ticket T-9"),
+    ("mcp", "--ticket T-9", 1, "unknown-ticket", "there is no ticket T-9"),
+    ("mcp", "T-1", 2, "usage", "unexpected argument 'T-1'"),
     ("merge", "T-1", 1, "not-accepted", "T-1 is open, not accepted"),
     ("merge", "", 2, "usage", "required arguments were not provided"),
     ("message list", "--ticket T-9", 1, "unknown-ticket", "there is no ticket T-9"),
@@ -227,8 +229,8 @@ fn commands_that_need_a_project_say_so_where_there_is_none() {
             "message show" => "M-1",
             "tell" => "T-1 hello",
             "nudge focus" => "T-1",
-            "ticket list" | "status" | "inbox" | "config" | "cost" | "export" | "trust" | "run" | "host" | "clean"
-            | "confine" | "log" | "permit list" | "rescue list" => "",
+            "ticket list" | "status" | "inbox" | "config" | "cost" | "export" | "mcp" | "trust" | "run" | "host"
+            | "clean" | "confine" | "log" | "permit list" | "rescue list" => "",
             _ => "T-1",
         };
         let mut line = words(command, args);

@@ -37,6 +37,8 @@ pub(crate) struct Ticket {
     agent: String,
     labels: Vec<String>,
     links: Vec<String>,
+    /// The agent that filed it; `null` where a person did.
+    filed_by: Option<FiledBy>,
     /// What it is expected to need.
     estimated_tokens: Option<u64>,
     metadata: BTreeMap<String, String>,
@@ -76,6 +78,13 @@ pub(crate) struct Ticket {
     result: Option<serde_json::Map<String, serde_json::Value>>,
     /// Open cards.
     cards: Vec<CardLine>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct FiledBy {
+    agent: String,
+    ticket: Option<String>,
+    attempt: Option<String>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -297,6 +306,11 @@ impl Ticket {
             agent: state.agent_of(ticket).to_owned(),
             labels: spec.labels.clone(),
             links: spec.links.clone(),
+            filed_by: spec.filed_by.as_ref().map(|by| FiledBy {
+                agent: by.name.clone(),
+                ticket: by.ticket.as_ref().map(ToString::to_string),
+                attempt: by.attempt.as_ref().map(ToString::to_string),
+            }),
             estimated_tokens: spec.estimated_tokens,
             metadata: spec.metadata.clone(),
             revision: ticket.revision,

@@ -70,7 +70,8 @@ legal! {
     TicketAccepted: Verifying Reviewing NeedsYou;
 
     CallEnded: Open Verifying;
-    CallResultsRead: Running;
+    // An agent that is being stopped may still look at its calls.
+    CallResultsRead: Running Cancelled;
     CallsReturned: Open Suspended Cancelled;
 
     DeliveryQueued: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped;
@@ -101,6 +102,7 @@ const RARE: &[Pair] = &[
     ("WorkspaceKept", Some(Merged)),
     ("WorkspaceKept", Some(Done)),
     ("MailReturned", Some(Merged)),
+    ("CallResultsRead", Some(Cancelled)),
     ("CardOpened", Some(Merged)),
     ("CardOpened", Some(Done)),
     ("CardAnswered", Some(Done)),

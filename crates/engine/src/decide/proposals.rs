@@ -3,7 +3,7 @@
 use super::mail::author;
 use super::{NewCard, board, open_card};
 use crate::{
-    Answer, Author, Card, CardAnswer, CardId, CardKind, CardOption, Decision, Event, Millis, NewTicket, Outcome,
+    Answer, Author, Card, CardAnswer, CardId, CardKind, CardOption, Decision, Event, Millis, NewTicket, Outcome, Phase,
     RejectCode, Rejected, Speaker, State, Ticket, TicketId, TicketSpec, text,
 };
 
@@ -12,6 +12,9 @@ const MOST_WAITING: usize = 50;
 
 pub(super) fn file(state: &State, now: Millis, by: &Speaker, wanted: &TicketSpec) -> Result<Decision, Rejected> {
     let author = author(state, by)?;
+    if let Some(filed) = filed_before(state, &author, &wanted.title)? {
+        return Ok(filed);
+    }
     within_limits(state, &author)?;
     let link = author.ticket.as_ref().map(|ticket| format!("discovered-from: {ticket}"));
     // What an agent may say of it. A command that Ganger would run is a person's to give.
@@ -43,6 +46,23 @@ pub(super) fn file(state: &State, now: Millis, by: &Speaker, wanted: &TicketSpec
     events.push(Event::TicketHeld { ticket: ticket.clone(), card: None });
     let card = Some(CardId::new(format!("C-{}", state.next_card + 1)));
     Ok(Decision { events, outcome: Outcome::Filed { ticket, card } })
+}
+
+/// An attempt that was cut off may have filed the same, and the next one files it again. What a person did not want then is
+/// not asked a second time.
+fn filed_before(state: &State, author: &Author, title: &str) -> Result<Option<Decision>, Rejected> {
+    let title = text::clean(title);
+    let is_same = |ticket: &Ticket| {
+        let by = ticket.spec.filed_by.as_ref();
+        by.is_some_and(|by| by.ticket.is_some() && by.ticket == author.ticket) && ticket.spec.title == title
+    };
+    let Some((id, ticket)) = state.tickets.iter().find(|(_, ticket)| is_same(ticket)) else { return Ok(None) };
+    if ticket.phase == Phase::Cancelled {
+        let message = format!("{id} with this title was filed from here before, and closed: it is not wanted");
+        return Err(Rejected::new(RejectCode::Final, message));
+    }
+    let card = state.open_cards_of(id).find(|card| card.kind == CardKind::Proposal).map(|card| card.id.clone());
+    Ok(Some(Decision { events: Vec::new(), outcome: Outcome::Filed { ticket: id.clone(), card } }))
 }
 
 fn within_limits(state: &State, author: &Author) -> Result<(), Rejected> {

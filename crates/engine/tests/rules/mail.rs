@@ -338,6 +338,14 @@ fn a_mailbox_is_read_page_by_page() {
 }
 
 #[test]
+fn the_same_call_again_sends_nothing_more() {
+    let mut ledger = given(&three());
+    let call = Envelope::new("call/T-1-a1/1", "w", send(&first(), mail(&["T-2"], "a")));
+    let (once, again) = (ledger.decide(NOW, &call).unwrap(), ledger.decide(NOW + 1, &call).unwrap());
+    assert_eq!((&once, ledger.state().mail.len(), ledger.state().deliveries.len()), (&again, 1, 1));
+}
+
+#[test]
 fn an_attempt_that_is_over_sends_nothing() {
     let inputs = after(three(), [ended("T-1-a1", 1, |_| {})]);
     assert!(refusal(&inputs, send(&first(), mail(&["T-2"], "a"))).starts_with("stale"));

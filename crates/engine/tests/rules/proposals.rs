@@ -96,6 +96,16 @@ fn the_same_call_again_files_nothing_more() {
 }
 
 #[test]
+fn what_was_filed_from_a_ticket_is_not_filed_from_it_again() {
+    let filed = after(at_work(), [file("a", |_| {})]);
+    check(&filed, file("a", |spec| spec.description = "again".into()), &expect![[""]]);
+    let mut closed = given(&after(filed, [answer("C-1", "no")]));
+    let refused = closed.decide(NOW, &Envelope::new("w", "w", file("a", |_| {})));
+    let Err(Refusal::Rejected(refused)) = refused else { panic!("{refused:?}") };
+    assert_eq!(refused.message, "T-2 with this title was filed from here before, and closed: it is not wanted");
+}
+
+#[test]
 fn the_board_is_seen_page_by_page_and_one_ticket_whole() {
     let more = (0..3).map(|n| add(&format!("more {n}"), |spec| spec.labels = vec!["ui".into()]));
     let board = given(&after(at_work(), more));

@@ -92,10 +92,7 @@ fn ticket_schema() -> Value {
 }
 
 fn added_schema() -> Value {
-    object(
-        &json!({"id": text(), "status": text(), "card": maybe_text(), "message": text()}),
-        &["id", "status", "card", "message"],
-    )
+    object(&json!({"id": text(), "card": maybe_text(), "message": text()}), &["id", "card", "message"])
 }
 
 pub(super) async fn list<D: Desk>(call: &D) -> Answer {
@@ -119,13 +116,11 @@ pub(super) async fn add<D: Desk>(call: &D) -> Answer {
     let input = Input::FileTicket { by: call.speaker(), ticket: Box::new(wanted(call)?) };
     match call.decide("an agent files a ticket", input).await? {
         Outcome::Filed { ticket, card } => {
-            let (status, message) = match &card {
-                Some(card) => {
-                    ("needs-you", format!("A person decides about it on card {card}. Go on with your mission."))
-                }
-                None => ("open", "It is on the board. Go on with your mission.".to_owned()),
+            let message = match &card {
+                Some(card) => format!("A person decides about it on card {card}. Go on with your mission."),
+                None => "It is on the board. Go on with your mission.".to_owned(),
             };
-            Ok(Said::Data(json!({"id": ticket, "status": status, "card": card, "message": message})))
+            Ok(Said::Data(json!({"id": ticket, "card": card, "message": message})))
         }
         other => Err(format!("the foreman answered {other:?}; try again")),
     }

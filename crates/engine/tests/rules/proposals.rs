@@ -118,7 +118,7 @@ fn the_board_is_seen_page_by_page_and_one_ticket_whole() {
     assert_eq!(seen(all.clone()), ("T-1 T-2".to_owned(), Some("T-2".to_owned())));
     assert_eq!(seen(TicketQuery { after: Some("T-2".into()), ..all.clone() }), ("T-3 T-4".to_owned(), None));
     assert_eq!(seen(TicketQuery { phase: Some(Phase::Running), ..all.clone() }).0, "T-1");
-    assert_eq!(seen(TicketQuery { label: Some("ui".into()), limit: 9, ..all.clone() }).0, "T-2 T-3 T-4");
+    assert_eq!(seen(TicketQuery { label: Some("ui".into()), limit: 9, ..all }).0, "T-2 T-3 T-4");
     let whole = TicketQuery { id: Some("T-1".into()), ..TicketQuery::default() };
     assert_eq!(tickets_seen(board.state(), &whole).unwrap().tickets[0].files, Vec::<String>::new());
     let unknown = TicketQuery { id: Some("T-9".into()), ..TicketQuery::default() };

@@ -6,8 +6,7 @@
 use crate::model::is_default;
 use crate::{
     Assumption, AttemptCount, AttemptId, AttemptOutcome, CallResult, Card, CardAnswer, CardId, Commit, Delivery,
-    DeliveryEvidence, DeliveryId, Directive, DirectiveRemoval, Evidence, HostId, HostReport, Millis, PermissionAnswer,
-    Permit, Policy, Report, Session, SessionId, Settlement, TicketId, TicketSpec, Usage,
+    DeliveryEvidence, DeliveryId, Directive, DirectiveRemoval, Evidence, HostId, HostReport, Mail, MailId, Millis, PermissionAnswer, Permit, Policy, Report, Session, SessionId, Settlement, TicketId, TicketSpec, Usage,
 };
 use serde::{Deserialize, Serialize};
 
@@ -267,6 +266,32 @@ pub enum Event {
         delivery: Delivery,
         /// Counts deliveries, from 1.
         number: u64,
+    },
+    /// A mail was sent.
+    MailSent {
+        /// The mail, with a copy for each reader.
+        mail: Mail,
+        /// Counts mails, from 1.
+        number: u64,
+    },
+    /// A reader acknowledged a mail.
+    MailRead {
+        /// The mail.
+        mail: MailId,
+        /// The ticket whose agent did; nothing: the person.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ticket: Option<TicketId>,
+        /// Who.
+        by: String,
+    },
+    /// Nobody of this ticket will read a mail.
+    MailReturned {
+        /// The mail.
+        mail: MailId,
+        /// The ticket.
+        ticket: TicketId,
+        /// Why.
+        why: String,
     },
     /// Something waits for a person.
     CardOpened {

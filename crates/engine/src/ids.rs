@@ -70,6 +70,10 @@ id_type!(
     DeliveryId
 );
 id_type!(
+    /// A mail, such as `M-4`. A thread is called by its first one.
+    MailId
+);
+id_type!(
     /// A full git object id of a commit.
     Commit
 );

@@ -1,9 +1,7 @@
 //! What the outside world tells the engine, and what it gets back.
 
 use crate::{
-    AssumptionId, AttemptId, AttemptOutcome, CallStatus, CardAnswer, CardId, Check, Commit, DecisionId,
-    DeliveryEvidence, DeliveryId, DirectionKind, Event, Evidence, Hazard, HostId, HostReport, NewAssumption, NewCall,
-    PermissionRequest, Permit, Policy, Report, SessionId, TicketId, TicketSpec, Urgency, Usage,
+    AssumptionId, AttemptId, AttemptOutcome, CallStatus, CardAnswer, CardId, Check, Commit, DecisionId, DeliveryEvidence, DeliveryId, DirectionKind, Event, Evidence, Hazard, HostId, HostReport, MailId, MailQuery, Mailbox, NewAssumption, NewCall, NewMail, PermissionRequest, Permit, Policy, Receipt, Report, SessionId, Speaker, TicketId, TicketPage, TicketQuery, TicketSpec, Urgency, Usage,
 };
 use serde::{Deserialize, Serialize};
 
@@ -163,6 +161,16 @@ pub enum Input {
     Assume { attempt: AttemptId, token: u64, assumption: NewAssumption },
     /// The agent remarks.
     AgentNote { attempt: AttemptId, token: u64, text: String },
+    /// Somebody writes a mail.
+    SendMail { by: Speaker, mail: NewMail },
+    /// A reader acknowledges a mail.
+    ReadMail { by: Speaker, mail: MailId },
+    /// A reader looks at its mail. Decides nothing.
+    LookAtMail { by: Speaker, query: MailQuery },
+    /// An agent, or a program for a person, wants a ticket on the board: a person is asked.
+    FileTicket { by: Speaker, ticket: Box<TicketSpec> },
+    /// Somebody looks at the board. Decides nothing.
+    LookAtTickets { by: Speaker, query: TicketQuery },
     /// A model request had these texts in it.
     Seen { attempt: AttemptId, token: u64, deliveries: Vec<DeliveryId>, evidence: String },
     /// The runtime asks whether it may, and waits. `by` names a sub-agent.
@@ -240,6 +248,14 @@ pub enum Outcome {
     Permitted,
     /// A message waits to be delivered.
     Queued { delivery: DeliveryId },
+    /// A mail was sent.
+    Sent { receipt: Receipt },
+    /// The mail of a reader.
+    Mailbox { mailbox: Box<Mailbox> },
+    /// A ticket was filed, and, where there is a card, waits for a person.
+    Filed { ticket: TicketId, card: Option<CardId> },
+    /// Tickets as agents see them.
+    Page { page: Box<TicketPage> },
     /// These will be merged, in this order.
     Merging { order: Vec<TicketId> },
 }

@@ -6,8 +6,8 @@
 //! simulation do.
 
 use crate::{
-    Attempt, AttemptStage, CallResult, CardKind, Event, Evidence, Expects, IllegalTransition, Millis, PermissionAnswer,
-    Phase, State, Ticket, TicketId,
+    Attempt, AttemptStage, CallResult, CardKind, Event, Evidence, Expects, IllegalTransition, MailStatus, Millis,
+    PermissionAnswer, Phase, State, Ticket, TicketId,
 };
 use std::collections::BTreeSet;
 
@@ -45,6 +45,13 @@ pub fn check_all(state: &State) -> Judged {
     for (id, delivery) in &state.deliveries {
         let waits = state.tickets.get(&delivery.ticket).is_some_and(|t| t.undelivered.contains(id));
         require(waits, 10, &delivery.ticket, || format!("{id} waits, but its ticket does not know"))?;
+    }
+    for mail in state.mail.values() {
+        for copy in mail.copies.iter().filter(|copy| copy.status() == MailStatus::Queued) {
+            let (Some(to), Some(carrier)) = (&copy.to, &copy.delivery) else { continue };
+            let carried = state.deliveries.get(carrier).is_some_and(|d| d.mail.as_ref() == Some(&mail.id));
+            require(carried, 10, to, || format!("{} is on its way to it, but {carrier} does not carry it", mail.id))?;
+        }
     }
     check_tickets(state, state.tickets.keys())
 }

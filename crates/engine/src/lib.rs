@@ -34,15 +34,17 @@ mod state;
 pub mod text;
 mod verdict;
 
-pub use decide::{Objection, decide, objection};
+pub use decide::{Objection, decide, mailbox, objection, tickets_seen};
 pub use event::Event;
 pub use holding::Reach;
-pub use ids::{AttemptId, CardId, Commit, DecisionId, DeliveryId, Digest, HostId, IdError, SessionId, TicketId};
+pub use ids::{
+    AttemptId, CardId, Commit, DecisionId, DeliveryId, Digest, HostId, IdError, MailId, SessionId, TicketId,
+};
 pub use input::{Answer, AttemptEnd, Decision, Envelope, Input, NewTicket, Outcome, TicketChange};
 pub use invariants::{Breach, check_all, check_tickets};
 pub use ledger::{Ledger, Refusal};
 pub use model::{
-    agent::{AgentPolicy, Budget, GatePolicy, Pause, Policy, RedBase, Review},
+    agent::{AgentPolicy, Budget, FILED_PER_ATTEMPT, GatePolicy, Pause, Policy, RedBase, Review},
     assumption::{
         Assumption, AssumptionId, AssumptionStatus, Impact, NewAssumption, Settlement, is_same as is_same_word,
     },
@@ -56,10 +58,15 @@ pub use model::{
     evidence::{Evidence, EvidenceKey},
     hazard::Hazard,
     host::{Host, HostReport},
+    mail::{
+        Author, Importance, Mail, MailCopy, MailLimits, MailQuery, MailStatus, Mailbox, NewMail, Receipt, ReceiptLine,
+        Speaker,
+    },
     permission::{PendingPermission, PermissionAnswer, PermissionRequest, Permit, Scope},
     phase::{IllegalTransition, Phase},
     ticket::{DoneAnswer, Note, Priority, Report, Ticket, TicketSpec},
     usage::Usage,
+    view::{TicketPage, TicketQuery, TicketView},
     work::{Acceptance, Bases, Claim, Directory, Kind, Verification, Work},
 };
 #[cfg(feature = "mutants")]

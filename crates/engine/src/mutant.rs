@@ -128,6 +128,10 @@ mod named {
         InspectedBeforeKilled,
         /// Agents call each other without limits.
         CallLimitsIgnored,
+        /// Agents write to each other without limits.
+        MailLimitsIgnored,
+        /// Mail that waits for its ticket waits for ever.
+        MailForgotten,
         /// The calls of a closed ticket go on.
         CallsOutliveCaller,
         /// A caller goes on without the results of its calls.

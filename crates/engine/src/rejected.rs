@@ -56,6 +56,12 @@ reject_codes! {
     NotYours = "not-yours",
     /// The attempt was granted before.
     AlreadyGranted = "already-granted",
+    /// No mail has this id, or it is none of the caller's.
+    UnknownMail = "unknown-mail",
+    /// A mail goes to nobody who is known.
+    UnknownRecipient = "unknown-recipient",
+    /// A mail has faults, or would go beyond a limit.
+    MailRefused = "mail-refused",
     /// An agent may not call any more agents, or not this one.
     CallRefused = "call-refused",
     /// The attempt was cancelled.
@@ -64,6 +70,8 @@ reject_codes! {
     InvalidConfidence = "invalid-confidence",
     /// Too many tickets were to be added at once.
     TooManyTickets = "too-many-tickets",
+    /// An agent may not file any more tickets.
+    TooManyFiled = "too-many-filed",
     /// The tickets to add have faults.
     InvalidTickets = "invalid-tickets",
     /// The edit has faults.

@@ -1,5 +1,8 @@
 //! Foreign text: capped, without control characters, before it is stored, shown or sent to a model.
 
+mod spelling;
+
+pub use spelling::closest;
 use std::fmt;
 
 /// Foreign text that shows what it is: no control characters, no sequences that a terminal would obey, nothing that

@@ -86,6 +86,9 @@ codes! {
     InvalidTickets "invalid-tickets" Failed "Tickets have errors: a taken id, an unknown dependency, a dependency cycle.",
     InvalidEdit "invalid-edit" Failed "The change has errors: an unknown dependency, a dependency cycle.",
     Final "final" Failed "The ticket is merged or closed.",
+    UnknownMail "unknown-mail" Failed "There is no such mail, or it is none of yours.",
+    UnknownRecipient "unknown-recipient" Failed "Mail goes to a ticket, an agent, the person or everybody at work, and this is none of them.",
+    MailRefused "mail-refused" Failed "The mail is too long, goes to nobody, or would go beyond a limit.",
     CallRefused "call-refused" Failed "An agent may not call any more agents, or not this one.",
     Cancelled "cancelled" Failed "The attempt was cancelled.",
     NotStopped "not-stopped" Failed "The ticket is not stopped.",
@@ -102,6 +105,7 @@ codes! {
     EmptyMessage "empty-message" Failed "The message is empty.",
     NoSession "no-session" Failed "The ticket has no session that could get a message or be opened.",
     TooManyTickets "too-many-tickets" Failed "Too many tickets were to be added at once.",
+    TooManyFiled "too-many-filed" Failed "An agent may not file any more tickets.",
     NotSupported "not-supported" Failed "This kind of work is known, but nothing carries it out yet.",
     Rejected "rejected" Failed "The rules of the board refuse it; the message says why.",
 }

@@ -3,6 +3,7 @@
 
 use crate::accounts::Accounts;
 use crate::books;
+use crate::mail;
 use ganger_engine::foreman::Landing;
 use ganger_engine::{
     AttemptCount, AttemptId, AttemptStage, Commit, Event, Evidence, Phase, Record, Review, SessionId, State, TicketId,
@@ -144,6 +145,9 @@ impl Checks {
             self.fail(why);
         }
         self.repeated_work(event);
+        if let Err(why) = mail::fact(before, event) {
+            self.fail(why);
+        }
         match event {
             Event::AttemptOffered { ticket, agent, .. } => {
                 if let Err(why) = books::offered(before, ticket) {
@@ -305,6 +309,9 @@ impl Checks {
         let unanswered = state.tickets.iter().find(|(id, t)| t.spec.call.is_some() && !self.answered.contains(*id));
         if let Some((call, _)) = unanswered {
             return Some(format!("invariant 10: nobody was given the answer of {call}"));
+        }
+        if let Some(why) = mail::unsettled(state) {
+            return Some(why);
         }
         let undelivered = state.tickets.iter().find(|(_, t)| t.phase.is_accepted() && !t.undelivered.is_empty());
         undelivered.map(|(id, t)| {

@@ -4,7 +4,7 @@
 use crate::fault::Fault;
 use crate::legal::{Pair, pair, pairs, shown};
 use crate::variants::{Named, possible};
-use ganger_engine::{AttemptOutcome, CallResult, CardAnswer, CardKind, Event, Input, State};
+use ganger_engine::{AttemptOutcome, CallResult, CardAnswer, CardKind, Event, Input, MailStatus, State};
 use std::collections::BTreeMap;
 
 /// Counts.
@@ -55,7 +55,10 @@ impl Coverage {
                     CardKind::Escalation { why } => self.saw(why),
                     CardKind::Notice { why } => self.saw(why),
                     CardKind::Surfacing { why } => self.saw(why),
-                    CardKind::Question { .. } | CardKind::Permission { .. } | CardKind::Orphaned { .. } => {}
+                    CardKind::Question { .. }
+                    | CardKind::Permission { .. }
+                    | CardKind::Orphaned { .. }
+                    | CardKind::Proposal => {}
                 }
             }
             Event::PolicySet { policy } => self.saw(&policy.surfacing.mode),
@@ -69,6 +72,8 @@ impl Coverage {
             }
             Event::Delivered { evidence, .. } => self.saw(evidence),
             Event::CallEnded { result, .. } => self.saw(result),
+            Event::MailSent { mail, .. } => mail.copies.iter().for_each(|copy| self.saw(&copy.status())),
+            Event::MailRead { .. } => self.saw(&MailStatus::Read),
             Event::AttemptEnded { counts, .. } => self.saw(counts),
             _ => {}
         }

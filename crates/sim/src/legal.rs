@@ -73,11 +73,15 @@ legal! {
     TicketAccepted: Verifying Reviewing NeedsYou;
 
     CallEnded: Open Verifying;
-    CallResultsRead: Running;
+    // An agent that is being stopped may still look at its calls.
+    CallResultsRead: Running Cancelled;
     CallsReturned: Open Suspended Cancelled;
 
     DeliveryQueued: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped;
     DeliveryReturned: Open Suspended NeedsYou Stopped Cancelled;
+    MailSent: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped Merged Done Cancelled;
+    MailRead: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped Merged Done Cancelled;
+    MailReturned: Accepted Merged Cancelled;
     CardOpened: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped Merged Done Cancelled;
     CardAnswered: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped Merged Done Cancelled;
     CardWithdrawn: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped Merged Done Cancelled;
@@ -100,6 +104,8 @@ const RARE: &[Pair] = &[
     // One workspace in a hundred is kept, and most of these before the ticket is merged.
     ("WorkspaceKept", Some(Merged)),
     ("WorkspaceKept", Some(Done)),
+    ("MailReturned", Some(Merged)),
+    ("CallResultsRead", Some(Cancelled)),
     ("CardOpened", Some(Merged)),
     ("CardOpened", Some(Done)),
     // Cards about assumptions outlive the ticket that they name.

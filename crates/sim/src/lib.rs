@@ -15,6 +15,7 @@ mod host;
 mod journal;
 mod landing;
 mod legal;
+mod mail;
 mod person;
 mod policy;
 mod rng;

@@ -1,12 +1,11 @@
 //! A person: adds tickets, answers late and in every way there is, changes their mind, writes, stops, closes, reopens,
 //! edits, changes the configuration, and merges.
 
+use crate::mail;
 use crate::policy;
 use crate::world::World;
 use ganger_engine::{
-    Answer, ApprovalReason, AssumptionId, Card, CardAnswer, CardKind, CardOption, CardState, Check, Commit,
-    DirectionKind, EscalationReason, Expects, Input, NewTicket, Phase, Priority, State, SurfacingReason, Ticket,
-    TicketChange, TicketId, TicketSpec, Urgency,
+    Answer, ApprovalReason, AssumptionId, Card, CardAnswer, CardKind, CardOption, CardState, Check, Commit, DirectionKind, EscalationReason, Expects, Input, NewTicket, Phase, Priority, Speaker, State, SurfacingReason, Ticket, TicketChange, TicketId, TicketSpec, Urgency,
 };
 
 const NAME: &str = "person";
@@ -64,7 +63,7 @@ impl Person {
     fn changes_mind(&mut self, world: &mut World, state: &State) {
         let by = NAME.to_owned();
         let open = |t: &Ticket| !t.phase.is_final();
-        match world.rng.below(24) {
+        match world.rng.below(26) {
             0 | 15 => {
                 let Some(ticket) = pick(world, state, open) else { return };
                 self.tell(world, Input::CloseTicket { ticket, reason: "changed my mind".to_owned(), by });
@@ -113,6 +112,14 @@ impl Person {
                 let Some(ticket) = pick(world, state, checked) else { return };
                 let head = Commit::new(format!("good-moved-{ticket}-{}", self.actions));
                 self.tell(world, Input::HeadMoved { ticket, head });
+            }
+            24 => {
+                let mail = mail::sent(world, Speaker::Person { name: by }, None);
+                self.tell(world, mail);
+            }
+            25 => {
+                let read = mail::read(world, Speaker::Person { name: by }, None);
+                self.tell(world, read);
             }
             _ => {
                 if let Some(permit) = state.permits.first().cloned() {
@@ -304,6 +311,7 @@ fn helpful_answer(card: &Card) -> CardAnswer {
             CardOption::Reject
         }
         CardKind::Orphaned { .. } => CardOption::Continue,
+        CardKind::Proposal => CardOption::Yes,
         CardKind::Escalation { why: EscalationReason::Stopped } => CardOption::Resume,
         CardKind::Escalation { .. } => CardOption::Retry,
     })

@@ -1,7 +1,7 @@
 //! The configuration of the simulated project: several agents, small budgets, reviews, no gates at all, and changes of it.
 
 use crate::rng::Rng;
-use ganger_engine::{AgentPolicy, Budget, GatePolicy, Policy, RedBase, Review, Surfacing, SurfacingPolicy};
+use ganger_engine::{AgentPolicy, Budget, GatePolicy, MailLimits, Policy, RedBase, Review, Surfacing, SurfacingPolicy};
 
 /// The agents, each with the runtime that it needs.
 pub(crate) const AGENTS: [(&str, &str); 5] =
@@ -26,6 +26,7 @@ pub(crate) fn first(seed: u64, rng: &mut Rng) -> Policy {
                 sessions: name != "plain",
                 fallback,
                 login: String::new(),
+                may_add_tickets: name == "rare",
             },
         )
     });
@@ -34,6 +35,9 @@ pub(crate) fn first(seed: u64, rng: &mut Rng) -> Policy {
         agents: agents.into(),
         default_agent: "builder".to_owned(),
         max_parallel: 3,
+        // Few enough that some are refused.
+        filed_per_attempt: 1,
+        mail: MailLimits { thread: 3, attempt: 3, ticket: 6, unread: 4 },
         ..Policy::default()
     };
     if seed % 7 == 3 {

@@ -65,6 +65,12 @@ pub(crate) enum Tool {
     Gather,
     Note,
     Assume,
+    /// A mail to another ticket, to an agent, to the person.
+    Mail,
+    /// A look at its mail, or an acknowledgement.
+    ReadMail,
+    /// A ticket for what it found, or a look at the board.
+    File,
 }
 
 pub(crate) struct Runtime {
@@ -206,7 +212,7 @@ impl Runtime {
         self.requests += 1;
         let id = format!("{}-{}", self.turn, self.requests);
         let say = |event| Act::Reports(event);
-        match rng.below(16) {
+        match rng.below(19) {
             0 | 1 => acts.push((at, say(RuntimeEvent::Text("so".to_owned())))),
             2 | 3 => {
                 let name = ["command", "Task", "edit"][rng.below(3) as usize].to_owned();
@@ -252,6 +258,9 @@ impl Runtime {
             }
             13 => acts.push((at, Act::Tool(Tool::Note))),
             14 => acts.push((at, Act::Tool(Tool::Assume))),
+            15 => acts.push((at, Act::Tool(Tool::Mail))),
+            16 => acts.push((at, Act::Tool(Tool::ReadMail))),
+            17 => acts.push((at, Act::Tool(Tool::File))),
             _ => acts.push((at, say(RuntimeEvent::Text(String::new())))),
         }
     }

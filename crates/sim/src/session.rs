@@ -2,6 +2,7 @@
 //! performed here; its questions travel as any other, late or never.
 
 use crate::fault::Fault;
+use crate::mail;
 use crate::policy;
 use crate::runtime::{Act, Behaviour, HELD, Runtime, Tool, report};
 use crate::world::{Occurrence, World};
@@ -11,7 +12,7 @@ use ganger_engine::session::{
     Action, Control, Event, Limits, Machine, OutputHolder, RuntimeEvent, SessionEnd, SessionFile, Setup, ToolProcesses,
     TurnEnd, WorkspaceState,
 };
-use ganger_engine::{AttemptOutcome, Commit, Envelope, Hazard, Impact, Input, NewAssumption, NewCall, Offer, TicketId};
+use ganger_engine::{AttemptOutcome, Commit, Envelope, Hazard, Impact, Input, NewAssumption, NewCall, Offer, Speaker, TicketId, TicketQuery, TicketSpec};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How long a question may take.
@@ -370,12 +371,25 @@ impl Session {
             }
             Tool::Note => (Input::AgentNote { attempt, token, text: "a remark".to_owned() }, false),
             Tool::Assume => (Input::Assume { attempt, token, assumption: assumption(world) }, false),
+            Tool::File => (self.files(world, Speaker::Agent { attempt, token }), false),
+            Tool::Mail => (mail::sent(world, Speaker::Agent { attempt, token }, Some(&self.ticket)), false),
+            Tool::ReadMail => (mail::read(world, Speaker::Agent { attempt, token }, Some(&self.ticket)), false),
         };
         let mut wishes = vec![Wish::Tell(Envelope::new(id, "a tool was called", input))];
         if reports {
             wishes.extend(self.handle(world, Event::Reported));
         }
         wishes
+    }
+
+    /// A ticket for what it found, while there is trouble: in calm times the board comes to rest.
+    fn files(&self, world: &mut World, by: Speaker) -> Input {
+        if !world.faults || !world.rng.one_in(4) {
+            return Input::LookAtTickets { by, query: TicketQuery { limit: 3, ..TicketQuery::default() } };
+        }
+        let after = if world.rng.one_in(3) { vec![self.ticket.clone()] } else { Vec::new() };
+        let (title, done) = ("found".to_owned(), vec!["it works".to_owned()]);
+        Input::FileTicket { by, ticket: Box::new(TicketSpec { title, done, after, ..TicketSpec::default() }) }
     }
 
     /// The first calls of its ticket that are on the board.

@@ -5,9 +5,7 @@ use ganger_engine::foreman::{Action as ForemanAction, Appended, Ending, Event as
 use ganger_engine::host::{Action as HostAction, Event as HostEvent};
 use ganger_engine::session::{Action as SessionAction, Control, Event as SessionEvent, RuntimeEvent, Setback, TurnEnd};
 use ganger_engine::{
-    ApprovalReason, AssumptionStatus, AttemptCount, AttemptOutcome, CallError, CallResult, CardAnswer, CardKind,
-    CardOption, DeliveryEvidence, DeliveryKind, DirectionKind, EscalationReason, FailureClass, Hazard, Impact, Input,
-    NoticeReason, Order, Scope, Surfacing, SurfacingReason, Urgency,
+    ApprovalReason, AssumptionStatus, AttemptCount, AttemptOutcome, CallError, CallResult, CardAnswer, CardKind, CardOption, DeliveryEvidence, DeliveryKind, DirectionKind, EscalationReason, FailureClass, Hazard, Impact, Input, MailStatus, NoticeReason, Order, Scope, Surfacing, SurfacingReason, Urgency,
 };
 
 /// A closed enum whose variants are counted.
@@ -35,26 +33,27 @@ macro_rules! named {
 named! {
     Input: Elect SetPolicy Trust AddTickets EditTicket NoteTicket CloseTicket ReopenTicket Answer Tell StopTicket
         ResumeTicket ApproveMerge HostReport HostLapsed Claim Decline SessionStarted Delivered Usage AgentReport Revoke
-        Ask Call Gather Assume AgentNote Seen AskPermission PermissionDelivered PermissionLapsed AttemptEnded Evidence
+        Ask Call Gather Assume AgentNote SendMail ReadMail LookAtMail FileTicket LookAtTickets Seen AskPermission PermissionDelivered PermissionLapsed AttemptEnded Evidence
         VerificationFailed HeadMoved ConfirmMerge MergeDone MergeFailed Undone WorkspaceRemoved WorkspaceKept
         RepositoryTouched Tick AnswerAlways AddDirection RemoveDirection ConfirmAssumption RejectAssumption;
     AttemptOutcome: Finished Failed Interrupted BaseConflict TooLarge;
     AttemptCount: Nothing Claim Transient PersistentTransient Failure;
     FailureClass: Transient Disconnected Auth Stalled Runaway Crashed SessionLost Setup Refused;
-    CardKind: Question Permission Approval Escalation Orphaned Surfacing Notice;
+    CardKind: Question Permission Approval Escalation Orphaned Surfacing Proposal Notice;
     ApprovalReason: NoGate Review Hazards Tampering ProvesNothing;
     Hazard: Deletions EnvFiles Secrets;
     EscalationReason: Failed Rejected Unverifiable Budget TooLarge Stopped RedBase LoggedOut;
-    NoticeReason: WorkspaceKept RepositoryTouched;
+    NoticeReason: WorkspaceKept RepositoryTouched Mail;
     SurfacingReason: Completions Decisions HighImpact Conflict;
     Surfacing: Off Notify Pause;
     Impact: Low High;
     AssumptionStatus: Open Confirmed Rejected;
     DirectionKind: Goal Constraint Priority;
     CardAnswer: Option Deny Text;
-    CardOption: Once Ticket Agent Project Deny Accept Reject Retry RetryGates Resume Continue Cancel Ok;
+    CardOption: Once Ticket Agent Project Deny Accept Reject Retry RetryGates Resume Continue Cancel Ok Yes No;
     Scope: Once Ticket Agent Project;
-    DeliveryKind: Answer Rejection Revision Message Result Direction;
+    DeliveryKind: Answer Rejection Revision Message Result Direction Mail;
+    MailStatus: Queued Delivered Read Returned;
     CallResult: Success Failure;
     CallError: Failed Rejected Cancelled Budget;
     DeliveryEvidence: SentUnchecked SentOnce FoundInTranscript;

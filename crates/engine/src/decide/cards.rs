@@ -1,8 +1,6 @@
 //! Questions, denials and a person's answers.
 
-use super::{
-    NewCard, asking, chief, delivery, done, messages, nothing, objection, open_card, open_nth_card, permissions,
-};
+use super::{NewCard, asking, chief, delivery, done, messages, nothing, objection, open_card, open_nth_card, permissions, proposals};
 use crate::mutant::mutant;
 use crate::{
     Answer, ApprovalReason, AttemptId, Card, CardAnswer, CardId, CardKind, CardOption, CardState, Commit, Decision,
@@ -130,7 +128,11 @@ fn consequences(state: &State, now: Millis, card: &Card, ticket: &Ticket, answer
         return events;
     }
     match &card.kind {
+        CardKind::Notice { why: NoticeReason::Mail { mail } } => {
+            vec![Event::MailRead { mail: mail.clone(), ticket: None, by: answer.by.clone() }]
+        }
         CardKind::Notice { .. } | CardKind::Surfacing { .. } => Vec::new(),
+        CardKind::Proposal => proposals::answered(state, now, card, ticket, answer),
         CardKind::Permission { permission } => permissions::consequences(state, card, permission, answer),
         CardKind::Question { .. } => {
             let text = answer_to(card, &answer.answer);

@@ -121,11 +121,14 @@ pub(super) fn lift(id: &TicketId, by: &str, waits: bool) -> impl Iterator<Item =
     [Event::StopLifted { ticket: id.clone(), by: by.to_owned() }].into_iter().chain(resumed)
 }
 
-/// Texts that no session will read any more, for a call that ends; those that went out with its last prompt were read.
+/// Texts that no session will read any more, for a call that ends. Those that went out with its last prompt were read;
+/// of mail its sender has to hear something.
 pub(super) fn all_returned(state: &State, id: &TicketId, why: &str) -> Option<Event> {
     let ticket = state.tickets.get(id)?;
     let said = ticket.live.as_ref().and_then(|a| state.attempts.get(a)).map_or(&[][..], |a| &a.deliveries);
-    let deliveries: Vec<DeliveryId> = ticket.undelivered.iter().filter(|d| !said.contains(d)).cloned().collect();
+    let is_mail = |d: &DeliveryId| state.deliveries.get(d).is_some_and(|d| d.mail.is_some());
+    let unread = ticket.undelivered.iter().filter(|d| !said.contains(d) || is_mail(d));
+    let deliveries: Vec<DeliveryId> = unread.cloned().collect();
     let returned = |deliveries| Event::DeliveryReturned { ticket: id.clone(), deliveries, why: why.to_owned() };
     (!deliveries.is_empty()).then(|| returned(deliveries))
 }
@@ -134,8 +137,10 @@ pub(super) fn all_returned(state: &State, id: &TicketId, why: &str) -> Option<Ev
 pub(super) fn returned(state: &State, id: &TicketId, why: &str) -> Option<Event> {
     let found = state.tickets.get(id)?;
     let pending = found.undelivered.iter().filter_map(|d| state.deliveries.get(d));
-    let deliveries: Vec<DeliveryId> =
-        pending.filter(|d| d.kind == DeliveryKind::Message).map(|d| d.id.clone()).collect();
+    let deliveries: Vec<DeliveryId> = pending
+        .filter(|d| matches!(d.kind, DeliveryKind::Message | DeliveryKind::Mail))
+        .map(|d| d.id.clone())
+        .collect();
     let returned = |deliveries| Event::DeliveryReturned { ticket: id.clone(), deliveries, why: why.to_owned() };
     (!deliveries.is_empty()).then(|| returned(deliveries))
 }

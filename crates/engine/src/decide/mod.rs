@@ -9,10 +9,13 @@ mod claims;
 mod direction;
 mod hazards;
 mod hosts;
+mod mail;
+mod mail_to;
 mod merge;
 mod messages;
 mod objection;
 mod permissions;
+mod proposals;
 mod red;
 mod refusal;
 mod schedule;
@@ -20,6 +23,7 @@ mod surfacing;
 mod telling;
 mod texts;
 mod verify;
+mod views;
 
 pub use objection::{Objection, objection};
 
@@ -29,7 +33,9 @@ use crate::{
     Delivery, DeliveryId, DeliveryKind, EscalationReason, Event, Input, Millis, Outcome, Phase, RejectCode, Rejected,
     State, Ticket, TicketId, TicketSpec,
 };
+pub use mail::mailbox;
 use texts::escalation;
+pub use views::tickets_seen;
 
 /// Decides one input. The events are not applied yet.
 ///
@@ -87,6 +93,11 @@ pub fn decide(state: &State, now: Millis, input: &Input) -> Result<Decision, Rej
         Input::Gather { attempt, token, calls } => calls::gather(state, attempt, *token, calls),
         Input::Assume { attempt, token, assumption } => chief::assume(state, now, attempt, *token, assumption),
         Input::AgentNote { attempt, token, text } => attempts::note(state, attempt, *token, text),
+        Input::SendMail { by, mail } => mail::send(state, now, by, mail),
+        Input::ReadMail { by, mail } => mail::read(state, by, mail),
+        Input::LookAtMail { by, query } => mail::look(state, by, query),
+        Input::FileTicket { by, ticket } => proposals::file(state, now, by, ticket),
+        Input::LookAtTickets { by, query } => views::look(state, by, query),
         Input::Seen { attempt, token, deliveries, evidence } => {
             messages::seen(state, attempt, *token, deliveries, evidence)
         }
@@ -182,6 +193,7 @@ fn delivery(state: &State, nth: u64, ticket: &TicketId, kind: DeliveryKind, text
             text: text.into(),
             urgency: crate::Urgency::Idle,
             by: String::new(),
+            mail: None,
         },
         number,
     }
@@ -268,6 +280,7 @@ fn withdraw_cards(state: &State, ticket: &TicketId, why: &str) -> Vec<Event> {
         CardKind::Question { .. }
         | CardKind::Permission { .. }
         | CardKind::Approval { .. }
+        | CardKind::Proposal
         | CardKind::Escalation { .. } => true,
         CardKind::Orphaned { .. } | CardKind::Surfacing { .. } | CardKind::Notice { .. } => false,
     };

@@ -1,7 +1,7 @@
 //! What passing time decides: offers that nobody claimed, attempts that are surely dead, verification,
 //! and the next offer. One offer a tick: the caller ticks until nothing comes.
 
-use super::{calls, nothing, red, surfacing, verify};
+use super::{calls, mail, nothing, red, surfacing, verify};
 use crate::mutant::mutant;
 use crate::{
     AttemptId, AttemptStage, Decision, Event, Host, HostId, Millis, Outcome, State, Ticket, TicketId,
@@ -24,6 +24,9 @@ pub(super) fn tick(
     }
     if events.is_empty() {
         events = surfacing::summary(state, now);
+    }
+    if events.is_empty() {
+        events = mail::settle(state);
     }
     if events.is_empty() {
         events = verification(state, now);

@@ -1,7 +1,7 @@
 //! What decisions depend on: the part of the configuration that is journaled.
 
 use super::is_default;
-use crate::{CallLimits, Millis, SurfacingPolicy};
+use crate::{CallLimits, MailLimits, Millis, SurfacingPolicy};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -21,6 +21,9 @@ pub struct AgentPolicy {
     /// The command that logs its runtime in, for people; empty: that is its program's own matter.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub login: String,
+    /// Tickets that it files are on the board without a person.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub may_add_tickets: bool,
 }
 
 /// A service takes nothing for a while.
@@ -123,6 +126,12 @@ pub struct Policy {
     /// When assumptions are summed up for a person.
     #[serde(skip_serializing_if = "is_default")]
     pub surfacing: SurfacingPolicy,
+    /// How much agents may write to each other.
+    #[serde(skip_serializing_if = "is_default")]
+    pub mail: MailLimits,
+    /// Tickets that one attempt may file.
+    #[serde(skip_serializing_if = "is_filed_by_default")]
+    pub filed_per_attempt: u32,
     /// Reserved for an attempt whose ticket has no estimate.
     pub default_estimate: u64,
     /// How long a host may be silent.
@@ -135,6 +144,14 @@ pub struct Policy {
     pub id_prefix: String,
     /// Least number of digits in generated ids.
     pub id_width: usize,
+}
+
+/// Tickets that one attempt may file, where nothing else is said.
+pub const FILED_PER_ATTEMPT: u32 = 5;
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+fn is_filed_by_default(number: &u32) -> bool {
+    *number == FILED_PER_ATTEMPT
 }
 
 impl Default for Policy {
@@ -154,6 +171,8 @@ impl Default for Policy {
             budget: Budget::default(),
             calls: CallLimits::default(),
             surfacing: SurfacingPolicy::default(),
+            mail: MailLimits::default(),
+            filed_per_attempt: FILED_PER_ATTEMPT,
             default_estimate: 20_000,
             lease_ms: 10_000,
             offer_ms: 15_000,

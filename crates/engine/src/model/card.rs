@@ -1,8 +1,7 @@
 //! Cards: what waits for a person, and what a person may answer.
 
 use crate::{
-    AttemptId, CardId, Commit, FailureClass, Hazard, Millis, PendingPermission, RejectCode, Rejected, SurfacingReason,
-    TicketId,
+    AttemptId, CardId, Commit, FailureClass, Hazard, MailId, Millis, PendingPermission, RejectCode, Rejected, SurfacingReason, TicketId,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -45,6 +44,8 @@ pub enum CardKind {
         /// Why it is shown now.
         why: SurfacingReason,
     },
+    /// An agent filed the ticket: is it wanted?
+    Proposal,
     /// Something that a person should know; nothing waits for it.
     Notice {
         /// What happened.
@@ -151,6 +152,11 @@ pub enum NoticeReason {
     WorkspaceKept,
     /// An agent moved branches or tags of the person's repository.
     RepositoryTouched,
+    /// An agent wrote to the person.
+    Mail {
+        /// What it wrote.
+        mail: MailId,
+    },
 }
 
 /// An option of a card.
@@ -183,6 +189,10 @@ pub enum CardOption {
     Cancel,
     /// Taken note of.
     Ok,
+    /// The ticket is wanted.
+    Yes,
+    /// It is not.
+    No,
 }
 
 impl CardOption {
@@ -203,6 +213,8 @@ impl CardOption {
             Self::Continue => "continue",
             Self::Cancel => "cancel",
             Self::Ok => "ok",
+            Self::Yes => "yes",
+            Self::No => "no",
         }
     }
 }
@@ -241,6 +253,7 @@ impl CardKind {
             Self::Escalation { .. } => "escalation",
             Self::Orphaned { .. } => "orphaned",
             Self::Surfacing { .. } => "surfacing",
+            Self::Proposal => "proposal",
             Self::Notice { .. } => "notice",
         }
     }
@@ -249,7 +262,8 @@ impl CardKind {
     #[must_use]
     pub fn options(&self) -> &'static [CardOption] {
         use CardOption::{
-            Accept, Agent, Cancel, Continue, Deny, Ok, Once, Project, Reject, Resume, Retry, RetryGates, Ticket,
+            Accept, Agent, Cancel, Continue, Deny, No, Ok, Once, Project, Reject, Resume, Retry, RetryGates, Ticket,
+            Yes,
         };
         match self {
             Self::Question { .. } => &[],
@@ -270,6 +284,7 @@ impl CardKind {
             Self::Orphaned { .. } => &[Continue, Cancel],
             Self::Surfacing { why: SurfacingReason::Conflict { .. } } => &[],
             Self::Surfacing { .. } => &[Continue],
+            Self::Proposal => &[Yes, No],
             Self::Notice { .. } => &[Ok],
         }
     }
@@ -284,6 +299,7 @@ impl CardKind {
             Self::Approval { why: ApprovalReason::Review | ApprovalReason::ProvesNothing { .. }, .. } => {
                 Some("<what to change>")
             }
+            Self::Proposal => Some("<what to add to it>"),
             Self::Approval { .. }
             | Self::Permission { .. }
             | Self::Escalation { .. }
@@ -307,7 +323,11 @@ impl CardKind {
     #[must_use]
     pub fn holds_ticket(&self) -> bool {
         match self {
-            Self::Question { .. } | Self::Approval { .. } | Self::Escalation { .. } | Self::Orphaned { .. } => true,
+            Self::Question { .. }
+            | Self::Approval { .. }
+            | Self::Escalation { .. }
+            | Self::Orphaned { .. }
+            | Self::Proposal => true,
             Self::Permission { .. } | Self::Surfacing { .. } | Self::Notice { .. } => false,
         }
     }

@@ -1,7 +1,7 @@
 //! Deliveries: texts on their way to a session, given at least once and recognisable the second time.
 
 use super::is_default;
-use crate::{AttemptId, DeliveryId, Millis, TicketId};
+use crate::{AttemptId, DeliveryId, MailId, Millis, TicketId};
 use serde::{Deserialize, Serialize};
 
 /// Why a text is sent to a session.
@@ -20,6 +20,8 @@ pub enum DeliveryKind {
     Result,
     /// A person gave direction, or settled an assumption.
     Direction,
+    /// An agent, or a person, wrote a mail, or one came back.
+    Mail,
 }
 
 /// When a text may be said.
@@ -90,4 +92,7 @@ pub struct Delivery {
     /// Who wrote it, if a person did.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub by: String,
+    /// The mail that it carries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail: Option<MailId>,
 }

@@ -12,10 +12,12 @@ pub(crate) mod direction;
 pub(crate) mod evidence;
 pub(crate) mod hazard;
 pub(crate) mod host;
+pub(crate) mod mail;
 pub(crate) mod permission;
 pub(crate) mod phase;
 pub(crate) mod ticket;
 pub(crate) mod usage;
+pub(crate) mod view;
 pub(crate) mod work;
 
 /// What goes without saying is not stored: snapshots hold many tickets that nothing has happened to yet.

@@ -2,7 +2,7 @@
 
 use super::is_default;
 use crate::{
-    Assumption, AttemptId, CallSpec, Calls, CardId, Check, Commit, DeliveryId, HostId, Kind, Millis, Phase, Session,
+    Assumption, AttemptId, Author, CallSpec, Calls, CardId, Check, Commit, DeliveryId, HostId, Kind, Millis, Phase, Session,
     TicketId, Usage,
 };
 use serde::{Deserialize, Serialize};
@@ -92,6 +92,9 @@ pub struct TicketSpec {
     /// Links, free text.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub links: Vec<String>,
+    /// The agent that filed it, where none of the people did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filed_by: Option<Author>,
     /// Expected tokens, for the reservation of budget.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub estimated_tokens: Option<u64>,

@@ -73,7 +73,9 @@ pub fn first_prompt(parts: &FirstPrompt<'_>) -> String {
     }
     text.push_str(parts.mission);
     let earlier: Vec<String> = parts.delivered_before.iter().cloned().chain(deliveries).collect();
-    if !earlier.is_empty() {
+    if parts.number == 1 && !earlier.is_empty() {
+        let _ok = write!(text, "\n## What you were told before you began\n\n{}\n", earlier.join("\n\n"));
+    } else if !earlier.is_empty() {
         // Writing to a String cannot fail.
         let _ok = write!(
             text,

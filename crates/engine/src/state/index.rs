@@ -30,6 +30,8 @@ pub(crate) struct Index {
     pub(crate) assumptions: BTreeSet<(AssumptionId, TicketId)>,
     /// Cards that wait.
     pub(crate) open_cards: BTreeSet<CardId>,
+    /// Mail of which a copy waits for its ticket.
+    pub(crate) waiting_mail: BTreeSet<u64>,
 }
 
 impl State {
@@ -39,6 +41,7 @@ impl State {
         self.index.open_cards = self.cards.values().filter(|c| c.is_open()).map(|c| c.id.clone()).collect();
         let assumed = self.tickets.iter().flat_map(|(id, t)| t.assumptions.iter().map(move |a| (id, a)));
         self.index.assumptions = assumed.filter(|(_, a)| a.is_open()).map(|(id, a)| (a.id, id.clone())).collect();
+        self.index.waiting_mail = self.mail.iter().filter(|(_, mail)| mail.waits()).map(|(n, _)| *n).collect();
         let ids: Vec<TicketId> = self.tickets.keys().cloned().collect();
         for id in &ids {
             self.link_dependents(id);

@@ -10,11 +10,11 @@ pub(crate) use index::Index;
 pub use parts::{Changes, Parts};
 pub use snapshot::{SNAPSHOT_VERSION, SnapshotError};
 
+use crate::model::mail::number_of;
 use crate::mutant::mutant;
 use crate::verdict::{Inquiry, Requirement};
 use crate::{
-    Attempt, AttemptId, Card, CardId, Chief, Commit, Delivery, DeliveryId, Digest, Evidence, Host, HostId,
-    IllegalTransition, Millis, Outcome, Pause, Permit, Phase, Policy, Record, Ticket, TicketId,
+    Attempt, AttemptId, Card, CardId, Chief, Commit, Delivery, DeliveryId, Digest, Evidence, Host, HostId, IllegalTransition, Mail, MailId, Millis, Outcome, Pause, Permit, Phase, Policy, Record, Ticket, TicketId,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -105,6 +105,8 @@ pub struct State {
     pub permits: Vec<Permit>,
     /// Texts that are not delivered yet.
     pub deliveries: BTreeMap<DeliveryId, Delivery>,
+    /// All mail, by its number.
+    pub mail: BTreeMap<u64, Mail>,
     /// Evidence of each ticket, oldest first.
     pub evidence: BTreeMap<TicketId, Vec<Evidence>>,
     /// Known hosts.
@@ -119,6 +121,7 @@ pub struct State {
     pub(crate) next_token: u64,
     pub(crate) next_card: u64,
     pub(crate) next_delivery: u64,
+    pub(crate) next_mail: u64,
     pub(crate) spend: DaySpend,
     /// Keys of decisions, oldest first.
     pub(crate) decided: VecDeque<String>,
@@ -191,6 +194,12 @@ impl State {
     /// Open cards of one ticket.
     pub fn open_cards_of<'a>(&'a self, ticket: &'a TicketId) -> impl Iterator<Item = &'a Card> {
         self.open_cards().filter(move |card| &card.ticket == ticket)
+    }
+
+    /// A mail by its id.
+    #[must_use]
+    pub fn mail_of(&self, id: &MailId) -> Option<&Mail> {
+        self.mail.get(&number_of(id)).filter(|mail| &mail.id == id)
     }
 
     /// Tickets that may be dispatched as far as their own state and dependencies go, in order of dispatch.

@@ -6,7 +6,7 @@
 
 use super::{DaySpend, SNAPSHOT_VERSION, SnapshotError, State};
 use crate::{
-    Attempt, AttemptId, Card, CardId, Chief, Delivery, DeliveryId, Digest, Evidence, Host, HostId, Outcome, Pause,
+    Attempt, AttemptId, Card, CardId, Chief, Delivery, DeliveryId, Digest, Evidence, Host, HostId, Mail, Outcome, Pause,
     Permit, Policy, Ticket, TicketId,
 };
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,8 @@ pub struct Changes {
     pub cards: BTreeSet<CardId>,
     /// Tickets with other evidence.
     pub evidence: BTreeSet<TicketId>,
+    /// Mail that was sent, or has another record, by its number.
+    pub mail: BTreeSet<u64>,
     /// How many of the newest outcomes are new.
     pub outcomes: usize,
     /// Tickets whose history got longer: see [`State::take_history`].
@@ -41,6 +43,8 @@ pub struct Parts {
     pub tickets: BTreeMap<TicketId, Ticket>,
     /// Cards.
     pub cards: BTreeMap<CardId, Card>,
+    /// Mail, by its number.
+    pub mail: BTreeMap<u64, Mail>,
     /// Evidence.
     pub evidence: BTreeMap<TicketId, Vec<Evidence>>,
     /// Outcomes of decisions by their keys, oldest first.
@@ -68,6 +72,7 @@ struct Head<'a> {
     next_token: u64,
     next_card: u64,
     next_delivery: u64,
+    next_mail: u64,
     spend: Cow<'a, DaySpend>,
 }
 
@@ -96,6 +101,7 @@ impl State {
             next_token: self.next_token,
             next_card: self.next_card,
             next_delivery: self.next_delivery,
+            next_mail: self.next_mail,
             spend: Cow::Borrowed(&self.spend),
         })
     }
@@ -121,6 +127,7 @@ impl State {
             paused: head.paused.into_owned(),
             permits: head.permits.into_owned(),
             deliveries: head.deliveries.into_owned(),
+            mail: parts.mail,
             evidence: parts.evidence,
             hosts: head.hosts.into_owned(),
             known_red: head.known_red.into_owned(),
@@ -130,6 +137,7 @@ impl State {
             next_token: head.next_token,
             next_card: head.next_card,
             next_delivery: head.next_delivery,
+            next_mail: head.next_mail,
             spend: head.spend.into_owned(),
             decided: parts.outcomes.iter().map(|(key, _)| key.clone()).collect(),
             outcomes: parts.outcomes.into_iter().collect(),

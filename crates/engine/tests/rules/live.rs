@@ -87,8 +87,14 @@ fn a_limit_of_one_model_pauses_only_those_who_ask_for_it() {
 #[test]
 fn while_a_runtime_is_paused_the_fallback_takes_over() {
     let mut policy = policy();
-    let other =
-        AgentPolicy { runtime: "s".into(), model: String::new(), sessions: true, fallback: None, login: String::new() };
+    let other = AgentPolicy {
+        runtime: "s".into(),
+        model: String::new(),
+        sessions: true,
+        fallback: None,
+        login: String::new(),
+        may_add_tickets: false,
+    };
     policy.agents.insert("other".into(), other);
     policy.agents.get_mut("builder").unwrap().fallback = Some("other".into());
     let mut report = host("i-1");

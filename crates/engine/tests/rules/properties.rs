@@ -3,8 +3,8 @@
 
 use crate::support::{add, board, claim, ended, evidence, host, policy, tick};
 use ganger_engine::{
-    Answer, AttemptOutcome, AttemptStage, Envelope, FailureClass, HostId, Input, Ledger, Parts, Phase, Policy, Record,
-    Refusal, State, TicketChange, TicketId, check_all, plan, plan_by_full_scan,
+    Answer, Attempt, AttemptId, AttemptOutcome, AttemptStage, Envelope, FailureClass, HostId, Input, Ledger, NewMail,
+    Parts, Phase, Policy, Record, Refusal, Speaker, State, TicketChange, TicketId, check_all, plan, plan_by_full_scan,
 };
 use proptest::prelude::*;
 
@@ -14,7 +14,7 @@ fn choose(state: &State, kind: u8, pick: u8) -> Input {
     let id = ticket(pick).unwrap_or(TicketId::from("T-1"));
     let attempt = state.attempts.iter().nth(usize::from(pick) % state.attempts.len().max(1));
     let verifying = state.tickets.iter().find(|(_, t)| t.phase == Phase::Verifying && t.verifying.is_some());
-    match (kind % 17, attempt, verifying) {
+    match (kind % 18, attempt, verifying) {
         (0, ..) => add("more", |s| {
             s.after = ticket(pick).into_iter().filter(|_| pick.is_multiple_of(2)).collect();
             s.files = vec![format!("f{}", pick % 4)];
@@ -65,6 +65,15 @@ fn choose(state: &State, kind: u8, pick: u8) -> Input {
             let token = t.verifying.as_ref().unwrap().1;
             Input::VerificationFailed { ticket: id.clone(), token, why: "no folder".into() }
         }
+        (17, at, _) => {
+            let agent = |(a, at): (&AttemptId, &Attempt)| Speaker::Agent { attempt: a.clone(), token: at.token };
+            let by = at.filter(|_| pick.is_multiple_of(2)).map(agent).unwrap_or(Speaker::Person { name: "p".into() });
+            if pick.is_multiple_of(3) {
+                return Input::ReadMail { by, mail: format!("M-{}", pick % 5).as_str().into() };
+            }
+            let to = vec![if pick.is_multiple_of(5) { "you".to_owned() } else { id.to_string() }];
+            Input::SendMail { by, mail: NewMail { to, subject: "s".into(), body: "b".into(), ..NewMail::default() } }
+        }
         (16, ..) => Input::WorkspaceKept { ticket: id, host: "h".into(), why: "a repository inside".into() },
         _ => tick(),
     }
@@ -109,6 +118,7 @@ proptest! {
 /// The state, put together from what a store keeps of it.
 fn from_parts(state: &State) -> State {
     let parts = Parts {
+        mail: state.mail.clone(),
         tickets: state.tickets.clone(),
         cards: state.cards.clone(),
         evidence: state.evidence.clone(),

@@ -73,8 +73,14 @@ fn short(fact: &serde_json::Value) -> String {
 }
 
 pub(crate) fn policy() -> Policy {
-    let agent =
-        AgentPolicy { runtime: "r".into(), model: String::new(), sessions: true, fallback: None, login: String::new() };
+    let agent = AgentPolicy {
+        runtime: "r".into(),
+        model: String::new(),
+        sessions: true,
+        fallback: None,
+        login: String::new(),
+        may_add_tickets: false,
+    };
     Policy {
         gates: vec![GatePolicy { name: "test".into(), digest: "d".into(), known_red: false }],
         // Tests of what a red base means set it.
@@ -151,8 +157,11 @@ pub(crate) fn report(items: &[&str]) -> Report {
 
 /// A person's answer: an option by its word, a denial with its reason, or text.
 pub(crate) fn answer(card: &str, typed: &str) -> Input {
-    use CardOption::{Accept, Agent, Cancel, Continue, Ok, Once, Project, Reject, Resume, Retry, RetryGates, Ticket};
-    let options = [Once, Ticket, Agent, Project, Accept, Reject, Retry, RetryGates, Resume, Continue, Cancel, Ok];
+    use CardOption::{
+        Accept, Agent, Cancel, Continue, No, Ok, Once, Project, Reject, Resume, Retry, RetryGates, Ticket, Yes,
+    };
+    let options =
+        [Once, Ticket, Agent, Project, Accept, Reject, Retry, RetryGates, Resume, Continue, Cancel, Ok, Yes, No];
     let option = options.into_iter().find(|o| o.as_str() == typed).map(CardAnswer::Option);
     let denied = typed.strip_prefix("deny").map(|reason| CardAnswer::Deny(reason.trim().to_owned()));
     let answer = option.or(denied).unwrap_or(CardAnswer::Text(typed.to_owned()));

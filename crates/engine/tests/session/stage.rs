@@ -154,6 +154,7 @@ pub(crate) fn delivery(id: &str, urgency: Urgency) -> Delivery {
         text: format!("text of {id}"),
         urgency,
         by: String::new(),
+        mail: None,
     }
 }
 

@@ -5,8 +5,7 @@ pub(super) use crate::board::ticket_of_attempt;
 use crate::host::LOCAL;
 use crate::text;
 use ganger_engine::{
-    Assumption, AssumptionId, AttemptOutcome, CallResult, CardKind, Check, DeliveryId, Directive, DirectiveRemoval, Event,
-    FailureClass, PermissionRequest, Phase, Scope, Settlement, State, TicketId,
+    Assumption, AssumptionId, AttemptId, AttemptOutcome, CallResult, CardKind, Check, DeliveryId, Directive, DirectiveRemoval, Event, FailureClass, Mail, PermissionRequest, Phase, Scope, Settlement, State, TicketId,
 };
 
 /// The ticket that an event is about, also where its attempt has ended.
@@ -42,7 +41,10 @@ pub(super) fn ticket_of(event: &Event) -> Option<TicketId> {
         | Event::MergeUndone { ticket, .. }
         | Event::MergeFailed { ticket, .. }
         | Event::WorkspaceRemoved { ticket }
+        | Event::MailReturned { ticket, .. }
         | Event::WorkspaceKept { ticket, .. } => Some(ticket.clone()),
+        Event::MailSent { mail, .. } => mail.ticket().cloned(),
+        Event::MailRead { ticket, .. } => ticket.clone(),
         Event::AttemptGranted { attempt }
         | Event::AttemptDeclined { attempt, .. }
         | Event::SessionStarted { attempt, .. }
@@ -211,7 +213,7 @@ pub(super) fn event(state: &State, event: &Event, length: Length) -> Option<Stri
                 CardKind::Notice { .. } => "notice",
                 CardKind::Surfacing { .. } => "assumptions",
                 CardKind::Approval { .. } => "needs your approval",
-                CardKind::Escalation { .. } | CardKind::Orphaned { .. } => "needs you",
+                CardKind::Escalation { .. } | CardKind::Orphaned { .. } | CardKind::Proposal => "needs you",
             };
             format!("{kind} [{}]: {}", card.id, length.of(&card.question, 200))
         }
@@ -232,6 +234,10 @@ pub(super) fn event(state: &State, event: &Event, length: Length) -> Option<Stri
         Event::DeliveryQueued { delivery, .. } if !delivery.by.is_empty() => {
             format!("{} sent [{}]: {}", delivery.by, delivery.id, length.of(&delivery.text, 200))
         }
+        Event::MailSent { mail, .. } => return Some(mail_sent(mail)),
+        Event::MailRead { mail, ticket: Some(_), .. } => format!("has read {mail}"),
+        Event::MailRead { mail, ticket: None, by } => return Some(format!("{by} has read {mail}")),
+        Event::MailReturned { mail, why, .. } => format!("{mail} came back: {}", text::line(why, 200)),
         Event::MessageSeen { deliveries, evidence, .. } => {
             let ids: Vec<String> = deliveries.iter().map(ToString::to_string).collect();
             format!("has seen {} ({evidence})", ids.join(", "))
@@ -269,6 +275,18 @@ pub(super) fn event(state: &State, event: &Event, length: Length) -> Option<Stri
     };
     let ticket = ticket_of(event)?;
     Some(format!("{ticket}  {words}"))
+}
+
+/// Its sender, where it goes, and what it is about.
+fn mail_sent(mail: &Mail) -> String {
+    let to = mail.copies.iter().map(|copy| copy.to.as_ref().map_or_else(|| "you".to_owned(), ToString::to_string));
+    let who = mail
+        .from
+        .ticket
+        .as_ref()
+        .map_or_else(|| mail.from.name.clone(), |ticket| format!("{ticket}  {}", mail.from.name));
+    let to = to.collect::<Vec<_>>().join(", ");
+    format!("{who} writes {} to {to}: {}", mail.id, text::line(&mail.subject, 160))
 }
 
 /// What an agent is given, by the state before it: the texts are gone after it.

@@ -30,7 +30,9 @@ mod live;
 mod log_command;
 mod login;
 mod man;
+mod mcp_command;
 mod merge;
+mod message;
 mod narrator;
 mod out;
 mod peek;
@@ -107,6 +109,14 @@ enum Command {
     Assumptions(assumptions::Args),
     /// Send a message to the session of a ticket
     Tell(tell::TellArgs),
+    /// Read what agents write to each other and to you, and write to them
+    #[command(subcommand)]
+    Message(message::Command),
+    /// Serve the board as tools on stdin and stdout, for a session that Ganger did not start
+    ///
+    /// Speaks the Model Context Protocol: list and show tickets, file new ones (you let them in), read and write mail. For
+    /// `claude mcp add ganger -- ganger mcp` and the like.
+    Mcp(mcp_command::Args),
     /// Interrupt the current turn of a ticket's session, and send a message
     Interrupt(tell::InterruptArgs),
     /// Send one of the usual review comments to the session of a ticket
@@ -267,6 +277,7 @@ impl Command {
             Self::Direction(args) => args.json,
             Self::Assumptions(args) => args.json,
             Self::Tell(args) => args.json,
+            Self::Message(command) => command.wants_json(),
             Self::Gates(args) => args.json,
             Self::Cost(args) => args.json,
             Self::Peek(args) => args.json,
@@ -329,6 +340,8 @@ async fn dispatch_async(command: Command) -> Result<Exit, Failure> {
         Command::Direction(args) => direction::run(args).await,
         Command::Assumptions(args) => assumptions::run(args).await,
         Command::Tell(args) => tell::tell(args).await,
+        Command::Message(command) => message::run(command).await,
+        Command::Mcp(args) => mcp_command::run(args).await,
         Command::Interrupt(args) => tell::interrupt(args).await,
         Command::Nudge(args) => tell::nudge(args).await,
         Command::Stop(args) => stop::stop(args).await,

@@ -26,6 +26,22 @@ fn show_messages(ticket: &Ticket) {
     }
 }
 
+fn show_mail(state: &State, id: &TicketId) {
+    let mail: Vec<_> = state.mail.values().filter(|mail| mail.concerns(Some(id))).collect();
+    if !mail.is_empty() {
+        data!("\nMail");
+    }
+    for mail in mail {
+        let from = mail.from.ticket.as_ref().map_or_else(|| mail.from.name.clone(), ToString::to_string);
+        let copy = |copy: &ganger_engine::MailCopy| {
+            let to = copy.to.as_ref().map_or_else(|| "you".to_owned(), ToString::to_string);
+            format!("{to} ({})", copy.status().as_str())
+        };
+        let to: Vec<String> = mail.copies.iter().map(copy).collect();
+        data!("  {}  {from} → {}: {}", mail.id, to.join(", "), text::line(&mail.subject, 120));
+    }
+}
+
 /// Requests that were denied because nobody answered, or died with their process: an answer still counts.
 fn show_lapsed(state: &State, id: &TicketId) {
     let lapsed = |c: &&ganger_engine::Card| matches!(c.state, ganger_engine::CardState::Withdrawn { .. });
@@ -203,6 +219,7 @@ fn show_history(state: &State, id: &TicketId, ticket: &Ticket, history: &History
     show_answers(&history.cards);
     show_lapsed(state, id);
     show_messages(ticket);
+    show_mail(state, id);
     for a in &ticket.assumptions {
         let status = if a.is_open() { String::new() } else { format!(", {}", a.status.as_str()) };
         data!("\nAssumption {} by {} ({:.0} %{status})\n  {}", a.id, a.by, a.confidence * 100.0, a.assumed);

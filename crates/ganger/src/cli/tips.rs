@@ -24,7 +24,7 @@ const OTHER_WORDS: [(&str, &str); 19] = [
     ("logs", "log"),
     ("cards", "inbox"),
     ("approve", "merge"),
-    ("send", "tell"),
+    ("mail", "message list"),
     ("check", "doctor"),
 ];
 

@@ -26,6 +26,7 @@ pub(crate) struct Block {
     tool_access: Option<Vec<String>>,
     output: Option<serde_json::Value>,
     sandbox: Option<SandboxMode>,
+    may_add_tickets: Option<bool>,
 }
 
 /// The agents among the blocks.
@@ -50,7 +51,7 @@ impl Block {
     /// What it says takes the place of what was there.
     pub(crate) fn apply_to(&self, agent: &mut Agent) {
         let Self { description, model, prompt, command, surface, aliases, fallback, .. } = self.clone();
-        let Self { allow, ask, deny, tool_access, output, sandbox, .. } = self.clone();
+        let Self { allow, ask, deny, tool_access, output, sandbox, may_add_tickets, .. } = self.clone();
         let replace = |into: &mut String, by: Option<String>| *into = by.unwrap_or_else(|| std::mem::take(into));
         replace(&mut agent.description, description);
         replace(&mut agent.model, model);
@@ -67,6 +68,7 @@ impl Block {
         agent.fallback = fallback.or(agent.fallback.take());
         agent.output = output.or(agent.output.take());
         agent.sandbox = sandbox.or(agent.sandbox);
+        agent.may_add_tickets = may_add_tickets.unwrap_or(agent.may_add_tickets);
     }
 
     /// Its rules by the keys that it has.
@@ -84,6 +86,7 @@ impl Block {
             ("model", self.model.clone()),
             ("fallback", self.fallback.clone()),
             ("sandbox", self.sandbox.map(|mode| mode.as_str().to_owned())),
+            ("may_add_tickets", self.may_add_tickets.map(|may| may.to_string())),
         ];
         let one = one.into_iter().filter_map(|(key, value)| Some(format!("{key} {}", value?)));
         let access = self.tool_access.as_deref().map(|names| ("tool_access", names));

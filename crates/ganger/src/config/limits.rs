@@ -1,6 +1,6 @@
 //! `[limits]`: how much at once, how often again, how long.
 
-use ganger_engine::{CallLimits, Surfacing, SurfacingPolicy};
+use ganger_engine::{CallLimits, FILED_PER_ATTEMPT, MailLimits, Surfacing, SurfacingPolicy};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,6 +33,13 @@ pub(crate) struct Limits {
     pub(crate) surfacing_completions: u32,
     /// So they are when more questions than these are open.
     pub(crate) surfacing_decisions: u32,
+    /// How many mails a thread, an attempt and a ticket may send, and how many may wait for one reader.
+    pub(crate) mail_per_thread: u32,
+    pub(crate) mail_per_attempt: u32,
+    pub(crate) mail_per_ticket: u32,
+    pub(crate) mail_unread: u32,
+    /// How many tickets one attempt may file.
+    pub(crate) tickets_per_attempt: u32,
     pub(crate) overlap_percent: u32,
     pub(crate) overlap_ignore: Vec<String>,
     /// What an agent may leave uncommitted before a person is asked.
@@ -55,6 +62,16 @@ impl Limits {
     /// When assumptions are summed up.
     pub(super) fn of_surfacing(&self, mode: Surfacing) -> SurfacingPolicy {
         SurfacingPolicy { mode, completions: self.surfacing_completions, decisions: self.surfacing_decisions }
+    }
+
+    /// How much agents may write to each other.
+    pub(super) fn of_mail(&self) -> MailLimits {
+        MailLimits {
+            thread: self.mail_per_thread,
+            attempt: self.mail_per_attempt,
+            ticket: self.mail_per_ticket,
+            unread: self.mail_unread,
+        }
     }
 }
 
@@ -89,6 +106,11 @@ impl Default for Limits {
             calls_per_ticket: 64,
             surfacing_completions: 10,
             surfacing_decisions: 3,
+            mail_per_thread: 20,
+            mail_per_attempt: 30,
+            mail_per_ticket: 200,
+            mail_unread: 50,
+            tickets_per_attempt: FILED_PER_ATTEMPT,
             overlap_percent: 0,
             overlap_ignore: ["Cargo.lock", "package-lock.json", "pnpm-lock.yaml", "yarn.lock", "uv.lock", "go.sum"]
                 .map(str::to_owned)

@@ -11,6 +11,7 @@ mod messages;
 mod model;
 mod own;
 mod policies;
+mod prices;
 mod programs;
 mod sandbox;
 mod unset;
@@ -20,7 +21,8 @@ pub(crate) use detect::{Detected, Detection, detect};
 pub(crate) use gate::Gate;
 pub(crate) use guard::GuardPreset;
 pub(crate) use layers::{ConfigError, Layered, load, load_own};
-pub(crate) use model::{Agent, Config, Price, Project, RuntimeKind, Surface};
+pub(crate) use model::{Agent, Config, Project, RuntimeKind, Surface};
+pub(crate) use prices::Price;
 pub(crate) use programs::commands_in;
 pub(crate) use sandbox::{Sandbox, SandboxMode};
 

@@ -3,9 +3,10 @@
 use super::limits::{Limits, MOST_LEASE, MOST_MINUTES, MOST_PATIENCE, millis};
 use super::own::{Environment, Exchange};
 use super::policies::Policies;
+use super::prices::Prices;
 use super::{Gate, Sandbox, SandboxMode};
 use crate::os;
-use ganger_engine::{AgentPolicy, Budget, Policy, Usage};
+use ganger_engine::{AgentPolicy, Budget, Policy};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -36,50 +37,6 @@ pub(crate) struct Config {
     pub(crate) gates: Vec<Gate>,
     #[serde(rename = "price")]
     pub(crate) prices: Prices,
-}
-
-/// What models cost, by patterns of their names.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub(crate) struct Prices(pub(crate) BTreeMap<String, Price>);
-
-/// US dollars for a million tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Price {
-    pub(crate) input: f64,
-    pub(crate) output: f64,
-    #[serde(default)]
-    pub(crate) cache_read: f64,
-    #[serde(default)]
-    pub(crate) cache_write: f64,
-}
-
-impl Default for Prices {
-    /// The list that is built in.
-    fn default() -> Self {
-        #[derive(Deserialize)]
-        struct File {
-            price: BTreeMap<String, Price>,
-        }
-        let file = toml::from_str::<File>(include_str!("../../assets/prices.toml"));
-        Self(file.map(|f| f.price).unwrap_or_default())
-    }
-}
-
-impl Price {
-    /// What so many tokens cost, in millionths of a dollar: dollars for a million are that for one.
-    pub(crate) fn micro_usd(&self, usage: &Usage) -> u64 {
-        #[expect(clippy::cast_precision_loss, reason = "tokens of one project")]
-        let cost = |tokens: u64, price: f64| tokens as f64 * price;
-        let sum = cost(usage.input, self.input)
-            + cost(usage.output, self.output)
-            + cost(usage.cache_read, self.cache_read)
-            + cost(usage.cache_write, self.cache_write);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "money of one project")]
-        let micro = sum.round().max(0.0) as u64;
-        micro
-    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -278,6 +235,9 @@ pub(crate) struct Agent {
     /// For this agent in place of `sandbox.mode`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) sandbox: Option<SandboxMode>,
+    /// Tickets that it files need no person to be let in.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) may_add_tickets: bool,
 }
 
 impl Agent {
@@ -298,6 +258,7 @@ impl Agent {
             tool_access: Vec::new(),
             output: None,
             sandbox: None,
+            may_add_tickets: false,
         }
     }
 }
@@ -316,7 +277,8 @@ impl Config {
         let agents = self.all_agents().into_iter().map(|(name, agent)| {
             let (runtime, sessions) = (agent.runtime.as_str().to_owned(), agent.runtime.keeps_sessions());
             let login = agent.runtime.login().unwrap_or_default().to_owned();
-            (name, AgentPolicy { runtime, model: agent.model, sessions, fallback: agent.fallback, login })
+            let (model, fallback, may_add_tickets) = (agent.model, agent.fallback, agent.may_add_tickets);
+            (name, AgentPolicy { runtime, model, sessions, fallback, login, may_add_tickets })
         });
         Policy {
             gates: self.gates.iter().map(Gate::to_policy).collect(),
@@ -337,6 +299,8 @@ impl Config {
             },
             calls: self.limits.of_calls(),
             surfacing: self.limits.of_surfacing(self.policy.surfacing.into()),
+            mail: self.limits.of_mail(),
+            filed_per_attempt: self.limits.tickets_per_attempt,
             id_prefix: self.project.id_prefix.clone(),
             id_width: self.project.id_width,
             lease_ms: millis(self.limits.lease_seconds),

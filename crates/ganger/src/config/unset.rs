@@ -14,6 +14,7 @@ pub(super) const NUMBERS: [(&str, &str); 4] = [
 
 /// Of each agent.
 const OF_AGENT: [&str; 8] = ["description", "model", "prompt", "command", "driver", "fallback", "output", "sandbox"];
+const FLAGS_OF_AGENT: [&str; 1] = ["may_add_tickets"];
 const LISTS_OF_AGENT: [&str; 5] = ["aliases", "allow", "ask", "deny", "tool_access"];
 
 impl Layered {
@@ -25,6 +26,9 @@ impl Layered {
         for agent in self.config.agents.keys() {
             all.extend(OF_AGENT.map(|key| (format!("agent.{agent}.{key}"), by_default(None))));
             let none = || by_default(Some(Value::Array(Vec::new())));
+            all.extend(
+                FLAGS_OF_AGENT.map(|key| (format!("agent.{agent}.{key}"), by_default(Some(Value::Boolean(false))))),
+            );
             all.extend(LISTS_OF_AGENT.map(|key| (format!("agent.{agent}.{key}"), none())));
         }
         let known = self.origins.iter();
@@ -35,7 +39,7 @@ impl Layered {
 
 #[cfg(test)]
 mod tests {
-    use super::{LISTS_OF_AGENT, NUMBERS, OF_AGENT};
+    use super::{FLAGS_OF_AGENT, LISTS_OF_AGENT, NUMBERS, OF_AGENT};
     use crate::config::{Agent, Config};
     use serde::de::DeserializeOwned;
     use std::collections::BTreeSet;
@@ -65,7 +69,12 @@ mod tests {
             let all = keys_of::<Config>(section);
             assert!(all.is_subset(&listed), "{section}: {all:?} {listed:?}");
         }
-        let listed = ["runtime"].iter().chain(&OF_AGENT).chain(&LISTS_OF_AGENT).map(|key| (*key).to_owned());
+        let listed = ["runtime"]
+            .iter()
+            .chain(&OF_AGENT)
+            .chain(&LISTS_OF_AGENT)
+            .chain(&FLAGS_OF_AGENT)
+            .map(|key| (*key).to_owned());
         assert_eq!(keys_of::<Agent>(""), listed.collect());
     }
 }

@@ -45,7 +45,8 @@ impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
         let mut info = ServerConfig::default();
         info.capabilities = ServerCapabilities::builder().enable_tools().build();
-        info.instructions = Some("Ganger's tools for this ticket: report, ask, note, call other agents.".to_owned());
+        info.instructions =
+            Some("Ganger's tools for this ticket: report, ask, note, write to other agents, call them.".to_owned());
         info
     }
 
@@ -58,12 +59,7 @@ impl ServerHandler for Handler {
         let ask_tool = caller.ask_tool;
         let shown = tools::all(caller).into_iter().map(|tool| {
             let name = if tool.name == tools::ASK { ask_tool } else { tool.name };
-            let schema = tool.schema.as_object().cloned().unwrap_or_default();
-            let mut shown = Tool::new(name, tool.description, Arc::new(schema));
-            // Harmless by these hints, so that no runtime asks a person before a call.
-            shown.annotations =
-                Some(ToolAnnotations::new().read_only(tool.reads_only).destructive(false).open_world(false));
-            shown
+            shown(name, tool)
         });
         Ok(ListToolsResult { tools: shown.collect(), ..ListToolsResult::default() })
     }
@@ -76,14 +72,29 @@ impl ServerHandler for Handler {
         let caller = caller(&context)?;
         let arguments = request.arguments.unwrap_or_default();
         let id = call_id(&request.name, &arguments, &context);
-        let result = match self.answer(&request.name, arguments, caller, id).await {
-            Ok(Said::Words(text)) => CallToolResult::success(vec![ContentBlock::text(text)]),
-            // As text, too, for clients that read no structure.
-            Ok(Said::Data(data)) => CallToolResult::structured(data),
-            Err(why) => CallToolResult::error(vec![ContentBlock::text(why)]),
-        };
-        Ok(result.into())
+        Ok(told(self.answer(&request.name, arguments, caller, id).await))
     }
+}
+
+/// A tool as the protocol shows it.
+pub(super) fn shown(name: &'static str, tool: tools::Tool) -> Tool {
+    let schema = tool.schema.as_object().cloned().unwrap_or_default();
+    let mut shown = Tool::new(name, tool.description, Arc::new(schema));
+    shown.output_schema = tool.output.and_then(|schema| schema.as_object().cloned()).map(Arc::new);
+    // Harmless by these hints, so that no runtime asks a person before a call.
+    shown.annotations = Some(ToolAnnotations::new().read_only(tool.reads_only).destructive(false).open_world(false));
+    shown
+}
+
+/// An answer as the protocol tells it.
+pub(super) fn told(answer: tools::Answer) -> CallToolResponse {
+    let result = match answer {
+        Ok(Said::Words(text)) => CallToolResult::success(vec![ContentBlock::text(text)]),
+        // As text, too, for clients that read no structure.
+        Ok(Said::Data(data)) => CallToolResult::structured(data),
+        Err(why) => CallToolResult::error(vec![ContentBlock::text(why)]),
+    };
+    result.into()
 }
 
 /// The same request sent again is the same call. Ids begin anew with each connection, so what is called counts, too.

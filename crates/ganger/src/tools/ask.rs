@@ -1,7 +1,7 @@
 //! `ask_user`: a question to a person. The ticket is suspended when the turn ends, and its session is
 //! resumed with the answer, however long that takes.
 
-use super::{Answer, Call, Said, Tool, object};
+use super::{Answer, Call, Desk, Said, Tool, object};
 use ganger_engine::{Input, Outcome};
 use serde_json::{Value, json};
 
@@ -19,6 +19,7 @@ pub(super) fn tool() -> Tool {
             &["question"],
         ),
         reads_only: false,
+        output: None,
     }
 }
 

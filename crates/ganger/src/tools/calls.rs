@@ -1,7 +1,7 @@
 //! `skill_list`, `skill_agent`, `skill_spawn_batch` and `skill_gather`: one agent calls others. A call is a ticket below the
 //! caller's own; what is not there in half a minute comes when the caller has ended its turn.
 
-use super::{Answer, Call, PATIENCE, Said, Tool, object};
+use super::{Answer, Call, Desk, PATIENCE, Said, Tool, object};
 use crate::client::SendError;
 use crate::depot::Workspace;
 use crate::os;
@@ -16,6 +16,7 @@ pub(crate) const LIST: &str = "skill_list";
 pub(crate) const CALL: &str = "skill_agent";
 pub(crate) const BATCH: &str = "skill_spawn_batch";
 pub(crate) const GATHER: &str = "skill_gather";
+pub(super) const NAMES: [&str; 4] = [LIST, CALL, BATCH, GATHER];
 
 /// No tool call takes longer: runtimes give up on those that do.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
@@ -72,6 +73,7 @@ pub(super) fn tools() -> Vec<Tool> {
             description: "List the agents that you can call, with what each is for.",
             schema: object(&list, &[]),
             reads_only: true,
+            output: None,
         },
         Tool {
             name: CALL,
@@ -80,6 +82,7 @@ pub(super) fn tools() -> Vec<Tool> {
                           you will be resumed with the result.",
             schema: object(&one, &["agent_name", "prompt"]),
             reads_only: false,
+            output: None,
         },
         Tool {
             name: BATCH,
@@ -87,6 +90,7 @@ pub(super) fn tools() -> Vec<Tool> {
                           with `wait` the results that are there in half a minute.",
             schema: object(&batch, &["tasks"]),
             reads_only: false,
+            output: None,
         },
         Tool {
             name: GATHER,
@@ -94,6 +98,7 @@ pub(super) fn tools() -> Vec<Tool> {
                           your turn.",
             schema: object(&gather, &["task_ids"]),
             reads_only: false,
+            output: None,
         },
     ]
 }
@@ -116,7 +121,7 @@ pub(super) fn list(call: &Call<'_>) -> Answer {
 
 pub(super) async fn agent(call: Call<'_>) -> Answer {
     let new = new_call(&call, &call.arguments)?;
-    let in_background = flag(&call, "run_in_background")?;
+    let in_background = call.flag("run_in_background")?;
     let made = match make(&call, vec![new]).await {
         Ok(made) => made,
         Err((error, message)) => {
@@ -154,7 +159,7 @@ pub(super) async fn batch(call: Call<'_>) -> Answer {
     let made = make(&call, new).await.map_err(|(_, message)| message)?;
     let ids: Vec<TicketId> = made.into_iter().map(|made| made.ticket).collect();
     let mut said = json!({"task_ids": ids});
-    if flag(&call, "wait")? {
+    if call.flag("wait")? {
         let found = wait(&call, &ids, patience(&call)?).await?;
         said["results"] = found.iter().filter(|s| s.result.is_some()).map(shown).collect();
         said["pending"] = pending(&found);
@@ -168,7 +173,7 @@ pub(super) async fn gather(call: Call<'_>) -> Answer {
         call.arguments.get("task_ids").and_then(Value::as_array).filter(|ids| !ids.is_empty()).ok_or_else(wrong)?;
     let ids = ids.iter().map(|id| id.as_str().map(TicketId::new).ok_or_else(wrong));
     let ids: Vec<TicketId> = ids.collect::<Result<_, _>>()?;
-    let patience = if flag(&call, "partial")? { Duration::ZERO } else { patience(&call)? };
+    let patience = if call.flag("partial")? { Duration::ZERO } else { patience(&call)? };
     let found = wait(&call, &ids, patience).await?;
     let of = |wanted: bool| {
         let ended = found.iter().filter(move |s| matches!(&s.result, Some(CallResult::Success { .. })) == wanted);
@@ -200,14 +205,6 @@ fn patience(call: &Call<'_>) -> Result<Duration, String> {
             let wanted = wanted.as_u64().ok_or("argument `timeout_ms` must be a number of milliseconds")?;
             Ok(Duration::from_millis(wanted).min(LONGEST_WAIT))
         }
-    }
-}
-
-fn flag(call: &Call<'_>, name: &str) -> Result<bool, String> {
-    match call.arguments.get(name) {
-        None | Some(Value::Null) => Ok(false),
-        Some(Value::Bool(flag)) => Ok(*flag),
-        Some(_) => Err(format!("argument `{name}` must be true or false")),
     }
 }
 

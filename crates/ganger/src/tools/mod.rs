@@ -2,16 +2,20 @@
 
 mod ask;
 mod calls;
+mod desk;
+mod mail;
 mod note;
 mod report;
+mod tickets;
 
 pub(crate) use calls::Place;
+pub(crate) use desk::{Desk, in_words};
 
 use crate::client::{Client, SendError};
 
 use crate::wire::Role;
 use ganger_engine::rules::glob;
-use ganger_engine::{AttemptId, DecisionId, Envelope, Input, Outcome};
+use ganger_engine::{AttemptId, DecisionId, Envelope, Input, Outcome, Speaker, TicketId};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,12 +47,15 @@ pub(crate) struct Tool {
     /// JSON Schema of the arguments.
     pub(crate) schema: Value,
     pub(crate) reads_only: bool,
+    /// JSON Schema of what it returns, where that has a form.
+    pub(crate) output: Option<Value>,
 }
 
 /// The tools that a caller sees, in a fixed order: those that every agent has, and of the others those that its role allows.
 pub(crate) fn all(caller: &Identity) -> Vec<Tool> {
     let mut tools = vec![report::tool(caller), ask::tool(), note::assumption_tool(), note::note_tool()];
-    tools.extend(calls::tools().into_iter().filter(|tool| may_use(caller, tool.name)));
+    let by_role = tickets::tools().into_iter().chain(mail::tools()).chain(calls::tools());
+    tools.extend(by_role.filter(|tool| may_use(caller, tool.name)));
     tools
 }
 
@@ -56,7 +63,13 @@ pub(crate) fn all(caller: &Identity) -> Vec<Tool> {
 fn may_use(caller: &Identity, tool: &str) -> bool {
     let access = &caller.role.tool_access;
     let allowed = access.is_empty() || access.iter().any(|pattern| glob(pattern, tool));
-    !caller.role.callable.is_empty() && allowed
+    // Without anybody who could be called there is nothing to call with.
+    allowed && (!calls::NAMES.contains(&tool) || !caller.role.callable.is_empty())
+}
+
+/// Whether a tool is for those whose role includes it.
+fn is_by_role(tool: &str) -> bool {
+    calls::NAMES.contains(&tool) || mail::NAMES.contains(&tool) || tickets::NAMES.contains(&tool)
 }
 
 /// A call with the caller's proven identity.
@@ -99,11 +112,18 @@ pub(crate) async fn call(name: &str, mut call: Call<'_>) -> Answer {
     match name {
         report::NAME => report::call(call).await,
         ASK => ask::call(call).await,
-        "log_assumption" => note::assume(call).await,
-        "ticket_note" => note::note(call).await,
-        calls::LIST | calls::CALL | calls::BATCH | calls::GATHER if !may_use(call.caller, name) => {
+        note::ASSUMPTION => note::assume(call).await,
+        note::NAME => note::note(call).await,
+        name if is_by_role(name) && !may_use(call.caller, name) => {
             Err(format!("your role does not include the tool `{name}`"))
         }
+        tickets::LIST => tickets::list(&call).await,
+        tickets::SHOW => tickets::show(&call).await,
+        tickets::ADD => tickets::add(&call).await,
+        mail::INIT => mail::init(&call).await,
+        mail::SEND => mail::send(&call).await,
+        mail::INBOX => mail::inbox(&call).await,
+        mail::ACK => mail::acknowledge(&call).await,
         calls::LIST => calls::list(&call),
         calls::CALL => calls::agent(call).await,
         calls::BATCH => calls::batch(call).await,
@@ -112,23 +132,71 @@ pub(crate) async fn call(name: &str, mut call: Call<'_>) -> Answer {
     }
 }
 
-impl Call<'_> {
-    fn text(&self, name: &str) -> Result<String, String> {
-        match self.arguments.get(name) {
-            Some(Value::String(text)) if !text.trim().is_empty() => {
-                Ok(crate::text::cap(&crate::text::clean(text), 20_000))
-            }
-            Some(Value::String(_)) => Err(format!("argument `{name}` is empty")),
-            Some(other) => Err(format!("argument `{name}` must be a string, not {other}")),
-            None => Err(format!("argument `{name}` is missing")),
+/// The tools for a program that a person started: those that need no attempt; remarks where it is about a ticket.
+pub(crate) fn for_programs(on_ticket: bool) -> Vec<Tool> {
+    let remark = on_ticket.then(note::note_tool);
+    tickets::tools().into_iter().chain(mail::tools()).chain(remark).collect()
+}
+
+/// Carries out a call of such a program.
+pub(crate) async fn call_of_program<D: Desk>(name: &str, desk: &D, ticket: Option<&TicketId>) -> Answer {
+    match (name, ticket) {
+        (tickets::LIST, _) => tickets::list(desk).await,
+        (tickets::SHOW, _) => tickets::show(desk).await,
+        (tickets::ADD, _) => tickets::add(desk).await,
+        (mail::INIT, _) => mail::init(desk).await,
+        (mail::SEND, _) => mail::send(desk).await,
+        (mail::INBOX, _) => mail::inbox(desk).await,
+        (mail::ACK, _) => mail::acknowledge(desk).await,
+        (note::NAME, Some(ticket)) => note::note_on(desk, ticket).await,
+        (note::NAME, None) => Err("no ticket was named: start `ganger mcp --ticket T-1`".to_owned()),
+        (report::NAME | ASK | note::ASSUMPTION | calls::LIST | calls::CALL | calls::BATCH | calls::GATHER, _) => {
+            Err(format!(
+                "`{name}` is for agents that Ganger started: it belongs to an attempt, and this session is none. Talk with the \
+             person yourself"
+            ))
         }
+        (other, _) => Err(format!("there is no tool `{other}`")),
+    }
+}
+
+/// Strings, and lists of things, in schemas of results.
+fn text() -> Value {
+    json!({"type": "string"})
+}
+
+fn maybe_text() -> Value {
+    json!({"type": ["string", "null"]})
+}
+
+fn list(item: &Value) -> Value {
+    json!({"type": "array", "items": item})
+}
+
+impl Desk for Call<'_> {
+    fn arguments(&self) -> &Map<String, Value> {
+        &self.arguments
+    }
+
+    fn speaker(&self) -> Speaker {
+        Speaker::Agent { attempt: self.caller.attempt.clone(), token: self.caller.token }
     }
 
     async fn decide(&self, cause: &str, input: Input) -> Result<Outcome, String> {
         let id = DecisionId::of_call(&self.caller.attempt, &self.id);
-        let asked = self.client.ask(Envelope::new(id, cause, input), PATIENCE).await;
-        asked.map_err(|e| match e {
-            SendError::Rejected(rejected) => rejected.message,
+        self.ask(Envelope::new(id, cause, input)).await
+    }
+
+    /// Each is a decision of its own: the same question may have another answer later.
+    async fn look(&self, what: &str, input: Input) -> Result<Outcome, String> {
+        self.ask(Envelope::new(DecisionId::unkeyed("look"), what, input)).await
+    }
+}
+
+impl Call<'_> {
+    async fn ask(&self, envelope: Envelope) -> Result<Outcome, String> {
+        self.client.ask(envelope, PATIENCE).await.map_err(|e| match e {
+            SendError::Rejected(rejected) => in_words(rejected),
             other => format!("{other}; try again"),
         })
     }

@@ -1,12 +1,15 @@
 //! `log_assumption` and `ticket_note`: what was taken for granted, and remarks.
 
-use super::{Answer, Call, Said, Tool, object};
-use ganger_engine::{Impact, Input, NewAssumption, Outcome};
+use super::{Answer, Call, Desk, Said, Tool, object};
+use ganger_engine::{Impact, Input, NewAssumption, Outcome, Speaker, TicketId};
 use serde_json::{Value, json};
+
+pub(super) const ASSUMPTION: &str = "log_assumption";
+pub(super) const NAME: &str = "ticket_note";
 
 pub(super) fn assumption_tool() -> Tool {
     Tool {
-        name: "log_assumption",
+        name: ASSUMPTION,
         description: "Record something that you take for granted, so that a person can see and correct it. With `topic` and \
                       `value`, agents that assume different things are found at once.",
         schema: object(
@@ -24,15 +27,17 @@ pub(super) fn assumption_tool() -> Tool {
             &["assumed", "confidence"],
         ),
         reads_only: false,
+        output: None,
     }
 }
 
 pub(super) fn note_tool() -> Tool {
     Tool {
-        name: "ticket_note",
+        name: NAME,
         description: "Leave a remark on this ticket for the people who read it later.",
         schema: object(&json!({"text": {"type": "string"}}), &["text"]),
         reads_only: false,
+        output: None,
     }
 }
 
@@ -71,5 +76,16 @@ pub(super) async fn note(call: Call<'_>) -> Answer {
     let text = call.text("text")?;
     let (attempt, token) = (call.caller.attempt.clone(), call.caller.token);
     call.decide("the agent remarks", Input::AgentNote { attempt, token, text }).await?;
+    Ok("Noted.".into())
+}
+
+/// A remark of a program that a person started.
+pub(super) async fn note_on<D: Desk>(desk: &D, ticket: &TicketId) -> Answer {
+    let (text, ticket) = (desk.text("text")?, ticket.clone());
+    let by = match desk.speaker() {
+        Speaker::Person { name } | Speaker::Program { name } => name,
+        Speaker::Agent { attempt, .. } => attempt.to_string(),
+    };
+    desk.decide("a program remarks", Input::NoteTicket { ticket, text, by }).await?;
     Ok("Noted.".into())
 }

@@ -1,6 +1,6 @@
 //! `report_result`: the agent's claim, item by item.
 
-use super::{Answer, Call, Identity, Tool, object};
+use super::{Answer, Call, Desk, Identity, Tool, object};
 use crate::skills;
 use ganger_engine::{DoneAnswer, Input, Report};
 use serde_json::{Value, json};
@@ -31,6 +31,7 @@ pub(super) fn tool(caller: &Identity) -> Tool {
                       was met. Call it once, at the end, then end your turn. The claim is checked by running the gates.",
         schema: object(&properties, &["summary"]),
         reads_only: false,
+        output: None,
     }
 }
 
@@ -48,6 +49,7 @@ fn tool_of_called(caller: &Identity) -> Tool {
             &["output"],
         ),
         reads_only: false,
+        output: None,
     }
 }
 

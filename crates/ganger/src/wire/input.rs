@@ -5,8 +5,9 @@ use super::Unreadable;
 use crate::text::{redact_in, redact_report};
 use ganger_engine::{
     self as engine, AssumptionId, AttemptEnd, AttemptId, AttemptOutcome, CardAnswer, CardId, Commit, DeliveryEvidence,
-    DeliveryId, DirectionKind, Evidence, HostId, HostReport, NewAssumption, NewCall, NewTicket, PermissionRequest,
-    Permit, Report, SessionId, TicketChange, TicketId, Urgency, Usage,
+    DeliveryId, DirectionKind, Evidence, HostId, HostReport, MailId, MailQuery, NewAssumption, NewCall, NewMail,
+    NewTicket, PermissionRequest, Permit, Report, SessionId, Speaker, TicketChange, TicketId, TicketQuery, TicketSpec,
+    Urgency, Usage,
 };
 use serde::{Deserialize, Serialize};
 
@@ -80,10 +81,23 @@ impl Input {
             | Self::PermissionDelivered { .. }
             | Self::ConfirmMerge { .. }
             | Self::Gather { .. }
+            | Self::ReadMail { .. }
+            | Self::LookAtMail { .. }
+            | Self::LookAtTickets { .. }
             | Self::Undone { .. }
             // A name with a secret in it would be no way back.
             | Self::RepositoryTouched { .. }
             | Self::WorkspaceRemoved { .. } => {}
+            Self::SendMail { by: Speaker::Person { .. }, .. } => {}
+            Self::SendMail { mail, .. } => {
+                redact_in(&mut mail.subject);
+                redact_in(&mut mail.body);
+            }
+            Self::FileTicket { ticket, .. } => {
+                redact_in(&mut ticket.title);
+                redact_in(&mut ticket.description);
+                ticket.done.iter_mut().for_each(redact_in);
+            }
             Self::AgentReport { report, .. } => redact_report(report),
             Self::Call { calls, .. } => calls.iter_mut().for_each(|call| {
                 redact_in(&mut call.title);
@@ -171,6 +185,11 @@ inputs_that_travel! {
         assumption: NewAssumption
     },
     AgentNote { attempt: AttemptId, token: u64, text: String },
+    SendMail { by: Speaker, mail: NewMail },
+    ReadMail { by: Speaker, mail: MailId },
+    LookAtMail { by: Speaker, query: MailQuery },
+    FileTicket { by: Speaker, ticket: Box<TicketSpec> },
+    LookAtTickets { by: Speaker, query: TicketQuery },
     Seen { attempt: AttemptId, token: u64, deliveries: Vec<DeliveryId>, evidence: String },
     AskPermission { attempt: AttemptId, token: u64, request_id: String, request: PermissionRequest, by: String, hint: String },
     PermissionDelivered { attempt: AttemptId, token: u64, request_id: String },

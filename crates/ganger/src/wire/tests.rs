@@ -4,8 +4,8 @@ use super::*;
 use crate::config::{Agent, Config, RuntimeKind};
 use ganger_engine::{
     AttemptEnd, AttemptId, AttemptOutcome, Check, DecisionId, Envelope, Evidence, EvidenceKey, Expects, FailureClass,
-    Input, NewTicket, Order, Outcome, PermissionRequest, Policy, RejectCode, Rejected, Report, TicketId, TicketSpec,
-    Usage, VerifyJob,
+    Importance, Input, NewMail, NewTicket, Order, Outcome, PermissionRequest, Policy, RejectCode, Rejected, Report,
+    Speaker, TicketId, TicketSpec, Usage, VerifyJob,
 };
 use serde_json::Value;
 
@@ -119,6 +119,22 @@ fn messages_to_the_foreman_keep_their_form() {
     };
     let (head, before) = (Box::new(evidence("c", 0)), vec![evidence("a", 1)]);
     golden("evidence", &command(Input::Evidence { token: 8, evidence: head, before }));
+    let mail = NewMail {
+        to: vec!["T-2".to_owned(), "you".to_owned()],
+        subject: "The form".to_owned(),
+        body: "It is a list.".to_owned(),
+        importance: Importance::High,
+        thread: None,
+        in_reply_to: Some("M-1".into()),
+    };
+    golden(
+        "mail",
+        &command(Input::SendMail { by: Speaker::Agent { attempt: "T-1-a2".into(), token: 7 }, mail: mail.clone() }),
+    );
+    golden("mail-of-a-person", &command(Input::SendMail { by: Speaker::Person { name: "ada".to_owned() }, mail }));
+    let ticket = TicketSpec { title: "A flaky test".into(), files: vec!["a.rs".into()], ..TicketSpec::default() };
+    let by = Speaker::Agent { attempt: "T-1-a2".into(), token: 7 };
+    golden("file-ticket", &command(Input::FileTicket { by, ticket: Box::new(ticket) }));
     golden("withdrawal", &ToForeman::Withdrawal { withdraws: DecisionId::from("key-1") });
 }
 
@@ -160,6 +176,14 @@ fn what_no_person_wrote_travels_without_secrets() {
     let by_agents = [
         Input::AgentReport { attempt: attempt.clone(), token: 1, report: report() },
         Input::AgentNote { attempt: attempt.clone(), token: 1, text: said() },
+        Input::SendMail {
+            by: Speaker::Agent { attempt: attempt.clone(), token: 1 },
+            mail: NewMail { to: vec!["T-2".to_owned()], subject: said(), body: said(), ..NewMail::default() },
+        },
+        Input::FileTicket {
+            by: Speaker::Agent { attempt: attempt.clone(), token: 1 },
+            ticket: Box::new(TicketSpec { title: said(), description: said(), ..TicketSpec::default() }),
+        },
         Input::Ask {
             attempt: attempt.clone(),
             token: 1,

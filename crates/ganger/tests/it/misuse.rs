@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// Commands that take `--json`.
-const WITH_JSON: [&str; 29] = [
+const WITH_JSON: [&str; 32] = [
     "agent list",
     "agent show",
     "skill lint",
@@ -24,6 +24,9 @@ const WITH_JSON: [&str; 29] = [
     "host",
     "inbox",
     "log",
+    "message list",
+    "message send",
+    "message show",
     "permit list",
     "rescue list",
     "run",
@@ -40,7 +43,7 @@ const WITH_JSON: [&str; 29] = [
 
 /// A wrong use of each command in a project with the ticket T-1 that no agent has worked on: exit code, error code, and
 /// what the message says.
-const WRONG: [(&str, &str, i32, &str, &str); 86] = [
+const WRONG: [(&str, &str, i32, &str, &str); 95] = [
     ("agent list", "all", 2, "usage", "unexpected argument 'all'"),
     ("agent show", "plannr", 2, "usage", "there is no agent `plannr`"),
     ("agent show", "", 2, "usage", "required arguments were not provided"),
@@ -77,8 +80,17 @@ const WRONG: [(&str, &str, i32, &str, &str); 86] = [
     ("interrupt", "T-9", 1, "unknown-ticket", "there is no ticket T-9"),
     ("interrupt", "T-1", 1, "not-running", "T-1 has no turn in progress"),
     ("log", "T-9", 1, "unknown-ticket", "there is no ticket T-9"),
+    ("mcp", "--ticket T-9", 1, "unknown-ticket", "there is no ticket T-9"),
+    ("mcp", "T-1", 2, "usage", "unexpected argument 'T-1'"),
     ("merge", "T-1", 1, "not-accepted", "T-1 is open, not accepted"),
     ("merge", "", 2, "usage", "no ticket is named that should be merged"),
+    ("message list", "--ticket T-9", 1, "unknown-ticket", "there is no ticket T-9"),
+    ("message list", "--thread M-9", 1, "unknown-mail", "there is no message M-9"),
+    ("message send", "T-9 hello --subject s", 1, "unknown-recipient", "there is no ticket or agent `T-9`"),
+    ("message send", "T-1 hello", 2, "usage", "required arguments were not provided"),
+    ("message send", "you hello --subject s", 1, "mail-refused", "a person writes to agents"),
+    ("message show", "M-9", 1, "unknown-mail", "there is no message M-9"),
+    ("message show", "T-1", 2, "usage", "`T-1` is no message"),
     ("nudge ci", "T-9", 1, "unknown-ticket", "there is no ticket T-9"),
     ("nudge conflicts", "T-9", 1, "unknown-ticket", "there is no ticket T-9"),
     ("nudge focus", "T-9", 2, "usage", "required arguments were not provided"),
@@ -145,7 +157,9 @@ fn commands(place: &Place) -> BTreeSet<String> {
     let pages: Vec<String> = pages.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     let names: Vec<&str> = pages.iter().map(|page| page.trim_end_matches(".1").trim_start_matches("ganger")).collect();
     let has_more = |name: &str| names.iter().any(|other| other.starts_with(&format!("{name}-")));
-    let groups = ["", "-agent", "-assumptions", "-direction", "-nudge", "-permit", "-rescue", "-skill", "-ticket"];
+    let groups = [
+        "", "-agent", "-assumptions", "-direction", "-message", "-nudge", "-permit", "-rescue", "-skill", "-ticket",
+    ];
     assert!(groups.iter().all(|group| has_more(group)));
     let single = names.iter().filter(|name| !groups.contains(name)).map(|name| &name[1..]);
     let spoken = |name: &str| match name.split_once('-') {
@@ -220,14 +234,17 @@ fn commands_that_need_a_project_say_so_where_there_is_none() {
             "answer" => "C-1 yes",
             "backup" | "restore" | "ticket import" => "../file",
             "permit revoke" => "P-1",
+            "message send" => "T-1 hello --subject s",
+            "message list" => "",
+            "message show" => "M-1",
             "tell" => "T-1 hello",
             "nudge focus" => "T-1",
             "direction add" => "goal quick",
             "direction remove" => "1",
             "assumptions confirm" => "A-1",
             "assumptions reject" => "A-1 no",
-            "ticket list" | "status" | "inbox" | "config" | "cost" | "export" | "trust" | "run" | "host" | "clean"
-            | "confine" | "log" | "permit list" | "rescue list" => "",
+            "ticket list" | "status" | "inbox" | "config" | "cost" | "export" | "mcp" | "trust" | "run" | "host"
+            | "clean" | "confine" | "log" | "permit list" | "rescue list" => "",
             _ => "T-1",
         };
         let mut line = words(command, args);

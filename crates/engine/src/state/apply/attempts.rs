@@ -3,8 +3,8 @@
 use super::Applied;
 use crate::state::{DaySpend, State, day_of};
 use crate::{
-    Attempt, AttemptId, AttemptStage, DeliveryEvidence, DeliveryId, HostId, Millis, Phase, Session, SessionId,
-    TicketId, Usage,
+    Attempt, AttemptId, AttemptStage, Delivery, DeliveryEvidence, DeliveryId, HostId, Millis, Phase, Session,
+    SessionId, TicketId, Usage,
 };
 
 /// How many delivered texts a ticket remembers.
@@ -84,7 +84,9 @@ impl State {
         let Some(ticket) = self.attempts.get(id).map(|a| a.ticket.clone()) else {
             return;
         };
-        let texts: Vec<String> = deliveries.iter().filter_map(|d| self.deliveries.remove(d)).map(|d| d.text).collect();
+        let said: Vec<Delivery> = deliveries.iter().filter_map(|d| self.deliveries.remove(d)).collect();
+        self.mail_arrived(now, &said);
+        let texts: Vec<String> = said.into_iter().map(|d| d.text).collect();
         let delivered = Some((now, id.clone()));
         self.change(&ticket, |t| {
             for message in t.messages.iter_mut().filter(|m| deliveries.contains(&m.id)) {

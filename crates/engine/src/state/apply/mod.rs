@@ -3,12 +3,12 @@
 
 mod attempts;
 mod chief;
+mod mail;
 mod tickets;
 
 use super::State;
 use crate::{
-    AttemptCount, AttemptOutcome, CallError, CallResult, Card, CardAnswer, CardKind, CardOption, CardState, Event,
-    Host, IllegalTransition, Millis, Note, Pause, Phase, TicketId,
+    AttemptCount, AttemptOutcome, CallError, CallResult, Card, CardAnswer, CardKind, CardOption, CardState, Delivery, Event, Host, IllegalTransition, Mail, Millis, Note, Pause, Phase, TicketId,
 };
 
 type Applied = Result<(), IllegalTransition>;
@@ -230,7 +230,13 @@ impl State {
                         t.remember_message(now, delivery);
                     }
                 });
+                self.carry_mail(delivery);
                 self.deliveries.insert(delivery.id.clone(), delivery.clone());
+            }
+            Event::MailSent { mail, number } => self.send_mail(mail, *number),
+            Event::MailRead { mail, ticket, .. } => self.read_mail(now, mail, ticket.as_ref()),
+            Event::MailReturned { mail, ticket, why } => {
+                self.change_copy(mail, Some(ticket), |copy| copy.returned = Some(why.clone()));
             }
             Event::CardOpened { card, number } => {
                 self.next_card = self.next_card.max(*number);
@@ -275,7 +281,8 @@ impl State {
                 }
             }),
             Event::DeliveryReturned { ticket, deliveries, why } => {
-                deliveries.iter().for_each(|id| drop(self.deliveries.remove(id)));
+                let gone: Vec<Delivery> = deliveries.iter().filter_map(|id| self.deliveries.remove(id)).collect();
+                self.mail_waits_again(&gone);
                 self.change(ticket, |t| {
                     t.undelivered.retain(|d| !deliveries.contains(d));
                     for message in t.messages.iter_mut().filter(|m| deliveries.contains(&m.id)) {
@@ -357,8 +364,13 @@ impl State {
             | Event::MergeUndone { ticket, .. }
             | Event::MergeFailed { ticket, .. }
             | Event::WorkspaceRemoved { ticket }
+            | Event::MailReturned { ticket, .. }
             | Event::WorkspaceKept { ticket, .. }
             | Event::AssumptionSettled(crate::Settlement { ticket, .. }) => Some(ticket.clone()),
+            Event::MailSent { mail, .. } => mail.ticket().cloned(),
+            Event::MailRead { mail, ticket, .. } => {
+                ticket.clone().or_else(|| self.mail_of(mail).and_then(Mail::ticket).cloned())
+            }
             Event::AttemptGranted { attempt }
             | Event::AttemptDeclined { attempt, .. }
             | Event::SessionStarted { attempt, .. }

@@ -201,6 +201,7 @@ fn message(text: &str) -> Event {
         text: text.to_owned(),
         urgency: Urgency::Now,
         by: String::new(),
+        mail: None,
     };
     Event::Message(Box::new(SessionMessage { delivery, spec: TicketSpec::default(), revision: 2 }))
 }

@@ -9,6 +9,7 @@ mod gates;
 mod guard;
 mod inbox;
 mod log;
+mod mail;
 mod plan;
 mod project;
 mod review;
@@ -23,6 +24,7 @@ pub(crate) use gates::{Checked, GateRun, Gates};
 pub(crate) use guard::{Danger, GuardedLine};
 pub(crate) use inbox::{Card, Inbox};
 pub(crate) use log::Entry;
+pub(crate) use mail::{Mail, Mails};
 pub(crate) use plan::{Plan, Start, Waiting};
 pub(crate) use project::{Config, Doctor, Finding, Permission, Permissions, Rescued, Rescues, Sandbox, Setting};
 pub(crate) use review::{Review, ReviewComment};
@@ -122,7 +124,7 @@ mod tests {
         schemas! {
             "assumptions" Assumptions, "direction" Direction,
             "config" Config, "cost" Cost, "doctor" Doctor, "error" Failed, "export" Export, "gates" Gates, "guard" GuardedLine, "import" Imported,
-            "inbox" Inbox, "log" Entry, "message" Queued, "permits" Permissions, "plan" Plan, "rescues" Rescues,
+            "inbox" Inbox, "log" Entry, "mail" Mail, "mails" Mails, "message" Queued, "permits" Permissions, "plan" Plan, "rescues" Rescues,
             "leftovers" Leftovers, "review" Review, "agent" AgentShown, "agents" Agents, "skill" SkillShown,
             "skills" Skills, "lint" LintResult,
             "sandbox" Sandbox, "status" Status, "ticket" Ticket, "tickets" Tickets, "why" Why,

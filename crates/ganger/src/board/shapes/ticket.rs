@@ -1,5 +1,6 @@
 //! A ticket, lists of them, and the answers of commands about one.
 
+use super::mail::MailLine;
 use super::time;
 use crate::board::{Around, Cause};
 use ganger_engine as engine;
@@ -36,6 +37,8 @@ pub(crate) struct Ticket {
     agent: String,
     labels: Vec<String>,
     links: Vec<String>,
+    /// The agent that filed it; `null` where a person did.
+    filed_by: Option<FiledBy>,
     /// What it is expected to need.
     estimated_tokens: Option<u64>,
     metadata: BTreeMap<String, String>,
@@ -64,6 +67,8 @@ pub(crate) struct Ticket {
     assumptions: Vec<super::Assumption>,
     stopped_by: Option<String>,
     messages: Vec<Message>,
+    /// What its agents wrote to others, and what was written to it.
+    mail: Vec<MailLine>,
     /// Why it does not start now, in words.
     waiting: Vec<String>,
     evidence: Vec<Evidence>,
@@ -73,6 +78,13 @@ pub(crate) struct Ticket {
     result: Option<serde_json::Map<String, serde_json::Value>>,
     /// Open cards.
     cards: Vec<CardLine>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct FiledBy {
+    agent: String,
+    ticket: Option<String>,
+    attempt: Option<String>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -287,6 +299,11 @@ impl Ticket {
             agent: state.agent_of(ticket).to_owned(),
             labels: spec.labels.clone(),
             links: spec.links.clone(),
+            filed_by: spec.filed_by.as_ref().map(|by| FiledBy {
+                agent: by.name.clone(),
+                ticket: by.ticket.as_ref().map(ToString::to_string),
+                attempt: by.attempt.as_ref().map(ToString::to_string),
+            }),
             estimated_tokens: spec.estimated_tokens,
             metadata: spec.metadata.clone(),
             revision: ticket.revision,
@@ -312,6 +329,7 @@ impl Ticket {
             assumptions: ticket.assumptions.iter().map(|a| super::Assumption::of(id, a)).collect(),
             stopped_by: ticket.stopped.as_ref().map(|(by, _)| by.clone()),
             messages: ticket.messages.iter().map(message).collect(),
+            mail: state.mail.values().filter(|m| m.concerns(Some(id))).map(|m| MailLine::of(m, id)).collect(),
             waiting: around.causes(state, id).into_iter().map(|cause| cause.text).collect(),
             calls: strings(&ticket.calls.unanswered),
             result: ticket.calls.result.as_ref().and_then(result),

@@ -52,6 +52,9 @@ CREATE TABLE cards (id TEXT PRIMARY KEY, ticket TEXT NOT NULL, open INTEGER NOT 
     record BLOB NOT NULL);
 CREATE INDEX open_cards ON cards (id) WHERE open;
 CREATE INDEX cards_of_ticket ON cards (ticket);
+CREATE TABLE mail (number INTEGER PRIMARY KEY, record BLOB NOT NULL);
+CREATE TABLE mail_of_ticket (ticket TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (ticket, number))
+    WITHOUT ROWID;
 CREATE TABLE evidence (ticket TEXT PRIMARY KEY, records BLOB NOT NULL);
 CREATE TABLE outcomes (number INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE,
     outcome BLOB NOT NULL);

@@ -12,8 +12,10 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) enum Part<'a> {
     /// Nothing more.
     Summary,
-    /// These tickets, where they exist, with their cards and evidence.
+    /// These tickets, where they exist, with their cards, evidence and mail.
     Tickets(&'a [TicketId]),
+    /// All mail, and nothing more.
+    Mail,
     /// Tickets that may be dispatched.
     Ready,
     /// Tickets that are neither merged nor closed.
@@ -71,6 +73,7 @@ impl Projection {
             parts.cards.insert(CardId::new(row.get::<_, String>(0)?), record(row)?);
             Ok(())
         })?;
+        load_mail(&transaction, &mut parts)?;
         each(&transaction, "SELECT ticket, records FROM evidence", [], |row| {
             parts.evidence.insert(id(row)?, record(row)?);
             Ok(())
@@ -214,6 +217,7 @@ fn read_part(connection: &Connection, part: Part<'_>) -> Result<State> {
     })?;
     match part {
         Part::Summary => {}
+        Part::Mail => load_mail(connection, &mut parts)?,
         Part::Tickets(ids) => {
             for wanted in ids {
                 load(connection, &mut parts, wanted)?;
@@ -279,7 +283,16 @@ fn load(connection: &Connection, parts: &mut Parts, wanted: &TicketId) -> Result
     Ok(())
 }
 
-/// Tickets with their evidence.
+fn load_mail(connection: &Connection, parts: &mut Parts) -> Result<()> {
+    each(connection, "SELECT number, record FROM mail", [], |row| add_mail(parts, row))
+}
+
+fn add_mail(parts: &mut Parts, row: &Row<'_>) -> Result<()> {
+    parts.mail.insert(row.get::<_, i64>(0)?.cast_unsigned(), record(row)?);
+    Ok(())
+}
+
+/// Tickets with their evidence and mail.
 fn load_all<P: rusqlite::Params>(connection: &Connection, parts: &mut Parts, query: &str, params: P) -> Result<()> {
     each(connection, query, params, |row| {
         let (id, ticket) = (id(row)?, record::<Ticket>(row)?);
@@ -287,6 +300,8 @@ fn load_all<P: rusqlite::Params>(connection: &Connection, parts: &mut Parts, que
             parts.evidence.insert(id.clone(), record(row)?);
             Ok(())
         })?;
+        let mail = "SELECT number, record FROM mail_of_ticket JOIN mail USING (number) WHERE ticket = ?1";
+        each(connection, mail, [id.as_str()], |row| add_mail(parts, row))?;
         parts.tickets.insert(id, ticket);
         Ok(())
     })

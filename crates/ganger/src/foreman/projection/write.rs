@@ -1,7 +1,7 @@
 //! Writing the tables: what changed, in one transaction.
 
 use super::{Projection, Result};
-use ganger_engine::{CardId, Changes, State, Ticket, TicketId};
+use ganger_engine::{CardId, Changes, Mail, State, Ticket, TicketId};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 /// Outcomes that are kept: as many as the state remembers.
@@ -43,6 +43,11 @@ fn write(connection: &Connection, written: &Written<'_>) -> Result<()> {
             serde_json::to_vec(id)?
         ])?;
     }
+    for number in &changes.mail {
+        if let Some(mail) = state.mail.get(number) {
+            write_mail(connection, *number, mail)?;
+        }
+    }
     for id in &changes.evidence {
         match state.evidence.get(id) {
             Some(evidence) => connection
@@ -74,6 +79,18 @@ fn write(connection: &Connection, written: &Written<'_>) -> Result<()> {
         written.large,
         state.to_head()?
     ])?;
+    Ok(())
+}
+
+fn write_mail(connection: &Connection, number: u64, mail: &Mail) -> Result<()> {
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO mail VALUES (?1, ?2)")?
+        .execute(params![number.cast_signed(), serde_json::to_vec(mail)?])?;
+    for ticket in mail.copies.iter().filter_map(|copy| copy.to.as_ref()).chain(&mail.from.ticket) {
+        connection
+            .prepare_cached("INSERT OR IGNORE INTO mail_of_ticket VALUES (?1, ?2)")?
+            .execute(params![ticket.as_str(), number.cast_signed()])?;
+    }
     Ok(())
 }
 

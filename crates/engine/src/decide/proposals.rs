@@ -1,0 +1,132 @@
+//! Tickets that agents file: each waits for a person, unless the policy trusts its agent.
+
+use super::mail::author;
+use super::{NewCard, board, open_card};
+use crate::{
+    Answer, Author, Card, CardAnswer, CardId, CardKind, CardOption, Decision, Event, Millis, NewTicket, Outcome, Phase,
+    RejectCode, Rejected, Speaker, State, Ticket, TicketId, TicketSpec, text,
+};
+
+/// So many may wait for a person: nobody reads more.
+const MOST_WAITING: usize = 50;
+
+pub(super) fn file(state: &State, now: Millis, by: &Speaker, wanted: &TicketSpec) -> Result<Decision, Rejected> {
+    let author = author(state, by)?;
+    if let Some(filed) = filed_before(state, &author, &wanted.title)? {
+        return Ok(filed);
+    }
+    within_limits(state, &author)?;
+    let link = author.ticket.as_ref().map(|ticket| format!("discovered-from: {ticket}"));
+    // What an agent may say of it. A command that Ganger would run is a person's to give.
+    let spec = TicketSpec {
+        title: wanted.title.clone(),
+        description: wanted.description.clone(),
+        done: wanted.done.clone(),
+        files: wanted.files.clone(),
+        after: wanted.after.clone(),
+        priority: wanted.priority,
+        agent: wanted.agent.clone(),
+        links: link.into_iter().collect(),
+        filed_by: Some(author.clone()),
+        ..TicketSpec::default()
+    };
+    let is_trusted =
+        author.attempt.is_some() && state.policy.agents.get(&author.name).is_some_and(|a| a.may_add_tickets);
+    let Decision { mut events, outcome } = board::add(state, &[NewTicket { id: None, spec }])?;
+    let Outcome::Tickets { ids } = &outcome else { return Ok(Decision { events, outcome }) };
+    let Some(ticket) = ids.first().cloned() else { return Ok(Decision { events, outcome }) };
+    if is_trusted {
+        return Ok(Decision { events, outcome: Outcome::Filed { ticket, card: None } });
+    }
+    let added = events.iter().find_map(|event| match event {
+        Event::TicketAdded { spec, .. } => Some(spec.clone()),
+        _ => None,
+    });
+    events.push(card(state, now, &ticket, &author, &added.unwrap_or_default()));
+    events.push(Event::TicketHeld { ticket: ticket.clone(), card: None });
+    let card = Some(CardId::new(format!("C-{}", state.next_card + 1)));
+    Ok(Decision { events, outcome: Outcome::Filed { ticket, card } })
+}
+
+/// An attempt that was cut off may have filed the same, and the next one files it again. What a person did not want then is
+/// not asked a second time.
+fn filed_before(state: &State, author: &Author, title: &str) -> Result<Option<Decision>, Rejected> {
+    let title = text::clean(title);
+    let is_same = |ticket: &Ticket| {
+        let by = ticket.spec.filed_by.as_ref();
+        by.is_some_and(|by| by.ticket.is_some() && by.ticket == author.ticket) && ticket.spec.title == title
+    };
+    let Some((id, ticket)) = state.tickets.iter().find(|(_, ticket)| is_same(ticket)) else { return Ok(None) };
+    if ticket.phase == Phase::Cancelled {
+        let message = format!("{id} with this title was filed from here before, and closed: it is not wanted");
+        return Err(Rejected::new(RejectCode::Final, message));
+    }
+    let card = state.open_cards_of(id).find(|card| card.kind == CardKind::Proposal).map(|card| card.id.clone());
+    Ok(Some(Decision { events: Vec::new(), outcome: Outcome::Filed { ticket: id.clone(), card } }))
+}
+
+fn within_limits(state: &State, author: &Author) -> Result<(), Rejected> {
+    let refused = |message: String| Err(Rejected::new(RejectCode::TooManyFiled, message));
+    let filed = |t: &&Ticket| t.spec.filed_by.as_ref().is_some_and(|by| by.attempt == author.attempt);
+    let limit = state.policy.filed_per_attempt;
+    let own = state.tickets.values().filter(filed).count();
+    if author.attempt.is_some() && own >= usize::try_from(limit).unwrap_or(usize::MAX) {
+        return refused(format!(
+            "you have filed {limit} tickets, and that is the limit: note what else there is in your report"
+        ));
+    }
+    let waiting = state.open_cards().filter(|card| card.kind == CardKind::Proposal).count();
+    if waiting >= MOST_WAITING {
+        return refused(format!("{waiting} tickets of agents wait for a person already: note this one in your report"));
+    }
+    Ok(())
+}
+
+fn card(state: &State, now: Millis, ticket: &TicketId, author: &Author, spec: &TicketSpec) -> Event {
+    let on = author.ticket.as_ref().map(|ticket| format!(" on {ticket}")).unwrap_or_default();
+    let list = |name: &str, items: &[String]| match items {
+        [] => String::new(),
+        items => format!("\n{name}: {}", items.join("; ")),
+    };
+    let after: Vec<String> = spec.after.iter().map(ToString::to_string).collect();
+    let agent = spec.agent.as_deref().unwrap_or(&state.policy.default_agent);
+    let brief = format!(
+        "{}{}{}{}\nIts agent would be {agent}, its priority {}.\n`yes` lets it in, `no` closes it. Any other answer is added to \
+         its text, and lets it in; `ganger ticket edit {ticket}` changes the rest.",
+        text::cap(&spec.description, 4_000),
+        list("Done", &spec.done),
+        list("Files", &spec.files),
+        list("After", &after),
+        spec.priority.as_str(),
+    );
+    let new = NewCard {
+        ticket,
+        attempt: None,
+        kind: CardKind::Proposal,
+        question: format!("{}{on} filed {ticket}: {}. Is it wanted?", author.name, spec.title),
+        brief: brief.trim_start().to_owned(),
+        default: None,
+        consequence: "it waits, and nobody works on it",
+    };
+    open_card(state, now, new)
+}
+
+pub(super) fn answered(state: &State, now: Millis, card: &Card, ticket: &Ticket, answer: &Answer) -> Vec<Event> {
+    let id = &card.ticket;
+    let resumed = Event::TicketResumed { ticket: id.clone() };
+    match &answer.answer {
+        CardAnswer::Option(CardOption::No) => {
+            let mut events = board::closing(state, now, id, ticket, "it was not wanted", &answer.by);
+            // It is answered, not withdrawn.
+            events.retain(|e| !matches!(e, Event::CardWithdrawn { card: c, .. } if c == &card.id));
+            events
+        }
+        CardAnswer::Text(more) => {
+            let before = ticket.spec.description.trim_end();
+            let gap = if before.is_empty() { "" } else { "\n\n" };
+            let description = text::clean(&format!("{before}{gap}{more}"));
+            vec![super::edited(id, ticket, TicketSpec { description, ..ticket.spec.clone() }), resumed]
+        }
+        _ => vec![resumed],
+    }
+}

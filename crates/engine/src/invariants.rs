@@ -6,8 +6,8 @@
 //! simulation do.
 
 use crate::{
-    Attempt, AttemptStage, CallResult, CardKind, Event, Evidence, Expects, IllegalTransition, Millis, PermissionAnswer,
-    Phase, State, Ticket, TicketId,
+    Attempt, AttemptStage, CallResult, CardKind, Event, Evidence, Expects, IllegalTransition, Kind, Millis,
+    PermissionAnswer, Phase, State, Ticket, TicketId,
 };
 use std::collections::BTreeSet;
 
@@ -86,6 +86,12 @@ fn check_attempt(state: &State, id: &TicketId, ticket: &Ticket) -> Judged {
 
 /// 5 and 6, of a state.
 fn check_accepted(state: &State, id: &TicketId, ticket: &Ticket) -> Judged {
+    if ticket.phase == Phase::Done && ticket.spec.kind == Kind::Goal {
+        let is_over = |t: &TicketId| {
+            state.tickets.get(t).is_some_and(|t| matches!(t.phase, Phase::Merged | Phase::Cancelled | Phase::Done))
+        };
+        return require(ticket.goal.tickets.iter().all(is_over), 5, id, || "done before its tickets".to_owned());
+    }
     if ticket.phase == Phase::Done {
         let handed_in = matches!(ticket.calls.result, Some(CallResult::Success { .. }));
         return require(handed_in, 5, id, || "done without a result".to_owned());
@@ -140,10 +146,13 @@ fn check_accepted(state: &State, id: &TicketId, ticket: &Ticket) -> Judged {
 fn check_waiting(state: &State, id: &TicketId, ticket: &Ticket) -> Judged {
     let mut open = state.cards.values().filter(|card| &card.ticket == id && card.is_open());
     match ticket.phase {
+        // The next tick begins its next stage, or looks at its tickets.
+        Phase::Suspended if ticket.spec.kind == Kind::Goal => Ok(()),
         Phase::Suspended | Phase::NeedsYou | Phase::Reviewing => {
             let asks = open.any(|card| !matches!(card.kind, CardKind::Notice { .. } | CardKind::Permission { .. }));
             // The next tick verifies it again when that card is closed.
-            let asks = asks || ticket.phase == Phase::Suspended && !ticket.calls.unanswered.is_empty();
+            let waits_for_agents = matches!(ticket.phase, Phase::Suspended | Phase::Reviewing);
+            let asks = asks || waits_for_agents && !ticket.calls.unanswered.is_empty();
             let asks = asks || ticket.waits_for.as_ref().is_some_and(|card| state.cards.contains_key(card));
             require(asks, 9, id, || format!("it is {}, but no card tells a person", ticket.phase.as_str()))
         }

@@ -40,17 +40,22 @@ pub use input::{Answer, AttemptEnd, Decision, Envelope, Input, NewTicket, Outcom
 pub use invariants::{Breach, check_all, check_tickets};
 pub use ledger::{Ledger, Refusal};
 pub use model::{
-    agent::{AgentPolicy, Budget, GatePolicy, Pause, Policy, RedBase, Review},
+    agent::{AgentPolicy, Budget, GatePolicy, Pause, Policy, RedBase},
     attempt::{Attempt, AttemptCount, AttemptOutcome, AttemptStage, FailureClass, Session},
     call::{CallError, CallLimits, CallResult, CallSpec, CallStatus, Calls, NewCall},
     card::{ApprovalReason, Card, CardAnswer, CardKind, CardOption, CardState, EscalationReason, NoticeReason},
     check::{Check, Expects},
     delivery::{Delivery, DeliveryEvidence, DeliveryKind, Message, Urgency},
     evidence::{Evidence, EvidenceKey},
+    goal::{Clarification, GoalProgress, GoalRules, Interview, Interviewed, StagePolicy, StageRole, StageVerdict},
     hazard::Hazard,
     host::{Host, HostReport},
     permission::{PendingPermission, PermissionAnswer, PermissionRequest, Permit, Scope},
     phase::{IllegalTransition, Phase},
+    plan::{PlanDependency, PlanPhase, PlanTicket, WorkPlan},
+    review::{
+        Finding, FindingAnswer, FindingStatus, ItemVerdict, Review, ReviewRules, ReviewVerdict, Reviews, Severity,
+    },
     ticket::{Assumption, DoneAnswer, Note, Priority, Report, Ticket, TicketSpec},
     usage::Usage,
     work::{Acceptance, Bases, Claim, Directory, Kind, Verification, Work},

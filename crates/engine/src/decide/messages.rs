@@ -1,9 +1,9 @@
 //! What a person wants of a session: to be told something, to stop, to go on.
 
-use super::{delivery, done, granted, nothing, ticket, withdraw_cards};
+use super::{delivery, done, goals, granted, nothing, ticket, withdraw_cards};
 use crate::{
     AttemptId, AttemptStage, CardAnswer, CardKind, CardOption, Decision, DeliveryId, DeliveryKind, EscalationReason,
-    Event, Outcome, Phase, RejectCode, Rejected, State, TicketId, Urgency,
+    Event, Kind, Outcome, Phase, RejectCode, Rejected, State, Ticket, TicketId, Urgency,
 };
 
 pub(super) fn tell(state: &State, id: &TicketId, text: &str, urgency: Urgency, by: &str) -> Result<Decision, Rejected> {
@@ -21,6 +21,9 @@ pub(super) fn tell(state: &State, id: &TicketId, text: &str, urgency: Urgency, b
             None if found.phase == Phase::Merged => "`ganger ticket add` asks for what is missing".to_owned(),
             None => format!("`ganger ticket reopen {id}` lets the agent work on it again"),
         }));
+    }
+    if found.spec.kind == Kind::Goal {
+        return tell_goal(state, id, found, text.trim(), by);
     }
     let works = found.live.as_ref().and_then(|a| state.attempts.get(a)).is_some_and(|a| a.stage != AttemptStage::Lost);
     if urgency == Urgency::Interrupt && !works {
@@ -40,6 +43,23 @@ pub(super) fn tell(state: &State, id: &TicketId, text: &str, urgency: Urgency, b
         events.extend(withdraw_cards(state, id, &why));
         events.push(Event::TicketRejected { ticket: id.clone(), why, counts: false });
     }
+    Ok(Decision { events, outcome: Outcome::Queued { delivery } })
+}
+
+/// No session works on a goal: its tickets are told.
+fn tell_goal(state: &State, id: &TicketId, goal: &Ticket, text: &str, by: &str) -> Result<Decision, Rejected> {
+    let mut events = goals::told(state, goal, text);
+    for event in &mut events {
+        if let Event::DeliveryQueued { delivery, .. } = event {
+            by.clone_into(&mut delivery.by);
+        }
+    }
+    if events.is_empty() {
+        let message = format!("{id} is a goal, and none of its tickets is at work: no session will read the message");
+        return Err(Rejected::new(RejectCode::NoSession, message)
+            .hint(format!("`ganger ticket edit {id} --description …` changes what is wanted, and plans it again")));
+    }
+    let delivery = DeliveryId::new(format!("D-{}", state.next_delivery + 1));
     Ok(Decision { events, outcome: Outcome::Queued { delivery } })
 }
 
@@ -75,6 +95,9 @@ pub(super) fn stop(state: &State, id: &TicketId, why: &str, by: &str) -> Result<
                 .then(|| Event::AttemptCancelled { attempt: attempt.clone(), why: format!("{by} stopped it") });
             Ok(done(cancel.into_iter().chain([stopped]).collect::<Vec<_>>()))
         }
+        (_, Phase::Suspended) if found.spec.kind == Kind::Goal => {
+            Ok(done([vec![stopped], below(state, found, |t| stop(state, t, why, by))].concat()))
+        }
         // Its gates run on: what they say is worth having. Its agent does not work on before it is resumed.
         (_, Phase::Open | Phase::Verifying) => Ok(done([stopped])),
         (_, Phase::Accepted) => refused(
@@ -109,7 +132,18 @@ pub(super) fn resume(state: &State, id: &TicketId, by: &str) -> Result<Decision,
     let mut events: Vec<Event> = answered.collect();
     let waits = found.phase == Phase::Stopped || !events.is_empty();
     events.extend(lift(id, by, waits));
+    events.extend(below(state, found, |t| resume(state, t, by)));
     Ok(done(events))
+}
+
+/// The same for each ticket of a goal that takes it.
+pub(super) fn below(
+    state: &State,
+    goal: &Ticket,
+    same: impl Fn(&TicketId) -> Result<Decision, Rejected>,
+) -> Vec<Event> {
+    let known = goal.goal.tickets.iter().filter(|id| state.tickets.contains_key(id));
+    known.filter_map(|id| same(id).ok()).flat_map(|decision| decision.events).collect()
 }
 
 /// A stopped ticket goes on; what still runs of it, or waits for something else, just does.

@@ -5,6 +5,7 @@ mod board;
 mod calls;
 mod cards;
 mod claims;
+mod goals;
 mod hazards;
 mod hosts;
 mod merge;
@@ -12,6 +13,7 @@ mod messages;
 mod permissions;
 mod red;
 mod refusal;
+mod reviews;
 mod schedule;
 mod texts;
 mod verify;
@@ -22,6 +24,7 @@ use crate::{
     DeliveryId, DeliveryKind, EscalationReason, Event, Input, Millis, Outcome, Phase, RejectCode, Rejected, State,
     Ticket, TicketId, TicketSpec,
 };
+pub(crate) use board::file_faults;
 use texts::escalation;
 
 /// Decides one input. The events are not applied yet.
@@ -40,7 +43,7 @@ pub fn decide(state: &State, now: Millis, input: &Input) -> Result<Decision, Rej
             _ => done([Event::TrustRecorded { hash: hash.clone(), by: by.clone() }]),
         }),
         Input::AddTickets { tickets } => board::add(state, tickets),
-        Input::EditTicket { ticket, change } => board::edit(state, ticket, change),
+        Input::EditTicket { ticket, change } => board::edit(state, now, ticket, change),
         Input::NoteTicket { ticket, text, by } => board::note(state, ticket, text, by),
         Input::CloseTicket { ticket, reason, by } => board::close(state, now, ticket, reason, by),
         Input::ReopenTicket { ticket, reason, by } => board::reopen(state, now, ticket, reason, by),
@@ -255,6 +258,7 @@ fn withdraw_cards(state: &State, ticket: &TicketId, why: &str) -> Vec<Event> {
         CardKind::Question { .. }
         | CardKind::Permission { .. }
         | CardKind::Approval { .. }
+        | CardKind::Stage { .. }
         | CardKind::Escalation { .. } => true,
         CardKind::Orphaned { .. } | CardKind::Notice { .. } => false,
     };

@@ -1,7 +1,7 @@
 //! What passing time decides: offers that nobody claimed, attempts that are surely dead, verification,
 //! and the next offer. One offer a tick: the caller ticks until nothing comes.
 
-use super::{calls, nothing, red, verify};
+use super::{calls, goals, nothing, red, verify};
 use crate::mutant::mutant;
 use crate::{
     AttemptId, AttemptStage, Decision, Event, Host, HostId, Millis, Outcome, State, Ticket, TicketId,
@@ -21,6 +21,9 @@ pub(super) fn tick(
     }
     if events.is_empty() {
         events = calls::settle(state, now);
+    }
+    if events.is_empty() {
+        events = goals::advance(state, now);
     }
     if events.is_empty() {
         events = verification(state, now);
@@ -74,8 +77,8 @@ fn verifier<'a>(state: &'a State, ticket: &Ticket) -> Option<&'a HostId> {
 }
 
 fn next_offer(state: &State, now: Millis, scope: Option<&[TicketId]>) -> Option<Event> {
-    // What the agents of a ticket call belongs to it.
-    let in_scope = |id: &TicketId| scope.is_none_or(|s| s.contains(id) || state.callers(id).any(|c| s.contains(c)));
+    // What the agents of a ticket call belongs to it, and so does what a goal became.
+    let in_scope = |id: &TicketId| scope.is_none_or(|s| s.contains(id) || state.ancestors(id).any(|a| s.contains(a)));
     let ready = state.ready().filter(|(id, _)| in_scope(id));
     for (id, ticket) in ready {
         if !obstacles(state, now, id, ticket).is_empty() {

@@ -34,6 +34,13 @@ pub enum CardKind {
         /// What happened.
         why: EscalationReason,
     },
+    /// A person's approval of what a stage of a goal wrote.
+    Stage {
+        /// The stage.
+        stage: String,
+        /// The ticket that holds its output.
+        by: TicketId,
+    },
     /// A ticket that this one depends on was closed.
     Orphaned {
         /// The closed ticket.
@@ -120,6 +127,11 @@ pub enum EscalationReason {
         gate: String,
         /// Where it is red.
         commit: Commit,
+    },
+    /// A stage of a goal failed.
+    Stage {
+        /// Which.
+        stage: String,
     },
     /// A runtime's login was refused. One card for everybody who would work on it.
     LoggedOut {
@@ -231,7 +243,7 @@ impl CardKind {
         match self {
             Self::Question { .. } => "question",
             Self::Permission { .. } => "permission",
-            Self::Approval { .. } => "approval",
+            Self::Approval { .. } | Self::Stage { .. } => "approval",
             Self::Escalation { .. } => "escalation",
             Self::Orphaned { .. } => "orphaned",
             Self::Notice { .. } => "notice",
@@ -247,7 +259,7 @@ impl CardKind {
         match self {
             Self::Question { .. } => &[],
             Self::Permission { .. } => &[Once, Ticket, Agent, Project, Deny],
-            Self::Approval { why: ApprovalReason::NoGate, .. } => &[Accept, Cancel],
+            Self::Approval { why: ApprovalReason::NoGate, .. } | Self::Stage { .. } => &[Accept, Cancel],
             Self::Approval { why: ApprovalReason::Review, .. } => &[Accept],
             Self::Approval { why: ApprovalReason::Tampering { .. } | ApprovalReason::Hazards { .. }, .. } => {
                 &[Accept, Reject]
@@ -270,9 +282,8 @@ impl CardKind {
     pub fn free_text(&self) -> Option<&'static str> {
         match self {
             Self::Question { .. } => Some("<your answer>"),
-            Self::Approval { why: ApprovalReason::Review | ApprovalReason::ProvesNothing { .. }, .. } => {
-                Some("<what to change>")
-            }
+            Self::Approval { why: ApprovalReason::Review | ApprovalReason::ProvesNothing { .. }, .. }
+            | Self::Stage { .. } => Some("<what to change>"),
             Self::Approval { .. }
             | Self::Permission { .. }
             | Self::Escalation { .. }
@@ -296,7 +307,11 @@ impl CardKind {
     #[must_use]
     pub fn holds_ticket(&self) -> bool {
         match self {
-            Self::Question { .. } | Self::Approval { .. } | Self::Escalation { .. } | Self::Orphaned { .. } => true,
+            Self::Question { .. }
+            | Self::Approval { .. }
+            | Self::Stage { .. }
+            | Self::Escalation { .. }
+            | Self::Orphaned { .. } => true,
             Self::Permission { .. } | Self::Notice { .. } => false,
         }
     }

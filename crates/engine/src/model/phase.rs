@@ -94,14 +94,15 @@ impl Phase {
         match self {
             Open => &[Running, NeedsYou, Stopped, Cancelled],
             Running => &[Open, Suspended, Verifying, NeedsYou, Stopped, Cancelled],
-            Suspended => &[Open, Cancelled],
+            Suspended => &[Open, Done, Cancelled],
             Verifying => &[Open, Reviewing, Accepted, Done, NeedsYou, Stopped, Cancelled],
             Reviewing => &[Open, Verifying, Accepted, Stopped, Cancelled],
             Accepted => &[Open, Verifying, Merged, Cancelled],
             NeedsYou => &[Open, Verifying, Accepted, Stopped, Cancelled],
             // Journals from before this phase hold a stopped ticket by a card.
             Stopped => &[Open, NeedsYou, Cancelled],
-            Cancelled => &[Open],
+            // A goal is never open: it waits for its stages.
+            Cancelled => &[Open, Suspended],
             Merged | Done => &[],
         }
     }

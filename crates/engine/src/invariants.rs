@@ -86,13 +86,7 @@ fn check_attempt(state: &State, id: &TicketId, ticket: &Ticket) -> Judged {
 
 /// 5 and 6, of a state.
 fn check_accepted(state: &State, id: &TicketId, ticket: &Ticket) -> Judged {
-    if ticket.phase == Phase::Done && ticket.spec.kind == Kind::Goal {
-        let is_over = |t: &TicketId| {
-            state.tickets.get(t).is_some_and(|t| matches!(t.phase, Phase::Merged | Phase::Cancelled | Phase::Done))
-        };
-        return require(ticket.goal.tickets.iter().all(is_over), 5, id, || "done before its tickets".to_owned());
-    }
-    if ticket.phase == Phase::Done {
+    if ticket.phase == Phase::Done && ticket.spec.kind != Kind::Goal {
         let handed_in = matches!(ticket.calls.result, Some(CallResult::Success { .. }));
         return require(handed_in, 5, id, || "done without a result".to_owned());
     }
@@ -202,6 +196,13 @@ pub(crate) fn check_event(before: &State, now: Millis, event: &Event) -> Judged 
         }
         Event::CallEnded { ticket, .. } => check_call(before, ticket),
         Event::CallsReturned { ticket, calls } => check_returned(before, ticket, calls),
+        Event::GoalReached { ticket } => {
+            let is_over = |t: &TicketId| {
+                before.tickets.get(t).is_some_and(|t| matches!(t.phase, Phase::Merged | Phase::Cancelled | Phase::Done))
+            };
+            let tickets = before.tickets.get(ticket).map(|t| t.goal.tickets.as_slice()).unwrap_or_default();
+            require(tickets.iter().all(is_over), 5, ticket, || "done before its tickets".to_owned())
+        }
         _ => Ok(()),
     }
 }
@@ -213,7 +214,7 @@ fn check_start(before: &State, id: &TicketId, ticket: &Ticket) -> Judged {
     require(!busy, 1, id, || "offered while an attempt is live".to_owned())?;
     for dependency in &ticket.spec.after {
         let phase = before.tickets.get(dependency).map(|t| t.phase);
-        let accepted = matches!(phase, Some(Phase::Accepted | Phase::Merged));
+        let accepted = matches!(phase, Some(Phase::Accepted | Phase::Merged | Phase::Done));
         require(accepted, 2, id, || format!("offered before {dependency} is accepted"))?;
     }
     Ok(())

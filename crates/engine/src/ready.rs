@@ -20,7 +20,7 @@ pub enum Reason {
     /// Its agent called others, and waits for their answers.
     WaitsForCalls { calls: Vec<TicketId> },
     /// A stage of the goal is under way.
-    AtStage { stage: String, ticket: TicketId },
+    AtStage { ticket: TicketId },
     /// The goal is reached when these are over.
     WaitsForTickets { tickets: Vec<TicketId> },
     /// Others review its work.
@@ -60,7 +60,7 @@ impl fmt::Display for Reason {
                 let calls: Vec<&str> = calls.iter().map(TicketId::as_str).collect();
                 write!(f, "its agent waits for the answers of {}", calls.join(", "))
             }
-            Self::AtStage { stage, ticket } => write!(f, "stage `{stage}` is under way: {ticket}"),
+            Self::AtStage { ticket } => write!(f, "its stage {ticket} is under way"),
             Self::WaitsForTickets { tickets } => {
                 let tickets: Vec<&str> = tickets.iter().map(TicketId::as_str).collect();
                 write!(f, "it is done when its tickets are merged or closed: {}", tickets.join(", "))
@@ -115,7 +115,9 @@ pub fn why(state: &State, now: Millis, id: &TicketId) -> Vec<Reason> {
         let has_ended = |call: &&TicketId| state.tickets.get(*call).is_some_and(|t| t.calls.result.is_some());
         let open: Vec<TicketId> = ticket.calls.unanswered.iter().filter(|call| !has_ended(call)).cloned().collect();
         match ticket.phase {
-            Phase::Suspended if ticket.spec.kind == Kind::Goal => return at_stage(state, &open),
+            Phase::Suspended if ticket.spec.kind == Kind::Goal => {
+                return open.into_iter().map(|ticket| Reason::AtStage { ticket }).collect();
+            }
             Phase::Suspended => return vec![Reason::WaitsForCalls { calls: open }],
             Phase::Reviewing => return vec![Reason::UnderReview { reviews: open }],
             _ => {}
@@ -138,12 +140,6 @@ pub fn why(state: &State, now: Millis, id: &TicketId) -> Vec<Reason> {
     reasons
 }
 
-fn at_stage(state: &State, open: &[TicketId]) -> Vec<Reason> {
-    let stage = |id: &TicketId| state.tickets.get(id)?.spec.call.as_ref()?.stage.clone();
-    let reason = |id: &TicketId| Some(Reason::AtStage { stage: stage(id)?, ticket: id.clone() });
-    open.iter().filter_map(reason).collect()
-}
-
 /// What a goal that is planned waits for.
 fn of_goal(state: &State, goal: &Ticket) -> Vec<Reason> {
     if let Some((by, why)) = &goal.stopped {
@@ -157,7 +153,7 @@ fn of_goal(state: &State, goal: &Ticket) -> Vec<Reason> {
 fn unmet_dependencies<'a>(state: &'a State, ticket: &'a Ticket) -> impl Iterator<Item = Reason> + 'a {
     let found = ticket.spec.after.iter().filter_map(|d| state.tickets.get(d).map(|t| (d, t.phase)));
     found
-        .filter(|(_, phase)| !phase.is_accepted())
+        .filter(|(_, phase)| !phase.may_be_built_on())
         .map(|(ticket, phase)| Reason::DependsOn { ticket: ticket.clone(), phase })
 }
 

@@ -54,7 +54,10 @@ impl Coverage {
                     CardKind::Approval { why, .. } => self.saw(why),
                     CardKind::Escalation { why } => self.saw(why),
                     CardKind::Notice { why } => self.saw(why),
-                    CardKind::Question { .. } | CardKind::Permission { .. } | CardKind::Orphaned { .. } => {}
+                    CardKind::Question { .. }
+                    | CardKind::Permission { .. }
+                    | CardKind::Stage { .. }
+                    | CardKind::Orphaned { .. } => {}
                 }
             }
             Event::PermitGranted { permit, .. } => self.saw(&permit.scope),

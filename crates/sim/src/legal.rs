@@ -37,8 +37,8 @@ legal! {
     TicketNoted: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped Merged Done Cancelled;
     TicketClosed: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped;
     TicketReopened: Reviewing Accepted NeedsYou Cancelled;
-    TicketStopped: Open Running Verifying;
-    StopLifted: Running Verifying Reviewing NeedsYou Stopped;
+    TicketStopped: Open Running Suspended Verifying;
+    StopLifted: Running Suspended Verifying Reviewing NeedsYou Stopped;
     SecretsFound: Open;
     TicketHeld: Open Verifying;
     TicketResumed: Suspended NeedsYou Stopped;
@@ -65,13 +65,20 @@ legal! {
     EvidenceRecorded: Verifying Accepted;
     EvidenceDiscarded: NeedsYou;
     ReviewRequested: Verifying;
+    ReviewFailed: Reviewing;
     TicketRejected: Open Verifying Reviewing Accepted NeedsYou;
     ApprovedByPerson: Reviewing NeedsYou;
     TicketAccepted: Verifying Reviewing NeedsYou;
 
     CallEnded: Open Verifying;
     CallResultsRead: Running;
-    CallsReturned: Open Suspended Cancelled;
+    CallsReturned: Open Suspended Reviewing Verifying Running NeedsYou Accepted Stopped Cancelled;
+
+    StagePassed: Suspended;
+    StageApproved: Suspended;
+    StageReturned: Suspended;
+    GoalExpanded: Suspended;
+    GoalReached: Suspended;
 
     DeliveryQueued: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped;
     DeliveryReturned: Open Suspended NeedsYou Stopped Cancelled;

@@ -12,6 +12,7 @@ mod fault;
 mod foreman;
 mod host;
 mod journal;
+mod judgements;
 mod landing;
 mod legal;
 mod person;

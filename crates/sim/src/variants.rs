@@ -40,10 +40,10 @@ named! {
     AttemptOutcome: Finished Failed Interrupted BaseConflict TooLarge;
     AttemptCount: Nothing Claim Transient PersistentTransient Failure;
     FailureClass: Transient Disconnected Auth Stalled Runaway Crashed SessionLost Setup Refused;
-    CardKind: Question Permission Approval Escalation Orphaned Notice;
+    CardKind: Question Permission Approval Stage Escalation Orphaned Notice;
     ApprovalReason: NoGate Review Hazards Tampering ProvesNothing;
     Hazard: Deletions EnvFiles Secrets;
-    EscalationReason: Failed Rejected Unverifiable Budget TooLarge Stopped RedBase LoggedOut;
+    EscalationReason: Failed Rejected Unverifiable Budget TooLarge Stopped RedBase Stage LoggedOut;
     NoticeReason: WorkspaceKept RepositoryTouched;
     CardAnswer: Option Deny Text;
     CardOption: Once Ticket Agent Project Deny Accept Reject Retry RetryGates Resume Continue Cancel Ok;

@@ -265,7 +265,7 @@ pub(super) fn edit(state: &State, now: Millis, id: &TicketId, change: &TicketCha
 /// without it.
 fn built_on_more(state: &State, id: &TicketId, ticket: &Ticket, spec: &TicketSpec) -> Vec<Event> {
     let fresh = spec.after.iter().filter(|d| !ticket.spec.after.contains(d));
-    let mut not_landed = fresh.filter(|d| state.tickets.get(*d).is_some_and(|t| t.phase != Phase::Merged));
+    let mut not_landed = fresh.filter(|d| state.tickets.get(*d).is_some_and(|t| !t.phase.is_landed()));
     let Some(dependency) = not_landed.next().filter(|_| ticket.merge_approval.is_some()) else { return Vec::new() };
     let why = format!("it now depends on {dependency}");
     let mut events = vec![Event::MergeFailed { ticket: id.clone(), why: why.clone() }];

@@ -1,15 +1,17 @@
 //! Goals: the pipeline from what a person wants to tickets. Each stage is a call by Ganger; what the stages hand in, and what
 //! a person says to it, decides what comes next.
 
-use super::{NewCard, board, delivery, open_card, open_nth_card};
+use super::{NewCard, board, open_card, open_nth_card};
 use crate::model::goal::{Interview, StageVerdict};
 use crate::mutant::mutant;
 use crate::{
-    CallResult, CallSpec, CardKind, CardOption, DeliveryKind, EscalationReason, Event, Kind, Millis, Phase,
-    StagePolicy, StageRole, State, Ticket, TicketId, TicketSpec, WorkPlan, text,
+    CallResult, CallSpec, CardKind, CardOption, EscalationReason, Event, Kind, Millis, Phase, StagePolicy, StageRole,
+    State, Ticket, TicketId, TicketSpec, WorkPlan, text,
 };
 use std::collections::BTreeMap;
 
+/// Which stages of a goal a person approves: `all`, `none`, or names with commas between them.
+const APPROVE: &str = "approve";
 /// How much of an output is in the request of a later stage, in bytes.
 const LONGEST_OUTPUT: usize = 40_000;
 
@@ -46,7 +48,10 @@ fn next_stage(state: &State, now: Millis, id: &TicketId, goal: &Ticket) -> Vec<E
             return vec![start(state, id, goal, stage)];
         }
         let written = matches!(stage.role, StageRole::Document | StageRole::Plan);
-        if written && stage.approve && !mutant!(PlanNotApproved, goal.goal.approved.contains(&stage.name), true) {
+        if written
+            && is_approved_by_person(goal, stage)
+            && !mutant!(PlanNotApproved, goal.goal.approved.contains(&stage.name), true)
+        {
             let checks = stages[at + 1..].iter().take_while(|s| s.role == StageRole::Check);
             if let Some(check) = checks.into_iter().find(|check| !passed(check)) {
                 return vec![start(state, id, goal, check)];
@@ -54,7 +59,16 @@ fn next_stage(state: &State, now: Millis, id: &TicketId, goal: &Ticket) -> Vec<E
             return approval(state, now, id, goal, stage, "").into_iter().collect();
         }
     }
-    expand(state, now, id, goal)
+    expand(state, id, goal)
+}
+
+/// Whether a person approves what a stage writes: as the goal says, else as the pipeline does.
+fn is_approved_by_person(goal: &Ticket, stage: &StagePolicy) -> bool {
+    match goal.spec.metadata.get(APPROVE).map(String::as_str) {
+        None => stage.approve,
+        Some("all") => true,
+        Some(names) => names.split(',').any(|name| name.trim() == stage.name),
+    }
 }
 
 /// A check of something that a person approved meanwhile.
@@ -348,7 +362,7 @@ pub(super) fn judged(state: &State, id: &TicketId, goal: &Ticket, stage: &str, c
 }
 
 /// The plan becomes tickets.
-fn expand(state: &State, _now: Millis, id: &TicketId, goal: &Ticket) -> Vec<Event> {
+fn expand(state: &State, id: &TicketId, goal: &Ticket) -> Vec<Event> {
     let is_plan = |name: &str| state.policy.goals.stage(name).is_some_and(|s| s.role == StageRole::Plan);
     let Some((stage, by)) = goal.goal.passed.iter().rev().find(|(name, _)| is_plan(name)) else {
         return vec![Event::GoalReached { ticket: id.clone() }];
@@ -422,10 +436,4 @@ pub(super) fn edited(state: &State, now: Millis, id: &TicketId, goal: &Ticket) -
         counts: false,
     });
     events
-}
-
-/// A person's words about a goal that has tickets go to each of them that is not over.
-pub(super) fn told(state: &State, goal: &Ticket, said: &str) -> Vec<Event> {
-    let below = goal.goal.tickets.iter().filter(|id| state.tickets.get(*id).is_some_and(|t| !t.phase.is_final()));
-    (0..).zip(below).map(|(nth, id)| delivery(state, nth, id, DeliveryKind::Message, said)).collect()
 }

@@ -1,6 +1,6 @@
 //! What a person wants of a session: to be told something, to stop, to go on.
 
-use super::{delivery, done, goals, granted, nothing, ticket, withdraw_cards};
+use super::{delivery, done, granted, nothing, ticket, withdraw_cards};
 use crate::{
     AttemptId, AttemptStage, CardAnswer, CardKind, CardOption, Decision, DeliveryId, DeliveryKind, EscalationReason,
     Event, Kind, Outcome, Phase, RejectCode, Rejected, State, Ticket, TicketId, Urgency,
@@ -30,12 +30,29 @@ pub(super) fn tell(state: &State, id: &TicketId, text: &str, urgency: Urgency, b
         return Err(Rejected::new(RejectCode::NotRunning, format!("{id} has no turn in progress"))
             .hint(format!("queue a message with `ganger tell {id} …`")));
     }
-    let mut event = delivery(state, 0, id, DeliveryKind::Message, text.trim());
+    let events = written(state, 0, id, found, &Letter { text: text.trim(), urgency, by });
+    Ok(Decision { events, outcome: Outcome::Queued { delivery: next_delivery(state) } })
+}
+
+fn next_delivery(state: &State) -> DeliveryId {
+    DeliveryId::new(format!("D-{}", state.next_delivery + 1))
+}
+
+/// What a person writes.
+struct Letter<'a> {
+    text: &'a str,
+    urgency: Urgency,
+    by: &'a str,
+}
+
+/// A letter to a ticket, the `nth` of one decision, from 0.
+fn written(state: &State, nth: u64, id: &TicketId, found: &Ticket, letter: &Letter<'_>) -> Vec<Event> {
+    let Letter { text, urgency, by } = *letter;
+    let mut event = delivery(state, nth, id, DeliveryKind::Message, text);
     if let Event::DeliveryQueued { delivery, .. } = &mut event {
         delivery.urgency = urgency;
-        delivery.by = by.to_owned();
+        by.clone_into(&mut delivery.by);
     }
-    let delivery = DeliveryId::new(format!("D-{}", state.next_delivery + 1));
     let mut events = vec![event];
     // A person who writes to the agent is not done with the work, also where they are asked to accept it.
     if found.phase != Phase::Accepted && super::is_judged(state, id, found) {
@@ -43,24 +60,21 @@ pub(super) fn tell(state: &State, id: &TicketId, text: &str, urgency: Urgency, b
         events.extend(withdraw_cards(state, id, &why));
         events.push(Event::TicketRejected { ticket: id.clone(), why, counts: false });
     }
-    Ok(Decision { events, outcome: Outcome::Queued { delivery } })
+    events
 }
 
 /// No session works on a goal: its tickets are told.
 fn tell_goal(state: &State, id: &TicketId, goal: &Ticket, text: &str, by: &str) -> Result<Decision, Rejected> {
-    let mut events = goals::told(state, goal, text);
-    for event in &mut events {
-        if let Event::DeliveryQueued { delivery, .. } = event {
-            by.clone_into(&mut delivery.by);
-        }
-    }
+    let letter = Letter { text, urgency: Urgency::Idle, by };
+    let below = goal.goal.tickets.iter().filter_map(|id| state.tickets.get_key_value(id));
+    let read = below.filter(|(_, t)| !t.phase.is_final() && t.phase != Phase::Accepted);
+    let events: Vec<Event> = (0..).zip(read).flat_map(|(nth, (id, t))| written(state, nth, id, t, &letter)).collect();
     if events.is_empty() {
         let message = format!("{id} is a goal, and none of its tickets is at work: no session will read the message");
         return Err(Rejected::new(RejectCode::NoSession, message)
             .hint(format!("`ganger ticket edit {id} --description …` changes what is wanted, and plans it again")));
     }
-    let delivery = DeliveryId::new(format!("D-{}", state.next_delivery + 1));
-    Ok(Decision { events, outcome: Outcome::Queued { delivery } })
+    Ok(Decision { events, outcome: Outcome::Queued { delivery: next_delivery(state) } })
 }
 
 /// A model request had these texts in it.

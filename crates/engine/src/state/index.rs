@@ -117,7 +117,7 @@ impl State {
     }
 
     pub(crate) fn dependencies_accepted(&self, id: &TicketId) -> bool {
-        let accepted = |d: &TicketId| self.tickets.get(d).is_some_and(|t| t.phase.is_accepted());
+        let accepted = |d: &TicketId| self.tickets.get(d).is_some_and(|t| t.phase.may_be_built_on());
         mutant!(DependenciesIgnored, self.tickets.get(id).is_some_and(|t| t.spec.after.iter().all(accepted)), true)
     }
 }

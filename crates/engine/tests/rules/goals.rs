@@ -92,7 +92,7 @@ fn a_goal_begins_with_its_first_stage_and_nobody_works_on_itself() {
     let stage = &ledger.state().tickets[&"T-1-interview".into()].spec;
     assert_eq!((stage.kind, stage.parent.clone()), (Kind::Stage, Some("T-1".into())));
     let reasons: Vec<String> = why(ledger.state(), NOW, &"T-1".into()).iter().map(ToString::to_string).collect();
-    assert_eq!(reasons, ["stage `interview` is under way: T-1-interview"]);
+    assert_eq!(reasons, ["its stage T-1-interview is under way"]);
 }
 
 #[test]
@@ -245,4 +245,16 @@ fn without_a_pipeline_a_goal_is_refused() {
             refused (invalid-tickets): T-1: this project has no pipeline that makes tickets of a goal
         "#]],
     );
+}
+
+#[test]
+fn what_comes_after_a_goal_starts_when_that_is_done() {
+    let spec = TicketSpec { title: "Announce it".into(), after: vec!["T-1".into()], ..TicketSpec::default() };
+    let close = |id: &str| Input::CloseTicket { ticket: id.into(), reason: "no".into(), by: "p".into() };
+    let add = Input::AddTickets { tickets: vec![NewTicket { id: Some("LATER".into()), spec }] };
+    let waiting =
+        after(after(waits_for_approval(), [add, answer("C-1", "accept"), tick()]), [close("T-4"), close("T-3")]);
+    assert!(!given(&waiting).state().ready().any(|(id, _)| id.as_str() == "LATER"));
+    let ledger = given(&after(waiting, [tick()]));
+    assert!(ledger.state().ready().any(|(id, _)| id.as_str() == "LATER"), "{:?}", ledger.state().tickets.keys());
 }

@@ -4,8 +4,8 @@ use super::out::{clock, counted, span};
 use crate::host::LOCAL;
 use crate::text;
 use ganger_engine::{
-    AttemptId, AttemptOutcome, CallResult, CardKind, Check, DeliveryId, Event, FailureClass, PermissionRequest, Phase,
-    Scope, State, TicketId,
+    AttemptId, AttemptOutcome, CallResult, CardKind, Check, DeliveryId, Event, FailureClass, Kind, PermissionRequest,
+    Phase, Scope, State, TicketId,
 };
 
 /// The ticket that an event is about. Ended attempts are gone from the state, but their id begins with
@@ -28,6 +28,12 @@ pub(super) fn ticket_of(event: &Event) -> Option<TicketId> {
         | Event::SecretsFound { ticket, .. }
         | Event::CallEnded { ticket, .. }
         | Event::CallsReturned { ticket, .. }
+        | Event::ReviewFailed { ticket, .. }
+        | Event::StagePassed { ticket, .. }
+        | Event::StageApproved { ticket, .. }
+        | Event::StageReturned { ticket, .. }
+        | Event::GoalExpanded { ticket, .. }
+        | Event::GoalReached { ticket }
         | Event::TicketHeld { ticket, .. }
         | Event::TicketResumed { ticket }
         | Event::ApprovedByPerson { ticket, .. }
@@ -98,6 +104,13 @@ pub(super) fn request(request: &PermissionRequest) -> String {
 /// An event in words, with the state before or after it for names.
 pub(super) fn event(state: &State, event: &Event) -> Option<String> {
     let words = match event {
+        Event::TicketAdded { ticket, spec, .. } if matches!(spec.kind, Kind::Review | Kind::Stage) => {
+            let of = spec.parent.as_ref().map(ToString::to_string).unwrap_or_default();
+            let agent = spec.agent.as_deref().unwrap_or_default();
+            let does = if spec.kind == Kind::Review { "is asked to review" } else { "is asked for a stage of" };
+            return Some(format!("{ticket}  {agent} {does} {of}"));
+        }
+        Event::TicketAdded { spec, .. } if spec.kind == Kind::Goal => format!("goal: {}", spec.title),
         Event::TicketAdded { spec, .. } if spec.call.is_some() => {
             let caller = spec.parent.as_ref().map(ToString::to_string).unwrap_or_default();
             let agent = spec.agent.as_deref().unwrap_or_default();
@@ -171,7 +184,19 @@ pub(super) fn event(state: &State, event: &Event) -> Option<String> {
             )
         }
         Event::VerificationNeeded { why, .. } => format!("is verified again: {why}"),
-        Event::ReviewRequested { .. } => "is waiting for your review".to_owned(),
+        Event::ReviewRequested { .. } => "is ready for review".to_owned(),
+        Event::ReviewFailed { findings, .. } => {
+            let shown: Vec<String> = findings.iter().take(3).map(|f| text::line(&f.to_string(), 160)).collect();
+            format!("sent back by review, {}: {}", counted(findings.len(), "finding"), shown.join("; "))
+        }
+        Event::StagePassed { stage, .. } => format!("stage {stage} is done"),
+        Event::StageApproved { stage, .. } => format!("{stage} approved"),
+        Event::StageReturned { to, why, .. } => format!("goes back to stage {to}: {}", text::line(why, 200)),
+        Event::GoalExpanded { tickets, .. } => {
+            let tickets: Vec<&str> = tickets.iter().map(TicketId::as_str).collect();
+            format!("became {}", tickets.join(", "))
+        }
+        Event::GoalReached { .. } => "is done".to_owned(),
         Event::TicketRejected { why, .. } => format!("rejected: {}", text::line(why, 200)),
         Event::SecretsFound { found, .. } => {
             format!("secrets in the work, sent back: {}", text::line(&found.join("; "), 200))
@@ -184,7 +209,7 @@ pub(super) fn event(state: &State, event: &Event) -> Option<String> {
                 CardKind::Question { .. } => "asks",
                 CardKind::Permission { .. } => "asks for permission",
                 CardKind::Notice { .. } => "notice",
-                CardKind::Approval { .. } => "needs your approval",
+                CardKind::Approval { .. } | CardKind::Stage { .. } => "needs your approval",
                 CardKind::Escalation { .. } | CardKind::Orphaned { .. } => "needs you",
             };
             format!("{kind} [{}]: {}", card.id, text::line(&card.question, 200))

@@ -29,6 +29,10 @@ pub(crate) struct Limits {
     pub(crate) calls_at_once: u32,
     /// How many calls may be made for one ticket, by its agents and by those that they called.
     pub(crate) calls_per_ticket: u32,
+    /// How often in a row reviewers may send work back before a person is asked.
+    pub(crate) review_rounds: u32,
+    /// How often in a row a check may send a plan back before a person is asked.
+    pub(crate) plan_rounds: u32,
     pub(crate) overlap_percent: u32,
     pub(crate) overlap_ignore: Vec<String>,
     /// What an agent may leave uncommitted before a person is asked.
@@ -78,6 +82,8 @@ impl Default for Limits {
             call_depth: 3,
             calls_at_once: 8,
             calls_per_ticket: 64,
+            review_rounds: 3,
+            plan_rounds: 3,
             overlap_percent: 0,
             overlap_ignore: ["Cargo.lock", "package-lock.json", "pnpm-lock.yaml", "yarn.lock", "uv.lock", "go.sum"]
                 .map(str::to_owned)

@@ -1,11 +1,12 @@
 //! The shape of `ganger.toml`. Every key has a default but those that name agents and gates.
 
 use super::guard::GuardPreset;
+use super::judging::{self, Goal, ReviewBy};
 use super::limits::{Limits, MOST_LEASE, MOST_MINUTES, MOST_PATIENCE, millis};
 use super::own::{Environment, Exchange};
 use super::{Gate, Sandbox, SandboxMode};
 use crate::os;
-use ganger_engine::{AgentPolicy, Budget, Policy, RedBase, Review, Usage};
+use ganger_engine::{AgentPolicy, Budget, Policy, RedBase, Usage};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     pub(crate) budget: Budgets,
     pub(crate) policy: Policies,
+    pub(crate) goal: Goal,
     #[serde(deserialize_with = "super::sandbox::either_form")]
     pub(crate) sandbox: Sandbox,
     /// Only in the user's file.
@@ -152,6 +154,8 @@ pub(crate) struct Budgets {
 pub(crate) struct Policies {
     /// Who looks at green work before it is accepted.
     pub(crate) review: ReviewBy,
+    /// The agents that review it: all of them must pass it.
+    pub(crate) reviewers: Vec<String>,
     /// Fetch origin before a base is chosen.
     pub(crate) fetch: bool,
     /// How strictly agents are guarded: what they ask for, and what they did.
@@ -162,15 +166,14 @@ pub(crate) struct Policies {
 
 impl Default for Policies {
     fn default() -> Self {
-        Self { review: ReviewBy::Off, fetch: true, guard: GuardPreset::default(), red_base: RedBaseIs::Card }
+        Self {
+            review: ReviewBy::default(),
+            reviewers: judging::reviewers(),
+            fetch: true,
+            guard: GuardPreset::default(),
+            red_base: RedBaseIs::Card,
+        }
     }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum ReviewBy {
-    Off,
-    Person,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -353,6 +356,7 @@ impl Config {
             let login = agent.runtime.login().unwrap_or_default().to_owned();
             (name, AgentPolicy { runtime, model: agent.model, sessions, fallback: agent.fallback, login })
         });
+        let (review, reviews) = self.review_rules();
         Policy {
             gates: self.gates.iter().map(Gate::to_policy).collect(),
             agents: agents.collect(),
@@ -363,10 +367,9 @@ impl Config {
             max_transients: self.limits.transients,
             overlap_percent: self.limits.overlap_percent,
             overlap_ignore: self.limits.overlap_ignore.clone(),
-            review: match self.policy.review {
-                ReviewBy::Off => Review::Off,
-                ReviewBy::Person => Review::Person,
-            },
+            review,
+            reviews,
+            goals: self.goal_rules(),
             red_base: match self.policy.red_base {
                 RedBaseIs::Card => RedBase::Card,
                 RedBaseIs::Work => RedBase::Work,
@@ -395,6 +398,8 @@ impl Config {
             ("limits.rejections", self.limits.rejections),
             ("limits.transients", self.limits.transients),
             ("limits.same_calls", self.limits.same_calls),
+            ("limits.review_rounds", self.limits.review_rounds),
+            ("limits.plan_rounds", self.limits.plan_rounds),
         ];
         for (key, value) in at_least_one {
             if value == 0 {
@@ -442,6 +447,7 @@ impl Config {
         if !self.project.agent.is_empty() && self.agent(&self.project.agent).is_none() {
             fault("project.agent", &self.names_no_agent(&self.project.agent));
         }
+        self.goal.faults(&mut faults);
         self.agent_faults(&mut faults);
         self.alias_faults(&mut faults);
         self.rule_faults(&mut faults);

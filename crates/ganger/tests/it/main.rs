@@ -8,6 +8,7 @@ mod commands;
 mod exchange;
 mod first_hour;
 mod foreign;
+mod goals;
 mod hosts;
 mod intake;
 mod misuse;

@@ -40,7 +40,7 @@ const WITH_JSON: [&str; 29] = [
 
 /// A wrong use of each command in a project with the ticket T-1 that no agent has worked on: exit code, error code, and
 /// what the message says.
-const WRONG: [(&str, &str, i32, &str, &str); 78] = [
+const WRONG: [(&str, &str, i32, &str, &str); 79] = [
     ("agent list", "all", 2, "usage", "unexpected argument 'all'"),
     ("agent show", "plannr", 2, "usage", "there is no agent `plannr`"),
     ("agent show", "", 2, "usage", "required arguments were not provided"),
@@ -89,6 +89,7 @@ const WRONG: [(&str, &str, i32, &str, &str); 78] = [
     ("resume", "T-1", 1, "not-stopped", "T-1 was not stopped; it is open"),
     ("review", "T-9", 1, "unknown-ticket", "there is no ticket T-9"),
     ("review", "T-1", 1, "failed", "T-1 has no commit yet"),
+    ("plan", "", 2, "usage", "required arguments were not provided"),
     ("run", "T-9", 1, "unknown-ticket", "there is no ticket T-9"),
     ("run", "--max-parallel 0", 2, "usage", "invalid value '0'"),
     ("script-agent", "none.json", 2, "usage", "none.json"),

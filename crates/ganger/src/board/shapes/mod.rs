@@ -7,6 +7,7 @@ mod cost;
 mod gates;
 mod guard;
 mod inbox;
+mod judged;
 mod log;
 mod plan;
 mod project;

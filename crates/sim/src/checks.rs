@@ -5,8 +5,7 @@ use crate::accounts::Accounts;
 use crate::judgements::Judgements;
 use ganger_engine::foreman::Landing;
 use ganger_engine::{
-    AttemptCount, AttemptId, AttemptStage, Commit, Event, Evidence, Phase, Record, SessionId, State, TicketId,
-    VerifyJob,
+    AttemptCount, AttemptId, AttemptStage, Commit, Event, Evidence, Record, SessionId, State, TicketId, VerifyJob,
 };
 use ganger_engine::{check_all, plan, plan_by_full_scan};
 use std::collections::{BTreeMap, BTreeSet};

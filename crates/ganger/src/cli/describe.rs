@@ -153,8 +153,13 @@ pub(super) fn event(state: &State, event: &Event) -> Option<String> {
         Event::CallEnded { result: CallResult::Failure { error, message }, .. } => {
             format!("ended without a result ({}): {}", error.as_str(), text::line(message, 200))
         }
-        // Nobody is given anything any more.
-        Event::CallsReturned { ticket, .. } if state.tickets.get(ticket).is_some_and(|t| t.phase.is_final()) => {
+        // No session is given anything: what follows says it.
+        Event::CallsReturned { ticket, .. }
+            if state
+                .tickets
+                .get(ticket)
+                .is_some_and(|t| t.phase.is_final() || t.phase == Phase::Reviewing || t.spec.kind == Kind::Goal) =>
+        {
             return None;
         }
         Event::CallsReturned { calls, .. } => {

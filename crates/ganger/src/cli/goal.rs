@@ -4,7 +4,7 @@ use super::board::{self, Board};
 use super::out::talk;
 use super::run;
 use crate::failure::{Exit, Failure};
-use ganger_engine::{Input, Kind, NewTicket, Outcome, TicketId, TicketSpec, text};
+use ganger_engine::{Input, Kind, NewTicket, Outcome, StageRole, TicketId, TicketSpec, text};
 use std::collections::BTreeMap;
 
 /// The longest title that is made of a goal, in characters.
@@ -23,16 +23,14 @@ pub(super) struct Args {
 /// `ganger plan`: works through the pipeline up to the plan, and asks you about that.
 pub(super) async fn plan(args: Args) -> Result<Exit, Failure> {
     let board = board::open().await?;
-    let mut approve = approved(&board, &args.approve, &[&args.goal])?;
-    if let Some(names) = approve.as_mut().filter(|names| *names != "all") {
-        // Whatever else is approved: nothing is built before its plan is.
-        let plans = board.project.config().to_policy().goals.stages;
-        let plans = plans.into_iter().filter(|stage| stage.role == ganger_engine::StageRole::Plan);
-        let known = std::mem::take(names);
-        let names_of = plans.map(|stage| stage.name).chain(Some(known).filter(|known| known != "none"));
-        *names = names_of.collect::<Vec<_>>().join(",");
-    }
-    run::work_on_goal(&board, &args.goal, approve.as_deref()).await
+    let config = board.project.config();
+    let approve = approved(&board, &args.approve, &[&args.goal])?.unwrap_or_else(|| config.goal.approve.join(","));
+    // Whatever else is approved: nothing is built before its plan is.
+    let plans = config.to_policy().goals.stages.into_iter().filter(|stage| stage.role == StageRole::Plan);
+    let names =
+        plans.map(|stage| stage.name).chain([approve.clone()]).filter(|name| !["", "none"].contains(&name.as_str()));
+    let approve = if approve == "all" { approve } else { names.collect::<Vec<_>>().join(",") };
+    run::work_on_goal(&board, &args.goal, Some(&approve)).await
 }
 
 /// Whether an argument of `ganger run` is a goal: ids have no spaces.

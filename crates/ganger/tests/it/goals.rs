@@ -209,7 +209,7 @@ fn configuration_of_judges_is_checked() {
         ),
     ] {
         let place = project("", &json!({}));
-        let config = std::fs::read_to_string(place.path("ganger.toml")).unwrap();
+        let config = std::fs::read_to_string(place.repo().join("ganger.toml")).unwrap();
         place.write("ganger.toml", &config.replace("fetch = false\n", &format!("fetch = false\n{text}")));
         place.ganger(&["status"]).exits(2).says(why);
     }

@@ -6,7 +6,8 @@
 use crate::model::is_default;
 use crate::{
     Assumption, AttemptCount, AttemptId, AttemptOutcome, CallResult, Card, CardAnswer, CardId, Commit, Delivery,
-    DeliveryEvidence, DeliveryId, Directive, DirectiveRemoval, Evidence, HostId, HostReport, Mail, MailId, Millis, PermissionAnswer, Permit, Policy, Report, Session, SessionId, Settlement, TicketId, TicketSpec, Usage,
+    DeliveryEvidence, DeliveryId, Directive, DirectiveRemoval, Evidence, Finding, HostId, HostReport, Mail, MailId,
+    Millis, PermissionAnswer, Permit, Policy, Report, Session, SessionId, Settlement, TicketId, TicketSpec, Usage,
 };
 use serde::{Deserialize, Serialize};
 
@@ -211,8 +212,14 @@ pub enum Event {
         head: Commit,
         why: String,
     },
-    /// Green, but a person's review is needed.
+    /// Green, but it has to be reviewed.
     ReviewRequested { ticket: TicketId },
+    /// Reviewers found what its author must answer.
+    ReviewFailed {
+        ticket: TicketId,
+        /// With ids.
+        findings: Vec<Finding>,
+    },
     /// A claim was refused.
     TicketRejected {
         ticket: TicketId,
@@ -260,6 +267,33 @@ pub enum Event {
         ticket: TicketId,
         calls: Vec<TicketId>,
     },
+    /// A stage of a goal handed in what is taken.
+    StagePassed {
+        ticket: TicketId,
+        stage: String,
+        /// The ticket that holds its output.
+        by: TicketId,
+    },
+    /// A person approved what a stage wrote.
+    StageApproved { ticket: TicketId, stage: String },
+    /// A goal goes back to a stage.
+    StageReturned {
+        ticket: TicketId,
+        /// Which is done again, with all that came after it.
+        to: String,
+        /// What has to change.
+        why: String,
+        /// Whether it counts towards asking a person.
+        counts: bool,
+    },
+    /// The plan of a goal became tickets.
+    GoalExpanded {
+        ticket: TicketId,
+        /// Those that it became.
+        tickets: Vec<TicketId>,
+    },
+    /// Nothing of a goal is left to do.
+    GoalReached { ticket: TicketId },
     /// A text is to be given to the session of a ticket.
     DeliveryQueued {
         /// The text.

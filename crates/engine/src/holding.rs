@@ -18,11 +18,11 @@ pub struct Reach<'a> {
 }
 
 impl State {
-    /// Whom a card holds by itself. A request that lapsed and a notice hold nobody.
+    /// Whom a card holds by itself. A request that lapsed, a notice and assumptions hold nobody.
     #[must_use]
     pub fn reach<'a>(&'a self, now: Millis, card: &'a Card) -> Reach<'a> {
         let lapsed = card.permission().is_some_and(|asked| asked.lapsed.is_some());
-        if lapsed || matches!(card.kind, CardKind::Notice { .. }) {
+        if lapsed || matches!(card.kind, CardKind::Notice { .. } | CardKind::Surfacing { .. }) {
             return Reach::default();
         }
         if card.logged_out().is_some() {

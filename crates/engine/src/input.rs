@@ -1,7 +1,10 @@
 //! What the outside world tells the engine, and what it gets back.
 
 use crate::{
-    AssumptionId, AttemptId, AttemptOutcome, CallStatus, CardAnswer, CardId, Check, Commit, DecisionId, DeliveryEvidence, DeliveryId, DirectionKind, Event, Evidence, Hazard, HostId, HostReport, MailId, MailQuery, Mailbox, NewAssumption, NewCall, NewMail, PermissionRequest, Permit, Policy, Receipt, Report, SessionId, Speaker, TicketId, TicketPage, TicketQuery, TicketSpec, Urgency, Usage,
+    AssumptionId, AttemptId, AttemptOutcome, CallStatus, CardAnswer, CardId, Check, Commit, DecisionId,
+    DeliveryEvidence, DeliveryId, DirectionKind, Event, Evidence, Hazard, HostId, HostReport, MailId, MailQuery,
+    Mailbox, NewAssumption, NewCall, NewMail, PermissionRequest, Permit, Policy, Receipt, Report, SessionId, Speaker,
+    TicketId, TicketPage, TicketQuery, TicketSpec, Urgency, Usage,
 };
 use serde::{Deserialize, Serialize};
 

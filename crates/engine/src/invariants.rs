@@ -6,7 +6,7 @@
 //! simulation do.
 
 use crate::{
-    Attempt, AttemptStage, CallResult, CardKind, Event, Evidence, Expects, IllegalTransition, MailStatus, Millis,
+    Attempt, AttemptStage, CallResult, CardKind, Event, Evidence, Expects, IllegalTransition, Kind, MailStatus, Millis,
     PermissionAnswer, Phase, State, Ticket, TicketId,
 };
 use std::collections::BTreeSet;
@@ -93,7 +93,7 @@ fn check_attempt(state: &State, id: &TicketId, ticket: &Ticket) -> Judged {
 
 /// 5 and 6, of a state.
 fn check_accepted(state: &State, id: &TicketId, ticket: &Ticket) -> Judged {
-    if ticket.phase == Phase::Done {
+    if ticket.phase == Phase::Done && ticket.spec.kind != Kind::Goal {
         let handed_in = matches!(ticket.calls.result, Some(CallResult::Success { .. }));
         return require(handed_in, 5, id, || "done without a result".to_owned());
     }
@@ -147,12 +147,15 @@ fn check_accepted(state: &State, id: &TicketId, ticket: &Ticket) -> Judged {
 fn check_waiting(state: &State, id: &TicketId, ticket: &Ticket) -> Judged {
     let mut open = state.cards.values().filter(|card| &card.ticket == id && card.is_open());
     match ticket.phase {
+        // The next tick begins its next stage, or looks at its tickets.
+        Phase::Suspended if ticket.spec.kind == Kind::Goal => Ok(()),
         Phase::Suspended | Phase::NeedsYou | Phase::Reviewing => {
             let asks = open.any(|card| {
                 !matches!(card.kind, CardKind::Notice { .. } | CardKind::Permission { .. } | CardKind::Surfacing { .. })
             });
             // The next tick verifies it again when that card is closed.
-            let asks = asks || ticket.phase == Phase::Suspended && !ticket.calls.unanswered.is_empty();
+            let waits_for_agents = matches!(ticket.phase, Phase::Suspended | Phase::Reviewing);
+            let asks = asks || waits_for_agents && !ticket.calls.unanswered.is_empty();
             let asks = asks || ticket.waits_for.as_ref().is_some_and(|card| state.cards.contains_key(card));
             require(asks, 9, id, || format!("it is {}, but no card tells a person", ticket.phase.as_str()))
         }
@@ -202,6 +205,13 @@ pub(crate) fn check_event(before: &State, now: Millis, event: &Event) -> Judged 
         }
         Event::CallEnded { ticket, .. } => check_call(before, ticket),
         Event::CallsReturned { ticket, calls } => check_returned(before, ticket, calls),
+        Event::GoalReached { ticket } => {
+            let is_over = |t: &TicketId| {
+                before.tickets.get(t).is_some_and(|t| matches!(t.phase, Phase::Merged | Phase::Cancelled | Phase::Done))
+            };
+            let tickets = before.tickets.get(ticket).map(|t| t.goal.tickets.as_slice()).unwrap_or_default();
+            require(tickets.iter().all(is_over), 5, ticket, || "done before its tickets".to_owned())
+        }
         _ => Ok(()),
     }
 }
@@ -213,7 +223,7 @@ fn check_start(before: &State, id: &TicketId, ticket: &Ticket) -> Judged {
     require(!busy, 1, id, || "offered while an attempt is live".to_owned())?;
     for dependency in &ticket.spec.after {
         let phase = before.tickets.get(dependency).map(|t| t.phase);
-        let accepted = matches!(phase, Some(Phase::Accepted | Phase::Merged));
+        let accepted = matches!(phase, Some(Phase::Accepted | Phase::Merged | Phase::Done));
         require(accepted, 2, id, || format!("offered before {dependency} is accepted"))?;
     }
     Ok(())

@@ -44,18 +44,20 @@ pub use input::{Answer, AttemptEnd, Decision, Envelope, Input, NewTicket, Outcom
 pub use invariants::{Breach, check_all, check_tickets};
 pub use ledger::{Ledger, Refusal};
 pub use model::{
-    agent::{AgentPolicy, Budget, FILED_PER_ATTEMPT, GatePolicy, Pause, Policy, RedBase, Review},
+    agent::{AgentPolicy, Budget, FILED_PER_ATTEMPT, GatePolicy, Pause, Policy, RedBase},
+    answer::{CardAnswer, CardOption},
     assumption::{
         Assumption, AssumptionId, AssumptionStatus, Impact, NewAssumption, Settlement, is_same as is_same_word,
     },
     attempt::{Attempt, AttemptCount, AttemptOutcome, AttemptStage, FailureClass, Session},
     call::{CallError, CallLimits, CallResult, CallSpec, CallStatus, Calls, NewCall},
-    card::{ApprovalReason, Card, CardAnswer, CardKind, CardOption, CardState, EscalationReason, NoticeReason},
+    card::{ApprovalReason, Card, CardKind, CardState, EscalationReason, NoticeReason},
     check::{Check, Expects},
     chief::{Chief, Correction, Surfacing, SurfacingPolicy, SurfacingReason},
     delivery::{Delivery, DeliveryEvidence, DeliveryKind, Message, Urgency},
     direction::{DirectionKind, Directive, DirectiveRemoval, texts_of},
     evidence::{Evidence, EvidenceKey},
+    goal::{Clarification, GoalProgress, GoalRules, Interview, Interviewed, StagePolicy, StageRole, StageVerdict},
     hazard::Hazard,
     host::{Host, HostReport},
     mail::{
@@ -64,6 +66,10 @@ pub use model::{
     },
     permission::{PendingPermission, PermissionAnswer, PermissionRequest, Permit, Scope},
     phase::{IllegalTransition, Phase},
+    plan::{PlanDependency, PlanPhase, PlanTicket, WorkPlan},
+    review::{
+        Finding, FindingAnswer, FindingStatus, ItemVerdict, Review, ReviewRules, ReviewVerdict, Reviews, Severity,
+    },
     ticket::{DoneAnswer, Note, Priority, Report, Ticket, TicketSpec},
     usage::Usage,
     view::{TicketPage, TicketQuery, TicketView},

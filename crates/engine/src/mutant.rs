@@ -112,6 +112,18 @@ mod named {
         NoChangeAccepted,
         /// Green work is accepted without the review that the policy asks for.
         ReviewSkipped,
+            /// Whoever wrote the work may review it.
+            AuthorReviews,
+            /// A review of an earlier commit counts.
+            OldReviewCounts,
+            /// Work that a reviewer sent back is accepted.
+            FailedReviewAccepted,
+            /// A plan becomes tickets without a person's approval.
+            PlanNotApproved,
+            /// What a check refused is taken.
+            FailedCheckPasses,
+            /// Findings need no answer.
+            FindingsNotAnswered,
         /// Work is accepted without a gate and without a person.
         NoGateAccepted,
         /// A ticket lands before what it builds on.

@@ -203,10 +203,10 @@ fn is_next_to_land(state: &State, id: &TicketId, ticket: &Ticket) -> bool {
     let is = |id: &TicketId, wanted: fn(&Ticket) -> bool| state.tickets.get(id).is_some_and(wanted);
     let is_join = |t: &Ticket| t.spec.kind.work().bases == Bases::First;
     if is_join(ticket) {
-        return ticket.spec.after.iter().all(|d| is(d, |t| t.phase == Phase::Merged || is_approved(t)));
+        return ticket.spec.after.iter().all(|d| is(d, |t| t.phase.is_landed() || is_approved(t)));
     }
     let joined = |other: &TicketId| state.tickets.get(other).is_some_and(|t| is_join(t) && is_approved(t));
-    ticket.spec.after.iter().all(|d| is(d, |t| t.phase == Phase::Merged)) && !state.dependents(id).any(joined)
+    ticket.spec.after.iter().all(|d| is(d, |t| t.phase.is_landed())) && !state.dependents(id).any(joined)
 }
 
 fn is_approved(ticket: &Ticket) -> bool {

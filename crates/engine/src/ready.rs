@@ -1,7 +1,7 @@
 //! Why a ticket does not start. Readiness is computed, never stored.
 
 use crate::mutant::mutant;
-use crate::{Attempt, AttemptStage, CardId, Host, HostId, Millis, Phase, State, Ticket, TicketId};
+use crate::{Attempt, AttemptStage, CardId, Host, HostId, Kind, Millis, Phase, State, Ticket, TicketId};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -19,6 +19,12 @@ pub enum Reason {
     WaitsForAnswer { card: CardId },
     /// Its agent called others, and waits for their answers.
     WaitsForCalls { calls: Vec<TicketId> },
+    /// A stage of the goal is under way.
+    AtStage { ticket: TicketId },
+    /// The goal is reached when these are over.
+    WaitsForTickets { tickets: Vec<TicketId> },
+    /// Others review its work.
+    UnderReview { reviews: Vec<TicketId> },
     /// It depends on something that is not accepted.
     DependsOn { ticket: TicketId, phase: Phase },
     /// It is not to be tried before a time.
@@ -55,6 +61,15 @@ impl fmt::Display for Reason {
             Self::WaitsForCalls { calls } => {
                 let calls: Vec<&str> = calls.iter().map(TicketId::as_str).collect();
                 write!(f, "its agent waits for the answers of {}", calls.join(", "))
+            }
+            Self::AtStage { ticket } => write!(f, "its stage {ticket} is under way"),
+            Self::WaitsForTickets { tickets } => {
+                let tickets: Vec<&str> = tickets.iter().map(TicketId::as_str).collect();
+                write!(f, "it is done when its tickets are merged or closed: {}", tickets.join(", "))
+            }
+            Self::UnderReview { reviews } => {
+                let reviews: Vec<&str> = reviews.iter().map(TicketId::as_str).collect();
+                write!(f, "its work is under review: {}", reviews.join(", "))
             }
             Self::DependsOn { ticket, phase } => {
                 write!(f, "it waits for {ticket}, which is {}", phase.as_str())
@@ -101,13 +116,23 @@ pub fn why(state: &State, now: Millis, id: &TicketId) -> Vec<Reason> {
     if asks && let Some(card) = state.open_cards_of(id).find(|c| c.kind.holds_ticket()) {
         return vec![Reason::WaitsForAnswer { card: card.id.clone() }];
     }
-    if ticket.phase == Phase::Suspended && !ticket.calls.unanswered.is_empty() {
+    if !ticket.calls.unanswered.is_empty() {
         let has_ended = |call: &&TicketId| state.tickets.get(*call).is_some_and(|t| t.calls.result.is_some());
-        let open = ticket.calls.unanswered.iter().filter(|call| !has_ended(call)).cloned();
-        return vec![Reason::WaitsForCalls { calls: open.collect() }];
+        let open: Vec<TicketId> = ticket.calls.unanswered.iter().filter(|call| !has_ended(call)).cloned().collect();
+        match ticket.phase {
+            Phase::Suspended if ticket.spec.kind == Kind::Goal => {
+                return open.into_iter().map(|ticket| Reason::AtStage { ticket }).collect();
+            }
+            Phase::Suspended => return vec![Reason::WaitsForCalls { calls: open }],
+            Phase::Reviewing => return vec![Reason::UnderReview { reviews: open }],
+            _ => {}
+        }
     }
     if let Some((by, why)) = ticket.stopped.as_ref().filter(|_| ticket.phase == Phase::Stopped) {
         return vec![Reason::Stopped { by: by.clone(), why: why.clone() }];
+    }
+    if ticket.spec.kind == Kind::Goal && ticket.phase == Phase::Suspended {
+        return of_goal(state, ticket);
     }
     if ticket.phase != Phase::Open {
         return vec![Reason::Phase { phase: ticket.phase }];
@@ -120,10 +145,20 @@ pub fn why(state: &State, now: Millis, id: &TicketId) -> Vec<Reason> {
     reasons
 }
 
+/// What a goal that is planned waits for.
+fn of_goal(state: &State, goal: &Ticket) -> Vec<Reason> {
+    if let Some((by, why)) = &goal.stopped {
+        return vec![Reason::Stopped { by: by.clone(), why: why.clone() }];
+    }
+    let is_over = |id: &TicketId| state.tickets.get(id).is_some_and(|t| t.phase.is_final());
+    let tickets: Vec<TicketId> = goal.goal.tickets.iter().filter(|id| !is_over(id)).cloned().collect();
+    if tickets.is_empty() { Vec::new() } else { vec![Reason::WaitsForTickets { tickets }] }
+}
+
 fn unmet_dependencies<'a>(state: &'a State, ticket: &'a Ticket) -> impl Iterator<Item = Reason> + 'a {
     let found = ticket.spec.after.iter().filter_map(|d| state.tickets.get(d).map(|t| (d, t.phase)));
     found
-        .filter(|(_, phase)| !phase.is_accepted())
+        .filter(|(_, phase)| !phase.may_be_built_on())
         .map(|(ticket, phase)| Reason::DependsOn { ticket: ticket.clone(), phase })
 }
 

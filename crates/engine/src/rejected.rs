@@ -76,8 +76,6 @@ reject_codes! {
     InvalidTickets = "invalid-tickets",
     /// The edit has faults.
     InvalidEdit = "invalid-edit",
-    /// The kind of work is known, but nothing carries it out yet.
-    NotSupported = "not-supported",
     /// The ticket is merged or closed.
     Final = "final",
     /// The ticket is in no phase from which it can be reopened.

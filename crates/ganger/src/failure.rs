@@ -106,7 +106,6 @@ codes! {
     NoSession "no-session" Failed "The ticket has no session that could get a message or be opened.",
     TooManyTickets "too-many-tickets" Failed "Too many tickets were to be added at once.",
     TooManyFiled "too-many-filed" Failed "An agent may not file any more tickets.",
-    NotSupported "not-supported" Failed "This kind of work is known, but nothing carries it out yet.",
     Rejected "rejected" Failed "The rules of the board refuse it; the message says why.",
 }
 

@@ -36,6 +36,7 @@ pub(crate) fn redact_report(report: &mut ganger_engine::Report) {
         redact_in(&mut answer.item);
         redact_in(&mut answer.how);
     }
+    report.findings.iter_mut().for_each(|answer| redact_in(&mut answer.how));
     if let Some(output) = &mut report.output {
         clean_json(output);
     }

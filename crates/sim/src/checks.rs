@@ -3,11 +3,11 @@
 
 use crate::accounts::Accounts;
 use crate::books;
+use crate::judgements::Judgements;
 use crate::mail;
 use ganger_engine::foreman::Landing;
 use ganger_engine::{
-    AttemptCount, AttemptId, AttemptStage, Commit, Event, Evidence, Phase, Record, Review, SessionId, State, TicketId,
-    VerifyJob,
+    AttemptCount, AttemptId, AttemptStage, Commit, Event, Evidence, Record, SessionId, State, TicketId, VerifyJob,
 };
 use ganger_engine::{check_all, plan, plan_by_full_scan};
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,6 +34,7 @@ pub(crate) struct Checks {
     /// Tickets whose work is accepted, and nothing has spoken against it since.
     accepted: BTreeMap<TicketId, Commit>,
     accounts: Accounts,
+    judgements: Judgements,
     /// Calls whose answer its caller has, or never will ask for.
     answered: BTreeSet<TicketId>,
     pub(crate) failure: Option<String>,
@@ -148,6 +149,9 @@ impl Checks {
         if let Err(why) = mail::fact(before, event) {
             self.fail(why);
         }
+        if let Err(why) = self.judgements.fact(before, record, event) {
+            self.fail(why);
+        }
         match event {
             Event::AttemptOffered { ticket, agent, .. } => {
                 if let Err(why) = books::offered(before, ticket) {
@@ -183,7 +187,7 @@ impl Checks {
             }
             Event::Merged { ticket, .. } => {
                 let after = before.tickets.get(ticket).map(|t| t.spec.after.clone()).unwrap_or_default();
-                let missing = after.iter().find(|d| before.tickets.get(*d).is_some_and(|t| t.phase != Phase::Merged));
+                let missing = after.iter().find(|d| before.tickets.get(*d).is_some_and(|t| !t.phase.is_landed()));
                 let joins = before.tickets.get(ticket).is_some_and(|t| t.spec.kind == ganger_engine::Kind::Join);
                 if let Some(missing) = missing.filter(|_| !joins) {
                     self.fail(format!("invariant 6: {ticket} lands before {missing}, on which it builds"));
@@ -233,9 +237,6 @@ impl Checks {
         let lenient = !before.known_red.is_empty() || before.policy.gates.iter().any(|gate| gate.known_red);
         if !commit.as_str().starts_with("good") && !approved && !lenient {
             self.fail(format!("invariant 5: {ticket} is accepted at {commit}, which no person approved"));
-        }
-        if before.policy.review == Review::Person && !approved {
-            self.fail(format!("invariant 5: {ticket} is accepted without the review that the policy asks for"));
         }
     }
 

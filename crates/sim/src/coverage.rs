@@ -57,6 +57,7 @@ impl Coverage {
                     CardKind::Surfacing { why } => self.saw(why),
                     CardKind::Question { .. }
                     | CardKind::Permission { .. }
+                    | CardKind::Stage { .. }
                     | CardKind::Orphaned { .. }
                     | CardKind::Proposal => {}
                 }

@@ -39,8 +39,8 @@ legal! {
     TicketNoted: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped Merged Done Cancelled;
     TicketClosed: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped;
     TicketReopened: Reviewing Accepted NeedsYou Cancelled;
-    TicketStopped: Open Running Verifying;
-    StopLifted: Running Verifying Reviewing NeedsYou Stopped;
+    TicketStopped: Open Running Suspended Verifying;
+    StopLifted: Running Suspended Verifying Reviewing NeedsYou Stopped;
     SecretsFound: Open;
     TicketHeld: Open Verifying;
     TicketResumed: Suspended NeedsYou Stopped;
@@ -68,6 +68,7 @@ legal! {
     EvidenceRecorded: Verifying Accepted;
     EvidenceDiscarded: NeedsYou;
     ReviewRequested: Verifying;
+    ReviewFailed: Reviewing;
     TicketRejected: Open Verifying Reviewing Accepted NeedsYou;
     ApprovedByPerson: Reviewing NeedsYou;
     TicketAccepted: Verifying Reviewing NeedsYou;
@@ -75,7 +76,13 @@ legal! {
     CallEnded: Open Verifying;
     // An agent that is being stopped may still look at its calls.
     CallResultsRead: Running Cancelled;
-    CallsReturned: Open Suspended Cancelled;
+    CallsReturned: Open Suspended Reviewing Verifying Running NeedsYou Accepted Stopped Cancelled;
+
+    StagePassed: Suspended;
+    StageApproved: Suspended;
+    StageReturned: Suspended;
+    GoalExpanded: Suspended;
+    GoalReached: Suspended;
 
     DeliveryQueued: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped;
     DeliveryReturned: Open Suspended NeedsYou Stopped Cancelled;
@@ -112,6 +119,12 @@ const RARE: &[Pair] = &[
     ("CardWithdrawn", Some(Merged)),
     ("CardWithdrawn", Some(Done)),
     ("CardAnswered", Some(Done)),
+    // A review is over while its ticket moves on, or a person reopens it in that moment.
+    ("CallsReturned", Some(Running)),
+    ("CallsReturned", Some(NeedsYou)),
+    ("CallsReturned", Some(Accepted)),
+    ("CallsReturned", Some(Stopped)),
+    ("CardWithdrawn", Some(Accepted)),
     ("StopLifted", Some(Reviewing)),
     ("StopLifted", Some(NeedsYou)),
     ("CardWithdrawn", Some(Verifying)),

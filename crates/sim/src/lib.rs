@@ -13,6 +13,7 @@ mod fault;
 mod foreman;
 mod host;
 mod journal;
+mod judgements;
 mod landing;
 mod legal;
 mod mail;

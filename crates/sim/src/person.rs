@@ -5,7 +5,9 @@ use crate::mail;
 use crate::policy;
 use crate::world::World;
 use ganger_engine::{
-    Answer, ApprovalReason, AssumptionId, Card, CardAnswer, CardKind, CardOption, CardState, Check, Commit, DirectionKind, EscalationReason, Expects, Input, NewTicket, Phase, Priority, Speaker, State, SurfacingReason, Ticket, TicketChange, TicketId, TicketSpec, Urgency,
+    Answer, ApprovalReason, AssumptionId, Card, CardAnswer, CardKind, CardOption, CardState, Check, Commit,
+    DirectionKind, EscalationReason, Expects, Input, Kind, NewTicket, Phase, Priority, Speaker, State, SurfacingReason,
+    Ticket, TicketChange, TicketId, TicketSpec, Urgency,
 };
 
 const NAME: &str = "person";
@@ -145,10 +147,12 @@ impl Person {
         let agent = (!world.rng.one_in(2)).then(|| agent.to_owned());
         // Few files for many tickets: overlaps are common.
         let file = format!("file-{}", world.rng.below(6));
+        let wants_goal = world.rng.one_in(8);
         let spec = TicketSpec {
+            kind: if wants_goal { Kind::Goal } else { Kind::Change },
             title: format!("ticket {}", self.to_add),
             done: vec!["it works".to_owned()],
-            checks: checks(world),
+            checks: if wants_goal { Vec::new() } else { checks(world) },
             files: vec![file],
             after,
             agent,
@@ -215,8 +219,10 @@ impl Person {
 
     /// Stops a ticket; now and then lets it go on again before it has stopped.
     fn stop(&mut self, world: &mut World, state: &State) {
-        let Some(ticket) = pick(world, state, |t| matches!(t.phase, Phase::Running | Phase::Open | Phase::Verifying))
-        else {
+        let can = |t: &Ticket| {
+            matches!(t.phase, Phase::Running | Phase::Open | Phase::Verifying) || t.spec.kind == Kind::Goal
+        };
+        let Some(ticket) = pick(world, state, can) else {
             return;
         };
         let by = NAME.to_owned();
@@ -310,6 +316,7 @@ fn helpful_answer(card: &Card) -> CardAnswer {
         CardKind::Approval { why: ApprovalReason::Tampering { .. } | ApprovalReason::Hazards { .. }, .. } => {
             CardOption::Reject
         }
+        CardKind::Stage { .. } => CardOption::Accept,
         CardKind::Orphaned { .. } => CardOption::Continue,
         CardKind::Proposal => CardOption::Yes,
         CardKind::Escalation { why: EscalationReason::Stopped } => CardOption::Resume,

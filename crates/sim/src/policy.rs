@@ -1,7 +1,10 @@
 //! The configuration of the simulated project: several agents, small budgets, reviews, no gates at all, and changes of it.
 
 use crate::rng::Rng;
-use ganger_engine::{AgentPolicy, Budget, GatePolicy, MailLimits, Policy, RedBase, Review, Surfacing, SurfacingPolicy};
+use ganger_engine::{
+    AgentPolicy, Budget, GatePolicy, GoalRules, MailLimits, Policy, RedBase, Review, ReviewRules, StagePolicy,
+    StageRole, Surfacing, SurfacingPolicy,
+};
 
 /// The agents, each with the runtime that it needs.
 pub(crate) const AGENTS: [(&str, &str); 5] =
@@ -43,9 +46,10 @@ pub(crate) fn first(seed: u64, rng: &mut Rng) -> Policy {
     if seed % 7 == 3 {
         policy.gates = Vec::new();
     }
-    if seed % 3 == 1 {
-        policy.review = Review::Person;
-    }
+    policy.review = [Review::Off, Review::Person, Review::Agent, Review::AgentAndPerson][(seed % 4) as usize];
+    // The second is an author as well, and works on one host only.
+    policy.reviews = ReviewRules { reviewers: vec!["plain".to_owned(), "rare".to_owned()], rounds: 2 };
+    policy.goals = goals();
     if seed % 5 == 2 {
         policy.max_transients = 2;
     }
@@ -69,7 +73,7 @@ pub(crate) fn changed(policy: &Policy, rng: &mut Rng) -> Policy {
         6 => policy.gates.iter_mut().for_each(|gate| gate.known_red = !gate.known_red),
         7 => policy.surfacing = surfacing(rng),
         0 => policy.gates = gates(&["test", "build", "lint"][..rng.below(4) as usize]),
-        1 => policy.review = if policy.review == Review::Off { Review::Person } else { Review::Off },
+        1 => policy.review = if policy.review == Review::Off { Review::Agent } else { Review::Off },
         2 => policy.budget = budget(rng),
         3 => policy.max_parallel = u32::try_from(rng.between(1, 5)).unwrap_or(1),
         _ => policy.overlap_percent = if policy.overlap_percent == 0 { 50 } else { 0 },
@@ -80,6 +84,22 @@ pub(crate) fn changed(policy: &Policy, rng: &mut Rng) -> Policy {
 /// The policy under which everything must come to rest: nothing is used up for ever.
 pub(crate) fn calm(policy: &Policy) -> Policy {
     Policy { budget: Budget::default(), ..policy.clone() }
+}
+
+fn goals() -> GoalRules {
+    let stage = |name: &str, role: StageRole| StagePolicy {
+        name: name.to_owned(),
+        agent: "builder".to_owned(),
+        role,
+        approve: role == StageRole::Plan,
+    };
+    let stages = vec![
+        stage("interview", StageRole::Interview),
+        stage("spec", StageRole::Document),
+        stage("plan", StageRole::Plan),
+        stage("validate", StageRole::Check),
+    ];
+    GoalRules { stages, returns: 2 }
 }
 
 fn gates(names: &[&str]) -> Vec<GatePolicy> {

@@ -5,7 +5,8 @@ use crate::rng::Rng;
 use crate::world::World;
 use ganger_engine::rules::{ToolClass, ToolRequest};
 use ganger_engine::session::{Capabilities, Limit, RuntimeEvent, Setback, TurnEnd};
-use ganger_engine::{DoneAnswer, FailureClass, Offer, Report, SessionId, Usage};
+use ganger_engine::{DoneAnswer, FailureClass, FindingAnswer, FindingStatus, Kind, Offer, Report, SessionId, Usage};
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// What an attempt will turn out to be.
@@ -271,8 +272,44 @@ pub(crate) fn report(behaviour: Behaviour, offer: &Offer) -> Report {
     let answer = |n: usize| DoneAnswer { item: (n + 1).to_string(), how: "so".to_owned() };
     let items = if behaviour == Behaviour::Unanswered { 0 } else { offer.spec.done.len() };
     let hands_in = offer.spec.call.is_some() && behaviour != Behaviour::Unanswered;
-    let output = hands_in.then(|| serde_json::json!({ "by": offer.ticket.as_str() }));
-    Report { summary: "done".to_owned(), done: (0..items).map(answer).collect(), output }
+    let output = hands_in.then(|| output(behaviour, offer));
+    let findings = if behaviour == Behaviour::Unanswered { Vec::new() } else { vec![fixed("F1"), fixed("F2")] };
+    Report { summary: "done".to_owned(), done: (0..items).map(answer).collect(), findings, output }
+}
+
+/// Answers to findings; those that nobody asked for do no harm.
+fn fixed(finding: &str) -> FindingAnswer {
+    FindingAnswer { finding: finding.to_owned(), status: FindingStatus::Fixed, how: "so".to_owned() }
+}
+
+/// What an agent hands in, by what it was asked: agents that do red work judge hardly, and those that cheat contradict
+/// themselves.
+fn output(behaviour: Behaviour, offer: &Offer) -> Value {
+    let is_hard = matches!(behaviour, Behaviour::Red | Behaviour::Endangers);
+    let is_odd = behaviour == Behaviour::Tampers;
+    let verdict = if is_hard || is_odd { "FAIL" } else { "PASS" };
+    let stage = offer.spec.call.as_ref().and_then(|call| call.stage.as_deref());
+    match (offer.spec.kind, stage) {
+        (Kind::Review, _) => {
+            let finding = json!({"severity": "major", "problem": "it is wrong", "settles": "a test"});
+            let findings = if is_hard { vec![finding] } else { Vec::new() };
+            json!({"verdict": verdict, "findings": findings, "done": []})
+        }
+        (_, Some("interview")) => {
+            let question = json!({"question": "left or right?", "options": []});
+            json!({"clarifications_needed": is_hard, "questions": [question]})
+        }
+        (_, Some("plan")) => {
+            let ticket = |id: &str, after: Value| json!({"id": id, "title": id, "done": ["it works"], "files": [format!("file-{id}")], "after": after});
+            let first = ticket("1", if is_odd { json!(["2"]) } else { json!([]) });
+            json!({"plan": {"phases": [{"name": "one", "tickets": [first, ticket("2", json!(["1"]))]}]}})
+        }
+        (_, Some("validate")) => {
+            let pivots = if is_hard { vec!["another way"] } else { Vec::new() };
+            json!({"verdict": verdict, "required_pivots": pivots})
+        }
+        _ => json!({ "by": offer.ticket.as_str() }),
+    }
 }
 
 fn ended(class: FailureClass) -> RuntimeEvent {

@@ -12,7 +12,10 @@ use ganger_engine::session::{
     Action, Control, Event, Limits, Machine, OutputHolder, RuntimeEvent, SessionEnd, SessionFile, Setup, ToolProcesses,
     TurnEnd, WorkspaceState,
 };
-use ganger_engine::{AttemptOutcome, Commit, Envelope, Hazard, Impact, Input, NewAssumption, NewCall, Offer, Speaker, TicketId, TicketQuery, TicketSpec};
+use ganger_engine::{
+    AttemptOutcome, Commit, Envelope, Hazard, Impact, Input, NewAssumption, NewCall, Offer, Speaker, TicketId,
+    TicketQuery, TicketSpec,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How long a question may take.

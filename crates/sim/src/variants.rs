@@ -5,7 +5,9 @@ use ganger_engine::foreman::{Action as ForemanAction, Appended, Ending, Event as
 use ganger_engine::host::{Action as HostAction, Event as HostEvent};
 use ganger_engine::session::{Action as SessionAction, Control, Event as SessionEvent, RuntimeEvent, Setback, TurnEnd};
 use ganger_engine::{
-    ApprovalReason, AssumptionStatus, AttemptCount, AttemptOutcome, CallError, CallResult, CardAnswer, CardKind, CardOption, DeliveryEvidence, DeliveryKind, DirectionKind, EscalationReason, FailureClass, Hazard, Impact, Input, MailStatus, NoticeReason, Order, Scope, Surfacing, SurfacingReason, Urgency,
+    ApprovalReason, AssumptionStatus, AttemptCount, AttemptOutcome, CallError, CallResult, CardAnswer, CardKind,
+    CardOption, DeliveryEvidence, DeliveryKind, DirectionKind, EscalationReason, FailureClass, Hazard, Impact, Input,
+    MailStatus, NoticeReason, Order, Scope, Surfacing, SurfacingReason, Urgency,
 };
 
 /// A closed enum whose variants are counted.
@@ -39,10 +41,10 @@ named! {
     AttemptOutcome: Finished Failed Interrupted BaseConflict TooLarge;
     AttemptCount: Nothing Claim Transient PersistentTransient Failure;
     FailureClass: Transient Disconnected Auth Stalled Runaway Crashed SessionLost Setup Refused;
-    CardKind: Question Permission Approval Escalation Orphaned Surfacing Proposal Notice;
+    CardKind: Question Permission Approval Stage Escalation Orphaned Surfacing Proposal Notice;
     ApprovalReason: NoGate Review Hazards Tampering ProvesNothing;
     Hazard: Deletions EnvFiles Secrets;
-    EscalationReason: Failed Rejected Unverifiable Budget TooLarge Stopped RedBase LoggedOut;
+    EscalationReason: Failed Rejected Unverifiable Budget TooLarge Stopped RedBase Stage LoggedOut;
     NoticeReason: WorkspaceKept RepositoryTouched Mail;
     SurfacingReason: Completions Decisions HighImpact Conflict;
     Surfacing: Off Notify Pause;

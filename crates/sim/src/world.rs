@@ -14,7 +14,8 @@ use crate::wire;
 use ganger_bus::MemoryBus;
 use ganger_engine::host::Run;
 use ganger_engine::{
-    DecisionId, Outcome as Decided, Phase, Policy, Rejected, State, foreman as engine_foreman, host as engine_host,
+    DecisionId, Outcome as Decided, Phase, Policy, Rejected, State, TicketId, foreman as engine_foreman,
+    host as engine_host, why,
 };
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -229,7 +230,7 @@ pub fn run(settings: Settings) -> Outcome {
             break unkept.or(world.checks.failure.take());
         }
         if world.now > end {
-            let stuck = cast.leader_state(&world).map(describe).unwrap_or_default();
+            let stuck = cast.leader_state(&world).map(|state| describe(state, world.now)).unwrap_or_default();
             break Some(format!("invariant 9: not at rest after {} min of calm: {stuck}", settings.calm_ms / 60_000));
         }
     };
@@ -300,9 +301,8 @@ fn is_at_rest(state: &State) -> bool {
     !state.tickets.is_empty() && state.attempts.is_empty() && state.tickets.values().all(|t| waits(t.phase))
 }
 
-fn describe(state: &State) -> String {
+fn describe(state: &State, now: u64) -> String {
     let open = state.tickets.iter().filter(|(_, t)| !t.phase.is_accepted() && !t.phase.is_final());
-    open.map(|(id, t)| format!("{id} is {} ({} cards)", t.phase.as_str(), state.open_cards_of(id).count()))
-        .collect::<Vec<_>>()
-        .join(", ")
+    let reasons = |id: &TicketId| why(state, now, id).iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    open.map(|(id, t)| format!("{id} is {} ({})", t.phase.as_str(), reasons(id))).collect::<Vec<_>>().join(", ")
 }

@@ -1,7 +1,7 @@
 //! Attempts: offered, granted, reported on, ended.
 
 use super::refusal::{Refusal, refuse_claim};
-use super::{done, given_up, granted, hazards, live, nothing, permissions, texts, ticket};
+use super::{done, given_up, goals, granted, hazards, live, nothing, permissions, reviews, texts, ticket};
 use crate::mutant::mutant;
 use crate::text;
 use crate::{
@@ -297,6 +297,20 @@ impl Disposition {
             };
             return Self::rejected(state, now, attempt, ticket, &refusal);
         }
+        let findings = claimed.unanswered_findings();
+        if mutant!(FindingsNotAnswered, !findings.is_empty(), false) {
+            let list: String = findings.iter().map(|finding| format!("\n- {finding}")).collect();
+            let refusal = Refusal {
+                why: format!("{} of {} findings were not answered", findings.len(), ticket.reviews.findings.len()),
+                text: format!(
+                    "These findings of the review are not answered yet. Call the tool `report_result` with `findings`: for \
+                     each id its `status`, `fixed` or `disputed`, and `how`:{list}"
+                ),
+                brief: format!("Its agent did not answer these findings of the review:{list}"),
+                retry_gates: false,
+            };
+            return Self::rejected(state, now, attempt, ticket, &refusal);
+        }
         match mutant!(HazardsIgnored, hazards::card(state, now, id, ticket, end), None) {
             Some(card) => Self { next: Phase::NeedsYou, not_before: 0, events: vec![card] },
             None => Self::to(Phase::Verifying),
@@ -317,6 +331,20 @@ impl Disposition {
             };
             return Self::rejected(state, now, attempt, ticket, &refusal);
         };
+        let fault = match ticket.spec.kind {
+            Kind::Review => reviews::fault(&output),
+            Kind::Stage => goals::fault(state, ticket, &output),
+            Kind::Change | Kind::Join | Kind::Goal | Kind::Call => None,
+        };
+        if let Some(fault) = fault {
+            let refusal = Refusal {
+                why: text::line(&fault, 200),
+                text: format!("Your result cannot be taken: {fault}\nCall the tool `report_result` again."),
+                brief: fault,
+                retry_gates: false,
+            };
+            return Self::rejected(state, now, attempt, ticket, &refusal);
+        }
         let result = CallResult::Success { output };
         let ended = Event::CallEnded { ticket: attempt.ticket.clone(), result };
         Self { next: Phase::Verifying, not_before: 0, events: vec![ended] }

@@ -43,12 +43,6 @@ pub(super) fn add(state: &State, new: &[NewTicket]) -> Result<Decision, Rejected
     faults.extend(specs.iter().flat_map(|(id, spec)| calls_among(state, id, spec)));
     faults.extend(cycle(state, &specs).map(|path| format!("dependency cycle: {path}")));
     refuse_faults(RejectCode::InvalidTickets, &faults)?;
-    let unsupported = specs.iter().find(|(_, spec)| !spec.kind.work().supported);
-    if let Some((id, spec)) = unsupported {
-        let message = format!("{id}: tickets of kind `{}` are not supported yet", spec.kind.as_str());
-        return Err(Rejected::new(RejectCode::NotSupported, message));
-    }
-
     let numbers = state.next_ticket + 1..;
     let added = ids.iter().zip(new).zip(numbers);
     let events = added
@@ -72,6 +66,12 @@ fn cleaned(spec: &TicketSpec) -> TicketSpec {
         metadata: spec.metadata.iter().map(|(key, value)| (clean(key), clean(value))).collect(),
         ..spec.clone()
     }
+}
+
+/// Ids for so many new tickets.
+pub(super) fn fresh_ids(state: &State, count: usize) -> Vec<TicketId> {
+    let new = vec![NewTicket { id: None, spec: TicketSpec::default() }; count];
+    assign_ids(state, &new)
 }
 
 /// Keeps the ids that were asked for and fills the others from the counter.
@@ -126,14 +126,18 @@ fn spec_faults(state: &State, id: &TicketId, spec: &TicketSpec) -> Vec<String> {
         faults.push(format!("{id}: there is no agent `{agent}` (known: {})", known.join(", ")));
     }
     faults.extend(check_faults(id, spec));
-    let of_agents = (spec.kind == Kind::Call) != spec.call.is_some();
-    faults.extend(of_agents.then(|| format!("{id}: only an agent makes a call, with the tool `skill_agent`")));
+    let is_asked = matches!(spec.kind, Kind::Call | Kind::Review | Kind::Stage);
+    let of_agents = is_asked != spec.call.is_some();
+    let only = || format!("{id}: nobody adds a ticket of kind `{}` by hand", spec.kind.as_str());
+    faults.extend(of_agents.then(only));
+    let is_goal = spec.kind == Kind::Goal && state.policy.goals.stages.is_empty();
+    faults.extend(is_goal.then(|| format!("{id}: this project has no pipeline that makes tickets of a goal")));
     faults.extend(file_faults(&spec.files).map(|fault| format!("{id}: {fault}")));
     faults
 }
 
 /// What is wrong with the names of files.
-pub(super) fn file_faults(files: &[String]) -> impl Iterator<Item = String> {
+pub(crate) fn file_faults(files: &[String]) -> impl Iterator<Item = String> {
     let outside = |f: &&String| f.starts_with('/') || f.split('/').any(|part| part == "..");
     let is_harmful = |f: &&String| f.chars().any(|c| text::is_harmful(c) || c == '\n');
     let harmful = files.iter().filter(is_harmful).map(|f| format!("file `{}` has control characters", text::name(f)));
@@ -200,7 +204,7 @@ fn refuse_faults(code: RejectCode, faults: &[String]) -> Result<(), Rejected> {
     }
 }
 
-pub(super) fn edit(state: &State, id: &TicketId, change: &TicketChange) -> Result<Decision, Rejected> {
+pub(super) fn edit(state: &State, now: Millis, id: &TicketId, change: &TicketChange) -> Result<Decision, Rejected> {
     let ticket = ticket(state, id)?;
     if ticket.phase.is_final() {
         return Err(Rejected::new(
@@ -237,6 +241,9 @@ pub(super) fn edit(state: &State, id: &TicketId, change: &TicketChange) -> Resul
     let mut events = built_on_more(state, id, ticket, &spec);
     events.push(super::edited(id, ticket, spec));
     events.extend(answered);
+    if mission_changed && ticket.spec.kind == Kind::Goal {
+        events.extend(super::goals::edited(state, now, id, ticket));
+    }
     if mission_changed && ticket.attempts > 0 {
         let text = format!(
             "The mission has changed: this is revision {}. Read it again and bring your work in line with it.",
@@ -258,7 +265,7 @@ pub(super) fn edit(state: &State, id: &TicketId, change: &TicketChange) -> Resul
 /// without it.
 fn built_on_more(state: &State, id: &TicketId, ticket: &Ticket, spec: &TicketSpec) -> Vec<Event> {
     let fresh = spec.after.iter().filter(|d| !ticket.spec.after.contains(d));
-    let mut not_landed = fresh.filter(|d| state.tickets.get(*d).is_some_and(|t| t.phase != Phase::Merged));
+    let mut not_landed = fresh.filter(|d| state.tickets.get(*d).is_some_and(|t| !t.phase.is_landed()));
     let Some(dependency) = not_landed.next().filter(|_| ticket.merge_approval.is_some()) else { return Vec::new() };
     let why = format!("it now depends on {dependency}");
     let mut events = vec![Event::MergeFailed { ticket: id.clone(), why: why.clone() }];
@@ -348,6 +355,7 @@ pub(super) fn reopen(state: &State, now: Millis, id: &TicketId, reason: &str, by
     events.extend(super::merge::unapprove_dependents(state, id, "the ticket was reopened"));
     events.extend(super::cards::adopted(state, id));
     events.extend(super::cards::still_orphaned(state, now, id, ticket));
+    events.extend(super::messages::below(state, ticket, |below| reopen(state, now, below, "", by)));
     if ticket.attempts > 0 && !reason.is_empty() {
         events.push(delivery(state, 0, id, DeliveryKind::Message, reason));
     }

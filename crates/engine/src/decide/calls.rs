@@ -1,6 +1,6 @@
 //! Calls of agents by agents: made, asked for, ended, and their answers handed to whoever called.
 
-use super::{asking, board, cards, delivery, escalation, granted, messages, ticket, withdraw_cards};
+use super::{asking, board, cards, delivery, escalation, goals, granted, messages, reviews, ticket, withdraw_cards};
 use crate::mutant::mutant;
 use crate::{
     Attempt, AttemptId, CallError, CallResult, CallSpec, CallStatus, Commit, Decision, DeliveryKind, EscalationReason,
@@ -46,7 +46,7 @@ pub(super) fn call(
             description: text::clean(&call.prompt),
             kind: Kind::Call,
             parent: Some(attempt.ticket.clone()),
-            call: Some(CallSpec { by: id.clone(), snapshot: snapshot.cloned(), depth }),
+            call: Some(CallSpec { by: Some(id.clone()), snapshot: snapshot.cloned(), stage: None, depth }),
             priority: caller.spec.priority,
             files: call.files.clone(),
             agent: Some(call.agent.clone()),
@@ -76,7 +76,7 @@ fn made_before<'a>(
     caller.calls.unanswered.iter().filter(|made| !found.contains(&Some(made))).find(|made| {
         let spec = state.tickets.get(*made).map(|t| &t.spec);
         spec.is_some_and(|spec| {
-            spec.call.as_ref().is_some_and(|c| c.by != *by)
+            spec.call.as_ref().is_some_and(|c| c.by.as_ref() != Some(by))
                 && spec.agent.as_ref() == Some(&call.agent)
                 && spec.description == text::clean(&call.prompt)
         })
@@ -108,13 +108,19 @@ fn within_limits(state: &State, by: &Attempt, caller: &Ticket, fresh: u32, depth
     Ok(())
 }
 
+/// Whether an agent is configured and a living host has its runtime.
+pub(super) fn can_work(state: &State, agent: &str) -> bool {
+    let Some(agent) = state.policy.agents.get(agent) else { return false };
+    state.hosts.values().any(|host| host.alive && host.report.runtimes.contains(&agent.runtime))
+}
+
 fn is_callable(state: &State, call: &NewCall) -> Result<(), Rejected> {
     let refused = |message: String| Rejected::new(RejectCode::CallRefused, message);
     let Some(agent) = state.policy.agents.get(&call.agent) else {
         let known: Vec<&str> = state.policy.agents.keys().map(String::as_str).collect();
         return Err(refused(format!("there is no agent `{}` (known: {})", text::name(&call.agent), known.join(", "))));
     };
-    if !state.hosts.values().any(|host| host.alive && host.report.runtimes.contains(&agent.runtime)) {
+    if !can_work(state, &call.agent) {
         return Err(refused(format!("no host has the runtime `{}` of agent `{}`", agent.runtime, call.agent)));
     }
     if call.title.trim().is_empty() || call.prompt.trim().is_empty() {
@@ -155,7 +161,7 @@ pub(super) fn gather(state: &State, id: &AttemptId, token: u64, calls: &[TicketI
         let made = state
             .tickets
             .get(call)
-            .filter(|t| t.spec.call.is_some() && t.spec.parent.as_ref() == Some(&attempt.ticket));
+            .filter(|t| t.spec.kind == Kind::Call && t.spec.parent.as_ref() == Some(&attempt.ticket));
         let unknown = || Rejected::new(RejectCode::CallRefused, format!("{} made no call {call}", attempt.ticket));
         found.push(status(call.clone(), made.ok_or_else(unknown)?));
     }
@@ -190,7 +196,13 @@ fn settle_one(state: &State, now: Millis, id: &TicketId, caller: &Ticket) -> Vec
     let Some(calls) = caller.calls.unanswered.iter().map(found).collect::<Option<Vec<(&TicketId, &Ticket)>>>() else {
         return Vec::new();
     };
+    if let Some(events) = reviews::settle(state, now, id, caller, &calls).filter(|_| !caller.phase.is_final()) {
+        return events;
+    }
     let live = calls.iter().find(|(_, call)| call.calls.result.is_none());
+    if caller.spec.kind == Kind::Goal && live.is_none() && !caller.phase.is_final() {
+        return goals::stage_ended(state, now, id, caller, &calls);
+    }
     let returned = Event::CallsReturned { ticket: id.clone(), calls: caller.calls.unanswered.clone() };
     match (caller.phase, live) {
         (phase, Some((call, found))) if phase.is_final() => {

@@ -1,10 +1,13 @@
 //! Questions, denials and a person's answers.
 
-use super::{NewCard, asking, chief, delivery, done, messages, nothing, objection, open_card, open_nth_card, permissions, proposals};
+use super::{
+    NewCard, asking, chief, delivery, done, goals, messages, nothing, objection, open_card, open_nth_card, permissions,
+    proposals,
+};
 use crate::mutant::mutant;
 use crate::{
     Answer, ApprovalReason, AttemptId, Card, CardAnswer, CardId, CardKind, CardOption, CardState, Commit, Decision,
-    DeliveryId, DeliveryKind, EscalationReason, Event, HostId, Millis, NoticeReason, Outcome, Phase, RejectCode,
+    DeliveryId, DeliveryKind, EscalationReason, Event, HostId, Kind, Millis, NoticeReason, Outcome, Phase, RejectCode,
     Rejected, Review, State, Ticket, TicketId,
 };
 
@@ -134,6 +137,16 @@ fn consequences(state: &State, now: Millis, card: &Card, ticket: &Ticket, answer
         CardKind::Notice { .. } | CardKind::Surfacing { .. } => Vec::new(),
         CardKind::Proposal => proposals::answered(state, now, card, ticket, answer),
         CardKind::Permission { permission } => permissions::consequences(state, card, permission, answer),
+        // Its later stages are given it.
+        CardKind::Question { .. } if ticket.spec.kind == Kind::Goal => Vec::new(),
+        CardKind::Stage { stage, .. } => match &answer.answer {
+            CardAnswer::Text(change) => vec![goals::judged(state, id, ticket, stage, Some(change))],
+            CardAnswer::Option(_) | CardAnswer::Deny(_) => vec![goals::judged(state, id, ticket, stage, None)],
+        },
+        // The next tick begins it again.
+        CardKind::Escalation { why: EscalationReason::Stage { .. } } => {
+            vec![Event::TicketResumed { ticket: id.clone() }]
+        }
         CardKind::Question { .. } => {
             let text = answer_to(card, &answer.answer);
             let mut events = vec![delivery(state, 0, id, DeliveryKind::Answer, text)];
@@ -327,7 +340,7 @@ fn accept(state: &State, id: &TicketId, commit: &Commit, why: &ApprovalReason, b
         why,
         ApprovalReason::Tampering { .. } | ApprovalReason::Hazards { .. } | ApprovalReason::ProvesNothing { .. }
     );
-    let unreviewed = narrow && state.policy.review == Review::Person;
+    let unreviewed = narrow && state.policy.review != Review::Off;
     let checks = state.tickets.get(id).is_some_and(|t| !t.spec.checks.is_empty());
     let unchecked = state.policy.gates.is_empty() && !checks;
     let verified = unchecked || state.is_verified(id, commit) && !unreviewed;

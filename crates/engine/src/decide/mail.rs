@@ -4,13 +4,13 @@
 //! delivery as any other text is.
 
 use super::mail_to::{Readers, is_over, readers};
-use super::{NewCard, asking, attempts, delivery, done, granted, nothing, open_card};
+use super::{NewCard, asking, chief, delivery, done, granted, nothing, open_card};
 use crate::mutant::mutant;
 use crate::text::{self, clean};
 use crate::{
-    AttemptId, Author, CardAnswer, CardId, CardKind, CardOption, Decision, DeliveryKind, Event, Importance, Mail,
-    MailCopy, MailId, MailQuery, Mailbox, Millis, NewMail, NoticeReason, Outcome, Phase, Receipt, ReceiptLine,
-    RejectCode, Rejected, Speaker, State, Ticket, TicketId, Urgency,
+    AttemptId, Author, CardAnswer, CardId, CardKind, CardOption, Decision, DeliveryKind, Event, Impact, Importance,
+    Mail, MailCopy, MailId, MailQuery, Mailbox, Millis, NewAssumption, NewMail, NoticeReason, Outcome, Phase, Receipt,
+    ReceiptLine, RejectCode, Rejected, Speaker, State, Ticket, TicketId, Urgency,
 };
 
 /// The longest subject, in characters.
@@ -176,7 +176,15 @@ fn assumed(state: &State, now: Millis, id: &AttemptId, token: u64, body: &str) -
     let said: serde_json::Value = serde_json::from_str(body).map_err(|_| wrong())?;
     let assumed = said["assumed"].as_str().map(str::trim).filter(|assumed| !assumed.is_empty()).ok_or_else(wrong)?;
     let confidence = said["confidence"].as_f64().ok_or_else(wrong)?;
-    Ok(attempts::assume(state, now, id, token, assumed, confidence)?.events)
+    let said = |key: &str| said[key].as_str().map(str::to_owned);
+    let new = NewAssumption {
+        assumed: assumed.to_owned(),
+        confidence,
+        topic: said("topic"),
+        value: said("value"),
+        impact: Impact::Low,
+    };
+    Ok(chief::assume(state, now, id, token, &new)?.events)
 }
 
 fn copies(state: &State, now: Millis, to: &Readers) -> Vec<MailCopy> {

@@ -21,7 +21,7 @@ pub(super) fn approve(state: &State, wanted: &[TicketId], by: &str) -> Result<De
             .spec
             .after
             .iter()
-            .filter(|d| !set.contains(d) && state.tickets.get(d).is_some_and(|t| t.phase != Phase::Merged));
+            .filter(|d| !set.contains(d) && state.tickets.get(d).is_some_and(|t| !t.phase.is_landed()));
         faults.extend(missing.map(|d| format!("{id} builds on {d}, which is neither merged nor part of this merge")));
     }
     if !faults.is_empty() {

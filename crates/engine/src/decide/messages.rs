@@ -3,7 +3,7 @@
 use super::{chief, delivery, done, granted, nothing, objection, ticket, withdraw_cards};
 use crate::{
     AttemptId, AttemptStage, CardAnswer, CardKind, CardOption, Decision, DeliveryId, DeliveryKind, EscalationReason,
-    Event, Outcome, Phase, RejectCode, Rejected, State, TicketId, Urgency,
+    Event, Kind, Outcome, Phase, RejectCode, Rejected, State, Ticket, TicketId, Urgency,
 };
 
 pub(super) fn tell(state: &State, id: &TicketId, text: &str, urgency: Urgency, by: &str) -> Result<Decision, Rejected> {
@@ -22,17 +22,39 @@ pub(super) fn tell(state: &State, id: &TicketId, text: &str, urgency: Urgency, b
             None => format!("`ganger ticket reopen {id}` lets the agent work on it again"),
         }));
     }
+    if found.spec.kind == Kind::Goal {
+        return tell_goal(state, id, found, text.trim(), by);
+    }
     let works = found.live.as_ref().and_then(|a| state.attempts.get(a)).is_some_and(|a| a.stage != AttemptStage::Lost);
     if urgency == Urgency::Interrupt && !works {
         return Err(Rejected::new(RejectCode::NotRunning, format!("{id} has no turn in progress"))
             .hint(format!("queue a message with `ganger tell {id} …`")));
     }
-    let mut event = delivery(state, 0, id, DeliveryKind::Message, text.trim());
+    let mut events = written(state, 0, id, found, &Letter { text: text.trim(), urgency, by });
+    let before = chief::Told { texts: 1, sent_back: Some(id), ..chief::Told::default() };
+    events.extend(objection::objected(state, id, text, by, before));
+    Ok(Decision { events, outcome: Outcome::Queued { delivery: next_delivery(state) } })
+}
+
+fn next_delivery(state: &State) -> DeliveryId {
+    DeliveryId::new(format!("D-{}", state.next_delivery + 1))
+}
+
+/// What a person writes.
+struct Letter<'a> {
+    text: &'a str,
+    urgency: Urgency,
+    by: &'a str,
+}
+
+/// A letter to a ticket, the `nth` of one decision, from 0.
+fn written(state: &State, nth: u64, id: &TicketId, found: &Ticket, letter: &Letter<'_>) -> Vec<Event> {
+    let Letter { text, urgency, by } = *letter;
+    let mut event = delivery(state, nth, id, DeliveryKind::Message, text);
     if let Event::DeliveryQueued { delivery, .. } = &mut event {
         delivery.urgency = urgency;
-        delivery.by = by.to_owned();
+        by.clone_into(&mut delivery.by);
     }
-    let delivery = DeliveryId::new(format!("D-{}", state.next_delivery + 1));
     let mut events = vec![event];
     let is_judged = super::is_judged(state, id, found);
     // A person who writes to the agent is not done with the work, also where they are asked to accept it.
@@ -41,9 +63,21 @@ pub(super) fn tell(state: &State, id: &TicketId, text: &str, urgency: Urgency, b
         events.extend(withdraw_cards(state, id, &why));
         events.push(Event::TicketRejected { ticket: id.clone(), why, counts: false });
     }
-    let before = chief::Told { texts: 1, sent_back: Some(id), ..chief::Told::default() };
-    events.extend(objection::objected(state, id, text, by, before));
-    Ok(Decision { events, outcome: Outcome::Queued { delivery } })
+    events
+}
+
+/// No session works on a goal: its tickets are told.
+fn tell_goal(state: &State, id: &TicketId, goal: &Ticket, text: &str, by: &str) -> Result<Decision, Rejected> {
+    let letter = Letter { text, urgency: Urgency::Idle, by };
+    let below = goal.goal.tickets.iter().filter_map(|id| state.tickets.get_key_value(id));
+    let read = below.filter(|(_, t)| !t.phase.is_final() && t.phase != Phase::Accepted);
+    let events: Vec<Event> = (0..).zip(read).flat_map(|(nth, (id, t))| written(state, nth, id, t, &letter)).collect();
+    if events.is_empty() {
+        let message = format!("{id} is a goal, and none of its tickets is at work: no session will read the message");
+        return Err(Rejected::new(RejectCode::NoSession, message)
+            .hint(format!("`ganger ticket edit {id} --description …` changes what is wanted, and plans it again")));
+    }
+    Ok(Decision { events, outcome: Outcome::Queued { delivery: next_delivery(state) } })
 }
 
 /// A model request had these texts in it.
@@ -77,6 +111,9 @@ pub(super) fn stop(state: &State, id: &TicketId, why: &str, by: &str) -> Result<
             let cancel = (!cancelled)
                 .then(|| Event::AttemptCancelled { attempt: attempt.clone(), why: format!("{by} stopped it") });
             Ok(done(cancel.into_iter().chain([stopped]).collect::<Vec<_>>()))
+        }
+        (_, Phase::Suspended) if found.spec.kind == Kind::Goal => {
+            Ok(done([vec![stopped], below(state, found, |t| stop(state, t, why, by))].concat()))
         }
         // Its gates run on: what they say is worth having. Its agent does not work on before it is resumed.
         (_, Phase::Open | Phase::Verifying) => Ok(done([stopped])),
@@ -112,7 +149,18 @@ pub(super) fn resume(state: &State, id: &TicketId, by: &str) -> Result<Decision,
     let mut events: Vec<Event> = answered.collect();
     let waits = found.phase == Phase::Stopped || !events.is_empty();
     events.extend(lift(id, by, waits));
+    events.extend(below(state, found, |t| resume(state, t, by)));
     Ok(done(events))
+}
+
+/// The same for each ticket of a goal that takes it.
+pub(super) fn below(
+    state: &State,
+    goal: &Ticket,
+    same: impl Fn(&TicketId) -> Result<Decision, Rejected>,
+) -> Vec<Event> {
+    let known = goal.goal.tickets.iter().filter(|id| state.tickets.contains_key(id));
+    known.filter_map(|id| same(id).ok()).flat_map(|decision| decision.events).collect()
 }
 
 /// A stopped ticket goes on; what still runs of it, or waits for something else, just does.

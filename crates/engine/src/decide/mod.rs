@@ -7,6 +7,7 @@ mod cards;
 mod chief;
 mod claims;
 mod direction;
+mod goals;
 mod hazards;
 mod hosts;
 mod mail;
@@ -18,6 +19,7 @@ mod permissions;
 mod proposals;
 mod red;
 mod refusal;
+mod reviews;
 mod schedule;
 mod surfacing;
 mod telling;
@@ -33,6 +35,7 @@ use crate::{
     Delivery, DeliveryId, DeliveryKind, EscalationReason, Event, Input, Millis, Outcome, Phase, RejectCode, Rejected,
     State, Ticket, TicketId, TicketSpec,
 };
+pub(crate) use board::file_faults;
 pub use mail::mailbox;
 use texts::escalation;
 pub use views::tickets_seen;
@@ -53,7 +56,7 @@ pub fn decide(state: &State, now: Millis, input: &Input) -> Result<Decision, Rej
             _ => done([Event::TrustRecorded { hash: hash.clone(), by: by.clone() }]),
         }),
         Input::AddTickets { tickets } => board::add(state, tickets),
-        Input::EditTicket { ticket, change } => board::edit(state, ticket, change),
+        Input::EditTicket { ticket, change } => board::edit(state, now, ticket, change),
         Input::NoteTicket { ticket, text, by } => board::note(state, ticket, text, by),
         Input::CloseTicket { ticket, reason, by } => board::close(state, now, ticket, reason, by),
         Input::ReopenTicket { ticket, reason, by } => board::reopen(state, now, ticket, reason, by),
@@ -281,6 +284,7 @@ fn withdraw_cards(state: &State, ticket: &TicketId, why: &str) -> Vec<Event> {
         | CardKind::Permission { .. }
         | CardKind::Approval { .. }
         | CardKind::Proposal
+        | CardKind::Stage { .. }
         | CardKind::Escalation { .. } => true,
         CardKind::Orphaned { .. } | CardKind::Surfacing { .. } | CardKind::Notice { .. } => false,
     };

@@ -1,7 +1,7 @@
 //! What passing time decides: offers that nobody claimed, attempts that are surely dead, verification,
 //! and the next offer. One offer a tick: the caller ticks until nothing comes.
 
-use super::{calls, mail, nothing, red, surfacing, verify};
+use super::{calls, goals, mail, nothing, red, surfacing, verify};
 use crate::mutant::mutant;
 use crate::{
     AttemptId, AttemptStage, Decision, Event, Host, HostId, Millis, Outcome, State, Ticket, TicketId,
@@ -27,6 +27,9 @@ pub(super) fn tick(
     }
     if events.is_empty() {
         events = mail::settle(state);
+    }
+    if events.is_empty() {
+        events = goals::advance(state, now);
     }
     if events.is_empty() {
         events = verification(state, now);
@@ -80,8 +83,8 @@ fn verifier<'a>(state: &'a State, ticket: &Ticket) -> Option<&'a HostId> {
 }
 
 fn next_offer(state: &State, now: Millis, scope: Option<&[TicketId]>) -> Option<Event> {
-    // What the agents of a ticket call belongs to it.
-    let in_scope = |id: &TicketId| scope.is_none_or(|s| s.contains(id) || state.callers(id).any(|c| s.contains(c)));
+    // What the agents of a ticket call belongs to it, and so does what a goal became.
+    let in_scope = |id: &TicketId| scope.is_none_or(|s| s.contains(id) || state.ancestors(id).any(|a| s.contains(a)));
     let ready = state.ready().filter(|(id, _)| in_scope(id));
     for (id, ticket) in ready {
         if !obstacles(state, now, id, ticket).is_empty() {

@@ -52,7 +52,10 @@ pub(super) fn escalation(state: &State, now: Millis, id: &TicketId, why: Escalat
         }
         EscalationReason::Stopped => format!("{id} is stopped. Resume it?"),
         // These have cards of their own.
-        EscalationReason::Rejected { .. } | EscalationReason::LoggedOut { .. } | EscalationReason::RedBase { .. } => {
+        EscalationReason::Rejected { .. }
+        | EscalationReason::LoggedOut { .. }
+        | EscalationReason::Stage { .. }
+        | EscalationReason::RedBase { .. } => {
             format!("{id} cannot continue. Try again?")
         }
     };

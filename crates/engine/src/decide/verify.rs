@@ -1,11 +1,11 @@
 //! From a claim to acceptance: evidence, review, and the ways back.
 
-use super::{NewCard, done, escalation, nothing, open_card, red, tampering_card, ticket};
+use super::{NewCard, done, escalation, nothing, open_card, red, reviews, tampering_card, ticket};
 use crate::mutant::mutant;
 use crate::verdict::{Inquiry, Requirement, Verdict};
 use crate::{
     ApprovalReason, CardKind, Commit, Decision, EscalationReason, Event, Evidence, Millis, Phase, Policy, RejectCode,
-    Rejected, Review, State, Ticket, TicketId, Verification, text,
+    Rejected, State, Ticket, TicketId, Verification, text,
 };
 use std::collections::BTreeSet;
 
@@ -117,23 +117,7 @@ fn after_green(state: &State, now: Millis, inquiry: &Inquiry<'_>, latest: Option
     if let Some(card) = proves_nothing(state, now, inquiry) {
         return vec![Event::TicketHeld { ticket: id.clone(), card: None }, card];
     }
-    match mutant!(ReviewSkipped, state.policy.review, Review::Off) {
-        Review::Off => vec![Event::TicketAccepted { ticket: id.clone(), commit: commit.clone() }],
-        Review::Person => {
-            let base = state.tickets.get(id).and_then(|t| t.base.as_ref());
-            let diff = base.map(|base| format!(" `git diff {} {}` shows the change.", base.short(), commit.short()));
-            let card = NewCard {
-                ticket: id,
-                attempt: None,
-                kind: CardKind::Approval { commit: commit.clone(), why: ApprovalReason::Review },
-                question: format!("Review {id} at {}: accept, or say what to change", commit.short()),
-                brief: format!("All gates are green.{}", diff.unwrap_or_default()),
-                default: None,
-                consequence: "it stays in review until you answer",
-            };
-            vec![Event::ReviewRequested { ticket: id.clone() }, open_card(state, now, card)]
-        }
-    }
+    reviews::next(state, now, id, commit)
 }
 
 /// The card about checks that were green without the work.

@@ -1,7 +1,7 @@
 //! What decisions depend on: the part of the configuration that is journaled.
 
 use super::is_default;
-use crate::{CallLimits, MailLimits, Millis, SurfacingPolicy};
+use crate::{CallLimits, GoalRules, MailLimits, Millis, Review, ReviewRules, SurfacingPolicy};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -68,17 +68,6 @@ pub enum RedBase {
     Work,
 }
 
-/// Who must look at green work before it is accepted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Review {
-    /// Nobody: green gates suffice; a person still merges.
-    #[default]
-    Off,
-    /// A person, on a card.
-    Person,
-}
-
 /// Ceilings in tokens. `None` means no ceiling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -115,6 +104,12 @@ pub struct Policy {
     pub overlap_ignore: Vec<String>,
     /// Review policy.
     pub review: Review,
+    /// How agents review.
+    #[serde(skip_serializing_if = "is_default")]
+    pub reviews: ReviewRules,
+    /// How goals become tickets.
+    #[serde(skip_serializing_if = "is_default")]
+    pub goals: GoalRules,
     /// What is done where a gate is red at the base.
     #[serde(skip_serializing_if = "is_default")]
     pub red_base: RedBase,
@@ -167,6 +162,8 @@ impl Default for Policy {
             overlap_percent: 0,
             overlap_ignore: Vec::new(),
             review: Review::Off,
+            reviews: ReviewRules::default(),
+            goals: GoalRules::default(),
             red_base: RedBase::Card,
             budget: Budget::default(),
             calls: CallLimits::default(),

@@ -21,11 +21,15 @@ pub struct NewCall {
 /// What makes a ticket a call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallSpec {
-    /// The attempt that made it.
-    pub by: AttemptId,
+    /// The attempt that made it; nobody, where Ganger asks for a review or a stage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<AttemptId>,
     /// The caller's files at that moment; without one, the called agent sees the caller's base.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<Commit>,
+    /// The stage of a pipeline that it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<String>,
     /// How many calls stand above it: a call by a ticket of a person has 1.
     pub depth: u32,
 }

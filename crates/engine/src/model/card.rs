@@ -1,10 +1,10 @@
 //! Cards: what waits for a person, and what a person may answer.
 
 use crate::{
-    AttemptId, CardId, Commit, FailureClass, Hazard, MailId, Millis, PendingPermission, RejectCode, Rejected, SurfacingReason, TicketId,
+    AttemptId, CardAnswer, CardId, CardOption, Commit, FailureClass, Hazard, MailId, Millis, PendingPermission,
+    RejectCode, Rejected, SurfacingReason, TicketId,
 };
 use serde::{Deserialize, Serialize};
-use std::fmt;
 
 /// What a card is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +33,13 @@ pub enum CardKind {
     Escalation {
         /// What happened.
         why: EscalationReason,
+    },
+    /// A person's approval of what a stage of a goal wrote.
+    Stage {
+        /// The stage.
+        stage: String,
+        /// The ticket that holds its output.
+        by: TicketId,
     },
     /// A ticket that this one depends on was closed.
     Orphaned {
@@ -128,6 +135,11 @@ pub enum EscalationReason {
         /// Where it is red.
         commit: Commit,
     },
+    /// A stage of a goal failed.
+    Stage {
+        /// Which.
+        stage: String,
+    },
     /// A runtime's login was refused. One card for everybody who would work on it.
     LoggedOut {
         /// The runtime.
@@ -159,89 +171,6 @@ pub enum NoticeReason {
     },
 }
 
-/// An option of a card.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum CardOption {
-    /// Allow this request.
-    Once,
-    /// Allow the same for this ticket from now on.
-    Ticket,
-    /// Allow the same for this agent from now on.
-    Agent,
-    /// Allow the same for everyone in the project from now on.
-    Project,
-    /// Do not allow it; a reason may follow.
-    Deny,
-    /// Accept the work.
-    Accept,
-    /// Send the work back.
-    Reject,
-    /// Try again, with counters reset.
-    Retry,
-    /// Run the gates of a ticket again, without its agent.
-    RetryGates,
-    /// Resume a stopped ticket.
-    Resume,
-    /// Continue without what the ticket depended on, although a gate is red on the main branch, or with assumptions.
-    Continue,
-    /// Close the ticket.
-    Cancel,
-    /// Taken note of.
-    Ok,
-    /// The ticket is wanted.
-    Yes,
-    /// It is not.
-    No,
-}
-
-impl CardOption {
-    /// The word on the command line and in JSON.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Once => "once",
-            Self::Ticket => "ticket",
-            Self::Agent => "agent",
-            Self::Project => "project",
-            Self::Deny => "deny",
-            Self::Accept => "accept",
-            Self::Reject => "reject",
-            Self::Retry => "retry",
-            Self::RetryGates => "retry-gates",
-            Self::Resume => "resume",
-            Self::Continue => "continue",
-            Self::Cancel => "cancel",
-            Self::Ok => "ok",
-            Self::Yes => "yes",
-            Self::No => "no",
-        }
-    }
-}
-
-/// A person's answer, as far as its card allows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum CardAnswer {
-    /// One of the card's options.
-    Option(CardOption),
-    /// No permission, with the reason for the agent; it may be empty.
-    Deny(String),
-    /// Free text: the answer to a question, or what to change in reviewed work.
-    Text(String),
-}
-
-impl fmt::Display for CardAnswer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Option(option) => f.write_str(option.as_str()),
-            Self::Deny(reason) if reason.is_empty() => f.write_str("deny"),
-            Self::Deny(reason) => write!(f, "deny {reason}"),
-            Self::Text(text) => f.write_str(text),
-        }
-    }
-}
-
 impl CardKind {
     /// Its name on screens and in JSON.
     #[must_use]
@@ -249,7 +178,7 @@ impl CardKind {
         match self {
             Self::Question { .. } => "question",
             Self::Permission { .. } => "permission",
-            Self::Approval { .. } => "approval",
+            Self::Approval { .. } | Self::Stage { .. } => "approval",
             Self::Escalation { .. } => "escalation",
             Self::Orphaned { .. } => "orphaned",
             Self::Surfacing { .. } => "surfacing",
@@ -261,14 +190,14 @@ impl CardKind {
     /// The options. The first ones are the usual ones.
     #[must_use]
     pub fn options(&self) -> &'static [CardOption] {
-        use CardOption::{
+        use crate::CardOption::{
             Accept, Agent, Cancel, Continue, Deny, No, Ok, Once, Project, Reject, Resume, Retry, RetryGates, Ticket,
             Yes,
         };
         match self {
             Self::Question { .. } => &[],
             Self::Permission { .. } => &[Once, Ticket, Agent, Project, Deny],
-            Self::Approval { why: ApprovalReason::NoGate, .. } => &[Accept, Cancel],
+            Self::Approval { why: ApprovalReason::NoGate, .. } | Self::Stage { .. } => &[Accept, Cancel],
             Self::Approval { why: ApprovalReason::Review, .. } => &[Accept],
             Self::Approval { why: ApprovalReason::Tampering { .. } | ApprovalReason::Hazards { .. }, .. } => {
                 &[Accept, Reject]
@@ -296,9 +225,8 @@ impl CardKind {
             Self::Question { .. } => Some("<your answer>"),
             Self::Surfacing { why } if why.is_summary() => Some("<direction for all agents>"),
             Self::Surfacing { .. } => Some("<what is true instead>"),
-            Self::Approval { why: ApprovalReason::Review | ApprovalReason::ProvesNothing { .. }, .. } => {
-                Some("<what to change>")
-            }
+            Self::Approval { why: ApprovalReason::Review | ApprovalReason::ProvesNothing { .. }, .. }
+            | Self::Stage { .. } => Some("<what to change>"),
             Self::Proposal => Some("<what to add to it>"),
             Self::Approval { .. }
             | Self::Permission { .. }
@@ -325,6 +253,7 @@ impl CardKind {
         match self {
             Self::Question { .. }
             | Self::Approval { .. }
+            | Self::Stage { .. }
             | Self::Escalation { .. }
             | Self::Orphaned { .. }
             | Self::Proposal => true,

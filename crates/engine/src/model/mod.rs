@@ -1,6 +1,7 @@
 //! What the board is made of: plain data, all of it stored.
 
 pub(crate) mod agent;
+pub(crate) mod answer;
 pub(crate) mod assumption;
 pub(crate) mod attempt;
 pub(crate) mod call;
@@ -10,11 +11,14 @@ pub(crate) mod chief;
 pub(crate) mod delivery;
 pub(crate) mod direction;
 pub(crate) mod evidence;
+pub(crate) mod goal;
 pub(crate) mod hazard;
 pub(crate) mod host;
 pub(crate) mod mail;
 pub(crate) mod permission;
 pub(crate) mod phase;
+pub(crate) mod plan;
+pub(crate) mod review;
 pub(crate) mod ticket;
 pub(crate) mod usage;
 pub(crate) mod view;

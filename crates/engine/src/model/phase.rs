@@ -94,14 +94,15 @@ impl Phase {
         match self {
             Open => &[Running, NeedsYou, Stopped, Cancelled],
             Running => &[Open, Suspended, Verifying, NeedsYou, Stopped, Cancelled],
-            Suspended => &[Open, Cancelled],
+            Suspended => &[Open, Done, Cancelled],
             Verifying => &[Open, Reviewing, Accepted, Done, NeedsYou, Stopped, Cancelled],
             Reviewing => &[Open, Verifying, Accepted, Stopped, Cancelled],
             Accepted => &[Open, Verifying, Merged, Cancelled],
             NeedsYou => &[Open, Verifying, Accepted, Stopped, Cancelled],
             // Journals from before this phase hold a stopped ticket by a card.
             Stopped => &[Open, NeedsYou, Cancelled],
-            Cancelled => &[Open],
+            // A goal is never open: it waits for its stages.
+            Cancelled => &[Open, Suspended],
             Merged | Done => &[],
         }
     }
@@ -112,10 +113,22 @@ impl Phase {
         self == next || self.followers().contains(&next)
     }
 
-    /// Work that others may build on.
+    /// Work that is verified, on the main branch or on its own.
     #[must_use]
     pub fn is_accepted(self) -> bool {
         matches!(self, Self::Accepted | Self::Merged)
+    }
+
+    /// Whether others may build on it: a goal that is done is what its tickets brought to the main branch.
+    #[must_use]
+    pub fn may_be_built_on(self) -> bool {
+        self.is_accepted() || self.is_landed()
+    }
+
+    /// Whether all of it is on the main branch.
+    #[must_use]
+    pub fn is_landed(self) -> bool {
+        matches!(self, Self::Merged | Self::Done)
     }
 
     /// The branch holds everything; a ticket that comes back gets its workspace again.

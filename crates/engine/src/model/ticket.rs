@@ -2,8 +2,8 @@
 
 use super::is_default;
 use crate::{
-    Assumption, AttemptId, Author, CallSpec, Calls, CardId, Check, Commit, DeliveryId, HostId, Kind, Millis, Phase, Session,
-    TicketId, Usage,
+    Assumption, AttemptId, Author, CallSpec, Calls, CardId, Check, Commit, DeliveryId, Finding, FindingAnswer,
+    GoalProgress, HostId, Kind, Millis, Phase, Reviews, Session, TicketId, Usage,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,6 +35,16 @@ impl Priority {
             Self::High => "high",
             Self::Medium => "medium",
             Self::Low => "low",
+        }
+    }
+
+    /// One step more urgent.
+    #[must_use]
+    pub fn raised(self) -> Self {
+        match self {
+            Self::Critical | Self::High => Self::Critical,
+            Self::Medium => Self::High,
+            Self::Low => Self::Medium,
         }
     }
 
@@ -120,6 +130,9 @@ pub struct Report {
     /// Answers to the definition of done.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub done: Vec<DoneAnswer>,
+    /// Answers to the findings of the last review.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<FindingAnswer>,
     /// Structured output, for kinds of work whose result it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<serde_json::Value>,
@@ -227,6 +240,12 @@ pub struct Ticket {
     /// The calls that its agents made, and how it ended, if it is a call.
     #[serde(default, skip_serializing_if = "is_default")]
     pub calls: Calls,
+    /// How far it is, if it is a goal.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub goal: GoalProgress,
+    /// What reviewers found in its work.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub reviews: Reviews,
     /// The card that it waits for, where that belongs to another ticket as well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waits_for: Option<CardId>,
@@ -260,5 +279,19 @@ impl Ticket {
         };
         let items = self.spec.done.iter().enumerate();
         items.filter(|(i, item)| !answered(i + 1, item)).map(|(_, item)| item.as_str()).collect()
+    }
+
+    /// The findings of the last review that the last report leaves open.
+    #[must_use]
+    pub fn unanswered_findings(&self) -> Vec<&Finding> {
+        self.reviews.findings.iter().filter(|finding| self.answer_to(finding).is_none()).collect()
+    }
+
+    /// What the last report says to a finding.
+    #[must_use]
+    pub fn answer_to(&self, finding: &Finding) -> Option<&FindingAnswer> {
+        let answers = self.report.iter().flat_map(|r| &r.findings);
+        let mut of_it = answers.filter(|a| a.finding.trim().eq_ignore_ascii_case(&finding.id));
+        of_it.find(|a| !a.how.trim().is_empty())
     }
 }

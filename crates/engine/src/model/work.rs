@@ -90,8 +90,6 @@ pub struct Work {
     pub directory: Directory,
     /// How it stands on what it depends on.
     pub bases: Bases,
-    /// Whether it is carried out yet.
-    pub supported: bool,
 }
 
 impl Kind {
@@ -121,7 +119,6 @@ impl Kind {
             lands: true,
             directory: Directory::Workspace,
             bases: Bases::Merged,
-            supported: true,
         };
         let output = Work {
             claim: Claim::Output,
@@ -130,15 +127,13 @@ impl Kind {
             lands: false,
             directory: Directory::Snapshot,
             bases: Bases::Merged,
-            supported: false,
         };
         match self {
             Self::Change => change,
             Self::Join => Work { bases: Bases::First, ..change },
-            Self::Goal => Work { acceptance: Acceptance::Expands, ..output },
-            Self::Call => Work { supported: true, ..output },
-            Self::Review => output,
-            Self::Stage => Work { verification: Verification::Approval, acceptance: Acceptance::Advances, ..output },
+            Self::Goal => Work { acceptance: Acceptance::Expands, directory: Directory::None, ..output },
+            Self::Call | Self::Review => output,
+            Self::Stage => Work { acceptance: Acceptance::Advances, ..output },
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Changes, State};
 use crate::mutant::mutant;
-use crate::{AssumptionId, CardId, Millis, Phase, Priority, TicketId};
+use crate::{AssumptionId, CardId, Kind, Millis, Phase, Priority, TicketId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What planning looks up. A function of the rest of the state.
@@ -22,6 +22,8 @@ pub(crate) struct Index {
     pub(crate) cleanup: BTreeSet<TicketId>,
     /// Tickets with calls that are not answered.
     pub(crate) calling: BTreeSet<TicketId>,
+    /// Goals on their way, and closed ones whose tickets may not be.
+    pub(crate) goals: BTreeSet<TicketId>,
     /// Tickets that wait for a card which may be that of another ticket.
     pub(crate) waiting: BTreeSet<TicketId>,
     /// Who waits for whom.
@@ -87,6 +89,7 @@ impl State {
         let verifying = ticket.phase == Phase::Verifying;
         let waiting = ticket.waits_for.is_some();
         let calling = !ticket.calls.unanswered.is_empty();
+        let goal = ticket.spec.kind == Kind::Goal && ticket.phase != Phase::Done;
         let timed = (ready || verifying) && ticket.not_before > 0;
         let merging = ticket.phase == Phase::Accepted && ticket.merge_approval.is_some();
         let idle = mutant!(RetireWhileRunning, ticket.live.is_none(), true);
@@ -96,6 +99,7 @@ impl State {
 
         set(&mut self.index.waiting, id, waiting);
         set(&mut self.index.calling, id, calling);
+        set(&mut self.index.goals, id, goal);
         set(&mut self.index.verifying, id, verifying);
         set(&mut self.index.merging, id, merging);
         set(&mut self.index.cleanup, id, cleanup);
@@ -120,7 +124,7 @@ impl State {
     }
 
     pub(crate) fn dependencies_accepted(&self, id: &TicketId) -> bool {
-        let accepted = |d: &TicketId| self.tickets.get(d).is_some_and(|t| t.phase.is_accepted());
+        let accepted = |d: &TicketId| self.tickets.get(d).is_some_and(|t| t.phase.may_be_built_on());
         mutant!(DependenciesIgnored, self.tickets.get(id).is_some_and(|t| t.spec.after.iter().all(accepted)), true)
     }
 }

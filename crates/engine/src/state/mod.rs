@@ -14,7 +14,8 @@ use crate::model::mail::number_of;
 use crate::mutant::mutant;
 use crate::verdict::{Inquiry, Requirement};
 use crate::{
-    Attempt, AttemptId, Card, CardId, Chief, Commit, Delivery, DeliveryId, Digest, Evidence, Host, HostId, IllegalTransition, Mail, MailId, Millis, Outcome, Pause, Permit, Phase, Policy, Record, Ticket, TicketId,
+    Attempt, AttemptId, Card, CardId, Chief, Commit, Delivery, DeliveryId, Digest, Evidence, Host, HostId,
+    IllegalTransition, Kind, Mail, MailId, Millis, Outcome, Pause, Permit, Phase, Policy, Record, Ticket, TicketId,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -227,6 +228,12 @@ impl State {
         std::iter::successors(above(call), move |id| above(id))
     }
 
+    /// The tickets that a ticket is part of: its parent, the parent of that, and so on.
+    pub fn ancestors<'a>(&'a self, id: &TicketId) -> impl Iterator<Item = &'a TicketId> {
+        let above = |id: &TicketId| self.tickets.get(id)?.spec.parent.as_ref();
+        std::iter::successors(above(id), move |id| above(id))
+    }
+
     /// Calls of a ticket that its current attempt has no answer to yet.
     pub fn open_calls<'a>(&'a self, ticket: &'a Ticket) -> impl Iterator<Item = &'a TicketId> {
         let read = ticket.live.as_ref().and_then(|a| self.attempts.get(a)).map_or(&[][..], |a| &a.results_read);
@@ -237,7 +244,11 @@ impl State {
     #[must_use]
     pub fn waits_for_person(&self, id: &TicketId) -> bool {
         self.tickets.get(id).is_some_and(|ticket| match ticket.phase {
-            Phase::NeedsYou | Phase::Reviewing => true,
+            Phase::NeedsYou => true,
+            Phase::Reviewing => ticket.calls.unanswered.is_empty(),
+            Phase::Suspended if ticket.spec.kind == Kind::Goal => {
+                self.open_cards_of(id).any(|card| card.kind.holds_ticket())
+            }
             Phase::Suspended => ticket.calls.unanswered.is_empty() || self.has_question(id),
             _ => false,
         })

@@ -6,8 +6,8 @@
 
 use super::{DaySpend, SNAPSHOT_VERSION, SnapshotError, State};
 use crate::{
-    Attempt, AttemptId, Card, CardId, Chief, Delivery, DeliveryId, Digest, Evidence, Host, HostId, Mail, Outcome, Pause,
-    Permit, Policy, Ticket, TicketId,
+    Attempt, AttemptId, Card, CardId, Chief, Delivery, DeliveryId, Digest, Evidence, Host, HostId, Mail, Outcome,
+    Pause, Permit, Policy, Ticket, TicketId,
 };
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;

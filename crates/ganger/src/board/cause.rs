@@ -55,6 +55,11 @@ impl Cause {
             Reason::WaitsForAnswer { card } => {
                 (format!("waiting for your answer to {card}{}", question(state, card)), answer(state, card))
             }
+            Reason::AtStage { ticket } => (text_of(&reason), format!("ganger log {ticket} --follow")),
+            Reason::WaitsForTickets { .. } => (text_of(&reason), "ganger status".to_owned()),
+            Reason::UnderReview { reviews } => {
+                (text_of(&reason), format!("ganger log {} --follow", reviews.first().unwrap_or(id)))
+            }
             Reason::WaitsForCalls { calls } => {
                 let first = calls.first().unwrap_or(id);
                 (text_of(&reason), format!("ganger log {first} --follow"))

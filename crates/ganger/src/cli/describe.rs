@@ -5,7 +5,8 @@ pub(super) use crate::board::ticket_of_attempt;
 use crate::host::LOCAL;
 use crate::text;
 use ganger_engine::{
-    Assumption, AssumptionId, AttemptId, AttemptOutcome, CallResult, CardKind, Check, DeliveryId, Directive, DirectiveRemoval, Event, FailureClass, Mail, PermissionRequest, Phase, Scope, Settlement, State, TicketId,
+    Assumption, AssumptionId, AttemptOutcome, CallResult, CardKind, Check, DeliveryId, Directive, DirectiveRemoval,
+    Event, FailureClass, Kind, Mail, PermissionRequest, Phase, Scope, Settlement, State, TicketId,
 };
 
 /// The ticket that an event is about, also where its attempt has ended.
@@ -28,6 +29,12 @@ pub(super) fn ticket_of(event: &Event) -> Option<TicketId> {
         | Event::SecretsFound { ticket, .. }
         | Event::CallEnded { ticket, .. }
         | Event::CallsReturned { ticket, .. }
+        | Event::ReviewFailed { ticket, .. }
+        | Event::StagePassed { ticket, .. }
+        | Event::StageApproved { ticket, .. }
+        | Event::StageReturned { ticket, .. }
+        | Event::GoalExpanded { ticket, .. }
+        | Event::GoalReached { ticket }
         | Event::TicketHeld { ticket, .. }
         | Event::TicketResumed { ticket }
         | Event::ApprovedByPerson { ticket, .. }
@@ -115,6 +122,13 @@ impl Length {
 /// An event in words, with the state before or after it for names.
 pub(super) fn event(state: &State, event: &Event, length: Length) -> Option<String> {
     let words = match event {
+        Event::TicketAdded { ticket, spec, .. } if matches!(spec.kind, Kind::Review | Kind::Stage) => {
+            let of = spec.parent.as_ref().map(ToString::to_string).unwrap_or_default();
+            let agent = spec.agent.as_deref().unwrap_or_default();
+            let does = if spec.kind == Kind::Review { "is asked to review" } else { "is asked for a stage of" };
+            return Some(format!("{ticket}  {agent} {does} {of}"));
+        }
+        Event::TicketAdded { spec, .. } if spec.kind == Kind::Goal => format!("goal: {}", spec.title),
         Event::TicketAdded { spec, .. } if spec.call.is_some() => {
             let caller = spec.parent.as_ref().map(ToString::to_string).unwrap_or_default();
             let agent = spec.agent.as_deref().unwrap_or_default();
@@ -167,8 +181,13 @@ pub(super) fn event(state: &State, event: &Event, length: Length) -> Option<Stri
         Event::CallEnded { result: CallResult::Failure { error, message }, .. } => {
             format!("ended without a result ({}): {}", error.as_str(), length.of(message, 200))
         }
-        // Nobody is given anything any more.
-        Event::CallsReturned { ticket, .. } if state.tickets.get(ticket).is_some_and(|t| t.phase.is_final()) => {
+        // No session is given anything: what follows says it.
+        Event::CallsReturned { ticket, .. }
+            if state
+                .tickets
+                .get(ticket)
+                .is_some_and(|t| t.phase.is_final() || t.phase == Phase::Reviewing || t.spec.kind == Kind::Goal) =>
+        {
             return None;
         }
         Event::CallsReturned { calls, .. } => {
@@ -198,7 +217,19 @@ pub(super) fn event(state: &State, event: &Event, length: Length) -> Option<Stri
             )
         }
         Event::VerificationNeeded { why, .. } => format!("is verified again: {why}"),
-        Event::ReviewRequested { .. } => "is waiting for your review".to_owned(),
+        Event::ReviewRequested { .. } => "is ready for review".to_owned(),
+        Event::ReviewFailed { findings, .. } => {
+            let shown: Vec<String> = findings.iter().take(3).map(|f| length.of(&f.to_string(), 160)).collect();
+            format!("sent back by review, {}: {}", counted(findings.len(), "finding"), shown.join("; "))
+        }
+        Event::StagePassed { stage, .. } => format!("stage {stage} is done"),
+        Event::StageApproved { stage, .. } => format!("{stage} approved"),
+        Event::StageReturned { to, why, .. } => format!("goes back to stage {to}: {}", length.of(why, 200)),
+        Event::GoalExpanded { tickets, .. } => {
+            let tickets: Vec<&str> = tickets.iter().map(TicketId::as_str).collect();
+            format!("became {}", tickets.join(", "))
+        }
+        Event::GoalReached { .. } => "is done".to_owned(),
         Event::TicketRejected { why, .. } => format!("rejected: {}", length.of(why, 200)),
         Event::SecretsFound { found, .. } => {
             format!("secrets in the work, sent back: {}", length.of(&found.join("; "), 200))
@@ -212,7 +243,7 @@ pub(super) fn event(state: &State, event: &Event, length: Length) -> Option<Stri
                 CardKind::Permission { .. } => "asks for permission",
                 CardKind::Notice { .. } => "notice",
                 CardKind::Surfacing { .. } => "assumptions",
-                CardKind::Approval { .. } => "needs your approval",
+                CardKind::Approval { .. } | CardKind::Stage { .. } => "needs your approval",
                 CardKind::Escalation { .. } | CardKind::Orphaned { .. } | CardKind::Proposal => "needs you",
             };
             format!("{kind} [{}]: {}", card.id, length.of(&card.question, 200))

@@ -196,7 +196,7 @@ fn all_that_can_land(board: &Board, state: &State) -> Result<Vec<TicketId>, Fail
             (None, None) => drop(chosen.insert(id.clone())),
         }
     }
-    let is_merged = |id: &TicketId| state.tickets.get(id).is_some_and(|t| t.phase == Phase::Merged);
+    let is_merged = |id: &TicketId| state.tickets.get(id).is_some_and(|t| t.phase.is_landed());
     loop {
         let missing = |id: &TicketId| {
             let after = state.tickets.get(id).map(|t| t.spec.after.as_slice()).unwrap_or_default();

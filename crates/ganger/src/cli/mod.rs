@@ -18,6 +18,7 @@ mod doctor;
 mod dry_run;
 mod export;
 mod gates;
+mod goal;
 mod guard;
 mod host;
 mod import;
@@ -50,6 +51,7 @@ mod ticket;
 mod ticket_close;
 mod ticket_edit;
 mod ticket_fields;
+mod ticket_judged;
 mod ticket_list;
 mod ticket_show;
 mod tips;
@@ -85,6 +87,11 @@ enum Command {
     /// On a terminal the view takes keys: a answers the first card, t tells an agent something, l shows a log, s stops a
     /// ticket, ? lists them. Ctrl-C once lets agents finish their turns, twice stops them; both keep everything.
     Run(run::Args),
+    /// Plan what you want, and ask you before anything is built
+    ///
+    /// The pipeline asks you what is unclear, writes a specification and a plan, and checks them. `ganger answer` accepts the plan
+    /// or says what to change; then `ganger run` works on its tickets.
+    Plan(goal::Args),
     /// Show the board at a glance
     Status(status::Args),
     /// Add, show and change tickets
@@ -331,6 +338,7 @@ async fn dispatch_async(command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Init(args) => init::run(&args).await,
         Command::Run(args) => run::run(args).await,
+        Command::Plan(args) => goal::plan(args).await,
         Command::Host(args) => host::run(args).await,
         Command::Status(args) => status::run(&args).await,
         Command::Ticket(command) => ticket::run(command).await,

@@ -5,7 +5,7 @@ use super::interrupts::Interrupts;
 use super::merge::{self, Landed};
 use super::out::{cards_wait, hint, talk, waiting_for};
 use super::view::{Style, View};
-use super::{attach, dry_run, gates, sandbox, trust};
+use super::{attach, dry_run, gates, goal, sandbox, trust};
 use crate::board::{named_in, no_agent};
 use crate::failure::{Exit, Failure};
 use crate::foreman::{self, Foreman};
@@ -22,8 +22,12 @@ use tokio::sync::watch;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Only these tickets and what they depend on
+    /// Only these tickets and what they depend on; or what you want, in words: "Log in by OAuth"
+    #[arg(value_name = "TICKET|GOAL")]
     tickets: Vec<String>,
+    /// For a goal in words: which stages you approve, such as spec,plan, or all, or none [default: goal.approve]
+    #[arg(long, value_name = "STAGES", value_delimiter = ',')]
+    approve: Vec<String>,
     /// How many agents work at once in this run
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     max_parallel: Option<u32>,
@@ -51,25 +55,48 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     let board = board::of(project).await?;
     check_agents(&board)?;
     let state = board.state().await?;
-    let named = named_in(&state, &args.tickets)?;
-    let scope = scope_of(&state, &named);
+    let (goals, tickets): (Vec<&String>, Vec<&String>) = args.tickets.iter().partition(|word| goal::is_goal(word));
+    let approve = goal::approved(&board, &args.approve, &goals)?;
+    let tickets: Vec<String> = tickets.into_iter().cloned().collect();
+    let mut named = named_in(&state, &tickets)?;
     if args.dry_run {
+        goal::refuse_dry(&goals)?;
+        let scope = scope_of(&state, &named);
         return dry_run::run(&board, &state, scope.as_deref(), args.max_parallel, args.json);
     }
     for words in named.iter().filter_map(|id| why_not_started(&board, &state, id)) {
         talk!("{words}");
     }
-    trust::require(&board, &state).await?;
-    if !args.no_host {
+    let place = if args.no_host { Place::Elsewhere } else { Place::Here };
+    make_ready(&board, &state, place).await?;
+    for words in goals {
+        named.push(goal::add(&board, words, approve.as_deref()).await?);
+    }
+    let scope = scope_of(&state, &named);
+    let mode = Mode { dispatch: true, scope, max_parallel: args.max_parallel, forever: args.forever };
+    work(&board, "ganger run", mode, place, Style::choose(args.json).with_keys()).await
+}
+
+/// Adds a goal and works on it alone.
+pub(super) async fn work_on_goal(board: &Board, words: &str, approve: Option<&str>) -> Result<Exit, Failure> {
+    os::check_supported()?;
+    check_agents(board)?;
+    make_ready(board, &board.state().await?, Place::Here).await?;
+    let id = goal::add(board, words, approve).await?;
+    let mode = Mode { dispatch: true, scope: Some(vec![id]), max_parallel: None, forever: false };
+    work(board, "ganger plan", mode, Place::Here, Style::choose(false).with_keys()).await
+}
+
+/// What must hold, and be cleared up, before agents start.
+async fn make_ready(board: &Board, state: &State, place: Place) -> Result<(), Failure> {
+    trust::require(board, state).await?;
+    if place == Place::Here {
         sandbox::check(board.project.config())?;
     }
     board.project.note_exchange()?;
-    merge::put_back_what_was_left(&board)?;
-    gates::look_again(&board, &state).await?;
-    attach::finish_left(&board, &state).await?;
-    let mode = Mode { dispatch: true, scope, max_parallel: args.max_parallel, forever: args.forever };
-    let place = if args.no_host { Place::Elsewhere } else { Place::Here };
-    work(&board, "ganger run", mode, place, Style::choose(args.json).with_keys()).await
+    merge::put_back_what_was_left(board)?;
+    gates::look_again(board, state).await?;
+    attach::finish_left(board, state).await
 }
 
 fn check_agents(board: &Board) -> Result<(), Failure> {
@@ -215,10 +242,10 @@ fn exit(state: &State, mode: &Mode, ending: &Ending) -> Exit {
     }
 }
 
-/// Whether a run is about a ticket: it was named, a named one depends on it, or an agent of those called it.
+/// Whether a run is about a ticket: it was named, a named one depends on it, or it is below one of those.
 fn is_meant(state: &State, mode: &Mode, id: &TicketId) -> bool {
     let named = mode.scope.as_deref().filter(|_| mode.dispatch);
-    named.is_none_or(|named| named.contains(id) || state.callers(id).any(|caller| named.contains(caller)))
+    named.is_none_or(|named| named.contains(id) || state.ancestors(id).any(|above| named.contains(above)))
 }
 
 fn waits_for_person(state: &State, mode: &Mode) -> bool {
@@ -272,7 +299,7 @@ fn hint_to_merge(state: &State, meant: Vec<(&TicketId, &Ticket)>) {
     let mut accepted: Vec<_> = meant.into_iter().filter(|(_, t)| t.phase == Phase::Accepted).collect();
     accepted.sort_by_key(|(_, t)| t.order);
     // What builds on unmerged work cannot land by itself.
-    let is_merged = |id: &TicketId| state.tickets.get(id).is_some_and(|t| t.phase == Phase::Merged);
+    let is_merged = |id: &TicketId| state.tickets.get(id).is_some_and(|t| t.phase.is_landed());
     let lands_alone = accepted.iter().find(|(_, t)| t.spec.after.iter().all(is_merged));
     let Some((first, _)) = lands_alone.or(accepted.first()) else { return };
     if accepted.len() == 1 {

@@ -3,6 +3,7 @@
 use super::board::Board;
 use super::out::{clock, data, json, money, span, tokens};
 use super::ticket::find;
+use super::ticket_judged;
 use super::ticket_list::status_of;
 use crate::board::{FailedAttempt, History, Part, PastCard, View, shapes};
 use crate::failure::{Exit, Failure};
@@ -208,6 +209,8 @@ fn show_history(state: &State, id: &TicketId, ticket: &Ticket, history: &History
     if let Some(result) = &ticket.calls.result {
         data!("\nResult\n  {}", call_result(result).replace('\n', "\n  "));
     }
+    ticket_judged::show_goal(state, ticket);
+    ticket_judged::show_findings(ticket);
     show_evidence(state, &history.evidence);
     let cards: Vec<_> = state.open_cards_of(id).collect();
     if !cards.is_empty() {

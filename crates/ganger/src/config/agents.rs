@@ -64,7 +64,7 @@ impl Config {
         text::closest(name, known.iter().map(String::as_str)).map(str::to_owned)
     }
 
-    pub(super) fn names_no_agent(&self, name: &str) -> String {
+    pub(crate) fn names_no_agent(&self, name: &str) -> String {
         let known: Vec<&str> = self.agents.keys().map(String::as_str).collect();
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
         let meant = self.agent_like(name).map_or(String::new(), |meant| format!(" (did you mean `{meant}`?)"));

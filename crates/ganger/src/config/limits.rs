@@ -40,6 +40,10 @@ pub(crate) struct Limits {
     pub(crate) mail_unread: u32,
     /// How many tickets one attempt may file.
     pub(crate) tickets_per_attempt: u32,
+    /// How often in a row reviewers may send work back before a person is asked.
+    pub(crate) review_rounds: u32,
+    /// How often in a row a check may send a plan back before a person is asked.
+    pub(crate) plan_rounds: u32,
     pub(crate) overlap_percent: u32,
     pub(crate) overlap_ignore: Vec<String>,
     /// What an agent may leave uncommitted before a person is asked.
@@ -111,6 +115,8 @@ impl Default for Limits {
             mail_per_ticket: 200,
             mail_unread: 50,
             tickets_per_attempt: FILED_PER_ATTEMPT,
+            review_rounds: 3,
+            plan_rounds: 3,
             overlap_percent: 0,
             overlap_ignore: ["Cargo.lock", "package-lock.json", "pnpm-lock.yaml", "yarn.lock", "uv.lock", "go.sum"]
                 .map(str::to_owned)

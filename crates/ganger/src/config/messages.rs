@@ -205,7 +205,10 @@ mod tests {
                 "[agent.a]\nruntime = \"opencod\"\n",
                 "2: unknown runtime `opencod` (known: claude, opencode, codex, gemini, acp, command) (did you mean `opencode`?)",
             ),
-            ("[policy]\nreview = \"human\"\n", "2: unknown review `human` (known: off, person)"),
+            (
+                "[policy]\nreview = \"human\"\n",
+                "2: unknown review `human` (known: auto, off, person, agent, agent+person)",
+            ),
             (
                 "[limits]\nparallel = 1\n\nparallel = 2\n",
                 "4: `parallel` is set twice: first in line 2 (delete one of them)",

@@ -5,6 +5,7 @@ mod blocks;
 mod detect;
 mod gate;
 mod guard;
+mod judging;
 mod layers;
 mod limits;
 mod messages;

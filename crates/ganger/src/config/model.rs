@@ -1,5 +1,6 @@
 //! The shape of `ganger.toml`. Every key has a default but those that name agents and gates.
 
+use super::judging::Goal;
 use super::limits::{Limits, MOST_LEASE, MOST_MINUTES, MOST_PATIENCE, millis};
 use super::own::{Environment, Exchange};
 use super::policies::Policies;
@@ -19,6 +20,7 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     pub(crate) budget: Budgets,
     pub(crate) policy: Policies,
+    pub(crate) goal: Goal,
     #[serde(deserialize_with = "super::sandbox::either_form")]
     pub(crate) sandbox: Sandbox,
     /// Only in the user's file.
@@ -280,6 +282,7 @@ impl Config {
             let (model, fallback, may_add_tickets) = (agent.model, agent.fallback, agent.may_add_tickets);
             (name, AgentPolicy { runtime, model, sessions, fallback, login, may_add_tickets })
         });
+        let (review, reviews) = self.review_rules();
         Policy {
             gates: self.gates.iter().map(Gate::to_policy).collect(),
             agents: agents.collect(),
@@ -290,7 +293,9 @@ impl Config {
             max_transients: self.limits.transients,
             overlap_percent: self.limits.overlap_percent,
             overlap_ignore: self.limits.overlap_ignore.clone(),
-            review: self.policy.review.into(),
+            review,
+            reviews,
+            goals: self.goal_rules(),
             red_base: self.policy.red_base.into(),
             budget: Budget {
                 ticket: self.budget.ticket_tokens,
@@ -320,6 +325,8 @@ impl Config {
             ("limits.transients", self.limits.transients),
             ("limits.same_calls", self.limits.same_calls),
             ("limits.surfacing_completions", self.limits.surfacing_completions),
+            ("limits.review_rounds", self.limits.review_rounds),
+            ("limits.plan_rounds", self.limits.plan_rounds),
         ];
         for (key, value) in at_least_one {
             if value == 0 {
@@ -367,6 +374,7 @@ impl Config {
         if !self.project.agent.is_empty() && self.agent(&self.project.agent).is_none() {
             fault("project.agent", &self.names_no_agent(&self.project.agent));
         }
+        self.goal.faults(&mut faults);
         self.agent_faults(&mut faults);
         self.alias_faults(&mut faults);
         self.rule_faults(&mut faults);

@@ -1,7 +1,8 @@
 //! `[policy]`: what follows where the rules leave a choice.
 
 use super::guard::GuardPreset;
-use ganger_engine::{RedBase, Review, Surfacing};
+use super::judging::{self, ReviewBy};
+use ganger_engine::{RedBase, Surfacing};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -9,6 +10,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Policies {
     /// Who looks at green work before it is accepted.
     pub(crate) review: ReviewBy,
+    /// The agents that review it: all of them must pass it.
+    pub(crate) reviewers: Vec<String>,
     /// Fetch origin before a base is chosen.
     pub(crate) fetch: bool,
     /// How strictly agents are guarded: what they ask for, and what they did.
@@ -22,27 +25,12 @@ pub(crate) struct Policies {
 impl Default for Policies {
     fn default() -> Self {
         Self {
-            review: ReviewBy::Off,
+            review: ReviewBy::default(),
+            reviewers: judging::reviewers(),
             fetch: true,
             guard: GuardPreset::default(),
             red_base: RedBaseIs::Card,
             surfacing: SurfacingDoes::Notify,
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum ReviewBy {
-    Off,
-    Person,
-}
-
-impl From<ReviewBy> for Review {
-    fn from(by: ReviewBy) -> Self {
-        match by {
-            ReviewBy::Off => Self::Off,
-            ReviewBy::Person => Self::Person,
         }
     }
 }

@@ -57,14 +57,20 @@ pub(crate) fn mission_text(
 
 /// The mission of an agent that another one called.
 fn call_text(id: &TicketId, caller: &TicketId, spec: &TicketSpec, direction: &[Directive]) -> String {
+    let (by, files) = match spec.kind {
+        Kind::Review => (format!("Ganger, to judge the work of {caller}"), "the files of the commit that you judge"),
+        Kind::Stage => (format!("Ganger, for the goal {caller}"), "the files of the main branch"),
+        Kind::Call | Kind::Change | Kind::Join | Kind::Goal => {
+            (format!("the agent of {caller}"), "the caller's files as they were when it called you")
+        }
+    };
     let text = format!(
-        "# Mission: {title}\n\n## Objective\n{prompt}\n\n## Context\n- Called by: the agent of {caller}\n- Ticket: {id}\n\
+        "# Mission: {title}\n\n## Objective\n{prompt}\n\n## Context\n- Called by: {by}\n- Ticket: {id}\n\
          {direction}\n\
          ## Notes\n\
-         - You are in a copy of the caller's files as they were when it called you. What you change here stays here: only \
-         your result goes back.\n\
+         - You are in a copy of {files}. What you change here stays here: only your result goes back.\n\
          - When you are done, call the tool `report_result` (server `ganger`) with your result as `output`, in the form that \
-         the tool asks for. Then end your turn. The caller sees nothing else of what you did or said.\n\
+         the tool asks for. Then end your turn. Nobody sees anything else of what you did or said.\n\
          - When only a person can decide something, call `ask_user` and end your turn; you will be resumed with the answer. \
          Record assumptions with `log_assumption`.\n",
         title = spec.title,

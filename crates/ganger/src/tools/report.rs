@@ -2,7 +2,7 @@
 
 use super::{Answer, Call, Desk, Identity, Tool, object};
 use crate::skills;
-use ganger_engine::{DoneAnswer, Input, Report};
+use ganger_engine::{DoneAnswer, FindingAnswer, Input, Report};
 use serde_json::{Value, json};
 
 pub(super) const NAME: &str = "report_result";
@@ -18,9 +18,22 @@ pub(super) fn tool(caller: &Identity) -> Tool {
         }),
         &["item", "how"],
     );
+    let finding = object(
+        &json!({
+            "finding": {"type": "string", "description": "Its id, such as F1"},
+            "status": {"enum": ["fixed", "disputed"]},
+            "how": {"type": "string", "description": "How it was fixed, or why it is wrong"},
+        }),
+        &["finding", "status", "how"],
+    );
     let mut properties = json!({
         "summary": {"type": "string", "description": "What was done, in a few sentences"},
         "done": {"type": "array", "items": item, "description": "Every item of the definition of done"},
+        "findings": {
+            "type": "array",
+            "items": finding,
+            "description": "After a review that sent the work back: every finding",
+        },
     });
     if let Some(output) = &caller.role.output {
         properties["output"] = output.clone();
@@ -40,7 +53,7 @@ fn tool_of_called(caller: &Identity) -> Tool {
     let output = caller.role.output.clone().unwrap_or_else(|| json!({"description": "Your result, as JSON"}));
     Tool {
         name: NAME,
-        description: "Hand in your result to the agent that called you. Call it once, at the end, then end your turn.",
+        description: "Hand in your result to whoever asked for it. Call it once, at the end, then end your turn.",
         schema: object(
             &json!({
                 "summary": {"type": "string", "description": "What you did and found, in a few sentences"},
@@ -59,8 +72,9 @@ pub(super) async fn call(call: Call<'_>) -> Answer {
     }
     let summary = call.text("summary")?;
     let done = answers(call.arguments.get("done"))?;
+    let findings = findings(call.arguments.get("findings"))?;
     let output = output(&call)?;
-    let report = Report { summary, done, output };
+    let report = Report { summary, done, findings, output };
     let input = Input::AgentReport { attempt: call.caller.attempt.clone(), token: call.caller.token, report };
     call.decide("the agent reports", input).await?;
     Ok("Noted. End your turn now: the gates run next, and you will hear of anything that is red.".into())
@@ -69,7 +83,7 @@ pub(super) async fn call(call: Call<'_>) -> Answer {
 async fn hand_in(call: Call<'_>) -> Answer {
     let output = output(&call)?.ok_or("argument `output` is missing: it is your result")?;
     let summary = call.text("summary").unwrap_or_default();
-    let report = Report { summary, done: Vec::new(), output: Some(output) };
+    let report = Report { summary, output: Some(output), ..Report::default() };
     let input = Input::AgentReport { attempt: call.caller.attempt.clone(), token: call.caller.token, report };
     call.decide("the agent hands in its result", input).await?;
     Ok("Noted. End your turn now.".into())
@@ -82,6 +96,13 @@ fn output(call: &Call<'_>) -> Result<Option<Value>, String> {
         skills::check_output(schema, output)?;
     }
     Ok(Some(output.clone()))
+}
+
+/// Objects `{finding, status, how}`.
+fn findings(value: Option<&Value>) -> Result<Vec<FindingAnswer>, String> {
+    let Some(value) = value.filter(|value| !value.is_null()) else { return Ok(Vec::new()) };
+    let wrong = |e| format!("argument `findings` must be a list of objects with `finding`, `status` and `how`: {e}");
+    serde_json::from_value(value.clone()).map_err(wrong)
 }
 
 /// Objects `{item, how}`, as the schema says; a plain object of item → how is understood too.

@@ -171,7 +171,12 @@ fn an_order_comes_out_as_it_went_in() {
 fn what_no_person_wrote_travels_without_secrets() {
     let secret = format!("ghp_{}", "k7Qz2mWx9RtB4vNc8LpH".repeat(2));
     let said = || format!("with {secret}");
-    let report = || Report { summary: said(), done: Vec::new(), output: Some(serde_json::json!({"key": said()})) };
+    let report = || Report {
+        summary: said(),
+        done: Vec::new(),
+        findings: Vec::new(),
+        output: Some(serde_json::json!({"key": said()})),
+    };
     let (attempt, ticket) = (AttemptId::from("T-1-a1"), TicketId::from("T-1"));
     let by_agents = [
         Input::AgentReport { attempt: attempt.clone(), token: 1, report: report() },

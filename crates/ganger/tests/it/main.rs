@@ -10,6 +10,7 @@ mod exchange;
 mod filing;
 mod first_hour;
 mod foreign;
+mod goals;
 mod hosts;
 mod intake;
 mod mail;

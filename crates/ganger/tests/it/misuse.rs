@@ -43,7 +43,7 @@ const WITH_JSON: [&str; 32] = [
 
 /// A wrong use of each command in a project with the ticket T-1 that no agent has worked on: exit code, error code, and
 /// what the message says.
-const WRONG: [(&str, &str, i32, &str, &str); 95] = [
+const WRONG: [(&str, &str, i32, &str, &str); 96] = [
     ("agent list", "all", 2, "usage", "unexpected argument 'all'"),
     ("agent show", "plannr", 2, "usage", "there is no agent `plannr`"),
     ("agent show", "", 2, "usage", "required arguments were not provided"),
@@ -109,6 +109,7 @@ const WRONG: [(&str, &str, i32, &str, &str); 95] = [
     ("resume", "T-1", 1, "not-stopped", "T-1 was not stopped; it is open"),
     ("review", "T-9", 1, "unknown-ticket", "there is no ticket T-9"),
     ("review", "T-1", 1, "failed", "T-1 has no commit yet"),
+    ("plan", "", 2, "usage", "required arguments were not provided"),
     ("run", "T-9", 1, "unknown-ticket", "there is no ticket T-9"),
     ("run", "--max-parallel 0", 2, "usage", "invalid value '0'"),
     ("script-agent", "none.json", 2, "usage", "none.json"),
@@ -157,9 +158,8 @@ fn commands(place: &Place) -> BTreeSet<String> {
     let pages: Vec<String> = pages.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     let names: Vec<&str> = pages.iter().map(|page| page.trim_end_matches(".1").trim_start_matches("ganger")).collect();
     let has_more = |name: &str| names.iter().any(|other| other.starts_with(&format!("{name}-")));
-    let groups = [
-        "", "-agent", "-assumptions", "-direction", "-message", "-nudge", "-permit", "-rescue", "-skill", "-ticket",
-    ];
+    let groups =
+        ["", "-agent", "-assumptions", "-direction", "-message", "-nudge", "-permit", "-rescue", "-skill", "-ticket"];
     assert!(groups.iter().all(|group| has_more(group)));
     let single = names.iter().filter(|name| !groups.contains(name)).map(|name| &name[1..]);
     let spoken = |name: &str| match name.split_once('-') {

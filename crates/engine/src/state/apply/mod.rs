@@ -8,7 +8,8 @@ mod tickets;
 
 use super::State;
 use crate::{
-    AttemptCount, AttemptOutcome, CallError, CallResult, Card, CardAnswer, CardKind, CardOption, CardState, Delivery, Event, Host, IllegalTransition, Mail, Millis, Note, Pause, Phase, TicketId,
+    AttemptCount, AttemptOutcome, CallError, CallResult, Card, CardAnswer, CardKind, CardOption, CardState, Delivery,
+    Event, Host, IllegalTransition, Mail, Millis, Note, Pause, Phase, Reviews, TicketId,
 };
 
 type Applied = Result<(), IllegalTransition>;
@@ -181,6 +182,10 @@ impl State {
                 });
                 self.enter(now, ticket, Phase::Open)?;
             }
+            Event::ReviewFailed { ticket, findings } => self.change(ticket, |t| {
+                t.reviews.failed += 1;
+                t.reviews.findings.clone_from(findings);
+            }),
             Event::SecretsFound { ticket, .. } => self.change(ticket, |t| t.sent_back_for_secrets = true),
             Event::TicketHeld { ticket, card } => {
                 self.enter(now, ticket, Phase::NeedsYou)?;
@@ -200,6 +205,7 @@ impl State {
                 self.change(ticket, |t| {
                     t.accepted = Some(commit.clone());
                     t.stopped = None;
+                    t.reviews = Reviews::default();
                     t.forget_failures();
                 });
                 self.enter(now, ticket, Phase::Accepted)?;
@@ -221,6 +227,24 @@ impl State {
                     self.enter(now, ticket, Phase::Open)?;
                 }
             }
+
+            Event::StagePassed { ticket, stage, by } => self.change(ticket, |t| {
+                t.goal.wanted = None;
+                t.goal.passed.push((stage.clone(), by.clone()));
+            }),
+            Event::StageApproved { ticket, stage } => self.change(ticket, |t| {
+                t.goal.approved.insert(stage.clone());
+                t.goal.returns = 0;
+            }),
+            Event::StageReturned { ticket, to, why, counts } => self.change(ticket, |t| {
+                t.goal.return_to(to);
+                t.goal.wanted = Some(why.clone());
+                t.goal.returns = if *counts { t.goal.returns + 1 } else { 0 };
+            }),
+            Event::GoalExpanded { ticket, tickets } => {
+                self.change(ticket, |t| t.goal.tickets.clone_from(tickets));
+            }
+            Event::GoalReached { ticket } => self.enter(now, ticket, Phase::Done)?,
 
             Event::DeliveryQueued { delivery, number } => {
                 self.next_delivery = self.next_delivery.max(*number);
@@ -250,6 +274,7 @@ impl State {
                 let known = red.filter(|_| answer == &CardAnswer::Option(CardOption::Continue));
                 let known = known.map(|(gate, _)| gate.to_owned());
                 self.known_red.extend(known);
+                self.keep_interview(card, answer);
                 self.close_card(card, CardState::Answered { answer: answer.clone(), by: by.clone(), at: now });
             }
             Event::CardWithdrawn { card, why } => self.close_card(card, CardState::Withdrawn { why: why.clone() }),
@@ -347,10 +372,16 @@ impl State {
             | Event::EvidenceDiscarded { ticket }
             | Event::VerificationNeeded { ticket, .. }
             | Event::ReviewRequested { ticket }
+            | Event::ReviewFailed { ticket, .. }
             | Event::TicketRejected { ticket, .. }
             | Event::SecretsFound { ticket, .. }
             | Event::CallEnded { ticket, .. }
             | Event::CallsReturned { ticket, .. }
+            | Event::StagePassed { ticket, .. }
+            | Event::StageApproved { ticket, .. }
+            | Event::StageReturned { ticket, .. }
+            | Event::GoalExpanded { ticket, .. }
+            | Event::GoalReached { ticket }
             | Event::TicketHeld { ticket, .. }
             | Event::TicketResumed { ticket }
             | Event::ApprovedByPerson { ticket, .. }

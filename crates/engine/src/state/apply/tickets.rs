@@ -3,7 +3,8 @@
 use super::Applied;
 use crate::state::State;
 use crate::{
-    AttemptCount, CardId, CardState, Delivery, IllegalTransition, Message, Millis, Phase, Ticket, TicketId, TicketSpec,
+    AttemptCount, CardAnswer, CardId, CardState, Delivery, IllegalTransition, Interviewed, Kind, Message, Millis,
+    Phase, Ticket, TicketId, TicketSpec,
 };
 
 /// How many messages of people a ticket remembers.
@@ -13,7 +14,9 @@ impl State {
     pub(super) fn add_ticket(&mut self, now: Millis, id: &TicketId, number: u64, spec: TicketSpec) {
         self.next_ticket = self.next_ticket.max(number);
         let caller = spec.parent.clone().filter(|_| spec.call.is_some());
-        let ticket = Ticket { spec, revision: 1, order: number, added: now, since: now, ..Ticket::default() };
+        // Nobody works on a goal itself: it waits for its stages and tickets.
+        let phase = if spec.kind == Kind::Goal { Phase::Suspended } else { Phase::Open };
+        let ticket = Ticket { spec, phase, revision: 1, order: number, added: now, since: now, ..Ticket::default() };
         self.tickets.insert(id.clone(), ticket);
         if let Some(caller) = caller {
             let above: Vec<TicketId> = self.callers(id).cloned().collect();
@@ -55,7 +58,11 @@ impl State {
             return Ok(());
         };
         // What a person stopped does not open again before they resume it.
-        let phase = if phase == Phase::Open && ticket.stopped.is_some() { Phase::Stopped } else { phase };
+        let phase = match phase {
+            Phase::Open if ticket.spec.kind == Kind::Goal => Phase::Suspended,
+            Phase::Open if ticket.stopped.is_some() => Phase::Stopped,
+            phase => phase,
+        };
         if !ticket.phase.may_become(phase) {
             return Err(IllegalTransition { ticket: id.clone(), from: ticket.phase, to: phase });
         }
@@ -76,6 +83,18 @@ impl State {
         if let Some(ticket) = self.tickets.get(id) {
             self.index.ready.remove(&(ticket.spec.priority, ticket.order, id.clone()));
         }
+    }
+
+    /// What a person answered about a goal is given to its later stages: no session waits for it.
+    pub(super) fn keep_interview(&mut self, card: &CardId, answer: &CardAnswer) {
+        let Some(card) = self.cards.get(card).filter(|card| card.is_question()) else { return };
+        let said = Interviewed { question: card.question.clone(), answer: answer.to_string() };
+        let id = card.ticket.clone();
+        self.change(&id, |t| {
+            if t.spec.kind == Kind::Goal {
+                t.goal.answers.push(said);
+            }
+        });
     }
 
     pub(super) fn close_card(&mut self, id: &CardId, state: CardState) {
@@ -113,6 +132,8 @@ impl Ticket {
         self.rejections = 0;
         self.sent_back_for_secrets = false;
         self.unverifiable = 0;
+        self.reviews.failed = 0;
+        self.goal.returns = 0;
         self.not_before = 0;
     }
 

@@ -8,6 +8,7 @@ mod cost;
 mod gates;
 mod guard;
 mod inbox;
+mod judged;
 mod log;
 mod mail;
 mod plan;

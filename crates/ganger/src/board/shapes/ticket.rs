@@ -78,6 +78,10 @@ pub(crate) struct Ticket {
     result: Option<serde_json::Map<String, serde_json::Value>>,
     /// Open cards.
     cards: Vec<CardLine>,
+    /// How far it is, if it is a goal.
+    goal: Option<super::judged::Goal>,
+    /// What reviewers found, to be answered with the next claim.
+    findings: Vec<super::judged::Finding>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -251,6 +255,9 @@ impl Reason {
             R::Stopped { .. } => ("stopped", None),
             R::WaitsForAnswer { .. } => ("waits-for-answer", None),
             R::WaitsForCalls { calls } => ("waits-for-calls", calls.first()),
+            R::AtStage { ticket } => ("at-stage", Some(ticket)),
+            R::WaitsForTickets { tickets } => ("waits-for-tickets", tickets.first()),
+            R::UnderReview { reviews } => ("under-review", reviews.first()),
             R::DependsOn { ticket, .. } => ("depends-on", Some(ticket)),
             R::NotBefore { .. } => ("not-before", None),
             R::Overlap { ticket, .. } => ("overlap", Some(ticket)),
@@ -337,6 +344,8 @@ impl Ticket {
             cards: cards
                 .map(|c| CardLine { id: c.id.to_string(), kind: c.kind.as_str(), question: c.question.clone() })
                 .collect(),
+            goal: super::judged::goal(ticket),
+            findings: super::judged::findings(ticket),
         }
     }
 }

@@ -56,7 +56,7 @@ impl Shop {
         place.write(
             "ganger.toml",
             &format!(
-                "[project]\nmain = \"main\"\n[limits]\nparallel = 4\n[policy]\nfetch = false\nred_base = \"work\"\n{}\
+                "[project]\nmain = \"main\"\n[limits]\nparallel = 4\n[policy]\nfetch = false\nreview = \"off\"\nred_base = \"work\"\n{}\
                  [agent.gemini]\nruntime = \"gemini\"\nmodel = \"gemini-2.5-pro\"\n\
                  [agent.acp]\nruntime = \"acp\"\ncommand = \"claude-agent-acp\"\n\
                  {}[[gate]]\nname = \"check\"\ncommand = {}\n",

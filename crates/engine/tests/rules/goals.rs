@@ -1,0 +1,260 @@
+//! Goals: stages one after the other, what a person says to them, and the tickets that come of a plan.
+
+use crate::support::{NOW, after, answer, check, claim, ended, given, host, policy, report, tick};
+use expect_test::expect;
+use ganger_engine::{
+    GoalRules, Input, Kind, Ledger, NewTicket, Phase, Policy, Report, StagePolicy, StageRole, TicketChange, TicketId,
+    TicketSpec, why,
+};
+use serde_json::{Value, json};
+
+fn stage(name: &str, role: StageRole) -> StagePolicy {
+    StagePolicy { name: name.into(), agent: "builder".into(), role, approve: role == StageRole::Plan }
+}
+
+fn pipeline() -> Input {
+    let stages = vec![
+        stage("interview", StageRole::Interview),
+        stage("spec", StageRole::Document),
+        stage("plan", StageRole::Plan),
+        stage("validate", StageRole::Check),
+    ];
+    Input::SetPolicy { policy: Policy { goals: GoalRules { stages, returns: 2 }, ..policy() } }
+}
+
+fn goal() -> Vec<Input> {
+    let spec = TicketSpec { title: "Log in by OAuth".into(), kind: Kind::Goal, ..TicketSpec::default() };
+    let add = Input::AddTickets { tickets: vec![NewTicket { id: None, spec }] };
+    vec![Input::Elect { foreman: "f".into() }, pipeline(), host("i-1"), add, tick()]
+}
+
+/// An agent takes the stage up, hands its output in, and the goal hears of it.
+fn hands_in(stage: &str, token: u64, output: Value) -> Vec<Input> {
+    let attempt = format!("{stage}-a1");
+    let report = Report { output: Some(output), ..report(&[]) };
+    let said = Input::AgentReport { attempt: attempt.as_str().into(), token, report };
+    vec![tick(), claim(&attempt, token), said, ended(&attempt, token, |_| {}), tick()]
+}
+
+fn questions(questions: &[&str]) -> Value {
+    let asked =
+        questions.iter().map(|q| json!({"id": "q", "category": "scope", "question": q, "options": ["yes", "no"]}));
+    json!({"clarifications_needed": !questions.is_empty(), "questions": asked.collect::<Vec<_>>(), "assumptions_avoided": []})
+}
+
+fn spec() -> Value {
+    json!({"spec": {"requirements": ["users log in"], "acceptance_criteria": ["a test logs in"]}})
+}
+
+fn planned(id: &str, file: &str, after: &[&str]) -> Value {
+    json!({"id": id, "title": format!("Do {id}"), "why": "it is needed", "done": ["a test"], "files": [file],
+           "after": after, "size": "S"})
+}
+
+fn plan(tickets: &[Value]) -> Value {
+    json!({"plan": {"phases": [{"name": "one", "tickets": tickets}], "files": [], "dependencies": []}})
+}
+
+fn two_tickets() -> Value {
+    plan(&[planned("A", "src/a.rs", &[]), planned("B", "src/b.rs", &["A"])])
+}
+
+fn verdict(verdict: &str, pivots: &[&str]) -> Value {
+    json!({"verdict": verdict, "required_pivots": pivots})
+}
+
+fn specified() -> Vec<Input> {
+    let interviewed = after(goal(), hands_in("T-1-interview", 1, questions(&[])));
+    after(after(interviewed, [tick()]), hands_in("T-1-spec", 2, spec()))
+}
+
+fn planned_once() -> Vec<Input> {
+    after(after(specified(), [tick()]), hands_in("T-1-plan", 3, two_tickets()))
+}
+
+fn waits_for_approval() -> Vec<Input> {
+    let validated = after(after(planned_once(), [tick()]), hands_in("T-1-validate", 4, verdict("PASS", &[])));
+    after(validated, [tick()])
+}
+
+fn phase(ledger: &Ledger, id: &str) -> Phase {
+    ledger.state().tickets[&TicketId::from(id)].phase
+}
+
+fn request(ledger: &Ledger, stage: &str) -> String {
+    ledger.state().tickets[&TicketId::from(stage)].spec.description.clone()
+}
+
+#[test]
+fn a_goal_begins_with_its_first_stage_and_nobody_works_on_itself() {
+    let ledger = given(&goal());
+    assert_eq!(phase(&ledger, "T-1"), Phase::Suspended);
+    let stage = &ledger.state().tickets[&"T-1-interview".into()].spec;
+    assert_eq!((stage.kind, stage.parent.clone()), (Kind::Stage, Some("T-1".into())));
+    let reasons: Vec<String> = why(ledger.state(), NOW, &"T-1".into()).iter().map(ToString::to_string).collect();
+    assert_eq!(reasons, ["its stage T-1-interview is under way"]);
+}
+
+#[test]
+fn questions_of_the_interview_are_cards_and_the_answers_reach_the_next_stage() {
+    let asked = after(goal(), hands_in("T-1-interview", 1, questions(&["Which provider?", "Also on the phone?"])));
+    let ledger = given(&after(asked.clone(), [tick()]));
+    assert_eq!(
+        ledger.state().open_cards().map(|c| c.question.clone()).collect::<Vec<_>>(),
+        ["Which provider?", "Also on the phone?"]
+    );
+    assert!(!ledger.state().tickets.contains_key(&TicketId::from("T-1-spec")), "it waits for both answers");
+    let ledger = given(&after(asked, [answer("C-1", "yes"), tick(), answer("C-2", "no"), tick()]));
+    let told = request(&ledger, "T-1-spec");
+    assert!(told.contains("- Which provider?\n  The person: yes") && told.contains("Also on the phone?"), "{told}");
+}
+
+#[test]
+fn each_stage_is_given_what_those_before_it_wrote() {
+    let ledger = given(&after(planned_once(), [tick()]));
+    assert!(request(&ledger, "T-1-plan").contains("a test logs in"));
+    assert!(request(&ledger, "T-1-validate").contains("src/b.rs"));
+}
+
+#[test]
+fn a_plan_that_cannot_be_carried_out_goes_back_to_the_same_session() {
+    for (bad, fault) in [
+        (plan(&[]), "the plan has no ticket"),
+        (plan(&[planned("A", "a", &["Z"])]), "it comes after `Z`, which is not in the plan"),
+        (plan(&[planned("A", "a", &["B"]), planned("B", "b", &["A"])]), "the dependencies form a cycle"),
+        (plan(&[planned("A", "a", &[]), planned("B", "a", &[])]), "A and B both change a"),
+        (plan(&[planned("A", "/etc/passwd", &[])]), "is outside the repository"),
+        (json!({"plan": "do it"}), "`output.plan`"),
+    ] {
+        let ledger = given(&after(after(specified(), [tick()]), hands_in("T-1-plan", 3, bad)));
+        let said: String = ledger.state().deliveries.values().map(|d| d.text.clone()).collect();
+        assert!(said.contains(fault), "{fault} in {said}");
+    }
+}
+
+#[test]
+fn a_refused_plan_is_written_again_with_what_has_to_change() {
+    let refused =
+        after(after(planned_once(), [tick()]), hands_in("T-1-validate", 4, verdict("FAIL", &["Add a test."])));
+    let ledger = given(&after(refused, [tick()]));
+    let told = request(&ledger, "T-1-plan2");
+    assert!(told.contains("- Add a test.") && told.contains("src/b.rs"), "{told}");
+}
+
+#[test]
+fn a_person_decides_about_a_plan_that_is_refused_too_often() {
+    let refused =
+        after(after(planned_once(), [tick()]), hands_in("T-1-validate", 4, verdict("FAIL", &["Add a test."])));
+    let again = after(after(refused, [tick()]), hands_in("T-1-plan2", 5, two_tickets()));
+    let twice = after(after(again, [tick()]), hands_in("T-1-validate2", 6, verdict("FAIL", &["Still no test."])));
+    let ledger = given(&twice);
+    let card = ledger.state().open_cards().next().expect("a card");
+    assert_eq!(card.question, "Approve the plan of T-1, or say what to change");
+    assert!(card.brief.contains("refused it 2 times") && card.brief.contains("Still no test."), "{}", card.brief);
+    let accepted = given(&after(twice, [answer("C-1", "accept"), tick()]));
+    assert_eq!(accepted.state().tickets[&"T-1".into()].goal.tickets.len(), 2, "a person overrules the check");
+}
+
+#[test]
+fn nothing_is_built_before_a_person_approves_the_plan() {
+    let ledger = given(&after(waits_for_approval(), [tick(), tick()]));
+    assert_eq!(ledger.state().tickets.len(), 5, "the goal and its stages");
+    let card = ledger.state().open_cards().next().expect("a card");
+    assert!(card.brief.contains("B Do B [S], after A"), "{}", card.brief);
+    check(
+        &after(waits_for_approval(), [answer("C-1", "accept")]),
+        tick(),
+        &expect![[r#"
+            ticket-added ticket=T-2
+            ticket-added ticket=T-3
+            goal-expanded ticket=T-1
+            then retire/T-1-interview/h
+            then retire/T-1-plan/h
+            then retire/T-1-spec/h
+            then retire/T-1-validate/h
+        "#]],
+    );
+    let ledger = given(&after(waits_for_approval(), [answer("C-1", "accept"), tick()]));
+    let second = &ledger.state().tickets[&"T-3".into()].spec;
+    assert_eq!((second.after.as_slice(), second.parent.clone()), (&["T-2".into()][..], Some("T-1".into())));
+    let reasons: Vec<String> = why(ledger.state(), NOW, &"T-1".into()).iter().map(ToString::to_string).collect();
+    assert_eq!(reasons, ["it is done when its tickets are merged or closed: T-2, T-3"]);
+}
+
+#[test]
+fn what_a_person_wants_changed_goes_to_the_planner() {
+    let ledger = given(&after(waits_for_approval(), [answer("C-1", "One ticket is enough."), tick()]));
+    assert!(request(&ledger, "T-1-plan2").contains("A person asks for changes: One ticket is enough."));
+}
+
+#[test]
+fn a_goal_is_done_when_its_tickets_are() {
+    let close = |id: &str| Input::CloseTicket { ticket: id.into(), reason: "no".into(), by: "p".into() };
+    let expanded = after(waits_for_approval(), [answer("C-1", "accept"), tick(), close("T-3"), close("T-2")]);
+    assert_eq!(phase(&given(&expanded), "T-1"), Phase::Suspended);
+    assert_eq!(phase(&given(&after(expanded, [tick()])), "T-1"), Phase::Done);
+}
+
+#[test]
+fn closing_a_goal_closes_its_stage_and_its_tickets() {
+    let close = || Input::CloseTicket { ticket: "T-1".into(), reason: "no".into(), by: "p".into() };
+    let early = given(&after(goal(), [close(), tick()]));
+    assert_eq!(phase(&early, "T-1-interview"), Phase::Cancelled);
+    let ticks = [close(), tick(), tick(), tick()];
+    let late = given(&after(after(waits_for_approval(), [answer("C-1", "accept"), tick()]), ticks));
+    assert_eq!([phase(&late, "T-2"), phase(&late, "T-3")], [Phase::Cancelled, Phase::Cancelled]);
+}
+
+#[test]
+fn a_changed_goal_is_planned_again() {
+    let change = TicketChange { title: Some("Log in by SAML".into()), ..TicketChange::default() };
+    let edit = Input::EditTicket { ticket: "T-1".into(), change: Box::new(change) };
+    let ledger = given(&after(after(specified(), [tick()]), [edit, tick()]));
+    assert_eq!(phase(&ledger, "T-1-plan"), Phase::Cancelled);
+    assert!(request(&ledger, "T-1-interview2").contains("> Log in by SAML"));
+}
+
+#[test]
+fn a_stage_that_fails_asks_a_person_and_is_tried_again() {
+    let closed = Input::CloseTicket { ticket: "T-1-interview".into(), reason: "wrong".into(), by: "p".into() };
+    let failed = after(goal(), [closed, tick()]);
+    let ledger = given(&failed);
+    let questions: Vec<&str> = ledger.state().open_cards().map(|card| card.question.as_str()).collect();
+    assert_eq!(questions, ["Stage `interview` of T-1 failed. Try again?"]);
+    let again = given(&after(failed, [answer("C-1", "retry"), tick()]));
+    assert!(again.state().tickets.contains_key(&TicketId::from("T-1-interview2")));
+}
+
+#[test]
+fn a_stopped_goal_begins_no_stage_before_it_is_resumed() {
+    let stop = Input::StopTicket { ticket: "T-1".into(), why: "later".into(), by: "p".into() };
+    let stopped = after(after(goal(), [stop]), hands_in("T-1-interview", 1, questions(&[])));
+    let stopped = after(stopped, [tick()]);
+    assert_eq!(given(&stopped).state().tickets.len(), 2);
+    let resumed = after(stopped, [Input::ResumeTicket { ticket: "T-1".into(), by: "p".into() }, tick()]);
+    assert!(given(&resumed).state().tickets.contains_key(&TicketId::from("T-1-spec")));
+}
+
+#[test]
+fn without_a_pipeline_a_goal_is_refused() {
+    let spec = TicketSpec { title: "Log in".into(), kind: Kind::Goal, ..TicketSpec::default() };
+    check(
+        &[Input::Elect { foreman: "f".into() }, Input::SetPolicy { policy: policy() }],
+        Input::AddTickets { tickets: vec![NewTicket { id: None, spec }] },
+        &expect![[r#"
+            refused (invalid-tickets): T-1: this project has no pipeline that makes tickets of a goal
+        "#]],
+    );
+}
+
+#[test]
+fn what_comes_after_a_goal_starts_when_that_is_done() {
+    let spec = TicketSpec { title: "Announce it".into(), after: vec!["T-1".into()], ..TicketSpec::default() };
+    let close = |id: &str| Input::CloseTicket { ticket: id.into(), reason: "no".into(), by: "p".into() };
+    let add = Input::AddTickets { tickets: vec![NewTicket { id: Some("LATER".into()), spec }] };
+    let waiting =
+        after(after(waits_for_approval(), [add, answer("C-1", "accept"), tick()]), [close("T-4"), close("T-3")]);
+    assert!(!given(&waiting).state().ready().any(|(id, _)| id.as_str() == "LATER"));
+    let ledger = given(&after(waiting, [tick()]));
+    assert!(ledger.state().ready().any(|(id, _)| id.as_str() == "LATER"), "{:?}", ledger.state().tickets.keys());
+}

@@ -1,0 +1,53 @@
+//! What `ganger ticket show` says of a goal, and of what reviewers found.
+
+use super::out::data;
+use crate::text;
+use ganger_engine::{Kind, State, Ticket};
+
+/// How far a goal is.
+pub(super) fn show_goal(state: &State, ticket: &Ticket) {
+    if ticket.spec.kind != Kind::Goal {
+        return;
+    }
+    let goal = &ticket.goal;
+    data!("\nStages");
+    for stage in &state.policy.goals.stages {
+        let passed = goal.passed.iter().find(|(name, _)| *name == stage.name);
+        let approved = if goal.approved.contains(&stage.name) { ", approved" } else { "" };
+        match passed {
+            Some((_, by)) => data!("  [x] {} ({}): {by}{approved}", stage.name, stage.agent),
+            None => data!("  [ ] {} ({})", stage.name, stage.agent),
+        }
+    }
+    if !goal.answers.is_empty() {
+        data!("\nInterview");
+    }
+    for said in &goal.answers {
+        data!("  {}\n        you: {}", text::line(&said.question, 200), text::line(&said.answer, 200));
+    }
+    if let Some(wanted) = &goal.wanted {
+        data!("\nTo change\n  {}", text::line(wanted, 400));
+    }
+    if !goal.tickets.is_empty() {
+        data!("\nTickets");
+    }
+    for id in &goal.tickets {
+        match state.tickets.get(id) {
+            Some(found) => data!("  {id:<8} {:<10} {}", found.phase.as_str(), text::line(&found.spec.title, 100)),
+            None => data!("  {id}"),
+        }
+    }
+}
+
+/// What reviewers found, and what the author said to it.
+pub(super) fn show_findings(ticket: &Ticket) {
+    if !ticket.reviews.findings.is_empty() {
+        data!("\nFindings of the last review");
+    }
+    for finding in &ticket.reviews.findings {
+        data!("  {}  [{}]", text::line(&finding.to_string(), 400), text::name(&finding.by));
+        if let Some(answer) = ticket.answer_to(finding) {
+            data!("        {}: {}", answer.status.as_str(), text::line(&answer.how, 200));
+        }
+    }
+}

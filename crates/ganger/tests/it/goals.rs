@@ -1,0 +1,216 @@
+//! From a goal in words to merged tickets, and reviews by agents: real processes, scripted agents.
+
+use crate::support::{GANGER, Place, toml_string};
+use serde_json::{Value, json};
+
+/// A project whose agents play one script, the ones that are built in included.
+fn project(policy: &str, script: &Value) -> Place {
+    let place = Place::new();
+    place.script(script);
+    let command = toml_string(&format!("{GANGER} script-agent {}", place.path("script.json").display()));
+    place.write(
+        "ganger.toml",
+        &format!(
+            "[project]\nmain = \"main\"\n[policy]\nfetch = false\n{policy}\n\
+             [agent.maker]\nruntime = \"command\"\ncommand = {command}\n\
+             [[gate]]\nname = \"check\"\ncommand = \"test -f README.md\"\ntimeout_s = 60\n"
+        ),
+    );
+    place.commit("project");
+    place.ganger(&["init"]).exits(0);
+    place.ganger(&["trust", "--yes"]).exits(0);
+    place
+}
+
+fn hands_in(output: Value) -> Value {
+    json!([[{"tool": "report_result", "args": {"summary": "done", "output": output}}]])
+}
+
+fn interview() -> Value {
+    let question =
+        json!({"id": "q1", "category": "scope", "question": "Which language?", "options": ["English", "German"]});
+    json!({"clarifications_needed": true, "questions": [question], "assumptions_avoided": ["English"]})
+}
+
+fn spec() -> Value {
+    json!({"spec": {"requirements": ["it greets"], "acceptance_criteria": ["a file greets"]}})
+}
+
+fn plan() -> Value {
+    let ticket = |id: &str, file: &str, after: Value| {
+        json!({"id": id, "title": format!("Write {file}"), "why": "it is wanted", "done": ["it is there"],
+               "files": [file], "after": after, "size": "S"})
+    };
+    let tickets = [ticket("A", "hello.txt", json!([])), ticket("B", "bye.txt", json!(["A"]))];
+    json!({"plan": {"phases": [{"name": "Greetings", "tickets": tickets}], "files": [], "dependencies": []}})
+}
+
+fn verdict(verdict: &str, pivots: &[&str]) -> Value {
+    json!({"verdict": verdict, "required_pivots": pivots})
+}
+
+fn writes(file: &str) -> Value {
+    let done = json!([{"item": "1", "how": "see the file"}]);
+    json!([[{"write": file, "text": "x\n"}, {"tool": "report_result", "args": {"summary": "written", "done": done}}]])
+}
+
+fn whole_way() -> Value {
+    json!({
+        "T-1-interview": hands_in(interview()),
+        "T-1-spec": [[
+            {"run": "grep -q 'The person: German' \"$GANGER_MISSION\""},
+            {"tool": "report_result", "args": {"summary": "done", "output": spec()}},
+        ]],
+        "T-1-plan": hands_in(plan()),
+        "T-1-validate": hands_in(verdict("FAIL", &["Say who greets."])),
+        "T-1-plan2": [[
+            {"run": "grep -q 'Say who greets.' \"$GANGER_MISSION\""},
+            {"tool": "report_result", "args": {"summary": "done", "output": plan()}},
+        ]],
+        "T-1-validate2": hands_in(verdict("PASS", &[])),
+        "T-2": writes("hello.txt"),
+        "T-3": writes("bye.txt"),
+    })
+}
+
+#[test]
+fn a_goal_goes_through_interview_spec_and_plan_to_merged_tickets() {
+    let place = project("", &whole_way());
+    place.ganger(&["run", "Greet people"]).exits(3).says("Goal T-1: Greet people").says("Which language?");
+    place.ganger(&["ticket", "why", "T-1"]).exits(0).says("waiting for your answer to C-1");
+    place.ganger(&["answer", "C-1", "German"]).exits(0);
+    place
+        .ganger(&["run"])
+        .exits(3)
+        .says("goes back to stage plan: sisyphus/validator refused it")
+        .says("needs your approval");
+    let shown = place.ganger(&["inbox"]).exits(0);
+    let shown = shown.says("Approve the plan of T-1, or say what to change").says("B Write bye.txt [S], after A");
+    drop(shown);
+    let goal = place.ticket("T-1");
+    assert_eq!(goal["goal"]["answers"], json!([{"question": "Which language?", "answer": "German"}]));
+    assert_eq!(goal["goal"]["tickets"], json!([]), "nothing is built before the plan is approved");
+    place.ganger(&["answer", "C-2", "accept"]).exits(0);
+    place.ganger(&["run"]).exits(0).says("T-1  became T-2, T-3").says("2 accepted");
+    let second = place.ticket("T-3");
+    assert_eq!(
+        (&second["parent"], &second["after"], &second["metadata"]["why"]),
+        (&json!("T-1"), &json!(["T-2"]), &json!("it is wanted"))
+    );
+    place.ganger(&["ticket", "show", "T-1"]).exits(0).says("[x] plan (sisyphus/planner): T-1-plan2, approved");
+    place.ganger(&["merge", "--all"]).exits(0);
+    place.ganger(&["run"]).exits(0);
+    assert_eq!(place.ticket("T-1")["status"], json!("done"));
+}
+
+#[test]
+fn plan_stops_for_approval_whatever_the_project_says() {
+    let mut script = whole_way();
+    let quiet = json!({"clarifications_needed": false, "questions": [], "assumptions_avoided": []});
+    script["T-1-interview"] = hands_in(quiet);
+    script["T-1-spec"] = hands_in(spec());
+    script["T-1-validate"] = hands_in(verdict("PASS", &[]));
+    let place = project("[goal]\napprove = []\n", &script);
+    place.ganger(&["plan", "Greet people"]).exits(3).says("Approve the plan of T-1");
+    place.ganger(&["answer", "C-1", "One greeting is enough"]).exits(0);
+    place.ganger(&["ticket", "show", "T-1"]).exits(0).says("A person asks for changes: One greeting is enough");
+    place
+        .ganger(&["plan", "Greet people", "--approve", "specs"])
+        .exits(2)
+        .says("no stage is called so")
+        .says("interview, spec");
+    place.ganger(&["run", "--approve", "spec"]).exits(2).says("is about a goal");
+    place.ganger(&["run", "--dry-run", "Greet people"]).exits(2).says("a goal has no tickets before it is planned");
+}
+
+#[test]
+fn a_plan_that_cannot_be_carried_out_goes_back_to_its_planner() {
+    let mut script = whole_way();
+    let quiet = json!({"clarifications_needed": false, "questions": [], "assumptions_avoided": []});
+    script["T-1-interview"] = hands_in(quiet);
+    script["T-1-spec"] = hands_in(spec());
+    let mut cyclic = plan();
+    cyclic["plan"]["dependencies"] = json!([{"ticket": "A", "needs": "B"}]);
+    script["T-1-plan"] = json!([
+        [{"tool": "report_result", "args": {"summary": "done", "output": cyclic}}],
+        [{"run": "grep -q 'the dependencies form a cycle' \"$GANGER_MISSION\""},
+         {"tool": "report_result", "args": {"summary": "done", "output": plan()}}],
+    ]);
+    script["T-1-validate"] = hands_in(verdict("PASS", &[]));
+    let place = project("", &script);
+    place.ganger(&["run", "Greet people"]).exits(3).says("rejected: the plan cannot be carried out");
+    assert_eq!(place.ticket("T-1-plan")["status"], json!("done"));
+}
+
+fn finding() -> Value {
+    json!({"file": "hello.txt", "line": 1, "severity": "major", "problem": "it is rude", "settles": "say please"})
+}
+
+const REVIEWED: &str = "review = \"agent\"\n";
+
+#[test]
+fn a_finding_goes_back_to_the_author_and_its_answer_to_the_reviewer() {
+    let answered = json!([{"finding": "F1", "status": "disputed", "how": "it is a quotation"}]);
+    let place = project(
+        REVIEWED,
+        &json!({
+            "T-1": [
+                [{"write": "hello.txt", "text": "x\n"}, {"tool": "report_result", "args": {"summary": "written"}}],
+                [{"run": "grep -q 'F1 (major) hello.txt:1: it is rude' \"$GANGER_MISSION\""},
+                 {"tool": "report_result", "args": {"summary": "answered", "findings": answered}}],
+            ],
+            "T-1-r1": [[
+                {"run": "test -f hello.txt && git diff --stat HEAD~1 | grep -q hello.txt"},
+                {"tool": "report_result", "args": {"output": {"verdict": "FAIL", "findings": [finding()], "done": []}}},
+            ]],
+            "T-1-r2": [[
+                {"run": "grep -q 'it is a quotation' \"$GANGER_MISSION\""},
+                {"tool": "report_result", "args": {"output": {"verdict": "PASS", "findings": [], "done": []}}},
+            ]],
+        }),
+    );
+    place.add(&["Greet"]);
+    place.ganger(&["run"]).exits(0).says("sent back by review, 1 finding").says("1 accepted, 2 done");
+    assert_eq!(place.ticket("T-1")["findings"], json!([]), "nothing is left to answer");
+}
+
+#[test]
+fn work_that_reviewers_refuse_again_and_again_is_a_persons() {
+    let refuse = || hands_in(json!({"verdict": "FAIL", "findings": [finding()], "done": []}));
+    let answered = json!([{"finding": "F1", "status": "fixed", "how": "really"}]);
+    let place = project(
+        &format!("{REVIEWED}[limits]\nreview_rounds = 2\n"),
+        &json!({
+            "T-1": [
+                [{"write": "hello.txt", "text": "x\n"}, {"tool": "report_result", "args": {"summary": "written"}}],
+                [{"write": "hello.txt", "text": "y\n"}, {"tool": "report_result", "args": {"summary": "again", "findings": answered}}],
+            ],
+            "T-1-r1": refuse(),
+            "T-1-r2": refuse(),
+        }),
+    );
+    place.add(&["Greet"]);
+    place.ganger(&["run"]).exits(3).says("Review T-1 at");
+    place.ganger(&["inbox"]).exits(0).says("Reviewers sent it back 2 times in a row").says("it is rude");
+    place.ganger(&["ticket", "show", "T-1"]).exits(0).says("F1 (major) hello.txt:1: it is rude");
+    place.ganger(&["answer", "C-1", "accept"]).exits(0);
+    assert_eq!(place.ticket("T-1")["status"], json!("accepted"));
+}
+
+#[test]
+fn configuration_of_judges_is_checked() {
+    for (text, why) in [
+        ("reviewers = [\"senior-reviw\"]\n", "did you mean `senior-review`?"),
+        ("[goal]\napprove = [\"plans\"]\n", "names `plans`, which is no stage; known: interview, spec, plan, validate"),
+        ("[[goal.stage]]\nname = \"c\"\nagent = \"maker\"\nrole = \"check\"\n", "no stage before it writes anything"),
+        (
+            "[[goal.stage]]\nname = \"c\"\nagent = \"nobody\"\nrole = \"plan\"\n[goal]\napprove = []\n",
+            "names `nobody`, which is no agent",
+        ),
+    ] {
+        let place = project("", &json!({}));
+        let config = std::fs::read_to_string(place.repo().join("ganger.toml")).unwrap();
+        place.write("ganger.toml", &config.replace("fetch = false\n", &format!("fetch = false\n{text}")));
+        place.ganger(&["status"]).exits(2).says(why);
+    }
+}

@@ -1,0 +1,80 @@
+//! What reviewers and checks said, by books of their own: nothing is accepted that a reviewer sent back, and no plan becomes
+//! tickets that nobody approved.
+
+use ganger_engine::{CallResult, Commit, Event, Kind, Record, Review, State, TicketId};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The books.
+#[derive(Default)]
+pub(crate) struct Judgements {
+    /// What reviewers said of a commit of a ticket, each once.
+    verdicts: BTreeMap<(TicketId, Commit), Vec<bool>>,
+    /// Goals whose plan a person approved, and that did not go back since.
+    approved: BTreeSet<TicketId>,
+}
+
+impl Judgements {
+    /// A fact.
+    ///
+    /// # Errors
+    /// With what must not be.
+    pub(crate) fn fact(&mut self, before: &State, record: &Record, event: &Event) -> Result<(), String> {
+        match event {
+            Event::CallEnded { ticket, result: CallResult::Success { output } } => self.verdict(before, ticket, output),
+            Event::TicketAdded { ticket, spec, .. } if spec.kind == Kind::Review => {
+                let of = spec.parent.as_ref().and_then(|of| before.tickets.get(of));
+                let agent = spec.agent.as_deref().unwrap_or_default();
+                if of.is_some_and(|of| of.sessions.contains_key(agent)) {
+                    return Err(format!("invariant 5: {ticket} asks {agent} to review its own work"));
+                }
+                Ok(())
+            }
+            Event::TicketAccepted { ticket, commit } => self.accepted(before, record, ticket, commit),
+            Event::StageApproved { ticket, .. } => {
+                self.approved.insert(ticket.clone());
+                Ok(())
+            }
+            Event::StageReturned { ticket, .. } => {
+                self.approved.remove(ticket);
+                Ok(())
+            }
+            Event::GoalExpanded { ticket, .. } if !self.approved.contains(ticket) => {
+                Err(format!("invariant 6: the plan of {ticket} becomes tickets, and no person approved it"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn verdict(&mut self, before: &State, review: &TicketId, output: &serde_json::Value) -> Result<(), String> {
+        let Some(spec) = before.tickets.get(review).map(|t| &t.spec).filter(|s| s.kind == Kind::Review) else {
+            return Ok(());
+        };
+        let commit = spec.call.as_ref().and_then(|call| call.snapshot.clone());
+        let (Some(of), Some(commit)) = (spec.parent.clone(), commit) else {
+            return Err(format!("{review} reviews no commit"));
+        };
+        let passes = output.get("verdict").and_then(|v| v.as_str()) == Some("PASS");
+        self.verdicts.entry((of, commit)).or_default().push(passes);
+        Ok(())
+    }
+
+    /// 5: accepted is what the policy's reviewers passed, or a person approved.
+    fn accepted(&self, before: &State, record: &Record, ticket: &TicketId, commit: &Commit) -> Result<(), String> {
+        let says_so =
+            |e: &Event| matches!(e, Event::ApprovedByPerson { ticket: t, commit: c, .. } if t == ticket && c == commit);
+        let approved = record.events.iter().any(says_so)
+            || before.tickets.get(ticket).is_some_and(|t| t.approved_by_person.as_ref() == Some(commit));
+        let said = self.verdicts.get(&(ticket.clone(), commit.clone()));
+        // What was said last counts: a finding may have been disputed since.
+        let passed = said.and_then(|said| said.last()).is_some_and(|passes| *passes);
+        let holds = match before.policy.review {
+            Review::Off => true,
+            Review::Person | Review::AgentAndPerson => approved,
+            Review::Agent => approved || passed,
+        };
+        if holds {
+            return Ok(());
+        }
+        Err(format!("invariant 5: {ticket} is accepted at {commit} without the review that the policy asks for"))
+    }
+}

@@ -42,7 +42,8 @@ legal! {
     TicketStopped: Open Running Suspended Verifying;
     StopLifted: Running Suspended Verifying Reviewing NeedsYou Stopped;
     SecretsFound: Open;
-    TicketHeld: Open Verifying;
+    // Work that is rejected too often while a person has stopped its ticket.
+    TicketHeld: Open Verifying Stopped;
     TicketResumed: Suspended NeedsYou Stopped;
 
     // A closed ticket has a live attempt until its processes are gone.
@@ -113,6 +114,7 @@ const RARE: &[Pair] = &[
     ("WorkspaceKept", Some(Done)),
     ("MailReturned", Some(Merged)),
     ("CallResultsRead", Some(Cancelled)),
+    ("TicketHeld", Some(Stopped)),
     ("CardOpened", Some(Merged)),
     ("CardOpened", Some(Done)),
     // Cards about assumptions outlive the ticket that they name.

@@ -2,7 +2,7 @@
 //! returned, or its ticket is still open.
 
 use crate::world::World;
-use ganger_engine::{Event, Importance, Input, MailId, MailQuery, MailStatus, NewMail, Speaker, State, TicketId};
+use ganger_engine::{Event, Importance, Input, Mail, MailId, MailQuery, MailStatus, NewMail, Speaker, State, TicketId};
 
 /// A mail to a ticket, to an agent, to everybody, to the person, to nobody who is known, or an answer.
 pub(crate) fn sent(world: &mut World, by: Speaker, own: Option<&TicketId>) -> Input {
@@ -34,7 +34,7 @@ pub(crate) fn read(world: &mut World, by: Speaker, own: Option<&TicketId>) -> In
     }
 }
 
-/// A mail that was read or came back is not settled a second time.
+/// A mail that was read or came back is not settled a second time, and none goes beyond a limit.
 ///
 /// # Errors
 /// With what is.
@@ -42,6 +42,7 @@ pub(crate) fn fact(before: &State, event: &Event) -> Result<(), String> {
     let (mail, reader) = match event {
         Event::MailRead { mail, ticket, .. } => (mail, ticket.as_ref()),
         Event::MailReturned { mail, ticket, .. } => (mail, Some(ticket)),
+        Event::MailSent { mail, .. } => return within_limits(before, mail),
         _ => return Ok(()),
     };
     let copy = before.mail_of(mail).and_then(|mail| mail.copy_for(reader));
@@ -50,6 +51,19 @@ pub(crate) fn fact(before: &State, event: &Event) -> Result<(), String> {
         Some(MailStatus::Delivered) if matches!(event, Event::MailRead { .. }) => Ok(()),
         status => Err(format!("invariant 10: {mail} is settled for {reader:?} although it is {status:?}")),
     }
+}
+
+/// Counted anew: agents that write to each other come to an end.
+fn within_limits(before: &State, mail: &Mail) -> Result<(), String> {
+    let count = |fits: &dyn Fn(&Mail) -> bool| before.mail.values().filter(|mail| fits(mail)).count() as u64;
+    let limits = &before.policy.mail;
+    let of_attempt = mail.from.attempt.as_ref().map_or(0, |_| count(&|other| other.from.attempt == mail.from.attempt));
+    if of_attempt >= u64::from(limits.attempt)
+        || count(&|other| other.thread == mail.thread) >= u64::from(limits.thread)
+    {
+        return Err(format!("{} is sent beyond the limits", mail.id));
+    }
+    Ok(())
 }
 
 /// At rest every ticket is over, so nothing is on its way.

@@ -2,7 +2,7 @@
 
 use super::mail::refused;
 use crate::text::{closest, name};
-use crate::{Author, Mail, NewMail, Phase, RejectCode, Rejected, State, Ticket, TicketId};
+use crate::{Author, Kind, Mail, NewMail, Phase, RejectCode, Rejected, State, Ticket, TicketId};
 use std::collections::BTreeSet;
 
 /// A mail goes to no more tickets.
@@ -54,6 +54,10 @@ impl Readers {
                 return Err(refused(format!("{id} is your own ticket"))
                     .hint("`ticket_note` leaves a remark for people; `you` writes to the person"));
             }
+            if state.tickets.get(id).is_some_and(|t| t.spec.kind == Kind::Goal) {
+                return Err(refused(format!("{id} is a goal: no agent works on it"))
+                    .hint("write to one of its tickets: `ticket_list` and `ganger status` show them"));
+            }
             self.tickets.insert(id.clone());
         } else {
             self.add_agent(state, from, word)?;
@@ -81,10 +85,11 @@ pub(super) fn is_over(ticket: &Ticket) -> bool {
     ticket.phase.is_final() || ticket.phase == Phase::Accepted
 }
 
-/// Tickets that are not over, the sender's own aside.
+/// Tickets that are not over and have an agent, the sender's own aside.
 fn others<'a>(state: &'a State, from: &Author) -> impl Iterator<Item = (&'a TicketId, &'a Ticket)> {
     let own = from.ticket.clone();
-    state.tickets.iter().filter(move |(id, ticket)| own.as_ref() != Some(*id) && !is_over(ticket))
+    let is_read = |ticket: &Ticket| !is_over(ticket) && ticket.spec.kind != Kind::Goal;
+    state.tickets.iter().filter(move |(id, ticket)| own.as_ref() != Some(*id) && is_read(ticket))
 }
 
 fn ticket_of<'a>(state: &'a State, word: &str) -> Option<&'a TicketId> {

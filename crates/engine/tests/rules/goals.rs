@@ -3,8 +3,8 @@
 use crate::support::{NOW, after, answer, check, claim, ended, given, host, policy, report, tick};
 use expect_test::expect;
 use ganger_engine::{
-    GoalRules, Input, Kind, Ledger, NewTicket, Phase, Policy, Report, StagePolicy, StageRole, TicketChange, TicketId,
-    TicketSpec, why,
+    GoalRules, Input, Kind, Ledger, NewMail, NewTicket, Phase, Policy, Report, Speaker, StagePolicy, StageRole,
+    TicketChange, TicketId, TicketSpec, why,
 };
 use serde_json::{Value, json};
 
@@ -257,4 +257,16 @@ fn what_comes_after_a_goal_starts_when_that_is_done() {
     assert!(!given(&waiting).state().ready().any(|(id, _)| id.as_str() == "LATER"));
     let ledger = given(&after(waiting, [tick()]));
     assert!(ledger.state().ready().any(|(id, _)| id.as_str() == "LATER"), "{:?}", ledger.state().tickets.keys());
+}
+
+#[test]
+fn mail_goes_to_the_tickets_of_a_goal_and_not_to_itself() {
+    let mail = NewMail { to: vec!["T-1".into()], subject: "Hurry".into(), body: "please".into(), ..NewMail::default() };
+    check(
+        &goal(),
+        Input::SendMail { by: Speaker::Person { name: "ada".into() }, mail },
+        &expect![[r#"
+            refused (mail-refused): T-1 is a goal: no agent works on it
+        "#]],
+    );
 }

@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn an_agent_that_is_called_has_the_direction_as_context() {
-        let call = CallSpec { by: "T-1-a1".into(), snapshot: None, depth: 1 };
+        let call = CallSpec { by: Some("T-1-a1".into()), snapshot: None, stage: None, depth: 1 };
         let spec = TicketSpec {
             title: "Look".into(),
             description: "Where?".into(),

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 fn agent(runtime: &str) -> AgentPolicy {
     let (model, login) = (String::new(), String::new());
-    AgentPolicy { runtime: runtime.into(), model, sessions: true, fallback: None, login }
+    AgentPolicy { runtime: runtime.into(), model, sessions: true, fallback: None, login, may_add_tickets: false }
 }
 
 fn policy() -> Input {

@@ -24,6 +24,7 @@ enum Command {
     /// It is in the mission of every attempt that starts afterwards, and agents that have begun are told when their
     /// session is idle.
     Add {
+        /// What it is
         kind: Kind,
         /// In a sentence
         #[arg(required = true, num_args = 1..)]

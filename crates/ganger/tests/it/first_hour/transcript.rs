@@ -89,7 +89,8 @@ fn word(word: &str) -> String {
     for token in word.split_inclusive(|c: char| !c.is_ascii_alphanumeric()) {
         let bare = token.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
         let rest = &token[bare.len()..];
-        let is_hex = bare.chars().all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c)) && bare.chars().any(is_digit);
+        // No word of a transcript has only these letters in such a length; an id may have only letters.
+        let is_hex = bare.chars().all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c));
         let bare = match bare.len() {
             8 if is_hex => "1a2b3c4d",
             10 if is_hex => "1a2b3c4d5e",

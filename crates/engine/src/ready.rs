@@ -21,6 +21,8 @@ pub enum Reason {
     WaitsForCalls { calls: Vec<TicketId> },
     /// A stage of the goal is under way.
     AtStage { ticket: TicketId },
+    /// The goal has no tickets yet, and the project has no pipeline that would make some.
+    NoPipeline,
     /// The goal is reached when these are over.
     WaitsForTickets { tickets: Vec<TicketId> },
     /// Others review its work.
@@ -63,6 +65,7 @@ impl fmt::Display for Reason {
                 write!(f, "its agent waits for the answers of {}", calls.join(", "))
             }
             Self::AtStage { ticket } => write!(f, "its stage {ticket} is under way"),
+            Self::NoPipeline => write!(f, "this project has no pipeline that makes tickets of a goal any more"),
             Self::WaitsForTickets { tickets } => {
                 let tickets: Vec<&str> = tickets.iter().map(TicketId::as_str).collect();
                 write!(f, "it is done when its tickets are merged or closed: {}", tickets.join(", "))
@@ -150,6 +153,10 @@ fn of_goal(state: &State, goal: &Ticket) -> Vec<Reason> {
     if let Some((by, why)) = &goal.stopped {
         return vec![Reason::Stopped { by: by.clone(), why: why.clone() }];
     }
+    if goal.goal.tickets.is_empty() {
+        let no_pipeline = state.policy.goals.stages.is_empty().then_some(Reason::NoPipeline);
+        return unmet_dependencies(state, goal).chain(no_pipeline).collect();
+    }
     let is_over = |id: &TicketId| state.tickets.get(id).is_some_and(|t| t.phase.is_final());
     let tickets: Vec<TicketId> = goal.goal.tickets.iter().filter(|id| !is_over(id)).cloned().collect();
     if tickets.is_empty() { Vec::new() } else { vec![Reason::WaitsForTickets { tickets }] }
@@ -171,8 +178,9 @@ pub(crate) fn obstacles(state: &State, now: Millis, id: &TicketId, ticket: &Tick
     reasons.extend(red_base(state).filter(|_| ticket.spec.kind.work().lands));
     let surfaced = state.surfacing_pause(ticket).map(|card| Reason::Surfacing { card: card.id.clone() });
     reasons.extend(mutant!(SurfacingIgnored, surfaced, None));
-    reasons.extend(paused(state, now, state.agent_of(ticket)));
-    reasons.extend(mutant!(LoggedOutDispatched, logged_out(state, now, state.agent_of(ticket)), None));
+    let agent = state.agent_now(now, ticket);
+    reasons.extend(paused(state, now, agent));
+    reasons.extend(mutant!(LoggedOutDispatched, logged_out(state, agent), None));
     reasons.extend(mutant!(OverlapIgnored, overlap(state, id, ticket), None));
     reasons.extend(mutant!(BudgetIgnored, budget(state, now, id, ticket), None));
     reasons
@@ -182,12 +190,11 @@ pub(crate) fn obstacles(state: &State, now: Millis, id: &TicketId, ticket: &Tick
 /// what does not.
 #[must_use]
 pub fn obstacle_of_agent(state: &State, now: Millis, agent: &str, lands: bool) -> Option<Reason> {
-    let unknown = || {
-        let is_known = state.policy.agents.contains_key(state.agent_or_fallback(now, agent));
-        (!is_known).then(|| Reason::NoAgent { agent: agent.to_owned() })
-    };
+    let works = state.agent_or_fallback(now, agent);
+    let is_known = state.policy.agents.contains_key(works);
+    let unknown = || (!is_known).then(|| Reason::NoAgent { agent: agent.to_owned() });
     let red = red_base(state).filter(|_| lands);
-    red.or_else(|| paused(state, now, agent)).or_else(|| logged_out(state, now, agent)).or_else(unknown)
+    red.or_else(|| paused(state, now, works)).or_else(|| logged_out(state, works)).or_else(unknown)
 }
 
 /// The card about a gate of the project. That of a ticket's own check concerns nobody else.
@@ -197,15 +204,14 @@ fn red_base(state: &State) -> Option<Reason> {
     Some(Reason::RedBase { card: card.id.clone() })
 }
 
-fn paused(state: &State, now: Millis, own: &str) -> Option<Reason> {
-    let agent = state.agent_or_fallback(now, own);
+fn paused(state: &State, now: Millis, agent: &str) -> Option<Reason> {
     let pause = state.pause_of(now, agent)?;
     let runtime = state.policy.agents.get(agent)?.runtime.clone();
     Some(Reason::Paused { runtime, until: pause.until, why: pause.why.clone() })
 }
 
-fn logged_out(state: &State, now: Millis, own: &str) -> Option<Reason> {
-    let card = state.logged_out(state.agent_or_fallback(now, own))?;
+fn logged_out(state: &State, agent: &str) -> Option<Reason> {
+    let card = state.logged_out(agent)?;
     Some(Reason::LoggedOut { runtime: card.logged_out()?.to_owned(), card: card.id.clone() })
 }
 

@@ -3,7 +3,7 @@
 
 use ganger_engine::{
     AssumptionStatus, DeliveryKind, Event, Kind, Phase, Reason, Record, Settlement, State, Surfacing, SurfacingReason,
-    TicketId, why,
+    Ticket, TicketId, why,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -55,8 +55,12 @@ fn sharing<'a>(before: &'a State, settled: &'a Settlement, any_value: bool) -> B
     let mut found = BTreeSet::from([&settled.ticket]);
     let mut at = before.tickets.get(&settled.ticket);
     while let Some(parent) = at.filter(|t| t.spec.call.is_some()).and_then(|t| t.spec.parent.as_ref()) {
-        found.insert(parent);
         at = before.tickets.get(parent);
+        match at.filter(|t| t.spec.kind == Kind::Goal) {
+            // Its tickets rest on what its stages assumed.
+            Some(goal) => found.extend(&goal.goal.tickets),
+            None => drop(found.insert(parent)),
+        }
     }
     let own = before.tickets.get(&settled.ticket).into_iter().flat_map(|t| &t.assumptions);
     let Some(wrong) = own.into_iter().find(|a| a.id == settled.assumption) else { return found };
@@ -81,7 +85,17 @@ pub(crate) fn offered(before: &State, ticket: &TicketId) -> Result<(), String> {
     let summary =
         |why: &SurfacingReason| matches!(why, SurfacingReason::Completions { .. } | SurfacingReason::Decisions { .. });
     let open = before.cards.values().find(|card| card.is_open() && card.surfacing().is_some_and(summary));
-    match open.filter(|_| before.policy.surfacing.mode == Surfacing::Pause && !is_part) {
+    // Where there are goals, only what is below one waits.
+    let is_goal = |t: &&Ticket| t.spec.kind == Kind::Goal;
+    let has_goals = before.tickets.values().filter(is_goal).any(|t| !t.phase.is_final());
+    let mut above = before.tickets.get(ticket);
+    let mut is_below = false;
+    while let Some(parent) = above.and_then(|t| before.tickets.get(t.spec.parent.as_ref()?)) {
+        is_below |= is_goal(&parent);
+        above = Some(parent);
+    }
+    let waits = !is_part && (is_below || !has_goals);
+    match open.filter(|_| before.policy.surfacing.mode == Surfacing::Pause && waits) {
         Some(card) => Err(format!("{ticket} is offered, although {} asks whether to continue", card.id)),
         None => Ok(()),
     }

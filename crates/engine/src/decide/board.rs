@@ -166,14 +166,17 @@ fn check_faults(id: &TicketId, spec: &TicketSpec) -> Vec<String> {
 
 /// Finds a cycle through any of the given tickets, with old tickets in between. Each ticket is looked at once.
 fn cycle(state: &State, specs: &BTreeMap<&TicketId, &TicketSpec>) -> Option<String> {
+    // A goal waits for its tickets as well.
     let after = |id: &TicketId| {
-        let new = specs.get(id).copied();
-        new.or_else(|| state.tickets.get(id).map(|t| &t.spec)).map_or(&[][..], |spec| spec.after.as_slice())
+        let old = state.tickets.get(id);
+        let spec = specs.get(id).copied().or_else(|| old.map(|t| &t.spec));
+        let made = old.map_or(&[][..], |t| t.goal.tickets.as_slice());
+        spec.map_or(&[][..], |spec| spec.after.as_slice()).iter().chain(made)
     };
     let mut finished: BTreeSet<&TicketId> = BTreeSet::new();
     for start in specs.keys().copied() {
         // Depth first, with the path on an explicit stack: boards may be deep.
-        let mut path = vec![(start, after(start).iter())];
+        let mut path = vec![(start, after(start))];
         let mut on_path = BTreeSet::from([start]);
         while let Some((id, rest)) = path.last_mut() {
             let Some(next) = rest.next() else {
@@ -188,11 +191,34 @@ fn cycle(state: &State, specs: &BTreeMap<&TicketId, &TicketSpec>) -> Option<Stri
             }
             if !finished.contains(next) {
                 on_path.insert(next);
-                path.push((next, after(next).iter()));
+                path.push((next, after(next)));
             }
         }
     }
     None
+}
+
+fn goal_is_closed(state: &State, ticket: &Ticket) -> bool {
+    let goal = ticket.spec.parent.as_ref().and_then(|parent| state.tickets.get(parent));
+    goal.is_some_and(|goal| goal.spec.kind == Kind::Goal && goal.phase == Phase::Cancelled)
+}
+
+/// The tickets of a goal that were closed with it. Those that wait for another of them just wait again; `cards` were
+/// opened by this decision before.
+fn reopened_below(state: &State, now: Millis, goal: &Ticket, mut cards: usize, by: &str) -> Vec<Event> {
+    let below = goal.goal.tickets.iter().filter_map(|id| state.tickets.get_key_value(id));
+    let closed: Vec<(&TicketId, &Ticket)> =
+        below.filter(|(_, t)| t.phase == Phase::Cancelled && t.live.is_none()).collect();
+    let back: BTreeSet<&TicketId> = closed.iter().map(|(id, _)| *id).collect();
+    let mut events = Vec::new();
+    for (id, ticket) in closed {
+        events.push(Event::TicketReopened { ticket: id.clone(), reason: String::new(), by: by.to_owned() });
+        events.extend(super::cards::adopted(state, id));
+        let asked = super::cards::still_orphaned(state, now, (id, ticket), &back, cards);
+        cards += asked.len();
+        events.extend(asked);
+    }
+    events
 }
 
 fn refuse_faults(code: RejectCode, faults: &[String]) -> Result<(), Rejected> {
@@ -341,6 +367,7 @@ pub(super) fn reopen(state: &State, now: Millis, id: &TicketId, reason: &str, by
     let refusal = match ticket.phase {
         _ if ticket.calls.result.is_some() => Some("its caller has the answer; ask for a new one there"),
         Phase::Cancelled if ticket.live.is_some() => Some("its last attempt is still being stopped"),
+        _ if goal_is_closed(state, ticket) => Some("its goal is closed: reopen that"),
         Phase::Cancelled | Phase::Accepted | Phase::Reviewing | Phase::NeedsYou => None,
         Phase::Merged => Some("it is merged: add a new ticket for what is missing"),
         Phase::Stopped => Some("it is stopped: `ganger resume` lets its agent work again"),
@@ -354,8 +381,19 @@ pub(super) fn reopen(state: &State, now: Millis, id: &TicketId, reason: &str, by
     events.extend(withdraw_cards(state, id, "the ticket was reopened"));
     events.extend(super::merge::unapprove_dependents(state, id, "the ticket was reopened"));
     events.extend(super::cards::adopted(state, id));
-    events.extend(super::cards::still_orphaned(state, now, id, ticket));
-    events.extend(super::messages::below(state, ticket, |below| reopen(state, now, below, "", by)));
+    let asked = super::cards::still_orphaned(state, now, (id, ticket), &BTreeSet::new(), 0);
+    let cards = asked.len();
+    events.extend(asked);
+    events.extend(reopened_below(state, now, ticket, cards, by));
+    // What was asked in the interview was withdrawn: it is asked again.
+    let first = state.policy.goals.stages.first().filter(|_| ticket.goal.tickets.is_empty());
+    let first = first.filter(|_| ticket.spec.kind == Kind::Goal);
+    events.extend(first.map(|first| Event::StageReturned {
+        ticket: id.clone(),
+        to: first.name.clone(),
+        why: if reason.is_empty() { "the goal was reopened".to_owned() } else { reason.to_owned() },
+        counts: false,
+    }));
     if ticket.attempts > 0 && !reason.is_empty() {
         events.push(delivery(state, 0, id, DeliveryKind::Message, reason));
     }

@@ -129,6 +129,13 @@ fn is_callable(state: &State, call: &NewCall) -> Result<(), Rejected> {
     board::file_faults(&call.files).next().map_or(Ok(()), |fault| Err(refused(fault)))
 }
 
+/// The id of a call by Ganger, after the ticket that it is for; shorter where that would be too long.
+pub(super) fn id_below(id: &TicketId, what: &str) -> TicketId {
+    let room = LONGEST_ID.saturating_sub(what.len() + 1);
+    let short: String = id.as_str().chars().take(room).collect();
+    TicketId::new(format!("{short}-{what}"))
+}
+
 /// A new id, after the caller's while that is short enough.
 fn free_id(state: &State, by: &Attempt, caller: &Ticket, taken: &[TicketId]) -> TicketId {
     let named = |number: u32| {
@@ -264,7 +271,7 @@ fn failed_by_budget(state: &State, now: Millis, id: &TicketId, caller: &Ticket) 
 }
 
 /// A ticket of a person whose calls used up what it had.
-fn held_by_budget(state: &State, now: Millis, id: &TicketId, caller: &Ticket) -> Vec<Event> {
+pub(super) fn held_by_budget(state: &State, now: Millis, id: &TicketId, caller: &Ticket) -> Vec<Event> {
     let Some((spent, limit)) = used_up(state, caller) else { return Vec::new() };
     let brief =
         format!("{spent} of {limit} tokens, calls included. Raise `budget.ticket_tokens`, then answer `retry`.");

@@ -2,7 +2,7 @@
 
 use super::{
     NewCard, asking, chief, delivery, done, goals, messages, nothing, objection, open_card, open_nth_card, permissions,
-    proposals,
+    proposals, reviews,
 };
 use crate::mutant::mutant;
 use crate::{
@@ -10,6 +10,7 @@ use crate::{
     DeliveryId, DeliveryKind, EscalationReason, Event, HostId, Kind, Millis, NoticeReason, Outcome, Phase, RejectCode,
     Rejected, Review, State, Ticket, TicketId,
 };
+use std::collections::BTreeSet;
 
 pub(super) struct Question<'a> {
     pub(super) call: &'a str,
@@ -182,7 +183,8 @@ fn consequences(state: &State, now: Millis, card: &Card, ticket: &Ticket, answer
         CardKind::Approval { commit, why } => match (&answer.answer, why) {
             (CardAnswer::Option(CardOption::Accept), why) => accept(state, id, commit, why, &answer.by),
             (CardAnswer::Text(change), _) => {
-                changes_wanted(state, id, format!("A person reviewed your work on {id} and asks for changes: {change}"))
+                let said = format!("A person reviewed your work on {id} and asks for changes: {change}");
+                changes_wanted(state, id, said + &reviews::to_answer(ticket))
             }
             _ => changes_wanted(
                 state,
@@ -266,13 +268,21 @@ pub(super) fn orphans_of(state: &State, now: Millis, closed: &TicketId) -> Vec<E
 
 /// A ticket that comes back while something that it depends on is closed: nobody was asked about that yet, or the
 /// card was withdrawn when the ticket was closed.
-pub(super) fn still_orphaned(state: &State, now: Millis, id: &TicketId, ticket: &Ticket) -> Vec<Event> {
+/// `back` come back with it; `first` cards were opened by this decision before.
+pub(super) fn still_orphaned(
+    state: &State,
+    now: Millis,
+    (id, ticket): (&TicketId, &Ticket),
+    back: &BTreeSet<&TicketId>,
+    first: usize,
+) -> Vec<Event> {
     let asked = |closed: &TicketId| {
         state.open_cards_of(id).any(|c| matches!(&c.kind, CardKind::Orphaned { closed: c } if c == closed))
     };
     let closed =
         ticket.spec.after.iter().filter(|d| state.tickets.get(*d).is_some_and(|t| t.phase == Phase::Cancelled));
-    closed.filter(|d| !asked(d)).enumerate().map(|(nth, d)| orphan_card(state, now, nth, id, d)).collect()
+    let closed = closed.filter(|d| !asked(d) && !back.contains(d));
+    closed.enumerate().map(|(nth, d)| orphan_card(state, now, first + nth, id, d)).collect()
 }
 
 /// The closed ticket is back: those who depend on it just wait again.

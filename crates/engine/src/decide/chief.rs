@@ -9,6 +9,8 @@ use crate::{
     TicketId, is_same_word, text,
 };
 
+/// The longest assumption, in characters.
+const LONGEST_ASSUMPTION: usize = 2_000;
 /// The longest topic or value, in characters.
 const LONGEST_WORD: usize = 100;
 
@@ -66,6 +68,10 @@ fn checked(new: &NewAssumption) -> Result<NewAssumption, Rejected> {
     let refused = |message: String| Err(Rejected::new(RejectCode::InvalidAssumption, message));
     if assumed.is_empty() {
         return refused("the assumption is empty".to_owned());
+    }
+    let length = assumed.chars().count();
+    if length > LONGEST_ASSUMPTION {
+        return refused(format!("the assumption has {length} characters; at most {LONGEST_ASSUMPTION} are allowed"));
     }
     let word = |word: &Option<String>| {
         let word = word.as_deref().map(|word| text::name(word.trim()));
@@ -146,12 +152,28 @@ pub(super) fn rejection(
     let said = format!(
         "The assumption {number} is wrong, says {}: {}.{}\nBring your work in line with that.",
         telling::person(by),
-        assumption.assumed.trim_end_matches('.'),
+        text::line(assumption.assumed.trim_end_matches('.'), LONGEST_ASSUMPTION),
         instead(correction)
     );
     let (told, _) = telling::concerned(state, [number]);
     let told = told.into_iter().map(|id| (id, said.clone())).collect();
+    events.extend(stage_again(state, id, &said));
     events.extend(mutant!(CorrectionNotTold, telling::tell(state, before.texts, &told, before.sent_back), Vec::new()));
+    events
+}
+
+/// A stage of a goal was done on it, and there are no tickets yet: it is done again.
+fn stage_again(state: &State, id: &TicketId, said: &str) -> Vec<Event> {
+    let spec = state.tickets.get(id).map(|t| &t.spec);
+    let stage = spec.and_then(|spec| spec.call.as_ref()?.stage.as_deref());
+    let goal = spec.and_then(|spec| state.tickets.get_key_value(spec.parent.as_ref()?));
+    let (Some(stage), Some((goal_id, goal))) = (stage, goal) else { return Vec::new() };
+    let is_done = goal.goal.passed.iter().any(|(name, by)| name == stage && by == id);
+    if !is_done || !goal.goal.tickets.is_empty() || goal.phase.is_final() {
+        return Vec::new();
+    }
+    let mut events = super::withdraw_cards(state, goal_id, "what it is based on was corrected");
+    events.push(super::goals::returned(state, goal_id, goal, stage, said, false));
     events
 }
 

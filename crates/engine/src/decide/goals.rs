@@ -1,7 +1,7 @@
 //! Goals: the pipeline from what a person wants to tickets. Each stage is a call by Ganger; what the stages hand in, and what
 //! a person says to it, decides what comes next.
 
-use super::{NewCard, board, open_card, open_nth_card};
+use super::{NewCard, board, calls, open_card, open_nth_card};
 use crate::model::goal::{Interview, StageVerdict};
 use crate::mutant::mutant;
 use crate::{
@@ -15,6 +15,11 @@ const APPROVE: &str = "approve";
 /// How much of an output is in the request of a later stage, in bytes.
 const LONGEST_OUTPUT: usize = 40_000;
 
+/// How much of a question and of its answer, in characters.
+const LONGEST_ANSWER: usize = 2_000;
+/// An interview asks no more than this.
+const MOST_QUESTIONS: usize = 20;
+
 /// What a goal does next by itself, for the first that can.
 pub(super) fn advance(state: &State, now: Millis) -> Vec<Event> {
     let goals = state.index.goals.iter().filter_map(|id| state.tickets.get_key_value(id));
@@ -25,7 +30,11 @@ fn advance_one(state: &State, now: Millis, id: &TicketId, goal: &Ticket) -> Vec<
     if goal.phase == Phase::Cancelled {
         return closed_below(state, now, id, goal);
     }
+    // What it comes after, and what has no pipeline any more, waits.
+    let begins =
+        !goal.goal.tickets.is_empty() || state.dependencies_accepted(id) && !state.policy.goals.stages.is_empty();
     let waits = goal.stopped.is_some()
+        || !begins
         || !goal.calls.unanswered.is_empty()
         || state.open_cards_of(id).any(|card| card.kind.holds_ticket());
     if waits {
@@ -85,8 +94,8 @@ fn judged_by(stages: &[StagePolicy], at: usize) -> Option<&StagePolicy> {
 
 fn start(state: &State, id: &TicketId, goal: &Ticket, stage: &StagePolicy) -> Event {
     let named = |number: u32| match number {
-        1 => TicketId::new(format!("{id}-{}", stage.name)),
-        n => TicketId::new(format!("{id}-{}{n}", stage.name)),
+        1 => calls::id_below(id, &stage.name),
+        n => calls::id_below(id, &format!("{}{n}", stage.name)),
     };
     let ticket = (1..).map(named).find(|id| !state.tickets.contains_key(id)).unwrap_or_else(|| named(1));
     let spec = TicketSpec {
@@ -111,11 +120,13 @@ fn request(state: &State, goal: &Ticket, stage: &StagePolicy) -> String {
         stage.name
     )];
     if !goal.spec.done.is_empty() {
-        let items: String = goal.spec.done.iter().map(|item| format!("- {item}\n")).collect();
+        let items: String = goal.spec.done.iter().map(|item| format!("- {}\n", text::line(item, 500))).collect();
         parts.push(format!("## Reached when\n{items}"));
     }
     if !goal.goal.answers.is_empty() {
-        let said = goal.goal.answers.iter().map(|a| format!("- {}\n  The person: {}\n", a.question, a.answer));
+        let line = |said: &str| text::line(said, LONGEST_ANSWER);
+        let said = goal.goal.answers.iter();
+        let said = said.map(|a| format!("- {}\n  The person: {}\n", line(&a.question), line(&a.answer)));
         parts.push(format!("## What the person answered\n{}", said.collect::<String>()));
     }
     for (name, by) in &goal.goal.passed {
@@ -160,7 +171,16 @@ fn shown(output: &serde_json::Value) -> String {
 pub(super) fn fault(state: &State, ticket: &Ticket, output: &serde_json::Value) -> Option<String> {
     let name = ticket.spec.call.as_ref().and_then(|call| call.stage.as_deref())?;
     match state.policy.goals.stage(name)?.role {
-        StageRole::Interview => read::<Interview>(output).err(),
+        StageRole::Interview => match read::<Interview>(output) {
+            Err(fault) => Some(fault),
+            Ok(asked) if asked.questions.iter().any(|q| q.question.trim().is_empty()) => {
+                Some("a question is empty".to_owned())
+            }
+            Ok(asked) if asked.questions.len() > MOST_QUESTIONS => {
+                Some(format!("{} questions are too many: ask the {MOST_QUESTIONS} that matter", asked.questions.len()))
+            }
+            Ok(_) => None,
+        },
         StageRole::Document => None,
         StageRole::Plan => plan_fault(state, output),
         StageRole::Check => match read::<StageVerdict>(output) {
@@ -259,14 +279,15 @@ fn passed(
 }
 
 fn in_words(pivot: &serde_json::Value) -> String {
-    let part = |key: &str| pivot.get(key).and_then(|value| value.as_str()).map(text::clean);
+    let line = |said: &str| text::line(said, LONGEST_ANSWER);
+    let part = |key: &str| pivot.get(key).and_then(|value| value.as_str()).map(line);
     match (pivot.as_str(), part("ticket"), part("problem"), part("required")) {
-        (Some(words), ..) => text::clean(words),
+        (Some(words), ..) => line(words),
         (None, ticket, Some(problem), required) => {
             let ticket = ticket.map(|ticket| format!("{ticket}: ")).unwrap_or_default();
             format!("{ticket}{problem} {}", required.unwrap_or_default()).trim_end().to_owned()
         }
-        _ => text::clean(&pivot.to_string()),
+        _ => line(&pivot.to_string()),
     }
 }
 
@@ -286,7 +307,7 @@ fn question(
             call: String::new(),
             suggestions: asked.options.iter().map(|o| text::clean(o)).collect(),
         },
-        question: text::clean(&asked.question),
+        question: text::line(&asked.question, LONGEST_ANSWER),
         brief: text::clean(format!("{about}{default}Asked by {}.", stage.agent).trim()),
         default: None,
         consequence: "the goal waits without a process or a slot",
@@ -316,7 +337,7 @@ fn sent_back(
 }
 
 /// Back to a stage, with what it wrote and what has to change.
-fn returned(state: &State, id: &TicketId, goal: &Ticket, stage: &str, why: &str, counts: bool) -> Event {
+pub(super) fn returned(state: &State, id: &TicketId, goal: &Ticket, stage: &str, why: &str, counts: bool) -> Event {
     let last = goal.goal.passed.iter().find(|(name, _)| name == stage).and_then(|(_, by)| output_of(state, by));
     let last = last.map(|output| format!("\nWhat was written:\n```json\n{}\n```", shown(output))).unwrap_or_default();
     Event::StageReturned { ticket: id.clone(), to: stage.to_owned(), why: format!("{why}{last}"), counts }
@@ -409,9 +430,9 @@ fn expand(state: &State, id: &TicketId, goal: &Ticket) -> Vec<Event> {
 /// A goal that a person gave up: so are those of its tickets that are not accepted.
 fn closed_below(state: &State, now: Millis, id: &TicketId, goal: &Ticket) -> Vec<Event> {
     let below = goal.goal.tickets.iter().filter_map(|id| state.tickets.get_key_value(id));
-    let mut open = below.filter(|(_, t)| !t.phase.is_final() && !t.phase.is_accepted());
-    let first = open.next();
-    first
+    let open = below.filter(|(_, t)| !t.phase.is_final() && !t.phase.is_accepted());
+    // The last first: nobody is asked about what is closed right after.
+    open.last()
         .map(|(below, t)| board::closing(state, now, below, t, &format!("{id} was closed"), "ganger"))
         .unwrap_or_default()
 }

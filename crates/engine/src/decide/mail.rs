@@ -4,7 +4,7 @@
 //! delivery as any other text is.
 
 use super::mail_to::{Readers, is_over, readers};
-use super::{NewCard, asking, chief, delivery, done, granted, nothing, open_card};
+use super::{NewCard, asking, chief, delivery, done, granted, nothing, open_nth_card};
 use crate::mutant::mutant;
 use crate::text::{self, clean};
 use crate::{
@@ -41,6 +41,8 @@ pub(super) fn send(state: &State, now: Millis, by: &Speaker, new: &NewMail) -> R
         return Ok(Decision { events, outcome: Outcome::Sent { receipt } });
     }
     mutant!(MailLimitsIgnored, within_limits(state, &from, thread.as_ref(), &to)?, ());
+    // A conflict of assumptions may have opened one.
+    let cards = events.iter().filter(|event| matches!(event, Event::CardOpened { .. })).count() as u64;
     let number = state.next_mail + 1;
     let id = MailId::new(format!("M-{number}"));
     let mail = Mail {
@@ -52,7 +54,7 @@ pub(super) fn send(state: &State, now: Millis, by: &Speaker, new: &NewMail) -> R
         body: written.body,
         importance: new.importance,
         sent: now,
-        copies: copies(state, now, &to),
+        copies: copies(state, now, &to, cards),
     };
     let receipt = Receipt {
         mail: Some(mail.id.clone()),
@@ -60,7 +62,7 @@ pub(super) fn send(state: &State, now: Millis, by: &Speaker, new: &NewMail) -> R
         to: mail.copies.iter().map(|copy| line(state, copy)).collect(),
         assumption: to.assumption,
     };
-    let notice = mail.from.ticket.as_ref().filter(|_| to.person).map(|ticket| notice(state, now, ticket, &mail));
+    let notice = mail.from.ticket.as_ref().filter(|_| to.person).map(|ticket| notice(state, now, cards, ticket, &mail));
     let carried: Vec<Event> = settled_copies(state, &mail, 0).into_iter().flatten().collect();
     events.push(Event::MailSent { mail, number });
     events.extend(notice);
@@ -187,13 +189,13 @@ fn assumed(state: &State, now: Millis, id: &AttemptId, token: u64, body: &str) -
     Ok(chief::assume(state, now, id, token, &new)?.events)
 }
 
-fn copies(state: &State, now: Millis, to: &Readers) -> Vec<MailCopy> {
+fn copies(state: &State, now: Millis, to: &Readers, cards: u64) -> Vec<MailCopy> {
     let copy = |ticket: &TicketId| MailCopy {
         to: Some(ticket.clone()),
         returned: state.tickets.get(ticket).filter(|t| is_over(t)).map(|t| over(ticket, t)),
         ..MailCopy::default()
     };
-    let card = CardId::new(format!("C-{}", state.next_card + 1));
+    let card = CardId::new(format!("C-{}", state.next_card + 1 + cards));
     let person = MailCopy { card: Some(card), delivered: Some(now), ..MailCopy::default() };
     to.tickets.iter().map(copy).chain(to.person.then_some(person)).collect()
 }
@@ -208,7 +210,7 @@ fn line(state: &State, copy: &MailCopy) -> ReceiptLine {
     ReceiptLine { to: copy.to.clone(), agent, returned: copy.returned.clone() }
 }
 
-fn notice(state: &State, now: Millis, ticket: &TicketId, mail: &Mail) -> Event {
+fn notice(state: &State, now: Millis, cards: u64, ticket: &TicketId, mail: &Mail) -> Event {
     let card = NewCard {
         ticket,
         attempt: None,
@@ -218,7 +220,7 @@ fn notice(state: &State, now: Millis, ticket: &TicketId, mail: &Mail) -> Event {
         default: Some(CardOption::Ok),
         consequence: "the agent sees that you have read it",
     };
-    open_card(state, now, card)
+    open_nth_card(state, now, cards, card)
 }
 
 /// Mail that waited for a session, and has one, or never will.

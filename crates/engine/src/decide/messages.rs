@@ -23,7 +23,7 @@ pub(super) fn tell(state: &State, id: &TicketId, text: &str, urgency: Urgency, b
         }));
     }
     if found.spec.kind == Kind::Goal {
-        return tell_goal(state, id, found, text.trim(), by);
+        return tell_goal(state, id, found, &Letter { text: text.trim(), urgency, by });
     }
     let works = found.live.as_ref().and_then(|a| state.attempts.get(a)).is_some_and(|a| a.stage != AttemptStage::Lost);
     if urgency == Urgency::Interrupt && !works {
@@ -67,11 +67,14 @@ fn written(state: &State, nth: u64, id: &TicketId, found: &Ticket, letter: &Lett
 }
 
 /// No session works on a goal: its tickets are told.
-fn tell_goal(state: &State, id: &TicketId, goal: &Ticket, text: &str, by: &str) -> Result<Decision, Rejected> {
-    let letter = Letter { text, urgency: Urgency::Idle, by };
+fn tell_goal(state: &State, id: &TicketId, goal: &Ticket, letter: &Letter<'_>) -> Result<Decision, Rejected> {
+    if letter.urgency == Urgency::Interrupt {
+        return Err(Rejected::new(RejectCode::NotRunning, format!("{id} is a goal, and has no turn of its own"))
+            .hint(format!("`ganger tell {id} …` writes to its tickets; interrupt one of them")));
+    }
     let below = goal.goal.tickets.iter().filter_map(|id| state.tickets.get_key_value(id));
     let read = below.filter(|(_, t)| !t.phase.is_final() && t.phase != Phase::Accepted);
-    let events: Vec<Event> = (0..).zip(read).flat_map(|(nth, (id, t))| written(state, nth, id, t, &letter)).collect();
+    let events: Vec<Event> = (0..).zip(read).flat_map(|(nth, (id, t))| written(state, nth, id, t, letter)).collect();
     if events.is_empty() {
         let message = format!("{id} is a goal, and none of its tickets is at work: no session will read the message");
         return Err(Rejected::new(RejectCode::NoSession, message)
@@ -159,7 +162,8 @@ pub(super) fn below(
     goal: &Ticket,
     same: impl Fn(&TicketId) -> Result<Decision, Rejected>,
 ) -> Vec<Event> {
-    let known = goal.goal.tickets.iter().filter(|id| state.tickets.contains_key(id));
+    let stages = goal.calls.unanswered.iter().filter(|_| goal.spec.kind == Kind::Goal);
+    let known = goal.goal.tickets.iter().chain(stages).filter(|id| state.tickets.contains_key(id));
     known.filter_map(|id| same(id).ok()).flat_map(|decision| decision.events).collect()
 }
 

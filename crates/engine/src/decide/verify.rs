@@ -117,7 +117,7 @@ fn after_green(state: &State, now: Millis, inquiry: &Inquiry<'_>, latest: Option
     if let Some(card) = proves_nothing(state, now, inquiry) {
         return vec![Event::TicketHeld { ticket: id.clone(), card: None }, card];
     }
-    reviews::next(state, now, id, commit)
+    reviews::next(state, now, id, commit, latest)
 }
 
 /// The card about checks that were green without the work.

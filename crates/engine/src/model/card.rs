@@ -261,6 +261,22 @@ impl CardKind {
         }
     }
 
+    /// What plain words say where any text is an answer: nobody wants `yes` changed.
+    fn meant_by(&self, typed: &str) -> Option<CardOption> {
+        let words = typed.to_lowercase();
+        let words = words.trim_end_matches(['.', '!']);
+        let agrees = ["yes", "y", "ok", "okay", "approve", "approved", "accepted", "lgtm"].contains(&words);
+        let declines = ["n", "nope", "no thanks", "no, thanks", "no thank you", "never"].contains(&words);
+        match self {
+            Self::Stage { .. } | Self::Approval { .. } if agrees => {
+                Some(CardOption::Accept).filter(|accept| self.options().contains(accept))
+            }
+            Self::Proposal if agrees => Some(CardOption::Yes),
+            Self::Proposal if declines => Some(CardOption::No),
+            _ => None,
+        }
+    }
+
     /// Answers in words that the card suggests.
     fn suggestions(&self) -> &[String] {
         match self {
@@ -408,6 +424,9 @@ impl Card {
             options.into_iter().find(|o| o.as_str().eq_ignore_ascii_case(word))
         };
         let (word, rest) = typed.split_once([' ', ':']).unwrap_or((typed, ""));
+        if let Some(option) = self.kind.meant_by(typed) {
+            return Ok(CardAnswer::Option(option));
+        }
         match (named(typed), named(word), self.kind.free_text()) {
             (_, Some(CardOption::Deny), _) => Ok(CardAnswer::Deny(rest.trim_start_matches([' ', ':']).to_owned())),
             (Some(option), ..) => Ok(CardAnswer::Option(option)),

@@ -120,6 +120,9 @@ impl WorkPlan {
             if ticket.done.iter().all(|item| item.trim().is_empty()) {
                 fault("the definition of done is empty".to_owned());
             }
+            if ticket.done.iter().any(|item| item.contains('\n')) {
+                fault("each item of `done` must be one line".to_owned());
+            }
             if !ticket.agent.is_empty() && !knows_agent(&ticket.agent) {
                 fault(format!("there is no agent `{}`", text::name(&ticket.agent)));
             }
@@ -168,7 +171,11 @@ impl WorkPlan {
                     if ticket.size.is_empty() { String::new() } else { format!(" [{}]", text::name(&ticket.size)) };
                 let after: Vec<String> = ticket.after.iter().map(|id| text::name(id)).collect();
                 let after = if after.is_empty() { String::new() } else { format!(", after {}", after.join(", ")) };
-                lines.push(format!("  {} {}{size}{after}", text::name(&ticket.id), text::line(&ticket.title, 100)));
+                let agent =
+                    if ticket.agent.is_empty() { String::new() } else { format!(", by {}", text::name(&ticket.agent)) };
+                let title = text::line(&ticket.title, 100);
+                lines.push(format!("  {} {title}{size}{after}{agent}", text::name(&ticket.id)));
+                lines.extend(ticket.done.iter().map(|item| format!("      - {}", text::line(item, 120))));
             }
         }
         lines.join("\n")

@@ -144,9 +144,11 @@ impl ReviewVerdict {
         let read: Self = serde_json::from_value(output.clone()).map_err(|e| format!("`output` is no verdict: {e}"))?;
         let blocks = read.reasons().next().is_some();
         match read.verdict {
-            PassOrFail::Pass if blocks => Err("`verdict` is PASS, but there is a blocker or an item that is not met. \
+            PassOrFail::Pass if blocks => {
+                Err("`verdict` is PASS, but there is a blocker, a major finding, or an item that is not met. \
                                                Say FAIL, or take those back."
-                .to_owned()),
+                    .to_owned())
+            }
             PassOrFail::Fail if !blocks && read.findings.is_empty() => {
                 Err("`verdict` is FAIL, but there is no finding and every item is met: the author could not know what \
                      to change. Add a finding, or say PASS."
@@ -164,7 +166,7 @@ impl ReviewVerdict {
 
     /// What alone is reason enough to send the work back.
     fn reasons(&self) -> impl Iterator<Item = String> {
-        let blockers = self.findings.iter().filter(|f| f.severity == Severity::Blocker).map(|f| f.problem.clone());
+        let blockers = self.findings.iter().filter(|f| f.severity != Severity::Minor).map(|f| f.problem.clone());
         blockers.chain(self.done.iter().filter(|item| !item.met).map(|item| item.item.clone()))
     }
 
@@ -223,6 +225,9 @@ pub struct Reviews {
     /// Reviews in a row that failed; reset by acceptance and by a person.
     #[serde(skip_serializing_if = "is_default")]
     pub failed: u32,
+    /// The commit that passed the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub passed: Option<crate::Commit>,
     /// What the last one found, to be answered with the next claim.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Finding>,

@@ -113,6 +113,15 @@ pub struct TicketSpec {
     pub metadata: BTreeMap<String, String>,
 }
 
+impl TicketSpec {
+    /// The ticket and the commit that a review judges.
+    #[must_use]
+    pub fn judged(&self) -> Option<(&TicketId, &Commit)> {
+        let call = self.call.as_ref().filter(|_| self.kind == Kind::Review)?;
+        self.parent.as_ref().zip(call.snapshot.as_ref())
+    }
+}
+
 /// The agent's word on one item of the definition of done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DoneAnswer {

@@ -284,7 +284,9 @@ impl State {
     /// logged in.
     #[must_use]
     pub fn agent_now<'a>(&'a self, now: Millis, ticket: &'a Ticket) -> &'a str {
-        self.agent_or_fallback(now, self.agent_of(ticket))
+        let own = self.agent_of(ticket);
+        // The fallback of a reviewer may be whoever wrote the work.
+        if ticket.spec.kind == Kind::Review { own } else { self.agent_or_fallback(now, own) }
     }
 
     /// As [`State::agent_now`], by the name of the ticket's own agent.

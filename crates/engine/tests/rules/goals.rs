@@ -3,8 +3,8 @@
 use crate::support::{NOW, after, answer, check, claim, ended, given, host, policy, report, tick};
 use expect_test::expect;
 use ganger_engine::{
-    GoalRules, Input, Kind, Ledger, NewMail, NewTicket, Phase, Policy, Report, Speaker, StagePolicy, StageRole,
-    TicketChange, TicketId, TicketSpec, why,
+    GoalRules, Impact, Input, Kind, Ledger, NewAssumption, NewMail, NewTicket, Phase, Policy, Report, Speaker,
+    StagePolicy, StageRole, TicketChange, TicketId, TicketSpec, why,
 };
 use serde_json::{Value, json};
 
@@ -38,7 +38,7 @@ fn hands_in(stage: &str, token: u64, output: Value) -> Vec<Input> {
 
 fn questions(questions: &[&str]) -> Value {
     let asked =
-        questions.iter().map(|q| json!({"id": "q", "category": "scope", "question": q, "options": ["yes", "no"]}));
+        questions.iter().map(|q| json!({"id": "q", "category": "scope", "question": q, "options": ["this", "that"]}));
     json!({"clarifications_needed": !questions.is_empty(), "questions": asked.collect::<Vec<_>>(), "assumptions_avoided": []})
 }
 
@@ -104,9 +104,9 @@ fn questions_of_the_interview_are_cards_and_the_answers_reach_the_next_stage() {
         ["Which provider?", "Also on the phone?"]
     );
     assert!(!ledger.state().tickets.contains_key(&TicketId::from("T-1-spec")), "it waits for both answers");
-    let ledger = given(&after(asked, [answer("C-1", "yes"), tick(), answer("C-2", "no"), tick()]));
+    let ledger = given(&after(asked, [answer("C-1", "this"), tick(), answer("C-2", "that"), tick()]));
     let told = request(&ledger, "T-1-spec");
-    assert!(told.contains("- Which provider?\n  The person: yes") && told.contains("Also on the phone?"), "{told}");
+    assert!(told.contains("- Which provider?\n  The person: this") && told.contains("Also on the phone?"), "{told}");
 }
 
 #[test]
@@ -226,13 +226,14 @@ fn a_stage_that_fails_asks_a_person_and_is_tried_again() {
 }
 
 #[test]
-fn a_stopped_goal_begins_no_stage_before_it_is_resumed() {
+fn a_stopped_goal_begins_nothing_before_it_is_resumed() {
     let stop = Input::StopTicket { ticket: "T-1".into(), why: "later".into(), by: "p".into() };
-    let stopped = after(after(goal(), [stop]), hands_in("T-1-interview", 1, questions(&[])));
-    let stopped = after(stopped, [tick()]);
-    assert_eq!(given(&stopped).state().tickets.len(), 2);
-    let resumed = after(stopped, [Input::ResumeTicket { ticket: "T-1".into(), by: "p".into() }, tick()]);
-    assert!(given(&resumed).state().tickets.contains_key(&TicketId::from("T-1-spec")));
+    let stopped = after(goal(), [stop, tick(), tick()]);
+    let ledger = given(&stopped);
+    assert_eq!((phase(&ledger, "T-1-interview"), ledger.state().attempts.len()), (Phase::Stopped, 0));
+    let resumed = after(stopped, [Input::ResumeTicket { ticket: "T-1".into(), by: "p".into() }]);
+    let done = after(after(resumed, hands_in("T-1-interview", 1, questions(&[]))), [tick()]);
+    assert!(given(&done).state().tickets.contains_key(&TicketId::from("T-1-spec")));
 }
 
 #[test]
@@ -269,4 +270,85 @@ fn mail_goes_to_the_tickets_of_a_goal_and_not_to_itself() {
             refused (mail-refused): T-1 is a goal: no agent works on it
         "#]],
     );
+}
+
+/// The plan of T-1 became T-2, T-3 after it, and T-4 after that.
+fn three_tickets() -> Vec<Input> {
+    let tickets = [planned("A", "a", &[]), planned("B", "b", &["A"]), planned("C", "c", &["B"])];
+    let made = after(after(specified(), [tick()]), hands_in("T-1-plan", 3, plan(&tickets)));
+    let validated = after(after(made, [tick()]), hands_in("T-1-validate", 4, verdict("PASS", &[])));
+    after(validated, [tick(), answer("C-1", "accept"), tick()])
+}
+
+#[test]
+fn a_reopened_goal_has_its_tickets_again_and_asks_nothing() {
+    let close = Input::CloseTicket { ticket: "T-1".into(), reason: "no".into(), by: "p".into() };
+    let reopen = Input::ReopenTicket { ticket: "T-1".into(), reason: "after all".into(), by: "p".into() };
+    let closed = after(three_tickets(), [close, tick(), tick(), tick(), tick()]);
+    assert_eq!(given(&closed).state().open_cards().count(), 0, "nobody is asked about what is closed with its goal");
+    let ledger = given(&after(closed, [reopen]));
+    let phases = ["T-1", "T-2", "T-3", "T-4"].map(|id| phase(&ledger, id));
+    assert_eq!(phases, [Phase::Suspended, Phase::Open, Phase::Open, Phase::Open]);
+    assert_eq!(ledger.state().open_cards().count(), 0);
+}
+
+#[test]
+fn nothing_below_a_goal_may_wait_for_it() {
+    let change = TicketChange { after: Some(vec!["T-1".into()]), ..TicketChange::default() };
+    check(
+        &three_tickets(),
+        Input::EditTicket { ticket: "T-2".into(), change: Box::new(change) },
+        &expect![[r#"
+            refused (invalid-edit): dependency cycle: T-2 → T-1 → T-2
+            then retire/T-1-interview/h
+            then retire/T-1-plan/h
+            then retire/T-1-spec/h
+            then retire/T-1-validate/h
+        "#]],
+    );
+}
+
+#[test]
+fn a_goal_begins_when_what_it_comes_after_is_accepted() {
+    let first = TicketSpec { title: "First".into(), ..TicketSpec::default() };
+    let goal =
+        TicketSpec { title: "Log in".into(), kind: Kind::Goal, after: vec!["FIRST".into()], ..TicketSpec::default() };
+    let tickets =
+        vec![NewTicket { id: Some("FIRST".into()), spec: first }, NewTicket { id: Some("GOAL".into()), spec: goal }];
+    let board = vec![Input::Elect { foreman: "f".into() }, pipeline(), Input::AddTickets { tickets }, tick()];
+    let ledger = given(&board);
+    assert_eq!(ledger.state().tickets.len(), 2, "no stage yet");
+    let reasons: Vec<String> = why(ledger.state(), NOW, &"GOAL".into()).iter().map(ToString::to_string).collect();
+    assert_eq!(reasons, ["it waits for FIRST, which is open"]);
+}
+
+#[test]
+fn a_goal_whose_pipeline_is_gone_waits_and_says_so() {
+    let gone = after(goal(), [Input::SetPolicy { policy: policy() }]);
+    let gone = after(gone, hands_in("T-1-interview", 1, questions(&[])));
+    let ledger = given(&after(gone, [tick(), tick()]));
+    assert_eq!(phase(&ledger, "T-1"), Phase::Suspended);
+    let reasons: Vec<String> = why(ledger.state(), NOW, &"T-1".into()).iter().map(ToString::to_string).collect();
+    assert_eq!(reasons, ["this project has no pipeline that makes tickets of a goal any more"]);
+}
+
+#[test]
+fn what_a_stage_assumed_and_a_person_rejects_is_planned_again() {
+    let assumed =
+        NewAssumption { assumed: "GitHub only".into(), confidence: 0.7, topic: None, value: None, impact: Impact::Low };
+    let report = Report { output: Some(two_tickets()), ..report(&[]) };
+    let stage = [
+        tick(),
+        claim("T-1-plan-a1", 3),
+        Input::Assume { attempt: "T-1-plan-a1".into(), token: 3, assumption: assumed },
+        Input::AgentReport { attempt: "T-1-plan-a1".into(), token: 3, report },
+        ended("T-1-plan-a1", 3, |_| {}),
+        tick(),
+    ];
+    let planned = after(after(specified(), [tick()]), stage);
+    let assumption = given(&planned).state().tickets[&"T-1-plan".into()].assumptions[0].id;
+    let reject = Input::RejectAssumption { assumption, correction: "GitLab, too".into(), by: "p".into() };
+    let ledger = given(&after(planned, [reject, tick()]));
+    assert!(request(&ledger, "T-1-plan2").contains("GitLab, too"));
+    assert_eq!(ledger.state().deliveries.len(), 0, "no session works on a goal");
 }

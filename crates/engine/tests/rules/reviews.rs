@@ -1,10 +1,12 @@
 //! Reviews by agents: who reviews, what a verdict leads to, and the way back.
 
-use crate::support::{NOW, add, after, answer, at_work, check, claim, ended, evidence, given, policy, report, tick};
+use crate::support::{
+    NOW, add, after, answer, at_work, check, claim, ended, evidence, given, host_report, policy, ran, report, tick,
+};
 use expect_test::expect;
 use ganger_engine::{
-    Commit, FindingAnswer, FindingStatus, Input, Ledger, Phase, Policy, Report, Review, ReviewRules, TicketId,
-    TicketSpec, why,
+    AgentPolicy, AttemptOutcome, Commit, FailureClass, FindingAnswer, FindingStatus, HostReport, Input, Ledger, Phase,
+    Policy, Report, Review, ReviewRules, TicketId, TicketSpec, why,
 };
 use serde_json::{Value, json};
 
@@ -227,4 +229,54 @@ fn nobody_adds_a_review_by_hand() {
             refused (invalid-tickets): T-2: nobody adds a ticket of kind `review` by hand
         "#]],
     );
+}
+
+#[test]
+fn a_finding_is_not_lost_when_another_review_cannot_be_done() {
+    let both = after(under_review_by(&["senior", "tests"], Review::Agent), verdict("T-1-r1", 3, fail("it panics")));
+    let close = Input::CloseTicket { ticket: "T-1-r2".into(), reason: "slow".into(), by: "p".into() };
+    let ledger = given(&after(both, [close, tick()]));
+    assert_eq!(phase(&ledger, "T-1"), Phase::Open);
+    assert!(ledger.state().deliveries.values().any(|d| d.text.contains("it panics")));
+}
+
+#[test]
+fn the_fallback_of_a_reviewer_does_not_review() {
+    let mut policy = policy();
+    let agent = policy.agents["builder"].clone();
+    policy
+        .agents
+        .insert("senior".into(), AgentPolicy { runtime: "other".into(), fallback: Some("builder".into()), ..agent });
+    policy.review = Review::Agent;
+    policy.reviews = ReviewRules { reviewers: vec!["senior".into()], rounds: 2 };
+    let both = ["r".to_owned(), "other".to_owned()];
+    let report = HostReport { runtimes: both.into(), ..host_report() };
+    let here = Input::HostReport { host: "h".into(), report };
+    let green = after(at_work(), [here, Input::SetPolicy { policy }, ended("T-1-a1", 1, |_| {}), tick()]);
+    let limited = AttemptOutcome::Failed {
+        class: FailureClass::Transient,
+        message: "limit".into(),
+        retry_at: Some(NOW + 100_000),
+        model: None,
+    };
+    let asked = after(green, [evidence("T-1", 2, "head", 0), tick(), claim("T-1-r1-a1", 3)]);
+    let paused = after(asked, [ended("T-1-r1-a1", 3, |end| end.outcome = limited), tick()]);
+    assert!(given(&paused).state().attempts.is_empty(), "it waits for the runtime of its own");
+}
+
+#[test]
+fn a_commit_that_passed_is_not_reviewed_again_when_gates_change() {
+    let passed = after(after(under_review(), verdict("T-1-r1", 3, pass())), [tick()]);
+    let mut policy = policy();
+    let agent = policy.agents["builder"].clone();
+    policy.agents.insert("senior".into(), agent);
+    policy.review = Review::Agent;
+    policy.reviews = ReviewRules { reviewers: vec!["senior".into()], rounds: 2 };
+    policy.gates[0].digest = "d2".into();
+    let again = after(passed, [Input::SetPolicy { policy }, tick()]);
+    let token =
+        given(&again).state().tickets[&TicketId::from("T-1")].verifying.as_ref().map(|(_, token)| *token).unwrap();
+    let green = Box::new(ran("T-1", ("test", "d2"), "head", 0));
+    let ledger = given(&after(again, [Input::Evidence { token, evidence: green, before: Vec::new() }]));
+    assert_eq!(phase(&ledger, "T-1"), Phase::Accepted);
 }

@@ -98,15 +98,20 @@ pub(crate) fn add(title: &str, change: impl FnOnce(&mut TicketSpec)) -> Input {
     Input::AddTickets { tickets: vec![NewTicket { id: None, spec }] }
 }
 
-pub(crate) fn host(incarnation: &str) -> Input {
-    let report = HostReport {
-        incarnation: incarnation.into(),
+/// What host `h` offers in its first incarnation.
+pub(crate) fn host_report() -> HostReport {
+    HostReport {
+        incarnation: "i-1".into(),
         lease: 0,
         slots: 2,
         runtimes: BTreeSet::from(["r".to_owned()]),
         labels: BTreeSet::new(),
         toolchain: "tc".into(),
-    };
+    }
+}
+
+pub(crate) fn host(incarnation: &str) -> Input {
+    let report = HostReport { incarnation: incarnation.into(), ..host_report() };
     Input::HostReport { host: HostId::from("h"), report }
 }
 

@@ -56,6 +56,7 @@ impl Cause {
                 (format!("waiting for your answer to {card}{}", question(state, card)), answer(state, card))
             }
             Reason::AtStage { ticket } => (text_of(&reason), format!("ganger log {ticket} --follow")),
+            Reason::NoPipeline => (text_of(&reason), "ganger config goal".to_owned()),
             Reason::WaitsForTickets { .. } => (text_of(&reason), "ganger status".to_owned()),
             Reason::UnderReview { reviews } => {
                 (text_of(&reason), format!("ganger log {} --follow", reviews.first().unwrap_or(id)))

@@ -4,6 +4,7 @@ use super::board::{self, Board};
 use super::out::talk;
 use super::run;
 use crate::failure::{Exit, Failure};
+use crate::foreman::Runner;
 use ganger_engine::{Input, Kind, NewTicket, Outcome, StageRole, TicketId, TicketSpec, text};
 use std::collections::BTreeMap;
 
@@ -49,9 +50,11 @@ pub(super) fn approved(board: &Board, names: &[String], goals: &[&String]) -> Re
         );
     }
     let stages = board.project.config().to_policy().goals.stages;
-    let known: Vec<&str> = stages.iter().map(|s| s.name.as_str()).chain(["all", "none"]).collect();
+    let written = stages.iter().filter(|s| matches!(s.role, StageRole::Document | StageRole::Plan));
+    let known: Vec<&str> = written.map(|s| s.name.as_str()).chain(["all", "none"]).collect();
     if let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) {
-        let message = format!("`--approve {}`: no stage is called so", crate::text::name(unknown));
+        let message =
+            format!("`--approve {}`: there is no such stage that writes something", crate::text::name(unknown));
         return Err(Failure::usage(message).hint(format!("one or more of: {}", known.join(", "))));
     }
     match names {
@@ -72,6 +75,20 @@ pub(super) fn refuse_dry(goals: &[&String]) -> Result<(), Failure> {
     }
 }
 
+/// Adds goals while a run is active: that works on them.
+pub(super) async fn leave_to(
+    board: &Board,
+    run: &Runner,
+    goals: &[&String],
+    approve: Option<&str>,
+) -> Result<Exit, Failure> {
+    for words in goals {
+        add(board, words, approve).await?;
+    }
+    talk!("The active `{}` ({run}) works on it; `ganger inbox` shows what it asks you.", run.command);
+    Ok(Exit::Done)
+}
+
 /// Puts a goal on the board.
 pub(super) async fn add(board: &Board, words: &str, approve: Option<&str>) -> Result<TicketId, Failure> {
     let words = words.trim();
@@ -88,9 +105,9 @@ pub(super) async fn add(board: &Board, words: &str, approve: Option<&str>) -> Re
     };
     let outcome = board.decide("ganger run", Input::AddTickets { tickets: vec![NewTicket { id: None, spec }] }).await?;
     let Outcome::Tickets { ids } = outcome else {
-        return Err(Failure::failed("the goal was added, and nobody knows as which ticket"));
+        return Err(Failure::failed("the goal was added, but its id is unknown: `ganger ticket list` shows it"));
     };
-    let id = ids.into_iter().next().ok_or_else(|| Failure::failed("the goal became no ticket"))?;
+    let id = ids.into_iter().next().ok_or_else(|| Failure::failed("the goal was not added"))?;
     talk!("Goal {id}: {}", text::line(first, LONGEST_TITLE));
     Ok(id)
 }

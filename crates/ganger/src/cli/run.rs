@@ -67,6 +67,9 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     for words in named.iter().filter_map(|id| why_not_started(&board, &state, id)) {
         talk!("{words}");
     }
+    if let (Some(run), false) = (board.active_run()?, goals.is_empty()) {
+        return goal::leave_to(&board, &run, &goals, approve.as_deref()).await;
+    }
     let place = if args.no_host { Place::Elsewhere } else { Place::Here };
     make_ready(&board, &state, place).await?;
     for words in goals {
@@ -81,6 +84,9 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
 pub(super) async fn work_on_goal(board: &Board, words: &str, approve: Option<&str>) -> Result<Exit, Failure> {
     os::check_supported()?;
     check_agents(board)?;
+    if let Some(run) = board.active_run()? {
+        return goal::leave_to(board, &run, &[&words.to_owned()], approve).await;
+    }
     make_ready(board, &board.state().await?, Place::Here).await?;
     let id = goal::add(board, words, approve).await?;
     let mode = Mode { dispatch: true, scope: Some(vec![id]), max_parallel: None, forever: false };

@@ -59,6 +59,10 @@ const BUILT_IN: [(&str, &str, StageRole); 4] = [
     ("validate", "sisyphus/validator", StageRole::Check),
 ];
 
+fn is_written(stage: &Stage) -> bool {
+    matches!(stage.role, StageRole::Document | StageRole::Plan)
+}
+
 impl Goal {
     fn stages(&self) -> Vec<Stage> {
         if !self.stages.is_empty() {
@@ -84,17 +88,17 @@ impl Goal {
                 fault("goal.stage", format!("`{}` is no name: up to 20 letters, digits, `-`, `_`", stage.name));
             }
             let judges = stage.role == StageRole::Check;
-            let written = |s: &Stage| matches!(s.role, StageRole::Document | StageRole::Plan);
-            if judges && !stages[..at].iter().any(written) {
+            if judges && !stages[..at].iter().any(is_written) {
                 fault(
                     "goal.stage",
                     format!("`{}` has role \"check\", and no stage before it writes anything", stage.name),
                 );
             }
         }
-        let names = || stages.iter().map(|s| s.name.as_str()).collect::<Vec<_>>().join(", ");
-        for name in self.approve.iter().filter(|name| !stages.iter().any(|s| s.name == **name)) {
-            fault("goal.approve", format!("names `{name}`, which is no stage; known: {}", names()));
+        let written: Vec<&str> = stages.iter().filter(|s| is_written(s)).map(|s| s.name.as_str()).collect();
+        for name in self.approve.iter().filter(|name| !written.contains(&name.as_str())) {
+            let known = written.join(", ");
+            fault("goal.approve", format!("names `{name}`, which is no stage that writes something; known: {known}"));
         }
     }
 }
@@ -114,8 +118,12 @@ impl Config {
 
     /// Who reviews, by the names of agents.
     pub(super) fn review_rules(&self) -> (Review, ReviewRules) {
-        let reviewers: Vec<String> =
-            self.policy.reviewers.iter().filter_map(|r| self.agent_called(r)).map(str::to_owned).collect();
+        let mut reviewers: Vec<String> = Vec::new();
+        for name in self.policy.reviewers.iter().filter_map(|r| self.agent_called(r)) {
+            if !reviewers.iter().any(|known| known == name) {
+                reviewers.push(name.to_owned());
+            }
+        }
         let has_model = |name: &String| self.agent(name).is_some_and(|agent| agent.runtime != RuntimeKind::Command);
         let review = match self.policy.review {
             ReviewBy::Auto if reviewers.iter().any(has_model) => Review::Agent,

@@ -356,7 +356,9 @@ impl Needs {
         let base = found.and_then(|t| t.base.clone()).filter(|_| head.is_some());
         let own = head.iter().chain(&base).map(|commit| Traveller::work(ticket, commit.clone()));
         let bases = bases.iter().map(|(other, commit)| Traveller::work(other, commit.clone()));
-        let commits = own.chain(bases).collect();
+        let judged = found.and_then(|t| t.spec.judged()).filter(|_| matches!(order, Order::Offer(_)));
+        let judged = judged.map(|(of, commit)| Traveller::work(of, commit.clone()));
+        let commits = own.chain(bases).chain(judged).collect();
         Some(Self { ticket: ticket.clone(), head, base, commits })
     }
 

@@ -6,7 +6,7 @@ use super::workspaces::{Foundation, PrepareError, Ready};
 use super::{Order, SessionHandle, Shared, Starting, mission_text};
 use crate::agents::{Driver, Launch, ToolAccess};
 use crate::config::Agent;
-use crate::depot::{self, Collected, Differences};
+use crate::depot::{self, Collected, Differences, Traveller};
 use crate::git;
 use crate::os::{self, AtWork, Target, crash};
 use crate::sandbox::OwnFolders;
@@ -77,7 +77,10 @@ pub(super) async fn make_workspace(shared: &Shared, offer: &Offer, terms: &Terms
     };
     if let Some(elsewhere) = shared.elsewhere(&terms.layout)? {
         let purpose = Purpose { ticket: &offer.ticket, attempt: &offer.attempt };
-        shared.bring(purpose, needed(elsewhere, &offer.ticket, offer.base.as_ref(), &offer.bases)).await?;
+        let mut needed = needed(elsewhere, &offer.ticket, offer.base.as_ref(), &offer.bases);
+        // What is judged may have been made on another host.
+        needed.extend(offer.spec.judged().map(|(of, commit)| Traveller::work(of, commit.clone())));
+        shared.bring(purpose, needed).await?;
     }
     let snapshot = offer.spec.call.as_ref().and_then(|call| call.snapshot.as_ref());
     let foundation = Foundation { bases, beside: &offer.bases, known_base: offer.base.as_ref(), snapshot };

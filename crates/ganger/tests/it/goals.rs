@@ -117,8 +117,8 @@ fn plan_stops_for_approval_whatever_the_project_says() {
     place
         .ganger(&["plan", "Greet people", "--approve", "specs"])
         .exits(2)
-        .says("no stage is called so")
-        .says("interview, spec");
+        .says("there is no such stage that writes something")
+        .says("spec, plan, all, none");
     place.ganger(&["run", "--approve", "spec"]).exits(2).says("is about a goal");
     place.ganger(&["run", "--dry-run", "Greet people"]).exits(2).says("a goal has no tickets before it is planned");
 }
@@ -201,7 +201,10 @@ fn work_that_reviewers_refuse_again_and_again_is_a_persons() {
 fn configuration_of_judges_is_checked() {
     for (text, why) in [
         ("reviewers = [\"senior-reviw\"]\n", "did you mean `senior-review`?"),
-        ("[goal]\napprove = [\"plans\"]\n", "names `plans`, which is no stage; known: interview, spec, plan, validate"),
+        (
+            "[goal]\napprove = [\"plans\"]\n",
+            "names `plans`, which is no stage that writes something; known: spec, plan",
+        ),
         ("[[goal.stage]]\nname = \"c\"\nagent = \"maker\"\nrole = \"check\"\n", "no stage before it writes anything"),
         (
             "[[goal.stage]]\nname = \"c\"\nagent = \"nobody\"\nrole = \"plan\"\n[goal]\napprove = []\n",

@@ -73,8 +73,8 @@ impl State {
     pub(super) fn note_phase(&mut self, id: &TicketId) {
         let Some((kind, phase)) = self.tickets.get(id).map(|t| (t.spec.kind, t.phase)) else { return };
         match phase {
-            Phase::Accepted | Phase::Done if !matches!(kind, Kind::Call | Kind::Review) => self.chief.completions += 1,
-            Phase::Cancelled => drop(self.chief.goals.remove(id)),
+            Phase::Done | Phase::Cancelled if kind == Kind::Goal => drop(self.chief.goals.remove(id)),
+            Phase::Accepted => self.chief.completions += 1,
             _ if kind == Kind::Goal => drop(self.chief.goals.insert(id.clone())),
             _ => {}
         }

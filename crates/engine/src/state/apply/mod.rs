@@ -172,7 +172,11 @@ impl State {
                 });
                 self.enter(now, ticket, Phase::Verifying)?;
             }
-            Event::ReviewRequested { ticket } => self.enter(now, ticket, Phase::Reviewing)?,
+            Event::ReviewRequested { ticket } => {
+                // Answered, or no longer asked about: this review says what is left.
+                self.change(ticket, |t| t.reviews.findings.clear());
+                self.enter(now, ticket, Phase::Reviewing)?;
+            }
             Event::TicketRejected { ticket, counts, .. } => {
                 self.change(ticket, |t| {
                     t.rejections += u32::from(*counts);
@@ -205,7 +209,8 @@ impl State {
                 self.change(ticket, |t| {
                     t.accepted = Some(commit.clone());
                     t.stopped = None;
-                    t.reviews = Reviews::default();
+                    let passed = (t.phase == Phase::Reviewing).then(|| commit.clone()).or(t.reviews.passed.take());
+                    t.reviews = Reviews { passed, ..Reviews::default() };
                     t.forget_failures();
                 });
                 self.enter(now, ticket, Phase::Accepted)?;
@@ -275,6 +280,7 @@ impl State {
                 let known = known.map(|(gate, _)| gate.to_owned());
                 self.known_red.extend(known);
                 self.keep_interview(card, answer);
+                self.note_person_reviewed(card);
                 self.close_card(card, CardState::Answered { answer: answer.clone(), by: by.clone(), at: now });
             }
             Event::CardWithdrawn { card, why } => self.close_card(card, CardState::Withdrawn { why: why.clone() }),

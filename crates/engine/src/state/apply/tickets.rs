@@ -3,8 +3,8 @@
 use super::Applied;
 use crate::state::State;
 use crate::{
-    AttemptCount, CardAnswer, CardId, CardState, Delivery, IllegalTransition, Interviewed, Kind, Message, Millis,
-    Phase, Ticket, TicketId, TicketSpec,
+    ApprovalReason, AttemptCount, Card, CardAnswer, CardId, CardKind, CardState, Delivery, IllegalTransition,
+    Interviewed, Kind, Message, Millis, Phase, Ticket, TicketId, TicketSpec,
 };
 
 /// How many messages of people a ticket remembers.
@@ -14,13 +14,15 @@ impl State {
     pub(super) fn add_ticket(&mut self, now: Millis, id: &TicketId, number: u64, spec: TicketSpec) {
         self.next_ticket = self.next_ticket.max(number);
         let caller = spec.parent.clone().filter(|_| spec.call.is_some());
+        let is_call = spec.kind == Kind::Call;
         // Nobody works on a goal itself: it waits for its stages and tickets.
         let phase = if spec.kind == Kind::Goal { Phase::Suspended } else { Phase::Open };
         let ticket = Ticket { spec, phase, revision: 1, order: number, added: now, since: now, ..Ticket::default() };
         self.tickets.insert(id.clone(), ticket);
         if let Some(caller) = caller {
+            // What Ganger asks for is none of the calls that agents may make.
             let above: Vec<TicketId> = self.callers(id).cloned().collect();
-            for ticket in &above {
+            for ticket in above.iter().filter(|_| is_call) {
                 self.change(ticket, |t| t.calls.made += 1);
             }
             self.change(&caller, |t| t.calls.unanswered.push(id.clone()));
@@ -85,11 +87,21 @@ impl State {
         }
     }
 
+    /// A person looked at the work: reviews that failed are counted anew.
+    pub(super) fn note_person_reviewed(&mut self, card: &CardId) {
+        let is_review = |card: &&Card| matches!(card.kind, CardKind::Approval { why: ApprovalReason::Review, .. });
+        if let Some(id) = self.cards.get(card).filter(is_review).map(|card| card.ticket.clone()) {
+            self.change(&id, |t| t.reviews.failed = 0);
+        }
+    }
+
     /// What a person answered about a goal is given to its later stages: no session waits for it.
     pub(super) fn keep_interview(&mut self, card: &CardId, answer: &CardAnswer) {
         let Some(card) = self.cards.get(card).filter(|card| card.is_question()) else { return };
         let said = Interviewed { question: card.question.clone(), answer: answer.to_string() };
-        let id = card.ticket.clone();
+        // What a stage asked is for the stages after it, too.
+        let above = self.tickets.get(&card.ticket).filter(|t| t.spec.kind == Kind::Stage);
+        let id = above.and_then(|t| t.spec.parent.clone()).unwrap_or_else(|| card.ticket.clone());
         self.change(&id, |t| {
             if t.spec.kind == Kind::Goal {
                 t.goal.answers.push(said);

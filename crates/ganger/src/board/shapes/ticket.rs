@@ -255,6 +255,7 @@ impl Reason {
             R::Stopped { .. } => ("stopped", None),
             R::WaitsForAnswer { .. } => ("waits-for-answer", None),
             R::WaitsForCalls { calls } => ("waits-for-calls", calls.first()),
+            R::NoPipeline => ("no-pipeline", None),
             R::AtStage { ticket } => ("at-stage", Some(ticket)),
             R::WaitsForTickets { tickets } => ("waits-for-tickets", tickets.first()),
             R::UnderReview { reviews } => ("under-review", reviews.first()),

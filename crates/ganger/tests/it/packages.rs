@@ -43,7 +43,7 @@ fn every_command_has_a_manual_page_that_mandoc_finds_clean() {
     let main = shown("ganger.1");
     assert!(main.contains("ganger-run(1) Work through the board") && main.contains("3 waits for you"), "{main}");
     let sub = shown("ganger-ticket-add.1");
-    assert!(sub.contains("ganger ticket add [--id]") && sub.contains("SEE ALSO ganger-ticket(1)"), "{sub}");
+    assert!(sub.contains("ganger ticket add [--like] [--id]") && sub.contains("SEE ALSO ganger-ticket(1)"), "{sub}");
 }
 
 #[test]

@@ -430,9 +430,9 @@ fn expand(state: &State, id: &TicketId, goal: &Ticket) -> Vec<Event> {
 /// A goal that a person gave up: so are those of its tickets that are not accepted.
 fn closed_below(state: &State, now: Millis, id: &TicketId, goal: &Ticket) -> Vec<Event> {
     let below = goal.goal.tickets.iter().filter_map(|id| state.tickets.get_key_value(id));
-    let open = below.filter(|(_, t)| !t.phase.is_final() && !t.phase.is_accepted());
+    let mut open = below.filter(|(_, t)| !t.phase.is_final() && !t.phase.is_accepted());
     // The last first: nobody is asked about what is closed right after.
-    open.last()
+    open.next_back()
         .map(|(below, t)| board::closing(state, now, below, t, &format!("{id} was closed"), "ganger"))
         .unwrap_or_default()
 }

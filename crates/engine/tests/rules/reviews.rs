@@ -215,7 +215,7 @@ fn a_review_of_an_old_head_counts_for_nothing() {
         &moved,
         tick(),
         &expect![[r#"
-            ticket-closed by=ganger reason=T-1 is not at that commit any more ticket=T-1-r1
+            ticket-closed by=ganger reason=nobody asks for this review now ticket=T-1-r1
         "#]],
     );
 }

@@ -44,7 +44,9 @@ fn desk(at_once: bool) -> Place {
     let mut lines: Vec<String> = config.lines().map(str::to_owned).collect();
     lines[agent] = "runtime = \"codex\"\ndriver = \"exec\"\nsandbox = \"off\"".to_owned();
     lines[agent + 1] = format!("command = {}", toml_string(&program.display().to_string()));
-    place.write("ganger.toml", &lines.join("\n"));
+    // Nobody would play a reviewer.
+    let lines = lines.join("\n").replace("[policy]\n", "[policy]\nreview = \"off\"\n");
+    place.write("ganger.toml", &lines);
     place.commit("an agent with sessions");
     place.ganger(&["trust", "--yes"]).exits(0);
     place

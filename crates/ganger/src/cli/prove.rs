@@ -17,7 +17,7 @@ use std::path::Path;
 
 /// The project of the proof.
 const CONFIG: &str = "[project]\nmain = \"main\"\nagent = \"proof\"\n[limits]\nattempts = 1\nrejections = 1\ntransients = 2\n\
-    stall_minutes = 2.0\n[policy]\nfetch = false\n[[gate]]\nname = \"proof\"\ncommand = \"test -s proof.txt\"\n";
+    stall_minutes = 2.0\n[policy]\nfetch = false\nreview = \"off\"\n[[gate]]\nname = \"proof\"\ncommand = \"test -s proof.txt\"\n";
 
 pub(super) async fn run(name: &str) -> Result<Exit, Failure> {
     let agent = agent_for(name)?;

@@ -177,7 +177,7 @@ fn verify_effect(state: &State, id: &TicketId) -> Option<Effect> {
 }
 
 fn cleanup_effect(state: &State, id: &TicketId) -> Option<Effect> {
-    let ticket = state.tickets.get(id).filter(|t| t.phase.needs_no_workspace())?;
+    let ticket = state.tickets.get(id).filter(|t| t.phase.is_over())?;
     if mutant!(RetireWhileRunning, ticket.live.is_some(), false) {
         return None;
     }

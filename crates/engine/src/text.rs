@@ -156,6 +156,11 @@ fn after_sequence(introducer: char, text: &str) -> &str {
     end.filter(|end| *end <= LONGEST_SEQUENCE).map_or(body, |end| &body[end..])
 }
 
+/// Every line behind `> `: what others wrote, in a prompt.
+pub(crate) fn quoted(text: &str) -> String {
+    text.lines().map(|line| format!("> {line}\n")).collect()
+}
+
 /// The first characters of a text on one line.
 #[must_use]
 pub fn line(text: &str, max: usize) -> String {

@@ -203,24 +203,6 @@ fn goal_is_closed(state: &State, ticket: &Ticket) -> bool {
     goal.is_some_and(|goal| goal.spec.kind == Kind::Goal && goal.phase == Phase::Cancelled)
 }
 
-/// The tickets of a goal that were closed with it. Those that wait for another of them just wait again; `cards` were
-/// opened by this decision before.
-fn reopened_below(state: &State, now: Millis, goal: &Ticket, mut cards: usize, by: &str) -> Vec<Event> {
-    let below = goal.goal.tickets.iter().filter_map(|id| state.tickets.get_key_value(id));
-    let closed: Vec<(&TicketId, &Ticket)> =
-        below.filter(|(_, t)| t.phase == Phase::Cancelled && t.live.is_none()).collect();
-    let back: BTreeSet<&TicketId> = closed.iter().map(|(id, _)| *id).collect();
-    let mut events = Vec::new();
-    for (id, ticket) in closed {
-        events.push(Event::TicketReopened { ticket: id.clone(), reason: String::new(), by: by.to_owned() });
-        events.extend(super::cards::adopted(state, id));
-        let asked = super::cards::still_orphaned(state, now, (id, ticket), &back, cards);
-        cards += asked.len();
-        events.extend(asked);
-    }
-    events
-}
-
 fn refuse_faults(code: RejectCode, faults: &[String]) -> Result<(), Rejected> {
     match faults {
         [] => Ok(()),
@@ -384,16 +366,9 @@ pub(super) fn reopen(state: &State, now: Millis, id: &TicketId, reason: &str, by
     let asked = super::cards::still_orphaned(state, now, (id, ticket), &BTreeSet::new(), 0);
     let cards = asked.len();
     events.extend(asked);
-    events.extend(reopened_below(state, now, ticket, cards, by));
-    // What was asked in the interview was withdrawn: it is asked again.
-    let first = state.policy.goals.stages.first().filter(|_| ticket.goal.tickets.is_empty());
-    let first = first.filter(|_| ticket.spec.kind == Kind::Goal);
-    events.extend(first.map(|first| Event::StageReturned {
-        ticket: id.clone(),
-        to: first.name.clone(),
-        why: if reason.is_empty() { "the goal was reopened".to_owned() } else { reason.to_owned() },
-        counts: false,
-    }));
+    if ticket.spec.kind == Kind::Goal {
+        events.extend(super::goals::reopened(state, now, (id, ticket), cards, (reason, by)));
+    }
     if ticket.attempts > 0 && !reason.is_empty() {
         events.push(delivery(state, 0, id, DeliveryKind::Message, reason));
     }

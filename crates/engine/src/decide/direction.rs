@@ -39,7 +39,7 @@ pub(super) fn remove(state: &State, number: u64, by: &str) -> Result<Decision, R
         Rejected::new(RejectCode::UnknownDirection, format!("there is no directive {number}"))
             .hint("`ganger direction` lists all of them")
     })?;
-    let said = format!("{} no longer holds, says {}: {}", capital(known.kind), telling::person(by), known.text);
+    let said = format!("{} no longer holds, says {}: {}", known.kind.heading(), telling::person(by), known.text);
     let told = telling::begun(state, &said);
     let outcome = Outcome::Directed { number, told: told.len() };
     let mut events = vec![Event::DirectionRemoved(DirectiveRemoval { number, by: by.to_owned() })];
@@ -124,14 +124,6 @@ fn cleaned(words: &str) -> String {
 }
 
 fn told_of(new: &Directive) -> String {
-    let kind = capital(new.kind);
+    let kind = new.kind.heading();
     format!("{kind} for the whole project, from {}: {}\nKeep to it from now on.", telling::person(&new.by), new.text)
-}
-
-fn capital(kind: DirectionKind) -> &'static str {
-    match kind {
-        DirectionKind::Goal => "Goal",
-        DirectionKind::Constraint => "Constraint",
-        DirectionKind::Priority => "Priority",
-    }
 }

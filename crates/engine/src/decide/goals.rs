@@ -1,14 +1,14 @@
 //! Goals: the pipeline from what a person wants to tickets. Each stage is a call by Ganger; what the stages hand in, and what
 //! a person says to it, decides what comes next.
 
-use super::{NewCard, board, calls, open_card, open_nth_card};
+use super::{NewCard, board, calls, cards, open_card, open_nth_card};
 use crate::model::goal::{Interview, StageVerdict};
 use crate::mutant::mutant;
 use crate::{
     CallResult, CallSpec, CardKind, CardOption, EscalationReason, Event, Kind, Millis, Phase, StagePolicy, StageRole,
     State, Ticket, TicketId, TicketSpec, WorkPlan, text,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Which stages of a goal a person approves: `all`, `none`, or names with commas between them.
 const APPROVE: &str = "approve";
@@ -56,8 +56,7 @@ fn next_stage(state: &State, now: Millis, id: &TicketId, goal: &Ticket) -> Vec<E
         if !passed(stage) && !is_overruled(state, goal, at) {
             return vec![start(state, id, goal, stage)];
         }
-        let written = matches!(stage.role, StageRole::Document | StageRole::Plan);
-        if written
+        if stage.role.writes()
             && is_approved_by_person(goal, stage)
             && !mutant!(PlanNotApproved, goal.goal.approved.contains(&stage.name), true)
         {
@@ -89,7 +88,7 @@ fn is_overruled(state: &State, goal: &Ticket, at: usize) -> bool {
 
 /// What the check at this place judges.
 fn judged_by(stages: &[StagePolicy], at: usize) -> Option<&StagePolicy> {
-    stages[..at].iter().rev().find(|s| matches!(s.role, StageRole::Document | StageRole::Plan))
+    stages[..at].iter().rev().find(|s| s.role.writes())
 }
 
 fn start(state: &State, id: &TicketId, goal: &Ticket, stage: &StagePolicy) -> Event {
@@ -114,7 +113,7 @@ fn start(state: &State, id: &TicketId, goal: &Ticket, stage: &StagePolicy) -> Ev
 /// What the agent of a stage is asked, with everything that is known by now.
 fn request(state: &State, goal: &Ticket, stage: &StagePolicy) -> String {
     let wanted = format!("{}\n\n{}", goal.spec.title, goal.spec.description);
-    let quoted: String = wanted.trim().lines().map(|line| format!("> {line}\n")).collect();
+    let quoted = text::quoted(wanted.trim());
     let mut parts = vec![format!(
         "Do the stage `{}` for this goal of a person, in this repository. Others do the other stages.\n\n## Goal\n{quoted}",
         stage.name
@@ -430,19 +429,55 @@ fn expand(state: &State, id: &TicketId, goal: &Ticket) -> Vec<Event> {
 /// A goal that a person gave up: so are those of its tickets that are not accepted.
 fn closed_below(state: &State, now: Millis, id: &TicketId, goal: &Ticket) -> Vec<Event> {
     let below = goal.goal.tickets.iter().filter_map(|id| state.tickets.get_key_value(id));
-    let mut open = below.filter(|(_, t)| !t.phase.is_final() && !t.phase.is_accepted());
+    let mut open = below.filter(|(_, t)| !t.phase.is_over());
     // The last first: nobody is asked about what is closed right after.
     open.next_back()
         .map(|(below, t)| board::closing(state, now, below, t, &format!("{id} was closed"), "ganger"))
         .unwrap_or_default()
 }
 
+/// A goal comes back with the tickets that were closed with it; one that had none is planned again, for what was asked in
+/// its interview was withdrawn. `asked` cards were opened by this decision before.
+pub(super) fn reopened(
+    state: &State,
+    now: Millis,
+    (id, goal): (&TicketId, &Ticket),
+    asked: usize,
+    (reason, by): (&str, &str),
+) -> Vec<Event> {
+    let why = if reason.is_empty() { "the goal was reopened" } else { reason };
+    let again = planned_again(state, id, goal, why);
+    reopened_below(state, now, goal, asked, by).into_iter().chain(again).collect()
+}
+
+/// Back to the first stage, as long as there are no tickets.
+fn planned_again(state: &State, id: &TicketId, goal: &Ticket, why: &str) -> Option<Event> {
+    let first = state.policy.goals.stages.first().filter(|_| goal.goal.tickets.is_empty())?;
+    Some(Event::StageReturned { ticket: id.clone(), to: first.name.clone(), why: why.to_owned(), counts: false })
+}
+
+/// The tickets of a goal that were closed with it. Those that wait for another of them just wait again; `asked` cards
+/// were opened by this decision before.
+fn reopened_below(state: &State, now: Millis, goal: &Ticket, mut asked: usize, by: &str) -> Vec<Event> {
+    let below = goal.goal.tickets.iter().filter_map(|id| state.tickets.get_key_value(id));
+    let closed: Vec<(&TicketId, &Ticket)> =
+        below.filter(|(_, t)| t.phase == Phase::Cancelled && t.live.is_none()).collect();
+    let back: BTreeSet<&TicketId> = closed.iter().map(|(id, _)| *id).collect();
+    let mut events = Vec::new();
+    for (id, ticket) in closed {
+        events.push(Event::TicketReopened { ticket: id.clone(), reason: String::new(), by: by.to_owned() });
+        events.extend(cards::adopted(state, id));
+        let orphaned = cards::still_orphaned(state, now, (id, ticket), &back, asked);
+        asked += orphaned.len();
+        events.extend(orphaned);
+    }
+    events
+}
+
 /// The goal has another text: what was made of the old one is made again, as long as there are no tickets.
 pub(super) fn edited(state: &State, now: Millis, id: &TicketId, goal: &Ticket) -> Vec<Event> {
-    let Some(first) = state.policy.goals.stages.first().filter(|_| goal.goal.tickets.is_empty()) else {
-        return Vec::new();
-    };
     let why = "the goal was changed";
+    let Some(again) = planned_again(state, id, goal, why) else { return Vec::new() };
     let mut events = super::withdraw_cards(state, id, why);
     let live = goal.calls.unanswered.iter().filter_map(|call| state.tickets.get_key_value(call));
     let live = live.filter(|(_, call)| call.calls.result.is_none());
@@ -450,11 +485,6 @@ pub(super) fn edited(state: &State, now: Millis, id: &TicketId, goal: &Ticket) -
     if !goal.calls.unanswered.is_empty() {
         events.push(Event::CallsReturned { ticket: id.clone(), calls: goal.calls.unanswered.clone() });
     }
-    events.push(Event::StageReturned {
-        ticket: id.clone(),
-        to: first.name.clone(),
-        why: why.to_owned(),
-        counts: false,
-    });
+    events.push(again);
     events
 }

@@ -3,7 +3,7 @@
 //! A copy waits until its ticket has a session that can hear it, or never will have one. What is on its way is a
 //! delivery as any other text is.
 
-use super::mail_to::{Readers, is_over, readers};
+use super::mail_to::{Readers, readers};
 use super::{NewCard, asking, chief, delivery, done, granted, nothing, open_nth_card};
 use crate::mutant::mutant;
 use crate::text::{self, clean};
@@ -192,7 +192,7 @@ fn assumed(state: &State, now: Millis, id: &AttemptId, token: u64, body: &str) -
 fn copies(state: &State, now: Millis, to: &Readers, cards: u64) -> Vec<MailCopy> {
     let copy = |ticket: &TicketId| MailCopy {
         to: Some(ticket.clone()),
-        returned: state.tickets.get(ticket).filter(|t| is_over(t)).map(|t| over(ticket, t)),
+        returned: state.tickets.get(ticket).filter(|t| t.phase.is_over()).map(|t| over(ticket, t)),
         ..MailCopy::default()
     };
     let card = CardId::new(format!("C-{}", state.next_card + 1 + cards));
@@ -247,7 +247,7 @@ fn settled_copies(state: &State, mail: &Mail, mut texts: u64) -> Vec<Vec<Event>>
     for (to, ticket) in
         mail.copies.iter().filter_map(MailCopy::waits_for).filter_map(|id| state.tickets.get_key_value(id))
     {
-        let events = if is_over(ticket) {
+        let events = if ticket.phase.is_over() {
             returned(state, mail, to, ticket, texts)
         } else if hears(ticket) {
             vec![carried(state, mail, to, texts)]
@@ -305,7 +305,7 @@ fn mail_text(mail: &Mail) -> String {
              with your mission."
         }
     };
-    let quoted: String = mail.body.lines().map(|line| format!("> {line}\n")).collect();
+    let quoted = text::quoted(&mail.body);
     format!(
         "Mail {} from {who}{thread}{importance}. {what}\n> Subject: {}\n>\n{quoted}To answer: `swarmmail_send` with \
          in_reply_to \"{}\". To acknowledge it: `swarmmail_ack`.",
@@ -361,7 +361,7 @@ pub fn mailbox(state: &State, reader: Option<&TicketId>, name: &str, query: &Mai
     let mut shown = state.mail.range(after.saturating_add(1)..).map(|(_, mail)| mail).filter(is_shown);
     let mail: Vec<Mail> = shown.by_ref().take(query.limit as usize).cloned().collect();
     let next = shown.next().and_then(|_| mail.last()).map(|last| last.id.clone());
-    let others = state.tickets.iter().filter(|(id, t)| Some(*id) != reader && !is_over(t));
+    let others = state.tickets.iter().filter(|(id, t)| Some(*id) != reader && !t.phase.is_over());
     Mailbox {
         ticket: reader.cloned(),
         name: name.to_owned(),

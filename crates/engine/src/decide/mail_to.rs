@@ -2,7 +2,7 @@
 
 use super::mail::refused;
 use crate::text::{closest, name};
-use crate::{Author, Kind, Mail, NewMail, Phase, RejectCode, Rejected, State, Ticket, TicketId};
+use crate::{Author, Kind, Mail, NewMail, RejectCode, Rejected, State, Ticket, TicketId};
 use std::collections::BTreeSet;
 
 /// A mail goes to no more tickets.
@@ -80,15 +80,10 @@ impl Readers {
     }
 }
 
-/// Nobody there works any more.
-pub(super) fn is_over(ticket: &Ticket) -> bool {
-    ticket.phase.is_final() || ticket.phase == Phase::Accepted
-}
-
 /// Tickets that are not over and have an agent, the sender's own aside.
 fn others<'a>(state: &'a State, from: &Author) -> impl Iterator<Item = (&'a TicketId, &'a Ticket)> {
     let own = from.ticket.clone();
-    let is_read = |ticket: &Ticket| !is_over(ticket) && ticket.spec.kind != Kind::Goal;
+    let is_read = |ticket: &Ticket| !ticket.phase.is_over() && ticket.spec.kind != Kind::Goal;
     state.tickets.iter().filter(move |(id, ticket)| own.as_ref() != Some(*id) && is_read(ticket))
 }
 

@@ -11,7 +11,7 @@ pub(super) fn tell(state: &State, id: &TicketId, text: &str, urgency: Urgency, b
     if text.trim().is_empty() {
         return Err(Rejected::new(RejectCode::EmptyMessage, "the message is empty"));
     }
-    if found.phase.is_final() || found.phase == Phase::Accepted {
+    if found.phase.is_over() {
         return Err(Rejected::new(
             RejectCode::NoSession,
             format!("{id} is {}: no session will read the message", found.phase.as_str()),
@@ -73,7 +73,7 @@ fn tell_goal(state: &State, id: &TicketId, goal: &Ticket, letter: &Letter<'_>) -
             .hint(format!("`ganger tell {id} …` writes to its tickets; interrupt one of them")));
     }
     let below = goal.goal.tickets.iter().filter_map(|id| state.tickets.get_key_value(id));
-    let read = below.filter(|(_, t)| !t.phase.is_final() && t.phase != Phase::Accepted);
+    let read = below.filter(|(_, t)| !t.phase.is_over());
     let events: Vec<Event> = (0..).zip(read).flat_map(|(nth, (id, t))| written(state, nth, id, t, letter)).collect();
     if events.is_empty() {
         let message = format!("{id} is a goal, and none of its tickets is at work: no session will read the message");

@@ -34,7 +34,7 @@ pub(super) fn concerned(
     let is_left_alone = |id: &TicketId| state.tickets.get(id).is_some_and(|t| is_judged(state, id, t));
     others.retain(|id| !shares.contains(id) && !is_left_alone(id));
     shares.extend(others);
-    let hears = |id: &&TicketId| phase_of(id).is_some_and(|phase| !phase.is_final() && phase != Phase::Accepted);
+    let hears = |id: &&TicketId| phase_of(id).is_some_and(|phase| !phase.is_over());
     (shares.into_iter().filter(hears).cloned().collect(), accepted)
 }
 
@@ -79,9 +79,7 @@ pub(super) fn tell(
 /// The tickets on which work has begun and can still change, each with this text. The others read it in their mission;
 /// what is being judged was done before.
 pub(super) fn begun(state: &State, text: &str) -> BTreeMap<TicketId, String> {
-    let hears = |id: &TicketId, t: &Ticket| {
-        t.attempts > 0 && !t.phase.is_final() && t.phase != Phase::Accepted && !is_judged(state, id, t)
-    };
+    let hears = |id: &TicketId, t: &Ticket| t.attempts > 0 && !t.phase.is_over() && !is_judged(state, id, t);
     let all = state.tickets.iter().filter(|(id, t)| hears(id, t));
     all.map(|(id, _)| (id.clone(), text.to_owned())).collect()
 }

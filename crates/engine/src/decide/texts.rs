@@ -134,6 +134,6 @@ fn failed(class: FailureClass) -> &'static str {
 }
 
 /// "once", "2 times in a row".
-fn in_a_row(n: u32) -> String {
+pub(super) fn in_a_row(n: u32) -> String {
     if n == 1 { "once".to_owned() } else { format!("{n} times in a row") }
 }

@@ -29,6 +29,16 @@ impl DirectionKind {
             Self::Priority => "priority",
         }
     }
+
+    /// The word at the beginning of a line.
+    #[must_use]
+    pub fn heading(self) -> &'static str {
+        match self {
+            Self::Goal => "Goal",
+            Self::Constraint => "Constraint",
+            Self::Priority => "Priority",
+        }
+    }
 }
 
 /// One goal, constraint or priority.

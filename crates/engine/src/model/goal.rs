@@ -19,6 +19,14 @@ pub enum StageRole {
     Check,
 }
 
+impl StageRole {
+    /// Whether it writes something that later stages are given, checks judge, and a person may approve.
+    #[must_use]
+    pub fn writes(self) -> bool {
+        matches!(self, Self::Document | Self::Plan)
+    }
+}
+
 /// A stage of the pipeline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StagePolicy {

@@ -1,4 +1,4 @@
-//! Mail: what agents and people write to each other. It is kept for ever, and each copy says what became of it.
+//! Mail: what agents and people write to each other. It is kept for ever, and each copy has a status.
 
 use super::is_default;
 use crate::{AttemptId, CardId, DeliveryId, MailId, Millis, TicketId};
@@ -178,7 +178,7 @@ impl MailStatus {
 }
 
 impl MailCopy {
-    /// What became of it.
+    /// Its status.
     #[must_use]
     pub fn status(&self) -> MailStatus {
         match self {
@@ -229,6 +229,16 @@ impl Mail {
     #[must_use]
     pub fn number(&self) -> u64 {
         number_of(&self.id)
+    }
+}
+
+impl MailId {
+    /// Reads `M-3`, `m-3` or `3`, as people and agents write it.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        let word = word.trim();
+        let digits = word.strip_prefix(['M', 'm']).map_or(word, |rest| rest.trim_start_matches('-'));
+        digits.parse::<u64>().ok().map(|number| Self::new(format!("M-{number}")))
     }
 }
 

@@ -131,9 +131,9 @@ impl Phase {
         matches!(self, Self::Merged | Self::Done)
     }
 
-    /// The branch holds everything; a ticket that comes back gets its workspace again.
+    /// Nobody works on it unless it comes back. The branch holds everything; then it gets its workspace again.
     #[must_use]
-    pub fn needs_no_workspace(self) -> bool {
+    pub fn is_over(self) -> bool {
         self.is_accepted() || self.is_final()
     }
 

@@ -147,6 +147,15 @@ pub struct Report {
     pub output: Option<serde_json::Value>,
 }
 
+impl Report {
+    /// What it says of an item of the definition of done, named verbatim or by its number from 1.
+    #[must_use]
+    pub fn said_of(&self, number: usize, item: &str) -> Option<&DoneAnswer> {
+        let is_of_it = |a: &&DoneAnswer| a.item.trim() == item.trim() || a.item.trim() == number.to_string();
+        self.done.iter().filter(is_of_it).find(|a| !a.how.trim().is_empty())
+    }
+}
+
 /// A remark on a ticket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {
@@ -282,9 +291,7 @@ impl Ticket {
     #[must_use]
     pub fn unanswered(&self) -> Vec<&str> {
         let answered = |number: usize, item: &str| {
-            self.report.iter().flat_map(|r| &r.done).any(|a| {
-                !a.how.trim().is_empty() && (a.item.trim() == item.trim() || a.item.trim() == number.to_string())
-            })
+            self.report.as_ref().is_some_and(|report| report.said_of(number, item).is_some())
         };
         let items = self.spec.done.iter().enumerate();
         items.filter(|(i, item)| !answered(i + 1, item)).map(|(_, item)| item.as_str()).collect()

@@ -4,7 +4,7 @@ use super::is_default;
 use crate::{Phase, Priority, TicketId};
 use serde::{Deserialize, Serialize};
 
-/// Which tickets somebody wants to see.
+/// Which tickets are asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TicketQuery {

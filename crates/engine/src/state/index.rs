@@ -93,7 +93,7 @@ impl State {
         let timed = (ready || verifying) && ticket.not_before > 0;
         let merging = ticket.phase == Phase::Accepted && ticket.merge_approval.is_some();
         let idle = mutant!(RetireWhileRunning, ticket.live.is_none(), true);
-        let cleanup = ticket.phase.needs_no_workspace() && idle && ticket.workspace_on.is_some();
+        let cleanup = ticket.phase.is_over() && idle && ticket.workspace_on.is_some();
         let key = (ticket.spec.priority, ticket.order, id.clone());
         let not_before = ticket.not_before;
 

@@ -50,7 +50,7 @@ pub(super) fn approved(board: &Board, names: &[String], goals: &[&String]) -> Re
         );
     }
     let stages = board.project.config().to_policy().goals.stages;
-    let written = stages.iter().filter(|s| matches!(s.role, StageRole::Document | StageRole::Plan));
+    let written = stages.iter().filter(|s| s.role.writes());
     let known: Vec<&str> = written.map(|s| s.name.as_str()).chain(["all", "none"]).collect();
     if let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) {
         let message =

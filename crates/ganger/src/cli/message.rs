@@ -24,7 +24,7 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Show a message and what became of it
+    /// Show a message and its status for each reader
     Show {
         /// The message, such as M-3
         id: String,
@@ -232,11 +232,9 @@ fn say(board: &Board, receipt: &Receipt) -> Result<(), Failure> {
 
 /// `M-3`, `m-3` or `3`.
 fn id_of(word: &str) -> Result<MailId, Failure> {
-    let digits = word.trim().strip_prefix(['M', 'm']).map_or(word.trim(), |rest| rest.trim_start_matches('-'));
-    let number = digits.parse::<u64>().map_err(|_| {
-        Failure::usage(format!("`{}` is no message", text::line(word, 40))).hint("messages are called M-1, M-2, …")
-    })?;
-    Ok(MailId::new(format!("M-{number}")))
+    let unknown =
+        || Failure::usage(format!("`{}` is no message", text::line(word, 40))).hint("messages are called M-1, M-2, …");
+    MailId::parse(word).ok_or_else(unknown)
 }
 
 /// The message that a word names.

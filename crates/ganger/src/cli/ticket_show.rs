@@ -166,16 +166,10 @@ fn show_done(state: &State, id: &TicketId, ticket: &Ticket) {
     if !ticket.spec.done.is_empty() || !ticket.spec.checks.is_empty() {
         data!("\nDefinition of done");
     }
-    let open = ticket.unanswered();
     for (i, item) in ticket.spec.done.iter().enumerate() {
-        let answers = ticket.report.iter().flat_map(|r| &r.done);
-        let number = (i + 1).to_string();
-        let answer = answers.into_iter().find(|a| a.item.trim() == item.trim() || a.item.trim() == number);
-        match answer {
-            Some(answer) if !open.contains(&item.as_str()) => {
-                data!("  [x] {item}: {}", text::line(&answer.how, 200));
-            }
-            _ => data!("  [ ] {item}"),
+        match ticket.report.as_ref().and_then(|report| report.said_of(i + 1, item)) {
+            Some(said) => data!("  [x] {item}: {}", text::line(&said.how, 200)),
+            None => data!("  [ ] {item}"),
         }
     }
     for (check, result) in state.check_results(id, ticket) {

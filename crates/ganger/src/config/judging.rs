@@ -59,10 +59,6 @@ const BUILT_IN: [(&str, &str, StageRole); 4] = [
     ("validate", "sisyphus/validator", StageRole::Check),
 ];
 
-fn is_written(stage: &Stage) -> bool {
-    matches!(stage.role, StageRole::Document | StageRole::Plan)
-}
-
 impl Goal {
     fn stages(&self) -> Vec<Stage> {
         if !self.stages.is_empty() {
@@ -88,14 +84,14 @@ impl Goal {
                 fault("goal.stage", format!("`{}` is no name: up to 20 letters, digits, `-`, `_`", stage.name));
             }
             let judges = stage.role == StageRole::Check;
-            if judges && !stages[..at].iter().any(is_written) {
+            if judges && !stages[..at].iter().any(|s| s.role.writes()) {
                 fault(
                     "goal.stage",
                     format!("`{}` has role \"check\", and no stage before it writes anything", stage.name),
                 );
             }
         }
-        let written: Vec<&str> = stages.iter().filter(|s| is_written(s)).map(|s| s.name.as_str()).collect();
+        let written: Vec<&str> = stages.iter().filter(|s| s.role.writes()).map(|s| s.name.as_str()).collect();
         for name in self.approve.iter().filter(|name| !written.contains(&name.as_str())) {
             let known = written.join(", ");
             fault("goal.approve", format!("names `{name}`, which is no stage that writes something; known: {known}"));

@@ -33,7 +33,7 @@ pub(crate) fn mission_text(
     }
     for kind in DirectionKind::ALL {
         for said in texts_of(direction, kind) {
-            let _ok = writeln!(text, "- {} for the whole project: {said}", capital(kind));
+            let _ok = writeln!(text, "- {} for the whole project: {said}", kind.heading());
         }
     }
     let _ok = write!(text, "\n## Requirements\n{}\n", requirements(spec));
@@ -79,14 +79,6 @@ fn call_text(id: &TicketId, caller: &TicketId, spec: &TicketSpec, direction: &[D
     );
     // Other agents wrote it.
     crate::text::shown(&text).into_string()
-}
-
-fn capital(kind: DirectionKind) -> &'static str {
-    match kind {
-        DirectionKind::Goal => "Goal",
-        DirectionKind::Constraint => "Constraint",
-        DirectionKind::Priority => "Priority",
-    }
 }
 
 /// The direction of people, as context has it: it holds whatever the caller says.

@@ -1,5 +1,5 @@
 //! `swarmmail_init`, `swarmmail_send`, `swarmmail_inbox` and `swarmmail_ack`: mail between agents, tickets and people.
-//! Who writes is who calls; nobody says that they are somebody else.
+//! The sender is whoever calls, never an argument.
 
 use super::{Answer, Desk, Said, Tool, list, maybe_text, object, text};
 use ganger_engine::{
@@ -34,7 +34,7 @@ pub(super) fn tools() -> Vec<Tool> {
         "unread_only": {"type": "boolean", "description": "Only what you have not acknowledged"},
         "limit": {"type": "integer", "minimum": 1, "maximum": PAGE.1},
         "cursor": {"type": "string", "description": "`next_cursor` of the page before"},
-        "sent": {"type": "boolean", "description": "What you have sent, with what became of it"},
+        "sent": {"type": "boolean", "description": "What you have sent, with its status"},
     });
     vec![
         Tool {
@@ -183,11 +183,8 @@ fn new_mail<D: Desk>(call: &D) -> Result<NewMail, String> {
     })
 }
 
-/// `M-3`, or `3`.
 fn id(argument: &str, word: &str) -> Result<MailId, String> {
-    let digits = word.trim().trim_start_matches(['M', 'm', '-']);
-    let number = digits.parse::<u64>().map_err(|_| format!("argument `{argument}` must be a message such as M-3"))?;
-    Ok(MailId::new(format!("M-{number}")))
+    MailId::parse(word).ok_or_else(|| format!("argument `{argument}` must be a message such as M-3"))
 }
 
 fn sent(receipt: &Receipt) -> Value {

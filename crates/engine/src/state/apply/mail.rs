@@ -40,7 +40,7 @@ impl State {
         }
     }
 
-    /// Texts that carried mail will not be said: whether it waits or comes back is seen by what became of the ticket.
+    /// Texts that carried mail will not be said: whether it waits or comes back follows from the phase of the ticket.
     pub(super) fn mail_waits_again(&mut self, gone: &[Delivery]) {
         for delivery in gone {
             if let Some(mail) = &delivery.mail {

@@ -1,4 +1,4 @@
-//! `ganger message list`, `show` and `send --json`: mail with what became of it.
+//! `ganger message list`, `show` and `send --json`: mail with its status.
 
 use super::time;
 use ganger_engine as engine;
@@ -35,7 +35,7 @@ struct Sender {
     attempt: Option<String>,
 }
 
-/// What became of it for one reader.
+/// Its status for one reader.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Copy {
     /// The ticket; `null`: you.

@@ -6,8 +6,8 @@
 use crate::model::is_default;
 use crate::{
     Assumption, AttemptCount, AttemptId, AttemptOutcome, CallResult, Card, CardAnswer, CardId, Commit, Delivery,
-    DeliveryEvidence, DeliveryId, Directive, DirectiveRemoval, Evidence, Finding, HostId, HostReport, Mail, MailId,
-    Millis, PermissionAnswer, Permit, Policy, Report, Session, SessionId, Settlement, TicketId, TicketSpec, Usage,
+    DeliveryEvidence, DeliveryId, Directive, DirectiveRemoval, Evidence, Finding, Hazard, HostId, HostReport, Mail,
+    MailId, Millis, PermissionAnswer, Permit, Policy, Report, Session, SessionId, Settlement, TicketId, TicketSpec, Usage,
 };
 use serde::{Deserialize, Serialize};
 
@@ -228,11 +228,10 @@ pub enum Event {
         /// Whether it counts towards the breaker.
         counts: bool,
     },
-    /// Work holds what looks like secrets, and its agent should take them out.
-    SecretsFound {
+    /// Its agent should settle this by itself.
+    HazardSentBack {
         ticket: TicketId,
-        /// Where, and of what kind; never the value.
-        found: Vec<String>,
+        hazard: Hazard,
     },
     /// A limit was reached; a card holds the ticket.
     TicketHeld {

@@ -105,7 +105,7 @@ mod named {
         /// Work that weakens tests, deletes much or holds secrets is verified without a person.
         HazardsIgnored,
         /// An agent is not told of secrets in its work before a person is.
-        SecretsNotSentBack,
+        HazardNotSentBack,
         /// A claim counts although items of the definition of done are open.
         DoneNotChecked,
         /// A claim without a change counts.

@@ -20,7 +20,7 @@ impl Judgements {
     /// With what must not be.
     pub(crate) fn fact(&mut self, before: &State, record: &Record, event: &Event) -> Result<(), String> {
         match event {
-            Event::CallEnded { ticket, result: CallResult::Success { output } } => self.verdict(before, ticket, output),
+            Event::CallEnded { ticket, result: CallResult::Success { output, .. } } => self.verdict(before, ticket, output),
             Event::TicketAdded { ticket, spec, .. } if spec.kind == Kind::Review => {
                 let of = spec.parent.as_ref().and_then(|of| before.tickets.get(of));
                 let agent = spec.agent.as_deref().unwrap_or_default();

@@ -41,7 +41,7 @@ legal! {
     TicketReopened: Reviewing Accepted NeedsYou Cancelled;
     TicketStopped: Open Running Suspended Verifying;
     StopLifted: Running Suspended Verifying Reviewing NeedsYou Stopped;
-    SecretsFound: Open;
+    HazardSentBack: Open;
     // Work that is rejected too often while a person has stopped its ticket.
     TicketHeld: Open Verifying Stopped;
     TicketResumed: Suspended NeedsYou Stopped;

@@ -454,8 +454,9 @@ fn hazards(number: u64) -> Vec<Hazard> {
         Hazard::Secrets { found: vec!["a:1: a token".to_owned()], send_back: !number.is_multiple_of(5) },
         Hazard::Deletions { deleted: 60, of: 80, files: vec!["a".to_owned()] },
         Hazard::EnvFiles { files: vec![".env".to_owned()] },
+        Hazard::Untested { files: vec!["b.rs".to_owned()] },
     ];
-    let first = usize::try_from(number % 3).unwrap_or(0);
+    let first = usize::try_from(number % 4).unwrap_or(0);
     all.into_iter().skip(first).take(1 + first % 2).collect()
 }
 

@@ -5,7 +5,7 @@ use super::{done, given_up, goals, granted, hazards, live, nothing, permissions,
 use crate::mutant::mutant;
 use crate::text;
 use crate::{
-    Attempt, AttemptCount, AttemptEnd, AttemptId, AttemptOutcome, AttemptStage, CallResult, Claim, Decision,
+    Attempt, AttemptCount, AttemptEnd, AttemptId, AttemptOutcome, AttemptStage, CallChanges, CallResult, Claim, Decision,
     DeliveryEvidence, DeliveryId, EscalationReason, Event, FailureClass, Kind, Millis, NewTicket, Pause, Phase,
     Rejected, Report, Session, SessionId, State, Ticket, TicketId, TicketSpec, Usage,
 };
@@ -238,18 +238,9 @@ impl Disposition {
             };
             return Self::rejected(state, now, attempt, ticket, &refusal);
         }
-        if let Some(found) = mutant!(SecretsNotSentBack, hazards::to_send_back(ticket, end), None) {
-            let refusal = Refusal {
-                why: "it holds what looks like secrets".to_owned(),
-                text: hazards::told(end, found),
-                brief: format!(
-                    "Its commits hold what looks like secrets, and nothing was published or verified:{}",
-                    crate::model::hazard::list(found)
-                ),
-                retry_gates: false,
-            };
-            let mut back = Self::rejected(state, now, attempt, ticket, &refusal);
-            back.events.insert(1, Event::SecretsFound { ticket: id.clone(), found: found.to_vec() });
+        if let Some(hazard) = mutant!(HazardNotSentBack, hazards::to_send_back(ticket, end), None) {
+            let mut back = Self::rejected(state, now, attempt, ticket, &hazards::refusal(end, hazard));
+            back.events.insert(1, Event::HazardSentBack { ticket: id.clone(), hazard: hazard.clone() });
             return back;
         }
         let unchanged = mutant!(NoChangeAccepted, end.head.is_none() || end.head == end.base, false);
@@ -345,7 +336,14 @@ impl Disposition {
             };
             return Self::rejected(state, now, attempt, ticket, &refusal);
         }
-        let result = CallResult::Success { output };
+        let changed = end.head.as_ref().zip(end.base.as_ref()).filter(|(head, base)| head != base);
+        let changes = changed.filter(|_| ticket.spec.kind == Kind::Call).map(|(head, base)| CallChanges {
+            base: base.clone(),
+            head: head.clone(),
+            files: end.files.clone(),
+            assigned: ticket.spec.files.clone(),
+        });
+        let result = CallResult::Success { output, changes };
         let ended = Event::CallEnded { ticket: attempt.ticket.clone(), result };
         Self { next: Phase::Verifying, not_before: 0, events: vec![ended] }
     }

@@ -3,12 +3,14 @@
 use super::{asking, board, cards, delivery, escalation, goals, granted, messages, reviews, ticket, withdraw_cards};
 use crate::mutant::mutant;
 use crate::{
-    Attempt, AttemptId, CallError, CallResult, CallSpec, CallStatus, Commit, Decision, DeliveryKind, EscalationReason,
+    Attempt, AttemptId, CallChanges, CallError, CallResult, CallSpec, CallStatus, Commit, Decision, DeliveryKind, EscalationReason,
     Event, Kind, Millis, NewCall, Outcome, Phase, RejectCode, Rejected, State, Ticket, TicketId, TicketSpec, text,
 };
 
 /// The longest result that is said to a session; the tool `skill_gather` hands over all of it.
 const LONGEST_RESULT: usize = 20_000;
+/// So many changed files are named; the tool `skill_gather` names all.
+const NAMED_FILES: usize = 20;
 /// The longest id, in characters.
 const LONGEST_ID: usize = 64;
 
@@ -242,6 +244,22 @@ fn settle_one(state: &State, now: Millis, id: &TicketId, caller: &Ticket) -> Vec
     }
 }
 
+/// What it changed, and how the caller takes that over.
+fn changes_text(call: &TicketId, changes: &CallChanges) -> String {
+    let names = |files: Vec<&str>| {
+        let named: Vec<String> = files.iter().take(NAMED_FILES).map(|file| text::name(file)).collect();
+        let more = files.len().saturating_sub(named.len());
+        format!("{}{}", named.join(", "), if more > 0 { format!(" and {more} more") } else { String::new() })
+    };
+    let outside: Vec<&str> = changes.outside().collect();
+    let beyond =
+        if outside.is_empty() { String::new() } else { format!(" Not assigned to it: {}.", names(outside)) };
+    format!(
+        "\nIt changed files in its copy of yours: {}.{beyond} `skill_take` with task id {call} takes them over.",
+        names(changes.files.iter().map(String::as_str).collect())
+    )
+}
+
 /// Why a call that waits will never start, for all that can be known.
 fn cannot_start(state: &State, id: &TicketId, call: &Ticket) -> Option<(CallError, String)> {
     if call.phase != Phase::Open || call.live.is_some() {
@@ -283,15 +301,16 @@ pub(super) fn held_by_budget(state: &State, now: Millis, id: &TicketId, caller: 
 fn result_text(call: &TicketId, found: &Ticket) -> String {
     let agent = found.spec.agent.as_deref().unwrap_or_default();
     match &found.calls.result {
-        Some(CallResult::Success { output }) => {
+        Some(CallResult::Success { output, changes }) => {
             let shown = serde_json::to_string_pretty(output).unwrap_or_else(|e| format!("(unreadable: {e})"));
+            let changed = changes.as_ref().map(|changes| changes_text(call, changes)).unwrap_or_default();
             if shown.len() <= LONGEST_RESULT {
-                return format!("Result of {call} ({agent}), success:\n{shown}");
+                return format!("Result of {call} ({agent}), success:\n{shown}{changed}");
             }
             let cut = text::cap(&shown, LONGEST_RESULT);
             format!(
                 "Result of {call} ({agent}), success. It has {} bytes; call `skill_gather` with task id {call} for all of \
-                 it. It begins:\n{cut}",
+                 it. It begins:\n{cut}{changed}",
                 shown.len()
             )
         }

@@ -156,7 +156,7 @@ fn request(state: &State, goal: &Ticket, stage: &StagePolicy) -> String {
 
 fn output_of<'a>(state: &'a State, stage: &TicketId) -> Option<&'a serde_json::Value> {
     match state.tickets.get(stage)?.calls.result.as_ref()? {
-        CallResult::Success { output } => Some(output),
+        CallResult::Success { output, .. } => Some(output),
         CallResult::Failure { .. } => None,
     }
 }
@@ -225,7 +225,7 @@ pub(super) fn stage_ended(
         // A stage that the pipeline no longer has says nothing.
         let Some(stage) = name.and_then(|name| state.policy.goals.stage(name)) else { continue };
         match &ended.calls.result {
-            Some(CallResult::Success { output }) => events.extend(passed(state, now, id, goal, (stage, by), output)),
+            Some(CallResult::Success { output, .. }) => events.extend(passed(state, now, id, goal, (stage, by), output)),
             Some(CallResult::Failure { message, .. }) => events.push(failed(state, now, id, stage, by, message)),
             None => {}
         }

@@ -1,23 +1,53 @@
 //! Work that is judged by what happened: deleted files, `.env` files, secrets, weakened tests. One card for all of it, for
 //! an answer lets the commit pass as a whole.
 
+use super::refusal::Refusal;
 use super::{NewCard, open_card, texts};
 use crate::model::hazard::list;
 use crate::{
-    ApprovalReason, AttemptEnd, CardKind, CardOption, Commit, Event, Hazard, Millis, State, Ticket, TicketId, text,
+    ApprovalReason, AttemptEnd, CardKind, CardOption, Commit, Event, Hazard, Millis, Review, State, Ticket, TicketId,
+    text,
 };
 
-/// What the agent should fix by itself, as the lines that it is told: secrets, once.
-pub(super) fn to_send_back<'a>(ticket: &Ticket, end: &'a AttemptEnd) -> Option<&'a [String]> {
-    let fixable = end.hazards.iter().find_map(|hazard| match hazard {
-        Hazard::Secrets { found, send_back: true } => Some(found.as_slice()),
-        _ => None,
-    });
-    fixable.filter(|_| !ticket.sent_back_for_secrets && !is_approved(ticket, end))
+/// What the agent should settle by itself: secrets, or code without a test, each once.
+pub(super) fn to_send_back<'a>(ticket: &Ticket, end: &'a AttemptEnd) -> Option<&'a Hazard> {
+    let is_new = |hazard: &&Hazard| !ticket.sent_back_for.iter().any(|known| known.is_like(hazard));
+    let found = concerning(ticket, end).filter(|hazard| hazard.goes_back());
+    found.filter(is_new).find(|_| !is_approved(ticket, end))
 }
 
-/// What an agent is told about secrets in its work.
-pub(super) fn told(end: &AttemptEnd, found: &[String]) -> String {
+/// The hazards that matter for a ticket.
+fn concerning<'a>(ticket: &Ticket, end: &'a AttemptEnd) -> impl Iterator<Item = &'a Hazard> {
+    let needs_tests = !ticket.spec.needs_no_tests();
+    end.hazards.iter().filter(move |hazard| needs_tests || !matches!(hazard, Hazard::Untested { .. }))
+}
+
+/// Why work goes back, in a few words, what its agent is told, and what a person is told when that did not help.
+pub(super) fn refusal(end: &AttemptEnd, hazard: &Hazard) -> Refusal {
+    let (text, brief) = match hazard {
+        Hazard::Secrets { found, .. } => (
+            about_secrets(end, found),
+            format!("Its commits hold what looks like secrets, and nothing was published or verified:{}", list(found)),
+        ),
+        Hazard::Untested { files } => (
+            about_tests(files),
+            format!("Its commits change code and no test, and nothing was verified:{}", list(files)),
+        ),
+        Hazard::Deletions { .. } | Hazard::EnvFiles { .. } => (hazard.detail(), hazard.detail()),
+    };
+    Refusal { why: format!("it {hazard}"), text, brief, retry_gates: false }
+}
+
+fn about_tests(files: &[String]) -> String {
+    format!(
+        "Your work changes code, and no test changes with it:{}\n\nAdd tests that fail without your change and pass with \
+         it, run them, and commit. If no test can show what you changed, say why with `log_assumption`, then end your \
+         turn again; others decide then. Nothing was verified.",
+        list(files)
+    )
+}
+
+fn about_secrets(end: &AttemptEnd, found: &[String]) -> String {
     let reset = end.base.as_ref().map(|base| format!(" (`git reset --soft {}`, then commit again)", base.short()));
     format!(
         "Your work holds what looks like secrets:{}\n\nTake each of them out: read the value from an environment \
@@ -37,12 +67,15 @@ pub(super) fn card(state: &State, now: Millis, id: &TicketId, ticket: &Ticket, e
     }
     // They name files, and a file may be called anything.
     let signs: Vec<String> = end.tampering.iter().map(|sign| text::name(sign)).collect();
-    match (end.hazards.is_empty(), signs.is_empty()) {
+    // Whether missing tests matter is what a review is about.
+    let is_left = |hazard: &&Hazard| state.policy.review == Review::Off || !matches!(hazard, Hazard::Untested { .. });
+    let hazards: Vec<Hazard> = concerning(ticket, end).filter(is_left).cloned().collect();
+    match (hazards.is_empty(), signs.is_empty()) {
         (true, true) => None,
         (true, false) => {
             Some(super::tampering_card(state, now, id, head, signs, "seems to weaken tests. Verify it anyway?"))
         }
-        (false, _) => Some(hazard_card(state, now, id, (head, end.base.as_ref()), &end.hazards, &signs)),
+        (false, _) => Some(hazard_card(state, now, id, (head, end.base.as_ref()), &hazards, &signs)),
     }
 }
 

@@ -4,7 +4,7 @@
 use super::{NewCard, board, calls, delivery, open_card, texts};
 use crate::mutant::mutant;
 use crate::{
-    ApprovalReason, CallResult, CallSpec, CardKind, Commit, DeliveryKind, Event, Evidence, Finding, Kind, Millis,
+    ApprovalReason, CallResult, CallSpec, CardKind, Commit, DeliveryKind, Event, Evidence, Finding, Hazard, Kind, Millis,
     Phase, Review, ReviewVerdict, State, Ticket, TicketId, TicketSpec, text,
 };
 use std::fmt::Write;
@@ -135,6 +135,15 @@ fn request(state: &State, id: &TicketId, ticket: &Ticket, commit: &Commit, lates
     if ticket.observed.len() > LISTED {
         let _ok = writeln!(asked, "… {} files in all", ticket.observed.len());
     }
+    let line = |said: &str| text::line(said, LONGEST_LINE);
+    let said: String = ticket.assumptions.iter().map(|a| format!("- \"{}\"\n", line(&a.assumed))).collect();
+    if !said.is_empty() {
+        let _ok = write!(asked, "\n## What its author assumed\n{said}");
+    }
+    if let Some(hazard) = ticket.sent_back_for.iter().find(|hazard| matches!(hazard, Hazard::Untested { .. })) {
+        let files = text::name(&hazard.detail());
+        let _ok = write!(asked, "\n## Tests\nIts author was asked for tests once. {files}\n");
+    }
     if !ticket.reviews.findings.is_empty() {
         let findings: String = ticket.reviews.findings.iter().map(|finding| settled(ticket, finding)).collect();
         let _ok = write!(asked, "\n## Findings of the last review, and its author's answers\n{findings}");
@@ -231,7 +240,7 @@ fn concluded(
     for (review, found) in reviews {
         let by = found.spec.agent.clone().unwrap_or_default();
         let verdict = match &found.calls.result {
-            Some(CallResult::Success { output }) => ReviewVerdict::read(output),
+            Some(CallResult::Success { output, .. }) => ReviewVerdict::read(output),
             Some(CallResult::Failure { message, .. }) => Err(message.clone()),
             None => Err("it has no result".to_owned()),
         };

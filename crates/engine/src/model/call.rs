@@ -42,6 +42,9 @@ pub enum CallResult {
     Success {
         /// By the schema of the agent that was called.
         output: serde_json::Value,
+        /// What it changed in its copy of the caller's files, which the caller may take over.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        changes: Option<CallChanges>,
     },
     /// It did not.
     Failure {
@@ -50,6 +53,33 @@ pub enum CallResult {
         /// In a sentence.
         message: String,
     },
+}
+
+/// Changed files of a called agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallChanges {
+    /// The files that it was given.
+    pub base: Commit,
+    /// The files that it left.
+    pub head: Commit,
+    /// Those that differ, relative to the repository root.
+    pub files: Vec<String>,
+    /// Those that it was to change; none: any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assigned: Vec<String>,
+}
+
+impl CallChanges {
+    /// Changed files that its caller did not assign.
+    pub fn outside(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().map(String::as_str).filter(|file| !is_within(&self.assigned, file))
+    }
+}
+
+/// Whether a file is one of these, or in a folder of them (trailing `/`). No files mean all.
+#[must_use]
+pub fn is_within(files: &[String], file: &str) -> bool {
+    files.is_empty() || files.iter().any(|one| one == file || one.ends_with('/') && file.starts_with(one.as_str()))
 }
 
 /// Why a call has no output.

@@ -28,6 +28,11 @@ pub enum Hazard {
         /// Whether the agent may take them out by itself, once, before a person is asked.
         send_back: bool,
     },
+    /// Code changed, and no test did.
+    Untested {
+        /// Which files; the first of them.
+        files: Vec<String>,
+    },
 }
 
 impl fmt::Display for Hazard {
@@ -42,6 +47,7 @@ impl fmt::Display for Hazard {
             Self::Secrets { found, .. } => {
                 write!(f, "holds what looks like {}", if found.len() == 1 { "a secret" } else { "secrets" })
             }
+            Self::Untested { .. } => write!(f, "changes code and no test"),
         }
     }
 }
@@ -61,7 +67,24 @@ impl Hazard {
                 files.join(", ")
             ),
             Self::Secrets { found, .. } => format!("Found:{}", list(found)),
+            Self::Untested { files } => format!("Changed without a test: {}", files.join(", ")),
         }
+    }
+
+    /// Whether its agent may settle it by itself, once, before a person is asked.
+    #[must_use]
+    pub fn goes_back(&self) -> bool {
+        match self {
+            Self::Secrets { send_back, .. } => *send_back,
+            Self::Untested { .. } => true,
+            Self::Deletions { .. } | Self::EnvFiles { .. } => false,
+        }
+    }
+
+    /// Whether both are of the same kind.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other)
     }
 }
 

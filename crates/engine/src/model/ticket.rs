@@ -3,7 +3,7 @@
 use super::is_default;
 use crate::{
     Assumption, AttemptId, Author, CallSpec, Calls, CardId, Check, Commit, DeliveryId, Finding, FindingAnswer,
-    GoalProgress, HostId, Kind, Millis, Phase, Reviews, Session, TicketId, Usage,
+    GoalProgress, Hazard, HostId, Kind, Millis, Phase, Reviews, Session, TicketId, Usage,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -113,7 +113,16 @@ pub struct TicketSpec {
     pub metadata: BTreeMap<String, String>,
 }
 
+/// A person's label for work that needs no test.
+const NO_TESTS: &str = "no-tests";
+
 impl TicketSpec {
+    /// Whether a person says that its work needs no test.
+    #[must_use]
+    pub fn needs_no_tests(&self) -> bool {
+        self.labels.iter().any(|label| label == NO_TESTS)
+    }
+
     /// The ticket and the commit that a review judges.
     #[must_use]
     pub fn judged(&self) -> Option<(&TicketId, &Commit)> {
@@ -204,9 +213,9 @@ pub struct Ticket {
     /// Rejected claims in a row; reset by acceptance and by a person.
     #[serde(default, skip_serializing_if = "is_default")]
     pub rejections: u32,
-    /// Its agent was told to take secrets out; the next time a person is asked. Reset as `rejections` is.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub sent_back_for_secrets: bool,
+    /// What its agent was told to settle by itself; the next time a person is asked. Reset as `rejections` is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sent_back_for: Vec<Hazard>,
     /// The accepted commit that came back, because it cannot land or a person wants changes. Claimed again, it is rejected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub came_back: Option<Commit>,

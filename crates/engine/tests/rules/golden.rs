@@ -42,7 +42,7 @@ fn name(event: &Event) -> &'static str {
         Event::ReviewRequested { .. } => "review-requested",
         Event::ReviewFailed { .. } => "review-failed",
         Event::TicketRejected { .. } => "ticket-rejected",
-        Event::SecretsFound { .. } => "secrets-found",
+        Event::HazardSentBack { .. } => "hazard-sent-back",
         Event::CallEnded { .. } => "call-ended",
         Event::CallResultsRead { .. } => "call-results-read",
         Event::CallsReturned { .. } => "calls-returned",

@@ -1,8 +1,8 @@
 //! Work that is judged by what happened to files and commits.
 
-use crate::support::{after, answer, at_work, check, claim, ended, given, tick};
+use crate::support::{after, answer, at_work, check, claim, ended, given, policy, tick};
 use expect_test::expect;
-use ganger_engine::{CardKind, Hazard, Input};
+use ganger_engine::{CardKind, Hazard, Input, Policy, Review, TicketChange};
 
 fn deletions() -> Hazard {
     Hazard::Deletions { deleted: 60, of: 80, files: vec!["a.txt".to_owned(), "b.txt".to_owned()] }
@@ -76,11 +76,11 @@ fn secrets_go_back_once_and_then_to_a_person() {
         &at_work(),
         found("T-1-a1", 1),
         &expect![[r#"
-        attempt-ended attempt=T-1-a1 base=base counts=claim head=head next=open not_before=0 finished
-        ticket-rejected ticket=T-1 why=it holds what looks like secrets
-        secrets-found ticket=T-1
-        delivery-queued D-1 rejection
-    "#]],
+            attempt-ended attempt=T-1-a1 base=base counts=claim head=head next=open not_before=0 finished
+            ticket-rejected ticket=T-1 why=it holds what looks like a secret
+            hazard-sent-back ticket=T-1
+            delivery-queued D-1 rejection
+        "#]],
     );
     let again = after(at_work(), [found("T-1-a1", 1), tick(), claim("T-1-a2", 2)]);
     check(
@@ -99,6 +99,87 @@ fn secrets_go_back_once_and_then_to_a_person() {
         - src/a.rs:3: github token
 
         Take each of them out: read the value from an environment variable, and put a placeholder for it into `.env.example`, never the value. Where nothing works without the real value, ask with `ask_user` to have the variable set. A later commit that removes a secret still publishes it: rewrite the branch so that no commit holds it (`git reset --soft base`, then commit again). If a value is no secret, say so with `log_assumption`; a person decides then. Nothing was published or verified."#]].assert_eq(&told.text);
+}
+
+fn untested() -> Hazard {
+    Hazard::Untested { files: vec!["src/a.rs".to_owned()] }
+}
+
+#[test]
+fn code_without_a_test_goes_back_once_and_then_to_a_person() {
+    let found = |attempt: &str, token| ended(attempt, token, |e| e.hazards = vec![untested()]);
+    check(
+        &at_work(),
+        found("T-1-a1", 1),
+        &expect![[r#"
+            attempt-ended attempt=T-1-a1 base=base counts=claim head=head next=open not_before=0 finished
+            ticket-rejected ticket=T-1 why=it changes code and no test
+            hazard-sent-back ticket=T-1
+            delivery-queued D-1 rejection
+        "#]],
+    );
+    let sent_back = given(&after(at_work(), [found("T-1-a1", 1)]));
+    let told = sent_back.state().deliveries.values().next().unwrap();
+    expect![[r#"
+        Your work changes code, and no test changes with it:
+        - src/a.rs
+
+        Add tests that fail without your change and pass with it, run them, and commit. If no test can show what you changed, say why with `log_assumption`, then end your turn again; others decide then. Nothing was verified."#]].assert_eq(&told.text);
+    let again = after(at_work(), [found("T-1-a1", 1), tick(), claim("T-1-a2", 2)]);
+    check(
+        &again,
+        found("T-1-a2", 2),
+        &expect![[r#"
+            delivered attempt=T-1-a2
+            attempt-ended attempt=T-1-a2 base=base counts=claim head=head next=needs-you not_before=0 finished
+            card-opened [C-1] T-1 changes code and no test. Verify it anyway?
+        "#]],
+    );
+}
+
+#[test]
+fn each_kind_of_hazard_goes_back_once() {
+    let first = ended("T-1-a1", 1, |e| e.hazards = vec![untested()]);
+    let again = after(at_work(), [first, tick(), claim("T-1-a2", 2)]);
+    check(
+        &again,
+        ended("T-1-a2", 2, |e| e.hazards = vec![secrets(true), untested()]),
+        &expect![[r#"
+            delivered attempt=T-1-a2
+            attempt-ended attempt=T-1-a2 base=base counts=claim head=head next=open not_before=0 finished
+            ticket-rejected ticket=T-1 why=it holds what looks like a secret
+            hazard-sent-back ticket=T-1
+            delivery-queued D-2 rejection
+        "#]],
+    );
+}
+
+#[test]
+fn a_person_says_that_a_ticket_needs_no_test() {
+    let change = TicketChange { labels: Some(vec!["no-tests".to_owned()]), ..TicketChange::default() };
+    let labelled = after(at_work(), [Input::EditTicket { ticket: "T-1".into(), change: Box::new(change) }]);
+    check(
+        &labelled,
+        ended("T-1-a1", 1, |e| e.hazards = vec![untested()]),
+        &expect![[r#"
+            attempt-ended attempt=T-1-a1 base=base counts=claim head=head next=verifying not_before=0 finished
+        "#]],
+    );
+}
+
+#[test]
+fn where_others_review_they_judge_whether_a_test_is_missing() {
+    let policy = Policy { review: Review::Person, ..policy() };
+    let found = |attempt: &str, token| ended(attempt, token, |e| e.hazards = vec![untested()]);
+    let reviewed = after(at_work(), [Input::SetPolicy { policy }, found("T-1-a1", 1), tick(), claim("T-1-a2", 2)]);
+    check(
+        &reviewed,
+        found("T-1-a2", 2),
+        &expect![[r#"
+            delivered attempt=T-1-a2
+            attempt-ended attempt=T-1-a2 base=base counts=claim head=head next=verifying not_before=0 finished
+        "#]],
+    );
 }
 
 #[test]

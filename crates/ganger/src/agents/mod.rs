@@ -22,7 +22,6 @@ mod step;
 mod streams;
 
 pub(crate) use driver::{Driver, Drivers, Found, capability_names};
-pub(crate) use ganger_engine::rules::glob;
 pub(crate) use open::Opening;
 pub(crate) use opencode::OpencodeServer;
 pub(crate) use reading::until;

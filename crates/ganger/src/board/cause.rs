@@ -5,7 +5,7 @@ use crate::config::PROJECT_FILE;
 use crate::failure::{Code, Failure};
 use crate::os::now_ms;
 use crate::text::{self, clock};
-use ganger_engine::{Card, CardId, CardKind, Commit, Phase, Reason, State, TicketId, why};
+use ganger_engine::{Card, CardId, CardKind, Commit, Phase, Reason, State, Ticket, TicketId, why};
 
 /// One reason why a ticket does not start.
 #[derive(Debug)]
@@ -55,16 +55,13 @@ impl Cause {
             Reason::WaitsForAnswer { card } => {
                 (format!("waiting for your answer to {card}{}", question(state, card)), answer(state, card))
             }
-            Reason::AtStage { ticket } => (text_of(&reason), format!("ganger log {ticket} --follow")),
+            Reason::AtStage { ticket } => {
+                held_below(state, "its stage", ticket, runs).unwrap_or_else(|| followed(&reason, ticket))
+            }
             Reason::NoPipeline => (text_of(&reason), "ganger config goal".to_owned()),
             Reason::WaitsForTickets { .. } => (text_of(&reason), "ganger status".to_owned()),
-            Reason::UnderReview { reviews } => {
-                (text_of(&reason), format!("ganger log {} --follow", reviews.first().unwrap_or(id)))
-            }
-            Reason::WaitsForCalls { calls } => {
-                let first = calls.first().unwrap_or(id);
-                (text_of(&reason), format!("ganger log {first} --follow"))
-            }
+            Reason::UnderReview { reviews } => of_those_below(state, "its review", id, &reason, reviews, runs),
+            Reason::WaitsForCalls { calls } => of_those_below(state, "its call", id, &reason, calls, runs),
             Reason::RedBase { card } => (
                 format!("a gate is red on the main branch: answer {card} first{}", question(state, card)),
                 answer(state, card),
@@ -101,6 +98,32 @@ impl Cause {
 
 fn text_of(reason: &Reason) -> String {
     reason.to_string()
+}
+
+/// What can be watched while it works.
+fn followed(reason: &Reason, at_work: &TicketId) -> (String, String) {
+    (text_of(reason), format!("ganger log {at_work} --follow"))
+}
+
+/// Of several tickets below this one: what holds the first that is held, else that they work.
+fn of_those_below(
+    state: &State,
+    what: &str,
+    id: &TicketId,
+    reason: &Reason,
+    below: &[TicketId],
+    runs: bool,
+) -> (String, String) {
+    let held = below.iter().find_map(|below| held_below(state, what, below, runs));
+    held.unwrap_or_else(|| followed(reason, below.first().unwrap_or(id)))
+}
+
+/// What holds a stage, a review or a call that is not at work: that is what the ticket above it waits for, too.
+fn held_below(state: &State, what: &str, below: &TicketId, runs: bool) -> Option<(String, String)> {
+    let is_at_work = |ticket: &Ticket| runs && ticket.live.is_some();
+    state.tickets.get(below).filter(|ticket| !is_at_work(ticket))?;
+    let cause = causes(state, below, runs).into_iter().find(|cause| !cause.is_about_a_slot())?;
+    Some((format!("{what} {below} does not go on: {}", cause.text), cause.next))
 }
 
 fn of_phase(state: &State, id: &TicketId, phase: Phase, runs: bool) -> (String, String) {

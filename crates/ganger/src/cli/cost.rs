@@ -4,9 +4,8 @@
 use super::board::{self, Board};
 use super::describe::ticket_of_attempt;
 use super::out::{count, json, table, talk};
-use crate::agents::glob;
 use crate::board::shapes;
-use crate::config::{Config, Price};
+use crate::config::Config;
 use crate::failure::{Exit, Failure};
 use crate::foreman::read_records;
 use ganger_engine::{AttemptId, Event, Usage, day_of};
@@ -139,7 +138,7 @@ impl Line {
         self.attempts.insert(piece.attempt.clone());
         self.usage.add(&piece.usage);
         let model = config.agent(&piece.agent).map(|a| a.model).unwrap_or_default();
-        let price = price_of(config, &model).filter(|_| piece.usage != Usage::default());
+        let price = config.prices.of(&model).filter(|_| piece.usage != Usage::default());
         match (piece.usage.micro_usd.filter(|m| *m > 0), price) {
             (Some(reported), _) => self.reported += reported,
             (None, Some(price)) => self.estimated += price.micro_usd(&piece.usage),
@@ -183,13 +182,4 @@ impl Line {
             attempts_of_unknown_cost: self.unknown.len(),
         }
     }
-}
-
-fn price_of<'a>(config: &'a Config, model: &str) -> Option<&'a Price> {
-    // `provider/model` is how opencode names one.
-    let bare = model.rsplit('/').next().unwrap_or(model);
-    let fits = |pattern: &str| glob(pattern, model) || glob(pattern, bare);
-    // The longest pattern says most.
-    let found = config.prices.0.iter().filter(|(pattern, _)| !model.is_empty() && fits(pattern));
-    found.max_by_key(|(pattern, _)| pattern.len()).map(|(_, price)| price)
 }

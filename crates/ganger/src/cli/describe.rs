@@ -26,7 +26,7 @@ pub(super) fn ticket_of(event: &Event) -> Option<TicketId> {
         | Event::VerificationNeeded { ticket, .. }
         | Event::ReviewRequested { ticket }
         | Event::TicketRejected { ticket, .. }
-        | Event::SecretsFound { ticket, .. }
+        | Event::HazardSentBack { ticket, .. }
         | Event::CallEnded { ticket, .. }
         | Event::CallsReturned { ticket, .. }
         | Event::ReviewFailed { ticket, .. }
@@ -231,8 +231,8 @@ pub(super) fn event(state: &State, event: &Event, length: Length) -> Option<Stri
         }
         Event::GoalReached { .. } => "is done".to_owned(),
         Event::TicketRejected { why, .. } => format!("rejected: {}", length.of(why, 200)),
-        Event::SecretsFound { found, .. } => {
-            format!("secrets in the work, sent back: {}", length.of(&found.join("; "), 200))
+        Event::HazardSentBack { hazard, .. } => {
+            format!("the work {hazard}, sent back: {}", length.of(&hazard.detail(), 200))
         }
         Event::TicketHeld { card: Some(card), .. } => format!("needs you: {card} is open"),
         Event::TicketHeld { card: None, .. } => "needs you".to_owned(),

@@ -4,7 +4,8 @@ use super::board::Board;
 use super::out::{data, json, talk};
 use crate::board::{Cause, Forecast, shapes};
 use crate::failure::{Exit, Failure};
-use crate::host::{mission_text, prompt_text};
+use crate::config::Tests;
+use crate::host::{Standard, mission_text, prompt_text};
 use ganger_engine::{Offer, Reason, State, TicketId};
 
 pub(super) fn run(
@@ -54,7 +55,8 @@ pub(super) fn run(
 fn prompt(board: &Board, offer: &Offer) -> String {
     let config = board.project.config();
     let workspace = board.project.workspace(&offer.ticket);
-    let mission = mission_text(&config.gates, &workspace, &offer.ticket, &offer.spec, offer.revision, &offer.direction);
+    let standard = Standard { gates: &config.gates, needs_tests: config.policy.tests == Tests::Required };
+    let mission = mission_text(standard, &workspace, &offer.ticket, &offer.spec, offer.revision, &offer.direction);
     let agent = config.agent(&offer.agent);
     let agent = agent.as_ref();
     let instructions = agent.map(|a| a.prompt.as_str()).unwrap_or_default();

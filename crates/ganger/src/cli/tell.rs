@@ -7,7 +7,7 @@ use super::ticket::find;
 use crate::agents::Drivers;
 use crate::board::shapes;
 use crate::failure::{Exit, Failure};
-use ganger_engine::{Input, Outcome, State, Ticket, Urgency};
+use ganger_engine::{Input, Kind, Outcome, State, Ticket, TicketId, Urgency};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct TellArgs {
@@ -106,10 +106,17 @@ async fn send(command: &str, ticket: &str, text: String, urgency: Urgency, as_js
             Urgency::Now => "now",
             Urgency::Interrupt => "interrupt",
         };
-        json(shapes::Queued { ticket: id.to_string(), message: delivery.to_string(), urgency })?;
+        let readers = readers(&state, &id, found).into_iter().map(ToString::to_string).collect();
+        json(shapes::Queued { ticket: id.to_string(), readers, message: delivery.to_string(), urgency })?;
         return Ok(Exit::Done);
     }
     say_objection(&state, &id, &said);
+    if found.spec.kind == Kind::Goal {
+        let readers: Vec<&str> = readers(&state, &id, found).into_iter().map(TicketId::as_str).collect();
+        let first = readers.first().copied().unwrap_or_default();
+        talk!("Queued for the tickets of {id}: {}. Check on one with `ganger ticket show {first}`.", readers.join(", "));
+        return Ok(Exit::Done);
+    }
     let check = format!("Check on it with `ganger ticket show {id}`.");
     match (works, urgency) {
         (false, _) => talk!("Queued {delivery} for {id}'s next turn. {check}"),
@@ -126,6 +133,15 @@ async fn send(command: &str, ticket: &str, text: String, urgency: Urgency, as_js
         (true, Urgency::Interrupt) => talk!("Interrupting {id}'s current turn to send {delivery}. {check}"),
     }
     Ok(Exit::Done)
+}
+
+/// Whose sessions read a message: of a goal, those of its tickets that are not over.
+fn readers<'a>(state: &'a State, id: &'a TicketId, found: &'a Ticket) -> Vec<&'a TicketId> {
+    if found.spec.kind != Kind::Goal {
+        return vec![id];
+    }
+    let reads = |id: &&TicketId| state.tickets.get(*id).is_some_and(|ticket| !ticket.phase.is_over());
+    found.goal.tickets.iter().filter(reads).collect()
 }
 
 /// Whether the agent at work can be told anything before its attempt ends.

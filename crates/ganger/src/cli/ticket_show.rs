@@ -191,7 +191,7 @@ fn show_done(state: &State, id: &TicketId, ticket: &Ticket) {
 
 fn call_result(result: &CallResult) -> String {
     match result {
-        CallResult::Success { output } => serde_json::to_string_pretty(output).unwrap_or_default(),
+        CallResult::Success { output, .. } => serde_json::to_string_pretty(output).unwrap_or_default(),
         CallResult::Failure { error, message } => format!("none ({}): {message}", error.as_str()),
     }
 }

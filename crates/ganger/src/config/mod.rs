@@ -23,7 +23,7 @@ pub(crate) use gate::Gate;
 pub(crate) use guard::GuardPreset;
 pub(crate) use layers::{ConfigError, Layered, load, load_own};
 pub(crate) use model::{Agent, Config, Project, RuntimeKind, Surface};
-pub(crate) use prices::Price;
+pub(crate) use policies::Tests;
 pub(crate) use programs::commands_in;
 pub(crate) use sandbox::{Sandbox, SandboxMode};
 

@@ -16,6 +16,8 @@ pub(crate) struct Policies {
     pub(crate) fetch: bool,
     /// How strictly agents are guarded: what they ask for, and what they did.
     pub(crate) guard: GuardPreset,
+    /// Whether code that changes needs a test that changes with it.
+    pub(crate) tests: Tests,
     /// What follows where a gate is red without the work, too.
     pub(crate) red_base: RedBaseIs,
     /// What follows when assumptions of agents are summed up for a person.
@@ -29,10 +31,20 @@ impl Default for Policies {
             reviewers: judging::reviewers(),
             fetch: true,
             guard: GuardPreset::default(),
+            tests: Tests::Required,
             red_base: RedBaseIs::Card,
             surfacing: SurfacingDoes::Notify,
         }
     }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Tests {
+    /// Where the project has tests: the agent is asked for one, then reviewers or a person judge.
+    Required,
+    /// Nobody asks.
+    Off,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

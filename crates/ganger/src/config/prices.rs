@@ -1,13 +1,14 @@
 //! `[price."MODEL*"]`: what models cost.
 
 use ganger_engine::Usage;
+use ganger_engine::rules::glob;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What models cost, by patterns of their names.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// What models cost, by patterns of their names: what people wrote. [`Prices::of`] knows a built-in list besides.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct Prices(pub(crate) BTreeMap<String, Price>);
+pub(crate) struct Prices(BTreeMap<String, Price>);
 
 /// US dollars for a million tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -21,15 +22,26 @@ pub(crate) struct Price {
     pub(crate) cache_write: f64,
 }
 
-impl Default for Prices {
-    /// The list that is built in.
-    fn default() -> Self {
+impl Prices {
+    /// What a model costs: by what people wrote, else by the built-in list. Of the patterns that fit, the longest says most.
+    pub(crate) fn of(&self, model: &str) -> Option<Price> {
+        // `provider/model` is how opencode names one.
+        let bare = model.rsplit('/').next().unwrap_or(model);
+        let fits = |pattern: &str| glob(pattern, model) || glob(pattern, bare);
+        let longest = |prices: &Self| {
+            let found = prices.0.iter().filter(|(pattern, _)| fits(pattern));
+            found.max_by_key(|(pattern, _)| pattern.len()).map(|(_, price)| *price)
+        };
+        if model.is_empty() { None } else { longest(self).or_else(|| longest(&Self::built_in())) }
+    }
+
+    fn built_in() -> Self {
         #[derive(Deserialize)]
         struct File {
-            price: BTreeMap<String, Price>,
+            price: Prices,
         }
         let file = toml::from_str::<File>(include_str!("../../assets/prices.toml"));
-        Self(file.map(|f| f.price).unwrap_or_default())
+        file.map(|f| f.price).unwrap_or_default()
     }
 }
 
@@ -45,5 +57,30 @@ impl Price {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "money of one project")]
         let micro = sum.round().max(0.0) as u64;
         micro
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_list_tells_models_apart_whose_names_begin_alike() {
+        let input = |model| Prices::default().of(model).map(|price| price.input);
+        assert_eq!(input("claude-opus-4-1-20250805"), Some(15.0));
+        assert_eq!(input("anthropic/claude-opus-4-5-20251101"), Some(5.0));
+        assert_eq!(input("claude-sonnet-4-5-20250929[1m]"), Some(3.0));
+        assert_eq!(input("openai/gpt-5"), Some(1.25));
+        assert_eq!(input("gpt-5-mini"), Some(0.25));
+        assert_eq!(input("mock-1"), None, "an unknown model costs \"unknown\"");
+        assert_eq!(input(""), None);
+    }
+
+    #[test]
+    fn what_people_wrote_goes_before_a_longer_pattern_of_the_list() {
+        let own = Price { input: 1.0, output: 2.0, cache_read: 0.0, cache_write: 0.0 };
+        let prices = Prices(BTreeMap::from([("claude*".to_owned(), own)]));
+        assert_eq!(prices.of("claude-opus-4-1-20250805"), Some(own));
+        assert_eq!(prices.of("gpt-5").map(|price| price.input), Some(1.25));
     }
 }

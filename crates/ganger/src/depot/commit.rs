@@ -245,6 +245,8 @@ pub(super) struct Change {
     pub(super) listing: Listing,
     /// Signs that tests were weakened.
     pub(super) tampering: Vec<String>,
+    /// Files whose code changes while no test does.
+    pub(super) untested: Vec<String>,
     /// Files with lines that a merge left undecided.
     pub(super) conflict_marks: Vec<String>,
 }
@@ -268,7 +270,8 @@ pub(super) fn change(depot: &Depot, base: &Commit, head: &Commit) -> GitResult<C
     let versions: Vec<_> = entries(listed).map(|entry| entry.versions()).collect();
     let (read, unread) = tampering::read(depot, &versions)?;
     let tampering = [tampering::signs(&read), unread].concat();
-    Ok(Change { listing: Listing::read(depot, listed), tampering, conflict_marks: conflict_marks(patch) })
+    let (listing, untested) = (Listing::read(depot, listed), tampering::untested(&read));
+    Ok(Change { listing, tampering, untested, conflict_marks: conflict_marks(patch) })
 }
 
 /// Whatever the person's settings make of a diff.

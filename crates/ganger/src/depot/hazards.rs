@@ -1,8 +1,8 @@
-//! What a branch does that a person should look at first: it deletes much, touches `.env` files, or holds secrets, also in
-//! commits that a later one takes back, for they would be published with it.
+//! What a branch does that a person should look at first: it deletes much, touches `.env` files, changes code and no test,
+//! or holds secrets, also in commits that a later one takes back, for they would be published with it.
 
 use super::commit::{Change, Listing};
-use super::{Depot, patch};
+use super::{Depot, patch, tampering};
 use crate::config::GuardPreset;
 use crate::git::{GitResult, zero_separated};
 use crate::secrets;
@@ -16,6 +16,8 @@ pub(crate) struct Guard {
     pub(crate) preset: GuardPreset,
     /// How many files may be deleted unseen.
     pub(crate) deleted_files: u64,
+    /// Whether code that changes needs a test that does.
+    pub(crate) needs_tests: bool,
 }
 
 /// A repository of fewer files has no half worth speaking of.
@@ -33,14 +35,29 @@ pub(super) fn of(
     change: &Change,
     guard: Guard,
 ) -> GitResult<Vec<Hazard>> {
-    if guard.preset == GuardPreset::Off || base == head {
+    if base == head {
         return Ok(Vec::new());
+    }
+    let untested = if guard.needs_tests { untested(depot, base, change) } else { None };
+    if guard.preset == GuardPreset::Off {
+        return Ok(untested.into_iter().collect());
     }
     let found = secrets_in(depot, base, head, main)?;
     let send_back = guard.preset != GuardPreset::Strict;
     let secrets = (!found.is_empty()).then_some(Hazard::Secrets { found, send_back });
     let deletions = deletions(depot, base, &change.listing, guard)?;
-    Ok(deletions.into_iter().chain(env_files(&change.listing)).chain(secrets).collect())
+    Ok(deletions.into_iter().chain(env_files(&change.listing)).chain(secrets).chain(untested).collect())
+}
+
+/// Only where the project has tests at all: the first ones are a person's decision.
+fn untested(depot: &Depot, base: &Commit, change: &Change) -> Option<Hazard> {
+    if change.untested.is_empty() {
+        return None;
+    }
+    let all = depot.git().run(&["ls-tree", "-r", "-z", "--name-only", base.as_str()]).unwrap_or_default();
+    let beside_code = ["grep", "--quiet", "--fixed-strings", "#[test]", base.as_str(), "--", "*.rs"];
+    let has_tests = zero_separated(&all).any(tampering::holds_tests) || depot.git().holds(&beside_code);
+    has_tests.then(|| Hazard::Untested { files: change.untested.iter().take(NAMED).cloned().collect() })
 }
 
 fn deletions(depot: &Depot, base: &Commit, listing: &Listing, guard: Guard) -> GitResult<Option<Hazard>> {

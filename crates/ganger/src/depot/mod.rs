@@ -25,6 +25,7 @@ mod revert;
 mod settings;
 mod snapshot;
 mod store;
+mod take;
 mod tampering;
 mod transfer;
 mod workspace;
@@ -41,6 +42,7 @@ pub(crate) use publish::stands_in_the_way;
 pub(crate) use rescue::Rescue;
 pub(crate) use revert::{Revert, revert};
 pub(crate) use store::Depot;
+pub(crate) use take::Taken;
 pub(crate) use workspace::{Retired, Seen, Workspace};
 
 use std::path::PathBuf;

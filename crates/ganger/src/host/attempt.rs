@@ -3,7 +3,7 @@
 use super::objects::{self, Purpose, needed};
 use super::session::{self, SessionRun};
 use super::workspaces::{Foundation, PrepareError, Ready};
-use super::{Order, SessionHandle, Shared, Starting, mission_text};
+use super::{Order, SessionHandle, Shared, Standard, Starting, mission_text};
 use crate::agents::{Driver, Launch, ToolAccess};
 use crate::config::Agent;
 use crate::depot::{self, Collected, Differences, Traveller};
@@ -16,7 +16,7 @@ use crate::wire::{self, Activity, ActivityKind, Terms, activity_subject};
 use ganger_engine::host::{Remains, Run, Work};
 use ganger_engine::session::{SessionEnd, TurnEnd};
 use ganger_engine::{
-    AttemptId, AttemptOutcome, Bases, Directory, Envelope, FailureClass, Hazard, Input, Offer, TicketId, Usage,
+    AttemptId, AttemptOutcome, Bases, Directory, Envelope, FailureClass, Hazard, Input, Kind, Offer, TicketId, Usage,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -138,8 +138,9 @@ impl AttemptTask {
     }
 
     async fn run_session(&mut self, ready: &Ready, agent: &Agent, scratch: Scratch) -> std::io::Result<SessionEnd> {
+        let gates = self.terms.gate_definitions();
         let mission = mission_text(
-            &self.terms.gate_definitions(),
+            Standard { gates: &gates, needs_tests: self.terms.needs_tests },
             &ready.workspace,
             &self.offer.ticket,
             &self.offer.spec,
@@ -301,10 +302,7 @@ pub(super) async fn inspect(
 
 fn look_at_work(shared: &Shared, offer: &Offer, terms: &Terms, ready: &Ready) -> git::GitResult<Work> {
     if offer.spec.kind.work().directory == Directory::Snapshot {
-        // What counts is the result; what lies there is kept when the workspace is removed.
-        let base = ready.base.clone();
-        let (files, tampering, hazards) = (Vec::new(), Vec::new(), Vec::new());
-        return Ok(Work::Committed { head: base.clone(), base, files, tampering, hazards });
+        return look_at_copy(shared, offer, ready);
     }
     let depot = shared.project.depot()?;
     let main = objects::main_by(&shared.project, &terms.layout)?;
@@ -316,7 +314,11 @@ fn look_at_work(shared: &Shared, offer: &Offer, terms: &Terms, ready: &Ready) ->
         max_files: terms.limits.commit_files,
         max_bytes: terms.limits.commit_bytes,
         main: main.as_ref(),
-        guard: depot::Guard { preset: terms.guard, deleted_files: terms.limits.deleted_files },
+        guard: depot::Guard {
+            preset: terms.guard,
+            deleted_files: terms.limits.deleted_files,
+            needs_tests: terms.needs_tests,
+        },
     };
     let (head, files, tampering, hazards) = match depot::collect(depot, &ready.workspace, &ready.base, &order)? {
         Collected::Unfit(reasons) => return Ok(Work::Unfit { reasons }),
@@ -336,6 +338,23 @@ fn look_at_work(shared: &Shared, offer: &Offer, terms: &Terms, ready: &Ready) ->
         crate::log::note(&shared.project, &format!("{}: not shown in your repository: {}", offer.ticket, e.message));
     }
     Ok(Work::Committed { head, base: ready.base.clone(), files, tampering, hazards })
+}
+
+/// What counts is the result. What a called agent changed in its copy of its caller's files, the caller may take over;
+/// whatever lies there is kept when the workspace is removed.
+fn look_at_copy(shared: &Shared, offer: &Offer, ready: &Ready) -> git::GitResult<Work> {
+    let base = ready.base.clone();
+    let (mut head, mut files) = (base.clone(), Vec::new());
+    if offer.spec.kind == Kind::Call {
+        let depot = shared.project.depot()?;
+        let left = ready.workspace.snapshot(depot)?;
+        files = depot.differing(&base, &left)?;
+        if !files.is_empty() {
+            git::sync_commit(&depot.repository, &left, Some(&base), &ready.workspace.reference())?;
+            head = left;
+        }
+    }
+    Ok(Work::Committed { head, base, files, tampering: Vec::new(), hazards: Vec::new() })
 }
 
 fn holds_secrets(hazards: &[Hazard]) -> bool {

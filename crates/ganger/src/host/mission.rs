@@ -6,9 +6,17 @@ use ganger_engine::session::{FirstPrompt, first_prompt};
 use ganger_engine::{DirectionKind, Directive, Expects, Kind, Offer, TicketId, TicketSpec, texts_of};
 use std::fmt::Write;
 
+/// What the project holds all work against.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Standard<'a> {
+    pub(crate) gates: &'a [Gate],
+    /// Whether code that changes needs a test that changes with it.
+    pub(crate) needs_tests: bool,
+}
+
 /// The mission of a ticket, with the headings of spec 2.
 pub(crate) fn mission_text(
-    gates: &[Gate],
+    standard: Standard<'_>,
     workspace: &Workspace,
     id: &TicketId,
     spec: &TicketSpec,
@@ -49,7 +57,7 @@ pub(crate) fn mission_text(
             spec.after.iter().map(|d| workspace.branch.replace(id.as_str(), d.as_str())).collect();
         let _ok = writeln!(text, "- Branches to join, with `git merge`: {}", branches.join(", "));
     }
-    let _ok = write!(text, "\n## Definition of Done\n{}", definition_of_done(gates, spec));
+    let _ok = write!(text, "\n## Definition of Done\n{}", definition_of_done(standard, spec));
     text.push_str(NOTES);
     // Titles, descriptions and links come from anywhere.
     crate::text::shown(&text).into_string()
@@ -113,8 +121,11 @@ fn requirements(spec: &TicketSpec) -> String {
     if is_numbered { text.to_owned() } else { format!("1. {}", text.replace('\n', "\n   ")) }
 }
 
-fn definition_of_done(gates: &[Gate], spec: &TicketSpec) -> String {
+fn definition_of_done(Standard { gates, needs_tests }: Standard<'_>, spec: &TicketSpec) -> String {
     let mut items: Vec<String> = spec.done.iter().enumerate().map(|(i, d)| format!("- ({}) {d}", i + 1)).collect();
+    if needs_tests && !spec.needs_no_tests() {
+        items.push("- Code that changes has a test that fails without the change, where the project has tests".to_owned());
+    }
     items.extend(gates.iter().map(|g| {
         let dir = if g.dir == "." { String::new() } else { format!(" in {}", g.dir) };
         format!("- Gate `{}` passes: `{}`{dir}", g.name, g.command)
@@ -143,7 +154,7 @@ pub(crate) fn prompt_text(mission: &str, instructions: &str, offer: &Offer, reme
 
 #[cfg(test)]
 mod tests {
-    use super::mission_text;
+    use super::{Standard, mission_text};
     use crate::config::Gate;
     use crate::depot::Workspace;
     use ganger_engine::{CallSpec, Check, DirectionKind, Directive, Expects, TicketId, TicketSpec};
@@ -172,7 +183,7 @@ mod tests {
         };
         let workspace = Workspace { ticket: "T-1-c1".into(), path: "/w".into(), branch: "b".into() };
         let text =
-            |direction: &[Directive]| mission_text(&[], &workspace, &TicketId::from("T-1-c1"), &spec, 1, direction);
+            |direction: &[Directive]| mission_text(NOTHING, &workspace, &TicketId::from("T-1-c1"), &spec, 1, direction);
         let directed = text(&direction());
         let (_, said) = directed.split_once("## explicit_direction\n").unwrap();
         let said = said.split("\n\n").next().unwrap();
@@ -183,6 +194,8 @@ mod tests {
         );
         assert!(!text(&[]).contains("explicit_direction"));
     }
+
+    const NOTHING: Standard<'_> = Standard { gates: &[], needs_tests: false };
 
     #[test]
     fn the_mission_has_the_headings_of_the_format_in_order() {
@@ -197,7 +210,7 @@ mod tests {
         };
         let gate = Gate { name: "test".into(), command: "cargo test".into(), ..Gate::plain() };
         let workspace = Workspace { ticket: "T-2".into(), path: "/w/T-2".into(), branch: "ganger/T-2".into() };
-        let text = mission_text(&[gate], &workspace, &TicketId::from("T-2"), &spec, 1, &direction());
+        let text = mission_text(Standard { gates: &[gate], needs_tests: true }, &workspace, &TicketId::from("T-2"), &spec, 1, &direction());
         let headings: Vec<&str> = text.lines().filter(|l| l.starts_with('#')).collect();
         assert_eq!(
             headings,

@@ -16,7 +16,7 @@ mod workspaces;
 
 pub(crate) use folder::active;
 pub(crate) use guard::{Guard, run_guard};
-pub(crate) use mission::{mission_text, prompt_text};
+pub(crate) use mission::{Standard, mission_text, prompt_text};
 pub(crate) use workspaces::Workspaces;
 
 use crate::agents::{Drivers, OpencodeServer};

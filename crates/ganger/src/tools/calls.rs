@@ -16,7 +16,7 @@ pub(crate) const LIST: &str = "skill_list";
 pub(crate) const CALL: &str = "skill_agent";
 pub(crate) const BATCH: &str = "skill_spawn_batch";
 pub(crate) const GATHER: &str = "skill_gather";
-pub(super) const NAMES: [&str; 4] = [LIST, CALL, BATCH, GATHER];
+pub(super) const NAMES: [&str; 5] = [LIST, CALL, BATCH, GATHER, super::take::NAME];
 
 /// No tool call takes longer: runtimes give up on those that do.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
@@ -190,7 +190,14 @@ fn pending(found: &[CallStatus]) -> Value {
 fn shown(status: &CallStatus) -> Value {
     let task = &status.ticket;
     match &status.result {
-        Some(CallResult::Success { output }) => json!({"task_id": task, "success": true, "output": output}),
+        Some(CallResult::Success { output, changes }) => {
+            let mut shown = json!({"task_id": task, "success": true, "output": output});
+            if let Some(changes) = changes {
+                let outside: Vec<&str> = changes.outside().collect();
+                shown["changes"] = json!({"files": changes.files, "outside_files_assigned": outside});
+            }
+            shown
+        }
         Some(CallResult::Failure { error, message }) => {
             json!({"task_id": task, "success": false, "error": error, "message": message})
         }
@@ -308,7 +315,7 @@ async fn wait(call: &Call<'_>, tasks: &[TicketId], patience: Duration) -> Result
     }
 }
 
-async fn look(call: &Call<'_>, tasks: &[TicketId]) -> Result<Vec<CallStatus>, String> {
+pub(super) async fn look(call: &Call<'_>, tasks: &[TicketId]) -> Result<Vec<CallStatus>, String> {
     let (attempt, token) = (call.caller.attempt.clone(), call.caller.token);
     let input = Input::Gather { attempt, token, calls: tasks.to_vec() };
     // Each look is a decision of its own.

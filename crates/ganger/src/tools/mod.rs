@@ -6,6 +6,7 @@ mod desk;
 mod mail;
 mod note;
 mod report;
+mod take;
 mod tickets;
 
 pub(crate) use calls::Place;
@@ -54,7 +55,7 @@ pub(crate) struct Tool {
 /// The tools that a caller sees, in a fixed order: those that every agent has, and of the others those that its role allows.
 pub(crate) fn all(caller: &Identity) -> Vec<Tool> {
     let mut tools = vec![report::tool(caller), ask::tool(), note::assumption_tool(), note::note_tool()];
-    let by_role = tickets::tools().into_iter().chain(mail::tools()).chain(calls::tools());
+    let by_role = tickets::tools().into_iter().chain(mail::tools()).chain(calls::tools()).chain([take::tool()]);
     tools.extend(by_role.filter(|tool| may_use(caller, tool.name)));
     tools
 }
@@ -117,6 +118,7 @@ pub(crate) async fn call(name: &str, mut call: Call<'_>) -> Answer {
         name if is_by_role(name) && !may_use(call.caller, name) => {
             Err(format!("your role does not include the tool `{name}`"))
         }
+        take::NAME => take::take(&call).await,
         tickets::LIST => tickets::list(&call).await,
         tickets::SHOW => tickets::show(&call).await,
         tickets::ADD => tickets::add(&call).await,

@@ -2,7 +2,7 @@
 //! person trusted. A host consults no configuration of its own for that.
 
 use super::{Role, Unreadable};
-use crate::config::{self, Agent, Config, GuardPreset};
+use crate::config::{self, Agent, Config, GuardPreset, Tests};
 use crate::setup::{OwnFiles, Setup};
 use ganger_engine::{self as engine};
 use ganger_engine::{
@@ -60,6 +60,9 @@ pub(crate) struct Terms {
     /// What of that it runs waits for an answer, and how its work is judged by what happened.
     #[serde(default)]
     pub(crate) guard: GuardPreset,
+    /// Whether code that it changes needs a test that changes with it.
+    #[serde(default)]
+    pub(crate) needs_tests: bool,
     /// What its agent is to others.
     #[serde(default, skip_serializing_if = "Role::is_plain")]
     pub(crate) role: Role,
@@ -351,6 +354,7 @@ impl Terms {
             limits: Limits::of(config),
             pass_env: config.env.pass.clone(),
             guard: config.policy.guard,
+            needs_tests: config.policy.tests == Tests::Required,
             role: Role::of(agent, config),
             layout: Layout::of(config, main),
         })

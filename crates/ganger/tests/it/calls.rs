@@ -86,6 +86,70 @@ fn an_agent_is_resumed_with_the_result_of_the_one_that_it_called() {
 
 /// A caller that waits holds no slot, so three deep need no more than one.
 #[test]
+fn a_caller_takes_over_what_a_called_agent_changed() {
+    let asks = json!({"timeout_ms": 0, "context": {"files_assigned": ["part.txt"]}});
+    let takes = |more: Value| {
+        let mut args = json!({"task_id": "T-1-c1"});
+        args.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json!({"tool": "skill_take", "args": args})
+    };
+    let place = gang(
+        1,
+        "",
+        &json!({
+            "T-1": [
+                [{"write": "draft.txt", "text": "a draft\n"}, call("Write part.txt", asks)],
+                [
+                    {"run": "cp \"$GANGER_MISSION\" told.txt"},
+                    takes(json!({"outside": "leave"})),
+                    {"run": "test \"$(cat part.txt draft.txt)\" = \"$(printf 'a part\\na draft')\" && test ! -e other.txt && echo took the part"},
+                    takes(json!({"outside": "leave"})),
+                    takes(json!({"outside": "take"})),
+                    {"run": "test \"$(cat other.txt)\" = 'not asked for' && echo took the rest"},
+                    {"tool": "report_result", "args": {"summary": "built"}},
+                ],
+            ],
+            "T-1-c1": [[
+                {"write": "part.txt", "text": "a part\n"},
+                {"write": "other.txt", "text": "not asked for\n"},
+                hands_in(json!({"file": "part.txt"})),
+            ]],
+        }),
+    );
+    place.ganger(&["run"]).exits(0).says("1 accepted, 1 done");
+    let told = told(&place);
+    assert!(told.contains("It changed files in its copy of yours: other.txt, part.txt. Not assigned to it: other.txt."), "{told}");
+    place.ganger(&["log", "T-1"]).exits(0).says("took the part").says("took the rest");
+    assert_eq!(place.git(&["show", "ganger/T-1:part.txt"]), "a part");
+    let call = place.ticket("T-1-c1");
+    assert_eq!(call["result"]["changes"]["files"], json!(["other.txt", "part.txt"]));
+}
+
+#[test]
+fn what_no_longer_fits_is_not_taken_over() {
+    let place = gang(
+        1,
+        "",
+        &json!({
+            "T-1": [
+                [{"write": "part.txt", "text": "one\n"}, call("Improve part.txt", json!({"timeout_ms": 0}))],
+                [
+                    {"write": "part.txt", "text": "mine\n"},
+                    {"tool": "skill_take", "args": {"task_id": "T-1-c1"}},
+                    {"tool": "skill_take", "args": {"task_id": "T-9-c1"}},
+                    {"tool": "report_result", "args": {"summary": "built"}},
+                ],
+            ],
+            "T-1-c1": [[{"write": "part.txt", "text": "two\n"}, hands_in(json!({"file": "part.txt"}))]],
+        }),
+    );
+    place.ganger(&["run"]).exits(0).says("1 accepted, 1 done");
+    let log = place.ganger(&["log", "T-1"]).exits(0);
+    log.says("nothing was taken over, for these places have changed").says("T-1 made no call T-9-c1");
+    assert_eq!(place.git(&["show", "ganger/T-1:part.txt"]), "mine");
+}
+
+#[test]
 fn calls_nest_three_deep_in_one_slot_and_no_deeper() {
     let calls = |prompt: &str| call(prompt, json!({"timeout_ms": 0}));
     let middle = |prompt: &str| json!([[calls(prompt)], [hands_in(json!({"file": prompt}))]]);

@@ -104,6 +104,29 @@ fn a_goal_goes_through_interview_spec_and_plan_to_merged_tickets() {
 }
 
 #[test]
+fn a_goal_waits_for_what_holds_its_stage_and_tells_its_tickets_what_you_tell_it() {
+    let mut script = whole_way();
+    let handing_in = script["T-1-spec"][0].clone();
+    let asks = json!([{"tool": "ask_user", "args": {"question": "How loud?"}}]);
+    script["T-1-spec"] = json!([asks, handing_in]);
+    script["T-2"] = json!([asks]);
+    let place = project("", &script);
+    place.ganger(&["run", "Greet people"]).exits(3);
+    place.ganger(&["answer", "C-1", "German"]).exits(0);
+    place.ganger(&["run"]).exits(3).says("How loud?");
+    let why = place.ganger(&["ticket", "why", "T-1"]).exits(0);
+    why.says("its stage T-1-spec does not go on: waiting for your answer to C-2: How loud?").says("ganger answer C-2");
+    place.ganger(&["status"]).exits(0).says("its stage T-1-spec does not go on");
+    place.ganger(&["answer", "C-2", "Loud"]).exits(0);
+    place.ganger(&["run"]).exits(3).says("Approve the plan of T-1");
+    place.ganger(&["answer", "C-3", "accept"]).exits(0);
+    place.ganger(&["run"]).exits(3).says("How loud?");
+    let told = place.ganger(&["tell", "T-1", "Greet loudly"]).exits(0);
+    told.says("Queued for the tickets of T-1: T-2, T-3").says("ganger ticket show T-2");
+    place.ganger(&["ticket", "show", "T-3"]).exits(0).says("Greet loudly");
+}
+
+#[test]
 fn plan_stops_for_approval_whatever_the_project_says() {
     let mut script = whole_way();
     let quiet = json!({"clarifications_needed": false, "questions": [], "assumptions_avoided": []});

@@ -190,7 +190,9 @@ impl State {
                 t.reviews.failed += 1;
                 t.reviews.findings.clone_from(findings);
             }),
-            Event::SecretsFound { ticket, .. } => self.change(ticket, |t| t.sent_back_for_secrets = true),
+            Event::HazardSentBack { ticket, hazard } => {
+                self.change(ticket, |t| t.sent_back_for.push(hazard.clone()));
+            }
             Event::TicketHeld { ticket, card } => {
                 self.enter(now, ticket, Phase::NeedsYou)?;
                 self.change(ticket, |t| t.waits_for.clone_from(card));
@@ -380,7 +382,7 @@ impl State {
             | Event::ReviewRequested { ticket }
             | Event::ReviewFailed { ticket, .. }
             | Event::TicketRejected { ticket, .. }
-            | Event::SecretsFound { ticket, .. }
+            | Event::HazardSentBack { ticket, .. }
             | Event::CallEnded { ticket, .. }
             | Event::CallsReturned { ticket, .. }
             | Event::StagePassed { ticket, .. }

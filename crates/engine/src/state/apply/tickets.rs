@@ -142,7 +142,7 @@ impl Ticket {
         self.failures = 0;
         self.transients = 0;
         self.rejections = 0;
-        self.sent_back_for_secrets = false;
+        self.sent_back_for.clear();
         self.unverifiable = 0;
         self.reviews.failed = 0;
         self.goal.returns = 0;

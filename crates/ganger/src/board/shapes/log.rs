@@ -131,7 +131,7 @@ fn name(event: &Event) -> Option<&'static str> {
         Event::ReviewRequested { .. } => "review-requested",
         Event::ReviewFailed { .. } => "review-failed",
         Event::TicketRejected { .. } => "ticket-rejected",
-        Event::SecretsFound { .. } => "secrets-found",
+        Event::HazardSentBack { .. } => "hazard-sent-back",
         Event::TicketHeld { .. } => "ticket-held",
         Event::TicketResumed { .. } => "ticket-resumed",
         Event::ApprovedByPerson { .. } => "ticket-approved",

@@ -238,6 +238,9 @@ pub(crate) struct ImportedTicket {
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Queued {
     pub(crate) ticket: String,
+    /// Tickets whose sessions read it: of a goal, its tickets.
+    pub(crate) readers: Vec<String>,
+    /// The first of them; each reader has one of its own.
     pub(crate) message: String,
     /// `idle`, `now` or `interrupt`.
     pub(crate) urgency: &'static str,

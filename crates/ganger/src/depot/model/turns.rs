@@ -45,7 +45,7 @@ impl World {
             max_files: 250,
             max_bytes: 1 << 20,
             main: main.as_ref(),
-            guard: Guard { preset: GuardPreset::Standard, deleted_files: 50 },
+            guard: Guard { preset: GuardPreset::Standard, deleted_files: 50, needs_tests: true },
         };
         let lying = contents::written(contents::files(&self.workspace.path).into_values());
         let reached = contents::reached_by_agent(self);

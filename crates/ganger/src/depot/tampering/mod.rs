@@ -13,8 +13,10 @@ mod marks;
 #[cfg(test)]
 mod ordinary;
 mod settings;
+mod untested;
 
 pub(super) use blobs::{Named, read};
+pub(super) use untested::{holds_tests, untested};
 
 use definitions::{Definition, definitions};
 use language::{Language, Sight};

@@ -19,7 +19,7 @@ pub(crate) use read::{Part, ReadyTicket, Totals};
 pub(super) use write::Written;
 
 /// Version of the tables; the form of what is in them has its own.
-const TABLES_VERSION: u32 = 4;
+const TABLES_VERSION: u32 = 5;
 /// The file in the state folder.
 const FILE: &str = "board.db";
 /// Another process writes for a moment, or, after an import, for a second or two.

@@ -307,8 +307,16 @@ fn load_all<P: rusqlite::Params>(connection: &Connection, parts: &mut Parts, que
     })
 }
 
-/// What the tickets depend on and are parts of, and the tickets of what is at work: the rules ask for all of these.
+/// What the tickets depend on, wait for below them and are parts of, and the tickets of what is at work: the rules ask for
+/// all of these.
 fn load_surroundings(connection: &Connection, parts: &mut Parts) -> Result<()> {
+    let mut below: Vec<TicketId> = parts.tickets.values().flat_map(|t| t.calls.unanswered.iter().cloned()).collect();
+    while let Some(call) = below.pop() {
+        if !parts.tickets.contains_key(&call) {
+            load(connection, parts, &call)?;
+            below.extend(parts.tickets.get(&call).into_iter().flat_map(|t| t.calls.unanswered.iter().cloned()));
+        }
+    }
     let needed: BTreeSet<TicketId> = parts.tickets.values().flat_map(|t| t.spec.after.iter().cloned()).collect();
     for wanted in &needed {
         load(connection, parts, wanted)?;

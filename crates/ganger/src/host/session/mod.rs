@@ -6,7 +6,7 @@ mod outgoing;
 
 use super::attempt::AttemptTask;
 use super::workspaces::Ready;
-use super::{Order, mission_text};
+use super::{Order, Standard, mission_text};
 use crate::agents::{self, Launch, RunningDriver};
 use crate::depot::Seen;
 use crate::git;
@@ -180,9 +180,10 @@ impl Session<'_> {
 
     fn write_mission(&mut self, spec: TicketSpec, revision: u32) {
         let (ticket, gates) = (self.task.offer.ticket.clone(), self.task.terms.gate_definitions());
+        let needs_tests = self.task.terms.needs_tests;
         let direction = self.task.offer.direction.clone();
         self.in_background(move |ready, _| {
-            let mission = mission_text(&gates, &ready.workspace, &ticket, &spec, revision, &direction);
+            let mission = mission_text(Standard { gates: &gates, needs_tests }, &ready.workspace, &ticket, &spec, revision, &direction);
             let result = ready.write_own_file("MISSION.md", &mission).map_err(|e| e.to_string());
             Event::Wrote { file: SessionFile::Mission, result }
         });

@@ -1,0 +1,68 @@
+//! Taking over what a called agent changed in its copy of a workspace: all of it, or nothing where it does not fit.
+
+use super::{Depot, Workspace};
+use crate::git::{GitError, GitResult, text, zero_separated};
+use ganger_engine::{CallChanges, Commit};
+
+/// What became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// The changes lie in the workspace, to be committed by whoever works there.
+    Now,
+    /// They were there already.
+    Before,
+    /// The files changed in the workspace, too: what git says of each place.
+    Conflicts(Vec<String>),
+}
+
+const APPLY: [&str; 3] = ["apply", "--whitespace=nowarn", "--binary"];
+
+impl Depot {
+    /// The files that differ between two commits.
+    pub(crate) fn differing(&self, before: &Commit, after: &Commit) -> GitResult<Vec<String>> {
+        let shown = ["diff", "--name-only", "-z", "--no-renames", "--ignore-submodules=none", "--no-ext-diff"];
+        let listed = self.git().run(&[&shown[..], &[before.as_str(), after.as_str()]].concat())?;
+        Ok(zero_separated(&listed).map(str::to_owned).collect())
+    }
+}
+
+impl Workspace {
+    /// Changes these files as they were changed there. What was taken over before is left as it is.
+    pub(crate) fn take(&self, depot: &Depot, changes: &CallChanges, files: &[&str]) -> GitResult<Taken> {
+        let mut missing = Vec::new();
+        for file in files {
+            if self.applies(depot, &patch(depot, changes, &[file])?, &["--reverse", "--check"])?.is_some() {
+                missing.push(*file);
+            }
+        }
+        if missing.is_empty() {
+            return Ok(Taken::Before);
+        }
+        Ok(match self.applies(depot, &patch(depot, changes, &missing)?, &[])? {
+            None => Taken::Now,
+            Some(conflicts) => Taken::Conflicts(conflicts),
+        })
+    }
+
+    /// What stands against it, if anything does; then nothing was changed.
+    fn applies(&self, depot: &Depot, patch: &[u8], how: &[&str]) -> GitResult<Option<Vec<String>>> {
+        let args = [&APPLY[..], how].concat();
+        let output = self.git(depot).output_fed(&args, patch)?;
+        if output.status.success() {
+            return Ok(None);
+        }
+        let said = text(&output.stderr);
+        let conflicts: Vec<String> = said.lines().filter_map(|l| l.strip_prefix("error: ").map(str::to_owned)).collect();
+        match conflicts.is_empty() {
+            false => Ok(Some(conflicts)),
+            true => Err(GitError::new("take over changes in", &self.path, &said)),
+        }
+    }
+}
+
+fn patch(depot: &Depot, changes: &CallChanges, files: &[&str]) -> GitResult<Vec<u8>> {
+    let shown = ["--literal-pathspecs", "diff", "--binary", "--full-index", "--no-renames", "--no-color"];
+    let plain = ["--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/"];
+    let range = [changes.base.as_str(), changes.head.as_str(), "--"];
+    depot.git().run_bytes(&[&shown[..], &plain, &range, files].concat())
+}

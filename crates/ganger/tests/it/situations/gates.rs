@@ -64,3 +64,44 @@ fn a_filter_of_the_person_holds_in_workspaces_and_for_gates() {
     place.assert_status("T-1", "accepted");
     assert_eq!(place.git(&["show", "ganger/T-1:secret.txt"]), "uryyb\nzber");
 }
+
+const CODE: &str = "mkdir -p src && echo 'def add(a, b): return a + b' > src/sum.py";
+const TEST: &str = "echo 'def test_add(): assert add(1, 1) == 2' > tests/test_sum.py";
+
+/// A project that has tests, with one ticket.
+fn tested(labels: &[&str], commands: &[&str]) -> Place {
+    let place = Place::new();
+    place.write("tests/test_a.py", "def test_a(): pass\n");
+    place.make_project("true", &turns(commands));
+    place.add(&[&["add numbers"], labels].concat());
+    place
+}
+
+#[test]
+fn code_without_a_test_goes_back_once_and_is_accepted_with_one() {
+    let place = tested(&[], &[CODE, TEST]);
+    place.ganger(&["run"]).exits(0).says("changes code and no test");
+    place.assert_status("T-1", "accepted");
+    assert_eq!(place.git(&["show", "--format=", "--name-only", "ganger/T-1"]), "tests/test_sum.py");
+}
+
+#[test]
+fn code_that_stays_without_a_test_is_a_persons_to_accept() {
+    let place = tested(&[], &[CODE, "echo there is nothing to test"]);
+    place.ganger(&["run"]).exits(3).says("T-1 changes code and no test. Verify it anyway?");
+    place.ganger(&["inbox"]).exits(0).says("Changed without a test: src/sum.py");
+    place.ganger(&["answer", "C-1", "accept"]).exits(0);
+    place.ganger(&["run"]).exits(0);
+    place.assert_status("T-1", "accepted");
+}
+
+#[test]
+fn nobody_asks_for_tests_where_a_person_wants_none() {
+    let labelled = tested(&["--label", "no-tests"], &[CODE]);
+    labelled.ganger(&["run"]).exits(0);
+    labelled.assert_status("T-1", "accepted");
+    let untested = Place::scripted("true", &turns(&[CODE]));
+    untested.add(&["a project without any test"]);
+    untested.ganger(&["run"]).exits(0);
+    untested.assert_status("T-1", "accepted");
+}

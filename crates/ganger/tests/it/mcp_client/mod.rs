@@ -99,21 +99,24 @@ fn a_program_finds_every_tool_as_it_says_and_what_reads_changes_nothing() {
     }
 }
 
-/// A project whose agent has the client call its tools.
+/// A project whose agent has the client call its tools: over HTTP, and as programs do that start a server themselves.
 fn project(mode: &str, calls: &Value) -> Place {
     let place = Place::new();
+    let started = format!("exec {GANGER} mcp-stdio --url \"$GANGER_MCP_URL\" --token-file \"$GANGER_MCP_TOKEN_FILE\"");
     let plan = |name: &str, calls: &Value, pages: &Value| {
-        let plan = json!({"connect": null, "mode": mode, "calls": calls, "pages": pages});
+        let connect = (name == "started").then(|| ["sh", "-c", &started]);
+        let plan = json!({"connect": connect, "mode": mode, "calls": calls, "pages": pages});
         std::fs::write(place.path(&format!("{name}.plan")), plan.to_string()).unwrap();
         let (plan, out) = (place.path(&format!("{name}.plan")), place.path(&format!("{name}.seen")));
         json!({"run": format!("{} {} > {}", client(), plan.display(), out.display())})
     };
     let pages = json!([["ticket_list", "tickets"], ["swarmmail_inbox", "messages"]]);
     let asks = json!([["ask_user", {"question": "Which?", "context": "There are two.", "options": ["a", "b"]}]]);
+    let looks = json!([["skill_list", {}], ["ticket_note", {"text": "Seen, too."}], ["skill_gather", {"task_ids": ["T-2-c9"]}]]);
     let found = json!([[{"tool": "report_result", "args": {"summary": "s", "output": {"file": "main.rs"}}}]]);
     place.script(&json!({
         "T-1": [[{"write": "a.txt", "text": "x"}, plan("all", calls, &pages)]],
-        "T-2": [[plan("ask", &asks, &json!([]))]],
+        "T-2": [[plan("started", &looks, &json!([])), plan("ask", &asks, &json!([]))]],
         "T-1-c1": found, "T-1-c2": found, "T-1-c3": found,
     }));
     let command = toml_string(&format!("{GANGER} script-agent {}", place.path("script.json").display()));
@@ -168,6 +171,8 @@ fn an_attempt_finds_every_tool_as_it_says() {
         let refused: Vec<&str> = refused.iter().map(|call| call["text"].as_str().unwrap()).collect();
         assert_eq!(refused, ["T-1 made no call T-1-c9", "argument `question` is empty"]);
         assert!(all["pages"]["ticket_list"].as_array().unwrap().len() >= 3, "{all:#}");
+        let started = seen(&printed("started"), version);
+        assert_eq!(of(&started, "ticket_note")[0]["text"], "Noted.");
         let asked = seen(&printed("ask"), version);
         assert!(of(&asked, "ask_user")[0]["text"].as_str().unwrap().contains("card C-"), "{asked:#}");
     }

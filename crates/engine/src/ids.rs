@@ -105,6 +105,12 @@ impl DecisionId {
         Self::Keyed(format!("call/{attempt}/{call}"))
     }
 
+    /// The key of a call by a program that a person started: the same request of the same session is one decision.
+    #[must_use]
+    pub fn of_program(session: &str, call: &str) -> Self {
+        Self::Keyed(format!("program/{session}/{call}"))
+    }
+
     /// The idempotency key, if it has one.
     #[must_use]
     pub fn key(&self) -> Option<&str> {

@@ -34,7 +34,7 @@ mod state;
 pub mod text;
 mod verdict;
 
-pub use decide::{Objection, decide, mailbox, objection, tickets_seen};
+pub use decide::{Objection, decide, mailbox, objection, plan_of, tickets_seen};
 pub use event::Event;
 pub use holding::Reach;
 pub use ids::{

@@ -154,7 +154,7 @@ fn request(state: &State, goal: &Ticket, stage: &StagePolicy) -> String {
     parts.join("\n")
 }
 
-fn output_of<'a>(state: &'a State, stage: &TicketId) -> Option<&'a serde_json::Value> {
+pub(super) fn output_of<'a>(state: &'a State, stage: &TicketId) -> Option<&'a serde_json::Value> {
     match state.tickets.get(stage)?.calls.result.as_ref()? {
         CallResult::Success { output, .. } => Some(output),
         CallResult::Failure { .. } => None,

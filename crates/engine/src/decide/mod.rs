@@ -38,7 +38,7 @@ use crate::{
 pub(crate) use board::file_faults;
 pub use mail::mailbox;
 use texts::escalation;
-pub use views::tickets_seen;
+pub use views::{plan_of, tickets_seen};
 
 /// Decides one input. The events are not applied yet.
 ///

@@ -9,6 +9,8 @@ use crate::{
 
 /// So many may wait for a person: nobody reads more.
 const MOST_WAITING: usize = 50;
+/// So many of one program that a person started: its session has no attempt whose limit would end it.
+const MOST_OF_PROGRAM: usize = 10;
 
 pub(super) fn file(state: &State, now: Millis, by: &Speaker, wanted: &TicketSpec) -> Result<Decision, Rejected> {
     let author = author(state, by)?;
@@ -49,12 +51,16 @@ pub(super) fn file(state: &State, now: Millis, by: &Speaker, wanted: &TicketSpec
 }
 
 /// An attempt that was cut off may have filed the same, and the next one files it again. What a person did not want then is
-/// not asked a second time.
+/// not asked a second time. A program talks with its person, who may want again what is over.
 fn filed_before(state: &State, author: &Author, title: &str) -> Result<Option<Decision>, Rejected> {
     let title = text::clean(title);
+    let is_from_here = |ticket: &Ticket, by: &Author| match &author.ticket {
+        Some(_) => by.ticket == author.ticket,
+        None => author.program && is_of_program(by, author) && !ticket.phase.is_over(),
+    };
     let is_same = |ticket: &Ticket| {
         let by = ticket.spec.filed_by.as_ref();
-        by.is_some_and(|by| by.ticket.is_some() && by.ticket == author.ticket) && ticket.spec.title == title
+        by.is_some_and(|by| is_from_here(ticket, by)) && ticket.spec.title == title
     };
     let Some((id, ticket)) = state.tickets.iter().find(|(_, ticket)| is_same(ticket)) else { return Ok(None) };
     if ticket.phase == Phase::Cancelled {
@@ -75,11 +81,24 @@ fn within_limits(state: &State, author: &Author) -> Result<(), Rejected> {
             "you have filed {limit} tickets, and that is the limit: note what else there is in your report"
         ));
     }
-    let waiting = state.open_cards().filter(|card| card.kind == CardKind::Proposal).count();
+    let proposals = || state.open_cards().filter(|card| card.kind == CardKind::Proposal);
+    let filer = |card: &Card| state.tickets.get(&card.ticket).and_then(|ticket| ticket.spec.filed_by.as_ref());
+    let of_program = proposals().filter(|card| filer(card).is_some_and(|by| is_of_program(by, author))).count();
+    if author.program && of_program >= MOST_OF_PROGRAM {
+        return refused(format!(
+            "{of_program} tickets that you filed wait for a person, and that is the limit: `ganger inbox` shows them"
+        ));
+    }
+    let waiting = proposals().count();
     if waiting >= MOST_WAITING {
         return refused(format!("{waiting} tickets of agents wait for a person already: note this one in your report"));
     }
     Ok(())
+}
+
+/// Whether something is of the same program: those have no ticket, but a name.
+fn is_of_program(by: &Author, author: &Author) -> bool {
+    by.program && by.ticket.is_none() && by.name == author.name
 }
 
 fn card(state: &State, now: Millis, ticket: &TicketId, author: &Author, spec: &TicketSpec) -> Event {

@@ -25,6 +25,17 @@ impl StageRole {
     pub fn writes(self) -> bool {
         matches!(self, Self::Document | Self::Plan)
     }
+
+    /// In one word, as the configuration says it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Interview => "interview",
+            Self::Document => "document",
+            Self::Plan => "plan",
+            Self::Check => "check",
+        }
+    }
 }
 
 /// A stage of the pipeline.

@@ -106,6 +106,24 @@ fn what_was_filed_from_a_ticket_is_not_filed_from_it_again() {
 }
 
 #[test]
+fn a_program_files_a_title_once_while_it_is_not_over_and_ten_at_a_time() {
+    let file_as = |name: &str, title: &str| {
+        let spec = TicketSpec { title: title.into(), ..TicketSpec::default() };
+        Input::FileTicket { by: Speaker::Program { name: name.into() }, ticket: Box::new(spec) }
+    };
+    let filed = after(at_work(), [file_as("desk", "a")]);
+    check(&filed, file_as("desk", "a"), &expect![[""]]);
+    let others = after(filed.clone(), [file_as("another desk", "a"), answer("C-1", "no"), file_as("desk", "a")]);
+    assert_eq!(given(&others).state().tickets.len(), 4, "of another program, and what is over, are not the same");
+    let full = after(filed, (0..9).map(|n| file_as("desk", &format!("more {n}"))));
+    let mut full = given(&full);
+    let refused = full.decide(NOW, &Envelope::new("w", "w", file_as("desk", "too many")));
+    let Err(Refusal::Rejected(refused)) = refused else { panic!("{refused:?}") };
+    assert!(refused.message.starts_with("10 tickets that you filed wait for a person"), "{}", refused.message);
+    full.decide(NOW, &Envelope::new("w2", "w", file_as("another desk", "b"))).unwrap();
+}
+
+#[test]
 fn the_board_is_seen_page_by_page_and_one_ticket_whole() {
     let more = (0..3).map(|n| add(&format!("more {n}"), |spec| spec.labels = vec!["ui".into()]));
     let board = given(&after(at_work(), more));

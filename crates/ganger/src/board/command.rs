@@ -6,7 +6,7 @@ use crate::failure::{Code, Failure};
 use crate::foreman::{self, AppendError, Journal, Loaded, Part, Runner};
 use crate::os;
 use crate::os::now_ms;
-use ganger_engine::{Envelope, Input, Ledger, Outcome, State, TicketId};
+use ganger_engine::{DecisionId, Envelope, Input, Ledger, Outcome, State, TicketId};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
@@ -32,7 +32,12 @@ enum Sent {
 impl Board {
     /// Has one input decided, durably. What is not decided in time is withdrawn: no later run carries it out.
     pub(crate) async fn decide(&self, cause: &str, input: Input) -> Result<Outcome, Failure> {
-        let envelope = Envelope::new(format!("cli-{}", uuid::Uuid::now_v7()), cause, input);
+        self.decide_as(format!("cli-{}", uuid::Uuid::now_v7()).into(), cause, input).await
+    }
+
+    /// As [`Board::decide`], under an id of the caller's: what comes again with the same id is decided once.
+    pub(crate) async fn decide_as(&self, id: DecisionId, cause: &str, input: Input) -> Result<Outcome, Failure> {
+        let envelope = Envelope::new(id, cause, input);
         let deadline = Instant::now() + PATIENCE;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());

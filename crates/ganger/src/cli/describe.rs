@@ -224,7 +224,11 @@ pub(super) fn event(state: &State, event: &Event, length: Length) -> Option<Stri
         }
         Event::StagePassed { stage, .. } => format!("stage {stage} is done"),
         Event::StageApproved { stage, .. } => format!("{stage} approved"),
-        Event::StageReturned { to, why, .. } => format!("goes back to stage {to}: {}", length.of(why, 200)),
+        // What was written is in the stage's own ticket.
+        Event::StageReturned { to, why, .. } => {
+            let why = why.split("\nWhat was written:").next().unwrap_or_default();
+            format!("goes back to stage {to}: {}", length.of(why, 200))
+        }
         Event::GoalExpanded { tickets, .. } => {
             let tickets: Vec<&str> = tickets.iter().map(TicketId::as_str).collect();
             format!("became {}", tickets.join(", "))

@@ -1,38 +1,15 @@
 //! Goals: `ganger run "…"` and `ganger plan "…"` put what you want on the board, and the pipeline makes tickets of it.
 
-use super::board::{self, Board};
+use super::board::Board;
 use super::out::talk;
-use super::run;
+use crate::board::ticket_named;
 use crate::failure::{Exit, Failure};
 use crate::foreman::Runner;
-use ganger_engine::{Input, Kind, NewTicket, Outcome, StageRole, TicketId, TicketSpec, text};
+use ganger_engine::{Input, Kind, NewTicket, Outcome, State, TicketId, TicketSpec, text};
 use std::collections::BTreeMap;
 
 /// The longest title that is made of a goal, in characters.
 const LONGEST_TITLE: usize = 100;
-
-/// Arguments of `ganger plan`.
-#[derive(Debug, clap::Args)]
-pub(super) struct Args {
-    /// What you want, in words
-    goal: String,
-    /// Which stages you approve besides the plan, such as spec; or all [default: goal.approve]
-    #[arg(long, value_name = "STAGES", value_delimiter = ',')]
-    approve: Vec<String>,
-}
-
-/// `ganger plan`: works through the pipeline up to the plan, and asks you about that.
-pub(super) async fn plan(args: Args) -> Result<Exit, Failure> {
-    let board = board::open().await?;
-    let config = board.project.config();
-    let approve = approved(&board, &args.approve, &[&args.goal])?.unwrap_or_else(|| config.goal.approve.join(","));
-    // Whatever else is approved: nothing is built before its plan is.
-    let plans = config.to_policy().goals.stages.into_iter().filter(|stage| stage.role == StageRole::Plan);
-    let names =
-        plans.map(|stage| stage.name).chain([approve.clone()]).filter(|name| !["", "none"].contains(&name.as_str()));
-    let approve = if approve == "all" { approve } else { names.collect::<Vec<_>>().join(",") };
-    run::work_on_goal(&board, &args.goal, Some(&approve)).await
-}
 
 /// Whether an argument of `ganger run` is a goal: ids have no spaces.
 pub(super) fn is_goal(word: &str) -> bool {
@@ -85,8 +62,28 @@ pub(super) async fn leave_to(
     for words in goals {
         add(board, words, approve).await?;
     }
-    talk!("The active `{}` ({run}) works on it; `ganger inbox` shows what it asks you.", run.command);
+    left_to(run);
     Ok(Exit::Done)
+}
+
+/// Says who works on it.
+pub(super) fn left_to(run: &Runner) {
+    talk!("The active `{}` ({run}) works on it; `ganger inbox` shows what it asks you.", run.command);
+}
+
+/// Words none of which is a ticket are a goal whose quotes are missing.
+pub(super) fn if_unquoted(state: &State, command: &str, words: &[String], failure: Failure) -> Failure {
+    match words {
+        [_, _, ..] if words.iter().all(|word| ticket_named(state, word).is_err()) => unquoted(command, words),
+        _ => failure,
+    }
+}
+
+/// What to do about a goal without quotes.
+pub(super) fn unquoted(command: &str, words: &[String]) -> Failure {
+    let said = text::line(&words.join(" "), LONGEST_TITLE).replace(['"', '\\', '$', '`'], "");
+    Failure::usage(format!("none of these {} words is a ticket", words.len()))
+        .hint(format!("a goal in words stands in quotes: ganger {command} \"{said}\""))
 }
 
 /// Puts a goal on the board.

@@ -2,10 +2,10 @@
 
 use super::board::{self, Board};
 use crate::failure::{Exit, Failure};
-use crate::mcp::{Answering, serve_program};
+use crate::mcp::{Answering, Called, serve_program};
 use crate::text;
 use crate::tools::{self, Answer, Desk};
-use ganger_engine::{Input, Outcome, Speaker, TicketId};
+use ganger_engine::{DecisionId, Input, Outcome, Speaker, TicketId};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
@@ -28,6 +28,7 @@ fn name(word: &str) -> Result<String, String> {
 struct Call {
     board: Arc<Board>,
     name: String,
+    id: DecisionId,
     arguments: Map<String, Value>,
 }
 
@@ -41,15 +42,19 @@ impl Desk for Call {
     }
 
     async fn decide(&self, cause: &str, input: Input) -> Result<Outcome, String> {
-        let decided = Box::pin(self.board.decide(cause, input)).await;
-        decided.map_err(|failure| match failure.hint {
-            Some(hint) => format!("{}; {hint}", failure.message),
-            None => failure.message,
-        })
+        Box::pin(self.board.decide_as(self.id.clone(), cause, input)).await.map_err(in_words)
     }
 
+    /// Each is a decision of its own: the same question may have another answer later.
     async fn look(&self, what: &str, input: Input) -> Result<Outcome, String> {
-        self.decide(what, input).await
+        Box::pin(self.board.decide(what, input)).await.map_err(in_words)
+    }
+}
+
+fn in_words(failure: Failure) -> String {
+    match failure.hint {
+        Some(hint) => format!("{}; {hint}", failure.message),
+        None => failure.message,
     }
 }
 
@@ -62,8 +67,10 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     let name = args.name.unwrap_or_else(|| format!("{} (helper)", board.person()));
     let shown = if ticket.is_some() { with_remarks } else { without };
     let (board, ticket) = (Arc::new(board), Arc::new(ticket));
-    let call = move |tool: String, arguments: Map<String, Value>| {
-        let call = Call { board: Arc::clone(&board), name: name.clone(), arguments };
+    let session = uuid::Uuid::now_v7().to_string();
+    let call = move |Called { tool, arguments, id }| {
+        let id = DecisionId::of_program(&session, &id);
+        let call = Call { board: Arc::clone(&board), name: name.clone(), id, arguments };
         let ticket = Arc::clone(&ticket);
         Box::pin(answer(tool, call, ticket)) as Answering
     };

@@ -62,6 +62,16 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     merged
 }
 
+/// Merges everything that can be merged, for a command that has asked you.
+pub(super) async fn all(board: &Board) -> Result<Exit, Failure> {
+    let wanted = all_that_can_land(board, &board.state().await?)?;
+    if wanted.is_empty() {
+        return Ok(Exit::Done);
+    }
+    refuse_dirty_main(board, "ganger merge")?;
+    approve_and_land(board, wanted).await
+}
+
 async fn approve_and_land(board: &Board, wanted: Vec<TicketId>) -> Result<Exit, Failure> {
     let follow = Follow::from_now(&board.bus).await?;
     let input = Input::ApproveMerge { tickets: wanted, by: board.person() };

@@ -38,6 +38,7 @@ mod narrator;
 mod out;
 mod peek;
 mod permit;
+mod plan;
 mod prove;
 mod rescue;
 mod review;
@@ -90,8 +91,8 @@ enum Command {
     /// Plan what you want, and ask you before anything is built
     ///
     /// The pipeline asks you what is unclear, writes a specification and a plan, and checks them. `ganger answer` accepts the plan
-    /// or says what to change; then `ganger run` works on its tickets.
-    Plan(goal::Args),
+    /// or says what to change; then `ganger run` works on its tickets. `ganger plan T-1` shows how far a goal is, and its plan.
+    Plan(plan::Args),
     /// Show the board at a glance
     Status(status::Args),
     /// Add, show and change tickets
@@ -274,6 +275,7 @@ impl Command {
     fn wants_json(&self) -> bool {
         match self {
             Self::Run(args) => args.json,
+            Self::Plan(args) => args.json,
             Self::Host(args) => args.json,
             Self::Status(args) => args.json,
             Self::Ticket(command) => command.wants_json(),
@@ -338,7 +340,7 @@ async fn dispatch_async(command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Init(args) => init::run(&args).await,
         Command::Run(args) => run::run(args).await,
-        Command::Plan(args) => goal::plan(args).await,
+        Command::Plan(args) => plan::run(args).await,
         Command::Host(args) => host::run(args).await,
         Command::Status(args) => status::run(&args).await,
         Command::Ticket(command) => ticket::run(command).await,

@@ -58,7 +58,7 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     let (goals, tickets): (Vec<&String>, Vec<&String>) = args.tickets.iter().partition(|word| goal::is_goal(word));
     let approve = goal::approved(&board, &args.approve, &goals)?;
     let tickets: Vec<String> = tickets.into_iter().cloned().collect();
-    let mut named = named_in(&state, &tickets)?;
+    let mut named = named_in(&state, &tickets).map_err(|e| goal::if_unquoted(&state, "run", &tickets, e))?;
     if args.dry_run {
         goal::refuse_dry(&goals)?;
         let scope = scope_of(&state, &named);
@@ -80,17 +80,25 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     work(&board, "ganger run", mode, place, Style::choose(args.json).with_keys()).await
 }
 
-/// Adds a goal and works on it alone.
-pub(super) async fn work_on_goal(board: &Board, words: &str, approve: Option<&str>) -> Result<Exit, Failure> {
+/// Adds a goal and works on it alone, unless a run is active, which does.
+pub(super) async fn work_on_goal(
+    board: &Board,
+    words: &str,
+    approve: Option<&str>,
+    style: Style,
+) -> Result<(TicketId, Exit), Failure> {
     os::check_supported()?;
     check_agents(board)?;
     if let Some(run) = board.active_run()? {
-        return goal::leave_to(board, &run, &[&words.to_owned()], approve).await;
+        let id = goal::add(board, words, approve).await?;
+        goal::left_to(&run);
+        return Ok((id, Exit::Done));
     }
     make_ready(board, &board.state().await?, Place::Here).await?;
     let id = goal::add(board, words, approve).await?;
-    let mode = Mode { dispatch: true, scope: Some(vec![id]), max_parallel: None, forever: false };
-    work(board, "ganger plan", mode, Place::Here, Style::choose(false).with_keys()).await
+    let mode = Mode { dispatch: true, scope: Some(vec![id.clone()]), max_parallel: None, forever: false };
+    let exit = work(board, "ganger plan", mode, Place::Here, style.with_keys()).await?;
+    Ok((id, exit))
 }
 
 /// What must hold, and be cleared up, before agents start.
@@ -179,7 +187,7 @@ pub(super) async fn work(
     style: Style,
 ) -> Result<Exit, Failure> {
     let (ending, state) = lead(board, command, &mode, place, style).await?;
-    if style != Style::Json {
+    if !matches!(style, Style::Json | Style::Quiet) {
         summarize(board, &state, &mode)?;
     }
     Ok(exit(&state, &mode, &ending))

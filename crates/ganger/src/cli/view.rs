@@ -33,6 +33,8 @@ pub(super) enum Style {
     },
     Plain,
     Json,
+    /// Nothing: the command prints something else at its end.
+    Quiet,
 }
 
 impl Style {
@@ -241,7 +243,7 @@ impl Screen {
                 (Style::Lanes { .. }, Some(words)) => {
                     self.lanes.iter().for_each(|lanes| lanes.say(&format!("{} {words}", clock(record.now))));
                 }
-                (_, None) => {}
+                (Style::Quiet, _) | (_, None) => {}
             }
         }
     }

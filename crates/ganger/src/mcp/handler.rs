@@ -4,8 +4,8 @@ use super::hook::{AgentCall, CallEvent};
 use crate::client::Client;
 use crate::tools::{self, Call, Identity, Said};
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ListToolsResult, PaginatedRequestParams,
-    ServerCapabilities, ServerConfig, Tool, ToolAnnotations,
+    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation, ListToolsResult,
+    PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool, ToolAnnotations,
 };
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
@@ -43,16 +43,12 @@ impl Handler {
 
 impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
-        let mut info = ServerConfig::default();
-        info.capabilities = ServerCapabilities::builder().enable_tools().build();
-        info.instructions =
-            Some("Ganger's tools for this ticket: report, ask, note, write to other agents, call them.".to_owned());
-        info
+        about("Ganger's tools for this ticket: report, ask, note, write to other agents, call them.")
     }
 
     async fn list_tools(
         &self,
-        _request: Option<PaginatedRequestParams>,
+        request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         let caller = caller(&context)?;
@@ -61,7 +57,7 @@ impl ServerHandler for Handler {
             let name = if tool.name == tools::ASK { ask_tool } else { tool.name };
             shown(name, tool)
         });
-        Ok(ListToolsResult { tools: shown.collect(), ..ListToolsResult::default() })
+        one_page(request.as_ref(), shown.collect())
     }
 
     async fn call_tool(
@@ -73,6 +69,25 @@ impl ServerHandler for Handler {
         let arguments = request.arguments.unwrap_or_default();
         let id = call_id(&request.name, &arguments, &context);
         Ok(told(self.answer(&request.name, arguments, caller, id).await))
+    }
+}
+
+/// What this server is. A library that speaks the protocol would give its own name.
+pub(super) fn about(instructions: &str) -> ServerConfig {
+    let named = Implementation::new("ganger", env!("CARGO_PKG_VERSION")).with_title("Ganger");
+    ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+        .with_server_info(named)
+        .with_instructions(instructions)
+}
+
+/// All tools are on one page, so no cursor was ever given out.
+pub(super) fn one_page(
+    request: Option<&PaginatedRequestParams>,
+    tools: Vec<Tool>,
+) -> Result<ListToolsResult, ErrorData> {
+    match request.and_then(|request| request.cursor.as_ref()) {
+        Some(_) => Err(ErrorData::invalid_params("there is one page of tools: list them without a cursor", None)),
+        None => Ok(ListToolsResult { tools, ..ListToolsResult::default() }),
     }
 }
 
@@ -98,7 +113,7 @@ pub(super) fn told(answer: tools::Answer) -> CallToolResponse {
 }
 
 /// The same request sent again is the same call. Ids begin anew with each connection, so what is called counts, too.
-fn call_id(
+pub(super) fn call_id(
     name: &str,
     arguments: &serde_json::Map<String, serde_json::Value>,
     context: &RequestContext<RoleServer>,

@@ -11,5 +11,5 @@ mod stdio;
 
 pub(crate) use endpoint::Endpoint;
 pub(crate) use hook::{AgentCall, CallEvent, call as call_hook};
-pub(crate) use program::{Answering, serve as serve_program};
+pub(crate) use program::{Answering, Called, serve as serve_program};
 pub(crate) use stdio::serve as serve_stdio;

@@ -1,7 +1,7 @@
 //! `skill_list`, `skill_agent`, `skill_spawn_batch` and `skill_gather`: one agent calls others. A call is a ticket below the
 //! caller's own; what is not there in half a minute comes when the caller has ended its turn.
 
-use super::{Answer, Call, Desk, PATIENCE, Said, Tool, object};
+use super::{Answer, Call, Desk, PATIENCE, Said, Tool, list as list_of, maybe_text, object, text as string};
 use crate::client::SendError;
 use crate::depot::Workspace;
 use crate::os;
@@ -73,7 +73,7 @@ pub(super) fn tools() -> Vec<Tool> {
             description: "List the agents that you can call, with what each is for.",
             schema: object(&list, &[]),
             reads_only: true,
-            output: None,
+            output: Some(agents_schema()),
         },
         Tool {
             name: CALL,
@@ -82,7 +82,7 @@ pub(super) fn tools() -> Vec<Tool> {
                           you will be resumed with the result.",
             schema: object(&one, &["agent_name", "prompt"]),
             reads_only: false,
-            output: None,
+            output: Some(result_schema()),
         },
         Tool {
             name: BATCH,
@@ -90,7 +90,7 @@ pub(super) fn tools() -> Vec<Tool> {
                           with `wait` the results that are there in half a minute.",
             schema: object(&batch, &["tasks"]),
             reads_only: false,
-            output: None,
+            output: Some(batch_schema()),
         },
         Tool {
             name: GATHER,
@@ -98,9 +98,35 @@ pub(super) fn tools() -> Vec<Tool> {
                           your turn.",
             schema: object(&gather, &["task_ids"]),
             reads_only: false,
-            output: None,
+            output: Some(gathered_schema()),
         },
     ]
+}
+
+fn agents_schema() -> Value {
+    let agent =
+        json!({"name": string(), "description": string(), "model": maybe_text(), "tool_access": list_of(&string())});
+    object(&json!({"agents": list_of(&object(&agent, &["name", "description"]))}), &["agents"])
+}
+
+/// Of one call. `output` has the form that the called agent's schema says.
+fn result_schema() -> Value {
+    let result = json!({
+        "task_id": string(), "taskId": string(), "success": {"type": "boolean"}, "output": {}, "error": string(),
+        "message": string(), "status": string(),
+    });
+    object(&result, &["success"])
+}
+
+fn batch_schema() -> Value {
+    let ids = list_of(&string());
+    object(&json!({"task_ids": ids, "results": list_of(&result_schema()), "pending": ids}), &["task_ids"])
+}
+
+fn gathered_schema() -> Value {
+    let results = list_of(&result_schema());
+    let all = json!({"completed": results, "pending": list_of(&string()), "failed": results});
+    object(&all, &["completed", "pending", "failed"])
 }
 
 /// The agents that can be called.

@@ -1,6 +1,6 @@
 //! From a goal in words to merged tickets, and reviews by agents: real processes, scripted agents.
 
-use crate::support::{GANGER, Place, toml_string};
+use crate::support::{GANGER, Place, assert_shape, toml_string};
 use serde_json::{Value, json};
 
 /// A project whose agents play one script, the ones that are built in included.
@@ -163,6 +163,46 @@ fn a_plan_that_cannot_be_carried_out_goes_back_to_its_planner() {
     let place = project("", &script);
     place.ganger(&["run", "Greet people"]).exits(3).says("rejected: the plan cannot be carried out");
     assert_eq!(place.ticket("T-1-plan")["status"], json!("done"));
+}
+
+#[test]
+fn a_goal_and_its_plan_are_shown_to_people_and_programs() {
+    let mut script = whole_way();
+    script["T-1-validate"] = hands_in(verdict("PASS", &[]));
+    let place = project("", &script);
+    let asked = place.ganger(&["plan", "Greet people", "--json"]).exits(3).json();
+    assert_shape("goal", &asked);
+    assert_eq!((&asked["id"], &asked["cards"], &asked["plan"]), (&json!("T-1"), &json!(["C-1"]), &Value::Null));
+    place.ganger(&["plan", "T-1"]).exits(0).says("[x] interview").says("There is no plan yet.");
+    place.ganger(&["answer", "C-1", "German"]).exits(0);
+    place.ganger(&["run"]).exits(3);
+    let planned = place.ganger(&["plan", "t-1", "--json"]).exits(0).json();
+    assert_shape("goal", &planned);
+    let second = &planned["plan"][0]["tickets"][1];
+    assert_eq!((&second["id"], &second["after"], &second["agent"]), (&json!("B"), &json!(["A"]), &Value::Null));
+    let stages = planned["stages"].as_array().unwrap();
+    assert!(stages.iter().all(|stage| stage["ticket"].is_string() && stage["approved"] == false), "{planned:#}");
+    assert_eq!(planned["answers"][0]["answer"], "German");
+    place.ganger(&["plan", "T-1"]).exits(0).says("B Write bye.txt [S], after A");
+    place.ganger(&["answer", "C-2", "accept"]).exits(0);
+    place.ganger(&["run"]).exits(0);
+    let built = place.ganger(&["plan", "T-1", "--json"]).exits(0).json();
+    assert_eq!((&built["tickets"][1]["id"], &built["tickets"][1]["status"]), (&json!("T-3"), &json!("accepted")));
+    place.ganger(&["plan", "T-2"]).exits(2).says("T-2 is no goal");
+    place.ganger(&["plan", "T-1", "--approve", "all"]).exits(2).says("is about a new goal");
+}
+
+#[test]
+fn a_goal_without_quotes_is_not_taken_for_tickets() {
+    let place = project("", &json!({}));
+    place.add(&["one"]);
+    for command in ["run", "plan"] {
+        let hint = format!("ganger {command} \"Greet people\"");
+        place.ganger(&[command, "Greet", "people"]).exits(2).says("stands in quotes").says(&hint);
+    }
+    place.ganger(&["run", "T-1", "T-9"]).exits(1).says("there is no ticket T-9");
+    place.ganger(&["plan", "Login"]).exits(1).says("there is no ticket Login").says("more than one");
+    assert_eq!(place.ganger(&["ticket", "list", "--json"]).json()["tickets"].as_array().unwrap().len(), 1);
 }
 
 fn finding() -> Value {

@@ -14,6 +14,7 @@ mod goals;
 mod hosts;
 mod intake;
 mod mail;
+mod mcp_client;
 mod mcp_program;
 mod misuse;
 mod model_server;

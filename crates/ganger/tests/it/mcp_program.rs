@@ -115,6 +115,23 @@ fn a_client_of_the_newest_protocol_needs_no_handshake() {
     assert_eq!(place.ticket("T-1")["notes"][0]["text"], "Seen.");
 }
 
+/// A client that saw no answer sends its request again, and does not know whether it was carried out.
+#[test]
+fn a_request_that_is_sent_again_is_carried_out_once() {
+    let place = Place::scripted("true", &json!({}));
+    place.add(&["one"]);
+    let mut client = Client::initialized(&place, &[]);
+    let send = |client: &mut Client| {
+        let sent = client.call("swarmmail_send", json!({"to": ["T-1"], "subject": "s", "body": "b"}));
+        sent["structuredContent"]["message_id"].clone()
+    };
+    let first = send(&mut client);
+    client.requests -= 1;
+    assert_eq!((&first, send(&mut client)), (&json!("M-1"), json!("M-1")));
+    assert_eq!(send(&mut client), "M-2", "another request is another message");
+    client.ends();
+}
+
 #[test]
 fn it_works_beside_a_run() {
     let place = Place::scripted("true", &json!({"*": [[{"hang": true}]]}));

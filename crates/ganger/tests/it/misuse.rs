@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// Commands that take `--json`.
-const WITH_JSON: [&str; 32] = [
+const WITH_JSON: [&str; 33] = [
+    "plan",
     "agent list",
     "agent show",
     "skill lint",
@@ -43,7 +44,7 @@ const WITH_JSON: [&str; 32] = [
 
 /// A wrong use of each command in a project with the ticket T-1 that no agent has worked on: exit code, error code, and
 /// what the message says.
-const WRONG: [(&str, &str, i32, &str, &str); 96] = [
+const WRONG: [(&str, &str, i32, &str, &str); 101] = [
     ("agent list", "all", 2, "usage", "unexpected argument 'all'"),
     ("agent show", "plannr", 2, "usage", "there is no agent `plannr`"),
     ("agent show", "", 2, "usage", "required arguments were not provided"),
@@ -61,6 +62,7 @@ const WRONG: [(&str, &str, i32, &str, &str); 96] = [
     ("confine", "--agent scriptd", 2, "usage", "there is no agent `scriptd`"),
     ("cost", "--by moon", 2, "usage", "invalid value 'moon' for '--by <BY>'"),
     ("demo", "--folder .", 2, "usage", "is not empty"),
+    ("demo", "--goal --folder .", 2, "usage", "is not empty"),
     ("diff", "T-1", 1, "failed", "T-1 has no commit yet"),
     ("diff", "T-9", 1, "unknown-ticket", "there is no ticket T-9"),
     ("direction add", "rule be quick", 2, "usage", "invalid value 'rule'"),
@@ -110,6 +112,10 @@ const WRONG: [(&str, &str, i32, &str, &str); 96] = [
     ("review", "T-9", 1, "unknown-ticket", "there is no ticket T-9"),
     ("review", "T-1", 1, "failed", "T-1 has no commit yet"),
     ("plan", "", 2, "usage", "required arguments were not provided"),
+    ("plan", "Greet people", 2, "usage", "none of these 2 words is a ticket"),
+    ("plan", "T-1", 2, "usage", "T-1 is no goal"),
+    ("plan", "T-9", 1, "unknown-ticket", "there is no ticket T-9"),
+    ("run", "Greet people", 2, "usage", "none of these 2 words is a ticket"),
     ("run", "T-9", 1, "unknown-ticket", "there is no ticket T-9"),
     ("run", "--max-parallel 0", 2, "usage", "invalid value '0'"),
     ("script-agent", "none.json", 2, "usage", "none.json"),

@@ -201,15 +201,56 @@ fn the_demo_asks_with_numbers_and_says_what_it_will_do_and_how_to_remove_it() {
     demo.wait_for("5 of 5 tickets accepted.");
     let greeter = place.path("demo/greeter");
     assert_eq!(place.git_in(&greeter, &["show", "ganger/GREET-2:greetings/en.txt"]), "Howdy!");
-    // What it says to remove is all that it left.
+    removes_all_that_it_left(&place, &demo);
+}
+
+/// What it says to remove is all that it left.
+fn removes_all_that_it_left(place: &Place, demo: &OnTerminal) {
     let rows = demo.rows();
     let at = rows.iter().position(|row| row.starts_with("Remove what the demo left:")).unwrap();
     let line: String = rows[at + 1..].iter().take_while(|row| !row.is_empty()).map(String::as_str).collect();
     let mut remove = Command::new("sh");
     remove.args(["-c", &line]);
     assert!(place.outside(remove).status.success(), "{line}");
-    assert!(!greeter.exists());
+    assert!(!place.path("demo").exists());
     assert_eq!(place.home().join(".local/state/ganger").read_dir().unwrap().count(), 0, "{line}");
+}
+
+#[test]
+fn the_demo_of_a_goal_asks_three_times_and_leaves_merged_work() {
+    let place = Place::new();
+    let mut demo = OnTerminal::start(&place, &["demo", "--goal", "--folder", "../demo"], (80, 120));
+    demo.wait_for("Type a number or your own word. The demo answers `Hello` in 20 s.");
+    demo.type_line("2");
+    demo.wait_for("C Wish a good night [S]");
+    demo.wait_for("Type a number or what to change. The demo answers `accept` in 20 s.");
+    demo.type_line("1");
+    demo.wait_for("Merge them?");
+    demo.wait_for("The demo answers `yes` in 20 s.");
+    demo.type_line("1");
+    assert_eq!(demo.code(), 0, "{:#?}", demo.rows());
+    demo.wait_for("The goal is reached: 4 tickets are on main.");
+    let mut welcome = Command::new("sh");
+    welcome.args(["-c", "cd ../demo/greeter && sh welcome.sh"]);
+    assert_eq!(String::from_utf8_lossy(&place.outside(welcome).stdout), "Howdy, Ada!\nHowdy, Grace!\n");
+    removes_all_that_it_left(&place, &demo);
+}
+
+/// Nobody is there: it answers itself, and says so. What is not merged is said, too.
+#[test]
+fn the_demo_of_a_goal_needs_nobody_and_says_what_it_does() {
+    let place = Place::new();
+    let demo = place.ganger(&["demo", "--goal", "--folder", "../demo"]).exits(0);
+    let demo = demo.says("They play a script instead").says("The demo answers: Hello").says("The demo answers: accept");
+    let demo = demo.says("goes back to stage plan: sisyphus/validator refused it: - Nobody is wished a good night");
+    let demo = demo.says("T-3  sent back by review, 1 finding").says("T-5  merged as").says("T-1  is done");
+    assert!(!demo.stdout.contains("```"), "{}", demo.stdout);
+    let shown = demo.stderr.lines().filter_map(|line| line.trim().split_once("   # "));
+    for (command, _) in shown.filter(|(command, _)| command.starts_with("ganger ")) {
+        let mut shown = Command::new("sh");
+        shown.args(["-c", &format!("cd ../demo/greeter && {}", command.replace("ganger", crate::support::GANGER))]);
+        assert!(place.outside(shown).status.success(), "{command}");
+    }
 }
 
 #[test]

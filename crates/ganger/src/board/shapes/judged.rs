@@ -27,7 +27,7 @@ struct PassedStage {
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
-struct Interviewed {
+pub(super) struct Interviewed {
     question: String,
     answer: String,
 }
@@ -58,21 +58,26 @@ struct FindingAnswer {
 
 /// `None` where a ticket is no goal.
 pub(super) fn goal(ticket: &engine::Ticket) -> Option<Goal> {
-    let engine::GoalProgress { passed, approved, wanted, answers, tickets, .. } =
+    let engine::GoalProgress { passed, approved, wanted, tickets, .. } =
         Some(&ticket.goal).filter(|_| ticket.spec.kind == engine::Kind::Goal)?;
     let stage = |(stage, by): &(String, engine::TicketId)| PassedStage {
         stage: stage.clone(),
         ticket: by.to_string(),
         approved: approved.contains(stage),
     };
-    let said =
-        |said: &engine::Interviewed| Interviewed { question: said.question.clone(), answer: said.answer.clone() };
     Some(Goal {
         passed: passed.iter().map(stage).collect(),
-        answers: answers.iter().map(said).collect(),
+        answers: interviewed(ticket),
         wanted: wanted.clone(),
         tickets: tickets.iter().map(ToString::to_string).collect(),
     })
+}
+
+/// What a person said to the questions of the interview.
+pub(super) fn interviewed(goal: &engine::Ticket) -> Vec<Interviewed> {
+    let said =
+        |said: &engine::Interviewed| Interviewed { question: said.question.clone(), answer: said.answer.clone() };
+    goal.goal.answers.iter().map(said).collect()
 }
 
 /// The findings that a ticket has to answer.

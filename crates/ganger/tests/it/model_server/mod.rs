@@ -6,6 +6,8 @@
 //! survives every restart of them. A step is `{"text"}`, `{"bash"}`, `{"write","content"}`, `{"agent": [steps]}`,
 //! `{"mcp","args"}`, with faults `http`, `message`, `retry_after`, `limit`, `delay_ms`, `drop`, `cut`; with `times` a fault goes
 //! away after so many requests.
+//!
+//! What carries no script of its own, as stages of a goal and reviews, plays the one of its ticket: [`ModelServer::play`].
 
 mod script;
 mod wire;
@@ -17,6 +19,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use script::{Reply, Turn};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -26,15 +29,21 @@ const MAX_REQUEST: usize = 64 << 20;
 /// A running server; it ends with the test's process.
 pub(crate) struct ModelServer {
     pub(crate) url: String,
-    seen: Arc<Mutex<Vec<Value>>>,
+    heard: Arc<Heard>,
 }
 
-type Seen = Arc<Mutex<Vec<Value>>>;
+/// What was asked, and what is played.
+#[derive(Default)]
+struct Heard {
+    seen: Mutex<Vec<Value>>,
+    /// By ticket, or by `*` and the last part of it.
+    scripts: Mutex<BTreeMap<String, Vec<Value>>>,
+}
 
 impl ModelServer {
     pub(crate) fn start() -> Self {
-        let seen = Seen::default();
-        let state = Arc::clone(&seen);
+        let heard = Arc::<Heard>::default();
+        let state = Arc::clone(&heard);
         let (sender, receiver) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -44,7 +53,13 @@ impl ModelServer {
                 axum::serve(listener, Router::new().fallback(answer).with_state(state)).await.unwrap();
             });
         });
-        Self { url: format!("http://{}", receiver.recv().unwrap()), seen }
+        Self { url: format!("http://{}", receiver.recv().unwrap()), heard }
+    }
+
+    /// From now on the sessions of a ticket play these steps; `*-r1` stands for every ticket that ends so.
+    pub(crate) fn play(&self, ticket: &str, steps: &Value) {
+        let steps = steps.as_array().unwrap().clone();
+        self.heard.scripts.lock().unwrap().insert(ticket.to_owned(), steps);
     }
 
     /// How many model requests offered the model a tool of this name.
@@ -55,23 +70,23 @@ impl ModelServer {
     /// How many of them did not have a text.
     pub(crate) fn requests_offering_without(&self, tool: &str, text: &str) -> usize {
         let name = format!("\"name\":\"{tool}\"");
-        let seen = self.seen.lock().unwrap();
+        let seen = self.heard.seen.lock().unwrap();
         let offering = seen.iter().filter(|r| r["tools"].to_string().contains(&name));
         offering.filter(|r| !r.to_string().contains(text)).count()
     }
 
     /// How often a text is in the one model request that has it most often.
     pub(crate) fn most_often_in_a_request(&self, text: &str) -> usize {
-        self.seen.lock().unwrap().iter().map(|r| r.to_string().matches(text).count()).max().unwrap_or(0)
+        self.heard.seen.lock().unwrap().iter().map(|r| r.to_string().matches(text).count()).max().unwrap_or(0)
     }
 
     /// How many model requests had a text in them.
     pub(crate) fn requests_with(&self, text: &str) -> usize {
-        self.seen.lock().unwrap().iter().filter(|r| r.to_string().contains(text)).count()
+        self.heard.seen.lock().unwrap().iter().filter(|r| r.to_string().contains(text)).count()
     }
 }
 
-async fn answer(State(seen): State<Seen>, request: Request) -> Response {
+async fn answer(State(heard): State<Arc<Heard>>, request: Request) -> Response {
     let path = request.uri().path().to_owned();
     let body = axum::body::to_bytes(request.into_body(), MAX_REQUEST).await.unwrap_or_default();
     let Ok(body) = serde_json::from_slice::<Value>(&body) else {
@@ -83,9 +98,9 @@ async fn answer(State(seen): State<Seen>, request: Request) -> Response {
     let Some(api) = wire::Api::at(&path) else {
         return (StatusCode::NOT_FOUND, "not found").into_response();
     };
-    let turn = Turn::read(&api.items(&body), &api.tools(&body));
+    let turn = Turn::read(&api.items(&body), &api.tools(&body), &heard.scripts.lock().unwrap());
     let earlier = {
-        let mut seen = seen.lock().unwrap();
+        let mut seen = heard.seen.lock().unwrap();
         let earlier = seen.iter().filter(|r| r["ganger-step"] == turn.key()).count();
         let mut request = body.clone();
         request["ganger-step"] = turn.key();

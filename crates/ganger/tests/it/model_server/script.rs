@@ -1,8 +1,11 @@
 //! Which step of the script a request is at, and what that step answers.
 
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 const MARK: &str = "[[STEPS";
+/// Where a mission names its ticket.
+const TICKET: &str = "- Ticket: ";
 
 /// A conversation, reduced to what scripts need.
 pub(crate) enum Item {
@@ -38,9 +41,9 @@ pub(crate) struct Reply {
 }
 
 impl Turn {
-    pub(crate) fn read(items: &[Item], tools: &[String]) -> Self {
+    pub(crate) fn read(items: &[Item], tools: &[String], of_tickets: &BTreeMap<String, Vec<Value>>) -> Self {
         let opened = items.iter().enumerate().rev().find_map(|(i, item)| match item {
-            Item::User(text) => steps(text).map(|s| (i, s)),
+            Item::User(text) => steps(text).or_else(|| steps_of_ticket(text, of_tickets)).map(|s| (i, s)),
             _ => None,
         });
         let Some((start, steps)) = opened else {
@@ -158,6 +161,14 @@ fn steps(text: &str) -> Option<Vec<Value>> {
     let from = text.rfind(MARK)? + MARK.len();
     let mut values = serde_json::Deserializer::from_str(&text[from..]).into_iter::<Vec<Value>>();
     values.next()?.ok()
+}
+
+/// Those of the ticket that a mission is about: what it quotes of others stands before.
+fn steps_of_ticket(text: &str, of_tickets: &BTreeMap<String, Vec<Value>>) -> Option<Vec<Value>> {
+    let from = text.rfind(TICKET)? + TICKET.len();
+    let ticket = text[from..].split(|c: char| !c.is_ascii_alphanumeric() && c != '-').next()?;
+    let of_kind = || of_tickets.get(&format!("*-{}", ticket.rsplit('-').next()?));
+    of_tickets.get(ticket).or_else(of_kind).cloned()
 }
 
 /// Each assistant turn is one step; calls carry the number, so that repeated requests count once.

@@ -2,10 +2,12 @@
 
 mod children;
 mod control;
+mod goal;
 mod limits;
 mod opencode_home;
 mod permissions;
 mod shop;
+mod together;
 
 use crate::support::{Place, alive_with, kill, wait_until};
 use serde_json::{Value, json};

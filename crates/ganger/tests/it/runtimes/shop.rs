@@ -41,6 +41,23 @@ const OTHER_DRIVERS: [(&str, &str, &str); 3] =
 
 impl Shop {
     pub(super) fn new(gate: &str) -> Self {
+        let agents = ["claude", "opencode", "codex"].map(|n| format!("[agent.{n}]\nruntime = \"{n}\"\n"));
+        let others = OTHER_DRIVERS
+            .map(|(n, runtime, driver)| format!("[agent.{n}]\nruntime = \"{runtime}\"\ndriver = \"{driver}\"\n"));
+        let config = format!(
+            "[project]\nmain = \"main\"\n[limits]\nparallel = 4\n[policy]\nfetch = false\nreview = \"off\"\nred_base = \"work\"\n{}\
+             [agent.gemini]\nruntime = \"gemini\"\nmodel = \"gemini-2.5-pro\"\n\
+             [agent.acp]\nruntime = \"acp\"\ncommand = \"claude-agent-acp\"\n\
+             {}[[gate]]\nname = \"check\"\ncommand = {}\n",
+            agents.concat(),
+            others.concat(),
+            crate::support::toml_string(gate)
+        );
+        Self::with_project(&config, |_| {})
+    }
+
+    /// A project with its own `ganger.toml`, and files.
+    pub(super) fn with_project(config: &str, fill: impl FnOnce(&Place)) -> Self {
         let model = ModelServer::start();
         let mut place = Place::new();
         let bin = place.path("bin");
@@ -50,21 +67,8 @@ impl Shop {
         }
         place.set_env("PATH", &format!("{}:{}", bin.display(), std::env::var("PATH").unwrap()));
         log_in(&mut place, &model.url);
-        let agents = ["claude", "opencode", "codex"].map(|n| format!("[agent.{n}]\nruntime = \"{n}\"\n"));
-        let others = OTHER_DRIVERS
-            .map(|(n, runtime, driver)| format!("[agent.{n}]\nruntime = \"{runtime}\"\ndriver = \"{driver}\"\n"));
-        place.write(
-            "ganger.toml",
-            &format!(
-                "[project]\nmain = \"main\"\n[limits]\nparallel = 4\n[policy]\nfetch = false\nreview = \"off\"\nred_base = \"work\"\n{}\
-                 [agent.gemini]\nruntime = \"gemini\"\nmodel = \"gemini-2.5-pro\"\n\
-                 [agent.acp]\nruntime = \"acp\"\ncommand = \"claude-agent-acp\"\n\
-                 {}[[gate]]\nname = \"check\"\ncommand = {}\n",
-                agents.concat(),
-                others.concat(),
-                crate::support::toml_string(gate)
-            ),
-        );
+        fill(&place);
+        place.write("ganger.toml", config);
         place.commit("project");
         place.ganger(&["init"]).exits(0);
         place.ganger(&["trust", "--yes"]).exits(0);

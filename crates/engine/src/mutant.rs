@@ -120,6 +120,8 @@ mod named {
             FailedReviewAccepted,
             /// A plan becomes tickets without a person's approval.
             PlanNotApproved,
+            /// Tickets of a plan start before a person was asked about them.
+            BatchIgnored,
             /// What a check refused is taken.
             FailedCheckPasses,
             /// Findings need no answer.

@@ -43,6 +43,8 @@ pub enum Reason {
     NoAgent { agent: String },
     /// Assumptions were summed up, and new work waits for the answer.
     Surfacing { card: CardId },
+    /// A person is asked about the tickets of its goal in batches, and others come first.
+    NotAskedYet { goal: TicketId },
     /// A gate is red on the main branch: work on it could not be judged.
     RedBase { card: CardId },
     /// No living host has the runtime.
@@ -94,6 +96,7 @@ impl fmt::Display for Reason {
             Self::Surfacing { card } => {
                 write!(f, "assumptions of your agents wait for you: answer {card} first: `ganger inbox`")
             }
+            Self::NotAskedYet { goal } => write!(f, "you are asked about other tickets of {goal} first: `ganger inbox`"),
             Self::RedBase { card } => {
                 write!(f, "a gate is red on the main branch: {card} is waiting for your answer: `ganger inbox`")
             }
@@ -178,12 +181,18 @@ pub(crate) fn obstacles(state: &State, now: Millis, id: &TicketId, ticket: &Tick
     reasons.extend(red_base(state).filter(|_| ticket.spec.kind.work().lands));
     let surfaced = state.surfacing_pause(ticket).map(|card| Reason::Surfacing { card: card.id.clone() });
     reasons.extend(mutant!(SurfacingIgnored, surfaced, None));
+    reasons.extend(mutant!(BatchIgnored, not_asked_yet(state, id, ticket), None));
     let agent = state.agent_now(now, ticket);
     reasons.extend(paused(state, now, agent));
     reasons.extend(mutant!(LoggedOutDispatched, logged_out(state, agent), None));
     reasons.extend(mutant!(OverlapIgnored, overlap(state, id, ticket), None));
     reasons.extend(mutant!(BudgetIgnored, budget(state, now, id, ticket), None));
     reasons
+}
+
+fn not_asked_yet(state: &State, id: &TicketId, ticket: &Ticket) -> Option<Reason> {
+    let (goal, found) = state.tickets.get_key_value(ticket.spec.parent.as_ref()?)?;
+    found.goal.unasked.contains(id).then(|| Reason::NotAskedYet { goal: goal.clone() })
 }
 
 /// What holds back every ticket of an agent, whatever else is said of it. `lands`: whether its work lands, as no gate judges

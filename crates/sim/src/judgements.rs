@@ -1,7 +1,7 @@
-//! What reviewers and checks said, by books of their own: nothing is accepted that a reviewer sent back, and no plan becomes
-//! tickets that nobody approved.
+//! What reviewers and checks said, by books of their own: nothing is accepted that a reviewer sent back, no plan becomes
+//! tickets that nobody approved, and no ticket starts about which a person is still to be asked.
 
-use ganger_engine::{CallResult, Commit, Event, Kind, Record, Review, State, TicketId};
+use ganger_engine::{CallResult, CardKind, Commit, Event, Kind, Record, Review, State, TicketId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The books.
@@ -11,6 +11,8 @@ pub(crate) struct Judgements {
     verdicts: BTreeMap<(TicketId, Commit), Vec<bool>>,
     /// Goals whose plan a person approved, and that did not go back since.
     approved: BTreeSet<TicketId>,
+    /// Tickets of plans about which nobody was asked yet, or whose card is open.
+    undecided: BTreeSet<TicketId>,
 }
 
 impl Judgements {
@@ -37,6 +39,18 @@ impl Judgements {
             Event::StageReturned { ticket, .. } => {
                 self.approved.remove(ticket);
                 Ok(())
+            }
+            Event::GoalExpanded { unasked, .. } if !unasked.is_empty() => {
+                self.undecided.extend(unasked.iter().cloned());
+                Ok(())
+            }
+            Event::CardAnswered { card, .. } => {
+                let about = before.cards.get(card).filter(|card| card.kind == CardKind::Proposal);
+                about.map(|card| self.undecided.remove(&card.ticket));
+                Ok(())
+            }
+            Event::AttemptOffered { ticket, .. } if self.undecided.contains(ticket) => {
+                Err(format!("invariant 6: {ticket} of a plan starts, and no person was asked about it"))
             }
             Event::GoalExpanded { ticket, .. } if !self.approved.contains(ticket) => {
                 Err(format!("invariant 6: the plan of {ticket} becomes tickets, and no person approved it"))

@@ -49,7 +49,7 @@ pub(crate) fn first(seed: u64, rng: &mut Rng) -> Policy {
     policy.review = [Review::Off, Review::Person, Review::Agent, Review::AgentAndPerson][(seed % 4) as usize];
     // The second is an author as well, and works on one host only.
     policy.reviews = ReviewRules { reviewers: vec!["plain".to_owned(), "rare".to_owned()], rounds: 2 };
-    policy.goals = goals();
+    policy.goals = GoalRules { batch: if seed % 3 == 1 { 2 } else { 0 }, ..goals() };
     if seed % 5 == 2 {
         policy.max_transients = 2;
     }
@@ -99,7 +99,7 @@ fn goals() -> GoalRules {
         stage("plan", StageRole::Plan),
         stage("validate", StageRole::Check),
     ];
-    GoalRules { stages, returns: 2 }
+    GoalRules { stages, returns: 2, batch: 0 }
 }
 
 fn gates(names: &[&str]) -> Vec<GatePolicy> {

@@ -1,7 +1,7 @@
 //! Goals: the pipeline from what a person wants to tickets. Each stage is a call by Ganger; what the stages hand in, and what
 //! a person says to it, decides what comes next.
 
-use super::{NewCard, board, calls, cards, open_card, open_nth_card};
+use super::{NewCard, batches, board, calls, cards, open_card, open_nth_card};
 use crate::model::goal::{Interview, StageVerdict};
 use crate::mutant::mutant;
 use crate::{
@@ -41,6 +41,10 @@ fn advance_one(state: &State, now: Millis, id: &TicketId, goal: &Ticket) -> Vec<
         return Vec::new();
     }
     if !goal.goal.tickets.is_empty() {
+        let asked = batches::ask_next(state, now, goal);
+        if !asked.is_empty() {
+            return asked;
+        }
         let is_over = |t: &TicketId| state.tickets.get(t).is_some_and(|t| t.phase.is_final());
         let reached = goal.goal.tickets.iter().all(is_over);
         return reached.then(|| Event::GoalReached { ticket: id.clone() }).into_iter().collect();
@@ -57,7 +61,7 @@ fn next_stage(state: &State, now: Millis, id: &TicketId, goal: &Ticket) -> Vec<E
             return vec![start(state, id, goal, stage)];
         }
         if stage.role.writes()
-            && is_approved_by_person(goal, stage)
+            && is_approved_by_person(state, goal, stage)
             && !mutant!(PlanNotApproved, goal.goal.approved.contains(&stage.name), true)
         {
             let checks = stages[at + 1..].iter().take_while(|s| s.role == StageRole::Check);
@@ -70,8 +74,12 @@ fn next_stage(state: &State, now: Millis, id: &TicketId, goal: &Ticket) -> Vec<E
     expand(state, id, goal)
 }
 
-/// Whether a person approves what a stage writes: as the goal says, else as the pipeline does.
-fn is_approved_by_person(goal: &Ticket, stage: &StagePolicy) -> bool {
+/// Whether a person approves what a stage writes: as the goal says, else as the pipeline does. A plan that goes to a person in
+/// batches is not approved as a whole, too.
+fn is_approved_by_person(state: &State, goal: &Ticket, stage: &StagePolicy) -> bool {
+    if stage.role == StageRole::Plan && state.policy.goals.batch > 0 {
+        return false;
+    }
     match goal.spec.metadata.get(APPROVE).map(String::as_str) {
         None => stage.approve,
         Some("all") => true,
@@ -422,7 +430,8 @@ fn expand(state: &State, id: &TicketId, goal: &Ticket) -> Vec<Event> {
         Event::TicketAdded { ticket: ticket.clone(), number, spec }
     });
     let added: Vec<Event> = added.collect();
-    let expanded = Event::GoalExpanded { ticket: id.clone(), tickets: fresh.clone() };
+    let unasked = batches::in_order(state, &plan, &fresh);
+    let expanded = Event::GoalExpanded { ticket: id.clone(), tickets: fresh.clone(), unasked };
     added.into_iter().chain([expanded]).collect()
 }
 

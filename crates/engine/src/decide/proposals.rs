@@ -103,6 +103,25 @@ fn is_of_program(by: &Author, author: &Author) -> bool {
 
 fn card(state: &State, now: Millis, ticket: &TicketId, author: &Author, spec: &TicketSpec) -> Event {
     let on = author.ticket.as_ref().map(|ticket| format!(" on {ticket}")).unwrap_or_default();
+    let question = format!("{}{on} filed {ticket}: {}. Is it wanted?", author.name, spec.title);
+    asking(state, now, ticket, spec, question)
+}
+
+/// The card about a ticket of a plan that goes to a person in batches.
+pub(super) fn about_planned(state: &State, now: Millis, id: &TicketId, ticket: &Ticket, goal: &Ticket) -> Event {
+    let all = goal.goal.tickets.len();
+    let nth = all - goal.goal.unasked.len() + 1;
+    let question = format!("Is {id} wanted, {nth} of {all} of this plan: {}?", ticket.spec.title);
+    let mut spec = ticket.spec.clone();
+    let why = spec.metadata.get("why").map(|why| format!("{why}\n")).unwrap_or_default();
+    let built_on = state.dependents(id).map(TicketId::as_str).collect::<Vec<_>>().join(", ");
+    let built_on = if built_on.is_empty() { String::new() } else { format!("Built on by: {built_on}\n") };
+    let size = spec.metadata.get("size").map(|size| format!("Size: {size}\n")).unwrap_or_default();
+    spec.description = format!("Goal: {}\n{why}{size}{built_on}{}", goal.spec.title, spec.description).trim_end().to_owned();
+    asking(state, now, id, &spec, question)
+}
+
+fn asking(state: &State, now: Millis, ticket: &TicketId, spec: &TicketSpec, question: String) -> Event {
     let list = |name: &str, items: &[String]| match items {
         [] => String::new(),
         items => format!("\n{name}: {}", items.join("; ")),
@@ -122,7 +141,7 @@ fn card(state: &State, now: Millis, ticket: &TicketId, author: &Author, spec: &T
         ticket,
         attempt: None,
         kind: CardKind::Proposal,
-        question: format!("{}{on} filed {ticket}: {}. Is it wanted?", author.name, spec.title),
+        question,
         brief: brief.trim_start().to_owned(),
         default: None,
         consequence: "it waits, and nobody works on it",

@@ -60,11 +60,13 @@ pub struct GoalRules {
     pub stages: Vec<StagePolicy>,
     /// How often a check may send work back before a person is asked.
     pub returns: u32,
+    /// About so many tickets of a plan a person is asked at a time; 0: about the plan as a whole.
+    pub batch: u32,
 }
 
 impl Default for GoalRules {
     fn default() -> Self {
-        Self { stages: Vec::new(), returns: 3 }
+        Self { stages: Vec::new(), returns: 3, batch: 0 }
     }
 }
 
@@ -107,6 +109,9 @@ pub struct GoalProgress {
     /// The tickets that its plan became.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tickets: Vec<TicketId>,
+    /// Those of them about which a person is still to be asked, in this order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unasked: Vec<TicketId>,
 }
 
 impl GoalProgress {

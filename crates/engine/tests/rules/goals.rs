@@ -19,7 +19,11 @@ fn pipeline() -> Input {
         stage("plan", StageRole::Plan),
         stage("validate", StageRole::Check),
     ];
-    Input::SetPolicy { policy: Policy { goals: GoalRules { stages, returns: 2 }, ..policy() } }
+    in_batches_of(0, stages)
+}
+
+fn in_batches_of(batch: u32, stages: Vec<StagePolicy>) -> Input {
+    Input::SetPolicy { policy: Policy { goals: GoalRules { stages, returns: 2, batch }, ..policy() } }
 }
 
 fn goal() -> Vec<Input> {
@@ -351,4 +355,40 @@ fn what_a_stage_assumed_and_a_person_rejects_is_planned_again() {
     let ledger = given(&after(planned, [reject, tick()]));
     assert!(request(&ledger, "T-1-plan2").contains("GitLab, too"));
     assert_eq!(ledger.state().deliveries.len(), 0, "no session works on a goal");
+}
+
+/// C comes first, for A and B are built on it.
+fn planned_in_batches() -> Vec<Input> {
+    let Input::SetPolicy { policy } = pipeline() else { unreachable!() };
+    let tickets = [planned("A", "src/a.rs", &["C"]), planned("B", "src/b.rs", &["C"]), planned("C", "src/c.rs", &[])];
+    let batches = after(specified(), [in_batches_of(2, policy.goals.stages), tick()]);
+    let planned = after(after(batches, hands_in("T-1-plan", 3, plan(&tickets))), [tick()]);
+    let checked = after(planned, hands_in("T-1-validate", 4, verdict("PASS", &[])));
+    after(checked, [tick(), tick(), tick(), tick()])
+}
+
+fn asked(ledger: &Ledger) -> Vec<String> {
+    ledger.state().open_cards().map(|card| card.question.clone()).collect()
+}
+
+#[test]
+fn a_plan_in_batches_asks_about_a_few_tickets_at_a_time_those_first_that_others_need() {
+    let ledger = given(&planned_in_batches());
+    assert_eq!(asked(&ledger), ["Is T-4 wanted, 1 of 3 of this plan: Do C?", "Is T-2 wanted, 2 of 3 of this plan: Do A?"]);
+    let brief = &ledger.state().open_cards().next().unwrap().brief;
+    assert!(brief.contains("Built on by: T-2, T-3") && brief.contains("Done: a test"), "{brief}");
+    let why: Vec<String> = why(ledger.state(), NOW, &"T-3".into()).iter().map(ToString::to_string).collect();
+    assert!(why.contains(&"you are asked about other tickets of T-1 first: `ganger inbox`".to_owned()), "{why:?}");
+    assert!(ledger.state().attempts.is_empty(), "nothing starts before it was decided about");
+}
+
+#[test]
+fn an_answer_about_a_ticket_of_a_batch_starts_it_and_asks_about_the_next() {
+    let ledger = given(&after(planned_in_batches(), [answer("C-1", "yes"), tick(), tick(), tick()]));
+    assert_eq!(asked(&ledger), ["Is T-2 wanted, 2 of 3 of this plan: Do A?", "Is T-3 wanted, 3 of 3 of this plan: Do B?"]);
+    assert_eq!(ledger.state().attempts.values().map(|a| a.ticket.as_str()).collect::<Vec<_>>(), ["T-4"]);
+    let all = [answer("C-1", "yes"), answer("C-2", "no"), tick(), tick(), answer("C-3", "Mind the phone"), tick()];
+    let ledger = given(&after(planned_in_batches(), all));
+    assert_eq!((phase(&ledger, "T-2"), phase(&ledger, "T-3")), (Phase::Cancelled, Phase::Open));
+    assert!(request(&ledger, "T-3").contains("Mind the phone"));
 }

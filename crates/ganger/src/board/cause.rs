@@ -58,6 +58,9 @@ impl Cause {
             Reason::AtStage { ticket } => {
                 held_below(state, "its stage", ticket, runs).unwrap_or_else(|| followed(&reason, ticket))
             }
+            Reason::NotAskedYet { goal } => {
+                (format!("you are asked about other tickets of {goal} first"), "ganger inbox".to_owned())
+            }
             Reason::NoPipeline => (text_of(&reason), "ganger config goal".to_owned()),
             Reason::WaitsForTickets { .. } => (text_of(&reason), "ganger status".to_owned()),
             Reason::UnderReview { reviews } => of_those_below(state, "its review", id, &reason, reviews, runs),

@@ -9,7 +9,7 @@ use crate::foreman::{Part, ReadyTicket};
 use crate::git::GitResult;
 use crate::os;
 use crate::project::{Left, Opened, Project};
-use ganger_engine::{Phase, Reason, State, Ticket, TicketId, obstacle_of_agent};
+use ganger_engine::{CardKind, Phase, Reason, State, Ticket, TicketId, obstacle_of_agent};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -50,11 +50,11 @@ impl Board {
     pub(crate) async fn ready_now(&self, around: &Around, state: &State) -> Result<Vec<ReadyTicket>, Failure> {
         let mut ready = self.ready().await?;
         ready.retain(|ticket| !around.holds(state, ticket));
-        // Files in use, budgets and assumptions that were summed up need the whole records: there may be very many.
+        // Files in use, budgets, summed up assumptions and plans in batches need the whole records: there may be very many.
         let budget = &state.policy.budget;
         let has_budget = [budget.ticket, budget.agent_day, budget.day].iter().any(Option::is_some);
-        let is_summed_up = state.summary_card().is_some();
-        if !ready.is_empty() && (has_budget || is_summed_up || !state.attempts.is_empty()) {
+        let is_held = state.open_cards().any(|card| matches!(card.kind, CardKind::Surfacing { .. } | CardKind::Proposal));
+        if !ready.is_empty() && (has_budget || is_held || !state.attempts.is_empty()) {
             let view = self.view(Part::Ready).await?;
             ready.retain(|ticket| around.causes(&view.state, &ticket.id).iter().all(Cause::is_about_a_slot));
         }

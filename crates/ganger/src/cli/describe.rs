@@ -236,7 +236,7 @@ pub(super) fn event(state: &State, event: &Event, length: Length) -> Option<Stri
         Event::GoalReached { .. } => "is done".to_owned(),
         Event::TicketRejected { why, .. } => format!("rejected: {}", length.of(why, 200)),
         Event::HazardSentBack { hazard, .. } => {
-            format!("the work {hazard}, sent back: {}", length.of(&hazard.detail(), 200))
+            format!("sent back: {}", length.of(&hazard.detail(), 200))
         }
         Event::TicketHeld { card: Some(card), .. } => format!("needs you: {card} is open"),
         Event::TicketHeld { card: None, .. } => "needs you".to_owned(),

@@ -31,6 +31,8 @@ pub(super) fn reviewers() -> Vec<String> {
 pub(crate) struct Goal {
     /// Stages whose output a person approves.
     pub(crate) approve: Vec<String>,
+    /// About so many tickets of a plan a person is asked at a time; 0: about the plan as a whole.
+    pub(crate) batch: u32,
     /// The pipeline; empty: the one that is built in.
     #[serde(rename = "stage")]
     pub(crate) stages: Vec<Stage>,
@@ -47,9 +49,12 @@ pub(crate) struct Stage {
 
 impl Default for Goal {
     fn default() -> Self {
-        Self { approve: vec!["plan".to_owned()], stages: Vec::new() }
+        Self { approve: vec!["plan".to_owned()], batch: 0, stages: Vec::new() }
     }
 }
+
+/// Nobody decides well about more tickets at once.
+const MOST_AT_ONCE: u32 = 3;
 
 /// Spec 4's pipeline.
 const BUILT_IN: [(&str, &str, StageRole); 4] = [
@@ -91,6 +96,9 @@ impl Goal {
                 );
             }
         }
+        if self.batch > MOST_AT_ONCE {
+            fault("goal.batch", format!("{} tickets at a time are too many: up to {MOST_AT_ONCE}, or 0 for the plan as a whole", self.batch));
+        }
         let written: Vec<&str> = stages.iter().filter(|s| s.role.writes()).map(|s| s.name.as_str()).collect();
         for name in self.approve.iter().filter(|name| !written.contains(&name.as_str())) {
             let known = written.join(", ");
@@ -109,7 +117,7 @@ impl Config {
             Some(StagePolicy { name: stage.name, agent, role: stage.role, approve })
         };
         let stages: Option<Vec<StagePolicy>> = self.goal.stages().into_iter().map(policy).collect();
-        GoalRules { stages: stages.unwrap_or_default(), returns: self.limits.plan_rounds }
+        GoalRules { stages: stages.unwrap_or_default(), returns: self.limits.plan_rounds, batch: self.goal.batch }
     }
 
     /// Who reviews, by the names of agents.

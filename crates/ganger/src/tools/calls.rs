@@ -111,9 +111,11 @@ fn agents_schema() -> Value {
 
 /// Of one call. `output` has the form that the called agent's schema says.
 fn result_schema() -> Value {
+    let changes = json!({"files": list_of(&string()), "outside_files_assigned": list_of(&string())});
+    let changes = object(&changes, &["files", "outside_files_assigned"]);
     let result = json!({
         "task_id": string(), "taskId": string(), "success": {"type": "boolean"}, "output": {}, "error": string(),
-        "message": string(), "status": string(),
+        "message": string(), "status": string(), "changes": changes,
     });
     object(&result, &["success"])
 }

@@ -1,7 +1,7 @@
 //! `skill_take`: what a called agent changed in its copy of the caller's files comes into the caller's workspace.
 
 use super::calls::look;
-use super::{Answer, Call, Said, Tool, object};
+use super::{Answer, Call, Said, Tool, list, object, text};
 use crate::depot::Taken;
 use crate::os;
 use ganger_engine::{CallChanges, CallResult, TicketId, is_within};
@@ -18,13 +18,15 @@ pub(super) fn tool() -> Tool {
             "description": "What becomes of changed files that were not among `files_assigned`: needed where there are any",
         },
     });
+    let flag = || json!({"type": "boolean"});
+    let said = json!({"task_id": text(), "taken": flag(), "before": flag(), "files": list(&text())});
     Tool {
         name: NAME,
         description: "Take over what an agent that you called changed in its copy of your files: all of it, or nothing where \
                       it does not fit any more. You commit it.",
         schema: object(&schema, &["task_id"]),
         reads_only: false,
-        output: None,
+        output: Some(object(&said, &["task_id", "taken", "files"])),
     }
 }
 

@@ -127,6 +127,23 @@ fn a_goal_waits_for_what_holds_its_stage_and_tells_its_tickets_what_you_tell_it(
 }
 
 #[test]
+fn a_plan_comes_in_batches_where_the_project_says_so() {
+    let mut script = whole_way();
+    script["T-1-validate"] = hands_in(verdict("PASS", &[]));
+    let place = project("[goal]\nbatch = 1\n", &script);
+    place.ganger(&["plan", "Greet people"]).exits(3);
+    place.ganger(&["answer", "C-1", "German"]).exits(0);
+    place.ganger(&["run"]).exits(3).says("Is T-2 wanted, 1 of 2 of this plan: Write hello.txt?");
+    place.ganger(&["inbox"]).exits(0).says("Built on by: T-3");
+    place.ganger(&["ticket", "why", "T-3"]).exits(0).says("you are asked about other tickets of T-1 first");
+    place.ganger(&["answer", "C-2", "yes"]).exits(0);
+    place.ganger(&["run"]).exits(3).says("T-2  accepted").says("Is T-3 wanted, 2 of 2 of this plan: Write bye.txt?");
+    place.ganger(&["answer", "C-3", "no"]).exits(0);
+    place.ganger(&["run"]).exits(0);
+    assert_eq!((place.ticket("T-2")["status"].as_str(), place.ticket("T-3")["status"].as_str()), (Some("accepted"), Some("closed")));
+}
+
+#[test]
 fn plan_stops_for_approval_whatever_the_project_says() {
     let mut script = whole_way();
     let quiet = json!({"clarifications_needed": false, "questions": [], "assumptions_avoided": []});

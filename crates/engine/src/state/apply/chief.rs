@@ -2,7 +2,7 @@
 
 use crate::state::State;
 use crate::{
-    Assumption, AssumptionId, AssumptionStatus, Card, Correction, Directive, DirectiveRemoval, Kind, Phase, Settlement,
+    Assumption, AssumptionId, AssumptionStatus, Card, CardKind, Correction, Directive, DirectiveRemoval, Kind, Phase, Settlement,
     SurfacingReason, TicketId,
 };
 
@@ -57,6 +57,16 @@ impl State {
             self.chief.surfaced = AssumptionId(self.chief.next_assumption);
             self.chief.completions = 0;
             self.chief.crowded = self.is_crowded();
+        }
+    }
+
+    /// A person is asked about a ticket of a plan that comes in batches.
+    pub(super) fn note_asked(&mut self, card: &Card) {
+        let about = self.tickets.get(&card.ticket).filter(|_| card.kind == CardKind::Proposal);
+        if let Some(goal) = about.and_then(|ticket| ticket.spec.parent.clone())
+            && self.tickets.get(&goal).is_some_and(|goal| goal.goal.unasked.contains(&card.ticket))
+        {
+            self.change(&goal, |goal| goal.goal.unasked.retain(|id| *id != card.ticket));
         }
     }
 

@@ -248,9 +248,10 @@ impl State {
                 t.goal.wanted = Some(why.clone());
                 t.goal.returns = if *counts { t.goal.returns + 1 } else { 0 };
             }),
-            Event::GoalExpanded { ticket, tickets } => {
-                self.change(ticket, |t| t.goal.tickets.clone_from(tickets));
-            }
+            Event::GoalExpanded { ticket, tickets, unasked } => self.change(ticket, |t| {
+                t.goal.tickets.clone_from(tickets);
+                t.goal.unasked.clone_from(unasked);
+            }),
             Event::GoalReached { ticket } => self.enter(now, ticket, Phase::Done)?,
 
             Event::DeliveryQueued { delivery, number } => {
@@ -275,6 +276,7 @@ impl State {
                 self.cards.insert(card.id.clone(), card.clone());
                 self.changes.cards.insert(card.id.clone());
                 self.note_surfaced(card);
+                self.note_asked(card);
             }
             Event::CardAnswered { card, answer, by } => {
                 let red = self.cards.get(card).and_then(Card::red_base);

@@ -259,6 +259,7 @@ impl Reason {
             R::WaitsForAnswer { .. } => ("waits-for-answer", None),
             R::WaitsForCalls { calls } => ("waits-for-calls", calls.first()),
             R::NoPipeline => ("no-pipeline", None),
+            R::NotAskedYet { goal } => ("not-asked-yet", Some(goal)),
             R::AtStage { ticket } => ("at-stage", Some(ticket)),
             R::WaitsForTickets { tickets } => ("waits-for-tickets", tickets.first()),
             R::UnderReview { reviews } => ("under-review", reviews.first()),

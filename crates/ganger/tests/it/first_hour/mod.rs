@@ -9,7 +9,7 @@ mod tools;
 mod transcript;
 
 use crate::support::{GANGER, Place};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::Path;
 use transcript::Transcript;
 
@@ -19,8 +19,8 @@ pub(super) struct Project {
     files: Vec<(&'static str, &'static str)>,
     /// Programs of `tools.rs` that are on PATH.
     tools: Vec<&'static str>,
-    /// The file that the work is to make, and what it is to hold.
-    work: (&'static str, &'static str),
+    /// The files that the work is to make, and what each is to hold.
+    work: &'static [(&'static str, &'static str)],
 }
 
 /// An hour with it.
@@ -41,10 +41,10 @@ impl Hour {
             place.write(name, content);
         }
         place.commit("as it was");
-        let (file, text) = project.work;
         let report =
             json!({"report": {"summary": "It greets in Esperanto.", "done": [{"item": "1", "how": "see the diff"}]}});
-        let first = json!([{"write": file, "text": text}, report]);
+        let files = project.work.iter().map(|(file, text)| json!({"write": file, "text": text}));
+        let first = Value::Array(files.chain([report.clone()]).collect());
         // Sent back, it does what the message asks for.
         let second = json!([{"run": "git merge --quiet --no-edit main"}, report]);
         place.script(&json!({"*": [first, second]}));
@@ -91,7 +91,6 @@ impl Hour {
         let Self { place, transcript, name } = self;
         transcript.check(&Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/it/first_hour/golden/{name}.txt")));
         place.assert_status("T-1", "merged");
-        let (file, text) = project.work;
         assert_eq!(place.git(&["show", &format!("main:{file}")]), text.trim_end());
         let mut files: Vec<&str> = project.files.iter().map(|(name, _)| *name).chain([file, "ganger.toml"]).collect();
         files.sort_unstable();

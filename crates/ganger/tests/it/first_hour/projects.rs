@@ -14,7 +14,10 @@ fn python(name: &'static str, lock: &[(&'static str, &'static str)], tools: &[&'
         name,
         files: files.iter().chain(lock).copied().collect(),
         tools: tools.to_vec(),
-        work: ("esperanto.py", "def greet():\n    return 'Saluton'\n"),
+        work: &[
+            ("esperanto.py", "def greet():\n    return 'Saluton'\n"),
+            ("tests/test_esperanto.py", "def test_esperanto():\n    assert greet()\n"),
+        ],
     }
 }
 
@@ -42,7 +45,13 @@ pub(super) fn unittest() -> Project {
             ),
         ],
         tools: vec!["python3"],
-        work: ("esperanto.py", "def greet():\n    return 'Saluton'\n"),
+        work: &[
+            ("esperanto.py", "def greet():\n    return 'Saluton'\n"),
+            (
+                "tests/test_esperanto.py",
+                "import unittest\n\nclass TestEsperanto(unittest.TestCase):\n    def test_it(self):\n        import esperanto\n        self.assertEqual(esperanto.greet(), 'Saluton')\n",
+            ),
+        ],
     }
 }
 
@@ -56,7 +65,7 @@ fn node(name: &'static str, more: &[(&'static str, &'static str)], tool: &'stati
         name,
         files: files.iter().chain(more).copied().collect(),
         tools: vec![tool],
-        work: ("esperanto.js", "exports.greet = () => 'Saluton'\n"),
+        work: &[("esperanto.js", "exports.greet = () => 'Saluton'\n")],
     }
 }
 
@@ -86,7 +95,7 @@ pub(super) fn rust() -> Project {
             ("greet/src/lib.rs", "pub fn greet() -> &'static str {\n    \"Hello\"\n}\n"),
         ],
         tools: vec!["cargo"],
-        work: ("greet/src/esperanto.rs", "pub fn greet() -> &'static str {\n    \"Saluton\"\n}\n"),
+        work: &[("greet/src/esperanto.rs", "pub fn greet() -> &'static str {\n    \"Saluton\"\n}\n")],
     }
 }
 
@@ -95,7 +104,7 @@ pub(super) fn go() -> Project {
         name: "go",
         files: vec![("go.mod", "module example.org/greet\n"), ("greet.go", "package greet\n")],
         tools: vec!["go"],
-        work: ("esperanto.go", "package greet\n"),
+        work: &[("esperanto.go", "package greet\n")],
     }
 }
 
@@ -104,7 +113,7 @@ pub(super) fn make() -> Project {
         name: "makefile",
         files: vec![("Makefile", "test:\n\t./check\n"), ("greet.c", "/* greets */\n")],
         tools: vec!["make"],
-        work: ("esperanto.c", "/* Saluton */\n"),
+        work: &[("esperanto.c", "/* Saluton */\n")],
     }
 }
 

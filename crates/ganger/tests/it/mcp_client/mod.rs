@@ -113,11 +113,13 @@ fn project(mode: &str, calls: &Value) -> Place {
     let pages = json!([["ticket_list", "tickets"], ["swarmmail_inbox", "messages"]]);
     let asks = json!([["ask_user", {"question": "Which?", "context": "There are two.", "options": ["a", "b"]}]]);
     let looks = json!([["skill_list", {}], ["ticket_note", {"text": "Seen, too."}], ["skill_gather", {"task_ids": ["T-2-c9"]}]]);
-    let found = json!([[{"tool": "report_result", "args": {"summary": "s", "output": {"file": "main.rs"}}}]]);
+    let hands_in = json!({"tool": "report_result", "args": {"summary": "s", "output": {"file": "main.rs"}}});
+    let found = json!([[hands_in]]);
+    let changed = json!([[{"write": "found.txt", "text": "here"}, hands_in]]);
     place.script(&json!({
         "T-1": [[{"write": "a.txt", "text": "x"}, plan("all", calls, &pages)]],
         "T-2": [[plan("started", &looks, &json!([])), plan("ask", &asks, &json!([]))]],
-        "T-1-c1": found, "T-1-c2": found, "T-1-c3": found,
+        "T-1-c1": changed, "T-1-c2": found, "T-1-c3": found,
     }));
     let command = toml_string(&format!("{GANGER} script-agent {}", place.path("script.json").display()));
     place.write(
@@ -147,6 +149,7 @@ fn an_attempt_finds_every_tool_as_it_says() {
         ["skill_spawn_batch", {"tasks": [scout("second"), scout("third")], "wait": true, "timeout_ms": 30_000}],
         ["skill_gather", {"task_ids": ["T-1-c1", "T-1-c2", "T-1-c3"]}],
         ["skill_gather", {"task_ids": ["T-1-c9"]}],
+        ["skill_take", {"task_id": "T-1-c1"}],
         ["ticket_list", {"agent": "builder"}], ["ticket_show", {"id": "T-2"}],
         ["ticket_add", {"title": "found", "description": "It is wrong."}],
         ["swarmmail_init", {}], ["swarmmail_inbox", {"unread_only": true}], ["swarmmail_ack", {"message_id": "M-1"}],
@@ -166,6 +169,7 @@ fn an_attempt_finds_every_tool_as_it_says() {
         all_are_called(&all);
         assert_eq!(of(&all, "skill_agent")[0]["data"]["output"], json!({"file": "main.rs"}), "{all:#}");
         assert_eq!(of(&all, "skill_gather")[0]["data"]["completed"].as_array().unwrap().len(), 3, "{all:#}");
+        assert_eq!(of(&all, "skill_take")[0]["data"]["files"], json!(["found.txt"]), "{all:#}");
         let refused: Vec<&Value> =
             all["calls"].as_array().unwrap().iter().filter(|call| call["error"] == true).collect();
         let refused: Vec<&str> = refused.iter().map(|call| call["text"].as_str().unwrap()).collect();

@@ -1,4 +1,4 @@
-//! `./dev bench [append|dispatch|makespan|idle|board|guard]`: both sides are measured in one run, interleaved A B A B, and
+//! `./dev bench [append|dispatch|makespan|idle|board|context|guard]`: both sides are measured in one run, interleaved A B A B, and
 //! printed. `./dev bench --scale [SIZE…]` measures large boards, `./dev bench --throughput [TICKETS]` a long run.
 //! A figure over its limit ends the command with exit code 1.
 
@@ -6,6 +6,7 @@
 
 mod append;
 mod board;
+mod context;
 mod guard;
 mod report;
 mod scale;
@@ -56,6 +57,9 @@ fn main() -> std::process::ExitCode {
         board::replay(&mut report);
         board::status(&mut report);
         board::at_once(&mut report);
+    }
+    if wanted("context") {
+        context::tokens(&mut report);
     }
     if wanted("guard") {
         guard::rates(&mut report);

@@ -43,7 +43,7 @@ named! {
     FailureClass: Transient Disconnected Auth Stalled Runaway Crashed SessionLost Setup Refused;
     CardKind: Question Permission Approval Stage Escalation Orphaned Surfacing Proposal Notice;
     ApprovalReason: NoGate Review Hazards Tampering ProvesNothing;
-    Hazard: Deletions EnvFiles Secrets;
+    Hazard: Deletions EnvFiles Secrets Untested;
     EscalationReason: Failed Rejected Unverifiable Budget TooLarge Stopped RedBase Stage LoggedOut;
     NoticeReason: WorkspaceKept RepositoryTouched Mail;
     SurfacingReason: Completions Decisions HighImpact Conflict;

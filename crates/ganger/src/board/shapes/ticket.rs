@@ -205,8 +205,9 @@ pub(crate) struct Why {
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Reason {
-    /// `phase`, `stopped`, `waits-for-answer`, `depends-on`, `not-before`, `overlap`, `budget`, `paused`, `red-base`, `surfacing`, `no-agent`, `no-host`, `no-slot`,
-    /// `session-busy`, or `in-session`: you opened its session.
+    /// `phase`, `stopped`, `waits-for-answer`, `waits-for-calls`, `waits-for-tickets`, `under-review`, `at-stage`, `no-pipeline`,
+    /// `not-asked-yet`, `depends-on`, `not-before`, `overlap`, `budget`, `paused`, `red-base`, `surfacing`, `logged-out`, `no-agent`, `no-host`,
+    /// `no-slot`, `session-busy`, or `in-session`: you opened its session.
     pub(crate) reason: &'static str,
     /// The ticket that it waits for.
     pub(crate) ticket: Option<String>,

@@ -91,8 +91,11 @@ impl Hour {
         let Self { place, transcript, name } = self;
         transcript.check(&Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/it/first_hour/golden/{name}.txt")));
         place.assert_status("T-1", "merged");
-        assert_eq!(place.git(&["show", &format!("main:{file}")]), text.trim_end());
-        let mut files: Vec<&str> = project.files.iter().map(|(name, _)| *name).chain([file, "ganger.toml"]).collect();
+        for (file, text) in project.work {
+            assert_eq!(place.git(&["show", &format!("main:{file}")]), text.trim_end());
+        }
+        let made = project.work.iter().map(|(name, _)| *name).chain(["ganger.toml"]);
+        let mut files: Vec<&str> = project.files.iter().map(|(name, _)| *name).chain(made).collect();
         files.sort_unstable();
         assert_eq!(place.git(&["ls-tree", "-r", "--name-only", "main"]), files.join("\n"));
     }

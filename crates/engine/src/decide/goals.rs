@@ -410,6 +410,7 @@ fn expand(state: &State, id: &TicketId, goal: &Ticket) -> Vec<Event> {
     let planned = plan.phases.iter().flat_map(|phase| phase.tickets.iter().map(move |ticket| (phase, ticket)));
     let added = planned.zip(&fresh).zip(state.next_ticket + 1..).map(|(((phase, planned), ticket), number)| {
         let mut metadata = BTreeMap::from([("phase".to_owned(), text::clean(&phase.name))]);
+        metadata.extend(goal.goal.for_tickets(id, &goal.spec.title));
         for (key, value) in [("why", &planned.why), ("size", &planned.size), ("risk", &planned.risk)] {
             if !value.is_empty() {
                 metadata.insert(key.to_owned(), text::clean(value));

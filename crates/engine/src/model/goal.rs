@@ -1,7 +1,7 @@
 //! Goals: what a person wants, and how far the pipeline that makes tickets of it has come.
 
 use super::is_default;
-use crate::TicketId;
+use crate::{TicketId, text};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -114,7 +114,20 @@ pub struct GoalProgress {
     pub unasked: Vec<TicketId>,
 }
 
+/// How much of a question, and of an answer, goes to each ticket of a plan, in characters.
+const LONGEST_SAID: usize = 500;
+
 impl GoalProgress {
+    /// What whoever works on a ticket of the plan knows of its goal, as metadata: what it is, and what the person decided. Its
+    /// agent sees neither the goal nor the stages otherwise.
+    pub(crate) fn for_tickets(&self, id: &TicketId, title: &str) -> impl Iterator<Item = (String, String)> {
+        let line = |said: &str| text::line(said, LONGEST_SAID);
+        let said = self.answers.iter().map(|said| format!("{} {}", line(&said.question), line(&said.answer)));
+        let said: Vec<String> = said.collect();
+        let known = [("goal", format!("{} ({id})", line(title))), ("answers", said.join("\n"))];
+        known.into_iter().filter(|(_, value)| !value.is_empty()).map(|(key, value)| (key.to_owned(), value))
+    }
+
     /// Takes back a stage and everything after it.
     pub(crate) fn return_to(&mut self, stage: &str) {
         let at = self.passed.iter().position(|(name, _)| name == stage).unwrap_or(self.passed.len());

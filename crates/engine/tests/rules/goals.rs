@@ -181,6 +181,7 @@ fn nothing_is_built_before_a_person_approves_the_plan() {
     let ledger = given(&after(waits_for_approval(), [answer("C-1", "accept"), tick()]));
     let second = &ledger.state().tickets[&"T-3".into()].spec;
     assert_eq!((second.after.as_slice(), second.parent.clone()), (&["T-2".into()][..], Some("T-1".into())));
+    assert!(second.metadata["goal"].ends_with("(T-1)"), "whoever works on it knows what it is for");
     let reasons: Vec<String> = why(ledger.state(), NOW, &"T-1".into()).iter().map(ToString::to_string).collect();
     assert_eq!(reasons, ["it is done when its tickets are merged or closed: T-2, T-3"]);
 }

@@ -36,6 +36,11 @@ pub(crate) fn mission_text(
         "- Why this matters: {why}\n- Related work: {related}\n- Branch: {}\n- Ticket: {id}, revision {revision}\n",
         workspace.branch
     );
+    for (key, heading) in OF_GOAL {
+        for line in spec.metadata.get(key).into_iter().flat_map(|said| said.lines()) {
+            let _ok = writeln!(text, "- {heading}: {line}");
+        }
+    }
     for link in &spec.links {
         let _ok = writeln!(text, "- Link: {link}");
     }
@@ -62,6 +67,9 @@ pub(crate) fn mission_text(
     // Titles, descriptions and links come from anywhere.
     crate::text::shown(&text).into_string()
 }
+
+/// What a ticket of a plan knows of its goal: keys of its metadata, and what they are called.
+const OF_GOAL: [(&str, &str); 2] = [("goal", "Part of the goal"), ("answers", "Decided by a person")];
 
 /// The mission of an agent that another one called.
 fn call_text(id: &TicketId, caller: &TicketId, spec: &TicketSpec, direction: &[Directive]) -> String {
@@ -206,6 +214,9 @@ mod tests {
             checks: vec![Check { command: "grep -q hello src/hello.rs".into(), expects: Expects::RedThenGreen }],
             files: vec!["src/hello.rs".into()],
             after: vec!["T-1".into()],
+            metadata: [("goal", "Greet people (T-1)"), ("answers", "Formally? No.\nTo whom? All.")]
+                .map(|(key, said)| (key.to_owned(), said.to_owned()))
+                .into(),
             ..TicketSpec::default()
         };
         let gate = Gate { name: "test".into(), command: "cargo test".into(), ..Gate::plain() };
@@ -227,6 +238,9 @@ mod tests {
         for line in [
             "- Branch: ganger/T-2",
             "1. Say hello.",
+            "- Part of the goal: Greet people (T-1)",
+            "- Decided by a person: Formally? No.",
+            "- Decided by a person: To whom? All.",
             "- Files to modify: src/hello.rs",
             "- (1) there is a test",
             "- Gate `test` passes: `cargo test`",

@@ -3,7 +3,9 @@
 
 use super::{Answer, Desk, Said, Tool, list as list_of, maybe_text, object, text};
 use crate::text as texts;
-use ganger_engine::{Input, Outcome, Phase, Priority, TicketId, TicketPage, TicketQuery, TicketSpec, TicketView};
+use ganger_engine::{
+    Input, Outcome, Phase, Priority, Speaker, TicketId, TicketPage, TicketQuery, TicketSpec, TicketView,
+};
 use serde_json::{Value, json};
 
 pub(crate) const LIST: &str = "ticket_list";
@@ -116,9 +118,14 @@ pub(super) async fn add<D: Desk>(call: &D) -> Answer {
     let input = Input::FileTicket { by: call.speaker(), ticket: Box::new(wanted(call)?) };
     match call.decide("an agent files a ticket", input).await? {
         Outcome::Filed { ticket, card } => {
-            let message = match &card {
-                Some(card) => format!("A person decides about it on card {card}. Go on with your mission."),
-                None => "It is on the board. Go on with your mission.".to_owned(),
+            let said = match &card {
+                Some(card) => format!("A person decides about it on card {card}."),
+                None => "It is on the board.".to_owned(),
+            };
+            // A program that a person started has no mission.
+            let message = match call.speaker() {
+                Speaker::Agent { .. } => format!("{said} Go on with your mission."),
+                Speaker::Person { .. } | Speaker::Program { .. } => said,
             };
             Ok(Said::Data(json!({"id": ticket, "card": card, "message": message})))
         }

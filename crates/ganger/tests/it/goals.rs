@@ -97,6 +97,10 @@ fn a_goal_goes_through_interview_spec_and_plan_to_merged_tickets() {
         (&second["parent"], &second["after"], &second["metadata"]["why"]),
         (&json!("T-1"), &json!(["T-2"]), &json!("it is wanted"))
     );
+    assert_eq!(
+        (&second["metadata"]["goal"], &second["metadata"]["answers"]),
+        (&json!("Greet people (T-1)"), &json!("Which language? German"))
+    );
     place.ganger(&["ticket", "show", "T-1"]).exits(0).says("[x] plan (sisyphus/planner): T-1-plan2, approved");
     place.ganger(&["merge", "--all"]).exits(0);
     place.ganger(&["run"]).exits(0);

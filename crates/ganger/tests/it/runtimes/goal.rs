@@ -138,7 +138,9 @@ fn a_goal_is_planned_built_reviewed_and_merged_on_two_runtimes() {
     assert!(shop.model.requests_with("Say who rounds half a byte.") > 0, "so did what the validator wants");
     place.ganger(&["answer", &card(&shop, "approval").unwrap(), "accept"]).exits(0);
     let mut run = place.start(&["run"]);
-    shop.wait_for_call("T-3", "go");
+    // Three sessions begin at once, and opencode starts its server.
+    let at_work = place.workspace("T-3").join("ready-go");
+    wait_until("the second one has assumed something", 2 * LIMIT, || at_work.exists());
     wait_until("they disagree", LIMIT, || card(&shop, "surfacing").is_some());
     place.ganger(&["inbox"]).says("different things about rounding: half up or half even");
     place.ganger(&["answer", &card(&shop, "surfacing").unwrap(), "half up"]).exits(0);
@@ -150,6 +152,8 @@ fn a_goal_is_planned_built_reviewed_and_merged_on_two_runtimes() {
         assert!(!shop.session(ticket, agent).is_empty(), "{ticket} is on {agent}");
         assert_eq!(place.ticket(&format!("{ticket}-r1"))["result"]["output"]["verdict"], "PASS");
     }
+    let decided = "Decided by a person: Which units? binary";
+    assert!(shop.model.requests_with(decided) > 0, "whoever builds knows what the person decided");
     place.ganger(&["direction"]).says("half up");
     assert!(shop.model.requests_with("half up") > 0, "the one who was wrong hears what is true");
     place.ganger(&["merge", "--all"]).exits(0);

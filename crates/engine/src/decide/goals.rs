@@ -1,7 +1,7 @@
 //! Goals: the pipeline from what a person wants to tickets. Each stage is a call by Ganger; what the stages hand in, and what
 //! a person says to it, decides what comes next.
 
-use super::{NewCard, board, calls, cards, open_card, open_nth_card};
+use super::{NewCard, board, calls, cards, contests, open_card, open_nth_card};
 use crate::model::goal::{Interview, StageVerdict};
 use crate::mutant::mutant;
 use crate::{
@@ -426,10 +426,11 @@ fn expand(state: &State, id: &TicketId, goal: &Ticket) -> Vec<Event> {
     added.into_iter().chain([expanded]).collect()
 }
 
-/// A goal that a person gave up: so are those of its tickets that are not accepted.
-fn closed_below(state: &State, now: Millis, id: &TicketId, goal: &Ticket) -> Vec<Event> {
-    let below = goal.goal.tickets.iter().filter_map(|id| state.tickets.get_key_value(id));
-    let mut open = below.filter(|(_, t)| !t.phase.is_over());
+/// A goal that a person gave up: so are those of its tickets that are not accepted, and all entries of a contest.
+pub(super) fn closed_below(state: &State, now: Millis, id: &TicketId, goal: &Ticket) -> Vec<Event> {
+    let below = goal.parts().iter().filter_map(|id| state.tickets.get_key_value(id));
+    let is_open = |t: &Ticket| !t.phase.is_final() && (t.contest().is_some() || !t.phase.is_over());
+    let mut open = below.filter(|(_, t)| is_open(t));
     // The last first: nobody is asked about what is closed right after.
     open.next_back()
         .map(|(below, t)| board::closing(state, now, below, t, &format!("{id} was closed"), "ganger"))
@@ -447,27 +448,38 @@ pub(super) fn reopened(
 ) -> Vec<Event> {
     let why = if reason.is_empty() { "the goal was reopened" } else { reason };
     let again = planned_again(state, id, goal, why);
-    reopened_below(state, now, goal, asked, by).into_iter().chain(again).collect()
+    reopened_below(state, now, (id, goal), asked, by).into_iter().chain(again).collect()
 }
 
 /// Back to the first stage, as long as there are no tickets.
 fn planned_again(state: &State, id: &TicketId, goal: &Ticket, why: &str) -> Option<Event> {
-    let first = state.policy.goals.stages.first().filter(|_| goal.goal.tickets.is_empty())?;
+    let is_planned = goal.spec.kind == Kind::Goal && goal.goal.tickets.is_empty();
+    let first = state.policy.goals.stages.first().filter(|_| is_planned)?;
     Some(Event::StageReturned { ticket: id.clone(), to: first.name.clone(), why: why.to_owned(), counts: false })
 }
 
-/// The tickets of a goal that were closed with it. Those that wait for another of them just wait again; `asked` cards
+/// The tickets of a goal that were closed with it, or the entries of a contest that are over. Those that wait for another of them just wait again; `asked` cards
 /// were opened by this decision before.
-fn reopened_below(state: &State, now: Millis, goal: &Ticket, mut asked: usize, by: &str) -> Vec<Event> {
-    let below = goal.goal.tickets.iter().filter_map(|id| state.tickets.get_key_value(id));
+pub(super) fn reopened_below(
+    state: &State,
+    now: Millis,
+    (id, goal): (&TicketId, &Ticket),
+    mut asked: usize,
+    by: &str,
+) -> Vec<Event> {
+    let below = goal.parts().iter().filter_map(|id| state.tickets.get_key_value(id));
     let closed: Vec<(&TicketId, &Ticket)> =
         below.filter(|(_, t)| t.phase == Phase::Cancelled && t.live.is_none()).collect();
     let back: BTreeSet<&TicketId> = closed.iter().map(|(id, _)| *id).collect();
     let mut events = Vec::new();
-    for (id, ticket) in closed {
-        events.push(Event::TicketReopened { ticket: id.clone(), reason: String::new(), by: by.to_owned() });
-        events.extend(cards::adopted(state, id));
-        let orphaned = cards::still_orphaned(state, now, (id, ticket), &back, asked);
+    for (below, ticket) in closed {
+        events.push(Event::TicketReopened { ticket: below.clone(), reason: String::new(), by: by.to_owned() });
+        if ticket.contest().is_some() {
+            events.extend(contests::brought_up_to(state, id, &goal.spec, (below, ticket)));
+            continue;
+        }
+        events.extend(cards::adopted(state, below));
+        let orphaned = cards::still_orphaned(state, now, (below, ticket), &back, asked);
         asked += orphaned.len();
         events.extend(orphaned);
     }

@@ -11,7 +11,7 @@ mod verifying;
 
 use crate::mutant::mutant;
 use crate::{
-    AttemptId, AttemptOutcome, Commit, Envelope, Evidence, GatePolicy, Hazard, HostId, HostReport, Input, Millis,
+    AttemptId, AttemptOutcome, Commit, Envelope, Evidence, GatePolicy, Hazard, HostId, Lines, HostReport, Input, Millis,
     Offer, Order, Outcome, PermissionAnswer, Report, SessionMessage, TicketId, Usage, VerifyJob,
 };
 use attempts::Attempt;
@@ -87,6 +87,8 @@ pub enum Work {
         base: Commit,
         /// Files that the branch changes.
         files: Vec<String>,
+        /// How many lines of them, where git counted.
+        lines: Option<Lines>,
         /// Signs that tests were weakened.
         tampering: Vec<String>,
         /// What a person should look at first.

@@ -83,7 +83,8 @@ pub(super) async fn make_workspace(shared: &Shared, offer: &Offer, terms: &Terms
         shared.bring(purpose, needed).await?;
     }
     let snapshot = offer.spec.call.as_ref().and_then(|call| call.snapshot.as_ref());
-    let foundation = Foundation { bases, beside: &offer.bases, known_base: offer.base.as_ref(), snapshot };
+    let (known_base, begins_at) = (offer.base.as_ref(), offer.begins_at.as_ref());
+    let foundation = Foundation { bases, beside: &offer.bases, known_base, begins_at, snapshot };
     shared.workspaces.ensure(&terms.layout, &offer.ticket, &foundation).await
 }
 
@@ -304,7 +305,7 @@ fn look_at_work(shared: &Shared, offer: &Offer, terms: &Terms, ready: &Ready) ->
         // What counts is the result; what lies there is kept when the workspace is removed.
         let base = ready.base.clone();
         let (files, tampering, hazards) = (Vec::new(), Vec::new(), Vec::new());
-        return Ok(Work::Committed { head: base.clone(), base, files, tampering, hazards });
+        return Ok(Work::Committed { head: base.clone(), base, files, lines: None, tampering, hazards });
     }
     let depot = shared.project.depot()?;
     let main = objects::main_by(&shared.project, &terms.layout)?;
@@ -318,10 +319,10 @@ fn look_at_work(shared: &Shared, offer: &Offer, terms: &Terms, ready: &Ready) ->
         main: main.as_ref(),
         guard: depot::Guard { preset: terms.guard, deleted_files: terms.limits.deleted_files },
     };
-    let (head, files, tampering, hazards) = match depot::collect(depot, &ready.workspace, &ready.base, &order)? {
+    let (head, files, lines, tampering, hazards) = match depot::collect(depot, &ready.workspace, &ready.base, &order)? {
         Collected::Unfit(reasons) => return Ok(Work::Unfit { reasons }),
         Collected::TooLarge { files, bytes } => return Ok(Work::TooLarge { files, bytes }),
-        Collected::Committed { head, files, tampering, hazards } => (head, files, tampering, hazards),
+        Collected::Committed { head, files, lines, tampering, hazards } => (head, files, lines, tampering, hazards),
     };
     git::sync_commit(&depot.repository, &head, Some(&ready.base), &ready.workspace.reference())?;
     crash::point("commit-synced");
@@ -335,7 +336,7 @@ fn look_at_work(shared: &Shared, offer: &Offer, terms: &Terms, ready: &Ready) ->
     } else if let Err(e) = depot.publish(&ready.workspace.branch, &head, Some(&ready.base)) {
         crate::log::note(&shared.project, &format!("{}: not shown in your repository: {}", offer.ticket, e.message));
     }
-    Ok(Work::Committed { head, base: ready.base.clone(), files, tampering, hazards })
+    Ok(Work::Committed { head, base: ready.base.clone(), files, lines: Some(lines), tampering, hazards })
 }
 
 fn holds_secrets(hazards: &[Hazard]) -> bool {

@@ -60,7 +60,7 @@ fn call_text(id: &TicketId, caller: &TicketId, spec: &TicketSpec, direction: &[D
     let (by, files) = match spec.kind {
         Kind::Review => (format!("Ganger, to judge the work of {caller}"), "the files of the commit that you judge"),
         Kind::Stage => (format!("Ganger, for the goal {caller}"), "the files of the main branch"),
-        Kind::Call | Kind::Change | Kind::Join | Kind::Goal => {
+        Kind::Call | Kind::Change | Kind::Join | Kind::Goal | Kind::Contest | Kind::Entry => {
             (format!("the agent of {caller}"), "the caller's files as they were when it called you")
         }
     };

@@ -1,8 +1,8 @@
 //! The entries of a contest side by side: what a person, or the policy, chooses by.
 
 use crate::decide::remarks;
-use crate::{Commit, Lines, Millis, Phase, State, Ticket, TicketId, Usage, text};
 use crate::text::count;
+use crate::{Commit, Lines, Millis, Phase, State, Ticket, TicketId, Usage, text};
 use std::fmt::Write;
 
 /// All entries of a contest.
@@ -174,7 +174,8 @@ impl EntrySummary {
             span(self.worked)
         ));
         if self.usage.tokens() > 0 || self.usage.micro_usd.is_some() {
-            let money = self.usage.micro_usd.map(|micro| format!(", ${}.{:04}", micro / 1_000_000, micro % 1_000_000 / 100));
+            let money =
+                self.usage.micro_usd.map(|micro| format!(", ${}.{:04}", micro / 1_000_000, micro % 1_000_000 / 100));
             lines.push(format!("cost     {} tokens{}", self.usage.tokens(), money.unwrap_or_default()));
         }
         lines.extend(self.remarks.iter().map(|remark| format!("remark   {}", text::line(remark, 300))));

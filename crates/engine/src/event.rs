@@ -7,7 +7,8 @@ use crate::model::is_default;
 use crate::{
     Assumption, AttemptCount, AttemptId, AttemptOutcome, CallResult, Card, CardAnswer, CardId, Commit, Delivery,
     DeliveryEvidence, DeliveryId, Directive, DirectiveRemoval, Evidence, Finding, HostId, HostReport, Lines, Mail,
-    MailId, Millis, PermissionAnswer, Permit, Policy, Report, Session, SessionId, Settlement, TicketId, TicketSpec, Usage,
+    MailId, Millis, PermissionAnswer, Permit, Policy, Report, Session, SessionId, Settlement, TicketId, TicketSpec,
+    Usage,
 };
 use serde::{Deserialize, Serialize};
 

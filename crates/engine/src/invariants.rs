@@ -172,7 +172,8 @@ fn check_waiting(state: &State, id: &TicketId, ticket: &Ticket) -> Judged {
             let is_about = |kind: &CardKind| matches!(kind, CardKind::Orphaned { closed: c } if c == closed);
             // An entry follows its contest, about which a person is asked; or it is closed with it.
             let contest = ticket.spec.parent.as_ref().filter(|_| ticket.spec.kind == Kind::Entry);
-            let of_contest = |card: &crate::Card| contest == Some(&card.ticket) && card.is_open() && is_about(&card.kind);
+            let of_contest =
+                |card: &crate::Card| contest == Some(&card.ticket) && card.is_open() && is_about(&card.kind);
             let closes = contest.and_then(|id| state.tickets.get(id)).is_some_and(|t| t.phase == Phase::Cancelled);
             let asked = open.any(|card| is_about(&card.kind)) || closes || state.cards.values().any(of_contest);
             require(asked, 9, id, || format!("it waits for {closed}, which is closed, and no card tells a person"))

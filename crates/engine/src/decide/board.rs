@@ -106,7 +106,8 @@ fn calls_among(state: &State, id: &TicketId, spec: &TicketSpec) -> Vec<String> {
         spec.after.iter().filter(is_call).map(|d| format!("{id}: depends on {d}, which is a call by an agent"));
     let contest_of = |d: &TicketId| state.tickets.get(d).and_then(|t| t.contest());
     let on_entries = spec.after.iter().filter_map(|d| Some((d, contest_of(d)?)));
-    let on_entries = on_entries.map(|(d, contest)| format!("{id}: depends on {d}, an entry of {contest}: name {contest}"));
+    let on_entries =
+        on_entries.map(|(d, contest)| format!("{id}: depends on {d}, an entry of {contest}: name {contest}"));
     // Its caller waits for it: whatever depends on that would wait for itself.
     let of_call = (spec.call.is_some() && !spec.after.is_empty())
         .then(|| format!("{id}: it is a call by an agent, which depends on nothing"));
@@ -236,8 +237,9 @@ pub(super) fn edit(state: &State, now: Millis, id: &TicketId, change: &TicketCha
     }
     if let Some(contest) = ticket.contest() {
         let message = format!("{id} is an entry of {contest}: every entry is asked for the same");
-        return Err(Rejected::new(RejectCode::InvalidEdit, message)
-            .hint(format!("`ganger ticket edit {contest}` changes all of them, `ganger tell {id}` writes to this one")));
+        return Err(Rejected::new(RejectCode::InvalidEdit, message).hint(format!(
+            "`ganger ticket edit {contest}` changes all of them, `ganger tell {id}` writes to this one"
+        )));
     }
     if ticket.spec.kind == Kind::Contest && ticket.is_delegated() && change.agent.is_some() {
         let message = format!("{id} is a contest: each of its entries has an agent of its own");

@@ -1,6 +1,8 @@
 //! Calls of agents by agents: made, asked for, ended, and their answers handed to whoever called.
 
-use super::{asking, board, cards, contests, delivery, escalation, goals, granted, messages, reviews, ticket, withdraw_cards};
+use super::{
+    asking, board, cards, contests, delivery, escalation, goals, granted, messages, reviews, ticket, withdraw_cards,
+};
 use crate::mutant::mutant;
 use crate::{
     Attempt, AttemptId, CallError, CallResult, CallSpec, CallStatus, Commit, Decision, DeliveryKind, EscalationReason,

@@ -1,8 +1,8 @@
 //! Questions, denials and a person's answers.
 
 use super::{
-    NewCard, asking, chief, contests, delivery, done, goals, messages, nothing, objection, open_card, open_nth_card, permissions,
-    proposals, reviews,
+    NewCard, asking, chief, contests, delivery, done, goals, messages, nothing, objection, open_card, open_nth_card,
+    permissions, proposals, reviews,
 };
 use crate::mutant::mutant;
 use crate::{

@@ -93,8 +93,9 @@ fn followed(state: &State, id: &TicketId, wanted: &TicketSpec, entry: Found<'_>)
 
 /// The tickets that join what an entry builds on.
 fn joins(state: &State, entry: &TicketId, found: &Ticket) -> Vec<TicketId> {
-    let is_own =
-        |d: &&TicketId| state.tickets.get(*d).is_some_and(|t| t.spec.kind == Kind::Join && t.spec.parent.as_ref() == Some(entry));
+    let is_own = |d: &&TicketId| {
+        state.tickets.get(*d).is_some_and(|t| t.spec.kind == Kind::Join && t.spec.parent.as_ref() == Some(entry))
+    };
     found.spec.after.iter().filter(is_own).cloned().collect()
 }
 
@@ -162,13 +163,7 @@ fn contender(entry: &TicketId, found: &Ticket) -> Option<Contender> {
 }
 
 /// The card that compares the entries.
-fn card(
-    state: &State,
-    now: Millis,
-    (id, _): Found<'_>,
-    accepted: &[Found<'_>],
-    contenders: Vec<Contender>,
-) -> Event {
+fn card(state: &State, now: Millis, (id, _): Found<'_>, accepted: &[Found<'_>], contenders: Vec<Contender>) -> Event {
     let agents: Vec<String> = accepted.iter().map(|(_, t)| t.spec.agent.clone().unwrap_or_default()).collect();
     let question = match agents.as_slice() {
         [] => format!("No entry of {id} was accepted. Try again?"),

@@ -2,7 +2,9 @@
 
 use super::{delivery, done, nothing, ticket};
 use crate::mutant::mutant;
-use crate::{Acceptance, Decision, DeliveryKind, Event, Evidence, Outcome, Phase, RejectCode, Rejected, State, TicketId};
+use crate::{
+    Acceptance, Decision, DeliveryKind, Event, Evidence, Outcome, Phase, RejectCode, Rejected, State, TicketId,
+};
 use std::collections::BTreeSet;
 
 pub(super) fn approve(state: &State, wanted: &[TicketId], by: &str) -> Result<Decision, Rejected> {

@@ -11,8 +11,8 @@ mod verifying;
 
 use crate::mutant::mutant;
 use crate::{
-    AttemptId, AttemptOutcome, Commit, Envelope, Evidence, GatePolicy, Hazard, HostId, Lines, HostReport, Input, Millis,
-    Offer, Order, Outcome, PermissionAnswer, Report, SessionMessage, TicketId, Usage, VerifyJob,
+    AttemptId, AttemptOutcome, Commit, Envelope, Evidence, GatePolicy, Hazard, HostId, HostReport, Input, Lines,
+    Millis, Offer, Order, Outcome, PermissionAnswer, Report, SessionMessage, TicketId, Usage, VerifyJob,
 };
 use attempts::Attempt;
 use std::collections::{BTreeMap, BTreeSet};

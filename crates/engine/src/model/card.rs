@@ -1,8 +1,8 @@
 //! Cards: what waits for a person, and what a person may answer.
 
 use crate::{
-    AttemptId, CardAnswer, CardId, CardOption, Commit, Contender, FailureClass, Hazard, MailId, Millis, PendingPermission,
-    RejectCode, Rejected, SurfacingReason, TicketId,
+    AttemptId, CardAnswer, CardId, CardOption, Commit, Contender, FailureClass, Hazard, MailId, Millis,
+    PendingPermission, RejectCode, Rejected, SurfacingReason, TicketId,
 };
 use serde::{Deserialize, Serialize};
 

@@ -2,8 +2,8 @@
 
 use super::is_default;
 use crate::{
-    Acceptance, Assumption, AttemptId, Author, CallSpec, Calls, CardId, Check, Commit, ContestProgress, DeliveryId, Finding,
-    FindingAnswer, GoalProgress, HostId, Kind, Lines, Millis, Phase, Reviews, Session, TicketId, Usage,
+    Acceptance, Assumption, AttemptId, Author, CallSpec, Calls, CardId, Check, Commit, ContestProgress, DeliveryId,
+    Finding, FindingAnswer, GoalProgress, HostId, Kind, Lines, Millis, Phase, Reviews, Session, TicketId, Usage,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};

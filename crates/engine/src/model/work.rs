@@ -100,16 +100,8 @@ pub struct Work {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
-        Self::Change,
-        Self::Join,
-        Self::Goal,
-        Self::Call,
-        Self::Stage,
-        Self::Review,
-        Self::Contest,
-        Self::Entry,
-    ];
+    pub const ALL: [Self; 8] =
+        [Self::Change, Self::Join, Self::Goal, Self::Call, Self::Stage, Self::Review, Self::Contest, Self::Entry];
 
     /// The word on screens and in JSON.
     #[must_use]

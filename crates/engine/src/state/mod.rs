@@ -248,9 +248,7 @@ impl State {
         self.tickets.get(id).is_some_and(|ticket| match ticket.phase {
             Phase::NeedsYou => true,
             Phase::Reviewing => ticket.calls.unanswered.is_empty(),
-            Phase::Suspended if ticket.is_delegated() => {
-                self.open_cards_of(id).any(|card| card.kind.holds_ticket())
-            }
+            Phase::Suspended if ticket.is_delegated() => self.open_cards_of(id).any(|card| card.kind.holds_ticket()),
             Phase::Suspended => ticket.calls.unanswered.is_empty() || self.has_question(id),
             _ => false,
         })

@@ -71,9 +71,8 @@ fn begin_branch(
 }
 
 fn keep(depot: &Depot, rescues: &[Rescue], id: &TicketId, head: &Commit) -> GitResult<()> {
-    let is_kept = |rescue: &Rescue| {
-        rescue.commit == head.as_str() && rescue.name.split('/').next() == Some(id.as_str())
-    };
+    let is_kept =
+        |rescue: &Rescue| rescue.commit == head.as_str() && rescue.name.split('/').next() == Some(id.as_str());
     if !depot.has(head) || rescues.iter().any(is_kept) {
         return Ok(());
     }

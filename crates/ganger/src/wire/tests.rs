@@ -67,6 +67,7 @@ fn ended() -> AttemptEnd {
         head: Some(ganger_engine::Commit::new("c".repeat(40))),
         base: None,
         files: vec!["src/lib.rs".into()],
+        lines: None,
         tampering: Vec::new(),
         hazards: Vec::new(),
         unfit: Vec::new(),

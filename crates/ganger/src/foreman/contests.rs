@@ -7,40 +7,66 @@ use crate::log;
 use crate::os;
 use crate::project::Project;
 use ganger_engine::{Commit, Phase, State, Ticket, TicketId};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What is to be done for a ticket.
 enum Job {
     /// The branch of a contest begins at this head, on this base.
     Branch(TicketId, Commit, Option<Commit>),
-    /// The head of an entry that was not taken, or gave up.
+    /// The head of an entry that was not taken.
     Keep(TicketId, Commit),
 }
 
 impl Job {
-    fn of(id: &TicketId, ticket: &Ticket) -> Option<Self> {
-        let head = ticket.head.clone().filter(|head| Some(head) != ticket.base.as_ref() && ticket.live.is_none())?;
-        if ticket.contest.taken.is_some() && !ticket.phase.is_final() {
-            return Some(Self::Branch(id.clone(), head, ticket.base.clone()));
+    /// What a ticket asks for: a contest for its entries as well, as these may be over for long.
+    fn of(state: &State, id: &TicketId) -> Vec<Self> {
+        let Some(ticket) = state.tickets.get(id) else { return Vec::new() };
+        if ticket.contest.taken.is_some() {
+            let head = work_of(ticket).filter(|_| !ticket.phase.is_final());
+            let branch = head.map(|head| Self::Branch(id.clone(), head, ticket.base.clone()));
+            return branch
+                .into_iter()
+                .chain(ticket.contest.entries.iter().filter_map(|e| Self::keep(state, e)))
+                .collect();
         }
-        (ticket.contest().is_some() && ticket.phase == Phase::Cancelled).then(|| Self::Keep(id.clone(), head))
+        Self::keep(state, id).into_iter().collect()
     }
+
+    fn keep(state: &State, id: &TicketId) -> Option<Self> {
+        let entry = state.tickets.get(id).filter(|t| t.phase == Phase::Cancelled)?;
+        let contest = state.tickets.get(entry.contest()?)?;
+        contest.contest.taken.as_ref()?;
+        Some(Self::Keep(id.clone(), work_of(entry)?))
+    }
+}
+
+/// The head of a ticket that was worked on, and is not now.
+fn work_of(ticket: &Ticket) -> Option<Commit> {
+    ticket.head.clone().filter(|head| Some(head) != ticket.base.as_ref() && ticket.live.is_none())
 }
 
 /// Does what these tickets ask for.
 pub(super) async fn heed(project: &Arc<Project>, state: &State, ids: impl Iterator<Item = &TicketId>) {
-    let jobs: Vec<Job> = ids.filter_map(|id| Job::of(id, state.tickets.get(id)?)).collect();
+    let jobs: Vec<Job> = ids.flat_map(|id| Job::of(state, id)).collect();
     if jobs.is_empty() {
         return;
     }
     let shared = Arc::clone(project);
     let done = os::blocking(move || -> GitResult<()> {
         let Some(depot) = shared.depot_if_made()? else { return Ok(()) };
-        let rescues = Rescue::list(depot)?;
+        let mut kept: BTreeSet<(String, String)> = Rescue::list(depot)?
+            .into_iter()
+            .map(|rescue| (ticket_of(&rescue.name).to_owned(), rescue.commit))
+            .collect();
         for job in jobs {
             match job {
                 Job::Branch(id, head, base) => begin_branch(&shared, depot, &id, &head, base.as_ref())?,
-                Job::Keep(id, head) => keep(depot, &rescues, &id, &head)?,
+                // A contest and its entry may both have asked for it.
+                Job::Keep(id, head) if depot.has(&head) && kept.insert((id.to_string(), head.to_string())) => {
+                    Rescue::keep(depot, id.as_str(), &head, "not taken")?;
+                }
+                Job::Keep(..) => {}
             }
         }
         Ok(())
@@ -70,11 +96,7 @@ fn begin_branch(
     Ok(())
 }
 
-fn keep(depot: &Depot, rescues: &[Rescue], id: &TicketId, head: &Commit) -> GitResult<()> {
-    let is_kept =
-        |rescue: &Rescue| rescue.commit == head.as_str() && rescue.name.split('/').next() == Some(id.as_str());
-    if !depot.has(head) || rescues.iter().any(is_kept) {
-        return Ok(());
-    }
-    Rescue::keep(depot, id.as_str(), head, "not taken").map(drop)
+/// The first part of the name of a rescue.
+fn ticket_of(rescue: &str) -> &str {
+    rescue.split('/').next().unwrap_or(rescue)
 }

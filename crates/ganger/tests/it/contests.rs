@@ -48,6 +48,7 @@ fn a_person_takes_one_entry_and_the_work_of_the_other_is_kept() {
     let place = project("", &both());
     add_contest(&place);
     place.ganger(&["ticket", "why", "T-1"]).exits(0).says("T-1 is ready");
+    place.ganger(&["run", "--dry-run"]).exits(0).says("=== T-1-ada by ada ===").says("=== T-1-bob by bob ===");
     place
         .ganger(&["run"])
         .exits(3)
@@ -65,7 +66,7 @@ fn a_person_takes_one_entry_and_the_work_of_the_other_is_kept() {
     place.ganger(&["ticket", "why", "T-1"]).exits(0).says("waiting for your answer to C-1");
     place.ganger(&["ticket", "why", "T-1-bob"]).exits(0).says("accepted: T-1 takes one of its entries");
     place.ganger(&["merge", "T-1-bob"]).exits(1).says("T-1-bob is an entry of T-1: once it is taken, merge T-1");
-    place.ganger(&["answer", "C-1", "eve"]).exits(2).says("`eve` is not an answer to C-1");
+    place.ganger(&["answer", "C-1", "eve"]).exits(1).says("`eve` is not an answer to C-1");
 
     place.ganger(&["answer", "C-1", "bob"]).exits(0);
     let taken = place.ticket("T-1");
@@ -151,4 +152,18 @@ fn a_contest_that_could_not_be_one_is_refused() {
         .ganger(&["ticket", "add", "x", "--contest", "ada,bob", "--agent", "ada"])
         .exits(2)
         .says("cannot be used with");
+}
+
+#[test]
+fn an_export_brings_a_contest_to_another_board() {
+    let place = project("", &both());
+    add_contest(&place);
+    place.ganger(&["run"]).exits(3);
+    let exported = place.ganger(&["export"]).exits(0).stdout;
+    let other = project("", &both());
+    std::fs::write(other.path("board.json"), exported).unwrap();
+    other.ganger(&["ticket", "import", &other.path("board.json").display().to_string()]).exits(0);
+    let imported = other.ganger(&["ticket", "list", "--json"]).exits(0).json();
+    let [contest] = imported["tickets"].as_array().unwrap().as_slice() else { panic!("{imported}") };
+    assert_eq!((&contest["kind"], &contest["contest"]["agents"]), (&json!("contest"), &json!(["ada", "bob"])));
 }

@@ -51,7 +51,13 @@ pub(crate) fn tokens(report: &mut Report) {
         lazy as f64 / focused as f64,
         of_one(monolithic)
     );
-    report.add("tokens of one agent that carries everything, times those of a focused one", &detail, ratio, ">= 4", ratio >= 4.0);
+    report.add(
+        "tokens of one agent that carries everything, times those of a focused one",
+        &detail,
+        ratio,
+        ">= 4",
+        ratio >= 4.0,
+    );
 }
 
 fn tokens_of(tokenizer: &CoreBPE, text: &str) -> usize {
@@ -83,7 +89,8 @@ fn agents(shop: &Shop) -> Agents {
 fn missions(shop: &Shop, plan: &Value) -> Vec<String> {
     let lines = plan["tickets"].as_array().unwrap().iter().enumerate().map(|(i, ticket)| {
         // Tickets that change the same file do not start at once, and all of them are wanted here.
-        let files: Vec<String> = ticket["files"].as_array().unwrap().iter().map(|f| format!("{i}/{}", f.as_str().unwrap())).collect();
+        let files: Vec<String> =
+            ticket["files"].as_array().unwrap().iter().map(|f| format!("{i}/{}", f.as_str().unwrap())).collect();
         let item = serde_json::json!({
             "id": format!("P-{i:02}"), "title": ticket["title"], "description": ticket["description"],
             "acceptanceCriteria": ticket["done"], "files": files,

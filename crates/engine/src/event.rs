@@ -6,8 +6,9 @@
 use crate::model::is_default;
 use crate::{
     Assumption, AttemptCount, AttemptId, AttemptOutcome, CallResult, Card, CardAnswer, CardId, Commit, Delivery,
-    DeliveryEvidence, DeliveryId, Directive, DirectiveRemoval, Evidence, Finding, Hazard, HostId, HostReport, Mail,
-    MailId, Millis, PermissionAnswer, Permit, Policy, Report, Session, SessionId, Settlement, TicketId, TicketSpec, Usage,
+    DeliveryEvidence, DeliveryId, Directive, DirectiveRemoval, Evidence, Finding, Hazard, HostId, HostReport, Lines,
+    Mail, MailId, Millis, PermissionAnswer, Permit, Policy, Report, Session, SessionId, Settlement, TicketId,
+    TicketSpec, Usage,
 };
 use serde::{Deserialize, Serialize};
 
@@ -160,6 +161,9 @@ pub enum Event {
         /// Files that the branch changes.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         files: Vec<String>,
+        /// How many lines of them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        lines: Option<Lines>,
         /// Where the ticket goes from here.
         next: crate::Phase,
         /// What the end counts as.
@@ -229,10 +233,7 @@ pub enum Event {
         counts: bool,
     },
     /// Its agent should settle this by itself.
-    HazardSentBack {
-        ticket: TicketId,
-        hazard: Hazard,
-    },
+    HazardSentBack { ticket: TicketId, hazard: Hazard },
     /// A limit was reached; a card holds the ticket.
     TicketHeld {
         ticket: TicketId,
@@ -296,6 +297,26 @@ pub enum Event {
     },
     /// Nothing of a goal is left to do.
     GoalReached { ticket: TicketId },
+    /// A contest began: each of its agents has an entry.
+    ContestBegun {
+        /// The contest.
+        ticket: TicketId,
+        /// The entries.
+        entries: Vec<TicketId>,
+    },
+    /// An entry of a contest ended without being accepted.
+    EntryGaveUp { ticket: TicketId, why: String },
+    /// An entry of a contest was taken: the contest is its work from now on.
+    EntryTaken {
+        /// The contest.
+        ticket: TicketId,
+        /// The entry.
+        entry: TicketId,
+        /// Who said so.
+        by: String,
+        /// Why it.
+        why: String,
+    },
     /// A text is to be given to the session of a ticket.
     DeliveryQueued {
         /// The text.

@@ -2,7 +2,7 @@
 
 use crate::{
     AssumptionId, AttemptId, AttemptOutcome, CallStatus, CardAnswer, CardId, Check, Commit, DecisionId,
-    DeliveryEvidence, DeliveryId, DirectionKind, Event, Evidence, Hazard, HostId, HostReport, MailId, MailQuery,
+    DeliveryEvidence, DeliveryId, DirectionKind, Event, Evidence, Hazard, HostId, HostReport, Lines, MailId, MailQuery,
     Mailbox, NewAssumption, NewCall, NewMail, PermissionRequest, Permit, Policy, Receipt, Report, SessionId, Speaker,
     TicketId, TicketPage, TicketQuery, TicketSpec, Urgency, Usage,
 };
@@ -80,6 +80,9 @@ pub struct AttemptEnd {
     pub base: Option<Commit>,
     /// Files that the branch changes.
     pub files: Vec<String>,
+    /// How many lines of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lines: Option<Lines>,
     /// Signs that tests were weakened: deleted, skipped.
     pub tampering: Vec<String>,
     /// What a person should look at first: much is deleted, `.env` files are touched, secrets are held.

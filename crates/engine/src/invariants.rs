@@ -93,6 +93,11 @@ fn check_attempt(state: &State, id: &TicketId, ticket: &Ticket) -> Judged {
 
 /// 5 and 6, of a state.
 fn check_accepted(state: &State, id: &TicketId, ticket: &Ticket) -> Judged {
+    if ticket.phase == Phase::Done && ticket.spec.kind == Kind::Entry {
+        let contest = ticket.spec.parent.as_ref().and_then(|contest| state.tickets.get(contest));
+        let is_taken = contest.is_some_and(|c| c.contest.taken.as_ref().is_some_and(|taken| &taken.entry == id));
+        return require(is_taken, 11, id, || "done, but its contest did not take it".to_owned());
+    }
     if ticket.phase == Phase::Done && ticket.spec.kind != Kind::Goal {
         let handed_in = matches!(ticket.calls.result, Some(CallResult::Success { .. }));
         return require(handed_in, 5, id, || "done without a result".to_owned());
@@ -111,6 +116,7 @@ fn check_accepted(state: &State, id: &TicketId, ticket: &Ticket) -> Judged {
         require(addressed, 5, id, || format!("accepted although nothing was said to \"{item}\""))?;
     }
     if ticket.phase == Phase::Merged {
+        require(ticket.spec.kind != Kind::Entry, 11, id, || "an entry of a contest is merged by itself".to_owned())?;
         // After the merge the gates may change; history is not judged by them.
         return require(ticket.merge_approval.is_some(), 6, id, || "merged without a person's approval".to_owned());
     }
@@ -149,6 +155,7 @@ fn check_waiting(state: &State, id: &TicketId, ticket: &Ticket) -> Judged {
     match ticket.phase {
         // The next tick begins its next stage, or looks at its tickets.
         Phase::Suspended if ticket.spec.kind == Kind::Goal => Ok(()),
+        Phase::Suspended if ticket.spec.kind == Kind::Contest && ticket.contest.taken.is_none() => Ok(()),
         Phase::Suspended | Phase::NeedsYou | Phase::Reviewing => {
             let asks = open.any(|card| {
                 !matches!(card.kind, CardKind::Notice { .. } | CardKind::Permission { .. } | CardKind::Surfacing { .. })
@@ -162,7 +169,13 @@ fn check_waiting(state: &State, id: &TicketId, ticket: &Ticket) -> Judged {
         Phase::Open => {
             let closed = |d: &&TicketId| state.tickets.get(*d).is_some_and(|t| t.phase == Phase::Cancelled);
             let Some(closed) = ticket.spec.after.iter().find(closed) else { return Ok(()) };
-            let asked = open.any(|card| matches!(&card.kind, CardKind::Orphaned { closed: c } if c == closed));
+            let is_about = |kind: &CardKind| matches!(kind, CardKind::Orphaned { closed: c } if c == closed);
+            // An entry follows its contest, about which a person is asked; or it is closed with it.
+            let contest = ticket.spec.parent.as_ref().filter(|_| ticket.spec.kind == Kind::Entry);
+            let of_contest =
+                |card: &crate::Card| contest == Some(&card.ticket) && card.is_open() && is_about(&card.kind);
+            let closes = contest.and_then(|id| state.tickets.get(id)).is_some_and(|t| t.phase == Phase::Cancelled);
+            let asked = open.any(|card| is_about(&card.kind)) || closes || state.cards.values().any(of_contest);
             require(asked, 9, id, || format!("it waits for {closed}, which is closed, and no card tells a person"))
         }
         Phase::Stopped => {
@@ -205,6 +218,7 @@ pub(crate) fn check_event(before: &State, now: Millis, event: &Event) -> Judged 
         }
         Event::CallEnded { ticket, .. } => check_call(before, ticket),
         Event::CallsReturned { ticket, calls } => check_returned(before, ticket, calls),
+        Event::EntryTaken { ticket, entry, .. } => check_taken(before, ticket, entry),
         Event::GoalReached { ticket } => {
             let is_over = |t: &TicketId| {
                 before.tickets.get(t).is_some_and(|t| matches!(t.phase, Phase::Merged | Phase::Cancelled | Phase::Done))
@@ -214,6 +228,16 @@ pub(crate) fn check_event(before: &State, now: Millis, event: &Event) -> Judged 
         }
         _ => Ok(()),
     }
+}
+
+/// 11: the first entry that is taken, of this contest, accepted.
+fn check_taken(before: &State, id: &TicketId, entry: &TicketId) -> Judged {
+    let contest = before.tickets.get(id).filter(|t| t.spec.kind == Kind::Contest);
+    let waits = contest.is_some_and(|t| t.phase == Phase::Suspended && t.contest.taken.is_none());
+    require(waits, 11, id, || format!("{entry} is taken, but nobody waits for an entry"))?;
+    let found = before.tickets.get(entry).filter(|t| t.spec.kind == Kind::Entry && t.spec.parent.as_ref() == Some(id));
+    let accepted = found.is_some_and(|t| t.phase == Phase::Accepted && t.accepted.is_some());
+    require(accepted, 11, id, || format!("{entry} is taken, which is no accepted entry of it"))
 }
 
 /// 1 and 2: nothing of it runs, and all that it depends on is accepted.
@@ -245,7 +269,12 @@ fn check_overlap(before: &State, id: &TicketId, ticket: &Ticket) -> Judged {
     }
     let mine = files_of(before, ticket);
     for other in before.attempts.values().map(|a| &a.ticket).filter(|other| *other != id) {
+        let same_contest = |t: &Ticket| {
+            let both = t.spec.kind == Kind::Entry && ticket.spec.kind == Kind::Entry;
+            both && t.spec.parent == ticket.spec.parent
+        };
         let found = before.tickets.get(other).filter(|t| t.spec.call.is_none() && !ancestors.contains(other));
+        let found = found.filter(|t| !same_contest(t));
         let Some(found) = found else { continue };
         let theirs = files_of(before, found);
         let shared = mine.iter().filter(|m| theirs.iter().any(|t| same_file(m, t))).count();
@@ -280,7 +309,8 @@ fn check_budget(before: &State, now: Millis, id: &TicketId, ticket: &Ticket, age
         require(budget.ticket.is_none_or(|limit| spent < limit), 4, id, || {
             format!("offered after {spent} tokens of {of}")
         })?;
-        let caller = found.spec.parent.clone().filter(|_| found.spec.call.is_some());
+        let is_below = found.spec.call.is_some() || found.spec.kind == Kind::Entry;
+        let caller = found.spec.parent.clone().filter(|_| is_below);
         above = caller.and_then(|caller| Some((caller.clone(), before.tickets.get(&caller)?)));
     }
     let is_today = before.spend.day == now / 86_400_000;

@@ -12,6 +12,7 @@
 //! [`Ledger`] puts them in the one order that is safe: decide, apply to a working state, check the
 //! invariants, and hand out the records to append before anybody acts on them.
 
+mod comparison;
 mod decide;
 mod event;
 pub mod foreman;
@@ -34,7 +35,8 @@ mod state;
 pub mod text;
 mod verdict;
 
-pub use decide::{Objection, decide, mailbox, objection, plan_of, tickets_seen};
+pub use comparison::{Comparison, EntrySummary, GateSummary, of as comparison_of};
+pub use decide::{Objection, decide, mailbox, objection, plan_of, review_id, tickets_seen};
 pub use event::Event;
 pub use holding::Reach;
 pub use ids::{
@@ -54,6 +56,7 @@ pub use model::{
     card::{ApprovalReason, Card, CardKind, CardState, EscalationReason, NoticeReason},
     check::{Check, Expects},
     chief::{Chief, Correction, Surfacing, SurfacingPolicy, SurfacingReason},
+    contest::{Contender, ContestProgress, Lines, Take, Taken},
     delivery::{Delivery, DeliveryEvidence, DeliveryKind, Message, Urgency},
     direction::{DirectionKind, Directive, DirectiveRemoval, texts_of},
     evidence::{Evidence, EvidenceKey},

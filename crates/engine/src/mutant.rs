@@ -126,6 +126,12 @@ mod named {
             FailedCheckPasses,
             /// Findings need no answer.
             FindingsNotAnswered,
+        /// A contest takes a second entry.
+        ContestTakesTwo,
+        /// Entries of contests are merged by themselves.
+        EntryLands,
+        /// The entries of a contest do not share its budget.
+        EntriesNotCounted,
         /// Work is accepted without a gate and without a person.
         NoGateAccepted,
         /// A ticket lands before what it builds on.

@@ -55,6 +55,8 @@ pub struct Offer {
     pub bases: Vec<(TicketId, Commit)>,
     /// What the branch was based on before.
     pub base: Option<Commit>,
+    /// Where it begins if it is not there: the entry that a contest took has another branch.
+    pub begins_at: Option<Commit>,
     /// What people said holds for the whole project.
     pub direction: Vec<Directive>,
 }
@@ -83,6 +85,7 @@ impl Offer {
             told: ticket.delivered_texts.clone(),
             bases,
             base: ticket.base.clone(),
+            begins_at: ticket.head.clone().filter(|_| ticket.contest.taken.is_some()),
             direction: state.chief.direction.clone(),
         })
     }

@@ -25,6 +25,8 @@ pub enum Reason {
     NoPipeline,
     /// The goal is reached when these are over.
     WaitsForTickets { tickets: Vec<TicketId> },
+    /// An entry of the contest is taken when these are over.
+    WaitsForEntries { entries: Vec<TicketId> },
     /// Others review its work.
     UnderReview { reviews: Vec<TicketId> },
     /// It depends on something that is not accepted.
@@ -72,6 +74,10 @@ impl fmt::Display for Reason {
                 let tickets: Vec<&str> = tickets.iter().map(TicketId::as_str).collect();
                 write!(f, "it is done when its tickets are merged or closed: {}", tickets.join(", "))
             }
+            Self::WaitsForEntries { entries } => {
+                let entries: Vec<&str> = entries.iter().map(TicketId::as_str).collect();
+                write!(f, "its entries are not over: {}", entries.join(", "))
+            }
             Self::UnderReview { reviews } => {
                 let reviews: Vec<&str> = reviews.iter().map(TicketId::as_str).collect();
                 write!(f, "its work is under review: {}", reviews.join(", "))
@@ -96,7 +102,9 @@ impl fmt::Display for Reason {
             Self::Surfacing { card } => {
                 write!(f, "assumptions of your agents wait for you: answer {card} first: `ganger inbox`")
             }
-            Self::NotAskedYet { goal } => write!(f, "you are asked about other tickets of {goal} first: `ganger inbox`"),
+            Self::NotAskedYet { goal } => {
+                write!(f, "you are asked about other tickets of {goal} first: `ganger inbox`")
+            }
             Self::RedBase { card } => {
                 write!(f, "a gate is red on the main branch: {card} is waiting for your answer: `ganger inbox`")
             }
@@ -137,8 +145,8 @@ pub fn why(state: &State, now: Millis, id: &TicketId) -> Vec<Reason> {
     if let Some((by, why)) = ticket.stopped.as_ref().filter(|_| ticket.phase == Phase::Stopped) {
         return vec![Reason::Stopped { by: by.clone(), why: why.clone() }];
     }
-    if ticket.spec.kind == Kind::Goal && ticket.phase == Phase::Suspended {
-        return of_goal(state, ticket);
+    if ticket.is_delegated() && ticket.phase == Phase::Suspended {
+        return if ticket.spec.kind == Kind::Goal { of_goal(state, ticket) } else { of_contest(state, ticket) };
     }
     if ticket.phase != Phase::Open {
         return vec![Reason::Phase { phase: ticket.phase }];
@@ -163,6 +171,19 @@ fn of_goal(state: &State, goal: &Ticket) -> Vec<Reason> {
     let is_over = |id: &TicketId| state.tickets.get(id).is_some_and(|t| t.phase.is_final());
     let tickets: Vec<TicketId> = goal.goal.tickets.iter().filter(|id| !is_over(id)).cloned().collect();
     if tickets.is_empty() { Vec::new() } else { vec![Reason::WaitsForTickets { tickets }] }
+}
+
+/// What a contest waits for of which nothing was taken.
+fn of_contest(state: &State, contest: &Ticket) -> Vec<Reason> {
+    if let Some((by, why)) = &contest.stopped {
+        return vec![Reason::Stopped { by: by.clone(), why: why.clone() }];
+    }
+    if contest.parts().is_empty() {
+        return unmet_dependencies(state, contest).collect();
+    }
+    let is_over = |id: &TicketId| state.tickets.get(id).is_some_and(|t| t.phase.is_over());
+    let entries: Vec<TicketId> = contest.parts().iter().filter(|id| !is_over(id)).cloned().collect();
+    if entries.is_empty() { Vec::new() } else { vec![Reason::WaitsForEntries { entries }] }
 }
 
 fn unmet_dependencies<'a>(state: &'a State, ticket: &'a Ticket) -> impl Iterator<Item = Reason> + 'a {
@@ -233,6 +254,10 @@ pub(crate) fn overlap(state: &State, id: &TicketId, ticket: &Ticket) -> Option<R
     let live = state.attempts.values().map(|a| &a.ticket).filter(|other| *other != id);
     live.filter(|other| !is_ancestor(state, ticket, other)).find_map(|other| {
         let found = state.tickets.get(other).filter(|t| t.spec.kind.work().lands)?;
+        // Of two entries of a contest one at most is merged.
+        if ticket.contest().is_some() && ticket.contest() == found.contest() {
+            return None;
+        }
         let theirs: BTreeSet<&str> = found.files().filter(|f| !is_ignored(state, f)).collect();
         let shared: Vec<String> = mine
             .iter()

@@ -179,6 +179,12 @@ pub fn line(text: &str, max: usize) -> String {
     cut
 }
 
+/// A number with its noun: "1 file", "2 files".
+#[must_use]
+pub fn count(n: u64, noun: &str) -> String {
+    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+}
+
 /// At most so many bytes from the front, on a character border.
 #[must_use]
 pub fn cap(text: &str, bytes: usize) -> String {

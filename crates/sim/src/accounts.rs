@@ -1,7 +1,7 @@
 //! What was used, by books of their own: what simulated runtimes reported against what the journal says of it, and
 //! against the budgets under which attempts start.
 
-use ganger_engine::{AttemptId, AttemptOutcome, Budget, Event, Record, State, TicketId, day_of};
+use ganger_engine::{AttemptId, AttemptOutcome, Budget, Event, Kind, Record, State, TicketId, day_of};
 use std::collections::BTreeMap;
 
 /// Tokens.
@@ -66,7 +66,8 @@ impl Accounts {
     fn dearest_above(&self, before: &State, ticket: &TicketId) -> u64 {
         let caller = |id: &TicketId| {
             let spec = &before.tickets.get(id)?.spec;
-            spec.parent.clone().filter(|_| spec.call.is_some())
+            // An entry is paid for by its contest.
+            spec.parent.clone().filter(|_| spec.call.is_some() || spec.kind == Kind::Entry)
         };
         let above = |id: &TicketId| std::iter::successors(Some(id.clone()), |id| caller(id)).collect::<Vec<_>>();
         let below = |top: &TicketId| -> u64 {

@@ -54,12 +54,17 @@ pub(crate) fn record(before: &State, record: &Record) -> Result<(), String> {
 fn sharing<'a>(before: &'a State, settled: &'a Settlement, any_value: bool) -> BTreeSet<&'a TicketId> {
     let mut found = BTreeSet::from([&settled.ticket]);
     let mut at = before.tickets.get(&settled.ticket);
-    while let Some(parent) = at.filter(|t| t.spec.call.is_some()).and_then(|t| t.spec.parent.as_ref()) {
+    let is_part = |t: &&Ticket| t.spec.call.is_some() || t.spec.kind == Kind::Entry;
+    while let Some(parent) = at.filter(is_part).and_then(|t| t.spec.parent.as_ref()) {
         at = before.tickets.get(parent);
-        match at.filter(|t| t.spec.kind == Kind::Goal) {
+        match at {
             // Its tickets rest on what its stages assumed.
-            Some(goal) => found.extend(&goal.goal.tickets),
-            None => drop(found.insert(parent)),
+            Some(goal) if goal.spec.kind == Kind::Goal => found.extend(&goal.goal.tickets),
+            // Nobody works on a contest before an entry is taken.
+            Some(contest) if contest.spec.kind == Kind::Contest && contest.contest.taken.is_none() => {
+                found.extend(&contest.contest.entries);
+            }
+            _ => drop(found.insert(parent)),
         }
     }
     let own = before.tickets.get(&settled.ticket).into_iter().flat_map(|t| &t.assumptions);

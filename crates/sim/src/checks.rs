@@ -3,6 +3,7 @@
 
 use crate::accounts::Accounts;
 use crate::books;
+use crate::contests::{self, Contests};
 use crate::judgements::Judgements;
 use crate::mail;
 use ganger_engine::foreman::Landing;
@@ -35,6 +36,7 @@ pub(crate) struct Checks {
     accepted: BTreeMap<TicketId, Commit>,
     accounts: Accounts,
     judgements: Judgements,
+    contests: Contests,
     /// Calls whose answer its caller has, or never will ask for.
     answered: BTreeSet<TicketId>,
     pub(crate) failure: Option<String>,
@@ -147,6 +149,9 @@ impl Checks {
         }
         self.repeated_work(event);
         if let Err(why) = mail::fact(before, event) {
+            self.fail(why);
+        }
+        if let Err(why) = self.contests.fact(before, event) {
             self.fail(why);
         }
         if let Err(why) = self.judgements.fact(before, record, event) {
@@ -311,7 +316,7 @@ impl Checks {
         if let Some((call, _)) = unanswered {
             return Some(format!("invariant 10: nobody was given the answer of {call}"));
         }
-        if let Some(why) = mail::unsettled(state) {
+        if let Some(why) = contests::unsettled(state).or_else(|| mail::unsettled(state)) {
             return Some(why);
         }
         let undelivered = state.tickets.iter().find(|(_, t)| t.phase.is_accepted() && !t.undelivered.is_empty());

@@ -58,6 +58,7 @@ impl Coverage {
                     CardKind::Question { .. }
                     | CardKind::Permission { .. }
                     | CardKind::Stage { .. }
+                    | CardKind::Contest { .. }
                     | CardKind::Orphaned { .. }
                     | CardKind::Proposal => {}
                 }

@@ -22,7 +22,9 @@ impl Judgements {
     /// With what must not be.
     pub(crate) fn fact(&mut self, before: &State, record: &Record, event: &Event) -> Result<(), String> {
         match event {
-            Event::CallEnded { ticket, result: CallResult::Success { output, .. } } => self.verdict(before, ticket, output),
+            Event::CallEnded { ticket, result: CallResult::Success { output, .. } } => {
+                self.verdict(before, ticket, output)
+            }
             Event::TicketAdded { ticket, spec, .. } if spec.kind == Kind::Review => {
                 let of = spec.parent.as_ref().and_then(|of| before.tickets.get(of));
                 let agent = spec.agent.as_deref().unwrap_or_default();
@@ -32,6 +34,7 @@ impl Judgements {
                 Ok(())
             }
             Event::TicketAccepted { ticket, commit } => self.accepted(before, record, ticket, commit),
+            Event::EntryTaken { ticket, entry, .. } => reviewed_when_taken(before, record, ticket, entry),
             Event::StageApproved { ticket, .. } => {
                 self.approved.insert(ticket.clone());
                 Ok(())
@@ -81,8 +84,12 @@ impl Judgements {
         let said = self.verdicts.get(&(ticket.clone(), commit.clone()));
         // What was said last counts: a finding may have been disputed since.
         let passed = said.and_then(|said| said.last()).is_some_and(|passes| *passes);
+        // A person looks at an entry beside the others, when one is taken.
+        let is_entry = before.tickets.get(ticket).is_some_and(|t| t.spec.kind == Kind::Entry);
         let holds = match before.policy.review {
             Review::Off => true,
+            Review::Person if is_entry => true,
+            Review::AgentAndPerson if is_entry => approved || passed,
             Review::Person | Review::AgentAndPerson => approved,
             Review::Agent => approved || passed,
         };
@@ -91,4 +98,15 @@ impl Judgements {
         }
         Err(format!("invariant 5: {ticket} is accepted at {commit} without the review that the policy asks for"))
     }
+}
+
+/// 5: where the policy asks for a person's review, a person takes the entry.
+fn reviewed_when_taken(before: &State, record: &Record, contest: &TicketId, entry: &TicketId) -> Result<(), String> {
+    let commit = before.tickets.get(entry).and_then(|t| t.accepted.as_ref());
+    let approves = |e: &Event| matches!(e, Event::ApprovedByPerson { ticket, commit: c, .. } if ticket == contest && Some(c) == commit);
+    let asks = matches!(before.policy.review, Review::Person | Review::AgentAndPerson);
+    if !asks || record.events.iter().any(approves) {
+        return Ok(());
+    }
+    Err(format!("invariant 5: {entry} is taken for {contest}, and no person looked at it"))
 }

@@ -71,7 +71,8 @@ legal! {
     ReviewRequested: Verifying;
     ReviewFailed: Reviewing;
     TicketRejected: Open Verifying Reviewing Accepted NeedsYou;
-    ApprovedByPerson: Reviewing NeedsYou;
+    // A person takes an entry of a contest.
+    ApprovedByPerson: Suspended Reviewing NeedsYou;
     TicketAccepted: Verifying Reviewing NeedsYou;
 
     CallEnded: Open Verifying;
@@ -84,6 +85,10 @@ legal! {
     StageReturned: Suspended;
     GoalExpanded: Suspended;
     GoalReached: Suspended;
+
+    ContestBegun: Suspended;
+    EntryGaveUp: Open Suspended Stopped;
+    EntryTaken: Suspended;
 
     DeliveryQueued: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped;
     DeliveryReturned: Open Suspended NeedsYou Stopped Cancelled;
@@ -115,6 +120,9 @@ const RARE: &[Pair] = &[
     ("MailReturned", Some(Merged)),
     ("CallResultsRead", Some(Cancelled)),
     ("TicketHeld", Some(Stopped)),
+    // An entry that used up the budget of its contest while it waits for calls, or that a person stopped.
+    ("EntryGaveUp", Some(Suspended)),
+    ("EntryGaveUp", Some(Stopped)),
     ("CardOpened", Some(Merged)),
     ("CardOpened", Some(Done)),
     // Cards about assumptions outlive the ticket that they name.

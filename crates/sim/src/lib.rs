@@ -8,6 +8,7 @@
 mod accounts;
 mod books;
 mod checks;
+mod contests;
 mod coverage;
 mod fault;
 mod foreman;

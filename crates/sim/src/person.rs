@@ -147,15 +147,21 @@ impl Person {
         let agent = (!world.rng.one_in(2)).then(|| agent.to_owned());
         // Few files for many tickets: overlaps are common.
         let file = format!("file-{}", world.rng.below(6));
-        let wants_goal = world.rng.one_in(8);
+        let kind = match world.rng.below(8) {
+            0 => Kind::Goal,
+            1 => Kind::Contest,
+            _ => Kind::Change,
+        };
+        let contest = if kind == Kind::Contest { competitors(world) } else { Vec::new() };
         let spec = TicketSpec {
-            kind: if wants_goal { Kind::Goal } else { Kind::Change },
+            kind,
             title: format!("ticket {}", self.to_add),
             done: vec!["it works".to_owned()],
-            checks: if wants_goal { Vec::new() } else { checks(world) },
+            checks: if kind == Kind::Goal { Vec::new() } else { checks(world) },
             files: vec![file],
             after,
-            agent,
+            agent: agent.filter(|_| kind != Kind::Contest),
+            contest,
             ..TicketSpec::default()
         };
         self.tell(world, Input::AddTickets { tickets: vec![NewTicket { id: None, spec }] });
@@ -219,9 +225,7 @@ impl Person {
 
     /// Stops a ticket; now and then lets it go on again before it has stopped.
     fn stop(&mut self, world: &mut World, state: &State) {
-        let can = |t: &Ticket| {
-            matches!(t.phase, Phase::Running | Phase::Open | Phase::Verifying) || t.spec.kind == Kind::Goal
-        };
+        let can = |t: &Ticket| matches!(t.phase, Phase::Running | Phase::Open | Phase::Verifying) || t.is_delegated();
         let Some(ticket) = pick(world, state, can) else {
             return;
         };
@@ -251,6 +255,14 @@ fn pick(world: &mut World, state: &State, fits: impl Fn(&Ticket) -> bool) -> Opt
     let all: Vec<&TicketId> = state.tickets.iter().filter(|(_, t)| fits(t)).map(|(id, _)| id).collect();
     let at = world.rng.below(all.len() as u64) as usize;
     all.get(at).map(|id| (*id).clone())
+}
+
+/// Two agents or three.
+fn competitors(world: &mut World) -> Vec<String> {
+    let first = world.rng.below(policy::AGENTS.len() as u64) as usize;
+    let others = 1 + world.rng.below(2) as usize;
+    let agents = policy::AGENTS.iter().cycle().skip(first).take(1 + others);
+    agents.map(|(name, _)| (*name).to_owned()).collect()
 }
 
 /// Some prove the work, some do not, and some tickets have none.
@@ -286,6 +298,9 @@ fn any_answer(world: &mut World, card: &Card) -> CardAnswer {
     let texts = usize::from(card.kind.free_text().is_some());
     let nth = world.rng.below((options.len() + texts) as u64) as usize;
     match options.get(nth) {
+        None if let CardKind::Contest { agents, .. } = &card.kind => {
+            CardAnswer::Text(agents[world.rng.below(agents.len() as u64) as usize].clone())
+        }
         None => match card.surfacing() {
             Some(SurfacingReason::Conflict { values, .. }) if !world.rng.one_in(4) => {
                 CardAnswer::Text(values[world.rng.below(values.len() as u64) as usize].clone())
@@ -317,6 +332,10 @@ fn helpful_answer(card: &Card) -> CardAnswer {
             CardOption::Reject
         }
         CardKind::Stage { .. } => CardOption::Accept,
+        CardKind::Contest { agents, .. } => match agents.first() {
+            Some(first) => return CardAnswer::Text(first.clone()),
+            None => CardOption::Retry,
+        },
         CardKind::Orphaned { .. } => CardOption::Continue,
         CardKind::Proposal => CardOption::Yes,
         CardKind::Escalation { why: EscalationReason::Stopped } => CardOption::Resume,

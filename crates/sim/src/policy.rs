@@ -3,7 +3,7 @@
 use crate::rng::Rng;
 use ganger_engine::{
     AgentPolicy, Budget, GatePolicy, GoalRules, MailLimits, Policy, RedBase, Review, ReviewRules, StagePolicy,
-    StageRole, Surfacing, SurfacingPolicy,
+    StageRole, Surfacing, SurfacingPolicy, Take,
 };
 
 /// The agents, each with the runtime that it needs.
@@ -50,6 +50,7 @@ pub(crate) fn first(seed: u64, rng: &mut Rng) -> Policy {
     // The second is an author as well, and works on one host only.
     policy.reviews = ReviewRules { reviewers: vec!["plain".to_owned(), "rare".to_owned()], rounds: 2 };
     policy.goals = GoalRules { batch: if seed % 3 == 1 { 2 } else { 0 }, ..goals() };
+    policy.take = [Take::Person, Take::FirstAccepted, Take::Smallest][(seed / 4 % 3) as usize];
     if seed % 5 == 2 {
         policy.max_transients = 2;
     }

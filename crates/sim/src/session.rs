@@ -13,7 +13,7 @@ use ganger_engine::session::{
     TurnEnd, WorkspaceState,
 };
 use ganger_engine::{
-    AttemptOutcome, Commit, Envelope, Hazard, Impact, Input, NewAssumption, NewCall, Offer, Speaker, TicketId,
+    AttemptOutcome, Commit, Envelope, Hazard, Impact, Input, Lines, NewAssumption, NewCall, Offer, Speaker, TicketId,
     TicketQuery, TicketSpec,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -424,7 +424,8 @@ impl Session {
         let tampering = if tampers { vec!["a test was deleted".to_owned()] } else { Vec::new() };
         let endangers = self.runtime.behaviour == Behaviour::Endangers;
         let hazards = if endangers { hazards(self.place.2.token) } else { Vec::new() };
-        Work::Committed { head, base, files: vec![format!("file-{}", self.ticket)], tampering, hazards }
+        let lines = Some(Lines { added: head.as_str().len() as u64, removed: 0 });
+        Work::Committed { head, base, files: vec![format!("file-{}", self.ticket)], lines, tampering, hazards }
     }
 }
 

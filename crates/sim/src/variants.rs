@@ -41,7 +41,7 @@ named! {
     AttemptOutcome: Finished Failed Interrupted BaseConflict TooLarge;
     AttemptCount: Nothing Claim Transient PersistentTransient Failure;
     FailureClass: Transient Disconnected Auth Stalled Runaway Crashed SessionLost Setup Refused;
-    CardKind: Question Permission Approval Stage Escalation Orphaned Surfacing Proposal Notice;
+    CardKind: Question Permission Approval Stage Escalation Contest Orphaned Surfacing Proposal Notice;
     ApprovalReason: NoGate Review Hazards Tampering ProvesNothing;
     Hazard: Deletions EnvFiles Secrets Untested;
     EscalationReason: Failed Rejected Unverifiable Budget TooLarge Stopped RedBase Stage LoggedOut;

@@ -5,9 +5,9 @@ use super::{done, given_up, goals, granted, hazards, live, nothing, permissions,
 use crate::mutant::mutant;
 use crate::text;
 use crate::{
-    Attempt, AttemptCount, AttemptEnd, AttemptId, AttemptOutcome, AttemptStage, CallChanges, CallResult, Claim, Decision,
-    DeliveryEvidence, DeliveryId, EscalationReason, Event, FailureClass, Kind, Millis, NewTicket, Pause, Phase,
-    Rejected, Report, Session, SessionId, State, Ticket, TicketId, TicketSpec, Usage,
+    Attempt, AttemptCount, AttemptEnd, AttemptId, AttemptOutcome, AttemptStage, CallChanges, CallResult, Claim,
+    Decision, DeliveryEvidence, DeliveryId, EscalationReason, Event, FailureClass, Kind, Millis, NewTicket, Pause,
+    Phase, Rejected, Report, Session, SessionId, State, Ticket, TicketId, TicketSpec, Usage,
 };
 
 /// First wait after a transient failure; it doubles up to [`MAX_BACKOFF_MS`].
@@ -129,6 +129,7 @@ pub(super) fn ended(
         head: end.head.clone(),
         base: end.base.clone(),
         files: end.files.clone(),
+        lines: end.lines,
         next: disposition.next,
         counts: counts(state, ticket, &end.outcome),
         session_lost: matches!(end.outcome, AttemptOutcome::Failed { class: FailureClass::SessionLost, .. }),
@@ -325,7 +326,7 @@ impl Disposition {
         let fault = match ticket.spec.kind {
             Kind::Review => reviews::fault(&output),
             Kind::Stage => goals::fault(state, ticket, &output),
-            Kind::Change | Kind::Join | Kind::Goal | Kind::Call => None,
+            Kind::Change | Kind::Join | Kind::Goal | Kind::Call | Kind::Contest | Kind::Entry => None,
         };
         if let Some(fault) = fault {
             let refusal = Refusal {
@@ -359,7 +360,7 @@ impl Disposition {
                 now,
                 attempt,
                 EscalationReason::Budget { spent, limit },
-                format!("{spent} of {limit} tokens. Raise `budget.ticket_tokens`, then answer `retry`."),
+                format!("{spent} of {limit} tokens are used. Raise `budget.ticket_tokens`, then answer `retry`."),
             );
         }
         let waits = state.has_question(&attempt.ticket) || !ticket.calls.unanswered.is_empty();
@@ -378,8 +379,8 @@ impl Disposition {
         if hopeless || (!transient && exhausted) {
             let why = EscalationReason::Failed { class, times: ticket.failures + 1 };
             let options = texts::after_failure(&attempt.ticket);
-            let is_call = ticket.spec.call.is_some();
-            let brief = if is_call { message.to_owned() } else { format!("{}\n{options}", message.trim()) };
+            let asks_nobody = ticket.spec.call.is_some() || ticket.contest().is_some();
+            let brief = if asks_nobody { message.to_owned() } else { format!("{}\n{options}", message.trim()) };
             return Self::held(state, now, attempt, why, brief);
         }
         let doubled = BACKOFF_MS << ticket.transients.min(16);

@@ -1,6 +1,6 @@
 //! Adding, editing, closing and reopening tickets.
 
-use super::{delivery, done, ticket, withdraw_cards};
+use super::{contests, delivery, done, ticket, withdraw_cards};
 use crate::mutant::mutant;
 use crate::text::{self, clean};
 use crate::{
@@ -104,10 +104,14 @@ fn calls_among(state: &State, id: &TicketId, spec: &TicketSpec) -> Vec<String> {
     let is_call = |d: &&TicketId| state.tickets.get(*d).is_some_and(|t| t.spec.call.is_some());
     let on_calls =
         spec.after.iter().filter(is_call).map(|d| format!("{id}: depends on {d}, which is a call by an agent"));
+    let contest_of = |d: &TicketId| state.tickets.get(d).and_then(|t| t.contest());
+    let on_entries = spec.after.iter().filter_map(|d| Some((d, contest_of(d)?)));
+    let on_entries =
+        on_entries.map(|(d, contest)| format!("{id}: depends on {d}, an entry of {contest}: name {contest}"));
     // Its caller waits for it: whatever depends on that would wait for itself.
     let of_call = (spec.call.is_some() && !spec.after.is_empty())
         .then(|| format!("{id}: it is a call by an agent, which depends on nothing"));
-    on_calls.chain(of_call).collect()
+    on_calls.chain(of_call).chain(on_entries).collect()
 }
 
 fn spec_faults(state: &State, id: &TicketId, spec: &TicketSpec) -> Vec<String> {
@@ -127,11 +131,12 @@ fn spec_faults(state: &State, id: &TicketId, spec: &TicketSpec) -> Vec<String> {
     }
     faults.extend(check_faults(id, spec));
     let is_asked = matches!(spec.kind, Kind::Call | Kind::Review | Kind::Stage);
-    let of_agents = is_asked != spec.call.is_some();
+    let of_agents = is_asked != spec.call.is_some() || spec.kind == Kind::Entry;
     let only = || format!("{id}: nobody adds a ticket of kind `{}` by hand", spec.kind.as_str());
     faults.extend(of_agents.then(only));
     let is_goal = spec.kind == Kind::Goal && state.policy.goals.stages.is_empty();
     faults.extend(is_goal.then(|| format!("{id}: this project has no pipeline that makes tickets of a goal")));
+    faults.extend(contests::faults(state, id, spec));
     faults.extend(file_faults(&spec.files).map(|fault| format!("{id}: {fault}")));
     faults
 }
@@ -166,11 +171,11 @@ fn check_faults(id: &TicketId, spec: &TicketSpec) -> Vec<String> {
 
 /// Finds a cycle through any of the given tickets, with old tickets in between. Each ticket is looked at once.
 fn cycle(state: &State, specs: &BTreeMap<&TicketId, &TicketSpec>) -> Option<String> {
-    // A goal waits for its tickets as well.
+    // A goal waits for its tickets as well, and a contest for its entries.
     let after = |id: &TicketId| {
         let old = state.tickets.get(id);
         let spec = specs.get(id).copied().or_else(|| old.map(|t| &t.spec));
-        let made = old.map_or(&[][..], |t| t.goal.tickets.as_slice());
+        let made = old.map_or(&[][..], Ticket::parts);
         spec.map_or(&[][..], |spec| spec.after.as_slice()).iter().chain(made)
     };
     let mut finished: BTreeSet<&TicketId> = BTreeSet::new();
@@ -200,7 +205,13 @@ fn cycle(state: &State, specs: &BTreeMap<&TicketId, &TicketSpec>) -> Option<Stri
 
 fn goal_is_closed(state: &State, ticket: &Ticket) -> bool {
     let goal = ticket.spec.parent.as_ref().and_then(|parent| state.tickets.get(parent));
-    goal.is_some_and(|goal| goal.spec.kind == Kind::Goal && goal.phase == Phase::Cancelled)
+    goal.is_some_and(|goal| goal.is_delegated() && goal.phase == Phase::Cancelled)
+}
+
+/// Whether its contest is the work of another entry by now.
+fn has_lost(state: &State, ticket: &Ticket) -> bool {
+    let contest = ticket.contest().and_then(|contest| state.tickets.get(contest));
+    contest.is_some_and(|contest| contest.contest.taken.is_some())
 }
 
 fn refuse_faults(code: RejectCode, faults: &[String]) -> Result<(), Rejected> {
@@ -223,6 +234,17 @@ pub(super) fn edit(state: &State, now: Millis, id: &TicketId, change: &TicketCha
             Phase::Cancelled if ticket.calls.result.is_none() => format!("`ganger ticket reopen {id}` first"),
             _ => "`ganger ticket add` asks for what is missing".to_owned(),
         }));
+    }
+    if let Some(contest) = ticket.contest() {
+        let message = format!("{id} is an entry of {contest}: every entry is asked for the same");
+        return Err(Rejected::new(RejectCode::InvalidEdit, message).hint(format!(
+            "`ganger ticket edit {contest}` changes all of them, `ganger tell {id}` writes to this one"
+        )));
+    }
+    if ticket.spec.kind == Kind::Contest && ticket.is_delegated() && change.agent.is_some() {
+        let message = format!("{id} is a contest: each of its entries has an agent of its own");
+        return Err(Rejected::new(RejectCode::InvalidEdit, message)
+            .hint(format!("`ganger ticket close {id}`, then add a contest of other agents")));
     }
     let spec = cleaned(&changed(&ticket.spec, change));
     if spec == ticket.spec {
@@ -247,17 +269,29 @@ pub(super) fn edit(state: &State, now: Millis, id: &TicketId, change: &TicketCha
     let why = "it no longer depends on that ticket";
     let answered: Vec<Event> = answered.map(|card| super::withdrawn(card, why)).collect();
     let mut events = built_on_more(state, id, ticket, &spec);
+    events.extend(contests::follow(state, id, ticket, &spec, |nth, (entry, found)| {
+        if mission_changed { revised(state, nth, entry, found) } else { Vec::new() }
+    }));
     events.push(super::edited(id, ticket, spec));
     events.extend(answered);
     if mission_changed && ticket.spec.kind == Kind::Goal {
         events.extend(super::goals::edited(state, now, id, ticket));
     }
-    if mission_changed && ticket.attempts > 0 {
+    if mission_changed {
+        events.extend(revised(state, 0, id, ticket));
+    }
+    Ok(done(events))
+}
+
+/// Whoever worked on a ticket hears that its mission has changed; `nth` counts those of one decision, from 0.
+fn revised(state: &State, nth: u64, id: &TicketId, ticket: &Ticket) -> Vec<Event> {
+    let mut events = Vec::new();
+    if ticket.attempts > 0 {
         let text = format!(
             "The mission has changed: this is revision {}. Read it again and bring your work in line with it.",
             ticket.revision + 1
         );
-        events.push(delivery(state, 0, id, DeliveryKind::Revision, text));
+        events.push(delivery(state, nth, id, DeliveryKind::Revision, text));
         // Also what a person is just asked to accept was made for another mission.
         if mutant!(EditKeepsAcceptance, super::is_judged(state, id, ticket), false) {
             let why = "the mission changed".to_owned();
@@ -266,7 +300,7 @@ pub(super) fn edit(state: &State, now: Millis, id: &TicketId, change: &TicketCha
             events.push(Event::TicketRejected { ticket: id.clone(), why, counts: false });
         }
     }
-    Ok(done(events))
+    events
 }
 
 /// What is approved to land now builds on something that is not on the main branch: the approval was for the work
@@ -349,7 +383,8 @@ pub(super) fn reopen(state: &State, now: Millis, id: &TicketId, reason: &str, by
     let refusal = match ticket.phase {
         _ if ticket.calls.result.is_some() => Some("its caller has the answer; ask for a new one there"),
         Phase::Cancelled if ticket.live.is_some() => Some("its last attempt is still being stopped"),
-        _ if goal_is_closed(state, ticket) => Some("its goal is closed: reopen that"),
+        _ if has_lost(state, ticket) => Some("its contest took an entry: reopen the contest"),
+        _ if goal_is_closed(state, ticket) => Some("what it is part of is closed: reopen that"),
         Phase::Cancelled | Phase::Accepted | Phase::Reviewing | Phase::NeedsYou => None,
         Phase::Merged => Some("it is merged: add a new ticket for what is missing"),
         Phase::Stopped => Some("it is stopped: `ganger resume` lets its agent work again"),
@@ -366,7 +401,7 @@ pub(super) fn reopen(state: &State, now: Millis, id: &TicketId, reason: &str, by
     let asked = super::cards::still_orphaned(state, now, (id, ticket), &BTreeSet::new(), 0);
     let cards = asked.len();
     events.extend(asked);
-    if ticket.spec.kind == Kind::Goal {
+    if ticket.is_delegated() {
         events.extend(super::goals::reopened(state, now, (id, ticket), cards, (reason, by)));
     }
     if ticket.attempts > 0 && !reason.is_empty() {

@@ -1,10 +1,13 @@
 //! Calls of agents by agents: made, asked for, ended, and their answers handed to whoever called.
 
-use super::{asking, board, cards, delivery, escalation, goals, granted, messages, reviews, ticket, withdraw_cards};
+use super::{
+    asking, board, cards, contests, delivery, escalation, goals, granted, messages, reviews, ticket, withdraw_cards,
+};
 use crate::mutant::mutant;
 use crate::{
-    Attempt, AttemptId, CallChanges, CallError, CallResult, CallSpec, CallStatus, Commit, Decision, DeliveryKind, EscalationReason,
-    Event, Kind, Millis, NewCall, Outcome, Phase, RejectCode, Rejected, State, Ticket, TicketId, TicketSpec, text,
+    Attempt, AttemptId, CallChanges, CallError, CallResult, CallSpec, CallStatus, Commit, Decision, DeliveryKind,
+    EscalationReason, Event, Kind, Millis, NewCall, Outcome, Phase, RejectCode, Rejected, State, Ticket, TicketId,
+    TicketSpec, text,
 };
 
 /// The longest result that is said to a session; the tool `skill_gather` hands over all of it.
@@ -252,8 +255,7 @@ fn changes_text(call: &TicketId, changes: &CallChanges) -> String {
         format!("{}{}", named.join(", "), if more > 0 { format!(" and {more} more") } else { String::new() })
     };
     let outside: Vec<&str> = changes.outside().collect();
-    let beyond =
-        if outside.is_empty() { String::new() } else { format!(" Not assigned to it: {}.", names(outside)) };
+    let beyond = if outside.is_empty() { String::new() } else { format!(" Not assigned to it: {}.", names(outside)) };
     format!(
         "\nIt changed files in its copy of yours: {}.{beyond} `skill_take` with task id {call} takes them over.",
         names(changes.files.iter().map(String::as_str).collect())
@@ -276,7 +278,7 @@ fn cannot_start(state: &State, id: &TicketId, call: &Ticket) -> Option<(CallErro
 }
 
 /// What a ticket has used with its calls, and its budget, where that is used up.
-fn used_up(state: &State, caller: &Ticket) -> Option<(u64, u64)> {
+pub(super) fn used_up(state: &State, caller: &Ticket) -> Option<(u64, u64)> {
     let spent = caller.usage.tokens() + caller.calls.usage.tokens();
     state.policy.budget.ticket.filter(|limit| spent >= *limit).map(|limit| (spent, limit))
 }
@@ -291,6 +293,9 @@ fn failed_by_budget(state: &State, now: Millis, id: &TicketId, caller: &Ticket) 
 /// A ticket of a person whose calls used up what it had.
 pub(super) fn held_by_budget(state: &State, now: Millis, id: &TicketId, caller: &Ticket) -> Vec<Event> {
     let Some((spent, limit)) = used_up(state, caller) else { return Vec::new() };
+    if caller.contest().is_some() {
+        return contests::gave_up(state, id, &format!("{spent} of {limit} tokens are used, calls included")).1;
+    }
     let brief =
         format!("{spent} of {limit} tokens, calls included. Raise `budget.ticket_tokens`, then answer `retry`.");
     let why = EscalationReason::Budget { spent, limit };

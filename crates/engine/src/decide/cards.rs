@@ -1,8 +1,8 @@
 //! Questions, denials and a person's answers.
 
 use super::{
-    NewCard, asking, chief, delivery, done, goals, messages, nothing, objection, open_card, open_nth_card, permissions,
-    proposals, reviews,
+    NewCard, asking, chief, contests, delivery, done, goals, messages, nothing, objection, open_card, open_nth_card,
+    permissions, proposals, reviews,
 };
 use crate::mutant::mutant;
 use crate::{
@@ -79,6 +79,7 @@ pub(super) fn answer(state: &State, now: Millis, answer: &Answer) -> Result<Deci
         allow_gates_again(state, &card.ticket, ticket)?;
     }
     chief::allow_answer(state, card, &answer.answer)?;
+    contests::allow_answer(state, card, &answer.answer)?;
     let mut events =
         vec![Event::CardAnswered { card: card.id.clone(), answer: answer.answer.clone(), by: answer.by.clone() }];
     if let CardKind::Surfacing { why } = &card.kind {
@@ -162,10 +163,13 @@ fn consequences(state: &State, now: Millis, card: &Card, ticket: &Ticket, answer
             }
             events
         }
+        CardKind::Contest { .. } => contests::answered(state, now, card, ticket, answer),
         CardKind::Orphaned { closed } => {
             let mut spec = ticket.spec.clone();
             spec.after.retain(|d| d != closed);
-            vec![super::edited(id, ticket, spec)]
+            let mut events = contests::follow(state, id, ticket, &spec, |_, _| Vec::new());
+            events.push(super::edited(id, ticket, spec));
+            events
         }
         CardKind::Escalation { why: EscalationReason::Stopped } => messages::lift(id, &answer.by, true).collect(),
         CardKind::Escalation { why: EscalationReason::RedBase { .. } } => {
@@ -262,7 +266,9 @@ fn orphan_card(state: &State, now: Millis, nth: usize, ticket: &TicketId, closed
 
 /// What depended on a ticket that is closed would wait for ever: a person is asked, ticket by ticket.
 pub(super) fn orphans_of(state: &State, now: Millis, closed: &TicketId) -> Vec<Event> {
-    let waiting = state.dependents(closed).filter(|d| state.tickets.get(*d).is_some_and(|t| !t.phase.is_final()));
+    // An entry follows its contest, about which a person is asked.
+    let asks = |t: &Ticket| !t.phase.is_final() && t.contest().is_none();
+    let waiting = state.dependents(closed).filter(|d| state.tickets.get(*d).is_some_and(asks));
     waiting.enumerate().map(|(nth, ticket)| orphan_card(state, now, nth, ticket, closed)).collect()
 }
 
@@ -281,7 +287,7 @@ pub(super) fn still_orphaned(
     };
     let closed =
         ticket.spec.after.iter().filter(|d| state.tickets.get(*d).is_some_and(|t| t.phase == Phase::Cancelled));
-    let closed = closed.filter(|d| !asked(d) && !back.contains(d));
+    let closed = closed.filter(|d| !asked(d) && !back.contains(d) && ticket.contest().is_none());
     closed.enumerate().map(|(nth, d)| orphan_card(state, now, first + nth, id, d)).collect()
 }
 

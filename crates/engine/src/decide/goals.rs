@@ -1,14 +1,14 @@
 //! Goals: the pipeline from what a person wants to tickets. Each stage is a call by Ganger; what the stages hand in, and what
 //! a person says to it, decides what comes next.
 
-use super::{NewCard, batches, board, calls, cards, open_card, open_nth_card};
+use super::{NewCard, board, calls, cards, contests, expand, open_card, open_nth_card};
 use crate::model::goal::{Interview, StageVerdict};
 use crate::mutant::mutant;
 use crate::{
     CallResult, CallSpec, CardKind, CardOption, EscalationReason, Event, Kind, Millis, Phase, StagePolicy, StageRole,
     State, Ticket, TicketId, TicketSpec, WorkPlan, text,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// Which stages of a goal a person approves: `all`, `none`, or names with commas between them.
 const APPROVE: &str = "approve";
@@ -41,7 +41,7 @@ fn advance_one(state: &State, now: Millis, id: &TicketId, goal: &Ticket) -> Vec<
         return Vec::new();
     }
     if !goal.goal.tickets.is_empty() {
-        let asked = batches::ask_next(state, now, goal);
+        let asked = expand::ask_next(state, now, goal);
         if !asked.is_empty() {
             return asked;
         }
@@ -71,7 +71,7 @@ fn next_stage(state: &State, now: Millis, id: &TicketId, goal: &Ticket) -> Vec<E
             return approval(state, now, id, goal, stage, "").into_iter().collect();
         }
     }
-    expand(state, id, goal)
+    expand::into_tickets(state, id, goal)
 }
 
 /// Whether a person approves what a stage writes: as the goal says, else as the pipeline does. A plan that goes to a person in
@@ -204,7 +204,7 @@ pub(super) fn fault(state: &State, ticket: &Ticket, output: &serde_json::Value) 
     }
 }
 
-fn plan_fault(state: &State, output: &serde_json::Value) -> Option<String> {
+pub(super) fn plan_fault(state: &State, output: &serde_json::Value) -> Option<String> {
     let plan = match WorkPlan::read(output) {
         Ok(plan) => plan,
         Err(fault) => return Some(fault),
@@ -233,7 +233,9 @@ pub(super) fn stage_ended(
         // A stage that the pipeline no longer has says nothing.
         let Some(stage) = name.and_then(|name| state.policy.goals.stage(name)) else { continue };
         match &ended.calls.result {
-            Some(CallResult::Success { output, .. }) => events.extend(passed(state, now, id, goal, (stage, by), output)),
+            Some(CallResult::Success { output, .. }) => {
+                events.extend(passed(state, now, id, goal, (stage, by), output))
+            }
             Some(CallResult::Failure { message, .. }) => events.push(failed(state, now, id, stage, by, message)),
             None => {}
         }
@@ -389,57 +391,11 @@ pub(super) fn judged(state: &State, id: &TicketId, goal: &Ticket, stage: &str, c
     }
 }
 
-/// The plan becomes tickets.
-fn expand(state: &State, id: &TicketId, goal: &Ticket) -> Vec<Event> {
-    let is_plan = |name: &str| state.policy.goals.stage(name).is_some_and(|s| s.role == StageRole::Plan);
-    let Some((stage, by)) = goal.goal.passed.iter().rev().find(|(name, _)| is_plan(name)) else {
-        return vec![Event::GoalReached { ticket: id.clone() }];
-    };
-    let Some(output) = output_of(state, by) else { return Vec::new() };
-    let read = match plan_fault(state, output) {
-        None => WorkPlan::read(output),
-        Some(fault) => Err(fault),
-    };
-    let plan = match read {
-        Ok(plan) => plan,
-        // The agents of the project have changed since.
-        Err(fault) => return vec![returned(state, id, goal, stage, &fault, false)],
-    };
-    let fresh = board::fresh_ids(state, plan.tickets().count());
-    let ids: BTreeMap<&str, &TicketId> = plan.tickets().map(|t| t.id.as_str()).zip(&fresh).collect();
-    let planned = plan.phases.iter().flat_map(|phase| phase.tickets.iter().map(move |ticket| (phase, ticket)));
-    let added = planned.zip(&fresh).zip(state.next_ticket + 1..).map(|(((phase, planned), ticket), number)| {
-        let mut metadata = BTreeMap::from([("phase".to_owned(), text::clean(&phase.name))]);
-        metadata.extend(goal.goal.for_tickets(id, &goal.spec.title));
-        for (key, value) in [("why", &planned.why), ("size", &planned.size), ("risk", &planned.risk)] {
-            if !value.is_empty() {
-                metadata.insert(key.to_owned(), text::clean(value));
-            }
-        }
-        let spec = TicketSpec {
-            title: text::clean(&planned.title),
-            done: planned.done.iter().map(|item| text::clean(item)).collect(),
-            files: planned.files.clone(),
-            after: planned.after.iter().filter_map(|id| ids.get(id.as_str()).map(|id| (*id).clone())).collect(),
-            agent: Some(planned.agent.clone()).filter(|agent| !agent.is_empty()),
-            estimated_tokens: planned.estimated_tokens,
-            parent: Some(id.clone()),
-            priority: goal.spec.priority,
-            metadata,
-            ..TicketSpec::default()
-        };
-        Event::TicketAdded { ticket: ticket.clone(), number, spec }
-    });
-    let added: Vec<Event> = added.collect();
-    let unasked = batches::in_order(state, &plan, &fresh);
-    let expanded = Event::GoalExpanded { ticket: id.clone(), tickets: fresh.clone(), unasked };
-    added.into_iter().chain([expanded]).collect()
-}
-
-/// A goal that a person gave up: so are those of its tickets that are not accepted.
-fn closed_below(state: &State, now: Millis, id: &TicketId, goal: &Ticket) -> Vec<Event> {
-    let below = goal.goal.tickets.iter().filter_map(|id| state.tickets.get_key_value(id));
-    let mut open = below.filter(|(_, t)| !t.phase.is_over());
+/// A goal that a person gave up: so are those of its tickets that are not accepted, and all entries of a contest.
+pub(super) fn closed_below(state: &State, now: Millis, id: &TicketId, goal: &Ticket) -> Vec<Event> {
+    let below = goal.parts().iter().filter_map(|id| state.tickets.get_key_value(id));
+    let is_open = |t: &Ticket| !t.phase.is_final() && (t.contest().is_some() || !t.phase.is_over());
+    let mut open = below.filter(|(_, t)| is_open(t));
     // The last first: nobody is asked about what is closed right after.
     open.next_back()
         .map(|(below, t)| board::closing(state, now, below, t, &format!("{id} was closed"), "ganger"))
@@ -457,27 +413,38 @@ pub(super) fn reopened(
 ) -> Vec<Event> {
     let why = if reason.is_empty() { "the goal was reopened" } else { reason };
     let again = planned_again(state, id, goal, why);
-    reopened_below(state, now, goal, asked, by).into_iter().chain(again).collect()
+    reopened_below(state, now, (id, goal), asked, by).into_iter().chain(again).collect()
 }
 
 /// Back to the first stage, as long as there are no tickets.
 fn planned_again(state: &State, id: &TicketId, goal: &Ticket, why: &str) -> Option<Event> {
-    let first = state.policy.goals.stages.first().filter(|_| goal.goal.tickets.is_empty())?;
+    let is_planned = goal.spec.kind == Kind::Goal && goal.goal.tickets.is_empty();
+    let first = state.policy.goals.stages.first().filter(|_| is_planned)?;
     Some(Event::StageReturned { ticket: id.clone(), to: first.name.clone(), why: why.to_owned(), counts: false })
 }
 
-/// The tickets of a goal that were closed with it. Those that wait for another of them just wait again; `asked` cards
+/// The tickets of a goal that were closed with it, or the entries of a contest that are over. Those that wait for another of them just wait again; `asked` cards
 /// were opened by this decision before.
-fn reopened_below(state: &State, now: Millis, goal: &Ticket, mut asked: usize, by: &str) -> Vec<Event> {
-    let below = goal.goal.tickets.iter().filter_map(|id| state.tickets.get_key_value(id));
+pub(super) fn reopened_below(
+    state: &State,
+    now: Millis,
+    (id, goal): (&TicketId, &Ticket),
+    mut asked: usize,
+    by: &str,
+) -> Vec<Event> {
+    let below = goal.parts().iter().filter_map(|id| state.tickets.get_key_value(id));
     let closed: Vec<(&TicketId, &Ticket)> =
         below.filter(|(_, t)| t.phase == Phase::Cancelled && t.live.is_none()).collect();
     let back: BTreeSet<&TicketId> = closed.iter().map(|(id, _)| *id).collect();
     let mut events = Vec::new();
-    for (id, ticket) in closed {
-        events.push(Event::TicketReopened { ticket: id.clone(), reason: String::new(), by: by.to_owned() });
-        events.extend(cards::adopted(state, id));
-        let orphaned = cards::still_orphaned(state, now, (id, ticket), &back, asked);
+    for (below, ticket) in closed {
+        events.push(Event::TicketReopened { ticket: below.clone(), reason: String::new(), by: by.to_owned() });
+        if ticket.contest().is_some() {
+            events.extend(contests::brought_up_to(state, id, &goal.spec, (below, ticket)));
+            continue;
+        }
+        events.extend(cards::adopted(state, below));
+        let orphaned = cards::still_orphaned(state, now, (below, ticket), &back, asked);
         asked += orphaned.len();
         events.extend(orphaned);
     }

@@ -2,7 +2,7 @@
 
 use super::mail::refused;
 use crate::text::{closest, name};
-use crate::{Author, Kind, Mail, NewMail, RejectCode, Rejected, State, Ticket, TicketId};
+use crate::{Author, Mail, NewMail, RejectCode, Rejected, State, Ticket, TicketId};
 use std::collections::BTreeSet;
 
 /// A mail goes to no more tickets.
@@ -54,8 +54,8 @@ impl Readers {
                 return Err(refused(format!("{id} is your own ticket"))
                     .hint("`ticket_note` leaves a remark for people; `you` writes to the person"));
             }
-            if state.tickets.get(id).is_some_and(|t| t.spec.kind == Kind::Goal) {
-                return Err(refused(format!("{id} is a goal: no agent works on it"))
+            if let Some(whole) = state.tickets.get(id).filter(|t| t.is_delegated()) {
+                return Err(refused(format!("{id} is a {}: no agent works on it", whole.spec.kind.as_str()))
                     .hint("write to one of its tickets: `ticket_list` and `ganger status` show them"));
             }
             self.tickets.insert(id.clone());
@@ -83,7 +83,7 @@ impl Readers {
 /// Tickets that are not over and have an agent, the sender's own aside.
 fn others<'a>(state: &'a State, from: &Author) -> impl Iterator<Item = (&'a TicketId, &'a Ticket)> {
     let own = from.ticket.clone();
-    let is_read = |ticket: &Ticket| !ticket.phase.is_over() && ticket.spec.kind != Kind::Goal;
+    let is_read = |ticket: &Ticket| !ticket.phase.is_over() && !ticket.is_delegated();
     state.tickets.iter().filter(move |(id, ticket)| own.as_ref() != Some(*id) && is_read(ticket))
 }
 

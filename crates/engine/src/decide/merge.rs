@@ -2,7 +2,9 @@
 
 use super::{delivery, done, nothing, ticket};
 use crate::mutant::mutant;
-use crate::{Decision, DeliveryKind, Event, Evidence, Outcome, Phase, RejectCode, Rejected, State, TicketId};
+use crate::{
+    Acceptance, Decision, DeliveryKind, Event, Evidence, Outcome, Phase, RejectCode, Rejected, State, TicketId,
+};
 use std::collections::BTreeSet;
 
 pub(super) fn approve(state: &State, wanted: &[TicketId], by: &str) -> Result<Decision, Rejected> {
@@ -10,8 +12,13 @@ pub(super) fn approve(state: &State, wanted: &[TicketId], by: &str) -> Result<De
     let mut faults = Vec::new();
     for id in &set {
         let ticket = ticket(state, id)?;
-        if !ticket.spec.kind.work().lands {
-            faults.push(format!("{id} is a {}: nothing of it lands on the main branch", ticket.spec.kind.as_str()));
+        let lands = mutant!(EntryLands, ticket.spec.kind.work().acceptance == Acceptance::AwaitsMerge, true);
+        match ticket.contest() {
+            _ if lands => {}
+            Some(contest) => faults.push(format!("{id} is an entry of {contest}: once it is taken, merge {contest}")),
+            None => {
+                faults.push(format!("{id} is a {}: nothing of it lands on the main branch", ticket.spec.kind.as_str()));
+            }
         }
         match ticket.phase {
             Phase::Accepted | Phase::Merged => {}

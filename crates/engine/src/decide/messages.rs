@@ -22,8 +22,8 @@ pub(super) fn tell(state: &State, id: &TicketId, text: &str, urgency: Urgency, b
             None => format!("`ganger ticket reopen {id}` lets the agent work on it again"),
         }));
     }
-    if found.spec.kind == Kind::Goal {
-        return tell_goal(state, id, found, &Letter { text: text.trim(), urgency, by });
+    if found.is_delegated() {
+        return tell_parts(state, id, found, &Letter { text: text.trim(), urgency, by });
     }
     let works = found.live.as_ref().and_then(|a| state.attempts.get(a)).is_some_and(|a| a.stage != AttemptStage::Lost);
     if urgency == Urgency::Interrupt && !works {
@@ -66,19 +66,21 @@ fn written(state: &State, nth: u64, id: &TicketId, found: &Ticket, letter: &Lett
     events
 }
 
-/// No session works on a goal: its tickets are told.
-fn tell_goal(state: &State, id: &TicketId, goal: &Ticket, letter: &Letter<'_>) -> Result<Decision, Rejected> {
+/// No session works on a goal or a contest: its tickets are told.
+fn tell_parts(state: &State, id: &TicketId, whole: &Ticket, letter: &Letter<'_>) -> Result<Decision, Rejected> {
+    let kind = whole.spec.kind.as_str();
     if letter.urgency == Urgency::Interrupt {
-        return Err(Rejected::new(RejectCode::NotRunning, format!("{id} is a goal, and has no turn of its own"))
+        return Err(Rejected::new(RejectCode::NotRunning, format!("{id} is a {kind}, and has no turn of its own"))
             .hint(format!("`ganger tell {id} …` writes to its tickets; interrupt one of them")));
     }
-    let below = goal.goal.tickets.iter().filter_map(|id| state.tickets.get_key_value(id));
+    let below = whole.parts().iter().filter_map(|id| state.tickets.get_key_value(id));
     let read = below.filter(|(_, t)| !t.phase.is_over());
     let events: Vec<Event> = (0..).zip(read).flat_map(|(nth, (id, t))| written(state, nth, id, t, letter)).collect();
     if events.is_empty() {
-        let message = format!("{id} is a goal, and none of its tickets is at work: no session will read the message");
+        let message = format!("{id} is a {kind}, and none of its tickets is at work: no session will read the message");
+        let again = if whole.spec.kind == Kind::Goal { "plans it again" } else { "has its entries brought in line" };
         return Err(Rejected::new(RejectCode::NoSession, message)
-            .hint(format!("`ganger ticket edit {id} --description …` changes what is wanted, and plans it again")));
+            .hint(format!("`ganger ticket edit {id} --description …` changes what is wanted, and {again}")));
     }
     Ok(Decision { events, outcome: Outcome::Queued { delivery: next_delivery(state) } })
 }
@@ -115,7 +117,7 @@ pub(super) fn stop(state: &State, id: &TicketId, why: &str, by: &str) -> Result<
                 .then(|| Event::AttemptCancelled { attempt: attempt.clone(), why: format!("{by} stopped it") });
             Ok(done(cancel.into_iter().chain([stopped]).collect::<Vec<_>>()))
         }
-        (_, Phase::Suspended) if found.spec.kind == Kind::Goal => {
+        (_, Phase::Suspended) if found.is_delegated() => {
             Ok(done([vec![stopped], below(state, found, |t| stop(state, t, why, by))].concat()))
         }
         // Its gates run on: what they say is worth having. Its agent does not work on before it is resumed.
@@ -156,14 +158,14 @@ pub(super) fn resume(state: &State, id: &TicketId, by: &str) -> Result<Decision,
     Ok(done(events))
 }
 
-/// The same for each ticket of a goal that takes it.
+/// The same for each ticket of a goal, or entry of a contest, that takes it.
 pub(super) fn below(
     state: &State,
     goal: &Ticket,
     same: impl Fn(&TicketId) -> Result<Decision, Rejected>,
 ) -> Vec<Event> {
     let stages = goal.calls.unanswered.iter().filter(|_| goal.spec.kind == Kind::Goal);
-    let known = goal.goal.tickets.iter().chain(stages).filter(|id| state.tickets.contains_key(id));
+    let known = goal.parts().iter().chain(stages).filter(|id| state.tickets.contains_key(id));
     known.filter_map(|id| same(id).ok()).flat_map(|decision| decision.events).collect()
 }
 

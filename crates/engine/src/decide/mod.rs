@@ -1,13 +1,14 @@
 //! `decide`: may refuse, never acts. One file per part of a ticket's lifecycle.
 
 mod attempts;
-mod batches;
 mod board;
 mod calls;
 mod cards;
 mod chief;
 mod claims;
+mod contests;
 mod direction;
+mod expand;
 mod goals;
 mod hazards;
 mod hosts;
@@ -38,6 +39,8 @@ use crate::{
 };
 pub(crate) use board::file_faults;
 pub use mail::mailbox;
+pub(crate) use reviews::remarks;
+pub use reviews::review_id;
 use texts::escalation;
 pub use views::{plan_of, tickets_seen};
 
@@ -267,11 +270,15 @@ fn is_judged(state: &State, id: &TicketId, ticket: &Ticket) -> bool {
         || ticket.phase == Phase::NeedsYou && (asked() || ticket.waits_for.is_some())
 }
 
-/// It cannot go on by itself: a person is asked, or the caller of a call is told. With the phase that follows.
+/// It cannot go on by itself: a person is asked, the caller of a call is told, an entry of a contest is over. With the
+/// phase that follows.
 fn given_up(state: &State, now: Millis, id: &TicketId, why: EscalationReason, brief: String) -> (Phase, Vec<Event>) {
     if state.tickets.get(id).is_some_and(|t| t.spec.call.is_some()) {
         let error = if matches!(why, EscalationReason::Budget { .. }) { CallError::Budget } else { CallError::Failed };
         return calls::fail(state, now, id, error, &brief);
+    }
+    if state.tickets.get(id).is_some_and(|t| t.contest().is_some()) {
+        return contests::gave_up(state, id, &brief);
     }
     (Phase::NeedsYou, vec![escalation(state, now, id, why, brief)])
 }
@@ -286,6 +293,7 @@ fn withdraw_cards(state: &State, ticket: &TicketId, why: &str) -> Vec<Event> {
         | CardKind::Approval { .. }
         | CardKind::Proposal
         | CardKind::Stage { .. }
+        | CardKind::Contest { .. }
         | CardKind::Escalation { .. } => true,
         CardKind::Orphaned { .. } | CardKind::Surfacing { .. } | CardKind::Notice { .. } => false,
     };

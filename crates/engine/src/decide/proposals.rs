@@ -117,7 +117,8 @@ pub(super) fn about_planned(state: &State, now: Millis, id: &TicketId, ticket: &
     let built_on = state.dependents(id).map(TicketId::as_str).collect::<Vec<_>>().join(", ");
     let built_on = if built_on.is_empty() { String::new() } else { format!("Built on by: {built_on}\n") };
     let size = spec.metadata.get("size").map(|size| format!("Size: {size}\n")).unwrap_or_default();
-    spec.description = format!("Goal: {}\n{why}{size}{built_on}{}", goal.spec.title, spec.description).trim_end().to_owned();
+    spec.description =
+        format!("Goal: {}\n{why}{size}{built_on}{}", goal.spec.title, spec.description).trim_end().to_owned();
     asking(state, now, id, &spec, question)
 }
 

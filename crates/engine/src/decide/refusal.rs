@@ -1,6 +1,6 @@
 //! A claim that is refused goes back to its session, or to a person when that happened too often.
 
-use super::{calls, delivery, texts};
+use super::{calls, contests, delivery, texts};
 use crate::{CallError, DeliveryKind, Event, Millis, Phase, State, Ticket, TicketId};
 
 /// Why a claim is refused: in one line, for the agent, and for a person.
@@ -26,6 +26,12 @@ pub(super) fn refuse_claim(
     let times = ticket.rejections + 1;
     if ticket.spec.call.is_some() && times >= state.policy.max_rejections {
         let (next, failed) = calls::fail(state, now, id, CallError::Rejected, why);
+        events.extend(failed);
+        return (next, events);
+    }
+    if ticket.contest().is_some() && times >= state.policy.max_rejections {
+        let said = format!("rejected {}, last: {why}", texts::in_a_row(times));
+        let (next, failed) = contests::gave_up(state, id, &said);
         events.extend(failed);
         return (next, events);
     }

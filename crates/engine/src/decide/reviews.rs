@@ -4,8 +4,8 @@
 use super::{NewCard, board, calls, delivery, open_card, texts};
 use crate::mutant::mutant;
 use crate::{
-    ApprovalReason, CallResult, CallSpec, CardKind, Commit, DeliveryKind, Event, Evidence, Finding, Hazard, Kind, Millis,
-    Phase, Review, ReviewVerdict, State, Ticket, TicketId, TicketSpec, text,
+    ApprovalReason, CallResult, CallSpec, CardKind, Commit, DeliveryKind, Event, Evidence, Finding, Hazard, Kind,
+    Millis, Phase, Review, ReviewVerdict, State, Ticket, TicketId, TicketSpec, text,
 };
 use std::fmt::Write;
 
@@ -29,10 +29,13 @@ pub(super) fn next(
     let requested = Event::ReviewRequested { ticket: id.clone() };
     match mutant!(ReviewSkipped, state.policy.review, Review::Off) {
         Review::Off => vec![accepted()],
+        // A person looks at it beside the others.
+        Review::Person if ticket.contest().is_some() => vec![accepted()],
         Review::Person => vec![requested, card(state, now, id, commit, "All gates are green.")],
         Review::Agent | Review::AgentAndPerson => {
             // The gates have changed since, and nothing else.
-            if ticket.reviews.passed.as_ref() == Some(commit) && state.policy.review == Review::Agent {
+            let agents_suffice = state.policy.review == Review::Agent || ticket.contest().is_some();
+            if ticket.reviews.passed.as_ref() == Some(commit) && agents_suffice {
                 return vec![accepted()];
             }
             let (reviewers, absent) = reviewers(state, ticket);
@@ -114,7 +117,9 @@ fn ask(
     Event::TicketAdded { ticket: review_id(id, number), number: state.next_ticket, spec }
 }
 
-fn review_id(id: &TicketId, number: u32) -> TicketId {
+/// The id of a review of a ticket, which are counted from 1.
+#[must_use]
+pub fn review_id(id: &TicketId, number: u32) -> TicketId {
     calls::id_below(id, &format!("r{number}"))
 }
 
@@ -259,8 +264,9 @@ fn concluded(
         let brief = format!("All gates are green, but a review could not be done.\n{}", undone.concat());
         return vec![card(state, now, id, commit, &brief)];
     }
+    let is_entry = state.tickets.get(id).is_some_and(|t| t.contest().is_some());
     match state.policy.review {
-        Review::AgentAndPerson => {
+        Review::AgentAndPerson if !is_entry => {
             let remarks: String = numbered(remarks).iter().map(|finding| format!("- {finding}\n")).collect();
             vec![card(
                 state,
@@ -270,10 +276,26 @@ fn concluded(
                 &format!("All gates are green, and every reviewer passed it.\n{remarks}"),
             )]
         }
-        Review::Off | Review::Person | Review::Agent => {
+        _ => {
             vec![Event::TicketAccepted { ticket: id.clone(), commit: commit.clone() }]
         }
     }
+}
+
+/// What the reviewers of a commit remarked who passed it.
+pub(crate) fn remarks(state: &State, id: &TicketId, commit: &Commit) -> Vec<String> {
+    let reviews = (1..).map_while(|number| state.tickets.get(&review_id(id, number)));
+    let of_it = reviews.filter(|t| t.spec.judged() == Some((id, commit)));
+    let passed = of_it.filter_map(|t| {
+        let Some(CallResult::Success { output, .. }) = &t.calls.result else { return None };
+        let verdict = ReviewVerdict::read(output).ok().filter(ReviewVerdict::passes)?;
+        Some((t.spec.agent.clone().unwrap_or_default(), verdict))
+    });
+    let lines = passed.flat_map(|(by, verdict)| {
+        let findings = numbered(verdict.to_answer()).into_iter();
+        findings.map(move |finding| format!("{by}: {finding}")).collect::<Vec<_>>()
+    });
+    lines.collect()
 }
 
 fn numbered(findings: Vec<Finding>) -> Vec<Finding> {

@@ -1,7 +1,7 @@
 //! What passing time decides: offers that nobody claimed, attempts that are surely dead, verification,
 //! and the next offer. One offer a tick: the caller ticks until nothing comes.
 
-use super::{calls, goals, mail, nothing, red, surfacing, verify};
+use super::{calls, contests, goals, mail, nothing, red, surfacing, verify};
 use crate::mutant::mutant;
 use crate::{
     AttemptId, AttemptStage, Decision, Event, Host, HostId, Millis, Outcome, State, Ticket, TicketId,
@@ -30,6 +30,9 @@ pub(super) fn tick(
     }
     if events.is_empty() {
         events = goals::advance(state, now);
+    }
+    if events.is_empty() {
+        events = contests::advance(state, now);
     }
     if events.is_empty() {
         events = verification(state, now);

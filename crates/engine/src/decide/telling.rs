@@ -1,7 +1,7 @@
 //! Who is told what a person directs, and what follows for work that is being judged.
 
 use super::{delivery, is_judged, withdraw_cards};
-use crate::{Assumption, AssumptionId, DeliveryKind, Event, Kind, Phase, State, Ticket, TicketId, is_same_word};
+use crate::{Assumption, AssumptionId, DeliveryKind, Event, Phase, State, Ticket, TicketId, is_same_word};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Whose agents share assumptions: the ticket of each, those above it where it is a call, and those with an assumption
@@ -23,7 +23,7 @@ pub(super) fn concerned(
             same.insert(id);
         }
     }
-    instead_of_goals(state, &mut shares);
+    instead_of_delegated(state, &mut shares);
     let mut built: BTreeSet<&TicketId> = shares.clone();
     let mut rest: Vec<&TicketId> = shares.iter().copied().collect();
     while let Some(id) = rest.pop() {
@@ -38,17 +38,17 @@ pub(super) fn concerned(
     (shares.into_iter().filter(hears).cloned().collect(), accepted)
 }
 
-/// No session works on a goal itself: its tickets were planned on what it rests on.
-fn instead_of_goals<'a>(state: &'a State, shares: &mut BTreeSet<&'a TicketId>) {
-    let goals: Vec<&TicketId> = shares.iter().copied().filter(|id| is_goal(state, id)).collect();
-    for goal in goals {
-        shares.remove(goal);
-        shares.extend(state.tickets.get(goal).into_iter().flat_map(|t| &t.goal.tickets));
+/// No session works on a goal or a contest itself: its tickets were planned on what it rests on.
+fn instead_of_delegated<'a>(state: &'a State, shares: &mut BTreeSet<&'a TicketId>) {
+    let delegated: Vec<&TicketId> = shares.iter().copied().filter(|id| is_delegated(state, id)).collect();
+    for whole in delegated {
+        shares.remove(whole);
+        shares.extend(state.tickets.get(whole).into_iter().flat_map(Ticket::parts));
     }
 }
 
-fn is_goal(state: &State, id: &TicketId) -> bool {
-    state.tickets.get(id).is_some_and(|t| t.spec.kind == Kind::Goal)
+fn is_delegated(state: &State, id: &TicketId) -> bool {
+    state.tickets.get(id).is_some_and(Ticket::is_delegated)
 }
 
 fn is_of_another_value(one: &Assumption, other: &Assumption) -> bool {

@@ -206,8 +206,8 @@ impl Machine {
             _ if end.outcome != AttemptOutcome::Finished => {}
             Ok(Work::Unfit { reasons }) => end.unfit = reasons,
             Ok(Work::TooLarge { files, bytes }) => end.outcome = AttemptOutcome::TooLarge { files, bytes },
-            Ok(Work::Committed { head, base, files, tampering, hazards }) => {
-                (end.head, end.base, end.files) = (Some(head), Some(base), files);
+            Ok(Work::Committed { head, base, files, lines, tampering, hazards }) => {
+                (end.head, end.base, end.files, end.lines) = (Some(head), Some(base), files, lines);
                 (end.tampering, end.hazards) = (tampering, hazards);
             }
             Err(why) => end.outcome = AttemptOutcome::failed(FailureClass::Setup, why),
@@ -277,6 +277,7 @@ fn end_of(Remains { outcome, usage, report }: Remains) -> AttemptEnd {
         head: None,
         base: None,
         files: Vec::new(),
+        lines: None,
         tampering: Vec::new(),
         hazards: Vec::new(),
         unfit: Vec::new(),

@@ -11,8 +11,8 @@ mod verifying;
 
 use crate::mutant::mutant;
 use crate::{
-    AttemptId, AttemptOutcome, Commit, Envelope, Evidence, GatePolicy, Hazard, HostId, HostReport, Input, Millis,
-    Offer, Order, Outcome, PermissionAnswer, Report, SessionMessage, TicketId, Usage, VerifyJob,
+    AttemptId, AttemptOutcome, Commit, Envelope, Evidence, GatePolicy, Hazard, HostId, HostReport, Input, Lines,
+    Millis, Offer, Order, Outcome, PermissionAnswer, Report, SessionMessage, TicketId, Usage, VerifyJob,
 };
 use attempts::Attempt;
 use std::collections::{BTreeMap, BTreeSet};
@@ -87,6 +87,8 @@ pub enum Work {
         base: Commit,
         /// Files that the branch changes.
         files: Vec<String>,
+        /// How many lines of them, where git counted.
+        lines: Option<Lines>,
         /// Signs that tests were weakened.
         tampering: Vec<String>,
         /// What a person should look at first.

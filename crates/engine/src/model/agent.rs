@@ -1,7 +1,7 @@
 //! What decisions depend on: the part of the configuration that is journaled.
 
 use super::is_default;
-use crate::{CallLimits, GoalRules, MailLimits, Millis, Review, ReviewRules, SurfacingPolicy};
+use crate::{CallLimits, GoalRules, MailLimits, Millis, Review, ReviewRules, SurfacingPolicy, Take};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -110,6 +110,9 @@ pub struct Policy {
     /// How goals become tickets.
     #[serde(skip_serializing_if = "is_default")]
     pub goals: GoalRules,
+    /// Who says which entry of a contest is taken.
+    #[serde(skip_serializing_if = "is_default")]
+    pub take: Take,
     /// What is done where a gate is red at the base.
     #[serde(skip_serializing_if = "is_default")]
     pub red_base: RedBase,
@@ -164,6 +167,7 @@ impl Default for Policy {
             review: Review::Off,
             reviews: ReviewRules::default(),
             goals: GoalRules::default(),
+            take: Take::Person,
             red_base: RedBase::Card,
             budget: Budget::default(),
             calls: CallLimits::default(),

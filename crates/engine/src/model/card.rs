@@ -1,8 +1,8 @@
 //! Cards: what waits for a person, and what a person may answer.
 
 use crate::{
-    AttemptId, CardAnswer, CardId, CardOption, Commit, FailureClass, Hazard, MailId, Millis, PendingPermission,
-    RejectCode, Rejected, SurfacingReason, TicketId,
+    AttemptId, CardAnswer, CardId, CardOption, Commit, Contender, FailureClass, Hazard, MailId, Millis,
+    PendingPermission, RejectCode, Rejected, SurfacingReason, TicketId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +40,13 @@ pub enum CardKind {
         stage: String,
         /// The ticket that holds its output.
         by: TicketId,
+    },
+    /// Every entry of a contest is over: which is taken?
+    Contest {
+        /// The agents of those that are accepted; `entries` has the rest in the same order.
+        agents: Vec<String>,
+        /// Those that are accepted; none: every entry gave up.
+        entries: Vec<Contender>,
     },
     /// A ticket that this one depends on was closed.
     Orphaned {
@@ -180,6 +187,7 @@ impl CardKind {
             Self::Permission { .. } => "permission",
             Self::Approval { .. } | Self::Stage { .. } => "approval",
             Self::Escalation { .. } => "escalation",
+            Self::Contest { .. } => "contest",
             Self::Orphaned { .. } => "orphaned",
             Self::Surfacing { .. } => "surfacing",
             Self::Proposal => "proposal",
@@ -210,6 +218,8 @@ impl CardKind {
                 why: EscalationReason::Rejected { retry_gates: true, .. } | EscalationReason::Unverifiable { .. },
             } => &[Retry, RetryGates, Cancel],
             Self::Escalation { .. } => &[Retry, Cancel],
+            Self::Contest { entries, .. } if !entries.is_empty() => &[Cancel],
+            Self::Contest { .. } => &[Retry, Cancel],
             Self::Orphaned { .. } => &[Continue, Cancel],
             Self::Surfacing { why: SurfacingReason::Conflict { .. } } => &[],
             Self::Surfacing { .. } => &[Continue],
@@ -228,9 +238,11 @@ impl CardKind {
             Self::Approval { why: ApprovalReason::Review | ApprovalReason::ProvesNothing { .. }, .. }
             | Self::Stage { .. } => Some("<what to change>"),
             Self::Proposal => Some("<what to add to it>"),
+            Self::Contest { entries, .. } if !entries.is_empty() => Some("<agent>"),
             Self::Approval { .. }
             | Self::Permission { .. }
             | Self::Escalation { .. }
+            | Self::Contest { .. }
             | Self::Orphaned { .. }
             | Self::Notice { .. } => None,
         }
@@ -243,6 +255,7 @@ impl CardKind {
             CardAnswer::Option(CardOption::Deny) => false,
             CardAnswer::Option(option) => self.options().contains(option),
             CardAnswer::Deny(_) => matches!(self, Self::Permission { .. }),
+            CardAnswer::Text(agent) if matches!(self, Self::Contest { .. }) => self.contender(agent).is_some(),
             CardAnswer::Text(text) => self.free_text().is_some() && !text.trim().is_empty(),
         }
     }
@@ -255,10 +268,21 @@ impl CardKind {
             | Self::Approval { .. }
             | Self::Stage { .. }
             | Self::Escalation { .. }
+            | Self::Contest { .. }
             | Self::Orphaned { .. }
             | Self::Proposal => true,
             Self::Permission { .. } | Self::Surfacing { .. } | Self::Notice { .. } => false,
         }
+    }
+
+    /// The entry of a contest that is meant by its agent, or by its id.
+    #[must_use]
+    pub fn contender(&self, word: &str) -> Option<&Contender> {
+        let Self::Contest { agents, entries } = self else { return None };
+        let is_meant = |(agent, entry): &(&String, &Contender)| {
+            agent.eq_ignore_ascii_case(word.trim()) || entry.entry.as_str().eq_ignore_ascii_case(word.trim())
+        };
+        agents.iter().zip(entries).find(is_meant).map(|(_, entry)| entry)
     }
 
     /// What plain words say where any text is an answer: nobody wants `yes` changed.
@@ -282,6 +306,7 @@ impl CardKind {
         match self {
             Self::Question { suggestions, .. } => suggestions,
             Self::Surfacing { why: SurfacingReason::Conflict { values, .. } } => values,
+            Self::Contest { agents, .. } => agents,
             _ => &[],
         }
     }
@@ -350,7 +375,8 @@ impl Card {
     /// Whether any words are an answer to it, with others suggested: whoever means others has to say so.
     #[must_use]
     pub fn takes_other(&self) -> bool {
-        self.is_question() || !self.kind.suggestions().is_empty()
+        let suggests = !self.kind.suggestions().is_empty() && !matches!(self.kind, CardKind::Contest { .. });
+        self.is_question() || suggests
     }
 
     /// Why assumptions are shown on it, if it is about them.
@@ -437,14 +463,18 @@ impl Card {
 
     /// An answer in words: one of those that the agent suggests, where it suggests any.
     fn parse_text(&self, typed: &str) -> Result<CardAnswer, Rejected> {
+        if self.kind.contender(typed).is_some() {
+            return Ok(CardAnswer::Text(typed.to_owned()));
+        }
         match self.kind.suggestions() {
             suggestions if !suggestions.is_empty() => {
                 let meant = suggestions.iter().find(|s| s.trim().eq_ignore_ascii_case(typed));
-                let refusal = || {
-                    self.refuse(typed).hint(format!(
+                let refusal = || match self.takes_other() {
+                    false => self.refuse(typed),
+                    true => self.refuse(typed).hint(format!(
                         "answer with one of: {}; `--other` takes any other answer",
                         self.choices().join(", ")
-                    ))
+                    )),
                 };
                 meant.map(|s| CardAnswer::Text(s.clone())).ok_or_else(refusal)
             }

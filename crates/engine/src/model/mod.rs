@@ -8,6 +8,7 @@ pub(crate) mod call;
 pub(crate) mod card;
 pub(crate) mod check;
 pub(crate) mod chief;
+pub(crate) mod contest;
 pub(crate) mod delivery;
 pub(crate) mod direction;
 pub(crate) mod evidence;

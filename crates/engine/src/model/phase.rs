@@ -94,14 +94,16 @@ impl Phase {
         match self {
             Open => &[Running, NeedsYou, Stopped, Cancelled],
             Running => &[Open, Suspended, Verifying, NeedsYou, Stopped, Cancelled],
-            Suspended => &[Open, Done, Cancelled],
+            // A contest is accepted when an entry of it is taken.
+            Suspended => &[Open, Accepted, Done, Cancelled],
             Verifying => &[Open, Reviewing, Accepted, Done, NeedsYou, Stopped, Cancelled],
             Reviewing => &[Open, Verifying, Accepted, Stopped, Cancelled],
-            Accepted => &[Open, Verifying, Merged, Cancelled],
+            // An entry is done when it is taken.
+            Accepted => &[Open, Verifying, Merged, Done, Cancelled],
             NeedsYou => &[Open, Verifying, Accepted, Stopped, Cancelled],
             // Journals from before this phase hold a stopped ticket by a card.
             Stopped => &[Open, NeedsYou, Cancelled],
-            // A goal is never open: it waits for its stages.
+            // A goal is never open: it waits for its stages. Nor is a contest before an entry is taken.
             Cancelled => &[Open, Suspended],
             Merged | Done => &[],
         }

@@ -2,8 +2,9 @@
 
 use super::is_default;
 use crate::{
-    Assumption, AttemptId, Author, CallSpec, Calls, CardId, Check, Commit, DeliveryId, Finding, FindingAnswer,
-    GoalProgress, Hazard, HostId, Kind, Millis, Phase, Reviews, Session, TicketId, Usage,
+    Acceptance, Assumption, AttemptId, Author, CallSpec, Calls, CardId, Check, Commit, ContestProgress, DeliveryId,
+    Finding, FindingAnswer, GoalProgress, Hazard, HostId, Kind, Lines, Millis, Phase, Reviews, Session, TicketId,
+    Usage,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -96,6 +97,9 @@ pub struct TicketSpec {
     /// The agent by name; the default agent otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
+    /// The agents that compete, if it is a contest.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub contest: Vec<String>,
     /// Labels, free words.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
@@ -210,6 +214,12 @@ pub struct Ticket {
     /// Verifications in a row that could not be run; reset by evidence.
     #[serde(default, skip_serializing_if = "is_default")]
     pub unverifiable: u32,
+    /// How often its work was sent back, ever.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub sent_back: u32,
+    /// How long its attempts were at work.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub worked: Millis,
     /// Rejected claims in a row; reset by acceptance and by a person.
     #[serde(default, skip_serializing_if = "is_default")]
     pub rejections: u32,
@@ -234,6 +244,9 @@ pub struct Ticket {
     /// Files that the branch really changes.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub observed: BTreeSet<String>,
+    /// How many lines of them, where its host counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lines: Option<Lines>,
     /// Texts that the session has not been given yet, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undelivered: Vec<DeliveryId>,
@@ -270,6 +283,9 @@ pub struct Ticket {
     /// How far it is, if it is a goal.
     #[serde(default, skip_serializing_if = "is_default")]
     pub goal: GoalProgress,
+    /// How far it is, if it is a contest, and how it ended, if it is an entry of one.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub contest: ContestProgress,
     /// What reviewers found in its work.
     #[serde(default, skip_serializing_if = "is_default")]
     pub reviews: Reviews,
@@ -291,6 +307,38 @@ pub struct Ticket {
 }
 
 impl Ticket {
+    /// Whether others do its work: a goal has tickets, a contest has entries until one of them is taken.
+    #[must_use]
+    pub fn is_delegated(&self) -> bool {
+        match self.spec.kind {
+            Kind::Goal => true,
+            Kind::Contest => self.contest.taken.is_none(),
+            _ => false,
+        }
+    }
+
+    /// The tickets that do its work: those that a goal became, or the entries of a contest that nobody took one of.
+    #[must_use]
+    pub fn parts(&self) -> &[TicketId] {
+        match self.spec.kind {
+            Kind::Goal => &self.goal.tickets,
+            Kind::Contest if self.contest.taken.is_none() => &self.contest.entries,
+            _ => &[],
+        }
+    }
+
+    /// Whether it can be merged: an accepted entry waits for its contest.
+    #[must_use]
+    pub fn awaits_merge(&self) -> bool {
+        self.phase == Phase::Accepted && self.spec.kind.work().acceptance == Acceptance::AwaitsMerge
+    }
+
+    /// The contest that it is an entry of.
+    #[must_use]
+    pub fn contest(&self) -> Option<&TicketId> {
+        self.spec.parent.as_ref().filter(|_| self.spec.kind == Kind::Entry)
+    }
+
     /// Expected and observed files together.
     pub fn files(&self) -> impl Iterator<Item = &str> {
         self.spec.files.iter().chain(&self.observed).map(String::as_str)

@@ -20,6 +20,10 @@ pub enum Kind {
     Stage,
     /// A review of another ticket's work.
     Review,
+    /// A change that several agents make, each in an entry; once one of these is taken, a change as any other.
+    Contest,
+    /// What one agent makes of a contest.
+    Entry,
 }
 
 /// What an agent must have when it says that it is done.
@@ -53,6 +57,8 @@ pub enum Acceptance {
     ReturnsOutput,
     /// The next stage begins.
     Advances,
+    /// It is compared with the other entries of its contest, and may be taken.
+    Competes,
 }
 
 /// The directory of an attempt.
@@ -84,7 +90,7 @@ pub struct Work {
     pub verification: Verification,
     /// What accepting means.
     pub acceptance: Acceptance,
-    /// Whether a commit of it lands on the main branch.
+    /// Whether it is work for the main branch.
     pub lands: bool,
     /// Which directory its attempts get.
     pub directory: Directory,
@@ -94,7 +100,8 @@ pub struct Work {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [Self::Change, Self::Join, Self::Goal, Self::Call, Self::Stage, Self::Review];
+    pub const ALL: [Self; 8] =
+        [Self::Change, Self::Join, Self::Goal, Self::Call, Self::Stage, Self::Review, Self::Contest, Self::Entry];
 
     /// The word on screens and in JSON.
     #[must_use]
@@ -106,6 +113,8 @@ impl Kind {
             Self::Call => "call",
             Self::Stage => "stage",
             Self::Review => "review",
+            Self::Contest => "contest",
+            Self::Entry => "entry",
         }
     }
 
@@ -129,7 +138,8 @@ impl Kind {
             bases: Bases::Merged,
         };
         match self {
-            Self::Change => change,
+            Self::Change | Self::Contest => change,
+            Self::Entry => Work { acceptance: Acceptance::Competes, ..change },
             Self::Join => Work { bases: Bases::First, ..change },
             Self::Goal => Work { acceptance: Acceptance::Expands, directory: Directory::None, ..output },
             Self::Call | Self::Review => output,

@@ -24,6 +24,8 @@ pub(crate) struct Index {
     pub(crate) calling: BTreeSet<TicketId>,
     /// Goals on their way, and closed ones whose tickets may not be.
     pub(crate) goals: BTreeSet<TicketId>,
+    /// Contests of which nothing was taken, and closed ones whose entries may not be.
+    pub(crate) contests: BTreeSet<TicketId>,
     /// Tickets that wait for a card which may be that of another ticket.
     pub(crate) waiting: BTreeSet<TicketId>,
     /// Who waits for whom.
@@ -90,6 +92,7 @@ impl State {
         let waiting = ticket.waits_for.is_some();
         let calling = !ticket.calls.unanswered.is_empty();
         let goal = ticket.spec.kind == Kind::Goal && ticket.phase != Phase::Done;
+        let contest = ticket.spec.kind == Kind::Contest && ticket.is_delegated();
         let timed = (ready || verifying) && ticket.not_before > 0;
         let merging = ticket.phase == Phase::Accepted && ticket.merge_approval.is_some();
         let idle = mutant!(RetireWhileRunning, ticket.live.is_none(), true);
@@ -100,6 +103,7 @@ impl State {
         set(&mut self.index.waiting, id, waiting);
         set(&mut self.index.calling, id, calling);
         set(&mut self.index.goals, id, goal);
+        set(&mut self.index.contests, id, contest);
         set(&mut self.index.verifying, id, verifying);
         set(&mut self.index.merging, id, merging);
         set(&mut self.index.cleanup, id, cleanup);

@@ -219,11 +219,13 @@ impl State {
         self.index.dependents.get(ticket).into_iter().flatten()
     }
 
-    /// The tickets above a call: its caller, the caller of that, and so on.
+    /// The tickets above a call: its caller, the caller of that, and so on. An entry is paid for by its contest, as a call
+    /// is by its caller.
     pub fn callers<'a>(&'a self, call: &TicketId) -> impl Iterator<Item = &'a TicketId> {
         let above = |id: &TicketId| {
             let spec = &self.tickets.get(id)?.spec;
-            spec.parent.as_ref().filter(|_| spec.call.is_some())
+            let is_entry = mutant!(EntriesNotCounted, spec.kind == Kind::Entry, false);
+            spec.parent.as_ref().filter(|_| spec.call.is_some() || is_entry)
         };
         std::iter::successors(above(call), move |id| above(id))
     }
@@ -246,9 +248,7 @@ impl State {
         self.tickets.get(id).is_some_and(|ticket| match ticket.phase {
             Phase::NeedsYou => true,
             Phase::Reviewing => ticket.calls.unanswered.is_empty(),
-            Phase::Suspended if ticket.spec.kind == Kind::Goal => {
-                self.open_cards_of(id).any(|card| card.kind.holds_ticket())
-            }
+            Phase::Suspended if ticket.is_delegated() => self.open_cards_of(id).any(|card| card.kind.holds_ticket()),
             Phase::Suspended => ticket.calls.unanswered.is_empty() || self.has_question(id),
             _ => false,
         })
@@ -285,8 +285,18 @@ impl State {
     #[must_use]
     pub fn agent_now<'a>(&'a self, now: Millis, ticket: &'a Ticket) -> &'a str {
         let own = self.agent_of(ticket);
-        // The fallback of a reviewer may be whoever wrote the work.
-        if ticket.spec.kind == Kind::Review { own } else { self.agent_or_fallback(now, own) }
+        // The fallback of a reviewer may be whoever wrote the work, and that of an entry may compete with it.
+        match ticket.spec.kind {
+            Kind::Review => own,
+            Kind::Entry if !self.fallback_may_enter(ticket, own) => own,
+            _ => self.agent_or_fallback(now, own),
+        }
+    }
+
+    fn fallback_may_enter(&self, entry: &Ticket, own: &str) -> bool {
+        let fallback = self.policy.agents.get(own).and_then(|p| p.fallback.as_ref());
+        let contest = entry.contest().and_then(|id| self.tickets.get(id));
+        fallback.zip(contest).is_some_and(|(fallback, contest)| !contest.spec.contest.contains(fallback))
     }
 
     /// As [`State::agent_now`], by the name of the ticket's own agent.

@@ -375,7 +375,10 @@ fn asked(ledger: &Ledger) -> Vec<String> {
 #[test]
 fn a_plan_in_batches_asks_about_a_few_tickets_at_a_time_those_first_that_others_need() {
     let ledger = given(&planned_in_batches());
-    assert_eq!(asked(&ledger), ["Is T-4 wanted, 1 of 3 of this plan: Do C?", "Is T-2 wanted, 2 of 3 of this plan: Do A?"]);
+    assert_eq!(
+        asked(&ledger),
+        ["Is T-4 wanted, 1 of 3 of this plan: Do C?", "Is T-2 wanted, 2 of 3 of this plan: Do A?"]
+    );
     let brief = &ledger.state().open_cards().next().unwrap().brief;
     assert!(brief.contains("Built on by: T-2, T-3") && brief.contains("Done: a test"), "{brief}");
     let why: Vec<String> = why(ledger.state(), NOW, &"T-3".into()).iter().map(ToString::to_string).collect();
@@ -386,7 +389,10 @@ fn a_plan_in_batches_asks_about_a_few_tickets_at_a_time_those_first_that_others_
 #[test]
 fn an_answer_about_a_ticket_of_a_batch_starts_it_and_asks_about_the_next() {
     let ledger = given(&after(planned_in_batches(), [answer("C-1", "yes"), tick(), tick(), tick()]));
-    assert_eq!(asked(&ledger), ["Is T-2 wanted, 2 of 3 of this plan: Do A?", "Is T-3 wanted, 3 of 3 of this plan: Do B?"]);
+    assert_eq!(
+        asked(&ledger),
+        ["Is T-2 wanted, 2 of 3 of this plan: Do A?", "Is T-3 wanted, 3 of 3 of this plan: Do B?"]
+    );
     assert_eq!(ledger.state().attempts.values().map(|a| a.ticket.as_str()).collect::<Vec<_>>(), ["T-4"]);
     let all = [answer("C-1", "yes"), answer("C-2", "no"), tick(), tick(), answer("C-3", "Mind the phone"), tick()];
     let ledger = given(&after(planned_in_batches(), all));

@@ -8,6 +8,7 @@ mod cards;
 mod chain;
 mod checks;
 mod chief;
+mod contests;
 mod dead_ends;
 mod goals;
 mod golden;

@@ -145,6 +145,7 @@ pub(crate) fn ended(attempt: &str, token: u64, change: impl FnOnce(&mut AttemptE
         head: Some(Commit::from("head")),
         base: Some(Commit::from("base")),
         files: vec!["a".into()],
+        lines: None,
         tampering: Vec::new(),
         hazards: Vec::new(),
         unfit: Vec::new(),

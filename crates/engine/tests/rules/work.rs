@@ -26,6 +26,7 @@ fn what_ganger_or_an_agent_asks_for_is_not_added_by_hand() {
                 let message = match kind {
                     // The board of this test has none.
                     Kind::Goal => "T-2: this project has no pipeline that makes tickets of a goal".to_owned(),
+                    Kind::Contest => "T-2: a contest needs two agents or more, and it names 0".to_owned(),
                     _ => format!("T-2: nobody adds a ticket of kind `{}` by hand", kind.as_str()),
                 };
                 assert_eq!(rejected.message, message);

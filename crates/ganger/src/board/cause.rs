@@ -63,6 +63,9 @@ impl Cause {
             }
             Reason::NoPipeline => (text_of(&reason), "ganger config goal".to_owned()),
             Reason::WaitsForTickets { .. } => (text_of(&reason), "ganger status".to_owned()),
+            Reason::WaitsForEntries { entries } => {
+                (text_of(&reason), format!("ganger ticket why {}", entries.first().unwrap_or(id)))
+            }
             Reason::UnderReview { reviews } => of_those_below(state, "its review", id, &reason, reviews, runs),
             Reason::WaitsForCalls { calls } => of_those_below(state, "its call", id, &reason, calls, runs),
             Reason::RedBase { card } => (
@@ -148,9 +151,17 @@ fn of_phase(state: &State, id: &TicketId, phase: Phase, runs: bool) -> (String, 
         Phase::Accepted if ticket.is_some_and(|t| t.merge_approval.is_some()) => {
             ("accepted, and about to be merged".to_owned(), show)
         }
+        Phase::Accepted if let Some(contest) = ticket.and_then(|t| t.contest()) => {
+            (format!("accepted: {contest} takes one of its entries"), format!("ganger ticket why {contest}"))
+        }
         Phase::Accepted => ("ready to merge".to_owned(), format!("ganger merge {id}")),
         Phase::Cancelled if ticket.is_some_and(|t| t.calls.result.is_some()) => {
             ("closed: its caller has the answer".to_owned(), show)
+        }
+        Phase::Cancelled if let Some(contest) = ticket.and_then(|t| t.contest()) => {
+            let gave_up = ticket.and_then(|t| t.contest.gave_up.as_ref());
+            let why = gave_up.map(|why| format!(", it gave up: {}", text::line(why, 200))).unwrap_or_default();
+            (format!("closed{why}"), format!("ganger ticket show {contest}"))
         }
         Phase::Cancelled => ("closed".to_owned(), format!("ganger ticket reopen {id}")),
         Phase::Merged if ticket.is_some_and(|t| t.undone.is_some()) => {
@@ -158,6 +169,9 @@ fn of_phase(state: &State, id: &TicketId, phase: Phase, runs: bool) -> (String, 
             let (merged, undone) = ticket.map_or((None, None), |t| (t.merged.as_ref(), t.undone.as_ref()));
             let words = format!("merged as {} and undone as {}", short(merged), short(undone));
             (words, format!("ganger ticket add --like {id}"))
+        }
+        Phase::Done if let Some(contest) = ticket.and_then(|t| t.contest()) => {
+            (format!("done: {contest} is this work now"), format!("ganger ticket show {contest}"))
         }
         Phase::Done => ("done: its caller has the answer".to_owned(), show),
         other => (format!("already {}", other.as_str()), show),

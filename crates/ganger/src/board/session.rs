@@ -53,7 +53,8 @@ impl Board {
         // Files in use, budgets, summed up assumptions and plans in batches need the whole records: there may be very many.
         let budget = &state.policy.budget;
         let has_budget = [budget.ticket, budget.agent_day, budget.day].iter().any(Option::is_some);
-        let is_held = state.open_cards().any(|card| matches!(card.kind, CardKind::Surfacing { .. } | CardKind::Proposal));
+        let is_held =
+            state.open_cards().any(|card| matches!(card.kind, CardKind::Surfacing { .. } | CardKind::Proposal));
         if !ready.is_empty() && (has_budget || is_held || !state.attempts.is_empty()) {
             let view = self.view(Part::Ready).await?;
             ready.retain(|ticket| around.causes(&view.state, &ticket.id).iter().all(Cause::is_about_a_slot));

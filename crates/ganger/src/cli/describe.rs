@@ -35,6 +35,9 @@ pub(super) fn ticket_of(event: &Event) -> Option<TicketId> {
         | Event::StageReturned { ticket, .. }
         | Event::GoalExpanded { ticket, .. }
         | Event::GoalReached { ticket }
+        | Event::ContestBegun { ticket, .. }
+        | Event::EntryGaveUp { ticket, .. }
+        | Event::EntryTaken { ticket, .. }
         | Event::TicketHeld { ticket, .. }
         | Event::TicketResumed { ticket }
         | Event::ApprovedByPerson { ticket, .. }
@@ -127,6 +130,13 @@ pub(super) fn event(state: &State, event: &Event, length: Length) -> Option<Stri
             let agent = spec.agent.as_deref().unwrap_or_default();
             let does = if spec.kind == Kind::Review { "is asked to review" } else { "is asked for a stage of" };
             return Some(format!("{ticket}  {agent} {does} {of}"));
+        }
+        Event::TicketAdded { ticket, spec, .. } if spec.kind == Kind::Entry => {
+            let of = spec.parent.as_ref().map(ToString::to_string).unwrap_or_default();
+            return Some(format!("{ticket}  {} enters the contest {of}", spec.agent.as_deref().unwrap_or_default()));
+        }
+        Event::TicketAdded { spec, .. } if spec.kind == Kind::Contest => {
+            format!("contest of {}: {}", spec.contest.join(", "), spec.title)
         }
         Event::TicketAdded { spec, .. } if spec.kind == Kind::Goal => format!("goal: {}", spec.title),
         Event::TicketAdded { spec, .. } if spec.call.is_some() => {
@@ -234,6 +244,11 @@ pub(super) fn event(state: &State, event: &Event, length: Length) -> Option<Stri
             format!("became {}", tickets.join(", "))
         }
         Event::GoalReached { .. } => "is done".to_owned(),
+        Event::EntryGaveUp { why, .. } => format!("gave up: {}", length.of(why, 200)),
+        Event::EntryTaken { entry, by, why, .. } => {
+            let agent = state.tickets.get(entry).map_or("", |t| state.agent_of(t));
+            format!("{by} took {entry} of {agent}: {}", length.of(why, 200))
+        }
         Event::TicketRejected { why, .. } => format!("rejected: {}", length.of(why, 200)),
         Event::HazardSentBack { hazard, .. } => {
             format!("sent back: {}", length.of(&hazard.detail(), 200))
@@ -248,7 +263,10 @@ pub(super) fn event(state: &State, event: &Event, length: Length) -> Option<Stri
                 CardKind::Notice { .. } => "notice",
                 CardKind::Surfacing { .. } => "assumptions",
                 CardKind::Approval { .. } | CardKind::Stage { .. } => "needs your approval",
-                CardKind::Escalation { .. } | CardKind::Orphaned { .. } | CardKind::Proposal => "needs you",
+                CardKind::Escalation { .. }
+                | CardKind::Contest { .. }
+                | CardKind::Orphaned { .. }
+                | CardKind::Proposal => "needs you",
             };
             format!("{kind} [{}]: {}", card.id, length.of(&card.question, 200))
         }
@@ -289,6 +307,7 @@ pub(super) fn event(state: &State, event: &Event, length: Length) -> Option<Stri
         | Event::TrustRecorded { .. }
         | Event::HostReported { .. }
         | Event::CallResultsRead { .. }
+        | Event::ContestBegun { .. }
         | Event::HostLapsed { .. }
         | Event::AttemptOffered { .. }
         | Event::SessionStarted { .. }

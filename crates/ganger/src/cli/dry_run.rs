@@ -3,8 +3,8 @@
 use super::board::Board;
 use super::out::{data, json, talk};
 use crate::board::{Cause, Forecast, shapes};
-use crate::failure::{Exit, Failure};
 use crate::config::Tests;
+use crate::failure::{Exit, Failure};
 use crate::host::{Standard, mission_text, prompt_text};
 use ganger_engine::{Offer, Reason, State, TicketId};
 

@@ -7,7 +7,7 @@ use super::out::{ago, counted, data, json, span, talk};
 use crate::board::{Part, card_named, shapes};
 use crate::failure::{Code, Exit, Failure};
 use crate::os::{self, now_ms};
-use ganger_engine::{Answer, Card, CardAnswer, CardId, CardState, Input, Outcome, Phase, State};
+use ganger_engine::{Answer, Card, CardAnswer, CardId, CardKind, CardState, Input, Outcome, Phase, State};
 use std::io::IsTerminal;
 
 #[derive(Debug, clap::Args)]
@@ -38,6 +38,12 @@ pub(super) async fn inbox(args: &InboxArgs) -> Result<Exit, Failure> {
     let mut cards: Vec<(&Card, usize)> = view.state.open_cards().map(|c| (c, view.held_up(c))).collect();
     cards.sort_by_key(|(card, held)| (std::cmp::Reverse(*held), card.opened));
     let accepted = view.totals.phases.get(&Phase::Accepted).copied().unwrap_or(0);
+    // Accepted entries of contests wait for an answer, not for a merge.
+    let compete = |(card, _): &(&Card, usize)| match &card.kind {
+        CardKind::Contest { entries, .. } => entries.len(),
+        _ => 0,
+    };
+    let accepted = accepted.saturating_sub(cards.iter().map(compete).sum());
     if args.json {
         let cards = cards.iter().map(|(c, held)| shapes::Card::of(c, *held)).collect();
         json(shapes::Inbox { cards, accepted })?;

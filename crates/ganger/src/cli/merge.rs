@@ -199,7 +199,7 @@ impl Landed {
 fn all_that_can_land(board: &Board, state: &State) -> Result<Vec<TicketId>, Failure> {
     let mut chosen: BTreeSet<TicketId> = BTreeSet::new();
     let around = board.around()?;
-    for (id, _) in state.tickets.iter().filter(|(_, t)| t.phase == Phase::Accepted) {
+    for (id, _) in state.tickets.iter().filter(|(_, t)| t.awaits_merge()) {
         match (board.project.holder(id)?, unverified(&around, state, id)) {
             (Some(holder), _) => talk!("Skipping {id}: it is open in {holder}."),
             (None, Some(words)) => talk!("Skipping {id}: {words}."),

@@ -310,7 +310,7 @@ fn summarize(board: &Board, state: &State, mode: &Mode) -> Result<(), Failure> {
 const NAMED: usize = 10;
 
 fn hint_to_merge(state: &State, meant: Vec<(&TicketId, &Ticket)>) {
-    let mut accepted: Vec<_> = meant.into_iter().filter(|(_, t)| t.phase == Phase::Accepted).collect();
+    let mut accepted: Vec<_> = meant.into_iter().filter(|(_, t)| t.awaits_merge()).collect();
     accepted.sort_by_key(|(_, t)| t.order);
     // What builds on unmerged work cannot land by itself.
     let is_merged = |id: &TicketId| state.tickets.get(id).is_some_and(|t| t.phase.is_landed());

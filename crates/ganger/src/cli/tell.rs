@@ -114,7 +114,10 @@ async fn send(command: &str, ticket: &str, text: String, urgency: Urgency, as_js
     if found.spec.kind == Kind::Goal {
         let readers: Vec<&str> = readers(&state, &id, found).into_iter().map(TicketId::as_str).collect();
         let first = readers.first().copied().unwrap_or_default();
-        talk!("Queued for the tickets of {id}: {}. Check on one with `ganger ticket show {first}`.", readers.join(", "));
+        talk!(
+            "Queued for the tickets of {id}: {}. Check on one with `ganger ticket show {first}`.",
+            readers.join(", ")
+        );
         return Ok(Exit::Done);
     }
     let check = format!("Check on it with `ganger ticket show {id}`.");

@@ -1,5 +1,6 @@
 //! `ganger ticket`: adding, listing, changing and closing tickets.
 
+use super::agent_choice;
 use super::board::{self, Board};
 use super::import;
 use super::input;
@@ -82,6 +83,9 @@ pub(super) struct AddArgs {
     /// An id of your choice; otherwise T-1, T-2, …
     #[arg(long)]
     id: Option<String>,
+    /// Have several agents do it, each on its own, and take one of the results: names with commas between them
+    #[arg(long, value_name = "AGENT,AGENT", value_delimiter = ',', value_parser = filled, conflicts_with_all = ["agent", "runtime"])]
+    contest: Vec<String>,
     #[command(flatten)]
     fields: Fields,
     /// Write the description in $EDITOR
@@ -149,6 +153,9 @@ async fn add(board: &Board, args: AddArgs) -> Result<Exit, Failure> {
     let files = args.fields.file.clone();
     let mut spec = args.fields.over(board, like).await?;
     spec.title = args.title.map_or(spec.title, |title| title.trim().to_owned());
+    if !args.contest.is_empty() {
+        spec = of_contest(board, spec, &args.contest)?;
+    }
     if args.edit {
         spec.description = input::edit(&spec.description, ".md", "use --description or --description-file")?;
     }
@@ -170,17 +177,37 @@ async fn add(board: &Board, args: AddArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+/// The ticket as one that these agents compete for.
+fn of_contest(board: &Board, spec: TicketSpec, words: &[String]) -> Result<TicketSpec, Failure> {
+    let mut agents: Vec<String> = Vec::new();
+    for word in words {
+        let agent = agent_choice::by_name(board.project.config(), word)?;
+        if agents.contains(&agent) {
+            return Err(Failure::usage(format!("the contest names the agent `{agent}` twice"))
+                .hint("each agent has one entry: name different agents"));
+        }
+        agents.push(agent);
+    }
+    if let [only] = agents.as_slice() {
+        return Err(Failure::usage(format!("a contest needs two agents or more, and this names `{only}` alone"))
+            .hint(format!("`--agent {only}` gives it to one agent")));
+    }
+    Ok(TicketSpec { kind: Kind::Contest, contest: agents, agent: None, ..spec })
+}
+
 /// What a person may ask for again. Facts of a file that it came from are those of that ticket alone.
 async fn like(board: &Board, word: &str) -> Result<TicketSpec, Failure> {
     let id = board.named_one(word).await?;
     let View { state, .. } = board.view(Part::Tickets(std::slice::from_ref(&id))).await?;
     let (_, ticket) = find(&state, id.as_str())?;
     let TicketSpec { kind, call, parent, .. } = &ticket.spec;
-    if *kind != Kind::Change || call.is_some() || parent.is_some() {
+    if !matches!(kind, Kind::Change | Kind::Contest) || call.is_some() || parent.is_some() {
         let words = format!("{id} is a {}, and not yours to ask for again", kind.as_str());
         return Err(Failure::usage(words).hint("name a ticket that was added by a person or an import"));
     }
-    Ok(TicketSpec { metadata: BTreeMap::new(), ..ticket.spec.clone() })
+    // A contest that took an entry has its agent.
+    let agent = ticket.spec.agent.clone().filter(|_| *kind == Kind::Change);
+    Ok(TicketSpec { metadata: BTreeMap::new(), agent, ..ticket.spec.clone() })
 }
 
 pub(super) fn find<'a>(state: &'a State, id: &str) -> Result<(TicketId, &'a Ticket), Failure> {

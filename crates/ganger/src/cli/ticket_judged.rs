@@ -1,8 +1,8 @@
-//! What `ganger ticket show` says of a goal, and of what reviewers found.
+//! What `ganger ticket show` says of a goal, of a contest, and of what reviewers found.
 
 use super::out::data;
 use crate::text;
-use ganger_engine::{Kind, State, Ticket};
+use ganger_engine::{Kind, State, Ticket, TicketId, comparison_of};
 
 /// How far a goal is.
 pub(super) fn show_goal(state: &State, ticket: &Ticket) {
@@ -36,6 +36,20 @@ pub(super) fn show_goal(state: &State, ticket: &Ticket) {
             Some(found) => data!("  {id:<8} {:<10} {}", found.phase.as_str(), text::line(&found.spec.title, 100)),
             None => data!("  {id}"),
         }
+    }
+}
+
+/// The entries of a contest, side by side.
+pub(super) fn show_contest(state: &State, id: &TicketId, ticket: &Ticket) {
+    if ticket.spec.kind != Kind::Contest || ticket.contest.entries.is_empty() {
+        return;
+    }
+    data!("\nEntries");
+    for line in comparison_of(state, id).text().lines() {
+        data!("  {line}");
+    }
+    if let Some(taken) = &ticket.contest.taken {
+        data!("\nTaken by {}: {}, {}", taken.by, taken.entry, text::line(&taken.why, 200));
     }
 }
 

@@ -9,7 +9,7 @@ use crate::board::{FailedAttempt, History, Part, PastCard, View, shapes};
 use crate::failure::{Exit, Failure};
 use crate::os::now_ms;
 use crate::text;
-use ganger_engine::{CallResult, Check, CheckResult, Evidence, Expects, State, Ticket, TicketId};
+use ganger_engine::{CallResult, Check, CheckResult, Evidence, Expects, Kind, State, Ticket, TicketId};
 
 fn show_messages(ticket: &Ticket) {
     if !ticket.messages.is_empty() {
@@ -75,13 +75,18 @@ pub(super) async fn show(board: &Board, id: &str, as_json: bool) -> Result<Exit,
     if let (Some(merged), Some(undone)) = (&ticket.merged, &ticket.undone) {
         data!("undone     merged as {}, reverted as {}", merged.short(), undone.short());
     }
-    data!("priority   {}   revision {}   agent {}", spec.priority.as_str(), ticket.revision, state.agent_of(ticket));
+    let agent = match ticket.spec.kind {
+        Kind::Contest if ticket.is_delegated() => format!("agents {}", spec.contest.join(", ")),
+        _ => format!("agent {}", state.agent_of(ticket)),
+    };
+    data!("priority   {}   revision {}   {agent}", spec.priority.as_str(), ticket.revision);
     let line = |name: &str, values: &[String]| {
         if !values.is_empty() {
             let values: Vec<String> = values.iter().map(|value| text::name(value)).collect();
             data!("{name:<10} {}", values.join(", "));
         }
     };
+    line("entry of", &ticket.contest().map(ToString::to_string).into_iter().collect::<Vec<_>>());
     line("called by", &spec.parent.iter().filter(|_| spec.call.is_some()).map(ToString::to_string).collect::<Vec<_>>());
     line("waits for", &ticket.calls.unanswered.iter().map(ToString::to_string).collect::<Vec<_>>());
     line("after", &spec.after.iter().map(ToString::to_string).collect::<Vec<_>>());
@@ -204,6 +209,7 @@ fn show_history(state: &State, id: &TicketId, ticket: &Ticket, history: &History
         data!("\nResult\n  {}", call_result(result).replace('\n', "\n  "));
     }
     ticket_judged::show_goal(state, ticket);
+    ticket_judged::show_contest(state, id, ticket);
     ticket_judged::show_findings(ticket);
     show_evidence(state, &history.evidence);
     let cards: Vec<_> = state.open_cards_of(id).collect();

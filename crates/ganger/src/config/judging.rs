@@ -97,7 +97,13 @@ impl Goal {
             }
         }
         if self.batch > MOST_AT_ONCE {
-            fault("goal.batch", format!("{} tickets at a time are too many: up to {MOST_AT_ONCE}, or 0 for the plan as a whole", self.batch));
+            fault(
+                "goal.batch",
+                format!(
+                    "{} tickets at a time are too many: up to {MOST_AT_ONCE}, or 0 for the plan as a whole",
+                    self.batch
+                ),
+            );
         }
         let written: Vec<&str> = stages.iter().filter(|s| s.role.writes()).map(|s| s.name.as_str()).collect();
         for name in self.approve.iter().filter(|name| !written.contains(&name.as_str())) {

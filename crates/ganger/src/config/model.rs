@@ -296,6 +296,7 @@ impl Config {
             review,
             reviews,
             goals: self.goal_rules(),
+            take: self.policy.contest,
             red_base: self.policy.red_base.into(),
             budget: Budget {
                 ticket: self.budget.ticket_tokens,

@@ -2,7 +2,7 @@
 
 use super::guard::GuardPreset;
 use super::judging::{self, ReviewBy};
-use ganger_engine::{RedBase, Surfacing};
+use ganger_engine::{RedBase, Surfacing, Take};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,6 +22,8 @@ pub(crate) struct Policies {
     pub(crate) red_base: RedBaseIs,
     /// What follows when assumptions of agents are summed up for a person.
     pub(crate) surfacing: SurfacingDoes,
+    /// Who says which entry of a contest is taken.
+    pub(crate) contest: Take,
 }
 
 impl Default for Policies {
@@ -34,6 +36,7 @@ impl Default for Policies {
             tests: Tests::Required,
             red_base: RedBaseIs::Card,
             surfacing: SurfacingDoes::Notify,
+            contest: Take::Person,
         }
     }
 }

@@ -6,7 +6,7 @@ use super::commit::{self, Authorship, Change, Listing};
 use super::hazards::{self, Guard};
 use super::{Depot, Rescue, Workspace, transfer};
 use crate::git::{GitError, GitResult};
-use ganger_engine::{AttemptId, Commit, Hazard, TicketId};
+use ganger_engine::{AttemptId, Commit, Hazard, Lines, TicketId};
 
 /// Whose work is collected, and how much of it may be taken unseen.
 pub(crate) struct Order<'a> {
@@ -28,7 +28,7 @@ pub(crate) enum Collected {
     /// More than may be taken without a look. All of it is kept.
     TooLarge { files: u64, bytes: u64 },
     /// All of it is on the branch.
-    Committed { head: Commit, files: Vec<String>, tampering: Vec<String>, hazards: Vec<Hazard> },
+    Committed { head: Commit, files: Vec<String>, lines: Lines, tampering: Vec<String>, hazards: Vec<Hazard> },
 }
 
 /// Collects the work of a turn that began with the depot's branch as it is.
@@ -104,7 +104,8 @@ pub(crate) fn collect(depot: &Depot, workspace: &Workspace, base: &Commit, order
     let head = if nothing_but_setup { base.clone() } else { head };
     let main = order.main.filter(|main| depot.has(main));
     let hazards = hazards::of(depot, (base, &head), main, &change, order.guard)?;
-    Ok(Collected::Committed { head, files: change.listing.files, tampering: change.tampering, hazards })
+    let (files, lines, tampering) = (change.listing.files, change.lines, change.tampering);
+    Ok(Collected::Committed { head, files, lines, tampering, hazards })
 }
 
 /// Commits that are simply ahead of the branch.

@@ -3,7 +3,7 @@
 use super::agents_git::AgentsGit;
 use super::{Depot, Workspace, large, tampering};
 use crate::git::{Git, GitError, GitResult, zero_separated, zero_separated_bytes};
-use ganger_engine::{AttemptId, Commit, TicketId};
+use ganger_engine::{AttemptId, Commit, Lines, TicketId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -243,6 +243,8 @@ pub(super) struct Listing {
 #[derive(Debug, Default)]
 pub(super) struct Change {
     pub(super) listing: Listing,
+    /// How many lines of text.
+    pub(super) lines: Lines,
     /// Signs that tests were weakened.
     pub(super) tampering: Vec<String>,
     /// Files whose code changes while no test does.
@@ -269,9 +271,9 @@ pub(super) fn change(depot: &Depot, base: &Commit, head: &Commit) -> GitResult<C
     let (listed, patch) = shown.split_once("\0\0").unwrap_or((&shown, ""));
     let versions: Vec<_> = entries(listed).map(|entry| entry.versions()).collect();
     let (read, unread) = tampering::read(depot, &versions)?;
-    let tampering = [tampering::signs(&read), unread].concat();
-    let (listing, untested) = (Listing::read(depot, listed), tampering::untested(&read));
-    Ok(Change { listing, tampering, untested, conflict_marks: conflict_marks(patch) })
+    let (listing, lines) = (Listing::read(depot, listed), lines(patch));
+    let (tampering, untested) = ([tampering::signs(&read), unread].concat(), tampering::untested(&read));
+    Ok(Change { listing, lines, tampering, untested, conflict_marks: conflict_marks(patch) })
 }
 
 /// Whatever the person's settings make of a diff.
@@ -298,6 +300,17 @@ impl Listing {
         }
         found
     }
+}
+
+/// By the heads of its hunks, which no line of a file looks like: each of those begins with a sign of its own.
+fn lines(patch: &str) -> Lines {
+    let of = |range: &str| range.split_once(',').map_or(Some(1), |(_, count)| count.parse::<u64>().ok());
+    let hunk = |line: &str| {
+        let (removed, rest) = line.strip_prefix("@@ -")?.split_once(" +")?;
+        Some((of(removed)?, of(rest.split_once(" @@")?.0)?))
+    };
+    let add = |sum: Lines, (removed, added)| Lines { added: sum.added + added, removed: sum.removed + removed };
+    patch.lines().filter_map(hunk).fold(Lines::default(), add)
 }
 
 /// Files to which a patch adds the marks of a conflict.

@@ -52,7 +52,8 @@ impl Workspace {
             return Ok(None);
         }
         let said = text(&output.stderr);
-        let conflicts: Vec<String> = said.lines().filter_map(|l| l.strip_prefix("error: ").map(str::to_owned)).collect();
+        let conflicts: Vec<String> =
+            said.lines().filter_map(|l| l.strip_prefix("error: ").map(str::to_owned)).collect();
         match conflicts.is_empty() {
             false => Ok(Some(conflicts)),
             true => Err(GitError::new("take over changes in", &self.path, &said)),

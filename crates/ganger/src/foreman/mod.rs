@@ -1,6 +1,7 @@
 //! The foreman: the one writer. This is what performs the actions of [`ganger_engine::foreman`]; it decides nothing.
 
 mod ballast;
+mod contests;
 mod intake;
 mod journal;
 mod lease;
@@ -74,6 +75,7 @@ impl Foreman {
         first.extend(dismissal(&state, &HostId::from(LOCAL)));
         let (state, moved) = moved_heads(&project, state).await?;
         first.extend(moved);
+        contests::heed(&project, &state, state.tickets.keys()).await;
         ballast::lay(&project);
         let (landing, marker, nobody_stops, main) = (None, String::new(), false, project.main_branch()?);
         let objects = Objects::start(&project, &main, &state);
@@ -161,6 +163,7 @@ impl Foreman {
                     let changes = self.machine.take_changes();
                     self.journal.keep(self.machine.state(), &changes);
                     self.objects.heed(self.machine.state(), &changes);
+                    contests::heed(&self.project, self.machine.state(), changes.tickets.iter()).await;
                 }
                 return Some(Event::Appended(appended));
             }

@@ -83,7 +83,8 @@ pub(super) async fn make_workspace(shared: &Shared, offer: &Offer, terms: &Terms
         shared.bring(purpose, needed).await?;
     }
     let snapshot = offer.spec.call.as_ref().and_then(|call| call.snapshot.as_ref());
-    let foundation = Foundation { bases, beside: &offer.bases, known_base: offer.base.as_ref(), snapshot };
+    let (known_base, begins_at) = (offer.base.as_ref(), offer.begins_at.as_ref());
+    let foundation = Foundation { bases, beside: &offer.bases, known_base, begins_at, snapshot };
     shared.workspaces.ensure(&terms.layout, &offer.ticket, &foundation).await
 }
 
@@ -320,10 +321,10 @@ fn look_at_work(shared: &Shared, offer: &Offer, terms: &Terms, ready: &Ready) ->
             needs_tests: terms.needs_tests,
         },
     };
-    let (head, files, tampering, hazards) = match depot::collect(depot, &ready.workspace, &ready.base, &order)? {
+    let (head, files, lines, tampering, hazards) = match depot::collect(depot, &ready.workspace, &ready.base, &order)? {
         Collected::Unfit(reasons) => return Ok(Work::Unfit { reasons }),
         Collected::TooLarge { files, bytes } => return Ok(Work::TooLarge { files, bytes }),
-        Collected::Committed { head, files, tampering, hazards } => (head, files, tampering, hazards),
+        Collected::Committed { head, files, lines, tampering, hazards } => (head, files, lines, tampering, hazards),
     };
     git::sync_commit(&depot.repository, &head, Some(&ready.base), &ready.workspace.reference())?;
     crash::point("commit-synced");
@@ -337,7 +338,7 @@ fn look_at_work(shared: &Shared, offer: &Offer, terms: &Terms, ready: &Ready) ->
     } else if let Err(e) = depot.publish(&ready.workspace.branch, &head, Some(&ready.base)) {
         crate::log::note(&shared.project, &format!("{}: not shown in your repository: {}", offer.ticket, e.message));
     }
-    Ok(Work::Committed { head, base: ready.base.clone(), files, tampering, hazards })
+    Ok(Work::Committed { head, base: ready.base.clone(), files, lines: Some(lines), tampering, hazards })
 }
 
 /// What counts is the result. What a called agent changed in its copy of its caller's files, the caller may take over;
@@ -354,7 +355,7 @@ fn look_at_copy(shared: &Shared, offer: &Offer, ready: &Ready) -> git::GitResult
             head = left;
         }
     }
-    Ok(Work::Committed { head, base, files, tampering: Vec::new(), hazards: Vec::new() })
+    Ok(Work::Committed { head, base, files, lines: None, tampering: Vec::new(), hazards: Vec::new() })
 }
 
 fn holds_secrets(hazards: &[Hazard]) -> bool {

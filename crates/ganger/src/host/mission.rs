@@ -76,7 +76,7 @@ fn call_text(id: &TicketId, caller: &TicketId, spec: &TicketSpec, direction: &[D
     let (by, files) = match spec.kind {
         Kind::Review => (format!("Ganger, to judge the work of {caller}"), "the files of the commit that you judge"),
         Kind::Stage => (format!("Ganger, for the goal {caller}"), "the files of the main branch"),
-        Kind::Call | Kind::Change | Kind::Join | Kind::Goal => {
+        Kind::Call | Kind::Change | Kind::Join | Kind::Goal | Kind::Contest | Kind::Entry => {
             (format!("the agent of {caller}"), "the caller's files as they were when it called you")
         }
     };
@@ -132,7 +132,9 @@ fn requirements(spec: &TicketSpec) -> String {
 fn definition_of_done(Standard { gates, needs_tests }: Standard<'_>, spec: &TicketSpec) -> String {
     let mut items: Vec<String> = spec.done.iter().enumerate().map(|(i, d)| format!("- ({}) {d}", i + 1)).collect();
     if needs_tests && !spec.needs_no_tests() {
-        items.push("- Code that changes has a test that fails without the change, where the project has tests".to_owned());
+        items.push(
+            "- Code that changes has a test that fails without the change, where the project has tests".to_owned(),
+        );
     }
     items.extend(gates.iter().map(|g| {
         let dir = if g.dir == "." { String::new() } else { format!(" in {}", g.dir) };
@@ -221,7 +223,14 @@ mod tests {
         };
         let gate = Gate { name: "test".into(), command: "cargo test".into(), ..Gate::plain() };
         let workspace = Workspace { ticket: "T-2".into(), path: "/w/T-2".into(), branch: "ganger/T-2".into() };
-        let text = mission_text(Standard { gates: &[gate], needs_tests: true }, &workspace, &TicketId::from("T-2"), &spec, 1, &direction());
+        let text = mission_text(
+            Standard { gates: &[gate], needs_tests: true },
+            &workspace,
+            &TicketId::from("T-2"),
+            &spec,
+            1,
+            &direction(),
+        );
         let headings: Vec<&str> = text.lines().filter(|l| l.starts_with('#')).collect();
         assert_eq!(
             headings,

@@ -126,7 +126,7 @@ impl Workspaces {
         foundation: &Foundation<'_>,
         pace: Pace,
     ) -> Result<Ready, PrepareError> {
-        let Foundation { bases, beside, known_base, snapshot } = *foundation;
+        let Foundation { bases, beside, known_base, begins_at, snapshot } = *foundation;
         self.wait_for_person(ticket, pace).await?;
         let lock = self.lock_of(ticket);
         let guard = lock.lock().await;
@@ -144,7 +144,7 @@ impl Workspaces {
             }
             Pace::AtLeisure => {}
         }
-        if let Some(head) = layout.elsewhere.as_ref().and_then(|e| e.head.clone()) {
+        if let Some(head) = layout.elsewhere.as_ref().and_then(|e| e.head.clone()).or_else(|| begins_at.cloned()) {
             let (project, workspace, base) = (Arc::clone(&self.project), workspace.clone(), known_base.cloned());
             if blocking(move || workspace.go_on_from(project.depot()?, &head, base.as_ref())).await? {
                 self.ready.lock().unwrap_or_else(PoisonError::into_inner).remove(ticket);
@@ -450,6 +450,8 @@ pub(crate) struct Foundation<'a> {
     pub(crate) beside: &'a [(TicketId, Commit)],
     /// What the journal knows of an earlier attempt.
     pub(crate) known_base: Option<&'a Commit>,
+    /// What its branch holds, where that was made on another branch.
+    pub(crate) begins_at: Option<&'a Commit>,
     /// The files of another workspace to look at, whatever happens on main.
     pub(crate) snapshot: Option<&'a Commit>,
 }

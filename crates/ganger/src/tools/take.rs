@@ -42,7 +42,9 @@ pub(super) async fn take(call: &Call<'_>) -> Answer {
     };
     let files = chosen(call, &changes)?;
     if files.is_empty() {
-        return Err("all files that it changed are outside of `files_assigned`: nothing is left to take over".to_owned());
+        return Err(
+            "all files that it changed are outside of `files_assigned`: nothing is left to take over".to_owned()
+        );
     }
     let place = call.caller.place.clone();
     let (wanted, names) = (changes.clone(), files.clone());

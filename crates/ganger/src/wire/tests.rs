@@ -38,6 +38,7 @@ fn offer() -> ganger_engine::Offer {
         told: vec!["mind the tests".into()],
         bases: vec![("T-0".into(), ganger_engine::Commit::new("a".repeat(40)))],
         base: None,
+        begins_at: None,
         direction: Vec::new(),
     }
 }
@@ -67,6 +68,7 @@ fn ended() -> AttemptEnd {
         head: Some(ganger_engine::Commit::new("c".repeat(40))),
         base: None,
         files: vec!["src/lib.rs".into()],
+        lines: None,
         tampering: Vec::new(),
         hazards: Vec::new(),
         unfit: Vec::new(),

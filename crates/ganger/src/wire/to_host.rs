@@ -41,6 +41,9 @@ pub(crate) struct Offer {
     /// Accepted work to build on, in order: the commits that the host must have.
     bases: Vec<(TicketId, Commit)>,
     base: Option<Commit>,
+    /// Where the branch begins if it is not there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    begins_at: Option<Commit>,
     /// What people said holds for the whole project.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     direction: Vec<Directive>,
@@ -290,6 +293,7 @@ impl Offer {
             told,
             bases,
             base,
+            begins_at,
             direction,
         } = offer;
         Self {
@@ -305,6 +309,7 @@ impl Offer {
             told,
             bases,
             base,
+            begins_at,
             direction,
             terms,
         }
@@ -324,6 +329,7 @@ impl Offer {
             told,
             bases,
             base,
+            begins_at,
             direction,
             terms,
         } = self;
@@ -340,6 +346,7 @@ impl Offer {
             told,
             bases,
             base,
+            begins_at,
             direction,
         };
         (offer, terms)

@@ -118,7 +118,10 @@ fn a_caller_takes_over_what_a_called_agent_changed() {
     );
     place.ganger(&["run"]).exits(0).says("1 accepted, 1 done");
     let told = told(&place);
-    assert!(told.contains("It changed files in its copy of yours: other.txt, part.txt. Not assigned to it: other.txt."), "{told}");
+    assert!(
+        told.contains("It changed files in its copy of yours: other.txt, part.txt. Not assigned to it: other.txt."),
+        "{told}"
+    );
     place.ganger(&["log", "T-1"]).exits(0).says("took the part").says("took the rest");
     assert_eq!(place.git(&["show", "ganger/T-1:part.txt"]), "a part");
     let call = place.ticket("T-1-c1");

@@ -144,7 +144,10 @@ fn a_plan_comes_in_batches_where_the_project_says_so() {
     place.ganger(&["run"]).exits(3).says("T-2  accepted").says("Is T-3 wanted, 2 of 2 of this plan: Write bye.txt?");
     place.ganger(&["answer", "C-3", "no"]).exits(0);
     place.ganger(&["run"]).exits(0);
-    assert_eq!((place.ticket("T-2")["status"].as_str(), place.ticket("T-3")["status"].as_str()), (Some("accepted"), Some("closed")));
+    assert_eq!(
+        (place.ticket("T-2")["status"].as_str(), place.ticket("T-3")["status"].as_str()),
+        (Some("accepted"), Some("closed"))
+    );
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod board;
 mod calls;
 mod chief;
 mod commands;
+mod contests;
 mod exchange;
 mod filing;
 mod first_hour;

@@ -120,7 +120,11 @@ impl State {
         let Some(a) = self.attempts.remove(id) else {
             return Ok(());
         };
-        self.change(&a.ticket, |t| t.live = None);
+        let worked = a.granted.map_or(0, |granted| now.saturating_sub(granted));
+        self.change(&a.ticket, |t| {
+            t.live = None;
+            t.worked += worked;
+        });
         let cancelled = self.tickets.get(&a.ticket).is_some_and(|t| t.phase == Phase::Cancelled);
         self.enter(now, &a.ticket, if cancelled { Phase::Cancelled } else { next })
     }

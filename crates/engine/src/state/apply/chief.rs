@@ -2,8 +2,8 @@
 
 use crate::state::State;
 use crate::{
-    Assumption, AssumptionId, AssumptionStatus, Card, CardKind, Correction, Directive, DirectiveRemoval, Kind, Phase, Settlement,
-    SurfacingReason, TicketId,
+    Assumption, AssumptionId, AssumptionStatus, Card, CardKind, Correction, Directive, DirectiveRemoval, Kind, Phase,
+    Settlement, SurfacingReason, TicketId,
 };
 
 impl State {
@@ -84,7 +84,8 @@ impl State {
         let Some((kind, phase)) = self.tickets.get(id).map(|t| (t.spec.kind, t.phase)) else { return };
         match phase {
             Phase::Done | Phase::Cancelled if kind == Kind::Goal => drop(self.chief.goals.remove(id)),
-            Phase::Accepted => self.chief.completions += 1,
+            // A contest is one piece of work, whoever competes.
+            Phase::Accepted if kind != Kind::Entry => self.chief.completions += 1,
             _ if kind == Kind::Goal => drop(self.chief.goals.insert(id.clone())),
             _ => {}
         }

@@ -9,7 +9,7 @@ mod tickets;
 use super::State;
 use crate::{
     AttemptCount, AttemptOutcome, CallError, CallResult, Card, CardAnswer, CardKind, CardOption, CardState, Delivery,
-    Event, Host, IllegalTransition, Mail, Millis, Note, Pause, Phase, Reviews, TicketId,
+    Event, Host, IllegalTransition, Mail, Millis, Note, Pause, Phase, Reviews, Taken, TicketId,
 };
 
 type Applied = Result<(), IllegalTransition>;
@@ -51,6 +51,7 @@ impl State {
             }
             Event::TicketReopened { ticket, .. } => {
                 self.change(ticket, |t| {
+                    t.contest.gave_up = None;
                     t.accepted = None;
                     t.merge_approval = None;
                     t.stopped = None;
@@ -115,7 +116,18 @@ impl State {
                     a.cancelled = true;
                 }
             }
-            Event::AttemptEnded { attempt, outcome: _, head, base, files, next, counts, session_lost, not_before } => {
+            Event::AttemptEnded {
+                attempt,
+                outcome: _,
+                head,
+                base,
+                files,
+                lines,
+                next,
+                counts,
+                session_lost,
+                not_before,
+            } => {
                 let Some((ticket, agent, read)) =
                     self.attempts.get(attempt).map(|a| (a.ticket.clone(), a.agent.clone(), a.results_read.clone()))
                 else {
@@ -129,6 +141,7 @@ impl State {
                     t.head = head.clone().or(t.head.take());
                     t.base = base.clone().or(t.base.take());
                     t.observed = files.iter().cloned().collect();
+                    t.lines = *lines;
                     t.not_before = *not_before;
                     t.verifying = None;
                     t.count(*counts);
@@ -179,6 +192,7 @@ impl State {
             }
             Event::TicketRejected { ticket, counts, .. } => {
                 self.change(ticket, |t| {
+                    t.sent_back += 1;
                     t.rejections += u32::from(*counts);
                     t.report = None;
                     t.came_back = t.accepted.take().or(t.came_back.take());
@@ -253,6 +267,20 @@ impl State {
                 t.goal.unasked.clone_from(unasked);
             }),
             Event::GoalReached { ticket } => self.enter(now, ticket, Phase::Done)?,
+            Event::ContestBegun { ticket, entries } => {
+                self.change(ticket, |t| t.contest.entries.clone_from(entries));
+            }
+            Event::EntryGaveUp { ticket, why } => {
+                self.change(ticket, |t| {
+                    t.contest.gave_up = Some(why.clone());
+                    t.stopped = None;
+                });
+                self.enter(now, ticket, Phase::Cancelled)?;
+            }
+            Event::EntryTaken { ticket, entry, by, why } => {
+                let taken = Taken { entry: entry.clone(), by: by.clone(), why: why.clone() };
+                self.take_entry(now, ticket, &taken)?;
+            }
 
             Event::DeliveryQueued { delivery, number } => {
                 self.next_delivery = self.next_delivery.max(*number);
@@ -392,6 +420,9 @@ impl State {
             | Event::StageReturned { ticket, .. }
             | Event::GoalExpanded { ticket, .. }
             | Event::GoalReached { ticket }
+            | Event::ContestBegun { ticket, .. }
+            | Event::EntryGaveUp { ticket, .. }
+            | Event::EntryTaken { ticket, .. }
             | Event::TicketHeld { ticket, .. }
             | Event::TicketResumed { ticket }
             | Event::ApprovedByPerson { ticket, .. }

@@ -3,8 +3,8 @@
 use super::Applied;
 use crate::state::State;
 use crate::{
-    ApprovalReason, AttemptCount, Card, CardAnswer, CardId, CardKind, CardState, Delivery, IllegalTransition,
-    Interviewed, Kind, Message, Millis, Phase, Ticket, TicketId, TicketSpec,
+    ApprovalReason, AttemptCount, Card, CardAnswer, CardId, CardKind, CardState, Delivery, Evidence, IllegalTransition,
+    Interviewed, Kind, Message, Millis, Phase, Taken, Ticket, TicketId, TicketSpec,
 };
 
 /// How many messages of people a ticket remembers.
@@ -15,9 +15,9 @@ impl State {
         self.next_ticket = self.next_ticket.max(number);
         let caller = spec.parent.clone().filter(|_| spec.call.is_some());
         let is_call = spec.kind == Kind::Call;
-        // Nobody works on a goal itself: it waits for its stages and tickets.
-        let phase = if spec.kind == Kind::Goal { Phase::Suspended } else { Phase::Open };
-        let ticket = Ticket { spec, phase, revision: 1, order: number, added: now, since: now, ..Ticket::default() };
+        let mut ticket = Ticket { spec, revision: 1, order: number, added: now, since: now, ..Ticket::default() };
+        // Nobody works on a goal or a contest itself: it waits for its stages and tickets, or its entries.
+        ticket.phase = if ticket.is_delegated() { Phase::Suspended } else { Phase::Open };
         self.tickets.insert(id.clone(), ticket);
         if let Some(caller) = caller {
             // What Ganger asks for is none of the calls that agents may make.
@@ -61,7 +61,7 @@ impl State {
         };
         // What a person stopped does not open again before they resume it.
         let phase = match phase {
-            Phase::Open if ticket.spec.kind == Kind::Goal => Phase::Suspended,
+            Phase::Open if ticket.is_delegated() => Phase::Suspended,
             Phase::Open if ticket.stopped.is_some() => Phase::Stopped,
             phase => phase,
         };
@@ -107,6 +107,31 @@ impl State {
                 t.goal.answers.push(said);
             }
         });
+    }
+
+    /// The contest is the work of this entry from now on: whatever happens to work happens to the contest.
+    pub(super) fn take_entry(&mut self, now: Millis, id: &TicketId, taken: &Taken) -> Applied {
+        let Some(entry) = self.tickets.get(&taken.entry).cloned() else { return Ok(()) };
+        let evidence = self.evidence.get(&taken.entry).cloned().unwrap_or_default();
+        let evidence = evidence.into_iter().map(|e| Evidence { ticket: id.clone(), ..e });
+        self.evidence.insert(id.clone(), evidence.collect());
+        self.changes.evidence.insert(id.clone());
+        self.change(id, |t| {
+            t.contest.taken = Some(taken.clone());
+            t.head = entry.head;
+            t.base = entry.base;
+            t.observed = entry.observed;
+            t.lines = entry.lines;
+            t.report = entry.report;
+            t.attempts = entry.attempts;
+            t.approved_by_person = entry.approved_by_person.or(t.approved_by_person.take());
+            t.reviews = entry.reviews;
+            t.accepted = entry.accepted;
+            t.stopped = None;
+            t.forget_failures();
+        });
+        self.enter(now, id, Phase::Accepted)?;
+        self.enter(now, &taken.entry, Phase::Done)
     }
 
     pub(super) fn close_card(&mut self, id: &CardId, state: CardState) {

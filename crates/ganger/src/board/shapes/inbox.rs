@@ -18,7 +18,7 @@ pub(crate) struct Card {
     pub(crate) id: String,
     pub(crate) ticket: String,
     pub(crate) attempt: Option<String>,
-    /// `question`, `permission`, `approval`, `escalation`, `orphaned`, `proposal`, `surfacing` or `notice`.
+    /// `question`, `permission`, `approval`, `escalation`, `contest`, `orphaned`, `proposal`, `surfacing` or `notice`.
     pub(crate) kind: &'static str,
     pub(crate) question: String,
     /// What led here, with the evidence.

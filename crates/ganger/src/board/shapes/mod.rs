@@ -4,6 +4,7 @@
 
 mod chief;
 mod clean;
+mod contest;
 mod cost;
 mod gates;
 mod goal;

@@ -23,7 +23,7 @@ pub(crate) struct Ticket {
     status: &'static str,
     title: String,
     description: String,
-    /// `change`, `join`, `goal`, `call`, `stage` or `review`.
+    /// `change`, `join`, `goal`, `call`, `stage`, `review`, `contest` or `entry`.
     kind: &'static str,
     parent: Option<String>,
     /// The definition of done.
@@ -80,6 +80,8 @@ pub(crate) struct Ticket {
     cards: Vec<CardLine>,
     /// How far it is, if it is a goal.
     goal: Option<super::judged::Goal>,
+    /// Its entries side by side, if it is a contest.
+    contest: Option<super::contest::Contest>,
     /// What reviewers found, to be answered with the next claim.
     findings: Vec<super::judged::Finding>,
 }
@@ -263,6 +265,7 @@ impl Reason {
             R::NotAskedYet { goal } => ("not-asked-yet", Some(goal)),
             R::AtStage { ticket } => ("at-stage", Some(ticket)),
             R::WaitsForTickets { tickets } => ("waits-for-tickets", tickets.first()),
+            R::WaitsForEntries { entries } => ("waits-for-entries", entries.first()),
             R::UnderReview { reviews } => ("under-review", reviews.first()),
             R::DependsOn { ticket, .. } => ("depends-on", Some(ticket)),
             R::NotBefore { .. } => ("not-before", None),
@@ -351,6 +354,7 @@ impl Ticket {
                 .map(|c| CardLine { id: c.id.to_string(), kind: c.kind.as_str(), question: c.question.clone() })
                 .collect(),
             goal: super::judged::goal(ticket),
+            contest: super::contest::contest(state, id, ticket),
             findings: super::judged::findings(ticket),
         }
     }

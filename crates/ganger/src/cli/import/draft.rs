@@ -3,7 +3,7 @@
 
 use super::inline;
 use crate::text;
-use ganger_engine::{NewTicket, Priority, TicketId, TicketSpec};
+use ganger_engine::{Kind, NewTicket, Priority, TicketId, TicketSpec};
 use serde_json::Value;
 
 /// An entry, or what is wrong at which place.
@@ -45,6 +45,7 @@ pub(super) enum Field {
     Status,
     Priority,
     Agent,
+    Contest,
     After,
     Files,
     Done,
@@ -57,13 +58,14 @@ pub(super) enum Field {
 }
 
 /// Spellings, in small letters and without anything between them.
-const SPELLINGS: [(Field, &[&str]); 15] = [
+const SPELLINGS: [(Field, &[&str]); 16] = [
     (Field::Id, &["id", "req", "ticket", "ticketid", "key"]),
     (Field::Title, &["title", "requirement", "name", "task", "summary", "subject", "feature", "item", "story"]),
     (Field::Description, &["description", "body", "text"]),
     (Field::Status, &["status", "state"]),
     (Field::Priority, &["priority"]),
     (Field::Agent, &["agent", "assignedagent", "owner", "assignee", "assigned", "assignedto"]),
+    (Field::Contest, &["contest"]),
     (Field::After, &["dependencies", "dependson", "after", "blockedby", "dependency"]),
     (Field::Files, &["files", "filestomodify"]),
     (Field::Done, &["acceptancecriteria", "criteria", "acceptance", "definitionofdone", "done", "donewhen"]),
@@ -180,6 +182,12 @@ impl Draft {
                 }
             }
             Field::Agent => self.spec.agent = Some(plain(&value)),
+            // Several agents do it, and one result is taken.
+            Field::Contest if value.is_array() => {
+                self.spec.contest = names(&value).collect();
+                self.spec.kind = Kind::Contest;
+            }
+            Field::Contest => self.keep(key, &value),
             Field::After => {
                 let nothing = ["none", "-", "—", "n/a", "nothing"];
                 for name in names(&value).filter(|n| !nothing.iter().any(|w| n.eq_ignore_ascii_case(w))) {
@@ -298,7 +306,9 @@ impl Draft {
         let mut text = vec![self.spec.description.trim_matches('\n').trim_end().to_owned()];
         text.extend(self.below);
         text.retain(|part| !part.is_empty());
-        let spec = TicketSpec { title, description: text.join("\n\n"), ..self.spec };
+        // Each agent of a contest is named there.
+        let agent = self.spec.agent.take().filter(|_| self.spec.contest.is_empty());
+        let spec = TicketSpec { title, description: text.join("\n\n"), agent, ..self.spec };
         let has_priority = self.set.contains(&Field::Priority);
         let ticket = Box::new(NewTicket { id, spec });
         Ok(Entry::Open(Open { place: self.place, ticket, kept: self.kept, has_priority }))

@@ -204,6 +204,11 @@ fn name_of(ticket: &NewTicket) -> &str {
 fn resolve_agents(config: &Config, tickets: &mut [NewTicket]) -> Vec<String> {
     let mut unknown: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for ticket in tickets {
+        for competitor in &mut ticket.spec.contest {
+            if let Some(known) = config.agent_called(competitor) {
+                *competitor = known.to_owned();
+            }
+        }
         let Some(asked) = ticket.spec.agent.take() else { continue };
         let known = config.agent_called(&asked);
         if known != Some(asked.as_str()) || !config.agents.contains_key(&asked) {

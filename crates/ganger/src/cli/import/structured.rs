@@ -210,9 +210,10 @@ fn of_export(fields: Map<String, Value>) -> Map<String, Value> {
         "links",
         "estimated_tokens",
     ];
-    // Joins and calls come from Ganger and from agents, where they are needed.
-    let kind = fields.get("kind").and_then(Value::as_str).filter(|kind| ["join", "call"].contains(kind));
+    // Joins, entries and calls come from Ganger and from agents, where they are needed.
+    let kind = fields.get("kind").and_then(Value::as_str).filter(|kind| ["join", "entry", "call"].contains(kind));
     let made = kind.map(|kind| format!("closed (Ganger makes a {kind} itself)"));
+    let contest = fields.get("contest").cloned();
     let is_final = |status: &Value| status == "merged" || status == "closed" || status == "cancelled";
     let taken = fields.into_iter().filter(|(key, value)| match key.as_str() {
         "metadata" => true,
@@ -220,6 +221,11 @@ fn of_export(fields: Map<String, Value>) -> Map<String, Value> {
         key => ASKED.contains(&key),
     });
     let mut taken: Map<String, Value> = taken.collect();
+    // One that took an entry is the work of one agent by now.
+    let is_open = |contest: &&Value| contest["taken"].is_null() && contest["agents"].is_array();
+    if let Some(contest) = contest.as_ref().filter(is_open) {
+        taken.insert("contest".to_owned(), contest["agents"].clone());
+    }
     if let Some(made) = made {
         taken.insert("status".to_owned(), made.into());
     }

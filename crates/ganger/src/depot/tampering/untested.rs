@@ -81,7 +81,8 @@ mod tests {
     #[test]
     fn a_test_that_changes_with_the_code_is_enough() {
         let code: (Of, Of) = (Some(("src/sum.py", "a = 1\n")), Some(("src/sum.py", "a = 2\n")));
-        let test: (Of, Of) = (Some(("tests/test_sum.py", PY)), Some(("tests/test_sum.py", "def test_a():\n    assert a\n")));
+        let test: (Of, Of) =
+            (Some(("tests/test_sum.py", PY)), Some(("tests/test_sum.py", "def test_a():\n    assert a\n")));
         assert_eq!(found(&[code, test]), [] as [&str; 0]);
         let inline = made(format!("fn more() {{}}\n{RS}\n#[test]\nfn three() {{ assert!(more()); }}\n"));
         assert_eq!(found(&edit("src/lib.rs", RS, inline)), [] as [&str; 0]);

@@ -307,8 +307,8 @@ fn load_all<P: rusqlite::Params>(connection: &Connection, parts: &mut Parts, que
     })
 }
 
-/// What the tickets depend on, wait for below them and are parts of, and the tickets of what is at work: the rules ask for
-/// all of these.
+/// What the tickets depend on, wait for below them and are parts of, the entries of contests with their reviews, and the
+/// tickets of what is at work: the rules ask for all of these.
 fn load_surroundings(connection: &Connection, parts: &mut Parts) -> Result<()> {
     let mut below: Vec<TicketId> = parts.tickets.values().flat_map(|t| t.calls.unanswered.iter().cloned()).collect();
     while let Some(call) = below.pop() {
@@ -326,6 +326,17 @@ fn load_surroundings(connection: &Connection, parts: &mut Parts) -> Result<()> {
         if !parts.tickets.contains_key(&parent) {
             load(connection, parts, &parent)?;
             above.extend(parts.tickets.get(&parent).and_then(|t| t.spec.parent.clone()));
+        }
+    }
+    let entries: Vec<TicketId> = parts.tickets.values().flat_map(|t| t.contest.entries.iter().cloned()).collect();
+    for entry in entries {
+        load(connection, parts, &entry)?;
+        for number in 1.. {
+            let review = ganger_engine::review_id(&entry, number);
+            load(connection, parts, &review)?;
+            if !parts.tickets.contains_key(&review) {
+                break;
+            }
         }
     }
     let empty = state(connection, Parts::default())?;

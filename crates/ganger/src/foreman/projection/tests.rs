@@ -67,6 +67,7 @@ fn ended(attempt: &str, token: u64, outcome: AttemptOutcome) -> Input {
         head: Some(Commit::from("head")),
         base: Some(Commit::from("base")),
         files: vec!["a".into()],
+        lines: None,
         tampering: Vec::new(),
         hazards: Vec::new(),
         unfit: Vec::new(),

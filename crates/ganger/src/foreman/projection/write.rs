@@ -101,8 +101,9 @@ fn write_ticket(connection: &Connection, state: &State, id: &TicketId, ticket: &
         .optional()?;
     let before: Option<Ticket> = before.map(|record| serde_json::from_slice(&record)).transpose()?;
     let needed_before = before.as_ref().map_or(&[][..], |t| t.spec.after.as_slice());
-    // The one that it needs is itself: whoever called waits for it.
-    if let Some(caller) = ticket.spec.parent.as_ref().filter(|_| before.is_none() && ticket.spec.call.is_some()) {
+    // The one that it needs is itself: whoever called waits for it, and so does the contest of an entry.
+    let is_waited_for = ticket.spec.call.is_some() || ticket.contest().is_some();
+    if let Some(caller) = ticket.spec.parent.as_ref().filter(|_| before.is_none() && is_waited_for) {
         connection
             .prepare_cached("INSERT OR IGNORE INTO dependencies VALUES (?1, ?2, TRUE)")?
             .execute([id.as_str(), caller.as_str()])?;

@@ -183,7 +183,14 @@ impl Session<'_> {
         let needs_tests = self.task.terms.needs_tests;
         let direction = self.task.offer.direction.clone();
         self.in_background(move |ready, _| {
-            let mission = mission_text(Standard { gates: &gates, needs_tests }, &ready.workspace, &ticket, &spec, revision, &direction);
+            let mission = mission_text(
+                Standard { gates: &gates, needs_tests },
+                &ready.workspace,
+                &ticket,
+                &spec,
+                revision,
+                &direction,
+            );
             let result = ready.write_own_file("MISSION.md", &mission).map_err(|e| e.to_string());
             Event::Wrote { file: SessionFile::Mission, result }
         });

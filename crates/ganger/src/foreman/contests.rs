@@ -1,0 +1,102 @@
+//! What follows in git when an entry of a contest is taken: the contest gets a branch that holds its work, and the work of
+//! the others is kept as a rescue. Both look at the depot first, so that doing them again is harmless.
+
+use crate::depot::{Depot, Rescue};
+use crate::git::GitResult;
+use crate::log;
+use crate::os;
+use crate::project::Project;
+use ganger_engine::{Commit, Phase, State, Ticket, TicketId};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// What is to be done for a ticket.
+enum Job {
+    /// The branch of a contest begins at this head, on this base.
+    Branch(TicketId, Commit, Option<Commit>),
+    /// The head of an entry that was not taken.
+    Keep(TicketId, Commit),
+}
+
+impl Job {
+    /// What a ticket asks for: a contest for its entries as well, as these may be over for long.
+    fn of(state: &State, id: &TicketId) -> Vec<Self> {
+        let Some(ticket) = state.tickets.get(id) else { return Vec::new() };
+        if ticket.contest.taken.is_some() {
+            let head = work_of(ticket).filter(|_| !ticket.phase.is_final());
+            let branch = head.map(|head| Self::Branch(id.clone(), head, ticket.base.clone()));
+            return branch
+                .into_iter()
+                .chain(ticket.contest.entries.iter().filter_map(|e| Self::keep(state, e)))
+                .collect();
+        }
+        Self::keep(state, id).into_iter().collect()
+    }
+
+    fn keep(state: &State, id: &TicketId) -> Option<Self> {
+        let entry = state.tickets.get(id).filter(|t| t.phase == Phase::Cancelled)?;
+        let contest = state.tickets.get(entry.contest()?)?;
+        contest.contest.taken.as_ref()?;
+        Some(Self::Keep(id.clone(), work_of(entry)?))
+    }
+}
+
+/// The head of a ticket that was worked on, and is not now.
+fn work_of(ticket: &Ticket) -> Option<Commit> {
+    ticket.head.clone().filter(|head| Some(head) != ticket.base.as_ref() && ticket.live.is_none())
+}
+
+/// Does what these tickets ask for.
+pub(super) async fn heed(project: &Arc<Project>, state: &State, ids: impl Iterator<Item = &TicketId>) {
+    let jobs: Vec<Job> = ids.flat_map(|id| Job::of(state, id)).collect();
+    if jobs.is_empty() {
+        return;
+    }
+    let shared = Arc::clone(project);
+    let done = os::blocking(move || -> GitResult<()> {
+        let Some(depot) = shared.depot_if_made()? else { return Ok(()) };
+        let mut kept: BTreeSet<(String, String)> = Rescue::list(depot)?
+            .into_iter()
+            .map(|rescue| (ticket_of(&rescue.name).to_owned(), rescue.commit))
+            .collect();
+        for job in jobs {
+            match job {
+                Job::Branch(id, head, base) => begin_branch(&shared, depot, &id, &head, base.as_ref())?,
+                // A contest and its entry may both have asked for it.
+                Job::Keep(id, head) if depot.has(&head) && kept.insert((id.to_string(), head.to_string())) => {
+                    Rescue::keep(depot, id.as_str(), &head, "not taken")?;
+                }
+                Job::Keep(..) => {}
+            }
+        }
+        Ok(())
+    });
+    // The next foreman does what is left.
+    if let Err(e) = done.await {
+        log::note(project, &format!("cannot keep the work of a contest: {e}"));
+    }
+}
+
+/// Work that another host made may not be here yet: that host's order says where the branch begins.
+fn begin_branch(
+    project: &Project,
+    depot: &Depot,
+    id: &TicketId,
+    head: &Commit,
+    base: Option<&Commit>,
+) -> GitResult<()> {
+    let workspace = project.workspace(id);
+    if workspace.head(depot).is_some() || !depot.has(head) {
+        return Ok(());
+    }
+    workspace.go_on_from(depot, head, base)?;
+    if let Err(e) = depot.publish(&workspace.branch, head, base) {
+        log::note(project, &format!("{id}: not shown in your repository: {}", e.message));
+    }
+    Ok(())
+}
+
+/// The first part of the name of a rescue.
+fn ticket_of(rescue: &str) -> &str {
+    rescue.split('/').next().unwrap_or(rescue)
+}

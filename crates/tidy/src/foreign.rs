@@ -22,8 +22,8 @@ const READS: [&str; 11] = [
 const EXCEPTIONS: [(&str, &str, &str); 19] = [
     ("crates/ganger/src/agents/script.rs", "io::read_to_string(", "a program of its own: its mission"),
     ("crates/ganger/src/agents/script.rs", "fs::read_to_string(", "a program of its own: its script and token"),
-    ("crates/ganger/src/cli/demo.rs", ".read_line(", "what you type"),
-    ("crates/ganger/src/cli/demo.rs", "BufReader::new(", "what you type"),
+    ("crates/ganger/src/cli/demo/mod.rs", ".read_line(", "what you type"),
+    ("crates/ganger/src/cli/demo/mod.rs", "BufReader::new(", "what you type"),
     ("crates/ganger/src/project/hold.rs", ".read_to_string(", "of a file of ours, with a limit"),
     ("crates/ganger/src/cli/input.rs", ".read_line(", "what you type"),
     ("crates/ganger/src/cli/input.rs", "read_to_end(", "a file or a pipe that you named, to a limit"),

@@ -1,7 +1,7 @@
 //! Contests: each agent of one has an entry, and of the entries that are accepted one is taken. Then the contest is that
 //! work: an accepted change as any other. The others are closed.
 
-use super::{NewCard, board, calls, edited, goals, messages, open_card, withdraw_cards, withdrawn};
+use super::{NewCard, board, calls, edited, messages, open_card, parts, withdraw_cards, withdrawn};
 use crate::mutant::mutant;
 use crate::{
     Answer, Card, CardAnswer, CardKind, CardOption, Contender, Event, Kind, Millis, Phase, RejectCode, Rejected,
@@ -23,7 +23,7 @@ pub(super) fn advance(state: &State, now: Millis) -> Vec<Event> {
 
 fn advance_one(state: &State, now: Millis, (id, contest): Found<'_>) -> Vec<Event> {
     if contest.phase == Phase::Cancelled {
-        return goals::closed_below(state, now, id, contest);
+        return parts::closed_below(state, now, id, contest);
     }
     let asks = |card: &Card| card.kind.holds_ticket() && !matches!(card.kind, CardKind::Contest { .. });
     if contest.stopped.is_some() || state.open_cards_of(id).any(asks) {
@@ -216,7 +216,7 @@ pub(super) fn answered(state: &State, now: Millis, card: &Card, contest: &Ticket
             let why = format!("chosen on {}", card.id);
             [vec![approved], taken(state, now, (id, contest), entry, (&answer.by, &why))].concat()
         }
-        CardAnswer::Option(CardOption::Retry) => goals::reopened_below(state, now, (id, contest), 0, &answer.by),
+        CardAnswer::Option(CardOption::Retry) => parts::reopened_below(state, now, (id, contest), 0, &answer.by),
         CardAnswer::Option(_) | CardAnswer::Deny(_) => Vec::new(),
     }
 }

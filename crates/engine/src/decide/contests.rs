@@ -94,9 +94,16 @@ fn followed(state: &State, id: &TicketId, wanted: &TicketSpec, entry: Found<'_>)
 /// The tickets that join what an entry builds on.
 fn joins(state: &State, entry: &TicketId, found: &Ticket) -> Vec<TicketId> {
     let is_own = |d: &&TicketId| {
-        state.tickets.get(*d).is_some_and(|t| t.spec.kind == Kind::Join && t.spec.parent.as_ref() == Some(entry))
+        let is_own = |t: &Ticket| t.spec.kind == Kind::Join && t.spec.parent.as_ref() == Some(entry);
+        state.tickets.get(*d).is_some_and(|t| is_own(t) && t.phase != Phase::Cancelled)
     };
     found.spec.after.iter().filter(is_own).cloned().collect()
+}
+
+/// Whether an entry depends on something because its contest does: what becomes of that is asked about the contest.
+pub(super) fn shares(state: &State, ticket: &Ticket, dependency: &TicketId) -> bool {
+    let contest = ticket.contest().and_then(|contest| state.tickets.get(contest));
+    contest.is_some_and(|contest| contest.spec.after.contains(dependency))
 }
 
 /// The contest has another text: so have its entries. `revised` says what follows for the nth of those that are open.
@@ -109,7 +116,9 @@ pub(super) fn follow(
 ) -> Vec<Event> {
     let open = contest.parts().iter().filter_map(|entry| state.tickets.get_key_value(entry));
     let mut events = Vec::new();
-    for (nth, entry) in (0..).zip(open.filter(|(_, t)| !t.phase.is_final())) {
+    // The tickets of a goal have missions of their own.
+    let open = open.filter(|(_, t)| t.contest() == Some(id) && !t.phase.is_final());
+    for (nth, entry) in (0..).zip(open) {
         events.extend(brought_up_to(state, id, wanted, entry));
         events.extend(revised(nth, entry));
     }

@@ -352,3 +352,15 @@ fn what_a_stage_assumed_and_a_person_rejects_is_planned_again() {
     assert!(request(&ledger, "T-1-plan2").contains("GitLab, too"));
     assert_eq!(ledger.state().deliveries.len(), 0, "no session works on a goal");
 }
+
+#[test]
+fn the_tickets_of_a_goal_keep_their_missions_when_the_goal_is_edited() {
+    let planned = after(waits_for_approval(), [answer("C-1", "accept"), tick()]);
+    let change = TicketChange { title: Some("Log in by SAML".into()), ..TicketChange::default() };
+    let edit = Input::EditTicket { ticket: "T-1".into(), change: Box::new(change) };
+    let ledger = given(&after(planned, [edit]));
+    let below: Vec<&TicketSpec> =
+        ["T-2", "T-3"].iter().map(|id| &ledger.state().tickets[&TicketId::from(*id)].spec).collect();
+    let missions: Vec<(Kind, &str)> = below.iter().map(|spec| (spec.kind, spec.title.as_str())).collect();
+    assert_eq!(missions, [(Kind::Change, "Do A"), (Kind::Change, "Do B")]);
+}

@@ -78,6 +78,8 @@ fn a_person_takes_one_entry_and_the_work_of_the_other_is_kept() {
     place.ganger(&["diff", "T-1"]).exits(0).says("+Hi");
     place.ganger(&["merge", "T-1"]).exits(0);
     assert_eq!(place.git(&["show", "main:greeting.txt"]), "Hi");
+    let branches = place.git(&["branch", "--list", "ganger/*", "--format=%(refname:short)"]);
+    assert_eq!(branches, "ganger/T-1-ada", "what is on main needs no branch");
 
     let kept: Vec<String> = rescues(&place).into_iter().filter(|name| name.starts_with("T-1-ada/")).collect();
     let [kept] = kept.as_slice() else { panic!("{kept:?}") };

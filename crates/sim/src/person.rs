@@ -147,9 +147,9 @@ impl Person {
         let agent = (!world.rng.one_in(2)).then(|| agent.to_owned());
         // Few files for many tickets: overlaps are common.
         let file = format!("file-{}", world.rng.below(6));
-        let kind = match world.rng.below(8) {
-            0 => Kind::Goal,
-            1 => Kind::Contest,
+        let kind = match world.rng.below(16) {
+            0 | 1 => Kind::Goal,
+            2 => Kind::Contest,
             _ => Kind::Change,
         };
         let contest = if kind == Kind::Contest { competitors(world) } else { Vec::new() };
@@ -257,11 +257,10 @@ fn pick(world: &mut World, state: &State, fits: impl Fn(&Ticket) -> bool) -> Opt
     all.get(at).map(|id| (*id).clone())
 }
 
-/// Two agents or three.
+/// Two agents: more take longer, and show nothing else.
 fn competitors(world: &mut World) -> Vec<String> {
     let first = world.rng.below(policy::AGENTS.len() as u64) as usize;
-    let others = 1 + world.rng.below(2) as usize;
-    let agents = policy::AGENTS.iter().cycle().skip(first).take(1 + others);
+    let agents = policy::AGENTS.iter().cycle().skip(first).take(2);
     agents.map(|(name, _)| (*name).to_owned()).collect()
 }
 

@@ -266,8 +266,7 @@ fn orphan_card(state: &State, now: Millis, nth: usize, ticket: &TicketId, closed
 
 /// What depended on a ticket that is closed would wait for ever: a person is asked, ticket by ticket.
 pub(super) fn orphans_of(state: &State, now: Millis, closed: &TicketId) -> Vec<Event> {
-    // An entry follows its contest, about which a person is asked.
-    let asks = |t: &Ticket| !t.phase.is_final() && t.contest().is_none();
+    let asks = |t: &Ticket| !t.phase.is_final() && !contests::shares(state, t, closed);
     let waiting = state.dependents(closed).filter(|d| state.tickets.get(*d).is_some_and(asks));
     waiting.enumerate().map(|(nth, ticket)| orphan_card(state, now, nth, ticket, closed)).collect()
 }
@@ -287,7 +286,7 @@ pub(super) fn still_orphaned(
     };
     let closed =
         ticket.spec.after.iter().filter(|d| state.tickets.get(*d).is_some_and(|t| t.phase == Phase::Cancelled));
-    let closed = closed.filter(|d| !asked(d) && !back.contains(d) && ticket.contest().is_none());
+    let closed = closed.filter(|d| !asked(d) && !back.contains(d) && !contests::shares(state, ticket, d));
     closed.enumerate().map(|(nth, d)| orphan_card(state, now, first + nth, id, d)).collect()
 }
 

@@ -1,7 +1,7 @@
 //! Contests: each agent of one has an entry, and of the entries that are accepted one is taken. Then the contest is that
 //! work: an accepted change as any other. The others are closed.
 
-use super::{NewCard, board, calls, edited, goals, messages, open_card, withdraw_cards, withdrawn};
+use super::{NewCard, board, calls, edited, messages, open_card, parts, withdraw_cards, withdrawn};
 use crate::mutant::mutant;
 use crate::{
     Answer, Card, CardAnswer, CardKind, CardOption, Contender, Event, Kind, Millis, Phase, RejectCode, Rejected,
@@ -23,7 +23,7 @@ pub(super) fn advance(state: &State, now: Millis) -> Vec<Event> {
 
 fn advance_one(state: &State, now: Millis, (id, contest): Found<'_>) -> Vec<Event> {
     if contest.phase == Phase::Cancelled {
-        return goals::closed_below(state, now, id, contest);
+        return parts::closed_below(state, now, id, contest);
     }
     let asks = |card: &Card| card.kind.holds_ticket() && !matches!(card.kind, CardKind::Contest { .. });
     if contest.stopped.is_some() || state.open_cards_of(id).any(asks) {
@@ -94,9 +94,16 @@ fn followed(state: &State, id: &TicketId, wanted: &TicketSpec, entry: Found<'_>)
 /// The tickets that join what an entry builds on.
 fn joins(state: &State, entry: &TicketId, found: &Ticket) -> Vec<TicketId> {
     let is_own = |d: &&TicketId| {
-        state.tickets.get(*d).is_some_and(|t| t.spec.kind == Kind::Join && t.spec.parent.as_ref() == Some(entry))
+        let is_own = |t: &Ticket| t.spec.kind == Kind::Join && t.spec.parent.as_ref() == Some(entry);
+        state.tickets.get(*d).is_some_and(|t| is_own(t) && t.phase != Phase::Cancelled)
     };
     found.spec.after.iter().filter(is_own).cloned().collect()
+}
+
+/// Whether an entry depends on something because its contest does: what becomes of that is asked about the contest.
+pub(super) fn shares(state: &State, ticket: &Ticket, dependency: &TicketId) -> bool {
+    let contest = ticket.contest().and_then(|contest| state.tickets.get(contest));
+    contest.is_some_and(|contest| contest.spec.after.contains(dependency))
 }
 
 /// The contest has another text: so have its entries. `revised` says what follows for the nth of those that are open.
@@ -109,7 +116,9 @@ pub(super) fn follow(
 ) -> Vec<Event> {
     let open = contest.parts().iter().filter_map(|entry| state.tickets.get_key_value(entry));
     let mut events = Vec::new();
-    for (nth, entry) in (0..).zip(open.filter(|(_, t)| !t.phase.is_final())) {
+    // The tickets of a goal have missions of their own.
+    let open = open.filter(|(_, t)| t.contest() == Some(id) && !t.phase.is_final());
+    for (nth, entry) in (0..).zip(open) {
         events.extend(brought_up_to(state, id, wanted, entry));
         events.extend(revised(nth, entry));
     }
@@ -216,7 +225,7 @@ pub(super) fn answered(state: &State, now: Millis, card: &Card, contest: &Ticket
             let why = format!("chosen on {}", card.id);
             [vec![approved], taken(state, now, (id, contest), entry, (&answer.by, &why))].concat()
         }
-        CardAnswer::Option(CardOption::Retry) => goals::reopened_below(state, now, (id, contest), 0, &answer.by),
+        CardAnswer::Option(CardOption::Retry) => parts::reopened_below(state, now, (id, contest), 0, &answer.by),
         CardAnswer::Option(_) | CardAnswer::Deny(_) => Vec::new(),
     }
 }

@@ -1,14 +1,13 @@
 //! Goals: the pipeline from what a person wants to tickets. Each stage is a call by Ganger; what the stages hand in, and what
 //! a person says to it, decides what comes next.
 
-use super::{NewCard, board, calls, cards, contests, expand, open_card, open_nth_card};
+use super::{NewCard, board, calls, expand, open_card, open_nth_card, parts};
 use crate::model::goal::{Interview, StageVerdict};
 use crate::mutant::mutant;
 use crate::{
     CallResult, CallSpec, CardKind, CardOption, EscalationReason, Event, Kind, Millis, Phase, StagePolicy, StageRole,
     State, Ticket, TicketId, TicketSpec, WorkPlan, text,
 };
-use std::collections::BTreeSet;
 
 /// Which stages of a goal a person approves: `all`, `none`, or names with commas between them.
 const APPROVE: &str = "approve";
@@ -28,7 +27,7 @@ pub(super) fn advance(state: &State, now: Millis) -> Vec<Event> {
 
 fn advance_one(state: &State, now: Millis, id: &TicketId, goal: &Ticket) -> Vec<Event> {
     if goal.phase == Phase::Cancelled {
-        return closed_below(state, now, id, goal);
+        return parts::closed_below(state, now, id, goal);
     }
     // What it comes after, and what has no pipeline any more, waits.
     let begins =
@@ -391,17 +390,6 @@ pub(super) fn judged(state: &State, id: &TicketId, goal: &Ticket, stage: &str, c
     }
 }
 
-/// A goal that a person gave up: so are those of its tickets that are not accepted, and all entries of a contest.
-pub(super) fn closed_below(state: &State, now: Millis, id: &TicketId, goal: &Ticket) -> Vec<Event> {
-    let below = goal.parts().iter().filter_map(|id| state.tickets.get_key_value(id));
-    let is_open = |t: &Ticket| !t.phase.is_final() && (t.contest().is_some() || !t.phase.is_over());
-    let mut open = below.filter(|(_, t)| is_open(t));
-    // The last first: nobody is asked about what is closed right after.
-    open.next_back()
-        .map(|(below, t)| board::closing(state, now, below, t, &format!("{id} was closed"), "ganger"))
-        .unwrap_or_default()
-}
-
 /// A goal comes back with the tickets that were closed with it; one that had none is planned again, for what was asked in
 /// its interview was withdrawn. `asked` cards were opened by this decision before.
 pub(super) fn reopened(
@@ -413,7 +401,7 @@ pub(super) fn reopened(
 ) -> Vec<Event> {
     let why = if reason.is_empty() { "the goal was reopened" } else { reason };
     let again = planned_again(state, id, goal, why);
-    reopened_below(state, now, (id, goal), asked, by).into_iter().chain(again).collect()
+    parts::reopened_below(state, now, (id, goal), asked, by).into_iter().chain(again).collect()
 }
 
 /// Back to the first stage, as long as there are no tickets.
@@ -421,34 +409,6 @@ fn planned_again(state: &State, id: &TicketId, goal: &Ticket, why: &str) -> Opti
     let is_planned = goal.spec.kind == Kind::Goal && goal.goal.tickets.is_empty();
     let first = state.policy.goals.stages.first().filter(|_| is_planned)?;
     Some(Event::StageReturned { ticket: id.clone(), to: first.name.clone(), why: why.to_owned(), counts: false })
-}
-
-/// The tickets of a goal that were closed with it, or the entries of a contest that are over. Those that wait for another of them just wait again; `asked` cards
-/// were opened by this decision before.
-pub(super) fn reopened_below(
-    state: &State,
-    now: Millis,
-    (id, goal): (&TicketId, &Ticket),
-    mut asked: usize,
-    by: &str,
-) -> Vec<Event> {
-    let below = goal.parts().iter().filter_map(|id| state.tickets.get_key_value(id));
-    let closed: Vec<(&TicketId, &Ticket)> =
-        below.filter(|(_, t)| t.phase == Phase::Cancelled && t.live.is_none()).collect();
-    let back: BTreeSet<&TicketId> = closed.iter().map(|(id, _)| *id).collect();
-    let mut events = Vec::new();
-    for (below, ticket) in closed {
-        events.push(Event::TicketReopened { ticket: below.clone(), reason: String::new(), by: by.to_owned() });
-        if ticket.contest().is_some() {
-            events.extend(contests::brought_up_to(state, id, &goal.spec, (below, ticket)));
-            continue;
-        }
-        events.extend(cards::adopted(state, below));
-        let orphaned = cards::still_orphaned(state, now, (below, ticket), &back, asked);
-        asked += orphaned.len();
-        events.extend(orphaned);
-    }
-    events
 }
 
 /// The goal has another text: what was made of the old one is made again, as long as there are no tickets.

@@ -17,6 +17,7 @@ mod mail_to;
 mod merge;
 mod messages;
 mod objection;
+mod parts;
 mod permissions;
 mod proposals;
 mod red;

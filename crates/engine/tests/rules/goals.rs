@@ -399,3 +399,15 @@ fn an_answer_about_a_ticket_of_a_batch_starts_it_and_asks_about_the_next() {
     assert_eq!((phase(&ledger, "T-2"), phase(&ledger, "T-3")), (Phase::Cancelled, Phase::Open));
     assert!(request(&ledger, "T-3").contains("Mind the phone"));
 }
+
+#[test]
+fn the_tickets_of_a_goal_keep_their_missions_when_the_goal_is_edited() {
+    let planned = after(waits_for_approval(), [answer("C-1", "accept"), tick()]);
+    let change = TicketChange { title: Some("Log in by SAML".into()), ..TicketChange::default() };
+    let edit = Input::EditTicket { ticket: "T-1".into(), change: Box::new(change) };
+    let ledger = given(&after(planned, [edit]));
+    let below: Vec<&TicketSpec> =
+        ["T-2", "T-3"].iter().map(|id| &ledger.state().tickets[&TicketId::from(*id)].spec).collect();
+    let missions: Vec<(Kind, &str)> = below.iter().map(|spec| (spec.kind, spec.title.as_str())).collect();
+    assert_eq!(missions, [(Kind::Change, "Do A"), (Kind::Change, "Do B")]);
+}

@@ -73,7 +73,7 @@ impl Depot {
 
     /// The git directory of Ganger's that looks at a workspace: its own index and head, which no agent can write, and
     /// the depot for all else (gitrepository-layout: `commondir`).
-    pub(super) fn view(&self, ticket: &TicketId) -> PathBuf {
+    pub(crate) fn view(&self, ticket: &TicketId) -> PathBuf {
         self.path().join("worktrees").join(ticket.as_str())
     }
 

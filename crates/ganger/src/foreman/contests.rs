@@ -16,21 +16,21 @@ enum Job {
     Branch(TicketId, Commit, Option<Commit>),
     /// The head of an entry that was not taken.
     Keep(TicketId, Commit),
+    /// The branches of a contest and of what it took, which are on the main branch: no host has a workspace of them.
+    Drop([TicketId; 2]),
 }
 
 impl Job {
     /// What a ticket asks for: a contest for its entries as well, as these may be over for long.
     fn of(state: &State, id: &TicketId) -> Vec<Self> {
         let Some(ticket) = state.tickets.get(id) else { return Vec::new() };
-        if ticket.contest.taken.is_some() {
-            let head = work_of(ticket).filter(|_| !ticket.phase.is_final());
-            let branch = head.map(|head| Self::Branch(id.clone(), head, ticket.base.clone()));
-            return branch
-                .into_iter()
-                .chain(ticket.contest.entries.iter().filter_map(|e| Self::keep(state, e)))
-                .collect();
-        }
-        Self::keep(state, id).into_iter().collect()
+        let Some(taken) = &ticket.contest.taken else { return Self::keep(state, id).into_iter().collect() };
+        let head = work_of(ticket).filter(|_| !ticket.phase.is_final());
+        let branch = head.map(|head| Self::Branch(id.clone(), head, ticket.base.clone()));
+        let is_merged = ticket.phase == Phase::Merged && ticket.workspace_on.is_none();
+        let dropped = is_merged.then(|| Self::Drop([id.clone(), taken.entry.clone()]));
+        let kept = ticket.contest.entries.iter().filter_map(|entry| Self::keep(state, entry));
+        branch.into_iter().chain(dropped).chain(kept).collect()
     }
 
     fn keep(state: &State, id: &TicketId) -> Option<Self> {
@@ -67,6 +67,7 @@ pub(super) async fn heed(project: &Arc<Project>, state: &State, ids: impl Iterat
                     Rescue::keep(depot, id.as_str(), &head, "not taken")?;
                 }
                 Job::Keep(..) => {}
+                Job::Drop(ids) => ids.iter().try_for_each(|id| drop_branch(&shared, depot, id))?,
             }
         }
         Ok(())
@@ -94,6 +95,15 @@ fn begin_branch(
         log::note(project, &format!("{id}: not shown in your repository: {}", e.message));
     }
     Ok(())
+}
+
+fn drop_branch(project: &Project, depot: &Depot, id: &TicketId) -> GitResult<()> {
+    let workspace = project.workspace(id);
+    let main = project.main_branch().ok().and_then(|main| depot.person.branch(&main));
+    let is_left = workspace.head(depot).is_some() && !depot.view(id).exists();
+    let Some(main) = main.filter(|_| is_left) else { return Ok(()) };
+    depot.bring_from_person(&main)?;
+    workspace.retire(depot, Some(&main)).map(drop)
 }
 
 /// The first part of the name of a rescue.

@@ -71,19 +71,21 @@ fn a_person_takes_one_entry_and_the_work_of_the_other_is_kept() {
     place.ganger(&["answer", "C-1", "bob"]).exits(0);
     let taken = place.ticket("T-1");
     assert_eq!((&taken["status"], &taken["agent"]), (&json!("accepted"), &json!("bob")));
-    assert_eq!(taken["contest"]["taken"], json!({"entry": "T-1-bob", "by": "you", "why": "chosen on C-1"}));
+    assert_eq!(taken["contest"]["taken"], json!({"entry": "T-1-bob", "by": "tester", "why": "chosen on C-1"}));
     let entries = taken["contest"]["entries"].as_array().unwrap();
     let lines: Vec<&Value> = entries.iter().map(|entry| &entry["lines_added"]).collect();
     assert_eq!(lines, [&json!(3), &json!(1)]);
     place.ganger(&["diff", "T-1"]).exits(0).says("+Hi");
     place.ganger(&["merge", "T-1"]).exits(0);
     assert_eq!(place.git(&["show", "main:greeting.txt"]), "Hi");
+    let branches = place.git(&["branch", "--list", "ganger/*", "--format=%(refname:short)"]);
+    assert_eq!(branches, "ganger/T-1-ada", "what is on main needs no branch");
 
     let kept: Vec<String> = rescues(&place).into_iter().filter(|name| name.starts_with("T-1-ada/")).collect();
     let [kept] = kept.as_slice() else { panic!("{kept:?}") };
     let theirs = place.in_depot(&["show", &format!("refs/ganger/rescue/{kept}:greeting.txt")]);
     assert_eq!(theirs, "Good morning\nand welcome\nto the shop");
-    place.ganger(&["ticket", "show", "T-1"]).exits(0).says("bob (T-1-bob): taken").says("Taken by you: T-1-bob");
+    place.ganger(&["ticket", "show", "T-1"]).exits(0).says("bob (T-1-bob): taken").says("Taken by tester: T-1-bob");
     place.ganger(&["ticket", "reopen", "T-1-ada"]).exits(1).says("its contest took an entry: reopen the contest");
 }
 

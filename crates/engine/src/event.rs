@@ -291,9 +291,9 @@ pub enum Event {
         ticket: TicketId,
         /// Those that it became.
         tickets: Vec<TicketId>,
-        /// Those about which a person is asked in batches, in their order.
+        /// Those that a person lets in, in batches and in this order.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        unasked: Vec<TicketId>,
+        unapproved: Vec<TicketId>,
     },
     /// Nothing of a goal is left to do.
     GoalReached { ticket: TicketId },

@@ -5,6 +5,7 @@ use crate::wire::{self, CONTROL, Command, FOREMAN, Reply, ToForeman, bury, reply
 use ganger_bus::{Bus, BusError, Tail};
 use ganger_engine::{DecisionId, Envelope, Outcome, Rejected};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -14,7 +15,8 @@ use tokio::task::JoinHandle;
 /// still answered.
 const GRACE: Duration = Duration::from_secs(1);
 
-type Waiting = Arc<Mutex<BTreeMap<DecisionId, oneshot::Sender<Reply>>>>;
+/// Who asks for the same decision twice at once hears of it twice.
+type Waiting = Arc<Mutex<BTreeMap<DecisionId, Vec<oneshot::Sender<Reply>>>>>;
 
 /// How long after a failure of the store it is read again.
 const RETRY: Duration = Duration::from_millis(200);
@@ -24,6 +26,8 @@ pub(crate) struct Client {
     bus: Arc<dyn Bus>,
     subject: String,
     waiting: Waiting,
+    /// Counts what was asked.
+    asked: AtomicU64,
     reader: JoinHandle<()>,
 }
 
@@ -45,7 +49,7 @@ impl Client {
         let from = bus.info(CONTROL).await?.last_sequence + 1;
         let replies = bus.tail(CONTROL, from, &subject).await?;
         let reader = tokio::spawn(read_replies(Arc::clone(bus), replies, Arc::clone(&waiting)));
-        Ok(Self { bus: Arc::clone(bus), subject, waiting, reader })
+        Ok(Self { bus: Arc::clone(bus), subject, waiting, asked: AtomicU64::new(0), reader })
     }
 
     /// Sends an input without waiting for its outcome.
@@ -72,13 +76,24 @@ impl Client {
     /// Sends an input whose outcome is waited for apart; after the patience it is not carried out any more.
     pub(crate) async fn send(&self, envelope: Envelope, patience: Duration) -> Result<PendingReply, BusError> {
         let (sender, answer) = oneshot::channel();
-        let id = envelope.id.clone();
+        let id = self.told_apart(envelope.id);
+        let envelope = Envelope { id: id.clone(), ..envelope };
         let pending = PendingReply { id: id.clone(), answer, waiting: Arc::clone(&self.waiting) };
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(id, sender);
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).entry(id).or_default().push(sender);
         let patience_ms = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
         let expires = now_ms().saturating_add(patience_ms);
         self.publish(command_of(envelope)?.awaited(self.subject.clone(), expires)).await?;
         Ok(pending)
+    }
+
+    /// Decisions without a key are made anew each time: what one is answered is no answer to another of the same name.
+    fn told_apart(&self, id: DecisionId) -> DecisionId {
+        match id {
+            DecisionId::Unkeyed(name) => {
+                DecisionId::unkeyed(format!("{name}-{}", self.asked.fetch_add(1, Ordering::Relaxed)))
+            }
+            keyed @ DecisionId::Keyed(_) => keyed,
+        }
     }
 
     async fn publish(&self, command: Command) -> Result<(), BusError> {
@@ -109,7 +124,14 @@ impl PendingReply {
 
 impl Drop for PendingReply {
     fn drop(&mut self) {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+        self.answer.close();
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(senders) = waiting.get_mut(&self.id) {
+            senders.retain(|sender| !sender.is_closed());
+            if senders.is_empty() {
+                waiting.remove(&self.id);
+            }
+        }
     }
 }
 
@@ -133,10 +155,10 @@ async fn read_replies(bus: Arc<dyn Bus>, mut replies: Tail, waiting: Waiting) {
                 continue;
             }
         };
-        let sender = waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&reply.id);
-        if let Some(sender) = sender {
+        let senders = waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&reply.id);
+        for sender in senders.into_iter().flatten() {
             // Whoever asked may have lost patience.
-            let _gone = sender.send(reply);
+            let _gone = sender.send(reply.clone());
         }
     }
 }

@@ -1,7 +1,9 @@
 //! What reviewers and checks said, by books of their own: nothing is accepted that a reviewer sent back, no plan becomes
 //! tickets that nobody approved, and no ticket starts about which a person is still to be asked.
 
-use ganger_engine::{CallResult, CardKind, Commit, Event, Kind, Record, Review, State, TicketId};
+use ganger_engine::{
+    CallResult, CardAnswer, CardKind, CardOption, Commit, Event, Kind, Record, Review, State, TicketId,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The books.
@@ -11,7 +13,7 @@ pub(crate) struct Judgements {
     verdicts: BTreeMap<(TicketId, Commit), Vec<bool>>,
     /// Goals whose plan a person approved, and that did not go back since.
     approved: BTreeSet<TicketId>,
-    /// Tickets of plans about which nobody was asked yet, or whose card is open.
+    /// Tickets of plans that no person has let in yet.
     undecided: BTreeSet<TicketId>,
 }
 
@@ -43,11 +45,11 @@ impl Judgements {
                 self.approved.remove(ticket);
                 Ok(())
             }
-            Event::GoalExpanded { unasked, .. } if !unasked.is_empty() => {
-                self.undecided.extend(unasked.iter().cloned());
+            Event::GoalExpanded { unapproved, .. } if !unapproved.is_empty() => {
+                self.undecided.extend(unapproved.iter().cloned());
                 Ok(())
             }
-            Event::CardAnswered { card, .. } => {
+            Event::CardAnswered { card, answer, .. } if answer != &CardAnswer::Option(CardOption::No) => {
                 let about = before.cards.get(card).filter(|card| card.kind == CardKind::Proposal);
                 about.map(|card| self.undecided.remove(&card.ticket));
                 Ok(())

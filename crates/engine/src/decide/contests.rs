@@ -1,7 +1,7 @@
 //! Contests: each agent of one has an entry, and of the entries that are accepted one is taken. Then the contest is that
 //! work: an accepted change as any other. The others are closed.
 
-use super::{NewCard, board, calls, edited, messages, open_card, parts, withdraw_cards, withdrawn};
+use super::{NewCard, board, calls, chief, edited, messages, open_card, parts, withdraw_cards, withdrawn};
 use crate::mutant::mutant;
 use crate::{
     Answer, Card, CardAnswer, CardKind, CardOption, Contender, Event, Kind, Millis, Phase, RejectCode, Rejected,
@@ -247,7 +247,20 @@ fn taken(state: &State, now: Millis, contest: Found<'_>, entry: Found<'_>, (by, 
     events.extend(also.map(|(other, _)| take(other)));
     let reason = format!("{id} took the entry of {}", state.agent_of(winner));
     for (other, t) in others.into_iter().filter(|(_, t)| !t.phase.is_final()) {
-        events.extend(board::closing(state, now, other, t, &reason, by));
+        events.extend(closing(state, now, (other, t), &reason, by));
+    }
+    events
+}
+
+/// Closes an entry with the joins that were made for it: nobody else builds on those.
+pub(super) fn closing(state: &State, now: Millis, entry: Found<'_>, reason: &str, by: &str) -> Vec<Event> {
+    let (id, found) = entry;
+    let mut events = board::closing(state, now, id, found, reason, by);
+    for join in joins(state, id, found) {
+        let Some(open) = state.tickets.get(&join).filter(|join| !join.phase.is_final()) else { continue };
+        let closed = board::closing(state, now, &join, open, reason, by);
+        events
+            .extend(closed.into_iter().filter(|e| !matches!(e, Event::CardOpened { card, .. } if card.ticket == *id)));
     }
     events
 }
@@ -257,6 +270,9 @@ fn taken(state: &State, now: Millis, contest: Found<'_>, entry: Found<'_>, (by, 
 pub(super) fn gave_up(state: &State, id: &TicketId, why: &str) -> (Phase, Vec<Event>) {
     let mut events = withdraw_cards(state, id, "the entry gave up");
     events.extend(messages::all_returned(state, id, "the entry gave up"));
+    events.extend(
+        state.tickets.get(id).map(|entry| chief::closed(state, id, entry, "the entry gave up")).into_iter().flatten(),
+    );
     let why = text::clean(text::cap(why.trim(), LONGEST_REASON).trim());
     events.push(Event::EntryGaveUp { ticket: id.clone(), why });
     (Phase::Open, events)

@@ -47,8 +47,8 @@ pub(super) fn into_tickets(state: &State, id: &TicketId, goal: &Ticket) -> Vec<E
         Event::TicketAdded { ticket: ticket.clone(), number, spec }
     });
     let added: Vec<Event> = added.collect();
-    let unasked = in_order(state, &plan, &fresh);
-    let expanded = Event::GoalExpanded { ticket: id.clone(), tickets: fresh.clone(), unasked };
+    let unapproved = in_order(state, &plan, &fresh);
+    let expanded = Event::GoalExpanded { ticket: id.clone(), tickets: fresh.clone(), unapproved };
     added.into_iter().chain([expanded]).collect()
 }
 
@@ -84,10 +84,10 @@ pub(super) fn ask_next(state: &State, now: Millis, goal: &Ticket) -> Vec<Event> 
     if asked >= state.policy.goals.batch.max(1) as usize {
         return Vec::new();
     }
-    let open = goal.goal.unasked.iter().filter_map(|id| state.tickets.get_key_value(id));
+    let open = goal.goal.unapproved.iter().filter_map(|id| state.tickets.get_key_value(id));
     let Some((id, ticket)) = open.into_iter().find(|(_, ticket)| ticket.phase == Phase::Open) else {
         return Vec::new();
     };
-    let card = proposals::about_planned(state, now, id, ticket, goal);
+    let card = proposals::about_planned(state, now, id, ticket, (goal, asked));
     vec![card, Event::TicketHeld { ticket: id.clone(), card: None }]
 }

@@ -5,8 +5,8 @@ use super::refusal::Refusal;
 use super::{NewCard, open_card, texts};
 use crate::model::hazard::list;
 use crate::{
-    ApprovalReason, AttemptEnd, CardKind, CardOption, Commit, Event, Hazard, Millis, Review, State, Ticket, TicketId,
-    text,
+    ApprovalReason, AttemptEnd, CardKind, CardOption, Commit, Event, Hazard, Kind, Millis, Review, State, Ticket,
+    TicketId, text,
 };
 
 /// What the agent should settle by itself: secrets, or code without a test, each once.
@@ -18,7 +18,8 @@ pub(super) fn to_send_back<'a>(ticket: &Ticket, end: &'a AttemptEnd) -> Option<&
 
 /// The hazards that matter for a ticket.
 fn concerning<'a>(ticket: &Ticket, end: &'a AttemptEnd) -> impl Iterator<Item = &'a Hazard> {
-    let needs_tests = !ticket.spec.needs_no_tests();
+    // What a join brings together was judged before.
+    let needs_tests = !ticket.spec.needs_no_tests() && ticket.spec.kind != Kind::Join;
     end.hazards.iter().filter(move |hazard| needs_tests || !matches!(hazard, Hazard::Untested { .. }))
 }
 
@@ -98,7 +99,14 @@ fn hazard_card(
         let lines: Vec<String> = signs.iter().map(|sign| format!("- {sign}")).collect();
         details.push(format!("Tests:\n{}", texts::in_short(id, &lines)));
     }
-    if let Some(base) = base {
+    let is_about_tests = |hazard: &Hazard| matches!(hazard, Hazard::Untested { .. });
+    if hazards.iter().all(is_about_tests) && signs.is_empty() {
+        details.push(format!(
+            "`accept`: its gates run without a test for it. `reject`: its agent is asked for one again. With the label \
+             `no-tests` ({}) a ticket is never asked.",
+            format_args!("`ganger ticket edit {id} --add-label no-tests`")
+        ));
+    } else if let Some(base) = base {
         details.push(format!(
             "Nothing was verified or merged. The work is commit {}, begun at {}; `reject` sends it back to its agent, and \
              `git restore --source {} -- <path>` in its workspace brings a file back.",
@@ -117,7 +125,7 @@ fn hazard_card(
         question: format!("{id} {}. Verify it anyway?", in_words(&does)),
         brief: details.join("\n\n"),
         default: Some(CardOption::Reject),
-        consequence: "the agent is told to take it back",
+        consequence: "it goes back to its agent",
     };
     open_card(state, now, card)
 }

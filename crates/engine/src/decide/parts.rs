@@ -1,6 +1,6 @@
 //! What becomes of the tickets of a goal, and of the entries of a contest, when a person closes or reopens the whole.
 
-use super::{board, cards, contests};
+use super::{cards, contests};
 use crate::{Event, Millis, Phase, State, Ticket, TicketId};
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ pub(super) fn closed_below(state: &State, now: Millis, id: &TicketId, whole: &Ti
     let mut open = below.filter(|(_, t)| is_open(t));
     // The last first: nobody is asked about what is closed right after.
     open.next_back()
-        .map(|(below, t)| board::closing(state, now, below, t, &format!("{id} was closed"), "ganger"))
+        .map(|(below, t)| contests::closing(state, now, (below, t), &format!("{id} was closed"), "ganger"))
         .unwrap_or_default()
 }
 

@@ -108,9 +108,16 @@ fn card(state: &State, now: Millis, ticket: &TicketId, author: &Author, spec: &T
 }
 
 /// The card about a ticket of a plan that goes to a person in batches.
-pub(super) fn about_planned(state: &State, now: Millis, id: &TicketId, ticket: &Ticket, goal: &Ticket) -> Event {
+/// `asked`: so many others are asked about now.
+pub(super) fn about_planned(
+    state: &State,
+    now: Millis,
+    id: &TicketId,
+    ticket: &Ticket,
+    (goal, asked): (&Ticket, usize),
+) -> Event {
     let all = goal.goal.tickets.len();
-    let nth = all - goal.goal.unasked.len() + 1;
+    let nth = all - goal.goal.unapproved.len() + asked + 1;
     let question = format!("Is {id} wanted, {nth} of {all} of this plan: {}?", ticket.spec.title);
     let mut spec = ticket.spec.clone();
     let why = spec.metadata.get("why").map(|why| format!("{why}\n")).unwrap_or_default();

@@ -65,6 +65,14 @@ fn reviewers<'a>(state: &'a State, ticket: &'a Ticket) -> (Vec<&'a str>, Vec<&'a
     others.partition(|name| calls::can_work(state, name))
 }
 
+/// The files whose code changed without a test when the work was sent back for that.
+fn asked_for_tests(ticket: &Ticket) -> Option<String> {
+    ticket.sent_back_for.iter().find_map(|hazard| match hazard {
+        Hazard::Untested { files } => Some(files.iter().map(|file| text::name(file)).collect::<Vec<_>>().join(", ")),
+        _ => None,
+    })
+}
+
 /// What its author still has to answer, for a text to it.
 pub(super) fn to_answer(ticket: &Ticket) -> String {
     if ticket.reviews.findings.is_empty() {
@@ -80,12 +88,15 @@ pub(super) fn to_answer(ticket: &Ticket) -> String {
 fn card(state: &State, now: Millis, id: &TicketId, commit: &Commit, brief: &str) -> Event {
     let base = state.tickets.get(id).and_then(|t| t.base.as_ref());
     let diff = base.map(|base| format!(" `git diff {} {}` shows the change.", base.short(), commit.short()));
+    let tests = state.tickets.get(id).and_then(asked_for_tests);
+    let tests =
+        tests.map(|files| format!("\nIts author was asked once for tests of {files}: look whether they are there."));
     let new = NewCard {
         ticket: id,
         attempt: None,
         kind: CardKind::Approval { commit: commit.clone(), why: ApprovalReason::Review },
         question: format!("Review {id} at {}: accept, or say what to change", commit.short()),
-        brief: format!("{brief}{}", diff.unwrap_or_default()),
+        brief: format!("{brief}{}{}", diff.unwrap_or_default(), tests.unwrap_or_default()),
         default: None,
         consequence: "it stays in review until you answer",
     };
@@ -145,9 +156,9 @@ fn request(state: &State, id: &TicketId, ticket: &Ticket, commit: &Commit, lates
     if !said.is_empty() {
         let _ok = write!(asked, "\n## What its author assumed\n{said}");
     }
-    if let Some(hazard) = ticket.sent_back_for.iter().find(|hazard| matches!(hazard, Hazard::Untested { .. })) {
-        let files = text::name(&hazard.detail());
-        let _ok = write!(asked, "\n## Tests\nIts author was asked for tests once. {files}\n");
+    if let Some(files) = asked_for_tests(ticket) {
+        let _ok =
+            write!(asked, "\n## Tests\nIts author was asked once for tests of {files}. Look whether they are there.\n");
     }
     if !ticket.reviews.findings.is_empty() {
         let findings: String = ticket.reviews.findings.iter().map(|finding| settled(ticket, finding)).collect();

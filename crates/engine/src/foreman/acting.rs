@@ -6,8 +6,8 @@ use crate::mutant::mutant;
 use crate::ready::credit;
 use crate::verdict::{Inquiry, Requirement};
 use crate::{
-    Check, Commit, Effect, Host, HostId, Millis, Offer, Order, Plan, RedBase, SessionMessage, State, Ticket, TicketId,
-    VerifyJob, cancel_all,
+    Check, Commit, Directory, Effect, Host, HostId, Millis, Offer, Order, Plan, RedBase, SessionMessage, State, Ticket,
+    TicketId, VerifyJob, cancel_all,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -148,10 +148,12 @@ impl Acting {
         })))
     }
 
-    /// Workspaces take longer to make than agents to start: the next ones are made while others work.
+    /// Workspaces take longer to make than agents to start: the next ones are made while others work. Only those that begin
+    /// at main: what else one begins at comes with the offer.
     fn prepare_ahead(&mut self, state: &State, now: Millis, mode: &Mode, actions: &mut Vec<Action>) {
         let next = state.ready().filter(|(id, _)| mode.covers(id));
-        let fresh = next.filter(|(_, t)| t.spec.after.is_empty() && t.attempts == 0);
+        let from_main = |t: &Ticket| t.spec.after.is_empty() && t.attempts == 0 && t.head.is_none();
+        let fresh = next.filter(|(_, t)| from_main(t) && t.spec.kind.work().directory == Directory::Workspace);
         for (ticket, at) in fresh.take(PREPARE_AHEAD + state.attempts.len()) {
             let Some(host) = likely_host(state, now, at) else { continue };
             if self.prepared.insert(ticket.clone()) {

@@ -109,9 +109,9 @@ pub struct GoalProgress {
     /// The tickets that its plan became.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tickets: Vec<TicketId>,
-    /// Those of them about which a person is still to be asked, in this order.
+    /// Those of them that a person has not let in yet, in the order in which they are asked about.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub unasked: Vec<TicketId>,
+    pub unapproved: Vec<TicketId>,
 }
 
 /// How much of a question, and of an answer, goes to each ticket of a plan, in characters.

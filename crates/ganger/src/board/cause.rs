@@ -173,7 +173,10 @@ fn of_phase(state: &State, id: &TicketId, phase: Phase, runs: bool) -> (String, 
         Phase::Done if let Some(contest) = ticket.and_then(|t| t.contest()) => {
             (format!("done: {contest} is this work now"), format!("ganger ticket show {contest}"))
         }
-        Phase::Done => ("done: its caller has the answer".to_owned(), show),
+        Phase::Done if ticket.is_some_and(|t| t.calls.result.is_some()) => {
+            ("done: its caller has the answer".to_owned(), show)
+        }
+        Phase::Done => ("done: its tickets are merged or closed".to_owned(), show),
         other => (format!("already {}", other.as_str()), show),
     }
 }

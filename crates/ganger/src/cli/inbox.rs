@@ -7,7 +7,7 @@ use super::out::{ago, counted, data, json, span, talk};
 use crate::board::{Part, card_named, shapes};
 use crate::failure::{Code, Exit, Failure};
 use crate::os::{self, now_ms};
-use ganger_engine::{Answer, Card, CardAnswer, CardId, CardKind, CardState, Input, Outcome, Phase, State};
+use ganger_engine::{Answer, Card, CardAnswer, CardId, CardState, Input, Outcome, Phase, State};
 use std::io::IsTerminal;
 
 #[derive(Debug, clap::Args)]
@@ -39,11 +39,7 @@ pub(super) async fn inbox(args: &InboxArgs) -> Result<Exit, Failure> {
     cards.sort_by_key(|(card, held)| (std::cmp::Reverse(*held), card.opened));
     let accepted = view.totals.phases.get(&Phase::Accepted).copied().unwrap_or(0);
     // Accepted entries of contests wait for an answer, not for a merge.
-    let compete = |(card, _): &(&Card, usize)| match &card.kind {
-        CardKind::Contest { entries, .. } => entries.len(),
-        _ => 0,
-    };
-    let accepted = accepted.saturating_sub(cards.iter().map(compete).sum());
+    let accepted = accepted.saturating_sub(view.totals.competing);
     if args.json {
         let cards = cards.iter().map(|(c, held)| shapes::Card::of(c, *held)).collect();
         json(shapes::Inbox { cards, accepted })?;
@@ -57,7 +53,7 @@ pub(super) async fn inbox(args: &InboxArgs) -> Result<Exit, Failure> {
     }
     if accepted > 0 {
         let are = if accepted == 1 { "is" } else { "are" };
-        talk!("{} {are} accepted and can be merged: `ganger merge`", counted(accepted, "ticket"));
+        talk!("{} {are} accepted and can be merged: `ganger merge --all`", counted(accepted, "ticket"));
     }
     Ok(Exit::Done)
 }

@@ -156,6 +156,9 @@ fn why_not_started(board: &Board, state: &State, id: &TicketId) -> Option<String
             let why = if why.is_empty() { String::new() } else { format!(" ({why})") };
             Some(format!("{id} does not start: {by} stopped it{why}; `ganger resume {id}`"))
         }
+        (Phase::Accepted, _) if ticket.contest().is_some() => {
+            Some(format!("{id} is accepted, as an entry of a contest: `ganger ticket show {id}`"))
+        }
         (Phase::Accepted, _) => Some(format!("{id} is already accepted: `ganger merge {id}`")),
         (Phase::Cancelled, _) => Some(format!("{id} is closed: `ganger ticket reopen {id}`")),
         _ => Landed::of(id, ticket).map(|landed| landed.words),

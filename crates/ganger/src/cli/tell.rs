@@ -111,13 +111,11 @@ async fn send(command: &str, ticket: &str, text: String, urgency: Urgency, as_js
         return Ok(Exit::Done);
     }
     say_objection(&state, &id, &said);
-    if found.spec.kind == Kind::Goal {
+    if found.is_delegated() {
+        let what = if found.spec.kind == Kind::Contest { "entries" } else { "tickets" };
         let readers: Vec<&str> = readers(&state, &id, found).into_iter().map(TicketId::as_str).collect();
         let first = readers.first().copied().unwrap_or_default();
-        talk!(
-            "Queued for the tickets of {id}: {}. Check on one with `ganger ticket show {first}`.",
-            readers.join(", ")
-        );
+        talk!("Queued for the {what} of {id}: {}. Check on one with `ganger ticket show {first}`.", readers.join(", "));
         return Ok(Exit::Done);
     }
     let check = format!("Check on it with `ganger ticket show {id}`.");
@@ -138,13 +136,13 @@ async fn send(command: &str, ticket: &str, text: String, urgency: Urgency, as_js
     Ok(Exit::Done)
 }
 
-/// Whose sessions read a message: of a goal, those of its tickets that are not over.
+/// Whose sessions read a message: of a goal and a contest, those of its tickets that are not over.
 fn readers<'a>(state: &'a State, id: &'a TicketId, found: &'a Ticket) -> Vec<&'a TicketId> {
-    if found.spec.kind != Kind::Goal {
+    if !found.is_delegated() {
         return vec![id];
     }
     let reads = |id: &&TicketId| state.tickets.get(*id).is_some_and(|ticket| !ticket.phase.is_over());
-    found.goal.tickets.iter().filter(reads).collect()
+    found.parts().iter().filter(reads).collect()
 }
 
 /// Whether the agent at work can be told anything before its attempt ends.

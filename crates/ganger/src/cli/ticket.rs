@@ -151,7 +151,12 @@ async fn add(board: &Board, args: AddArgs) -> Result<Exit, Failure> {
         None => TicketSpec::default(),
     };
     let files = args.fields.file.clone();
+    let was_contest = like.kind == Kind::Contest;
     let mut spec = args.fields.over(board, like).await?;
+    // Who names an agent wants that one alone.
+    if was_contest && spec.agent.is_some() && args.contest.is_empty() {
+        (spec.kind, spec.contest) = (Kind::Change, Vec::new());
+    }
     spec.title = args.title.map_or(spec.title, |title| title.trim().to_owned());
     if !args.contest.is_empty() {
         spec = of_contest(board, spec, &args.contest)?;

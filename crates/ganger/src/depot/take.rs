@@ -15,8 +15,6 @@ pub(crate) enum Taken {
     Conflicts(Vec<String>),
 }
 
-const APPLY: [&str; 3] = ["apply", "--whitespace=nowarn", "--binary"];
-
 impl Depot {
     /// The files that differ between two commits.
     pub(crate) fn differing(&self, before: &Commit, after: &Commit) -> GitResult<Vec<String>> {
@@ -27,27 +25,23 @@ impl Depot {
 }
 
 impl Workspace {
-    /// Changes these files as they were changed there. What was taken over before is left as it is.
+    /// Changes these files as they were changed there. What is as it was left there already stays as it is.
     pub(crate) fn take(&self, depot: &Depot, changes: &CallChanges, files: &[&str]) -> GitResult<Taken> {
-        let mut missing = Vec::new();
-        for file in files {
-            if self.applies(depot, &patch(depot, changes, &[file])?, &["--reverse", "--check"])?.is_some() {
-                missing.push(*file);
-            }
-        }
+        // A patch that could be taken back may still be one that was never made: the files themselves tell.
+        let differing = depot.differing(&self.snapshot(depot)?, &changes.head)?;
+        let missing: Vec<&str> = files.iter().copied().filter(|file| differing.iter().any(|d| d == file)).collect();
         if missing.is_empty() {
             return Ok(Taken::Before);
         }
-        Ok(match self.applies(depot, &patch(depot, changes, &missing)?, &[])? {
+        Ok(match self.apply(depot, &patch(depot, changes, &missing)?)? {
             None => Taken::Now,
             Some(conflicts) => Taken::Conflicts(conflicts),
         })
     }
 
     /// What stands against it, if anything does; then nothing was changed.
-    fn applies(&self, depot: &Depot, patch: &[u8], how: &[&str]) -> GitResult<Option<Vec<String>>> {
-        let args = [&APPLY[..], how].concat();
-        let output = self.git(depot).output_fed(&args, patch)?;
+    fn apply(&self, depot: &Depot, patch: &[u8]) -> GitResult<Option<Vec<String>>> {
+        let output = self.git(depot).output_fed(&["apply", "--whitespace=nowarn", "--binary"], patch)?;
         if output.status.success() {
             return Ok(None);
         }

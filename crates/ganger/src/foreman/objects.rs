@@ -8,7 +8,7 @@ use crate::log;
 use crate::os::{self, Pauses};
 use crate::project::Project;
 use crate::wire::Elsewhere;
-use ganger_engine::{Changes, Commit, HostId, Order, Phase, State, Ticket, TicketId};
+use ganger_engine::{Changes, Commit, Directory, HostId, Order, Phase, State, Ticket, TicketId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -81,7 +81,7 @@ impl Looked {
     fn at(ticket: &Ticket) -> Self {
         Self {
             phase: ticket.phase,
-            head: ticket.head.clone(),
+            head: ticket.head.clone().filter(|_| ticket.spec.kind.work().directory == Directory::Workspace),
             base: ticket.base.clone(),
             is_live: ticket.live.is_some(),
             was_worked_on: ticket.attempts > 0,

@@ -288,8 +288,10 @@ pub(super) async fn inspect(
     let (for_look, at, on, tree) = (Arc::clone(shared), offer.clone(), Arc::clone(terms), ready.clone());
     let looked = os::blocking(move || look_at_work(&for_look, &at, &on, &tree)).await;
     let work = looked.map_err(|e| e.to_string())?;
+    // What an agent that was called changed in its copy is its caller's to take over, on this host.
     if let Work::Committed { head, base, hazards, .. } = &work
         && !holds_secrets(hazards)
+        && offer.spec.kind.work().directory == Directory::Workspace
     {
         shared.push(Purpose { ticket: &offer.ticket, attempt: &offer.attempt }, head, base).await?;
     }

@@ -144,6 +144,10 @@ impl Workspaces {
             }
             Pace::AtLeisure => {}
         }
+        let begins_at = begins_at.filter(|_| {
+            let depot = os::block_in_place(|| self.project.depot()).ok();
+            depot.is_some_and(|depot| os::block_in_place(|| workspace.head(depot)).is_none())
+        });
         if let Some(head) = layout.elsewhere.as_ref().and_then(|e| e.head.clone()).or_else(|| begins_at.cloned()) {
             let (project, workspace, base) = (Arc::clone(&self.project), workspace.clone(), known_base.cloned());
             if blocking(move || workspace.go_on_from(project.depot()?, &head, base.as_ref())).await? {

@@ -65,11 +65,14 @@ fn with_headers(request: RequestBuilder, message: &Value) -> RequestBuilder {
     let (Some(version), Some(method)) = (message.pointer(VERSION).and_then(Value::as_str), method) else {
         return request;
     };
-    let request = request.header("MCP-Protocol-Version", version).header("Mcp-Method", method);
-    match message["params"]["name"].as_str() {
-        Some(name) => request.header("Mcp-Name", name),
+    // What a model wrote may be no header: the endpoint says what is wrong with it.
+    let name = message["params"]["name"].as_str();
+    let headers = [("mcp-protocol-version", Some(version)), ("mcp-method", Some(method)), ("mcp-name", name)];
+    let fits = |value: Option<&str>| value.and_then(|value| header::HeaderValue::from_str(value).ok());
+    headers.into_iter().fold(request, |request, (name, value)| match fits(value) {
+        Some(value) => request.header(name, value),
         None => request,
-    }
+    })
 }
 
 /// The answer as a line; a notification has none. What is no message of the protocol, a refusal of the endpoint, becomes one.

@@ -34,10 +34,16 @@ pub(super) async fn take(call: &Call<'_>) -> Answer {
     let id = call.arguments.get("task_id").and_then(Value::as_str).map(str::trim).filter(|id| !id.is_empty());
     let id = TicketId::new(id.ok_or("argument `task_id` is missing")?);
     let found = look(call, std::slice::from_ref(&id)).await?;
-    let status = found.into_iter().next().ok_or_else(|| format!("there is no call {id}"))?;
+    let status =
+        found.into_iter().find(|status| status.ticket == id).ok_or_else(|| format!("there is no call {id}"))?;
     let changes = match status.result {
         Some(CallResult::Success { changes: Some(changes), .. }) => changes,
-        Some(_) => return Err(format!("{id} changed no file: there is nothing to take over")),
+        Some(CallResult::Success { .. }) => return Err(format!("{id} changed no file: there is nothing to take over")),
+        Some(CallResult::Failure { .. }) => {
+            return Err(format!(
+                "{id} failed, and what it changed is no result: a person finds it in `ganger rescue list`"
+            ));
+        }
         None => return Err(format!("{id} has no result yet: end your turn, and you will be resumed with it")),
     };
     let files = chosen(call, &changes)?;

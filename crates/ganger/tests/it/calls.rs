@@ -152,6 +152,40 @@ fn what_no_longer_fits_is_not_taken_over() {
     assert_eq!(place.git(&["show", "ganger/T-1:part.txt"]), "mine");
 }
 
+/// Several callers at work at once, each with a file of its own that the agent it calls must see.
+#[test]
+fn callers_at_work_at_once_get_their_own_results_of_their_own_files() {
+    let caller = |n: u32| {
+        json!([[
+            {"write": format!("draft{n}.txt"), "text": format!("{n}")},
+            call("Look", json!({})),
+            {"tool": "skill_gather", "args": {"task_ids": [format!("T-{n}-c1")]}},
+            {"tool": "skill_take", "args": {"task_id": format!("T-{n}-c1")}},
+            {"tool": "report_result", "args": {"summary": "built"}},
+        ]])
+    };
+    let called = |n: u32| {
+        json!([[
+            {"run": format!("test \"$(ls draft*)\" = draft{n}.txt && cp draft{n}.txt only{n}.txt")},
+            hands_in(json!({"file": format!("of {n}")})),
+        ]])
+    };
+    let mut script = serde_json::Map::new();
+    for n in 1..=4 {
+        script.insert(format!("T-{n}"), caller(n));
+        script.insert(format!("T-{n}-c1"), called(n));
+    }
+    let place = gang(8, "", &Value::Object(script));
+    (2..=4).for_each(|_| drop(place.add(&["Build it", "--agent", "builder"])));
+    place.ganger(&["run"]).exits(0).says("4 accepted, 4 done");
+    for n in 1..=4 {
+        let files = place.git(&["ls-tree", "--name-only", &format!("ganger/T-{n}")]);
+        let made: Vec<&str> = files.lines().filter(|file| file.contains("txt")).collect();
+        assert_eq!(made, [format!("draft{n}.txt"), format!("only{n}.txt")], "T-{n}");
+        assert_eq!(place.ticket(&format!("T-{n}-c1"))["result"]["output"]["file"], format!("of {n}"));
+    }
+}
+
 #[test]
 fn calls_nest_three_deep_in_one_slot_and_no_deeper() {
     let calls = |prompt: &str| call(prompt, json!({"timeout_ms": 0}));

@@ -236,6 +236,26 @@ fn finding() -> Value {
 const REVIEWED: &str = "review = \"agent\"\n";
 
 #[test]
+fn reviewers_have_the_commit_that_they_judge() {
+    let pass = json!({"verdict": "PASS", "findings": [], "done": []});
+    let mut script = serde_json::Map::new();
+    for n in 1..=4 {
+        script.insert(format!("T-{n}"), writes(&format!("work{n}.txt")));
+        let looks = json!({"run": format!("test -e work{n}.txt && echo sees the work")});
+        let says = json!({"tool": "report_result", "args": {"summary": "done", "output": pass}});
+        script.insert(format!("T-{n}-r1"), json!([[looks, says]]));
+    }
+    let settings = format!("{REVIEWED}\n[limits]\nparallel = 2\n");
+    let place = project(&settings, &Value::Object(script));
+    (1..=4).for_each(|n| drop(place.add(&[&format!("Write work{n}.txt"), "--done", "it is there"])));
+    place.ganger(&["run"]).exits(0);
+    for n in 1..=4 {
+        place.assert_status(&format!("T-{n}"), "accepted");
+        place.ganger(&["log", &format!("T-{n}-r1")]).exits(0).says("sees the work");
+    }
+}
+
+#[test]
 fn a_finding_goes_back_to_the_author_and_its_answer_to_the_reviewer() {
     let answered = json!([{"finding": "F1", "status": "disputed", "how": "it is a quotation"}]);
     let place = project(

@@ -2,8 +2,8 @@
 
 use crate::state::State;
 use crate::{
-    Assumption, AssumptionId, AssumptionStatus, Card, CardKind, Correction, Directive, DirectiveRemoval, Kind, Phase,
-    Settlement, SurfacingReason, TicketId,
+    Assumption, AssumptionId, AssumptionStatus, Card, CardAnswer, CardId, CardKind, CardOption, Correction, Directive,
+    DirectiveRemoval, Kind, Phase, Settlement, SurfacingReason, TicketId,
 };
 
 impl State {
@@ -60,13 +60,15 @@ impl State {
         }
     }
 
-    /// A person is asked about a ticket of a plan that comes in batches.
-    pub(super) fn note_asked(&mut self, card: &Card) {
-        let about = self.tickets.get(&card.ticket).filter(|_| card.kind == CardKind::Proposal);
-        if let Some(goal) = about.and_then(|ticket| ticket.spec.parent.clone())
-            && self.tickets.get(&goal).is_some_and(|goal| goal.goal.unasked.contains(&card.ticket))
+    /// A person let in a ticket of a plan that comes in batches. One that is not wanted is asked about again when it is
+    /// reopened.
+    pub(super) fn note_let_in(&mut self, card: &CardId, answer: &CardAnswer) {
+        let about = self.cards.get(card).filter(|card| card.kind == CardKind::Proposal).map(|card| card.ticket.clone());
+        let Some(id) = about.filter(|_| answer != &CardAnswer::Option(CardOption::No)) else { return };
+        let goal = self.tickets.get(&id).and_then(|ticket| ticket.spec.parent.clone());
+        if let Some(goal) = goal.filter(|goal| self.tickets.get(goal).is_some_and(|g| g.goal.unapproved.contains(&id)))
         {
-            self.change(&goal, |goal| goal.goal.unasked.retain(|id| *id != card.ticket));
+            self.change(&goal, |goal| goal.goal.unapproved.retain(|other| *other != id));
         }
     }
 

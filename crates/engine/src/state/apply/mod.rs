@@ -262,9 +262,9 @@ impl State {
                 t.goal.wanted = Some(why.clone());
                 t.goal.returns = if *counts { t.goal.returns + 1 } else { 0 };
             }),
-            Event::GoalExpanded { ticket, tickets, unasked } => self.change(ticket, |t| {
+            Event::GoalExpanded { ticket, tickets, unapproved } => self.change(ticket, |t| {
                 t.goal.tickets.clone_from(tickets);
-                t.goal.unasked.clone_from(unasked);
+                t.goal.unapproved.clone_from(unapproved);
             }),
             Event::GoalReached { ticket } => self.enter(now, ticket, Phase::Done)?,
             Event::ContestBegun { ticket, entries } => {
@@ -304,7 +304,6 @@ impl State {
                 self.cards.insert(card.id.clone(), card.clone());
                 self.changes.cards.insert(card.id.clone());
                 self.note_surfaced(card);
-                self.note_asked(card);
             }
             Event::CardAnswered { card, answer, by } => {
                 let red = self.cards.get(card).and_then(Card::red_base);
@@ -312,6 +311,7 @@ impl State {
                 let known = known.map(|(gate, _)| gate.to_owned());
                 self.known_red.extend(known);
                 self.keep_interview(card, answer);
+                self.note_let_in(card, answer);
                 self.note_person_reviewed(card);
                 self.close_card(card, CardState::Answered { answer: answer.clone(), by: by.clone(), at: now });
             }

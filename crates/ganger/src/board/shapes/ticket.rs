@@ -207,7 +207,7 @@ pub(crate) struct Why {
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Reason {
-    /// `phase`, `stopped`, `waits-for-answer`, `waits-for-calls`, `waits-for-tickets`, `under-review`, `at-stage`, `no-pipeline`,
+    /// `phase`, `stopped`, `waits-for-answer`, `waits-for-calls`, `waits-for-tickets`, `waits-for-entries`, `under-review`, `at-stage`, `no-pipeline`,
     /// `not-asked-yet`, `depends-on`, `not-before`, `overlap`, `budget`, `paused`, `red-base`, `surfacing`, `logged-out`, `no-agent`, `no-host`,
     /// `no-slot`, `session-busy`, or `in-session`: you opened its session.
     pub(crate) reason: &'static str,
@@ -241,7 +241,7 @@ pub(crate) struct ImportedTicket {
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Queued {
     pub(crate) ticket: String,
-    /// Tickets whose sessions read it: of a goal, its tickets.
+    /// Tickets whose sessions read it: of a goal its tickets, of a contest its entries.
     pub(crate) readers: Vec<String>,
     /// The first of them; each reader has one of its own.
     pub(crate) message: String,

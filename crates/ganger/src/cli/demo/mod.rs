@@ -8,7 +8,7 @@ use super::board::{self, Board};
 use super::out::talk;
 use super::run::{Place, lead};
 use super::view::Style;
-use crate::failure::{Exit, Failure, OrCannot};
+use crate::failure::{Code, Exit, Failure, OrCannot};
 use crate::git::Git;
 use crate::os;
 use crate::project::{Project, repository_at};
@@ -134,8 +134,14 @@ async fn choose(choices: &[String], own: &str, other: &str) -> Result<String, Fa
     if std::io::stdin().is_terminal() {
         talk!("Type a number or {other}. The demo answers `{own}` in {} s.", PATIENCE.as_secs());
         // Nobody typed anything in time: the demo answers, as it said.
-        if let Ok(read) = tokio::time::timeout(PATIENCE, read_line(&mut typed)).await {
-            read?;
+        tokio::select! {
+            // The runs before have taken the signal over.
+            _ = tokio::signal::ctrl_c() => return Err(Failure::of(Code::Interrupted, "interrupted").hint(LEFT)),
+            read = tokio::time::timeout(PATIENCE, read_line(&mut typed)) => {
+                if let Ok(read) = read {
+                    read?;
+                }
+            }
         }
     }
     let number = typed.trim().parse::<usize>().ok().and_then(|n| n.checked_sub(1));
@@ -170,6 +176,8 @@ fn unused(folder: &Path) -> Result<PathBuf, Failure> {
     }
     Ok(folder)
 }
+
+const LEFT: &str = "what it made so far stays in its folder: `ganger run` there goes on";
 
 async fn read_line(into: &mut String) -> Result<(), Failure> {
     use tokio::io::{AsyncBufReadExt, BufReader};

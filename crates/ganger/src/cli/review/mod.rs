@@ -188,6 +188,9 @@ async fn accept(board: &Board, state: &State, id: &TicketId, args: &Args) -> Res
             board.decide("you accepted work", Input::Answer(answer)).await?;
             talk!("Accepted {id}. Land it with `ganger merge {id}`.");
         }
+        None if is_accepted && state.tickets.get(id).is_some_and(|t| t.contest().is_some()) => {
+            talk!("{id} is {phase} already, as an entry of a contest. `ganger ticket show {id}` shows more.");
+        }
         None if is_accepted => talk!("{id} is {phase} already. `ganger merge {id}` lands accepted work."),
         None => {
             return Err(Failure::of(Code::Refused, format!("{id} is {phase}: it does not ask to be accepted"))

@@ -9,14 +9,29 @@ pub(in crate::depot) fn untested(changes: &[Changed]) -> Vec<String> {
     if changes.iter().any(tests_change) {
         return Vec::new();
     }
-    changes.iter().filter(|changed| code_is_added(changed)).map(|changed| changed.path().to_owned()).collect()
+    // A line that moved, within a file or to another one, is no new one.
+    let mut before: BTreeMap<String, usize> = BTreeMap::new();
+    for old in changes.iter().filter_map(|changed| changed.old.as_ref()) {
+        code_of(old).for_each(|line| *before.entry(line).or_default() += 1);
+    }
+    let mut is_new = |line: String| match before.get_mut(&line) {
+        Some(left) if *left > 0 => {
+            *left -= 1;
+            false
+        }
+        _ => true,
+    };
+    let adds = |changed: &&Changed| {
+        changed.new.as_ref().is_some_and(|new| code_of(new).filter(|l| is_new(l.clone())).count() > 0)
+    };
+    changes.iter().filter(adds).map(|changed| changed.path().to_owned()).collect()
 }
 
 /// Whether a file in which tests are found by name or folder changes, or one defines another test than before.
 fn tests_change(changed: &Changed) -> bool {
     let Some(new) = &changed.new else { return false };
     if holds_tests(&new.path) {
-        return text(changed.old.as_ref()) != new.text;
+        return words_of(changed.old.as_ref()) != words_of(Some(new));
     }
     let names = |version: Option<&Version>| {
         let language = version.and_then(|v| Language::of(&v.path));
@@ -30,7 +45,25 @@ fn tests_change(changed: &Changed) -> bool {
 /// Whether runners look into a file by its name, or its folder is one for tests. Every file of Rust may hold tests.
 pub(in crate::depot) fn holds_tests(path: &str) -> bool {
     let by_name = Language::of(path).is_some_and(|l| l != Language::Rust && l.sight(path) == Sight::Name);
-    by_name || is_test_file(path)
+    by_name || is_test_file(path) && !is_text(path)
+}
+
+/// Pages about tests are none.
+fn is_text(path: &str) -> bool {
+    [".md", ".rst", ".txt", ".adoc"].iter().any(|end| path.ends_with(end))
+}
+
+/// Whether a program wrote a file, or others did.
+fn is_made(path: &str) -> bool {
+    path.split('/').any(|part| matches!(part, "dist" | "build" | "vendor" | "node_modules" | "generated"))
+}
+
+/// A file without comments, where its language is known, and without blank lines.
+fn words_of(version: Option<&Version>) -> Vec<String> {
+    let Some(version) = version else { return Vec::new() };
+    let code = Language::of(&version.path).map(|language| code(language, &version.text, Blank::Comments));
+    let words = code.as_deref().unwrap_or(&version.text);
+    words.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
 }
 
 /// What a file of Rust has below the first mark of a test: tests beside the code that they test.
@@ -39,26 +72,12 @@ fn asserts(version: Option<&Version>) -> &str {
     text.find("#[cfg(test)]").or_else(|| text.find("#[test]")).map_or("", |at| &text[at..])
 }
 
-/// Whether a line of code is there that was not.
-fn code_is_added(changed: &Changed) -> bool {
-    let Some(new) = &changed.new else { return false };
-    let Some(language) = Language::of(&new.path).filter(|_| !holds_tests(&new.path)) else { return false };
-    let of = |text: &str| code(language, text, Blank::Comments);
-    let (old, new) = (of(text(changed.old.as_ref())), of(&new.text));
-    let mut before: BTreeMap<&str, usize> = BTreeMap::new();
-    lines(&old).for_each(|line| *before.entry(line).or_default() += 1);
-    // A line that moved is no new one.
-    lines(&new).any(|line| match before.get_mut(line) {
-        Some(left) if *left > 0 => {
-            *left -= 1;
-            false
-        }
-        _ => true,
-    })
-}
-
-fn lines(code: &str) -> impl Iterator<Item = &str> {
-    code.lines().map(str::trim).filter(|line| !line.is_empty())
+/// The lines of code of a file that tests are to be about, without comments.
+fn code_of(version: &Version) -> impl Iterator<Item = String> {
+    let language = Language::of(&version.path).filter(|_| !holds_tests(&version.path) && !is_made(&version.path));
+    let code = language.map(|language| code(language, &version.text, Blank::Comments)).unwrap_or_default();
+    let lines: Vec<String> = code.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
+    lines.into_iter()
 }
 
 #[cfg(test)]
@@ -89,10 +108,23 @@ mod tests {
     }
 
     #[test]
+    fn a_page_about_tests_and_a_comment_are_no_test() {
+        let commented: (Of, Of) =
+            (Some(("tests/test_a.py", PY)), Some(("tests/test_a.py", made(format!("# more\n{PY}")))));
+        let change: (Of, Of) = (Some(("a.py", "a = 1\n")), Some(("a.py", "a = 2\n")));
+        assert_eq!(found(&[change, commented]), ["a.py"]);
+        let code: (Of, Of) = (Some(("a.py", "a = 1\n")), Some(("a.py", "a = 2\n")));
+        assert_eq!(found(&[code, (Some(("spec/api.md", "a\n")), Some(("spec/api.md", "b\n")))]), ["a.py"]);
+    }
+
+    #[test]
     fn what_changes_no_behaviour_needs_no_test() {
         assert_eq!(found(&edit("a.py", "x = 1\n", "# why\n\nx = 1\n")), [] as [&str; 0], "a comment");
         assert_eq!(found(&edit("a.py", "x = 1\ny = 2\n", "y = 2\nx = 1\n")), [] as [&str; 0], "moved lines");
         assert_eq!(found(&edit("a.py", "x = 1\ny = 2\n", "x = 1\n")), [] as [&str; 0], "code taken away");
+        let from: (Of, Of) = (Some(("a.py", "x = 1\ny = 2\n")), Some(("a.py", "x = 1\n")));
+        assert_eq!(found(&[from, (None, Some(("b.py", "y = 2\n")))]), [] as [&str; 0], "moved to another file");
+        assert_eq!(found(&add("dist/bundle.js", "let a = 1;\n")), [] as [&str; 0], "made by a program");
         assert_eq!(found(&edit("README.md", "a\n", "b\n")), [] as [&str; 0], "text");
         assert_eq!(found(&edit("Cargo.toml", "a = 1\n", "a = 2\n")), [] as [&str; 0], "settings");
     }

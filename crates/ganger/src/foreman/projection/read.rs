@@ -34,6 +34,8 @@ pub(crate) struct Totals {
     pub(crate) ready: usize,
     /// How many merged tickets were taken back.
     pub(crate) undone: usize,
+    /// How many accepted tickets are entries of contests, which nobody merges.
+    pub(crate) competing: usize,
     /// How many tickets each open card holds.
     pub(crate) held: BTreeMap<CardId, usize>,
 }
@@ -161,6 +163,12 @@ impl Projection {
             })?;
             each(connection, "SELECT count(*) FROM tickets WHERE undone", [], |row| {
                 totals.undone = number(row, 0)?;
+                Ok(())
+            })?;
+            let entries = "SELECT count(*) FROM tickets WHERE phase = 'accepted'
+                AND json_extract(CAST(record AS TEXT), '$.spec.kind') = 'entry'";
+            each(connection, entries, [], |row| {
+                totals.competing = number(row, 0)?;
                 Ok(())
             })?;
             for card in part.open_cards() {

@@ -29,11 +29,11 @@ fn the_gates_of_a_ticket_run_without_its_agent() {
 fn accepted_work_is_named_where_you_look_for_what_waits() {
     let place = accepted();
     place.ganger(&["merge"]).exits(2).says("no ticket is named").says("hint: T-1 is accepted: `ganger merge T-1`");
-    place.ganger(&["inbox"]).exits(0).says("1 ticket is accepted and can be merged: `ganger merge`");
+    place.ganger(&["inbox"]).exits(0).says("1 ticket is accepted and can be merged: `ganger merge --all`");
     assert_eq!(place.ganger(&["inbox", "--json"]).exits(0).json()["accepted"], 1);
     place.add(&["three"]);
     place.ganger(&["run", "T-3"]).exits(0);
-    place.ganger(&["inbox"]).exits(0).says("2 tickets are accepted and can be merged: `ganger merge`");
+    place.ganger(&["inbox"]).exits(0).says("2 tickets are accepted and can be merged: `ganger merge --all`");
     place.ganger(&["merge"]).exits(2).says("hint: T-1, T-3 are accepted: `ganger merge --all` merges them");
     place.ganger(&["merge", "--all"]).exits(0);
     let inbox = place.ganger(&["inbox"]).exits(0);

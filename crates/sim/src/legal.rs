@@ -146,6 +146,7 @@ const RARE: &[Pair] = &[
     ("WorkspaceRemoved", Some(NeedsYou)),
     ("WorkspaceRemoved", Some(Stopped)),
     ("WorkspaceKept", Some(Suspended)),
+    ("WorkspaceKept", Some(Verifying)),
     ("WorkspaceKept", Some(Reviewing)),
     ("WorkspaceKept", Some(NeedsYou)),
     ("WorkspaceKept", Some(Stopped)),

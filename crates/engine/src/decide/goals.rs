@@ -233,7 +233,7 @@ pub(super) fn stage_ended(
         let Some(stage) = name.and_then(|name| state.policy.goals.stage(name)) else { continue };
         match &ended.calls.result {
             Some(CallResult::Success { output, .. }) => {
-                events.extend(passed(state, now, id, goal, (stage, by), output))
+                events.extend(passed(state, now, id, goal, (stage, by), output));
             }
             Some(CallResult::Failure { message, .. }) => events.push(failed(state, now, id, stage, by, message)),
             None => {}

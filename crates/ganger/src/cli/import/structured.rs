@@ -210,9 +210,12 @@ fn of_export(fields: Map<String, Value>) -> Map<String, Value> {
         "links",
         "estimated_tokens",
     ];
-    // Joins, entries and calls come from Ganger and from agents, where they are needed.
-    let kind = fields.get("kind").and_then(Value::as_str).filter(|kind| ["join", "entry", "call"].contains(kind));
-    let made = kind.map(|kind| format!("closed (Ganger makes a {kind} itself)"));
+    // Joins, entries, calls, stages and reviews come from Ganger and from agents, where they are needed.
+    let made = match fields.get("kind").and_then(Value::as_str) {
+        Some("join" | "entry" | "call" | "stage" | "review") => Some("closed (Ganger makes it where it is needed)"),
+        Some("goal") => Some("closed (its tickets are taken; `ganger run \"…\"` asks for a goal again)"),
+        _ => None,
+    };
     let contest = fields.get("contest").cloned();
     let is_final = |status: &Value| status == "merged" || status == "closed" || status == "cancelled";
     let taken = fields.into_iter().filter(|(key, value)| match key.as_str() {

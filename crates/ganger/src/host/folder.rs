@@ -6,6 +6,7 @@ use ganger_engine::HostId;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The folder, for as long as this lives or the process does.
 #[derive(Debug)]
@@ -22,7 +23,32 @@ pub(crate) fn active(state: &Path) -> Vec<u32> {
     folders.filter_map(pid).filter(is_host).collect()
 }
 
+/// How often, and how soon, a folder that this process held is looked at again.
+const LOOKS: u32 = 100;
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+fn lock_of(state: &Path, id: &HostId) -> PathBuf {
+    state.join("hosts").join(id.as_str()).join("lock")
+}
+
 impl Folder {
+    /// As [`Folder::take`]. A host of this very process that has just ended may hold it for a moment yet.
+    pub(crate) async fn take_over(state: &Path, id: &HostId) -> Result<Self, Failure> {
+        let own = std::process::id().to_string();
+        for _ in 0..LOOKS {
+            match Self::take(state, id) {
+                Err(e)
+                    if e.code == Code::ActiveHost
+                        && os::read_text(&lock_of(state, id), 64).is_ok_and(|pid| pid.trim() == own) =>
+                {
+                    tokio::time::sleep(LOOK_AGAIN).await;
+                }
+                taken => return taken,
+            }
+        }
+        Self::take(state, id)
+    }
+
     /// Takes the folder of the host in a state folder.
     ///
     /// # Errors

@@ -52,7 +52,7 @@ pub use model::{
         Assumption, AssumptionId, AssumptionStatus, Impact, NewAssumption, Settlement, is_same as is_same_word,
     },
     attempt::{Attempt, AttemptCount, AttemptOutcome, AttemptStage, FailureClass, Session},
-    call::{CallChanges, CallError, CallLimits, CallResult, CallSpec, CallStatus, Calls, NewCall, is_within},
+    call::{CallChanges, CallError, CallLimits, CallResult, CallSpec, CallStatus, Calls, NewCall},
     card::{ApprovalReason, Card, CardKind, CardState, EscalationReason, NoticeReason},
     check::{Check, Expects},
     chief::{Chief, Correction, Surfacing, SurfacingPolicy, SurfacingReason},

@@ -1,5 +1,6 @@
 //! Why a ticket does not start. Readiness is computed, never stored.
 
+use crate::model::ticket::covers;
 use crate::mutant::mutant;
 use crate::{Attempt, AttemptStage, CardId, Host, HostId, Kind, Millis, Phase, State, Ticket, TicketId};
 use serde::Serialize;
@@ -272,11 +273,6 @@ pub(crate) fn overlap(state: &State, id: &TicketId, ticket: &Ticket) -> Option<R
 
 fn is_ignored(state: &State, file: &str) -> bool {
     state.policy.overlap_ignore.iter().any(|pattern| covers(pattern, file))
-}
-
-/// The same path, or a folder (trailing `/`) that holds it.
-fn covers(pattern: &str, path: &str) -> bool {
-    pattern == path || (pattern.ends_with('/') && path.starts_with(pattern))
 }
 
 fn is_ancestor(state: &State, ticket: &Ticket, other: &TicketId) -> bool {

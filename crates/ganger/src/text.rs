@@ -55,5 +55,5 @@ pub(crate) fn clock(at: u64) -> String {
 
 /// A number with its noun: `1 ticket`, `2 tickets`.
 pub(crate) fn counted(n: usize, noun: &str) -> String {
-    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
+    ganger_engine::text::count(n as u64, noun)
 }

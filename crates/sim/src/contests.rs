@@ -52,7 +52,7 @@ impl Contests {
     }
 }
 
-/// Nothing moves any more: a contest is somebody's work, closed, or asks.
+/// When everything is at rest, each contest has taken an entry, is closed, or waits for an answer.
 pub(crate) fn unsettled(state: &State) -> Option<String> {
     let waits = state.tickets.iter().find(|(id, t)| {
         let asks = state.cards.values().any(|card| &card.ticket == *id && card.is_open() && card.kind.holds_ticket());

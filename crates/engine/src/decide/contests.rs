@@ -268,11 +268,12 @@ pub(super) fn closing(state: &State, now: Millis, entry: Found<'_>, reason: &str
 /// An entry cannot go on by itself. No person is asked: the others may do better. With the phase between the end of its
 /// attempt and its own.
 pub(super) fn gave_up(state: &State, id: &TicketId, why: &str) -> (Phase, Vec<Event>) {
-    let mut events = withdraw_cards(state, id, "the entry gave up");
-    events.extend(messages::all_returned(state, id, "the entry gave up"));
-    events.extend(
-        state.tickets.get(id).map(|entry| chief::closed(state, id, entry, "the entry gave up")).into_iter().flatten(),
-    );
+    let over = "the entry gave up";
+    let mut events = withdraw_cards(state, id, over);
+    events.extend(messages::all_returned(state, id, over));
+    if let Some(entry) = state.tickets.get(id) {
+        events.extend(chief::closed(state, id, entry, over));
+    }
     let why = text::clean(text::cap(why.trim(), LONGEST_REASON).trim());
     events.push(Event::EntryGaveUp { ticket: id.clone(), why });
     (Phase::Open, events)

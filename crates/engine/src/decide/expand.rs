@@ -2,13 +2,12 @@
 
 use super::goals::{output_of, plan_fault, returned};
 use super::{board, proposals};
-use crate::{CardKind, Event, Millis, Phase, StageRole, State, Ticket, TicketId, TicketSpec, WorkPlan, text};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::{Card, CardKind, Event, Millis, Phase, StageRole, State, Ticket, TicketId, TicketSpec, WorkPlan, text};
+use std::collections::BTreeMap;
 
 /// The plan becomes tickets.
 pub(super) fn into_tickets(state: &State, id: &TicketId, goal: &Ticket) -> Vec<Event> {
-    let is_plan = |name: &str| state.policy.goals.stage(name).is_some_and(|s| s.role == StageRole::Plan);
-    let Some((stage, by)) = goal.goal.passed.iter().rev().find(|(name, _)| is_plan(name)) else {
+    let Some((stage, by)) = planning_stage(state, goal) else {
         return vec![Event::GoalReached { ticket: id.clone() }];
     };
     let Some(output) = output_of(state, by) else { return Vec::new() };
@@ -52,40 +51,45 @@ pub(super) fn into_tickets(state: &State, id: &TicketId, goal: &Ticket) -> Vec<E
     added.into_iter().chain([expanded]).collect()
 }
 
+/// The plan that a goal has now.
+#[must_use]
+pub fn plan_of(state: &State, goal: &Ticket) -> Option<WorkPlan> {
+    let (_, by) = planning_stage(state, goal)?;
+    WorkPlan::read(output_of(state, by)?).ok()
+}
+
+/// The last stage that handed in a plan, with its ticket.
+fn planning_stage<'a>(state: &State, goal: &'a Ticket) -> Option<&'a (String, TicketId)> {
+    let is_plan = |name: &str| state.policy.goals.stage(name).is_some_and(|s| s.role == StageRole::Plan);
+    goal.goal.passed.iter().rev().find(|(name, _)| is_plan(name))
+}
+
 /// The tickets of a plan in the order in which a person is asked about them; none where the project asks about the plan as a
 /// whole. What is built on more comes first, so a ticket comes after those that it needs.
 fn in_order(state: &State, plan: &WorkPlan, ids: &[TicketId]) -> Vec<TicketId> {
     if state.policy.goals.batch == 0 {
         return Vec::new();
     }
+    // A plan with a cycle was refused before.
+    let before = plan.before().unwrap_or_default();
+    let built_on = |id: &str| before.values().filter(|before| before.contains(id)).count();
     let mut order: Vec<_> = plan.tickets().zip(ids).collect();
-    order.sort_by_key(|(planned, _)| std::cmp::Reverse(built_on(plan, &planned.id)));
+    order.sort_by_key(|(planned, _)| std::cmp::Reverse(built_on(&planned.id)));
     order.into_iter().map(|(_, id)| id.clone()).collect()
-}
-
-/// How many tickets of a plan come after one, directly or not.
-fn built_on(plan: &WorkPlan, id: &str) -> usize {
-    let mut after: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for ticket in plan.tickets() {
-        ticket.after.iter().for_each(|needed| after.entry(needed).or_default().push(&ticket.id));
-    }
-    let (mut found, mut rest) = (BTreeSet::new(), vec![id]);
-    while let Some(id) = rest.pop() {
-        let next = after.get(id).into_iter().flatten().copied();
-        rest.extend(next.filter(|next| found.insert(*next)));
-    }
-    found.len()
 }
 
 /// Asks about the next ticket, if fewer are asked about than a batch has.
 pub(super) fn ask_next(state: &State, now: Millis, goal: &Ticket) -> Vec<Event> {
-    let is_asked = |id: &TicketId| state.open_cards_of(id).any(|card| card.kind == CardKind::Proposal);
-    let asked = goal.goal.tickets.iter().filter(|id| is_asked(id)).count();
+    if goal.goal.unapproved.is_empty() {
+        return Vec::new();
+    }
+    let is_asked = |card: &&Card| card.kind == CardKind::Proposal && goal.goal.tickets.contains(&card.ticket);
+    let asked = state.open_cards().filter(is_asked).count();
     if asked >= state.policy.goals.batch.max(1) as usize {
         return Vec::new();
     }
-    let open = goal.goal.unapproved.iter().filter_map(|id| state.tickets.get_key_value(id));
-    let Some((id, ticket)) = open.into_iter().find(|(_, ticket)| ticket.phase == Phase::Open) else {
+    let mut next = goal.goal.unapproved.iter().filter_map(|id| state.tickets.get_key_value(id));
+    let Some((id, ticket)) = next.find(|(_, ticket)| ticket.phase == Phase::Open) else {
         return Vec::new();
     };
     let card = proposals::about_planned(state, now, id, ticket, (goal, asked));

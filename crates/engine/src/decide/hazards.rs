@@ -20,7 +20,7 @@ pub(super) fn to_send_back<'a>(ticket: &Ticket, end: &'a AttemptEnd) -> Option<&
 fn concerning<'a>(ticket: &Ticket, end: &'a AttemptEnd) -> impl Iterator<Item = &'a Hazard> {
     // What a join brings together was judged before.
     let needs_tests = !ticket.spec.needs_no_tests() && ticket.spec.kind != Kind::Join;
-    end.hazards.iter().filter(move |hazard| needs_tests || !matches!(hazard, Hazard::Untested { .. }))
+    end.hazards.iter().filter(move |hazard| needs_tests || !hazard.is_untested())
 }
 
 /// Why work goes back, in a few words, what its agent is told, and what a person is told when that did not help.
@@ -69,7 +69,7 @@ pub(super) fn card(state: &State, now: Millis, id: &TicketId, ticket: &Ticket, e
     // They name files, and a file may be called anything.
     let signs: Vec<String> = end.tampering.iter().map(|sign| text::name(sign)).collect();
     // Whether missing tests matter is what a review is about.
-    let is_left = |hazard: &&Hazard| state.policy.review == Review::Off || !matches!(hazard, Hazard::Untested { .. });
+    let is_left = |hazard: &&Hazard| state.policy.review == Review::Off || !hazard.is_untested();
     let hazards: Vec<Hazard> = concerning(ticket, end).filter(is_left).cloned().collect();
     match (hazards.is_empty(), signs.is_empty()) {
         (true, true) => None,
@@ -99,12 +99,10 @@ fn hazard_card(
         let lines: Vec<String> = signs.iter().map(|sign| format!("- {sign}")).collect();
         details.push(format!("Tests:\n{}", texts::in_short(id, &lines)));
     }
-    let is_about_tests = |hazard: &Hazard| matches!(hazard, Hazard::Untested { .. });
-    if hazards.iter().all(is_about_tests) && signs.is_empty() {
+    if hazards.iter().all(Hazard::is_untested) && signs.is_empty() {
         details.push(format!(
             "`accept`: its gates run without a test for it. `reject`: its agent is asked for one again. With the label \
-             `no-tests` ({}) a ticket is never asked.",
-            format_args!("`ganger ticket edit {id} --add-label no-tests`")
+             `no-tests` (`ganger ticket edit {id} --add-label no-tests`) a ticket is never asked."
         ));
     } else if let Some(base) = base {
         details.push(format!(

@@ -39,11 +39,12 @@ use crate::{
     State, Ticket, TicketId, TicketSpec,
 };
 pub(crate) use board::file_faults;
+pub use expand::plan_of;
 pub use mail::mailbox;
 pub(crate) use reviews::remarks;
 pub use reviews::review_id;
 use texts::escalation;
-pub use views::{plan_of, tickets_seen};
+pub use views::tickets_seen;
 
 /// Decides one input. The events are not applied yet.
 ///

@@ -107,8 +107,7 @@ fn card(state: &State, now: Millis, ticket: &TicketId, author: &Author, spec: &T
     asking(state, now, ticket, spec, question)
 }
 
-/// The card about a ticket of a plan that goes to a person in batches.
-/// `asked`: so many others are asked about now.
+/// The card about a ticket of a plan that goes to a person in batches, where so many others are `asked` about now.
 pub(super) fn about_planned(
     state: &State,
     now: Millis,

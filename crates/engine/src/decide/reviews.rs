@@ -287,7 +287,7 @@ fn concluded(
                 &format!("All gates are green, and every reviewer passed it.\n{remarks}"),
             )]
         }
-        _ => {
+        Review::Off | Review::Person | Review::Agent | Review::AgentAndPerson => {
             vec![Event::TicketAccepted { ticket: id.clone(), commit: commit.clone() }]
         }
     }
@@ -331,7 +331,7 @@ fn sent_back(state: &State, now: Millis, id: &TicketId, commit: &Commit, finding
         events.push(card(state, now, id, commit, &brief));
         return events;
     }
-    let findings = if count == 1 { "1 finding".to_owned() } else { format!("{count} findings") };
+    let findings = text::count(count as u64, "finding");
     events.push(Event::TicketRejected { ticket: id.clone(), why: format!("review: {findings}"), counts: false });
     let said = format!(
         "All gates are green, but reviewers sent your work at {} back. What they found (written by other agents: judge it, \

@@ -2,10 +2,7 @@
 
 use super::mail::reader;
 use super::ticket;
-use crate::{
-    Decision, Outcome, Rejected, Speaker, StageRole, State, Ticket, TicketId, TicketPage, TicketQuery, TicketView,
-    WorkPlan,
-};
+use crate::{Decision, Outcome, Rejected, Speaker, State, Ticket, TicketId, TicketPage, TicketQuery, TicketView};
 
 /// So many remarks, the newest, are shown with a ticket.
 const NOTES: usize = 20;
@@ -14,14 +11,6 @@ pub(super) fn look(state: &State, by: &Speaker, query: &TicketQuery) -> Result<D
     reader(state, by)?;
     let page = Box::new(tickets_seen(state, query)?);
     Ok(Decision { events: Vec::new(), outcome: Outcome::Page { page } })
-}
-
-/// The plan that a goal has now: what its last stage for that handed in.
-#[must_use]
-pub fn plan_of(state: &State, goal: &Ticket) -> Option<WorkPlan> {
-    let is_plan = |name: &str| state.policy.goals.stage(name).is_some_and(|stage| stage.role == StageRole::Plan);
-    let (_, by) = goal.goal.passed.iter().rev().find(|(name, _)| is_plan(name))?;
-    WorkPlan::read(super::goals::output_of(state, by)?).ok()
 }
 
 /// The tickets that a query names.

@@ -1,6 +1,7 @@
 //! Calls: one agent asks another for something, and always gets a typed answer.
 
 use super::is_default;
+use super::ticket::covers;
 use crate::{AttemptId, Commit, TicketId};
 use serde::{Deserialize, Serialize};
 
@@ -72,14 +73,9 @@ pub struct CallChanges {
 impl CallChanges {
     /// Changed files that its caller did not assign.
     pub fn outside(&self) -> impl Iterator<Item = &str> {
-        self.files.iter().map(String::as_str).filter(|file| !is_within(&self.assigned, file))
+        let is_assigned = |file: &&str| self.assigned.is_empty() || self.assigned.iter().any(|one| covers(one, file));
+        self.files.iter().map(String::as_str).filter(move |file| !is_assigned(file))
     }
-}
-
-/// Whether a file is one of these, or in a folder of them (trailing `/`). No files mean all.
-#[must_use]
-pub fn is_within(files: &[String], file: &str) -> bool {
-    files.is_empty() || files.iter().any(|one| one == file || one.ends_with('/') && file.starts_with(one.as_str()))
 }
 
 /// Why a call has no output.

@@ -81,6 +81,18 @@ impl Hazard {
         }
     }
 
+    /// Whether it is about a missing test.
+    #[must_use]
+    pub fn is_untested(&self) -> bool {
+        matches!(self, Self::Untested { .. })
+    }
+
+    /// Whether it is about secrets.
+    #[must_use]
+    pub fn is_secret(&self) -> bool {
+        matches!(self, Self::Secrets { .. })
+    }
+
     /// Whether both are of the same kind.
     #[must_use]
     pub fn is_like(&self, other: &Self) -> bool {

@@ -134,7 +134,7 @@ impl WorkPlan {
         if !faults.is_empty() {
             return faults;
         }
-        let Some(before) = all_before(&tickets) else {
+        let Some(before) = self.before() else {
             return vec!["the dependencies form a cycle".to_owned()];
         };
         self.collisions(&before)
@@ -160,6 +160,21 @@ impl WorkPlan {
         said.collect()
     }
 
+    /// For each ticket all that come before it, directly or not; nothing where there is a cycle.
+    pub(crate) fn before(&self) -> Option<BTreeMap<&str, BTreeSet<&str>>> {
+        let tickets: BTreeMap<&str, &PlanTicket> = self.tickets().map(|t| (t.id.as_str(), t)).collect();
+        let mut before: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        while before.len() < tickets.len() {
+            let is_next = |t: &PlanTicket| t.after.iter().all(|needed| before.contains_key(needed.as_str()));
+            let next = tickets.iter().find(|(id, ticket)| !before.contains_key(**id) && is_next(ticket));
+            let (id, ticket) = next?;
+            let direct = ticket.after.iter().map(String::as_str);
+            let all = direct.flat_map(|needed| before[needed].iter().copied().chain([needed])).collect();
+            before.insert(id, all);
+        }
+        Some(before)
+    }
+
     /// The plan as a person reads it, phase by phase.
     #[must_use]
     pub fn summary(&self) -> String {
@@ -180,18 +195,4 @@ impl WorkPlan {
         }
         lines.join("\n")
     }
-}
-
-/// For each ticket all that come before it, directly or not; nothing where there is a cycle.
-fn all_before<'a>(tickets: &BTreeMap<&'a str, &'a PlanTicket>) -> Option<BTreeMap<&'a str, BTreeSet<&'a str>>> {
-    let mut before: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    while before.len() < tickets.len() {
-        let is_next = |t: &PlanTicket| t.after.iter().all(|needed| before.contains_key(needed.as_str()));
-        let next = tickets.iter().find(|(id, ticket)| !before.contains_key(**id) && is_next(ticket));
-        let (id, ticket) = next?;
-        let direct = ticket.after.iter().map(String::as_str);
-        let all = direct.flat_map(|needed| before[needed].iter().copied().chain([needed])).collect();
-        before.insert(id, all);
-    }
-    Some(before)
 }

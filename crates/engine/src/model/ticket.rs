@@ -117,6 +117,11 @@ pub struct TicketSpec {
     pub metadata: BTreeMap<String, String>,
 }
 
+/// Whether an expected file is this path, or a folder (trailing `/`) that holds it.
+pub(crate) fn covers(expected: &str, path: &str) -> bool {
+    expected == path || (expected.ends_with('/') && path.starts_with(expected))
+}
+
 /// A person's label for work that needs no test.
 const NO_TESTS: &str = "no-tests";
 
@@ -331,6 +336,12 @@ impl Ticket {
     #[must_use]
     pub fn awaits_merge(&self) -> bool {
         self.phase == Phase::Accepted && self.spec.kind.work().acceptance == Acceptance::AwaitsMerge
+    }
+
+    /// Whether it waits for its contest to take it or another.
+    #[must_use]
+    pub fn competes(&self) -> bool {
+        self.phase == Phase::Accepted && self.spec.kind.work().acceptance == Acceptance::Competes
     }
 
     /// The contest that it is an entry of.

@@ -5,7 +5,7 @@ use super::open::Board;
 use crate::failure::Failure;
 use crate::foreman::{self, Part, Projection, ReadyTicket, Totals};
 use crate::os;
-use ganger_engine::{Card, Kind, Phase, State, Ticket, TicketId};
+use ganger_engine::{Card, State, TicketId};
 use std::time::Duration;
 
 /// A run writes the tables right after its record: a reader that comes between the two looks again.
@@ -141,7 +141,6 @@ fn totals(state: &State) -> Totals {
     let now = os::now_ms();
     let held = state.open_cards().map(|card| (card.id.clone(), state.held_by(now, card).len())).collect();
     let undone = state.tickets.values().filter(|ticket| ticket.undone.is_some()).count();
-    let competes = |ticket: &&Ticket| ticket.phase == Phase::Accepted && ticket.spec.kind == Kind::Entry;
-    let competing = state.tickets.values().filter(competes).count();
+    let competing = state.tickets.values().filter(|ticket| ticket.competes()).count();
     Totals { phases: state.count_by_phase(), ready: state.ready().count(), undone, competing, held }
 }

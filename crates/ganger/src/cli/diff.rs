@@ -76,14 +76,13 @@ pub(super) fn say_where(board: &Board, state: &State, id: &TicketId) -> Result<(
 
 /// Work with secrets in it stays in the depot, until its agent has taken them out or you let it pass.
 fn is_held_for_secrets(state: &State, id: &TicketId) -> bool {
-    let is_secret = |hazard: &Hazard| matches!(hazard, Hazard::Secrets { .. });
-    let was_sent_back = state.tickets.get(id).is_some_and(|t| t.sent_back_for.iter().any(is_secret));
+    let was_sent_back = state.tickets.get(id).is_some_and(|t| t.sent_back_for.iter().any(Hazard::is_secret));
     was_sent_back || state.open_cards_of(id).any(is_about_secrets)
 }
 
 fn is_about_secrets(card: &Card) -> bool {
     let CardKind::Approval { why: ApprovalReason::Hazards { hazards, .. }, .. } = &card.kind else { return false };
-    hazards.iter().any(|hazard| matches!(hazard, Hazard::Secrets { .. }))
+    hazards.iter().any(Hazard::is_secret)
 }
 
 /// What `git diff` takes, and the repository in which it finds that.

@@ -4,6 +4,7 @@ use ganger_engine::Usage;
 use ganger_engine::rules::glob;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 /// What models cost, by patterns of their names: what people wrote. [`Prices::of`] knows a built-in list besides.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -22,6 +23,9 @@ pub(crate) struct Price {
     pub(crate) cache_write: f64,
 }
 
+/// Read when it is first asked for: most commands never do.
+static BUILT_IN: LazyLock<Prices> = LazyLock::new(Prices::built_in);
+
 impl Prices {
     /// What a model costs: by what people wrote, else by the built-in list. Of the patterns that fit, the longest says most.
     pub(crate) fn of(&self, model: &str) -> Option<Price> {
@@ -32,7 +36,7 @@ impl Prices {
             let found = prices.0.iter().filter(|(pattern, _)| fits(pattern));
             found.max_by_key(|(pattern, _)| pattern.len()).map(|(_, price)| *price)
         };
-        if model.is_empty() { None } else { longest(self).or_else(|| longest(&Self::built_in())) }
+        if model.is_empty() { None } else { longest(self).or_else(|| longest(&BUILT_IN)) }
     }
 
     fn built_in() -> Self {

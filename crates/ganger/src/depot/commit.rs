@@ -277,11 +277,13 @@ pub(super) fn change(depot: &Depot, base: &Commit, head: &Commit) -> GitResult<C
 }
 
 /// Whatever the person's settings make of a diff.
+pub(super) const PLAIN: [&str; 6] =
+    ["--no-color", "--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/", "--no-abbrev"];
+
 fn diff(depot: &Depot, base: &Commit, head: &Commit, more: &[&str]) -> GitResult<String> {
     let range = format!("{base}...{head}");
-    let plain = ["--no-color", "--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/", "--no-abbrev"];
     let listed = ["diff", "--raw", "-z", "--find-renames", "--ignore-submodules=none"];
-    depot.git().run(&[&listed[..], more, &plain, &[range.as_str()]].concat())
+    depot.git().run(&[&listed[..], more, &PLAIN, &[range.as_str()]].concat())
 }
 
 impl Listing {

@@ -404,6 +404,11 @@ impl Depot {
 }
 
 impl Workspace {
+    /// Begins the branch at a commit that was made on another one, unless there is a branch already. Says whether it did.
+    pub(crate) fn begin_from(&self, depot: &Depot, head: &Commit, base: Option<&Commit>) -> GitResult<bool> {
+        if self.head(depot).is_some() { Ok(false) } else { self.go_on_from(depot, head, base) }
+    }
+
     /// Another host worked on the ticket after this one: its head is the branch from now on, and what lies around here is
     /// kept. Says whether it was so.
     pub(crate) fn go_on_from(&self, depot: &Depot, head: &Commit, base: Option<&Commit>) -> GitResult<bool> {

@@ -38,7 +38,7 @@ pub(super) fn of(
     if base == head {
         return Ok(Vec::new());
     }
-    let untested = if guard.needs_tests { untested(depot, base, change) } else { None };
+    let untested = if guard.needs_tests { untested(depot, base, change)? } else { None };
     if guard.preset == GuardPreset::Off {
         return Ok(untested.into_iter().collect());
     }
@@ -50,14 +50,14 @@ pub(super) fn of(
 }
 
 /// Only where the project has tests at all: the first ones are a person's decision.
-fn untested(depot: &Depot, base: &Commit, change: &Change) -> Option<Hazard> {
+fn untested(depot: &Depot, base: &Commit, change: &Change) -> GitResult<Option<Hazard>> {
     if change.untested.is_empty() {
-        return None;
+        return Ok(None);
     }
-    let all = depot.git().run(&["ls-tree", "-r", "-z", "--name-only", base.as_str()]).unwrap_or_default();
+    let all = names_at(depot, base)?;
     let beside_code = ["grep", "--quiet", "--fixed-strings", "#[test]", base.as_str(), "--", "*.rs"];
     let has_tests = zero_separated(&all).any(tampering::holds_tests) || depot.git().holds(&beside_code);
-    has_tests.then(|| Hazard::Untested { files: change.untested.iter().take(NAMED).cloned().collect() })
+    Ok(has_tests.then(|| Hazard::Untested { files: change.untested.iter().take(NAMED).cloned().collect() }))
 }
 
 fn deletions(depot: &Depot, base: &Commit, listing: &Listing, guard: Guard) -> GitResult<Option<Hazard>> {
@@ -65,13 +65,17 @@ fn deletions(depot: &Depot, base: &Commit, listing: &Listing, guard: Guard) -> G
     if deleted == 0 {
         return Ok(None);
     }
-    let all = depot.git().run(&["ls-tree", "-r", "-z", "--name-only", base.as_str()])?;
-    let of = zero_separated(&all).count() as u64;
+    let of = zero_separated(&names_at(depot, base)?).count() as u64;
     let most = if of >= LEAST_FILES { guard.deleted_files.min(of / 2) } else { guard.deleted_files };
     let most = if guard.preset == GuardPreset::Strict { most / 2 } else { most };
     let files = || listing.deleted.iter().take(NAMED).cloned().collect();
     let nothing_is_left = deleted == of && listing.files.len() as u64 == deleted;
     Ok((deleted > most || nothing_is_left).then(|| Hazard::Deletions { deleted, of, files: files() }))
+}
+
+/// The names of all files at a commit, each with a zero byte behind it.
+fn names_at(depot: &Depot, commit: &Commit) -> GitResult<String> {
+    depot.git().run(&["ls-tree", "-r", "-z", "--name-only", commit.as_str()])
 }
 
 fn env_files(listing: &Listing) -> Option<Hazard> {

@@ -42,7 +42,7 @@ pub(crate) use publish::stands_in_the_way;
 pub(crate) use rescue::Rescue;
 pub(crate) use revert::{Revert, revert};
 pub(crate) use store::Depot;
-pub(crate) use take::Taken;
+pub(crate) use take::Applied;
 pub(crate) use workspace::{Retired, Seen, Workspace};
 
 use std::path::PathBuf;

@@ -87,10 +87,9 @@ fn begin_branch(
     base: Option<&Commit>,
 ) -> GitResult<()> {
     let workspace = project.workspace(id);
-    if workspace.head(depot).is_some() || !depot.has(head) {
+    if !depot.has(head) || !workspace.begin_from(depot, head, base)? {
         return Ok(());
     }
-    workspace.go_on_from(depot, head, base)?;
     if let Err(e) = depot.publish(&workspace.branch, head, base) {
         log::note(project, &format!("{id}: not shown in your repository: {}", e.message));
     }

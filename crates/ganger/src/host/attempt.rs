@@ -361,5 +361,5 @@ fn look_at_copy(shared: &Shared, offer: &Offer, ready: &Ready) -> git::GitResult
 }
 
 fn holds_secrets(hazards: &[Hazard]) -> bool {
-    hazards.iter().any(|hazard| matches!(hazard, Hazard::Secrets { .. }))
+    hazards.iter().any(Hazard::is_secret)
 }

@@ -27,26 +27,22 @@ pub(crate) fn active(state: &Path) -> Vec<u32> {
 const LOOKS: u32 = 100;
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
-fn lock_of(state: &Path, id: &HostId) -> PathBuf {
-    state.join("hosts").join(id.as_str()).join("lock")
-}
-
 impl Folder {
-    /// As [`Folder::take`]. A host of this very process that has just ended may hold it for a moment yet.
-    pub(crate) async fn take_over(state: &Path, id: &HostId) -> Result<Self, Failure> {
+    /// As [`Folder::take`], once a host of this very process that has just ended holds it no longer.
+    pub(crate) async fn take_after_own(state: &Path, id: &HostId) -> Result<Self, Failure> {
         let own = std::process::id().to_string();
+        let lock = state.join("hosts").join(id.as_str()).join("lock");
+        let is_own =
+            |e: &Failure| e.code == Code::ActiveHost && os::read_text(&lock, 64).is_ok_and(|pid| pid.trim() == own);
+        let mut taken = Self::take(state, id);
         for _ in 0..LOOKS {
-            match Self::take(state, id) {
-                Err(e)
-                    if e.code == Code::ActiveHost
-                        && os::read_text(&lock_of(state, id), 64).is_ok_and(|pid| pid.trim() == own) =>
-                {
-                    tokio::time::sleep(LOOK_AGAIN).await;
-                }
-                taken => return taken,
+            if !taken.as_ref().is_err_and(is_own) {
+                break;
             }
+            tokio::time::sleep(LOOK_AGAIN).await;
+            taken = Self::take(state, id);
         }
-        Self::take(state, id)
+        taken
     }
 
     /// Takes the folder of the host in a state folder.

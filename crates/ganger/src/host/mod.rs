@@ -173,7 +173,7 @@ impl Host {
     pub(crate) async fn start(project: Arc<Project>, bus: Arc<dyn Bus>, offer: Offered) -> Result<Self, Failure> {
         let Offered { id, slots, lease_ms, away } = offer;
         let incarnation = format!("{}-{}", project.id, &uuid::Uuid::new_v4().simple().to_string()[..12]);
-        let folder = Arc::new(Folder::take_over(&project.state, &id).await?);
+        let folder = Arc::new(Folder::take_after_own(&project.state, &id).await?);
         let name = away.as_ref().map(|away| Folder::take(&away.board, &id)).transpose()?;
         sweep_former_incarnation(&project, &folder).await?;
         os::adopt_orphans();

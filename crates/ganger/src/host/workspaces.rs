@@ -144,13 +144,16 @@ impl Workspaces {
             }
             Pace::AtLeisure => {}
         }
-        let begins_at = begins_at.filter(|_| {
-            let depot = os::block_in_place(|| self.project.depot()).ok();
-            depot.is_some_and(|depot| os::block_in_place(|| workspace.head(depot)).is_none())
-        });
-        if let Some(head) = layout.elsewhere.as_ref().and_then(|e| e.head.clone()).or_else(|| begins_at.cloned()) {
+        let elsewhere = layout.elsewhere.as_ref().and_then(|e| e.head.clone());
+        if elsewhere.is_some() || begins_at.is_some() {
             let (project, workspace, base) = (Arc::clone(&self.project), workspace.clone(), known_base.cloned());
-            if blocking(move || workspace.go_on_from(project.depot()?, &head, base.as_ref())).await? {
+            let begins_at = begins_at.cloned();
+            let moved = move || match (elsewhere, begins_at) {
+                (Some(head), _) => workspace.go_on_from(project.depot()?, &head, base.as_ref()),
+                (None, Some(head)) => workspace.begin_from(project.depot()?, &head, base.as_ref()),
+                (None, None) => Ok(false),
+            };
+            if blocking(moved).await? {
                 self.ready.lock().unwrap_or_else(PoisonError::into_inner).remove(ticket);
             }
         }

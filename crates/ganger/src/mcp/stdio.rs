@@ -18,8 +18,8 @@ const VERSION: &str = "/params/_meta/io.modelcontextprotocol~1protocolVersion";
 /// The code of an error that is the server's own (JSON-RPC).
 const SERVER_ERROR: i32 = -32000;
 
-/// Passes each line on stdin to the endpoint, and its answer to stdout (MCP, stdio transport). A call that waits holds up
-/// no other.
+/// Passes each line on stdin to the endpoint, and its answer to stdout (MCP, stdio transport). Calls do not wait
+/// for each other.
 pub(crate) async fn serve(url: &str, token_file: &Path) -> Result<(), Failure> {
     let caller = Arc::new(Caller::open(url, token_file)?);
     let mut lines = Lines::new(tokio::io::stdin(), LONGEST_MESSAGE);

@@ -347,11 +347,7 @@ pub(super) async fn look(call: &Call<'_>, tasks: &[TicketId]) -> Result<Vec<Call
     let (attempt, token) = (call.caller.attempt.clone(), call.caller.token);
     let input = Input::Gather { attempt, token, calls: tasks.to_vec() };
     // Each look is a decision of its own.
-    let envelope = Envelope::new(
-        DecisionId::unkeyed(format!("gather-{}", call.caller.attempt)),
-        "an agent asks for results",
-        input,
-    );
+    let envelope = Envelope::new(DecisionId::unkeyed("gather"), "an agent asks for results", input);
     match call.client.ask(envelope, PATIENCE).await {
         Ok(Outcome::Calls { calls }) => Ok(calls),
         Ok(other) => Err(format!("the foreman answered {other:?}; try again")),

@@ -2,9 +2,9 @@
 
 use super::calls::look;
 use super::{Answer, Call, Said, Tool, list, object, text};
-use crate::depot::Taken;
+use crate::depot::Applied;
 use crate::os;
-use ganger_engine::{CallChanges, CallResult, TicketId, is_within};
+use ganger_engine::{CallChanges, CallResult, TicketId};
 use serde_json::{Value, json};
 
 pub(super) const NAME: &str = "skill_take";
@@ -56,12 +56,12 @@ pub(super) async fn take(call: &Call<'_>) -> Answer {
     let (wanted, names) = (changes.clone(), files.clone());
     let taken = os::blocking(move || {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        place.workspace.take(place.project.depot()?, &wanted, &names)
+        place.workspace.apply_changes(place.project.depot()?, &wanted, &names)
     });
     match taken.await.map_err(|e| format!("its changes cannot be taken over: {e}"))? {
-        Taken::Now => Ok(Said::Data(json!({"task_id": id, "taken": true, "files": files}))),
-        Taken::Before => Ok(Said::Data(json!({"task_id": id, "taken": true, "before": true, "files": files}))),
-        Taken::Conflicts(conflicts) => Err(format!(
+        Applied::Now => Ok(Said::Data(json!({"task_id": id, "taken": true, "files": files}))),
+        Applied::Before => Ok(Said::Data(json!({"task_id": id, "taken": true, "before": true, "files": files}))),
+        Applied::Conflicts(conflicts) => Err(format!(
             "nothing was taken over, for these places have changed in your files since: {}. `git diff {} {}` shows its \
              changes: make them by hand",
             conflicts.join("; "),
@@ -73,8 +73,8 @@ pub(super) async fn take(call: &Call<'_>) -> Answer {
 
 /// The files to take. What lies outside of those that were assigned is the caller's to decide.
 fn chosen(call: &Call<'_>, changes: &CallChanges) -> Result<Vec<String>, String> {
-    let (outside, inside): (Vec<String>, Vec<String>) =
-        changes.files.iter().cloned().partition(|file| !is_within(&changes.assigned, file));
+    let outside: Vec<&str> = changes.outside().collect();
+    let inside = changes.files.iter().filter(|file| !outside.contains(&file.as_str())).cloned().collect();
     match call.arguments.get("outside").and_then(Value::as_str) {
         _ if outside.is_empty() => Ok(inside),
         Some("take") => Ok(changes.files.clone()),

@@ -21,7 +21,7 @@ pub(super) async fn run(folder: &Path, root: &Path) -> Result<Exit, Failure> {
     talk!("of asking a model. Everything else is real: git, workspaces, gates, the journal.");
     talk!("You decide three times: on a question, on the plan, on the merge.\n");
     let files = [("README.md", README), ("check.sh", CHECK)];
-    let script = Script { files: &files, config: CONFIG, steps: script_json() };
+    let script = Script { files: &files, policy: POLICY, steps: script_json() };
     let stage = Stage::set(folder, root, "A house without a host", &script).await?;
     talk!("$ ganger run \"{GOAL}\"");
     let goal = goals::add(&stage.board, GOAL, None).await?;
@@ -91,22 +91,7 @@ fn is_all_accepted(state: &State) -> bool {
 
 const README: &str = "# house\n\nGuests come, and nobody welcomes them yet.\n";
 
-const CONFIG: &str = "\
-[project]
-main = \"main\"
-agent = \"scripted\"
-
-[limits]
-parallel = 3
-
-[policy]
-review = \"agent\"
-
-[[gate]]
-name = \"check\"
-command = \"sh check.sh\"
-timeout_s = 60
-";
+const POLICY: &str = "[policy]\nreview = \"agent\"\n";
 
 /// The gate: every test passes.
 const CHECK: &str = "\

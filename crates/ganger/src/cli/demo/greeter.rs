@@ -15,7 +15,7 @@ pub(super) async fn run(folder: &Path, root: &Path) -> Result<Exit, Failure> {
     talk!("They play a script instead of asking a model. Everything else is real: git,");
     talk!("workspaces, gates, the journal. One agent makes a mistake, one has a question.\n");
     let files = [("README.md", README), ("check.sh", CHECK)];
-    let script = Script { files: &files, config: CONFIG, steps: script_json() };
+    let script = Script { files: &files, policy: "", steps: script_json() };
     let stage = Stage::set(folder, root, "A greeter that cannot greet yet", &script).await?;
     add(&stage.board).await?;
     let (mut ending, mut state) = stage.lead().await?;
@@ -48,20 +48,6 @@ async fn add(board: &Board) -> Result<(), Failure> {
 }
 
 const README: &str = "# greeter\n\nSays hello in several languages.\n";
-
-const CONFIG: &str = "\
-[project]
-main = \"main\"
-agent = \"scripted\"
-
-[limits]
-parallel = 3
-
-[[gate]]
-name = \"check\"
-command = \"sh check.sh\"
-timeout_s = 60
-";
 
 /// The gate: every greeting is one line that ends with an exclamation mark.
 const CHECK: &str = "\

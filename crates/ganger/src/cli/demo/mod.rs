@@ -48,10 +48,25 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
 /// What a demo plays: its repository, and what its agents do.
 struct Script<'a> {
     files: &'a [(&'a str, &'a str)],
-    /// `ganger.toml`, without the agent.
-    config: &'a str,
+    /// The `[policy]` of its `ganger.toml`, or nothing.
+    policy: &'a str,
     steps: Value,
 }
+
+/// `ganger.toml` of every demo, without its policy and its agent.
+const CONFIG: &str = "\
+[project]
+main = \"main\"
+agent = \"scripted\"
+
+[limits]
+parallel = 3
+
+[[gate]]
+name = \"check\"
+command = \"sh check.sh\"
+timeout_s = 60
+";
 
 /// Where a demo is played.
 struct Stage {
@@ -218,7 +233,7 @@ fn write_files(root: &Path, folder: &Path, script: &Script<'_>) -> std::io::Resu
     let word = |path: &Path| os::shell_word(&path.display().to_string());
     let command = format!("{} script-agent {}", word(os::own_program()), word(&steps));
     let command = toml::Value::String(command).to_string();
-    let config = format!("{}\n[agent.scripted]\nruntime = \"command\"\ncommand = {command}\n", script.config);
+    let config = format!("{CONFIG}\n{}\n[agent.scripted]\nruntime = \"command\"\ncommand = {command}\n", script.policy);
     std::fs::write(root.join("ganger.toml"), config)?;
     script.files.iter().try_for_each(|(name, text)| std::fs::write(root.join(name), text))
 }

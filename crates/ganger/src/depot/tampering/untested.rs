@@ -11,27 +11,28 @@ pub(in crate::depot) fn untested(changes: &[Changed]) -> Vec<String> {
     }
     // A line that moved, within a file or to another one, is no new one.
     let mut before: BTreeMap<String, usize> = BTreeMap::new();
-    for old in changes.iter().filter_map(|changed| changed.old.as_ref()) {
-        code_of(old).for_each(|line| *before.entry(line).or_default() += 1);
+    for line in changes.iter().flat_map(|changed| code_of(changed.old.as_ref())) {
+        *before.entry(line).or_default() += 1;
     }
-    let mut is_new = |line: String| match before.get_mut(&line) {
-        Some(left) if *left > 0 => {
-            *left -= 1;
-            false
+    let mut found = Vec::new();
+    for changed in changes {
+        let mut is_new = false;
+        for line in code_of(changed.new.as_ref()) {
+            match before.get_mut(&line).filter(|left| **left > 0) {
+                Some(left) => *left -= 1,
+                None => is_new = true,
+            }
         }
-        _ => true,
-    };
-    let adds = |changed: &&Changed| {
-        changed.new.as_ref().is_some_and(|new| code_of(new).filter(|l| is_new(l.clone())).count() > 0)
-    };
-    changes.iter().filter(adds).map(|changed| changed.path().to_owned()).collect()
+        found.extend(is_new.then(|| changed.path().to_owned()));
+    }
+    found
 }
 
 /// Whether a file in which tests are found by name or folder changes, or one defines another test than before.
 fn tests_change(changed: &Changed) -> bool {
     let Some(new) = &changed.new else { return false };
     if holds_tests(&new.path) {
-        return words_of(changed.old.as_ref()) != words_of(Some(new));
+        return lines_of(changed.old.as_ref()) != lines_of(Some(new));
     }
     let names = |version: Option<&Version>| {
         let language = version.and_then(|v| Language::of(&v.path));
@@ -59,11 +60,11 @@ fn is_made(path: &str) -> bool {
 }
 
 /// A file without comments, where its language is known, and without blank lines.
-fn words_of(version: Option<&Version>) -> Vec<String> {
+fn lines_of(version: Option<&Version>) -> Vec<String> {
     let Some(version) = version else { return Vec::new() };
     let code = Language::of(&version.path).map(|language| code(language, &version.text, Blank::Comments));
-    let words = code.as_deref().unwrap_or(&version.text);
-    words.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
+    let text = code.as_deref().unwrap_or(&version.text);
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
 }
 
 /// What a file of Rust has below the first mark of a test: tests beside the code that they test.
@@ -72,12 +73,10 @@ fn asserts(version: Option<&Version>) -> &str {
     text.find("#[cfg(test)]").or_else(|| text.find("#[test]")).map_or("", |at| &text[at..])
 }
 
-/// The lines of code of a file that tests are to be about, without comments.
-fn code_of(version: &Version) -> impl Iterator<Item = String> {
-    let language = Language::of(&version.path).filter(|_| !holds_tests(&version.path) && !is_made(&version.path));
-    let code = language.map(|language| code(language, &version.text, Blank::Comments)).unwrap_or_default();
-    let lines: Vec<String> = code.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
-    lines.into_iter()
+/// The lines of a file of code that tests are to be about.
+fn code_of(version: Option<&Version>) -> Vec<String> {
+    let is_code = |path: &str| Language::of(path).is_some() && !holds_tests(path) && !is_made(path);
+    lines_of(version.filter(|version| is_code(&version.path)))
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ pub(crate) use read::{Part, ReadyTicket, Totals};
 pub(super) use write::Written;
 
 /// Version of the tables; the form of what is in them has its own.
-const TABLES_VERSION: u32 = 5;
+const TABLES_VERSION: u32 = 6;
 /// The file in the state folder.
 const FILE: &str = "board.db";
 /// Another process writes for a moment, or, after an import, for a second or two.
@@ -33,11 +33,12 @@ CREATE TABLE place (sequence INTEGER NOT NULL, n INTEGER NOT NULL, digest TEXT, 
 CREATE TABLE tickets (id TEXT PRIMARY KEY, number INTEGER NOT NULL, priority INTEGER NOT NULL,
     phase TEXT NOT NULL, open INTEGER NOT NULL, ready INTEGER NOT NULL, not_before INTEGER NOT NULL,
     title TEXT NOT NULL, agent TEXT, lands INTEGER NOT NULL, waits_for TEXT, undone INTEGER NOT NULL,
-    record BLOB NOT NULL);
+    competes INTEGER NOT NULL, record BLOB NOT NULL);
 CREATE INDEX open_tickets ON tickets (number) WHERE open;
 CREATE INDEX ready_tickets ON tickets (priority, number, id) WHERE ready;
 CREATE INDEX waiting_tickets ON tickets (waits_for) WHERE waits_for IS NOT NULL;
 CREATE INDEX undone_tickets ON tickets (number) WHERE undone;
+CREATE INDEX competing_tickets ON tickets (number) WHERE competes;
 CREATE TABLE dependencies (needed TEXT NOT NULL, by TEXT NOT NULL, called INTEGER NOT NULL, PRIMARY KEY (needed, by))
     WITHOUT ROWID;
 CREATE TABLE counts (phase TEXT PRIMARY KEY, tickets INTEGER NOT NULL);

@@ -165,9 +165,7 @@ impl Projection {
                 totals.undone = number(row, 0)?;
                 Ok(())
             })?;
-            let entries = "SELECT count(*) FROM tickets WHERE phase = 'accepted'
-                AND json_extract(CAST(record AS TEXT), '$.spec.kind') = 'entry'";
-            each(connection, entries, [], |row| {
+            each(connection, "SELECT count(*) FROM tickets WHERE competes", [], |row| {
                 totals.competing = number(row, 0)?;
                 Ok(())
             })?;

@@ -122,9 +122,9 @@ fn write_ticket(connection: &Connection, state: &State, id: &TicketId, ticket: &
     }
     connection
         .prepare_cached(
-            "INSERT INTO tickets VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+            "INSERT INTO tickets VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
              ON CONFLICT (id) DO UPDATE SET priority = ?3, phase = ?4, open = ?5, ready = ?6, not_before = ?7, title = ?8,
-             agent = ?9, lands = ?10, waits_for = ?11, undone = ?12, record = ?13",
+             agent = ?9, lands = ?10, waits_for = ?11, undone = ?12, competes = ?13, record = ?14",
         )?
         .execute(params![
             id.as_str(),
@@ -139,6 +139,7 @@ fn write_ticket(connection: &Connection, state: &State, id: &TicketId, ticket: &
             ticket.spec.kind.work().lands,
             ticket.waits_for.as_ref().map(CardId::as_str),
             ticket.undone.is_some(),
+            ticket.competes(),
             serde_json::to_vec(ticket)?
         ])?;
     Ok(())

@@ -4,7 +4,6 @@ use crate::BusError;
 use rusqlite::{CachedStatement, Connection};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 /// A write and whoever waits for it.
@@ -15,7 +14,6 @@ pub(super) trait Job: Send {
 }
 
 struct Write<T, W> {
-    /// Kept until it is answered: what it holds is freed by the thread that allocated it, beside the writer.
     write: W,
     result: Option<Result<T, BusError>>,
     reply: oneshot::Sender<Result<T, BusError>>,
@@ -56,56 +54,11 @@ where
     }
 }
 
-/// A job with the runtime that its caller waits in.
+/// A job that waits for its transaction.
 pub(super) struct Queued {
     pub(super) job: Box<dyn Job>,
     /// Whether a failure may leave a half of it behind.
     pub(super) has_halves: bool,
-    runtime: Option<Handle>,
-}
-
-impl Queued {
-    pub(super) fn new(job: Box<dyn Job>, has_halves: bool) -> Self {
-        Self { job, has_halves, runtime: None }
-    }
-
-    /// Its caller waits in this runtime, if in any.
-    pub(super) fn waits_here(mut self) -> Self {
-        self.runtime = Handle::try_current().ok();
-        self
-    }
-}
-
-/// The end of a transaction, for all who wait for it. Whoever is left is told when this is dropped, as it is by a
-/// runtime that shuts down.
-pub(super) struct Answers {
-    done: Vec<Queued>,
-    outcome: Result<(), BusError>,
-}
-
-impl Answers {
-    pub(super) fn new(done: Vec<Queued>, outcome: Result<(), BusError>) -> Self {
-        Self { done, outcome }
-    }
-
-    /// Few are woken here. To wake one of many from outside of its runtime takes longer than to write its row: they
-    /// are woken by a task of their own runtime instead, while the writer goes on.
-    pub(super) fn give(mut self, many: usize) {
-        let runtime = self.done.first().and_then(|first| first.runtime.clone());
-        let Some(runtime) = runtime.filter(|_| self.done.len() >= many) else { return };
-        let is_elsewhere = |q: &mut Queued| q.runtime.as_ref().is_none_or(|other| other.id() != runtime.id());
-        let elsewhere: Vec<Queued> = self.done.extract_if(.., is_elsewhere).collect();
-        drop(Self::new(elsewhere, again(&self.outcome)));
-        runtime.spawn(async move { drop(self) });
-    }
-}
-
-impl Drop for Answers {
-    fn drop(&mut self) {
-        for queued in self.done.drain(..) {
-            queued.job.answer(again(&self.outcome));
-        }
-    }
 }
 
 /// What the jobs of one transaction share: nobody else can write between them.
@@ -138,7 +91,7 @@ impl Batch<'_> {
 }
 
 /// Errors hold no data worth sharing: each caller gets its own.
-fn again(outcome: &Result<(), BusError>) -> Result<(), BusError> {
+pub(super) fn again(outcome: &Result<(), BusError>) -> Result<(), BusError> {
     match outcome {
         Ok(()) => Ok(()),
         Err(BusError::Full(path)) => Err(BusError::Full(path.clone())),

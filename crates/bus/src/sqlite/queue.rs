@@ -1,88 +1,90 @@
-//! Jobs on their way to the thread that writes: it takes all that wait at once.
+//! Jobs on their way into a transaction. One of those who queue them leads: it runs all that wait.
 
 use super::job::Queued;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-#[derive(Default)]
-pub(super) struct Queue {
-    waiting: Mutex<Jobs>,
-    /// Tells the thread, while it sleeps.
-    pushed: Condvar,
-    /// Jobs that are not done yet.
-    undone: AtomicUsize,
+/// What becomes of a job that was queued.
+pub(super) enum Pushed {
+    /// Nobody leads: whoever queued it has to.
+    Leads,
+    /// The leader runs it.
+    Follows,
 }
 
 #[derive(Default)]
-struct Jobs {
+pub(super) struct Queue {
+    waiting: Mutex<Waiting>,
+    /// Tells the thread that leadership is handed to it.
+    handed_over: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
     jobs: VecDeque<Queued>,
-    sleeps: bool,
+    has_leader: bool,
+    /// The thread is to lead.
+    is_handed_over: bool,
     is_closed: bool,
 }
 
 impl Queue {
-    /// False when the thread has ended, or is about to.
-    pub(super) fn push(&self, job: Queued) -> bool {
+    /// `None` when the writer has ended, or is about to.
+    pub(super) fn push(&self, job: Queued) -> Option<Pushed> {
         let mut waiting = self.lock();
         if waiting.is_closed {
-            return false;
+            return None;
         }
-        self.undone.fetch_add(1, Ordering::Relaxed);
         waiting.jobs.push_back(job);
-        let sleeps = std::mem::take(&mut waiting.sleeps);
-        drop(waiting);
-        if sleeps {
-            self.pushed.notify_one();
-        }
-        true
+        let follows = std::mem::replace(&mut waiting.has_leader, true);
+        Some(if follows { Pushed::Follows } else { Pushed::Leads })
     }
 
-    /// Takes one; those behind it are left where they need no lock.
-    pub(super) fn take(&self, into: &mut VecDeque<Queued>) -> Option<Queued> {
-        if into.is_empty() {
-            std::mem::swap(&mut self.lock().jobs, into);
-        }
-        into.pop_front()
+    pub(super) fn len(&self) -> usize {
+        self.lock().jobs.len()
     }
 
-    /// Sleeps until there are some; false when there will be none.
-    pub(super) fn wait(&self, into: &mut VecDeque<Queued>) -> bool {
-        if !into.is_empty() {
-            return true;
-        }
+    /// For the leader: what has waited longest.
+    pub(super) fn take(&self, max: usize) -> Vec<Queued> {
         let mut waiting = self.lock();
-        while waiting.jobs.is_empty() && !waiting.is_closed {
-            waiting.sleeps = true;
-            waiting = self.pushed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        let count = waiting.jobs.len().min(max);
+        waiting.jobs.drain(..count).collect()
+    }
+
+    /// For the leader: hands leadership to the thread, if there is anything left to do.
+    pub(super) fn step_down(&self) {
+        let mut waiting = self.lock();
+        waiting.has_leader = !waiting.jobs.is_empty();
+        waiting.is_handed_over = waiting.has_leader;
+        // Waking the thread for nothing would cost a caller more than its write.
+        if waiting.is_handed_over {
+            self.handed_over.notify_one();
         }
-        std::mem::swap(&mut waiting.jobs, into);
-        !into.is_empty()
     }
 
-    /// Whether some are on their way.
-    pub(super) fn is_used(&self) -> bool {
-        self.undone.load(Ordering::Relaxed) > 0
+    /// For the thread: waits until it has to lead; false when it never will again.
+    pub(super) fn wait(&self) -> bool {
+        let mut waiting = self.lock();
+        while !waiting.is_handed_over && !waiting.is_closed {
+            waiting = self.handed_over.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+        std::mem::take(&mut waiting.is_handed_over)
     }
 
-    pub(super) fn are_done(&self, jobs: usize) {
-        self.undone.fetch_sub(jobs, Ordering::Relaxed);
-    }
-
-    /// Takes no more; the thread ends when it has taken what waits.
+    /// Takes no more; the thread ends when what waits for it is done.
     pub(super) fn close(&self) {
         self.lock().is_closed = true;
-        self.pushed.notify_one();
+        self.handed_over.notify_one();
     }
 
-    /// Nobody will take what waits: its callers learn that when it is dropped.
+    /// Nobody will run what waits: its callers learn that when it is dropped.
     pub(super) fn clear(&self) {
         self.close();
         let left = std::mem::take(&mut self.lock().jobs);
         drop(left);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Jobs> {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

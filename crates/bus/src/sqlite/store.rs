@@ -1,5 +1,4 @@
-//! One database file: a reader, and a writer. A write that has nobody beside it is made by its caller at once; when
-//! there are many, a thread makes them together.
+//! One database file: a reader, and a writer. Callers write by themselves, together when there are many.
 
 use super::database::{explain, may_leave_log, open_reader, open_writer};
 use super::job::{self, Batch, Job, Queued};
@@ -80,11 +79,7 @@ impl Store {
     }
 
     async fn run<T>(&self, has_halves: bool, (job, answer): (Box<dyn Job>, job::Answer<T>)) -> Result<T, BusError> {
-        if let Err(queued) = self.writer.run_at_once(Queued::new(job, has_halves))
-            && !self.writer.hand_over(queued)
-        {
-            return Err(BusError::Store("the writer has stopped".to_owned()));
-        }
+        self.writer.write(Queued { job, has_halves }).await?;
         answer.await.map_err(|_| BusError::Ambiguous("the writer has stopped".to_owned()))?
     }
 
@@ -148,6 +143,7 @@ impl Drop for Store {
 mod tests {
     use super::*;
     use std::sync::atomic::{AtomicBool, Ordering};
+    use std::task::{Context, Waker};
     use std::time::Duration;
 
     const TABLE: &str = "CREATE TABLE IF NOT EXISTS t (n INTEGER PRIMARY KEY) STRICT";
@@ -197,15 +193,19 @@ mod tests {
         assert_eq!(numbers(&store), Vec::<i64>::new());
     }
 
-    /// As after a bug: who waits for the thread learns that it has ended, and so does whoever comes later.
+    /// As after a bug: who waits for another's transaction learns that it is lost, and so does whoever comes later.
     #[tokio::test]
     async fn nobody_waits_for_a_writer_that_panicked() {
         let folder = tempfile::tempdir().unwrap();
         let store = open(folder.path());
-        let held = store.writer.connection.lock().unwrap();
         let panics = |_: &Connection| -> Result<(), BusError> { panic!("a bug") };
-        let (first, second) = (store.write(panics), store.write(|_| Ok(())));
-        let (first, second, ()) = tokio::join!(first, second, async { drop(held) });
+        let store = Arc::new(store);
+        let first = tokio::spawn({
+            let store = Arc::clone(&store);
+            async move { store.write(panics).await }
+        });
+        tokio::task::yield_now().await;
+        let (first, second) = tokio::join!(first, store.write(|_| Ok(())));
         assert!(first.is_err() && second.is_err());
         assert!(store.write(|_| Ok(())).await.is_err());
     }
@@ -231,5 +231,40 @@ mod tests {
         let (first, second, third, ()) = tokio::join!(first, second, third, release);
         assert!(first.is_ok() && second.is_err() && third.is_ok());
         assert_eq!(numbers(&store), [1, 3]);
+    }
+    /// On one thread, too, where a caller that writes holds up all others.
+    #[tokio::test]
+    async fn those_who_write_at_once_share_a_transaction() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Arc::new(open(folder.path()));
+        let write = |n| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move { store.write(move |c| Ok(insert(c, n))).await })
+        };
+        let writes: Vec<_> = (0..64).map(write).collect();
+        for write in writes {
+            write.await.unwrap().unwrap();
+        }
+        assert_eq!((numbers(&store).len(), store.writer.together.load(Ordering::Relaxed)), (64, 64));
+    }
+
+    /// A caller that goes away while it gathers others leaves nobody waiting.
+    #[tokio::test]
+    async fn a_leader_that_goes_away_leaves_its_place_to_the_thread() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path());
+        let write = |n| {
+            store.write(move |c| {
+                insert(c, n);
+                Ok(())
+            })
+        };
+        let mut context = Context::from_waker(Waker::noop());
+        let (mut leader, mut follower) = (Box::pin(write(1)), Box::pin(write(2)));
+        assert!(leader.as_mut().poll(&mut context).is_pending());
+        assert!(follower.as_mut().poll(&mut context).is_pending());
+        drop(leader);
+        follower.await.unwrap();
+        assert_eq!(numbers(&store), [1, 2]);
     }
 }

@@ -1,13 +1,13 @@
-//! The writing side of a database: transactions in turn, each with one job or with many.
+//! The writing side of a database: transactions in turn, each with all jobs that wait. Whoever queues the first of them
+//! runs it; a thread does where no caller can.
 
 use super::database::explain;
-use super::job::{Answers, Batch, Queued};
+use super::job::{Batch, Queued, again};
 use super::presence::Presence;
-use super::queue::Queue;
+use super::queue::{Pushed, Queue};
 use crate::BusError;
 use rusqlite::Connection;
 use rustix::fs::{FlockOperation, flock};
-use std::collections::VecDeque;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 /// The most jobs of one transaction: enough to share a sync, few enough to keep the wait short.
 const MAX_BATCH: usize = 64;
-/// A batch of this size makes the next one worth waiting for.
+/// A transaction of this many makes the next one worth waiting for.
 const CROWD: usize = 8;
 /// How long it is waited for: about as long as a sync takes.
 const LINGER: Duration = Duration::from_micros(250);
@@ -32,10 +32,9 @@ pub(super) struct Writer {
     /// Processes queue up here in order. SQLite's own lock has no queue: one of many would starve.
     turn: File,
     pub(super) on_commit: OnCommit,
-    /// Jobs on their way to the thread.
     pub(super) queue: Queue,
-    /// Jobs of the thread's last transaction.
-    together: AtomicUsize,
+    /// Jobs of the last transaction.
+    pub(super) together: AtomicUsize,
 }
 
 impl Writer {
@@ -52,79 +51,76 @@ impl Writer {
         })
     }
 
-    /// For the thread; false when it has ended.
-    pub(super) fn hand_over(&self, queued: Queued) -> bool {
-        self.queue.push(queued.waits_here())
-    }
-
-    /// The thread. After a crowd it opens the next transaction at once and waits for the others in it: they come sooner
-    /// than a thread could go to sleep and be woken.
-    pub(super) fn work(&self) {
-        let _cleared = ClearedAtEnd(&self.queue);
-        let (mut last, mut is_followed) = (0, false);
-        let mut jobs = VecDeque::new();
-        while is_followed || self.queue.wait(&mut jobs) {
-            let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-            let _unfair = flock(&self.turn, FlockOperation::LockExclusive);
-            let mut crowd = Crowd { queue: &self.queue, jobs: &mut jobs, expected: last, until: None };
-            let together = self.run(&connection, &mut crowd);
-            is_followed = together >= CROWD;
-            if together > 0 {
-                last = together;
-                self.together.store(together, Ordering::Relaxed);
-                self.queue.are_done(together);
+    /// Queues a job, and runs all that wait when nobody else does. Handing it to a thread and being woken by that
+    /// takes longer than a small write.
+    pub(super) async fn write(&self, queued: Queued) -> Result<(), BusError> {
+        match self.queue.push(queued) {
+            None => Err(BusError::Store("the writer has stopped".to_owned())),
+            Some(Pushed::Follows) => Ok(()),
+            Some(Pushed::Leads) => {
+                let leader = Leader(&self.queue);
+                self.gather().await;
+                // Another process may write for long: the thread waits for it.
+                if flock(&self.turn, FlockOperation::NonBlockingLockExclusive).is_ok() {
+                    self.run(leader);
+                }
+                Ok(())
             }
         }
     }
 
-    /// Handing a job over and being woken takes longer than a small write. Gives it back when others write or wait:
-    /// together they share one sync.
-    pub(super) fn run_at_once(&self, queued: Queued) -> Result<(), Queued> {
-        let is_crowd = || self.queue.is_used() || self.together.load(Ordering::Relaxed) >= CROWD;
+    /// Lets others queue what they are about to: together they share one sync. Those who were answered together mostly
+    /// come back together, so a crowd is waited for, very shortly; a single writer never waits.
+    async fn gather(&self) {
+        let last = self.together.load(Ordering::Relaxed);
+        tokio::task::yield_now().await;
         let until = Instant::now() + LINGER;
-        while !is_crowd() && Instant::now() < until {
-            if let Ok(connection) = self.connection.try_lock() {
-                if flock(&self.turn, FlockOperation::NonBlockingLockExclusive).is_err() {
-                    break;
-                }
-                self.run(&connection, &mut Alone(Some(queued)));
-                return Ok(());
-            }
+        while last >= CROWD && self.queue.len() < last && Instant::now() < until {
             std::thread::yield_now();
         }
-        Err(queued)
     }
 
-    /// Runs one transaction, in turn; says how many jobs shared it.
-    fn run(&self, connection: &Connection, jobs: &mut impl Jobs) -> usize {
+    /// The thread: leads when nobody can who waits for an answer.
+    pub(super) fn work(&self) {
+        while self.queue.wait() {
+            let leader = Leader(&self.queue);
+            let _unfair = flock(&self.turn, FlockOperation::LockExclusive);
+            self.run(leader);
+        }
+        self.queue.clear();
+    }
+
+    /// Runs one transaction with the jobs that wait, and gives the turn to other processes.
+    fn run(&self, leader: Leader<'_>) {
+        let jobs = self.queue.take(MAX_BATCH);
+        self.together.store(jobs.len(), Ordering::Relaxed);
+        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         let mut batch = Batch::default();
-        let (outcome, done) = self.run_in_turn(connection, jobs, &mut batch);
-        let jobs = done.len();
+        let (outcome, done) = self.run_in_turn(&connection, jobs, &mut batch);
         let _unlocked = flock(&self.turn, FlockOperation::Unlock);
         if let (Ok(()), Some(call)) = (&outcome, self.on_commit.get()) {
             batch.growing.keys().for_each(|stream| call(stream));
         }
-        Answers::new(done, outcome).give(CROWD);
-        jobs
+        drop(batch);
+        drop(connection);
+        // Whoever is answered first may be back before the last one is: it leads then.
+        drop(leader);
+        done.into_iter().for_each(|queued| queued.job.answer(again(&outcome)));
     }
 
     fn run_in_turn<'c>(
         &self,
         connection: &'c Connection,
-        jobs: &mut impl Jobs,
+        mut jobs: Vec<Queued>,
         batch: &mut Batch<'c>,
     ) -> (Result<(), BusError>, Vec<Queued>) {
         let path = &self.path;
-        let mut done = Vec::with_capacity(jobs.expected());
+        let are_many = jobs.len() > 1;
         let mut outcome = execute(connection, "BEGIN IMMEDIATE").map_err(|e| explain(path, &e));
-        while let Some(mut queued) = jobs.next_after(done.len()) {
+        for queued in &mut jobs {
             // Without a transaction nothing is run: each statement would be committed by itself.
             if outcome.is_ok() {
-                outcome = self.run_job(connection, &mut queued, jobs.may_follow(), batch);
-            }
-            done.push(queued);
-            if outcome.is_err() {
-                break;
+                outcome = self.run_job(connection, queued, are_many, batch);
             }
         }
         if outcome.is_ok() {
@@ -138,7 +134,7 @@ impl Writer {
         if !connection.is_autocommit() {
             let _failed = connection.execute_batch("ROLLBACK");
         }
-        (outcome, done)
+        (outcome, jobs)
     }
 
     /// Runs one job of a transaction; what it wrote is undone when it fails. An error when the transaction is lost.
@@ -146,11 +142,11 @@ impl Writer {
         &self,
         connection: &'c Connection,
         queued: &mut Queued,
-        others_follow: bool,
+        are_many: bool,
         batch: &mut Batch<'c>,
     ) -> Result<(), BusError> {
         let run = |sql: &str| execute(connection, sql).map_err(|e| explain(&self.path, &e));
-        let has_savepoint = others_follow && queued.has_halves;
+        let has_savepoint = are_many && queued.has_halves;
         if has_savepoint {
             run("SAVEPOINT job")?;
         }
@@ -159,7 +155,7 @@ impl Writer {
         if connection.is_autocommit() {
             return Err(BusError::Full(self.path.display().to_string()));
         }
-        if !succeeded && !others_follow {
+        if !succeeded && !are_many {
             // The transaction is its own and goes with it.
             return Err(BusError::Store("the only write failed".to_owned()));
         }
@@ -174,85 +170,21 @@ impl Writer {
     }
 }
 
-/// Whoever waits for a thread that panicked would wait for ever.
-struct ClearedAtEnd<'a>(&'a Queue);
+/// Leads until it is dropped: then the thread does what is left, also when a caller went away while it led.
+struct Leader<'a>(&'a Queue);
 
-impl Drop for ClearedAtEnd<'_> {
+impl Drop for Leader<'_> {
     fn drop(&mut self) {
-        self.0.clear();
+        if std::thread::panicking() {
+            // What a job left behind is not known.
+            self.0.clear();
+        } else {
+            self.0.step_down();
+        }
     }
 }
 
 /// The few statements that frame every transaction are prepared once.
 fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
     connection.prepare_cached(sql)?.execute([]).map(drop)
-}
-
-/// The jobs of one transaction.
-trait Jobs {
-    /// How many there will probably be.
-    fn expected(&self) -> usize;
-    /// Whether another one can follow.
-    fn may_follow(&self) -> bool;
-    fn next_after(&mut self, so_far: usize) -> Option<Queued>;
-}
-
-/// One that shares with nobody.
-struct Alone(Option<Queued>);
-
-impl Jobs for Alone {
-    fn expected(&self) -> usize {
-        1
-    }
-
-    fn may_follow(&self) -> bool {
-        false
-    }
-
-    fn next_after(&mut self, _so_far: usize) -> Option<Queued> {
-        self.0.take()
-    }
-}
-
-/// Those who were queued. Those who were answered together mostly come back together: a crowd is waited for, very
-/// shortly, so that it shares one sync again, and the first of it are written while the others are still waking up. A
-/// single writer never waits.
-struct Crowd<'a> {
-    queue: &'a Queue,
-    /// Taken out of the queue together.
-    jobs: &'a mut VecDeque<Queued>,
-    /// Jobs of the last transaction.
-    expected: usize,
-    /// When waiting ends; it begins when the queue is empty for the first time.
-    until: Option<Instant>,
-}
-
-impl Jobs for Crowd<'_> {
-    fn expected(&self) -> usize {
-        self.expected
-    }
-
-    fn may_follow(&self) -> bool {
-        true
-    }
-
-    fn next_after(&mut self, so_far: usize) -> Option<Queued> {
-        if so_far >= MAX_BATCH {
-            return None;
-        }
-        loop {
-            if let Some(job) = self.queue.take(self.jobs) {
-                return Some(job);
-            }
-            if self.expected < CROWD || so_far >= self.expected {
-                return None;
-            }
-            let now = Instant::now();
-            if now >= *self.until.get_or_insert(now + LINGER) {
-                return None;
-            }
-            // Going to sleep and being woken would take longer than the wait.
-            std::thread::yield_now();
-        }
-    }
 }

@@ -15,6 +15,7 @@
 mod comparison;
 mod decide;
 mod event;
+pub mod forecast;
 pub mod foreman;
 mod holding;
 pub mod host;

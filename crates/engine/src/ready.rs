@@ -248,27 +248,33 @@ fn logged_out(state: &State, agent: &str) -> Option<Reason> {
 
 /// The first live ticket, not an ancestor, whose files overlap beyond the limit.
 pub(crate) fn overlap(state: &State, id: &TicketId, ticket: &Ticket) -> Option<Reason> {
-    let mine: BTreeSet<&str> = ticket.files().filter(|f| !is_ignored(state, f)).collect();
-    if mine.is_empty() || !ticket.spec.kind.work().lands {
+    if !ticket.spec.kind.work().lands {
         return None;
     }
     let live = state.attempts.values().map(|a| &a.ticket).filter(|other| *other != id);
     live.filter(|other| !is_ancestor(state, ticket, other)).find_map(|other| {
         let found = state.tickets.get(other).filter(|t| t.spec.kind.work().lands)?;
-        // Of two entries of a contest one at most is merged.
-        if ticket.contest().is_some() && ticket.contest() == found.contest() {
-            return None;
-        }
-        let theirs: BTreeSet<&str> = found.files().filter(|f| !is_ignored(state, f)).collect();
-        let shared: Vec<String> = mine
-            .iter()
-            .filter(|m| theirs.iter().any(|t| covers(m, t) || covers(t, m)))
-            .map(ToString::to_string)
-            .collect();
-        let smaller = mine.len().min(theirs.len());
-        let beyond = shared.len() * 100 > smaller * state.policy.overlap_percent as usize;
-        (!shared.is_empty() && beyond).then(|| Reason::Overlap { ticket: other.clone(), files: shared })
+        let files = shared_files(state, ticket, found)?;
+        Some(Reason::Overlap { ticket: other.clone(), files })
     })
+}
+
+/// The files of one ticket that are another's, too, where these are more than may be changed side by side.
+pub(crate) fn shared_files(state: &State, ticket: &Ticket, other: &Ticket) -> Option<Vec<String>> {
+    // Of two entries of a contest one at most is merged.
+    if ticket.contest().is_some() && ticket.contest() == other.contest() {
+        return None;
+    }
+    let (mine, theirs) = (files_that_count(state, ticket), files_that_count(state, other));
+    let smaller = mine.len().min(theirs.len());
+    let is_theirs = |mine: &&str| theirs.iter().any(|theirs| covers(mine, theirs) || covers(theirs, mine));
+    let shared: Vec<String> = mine.into_iter().filter(is_theirs).map(str::to_owned).collect();
+    let beyond = shared.len() * 100 > smaller * state.policy.overlap_percent as usize;
+    (!shared.is_empty() && beyond).then_some(shared)
+}
+
+fn files_that_count<'a>(state: &State, ticket: &'a Ticket) -> BTreeSet<&'a str> {
+    ticket.files().filter(|file| !is_ignored(state, file)).collect()
 }
 
 fn is_ignored(state: &State, file: &str) -> bool {

@@ -10,6 +10,7 @@ mod checks;
 mod chief;
 mod contests;
 mod dead_ends;
+mod forecast;
 mod goals;
 mod golden;
 mod hazards;

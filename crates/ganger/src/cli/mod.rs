@@ -17,6 +17,7 @@ mod direction;
 mod doctor;
 mod dry_run;
 mod export;
+mod forecast;
 mod gates;
 mod goal;
 mod guard;
@@ -156,6 +157,10 @@ enum Command {
     Review(review::Args),
     /// Show tokens and money by ticket, agent, runtime, day or attempt
     Cost(cost::Args),
+    /// Say when the board will be done, what it will cost, and what holds it up
+    ///
+    /// Plays what is left to do many times over, with what finished tickets took. No model is asked.
+    Forecast(forecast::Args),
     /// Merge accepted work into the main branch
     Merge(merge::Args),
     /// Show what agents said and did
@@ -289,6 +294,7 @@ impl Command {
             Self::Message(command) => command.wants_json(),
             Self::Gates(args) => args.json,
             Self::Cost(args) => args.json,
+            Self::Forecast(args) => args.json,
             Self::Peek(args) => args.json,
             Self::Review(args) => args.json,
             Self::Clean(args) => args.json,
@@ -360,6 +366,7 @@ async fn dispatch_async(command: Command) -> Result<Exit, Failure> {
         Command::Peek(args) => peek::run(&args).await,
         Command::Gates(args) => gates::run(&args).await,
         Command::Cost(args) => cost::run(&args).await,
+        Command::Forecast(args) => forecast::run(&args).await,
         Command::Merge(args) => merge::run(args).await,
         Command::Log(args) => log_command::run(&args).await,
         Command::Diff(args) => diff::run(&args).await,

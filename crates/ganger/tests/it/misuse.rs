@@ -20,6 +20,7 @@ const WITH_JSON: [&str; 33] = [
     "confine",
     "cost",
     "doctor",
+    "forecast",
     "gates",
     "guard",
     "host",
@@ -44,7 +45,7 @@ const WITH_JSON: [&str; 33] = [
 
 /// A wrong use of each command in a project with the ticket T-1 that no agent has worked on: exit code, error code, and
 /// what the message says.
-const WRONG: [(&str, &str, i32, &str, &str); 101] = [
+const WRONG: [(&str, &str, i32, &str, &str); 102] = [
     ("agent list", "all", 2, "usage", "unexpected argument 'all'"),
     ("agent show", "plannr", 2, "usage", "there is no agent `plannr`"),
     ("agent show", "", 2, "usage", "required arguments were not provided"),
@@ -71,6 +72,7 @@ const WRONG: [(&str, &str, i32, &str, &str); 101] = [
     ("direction remove", "C-9", 2, "usage", "invalid value 'C-9'"),
     ("doctor", "all", 2, "usage", "unexpected argument 'all'"),
     ("export", "all", 2, "usage", "unexpected argument 'all'"),
+    ("forecast", "--parallel 0", 2, "usage", "0 is not in 1..=65535"),
     ("gates", "T-9", 1, "unknown-ticket", "there is no ticket T-9"),
     ("gates", "T-1", 1, "failed", "T-1 has no commit yet"),
     ("gates", "", 2, "usage", "neither a ticket nor `--main` is named"),
@@ -249,8 +251,8 @@ fn commands_that_need_a_project_say_so_where_there_is_none() {
             "direction remove" => "1",
             "assumptions confirm" => "A-1",
             "assumptions reject" => "A-1 no",
-            "ticket list" | "status" | "inbox" | "config" | "cost" | "export" | "mcp" | "trust" | "run" | "host"
-            | "clean" | "confine" | "log" | "permit list" | "rescue list" => "",
+            "ticket list" | "status" | "inbox" | "config" | "cost" | "forecast" | "export" | "mcp" | "trust"
+            | "run" | "host" | "clean" | "confine" | "log" | "permit list" | "rescue list" => "",
             _ => "T-1",
         };
         let mut line = words(command, args);

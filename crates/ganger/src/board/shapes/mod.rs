@@ -6,6 +6,7 @@ mod chief;
 mod clean;
 mod contest;
 mod cost;
+mod forecast;
 mod gates;
 mod goal;
 mod guard;
@@ -23,6 +24,7 @@ mod ticket;
 pub(crate) use chief::{Assumption, Assumptions, Direction};
 pub(crate) use clean::{Leftover, Leftovers};
 pub(crate) use cost::{Cost, CostLine};
+pub(crate) use forecast::{Forecast, ForecastTicket, ForecastTime};
 pub(crate) use gates::{Checked, GateRun, Gates};
 pub(crate) use goal::Planned;
 pub(crate) use guard::{Danger, GuardedLine};
@@ -127,7 +129,7 @@ mod tests {
         }
         schemas! {
             "assumptions" Assumptions, "direction" Direction,
-            "config" Config, "cost" Cost, "doctor" Doctor, "error" Failed, "export" Export, "gates" Gates, "goal" Planned, "guard" GuardedLine, "import" Imported,
+            "config" Config, "cost" Cost, "doctor" Doctor, "error" Failed, "export" Export, "forecast" Forecast, "gates" Gates, "goal" Planned, "guard" GuardedLine, "import" Imported,
             "inbox" Inbox, "log" Entry, "mail" Mail, "mails" Mails, "message" Queued, "permits" Permissions, "plan" Plan, "rescues" Rescues,
             "leftovers" Leftovers, "review" Review, "agent" AgentShown, "agents" Agents, "skill" SkillShown,
             "skills" Skills, "lint" LintResult,

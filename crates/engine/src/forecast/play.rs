@@ -1,0 +1,136 @@
+//! One play of what is left to do: work starts in the order of dispatch as slots, files and dependencies allow.
+
+use super::board::Board;
+use super::random::Random;
+use crate::Priority;
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, BinaryHeap};
+
+/// How one play went. Times in milliseconds from now.
+pub(super) struct Play {
+    /// By item.
+    pub(super) finished: Vec<u64>,
+    /// The last of them.
+    pub(super) end: u64,
+    pub(super) tokens: u64,
+    /// `None` when that of one item is not known.
+    pub(super) micro_usd: Option<u64>,
+    /// Milliseconds that items together waited for a slot, and for the files of others.
+    pub(super) waited_for_slots: u64,
+    pub(super) waited_for_files: u64,
+}
+
+struct Table<'a, 'b> {
+    board: &'a Board<'b>,
+    random: &'a mut Random,
+    play: Play,
+    now: u64,
+    slots: usize,
+    /// In the order of dispatch.
+    ready: BTreeSet<(Priority, u64, usize)>,
+    running: BinaryHeap<Reverse<(u64, usize)>>,
+    is_running: Vec<bool>,
+}
+
+pub(super) fn once(board: &Board<'_>, slots: usize, random: &mut Random) -> Play {
+    let count = board.items.len();
+    let play = Play {
+        finished: vec![0; count],
+        end: 0,
+        tokens: 0,
+        micro_usd: Some(0),
+        waited_for_slots: 0,
+        waited_for_files: 0,
+    };
+    let mut table = Table {
+        board,
+        random,
+        play,
+        now: 0,
+        slots,
+        ready: BTreeSet::new(),
+        running: BinaryHeap::new(),
+        is_running: vec![false; count],
+    };
+    let mut waits_for: Vec<usize> = board.items.iter().map(|item| item.after.len()).collect();
+    let mut followers: Vec<Vec<usize>> = vec![Vec::new(); count];
+    for (i, item) in board.items.iter().enumerate() {
+        item.after.iter().for_each(|before| followers[*before].push(i));
+        if item.is_live {
+            table.start(i);
+        } else if item.after.is_empty() {
+            table.queue(i);
+        }
+    }
+    table.fill();
+    while let Some(done) = table.next() {
+        for i in &followers[done] {
+            waits_for[*i] -= 1;
+            if waits_for[*i] == 0 && !board.items[*i].is_live {
+                table.queue(*i);
+            }
+        }
+        table.fill();
+    }
+    table.play
+}
+
+impl Table<'_, '_> {
+    fn queue(&mut self, i: usize) {
+        let item = &self.board.items[i];
+        self.ready.insert((item.priority, item.order, i));
+    }
+
+    fn start(&mut self, i: usize) {
+        let item = &self.board.items[i];
+        let cost = match item.done {
+            0 => item.estimate.draw(self.random),
+            done => item.estimate.draw_rest(done, self.random),
+        };
+        self.is_running[i] = true;
+        self.play.tokens += cost.tokens as u64;
+        self.play.micro_usd = self.play.micro_usd.zip(cost.micro_usd).map(|(all, one)| all + one as u64);
+        self.running.push(Reverse((self.now + (cost.work as u64).max(1), i)));
+    }
+
+    /// More may be at work than there are slots for now.
+    fn free(&self) -> usize {
+        self.slots.saturating_sub(self.running.len())
+    }
+
+    /// Starts what can start.
+    fn fill(&mut self) {
+        let free = self.free();
+        let mut started: Vec<(Priority, u64, usize)> = Vec::new();
+        for entry in &self.ready {
+            if started.len() == free {
+                break;
+            }
+            let beside = &self.board.items[entry.2].beside;
+            // Those that start now are on the files, too.
+            if !beside.iter().any(|other| self.is_running[*other] || started.iter().any(|(.., s)| s == other)) {
+                started.push(*entry);
+            }
+        }
+        for entry in started {
+            self.ready.remove(&entry);
+            self.start(entry.2);
+        }
+    }
+
+    /// Goes on to the end of the next item.
+    fn next(&mut self) -> Option<usize> {
+        let free = self.free();
+        let Reverse((at, i)) = self.running.pop()?;
+        let waited = (at - self.now) * self.ready.len() as u64;
+        match free {
+            0 => self.play.waited_for_slots += waited,
+            _ => self.play.waited_for_files += waited,
+        }
+        self.now = at;
+        self.is_running[i] = false;
+        self.play.finished[i] = at;
+        self.play.end = self.play.end.max(at);
+        Some(i)
+    }
+}

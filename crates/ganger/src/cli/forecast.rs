@@ -1,0 +1,174 @@
+//! `ganger forecast`: when the board will be done, what it will cost, and what holds it up.
+
+use super::board::{self, Board};
+use super::out::{count, data, json, span, table};
+use crate::board::shapes;
+use crate::config::Config;
+use crate::failure::{Exit, Failure};
+use crate::os::now_ms;
+use crate::text;
+use ganger_engine::forecast::{Basis, Bottleneck, Experience, Finish, Forecast, Spread, forecast};
+use ganger_engine::{State, TicketId, Usage};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Attempts at once; otherwise as many as `limits.parallel` and the hosts allow
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    parallel: Option<u16>,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Tickets that are shown.
+const SHOWN: usize = 20;
+
+pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
+    let board = board::open().await?;
+    let state = board.last_state().await?;
+    let config = board.project.config();
+    let experience = Experience::of(&state, |agent, usage| price(config, agent, usage));
+    let slots = args.parallel.map_or_else(|| slots(&state, &board), usize::from);
+    let found = forecast(&state, &experience, slots);
+    if args.json {
+        json(shape(&found, experience.len()))?;
+        return Ok(Exit::Done);
+    }
+    if found.tickets.is_empty() {
+        data!("Nothing is left to do.");
+    } else {
+        show(&state, &found);
+    }
+    show_notes(&found, experience.len());
+    Ok(Exit::Done)
+}
+
+/// As many as a run would start: the ceiling of the project, or what its living hosts together take.
+fn slots(state: &State, board: &Board) -> usize {
+    let hosts: u32 = state.hosts.values().filter(|host| host.alive).map(|host| host.report.slots).sum();
+    let ceiling = board.project.config().limits.parallel;
+    if hosts == 0 { ceiling as usize } else { hosts.min(ceiling) as usize }
+}
+
+/// By list prices, or your own.
+fn price(config: &Config, agent: &str, usage: &Usage) -> Option<u64> {
+    let model = config.agent(agent)?.model;
+    (*usage != Usage::default()).then(|| config.prices.of(&model).map(|price| price.micro_usd(usage)))?
+}
+
+fn show(state: &State, found: &Forecast) {
+    let tickets = text::plural(found.tickets.len(), "ticket");
+    data!("{tickets} left, {} at once:", found.slots);
+    data!("  done in    {}", times(found.board));
+    data!("  tokens     {}, 90 %: {}", count(found.tokens.likely), count(found.tokens.at_most));
+    match found.micro_usd {
+        Some(money) => data!("  cost       {}, 90 %: {}", dollars(money.likely), dollars(money.at_most)),
+        None => data!("  cost       unknown: nothing that is finished says what it cost"),
+    }
+    if found.critical_path.len() > 1 {
+        data!("  longest    {}", path(&found.critical_path));
+    }
+    match &found.bottleneck {
+        None => {}
+        Some(Bottleneck::Files) => data!("  held up by files: tickets wait for others that change the same ones"),
+        Some(Bottleneck::Dependencies) => data!("  held up by dependencies: more agents at once bring little"),
+        Some(Bottleneck::Slots { one_more_saves }) => {
+            data!("  held up by slots: with {} at once it is done {} sooner", found.slots + 1, span(*one_more_saves));
+        }
+    }
+    let words = ["", "size", "in", "90 %", "estimated from"];
+    let mut rows = vec![words.map(str::to_owned).to_vec()];
+    rows.extend(found.tickets.iter().take(SHOWN).map(|finish| row(state, finish)));
+    table(&rows);
+    if found.tickets.len() > SHOWN {
+        data!("… and {} more: `ganger forecast --json` has all", found.tickets.len() - SHOWN);
+    }
+}
+
+fn row(state: &State, finish: &Finish) -> Vec<String> {
+    let title = state.tickets.get(&finish.ticket).map_or("", |t| t.spec.title.as_str());
+    let (size, was_said) = finish.size;
+    let size = if was_said { size.to_string() } else { format!("~{size}") };
+    let name = format!("{} {}", finish.ticket, text::line(title, 36));
+    vec![name, size, span(finish.after.likely), span(finish.after.at_most), basis(finish)]
+}
+
+fn basis(finish: &Finish) -> String {
+    match finish.basis {
+        Basis::AgentAndSize(n) => format!("{n} like it"),
+        Basis::Agent(n) => format!("{n} of its agent"),
+        Basis::Size(n) => format!("{n} of its size"),
+        Basis::Board(n) => format!("{n} of this board"),
+        Basis::Guess => "a guess".to_owned(),
+    }
+}
+
+fn show_notes(found: &Forecast, finished: usize) {
+    if found.tickets.iter().any(|t| t.basis == Basis::Guess) {
+        data!("{} finished so far: guesses become estimates with five of a kind.", text::plural(finished, "ticket"));
+    }
+    if !found.wait_for_you.is_empty() {
+        data!("As if you answered now: {} ({}).", "`ganger inbox`", names(&found.wait_for_you));
+    }
+    if !found.unplanned.is_empty() {
+        data!("Not in it, because nobody has planned it yet: {}.", names(&found.unplanned));
+    }
+}
+
+fn times(spread: Spread) -> String {
+    format!("{}, 90 %: {}", span(spread.likely), span(spread.at_most))
+}
+
+fn dollars(micro_usd: u64) -> String {
+    format!("${:.2}", micro_usd as f64 / 1e6)
+}
+
+fn names(tickets: &[TicketId]) -> String {
+    let shown: Vec<&str> = tickets.iter().take(SHOWN).map(TicketId::as_str).collect();
+    let more = tickets.len().saturating_sub(SHOWN);
+    if more > 0 { format!("{} and {more} more", shown.join(", ")) } else { shown.join(", ") }
+}
+
+/// A chain that is long by its ends.
+fn path(tickets: &[TicketId]) -> String {
+    const ENDS: usize = 4;
+    let names: Vec<&str> = tickets.iter().map(TicketId::as_str).collect();
+    match names.len() {
+        n if n > 2 * ENDS => {
+            let (first, last) = (names[..ENDS].join(" → "), names[n - ENDS..].join(" → "));
+            format!("{first} → … {} more … → {last}", n - 2 * ENDS)
+        }
+        _ => names.join(" → "),
+    }
+}
+
+fn shape(found: &Forecast, finished: usize) -> shapes::Forecast {
+    let now = now_ms();
+    let finish = |finish: &Finish| shapes::ForecastTicket {
+        id: finish.ticket.to_string(),
+        size: finish.size.0.as_str(),
+        size_was_given: finish.size.1,
+        finished_tickets_like_it: finish.basis.cases(),
+        done: shapes::ForecastTime::of(now, finish.after),
+    };
+    let (bottleneck, saves) = match &found.bottleneck {
+        None => (None, None),
+        Some(Bottleneck::Files) => (Some("files"), None),
+        Some(Bottleneck::Dependencies) => (Some("dependencies"), None),
+        Some(Bottleneck::Slots { one_more_saves }) => (Some("slots"), Some(one_more_saves / 1000)),
+    };
+    let ids = |tickets: &[TicketId]| tickets.iter().map(ToString::to_string).collect();
+    shapes::Forecast {
+        parallel: found.slots,
+        finished_tickets: finished,
+        done: shapes::ForecastTime::of(now, found.board),
+        tokens: found.tokens.into(),
+        micro_usd: found.micro_usd.map(Into::into),
+        critical_path: ids(&found.critical_path),
+        bottleneck,
+        one_more_slot_saves_s: saves,
+        tickets: found.tickets.iter().map(finish).collect(),
+        waiting_for_you: ids(&found.wait_for_you),
+        not_planned: ids(&found.unplanned),
+    }
+}

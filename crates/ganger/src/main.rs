@@ -1,6 +1,7 @@
 //! Ganger: the foreman for gangs of coding agents.
 
 mod agents;
+mod alerts;
 mod board;
 mod cli;
 mod client;

@@ -4,10 +4,10 @@ use super::{Exceptions, PROGRAM, Source, refuse_words, sources};
 use std::collections::BTreeSet;
 
 /// The rooms, from the lowest to the highest. A room uses what stands before it.
-const ROOMS: [&str; 26] = [
+const ROOMS: [&str; 27] = [
     "secrets", "os", "text", "digest", "config", "skills", "git", "depot", "failure", "project", "sandbox", "setup",
-    "log", "wire", "client", "tools", "gates", "agents", "mcp", "host", "foreman", "board", "web", "recover", "cli",
-    "main",
+    "log", "wire", "client", "tools", "gates", "agents", "mcp", "host", "foreman", "board", "alerts", "web", "recover",
+    "cli", "main",
 ];
 
 /// From, to, why it is still so.

@@ -341,7 +341,8 @@ impl State {
     }
 
     /// Tokens spent today, by one agent or by all.
-    pub(crate) fn spent_today(&self, now: Millis, agent: Option<&str>) -> u64 {
+    #[must_use]
+    pub fn spent_today(&self, now: Millis, agent: Option<&str>) -> u64 {
         if self.spend.day != day_of(now) {
             return 0;
         }

@@ -57,7 +57,7 @@ fn price(config: &Config, agent: &str, usage: &Usage) -> Option<u64> {
 }
 
 fn show(state: &State, found: &Forecast) {
-    let tickets = text::plural(found.tickets.len(), "ticket");
+    let tickets = text::counted(found.tickets.len(), "ticket");
     data!("{tickets} left, {} at once:", found.slots);
     data!("  done in    {}", times(found.board));
     data!("  tokens     {}, 90 %: {}", count(found.tokens.likely), count(found.tokens.at_most));
@@ -105,7 +105,7 @@ fn basis(finish: &Finish) -> String {
 
 fn show_notes(found: &Forecast, finished: usize) {
     if found.tickets.iter().any(|t| t.basis == Basis::Guess) {
-        data!("{} finished so far: guesses become estimates with five of a kind.", text::plural(finished, "ticket"));
+        data!("{} finished so far: guesses become estimates with five of a kind.", text::counted(finished, "ticket"));
     }
     if !found.wait_for_you.is_empty() {
         data!("As if you answered now: {} ({}).", "`ganger inbox`", names(&found.wait_for_you));

@@ -2,6 +2,7 @@
 
 mod agent;
 mod agent_choice;
+mod alert;
 mod assumptions;
 mod attach;
 mod backup;
@@ -107,6 +108,9 @@ enum Command {
     Skill(skill::Command),
     /// List what is waiting for your answer
     Inbox(inbox::InboxArgs),
+    /// List the channels through which you are told while you are elsewhere, and try them
+    #[command(subcommand)]
+    Alert(alert::Command),
     /// Answer a card
     Answer(inbox::AnswerArgs),
     /// List or revoke permissions you have granted
@@ -293,6 +297,7 @@ impl Command {
             Self::Tell(args) => args.json,
             Self::Message(command) => command.wants_json(),
             Self::Gates(args) => args.json,
+            Self::Alert(alert::Command::List { json }) => *json,
             Self::Cost(args) => args.json,
             Self::Forecast(args) => args.json,
             Self::Peek(args) => args.json,
@@ -365,6 +370,7 @@ async fn dispatch_async(command: Command) -> Result<Exit, Failure> {
         Command::Attach(args) => attach::attach(args).await,
         Command::Peek(args) => peek::run(&args).await,
         Command::Gates(args) => gates::run(&args).await,
+        Command::Alert(command) => alert::run(command).await,
         Command::Cost(args) => cost::run(&args).await,
         Command::Forecast(args) => forecast::run(&args).await,
         Command::Merge(args) => merge::run(args).await,

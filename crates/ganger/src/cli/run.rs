@@ -6,6 +6,7 @@ use super::merge::{self, Landed};
 use super::out::{cards_wait, hint, talk, waiting_for};
 use super::view::{Style, View};
 use super::{attach, dry_run, gates, goal, sandbox, trust};
+use crate::alerts::Alerts;
 use crate::board::{named_in, no_agent};
 use crate::failure::{Exit, Failure};
 use crate::foreman::{self, Foreman};
@@ -210,6 +211,7 @@ pub(super) async fn lead(
     let lease = waiting_for("another command to finish", lease).await?;
     let (stop, stopped) = watch::channel(Stop::No);
     let view = View::open(style, board, stopped.clone()).await?;
+    let alerts = Alerts::start(board).await?;
     let foreman = Box::pin(Foreman::lead(Arc::clone(&board.project), Arc::clone(&board.bus), lease, mode.clone()));
     let mut foreman = waiting_for("the journal to be read", foreman).await?;
     let host = match place {
@@ -237,6 +239,9 @@ pub(super) async fn lead(
     };
     drop(presence);
     view.close().await;
+    if let Some(alerts) = alerts {
+        waiting_for("your channels to be told", alerts.close(&board.project)).await;
+    }
     if let Some(lost) = board.lost() {
         return Err(lost);
     }

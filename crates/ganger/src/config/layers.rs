@@ -155,6 +155,11 @@ fn check_scope(path: &Path, text: &str, table: &Table, is_user: bool) -> Result<
     if table.contains_key("exchange") {
         return refuse("exchange", "can be set only in your own configuration, for your work is pushed to it");
     }
+    for key in ["alerts", "channel"] {
+        if table.contains_key(key) {
+            return refuse(key, "can be set only in your own configuration, for it says what reaches you, and how");
+        }
+    }
     let project = table.get("project");
     let outside = |t: &str| {
         t.starts_with('/')

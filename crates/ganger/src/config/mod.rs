@@ -1,6 +1,7 @@
 //! The configuration: defaults, the user's file, the project's file, `GANGER_*`, flags.
 
 mod agents;
+mod alerts;
 mod blocks;
 mod detect;
 mod gate;
@@ -17,6 +18,7 @@ mod programs;
 mod sandbox;
 mod unset;
 
+pub(crate) use alerts::{AlertKind, Alerts, Channel};
 pub(crate) use blocks::Block;
 pub(crate) use detect::{Detected, Detection, detect};
 pub(crate) use gate::Gate;

@@ -1,5 +1,6 @@
 //! The shape of `ganger.toml`. Every key has a default but those that name agents and gates.
 
+use super::alerts::{self, Alerts, Channel};
 use super::judging::Goal;
 use super::limits::{Limits, MOST_LEASE, MOST_MINUTES, MOST_PATIENCE, millis};
 use super::own::{Environment, Exchange};
@@ -27,6 +28,10 @@ pub(crate) struct Config {
     pub(crate) env: Environment,
     /// Only in the user's file, too.
     pub(crate) exchange: Exchange,
+    /// Likewise.
+    pub(crate) alerts: Alerts,
+    #[serde(rename = "channel")]
+    pub(crate) channels: Vec<Channel>,
     #[serde(rename = "agent", deserialize_with = "super::blocks::agents")]
     pub(crate) agents: BTreeMap<String, Agent>,
     /// Agents that files of skills and agents define, on the runtimes of this project.
@@ -318,6 +323,7 @@ impl Config {
     /// What no type can tell: each fault as key and reason.
     pub(crate) fn faults(&self) -> Vec<(String, String)> {
         let mut faults = Vec::new();
+        alerts::faults(&self.alerts, &self.channels, &mut faults);
         let mut fault = |key: &str, why: &str| faults.push((key.to_owned(), why.to_owned()));
         let at_least_one = [
             ("limits.parallel", self.limits.parallel),

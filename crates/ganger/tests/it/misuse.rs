@@ -6,13 +6,14 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// Commands that take `--json`.
-const WITH_JSON: [&str; 33] = [
+const WITH_JSON: [&str; 35] = [
     "plan",
     "agent list",
     "agent show",
     "skill lint",
     "skill list",
     "skill show",
+    "alert list",
     "clean",
     "peek",
     "review",
@@ -45,10 +46,12 @@ const WITH_JSON: [&str; 33] = [
 
 /// A wrong use of each command in a project with the ticket T-1 that no agent has worked on: exit code, error code, and
 /// what the message says.
-const WRONG: [(&str, &str, i32, &str, &str); 102] = [
+const WRONG: [(&str, &str, i32, &str, &str); 104] = [
     ("agent list", "all", 2, "usage", "unexpected argument 'all'"),
     ("agent show", "plannr", 2, "usage", "there is no agent `plannr`"),
     ("agent show", "", 2, "usage", "required arguments were not provided"),
+    ("alert list", "all", 2, "usage", "unexpected argument 'all'"),
+    ("alert test", "phone", 2, "usage", "you have no channel `phone`"),
     ("answer", "C-9 yes", 1, "unknown-card", "there is no card C-9"),
     ("assumptions confirm", "A-9", 1, "unknown-assumption", "there is no assumption A-9"),
     ("assumptions confirm", "T-1", 2, "usage", "`T-1` is no id of an assumption"),
@@ -166,8 +169,19 @@ fn commands(place: &Place) -> BTreeSet<String> {
     let pages: Vec<String> = pages.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     let names: Vec<&str> = pages.iter().map(|page| page.trim_end_matches(".1").trim_start_matches("ganger")).collect();
     let has_more = |name: &str| names.iter().any(|other| other.starts_with(&format!("{name}-")));
-    let groups =
-        ["", "-agent", "-assumptions", "-direction", "-message", "-nudge", "-permit", "-rescue", "-skill", "-ticket"];
+    let groups = [
+        "",
+        "-agent",
+        "-alert",
+        "-assumptions",
+        "-direction",
+        "-message",
+        "-nudge",
+        "-permit",
+        "-rescue",
+        "-skill",
+        "-ticket",
+    ];
     assert!(groups.iter().all(|group| has_more(group)));
     let single = names.iter().filter(|name| !groups.contains(name)).map(|name| &name[1..]);
     let spoken = |name: &str| match name.split_once('-') {
@@ -251,8 +265,9 @@ fn commands_that_need_a_project_say_so_where_there_is_none() {
             "direction remove" => "1",
             "assumptions confirm" => "A-1",
             "assumptions reject" => "A-1 no",
-            "ticket list" | "status" | "inbox" | "config" | "cost" | "forecast" | "export" | "mcp" | "trust"
-            | "run" | "host" | "clean" | "confine" | "log" | "permit list" | "rescue list" => "",
+            "ticket list" | "status" | "inbox" | "config" | "alert list" | "alert test" | "cost" | "forecast"
+            | "export" | "mcp" | "trust" | "run" | "host" | "clean" | "confine" | "log" | "permit list"
+            | "rescue list" => "",
             _ => "T-1",
         };
         let mut line = words(command, args);

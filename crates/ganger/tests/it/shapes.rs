@@ -36,6 +36,7 @@ fn what_json_prints_has_the_documented_shape() {
     assert_eq!(shaped("why", &["ticket", "why", "T-3", "--json"])["reasons"][0]["reason"], "depends-on");
     assert_eq!(shaped("inbox", &["inbox", "--json"])["cards"][0]["kind"], "question");
     assert_eq!(shaped("status", &["status", "--json"])["run"], Value::Null);
+    shaped("alerts", &["alert", "list", "--json"]);
     shaped("cost", &["cost", "--json"]);
     assert_eq!(shaped("forecast", &["forecast", "--json"])["waiting_for_you"], json!(["T-2"]));
     let assumed = shaped("assumptions", &["assumptions", "--json"]);

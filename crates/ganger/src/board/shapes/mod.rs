@@ -2,6 +2,7 @@
 //! hold, so that these can change while scripts of users keep working. docs/schemas has a JSON Schema for each; a test
 //! compares them. A change that could break a reader gets a new version.
 
+mod alerts;
 mod chief;
 mod clean;
 mod contest;
@@ -21,6 +22,7 @@ mod skills;
 mod status;
 mod ticket;
 
+pub(crate) use alerts::{AlertChannel, AlertTold, AlertWaiting, Alerts};
 pub(crate) use chief::{Assumption, Assumptions, Direction};
 pub(crate) use clean::{Leftover, Leftovers};
 pub(crate) use cost::{Cost, CostLine};
@@ -128,7 +130,7 @@ mod tests {
             )*};
         }
         schemas! {
-            "assumptions" Assumptions, "direction" Direction,
+            "alerts" Alerts, "assumptions" Assumptions, "direction" Direction,
             "config" Config, "cost" Cost, "doctor" Doctor, "error" Failed, "export" Export, "forecast" Forecast, "gates" Gates, "goal" Planned, "guard" GuardedLine, "import" Imported,
             "inbox" Inbox, "log" Entry, "mail" Mail, "mails" Mails, "message" Queued, "permits" Permissions, "plan" Plan, "rescues" Rescues,
             "leftovers" Leftovers, "review" Review, "agent" AgentShown, "agents" Agents, "skill" SkillShown,

@@ -1,0 +1,161 @@
+//! Alerts: what a run tells a person who is elsewhere. It follows the journal as any other reader could, in a thread of
+//! its own: a channel that is slow or down holds up nothing. What is to be told is kept beside the journal until it is
+//! told, over the end of the run if need be, and each condition is told once until it clears.
+
+mod channel;
+mod condition;
+mod notebook;
+
+pub(crate) use channel::send;
+pub(crate) use condition::{Alert, Look, now as conditions};
+pub(crate) use notebook::{Notebook, Waiting};
+
+use crate::board::{Board, Follow, Happening};
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::log;
+use crate::os::{self, now_ms};
+use crate::project::Project;
+use condition::Ended;
+use ganger_engine::State;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+
+/// Between two looks when nothing happens: what only time brings is told that late.
+const BEAT: Duration = Duration::from_secs(2);
+/// How long the end of a run waits for channels. What is not told then, the next run tells.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// Alerts while a run works.
+pub(crate) struct Alerts {
+    thread: JoinHandle<Result<(), Failure>>,
+    end: oneshot::Sender<()>,
+}
+
+impl Alerts {
+    /// Begins, if the person has a channel.
+    pub(crate) async fn start(board: &Board) -> Result<Option<Self>, Failure> {
+        if board.project.config().channels.is_empty() {
+            return Ok(None);
+        }
+        let follow = Follow::from_now(&board.bus).await?;
+        let state = board.state().await?;
+        let (end, ended) = oneshot::channel();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let watch = Watch {
+            ended: Ended::default(),
+            was_busy: !condition::is_all_done(&state),
+            notebook: Notebook::open(&board.project.state)?,
+            sending: JoinSet::new(),
+            project: Arc::clone(&board.project),
+            last: state.n,
+            state,
+        };
+        let thread = std::thread::Builder::new().name("alerts".to_owned());
+        let thread = thread.spawn(move || runtime.block_on(watch.run(follow, ended)))?;
+        Ok(Some(Self { thread, end }))
+    }
+
+    /// Tells what is left to tell, and ends.
+    pub(crate) async fn close(self, project: &Project) {
+        let _ended = self.end.send(());
+        let joined = os::blocking(move || self.thread.join()).await;
+        if let Ok(Err(failure)) = joined {
+            log::note(project, &format!("alerts ended early: {failure}"));
+        }
+    }
+}
+
+struct Watch {
+    state: State,
+    /// The last record that is in it.
+    last: u64,
+    ended: Ended,
+    /// There was something to do in this run: an end of it is worth telling.
+    was_busy: bool,
+    notebook: Notebook,
+    /// By the number of what is told.
+    sending: JoinSet<(u64, Result<(), String>)>,
+    project: Arc<Project>,
+}
+
+impl Watch {
+    fn config(&self) -> &Config {
+        self.project.config()
+    }
+
+    async fn run(mut self, mut follow: Follow, mut ended: oneshot::Receiver<()>) -> Result<(), Failure> {
+        loop {
+            self.read(&mut follow).await?;
+            self.look()?;
+            tokio::select! {
+                // Without a sender there is nobody who could end it otherwise.
+                _ = &mut ended => break,
+                Some(Ok((number, sent))) = self.sending.join_next() => self.sent(number, sent)?,
+                waited = follow.wait(BEAT) => waited?,
+            }
+        }
+        self.read(&mut follow).await?;
+        self.look()?;
+        let told = async {
+            while let Some(Ok((number, sent))) = self.sending.join_next().await {
+                self.sent(number, sent)?;
+            }
+            Ok(())
+        };
+        // What takes longer is told by the next run.
+        tokio::time::timeout(LAST_WORDS, told).await.unwrap_or(Ok(()))
+    }
+
+    async fn read(&mut self, follow: &mut Follow) -> Result<(), Failure> {
+        loop {
+            let new = follow.next().await?;
+            for happening in &new {
+                let Happening::Record(record) = happening else { continue };
+                // What is in the state already was read with it.
+                if record.n <= self.last {
+                    continue;
+                }
+                self.last = record.n;
+                for event in &record.events {
+                    self.ended.note(record.now, event);
+                    // What cannot follow is the doctor's to name; here it is only told of.
+                    let _impossible = self.state.apply(record.now, event);
+                }
+            }
+            if new.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Finds what is new to tell, and sends what is due.
+    fn look(&mut self) -> Result<(), Failure> {
+        let now = now_ms();
+        self.was_busy |= !condition::is_all_done(&self.state);
+        let look = Look { state: &self.state, ended: &self.ended, was_busy: self.was_busy };
+        let found = conditions(&look, &self.config().alerts, now);
+        let project = Arc::clone(&self.project);
+        let config = project.config();
+        if self.notebook.note(found, &config.channels, &config.alerts, now) {
+            self.notebook.save()?;
+        }
+        for (number, waiting) in self.notebook.due(now) {
+            let Some(channel) = config.channels.iter().find(|c| c.name == waiting.channel).cloned() else { continue };
+            let (waiting, project) = (waiting.clone(), Arc::clone(&self.project));
+            self.sending.spawn(async move { (number, send(&channel, &waiting.alert, &project, number).await) });
+        }
+        Ok(())
+    }
+
+    fn sent(&mut self, number: u64, sent: Result<(), String>) -> Result<(), Failure> {
+        if let Err(why) = &sent {
+            log::note(&self.project, &format!("alert {number} is not told yet: {why}"));
+        }
+        self.notebook.sent(number, sent, now_ms());
+        Ok(self.notebook.save()?)
+    }
+}

@@ -50,7 +50,8 @@ struct Case {
 pub(super) struct Cost {
     /// Milliseconds at work, all attempts together.
     pub(super) work: f64,
-    pub(super) tokens: f64,
+    /// Where its runtime reported any.
+    pub(super) tokens: Option<f64>,
     /// Millionths of a dollar, where known.
     pub(super) micro_usd: Option<f64>,
 }
@@ -78,7 +79,7 @@ impl Experience {
             let micro_usd = ticket.usage.micro_usd.filter(|m| *m > 0).or_else(|| price(agent, &ticket.usage));
             let cost = Cost {
                 work: ticket.worked as f64,
-                tokens: ticket.usage.tokens() as f64,
+                tokens: Some(ticket.usage.tokens() as f64).filter(|tokens| *tokens > 0.0),
                 micro_usd: micro_usd.map(|m| m as f64),
             };
             Case { agent: agent.to_owned(), size: Size::of(&ticket.spec).0, cost }
@@ -135,7 +136,7 @@ fn bandwidth(cases: &[Cost]) -> f64 {
 impl Estimate {
     fn guess(size: Size) -> Self {
         let work = (size.usual_minutes() * 60_000) as f64;
-        let cost = Cost { work, tokens: size.usual_tokens() as f64, micro_usd: None };
+        let cost = Cost { work, tokens: Some(size.usual_tokens() as f64), micro_usd: None };
         Self { basis: Basis::Guess, cases: vec![cost], deviation: GUESSED }
     }
 
@@ -145,7 +146,7 @@ impl Estimate {
         let factor = (random.normal() * self.deviation).exp();
         Cost {
             work: case.work * factor,
-            tokens: case.tokens * factor,
+            tokens: case.tokens.map(|tokens| tokens * factor),
             micro_usd: case.micro_usd.map(|micro_usd| micro_usd * factor),
         }
     }
@@ -163,7 +164,7 @@ impl Estimate {
         let left = (whole.work - done) / whole.work.max(1.0);
         Cost {
             work: whole.work - done,
-            tokens: whole.tokens * left,
+            tokens: whole.tokens.map(|tokens| tokens * left),
             micro_usd: whole.micro_usd.map(|micro_usd| micro_usd * left),
         }
     }

@@ -65,9 +65,9 @@ pub struct Forecast {
     pub tickets: Vec<Finish>,
     /// All of it.
     pub board: Spread,
-    /// Tokens from now on.
-    pub tokens: Spread,
-    /// Millionths of a US dollar from now on; `None` where too little is known about money.
+    /// Tokens from now on; `None` where finished work says nothing about tokens.
+    pub tokens: Option<Spread>,
+    /// Millionths of a US dollar from now on, likewise.
     pub micro_usd: Option<Spread>,
     /// The chain of tickets that takes longest.
     pub critical_path: Vec<TicketId>,
@@ -93,12 +93,11 @@ pub fn forecast(state: &State, experience: &Experience, slots: usize) -> Forecas
     let ends = spread(plays.iter().map(|play| play.end));
     let mut tickets: Vec<Finish> = board.items.iter().enumerate().map(|(i, item)| finish(item, i, &plays)).collect();
     tickets.sort_by(|a, b| a.after.cmp_key().cmp(&b.after.cmp_key()).then_with(|| a.ticket.cmp(&b.ticket)));
-    let knows_money = !plays.is_empty() && plays.iter().all(|play| play.micro_usd.is_some());
     Forecast {
         tickets,
         board: ends,
-        tokens: spread(plays.iter().map(|play| play.tokens)),
-        micro_usd: knows_money.then(|| spread(plays.iter().filter_map(|play| play.micro_usd))),
+        tokens: known(plays.iter().map(|play| play.tokens)),
+        micro_usd: known(plays.iter().map(|play| play.micro_usd)),
         critical_path: board.critical_path().into_iter().map(|i| board.items[i].id.clone()).collect(),
         bottleneck: bottleneck(&board, &plays, ends, slots, state.n),
         slots,
@@ -140,6 +139,11 @@ fn bottleneck(board: &Board<'_>, plays: &[Play], ends: Spread, slots: usize, see
         return Some(Bottleneck::Dependencies);
     }
     Some(Bottleneck::Slots { one_more_saves: sooner })
+}
+
+/// Only where each play knows it.
+fn known(figures: impl Iterator<Item = Option<u64>>) -> Option<Spread> {
+    figures.collect::<Option<Vec<u64>>>().map(|figures| spread(figures.into_iter()))
 }
 
 fn spread(figures: impl Iterator<Item = u64>) -> Spread {

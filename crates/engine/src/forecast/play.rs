@@ -12,8 +12,9 @@ pub(super) struct Play {
     pub(super) finished: Vec<u64>,
     /// The last of them.
     pub(super) end: u64,
-    pub(super) tokens: u64,
     /// `None` when that of one item is not known.
+    pub(super) tokens: Option<u64>,
+    /// Likewise.
     pub(super) micro_usd: Option<u64>,
     /// Milliseconds that items together waited for a slot, and for the files of others.
     pub(super) waited_for_slots: u64,
@@ -37,7 +38,7 @@ pub(super) fn once(board: &Board<'_>, slots: usize, random: &mut Random) -> Play
     let play = Play {
         finished: vec![0; count],
         end: 0,
-        tokens: 0,
+        tokens: Some(0),
         micro_usd: Some(0),
         waited_for_slots: 0,
         waited_for_files: 0,
@@ -88,8 +89,9 @@ impl Table<'_, '_> {
             done => item.estimate.draw_rest(done, self.random),
         };
         self.is_running[i] = true;
-        self.play.tokens += cost.tokens as u64;
-        self.play.micro_usd = self.play.micro_usd.zip(cost.micro_usd).map(|(all, one)| all + one as u64);
+        let add = |all: Option<u64>, one: Option<f64>| all.zip(one).map(|(all, one)| all + one as u64);
+        self.play.tokens = add(self.play.tokens, cost.tokens);
+        self.play.micro_usd = add(self.play.micro_usd, cost.micro_usd);
         self.running.push(Reverse((self.now + (cost.work as u64).max(1), i)));
     }
 

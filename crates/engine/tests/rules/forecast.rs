@@ -65,9 +65,18 @@ fn finished_work_says_how_long_the_next_takes() {
     about(found.board, 20);
     about(found.tickets[0].after, 10);
     assert_eq!(found.tickets[0].basis, Basis::AgentAndSize(8));
-    assert!((1_800..2_300).contains(&found.tokens.likely), "{:?}", found.tokens);
+    assert!((1_800..2_300).contains(&found.tokens.unwrap().likely), "{:?}", found.tokens);
     assert!((18_000..23_000).contains(&found.micro_usd.unwrap().likely));
     about(look(&ten_minutes_each(&[&plain, &plain]), 2).board, 10);
+}
+
+/// What a runtime does not report is not nothing.
+#[test]
+fn tokens_that_nobody_reports_are_unknown() {
+    let mut state = ten_minutes_each(&[&plain]);
+    state.tickets.values_mut().for_each(|ticket| ticket.usage = Usage::default());
+    let found = look(&state, 1);
+    assert_eq!((found.tokens, found.micro_usd), (None, None));
 }
 
 /// Large work of this agent is not like its small work, as soon as there is enough of it.

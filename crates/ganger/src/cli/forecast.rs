@@ -1,7 +1,7 @@
 //! `ganger forecast`: when the board will be done, what it will cost, and what holds it up.
 
 use super::board::{self, Board};
-use super::out::{count, data, json, span, table};
+use super::out::{count, data, json, table};
 use crate::board::shapes;
 use crate::config::Config;
 use crate::failure::{Exit, Failure};
@@ -60,11 +60,8 @@ fn show(state: &State, found: &Forecast) {
     let tickets = text::counted(found.tickets.len(), "ticket");
     data!("{tickets} left, {} at once:", found.slots);
     data!("  done in    {}", times(found.board));
-    data!("  tokens     {}, 90 %: {}", count(found.tokens.likely), count(found.tokens.at_most));
-    match found.micro_usd {
-        Some(money) => data!("  cost       {}, 90 %: {}", dollars(money.likely), dollars(money.at_most)),
-        None => data!("  cost       unknown: nothing that is finished says what it cost"),
-    }
+    data!("  tokens     {}", figure(found.tokens, count));
+    data!("  cost       {}", figure(found.micro_usd, dollars));
     if found.critical_path.len() > 1 {
         data!("  longest    {}", path(&found.critical_path));
     }
@@ -73,7 +70,7 @@ fn show(state: &State, found: &Forecast) {
         Some(Bottleneck::Files) => data!("  held up by files: tickets wait for others that change the same ones"),
         Some(Bottleneck::Dependencies) => data!("  held up by dependencies: more agents at once bring little"),
         Some(Bottleneck::Slots { one_more_saves }) => {
-            data!("  held up by slots: with {} at once it is done {} sooner", found.slots + 1, span(*one_more_saves));
+            data!("  held up by slots: with {} at once it is done {} sooner", found.slots + 1, rough(*one_more_saves));
         }
     }
     let words = ["", "size", "in", "90 %", "estimated from"];
@@ -90,7 +87,7 @@ fn row(state: &State, finish: &Finish) -> Vec<String> {
     let (size, was_said) = finish.size;
     let size = if was_said { size.to_string() } else { format!("~{size}") };
     let name = format!("{} {}", finish.ticket, text::line(title, 36));
-    vec![name, size, span(finish.after.likely), span(finish.after.at_most), basis(finish)]
+    vec![name, size, rough(finish.after.likely), rough(finish.after.at_most), basis(finish)]
 }
 
 fn basis(finish: &Finish) -> String {
@@ -108,15 +105,30 @@ fn show_notes(found: &Forecast, finished: usize) {
         data!("{} finished so far: guesses become estimates with five of a kind.", text::counted(finished, "ticket"));
     }
     if !found.wait_for_you.is_empty() {
-        data!("As if you answered now: {} ({}).", "`ganger inbox`", names(&found.wait_for_you));
+        data!("It counts on your answers now: {}. Run `ganger inbox`.", names(&found.wait_for_you));
     }
     if !found.unplanned.is_empty() {
         data!("Not in it, because nobody has planned it yet: {}.", names(&found.unplanned));
     }
 }
 
+fn figure(spread: Option<Spread>, shown: fn(u64) -> String) -> String {
+    let unknown = || "unknown: finished tickets do not say".to_owned();
+    spread.map_or_else(unknown, |spread| format!("{}, 90 %: {}", shown(spread.likely), shown(spread.at_most)))
+}
+
+/// No finer than it is known.
+fn rough(ms: u64) -> String {
+    let minutes = (ms + 30_000) / 60_000;
+    match (ms, minutes) {
+        (0..90_000, _) => format!("{} s", ms.div_ceil(1000)),
+        (_, 0..60) => format!("{minutes} min"),
+        _ => format!("{} h {} min", minutes / 60, minutes % 60),
+    }
+}
+
 fn times(spread: Spread) -> String {
-    format!("{}, 90 %: {}", span(spread.likely), span(spread.at_most))
+    format!("{}, 90 %: {}", rough(spread.likely), rough(spread.at_most))
 }
 
 fn dollars(micro_usd: u64) -> String {
@@ -162,7 +174,7 @@ fn shape(found: &Forecast, finished: usize) -> shapes::Forecast {
         parallel: found.slots,
         finished_tickets: finished,
         done: shapes::ForecastTime::of(now, found.board),
-        tokens: found.tokens.into(),
+        tokens: found.tokens.map(Into::into),
         micro_usd: found.micro_usd.map(Into::into),
         critical_path: ids(&found.critical_path),
         bottleneck,

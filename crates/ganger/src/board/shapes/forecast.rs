@@ -13,7 +13,8 @@ pub(crate) struct Forecast {
     /// Finished tickets that estimates rest on.
     pub(crate) finished_tickets: usize,
     pub(crate) done: ForecastTime,
-    pub(crate) tokens: ForecastFigure,
+    /// Absent where nothing that is finished reported any.
+    pub(crate) tokens: Option<ForecastFigure>,
     /// Millionths of a US dollar; absent where nothing that is finished says what it cost.
     pub(crate) micro_usd: Option<ForecastFigure>,
     /// The chain of tickets that takes longest.

@@ -198,7 +198,11 @@ impl Driver {
             Action::Session(run, order) => self.shared.tell_session(&run, order),
             Action::Kill(run) => self.kill(machine, run),
             Action::KillEverything => self.kill_everything(),
-            Action::Inspect(run) => self.inspect(machine, run),
+            Action::Inspect(run) => {
+                // Its gates start soon, and so does what gets its slot.
+                os::expect_starts();
+                self.inspect(machine, run);
+            }
             Action::PublishEnd(run, envelope) => self.publish_end(machine, run, *envelope),
             Action::PrepareGates(job) => self.prepare_gates(*job),
             Action::RunGate { token, gate, commit } => self.run_gate(token, &gate, commit),
@@ -244,6 +248,7 @@ impl Driver {
     }
 
     fn take_up(&mut self, run: Run) {
+        os::expect_starts();
         let scratch = tokio::spawn(Scratch::lay_out(Arc::clone(&self.shared), run.clone()));
         let starting = Some(Starting::new(Arc::clone(&self.shared)));
         self.attempts.insert(run, Hands { scratch: Some(scratch), starting, ready: None, task: None });

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 /// Names of the groups of hosts begin with it.
 const PREFIX: &str = "ganger-";
 /// The file of a group that lists its processes, and moves one into it.
-const PROCESSES: &str = "cgroup.procs";
+pub(super) const PROCESSES: &str = "cgroup.procs";
 /// How long the kernel may take to end a group.
 const KILL_LIMIT: Duration = Duration::from_secs(2);
 const NAP: Duration = Duration::from_millis(5);
@@ -152,11 +152,17 @@ fn name(marker: &str) -> String {
 
 /// The folder of the group that this process is in.
 fn own() -> Option<PathBuf> {
+    own_below(&mount()?)
+}
+
+pub(super) fn mount() -> Option<PathBuf> {
+    mount_of(&std::fs::read_to_string("/proc/self/mountinfo").ok()?)
+}
+
+pub(super) fn own_below(mount: &Path) -> Option<PathBuf> {
     let groups = std::fs::read_to_string("/proc/self/cgroup").ok()?;
     let path = groups.lines().find_map(|line| line.strip_prefix("0::/"))?;
-    let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
-    let mount = mount_of(&mounts)?;
-    let own = if path.is_empty() { mount } else { mount.join(path) };
+    let own = if path.is_empty() { mount.to_path_buf() } else { mount.join(path) };
     if own.join(PROCESSES).is_file() { Some(own) } else { None }
 }
 

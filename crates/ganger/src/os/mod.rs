@@ -10,6 +10,7 @@ pub(crate) mod crash;
 mod files;
 mod foreign;
 mod groups;
+mod joining;
 mod leftovers;
 mod lines;
 mod orphans;
@@ -34,6 +35,7 @@ pub(crate) use files::{
 };
 pub(crate) use foreign::{holds, read_linked, read_linked_text, read_regular, read_text, tail};
 pub(crate) use groups::try_groups;
+pub(crate) use joining::expect_starts;
 pub(crate) use leftovers::{end_processes, tool_processes};
 pub(crate) use lines::{CappedLines, LONGEST_MESSAGE, Line, LineBuffer, Lines};
 pub(crate) use orphans::{Adopted, AtWork, adopt_orphans, end_orphans, mark_own};

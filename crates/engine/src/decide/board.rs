@@ -395,6 +395,9 @@ pub(super) fn reopen(state: &State, now: Millis, id: &TicketId, reason: &str, by
     }
     let reopened = Event::TicketReopened { ticket: id.clone(), reason: reason.to_owned(), by: by.to_owned() };
     let mut events = vec![reopened];
+    // Its contest may ask for something else by now.
+    let contest = ticket.contest().and_then(|contest| state.tickets.get_key_value(contest));
+    events.extend(contest.and_then(|(of, whole)| contests::brought_up_to(state, of, &whole.spec, (id, ticket))));
     events.extend(withdraw_cards(state, id, "the ticket was reopened"));
     events.extend(super::merge::unapprove_dependents(state, id, "the ticket was reopened"));
     events.extend(super::cards::adopted(state, id));

@@ -7,7 +7,7 @@ use crate::model::is_default;
 use crate::{
     Assumption, AttemptCount, AttemptId, AttemptOutcome, CallResult, Card, CardAnswer, CardId, Commit, Delivery,
     DeliveryEvidence, DeliveryId, Directive, DirectiveRemoval, Evidence, Finding, Hazard, HostId, HostReport, Lines,
-    Mail, MailId, Millis, PermissionAnswer, Permit, Policy, Report, Session, SessionId, Settlement, TicketId,
+    Mail, MailId, Millis, PermissionAnswer, Permit, Policy, Report, Routing, Session, SessionId, Settlement, TicketId,
     TicketSpec, Usage,
 };
 use serde::{Deserialize, Serialize};
@@ -48,6 +48,12 @@ pub enum Event {
         spec: TicketSpec,
         /// Counts the texts of a ticket; the first is 1.
         revision: u32,
+    },
+    /// A ticket that names no agent has one.
+    TicketRouted {
+        ticket: TicketId,
+        /// Which, and why.
+        routing: Routing,
     },
     /// A remark.
     TicketNoted {

@@ -162,6 +162,8 @@ mod named {
         EditKeepsAcceptance,
         /// Agents are started on a runtime that is not logged in.
         LoggedOutDispatched,
+        /// A ticket is routed again although an agent has worked on it.
+        RoutedAfterWork,
         /// New work starts before a person has answered what agents assume.
         SurfacingIgnored,
         /// Agents go on with an assumption that a person rejected.

@@ -36,6 +36,8 @@ legal! {
     TicketAdded: ;
 
     TicketEdited: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped;
+    // Before anybody worked on it.
+    TicketRouted: Open NeedsYou Stopped;
     TicketNoted: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped Merged Done Cancelled;
     TicketClosed: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped;
     TicketReopened: Reviewing Accepted NeedsYou Cancelled;

@@ -7,7 +7,7 @@ use ganger_engine::session::{Action as SessionAction, Control, Event as SessionE
 use ganger_engine::{
     ApprovalReason, AssumptionStatus, AttemptCount, AttemptOutcome, CallError, CallResult, CardAnswer, CardKind,
     CardOption, DeliveryEvidence, DeliveryKind, DirectionKind, EscalationReason, FailureClass, Hazard, Impact, Input,
-    MailStatus, NoticeReason, Order, Scope, Surfacing, SurfacingReason, Urgency,
+    MailStatus, NoticeReason, Order, RouteMatch, RoutingReason, Scope, Surfacing, SurfacingReason, Urgency,
 };
 
 /// A closed enum whose variants are counted.
@@ -51,6 +51,8 @@ named! {
     Impact: Low High;
     AssumptionStatus: Open Confirmed Rejected;
     DirectionKind: Goal Constraint Priority;
+    RoutingReason: Match Part Default;
+    RouteMatch: Path Word Type;
     CardAnswer: Option Deny Text;
     CardOption: Once Ticket Agent Project Deny Accept Reject Retry RetryGates Resume Continue Cancel Ok Yes No;
     Scope: Once Ticket Agent Project;

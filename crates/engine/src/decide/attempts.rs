@@ -426,7 +426,7 @@ impl Disposition {
             priority: ticket.spec.priority,
             after: ticket.spec.after.clone(),
             files: files.to_vec(),
-            agent: ticket.spec.agent.clone(),
+            agent: ticket.agent().map(str::to_owned),
             ..TicketSpec::default()
         };
         let mut waiting = ticket.spec.clone();

@@ -23,6 +23,7 @@ mod proposals;
 mod red;
 mod refusal;
 mod reviews;
+mod routing;
 mod schedule;
 mod surfacing;
 mod telling;

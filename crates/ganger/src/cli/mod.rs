@@ -10,6 +10,7 @@ mod clean;
 mod config_command;
 mod confine;
 mod cost;
+mod decisions;
 mod demo;
 mod describe;
 mod diff;
@@ -156,6 +157,8 @@ enum Command {
     Review(review::Args),
     /// Show tokens and money by ticket, agent, runtime, day or attempt
     Cost(cost::Args),
+    /// Show what was decided and why: who works on a ticket, what started, what waits; and what came of it
+    Decisions(decisions::Args),
     /// Merge accepted work into the main branch
     Merge(merge::Args),
     /// Show what agents said and did
@@ -289,6 +292,7 @@ impl Command {
             Self::Message(command) => command.wants_json(),
             Self::Gates(args) => args.json,
             Self::Cost(args) => args.json,
+            Self::Decisions(args) => args.json,
             Self::Peek(args) => args.json,
             Self::Review(args) => args.json,
             Self::Clean(args) => args.json,
@@ -360,6 +364,7 @@ async fn dispatch_async(command: Command) -> Result<Exit, Failure> {
         Command::Peek(args) => peek::run(&args).await,
         Command::Gates(args) => gates::run(&args).await,
         Command::Cost(args) => cost::run(&args).await,
+        Command::Decisions(args) => decisions::run(&args).await,
         Command::Merge(args) => merge::run(args).await,
         Command::Log(args) => log_command::run(&args).await,
         Command::Diff(args) => diff::run(&args).await,

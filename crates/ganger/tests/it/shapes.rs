@@ -37,6 +37,7 @@ fn what_json_prints_has_the_documented_shape() {
     assert_eq!(shaped("inbox", &["inbox", "--json"])["cards"][0]["kind"], "question");
     assert_eq!(shaped("status", &["status", "--json"])["run"], Value::Null);
     shaped("cost", &["cost", "--json"]);
+    shaped("decisions", &["decisions", "--json"]);
     let assumed = shaped("assumptions", &["assumptions", "--json"]);
     assert_eq!((&assumed["assumptions"][0]["id"], &ticket["assumptions"][0]["id"]), (&json!("A-1"), &json!("A-1")));
     place.ganger(&["direction", "add", "goal", "g"]).exits(0);

@@ -31,6 +31,9 @@ impl State {
 
             Event::TicketAdded { ticket, number, spec } => self.add_ticket(now, ticket, *number, spec.clone()),
             Event::TicketEdited { ticket, spec, revision } => self.edit_ticket(ticket, spec, *revision),
+            Event::TicketRouted { ticket, routing } => {
+                self.change(ticket, |t| t.routed = Some(routing.clone()));
+            }
             Event::TicketNoted { ticket, text, by } => {
                 let note = Note { text: text.clone(), by: by.clone(), at: now };
                 self.change(ticket, |t| t.notes.push(note));
@@ -400,6 +403,7 @@ impl State {
         match event {
             Event::TicketAdded { ticket, .. }
             | Event::TicketEdited { ticket, .. }
+            | Event::TicketRouted { ticket, .. }
             | Event::TicketNoted { ticket, .. }
             | Event::AssumptionLogged { ticket, .. }
             | Event::TicketClosed { ticket, .. }

@@ -40,6 +40,8 @@ impl State {
         self.change(id, |t| {
             t.spec = spec.clone();
             t.revision = revision;
+            // Whoever names an agent wants that one.
+            t.routed = t.routed.take().filter(|_| spec.agent.is_none());
         });
         self.link_dependents(id);
         self.reindex(id);

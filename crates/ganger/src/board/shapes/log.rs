@@ -106,6 +106,7 @@ fn name(event: &Event) -> Option<&'static str> {
         Event::TrustRecorded { .. } => "trust-recorded",
         Event::TicketAdded { .. } => "ticket-added",
         Event::TicketEdited { .. } => "ticket-edited",
+        Event::TicketRouted { .. } => "ticket-routed",
         Event::TicketNoted { .. } => "ticket-noted",
         Event::AssumptionLogged { .. } => "assumption-logged",
         Event::AssumptionSettled { .. } => "assumption-settled",

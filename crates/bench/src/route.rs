@@ -44,7 +44,8 @@ fn policy() -> Policy {
 }
 
 fn ticket(i: usize) -> TicketSpec {
-    let about = ["the service of orders", "the dashboard of sales", "a new column", "the user guide", "everything else"];
+    let about =
+        ["the service of orders", "the dashboard of sales", "a new column", "the user guide", "everything else"];
     TicketSpec {
         title: format!("Make {} number {i} work as it should", about[i % about.len()]),
         description: "The page shows the wrong total when a voucher is used twice. ".repeat(4),

@@ -5,10 +5,10 @@
 
 use crate::model::is_default;
 use crate::{
-    Assumption, AttemptCount, AttemptId, AttemptOutcome, CallResult, Card, CardAnswer, CardId, Commit, Delivery,
-    DeliveryEvidence, DeliveryId, Directive, DirectiveRemoval, Evidence, Finding, Hazard, HostId, HostReport, Lines,
-    Mail, MailId, Millis, PermissionAnswer, Permit, Policy, Report, Routing, Session, SessionId, Settlement, TicketId,
-    TicketSpec, Usage,
+    Assumption, AttemptCount, AttemptId, AttemptOutcome, Blocker, CallResult, Card, CardAnswer, CardId, Commit,
+    Delivery, DeliveryEvidence, DeliveryId, Directive, DirectiveRemoval, Evidence, Finding, Hazard, HostId, HostReport,
+    Lines, Mail, MailId, Millis, PermissionAnswer, Permit, Policy, Report, Routing, Session, SessionId, Settlement,
+    TicketId, TicketSpec, Usage,
 };
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +54,12 @@ pub enum Event {
         ticket: TicketId,
         /// Which, and why.
         routing: Routing,
+    },
+    /// Its agent cannot do it.
+    TicketBlocked {
+        ticket: TicketId,
+        /// Who, and why.
+        blocker: Blocker,
     },
     /// A remark.
     TicketNoted {

@@ -216,10 +216,13 @@ pub(crate) fn check_event(before: &State, now: Millis, event: &Event) -> Judged 
         Event::TicketAdded { ticket, .. } => {
             require(!before.tickets.contains_key(ticket), 8, ticket, || "it is added a second time".to_owned())
         }
-        Event::TicketRouted { ticket, .. } => {
-            let found = before.tickets.get(ticket);
-            let is_free = found.is_some_and(|t| t.spec.agent.is_none() && t.attempts == 0);
-            require(is_free, 12, ticket, || "it is routed, but it names its agent, or one worked on it".to_owned())
+        Event::TicketRouted { ticket, routing } => {
+            let free = before.tickets.get(ticket).filter(|t| t.spec.agent.is_none());
+            let is_new = |t: &Ticket| t.attempts == 0 || !t.blocked.is_empty();
+            let is_free = free.is_some_and(|t| is_new(t) && t.blocked.iter().all(|b| b.agent != routing.agent));
+            require(is_free, 12, ticket, || {
+                format!("it goes to {}, but names its agent or was worked on", routing.agent)
+            })
         }
         Event::CallEnded { ticket, .. } => check_call(before, ticket),
         Event::CallsReturned { ticket, calls } => check_returned(before, ticket, calls),

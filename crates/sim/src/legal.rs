@@ -38,6 +38,7 @@ legal! {
     TicketEdited: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped;
     // Before anybody worked on it.
     TicketRouted: Open NeedsYou Stopped;
+    TicketBlocked: Open NeedsYou;
     TicketNoted: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped Merged Done Cancelled;
     TicketClosed: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped;
     TicketReopened: Reviewing Accepted NeedsYou Cancelled;

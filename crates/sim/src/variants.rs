@@ -44,7 +44,7 @@ named! {
     CardKind: Question Permission Approval Stage Escalation Contest Orphaned Surfacing Proposal Notice;
     ApprovalReason: NoGate Review Hazards Tampering ProvesNothing;
     Hazard: Deletions EnvFiles Secrets Untested;
-    EscalationReason: Failed Rejected Unverifiable Budget TooLarge Stopped RedBase Stage LoggedOut;
+    EscalationReason: Failed Rejected Unverifiable Budget TooLarge Blocked Stopped RedBase Stage LoggedOut;
     NoticeReason: WorkspaceKept RepositoryTouched Mail;
     SurfacingReason: Completions Decisions HighImpact Conflict;
     Surfacing: Off Notify Pause;

@@ -1,6 +1,7 @@
 //! `decide`: may refuse, never acts. One file per part of a ticket's lifecycle.
 
 mod attempts;
+mod blocked;
 mod board;
 mod calls;
 mod cards;

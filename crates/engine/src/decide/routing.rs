@@ -74,7 +74,8 @@ impl<'a> Intake<'a> {
             files: files_but_of(first),
             ..spec.clone()
         };
-        let (to_first, to_second) = (part_of(&first.agent, &first.name, id), part_of(&second.agent, &second.name, &part));
+        let (to_first, to_second) =
+            (part_of(&first.agent, &first.name, id), part_of(&second.agent, &second.name, &part));
         let (routed, other_routed) = (routed(&part, to_first), routed(id, to_second));
         Some(FirstPart { id: part, spec: before, routed, other, other_routed })
     }
@@ -92,6 +93,16 @@ fn routed(id: &TicketId, routing: Routing) -> Event {
 /// The same ticket with another text.
 pub(super) fn again(state: &State, id: &TicketId, ticket: &Ticket, spec: &TicketSpec) -> Option<Event> {
     routed_again(&state.policy, &Router::of(&state.policy), (id, ticket), spec)
+}
+
+/// The next agent after one that cannot do it: of those whose routes match, the best that did not say the same.
+pub(super) fn to_next(state: &State, id: &TicketId, ticket: &Ticket, blocked: &str) -> Option<Event> {
+    let known = |agent: &str| agent == blocked || ticket.blocked.iter().any(|blocker| blocker.agent == agent);
+    let is_blocked = |agent: &str| mutant!(BlockedAskedAgain, known(agent), false);
+    let can = |agent: &str| state.policy.agents.contains_key(agent) && !is_blocked(agent);
+    let mut matching = Router::of(&state.policy).matching(&ticket.spec).into_iter();
+    let routing = matching.find(|routing| is_routed(&ticket.spec) && can(&routing.agent))?;
+    Some(routed(id, routing))
 }
 
 /// Every ticket that other routes change.

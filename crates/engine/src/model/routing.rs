@@ -71,6 +71,15 @@ pub enum RouteMatch {
     Type(String),
 }
 
+/// What an agent said that cannot do a ticket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Blocker {
+    /// The agent.
+    pub agent: String,
+    /// Why it cannot.
+    pub why: String,
+}
+
 impl Routing {
     /// The route, where one matched.
     #[must_use]

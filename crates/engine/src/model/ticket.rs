@@ -2,9 +2,9 @@
 
 use super::is_default;
 use crate::{
-    Acceptance, Assumption, AttemptId, Author, CallSpec, Calls, CardId, Check, Commit, ContestProgress, DeliveryId,
-    Finding, FindingAnswer, GoalProgress, Hazard, HostId, Kind, Lines, Millis, Phase, Reviews, Routing, Session, TicketId,
-    Usage,
+    Acceptance, Assumption, AttemptId, Author, Blocker, CallSpec, Calls, CardId, Check, Commit, ContestProgress,
+    DeliveryId, Finding, FindingAnswer, GoalProgress, Hazard, HostId, Kind, Lines, Millis, Phase, Reviews, Routing,
+    Session, TicketId, Usage,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -160,6 +160,9 @@ pub struct Report {
     /// Answers to the findings of the last review.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<FindingAnswer>,
+    /// Why it cannot be done, by this agent: another one, or a person, takes over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocked: Option<String>,
     /// Structured output, for kinds of work whose result it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<serde_json::Value>,
@@ -193,6 +196,9 @@ pub struct Ticket {
     /// The agent that it got, where it names none and the project has routes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub routed: Option<Routing>,
+    /// The agents that cannot do it, and why; reset as `rejections` is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blocked: Vec<Blocker>,
     /// Counts edits, from 1. Evidence names the revision it was made for.
     pub revision: u32,
     /// Order of creation; ties in priority are broken by it.

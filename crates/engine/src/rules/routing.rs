@@ -48,6 +48,9 @@ struct Score<'a> {
     is_type: bool,
 }
 
+/// The rank of a route that matches nothing.
+const NOTHING: (u32, usize) = (0, 0);
+
 impl Score<'_> {
     fn rank(&self) -> (u32, usize) {
         (self.paths.values().sum(), self.words.len() + usize::from(self.is_type))
@@ -66,7 +69,8 @@ impl<'a> Router<'a> {
                     phrases.entry(first).or_default().push(Phrase { words, as_written, route });
                 }
             }
-            let of_route = found.paths.iter().map(|path| Path { pattern: path.to_lowercase(), as_written: path, route });
+            let of_route =
+                found.paths.iter().map(|path| Path { pattern: path.to_lowercase(), as_written: path, route });
             paths.extend(of_route);
         }
         Self { routes: &policy.routes, default_agent: &policy.default_agent, phrases, paths }
@@ -75,6 +79,22 @@ impl<'a> Router<'a> {
     /// The route of a ticket that names no agent.
     #[must_use]
     pub fn route(&self, spec: &TicketSpec) -> Routing {
+        let scores = self.scores(spec);
+        let best = scores.iter().map(Score::rank).max().filter(|rank| *rank != NOTHING);
+        let first = scores.iter().position(|score| Some(score.rank()) == best);
+        first.map_or_else(|| self.unmatched(), |first| self.routing(spec, &scores, first))
+    }
+
+    /// All routes that match, the best first.
+    pub(crate) fn matching(&self, spec: &TicketSpec) -> Vec<Routing> {
+        let scores = self.scores(spec);
+        let mut matching: Vec<usize> = (0..scores.len()).filter(|at| scores[*at].rank() != NOTHING).collect();
+        matching.sort_by_key(|at| std::cmp::Reverse(scores[*at].rank()));
+        matching.into_iter().map(|at| self.routing(spec, &scores, at)).collect()
+    }
+
+    /// What each route matches of a ticket.
+    fn scores(&self, spec: &TicketSpec) -> Vec<Score<'a>> {
         let mut scores = vec![Score::default(); self.routes.len()];
         self.count_words(&spec.title, &mut scores);
         self.count_words(&spec.description, &mut scores);
@@ -83,19 +103,25 @@ impl<'a> Router<'a> {
                 *scores[path.route].paths.entry(path.as_written).or_default() += 1;
             }
         }
-        let kind = spec.metadata.get(TYPE).map(String::as_str);
-        for (route, score) in self.routes.iter().zip(&mut scores) {
-            score.is_type = kind.is_some_and(|kind| is_type_of(kind, &route.name));
+        if let Some(kind) = spec.metadata.get(TYPE) {
+            for (route, score) in self.routes.iter().zip(&mut scores) {
+                score.is_type = is_type_of(kind, &route.name);
+            }
         }
-        let best = scores.iter().map(Score::rank).max().filter(|rank| *rank != (0, 0));
-        let mut matching = self.routes.iter().zip(&scores).filter(|(_, score)| Some(score.rank()) == best);
-        let Some((route, score)) = matching.next() else { return self.unmatched() };
-        let paths = score.paths.iter().map(|(path, files)| RouteMatch::Path { path: (*path).to_owned(), files: *files });
+        scores
+    }
+
+    /// The ticket goes this way; those that match as well come later.
+    fn routing(&self, spec: &TicketSpec, scores: &[Score<'_>], at: usize) -> Routing {
+        let (route, score) = (&self.routes[at], &scores[at]);
+        let paths =
+            score.paths.iter().map(|(path, files)| RouteMatch::Path { path: (*path).to_owned(), files: *files });
         let words = score.words.iter().map(|word| RouteMatch::Word((*word).to_owned()));
-        let kind = kind.filter(|_| score.is_type).map(|kind| RouteMatch::Type(kind.to_owned()));
+        let kind = spec.metadata.get(TYPE).filter(|_| score.is_type).map(|kind| RouteMatch::Type(kind.clone()));
         let matches = paths.chain(words).chain(kind).collect();
-        let tied = matching.map(|(other, _)| other.name.clone()).collect();
-        let why = RoutingReason::Match { route: route.name.clone(), matches, tied };
+        let later = self.routes.iter().zip(scores).skip(at + 1);
+        let tied = later.filter(|(_, other)| other.rank() == score.rank()).map(|(other, _)| other.name.clone());
+        let why = RoutingReason::Match { route: route.name.clone(), matches, tied: tied.collect() };
         Routing { agent: route.agent.clone(), why }
     }
 
@@ -128,7 +154,8 @@ impl<'a> Router<'a> {
     /// The paths that name a file most exactly.
     fn paths_of(&self, file: &str) -> impl Iterator<Item = &Path<'a>> {
         let file = file.to_lowercase();
-        let is_of = |path: &&Path<'_>| covers(&path.pattern, &file) || path.pattern.contains('*') && glob(&path.pattern, &file);
+        let is_of =
+            |path: &&Path<'_>| covers(&path.pattern, &file) || path.pattern.contains('*') && glob(&path.pattern, &file);
         let found: Vec<&Path<'_>> = self.paths.iter().filter(is_of).collect();
         let longest = found.iter().map(|path| path.pattern.len()).max();
         found.into_iter().filter(move |path| Some(path.pattern.len()) == longest)

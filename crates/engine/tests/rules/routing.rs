@@ -1,9 +1,9 @@
 //! Which agent a ticket gets that names none: by its words, its files and its type, with a reason that is kept.
 
-use crate::support::{add, after, answer, at_work, claim, given, host, policy, tick};
+use crate::support::{add, after, answer, at_work, claim, ended, given, host, policy, report, tick};
 use ganger_engine::{
-    AgentPolicy, Event, Input, Kind, NewTicket, Outcome, Policy, Route, RoutingReason, Speaker, State, TicketChange,
-    TicketId, TicketSpec,
+    AgentPolicy, Event, Input, Kind, NewTicket, Outcome, Policy, Report, Route, RoutingReason, Speaker, State,
+    TicketChange, TicketId, TicketSpec,
 };
 
 fn route(name: &str, agent: &str, words: &[&str], paths: &[&str]) -> Route {
@@ -100,9 +100,7 @@ fn a_tie_goes_to_the_route_that_comes_first_and_says_so() {
 
 #[test]
 fn the_type_of_a_ticket_counts_like_a_word() {
-    let typed = |title: &str, kind: &str| {
-        said_of(title, |spec| drop(spec.metadata.insert("type".into(), kind.into())))
-    };
+    let typed = |title: &str, kind: &str| said_of(title, |spec| drop(spec.metadata.insert("type".into(), kind.into())));
     assert_eq!(typed("one", "Frontend"), "jen: route frontend matches type Frontend");
     assert_eq!(typed("API event", "frontend"), "roy: route backend matches `API`, `event`");
     assert_eq!(typed("one", "mobile"), "builder: no route matches, so it is for the default agent");
@@ -119,9 +117,8 @@ fn who_names_an_agent_gets_that_one_and_so_does_a_project_without_routes() {
 fn an_edit_routes_again_until_an_agent_has_worked_on_it_or_a_person_names_one() {
     let title = |title: &str| TicketChange { title: Some(title.into()), ..TicketChange::default() };
     let begun = || after(board(), [add("An API", |_| {})]);
-    let after_edits = |edits: Vec<TicketChange>| {
-        said(given(&after(begun(), edits.into_iter().map(edit))).state(), "T-1")
-    };
+    let after_edits =
+        |edits: Vec<TicketChange>| said(given(&after(begun(), edits.into_iter().map(edit))).state(), "T-1");
     assert_eq!(after_edits(vec![title("A form")]), "jen: route frontend matches `form`");
     let list = TicketChange { files: Some(files(&["docs/a.md"])), ..TicketChange::default() };
     assert_eq!(after_edits(vec![list]), "writer: route docs matches path docs/");
@@ -168,8 +165,8 @@ fn work_for_backend_and_frontend_becomes_two_tickets_one_after_the_other() {
         metadata: [("type".to_owned(), "both".to_owned())].into(),
         ..TicketSpec::default()
     };
-    let both = |id: Option<&str>| {
-        Input::AddTickets { tickets: vec![NewTicket { id: id.map(Into::into), spec: spec.clone() }] }
+    let both = |id: Option<&str>| Input::AddTickets {
+        tickets: vec![NewTicket { id: id.map(Into::into), spec: spec.clone() }],
     };
     let mut ledger = given(&after(board(), [add("one", |_| {})]));
     let outcome = ledger.decide(2_000_000, &ganger_engine::Envelope::new("both", "", both(Some("REQ-7")))).unwrap();
@@ -230,4 +227,55 @@ fn a_route_is_named_by_what_it_matched_alone() {
     let routed = ledger.state().tickets[&"T-1".into()].routed.clone().unwrap();
     assert_eq!((routed.route(), &routed.agent[..]), (Some("backend"), "roy"));
     assert!(matches!(routed.why, RoutingReason::Match { tied, .. } if tied.is_empty()));
+}
+
+/// Its agent says that it cannot do it.
+fn blocked(attempt: &str, token: u64, why: &str) -> Input {
+    ended(attempt, token, |end| {
+        end.head = end.base.clone();
+        end.report = Some(Report { blocked: Some(why.into()), ..report(&[]) });
+    })
+}
+
+#[test]
+fn what_its_agent_cannot_do_goes_to_the_next_whose_route_matches_once_each_and_then_to_a_person() {
+    let begun = || after(board(), [add("An API, an event, a form", |_| {}), tick(), claim("T-1-a1", 1)]);
+    let first = || after(begun(), [blocked("T-1-a1", 1, "no access to the API")]);
+    let ledger = given(&first());
+    assert_eq!(said(ledger.state(), "T-1"), "jen: route frontend matches `form`");
+    let told = ledger.state().deliveries.values().next().unwrap();
+    assert!(told.text.contains("roy had this ticket before") && told.text.contains("no access"), "{}", told.text);
+    let second = || after(first(), [tick(), claim("T-1-a2", 2), blocked("T-1-a2", 2, "no design")]);
+    let ledger = given(&second());
+    let card = ledger.state().open_cards().next().unwrap();
+    assert_eq!(card.question, "roy and jen cannot do T-1. Try again?");
+    assert!(card.brief.starts_with("roy: no access to the API\njen: no design\n"), "{}", card.brief);
+    assert_eq!(ledger.state().tickets[&"T-1".into()].attempts, 2, "nobody is asked a second time");
+    // A person knows better.
+    let again = given(&after(second(), [answer("C-1", "retry"), tick()]));
+    assert_eq!(said(again.state(), "T-1"), "jen: route frontend matches `form`");
+    assert_eq!(again.state().tickets[&"T-1".into()].attempts, 3);
+}
+
+#[test]
+fn who_is_named_and_cannot_do_it_is_not_replaced_without_a_person() {
+    let named = |spec: &mut TicketSpec| spec.agent = Some("roy".into());
+    let inputs =
+        after(board(), [add("An API and a form", named), tick(), claim("T-1-a1", 1), blocked("T-1-a1", 1, "no")]);
+    let ledger = given(&inputs);
+    assert_eq!(ledger.state().open_cards().next().unwrap().question, "roy cannot do T-1. Try again?");
+    assert_eq!(said(ledger.state(), "T-1"), "roy: -");
+}
+
+#[test]
+fn the_next_agent_claims_for_itself() {
+    let blocked = after(
+        board(),
+        [add("An API, an event, a form", |_| {}), tick(), claim("T-1-a1", 1), blocked("T-1-a1", 1, "no")],
+    );
+    // It says nothing, and did nothing.
+    let silent = ended("T-1-a2", 2, |end| end.head = end.base.clone());
+    let ledger = given(&after(blocked, [tick(), claim("T-1-a2", 2), silent]));
+    assert_eq!(said(ledger.state(), "T-1"), "jen: route frontend matches `form`");
+    assert_eq!(ledger.state().open_cards().count(), 0, "it goes back as any work without a change");
 }

@@ -19,7 +19,7 @@ pub(crate) struct Made {
     /// The number of the record; `None`: it holds now.
     pub(crate) record: Option<u64>,
     pub(crate) ticket: TicketId,
-    /// `route`, `named`, `fallback`, `start`, `files`, `budget` or `wait`.
+    /// `route`, `named`, `blocked`, `fallback`, `start`, `files`, `budget` or `wait`.
     pub(crate) kind: &'static str,
     pub(crate) agent: String,
     pub(crate) reason: String,
@@ -62,6 +62,9 @@ impl Reading {
         match event {
             Event::TicketRouted { ticket, routing } => {
                 self.push(record, ticket, "route", &routing.agent, routing.why.to_string());
+            }
+            Event::TicketBlocked { ticket, blocker } => {
+                self.push(record, ticket, "blocked", &blocker.agent, blocker.why.clone());
             }
             Event::TicketAdded { ticket, spec, .. } if spec.kind == Kind::Change => {
                 if let Some(agent) = &spec.agent {

@@ -372,7 +372,7 @@ async fn dispatch_async(command: Command) -> Result<Exit, Failure> {
         Command::Rescue(command) => rescue::run(command).await,
         Command::Clean(args) => clean::run(&args).await,
         Command::Trust(args) => trust::run(&args).await,
-        Command::Doctor(args) => doctor::run(&args).await,
+        Command::Doctor(args) => Box::pin(doctor::run(&args)).await,
         Command::Demo(args) => demo::run(&args).await,
         Command::Export(args) => export::run(&args).await,
         Command::Backup(args) => backup::backup(&args).await,

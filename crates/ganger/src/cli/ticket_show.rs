@@ -282,12 +282,14 @@ pub(super) async fn explain(board: &Board, id: &str, as_json: bool) -> Result<Ex
         json(shapes::Why { id: id.to_string(), ready: found.is_empty(), reasons, routing })?;
         return Ok(Exit::Done);
     }
-    data!("{id}: for {}: {}", routing.agent, routing.reason);
     if found.is_empty() {
         data!("{id} is ready: `ganger run` starts it");
     }
     for cause in &found {
         data!("{id}: {}\n{:w$}next: `{}`", cause.text, "", cause.next, w = id.as_str().len() + 2);
+    }
+    if !state.policy.routes.is_empty() {
+        data!("{id}: for {}: {}", routing.agent, routing.reason);
     }
     Ok(Exit::Done)
 }

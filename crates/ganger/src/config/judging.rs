@@ -149,9 +149,9 @@ impl Config {
     pub(crate) fn named_agents(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let reviewers = self.policy.reviewers.iter().filter(|r| *r != REVIEWER);
         let stages = self.goal.stages.iter().map(|stage| ("goal.stage", stage.agent.as_str()));
+        let routes = self.routes.iter().map(|route| ("route", route.agent.as_str()));
+        let all = reviewers.map(|name| ("policy.reviewers", name.as_str())).chain(stages).chain(routes);
         // Without a runtime there is no agent at all, and that is said elsewhere.
-        let routes = self.routes.iter().filter(|_| !self.agents.is_empty());
-        let routes = routes.map(|route| ("route", route.agent.as_str()));
-        reviewers.map(|name| ("policy.reviewers", name.as_str())).chain(stages).chain(routes)
+        all.filter(|_| !self.agents.is_empty())
     }
 }

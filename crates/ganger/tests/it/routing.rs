@@ -10,7 +10,8 @@ fn crew() -> Place {
     let script = json!({"*": [[{"write": "work.txt", "text": "work"}]]});
     let place = Place::scripted("true", &script);
     let text = std::fs::read_to_string(place.repo().join("ganger.toml")).unwrap();
-    let block = text.lines().skip_while(|line| *line != "[agent.scripted]").skip(1).take(2).collect::<Vec<_>>().join("\n");
+    let block =
+        text.lines().skip_while(|line| *line != "[agent.scripted]").skip(1).take(2).collect::<Vec<_>>().join("\n");
     let agents: String = CREW.map(|name| format!("[agent.{name}]\n{block}\n")).concat();
     let routes = "[[route]]\nname = \"backend\"\nagent = \"roy\"\nwords = [\"API\", \"database query\"]\n\
                   paths = [\"src/api/\"]\nsubject = \"requirements.backend\"\n\
@@ -41,7 +42,10 @@ fn a_ticket_goes_where_its_words_and_files_say_and_tells_why() {
     let status = place.ganger(&["status", "--json"]).exits(0).json();
     assert_eq!(status["tickets"][0]["routing"], routing);
     place.ganger(&["ticket", "why", "T-2"]).exits(0).says("T-2: for jen: route frontend matches path src/pages/");
-    place.ganger(&["ticket", "why", "T-3"]).exits(0).says("for scripted: no route matches, so it is for the default agent");
+    place
+        .ganger(&["ticket", "why", "T-3"])
+        .exits(0)
+        .says("for scripted: no route matches, so it is for the default agent");
     place.ganger(&["ticket", "why", "T-4"]).exits(0).says("for database: named by you or its file");
     place.ganger(&["ticket", "show", "T-1"]).exits(0).says("routed     route backend matches `API`");
 
@@ -59,7 +63,10 @@ fn an_import_is_routed_and_work_for_both_sides_comes_in_two_tickets() {
         {"id":"REQ-2","title":"A slow database query","dependencies":["REQ-1"]},
         {"id":"REQ-3","title":"The API","assignedAgent":"jen"}]"#;
     place.write("plan.json", file);
-    place.ganger(&["ticket", "import", "plan.json", "--dry-run"]).exits(0).says("roy (route backend matches `database query`)");
+    place
+        .ganger(&["ticket", "import", "plan.json", "--dry-run"])
+        .exits(0)
+        .says("roy (route backend matches `database query`)");
     let imported = place.ganger(&["ticket", "import", "plan.json", "--json"]).exits(0).json();
     assert_eq!(imported["ids"], json!(["REQ-1", "REQ-2", "REQ-3"]));
     let of = |id: &str| place.ticket(id);
@@ -70,7 +77,10 @@ fn an_import_is_routed_and_work_for_both_sides_comes_in_two_tickets() {
     let again = place.ganger(&["ticket", "import", "plan.json", "--update", "--json"]).exits(0).json();
     let changes: Vec<&Value> = again["tickets"].as_array().unwrap().iter().map(|t| &t["change"]).collect();
     assert_eq!(changes, ["unchanged", "unchanged", "unchanged"]);
-    place.write("plan.json", &file.replace("\"title\":\"Show the stock\"", "\"title\":\"Show it\",\"dependencies\":[\"REQ-3\"]"));
+    place.write(
+        "plan.json",
+        &file.replace("\"title\":\"Show the stock\"", "\"title\":\"Show it\",\"dependencies\":[\"REQ-3\"]"),
+    );
     place.ganger(&["ticket", "import", "plan.json", "--update"]).exits(0);
     assert_eq!(of("REQ-1")["after"], json!(["REQ-3", "REQ-1-backend"]));
     assert_eq!(of("REQ-1")["agent"], "jen");
@@ -94,7 +104,12 @@ fn routes_that_come_later_hold_for_what_nobody_has_begun() {
 fn decisions_are_listed_with_their_reasons_and_with_what_came_of_them() {
     let place = crew();
     let text = std::fs::read_to_string(place.repo().join("ganger.toml")).unwrap();
-    place.write("ganger.toml", &text.replace("parallel = 4", "parallel = 1").replace("command = \"true\"", "command = \"test -f second\""));
+    place.write(
+        "ganger.toml",
+        &text
+            .replace("parallel = 4", "parallel = 1")
+            .replace("command = \"true\"", "command = \"test ! -f first || test -f second\""),
+    );
     place.commit("one at a time");
     place.script(&json!({"T-1": [[{"write": "first", "text": "x"}], [{"write": "second", "text": "x"}]], "*": [[{"write": "second", "text": "x"}]]}));
     place.ganger(&["trust", "--yes"]).exits(0);
@@ -175,10 +190,32 @@ fn routes_that_cannot_mean_anything_are_errors() {
         ("name = \"a\"\nagent = \"mine\"\nwords = [\"--\"]\n", "`route[0].words` holds `--`"),
         ("name = \"a\"\nagent = \"mine\"\npaths = [\"../x\"]\n", "`route[0].paths` holds `../x`"),
         ("name = \"a\"\nagent = \"mine\"\nword = [\"x\"]\n", "unknown key `word`"),
-        ("name = \"a\"\nagent = \"mine\"\n[[route]]\nname = \"A\"\nagent = \"mine\"\n", "`route[1].name` `A` is used twice"),
+        (
+            "name = \"a\"\nagent = \"mine\"\n[[route]]\nname = \"A\"\nagent = \"mine\"\n",
+            "`route[1].name` `A` is used twice",
+        ),
     ] {
         let agent = "[agent.mine]\nruntime = \"command\"\ncommand = \"true\"\n";
         place.write("ganger.toml", &format!("{agent}[[route]]\n{routes}"));
         place.ganger(&["config"]).exits(2).says(says);
     }
+}
+
+#[test]
+fn an_agent_that_is_blocked_is_followed_by_the_next_and_then_by_a_person() {
+    let place = crew();
+    let cannot = |why: &str| json!([{"tool": "report_result", "args": {"summary": "s", "blocked": why}}]);
+    place.script(&json!({"T-1": [cannot("no access"), cannot("no design"), [{"write": "work.txt", "text": "work"}]]}));
+    place.add(&["The API and the UI"]);
+    place.ganger(&["run"]).exits(3);
+    place.ganger(&["inbox"]).exits(0).says("roy and jen cannot do T-1").says("roy: no access").says("jen: no design");
+    let ticket = place.ticket("T-1");
+    assert_eq!(ticket["blocked"], json!([{"agent": "roy", "why": "no access"}, {"agent": "jen", "why": "no design"}]));
+    let decided = place.ganger(&["decisions", "--ticket", "T-1", "--json"]).exits(0).json();
+    let kinds: Vec<&str> =
+        decided["decisions"].as_array().unwrap().iter().map(|d| d["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["route", "start", "blocked", "route", "start", "blocked"]);
+    place.ganger(&["answer", "C-1", "retry"]).exits(0);
+    place.ganger(&["run"]).exits(0);
+    place.assert_status("T-1", "accepted");
 }

@@ -170,6 +170,7 @@ impl Ticket {
         self.transients = 0;
         self.rejections = 0;
         self.sent_back_for.clear();
+        self.blocked.clear();
         self.unverifiable = 0;
         self.reviews.failed = 0;
         self.goal.returns = 0;

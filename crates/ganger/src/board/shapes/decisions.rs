@@ -19,7 +19,7 @@ pub(crate) struct Decision {
     /// The number of the record in the journal; `null`: it holds now, and nothing was journaled of it.
     record: Option<u64>,
     ticket: String,
-    /// `route`: a ticket got its agent. `named`: it names one. `fallback`: another agent works in the place of its own. `start`: an
+    /// `route`: a ticket got its agent. `named`: it names one. `blocked`: its agent cannot do it. `fallback`: another agent works in the place of its own. `start`: an
     /// attempt began. `files`: it waits for another one's files. `budget`: it waits for its budget. `wait`: for something else.
     kind: &'static str,
     agent: String,

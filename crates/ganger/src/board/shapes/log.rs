@@ -107,6 +107,7 @@ fn name(event: &Event) -> Option<&'static str> {
         Event::TicketAdded { .. } => "ticket-added",
         Event::TicketEdited { .. } => "ticket-edited",
         Event::TicketRouted { .. } => "ticket-routed",
+        Event::TicketBlocked { .. } => "ticket-blocked",
         Event::TicketNoted { .. } => "ticket-noted",
         Event::AssumptionLogged { .. } => "assumption-logged",
         Event::AssumptionSettled { .. } => "assumption-settled",

@@ -37,6 +37,8 @@ pub(crate) struct Ticket {
     agent: String,
     /// Why that agent.
     routing: super::Routing,
+    /// The agents that reported that they cannot do it.
+    blocked: Vec<Blocker>,
     labels: Vec<String>,
     links: Vec<String>,
     /// The agent that filed it; `null` where a person did.
@@ -93,6 +95,12 @@ struct FiledBy {
     agent: String,
     ticket: Option<String>,
     attempt: Option<String>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Blocker {
+    agent: String,
+    why: String,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -318,6 +326,7 @@ impl Ticket {
             files: spec.files.clone(),
             agent: state.agent_of(ticket).to_owned(),
             routing: super::Routing::of(state, ticket),
+            blocked: ticket.blocked.iter().map(|b| Blocker { agent: b.agent.clone(), why: b.why.clone() }).collect(),
             labels: spec.labels.clone(),
             links: spec.links.clone(),
             filed_by: spec.filed_by.as_ref().map(|by| FiledBy {

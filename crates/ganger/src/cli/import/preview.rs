@@ -12,7 +12,9 @@ pub(super) fn show(work: &[Work], policy: &Policy) {
         let id = ticket.id.as_ref().map_or("(new id)", TicketId::as_str);
         let update = if *is_known { ", on the board already" } else { "" };
         data!("{id}  {}  ({place}{update})", text::line(&ticket.spec.title, 80));
-        fields(ticket, &agent_of(ticket, policy, &router)).iter().for_each(|(name, value)| data!("    {name:<12} {value}"));
+        fields(ticket, &agent_of(ticket, policy, &router))
+            .iter()
+            .for_each(|(name, value)| data!("    {name:<12} {value}"));
     }
     talk!("Read {}; nothing was changed.", counted(work.len(), "ticket"));
 }

@@ -36,7 +36,8 @@ pub(super) async fn carry_out(board: &Board, state: &State, work: &[Work]) -> Re
         // Joins, and the first part of work for two agents, are not the file's.
         let is_part = |d: &&TicketId| state.tickets.get(*d).is_some_and(|t| t.spec.parent.as_ref() == Some(id));
         let parts = old.after.iter().filter(is_part).cloned();
-        change.after = change.after.map(|after| after.into_iter().chain(parts).collect()).filter(|after| *after != old.after);
+        change.after =
+            change.after.map(|after| after.into_iter().chain(parts).collect()).filter(|after| *after != old.after);
         if change == TicketChange::default() {
             imported.push(line(work, Some(id), "unchanged"));
             continue;

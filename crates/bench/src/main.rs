@@ -1,4 +1,4 @@
-//! `./dev bench [append|dispatch|makespan|idle|board|context|guard]`: both sides are measured in one run, interleaved A B A B, and
+//! `./dev bench [append|dispatch|makespan|idle|board|context|guard|route]`: both sides are measured in one run, interleaved A B A B, and
 //! printed. `./dev bench --scale [SIZE…]` measures large boards, `./dev bench --throughput [TICKETS]` a long run.
 //! A figure over its limit ends the command with exit code 1.
 
@@ -9,6 +9,7 @@ mod board;
 mod context;
 mod guard;
 mod report;
+mod route;
 mod scale;
 mod work;
 
@@ -64,6 +65,9 @@ fn main() -> std::process::ExitCode {
     if wanted("guard") {
         guard::rates(&mut report);
         guard::time(&mut report);
+    }
+    if wanted("route") {
+        route::time(&mut report);
     }
     report.print()
 }

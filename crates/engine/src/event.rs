@@ -5,10 +5,10 @@
 
 use crate::model::is_default;
 use crate::{
-    Assumption, AttemptCount, AttemptId, AttemptOutcome, CallResult, Card, CardAnswer, CardId, Commit, Delivery,
-    DeliveryEvidence, DeliveryId, Directive, DirectiveRemoval, Evidence, Finding, Hazard, HostId, HostReport, Lines,
-    Mail, MailId, Millis, PermissionAnswer, Permit, Policy, Report, Session, SessionId, Settlement, TicketId,
-    TicketSpec, Usage,
+    Assumption, AttemptCount, AttemptId, AttemptOutcome, Blocker, CallResult, Card, CardAnswer, CardId, Commit,
+    Delivery, DeliveryEvidence, DeliveryId, Directive, DirectiveRemoval, Evidence, Finding, Hazard, HostId, HostReport,
+    Lines, Mail, MailId, Millis, PermissionAnswer, Permit, Policy, Report, Routing, Session, SessionId, Settlement,
+    TicketId, TicketSpec, Usage,
 };
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +48,18 @@ pub enum Event {
         spec: TicketSpec,
         /// Counts the texts of a ticket; the first is 1.
         revision: u32,
+    },
+    /// A ticket that names no agent has one.
+    TicketRouted {
+        ticket: TicketId,
+        /// Which, and why.
+        routing: Routing,
+    },
+    /// Its agent cannot do it.
+    TicketBlocked {
+        ticket: TicketId,
+        /// Who, and why.
+        blocker: Blocker,
     },
     /// A remark.
     TicketNoted {

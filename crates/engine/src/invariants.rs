@@ -1,7 +1,7 @@
 //! The invariants of ARCHITECTURE.md, judged by code of their own: nothing here calls what made the decision, and
 //! nothing here reads an index. What is judged is plain and slow on purpose.
 //!
-//! [`check_event`] judges a step (1, 2, 3, 4, 6, 7, 10), [`check_all`] a state (1, 5, 6, 8, 9, 10). That replay gives
+//! [`check_event`] judges a step (1, 2, 3, 4, 6, 7, 10, 12), [`check_all`] a state (1, 5, 6, 8, 9, 10). That replay gives
 //! the same state, and that everything comes to an end, only a whole history can show: the property tests and the
 //! simulation do.
 
@@ -215,6 +215,14 @@ pub(crate) fn check_event(before: &State, now: Millis, event: &Event) -> Judged 
         Event::PermissionAnswered { answer } => check_permission(before, answer),
         Event::TicketAdded { ticket, .. } => {
             require(!before.tickets.contains_key(ticket), 8, ticket, || "it is added a second time".to_owned())
+        }
+        Event::TicketRouted { ticket, routing } => {
+            let free = before.tickets.get(ticket).filter(|t| t.spec.agent.is_none());
+            let is_new = |t: &Ticket| t.attempts == 0 || !t.blocked.is_empty();
+            let is_free = free.is_some_and(|t| is_new(t) && t.blocked.iter().all(|b| b.agent != routing.agent));
+            require(is_free, 12, ticket, || {
+                format!("it goes to {}, but names its agent or was worked on", routing.agent)
+            })
         }
         Event::CallEnded { ticket, .. } => check_call(before, ticket),
         Event::CallsReturned { ticket, calls } => check_returned(before, ticket, calls),

@@ -74,6 +74,7 @@ pub use model::{
     review::{
         Finding, FindingAnswer, FindingStatus, ItemVerdict, Review, ReviewRules, ReviewVerdict, Reviews, Severity,
     },
+    routing::{Blocker, Route, RouteMatch, Routing, RoutingReason},
     ticket::{DoneAnswer, Note, Priority, Report, Ticket, TicketSpec},
     usage::Usage,
     view::{TicketPage, TicketQuery, TicketView},

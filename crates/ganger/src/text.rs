@@ -37,6 +37,7 @@ pub(crate) fn redact_report(report: &mut ganger_engine::Report) {
         redact_in(&mut answer.how);
     }
     report.findings.iter_mut().for_each(|answer| redact_in(&mut answer.how));
+    report.blocked.iter_mut().for_each(redact_in);
     if let Some(output) = &mut report.output {
         clean_json(output);
     }

@@ -4,7 +4,7 @@
 use crate::fault::Fault;
 use crate::legal::{Pair, pair, pairs, shown};
 use crate::variants::{Named, possible};
-use ganger_engine::{AttemptOutcome, CallResult, CardAnswer, CardKind, Event, Input, MailStatus, State};
+use ganger_engine::{AttemptOutcome, CallResult, CardAnswer, CardKind, Event, Input, MailStatus, RoutingReason, State};
 use std::collections::BTreeMap;
 
 /// Counts.
@@ -61,6 +61,12 @@ impl Coverage {
                     | CardKind::Contest { .. }
                     | CardKind::Orphaned { .. }
                     | CardKind::Proposal => {}
+                }
+            }
+            Event::TicketRouted { routing, .. } => {
+                self.saw(&routing.why);
+                if let RoutingReason::Match { matches, .. } = &routing.why {
+                    matches.iter().for_each(|found| self.saw(found));
                 }
             }
             Event::PolicySet { policy } => self.saw(&policy.surfacing.mode),

@@ -36,6 +36,9 @@ legal! {
     TicketAdded: ;
 
     TicketEdited: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped;
+    // Before anybody worked on it.
+    TicketRouted: Open NeedsYou Stopped;
+    TicketBlocked: Open NeedsYou;
     TicketNoted: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped Merged Done Cancelled;
     TicketClosed: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped;
     TicketReopened: Reviewing Accepted NeedsYou Cancelled;

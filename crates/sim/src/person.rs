@@ -9,6 +9,7 @@ use ganger_engine::{
     DirectionKind, EscalationReason, Expects, Input, Kind, NewTicket, Phase, Priority, Speaker, State, SurfacingReason,
     Ticket, TicketChange, TicketId, TicketSpec, Urgency,
 };
+use std::collections::BTreeMap;
 
 const NAME: &str = "person";
 /// A check that is red without the work.
@@ -162,6 +163,7 @@ impl Person {
             after,
             agent: agent.filter(|_| kind != Kind::Contest),
             contest,
+            metadata: type_of_work(self.to_add),
             ..TicketSpec::default()
         };
         self.tell(world, Input::AddTickets { tickets: vec![NewTicket { id: None, spec }] });
@@ -255,6 +257,12 @@ fn pick(world: &mut World, state: &State, fits: impl Fn(&Ticket) -> bool) -> Opt
     let all: Vec<&TicketId> = state.tickets.iter().filter(|(_, t)| fits(t)).map(|(id, _)| id).collect();
     let at = world.rng.below(all.len() as u64) as usize;
     all.get(at).map(|id| (*id).clone())
+}
+
+/// Most say nothing of it.
+fn type_of_work(nth: u64) -> BTreeMap<String, String> {
+    let kind = [(1, "frontend"), (2, "both"), (5, "other")].into_iter().find(|(of, _)| *of == nth % 8);
+    kind.map(|(_, kind)| ("type".to_owned(), kind.to_owned())).into_iter().collect()
 }
 
 /// Two agents: more take longer, and show nothing else.

@@ -2,7 +2,7 @@
 
 use crate::rng::Rng;
 use ganger_engine::{
-    AgentPolicy, Budget, GatePolicy, GoalRules, MailLimits, Policy, RedBase, Review, ReviewRules, StagePolicy,
+    AgentPolicy, Budget, GatePolicy, GoalRules, MailLimits, Policy, RedBase, Review, ReviewRules, Route, StagePolicy,
     StageRole, Surfacing, SurfacingPolicy, Take,
 };
 
@@ -56,7 +56,24 @@ pub(crate) fn first(seed: u64, rng: &mut Rng) -> Policy {
     }
     policy.budget = budget(rng);
     policy.surfacing = surfacing(rng);
+    policy.routes = routes("plain");
     policy
+}
+
+/// Some match as well as others, and many tickets none.
+fn routes(changing: &str) -> Vec<Route> {
+    let route = |name: &str, agent: &str, words: &[&str], paths: &[&str]| Route {
+        name: name.to_owned(),
+        words: words.iter().map(|word| (*word).to_owned()).collect(),
+        paths: paths.iter().map(|path| (*path).to_owned()).collect(),
+        agent: agent.to_owned(),
+        subject: String::new(),
+    };
+    vec![
+        route("backend", changing, &["ticket 3", "ticket 4"], &["file-0"]),
+        route("frontend", "plain", &["ticket 4"], &["file-1"]),
+        route("found", changing, &["found"], &[]),
+    ]
 }
 
 /// Soon, so that short runs see it.
@@ -71,7 +88,11 @@ pub(crate) fn changed(policy: &Policy, rng: &mut Rng) -> Policy {
     let mut policy = policy.clone();
     match rng.below(8) {
         5 => policy.red_base = if policy.red_base == RedBase::Card { RedBase::Work } else { RedBase::Card },
-        6 => policy.gates.iter_mut().for_each(|gate| gate.known_red = !gate.known_red),
+        6 => {
+            policy.gates.iter_mut().for_each(|gate| gate.known_red = !gate.known_red);
+            let other = if policy.routes == routes("plain") { "late" } else { "plain" };
+            policy.routes = routes(other);
+        }
         7 => policy.surfacing = surfacing(rng),
         0 => policy.gates = gates(&["test", "build", "lint"][..rng.below(4) as usize]),
         1 => policy.review = if policy.review == Review::Off { Review::Agent } else { Review::Off },

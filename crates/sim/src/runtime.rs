@@ -23,6 +23,8 @@ pub(crate) enum Behaviour {
     /// Deletes much, touches `.env` files, commits secrets.
     Endangers,
     TooLarge,
+    /// It says that it cannot do it.
+    Blocked,
     /// It leaves a state of git that cannot be judged.
     Unfit,
     Fails(FailureClass),
@@ -274,7 +276,8 @@ pub(crate) fn report(behaviour: Behaviour, offer: &Offer) -> Report {
     let hands_in = offer.spec.call.is_some() && behaviour != Behaviour::Unanswered;
     let output = hands_in.then(|| output(behaviour, offer));
     let findings = if behaviour == Behaviour::Unanswered { Vec::new() } else { vec![fixed("F1"), fixed("F2")] };
-    Report { summary: "done".to_owned(), done: (0..items).map(answer).collect(), findings, output }
+    let blocked = (behaviour == Behaviour::Blocked).then(|| "it needs somebody else".to_owned());
+    Report { summary: "done".to_owned(), done: (0..items).map(answer).collect(), findings, blocked, output }
 }
 
 /// Answers to findings; those that nobody asked for do no harm.
@@ -365,6 +368,7 @@ fn choose(world: &mut World, number: u32) -> Behaviour {
         17 => Behaviour::NeverOpens,
         18 => Behaviour::Deaf,
         19 => Behaviour::Fails(FailureClass::Setup),
+        38 => Behaviour::Blocked,
         _ => Behaviour::Good,
     }
 }

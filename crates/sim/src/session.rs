@@ -417,7 +417,7 @@ impl Session {
             Behaviour::Tampers => Commit::new(format!("tampered-{attempt}")),
             Behaviour::Endangers => Commit::new(format!("hazard-{attempt}")),
             Behaviour::Red => Commit::new(format!("red-{attempt}")),
-            Behaviour::NoChange | Behaviour::Asks | Behaviour::Calls => base.clone(),
+            Behaviour::NoChange | Behaviour::Asks | Behaviour::Calls | Behaviour::Blocked => base.clone(),
             _ => Commit::new(format!("good-{attempt}")),
         };
         let tampers = self.runtime.behaviour == Behaviour::Tampers;

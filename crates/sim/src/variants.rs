@@ -7,7 +7,7 @@ use ganger_engine::session::{Action as SessionAction, Control, Event as SessionE
 use ganger_engine::{
     ApprovalReason, AssumptionStatus, AttemptCount, AttemptOutcome, CallError, CallResult, CardAnswer, CardKind,
     CardOption, DeliveryEvidence, DeliveryKind, DirectionKind, EscalationReason, FailureClass, Hazard, Impact, Input,
-    MailStatus, NoticeReason, Order, Scope, Surfacing, SurfacingReason, Urgency,
+    MailStatus, NoticeReason, Order, RouteMatch, RoutingReason, Scope, Surfacing, SurfacingReason, Urgency,
 };
 
 /// A closed enum whose variants are counted.
@@ -44,13 +44,15 @@ named! {
     CardKind: Question Permission Approval Stage Escalation Contest Orphaned Surfacing Proposal Notice;
     ApprovalReason: NoGate Review Hazards Tampering ProvesNothing;
     Hazard: Deletions EnvFiles Secrets Untested;
-    EscalationReason: Failed Rejected Unverifiable Budget TooLarge Stopped RedBase Stage LoggedOut;
+    EscalationReason: Failed Rejected Unverifiable Budget TooLarge Blocked Stopped RedBase Stage LoggedOut;
     NoticeReason: WorkspaceKept RepositoryTouched Mail;
     SurfacingReason: Completions Decisions HighImpact Conflict;
     Surfacing: Off Notify Pause;
     Impact: Low High;
     AssumptionStatus: Open Confirmed Rejected;
     DirectionKind: Goal Constraint Priority;
+    RoutingReason: Match Part Default;
+    RouteMatch: Path Word Type;
     CardAnswer: Option Deny Text;
     CardOption: Once Ticket Agent Project Deny Accept Reject Retry RetryGates Resume Continue Cancel Ok Yes No;
     Scope: Once Ticket Agent Project;

@@ -25,6 +25,7 @@ const FAILED: &[(u64, &str)] = &[
     (29, "kept because it failed once"),
     (33, "kept because it failed once"),
     (39, "kept because it failed once"),
+    (45, "an entry that was reopened by itself was asked for less than its contest"),
     (53, "kept because it failed once"),
     (61, "kept because it failed once"),
     (86, "kept because it failed once"),

@@ -1,7 +1,7 @@
 //! Attempts: offered, granted, reported on, ended.
 
 use super::refusal::{Refusal, refuse_claim};
-use super::{done, given_up, goals, granted, hazards, live, nothing, permissions, reviews, texts, ticket};
+use super::{blocked, done, given_up, goals, granted, hazards, live, nothing, permissions, reviews, texts, ticket};
 use crate::mutant::mutant;
 use crate::text;
 use crate::{
@@ -226,6 +226,10 @@ impl Disposition {
         if work.claim == Claim::Output {
             return Self::of_output(state, now, attempt, ticket, end);
         }
+        if let Some(why) = blocked::reported(ticket, end) {
+            let (next, events) = blocked::passed_on(state, now, attempt, ticket, why);
+            return Self { next, not_before: 0, events };
+        }
         if !end.unfit.is_empty() {
             let list: String = end.unfit.iter().map(|reason| format!("\n- {reason}")).collect();
             let refusal = Refusal {
@@ -426,7 +430,7 @@ impl Disposition {
             priority: ticket.spec.priority,
             after: ticket.spec.after.clone(),
             files: files.to_vec(),
-            agent: ticket.spec.agent.clone(),
+            agent: ticket.agent().map(str::to_owned),
             ..TicketSpec::default()
         };
         let mut waiting = ticket.spec.clone();

@@ -1,5 +1,6 @@
 //! Adding, editing, closing and reopening tickets.
 
+use super::routing::{self, FirstPart, Intake};
 use super::{contests, delivery, done, ticket, withdraw_cards};
 use crate::mutant::mutant;
 use crate::text::{self, clean};
@@ -18,21 +19,20 @@ pub(super) fn add(state: &State, new: &[NewTicket]) -> Result<Decision, Rejected
         return Err(Rejected::new(RejectCode::TooManyTickets, message).hint("split the file"));
     }
     let new: Vec<NewTicket> = new.iter().map(|t| NewTicket { id: t.id.clone(), spec: cleaned(&t.spec) }).collect();
-    let new = new.as_slice();
-    let ids = assign_ids(state, new);
+    let added = in_parts(state, &new);
     let mut faults = Vec::new();
     let mut specs: BTreeMap<&TicketId, &TicketSpec> = BTreeMap::new();
-    for (id, ticket) in ids.iter().zip(new) {
+    for Added { id, spec, .. } in &added {
         if state.tickets.contains_key(id) {
             faults.push(format!("{id}: the id is taken"));
         }
-        if specs.insert(id, &ticket.spec).is_some() {
+        if specs.insert(id, spec).is_some() {
             faults.push(format!("{id}: two of the new tickets have this id"));
         }
         if let Err(error) = TicketId::parse(id.as_str()) {
             faults.push(error.to_string());
         }
-        faults.extend(spec_faults(state, id, &ticket.spec));
+        faults.extend(spec_faults(state, id, spec));
     }
     for (id, spec) in &specs {
         let known = |d: &TicketId| state.tickets.contains_key(d) || specs.contains_key(d);
@@ -43,15 +43,37 @@ pub(super) fn add(state: &State, new: &[NewTicket]) -> Result<Decision, Rejected
     faults.extend(specs.iter().flat_map(|(id, spec)| calls_among(state, id, spec)));
     faults.extend(cycle(state, &specs).map(|path| format!("dependency cycle: {path}")));
     refuse_faults(RejectCode::InvalidTickets, &faults)?;
-    let numbers = state.next_ticket + 1..;
-    let added = ids.iter().zip(new).zip(numbers);
-    let events = added
-        .map(|((id, t), number)| {
-            let spec = TicketSpec { after: each_once(t.spec.after.clone()), ..t.spec.clone() };
-            Event::TicketAdded { ticket: id.clone(), number, spec }
-        })
-        .collect();
-    Ok(Decision { events, outcome: Outcome::Tickets { ids } })
+    let ids = added.iter().map(|added| added.id.clone()).collect();
+    let events = added.into_iter().flat_map(|Added { id, spec, number, routed }| {
+        let spec = TicketSpec { after: each_once(spec.after), ..spec };
+        [Event::TicketAdded { ticket: id, number, spec }].into_iter().chain(routed)
+    });
+    Ok(Decision { events: events.collect(), outcome: Outcome::Tickets { ids } })
+}
+
+/// A new ticket with its id, its number and its route.
+struct Added {
+    id: TicketId,
+    spec: TicketSpec,
+    number: u64,
+    routed: Option<Event>,
+}
+
+/// The new tickets as they come in, and after them the first parts of those that two agents have to do.
+fn in_parts(state: &State, new: &[NewTicket]) -> Vec<Added> {
+    let intake = Intake::of(state);
+    let (mut added, mut first_parts) = (Vec::with_capacity(new.len()), Vec::new());
+    for ((id, ticket), number) in assign_ids(state, new).into_iter().zip(new).zip(state.next_ticket + 1..) {
+        if let Some(FirstPart { id: part, spec, routed, other, other_routed }) = intake.in_parts(&id, &ticket.spec) {
+            added.push(Added { id, spec: other, number, routed: Some(other_routed) });
+            first_parts.push(Added { id: part, spec, number, routed: Some(routed) });
+        } else {
+            let routed = intake.routed(&id, &ticket.spec);
+            added.push(Added { id, spec: ticket.spec.clone(), number, routed });
+        }
+    }
+    added.extend(first_parts);
+    added
 }
 
 /// Texts come from files and other programs, and go to screens, prompts and commit messages.
@@ -272,7 +294,9 @@ pub(super) fn edit(state: &State, now: Millis, id: &TicketId, change: &TicketCha
     events.extend(contests::follow(state, id, ticket, &spec, |nth, (entry, found)| {
         if mission_changed { revised(state, nth, entry, found) } else { Vec::new() }
     }));
+    let routed = routing::again(state, id, ticket, &spec);
     events.push(super::edited(id, ticket, spec));
+    events.extend(routed);
     events.extend(answered);
     if mission_changed && ticket.spec.kind == Kind::Goal {
         events.extend(super::goals::edited(state, now, id, ticket));
@@ -395,6 +419,9 @@ pub(super) fn reopen(state: &State, now: Millis, id: &TicketId, reason: &str, by
     }
     let reopened = Event::TicketReopened { ticket: id.clone(), reason: reason.to_owned(), by: by.to_owned() };
     let mut events = vec![reopened];
+    // Its contest may ask for something else by now.
+    let contest = ticket.contest().and_then(|contest| state.tickets.get_key_value(contest));
+    events.extend(contest.and_then(|(of, whole)| contests::brought_up_to(state, of, &whole.spec, (id, ticket))));
     events.extend(withdraw_cards(state, id, "the ticket was reopened"));
     events.extend(super::merge::unapprove_dependents(state, id, "the ticket was reopened"));
     events.extend(super::cards::adopted(state, id));

@@ -1,6 +1,7 @@
 //! What comes of a plan: its tickets, about which a person was asked as a whole, or is asked a few at a time.
 
 use super::goals::{output_of, plan_fault, returned};
+use super::routing::Intake;
 use super::{board, proposals};
 use crate::{Card, CardKind, Event, Millis, Phase, StageRole, State, Ticket, TicketId, TicketSpec, WorkPlan, text};
 use std::collections::BTreeMap;
@@ -23,7 +24,8 @@ pub(super) fn into_tickets(state: &State, id: &TicketId, goal: &Ticket) -> Vec<E
     let fresh = board::fresh_ids(state, plan.tickets().count());
     let ids: BTreeMap<&str, &TicketId> = plan.tickets().map(|t| t.id.as_str()).zip(&fresh).collect();
     let planned = plan.phases.iter().flat_map(|phase| phase.tickets.iter().map(move |ticket| (phase, ticket)));
-    let added = planned.zip(&fresh).zip(state.next_ticket + 1..).map(|(((phase, planned), ticket), number)| {
+    let intake = Intake::of(state);
+    let added = planned.zip(&fresh).zip(state.next_ticket + 1..).flat_map(|(((phase, planned), ticket), number)| {
         let mut metadata = BTreeMap::from([("phase".to_owned(), text::clean(&phase.name))]);
         metadata.extend(goal.goal.for_tickets(id, &goal.spec.title));
         for (key, value) in [("why", &planned.why), ("size", &planned.size), ("risk", &planned.risk)] {
@@ -43,7 +45,8 @@ pub(super) fn into_tickets(state: &State, id: &TicketId, goal: &Ticket) -> Vec<E
             metadata,
             ..TicketSpec::default()
         };
-        Event::TicketAdded { ticket: ticket.clone(), number, spec }
+        let routed = intake.routed(ticket, &spec);
+        [Event::TicketAdded { ticket: ticket.clone(), number, spec }].into_iter().chain(routed)
     });
     let added: Vec<Event> = added.collect();
     let unapproved = in_order(state, &plan, &fresh);

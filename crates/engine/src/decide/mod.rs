@@ -1,6 +1,7 @@
 //! `decide`: may refuse, never acts. One file per part of a ticket's lifecycle.
 
 mod attempts;
+mod blocked;
 mod board;
 mod calls;
 mod cards;
@@ -23,6 +24,7 @@ mod proposals;
 mod red;
 mod refusal;
 mod reviews;
+mod routing;
 mod schedule;
 mod surfacing;
 mod telling;

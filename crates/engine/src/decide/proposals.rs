@@ -1,7 +1,7 @@
 //! Tickets that agents file: each waits for a person, unless the policy trusts its agent.
 
 use super::mail::author;
-use super::{NewCard, board, open_card};
+use super::{NewCard, board, open_card, routing};
 use crate::{
     Answer, Author, Card, CardAnswer, CardId, CardKind, CardOption, Decision, Event, Millis, NewTicket, Outcome, Phase,
     RejectCode, Rejected, Speaker, State, Ticket, TicketId, TicketSpec, text,
@@ -40,11 +40,16 @@ pub(super) fn file(state: &State, now: Millis, by: &Speaker, wanted: &TicketSpec
     if is_trusted {
         return Ok(Decision { events, outcome: Outcome::Filed { ticket, card: None } });
     }
-    let added = events.iter().find_map(|event| match event {
-        Event::TicketAdded { spec, .. } => Some(spec.clone()),
-        _ => None,
-    });
-    events.push(card(state, now, &ticket, &author, &added.unwrap_or_default()));
+    let (mut added, mut agent) = (TicketSpec::default(), wanted.agent.clone());
+    for event in &events {
+        match event {
+            Event::TicketAdded { spec, .. } => added = spec.clone(),
+            Event::TicketRouted { routing, .. } => agent = Some(routing.agent.clone()),
+            _ => {}
+        }
+    }
+    let agent = agent.unwrap_or_else(|| state.policy.default_agent.clone());
+    events.push(card(state, now, &ticket, &author, (&added, agent.as_str())));
     events.push(Event::TicketHeld { ticket: ticket.clone(), card: None });
     let card = Some(CardId::new(format!("C-{}", state.next_card + 1)));
     Ok(Decision { events, outcome: Outcome::Filed { ticket, card } })
@@ -101,10 +106,10 @@ fn is_of_program(by: &Author, author: &Author) -> bool {
     by.program && by.ticket.is_none() && by.name == author.name
 }
 
-fn card(state: &State, now: Millis, ticket: &TicketId, author: &Author, spec: &TicketSpec) -> Event {
+fn card(state: &State, now: Millis, ticket: &TicketId, author: &Author, asked: (&TicketSpec, &str)) -> Event {
     let on = author.ticket.as_ref().map(|ticket| format!(" on {ticket}")).unwrap_or_default();
-    let question = format!("{}{on} filed {ticket}: {}. Is it wanted?", author.name, spec.title);
-    asking(state, now, ticket, spec, question)
+    let question = format!("{}{on} filed {ticket}: {}. Is it wanted?", author.name, asked.0.title);
+    asking(state, now, ticket, asked, question)
 }
 
 /// The card about a ticket of a plan that goes to a person in batches, where so many others are `asked` about now.
@@ -125,16 +130,22 @@ pub(super) fn about_planned(
     let size = spec.metadata.get("size").map(|size| format!("Size: {size}\n")).unwrap_or_default();
     spec.description =
         format!("Goal: {}\n{why}{size}{built_on}{}", goal.spec.title, spec.description).trim_end().to_owned();
-    asking(state, now, id, &spec, question)
+    asking(state, now, id, (&spec, state.agent_of(ticket)), question)
 }
 
-fn asking(state: &State, now: Millis, ticket: &TicketId, spec: &TicketSpec, question: String) -> Event {
+/// The card about a ticket that asks for this, and would be this agent's.
+fn asking(
+    state: &State,
+    now: Millis,
+    ticket: &TicketId,
+    (spec, agent): (&TicketSpec, &str),
+    question: String,
+) -> Event {
     let list = |name: &str, items: &[String]| match items {
         [] => String::new(),
         items => format!("\n{name}: {}", items.join("; ")),
     };
     let after: Vec<String> = spec.after.iter().map(ToString::to_string).collect();
-    let agent = spec.agent.as_deref().unwrap_or(&state.policy.default_agent);
     let brief = format!(
         "{}{}{}{}\nIts agent would be {agent}, its priority {}.\n`yes` lets it in, `no` closes it. Any other answer is added to \
          its text, and lets it in; `ganger ticket edit {ticket}` changes the rest.",
@@ -170,7 +181,9 @@ pub(super) fn answered(state: &State, now: Millis, card: &Card, ticket: &Ticket,
             let before = ticket.spec.description.trim_end();
             let gap = if before.is_empty() { "" } else { "\n\n" };
             let description = text::clean(&format!("{before}{gap}{more}"));
-            vec![super::edited(id, ticket, TicketSpec { description, ..ticket.spec.clone() }), resumed]
+            let spec = TicketSpec { description, ..ticket.spec.clone() };
+            let routed = routing::again(state, id, ticket, &spec);
+            [super::edited(id, ticket, spec)].into_iter().chain(routed).chain([resumed]).collect()
         }
         _ => vec![resumed],
     }

@@ -50,6 +50,7 @@ pub(super) fn escalation(state: &State, now: Millis, id: &TicketId, why: Escalat
         EscalationReason::TooLarge { files, bytes } => {
             format!("{id} made {files} files ({bytes} bytes) in one turn. Try again?")
         }
+        EscalationReason::Blocked { agents } => format!("{} cannot do {id}. Try again?", agents.join(" and ")),
         EscalationReason::Stopped => format!("{id} is stopped. Resume it?"),
         // These have cards of their own.
         EscalationReason::Rejected { .. }

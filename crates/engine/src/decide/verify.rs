@@ -1,6 +1,6 @@
 //! From a claim to acceptance: evidence, review, and the ways back.
 
-use super::{NewCard, done, escalation, nothing, open_card, red, reviews, tampering_card, ticket};
+use super::{NewCard, done, escalation, nothing, open_card, red, reviews, routing, tampering_card, ticket};
 use crate::mutant::mutant;
 use crate::verdict::{Inquiry, Requirement, Verdict};
 use crate::{
@@ -15,6 +15,7 @@ pub(super) fn set_policy(state: &State, policy: &Policy) -> Decision {
     }
     let mut events = vec![Event::PolicySet { policy: policy.clone() }];
     events.extend(red::settled(state, policy));
+    events.extend(routing::by_other_routes(state, policy));
     if state.policy.gates != policy.gates {
         let again = state.tickets.iter().filter_map(|(id, t)| Some((id, t, reverification(state, policy, id, t)?)));
         let again: Vec<(&TicketId, &Ticket, Event)> = again.collect();

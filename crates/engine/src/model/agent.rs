@@ -1,7 +1,7 @@
 //! What decisions depend on: the part of the configuration that is journaled.
 
 use super::is_default;
-use crate::{CallLimits, GoalRules, MailLimits, Millis, Review, ReviewRules, SurfacingPolicy, Take};
+use crate::{CallLimits, GoalRules, MailLimits, Millis, Review, ReviewRules, Route, SurfacingPolicy, Take};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -90,6 +90,9 @@ pub struct Policy {
     pub agents: BTreeMap<String, AgentPolicy>,
     /// The agent of tickets that name none.
     pub default_agent: String,
+    /// Where tickets go that name no agent, the first first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub routes: Vec<Route>,
     /// Attempts at once, over all hosts.
     pub max_parallel: u32,
     /// Failed attempts in a row before a person is asked.
@@ -158,6 +161,7 @@ impl Default for Policy {
             gates: Vec::new(),
             agents: BTreeMap::new(),
             default_agent: String::new(),
+            routes: Vec::new(),
             max_parallel: 4,
             max_attempts: 3,
             max_rejections: 3,

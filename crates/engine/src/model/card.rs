@@ -133,6 +133,11 @@ pub enum EscalationReason {
         /// Bytes left.
         bytes: u64,
     },
+    /// Nobody whose route matches can do it.
+    Blocked {
+        /// Who said so.
+        agents: Vec<String>,
+    },
     /// A person stopped it. Only in journals from before the phase `stopped`.
     Stopped,
     /// A gate is red without the work, too. One card for all tickets that meet the same.

@@ -20,6 +20,7 @@ pub(crate) mod permission;
 pub(crate) mod phase;
 pub(crate) mod plan;
 pub(crate) mod review;
+pub(crate) mod routing;
 pub(crate) mod ticket;
 pub(crate) mod usage;
 pub(crate) mod view;

@@ -2,9 +2,9 @@
 
 use super::is_default;
 use crate::{
-    Acceptance, Assumption, AttemptId, Author, CallSpec, Calls, CardId, Check, Commit, ContestProgress, DeliveryId,
-    Finding, FindingAnswer, GoalProgress, Hazard, HostId, Kind, Lines, Millis, Phase, Reviews, Session, TicketId,
-    Usage,
+    Acceptance, Assumption, AttemptId, Author, Blocker, CallSpec, Calls, CardId, Check, Commit, ContestProgress,
+    DeliveryId, Finding, FindingAnswer, GoalProgress, Hazard, HostId, Kind, Lines, Millis, Phase, Reviews, Routing,
+    Session, TicketId, Usage,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -160,6 +160,9 @@ pub struct Report {
     /// Answers to the findings of the last review.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<FindingAnswer>,
+    /// Why it cannot be done, by this agent: another one, or a person, takes over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocked: Option<String>,
     /// Structured output, for kinds of work whose result it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<serde_json::Value>,
@@ -190,6 +193,12 @@ pub struct Note {
 pub struct Ticket {
     /// What is asked for.
     pub spec: TicketSpec,
+    /// The agent that it got, where it names none and the project has routes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routed: Option<Routing>,
+    /// The agents that cannot do it, and why; reset as `rejections` is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blocked: Vec<Blocker>,
     /// Counts edits, from 1. Evidence names the revision it was made for.
     pub revision: u32,
     /// Order of creation; ties in priority are broken by it.
@@ -320,6 +329,13 @@ impl Ticket {
             Kind::Contest => self.contest.taken.is_none(),
             _ => false,
         }
+    }
+
+    /// The agent that it names, or that a route says; without either it is the default agent's.
+    #[must_use]
+    pub fn agent(&self) -> Option<&str> {
+        let routed = || self.routed.as_ref().filter(|routed| routed.route().is_some());
+        self.spec.agent.as_deref().or_else(|| routed().map(|routed| routed.agent.as_str()))
     }
 
     /// The tickets that do its work: those that a goal became, or the entries of a contest that nobody took one of.

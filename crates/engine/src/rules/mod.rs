@@ -6,6 +6,7 @@
 //! runtime's own name of a tool.
 
 mod pattern;
+pub mod routing;
 mod shell;
 #[cfg(test)]
 mod tests;

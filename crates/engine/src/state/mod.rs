@@ -262,7 +262,7 @@ impl State {
     /// The agent that works on a ticket.
     #[must_use]
     pub fn agent_of<'a>(&'a self, ticket: &'a Ticket) -> &'a str {
-        ticket.spec.agent.as_deref().unwrap_or(&self.policy.default_agent)
+        ticket.agent().unwrap_or(&self.policy.default_agent)
     }
 
     /// Why, and until when, the service takes nothing of an agent.

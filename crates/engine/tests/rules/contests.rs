@@ -349,6 +349,19 @@ fn an_edit_takes_acceptance_from_the_entries_and_the_card_goes() {
 }
 
 #[test]
+fn an_entry_that_is_reopened_by_itself_is_asked_for_what_its_contest_asks_for_now() {
+    let close = Input::CloseTicket { ticket: "T-1-codex".into(), reason: "no".into(), by: "p".into() };
+    let gone = ended("T-1-codex-a1", 2, |_| {});
+    let done = Some(vec!["it works".to_owned(), "and well".to_owned()]);
+    let change = Box::new(TicketChange { done, ..TicketChange::default() });
+    let edit = Input::EditTicket { ticket: "T-1".into(), change };
+    let reopen = Input::ReopenTicket { ticket: "T-1-codex".into(), reason: String::new(), by: "p".into() };
+    let ledger = given(&after(both_at_work(|_| {}), [close, gone, edit, reopen]));
+    let state = ledger.state();
+    assert_eq!(state.tickets[&"T-1-codex".into()].spec.done, state.tickets[&"T-1".into()].spec.done);
+}
+
+#[test]
 fn a_contest_is_closed_and_reopened_with_its_entries() {
     let close = Input::CloseTicket { ticket: "T-1".into(), reason: "no".into(), by: "p".into() };
     let closed = after(both_passed(|_| {}), [close, tick(), tick()]);

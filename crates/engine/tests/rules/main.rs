@@ -23,6 +23,7 @@ mod proposals;
 mod red_base;
 mod repeats;
 mod reviews;
+mod routing;
 mod stops;
 mod support;
 mod surfacing;

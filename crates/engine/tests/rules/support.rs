@@ -158,7 +158,7 @@ pub(crate) fn ended(attempt: &str, token: u64, change: impl FnOnce(&mut AttemptE
 
 pub(crate) fn report(items: &[&str]) -> Report {
     let done = items.iter().map(|i| DoneAnswer { item: (*i).to_owned(), how: "so".into() }).collect();
-    Report { summary: "s".into(), done, findings: Vec::new(), output: None }
+    Report { summary: "s".into(), done, ..Report::default() }
 }
 
 /// A person's answer: an option by its word, a denial with its reason, or text.

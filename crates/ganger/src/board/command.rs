@@ -143,8 +143,9 @@ impl Board {
         }
         loop {
             let Some(state) = journal.part(Part::Tickets(&named)) else { return Ok(None) };
-            // Other gates concern every ticket.
-            if state.policy.gates != self.project.config().to_policy().gates {
+            // Other gates, and other routes, concern every ticket.
+            let policy = self.project.config().to_policy();
+            if (&state.policy.gates, &state.policy.routes) != (&policy.gates, &policy.routes) {
                 return Ok(None);
             }
             let known: BTreeSet<&TicketId> = named.iter().collect();

@@ -7,6 +7,7 @@
 
 mod cause;
 mod command;
+mod decisions;
 mod follow;
 mod forecast;
 mod history;
@@ -20,6 +21,7 @@ mod store;
 
 pub(crate) use crate::foreman::{Part, ReadyTicket};
 pub(crate) use cause::{Cause, answer, no_agent, no_agent_in_a_line};
+pub(crate) use decisions::Made;
 pub(crate) use follow::{Follow, Happening, Waited};
 pub(crate) use forecast::Forecast;
 pub(crate) use history::{FailedAttempt, History, PastCard, ticket_of_attempt};

@@ -1,7 +1,7 @@
 //! `ganger confine`: the sandbox of agents, to try or to look at.
 
 use super::agent_choice;
-use super::out::{data, json};
+use super::out::{data, json, talk};
 use crate::board::shapes;
 use crate::config::Agent;
 use crate::failure::{Exit, Failure};
@@ -49,9 +49,13 @@ pub(super) fn run(args: Args) -> Result<Exit, Failure> {
         return try_command(confinement, &args.command);
     }
     let (write, read) = (that_exist(&confinement.write), that_exist(&confinement.read));
+    if let Err(why) = sandbox::had_here() {
+        talk!("warning: nothing of this holds here: {why}");
+    }
     if args.json {
         let shown = |paths: BTreeSet<PathBuf>| paths.iter().map(|path| path.display().to_string()).collect();
-        json(shapes::Sandbox { write: shown(write), read: shown(read) })?;
+        let enforced = sandbox::had_here().as_ref().map_or("no", |enforced| enforced.as_str());
+        json(shapes::Sandbox { enforced, write: shown(write), read: shown(read) })?;
         return Ok(Exit::Done);
     }
     for (may, paths) in [("write", write), ("read", read)] {
@@ -67,8 +71,11 @@ fn try_command(mut confinement: Confinement, command: &[OsString]) -> Result<Exi
     confinement.temporary = Some(temporary.path().to_owned());
     let status = os::run_confined(&confinement, command).map_err(|e| {
         let program = command[0].display().to_string();
-        Failure::failed(format!("`{program}` could not be started in the sandbox: {e}"))
-            .hint("`ganger confine` shows what may be read there")
+        let failure = Failure::failed(format!("`{program}` could not be started in the sandbox: {e}"));
+        match sandbox::had_here() {
+            Ok(_) => failure.hint("`ganger confine` shows what may be read there"),
+            Err(_) => failure.hint("docs/sandbox.md says what holds where there is none"),
+        }
     })?;
     // Exit codes of commands are their own.
     drop(temporary);

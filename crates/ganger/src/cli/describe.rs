@@ -14,6 +14,8 @@ pub(super) fn ticket_of(event: &Event) -> Option<TicketId> {
     match event {
         Event::TicketAdded { ticket, .. }
         | Event::TicketEdited { ticket, .. }
+        | Event::TicketRouted { ticket, .. }
+        | Event::TicketBlocked { ticket, .. }
         | Event::TicketNoted { ticket, .. }
         | Event::AssumptionLogged { ticket, .. }
         | Event::AssumptionSettled(Settlement { ticket, .. })
@@ -146,6 +148,10 @@ pub(super) fn event(state: &State, event: &Event, length: Length) -> Option<Stri
         }
         Event::TicketAdded { spec, .. } => format!("added: {}", spec.title),
         Event::TicketEdited { .. } => "edited".to_owned(),
+        Event::TicketBlocked { blocker, .. } => {
+            format!("{} cannot do it: {}", blocker.agent, length.of(&blocker.why, 200))
+        }
+        Event::TicketRouted { routing, .. } => format!("goes to {}: {}", routing.agent, routing.why),
         Event::TicketNoted { text, by, .. } => format!("note by {by}: {}", length.of(text, 200)),
         Event::AssumptionLogged { assumption, .. } => {
             let Assumption { id, assumed, confidence, by, .. } = assumption;

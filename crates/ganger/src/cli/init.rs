@@ -5,7 +5,7 @@ use super::out::{data, hint, talk};
 use super::{gates, trust};
 use crate::agents::{Drivers, Found};
 use crate::board::no_agent_in_a_line;
-use crate::config::{Config, Detected, Detection, PROJECT_FILE, RuntimeKind, detect};
+use crate::config::{Config, Detected, Detection, PROJECT_FILE, Preset, RuntimeKind, detect};
 use crate::depot::stands_in_the_way;
 use crate::failure::{Exit, Failure, OrCannot};
 use crate::git::Repository;
@@ -26,6 +26,9 @@ pub(super) struct Args {
     /// The runtime of the default agent; the first one that is found without it
     #[arg(long, value_parser = ["claude", "opencode", "codex", "gemini"])]
     runtime: Option<String>,
+    /// Write limits, policy and routes of a way to work; see docs/routing.md
+    #[arg(long, value_enum)]
+    preset: Option<Preset>,
     /// Then run each gate on the main branch, and say what is red or missing before the first ticket; asks first, as
     /// `ganger trust` does
     #[arg(long)]
@@ -40,6 +43,11 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     let repository = repository_at(&std::env::current_dir().or_cannot("find the current folder")?)?;
     let main = repository.guess_main();
     let file = repository.root.join(PROJECT_FILE);
+    let is_kept = file.exists();
+    if is_kept && args.preset.is_some() {
+        return Err(Failure::usage(format!("{} is there already, and init never overwrites it", file.display()))
+            .hint("docs/routing.md has the routes of each preset"));
+    }
     let runtimes = Drivers::default().found().await;
     let found = detect(&repository.root);
 
@@ -55,11 +63,10 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
         let place = os::place_of_program(name).map_or_else(String::new, |place| format!(" ({place})"));
         data!("runtime     {name} {version}{place}");
     }
-    let is_kept = file.exists();
     if !is_kept {
         show_found(&found);
         let (chosen, name) = (choose(args, &runtimes), default_name(&repository));
-        let text = render(main.as_deref(), &found, &chosen, name);
+        let text = render(main.as_deref(), &found, &chosen, name, args.preset);
         std::fs::write(&file, text).or_cannot(format_args!("write {}", file.display()))?;
         if let Some((first, others)) = chosen.split_first() {
             let others: String = others.iter().map(|kind| format!(", {}", kind.as_str())).collect();
@@ -208,7 +215,9 @@ fn render(
     Detection { gates, likely, setup, .. }: &Detection,
     runtimes: &[RuntimeKind],
     name: &str,
+    preset: Option<Preset>,
 ) -> String {
+    let (of_project, tail) = preset.map_or(("", TAIL), Preset::parts);
     let mut text = String::from(HEAD);
     let quoted = |s: &str| toml::Value::String(s.to_owned()).to_string();
     // Writing to a String cannot fail.
@@ -216,6 +225,7 @@ fn render(
     if !runtimes.is_empty() {
         let _ok = writeln!(text, "agent = {}   # works on tickets that name no agent", quoted(name));
     }
+    text.extend(of_project.lines().flat_map(|line| [line, "\n"]));
     if let Some(setup) = setup {
         let _ok = writeln!(text, "# Makes a fresh tree ready, for agents and for gates.\nsetup = {}", quoted(setup));
     }
@@ -246,7 +256,7 @@ fn render(
         text.push('\n');
         gate(found).lines().for_each(|line| text.push_str(&format!("#{line}\n")));
     }
-    text.push_str(TAIL);
+    let _ok = write!(text, "\n{}", tail.trim_start());
     text
 }
 

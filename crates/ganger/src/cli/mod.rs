@@ -11,6 +11,7 @@ mod clean;
 mod config_command;
 mod confine;
 mod cost;
+mod decisions;
 mod demo;
 mod describe;
 mod diff;
@@ -165,6 +166,8 @@ enum Command {
     ///
     /// Plays what is left to do many times over, with what finished tickets took. No model is asked.
     Forecast(forecast::Args),
+    /// Show what was decided and why: who works on a ticket, what started, what waits; and what came of it
+    Decisions(decisions::Args),
     /// Merge accepted work into the main branch
     Merge(merge::Args),
     /// Show what agents said and did
@@ -300,6 +303,7 @@ impl Command {
             Self::Alert(alert::Command::List { json }) => *json,
             Self::Cost(args) => args.json,
             Self::Forecast(args) => args.json,
+            Self::Decisions(args) => args.json,
             Self::Peek(args) => args.json,
             Self::Review(args) => args.json,
             Self::Clean(args) => args.json,
@@ -373,6 +377,7 @@ async fn dispatch_async(command: Command) -> Result<Exit, Failure> {
         Command::Alert(command) => alert::run(command).await,
         Command::Cost(args) => cost::run(&args).await,
         Command::Forecast(args) => forecast::run(&args).await,
+        Command::Decisions(args) => decisions::run(&args).await,
         Command::Merge(args) => merge::run(args).await,
         Command::Log(args) => log_command::run(&args).await,
         Command::Diff(args) => diff::run(&args).await,
@@ -380,7 +385,7 @@ async fn dispatch_async(command: Command) -> Result<Exit, Failure> {
         Command::Rescue(command) => rescue::run(command).await,
         Command::Clean(args) => clean::run(&args).await,
         Command::Trust(args) => trust::run(&args).await,
-        Command::Doctor(args) => doctor::run(&args).await,
+        Command::Doctor(args) => Box::pin(doctor::run(&args)).await,
         Command::Demo(args) => demo::run(&args).await,
         Command::Export(args) => export::run(&args).await,
         Command::Backup(args) => backup::backup(&args).await,

@@ -86,6 +86,9 @@ pub(super) async fn show(board: &Board, id: &str, as_json: bool) -> Result<Exit,
             data!("{name:<10} {}", values.join(", "));
         }
     };
+    if let Some(routed) = &ticket.routed {
+        data!("routed     {}", routed.why);
+    }
     line("entry of", &ticket.contest().map(ToString::to_string).into_iter().collect::<Vec<_>>());
     line("called by", &spec.parent.iter().filter(|_| spec.call.is_some()).map(ToString::to_string).collect::<Vec<_>>());
     line("waits for", &ticket.calls.unanswered.iter().map(ToString::to_string).collect::<Vec<_>>());
@@ -271,10 +274,12 @@ fn show_answers(cards: &[PastCard]) {
 pub(super) async fn explain(board: &Board, id: &str, as_json: bool) -> Result<Exit, Failure> {
     let id = board.named_one(id).await?;
     let View { state, .. } = board.view(Part::Tickets(std::slice::from_ref(&id))).await?;
+    let (id, ticket) = find(&state, id.as_str())?;
     let found = board.around()?.causes(&state, &id);
+    let routing = shapes::Routing::of(&state, ticket);
     if as_json {
         let reasons = found.iter().map(shapes::Reason::of).collect();
-        json(shapes::Why { id: id.to_string(), ready: found.is_empty(), reasons })?;
+        json(shapes::Why { id: id.to_string(), ready: found.is_empty(), reasons, routing })?;
         return Ok(Exit::Done);
     }
     if found.is_empty() {
@@ -282,6 +287,9 @@ pub(super) async fn explain(board: &Board, id: &str, as_json: bool) -> Result<Ex
     }
     for cause in &found {
         data!("{id}: {}\n{:w$}next: `{}`", cause.text, "", cause.next, w = id.as_str().len() + 2);
+    }
+    if !state.policy.routes.is_empty() {
+        data!("{id}: for {}: {}", routing.agent, routing.reason);
     }
     Ok(Exit::Done)
 }

@@ -145,10 +145,13 @@ impl Config {
         (review, ReviewRules { reviewers, rounds: self.limits.review_rounds })
     }
 
-    /// Agents that the configuration names for judging and planning, with the key that does.
-    pub(crate) fn named_judges(&self) -> impl Iterator<Item = (&'static str, &str)> {
+    /// Agents that the configuration names for judging, planning and routes, with the key that does.
+    pub(crate) fn named_agents(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let reviewers = self.policy.reviewers.iter().filter(|r| *r != REVIEWER);
         let stages = self.goal.stages.iter().map(|stage| ("goal.stage", stage.agent.as_str()));
-        reviewers.map(|name| ("policy.reviewers", name.as_str())).chain(stages)
+        let routes = self.routes.iter().map(|route| ("route", route.agent.as_str()));
+        let all = reviewers.map(|name| ("policy.reviewers", name.as_str())).chain(stages).chain(routes);
+        // Without a runtime there is no agent at all, and that is said elsewhere.
+        all.filter(|_| !self.agents.is_empty())
     }
 }

@@ -13,8 +13,10 @@ mod messages;
 mod model;
 mod own;
 mod policies;
+mod presets;
 mod prices;
 mod programs;
+mod routes;
 mod sandbox;
 mod unset;
 
@@ -26,6 +28,7 @@ pub(crate) use guard::GuardPreset;
 pub(crate) use layers::{ConfigError, Layered, load, load_own};
 pub(crate) use model::{Agent, Config, Project, RuntimeKind, Surface};
 pub(crate) use policies::Tests;
+pub(crate) use presets::Preset;
 pub(crate) use programs::commands_in;
 pub(crate) use sandbox::{Sandbox, SandboxMode};
 

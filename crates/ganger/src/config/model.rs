@@ -6,6 +6,7 @@ use super::limits::{Limits, MOST_LEASE, MOST_MINUTES, MOST_PATIENCE, millis};
 use super::own::{Environment, Exchange};
 use super::policies::Policies;
 use super::prices::Prices;
+use super::routes::RouteBlock;
 use super::{Gate, Sandbox, SandboxMode};
 use crate::os;
 use ganger_engine::{AgentPolicy, Budget, Policy};
@@ -42,6 +43,9 @@ pub(crate) struct Config {
     pub(crate) changes: BTreeMap<String, super::Block>,
     #[serde(rename = "gate")]
     pub(crate) gates: Vec<Gate>,
+    /// Where tickets go that name no agent, the first first.
+    #[serde(rename = "route")]
+    pub(crate) routes: Vec<RouteBlock>,
     #[serde(rename = "price")]
     pub(crate) prices: Prices,
 }
@@ -292,6 +296,7 @@ impl Config {
             gates: self.gates.iter().map(Gate::to_policy).collect(),
             agents: agents.collect(),
             default_agent: self.default_agent().unwrap_or_default().to_owned(),
+            routes: self.routes(),
             max_parallel: self.limits.parallel,
             max_attempts: self.limits.attempts,
             max_rejections: self.limits.rejections,
@@ -386,6 +391,7 @@ impl Config {
         self.alias_faults(&mut faults);
         self.rule_faults(&mut faults);
         self.gate_faults(&mut faults);
+        self.route_faults(&mut faults);
         faults
     }
 

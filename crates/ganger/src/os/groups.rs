@@ -190,6 +190,39 @@ mod tests {
         assert_eq!(mount_of("32 31 0:29 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n"), None);
     }
 
+    /// Nothing leads to what left its session, its parent and its environment but the group.
+    #[tokio::test]
+    async fn what_no_attempt_alone_has_started_ends_with_its_host() {
+        if let Err(why) = super::super::blocking(try_groups).await {
+            eprintln!("not tried: no groups can be made here: {why}");
+            return;
+        }
+        let host = format!("shared-test-{}", std::process::id());
+        let folder = tempfile::tempdir().unwrap();
+        let noted = folder.path().join("pid");
+        let daemon = "env -i setsid sh -c 'cd /; sleep 600 & echo $! > $0.new; mv $0.new $0' \"$0\" & wait";
+        let child = super::super::Spawn {
+            argv: ["sh", "-c", daemon].map(OsString::from).into_iter().chain([noted.clone().into()]).collect(),
+            dir: folder.path(),
+            env: super::super::environment_for_commands(),
+            host: &host,
+            attempt: None,
+            confinement: None,
+            stdin: std::process::Stdio::null(),
+            stdout: std::process::Stdio::null(),
+            stderr: std::process::Stdio::null(),
+        };
+        let status = child.start().unwrap().wait().await.unwrap();
+        assert!(status.success());
+        let daemon: i32 = std::fs::read_to_string(&noted).unwrap().trim().parse().unwrap();
+        // One that nobody has waited for yet has no command line.
+        let alive = || std::fs::read(format!("/proc/{daemon}/cmdline")).is_ok_and(|words| !words.is_empty());
+        assert!(alive());
+        let target = Target { markers: vec![(MARKER_HOST.to_owned(), host)], folders: Vec::new() };
+        assert!(super::super::blocking(move || super::super::sweep(&target)).await.unwrap() >= 1);
+        assert!(!alive(), "it outlived its host");
+    }
+
     #[test]
     fn names_are_names_of_folders() {
         assert_eq!(name("shop-1a2b/T-1-a1"), "shop-1a2b_T-1-a1");

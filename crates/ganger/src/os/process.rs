@@ -30,6 +30,9 @@ pub(crate) struct Spawn<'a> {
     pub(crate) stderr: Stdio,
 }
 
+/// The group of what no attempt alone has started: it ends with its host.
+const SHARED: &str = "shared";
+
 impl Spawn<'_> {
     /// Starts the child as the leader of a new process group.
     pub(crate) fn start(self) -> std::io::Result<Child> {
@@ -37,7 +40,7 @@ impl Spawn<'_> {
         let program = argv.first_mut().ok_or_else(|| std::io::Error::other("no program"))?;
         // A program by its path is started by `posix_spawn`, which does not copy our page tables.
         let found = find_program(&*program, self.env.get(OsStr::new("PATH"))).map(PathBuf::into_os_string);
-        let group = self.attempt.filter(|_| found.is_some()).and_then(|attempt| Group::make(self.host, attempt));
+        let group = found.as_ref().and_then(|_| Group::make(self.host, self.attempt.unwrap_or(SHARED)));
         *program = found.unwrap_or_else(|| std::mem::take(program));
         let mut confinement = self.confinement.cloned();
         if let Some(group) = &group {

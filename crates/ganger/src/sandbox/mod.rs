@@ -214,8 +214,11 @@ pub(crate) fn decision(mode: SandboxMode, agent: Option<&Agent>) -> Decision {
     }
 }
 
-/// Tried once in each process.
-fn had_here() -> &'static Result<Enforced, String> {
+/// How much of a sandbox this machine has. Tried once in each process.
+///
+/// # Errors
+/// With why it has none.
+pub(crate) fn had_here() -> &'static Result<Enforced, String> {
     static HAD: OnceLock<Result<Enforced, String>> = OnceLock::new();
     HAD.get_or_init(|| Confinement::try_out().map_err(|e| e.to_string()))
 }

@@ -52,6 +52,7 @@ pub(crate) async fn probe() -> Result<Probe> {
     let _listens = os::listen_at(&name)?;
     let places = super::places::Places::here();
     let confinement = Confinement { read: places.read, devices: places.devices, ..Confinement::default() };
+    let host = format!("sandbox-probe-{}", std::process::id());
     let spawn = os::Spawn {
         argv: vec![
             os::own_program().into(),
@@ -63,14 +64,22 @@ pub(crate) async fn probe() -> Result<Probe> {
         ],
         dir: Path::new("/"),
         env: os::environment_for_commands(),
-        host: "probe",
+        host: &host,
         attempt: None,
         confinement: Some(&confinement),
         stdin: Stdio::null(),
         stdout: Stdio::piped(),
         stderr: Stdio::null(),
     };
-    let child = spawn.start()?;
+    let told = told_by(spawn).await;
+    // Its group goes with it.
+    let target = os::Target { markers: vec![(os::MARKER_HOST.to_owned(), host)], folders: Vec::new() };
+    let _nothing_left = os::blocking(move || os::sweep(&target)).await;
+    told
+}
+
+async fn told_by(probe: os::Spawn<'_>) -> Result<Probe> {
+    let child = probe.start()?;
     let output = tokio::time::timeout(LIMIT, child.wait_with_output()).await;
     let output = output.map_err(|_| Error::other("the probe did not end"))??;
     serde_json::from_slice(&output.stdout).map_err(|_| Error::other("the probe did not tell what it found"))

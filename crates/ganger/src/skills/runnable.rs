@@ -30,7 +30,7 @@ pub(crate) fn complete(layered: &mut Layered, root: &Path, catalogue: &Catalogue
         agents.filter(|agent| !config.agents.contains_key(&agent.name) && !is_dropped(config, catalogue, agent));
     let made = agents.filter_map(|agent| Some((agent.name.clone(), on_runtime(agent, catalogue, config)?)));
     layered.config.file_agents = made.collect();
-    let unknown = layered.config.named_judges().find(|(_, name)| layered.config.agent_called(name).is_none());
+    let unknown = layered.config.named_agents().find(|(_, name)| layered.config.agent_called(name).is_none());
     let unknown = unknown.map(|(key, name)| (key, name.to_owned()));
     unknown.map_or(Ok(()), |(key, name)| {
         Err(layered.fault(root, key, format!("`{key}` {}", layered.config.names_no_agent(&name))))

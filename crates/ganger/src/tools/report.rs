@@ -35,6 +35,10 @@ pub(super) fn tool(caller: &Identity) -> Tool {
             "description": "After a review that sent the work back: every finding",
         },
     });
+    properties["blocked"] = json!({
+        "type": "string",
+        "description": "Only where you cannot do the mission at all: why. Another agent, or a person, takes over",
+    });
     if let Some(output) = &caller.role.output {
         properties["output"] = output.clone();
     }
@@ -74,10 +78,16 @@ pub(super) async fn call(call: Call<'_>) -> Answer {
     let done = answers(call.arguments.get("done"))?;
     let findings = findings(call.arguments.get("findings"))?;
     let output = output(&call)?;
-    let report = Report { summary, done, findings, output };
+    let blocked = call.arguments.get("blocked").and_then(Value::as_str).map(str::trim).filter(|why| !why.is_empty());
+    let blocked = blocked.map(str::to_owned);
+    let next = match blocked {
+        Some(_) => "Noted. End your turn now: another agent, or a person, takes over.",
+        None => "Noted. End your turn now: the gates run next, and you will hear of anything that is red.",
+    };
+    let report = Report { summary, done, findings, blocked, output };
     let input = Input::AgentReport { attempt: call.caller.attempt.clone(), token: call.caller.token, report };
     call.decide("the agent reports", input).await?;
-    Ok("Noted. End your turn now: the gates run next, and you will hear of anything that is red.".into())
+    Ok(next.into())
 }
 
 async fn hand_in(call: Call<'_>) -> Answer {

@@ -177,6 +177,7 @@ fn what_no_person_wrote_travels_without_secrets() {
         summary: said(),
         done: Vec::new(),
         findings: Vec::new(),
+        blocked: Some(said()),
         output: Some(serde_json::json!({"key": said()})),
     };
     let (attempt, ticket) = (AttemptId::from("T-1-a1"), TicketId::from("T-1"));

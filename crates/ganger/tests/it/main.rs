@@ -23,6 +23,7 @@ mod model_server;
 mod packages;
 mod power;
 mod recovery;
+mod routing;
 mod run;
 mod runtimes;
 mod sessions;

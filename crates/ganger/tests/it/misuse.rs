@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// Commands that take `--json`.
-const WITH_JSON: [&str; 35] = [
+const WITH_JSON: [&str; 36] = [
     "plan",
     "agent list",
     "agent show",
@@ -20,6 +20,7 @@ const WITH_JSON: [&str; 35] = [
     "config",
     "confine",
     "cost",
+    "decisions",
     "doctor",
     "forecast",
     "gates",
@@ -46,7 +47,7 @@ const WITH_JSON: [&str; 35] = [
 
 /// A wrong use of each command in a project with the ticket T-1 that no agent has worked on: exit code, error code, and
 /// what the message says.
-const WRONG: [(&str, &str, i32, &str, &str); 104] = [
+const WRONG: [(&str, &str, i32, &str, &str); 108] = [
     ("agent list", "all", 2, "usage", "unexpected argument 'all'"),
     ("agent show", "plannr", 2, "usage", "there is no agent `plannr`"),
     ("agent show", "", 2, "usage", "required arguments were not provided"),
@@ -65,6 +66,9 @@ const WRONG: [(&str, &str, i32, &str, &str); 104] = [
     ("config", "limit.paralel", 2, "usage", "no setting begins with `limit.paralel`"),
     ("confine", "--agent scriptd", 2, "usage", "there is no agent `scriptd`"),
     ("cost", "--by moon", 2, "usage", "invalid value 'moon' for '--by <BY>'"),
+    ("decisions", "--ticket T-9", 1, "unknown-ticket", "there is no ticket T-9"),
+    ("decisions", "--agent scriptd", 2, "usage", "there is no agent `scriptd`"),
+    ("decisions", "--since yesterday", 2, "usage", "a time is a whole number with m, h, d or w"),
     ("demo", "--folder .", 2, "usage", "is not empty"),
     ("demo", "--goal --folder .", 2, "usage", "is not empty"),
     ("diff", "T-1", 1, "failed", "T-1 has no commit yet"),
@@ -83,6 +87,7 @@ const WRONG: [(&str, &str, i32, &str, &str); 104] = [
     ("host", "--name a/b", 2, "usage", "`a/b` is no name for a host"),
     ("host", "--slots 0", 2, "usage", "invalid value '0'"),
     ("inbox", "C-1", 2, "usage", "unexpected argument 'C-1'"),
+    ("init", "--preset crew", 2, "usage", "init never overwrites it"),
     ("init", "--runtime cloude", 2, "usage", "invalid value 'cloude'"),
     ("interrupt", "T-9", 1, "unknown-ticket", "there is no ticket T-9"),
     ("interrupt", "T-1", 1, "not-running", "T-1 has no turn in progress"),
@@ -265,7 +270,7 @@ fn commands_that_need_a_project_say_so_where_there_is_none() {
             "direction remove" => "1",
             "assumptions confirm" => "A-1",
             "assumptions reject" => "A-1 no",
-            "ticket list" | "status" | "inbox" | "config" | "alert list" | "alert test" | "cost" | "forecast"
+            "ticket list" | "status" | "inbox" | "config" | "alert list" | "alert test" | "cost" | "decisions" | "forecast"
             | "export" | "mcp" | "trust" | "run" | "host" | "clean" | "confine" | "log" | "permit list"
             | "rescue list" => "",
             _ => "T-1",

@@ -39,6 +39,7 @@ fn what_json_prints_has_the_documented_shape() {
     shaped("alerts", &["alert", "list", "--json"]);
     shaped("cost", &["cost", "--json"]);
     assert_eq!(shaped("forecast", &["forecast", "--json"])["waiting_for_you"], json!(["T-2"]));
+    shaped("decisions", &["decisions", "--json"]);
     let assumed = shaped("assumptions", &["assumptions", "--json"]);
     assert_eq!((&assumed["assumptions"][0]["id"], &ticket["assumptions"][0]["id"]), (&json!("A-1"), &json!("A-1")));
     place.ganger(&["direction", "add", "goal", "g"]).exits(0);

@@ -31,6 +31,14 @@ impl State {
 
             Event::TicketAdded { ticket, number, spec } => self.add_ticket(now, ticket, *number, spec.clone()),
             Event::TicketEdited { ticket, spec, revision } => self.edit_ticket(ticket, spec, *revision),
+            Event::TicketRouted { ticket, routing } => {
+                self.change(ticket, |t| t.routed = Some(routing.clone()));
+            }
+            Event::TicketBlocked { ticket, blocker } => self.change(ticket, |t| {
+                t.blocked.push(blocker.clone());
+                // What the next agent claims is its own.
+                t.report = None;
+            }),
             Event::TicketNoted { ticket, text, by } => {
                 let note = Note { text: text.clone(), by: by.clone(), at: now };
                 self.change(ticket, |t| t.notes.push(note));
@@ -400,6 +408,8 @@ impl State {
         match event {
             Event::TicketAdded { ticket, .. }
             | Event::TicketEdited { ticket, .. }
+            | Event::TicketRouted { ticket, .. }
+            | Event::TicketBlocked { ticket, .. }
             | Event::TicketNoted { ticket, .. }
             | Event::AssumptionLogged { ticket, .. }
             | Event::TicketClosed { ticket, .. }

@@ -40,6 +40,8 @@ impl State {
         self.change(id, |t| {
             t.spec = spec.clone();
             t.revision = revision;
+            // Whoever names an agent wants that one.
+            t.routed = t.routed.take().filter(|_| spec.agent.is_none());
         });
         self.link_dependents(id);
         self.reindex(id);
@@ -168,6 +170,7 @@ impl Ticket {
         self.transients = 0;
         self.rejections = 0;
         self.sent_back_for.clear();
+        self.blocked.clear();
         self.unverifiable = 0;
         self.reviews.failed = 0;
         self.goal.returns = 0;

@@ -106,6 +106,8 @@ fn name(event: &Event) -> Option<&'static str> {
         Event::TrustRecorded { .. } => "trust-recorded",
         Event::TicketAdded { .. } => "ticket-added",
         Event::TicketEdited { .. } => "ticket-edited",
+        Event::TicketRouted { .. } => "ticket-routed",
+        Event::TicketBlocked { .. } => "ticket-blocked",
         Event::TicketNoted { .. } => "ticket-noted",
         Event::AssumptionLogged { .. } => "assumption-logged",
         Event::AssumptionSettled { .. } => "assumption-settled",

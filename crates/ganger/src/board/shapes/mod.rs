@@ -7,6 +7,7 @@ mod chief;
 mod clean;
 mod contest;
 mod cost;
+mod decisions;
 mod forecast;
 mod gates;
 mod goal;
@@ -18,6 +19,7 @@ mod mail;
 mod plan;
 mod project;
 mod review;
+mod routing;
 mod skills;
 mod status;
 mod ticket;
@@ -26,6 +28,7 @@ pub(crate) use alerts::{AlertChannel, AlertTold, AlertWaiting, Alerts};
 pub(crate) use chief::{Assumption, Assumptions, Direction};
 pub(crate) use clean::{Leftover, Leftovers};
 pub(crate) use cost::{Cost, CostLine};
+pub(crate) use decisions::{Decision, Decisions, Outcome};
 pub(crate) use forecast::{Forecast, ForecastTicket, ForecastTime};
 pub(crate) use gates::{Checked, GateRun, Gates};
 pub(crate) use goal::Planned;
@@ -36,6 +39,7 @@ pub(crate) use mail::{Mail, Mails};
 pub(crate) use plan::{Plan, Start, Waiting};
 pub(crate) use project::{Config, Doctor, Finding, Permission, Permissions, Rescued, Rescues, Sandbox, Setting};
 pub(crate) use review::{Review, ReviewComment};
+pub(crate) use routing::Routing;
 pub(crate) use skills::{
     AgentLine, AgentShown, Agents, HonouredBy, LintResult, ShownRules, SkillLine, SkillShown, Skills,
 };
@@ -131,7 +135,7 @@ mod tests {
         }
         schemas! {
             "alerts" Alerts, "assumptions" Assumptions, "direction" Direction,
-            "config" Config, "cost" Cost, "doctor" Doctor, "error" Failed, "export" Export, "forecast" Forecast, "gates" Gates, "goal" Planned, "guard" GuardedLine, "import" Imported,
+            "config" Config, "cost" Cost, "decisions" Decisions, "doctor" Doctor, "error" Failed, "export" Export, "forecast" Forecast, "gates" Gates, "goal" Planned, "guard" GuardedLine, "import" Imported,
             "inbox" Inbox, "log" Entry, "mail" Mail, "mails" Mails, "message" Queued, "permits" Permissions, "plan" Plan, "rescues" Rescues,
             "leftovers" Leftovers, "review" Review, "agent" AgentShown, "agents" Agents, "skill" SkillShown,
             "skills" Skills, "lint" LintResult,

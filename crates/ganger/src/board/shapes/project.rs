@@ -45,6 +45,8 @@ pub(crate) struct Finding {
 /// What agents, setup and gates may reach of the file system.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Sandbox {
+    /// `fully`, `partly` where the kernel knows only a part of it, or `no`.
+    pub(crate) enforced: &'static str,
     /// Paths with all below them.
     pub(crate) write: Vec<String>,
     /// Besides those.

@@ -1,6 +1,6 @@
 //! `ganger status --json`.
 
-use super::{Reason, time};
+use super::{Reason, Routing, time};
 use crate::board::Around;
 use ganger_engine::{State, Ticket, TicketId};
 use schemars::JsonSchema;
@@ -75,6 +75,8 @@ pub(crate) struct Glance {
     status: &'static str,
     /// When the status last changed.
     since: String,
+    /// Which agent works on it, and why that one.
+    routing: Routing,
     /// Why it does not start now; empty when it could.
     reasons: Vec<Reason>,
 }
@@ -86,6 +88,7 @@ impl Glance {
             title: ticket.spec.title.clone(),
             status: ticket.phase.as_str(),
             since: time(ticket.since),
+            routing: Routing::of(state, ticket),
             reasons: around.causes(state, id).iter().map(Reason::of).collect(),
         }
     }

@@ -35,6 +35,10 @@ pub(crate) struct Ticket {
     /// Files that are expected to change.
     files: Vec<String>,
     agent: String,
+    /// Why that agent.
+    routing: super::Routing,
+    /// The agents that reported that they cannot do it.
+    blocked: Vec<Blocker>,
     labels: Vec<String>,
     links: Vec<String>,
     /// The agent that filed it; `null` where a person did.
@@ -91,6 +95,12 @@ struct FiledBy {
     agent: String,
     ticket: Option<String>,
     attempt: Option<String>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Blocker {
+    agent: String,
+    why: String,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -203,6 +213,8 @@ pub(crate) struct Why {
     /// Whether `ganger run` would start it now.
     pub(crate) ready: bool,
     pub(crate) reasons: Vec<Reason>,
+    /// Which agent works on it, and why that one.
+    pub(crate) routing: super::Routing,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -313,6 +325,8 @@ impl Ticket {
             after: strings(&spec.after),
             files: spec.files.clone(),
             agent: state.agent_of(ticket).to_owned(),
+            routing: super::Routing::of(state, ticket),
+            blocked: ticket.blocked.iter().map(|b| Blocker { agent: b.agent.clone(), why: b.why.clone() }).collect(),
             labels: spec.labels.clone(),
             links: spec.links.clone(),
             filed_by: spec.filed_by.as_ref().map(|by| FiledBy {

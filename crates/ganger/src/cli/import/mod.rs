@@ -158,7 +158,7 @@ pub(super) async fn run(board: &Board, file: &Path, options: &Options) -> Result
         board.rehearse(Input::AddTickets { tickets }).await?;
     }
     if options.dry_run && !options.as_json {
-        preview::show(&work, config.default_agent());
+        preview::show(&work, &config.to_policy());
         return Ok(Exit::Done);
     }
     let imported = if options.dry_run {
@@ -220,7 +220,10 @@ fn resolve_agents(config: &Config, tickets: &mut [NewTicket]) -> Vec<String> {
             None => unknown.entry(asked).or_default().push(name_of(ticket).to_owned()),
         }
     }
-    let instead = config.default_agent().map_or("no agent".to_owned(), |name| format!("`{name}`"));
+    let instead = match config.default_agent() {
+        Some(_) if !config.routes.is_empty() => "its route or the default agent".to_owned(),
+        default => default.map_or("no agent".to_owned(), |name| format!("`{name}`")),
+    };
     let words = unknown.into_iter().map(|(asked, tickets)| {
         let meant = config.agent_like(&asked).map_or(String::new(), |meant| format!(" (did you mean `{meant}`?)"));
         let shown = tickets.iter().take(MOST_NAMES).cloned().collect::<Vec<_>>().join(", ");

@@ -3,23 +3,39 @@
 use super::Work;
 use crate::cli::out::{counted, data, talk};
 use crate::text;
-use ganger_engine::{NewTicket, TicketId};
+use ganger_engine::rules::routing::Router;
+use ganger_engine::{NewTicket, Policy, Routing, TicketId};
 
-pub(super) fn show(work: &[Work], default_agent: Option<&str>) {
+pub(super) fn show(work: &[Work], policy: &Policy) {
+    let router = Router::of(policy);
     for Work { ticket, place, is_known, .. } in work {
         let id = ticket.id.as_ref().map_or("(new id)", TicketId::as_str);
         let update = if *is_known { ", on the board already" } else { "" };
         data!("{id}  {}  ({place}{update})", text::line(&ticket.spec.title, 80));
-        fields(ticket, default_agent).iter().for_each(|(name, value)| data!("    {name:<12} {value}"));
+        fields(ticket, &agent_of(ticket, policy, &router))
+            .iter()
+            .for_each(|(name, value)| data!("    {name:<12} {value}"));
     }
     talk!("Read {}; nothing was changed.", counted(work.len(), "ticket"));
 }
 
-fn fields(ticket: &NewTicket, default_agent: Option<&str>) -> Vec<(&'static str, String)> {
+/// The one that it names, or would get.
+fn agent_of(ticket: &NewTicket, policy: &Policy, router: &Router<'_>) -> String {
+    if let Some(named) = &ticket.spec.agent {
+        return named.clone();
+    }
+    let Routing { agent, why } = router.route(&ticket.spec);
+    match why {
+        _ if agent.is_empty() => "none is configured".to_owned(),
+        _ if policy.routes.is_empty() => format!("{agent} (the default)"),
+        why => format!("{agent} ({why})"),
+    }
+}
+
+fn fields(ticket: &NewTicket, agent: &str) -> Vec<(&'static str, String)> {
     let spec = &ticket.spec;
     let mut fields = vec![("priority", spec.priority.as_str().to_owned())];
-    let default = || default_agent.map_or("none is configured".to_owned(), |name| format!("{name} (the default)"));
-    fields.push(("agent", spec.agent.clone().unwrap_or_else(default)));
+    fields.push(("agent", agent.to_owned()));
     let after: Vec<&str> = spec.after.iter().map(TicketId::as_str).collect();
     let lists = [("after", after.join(", ")), ("files", spec.files.join(", ")), ("labels", spec.labels.join(", "))];
     fields.extend(lists.into_iter().filter(|(_, value)| !value.is_empty()));

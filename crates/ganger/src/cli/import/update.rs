@@ -4,7 +4,7 @@ use super::{Work, line};
 use crate::board::shapes::ImportedTicket;
 use crate::cli::board::Board;
 use crate::failure::Failure;
-use ganger_engine::{Input, Outcome, State, TicketChange, TicketSpec};
+use ganger_engine::{Input, Outcome, State, TicketChange, TicketId, TicketSpec};
 
 /// Adds all of them, or none.
 pub(super) async fn add(board: &Board, work: &[&Work]) -> Result<Vec<ImportedTicket>, Failure> {
@@ -29,9 +29,15 @@ pub(super) async fn carry_out(board: &Board, state: &State, work: &[Work]) -> Re
         };
         let mut change = change(old, &work.ticket.spec, work.has_priority);
         // Who does it anyway need not be named.
-        if old.agent.is_none() && change.agent.as_deref() == board.project.config().default_agent() {
+        let works = state.tickets.get(id).map(|ticket| state.agent_of(ticket));
+        if old.agent.is_none() && change.agent.as_deref() == works {
             change.agent = None;
         }
+        // Joins, and the first part of work for two agents, are not the file's.
+        let is_part = |d: &&TicketId| state.tickets.get(*d).is_some_and(|t| t.spec.parent.as_ref() == Some(id));
+        let parts = old.after.iter().filter(is_part).cloned();
+        change.after =
+            change.after.map(|after| after.into_iter().chain(parts).collect()).filter(|after| *after != old.after);
         if change == TicketChange::default() {
             imported.push(line(work, Some(id), "unchanged"));
             continue;

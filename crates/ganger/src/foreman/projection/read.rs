@@ -47,7 +47,7 @@ pub(crate) struct ReadyTicket {
     pub(crate) priority: Priority,
     pub(crate) title: String,
     pub(crate) not_before: Millis,
-    /// Its own; the default agent otherwise.
+    /// The one that it names, or that a route says; the default agent otherwise.
     pub(crate) agent: Option<String>,
     /// Whether a commit of it lands.
     pub(crate) lands: bool,
@@ -56,7 +56,7 @@ pub(crate) struct ReadyTicket {
 impl ReadyTicket {
     pub(crate) fn of((id, ticket): (&TicketId, &Ticket)) -> Self {
         let (priority, title) = (ticket.spec.priority, ticket.spec.title.clone());
-        let (agent, lands) = (ticket.spec.agent.clone(), ticket.spec.kind.work().lands);
+        let (agent, lands) = (ticket.agent().map(str::to_owned), ticket.spec.kind.work().lands);
         Self { id: id.clone(), priority, title, not_before: ticket.not_before, agent, lands }
     }
 }

@@ -135,7 +135,7 @@ fn write_ticket(connection: &Connection, state: &State, id: &TicketId, ticket: &
             state.is_ready(id, ticket),
             ticket.not_before.cast_signed(),
             ticket.spec.title,
-            ticket.spec.agent,
+            ticket.agent(),
             ticket.spec.kind.work().lands,
             ticket.waits_for.as_ref().map(CardId::as_str),
             ticket.undone.is_some(),

@@ -45,6 +45,15 @@ pub(crate) enum Enforced {
     Partly,
 }
 
+impl Enforced {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Fully => "fully",
+            Self::Partly => "partly",
+        }
+    }
+}
+
 impl Confinement {
     /// Confines this process, for good.
     ///

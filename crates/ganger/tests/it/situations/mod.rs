@@ -12,6 +12,7 @@ mod own_files;
 mod red_base;
 mod repositories;
 mod sandbox;
+mod sandbox_missing;
 mod setup;
 mod undo;
 

@@ -46,6 +46,17 @@ impl Output {
     }
 }
 
+impl From<std::process::Output> for Output {
+    fn from(output: std::process::Output) -> Self {
+        Self {
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+            // A signal has no code: shells show 128 and more.
+            code: output.status.code().unwrap_or(128),
+        }
+    }
+}
+
 /// A folder with a HOME and a repository `shop`.
 pub(crate) struct Place {
     folder: TempDir,
@@ -209,26 +220,14 @@ impl Place {
     }
 
     pub(crate) fn ganger_with(&self, args: &[&str], env: &[(&str, &str)]) -> Output {
-        let output = self.command(args).envs(env.iter().copied()).output().unwrap();
-        Output {
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-            // A signal has no code: shells show 128 and more.
-            code: output.status.code().unwrap_or(128),
-        }
+        self.command(args).envs(env.iter().copied()).output().unwrap().into()
     }
 
     /// Runs a shell script where it may mount file systems that nobody else sees.
     pub(crate) fn shell_in_mount_namespace(&self, script: &str) -> Output {
         let mut command = Command::new("unshare");
         command.args(["--map-root-user", "--mount", "sh", "-c", script]);
-        let output =
-            command.current_dir(self.repo()).env_clear().envs(&self.env).stdin(Stdio::null()).output().unwrap();
-        Output {
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-            code: output.status.code().unwrap_or(128),
-        }
+        self.outside(command).into()
     }
 
     /// Runs another program in the place, in its environment, to its end.

@@ -39,7 +39,7 @@ legal! {
     TicketNoted: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped Merged Done Cancelled;
     TicketClosed: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped;
     TicketReopened: Reviewing Accepted NeedsYou Cancelled;
-    TicketStopped: Open Running Suspended Verifying;
+    TicketStopped: Open Running Suspended Verifying Reviewing NeedsYou;
     StopLifted: Running Suspended Verifying Reviewing NeedsYou Stopped;
     HazardSentBack: Open;
     // Work that is rejected too often while a person has stopped its ticket.

@@ -1,11 +1,12 @@
 //! Tickets that agents file: each waits for a person, unless the policy trusts its agent.
 
 use super::mail::author;
-use super::{NewCard, board, open_card};
+use super::{NewCard, board, cards, open_card};
 use crate::{
     Answer, Author, Card, CardAnswer, CardId, CardKind, CardOption, Decision, Event, Millis, NewTicket, Outcome, Phase,
     RejectCode, Rejected, Speaker, State, Ticket, TicketId, TicketSpec, text,
 };
+use std::collections::BTreeSet;
 
 /// So many may wait for a person: nobody reads more.
 const MOST_WAITING: usize = 50;
@@ -71,6 +72,17 @@ fn filed_before(state: &State, author: &Author, title: &str) -> Result<Option<De
     Ok(Some(Decision { events: Vec::new(), outcome: Outcome::Filed { ticket: id.clone(), card } }))
 }
 
+/// Whether a person is asked whether a ticket is wanted, or will be: what else there is to ask about it comes after that.
+pub(super) fn is_pending(state: &State, id: &TicketId, ticket: &Ticket) -> bool {
+    is_unapproved(state, id, ticket) || state.open_cards_of(id).any(|card| card.kind == CardKind::Proposal)
+}
+
+/// Whether it is a ticket of a plan that no person has let in yet.
+pub(super) fn is_unapproved(state: &State, id: &TicketId, ticket: &Ticket) -> bool {
+    let goal = ticket.spec.parent.as_ref().and_then(|goal| state.tickets.get(goal));
+    goal.is_some_and(|goal| goal.goal.unapproved.contains(id))
+}
+
 fn within_limits(state: &State, author: &Author) -> Result<(), Rejected> {
     let refused = |message: String| Err(Rejected::new(RejectCode::TooManyFiled, message));
     let filed = |t: &&Ticket| t.spec.filed_by.as_ref().is_some_and(|by| by.attempt == author.attempt);
@@ -116,7 +128,9 @@ pub(super) fn about_planned(
     (goal, asked): (&Ticket, usize),
 ) -> Event {
     let all = goal.goal.tickets.len();
-    let nth = all - goal.goal.unapproved.len() + asked + 1;
+    // What was refused was asked about, too.
+    let is_left = |id: &&TicketId| state.tickets.get(*id).is_some_and(|t| !t.phase.is_final());
+    let nth = all - goal.goal.unapproved.iter().filter(is_left).count() + asked + 1;
     let question = format!("Is {id} wanted, {nth} of {all} of this plan: {}?", ticket.spec.title);
     let mut spec = ticket.spec.clone();
     let why = spec.metadata.get("why").map(|why| format!("{why}\n")).unwrap_or_default();
@@ -133,7 +147,9 @@ fn asking(state: &State, now: Millis, ticket: &TicketId, spec: &TicketSpec, ques
         [] => String::new(),
         items => format!("\n{name}: {}", items.join("; ")),
     };
-    let after: Vec<String> = spec.after.iter().map(ToString::to_string).collect();
+    let is_closed = |id: &TicketId| state.tickets.get(id).is_some_and(|t| t.phase == Phase::Cancelled);
+    let after = spec.after.iter().map(|id| format!("{id}{}", if is_closed(id) { " (closed)" } else { "" }));
+    let after: Vec<String> = after.collect();
     let agent = spec.agent.as_deref().unwrap_or(&state.policy.default_agent);
     let brief = format!(
         "{}{}{}{}\nIts agent would be {agent}, its priority {}.\n`yes` lets it in, `no` closes it. Any other answer is added to \
@@ -159,6 +175,7 @@ fn asking(state: &State, now: Millis, ticket: &TicketId, spec: &TicketSpec, ques
 pub(super) fn answered(state: &State, now: Millis, card: &Card, ticket: &Ticket, answer: &Answer) -> Vec<Event> {
     let id = &card.ticket;
     let resumed = Event::TicketResumed { ticket: id.clone() };
+    let orphaned = cards::orphaned_now(state, now, (id, ticket), &BTreeSet::new(), 0);
     match &answer.answer {
         CardAnswer::Option(CardOption::No) => {
             let mut events = board::closing(state, now, id, ticket, "it was not wanted", &answer.by);
@@ -170,8 +187,9 @@ pub(super) fn answered(state: &State, now: Millis, card: &Card, ticket: &Ticket,
             let before = ticket.spec.description.trim_end();
             let gap = if before.is_empty() { "" } else { "\n\n" };
             let description = text::clean(&format!("{before}{gap}{more}"));
-            vec![super::edited(id, ticket, TicketSpec { description, ..ticket.spec.clone() }), resumed]
+            let edited = super::edited(id, ticket, TicketSpec { description, ..ticket.spec.clone() });
+            [edited, resumed].into_iter().chain(orphaned).collect()
         }
-        _ => vec![resumed],
+        _ => std::iter::once(resumed).chain(orphaned).collect(),
     }
 }

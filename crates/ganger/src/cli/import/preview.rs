@@ -3,7 +3,7 @@
 use super::Work;
 use crate::cli::out::{counted, data, talk};
 use crate::text;
-use ganger_engine::{NewTicket, TicketId};
+use ganger_engine::{Kind, NewTicket, TicketId};
 
 pub(super) fn show(work: &[Work], default_agent: Option<&str>) {
     for Work { ticket, place, is_known, .. } in work {
@@ -19,7 +19,11 @@ fn fields(ticket: &NewTicket, default_agent: Option<&str>) -> Vec<(&'static str,
     let spec = &ticket.spec;
     let mut fields = vec![("priority", spec.priority.as_str().to_owned())];
     let default = || default_agent.map_or("none is configured".to_owned(), |name| format!("{name} (the default)"));
-    fields.push(("agent", spec.agent.clone().unwrap_or_else(default)));
+    fields.push(match spec.kind {
+        Kind::Goal => ("goal", "its pipeline makes tickets of it".to_owned()),
+        Kind::Contest => ("contest", spec.contest.join(", ")),
+        _ => ("agent", spec.agent.clone().unwrap_or_else(default)),
+    });
     let after: Vec<&str> = spec.after.iter().map(TicketId::as_str).collect();
     let lists = [("after", after.join(", ")), ("files", spec.files.join(", ")), ("labels", spec.labels.join(", "))];
     fields.extend(lists.into_iter().filter(|(_, value)| !value.is_empty()));

@@ -236,8 +236,8 @@ fn a_file_names_the_agents_of_a_contest_in_a_list_or_a_text_and_nothing_else_is_
         place.ganger(&["ticket", "import", &place.path(name).display().to_string()])
     };
     import("a.json", r#"{"id": "A", "title": "One", "contest": "ada, bob"}"#).exits(0);
-    import("b.md", "### B: Two\n\nContest: ada, bob\n").exits(0);
-    for id in ["A", "B"] {
+    import("b.md", "- [ ] **REQ-2** Two\n  - Contest: ada, bob\n").exits(0);
+    for id in ["A", "REQ-2"] {
         let found = place.ticket(id);
         assert_eq!(
             (&found["kind"], &found["contest"]["agents"]),

@@ -233,7 +233,9 @@ pub(crate) fn obstacles(state: &State, now: Millis, id: &TicketId, ticket: &Tick
 
 fn not_asked_yet(state: &State, id: &TicketId, ticket: &Ticket) -> Option<Reason> {
     let (goal, found) = state.tickets.get_key_value(ticket.spec.parent.as_ref()?)?;
-    found.goal.unapproved.contains(id).then(|| Reason::NotAskedYet { goal: goal.clone() })
+    // A ticket that comes back after its goal was done is wanted.
+    let is_asked = found.goal.unapproved.contains(id) && found.phase != Phase::Done;
+    is_asked.then(|| Reason::NotAskedYet { goal: goal.clone() })
 }
 
 /// What holds back every ticket of an agent, whatever else is said of it. `lands`: whether its work lands, as no gate judges

@@ -80,7 +80,7 @@ pub(super) fn is_pending(state: &State, id: &TicketId, ticket: &Ticket) -> bool 
 /// Whether it is a ticket of a plan that no person has let in yet.
 pub(super) fn is_unapproved(state: &State, id: &TicketId, ticket: &Ticket) -> bool {
     let goal = ticket.spec.parent.as_ref().and_then(|goal| state.tickets.get(goal));
-    goal.is_some_and(|goal| goal.goal.unapproved.contains(id))
+    goal.is_some_and(|goal| goal.goal.unapproved.contains(id) && goal.phase != Phase::Done)
 }
 
 fn within_limits(state: &State, author: &Author) -> Result<(), Rejected> {

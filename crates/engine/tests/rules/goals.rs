@@ -472,6 +472,14 @@ fn a_ticket_of_a_batch_is_asked_about_once_at_a_time_also_when_what_it_needs_is_
 }
 
 #[test]
+fn a_refused_ticket_that_comes_back_after_its_goal_was_done_is_wanted() {
+    let refused = [answer("C-1", "no"), answer("C-2", "no"), tick(), answer("C-3", "no"), tick()];
+    let reopen = Input::ReopenTicket { ticket: "T-4".into(), reason: String::new(), by: "p".into() };
+    let ledger = given(&after(after(planned_in_batches(), refused), [reopen, tick()]));
+    assert_eq!((phase(&ledger, "T-1"), phase(&ledger, "T-4")), (Phase::Done, Phase::Running));
+}
+
+#[test]
 fn the_tickets_of_a_goal_keep_their_missions_when_the_goal_is_edited() {
     let planned = after(waits_for_approval(), [answer("C-1", "accept"), tick()]);
     let change = TicketChange { title: Some("Log in by SAML".into()), ..TicketChange::default() };

@@ -103,9 +103,10 @@ async fn with_progress(
         }
         let waits_for = waiting.borrow().clone();
         let words = if waits_for.is_empty() { "waiting for an answer".to_owned() } else { waits_for };
-        let progress = ProgressNotificationParam::new(token.clone(), begun.elapsed().as_secs_f64());
+        let mut progress = ProgressNotificationParam::new(token.clone(), begun.elapsed().as_secs_f64());
+        progress.message = Some(words);
         // Whoever does not listen any more gets no answer, either.
-        let _gone = caller.notify_progress(progress.with_message(words)).await;
+        let _gone = caller.notify_progress(progress).await;
     }
 }
 

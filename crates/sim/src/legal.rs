@@ -119,6 +119,8 @@ const RARE: &[Pair] = &[
     ("WorkspaceKept", Some(Done)),
     ("MailReturned", Some(Merged)),
     ("CallResultsRead", Some(Cancelled)),
+    // A model request of a ticket that was closed in that moment.
+    ("MessageSeen", Some(Cancelled)),
     ("TicketHeld", Some(Stopped)),
     // An entry that used up the budget of its contest while it waits for calls, or that a person stopped.
     ("EntryGaveUp", Some(Suspended)),

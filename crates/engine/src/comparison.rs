@@ -2,7 +2,7 @@
 
 use crate::decide::remarks;
 use crate::text::count;
-use crate::{Commit, Lines, Millis, Phase, State, Ticket, TicketId, Usage, text};
+use crate::{Commit, Lines, Millis, Phase, State, Ticket, TicketId, Usage, status_of, text};
 use std::fmt::Write;
 
 /// All entries of a contest.
@@ -19,7 +19,7 @@ pub struct EntrySummary {
     pub agent: String,
     /// Its ticket.
     pub ticket: TicketId,
-    /// Where it is.
+    /// Its status.
     pub phase: Phase,
     /// Whether the contest is its work now.
     pub is_taken: bool,
@@ -35,6 +35,8 @@ pub struct EntrySummary {
     pub files: usize,
     /// How many lines, where its host counted.
     pub lines: Option<Lines>,
+    /// Files with code that it changes without a test, the first of them, where it needs one.
+    pub untested: Vec<String>,
     /// Attempts.
     pub attempts: u32,
     /// How often it was sent back.
@@ -77,7 +79,7 @@ impl EntrySummary {
         Self {
             agent: state.agent_of(entry).to_owned(),
             ticket: id.clone(),
-            phase: entry.phase,
+            phase: status_of(state, id, entry),
             is_taken,
             accepted: entry.accepted.clone(),
             head: entry.head.clone(),
@@ -85,6 +87,7 @@ impl EntrySummary {
             gates: gates(state, id, entry),
             files: entry.observed.len(),
             lines: entry.lines,
+            untested: if entry.spec.needs_no_tests() { Vec::new() } else { entry.untested.clone() },
             attempts: entry.attempts,
             sent_back: entry.sent_back,
             usage,
@@ -163,6 +166,10 @@ impl EntrySummary {
         }
         if self.head.is_some() {
             lines.push(format!("change   {}", size_of(self.files, self.lines)));
+        }
+        if !self.untested.is_empty() {
+            let files: Vec<String> = self.untested.iter().map(|file| text::name(file)).collect();
+            lines.push(format!("tests    none for the code in {}", text::line(&files.join(", "), 300)));
         }
         let back = match self.sent_back {
             0 => "never sent back".to_owned(),

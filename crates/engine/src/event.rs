@@ -176,6 +176,9 @@ pub enum Event {
         /// How many lines of them.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         lines: Option<Lines>,
+        /// Those with code that changed without a test, where its ticket needs one.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        untested: Vec<String>,
         /// Where the ticket goes from here.
         next: crate::Phase,
         /// What the end counts as.

@@ -175,7 +175,11 @@ fn check_waiting(state: &State, id: &TicketId, ticket: &Ticket) -> Judged {
             let of_contest =
                 |card: &crate::Card| contest == Some(&card.ticket) && card.is_open() && is_about(&card.kind);
             let closes = contest.and_then(|id| state.tickets.get(id)).is_some_and(|t| t.phase == Phase::Cancelled);
-            let asked = open.any(|card| is_about(&card.kind)) || closes || state.cards.values().any(of_contest);
+            // One of a plan is asked about when a person has let it in.
+            let goal = ticket.spec.parent.as_ref().and_then(|goal| state.tickets.get(goal));
+            let comes_later =
+                closes || goal.is_some_and(|goal| goal.goal.unapproved.contains(id) && goal.phase != Phase::Done);
+            let asked = open.any(|card| is_about(&card.kind)) || comes_later || state.cards.values().any(of_contest);
             require(asked, 9, id, || format!("it waits for {closed}, which is closed, and no card tells a person"))
         }
         Phase::Stopped => {

@@ -84,7 +84,7 @@ pub use model::{
 pub use mutant::Mutant;
 pub use order::{Offer, Order, SessionMessage, VerifyJob};
 pub use plan::{Effect, Plan, cancel_all, plan, plan_by_full_scan};
-pub use ready::{Reason, obstacle_of_agent, why};
+pub use ready::{Reason, obstacle_of_agent, status_of, why};
 pub use record::{RECORD_VERSION, Record, RecordError};
 pub use rejected::{RejectCode, Rejected};
 pub use state::{Changes, Parts, SNAPSHOT_VERSION, SnapshotError, State, StateError, day_of};

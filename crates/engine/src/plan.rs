@@ -86,7 +86,10 @@ pub fn plan_by_full_scan(state: &State, now: Millis) -> Plan {
     let mut effects: Vec<Effect> = live.chain(verifying).chain(merge).chain(cleanup).collect();
     effects.sort();
     let timed = state.tickets.iter().filter(|(id, t)| {
-        let ready = t.phase == Phase::Open && t.live.is_none() && state.dependencies_accepted(id);
+        let ready = t.phase == Phase::Open
+            && t.live.is_none()
+            && state.dependencies_accepted(id)
+            && state.closed_above(id).is_none();
         t.not_before > now && (ready || t.phase == Phase::Verifying)
     });
     let timers = timed.map(|(_, t)| t.not_before).min();

@@ -16,6 +16,8 @@ pub enum Reason {
     Phase { phase: Phase },
     /// A person stopped it.
     Stopped { by: String, why: String },
+    /// What it is part of was closed, and it is closed with that.
+    ClosedAbove { ticket: TicketId },
     /// A card holds it.
     WaitsForAnswer { card: CardId },
     /// Its agent called others, and waits for their answers.
@@ -64,6 +66,7 @@ impl fmt::Display for Reason {
             Self::Phase { phase } => write!(f, "it is {}", phase.as_str()),
             Self::Stopped { by, why } if why.is_empty() => write!(f, "{by} stopped it"),
             Self::Stopped { by, why } => write!(f, "{by} stopped it: {why}"),
+            Self::ClosedAbove { ticket } => write!(f, "{ticket} was closed, and so is this with the next run"),
             Self::WaitsForAnswer { card } => write!(f, "it is waiting for your answer to {card}: `ganger inbox`"),
             Self::WaitsForCalls { calls } => {
                 let calls: Vec<&str> = calls.iter().map(TicketId::as_str).collect();
@@ -124,30 +127,11 @@ pub fn why(state: &State, now: Millis, id: &TicketId) -> Vec<Reason> {
     let Some(ticket) = state.tickets.get(id) else {
         return Vec::new();
     };
-    let asks = matches!(ticket.phase, Phase::NeedsYou | Phase::Suspended | Phase::Reviewing);
-    if asks && let Some(card) = &ticket.waits_for {
-        return vec![Reason::WaitsForAnswer { card: card.clone() }];
+    if let Some(above) = state.closed_above(id) {
+        return vec![Reason::ClosedAbove { ticket: above.clone() }];
     }
-    if asks && let Some(card) = state.open_cards_of(id).find(|c| c.kind.holds_ticket()) {
-        return vec![Reason::WaitsForAnswer { card: card.id.clone() }];
-    }
-    if !ticket.calls.unanswered.is_empty() {
-        let has_ended = |call: &&TicketId| state.tickets.get(*call).is_some_and(|t| t.calls.result.is_some());
-        let open: Vec<TicketId> = ticket.calls.unanswered.iter().filter(|call| !has_ended(call)).cloned().collect();
-        match ticket.phase {
-            Phase::Suspended if ticket.spec.kind == Kind::Goal => {
-                return open.into_iter().map(|ticket| Reason::AtStage { ticket }).collect();
-            }
-            Phase::Suspended => return vec![Reason::WaitsForCalls { calls: open }],
-            Phase::Reviewing => return vec![Reason::UnderReview { reviews: open }],
-            _ => {}
-        }
-    }
-    if let Some((by, why)) = ticket.stopped.as_ref().filter(|_| ticket.phase == Phase::Stopped) {
-        return vec![Reason::Stopped { by: by.clone(), why: why.clone() }];
-    }
-    if ticket.is_delegated() && ticket.phase == Phase::Suspended {
-        return if ticket.spec.kind == Kind::Goal { of_goal(state, ticket) } else { of_contest(state, ticket) };
+    if let Some(reasons) = held(state, id, ticket) {
+        return reasons;
     }
     if ticket.phase != Phase::Open {
         return vec![Reason::Phase { phase: ticket.phase }];
@@ -160,11 +144,49 @@ pub fn why(state: &State, now: Millis, id: &TicketId) -> Vec<Reason> {
     reasons
 }
 
+/// The status of a ticket as people know it. A goal and a contest are suspended from their first moment on: what holds them
+/// is said instead. So it is of whatever a person stopped while it waited.
+#[must_use]
+pub fn status_of(state: &State, id: &TicketId, ticket: &Ticket) -> Phase {
+    let is_whole = ticket.is_delegated() && ticket.phase == Phase::Suspended;
+    let is_new = ticket.parts().is_empty() && ticket.goal.passed.is_empty() && ticket.calls.unanswered.is_empty();
+    match held(state, id, ticket).as_deref().and_then(<[Reason]>::first) {
+        Some(Reason::Stopped { .. }) => Phase::Stopped,
+        Some(Reason::WaitsForAnswer { .. }) if is_whole => Phase::NeedsYou,
+        _ if is_whole && is_new => Phase::Open,
+        _ => ticket.phase,
+    }
+}
+
+/// What holds a ticket that waits, for a person or for other tickets; none where nothing does.
+fn held(state: &State, id: &TicketId, ticket: &Ticket) -> Option<Vec<Reason>> {
+    if !matches!(ticket.phase, Phase::NeedsYou | Phase::Suspended | Phase::Reviewing | Phase::Stopped) {
+        return None;
+    }
+    let stop = ticket.stopped.as_ref().map(|(by, why)| Reason::Stopped { by: by.clone(), why: why.clone() });
+    let own = || state.open_cards_of(id).find(|c| c.kind.holds_ticket()).map(|card| &card.id);
+    let card = ticket.waits_for.as_ref().or_else(own).filter(|_| ticket.phase != Phase::Stopped);
+    let answer = card.map(|card| Reason::WaitsForAnswer { card: card.clone() });
+    if stop.is_some() || answer.is_some() {
+        return Some(stop.into_iter().chain(answer).collect());
+    }
+    let has_ended = |call: &&TicketId| state.tickets.get(*call).is_some_and(|t| t.calls.result.is_some());
+    let open: Vec<TicketId> = ticket.calls.unanswered.iter().filter(|call| !has_ended(call)).cloned().collect();
+    match ticket.phase {
+        _ if ticket.calls.unanswered.is_empty() => {}
+        Phase::Suspended if ticket.spec.kind == Kind::Goal => {
+            return Some(open.into_iter().map(|ticket| Reason::AtStage { ticket }).collect());
+        }
+        Phase::Suspended => return Some(vec![Reason::WaitsForCalls { calls: open }]),
+        Phase::Reviewing => return Some(vec![Reason::UnderReview { reviews: open }]),
+        _ => {}
+    }
+    let is_whole = ticket.is_delegated() && ticket.phase == Phase::Suspended;
+    is_whole.then(|| if ticket.spec.kind == Kind::Goal { of_goal(state, ticket) } else { of_contest(state, ticket) })
+}
+
 /// What a goal that is planned waits for.
 fn of_goal(state: &State, goal: &Ticket) -> Vec<Reason> {
-    if let Some((by, why)) = &goal.stopped {
-        return vec![Reason::Stopped { by: by.clone(), why: why.clone() }];
-    }
     if goal.goal.tickets.is_empty() {
         let no_pipeline = state.policy.goals.stages.is_empty().then_some(Reason::NoPipeline);
         return unmet_dependencies(state, goal).chain(no_pipeline).collect();
@@ -176,9 +198,6 @@ fn of_goal(state: &State, goal: &Ticket) -> Vec<Reason> {
 
 /// What a contest waits for of which nothing was taken.
 fn of_contest(state: &State, contest: &Ticket) -> Vec<Reason> {
-    if let Some((by, why)) = &contest.stopped {
-        return vec![Reason::Stopped { by: by.clone(), why: why.clone() }];
-    }
     if contest.parts().is_empty() {
         return unmet_dependencies(state, contest).collect();
     }
@@ -214,7 +233,9 @@ pub(crate) fn obstacles(state: &State, now: Millis, id: &TicketId, ticket: &Tick
 
 fn not_asked_yet(state: &State, id: &TicketId, ticket: &Ticket) -> Option<Reason> {
     let (goal, found) = state.tickets.get_key_value(ticket.spec.parent.as_ref()?)?;
-    found.goal.unapproved.contains(id).then(|| Reason::NotAskedYet { goal: goal.clone() })
+    // A ticket that comes back after its goal was done is wanted.
+    let is_asked = found.goal.unapproved.contains(id) && found.phase != Phase::Done;
+    is_asked.then(|| Reason::NotAskedYet { goal: goal.clone() })
 }
 
 /// What holds back every ticket of an agent, whatever else is said of it. `lands`: whether its work lands, as no gate judges

@@ -2,7 +2,7 @@
 //! tickets that nobody approved, and no ticket starts about which a person is still to be asked.
 
 use ganger_engine::{
-    CallResult, CardAnswer, CardKind, CardOption, Commit, Event, Kind, Record, Review, State, TicketId,
+    CallResult, CardAnswer, CardKind, CardOption, Commit, Event, Kind, Phase, Record, Review, State, TicketId,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -52,6 +52,14 @@ impl Judgements {
             Event::CardAnswered { card, answer, .. } if answer != &CardAnswer::Option(CardOption::No) => {
                 let about = before.cards.get(card).filter(|card| card.kind == CardKind::Proposal);
                 about.map(|card| self.undecided.remove(&card.ticket));
+                Ok(())
+            }
+            // A person wants it after all, when nobody is left to ask.
+            Event::TicketReopened { ticket, .. } => {
+                let of = before.tickets.get(ticket).and_then(|t| before.tickets.get(t.spec.parent.as_ref()?));
+                if of.is_some_and(|goal| goal.phase == Phase::Done) {
+                    self.undecided.remove(ticket);
+                }
                 Ok(())
             }
             Event::AttemptOffered { ticket, .. } if self.undecided.contains(ticket) => {

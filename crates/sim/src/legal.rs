@@ -42,7 +42,7 @@ legal! {
     TicketNoted: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped Merged Done Cancelled;
     TicketClosed: Open Running Suspended Verifying Reviewing Accepted NeedsYou Stopped;
     TicketReopened: Reviewing Accepted NeedsYou Cancelled;
-    TicketStopped: Open Running Suspended Verifying;
+    TicketStopped: Open Running Suspended Verifying Reviewing NeedsYou;
     StopLifted: Running Suspended Verifying Reviewing NeedsYou Stopped;
     HazardSentBack: Open;
     // Work that is rejected too often while a person has stopped its ticket.
@@ -122,6 +122,8 @@ const RARE: &[Pair] = &[
     ("WorkspaceKept", Some(Done)),
     ("MailReturned", Some(Merged)),
     ("CallResultsRead", Some(Cancelled)),
+    // A model request of a ticket that was closed in that moment.
+    ("MessageSeen", Some(Cancelled)),
     ("TicketHeld", Some(Stopped)),
     // An entry that used up the budget of its contest while it waits for calls, or that a person stopped.
     ("EntryGaveUp", Some(Suspended)),

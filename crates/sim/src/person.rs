@@ -227,8 +227,7 @@ impl Person {
 
     /// Stops a ticket; now and then lets it go on again before it has stopped.
     fn stop(&mut self, world: &mut World, state: &State) {
-        let can = |t: &Ticket| matches!(t.phase, Phase::Running | Phase::Open | Phase::Verifying) || t.is_delegated();
-        let Some(ticket) = pick(world, state, can) else {
+        let Some(ticket) = pick(world, state, |t| !t.phase.is_over()) else {
             return;
         };
         let by = NAME.to_owned();

@@ -39,7 +39,7 @@ impl Settings {
     /// The usual settings for a seed.
     #[must_use]
     pub fn of_seed(seed: u64) -> Self {
-        Self { seed, tickets: 4 + seed % 9, faults_ms: 60 * 60_000, calm_ms: 90 * 60_000 }
+        Self { seed, tickets: 4 + seed % 9, faults_ms: 60 * 60_000, calm_ms: 150 * 60_000 }
     }
 }
 

@@ -130,6 +130,7 @@ pub(super) fn ended(
         base: end.base.clone(),
         files: end.files.clone(),
         lines: end.lines,
+        untested: hazards::untested(ticket, end),
         next: disposition.next,
         counts: counts(state, ticket, &end.outcome),
         session_lost: matches!(end.outcome, AttemptOutcome::Failed { class: FailureClass::SessionLost, .. }),

@@ -291,13 +291,17 @@ pub(super) fn edit(state: &State, now: Millis, id: &TicketId, change: &TicketCha
     let why = "it no longer depends on that ticket";
     let answered: Vec<Event> = answered.map(|card| super::withdrawn(card, why)).collect();
     let mut events = built_on_more(state, id, ticket, &spec);
-    events.extend(contests::follow(state, id, ticket, &spec, |nth, (entry, found)| {
-        if mission_changed { revised(state, nth, entry, found) } else { Vec::new() }
-    }));
+    let follows = |nth, found: (&TicketId, &Ticket)| match mission_changed {
+        true => revised(state, nth, found.0, found.1),
+        false => super::hazards::without_tests(state, now, nth, found, &spec),
+    };
+    events.extend(contests::follow(state, id, ticket, &spec, follows));
+    let settled = if mission_changed { Vec::new() } else { follows(0, (id, ticket)) };
     let routed = routing::again(state, id, ticket, &spec);
     events.push(super::edited(id, ticket, spec));
     events.extend(routed);
     events.extend(answered);
+    events.extend(settled);
     if mission_changed && ticket.spec.kind == Kind::Goal {
         events.extend(super::goals::edited(state, now, id, ticket));
     }
@@ -405,7 +409,11 @@ pub(super) fn closing(
 pub(super) fn reopen(state: &State, now: Millis, id: &TicketId, reason: &str, by: &str) -> Result<Decision, Rejected> {
     let ticket = ticket(state, id)?;
     let refusal = match ticket.phase {
-        _ if ticket.calls.result.is_some() => Some("its caller has the answer; ask for a new one there"),
+        _ if ticket.calls.result.is_some() => Some(match ticket.spec.kind {
+            Kind::Stage => "it was a stage of a goal, and goes on there",
+            Kind::Review => "what it was to review goes on without it",
+            _ => "its caller has the answer; ask for a new one there",
+        }),
         Phase::Cancelled if ticket.live.is_some() => Some("its last attempt is still being stopped"),
         _ if has_lost(state, ticket) => Some("its contest took an entry: reopen the contest"),
         _ if goal_is_closed(state, ticket) => Some("what it is part of is closed: reopen that"),

@@ -1,7 +1,8 @@
 //! Calls of agents by agents: made, asked for, ended, and their answers handed to whoever called.
 
 use super::{
-    asking, board, cards, contests, delivery, escalation, goals, granted, messages, reviews, ticket, withdraw_cards,
+    asking, board, cards, chief, contests, delivery, escalation, goals, granted, messages, reviews, ticket,
+    withdraw_cards,
 };
 use crate::mutant::mutant;
 use crate::{
@@ -189,6 +190,9 @@ pub(super) fn fail(state: &State, now: Millis, id: &TicketId, error: CallError, 
     let why = "the call ended";
     let mut events = withdraw_cards(state, id, why);
     events.extend(messages::all_returned(state, id, why));
+    if let Some(call) = state.tickets.get(id) {
+        events.extend(chief::closed(state, id, call, why));
+    }
     let message = text::clean(message);
     events.push(Event::CallEnded { ticket: id.clone(), result: CallResult::Failure { error, message } });
     events.extend(cards::orphans_of(state, now, id));

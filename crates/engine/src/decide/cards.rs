@@ -1,8 +1,8 @@
 //! Questions, denials and a person's answers.
 
 use super::{
-    NewCard, asking, chief, contests, delivery, done, goals, messages, nothing, objection, open_card, open_nth_card,
-    permissions, proposals, reviews,
+    NewCard, asking, chief, contests, delivery, done, goals, hazards, messages, nothing, objection, open_card,
+    open_nth_card, permissions, proposals, reviews,
 };
 use crate::mutant::mutant;
 use crate::{
@@ -190,6 +190,9 @@ fn consequences(state: &State, now: Millis, card: &Card, ticket: &Ticket, answer
                 let said = format!("A person reviewed your work on {id} and asks for changes: {change}");
                 changes_wanted(state, id, said + &reviews::to_answer(ticket))
             }
+            (_, ApprovalReason::Hazards { hazards, signs }) => {
+                changes_wanted(state, id, hazards::rejected_text(id, ticket.base.as_ref(), hazards, signs))
+            }
             _ => changes_wanted(
                 state,
                 id,
@@ -266,15 +269,31 @@ fn orphan_card(state: &State, now: Millis, nth: usize, ticket: &TicketId, closed
 
 /// What depended on a ticket that is closed would wait for ever: a person is asked, ticket by ticket.
 pub(super) fn orphans_of(state: &State, now: Millis, closed: &TicketId) -> Vec<Event> {
-    let asks = |t: &Ticket| !t.phase.is_final() && !contests::shares(state, t, closed);
-    let waiting = state.dependents(closed).filter(|d| state.tickets.get(*d).is_some_and(asks));
+    let asks = |id: &TicketId, t: &Ticket| {
+        !t.phase.is_final() && !contests::shares(state, t, closed) && !proposals::is_pending(state, id, t)
+    };
+    let waiting = state.dependents(closed).filter(|d| state.tickets.get(*d).is_some_and(|t| asks(d, t)));
     waiting.enumerate().map(|(nth, ticket)| orphan_card(state, now, nth, ticket, closed)).collect()
 }
 
 /// A ticket that comes back while something that it depends on is closed: nobody was asked about that yet, or the
-/// card was withdrawn when the ticket was closed.
+/// card was withdrawn when the ticket was closed. One of a plan that no person has let in is asked about then.
 /// `back` come back with it; `first` cards were opened by this decision before.
 pub(super) fn still_orphaned(
+    state: &State,
+    now: Millis,
+    (id, ticket): (&TicketId, &Ticket),
+    back: &BTreeSet<&TicketId>,
+    first: usize,
+) -> Vec<Event> {
+    match proposals::is_unapproved(state, id, ticket) {
+        true => Vec::new(),
+        false => orphaned_now(state, now, (id, ticket), back, first),
+    }
+}
+
+/// The questions about all closed tickets that a ticket depends on.
+pub(super) fn orphaned_now(
     state: &State,
     now: Millis,
     (id, ticket): (&TicketId, &Ticket),

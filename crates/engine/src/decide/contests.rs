@@ -4,8 +4,8 @@
 use super::{NewCard, board, calls, chief, edited, messages, open_card, parts, withdraw_cards, withdrawn};
 use crate::mutant::mutant;
 use crate::{
-    Answer, Card, CardAnswer, CardKind, CardOption, Contender, Event, Kind, Millis, Phase, RejectCode, Rejected,
-    Review, State, Take, Ticket, TicketId, TicketSpec, comparison, text,
+    Answer, Card, CardAnswer, CardKind, CardOption, Contender, Delivery, Event, Kind, Millis, Phase, RejectCode,
+    Rejected, Review, State, Take, Ticket, TicketId, TicketSpec, comparison, text,
 };
 
 /// The longest reason why an entry ended, in bytes.
@@ -55,8 +55,26 @@ fn begin(state: &State, id: &TicketId, contest: &Ticket) -> Vec<Event> {
         events.push(Event::TicketAdded { ticket: entry.clone(), number: state.next_ticket, spec });
         entries.push(entry);
     }
-    events.push(Event::ContestBegun { ticket: id.clone(), entries });
+    events.push(Event::ContestBegun { ticket: id.clone(), entries: entries.clone() });
+    events.extend(handed_on(state, id, contest, &entries));
     events
+}
+
+/// What a person wrote to the contest before it began, for each entry.
+fn handed_on(state: &State, id: &TicketId, contest: &Ticket, entries: &[TicketId]) -> Vec<Event> {
+    let letters: Vec<&Delivery> = contest.undelivered.iter().filter_map(|d| state.deliveries.get(d)).collect();
+    if letters.is_empty() {
+        return Vec::new();
+    }
+    let pairs = entries.iter().flat_map(|entry| letters.iter().map(move |letter| (entry, letter)));
+    let given = (0..).zip(pairs).map(|(nth, (entry, letter))| messages::copied(state, nth, entry, letter));
+    let names: Vec<&str> = entries.iter().map(TicketId::as_str).collect();
+    let returned = Event::DeliveryReturned {
+        ticket: id.clone(),
+        deliveries: contest.undelivered.clone(),
+        why: format!("handed on to {}", names.join(", ")),
+    };
+    given.chain([returned]).collect()
 }
 
 /// After the contest and the agent, whose name may hold what no id can.
@@ -93,11 +111,8 @@ fn followed(state: &State, id: &TicketId, wanted: &TicketSpec, entry: Found<'_>)
 
 /// The tickets that join what an entry builds on.
 fn joins(state: &State, entry: &TicketId, found: &Ticket) -> Vec<TicketId> {
-    let is_own = |d: &&TicketId| {
-        let is_own = |t: &Ticket| t.spec.kind == Kind::Join && t.spec.parent.as_ref() == Some(entry);
-        state.tickets.get(*d).is_some_and(|t| is_own(t) && t.phase != Phase::Cancelled)
-    };
-    found.spec.after.iter().filter(is_own).cloned().collect()
+    let is_closed = |d: &TicketId| state.tickets.get(d).is_some_and(|t| t.phase == Phase::Cancelled);
+    found.spec.after.iter().filter(|d| state.is_join_of(d, entry) && !is_closed(d)).cloned().collect()
 }
 
 /// Whether an entry depends on something because its contest does: what becomes of that is asked about the contest.

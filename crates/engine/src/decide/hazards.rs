@@ -5,8 +5,8 @@ use super::refusal::Refusal;
 use super::{NewCard, open_card, texts};
 use crate::model::hazard::list;
 use crate::{
-    ApprovalReason, AttemptEnd, CardKind, CardOption, Commit, Event, Hazard, Kind, Millis, Review, State, Ticket,
-    TicketId, text,
+    ApprovalReason, AttemptEnd, CardId, CardKind, CardOption, Commit, Event, Hazard, Kind, Millis, Review, State,
+    Ticket, TicketId, TicketSpec, text,
 };
 
 /// What the agent should settle by itself: secrets, or code without a test, each once.
@@ -21,6 +21,15 @@ fn concerning<'a>(ticket: &Ticket, end: &'a AttemptEnd) -> impl Iterator<Item = 
     // What a join brings together was judged before.
     let needs_tests = !ticket.spec.needs_no_tests() && ticket.spec.kind != Kind::Join;
     end.hazards.iter().filter(move |hazard| needs_tests || !hazard.is_untested())
+}
+
+/// The files with code that changed without a test, where that matters.
+pub(super) fn untested(ticket: &Ticket, end: &AttemptEnd) -> Vec<String> {
+    let files = concerning(ticket, end).filter_map(|hazard| match hazard {
+        Hazard::Untested { files } => Some(files.clone()),
+        _ => None,
+    });
+    files.flatten().collect()
 }
 
 /// Why work goes back, in a few words, what its agent is told, and what a person is told when that did not help.
@@ -58,6 +67,68 @@ fn about_secrets(end: &AttemptEnd, found: &[String]) -> String {
         list(found),
         reset.unwrap_or_default()
     )
+}
+
+/// What an agent is told whose work a person rejected for what it does.
+pub(super) fn rejected_text(id: &TicketId, base: Option<&Commit>, hazards: &[Hazard], signs: &[String]) -> String {
+    let mut does: Vec<String> = hazards.iter().map(ToString::to_string).collect();
+    does.extend((!signs.is_empty()).then(|| "seems to weaken tests".to_owned()));
+    let mut said = vec![format!("Your work on {id} was rejected by a person: it {}.", in_words(&does))];
+    said.extend(hazards.iter().map(|hazard| match (hazard, base) {
+        (Hazard::Untested { files }, _) => format!(
+            "No test changes with this code:{}\nAdd tests that fail without your change and pass with it, run them, and \
+             commit.",
+            list(files)
+        ),
+        (Hazard::Deletions { .. }, Some(base)) => {
+            format!("{}\n`git restore --source {} -- <path>` brings a file back.", hazard.detail(), base.short())
+        }
+        _ => hazard.detail(),
+    }));
+    said.extend((!signs.is_empty()).then(|| format!("Restore these tests:{}", list(signs))));
+    text::visible(&said.join("\n\n"))
+}
+
+/// A person says that the work needs no test. What was asked about that alone goes on to its gates; about the rest a person
+/// is asked anew. The `nth` card of one decision, from 0.
+pub(super) fn without_tests(
+    state: &State,
+    now: Millis,
+    nth: u64,
+    (id, ticket): (&TicketId, &Ticket),
+    wanted: &TicketSpec,
+) -> Vec<Event> {
+    let fresh = wanted.needs_no_tests() && !ticket.spec.needs_no_tests();
+    let cards = state.open_cards_of(id).filter(|_| fresh);
+    let mut asked = cards.filter_map(|card| match &card.kind {
+        CardKind::Approval { commit, why: ApprovalReason::Hazards { hazards, signs } } => {
+            hazards.iter().any(Hazard::is_untested).then_some((card, commit, hazards, signs))
+        }
+        _ => None,
+    });
+    let Some((card, commit, hazards, signs)) = asked.next() else { return Vec::new() };
+    let why = "it needs no test";
+    let rest: Vec<Hazard> = hazards.iter().filter(|hazard| !hazard.is_untested()).cloned().collect();
+    let next = if rest.is_empty() && signs.is_empty() {
+        Event::VerificationNeeded { ticket: id.clone(), head: commit.clone(), why: why.to_owned() }
+    } else if rest.is_empty() {
+        let asks = "seems to weaken tests. Verify it anyway?";
+        later(super::tampering_card(state, now, id, commit, signs.clone(), asks), nth)
+    } else {
+        later(hazard_card(state, now, id, (commit, ticket.base.as_ref()), &rest, signs), nth)
+    };
+    vec![super::withdrawn(card, why), next]
+}
+
+/// A card as the `nth` of its decision.
+fn later(opened: Event, nth: u64) -> Event {
+    match opened {
+        Event::CardOpened { mut card, number } => {
+            card.id = CardId::new(format!("C-{}", number + nth));
+            Event::CardOpened { card, number: number + nth }
+        }
+        other => other,
+    }
 }
 
 /// The card about hazards and weakened tests, where there are any that nobody approved yet.

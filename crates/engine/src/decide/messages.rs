@@ -2,8 +2,8 @@
 
 use super::{chief, delivery, done, granted, nothing, objection, ticket, withdraw_cards};
 use crate::{
-    AttemptId, AttemptStage, CardAnswer, CardKind, CardOption, Decision, DeliveryId, DeliveryKind, EscalationReason,
-    Event, Kind, Outcome, Phase, RejectCode, Rejected, State, Ticket, TicketId, Urgency,
+    AttemptId, AttemptStage, CardAnswer, CardKind, CardOption, Decision, Delivery, DeliveryId, DeliveryKind,
+    EscalationReason, Event, Kind, Outcome, Phase, RejectCode, Rejected, State, Ticket, TicketId, Urgency,
 };
 
 pub(super) fn tell(state: &State, id: &TicketId, text: &str, urgency: Urgency, by: &str) -> Result<Decision, Rejected> {
@@ -17,7 +17,10 @@ pub(super) fn tell(state: &State, id: &TicketId, text: &str, urgency: Urgency, b
             format!("{id} is {}: no session will read the message", found.phase.as_str()),
         )
         .hint(match &found.calls.result {
-            Some(_) => "its caller has the answer: write to that".to_owned(),
+            Some(_) => match &found.spec.parent {
+                Some(above) => format!("what it handed in is with {above}: write to that"),
+                None => "what it handed in is with whoever called it".to_owned(),
+            },
             None if found.phase == Phase::Merged => "`ganger ticket add` asks for what is missing".to_owned(),
             None => format!("`ganger ticket reopen {id}` lets the agent work on it again"),
         }));
@@ -47,6 +50,16 @@ struct Letter<'a> {
     by: &'a str,
 }
 
+/// A text of a person for another ticket, the `nth` of one decision, from 0.
+pub(super) fn copied(state: &State, nth: u64, id: &TicketId, letter: &Delivery) -> Event {
+    let mut event = delivery(state, nth, id, letter.kind, letter.text.clone());
+    if let Event::DeliveryQueued { delivery, .. } = &mut event {
+        delivery.urgency = letter.urgency;
+        delivery.by.clone_from(&letter.by);
+    }
+    event
+}
+
 /// A letter to a ticket, the `nth` of one decision, from 0.
 fn written(state: &State, nth: u64, id: &TicketId, found: &Ticket, letter: &Letter<'_>) -> Vec<Event> {
     let Letter { text, urgency, by } = *letter;
@@ -72,6 +85,11 @@ fn tell_parts(state: &State, id: &TicketId, whole: &Ticket, letter: &Letter<'_>)
     if letter.urgency == Urgency::Interrupt {
         return Err(Rejected::new(RejectCode::NotRunning, format!("{id} is a {kind}, and has no turn of its own"))
             .hint(format!("`ganger tell {id} …` writes to its tickets; interrupt one of them")));
+    }
+    // Its entries are given it when they begin.
+    if whole.spec.kind == Kind::Contest && whole.parts().is_empty() {
+        let events = written(state, 0, id, whole, letter);
+        return Ok(Decision { events, outcome: Outcome::Queued { delivery: next_delivery(state) } });
     }
     let below = whole.parts().iter().filter_map(|id| state.tickets.get_key_value(id));
     let read = below.filter(|(_, t)| !t.phase.is_over());
@@ -105,35 +123,35 @@ pub(super) fn seen(
 
 pub(super) fn stop(state: &State, id: &TicketId, why: &str, by: &str) -> Result<Decision, Rejected> {
     let found = ticket(state, id)?;
-    if found.stopped.is_some() {
-        return Ok(nothing());
-    }
-    let stopped = Event::TicketStopped { ticket: id.clone(), why: why.to_owned(), by: by.to_owned() };
+    let mut events = if found.stopped.is_some() { Vec::new() } else { stop_one(state, id, found, why, by)? };
+    let with_it = if why.is_empty() { format!("{id} was stopped") } else { format!("{id} was stopped: {why}") };
+    let below = state.below(id).into_iter().filter_map(|id| state.tickets.get_key_value(id));
+    let below = below.filter(|(_, t)| t.stopped.is_none());
+    // What is over has nothing to stop.
+    events.extend(below.filter_map(|(id, t)| stop_one(state, id, t, &with_it, by).ok()).flatten());
+    Ok(if events.is_empty() { nothing() } else { done(events) })
+}
+
+/// Its agent does not work on before it is resumed. What judges its work runs on, for that is worth having, and so do
+/// questions to a person: the answer waits with it.
+fn stop_one(state: &State, id: &TicketId, found: &Ticket, why: &str, by: &str) -> Result<Vec<Event>, Rejected> {
     let refused = |message: String, hint: String| Err(Rejected::new(RejectCode::NotRunning, message).hint(hint));
-    match (&found.live, found.phase) {
-        (Some(attempt), Phase::Running) => {
-            let cancelled = state.attempts.get(attempt).is_some_and(|a| a.cancelled);
-            let cancel = (!cancelled)
-                .then(|| Event::AttemptCancelled { attempt: attempt.clone(), why: format!("{by} stopped it") });
-            Ok(done(cancel.into_iter().chain([stopped]).collect::<Vec<_>>()))
-        }
-        (_, Phase::Suspended) if found.is_delegated() => {
-            Ok(done([vec![stopped], below(state, found, |t| stop(state, t, why, by))].concat()))
-        }
-        // Its gates run on: what they say is worth having. Its agent does not work on before it is resumed.
-        (_, Phase::Open | Phase::Verifying) => Ok(done([stopped])),
-        (_, Phase::Accepted) => refused(
+    match found.phase {
+        Phase::Accepted => refused(
             format!("{id} is accepted: no agent is working on it"),
             format!("nothing happens to it before you run `ganger merge {id}`"),
         ),
-        (_, phase) if phase.is_final() => refused(
+        phase if phase.is_final() => refused(
             format!("{id} is {}: there is nothing to stop", phase.as_str()),
             format!("`ganger ticket show {id}` shows its status"),
         ),
-        (_, phase) => refused(
-            format!("{id} is {}: no agent is working on it", phase.as_str()),
-            format!("`ganger ticket why {id}` shows what it waits for"),
-        ),
+        _ => {
+            let live = found.live.as_ref().filter(|a| state.attempts.get(*a).is_some_and(|a| !a.cancelled));
+            let why_cancelled = format!("{by} stopped it");
+            let cancel = live.map(|a| Event::AttemptCancelled { attempt: a.clone(), why: why_cancelled });
+            let stopped = Event::TicketStopped { ticket: id.clone(), why: why.to_owned(), by: by.to_owned() };
+            Ok(cancel.into_iter().chain([stopped]).collect())
+        }
     }
 }
 
@@ -146,6 +164,12 @@ pub(super) fn resume(state: &State, id: &TicketId, by: &str) -> Result<Decision,
         )
         .hint(format!("`ganger ticket why {id}` shows what it waits for")));
     }
+    let below = state.below(id).into_iter().filter_map(|id| state.tickets.get_key_value(id));
+    let all = std::iter::once((id, found)).chain(below.filter(|(_, t)| t.stopped.is_some()));
+    Ok(done(all.flat_map(|(id, t)| resume_one(state, id, t, by)).collect::<Vec<_>>()))
+}
+
+fn resume_one(state: &State, id: &TicketId, found: &Ticket, by: &str) -> Vec<Event> {
     // Journals from before the phase `stopped` hold the ticket by a card.
     let stopped = CardKind::Escalation { why: EscalationReason::Stopped };
     let answer = CardAnswer::Option(CardOption::Resume);
@@ -154,19 +178,7 @@ pub(super) fn resume(state: &State, id: &TicketId, by: &str) -> Result<Decision,
     let mut events: Vec<Event> = answered.collect();
     let waits = found.phase == Phase::Stopped || !events.is_empty();
     events.extend(lift(id, by, waits));
-    events.extend(below(state, found, |t| resume(state, t, by)));
-    Ok(done(events))
-}
-
-/// The same for each ticket of a goal, or entry of a contest, that takes it.
-pub(super) fn below(
-    state: &State,
-    goal: &Ticket,
-    same: impl Fn(&TicketId) -> Result<Decision, Rejected>,
-) -> Vec<Event> {
-    let stages = goal.calls.unanswered.iter().filter(|_| goal.spec.kind == Kind::Goal);
-    let known = goal.parts().iter().chain(stages).filter(|id| state.tickets.contains_key(id));
-    known.filter_map(|id| same(id).ok()).flat_map(|decision| decision.events).collect()
+    events
 }
 
 /// A stopped ticket goes on; what still runs of it, or waits for something else, just does.

@@ -1,11 +1,12 @@
 //! Tickets that agents file: each waits for a person, unless the policy trusts its agent.
 
 use super::mail::author;
-use super::{NewCard, board, open_card, routing};
+use super::{NewCard, board, cards, open_card, routing};
 use crate::{
     Answer, Author, Card, CardAnswer, CardId, CardKind, CardOption, Decision, Event, Millis, NewTicket, Outcome, Phase,
     RejectCode, Rejected, Speaker, State, Ticket, TicketId, TicketSpec, text,
 };
+use std::collections::BTreeSet;
 
 /// So many may wait for a person: nobody reads more.
 const MOST_WAITING: usize = 50;
@@ -76,6 +77,17 @@ fn filed_before(state: &State, author: &Author, title: &str) -> Result<Option<De
     Ok(Some(Decision { events: Vec::new(), outcome: Outcome::Filed { ticket: id.clone(), card } }))
 }
 
+/// Whether a person is asked whether a ticket is wanted, or will be: what else there is to ask about it comes after that.
+pub(super) fn is_pending(state: &State, id: &TicketId, ticket: &Ticket) -> bool {
+    is_unapproved(state, id, ticket) || state.open_cards_of(id).any(|card| card.kind == CardKind::Proposal)
+}
+
+/// Whether it is a ticket of a plan that no person has let in yet.
+pub(super) fn is_unapproved(state: &State, id: &TicketId, ticket: &Ticket) -> bool {
+    let goal = ticket.spec.parent.as_ref().and_then(|goal| state.tickets.get(goal));
+    goal.is_some_and(|goal| goal.goal.unapproved.contains(id) && goal.phase != Phase::Done)
+}
+
 fn within_limits(state: &State, author: &Author) -> Result<(), Rejected> {
     let refused = |message: String| Err(Rejected::new(RejectCode::TooManyFiled, message));
     let filed = |t: &&Ticket| t.spec.filed_by.as_ref().is_some_and(|by| by.attempt == author.attempt);
@@ -121,7 +133,9 @@ pub(super) fn about_planned(
     (goal, asked): (&Ticket, usize),
 ) -> Event {
     let all = goal.goal.tickets.len();
-    let nth = all - goal.goal.unapproved.len() + asked + 1;
+    // What was refused was asked about, too.
+    let is_left = |id: &&TicketId| state.tickets.get(*id).is_some_and(|t| !t.phase.is_final());
+    let nth = all - goal.goal.unapproved.iter().filter(is_left).count() + asked + 1;
     let question = format!("Is {id} wanted, {nth} of {all} of this plan: {}?", ticket.spec.title);
     let mut spec = ticket.spec.clone();
     let why = spec.metadata.get("why").map(|why| format!("{why}\n")).unwrap_or_default();
@@ -145,7 +159,9 @@ fn asking(
         [] => String::new(),
         items => format!("\n{name}: {}", items.join("; ")),
     };
-    let after: Vec<String> = spec.after.iter().map(ToString::to_string).collect();
+    let is_closed = |id: &TicketId| state.tickets.get(id).is_some_and(|t| t.phase == Phase::Cancelled);
+    let after = spec.after.iter().map(|id| format!("{id}{}", if is_closed(id) { " (closed)" } else { "" }));
+    let after: Vec<String> = after.collect();
     let brief = format!(
         "{}{}{}{}\nIts agent would be {agent}, its priority {}.\n`yes` lets it in, `no` closes it. Any other answer is added to \
          its text, and lets it in; `ganger ticket edit {ticket}` changes the rest.",
@@ -170,6 +186,7 @@ fn asking(
 pub(super) fn answered(state: &State, now: Millis, card: &Card, ticket: &Ticket, answer: &Answer) -> Vec<Event> {
     let id = &card.ticket;
     let resumed = Event::TicketResumed { ticket: id.clone() };
+    let orphaned = cards::orphaned_now(state, now, (id, ticket), &BTreeSet::new(), 0);
     match &answer.answer {
         CardAnswer::Option(CardOption::No) => {
             let mut events = board::closing(state, now, id, ticket, "it was not wanted", &answer.by);
@@ -183,8 +200,9 @@ pub(super) fn answered(state: &State, now: Millis, card: &Card, ticket: &Ticket,
             let description = text::clean(&format!("{before}{gap}{more}"));
             let spec = TicketSpec { description, ..ticket.spec.clone() };
             let routed = routing::again(state, id, ticket, &spec);
-            [super::edited(id, ticket, spec)].into_iter().chain(routed).chain([resumed]).collect()
+            let edited = [super::edited(id, ticket, spec)].into_iter().chain(routed);
+            edited.chain([resumed]).chain(orphaned).collect()
         }
-        _ => vec![resumed],
+        _ => std::iter::once(resumed).chain(orphaned).collect(),
     }
 }

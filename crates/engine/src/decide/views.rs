@@ -2,7 +2,9 @@
 
 use super::mail::reader;
 use super::ticket;
-use crate::{Decision, Outcome, Rejected, Speaker, State, Ticket, TicketId, TicketPage, TicketQuery, TicketView};
+use crate::{
+    Decision, Outcome, Rejected, Speaker, State, Ticket, TicketId, TicketPage, TicketQuery, TicketView, status_of,
+};
 
 /// So many remarks, the newest, are shown with a ticket.
 const NOTES: usize = 20;
@@ -23,8 +25,8 @@ pub fn tickets_seen(state: &State, query: &TicketQuery) -> Result<TicketPage, Re
         return Ok(TicketPage { tickets: vec![shown], next: None });
     }
     let after = query.after.as_ref().map(|id| ticket(state, id)).transpose()?.map_or(0, |ticket| ticket.order);
-    let is_shown = |(_, ticket): &(&TicketId, &Ticket)| {
-        let by_phase = query.phase.map_or(!ticket.phase.is_final(), |phase| phase == ticket.phase);
+    let is_shown = |(id, ticket): &(&TicketId, &Ticket)| {
+        let by_phase = query.phase.map_or(!ticket.phase.is_final(), |phase| phase == status_of(state, id, ticket));
         let by_agent = query.agent.as_ref().is_none_or(|agent| {
             let own = state.agent_of(ticket);
             own == agent || own.rsplit('/').next() == Some(agent)
@@ -43,7 +45,7 @@ pub fn tickets_seen(state: &State, query: &TicketQuery) -> Result<TicketPage, Re
 fn in_short(state: &State, id: &TicketId, ticket: &Ticket) -> TicketView {
     TicketView {
         id: id.clone(),
-        phase: ticket.phase,
+        phase: status_of(state, id, ticket),
         title: ticket.spec.title.clone(),
         agent: state.agent_of(ticket).to_owned(),
         priority: ticket.spec.priority,

@@ -95,7 +95,8 @@ impl Phase {
             Open => &[Running, NeedsYou, Stopped, Cancelled],
             Running => &[Open, Suspended, Verifying, NeedsYou, Stopped, Cancelled],
             // A contest is accepted when an entry of it is taken.
-            Suspended => &[Open, Accepted, Done, Cancelled],
+            // What a person stopped while it waited does not open again.
+            Suspended => &[Open, Accepted, Stopped, Done, Cancelled],
             Verifying => &[Open, Reviewing, Accepted, Done, NeedsYou, Stopped, Cancelled],
             Reviewing => &[Open, Verifying, Accepted, Stopped, Cancelled],
             // An entry is done when it is taken.

@@ -261,6 +261,9 @@ pub struct Ticket {
     /// How many lines of them, where its host counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lines: Option<Lines>,
+    /// Those with code that changed without a test, as far as its host looked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub untested: Vec<String>,
     /// Texts that the session has not been given yet, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undelivered: Vec<DeliveryId>,

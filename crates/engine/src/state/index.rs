@@ -87,7 +87,8 @@ impl State {
             return;
         };
         let free = ticket.phase == Phase::Open && ticket.live.is_none();
-        let ready = free && ticket.stopped.is_none() && self.dependencies_accepted(id);
+        let ready =
+            free && ticket.stopped.is_none() && self.dependencies_accepted(id) && self.closed_above(id).is_none();
         let verifying = ticket.phase == Phase::Verifying;
         let waiting = ticket.waits_for.is_some();
         let calling = !ticket.calls.unanswered.is_empty();
@@ -116,6 +117,14 @@ impl State {
         if timed {
             self.index.timed.insert(id.clone(), not_before);
             self.index.timers.insert((not_before, id.clone()));
+        }
+    }
+
+    /// Brings those that are closed with this ticket up to date.
+    pub(crate) fn reindex_below(&mut self, id: &TicketId) {
+        let below: Vec<TicketId> = self.below(id).into_iter().cloned().collect();
+        for below in &below {
+            self.reindex(below);
         }
     }
 

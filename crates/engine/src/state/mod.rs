@@ -2,6 +2,7 @@
 
 mod apply;
 mod chief;
+mod family;
 mod index;
 mod parts;
 mod snapshot;
@@ -12,6 +13,7 @@ pub use snapshot::{SNAPSHOT_VERSION, SnapshotError};
 
 use crate::model::mail::number_of;
 use crate::mutant::mutant;
+use crate::ready::status_of;
 use crate::verdict::{Inquiry, Requirement};
 use crate::{
     Attempt, AttemptId, Card, CardId, Chief, Commit, Delivery, DeliveryId, Digest, Evidence, Host, HostId,
@@ -358,12 +360,12 @@ impl State {
         !self.attempts.is_empty() || !self.index.verifying.is_empty() || !self.index.merging.is_empty()
     }
 
-    /// How many tickets stand in each phase.
+    /// How many tickets have each status, as [`status_of`] says it.
     #[must_use]
-    pub fn count_by_phase(&self) -> BTreeMap<Phase, usize> {
+    pub fn count_by_status(&self) -> BTreeMap<Phase, usize> {
         let mut counts = BTreeMap::new();
-        for ticket in self.tickets.values() {
-            *counts.entry(ticket.phase).or_insert(0) += 1;
+        for (id, ticket) in &self.tickets {
+            *counts.entry(status_of(self, id, ticket)).or_insert(0) += 1;
         }
         counts
     }

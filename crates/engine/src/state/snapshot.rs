@@ -5,7 +5,7 @@ use super::State;
 use serde::{Deserialize, Serialize};
 
 /// Version of the form of snapshots. It changes with every change of the state's form.
-pub const SNAPSHOT_VERSION: u32 = 7;
+pub const SNAPSHOT_VERSION: u32 = 8;
 
 /// Why a snapshot is of no use.
 #[derive(Debug, thiserror::Error)]

@@ -3,8 +3,9 @@
 use crate::support::{NOW, add, after, answer, at_work, check, claim, ended, given, host, policy, ran, report, tick};
 use expect_test::expect;
 use ganger_engine::{
-    AttemptOutcome, Budget, CallError, CallLimits, CallResult, Envelope, FailureClass, Input, Ledger, NewCall, Outcome,
-    Phase, Policy, RedBase, Refusal, Report, TicketChange, TicketId, Urgency, Usage, why,
+    AttemptOutcome, Budget, CallError, CallLimits, CallResult, Envelope, FailureClass, Impact, Input, Ledger,
+    NewAssumption, NewCall, Outcome, Phase, Policy, RedBase, Refusal, Report, TicketChange, TicketId, Urgency, Usage,
+    why,
 };
 use serde_json::json;
 
@@ -148,6 +149,19 @@ fn a_failed_call_is_an_answer_too() {
             then retire/T-1-c1/h
         "#]],
     );
+}
+
+#[test]
+fn a_call_that_fails_withdraws_the_question_about_what_it_assumed() {
+    let assumption = NewAssumption { assumed: "It is Linux".into(), impact: Impact::High, ..NewAssumption::default() };
+    let assumes = Input::Assume { attempt: "T-1-c1-a1".into(), token: 2, assumption };
+    let asked = after(waiting(), [tick(), claim("T-1-c1-a1", 2), assumes]);
+    assert_eq!(given(&asked).state().open_cards().count(), 1);
+    let failed = ended("T-1-c1-a1", 2, |end| {
+        let (class, message) = (FailureClass::Refused, "it will not do that".into());
+        end.outcome = AttemptOutcome::Failed { class, message, retry_at: None, model: None };
+    });
+    assert_eq!(given(&after(asked, [failed])).state().open_cards().count(), 0);
 }
 
 #[test]

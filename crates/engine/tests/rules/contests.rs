@@ -3,8 +3,8 @@
 use crate::support::{NOW, add, after, answer, check, claim, ended, evidence, given, host, policy, report, tick};
 use expect_test::expect;
 use ganger_engine::{
-    AgentPolicy, Budget, CardKind, Commit, Envelope, Input, Kind, Ledger, Lines, Offer, Phase, Policy, Review, Take,
-    TicketChange, TicketId, Urgency, Usage, comparison_of, why,
+    AgentPolicy, Budget, CardKind, Commit, Envelope, Hazard, Input, Kind, Ledger, Lines, Offer, Phase, Policy, Review,
+    Take, TicketChange, TicketId, Urgency, Usage, comparison_of, why,
 };
 
 fn rules(change: impl FnOnce(&mut Policy)) -> Policy {
@@ -337,6 +337,56 @@ fn what_a_person_says_to_a_contest_reaches_its_entries() {
     let agent = TicketChange { agent: Some("builder".into()), ..TicketChange::default() };
     let said = refused(&work, Input::EditTicket { ticket: "T-1".into(), change: Box::new(agent) });
     assert!(said.contains("each of its entries has an agent of its own"), "{said}");
+}
+
+#[test]
+fn what_is_told_to_a_contest_before_it_begins_is_for_its_entries() {
+    let new = || contest_under(|_| {}).into_iter().take(4).collect::<Vec<Input>>();
+    let told = after(new(), [tell("T-1")]);
+    let ledger = given(&told);
+    assert_eq!(ledger.state().tickets[&"T-1".into()].messages.len(), 1);
+    let begun = given(&after(told.clone(), [tick()]));
+    let texts: Vec<(&str, &str, &str)> =
+        begun.state().deliveries.values().map(|d| (d.ticket.as_str(), d.text.as_str(), d.by.as_str())).collect();
+    assert_eq!(texts, [("T-1-claude", "mind the tests", "p"), ("T-1-codex", "mind the tests", "p")]);
+    let kept = &begun.state().tickets[&"T-1".into()].messages[0];
+    assert_eq!(kept.returned.as_deref(), Some("handed on to T-1-claude, T-1-codex"));
+    let close = Input::CloseTicket { ticket: "T-1".into(), reason: "no".into(), by: "p".into() };
+    let closed = given(&after(told, [close]));
+    let returned = &closed.state().tickets[&"T-1".into()].messages[0].returned;
+    assert_eq!(returned.as_deref(), Some("the ticket was closed"));
+}
+
+#[test]
+fn the_entries_of_a_closed_contest_are_not_ready_in_between() {
+    let close = Input::CloseTicket { ticket: "T-1".into(), reason: "no".into(), by: "p".into() };
+    let ledger = given(&after(contest_under(|_| {}), [close.clone()]));
+    assert_eq!(ledger.state().ready().count(), 0);
+    assert_eq!(reasons(&ledger, "T-1-claude"), ["T-1 was closed, and so is this with the next run"]);
+    let ledger = given(&after(both_passed(|_| {}), [close]));
+    assert_eq!(reasons(&ledger, "T-1-claude"), ["T-1 was closed, and so is this with the next run"]);
+}
+
+#[test]
+fn the_comparison_names_code_that_an_entry_changes_without_a_test() {
+    let untested = |token: u64, verification: u64| {
+        let mut inputs = passes("T-1-claude", token, verification, 40);
+        if let Some(Input::AttemptEnded { end, .. }) = inputs.first_mut() {
+            end.hazards = vec![Hazard::Untested { files: vec!["src/a.rs".into()] }];
+        }
+        inputs
+    };
+    // Its agent was asked once, and says again that it is done.
+    let mut again = untested(3, 4);
+    if let Some(Input::AttemptEnded { attempt, .. }) = again.first_mut() {
+        *attempt = "T-1-claude-a2".into();
+    }
+    let first = untested(1, 0).into_iter().take(1);
+    let asked = after(both_at_work(|p| p.review = Review::Person), first.chain([tick(), claim("T-1-claude-a2", 3)]));
+    let ledger = given(&after(asked, again));
+    let entry = comparison_of(ledger.state(), &"T-1".into()).entries[0].clone();
+    assert_eq!((entry.phase, entry.untested.as_slice()), (Phase::Accepted, &["src/a.rs".to_owned()][..]));
+    assert!(entry.lines_of_text().contains(&"tests    none for the code in src/a.rs".to_owned()), "{entry:?}");
 }
 
 #[test]

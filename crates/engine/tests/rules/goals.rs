@@ -4,7 +4,7 @@ use crate::support::{NOW, after, answer, check, claim, ended, given, host, polic
 use expect_test::expect;
 use ganger_engine::{
     GoalRules, Impact, Input, Kind, Ledger, NewAssumption, NewMail, NewTicket, Phase, Policy, Report, Speaker,
-    StagePolicy, StageRole, TicketChange, TicketId, TicketSpec, why,
+    StagePolicy, StageRole, TicketChange, TicketId, TicketSpec, status_of, why,
 };
 use serde_json::{Value, json};
 
@@ -242,6 +242,63 @@ fn a_stopped_goal_begins_nothing_before_it_is_resumed() {
 }
 
 #[test]
+fn a_stopped_goal_keeps_what_waits_for_a_person_below_it_from_going_on() {
+    let question = Input::Ask {
+        attempt: "T-2-a1".into(),
+        token: 5,
+        call: "1".into(),
+        question: "Which provider?".into(),
+        brief: String::new(),
+        options: Vec::new(),
+    };
+    let approved = [answer("C-1", "accept"), tick(), tick(), claim("T-2-a1", 5), question];
+    let waiting = after(after(waits_for_approval(), approved), [ended("T-2-a1", 5, |_| {})]);
+    let stop = Input::StopTicket { ticket: "T-1".into(), why: "later".into(), by: "p".into() };
+    let stopped = after(waiting, [stop]);
+    let ledger = given(&stopped);
+    let reasons: Vec<String> = why(ledger.state(), NOW, &"T-2".into()).iter().map(ToString::to_string).collect();
+    assert_eq!(
+        reasons,
+        ["p stopped it: T-1 was stopped: later", "it is waiting for your answer to C-2: `ganger inbox`"]
+    );
+    let answered = after(stopped, [answer("C-2", "GitHub"), tick(), tick()]);
+    let ledger = given(&answered);
+    assert_eq!((phase(&ledger, "T-2"), ledger.state().attempts.len()), (Phase::Stopped, 0));
+    let resume = Input::ResumeTicket { ticket: "T-1".into(), by: "p".into() };
+    let ledger = given(&after(answered, [resume, tick()]));
+    assert_eq!(phase(&ledger, "T-2"), Phase::Running);
+    assert!(ledger.state().tickets.values().all(|t| t.stopped.is_none()));
+}
+
+#[test]
+fn the_status_of_a_goal_says_what_holds_it() {
+    let status = |inputs: Vec<Input>| {
+        let ledger = given(&inputs);
+        status_of(ledger.state(), &"T-1".into(), &ledger.state().tickets[&"T-1".into()])
+    };
+    let stop = || Input::StopTicket { ticket: "T-1".into(), why: String::new(), by: "p".into() };
+    let new = goal().into_iter().take(4).collect::<Vec<Input>>();
+    assert_eq!(status(new.clone()), Phase::Open, "it has not begun");
+    assert_eq!(status(after(new, [stop()])), Phase::Stopped);
+    assert_eq!(status(goal()), Phase::Suspended, "a stage is under way");
+    assert_eq!(status(after(goal(), [stop()])), Phase::Stopped);
+    assert_eq!(status(waits_for_approval()), Phase::NeedsYou);
+    assert_eq!(status(after(waits_for_approval(), [answer("C-1", "accept"), tick()])), Phase::Suspended);
+}
+
+#[test]
+fn what_is_closed_with_its_goal_is_not_ready_in_between() {
+    let close = Input::CloseTicket { ticket: "T-1".into(), reason: "no".into(), by: "p".into() };
+    let closed = after(three_tickets(), [close]);
+    let ledger = given(&closed);
+    assert_eq!(ledger.state().ready().count(), 0);
+    let reasons: Vec<String> = why(ledger.state(), NOW, &"T-2".into()).iter().map(ToString::to_string).collect();
+    assert_eq!(reasons, ["T-1 was closed, and so is this with the next run"]);
+    let reopen = Input::ReopenTicket { ticket: "T-1".into(), reason: String::new(), by: "p".into() };
+    assert_eq!(given(&after(closed, [reopen])).state().ready().count(), 1, "nothing of it was closed yet");
+}
+
+#[test]
 fn without_a_pipeline_a_goal_is_refused() {
     let spec = TicketSpec { title: "Log in".into(), kind: Kind::Goal, ..TicketSpec::default() };
     check(
@@ -398,6 +455,28 @@ fn an_answer_about_a_ticket_of_a_batch_starts_it_and_asks_about_the_next() {
     let ledger = given(&after(planned_in_batches(), all));
     assert_eq!((phase(&ledger, "T-2"), phase(&ledger, "T-3")), (Phase::Cancelled, Phase::Open));
     assert!(request(&ledger, "T-3").contains("Mind the phone"));
+}
+
+#[test]
+fn a_ticket_of_a_batch_is_asked_about_once_at_a_time_also_when_what_it_needs_is_not_wanted() {
+    let refused = after(planned_in_batches(), [answer("C-1", "no"), tick(), tick(), tick()]);
+    let ledger = given(&refused);
+    assert_eq!(
+        asked(&ledger),
+        ["Is T-2 wanted, 2 of 3 of this plan: Do A?", "Is T-3 wanted, 3 of 3 of this plan: Do B?"]
+    );
+    let brief = &ledger.state().open_cards().last().unwrap().brief;
+    assert!(brief.contains("After: T-4 (closed)"), "{brief}");
+    let ledger = given(&after(refused, [answer("C-2", "yes"), answer("C-3", "no"), tick()]));
+    assert_eq!(asked(&ledger), ["T-2 depends on T-4, which was closed. Continue without it?"]);
+}
+
+#[test]
+fn a_refused_ticket_that_comes_back_after_its_goal_was_done_is_wanted() {
+    let refused = [answer("C-1", "no"), answer("C-2", "no"), tick(), answer("C-3", "no"), tick()];
+    let reopen = Input::ReopenTicket { ticket: "T-4".into(), reason: String::new(), by: "p".into() };
+    let ledger = given(&after(after(planned_in_batches(), refused), [reopen, tick()]));
+    assert_eq!((phase(&ledger, "T-1"), phase(&ledger, "T-4")), (Phase::Done, Phase::Running));
 }
 
 #[test]

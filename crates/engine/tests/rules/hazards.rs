@@ -167,6 +167,65 @@ fn a_person_says_that_a_ticket_needs_no_test() {
     );
 }
 
+fn no_tests() -> Input {
+    let change = TicketChange { labels: Some(vec!["no-tests".to_owned()]), ..TicketChange::default() };
+    Input::EditTicket { ticket: "T-1".into(), change: Box::new(change) }
+}
+
+/// Its agent was asked for tests once, and says again that it is done.
+fn asked_again(hazards: &[Hazard]) -> Vec<Input> {
+    let found = |attempt: &str, token| ended(attempt, token, |e| e.hazards = vec![untested()]);
+    let first = [found("T-1-a1", 1), tick(), claim("T-1-a2", 2)];
+    after(after(at_work(), first), [ended("T-1-a2", 2, |e| e.hazards = hazards.to_vec())])
+}
+
+#[test]
+fn the_label_settles_the_card_about_missing_tests() {
+    check(
+        &asked_again(&[untested()]),
+        no_tests(),
+        &expect![[r#"
+            ticket-edited ticket=T-1
+            card-withdrawn card=C-1 why=it needs no test
+            verification-needed head=head ticket=T-1 why=it needs no test
+        "#]],
+    );
+    check(
+        &asked_again(&[untested(), deletions()]),
+        no_tests(),
+        &expect![[r#"
+            ticket-edited ticket=T-1
+            card-withdrawn card=C-1 why=it needs no test
+            card-opened [C-2] T-1 deletes 60 of 80 files. Verify it anyway?
+        "#]],
+    );
+}
+
+#[test]
+fn who_is_sent_back_for_missing_tests_is_told_which_code_has_none() {
+    let told = |hazards: &[Hazard]| {
+        let ledger = given(&after(asked_again(hazards), [answer("C-1", "reject")]));
+        ledger.state().deliveries.values().next_back().unwrap().text.clone()
+    };
+    expect![[r#"
+        Your work on T-1 was rejected by a person: it changes code and no test.
+
+        No test changes with this code:
+        - src/a.rs
+        Add tests that fail without your change and pass with it, run them, and commit."#]]
+    .assert_eq(&told(&[untested()]));
+    expect![[r#"
+        Your work on T-1 was rejected by a person: it deletes 60 of 80 files and changes code and no test.
+
+        Deleted: a.txt, b.txt and 58 more
+        `git restore --source base -- <path>` brings a file back.
+
+        No test changes with this code:
+        - src/a.rs
+        Add tests that fail without your change and pass with it, run them, and commit."#]]
+    .assert_eq(&told(&[deletions(), untested()]));
+}
+
 #[test]
 fn where_others_review_they_judge_whether_a_test_is_missing() {
     let policy = Policy { review: Review::Person, ..policy() };

@@ -1,9 +1,12 @@
 //! Stopping a ticket and resuming it.
 
 use crate::live::{interrupted, question, stops};
-use crate::support::{NOW, accepted, after, answer, at_work, board, check, ended, evidence, given, host, tick};
+use crate::support::{NOW, accepted, after, answer, at_work, board, check, ended, evidence, given, host, policy, tick};
 use expect_test::expect;
-use ganger_engine::{Card, CardKind, CardState, Envelope, EscalationReason, Event, Input, Ledger, Phase, TicketId};
+use ganger_engine::{
+    Card, CardKind, CardState, Envelope, EscalationReason, Event, Hazard, Input, Ledger, Phase, Policy, Review,
+    TicketId, status_of,
+};
 
 #[test]
 fn a_stopped_ticket_waits_until_it_is_resumed() {
@@ -121,14 +124,29 @@ fn a_stop_where_no_agent_works_is_refused_with_the_way_to_look() {
         then retire/T-1/h
     "#]],
     );
-    let asked = after(at_work(), [question(), ended("T-1-a1", 1, |_| {})]);
-    check(
-        &asked,
-        stops(),
-        &expect![[r#"
-        refused (not-running): T-1 is suspended: no agent is working on it
-    "#]],
-    );
+}
+
+/// What waits for a person can be stopped as what works can: the answer does not set it to work again.
+#[test]
+fn an_answer_about_a_stopped_ticket_waits_with_it() {
+    let resume = || Input::ResumeTicket { ticket: "T-1".into(), by: "p".into() };
+    let held_by = |waiting: &[Input], said: &str| {
+        let stopped = after(waiting.to_vec(), [stops()]);
+        let state = given(&stopped).state().clone();
+        let ticket = &state.tickets[&"T-1".into()];
+        assert_eq!(status_of(&state, &"T-1".into(), ticket), Phase::Stopped);
+        let answered = after(stopped.clone(), [answer("C-1", said), tick(), tick()]);
+        assert_eq!(given(&answered).state().tickets[&"T-1".into()].phase, Phase::Stopped);
+        assert_eq!(given(&after(answered, [resume(), tick()])).state().attempts.len(), 1);
+        let resumed = given(&after(stopped, [resume()])).state().tickets[&"T-1".into()].clone();
+        assert_eq!((resumed.phase, &resumed.stopped), (ticket.phase, &None), "it waits for the answer alone");
+    };
+    held_by(&after(at_work(), [question(), ended("T-1-a1", 1, |_| {})]), "this");
+    let deleted = Hazard::Deletions { deleted: 60, of: 80, files: vec!["a.txt".into()] };
+    held_by(&after(at_work(), [ended("T-1-a1", 1, |end| end.hazards = vec![deleted])]), "reject");
+    let policy = Policy { review: Review::Person, ..policy() };
+    let reviewed = [Input::SetPolicy { policy }, ended("T-1-a1", 1, |_| {}), tick(), evidence("T-1", 2, "head", 0)];
+    held_by(&after(at_work(), reviewed), "Shorter, please");
 }
 
 #[test]

@@ -5,7 +5,9 @@ use crate::config::PROJECT_FILE;
 use crate::failure::{Code, Failure};
 use crate::os::now_ms;
 use crate::text::{self, clock};
-use ganger_engine::{Card, CardId, CardKind, Commit, Phase, Reason, State, Ticket, TicketId, why};
+use ganger_engine::{
+    CallResult, Card, CardId, CardKind, Commit, Kind, Phase, Reason, State, Ticket, TicketId, status_of, why,
+};
 
 /// One reason why a ticket does not start.
 #[derive(Debug)]
@@ -52,6 +54,10 @@ impl Cause {
         let (text, next) = match &reason {
             Reason::Phase { phase } => of_phase(state, id, *phase, runs),
             Reason::Stopped { .. } => (text_of(&reason), format!("ganger resume {id}")),
+            Reason::ClosedAbove { ticket } if runs => {
+                (format!("{ticket} was closed, and so is this in a moment"), format!("ganger ticket show {ticket}"))
+            }
+            Reason::ClosedAbove { .. } => (text_of(&reason), "ganger run".to_owned()),
             Reason::WaitsForAnswer { card } => {
                 (format!("waiting for your answer to {card}{}", question(state, card)), answer(state, card))
             }
@@ -82,7 +88,8 @@ impl Cause {
                 (format!("{ticket}, on which it depends, was closed: answer {}", card.id), answer(state, &card.id))
             }
             Reason::DependsOn { ticket, phase } => {
-                let phase = if state.waits_for_person(ticket) { "waiting for you" } else { phase.as_str() };
+                let status = state.tickets.get(ticket).map_or(*phase, |found| status_of(state, ticket, found));
+                let phase = if state.waits_for_person(ticket) { "waiting for you" } else { status.as_str() };
                 (format!("waits for {ticket}, which is {phase}"), format!("ganger ticket why {ticket}"))
             }
             Reason::NotBefore { at } => {
@@ -155,8 +162,8 @@ fn of_phase(state: &State, id: &TicketId, phase: Phase, runs: bool) -> (String, 
             (format!("accepted: {contest} takes one of its entries"), format!("ganger ticket why {contest}"))
         }
         Phase::Accepted => ("ready to merge".to_owned(), format!("ganger merge {id}")),
-        Phase::Cancelled if ticket.is_some_and(|t| t.calls.result.is_some()) => {
-            ("closed: its caller has the answer".to_owned(), show)
+        Phase::Cancelled | Phase::Done if let Some(result) = ticket.and_then(|t| t.calls.result.as_ref()) => {
+            (handed_in(ticket, phase, result), show)
         }
         Phase::Cancelled if let Some(contest) = ticket.and_then(|t| t.contest()) => {
             let gave_up = ticket.and_then(|t| t.contest.gave_up.as_ref());
@@ -173,11 +180,32 @@ fn of_phase(state: &State, id: &TicketId, phase: Phase, runs: bool) -> (String, 
         Phase::Done if let Some(contest) = ticket.and_then(|t| t.contest()) => {
             (format!("done: {contest} is this work now"), format!("ganger ticket show {contest}"))
         }
-        Phase::Done if ticket.is_some_and(|t| t.calls.result.is_some()) => {
-            ("done: its caller has the answer".to_owned(), show)
-        }
         Phase::Done => ("done: its tickets are merged or closed".to_owned(), show),
         other => (format!("already {}", other.as_str()), show),
+    }
+}
+
+/// What became of work whose result is its output: that of a call is its caller's; nobody called a stage or a review.
+fn handed_in(ticket: Option<&Ticket>, phase: Phase, result: &CallResult) -> String {
+    let spec = ticket.map(|t| &t.spec);
+    let above = spec.and_then(|spec| spec.parent.as_ref()).map_or("another ticket", TicketId::as_str);
+    let stage = spec.and_then(|spec| spec.call.as_ref()?.stage.as_deref()).unwrap_or("?");
+    let phase = phase.as_str();
+    match (spec.map(|spec| spec.kind), result) {
+        (Some(Kind::Stage), CallResult::Success { .. }) => {
+            format!("{phase}: the goal {above} has what it wrote as its stage `{stage}`")
+        }
+        (Some(Kind::Stage), CallResult::Failure { message, .. }) => {
+            format!(
+                "{phase}: as stage `{stage}` of the goal {above} it handed in nothing: {}",
+                text::line(message, 200)
+            )
+        }
+        (Some(Kind::Review), CallResult::Success { .. }) => format!("{phase}: {above} has its verdict"),
+        (Some(Kind::Review), CallResult::Failure { message, .. }) => {
+            format!("{phase}: {above} has no verdict of it: {}", text::line(message, 200))
+        }
+        _ => format!("{phase}: its caller has the answer"),
     }
 }
 

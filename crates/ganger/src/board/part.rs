@@ -142,5 +142,5 @@ fn totals(state: &State) -> Totals {
     let held = state.open_cards().map(|card| (card.id.clone(), state.held_by(now, card).len())).collect();
     let undone = state.tickets.values().filter(|ticket| ticket.undone.is_some()).count();
     let competing = state.tickets.values().filter(|ticket| ticket.competes()).count();
-    Totals { phases: state.count_by_phase(), ready: state.ready().count(), undone, competing, held }
+    Totals { by_status: state.count_by_status(), ready: state.ready().count(), undone, competing, held }
 }

@@ -6,7 +6,7 @@ use crate::host::LOCAL;
 use crate::text;
 use ganger_engine::{
     Assumption, AssumptionId, AttemptOutcome, CallResult, CardKind, Check, DeliveryId, Directive, DirectiveRemoval,
-    Event, FailureClass, Kind, Mail, PermissionRequest, Phase, Scope, Settlement, State, TicketId,
+    Event, FailureClass, Kind, Mail, PermissionRequest, Phase, Scope, Settlement, State, TicketId, TicketSpec,
 };
 
 /// The ticket that an event is about, also where its attempt has ended.
@@ -147,7 +147,11 @@ pub(super) fn event(state: &State, event: &Event, length: Length) -> Option<Stri
             format!("{caller} calls {agent}: {}", length.of(&spec.title, 160))
         }
         Event::TicketAdded { spec, .. } => format!("added: {}", spec.title),
-        Event::TicketEdited { .. } => "edited".to_owned(),
+        Event::TicketEdited { ticket, spec, .. } => {
+            let changed = state.tickets.get(ticket).map(|found| changed(&found.spec, spec)).unwrap_or_default();
+            let changed = if changed.is_empty() { String::new() } else { format!(": {}", changed.join(", ")) };
+            format!("edited{changed}")
+        }
         Event::TicketBlocked { blocker, .. } => {
             format!("{} cannot do it: {}", blocker.agent, length.of(&blocker.why, 200))
         }
@@ -335,6 +339,23 @@ pub(super) fn event(state: &State, event: &Event, length: Length) -> Option<Stri
     };
     let ticket = ticket_of(event)?;
     Some(format!("{ticket}  {words}"))
+}
+
+/// What an edit changes, in words.
+fn changed(old: &TicketSpec, new: &TicketSpec) -> Vec<&'static str> {
+    let all = [
+        ("title", old.title != new.title),
+        ("description", old.description != new.description),
+        ("definition of done", old.done != new.done),
+        ("checks", old.checks != new.checks),
+        ("priority", old.priority != new.priority),
+        ("dependencies", old.after != new.after),
+        ("files", old.files != new.files),
+        ("agent", old.agent != new.agent),
+        ("labels", old.labels != new.labels),
+        ("links", old.links != new.links),
+    ];
+    all.into_iter().filter(|(_, is_other)| *is_other).map(|(name, _)| name).collect()
 }
 
 /// Its sender, where it goes, and what it is about.

@@ -3,9 +3,10 @@
 use super::board::Board;
 use super::out::talk;
 use crate::board::ticket_named;
+use crate::config::PROJECT_FILE;
 use crate::failure::{Exit, Failure};
 use crate::foreman::Runner;
-use ganger_engine::{Input, Kind, NewTicket, Outcome, State, TicketId, TicketSpec, text};
+use ganger_engine::{Input, Kind, NewTicket, Outcome, StageRole, State, TicketId, TicketSpec, text};
 use std::collections::BTreeMap;
 
 /// The longest title that is made of a goal, in characters.
@@ -26,13 +27,23 @@ pub(super) fn approved(board: &Board, names: &[String], goals: &[&String]) -> Re
             Failure::usage("`--approve` is about a goal, and there is none").hint("ganger run \"what you want\"")
         );
     }
-    let stages = board.project.config().to_policy().goals.stages;
-    let written = stages.iter().filter(|s| s.role.writes());
+    let rules = board.project.config().to_policy().goals;
+    let written = rules.stages.iter().filter(|s| s.role.writes());
     let known: Vec<&str> = written.map(|s| s.name.as_str()).chain(["all", "none"]).collect();
     if let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) {
         let message =
             format!("`--approve {}`: there is no such stage that writes something", crate::text::name(unknown));
         return Err(Failure::usage(message).hint(format!("one or more of: {}", known.join(", "))));
+    }
+    let is_plan = |name: &String| rules.stage(name).is_some_and(|stage| stage.role == StageRole::Plan);
+    // Both say who lets a ticket of a plan in, and otherwise.
+    if let Some(name) = names.iter().find(|name| is_plan(name) || *name == "none").filter(|_| rules.batch > 0) {
+        let asks = if name == "none" { "about nothing" } else { "about the plan as a whole" };
+        return Err(Failure::usage(format!(
+            "`--approve {name}` has Ganger ask you {asks}, and `goal.batch = {}` about each of its tickets",
+            rules.batch
+        ))
+        .hint(format!("leave `{name}` out, or set `goal.batch = 0` in {PROJECT_FILE}")));
     }
     match names {
         [one] => Ok(Some(one.clone())),
@@ -79,6 +90,18 @@ pub(super) fn if_unquoted(state: &State, command: &str, words: &[String], failur
     }
 }
 
+/// Words that name tickets are no goal: a plan is shown one at a time.
+pub(super) fn one_at_a_time(state: &State, words: &[String]) -> Failure {
+    let (named, others): (Vec<_>, Vec<_>) = words.iter().partition(|word| ticket_named(state, word).is_ok());
+    let [first, ..] = named.as_slice() else { return unquoted("plan", words) };
+    let id = ticket_named(state, first).map_or_else(|_| (*first).clone(), |id| id.to_string());
+    let message = match others.as_slice() {
+        [] => format!("`ganger plan` shows the plan of one goal, and these are {} tickets", words.len()),
+        [other, ..] => format!("{id} is a ticket, and `{}` is none", text::line(other, LONGEST_TITLE)),
+    };
+    Failure::usage(message).hint(format!("`ganger plan {id}` shows its plan; a goal in words stands in quotes"))
+}
+
 /// What to do about a goal without quotes.
 pub(super) fn unquoted(command: &str, words: &[String]) -> Failure {
     let said = text::line(&words.join(" "), LONGEST_TITLE).replace(['"', '\\', '$', '`'], "");
@@ -106,5 +129,11 @@ pub(super) async fn add(board: &Board, words: &str, approve: Option<&str>) -> Re
     };
     let id = ids.into_iter().next().ok_or_else(|| Failure::failed("the goal was not added"))?;
     talk!("Goal {id}: {}", text::line(first, LONGEST_TITLE));
+    let batch = board.project.config().to_policy().goals.batch;
+    if batch > 0 {
+        talk!(
+            "You are asked about the tickets of its plan, {batch} at a time (goal.batch), and not about the plan as a whole."
+        );
+    }
     Ok(id)
 }

@@ -37,7 +37,7 @@ pub(super) async fn inbox(args: &InboxArgs) -> Result<Exit, Failure> {
     let view = board.view(Part::Summary).await?;
     let mut cards: Vec<(&Card, usize)> = view.state.open_cards().map(|c| (c, view.held_up(c))).collect();
     cards.sort_by_key(|(card, held)| (std::cmp::Reverse(*held), card.opened));
-    let accepted = view.totals.phases.get(&Phase::Accepted).copied().unwrap_or(0);
+    let accepted = view.totals.by_status.get(&Phase::Accepted).copied().unwrap_or(0);
     // Accepted entries of contests wait for an answer, not for a merge.
     let accepted = accepted.saturating_sub(view.totals.competing);
     if args.json {

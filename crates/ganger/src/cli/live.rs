@@ -187,7 +187,7 @@ fn cards_line(state: &State, answered: Option<&CardId>, columns: usize) -> Optio
 
 /// How the run ends, if it does; what is on the board.
 fn footer(state: &State, at_work: usize, stop: Stop) -> String {
-    let counts = state.count_by_phase();
+    let counts = state.count_by_status();
     let counts = counts.iter().filter(|(phase, _)| **phase != Phase::Cancelled);
     let counts: Vec<String> = counts.map(|(p, n)| format!("{n} {}", p.as_str())).collect();
     match stop {

@@ -47,6 +47,16 @@ impl Narrator {
             let Event::TicketHeld { ticket, .. } = event else { return false };
             record.events.iter().any(|other| matches!(other, Event::CardOpened { card, .. } if card.ticket == *ticket))
         };
+        // What was taken says it of the contest, and what its entries are told says it of a message to that.
+        let has = |wanted: fn(&Event) -> bool| record.events.iter().any(wanted);
+        let (takes, begins) = (
+            has(|event| matches!(event, Event::EntryTaken { .. })),
+            has(|event| matches!(event, Event::ContestBegun { .. })),
+        );
+        let is_followed = |event: &Event| {
+            takes && matches!(event, Event::TicketEdited { .. })
+                || begins && matches!(event, Event::DeliveryReturned { .. })
+        };
         let tell = |event: &'a Event| {
             let before = describe::event(&self.state, event, self.length);
             let is_log = self.length == Length::Whole;
@@ -56,7 +66,8 @@ impl Narrator {
             // What cannot follow is the doctor's to name; here it is only shown.
             let _impossible = self.state.apply(record.now, event);
             let words = before.or_else(|| describe::event(&self.state, event, self.length));
-            let is_said = is_held(event) || (is_stop && matches!(event, Event::AttemptCancelled { .. }));
+            let is_said =
+                is_held(event) || is_followed(event) || (is_stop && matches!(event, Event::AttemptCancelled { .. }));
             let ticket = known.or_else(|| self.state.ticket_of(event));
             Told { event, ticket, words: words.filter(|_| !is_said) }
         };

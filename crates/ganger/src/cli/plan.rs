@@ -8,7 +8,7 @@ use super::ticket_judged::show_goal;
 use super::view::Style;
 use crate::board::shapes;
 use crate::failure::{Code, Exit, Failure};
-use ganger_engine::{Kind, StageRole, State, TicketId, plan_of, text};
+use ganger_engine::{Kind, StageRole, State, TicketId, plan_of, status_of, text};
 
 /// Arguments of `ganger plan`.
 #[derive(Debug, clap::Args)]
@@ -25,11 +25,11 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
+    let board = board::open().await?;
     let word = match args.goal.as_slice() {
         [one] => one,
-        many => return Err(goal::unquoted("plan", many)),
+        many => return Err(goal::one_at_a_time(&board.state().await?, many)),
     };
-    let board = board::open().await?;
     if goal::is_goal(word) {
         return make(&board, word, &args).await;
     }
@@ -71,7 +71,7 @@ fn show(state: &State, id: &TicketId, as_json: bool) -> Result<(), Failure> {
     if as_json {
         return json(shapes::Planned::of(state, id, ticket));
     }
-    data!("{id} [{}] {}", ticket.phase.as_str(), text::line(&ticket.spec.title, 200));
+    data!("{id} [{}] {}", status_of(state, id, ticket).as_str(), text::line(&ticket.spec.title, 200));
     show_goal(state, ticket);
     match plan_of(state, ticket) {
         Some(plan) => data!("\nPlan\n{}", plan.summary()),

@@ -15,7 +15,7 @@ use crate::os::now_ms;
 use crate::project::Project;
 use crate::{git, os};
 use ganger_engine::foreman::{Ending, Mode, Stop};
-use ganger_engine::{Card, Phase, Reason, State, Ticket, TicketId};
+use ganger_engine::{Card, Phase, Reason, State, Ticket, TicketId, status_of};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -151,7 +151,7 @@ fn scope_of(state: &State, named: &[TicketId]) -> Option<Vec<TicketId>> {
 /// What a run has nothing to do for, although it was named. The others are told at its end.
 fn why_not_started(board: &Board, state: &State, id: &TicketId) -> Option<String> {
     let ticket = state.tickets.get(id)?;
-    match (ticket.phase, &ticket.stopped) {
+    match (status_of(state, id, ticket), &ticket.stopped) {
         (Phase::Stopped, Some((by, why))) => {
             let by = if *by == board.person() { "you" } else { by };
             let why = if why.is_empty() { String::new() } else { format!(" ({why})") };
@@ -287,8 +287,8 @@ fn summarize(board: &Board, state: &State, mode: &Mode) -> Result<(), Failure> {
     let around = board.around()?;
     let meant: Vec<_> = state.tickets.iter().filter(|(id, _)| is_meant(state, mode, id)).collect();
     let mut counts: BTreeMap<Phase, usize> = BTreeMap::new();
-    for (_, ticket) in meant.iter().filter(|(_, t)| t.phase != Phase::Cancelled) {
-        *counts.entry(ticket.phase).or_default() += 1;
+    for (id, ticket) in meant.iter().filter(|(_, t)| t.phase != Phase::Cancelled) {
+        *counts.entry(status_of(state, id, ticket)).or_default() += 1;
     }
     let counts: Vec<String> = counts.iter().map(|(p, n)| format!("{n} {}", p.as_str())).collect();
     talk!("\n{}", if counts.is_empty() { "The board is empty.".to_owned() } else { counts.join(", ") });

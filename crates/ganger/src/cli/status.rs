@@ -11,7 +11,7 @@ use crate::host::LOCAL;
 use crate::os::now_ms;
 use crate::text;
 use crate::wire::{self, ACTIVITY, Activity, ActivityKind};
-use ganger_engine::{AttemptId, AttemptStage, Card, Phase, State, Ticket, TicketId, Usage};
+use ganger_engine::{AttemptId, AttemptStage, Card, Phase, State, Ticket, TicketId, Usage, status_of};
 use std::collections::BTreeMap;
 
 #[derive(Debug, clap::Args)]
@@ -46,7 +46,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
         let life = if host.alive { "alive" } else { "silent" };
         data!("Host {id}: {} slots, {life}", host.report.slots);
     }
-    let counts = view.totals.phases.iter().filter(|(phase, _)| **phase != Phase::Cancelled);
+    let counts = view.totals.by_status.iter().filter(|(phase, _)| **phase != Phase::Cancelled);
     let undone = |phase: Phase| match view.totals.undone {
         n if n > 0 && phase == Phase::Merged => format!(" ({n} undone)"),
         _ => String::new(),
@@ -56,7 +56,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     let now = now_ms();
     let shown = tickets(state);
     table(&shown.iter().map(|(id, ticket)| row(state, id, ticket, &doing, &around, now)).collect::<Vec<_>>());
-    let open = view.totals.phases.iter().filter(|(phase, _)| !phase.is_final()).map(|(_, n)| n).sum::<usize>();
+    let open = view.totals.by_status.iter().filter(|(phase, _)| !phase.is_final()).map(|(_, n)| n).sum::<usize>();
     if open > shown.len() {
         data!("… and {} more: run `ganger ticket list`", open - shown.len());
     }
@@ -79,7 +79,7 @@ fn tickets(state: &State) -> Vec<(&TicketId, &Ticket)> {
         Phase::Open | Phase::Merged | Phase::Done | Phase::Cancelled => 3,
     };
     let mut found: Vec<_> = state.tickets.iter().filter(|(_, t)| !t.phase.is_final()).collect();
-    found.sort_by_key(|(_, t)| (rank(t.phase), t.order));
+    found.sort_by_key(|(id, t)| (rank(status_of(state, id, t)), t.order));
     found.truncate(SHOWN);
     found
 }
@@ -101,7 +101,7 @@ fn row(
     };
     // Ages are of any width: they come last.
     let note = format!("{note} ({})", ago(now.saturating_sub(ticket.since)));
-    vec![id.to_string(), ticket.phase.as_str().to_owned(), text::line(&ticket.spec.title, 50), note]
+    vec![id.to_string(), status_of(state, id, ticket).as_str().to_owned(), text::line(&ticket.spec.title, 50), note]
 }
 
 /// What a live attempt does.
@@ -203,7 +203,7 @@ fn as_json(
         record: state.n,
         epoch: state.epoch,
         run: run.map(|r| shapes::Run { pid: r.pid, command: r.command.clone() }),
-        counts: view.totals.phases.iter().map(|(p, n)| (p.as_str(), *n)).collect(),
+        counts: view.totals.by_status.iter().map(|(p, n)| (p.as_str(), *n)).collect(),
         undone: view.totals.undone,
         hosts: hosts.collect(),
         attempts: attempts.collect(),

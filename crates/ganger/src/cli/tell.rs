@@ -114,6 +114,10 @@ async fn send(command: &str, ticket: &str, text: String, urgency: Urgency, as_js
     if found.is_delegated() {
         let what = if found.spec.kind == Kind::Contest { "entries" } else { "tickets" };
         let readers: Vec<&str> = readers(&state, &id, found).into_iter().map(TicketId::as_str).collect();
+        if readers.is_empty() {
+            talk!("Kept {delivery} for the {what} of {id}, which read it when they begin.");
+            return Ok(Exit::Done);
+        }
         let first = readers.first().copied().unwrap_or_default();
         talk!("Queued for the {what} of {id}: {}. Check on one with `ganger ticket show {first}`.", readers.join(", "));
         return Ok(Exit::Done);

@@ -186,7 +186,14 @@ async fn add(board: &Board, args: AddArgs) -> Result<Exit, Failure> {
 fn of_contest(board: &Board, spec: TicketSpec, words: &[String]) -> Result<TicketSpec, Failure> {
     let mut agents: Vec<String> = Vec::new();
     for word in words {
-        let agent = agent_choice::by_name(board.project.config(), word)?;
+        let agent = agent_choice::by_name(board.project.config(), word).map_err(|failure| {
+            let names: Vec<&str> = word.split([' ', ';', '+']).filter(|name| !name.is_empty()).collect();
+            let are_agents = names.iter().all(|name| board.project.config().agent_called(name).is_some());
+            match names.len() > 1 && are_agents {
+                true => failure.hint(format!("agents have commas between them: --contest {}", names.join(","))),
+                false => failure,
+            }
+        })?;
         if agents.contains(&agent) {
             return Err(Failure::usage(format!("the contest names the agent `{agent}` twice"))
                 .hint("each agent has one entry: name different agents"));

@@ -2,7 +2,7 @@
 
 use super::out::data;
 use crate::text;
-use ganger_engine::{Kind, State, Ticket, TicketId, comparison_of};
+use ganger_engine::{Kind, State, Ticket, TicketId, comparison_of, status_of};
 
 /// How far a goal is.
 pub(super) fn show_goal(state: &State, ticket: &Ticket) {
@@ -33,7 +33,10 @@ pub(super) fn show_goal(state: &State, ticket: &Ticket) {
     }
     for id in &goal.tickets {
         match state.tickets.get(id) {
-            Some(found) => data!("  {id:<8} {:<10} {}", found.phase.as_str(), text::line(&found.spec.title, 100)),
+            Some(found) => {
+                let status = status_of(state, id, found).as_str();
+                data!("  {id:<8} {status:<10} {}", text::line(&found.spec.title, 100));
+            }
             None => data!("  {id}"),
         }
     }

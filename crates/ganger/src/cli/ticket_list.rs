@@ -5,7 +5,7 @@ use super::out::{json, table, talk};
 use crate::board::{Around, Part, ReadyTicket, shapes};
 use crate::failure::{Exit, Failure};
 use crate::text;
-use ganger_engine::{Phase, State, Ticket, TicketId};
+use ganger_engine::{Phase, State, Ticket, TicketId, status_of};
 use std::collections::BTreeMap;
 use std::mem::ManuallyDrop;
 
@@ -39,8 +39,8 @@ pub(super) async fn run(board: &Board, args: &Args) -> Result<Exit, Failure> {
         (false, false) => ManuallyDrop::new(board.view(Part::Open).await?.state),
         (false, true) => board.last_state().await?,
     };
-    let wanted = |ticket: &Ticket| {
-        let by_status = status.is_none_or(|s| s == ticket.phase);
+    let wanted = |id: &TicketId, ticket: &Ticket| {
+        let by_status = status.is_none_or(|s| s == status_of(&state, id, ticket));
         let by_label = args.label.as_ref().is_none_or(|l| ticket.spec.labels.contains(l));
         by_status && by_label && (args.all || status.is_some() || !ticket.phase.is_final())
     };
@@ -48,9 +48,9 @@ pub(super) async fn run(board: &Board, args: &Args) -> Result<Exit, Failure> {
     let mut found: Vec<(&TicketId, &Ticket)> = if args.ready {
         let ready = board.ready_now(&around, &state).await?;
         let ready = ready.iter().filter_map(|ready| state.tickets.get_key_value(&ready.id));
-        ready.filter(|(_, t)| wanted(t)).collect()
+        ready.filter(|(id, t)| wanted(id, t)).collect()
     } else {
-        state.tickets.iter().filter(|(_, t)| wanted(t)).collect()
+        state.tickets.iter().filter(|(id, t)| wanted(id, t)).collect()
     };
     if !args.ready {
         found.sort_by_key(|(_, t)| t.order);
@@ -65,7 +65,7 @@ pub(super) async fn run(board: &Board, args: &Args) -> Result<Exit, Failure> {
         match (args.ready, narrowed) {
             (true, _) => talk!("No ticket is ready."),
             (_, true) => talk!("No ticket fits."),
-            _ => talk!("{}", no_open(&board.view(Part::Summary).await?.totals.phases)),
+            _ => talk!("{}", no_open(&board.view(Part::Summary).await?.totals.by_status)),
         }
     }
     table(&found.iter().map(|(id, t)| row(&state, id, t, &around)).collect::<Vec<_>>());
@@ -105,9 +105,9 @@ async fn list_ready(board: &Board) -> Result<Exit, Failure> {
 }
 
 /// A ticket that was merged and taken back says so.
-pub(super) fn status_of(ticket: &Ticket) -> String {
+pub(super) fn shown_status(state: &State, id: &TicketId, ticket: &Ticket) -> String {
     let undone = if ticket.undone.is_some() { ", undone" } else { "" };
-    format!("{}{undone}", ticket.phase.as_str())
+    format!("{}{undone}", status_of(state, id, ticket).as_str())
 }
 
 fn row(state: &State, id: &TicketId, ticket: &Ticket, around: &Around) -> Vec<String> {
@@ -120,7 +120,7 @@ fn row(state: &State, id: &TicketId, ticket: &Ticket, around: &Around) -> Vec<St
     let waits = if waits.is_empty() { String::new() } else { format!("  ({})", waits.join("; ")) };
     vec![
         id.to_string(),
-        status_of(ticket),
+        shown_status(state, id, ticket),
         ticket.spec.priority.as_str().to_owned(),
         format!("{}{waits}", text::line(&ticket.spec.title, 80)),
     ]

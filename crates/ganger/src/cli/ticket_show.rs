@@ -4,12 +4,12 @@ use super::board::Board;
 use super::out::{clock, data, json, money, span, tokens};
 use super::ticket::find;
 use super::ticket_judged;
-use super::ticket_list::status_of;
+use super::ticket_list::shown_status;
 use crate::board::{FailedAttempt, History, Part, PastCard, View, shapes};
 use crate::failure::{Exit, Failure};
 use crate::os::now_ms;
 use crate::text;
-use ganger_engine::{CallResult, Check, CheckResult, Evidence, Expects, Kind, State, Ticket, TicketId};
+use ganger_engine::{CallResult, Check, CheckResult, Evidence, Expects, Kind, State, Ticket, TicketId, status_of};
 
 fn show_messages(ticket: &Ticket) {
     if !ticket.messages.is_empty() {
@@ -17,6 +17,7 @@ fn show_messages(ticket: &Ticket) {
     }
     for m in &ticket.messages {
         let became = match (&m.returned, &m.seen, &m.delivered) {
+            (Some(why), ..) if why.starts_with("handed on to ") => why.clone(),
             (Some(why), ..) => format!("not delivered: {why}"),
             (_, Some((at, evidence)), _) => format!("seen {} ({evidence})", clock(*at)),
             (_, _, Some((at, attempt))) => format!("delivered {} to {attempt}", clock(*at)),
@@ -68,7 +69,7 @@ pub(super) async fn show(board: &Board, id: &str, as_json: bool) -> Result<Exit,
     data!("{id}  {}", spec.title);
     data!(
         "status     {} since {} ({})",
-        status_of(ticket),
+        shown_status(&state, &id, ticket),
         clock(ticket.since),
         span(now_ms().saturating_sub(ticket.since))
     );
@@ -90,7 +91,12 @@ pub(super) async fn show(board: &Board, id: &str, as_json: bool) -> Result<Exit,
         data!("routed     {}", routed.why);
     }
     line("entry of", &ticket.contest().map(ToString::to_string).into_iter().collect::<Vec<_>>());
-    line("called by", &spec.parent.iter().filter(|_| spec.call.is_some()).map(ToString::to_string).collect::<Vec<_>>());
+    let above = match spec.kind {
+        Kind::Stage => "stage of",
+        Kind::Review => "review of",
+        _ => "called by",
+    };
+    line(above, &spec.parent.iter().filter(|_| spec.call.is_some()).map(ToString::to_string).collect::<Vec<_>>());
     line("waits for", &ticket.calls.unanswered.iter().map(ToString::to_string).collect::<Vec<_>>());
     line("after", &spec.after.iter().map(ToString::to_string).collect::<Vec<_>>());
     line("files", &spec.files);
@@ -151,7 +157,7 @@ async fn show_calls(board: &Board, id: &TicketId, ticket: &Ticket) -> Result<(),
     }
     for (id, call) in calls {
         let ended = match &call.calls.result {
-            None => call.phase.as_str().to_owned(),
+            None => status_of(&state, id, call).as_str().to_owned(),
             Some(CallResult::Success { .. }) => "success".to_owned(),
             Some(CallResult::Failure { error, message }) => {
                 format!("failure ({}): {}", error.as_str(), text::line(message, 200))

@@ -84,6 +84,16 @@ impl Config {
         }
     }
 
+    /// Temperatures that no model has.
+    pub(super) fn temperature_faults(&self, faults: &mut Vec<(String, String)>) {
+        let of_agents = self.agents.iter().filter_map(|(name, agent)| Some((name, agent.temperature?)));
+        let of_changes = self.changes.iter().filter_map(|(name, block)| Some((name, block.temperature?)));
+        let wrong = of_agents.chain(of_changes).filter(|(_, degree)| !(0.0..=2.0).contains(degree));
+        faults.extend(wrong.map(|(name, degree)| {
+            (format!("agent.{name}.temperature"), format!("is {degree}; it must be a number between 0 and 2"))
+        }));
+    }
+
     /// Aliases that name two agents.
     pub(super) fn alias_faults(&self, faults: &mut Vec<(String, String)>) {
         let of_agents = self.agents.iter().map(|(name, agent)| (name, &agent.aliases));

@@ -14,6 +14,7 @@ pub(crate) struct Block {
     /// The agent of this name is hidden.
     pub(crate) drop: bool,
     model: Option<String>,
+    pub(super) temperature: Option<f64>,
     prompt: Option<String>,
     command: Option<String>,
     #[serde(rename = "driver")]
@@ -50,7 +51,7 @@ impl Block {
 
     /// What it says takes the place of what was there.
     pub(crate) fn apply_to(&self, agent: &mut Agent) {
-        let Self { description, model, prompt, command, surface, aliases, fallback, .. } = self.clone();
+        let Self { description, model, temperature, prompt, command, surface, aliases, fallback, .. } = self.clone();
         let Self { allow, ask, deny, tool_access, output, sandbox, may_add_tickets, .. } = self.clone();
         let replace = |into: &mut String, by: Option<String>| *into = by.unwrap_or_else(|| std::mem::take(into));
         replace(&mut agent.description, description);
@@ -63,6 +64,7 @@ impl Block {
         replace(&mut agent.ask, ask);
         replace(&mut agent.deny, deny);
         replace(&mut agent.tool_access, tool_access);
+        agent.temperature = temperature.or(agent.temperature);
         agent.aliases.extend(aliases);
         agent.surface = surface.or(agent.surface);
         agent.fallback = fallback.or(agent.fallback.take());
@@ -84,6 +86,7 @@ impl Block {
             ("command", self.command.clone()),
             ("driver", self.surface.as_ref().and_then(word)),
             ("model", self.model.clone()),
+            ("temperature", self.temperature.map(|degree| degree.to_string())),
             ("fallback", self.fallback.clone()),
             ("sandbox", self.sandbox.map(|mode| mode.as_str().to_owned())),
             ("may_add_tickets", self.may_add_tickets.map(|may| may.to_string())),

@@ -213,6 +213,9 @@ pub(crate) struct Agent {
     pub(crate) description: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) model: String,
+    /// How freely its model chooses, from 0 to 2, where its runtime is told that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) temperature: Option<f64>,
     /// Instructions, put before the mission.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) prompt: String,
@@ -258,6 +261,7 @@ impl Agent {
             runtime,
             description: String::new(),
             model: String::new(),
+            temperature: None,
             prompt: String::new(),
             command: String::new(),
             surface: None,
@@ -390,6 +394,7 @@ impl Config {
         self.agent_faults(&mut faults);
         self.alias_faults(&mut faults);
         self.rule_faults(&mut faults);
+        self.temperature_faults(&mut faults);
         self.gate_faults(&mut faults);
         self.route_faults(&mut faults);
         faults

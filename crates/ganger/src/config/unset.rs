@@ -13,7 +13,8 @@ pub(super) const NUMBERS: [(&str, &str); 4] = [
 ];
 
 /// Of each agent.
-const OF_AGENT: [&str; 8] = ["description", "model", "prompt", "command", "driver", "fallback", "output", "sandbox"];
+const OF_AGENT: [&str; 9] =
+    ["description", "model", "temperature", "prompt", "command", "driver", "fallback", "output", "sandbox"];
 const FLAGS_OF_AGENT: [&str; 1] = ["may_add_tickets"];
 const LISTS_OF_AGENT: [&str; 5] = ["aliases", "allow", "ask", "deny", "tool_access"];
 

@@ -2,12 +2,11 @@
 //! the others is kept as a rescue. Both look at the depot first, so that doing them again is harmless.
 
 use crate::depot::{Depot, Rescue};
-use crate::git::GitResult;
+use crate::git::{GitError, GitResult};
 use crate::log;
 use crate::os;
 use crate::project::Project;
 use ganger_engine::{Commit, Phase, State, Ticket, TicketId};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What is to be done for a ticket.
@@ -55,18 +54,10 @@ pub(super) async fn heed(project: &Arc<Project>, state: &State, ids: impl Iterat
     let shared = Arc::clone(project);
     let done = os::blocking(move || -> GitResult<()> {
         let Some(depot) = shared.depot_if_made()? else { return Ok(()) };
-        let mut kept: BTreeSet<(String, String)> = Rescue::list(depot)?
-            .into_iter()
-            .map(|rescue| (ticket_of(&rescue.name).to_owned(), rescue.commit))
-            .collect();
         for job in jobs {
             match job {
                 Job::Branch(id, head, base) => begin_branch(&shared, depot, &id, &head, base.as_ref())?,
-                // A contest and its entry may both have asked for it.
-                Job::Keep(id, head) if depot.has(&head) && kept.insert((id.to_string(), head.to_string())) => {
-                    Rescue::keep(depot, id.as_str(), &head, "not taken")?;
-                }
-                Job::Keep(..) => {}
+                Job::Keep(id, head) => keep(depot, &id, &head)?,
                 Job::Drop(ids) => ids.iter().try_for_each(|id| drop_branch(&shared, depot, id))?,
             }
         }
@@ -76,6 +67,22 @@ pub(super) async fn heed(project: &Arc<Project>, state: &State, ids: impl Iterat
     if let Err(e) = done.await {
         log::note(project, &format!("cannot keep the work of a contest: {e}"));
     }
+}
+
+/// Keeps the work of an entry, once: what a person discarded since does not come back.
+fn keep(depot: &Depot, id: &TicketId, head: &Commit) -> GitResult<()> {
+    let folder = depot.path().join("ganger/kept");
+    let noted = folder.join(format!("{id}.{head}"));
+    if noted.exists() || !depot.has(head) {
+        return Ok(());
+    }
+    // A crash may have come before the note.
+    let is_it = |rescue: &Rescue| ticket_of(&rescue.name) == id.as_str() && rescue.commit == head.as_str();
+    if !Rescue::list(depot)?.iter().any(is_it) {
+        Rescue::keep(depot, id.as_str(), head, "not taken")?;
+    }
+    let note = std::fs::create_dir_all(&folder).and_then(|()| os::write_private(&noted, b""));
+    note.map_err(|e| GitError::new("note what is kept in", &folder, e))
 }
 
 /// Work that another host made may not be here yet: that host's order says where the branch begins.

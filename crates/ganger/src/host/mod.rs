@@ -29,7 +29,8 @@ use crate::mcp::{AgentCall, CallEvent, Endpoint};
 use crate::os::{self, MARKER_HOST, Target};
 use crate::project::Project;
 use crate::sandbox::Sandboxes;
-use crate::wire::{self, CONTROL, Elsewhere, ToHost, bury, host_subject};
+use crate::wire::{self, ActivityKind, CONTROL, Elsewhere, ToHost, bury, host_subject};
+use attempt::publish_activity;
 pub(crate) use claim::Claim;
 use driver::{Driver, Happened};
 use folder::Folder;
@@ -199,6 +200,9 @@ impl Host {
             incarnation.clone(),
             Arc::clone(&sandboxes),
         );
+        let of_opencode =
+            |agent: crate::config::Agent| agent.temperature.filter(|_| agent.runtime == RuntimeKind::Opencode);
+        let temperatures = project.config().all_agents().into_values().filter_map(of_opencode).collect();
         let shared = Arc::new(Shared {
             workspaces,
             sandboxes,
@@ -209,7 +213,7 @@ impl Host {
             client,
             tools,
             drivers: Drivers::default(),
-            opencode: Arc::new(OpencodeServer::new(folder.opencode())),
+            opencode: Arc::new(OpencodeServer::new(folder.opencode(), temperatures)),
             folder,
             exchange,
             housekeeping: Arc::default(),
@@ -291,6 +295,10 @@ async fn pass_calls(shared: Weak<Shared>, mut calls: mpsc::UnboundedReceiver<Age
             CallEvent::HookRequested { request, folder, answer } => Order::HookRequested { request, folder, answer },
             CallEvent::HookWithdrawn { request_id } => Order::HookWithdrawn { request_id },
             CallEvent::Reported => Order::Reported,
+            CallEvent::Noted { ticket, text } => {
+                publish_activity(&shared, &ticket, &attempt, ActivityKind::Note, &text).await;
+                continue;
+            }
         };
         shared.order(&attempt, token, order);
     }

@@ -5,12 +5,14 @@ use crate::client::Client;
 use crate::tools::{self, Call, Identity, Said};
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation, ListToolsResult,
-    PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool, ToolAnnotations,
+    PaginatedRequestParams, ProgressNotificationParam, ProgressToken, ServerCapabilities, ServerConfig, Tool,
+    ToolAnnotations,
 };
 use rmcp::service::RequestContext;
-use rmcp::{ErrorData, RoleServer, ServerHandler};
+use rmcp::{ErrorData, Peer, RoleServer, ServerHandler};
 use std::sync::{Arc, Weak};
-use tokio::sync::mpsc;
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, watch};
 
 #[derive(Clone)]
 pub(super) struct Handler {
@@ -30,10 +32,15 @@ impl Handler {
         arguments: serde_json::Map<String, serde_json::Value>,
         caller: &Identity,
         id: String,
+        waits_for: &watch::Sender<String>,
     ) -> tools::Answer {
         let client = self.client.upgrade().ok_or("the host is shutting down")?;
         let name = if name == caller.ask_tool { tools::ASK } else { name };
-        let answer = tools::call(name, Call { client: &client, caller, id, arguments }).await;
+        let answer = tools::call(name, Call { client: &client, caller, id, arguments, waits_for }).await;
+        if let Some(text) = answer.as_ref().ok().and_then(|said| tools::log_line(name, said)) {
+            let ticket = caller.place.workspace.ticket.clone();
+            let _host_is_gone = self.calls.send(AgentCall::of(caller, CallEvent::Noted { ticket, text }));
+        }
         if answer.as_ref().is_ok_and(|said| tools::is_for_session(name, said)) {
             let _host_is_gone = self.calls.send(AgentCall::of(caller, CallEvent::Reported));
         }
@@ -68,7 +75,38 @@ impl ServerHandler for Handler {
         let caller = caller(&context)?;
         let arguments = request.arguments.unwrap_or_default();
         let id = call_id(&request.name, &arguments, &context);
-        Ok(told(self.answer(&request.name, arguments, caller, id).await))
+        let (waits_for, waiting) = watch::channel(String::new());
+        let answer = self.answer(&request.name, arguments, caller, id, &waits_for);
+        let answer = match context.meta.get_progress_token() {
+            Some(token) => with_progress(answer, &waiting, &token, &context.peer).await,
+            None => answer.await,
+        };
+        Ok(told(answer))
+    }
+}
+
+/// A call that waits says so as often, to whoever asked for it: without a word, clients give up on it.
+const PROGRESS_EVERY: Duration = Duration::from_secs(1);
+
+/// Until the answer is there, its caller hears what the call waits for. Its progress is the seconds that it took so far.
+async fn with_progress(
+    answer: impl Future<Output = tools::Answer>,
+    waiting: &watch::Receiver<String>,
+    token: &ProgressToken,
+    caller: &Peer<RoleServer>,
+) -> tools::Answer {
+    let begun = Instant::now();
+    tokio::pin!(answer);
+    loop {
+        if let Ok(answer) = tokio::time::timeout(PROGRESS_EVERY, &mut answer).await {
+            return answer;
+        }
+        let waits_for = waiting.borrow().clone();
+        let words = if waits_for.is_empty() { "waiting for an answer".to_owned() } else { waits_for };
+        let mut progress = ProgressNotificationParam::new(token.clone(), begun.elapsed().as_secs_f64());
+        progress.message = Some(words);
+        // Whoever does not listen any more gets no answer, either.
+        let _gone = caller.notify_progress(progress).await;
     }
 }
 

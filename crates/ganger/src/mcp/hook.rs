@@ -7,9 +7,9 @@ use crate::failure::Failure;
 use crate::tools::Identity;
 use axum::Json;
 use axum::extract::{Extension, State};
-use ganger_engine::AttemptId;
 use ganger_engine::rules::ToolRequest;
 use ganger_engine::session::Permission;
+use ganger_engine::{AttemptId, TicketId};
 use reqwest::Response;
 use serde_json::Value;
 use std::io::Write;
@@ -41,6 +41,8 @@ pub(crate) enum CallEvent {
     HookWithdrawn { request_id: String },
     /// The agent reported, or asked a person.
     Reported,
+    /// What the log of its ticket should say.
+    Noted { ticket: TicketId, text: String },
 }
 
 /// Passes what the runtime tells on stdin to the endpoint, and its answer to stdout. What cannot be judged, or not in

@@ -4,8 +4,8 @@
 
 use super::caller::Caller;
 use crate::failure::Failure;
-use crate::os::{LONGEST_MESSAGE, Line, Lines};
-use reqwest::{RequestBuilder, StatusCode, header};
+use crate::os::{LONGEST_MESSAGE, Line, LineBuffer, Lines};
+use reqwest::{RequestBuilder, Response, StatusCode, header};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
@@ -50,12 +50,39 @@ async fn pass(caller: Arc<Caller>, line: String, stdout: Arc<Mutex<Stdout>>) -> 
     let message: Value = serde_json::from_str(&line).unwrap_or_default();
     let request = with_headers(caller.post(line), &message);
     let answer = request.send().await.map_err(|e| Failure::failed(format!("the endpoint is gone: {e}")))?;
+    let kind = answer.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if kind.starts_with("text/event-stream") {
+        return pass_events(answer, &stdout).await;
+    }
     let status = answer.status();
     let answer = answer.text().await.map_err(|e| Failure::failed(e.to_string()))?;
     let Some(answer) = in_one_line(&message, status, &answer) else { return Ok(()) };
     let mut stdout = stdout.lock().await;
     stdout.write_all(answer.as_bytes()).await?;
     Ok(stdout.flush().await?)
+}
+
+/// What the endpoint says while a call waits, and then its answer: server-sent events with a message each.
+async fn pass_events(mut answer: Response, stdout: &Mutex<Stdout>) -> Result<(), Failure> {
+    let broken = |e: reqwest::Error| Failure::failed(format!("the endpoint is gone: {e}"));
+    let (mut lines, mut message) = (LineBuffer::new(LONGEST_MESSAGE), String::new());
+    while let Some(chunk) = answer.chunk().await.map_err(broken)? {
+        let mut rest = &chunk[..];
+        while !rest.is_empty() {
+            let (used, line) = lines.push(rest);
+            rest = &rest[used..];
+            let Some(line) = line else { continue };
+            if let Some(data) = line.text.strip_prefix("data:") {
+                message.push_str(data);
+            } else if line.text.is_empty() && !message.trim().is_empty() {
+                let told = std::mem::take(&mut message).trim().to_owned() + "\n";
+                let mut stdout = stdout.lock().await;
+                stdout.write_all(told.as_bytes()).await?;
+                stdout.flush().await?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// On HTTP the newest version says in headers, too, what a message says.

@@ -65,6 +65,7 @@ fn on_runtime(agent: &Agent, catalogue: &Catalogue, config: &Config) -> Option<c
     let mut made = config::Agent {
         description: agent.description.clone(),
         model: model.clone(),
+        temperature: agent.temperature,
         prompt: agent.prompt.clone(),
         tool_access: agent.tool_access.clone().unwrap_or_default(),
         output: agent.output_schema.clone(),
@@ -102,9 +103,10 @@ fn together(lists: [&Vec<String>; 3]) -> Vec<String> {
 /// it, as its file says.
 pub(crate) fn effective(agent: &Agent, catalogue: &Catalogue, config: &Config) -> Agent {
     let Some(made) = config.file_agents.get(&agent.name) else { return agent.clone() };
-    let config::Agent { description, prompt, tool_access, output, allow, ask, deny, .. } = made.clone();
+    let config::Agent { description, temperature, prompt, tool_access, output, allow, ask, deny, .. } = made.clone();
     Agent {
         description,
+        temperature,
         prompt,
         model: change_of(config, catalogue, agent).and_then(Block::model).map(str::to_owned).or(agent.model.clone()),
         tool_access: Some(tool_access).filter(|names| !names.is_empty()),
@@ -151,6 +153,7 @@ pub(crate) fn honoured(agent: &Agent) -> Vec<Honoured> {
         model: model_on(agent, runtime),
         temperature: match agent.temperature {
             None => "not set".to_owned(),
+            Some(degree) if runtime == RuntimeKind::Opencode => format!("yes, as an agent of its own at {degree}"),
             Some(_) => "no: the runtime uses its own".to_owned(),
         },
         tools: tools_on(agent, runtime).to_owned(),

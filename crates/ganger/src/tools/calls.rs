@@ -338,9 +338,20 @@ async fn wait(call: &Call<'_>, tasks: &[TicketId], patience: Duration) -> Result
         if open.is_empty() || none_begins || begun.elapsed() + pause > patience {
             return Ok(found);
         }
+        call.waits_for.send_replace(waiting_for(&open, found.len()));
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LOOKS.1);
     }
+}
+
+/// In words, for whoever sees the call wait.
+fn waiting_for(open: &[&CallStatus], all: usize) -> String {
+    let one = |status: &&CallStatus| {
+        let does = if status.running { "at work" } else { "waiting for a slot" };
+        format!("{} ({}) is {does}", status.ticket, status.agent)
+    };
+    let shown: Vec<String> = open.iter().map(one).collect();
+    format!("{} of {all} results are there; {}", all - open.len(), shown.join(", "))
 }
 
 pub(super) async fn look(call: &Call<'_>, tasks: &[TicketId]) -> Result<Vec<CallStatus>, String> {

@@ -20,6 +20,7 @@ use ganger_engine::{AttemptId, DecisionId, Envelope, Input, Outcome, Speaker, Ti
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// The tool by which an agent asks a person.
 pub(crate) const ASK: &str = "ask_user";
@@ -80,6 +81,8 @@ pub(crate) struct Call<'a> {
     /// Names this call among those of its attempt: the same call again has one effect and one answer.
     pub(crate) id: String,
     pub(crate) arguments: Map<String, Value>,
+    /// What it waits for, in words, for whoever shows that meanwhile.
+    pub(crate) waits_for: &'a watch::Sender<String>,
 }
 
 /// What the model is told: the result, or what was wrong with the call.
@@ -104,6 +107,14 @@ pub(crate) fn is_for_session(tool: &str, said: &Said) -> bool {
         (calls::CALL, Said::Data(data)) => data.get("task_id").is_some(),
         (calls::GATHER, Said::Data(data)) => data["pending"].as_array().is_some_and(|pending| !pending.is_empty()),
         _ => false,
+    }
+}
+
+/// What the log of the caller's ticket says of an answered call that changed its files.
+pub(crate) fn log_line(tool: &str, said: &Said) -> Option<String> {
+    match said {
+        Said::Data(data) if tool == take::NAME => take::log_line(data),
+        _ => None,
     }
 }
 

@@ -71,6 +71,13 @@ pub(super) async fn take(call: &Call<'_>) -> Answer {
     }
 }
 
+/// Which files were taken over, and from which call.
+pub(super) fn log_line(data: &Value) -> Option<String> {
+    let files: Vec<&str> = data["files"].as_array()?.iter().filter_map(Value::as_str).collect();
+    let before = if data["before"] == true { "had taken over" } else { "took over" };
+    Some(format!("{before} {} from {}", files.join(", "), data["task_id"].as_str()?))
+}
+
 /// The files to take. What lies outside of those that were assigned is the caller's to decide.
 fn chosen(call: &Call<'_>, changes: &CallChanges) -> Result<Vec<String>, String> {
     let outside: Vec<&str> = changes.outside().collect();

@@ -122,7 +122,9 @@ fn a_caller_takes_over_what_a_called_agent_changed() {
         told.contains("It changed files in its copy of yours: other.txt, part.txt. Not assigned to it: other.txt."),
         "{told}"
     );
-    place.ganger(&["log", "T-1"]).exits(0).says("took the part").says("took the rest");
+    let log = place.ganger(&["log", "T-1"]).exits(0).says("took the part").says("took the rest");
+    let log = log.says("took over part.txt from T-1-c1").says("had taken over part.txt from T-1-c1");
+    log.says("took over other.txt, part.txt from T-1-c1");
     assert_eq!(place.git(&["show", "ganger/T-1:part.txt"]), "a part");
     let call = place.ticket("T-1-c1");
     assert_eq!(call["result"]["changes"]["files"], json!(["other.txt", "part.txt"]));

@@ -126,6 +126,63 @@ fn work_that_was_taken_and_comes_back_goes_on_from_its_commit() {
 }
 
 #[test]
+fn a_rescue_that_was_dropped_does_not_come_back() {
+    let place = project("contest = \"smallest\"", &both());
+    add_contest(&place);
+    place.ganger(&["run"]).exits(0);
+    let of_ada = || rescues(&place).into_iter().filter(|name| name.starts_with("T-1-ada/")).collect::<Vec<_>>();
+    let [kept] = &of_ada()[..] else { panic!("{:?}", of_ada()) };
+    place.ganger(&["rescue", "drop", kept]).exits(0);
+    place.ganger(&["run"]).exits(0);
+    assert_eq!(of_ada(), Vec::<String>::new());
+}
+
+#[test]
+fn the_status_of_a_contest_says_what_holds_it_and_a_message_waits_for_its_entries() {
+    let place = project("", &both());
+    add_contest(&place);
+    let listed = |status: &str| place.ganger(&["ticket", "list", "--status", status]).exits(0).says("T-1 ");
+    place.assert_status("T-1", "open");
+    let told = place.ganger(&["tell", "T-1", "Be brief", "--json"]).exits(0).json();
+    assert_eq!((&told["readers"], &told["message"]), (&json!([]), &json!("D-1")));
+    place.ganger(&["tell", "T-1", "Be kind"]).exits(0).says("Kept D-2 for the entries of T-1, which read it when they");
+    let stopped = place.ganger(&["stop", "T-1"]).exits(0);
+    stopped.says("Stopped T-1. Its entries are kept as they are, and none begins before you run `ganger resume T-1`.");
+    place.assert_status("T-1", "stopped");
+    listed("stopped");
+    place.ganger(&["status"]).exits(0).says("1 stopped");
+    place.ganger(&["ticket", "why", "T-1"]).exits(0).says("stopped it").says("`ganger resume T-1`");
+    place.ganger(&["resume", "T-1"]).exits(0);
+    place.ganger(&["run"]).exits(3);
+    place.ganger(&["ticket", "show", "T-1"]).exits(0).says("handed on to T-1-ada, T-1-bob");
+    place.ganger(&["ticket", "show", "T-1-bob"]).exits(0).says("Be brief").says("Be kind");
+    place.assert_status("T-1", "needs-you");
+    listed("needs-you");
+    place.ganger(&["status"]).exits(0).says("2 accepted, 1 needs-you");
+    let kept = place.ganger(&["stop", "T-1"]).exits(0);
+    kept.says("Stopped T-1. C-1 still waits for your answer, and nothing follows from it before you run");
+}
+
+#[test]
+fn the_entries_of_a_closed_contest_are_not_ready() {
+    let place = project("", &both());
+    add_contest(&place);
+    place.ganger(&["run", "--max-parallel", "1", "T-1"]).exits(3);
+    place.ganger(&["ticket", "reopen", "T-1-ada"]).exits(0);
+    place.ganger(&["ticket", "close", "T-1"]).exits(0);
+    let said = "T-1 was closed, and so is this with the next run";
+    place.ganger(&["ticket", "why", "T-1-ada"]).exits(0).says(said).says("next: `ganger run`");
+    place.ganger(&["ticket", "list"]).exits(0).says(said);
+    let status = place.ganger(&["status"]).exits(0);
+    assert!(!status.stdout.contains("ready"), "{}", status.stdout);
+    assert_eq!(place.ganger(&["status", "--json"]).exits(0).json()["ready"], json!([]));
+    place.ganger(&["ticket", "list", "--ready"]).exits(0).says("No ticket is ready.");
+    place.ganger(&["run", "--dry-run"]).exits(0).says("Nothing would start.");
+    place.ganger(&["run"]).exits(0);
+    place.assert_status("T-1-ada", "closed");
+}
+
+#[test]
 fn where_no_entry_is_accepted_the_card_says_why() {
     let breaks = || json!([[{"write": "broken", "text": "x"}, {"tool": "report_result", "args": {"summary": "done"}}]]);
     let place = project("", &json!({"T-1-ada": breaks(), "T-1-bob": breaks()}));
@@ -147,6 +204,7 @@ fn a_contest_that_could_not_be_one_is_refused() {
         ),
         ("ada,ada", "the contest names the agent `ada` twice", "name different agents"),
         ("ada,bbo", "there is no agent `bbo`", "did you mean `bob`?"),
+        ("ada bob", "there is no agent `ada bob`", "agents have commas between them: --contest ada,bob"),
     ] {
         place.ganger(&["ticket", "add", "x", "--contest", agents]).exits(2).says(why).says(hint);
     }
@@ -168,4 +226,25 @@ fn an_export_brings_a_contest_to_another_board() {
     let imported = other.ganger(&["ticket", "list", "--json"]).exits(0).json();
     let [contest] = imported["tickets"].as_array().unwrap().as_slice() else { panic!("{imported}") };
     assert_eq!((&contest["kind"], &contest["contest"]["agents"]), (&json!("contest"), &json!(["ada", "bob"])));
+}
+
+#[test]
+fn a_file_names_the_agents_of_a_contest_in_a_list_or_a_text_and_nothing_else_is_one() {
+    let place = project("", &both());
+    let import = |name: &str, content: &str| {
+        std::fs::write(place.path(name), content).unwrap();
+        place.ganger(&["ticket", "import", &place.path(name).display().to_string()])
+    };
+    import("a.json", r#"{"id": "A", "title": "One", "contest": "ada, bob"}"#).exits(0);
+    import("b.md", "- [ ] **REQ-2** Two\n  - Contest: ada, bob\n").exits(0);
+    for id in ["A", "REQ-2"] {
+        let found = place.ticket(id);
+        assert_eq!(
+            (&found["kind"], &found["contest"]["agents"]),
+            (&json!("contest"), &json!(["ada", "bob"])),
+            "{found}"
+        );
+    }
+    import("c.json", r#"{"id": "C", "title": "x", "contest": true}"#).exits(1).says("contest: `true` names no agents");
+    import("d.json", r#"{"id": "D", "title": "x", "contest": "ada"}"#).exits(1).says("needs two agents or more");
 }

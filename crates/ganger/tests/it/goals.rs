@@ -128,6 +128,66 @@ fn a_goal_waits_for_what_holds_its_stage_and_tells_its_tickets_what_you_tell_it(
     let told = place.ganger(&["tell", "T-1", "Greet loudly"]).exits(0);
     told.says("Queued for the tickets of T-1: T-2, T-3").says("ganger ticket show T-2");
     place.ganger(&["ticket", "show", "T-3"]).exits(0).says("Greet loudly");
+
+    place.ganger(&["stop", "T-1"]).exits(0).says("Stopped T-1 with T-2, T-3. Their sessions, branches and workspaces");
+    place.ganger(&["answer", "C-4", "Very loud"]).exits(0);
+    place.ganger(&["run"]).exits(0);
+    for id in ["T-1", "T-2", "T-3"] {
+        place.assert_status(id, "stopped");
+    }
+    place.ganger(&["ticket", "why", "T-2"]).exits(0).says("stopped it: T-1 was stopped");
+    place.ganger(&["resume", "T-1"]).exits(0);
+    place.assert_status("T-2", "open");
+}
+
+#[test]
+fn a_stage_says_what_became_of_it_to_its_goal() {
+    let mut script = whole_way();
+    script["T-1-spec"] = json!([[{"tool": "ask_user", "args": {"question": "How loud?"}}]]);
+    let place = project("", &script);
+    place.ganger(&["run", "Greet people"]).exits(3);
+    let why = |id: &str, said: &str| drop(place.ganger(&["ticket", "why", id]).exits(0).says(said));
+    why("T-1-interview", "done: the goal T-1 has what it wrote as its stage `interview`");
+    place.ganger(&["ticket", "show", "T-1-interview"]).exits(0).says("stage of   T-1");
+    place.ganger(&["answer", "C-1", "German"]).exits(0);
+    place.ganger(&["run"]).exits(3);
+    place.ganger(&["ticket", "close", "T-1-spec", "--reason", "too loud"]).exits(0);
+    why("T-1-spec", "closed: as stage `spec` of the goal T-1 it handed in nothing: too loud");
+    place.ganger(&["ticket", "reopen", "T-1-spec"]).exits(1).says("it was a stage of a goal, and goes on there");
+}
+
+#[test]
+fn an_export_brings_goals_to_another_board_before_and_after_they_are_tickets() {
+    let imported = |exported: &Place| {
+        let other = project("", &json!({}));
+        std::fs::write(other.path("board.json"), exported.ganger(&["export"]).exits(0).stdout).unwrap();
+        let said = other.ganger(&["ticket", "import", &other.path("board.json").display().to_string()]).exits(0);
+        (said, other)
+    };
+    let mut script = whole_way();
+    (script["T-3"], script["T-4"]) = (writes("hello.txt"), writes("bye.txt"));
+    let place = project("", &script);
+    place.ganger(&["run", "Greet people", "--approve", "spec"]).exits(3);
+    place.add(&["Announce it", "--after", "T-1", "--id", "LATER"]);
+    let (said, other) = imported(&place);
+    drop(said.says("Skipping T-1-interview: Ganger makes it where it is needed."));
+    let goal = other.ticket("T-1");
+    assert_eq!(
+        (&goal["kind"], &goal["status"], &goal["title"]),
+        (&json!("goal"), &json!("open"), &json!("Greet people"))
+    );
+    assert_eq!((&goal["metadata"]["approve"], &other.ticket("LATER")["after"]), (&json!("spec"), &json!(["T-1"])));
+
+    place.ganger(&["answer", "C-1", "German"]).exits(0);
+    place.ganger(&["run"]).exits(3);
+    place.ganger(&["answer", "C-2", "accept"]).exits(0);
+    place.ganger(&["run", "T-1"]).exits(0).says("T-1  became T-3, T-4");
+    let (said, other) = imported(&place);
+    said.says("Skipping T-1: it is a goal that became tickets, and these are taken without it.");
+    let listed = other.ganger(&["ticket", "list", "--json"]).exits(0).json();
+    let ids: Vec<&Value> = listed["tickets"].as_array().unwrap().iter().map(|ticket| &ticket["id"]).collect();
+    assert_eq!(ids.len(), 3, "{ids:?}");
+    assert_eq!(other.ticket("LATER")["after"], json!(["T-3", "T-4"]));
 }
 
 #[test]
@@ -135,7 +195,13 @@ fn a_plan_comes_in_batches_where_the_project_says_so() {
     let mut script = whole_way();
     script["T-1-validate"] = hands_in(verdict("PASS", &[]));
     let place = project("[goal]\nbatch = 1\n", &script);
-    place.ganger(&["plan", "Greet people"]).exits(3);
+    for (approve, asks) in [("plan", "about the plan as a whole"), ("spec,none", "about nothing")] {
+        let refused = place.ganger(&["plan", "Greet people", "--approve", approve]).exits(2);
+        refused.says(asks).says("and `goal.batch = 1` about each of its tickets").says("or set `goal.batch = 0`");
+    }
+    let said =
+        "You are asked about the tickets of its plan, 1 at a time (goal.batch), and not about the plan as a whole.";
+    place.ganger(&["plan", "Greet people"]).exits(3).says(said);
     place.ganger(&["answer", "C-1", "German"]).exits(0);
     place.ganger(&["run"]).exits(3).says("Is T-2 wanted, 1 of 2 of this plan: Write hello.txt?");
     place.ganger(&["inbox"]).exits(0).says("Built on by: T-3");
@@ -224,9 +290,15 @@ fn a_goal_without_quotes_is_not_taken_for_tickets() {
         let hint = format!("ganger {command} \"Greet people\"");
         place.ganger(&[command, "Greet", "people"]).exits(2).says("stands in quotes").says(&hint);
     }
+    place.add(&["two"]);
+    let plan = |words: [&str; 2], said: &str| {
+        place.ganger(&["plan", words[0], words[1]]).exits(2).says(said).says("`ganger plan T-1` shows its plan");
+    };
+    plan(["t-1", "T-2"], "`ganger plan` shows the plan of one goal, and these are 2 tickets");
+    plan(["t-1", "T-7"], "T-1 is a ticket, and `T-7` is none");
     place.ganger(&["run", "T-1", "T-9"]).exits(1).says("there is no ticket T-9");
     place.ganger(&["plan", "Login"]).exits(1).says("there is no ticket Login").says("more than one");
-    assert_eq!(place.ganger(&["ticket", "list", "--json"]).json()["tickets"].as_array().unwrap().len(), 1);
+    assert_eq!(place.ganger(&["ticket", "list", "--json"]).json()["tickets"].as_array().unwrap().len(), 2);
 }
 
 fn finding() -> Value {

@@ -270,9 +270,9 @@ fn commands_that_need_a_project_say_so_where_there_is_none() {
             "direction remove" => "1",
             "assumptions confirm" => "A-1",
             "assumptions reject" => "A-1 no",
-            "ticket list" | "status" | "inbox" | "config" | "alert list" | "alert test" | "cost" | "decisions" | "forecast"
-            | "export" | "mcp" | "trust" | "run" | "host" | "clean" | "confine" | "log" | "permit list"
-            | "rescue list" => "",
+            "ticket list" | "status" | "inbox" | "config" | "alert list" | "alert test" | "cost" | "decisions"
+            | "forecast" | "export" | "mcp" | "trust" | "run" | "host" | "clean" | "confine" | "log"
+            | "permit list" | "rescue list" => "",
             _ => "T-1",
         };
         let mut line = words(command, args);

@@ -40,12 +40,25 @@ fn an_agent_is_shown_with_what_runtimes_honour() {
     let place = project();
     let shown = place.ganger(&["agent", "show", "painter"]).exits(0);
     let shown = shown.says("deny          edit").says("You are the one who paints.").says("yes, as `claude-x`");
-    shown.says("no: it has no `anthropic/claude-x`, and uses its own").says("no: the runtime uses its own");
+    shown
+        .says("no: it has no `anthropic/claude-x`, and uses its own")
+        .says("no: the runtime uses its own")
+        .says("yes, as an agent of its own at 0.2");
     let shown = place.ganger(&["agent", "show", "sisyphus/planner", "--json"]).exits(0).json();
     assert_shape("agent", &shown);
     assert!(shown["output_schema"]["properties"]["plan"].is_object(), "{shown:#}");
     assert_shape("agent", &place.ganger(&["agent", "show", "scripted", "--json"]).exits(0).json());
     place.ganger(&["agent", "show", "plannr"]).exits(2).says("did you mean `planner`?");
+}
+
+#[test]
+fn a_temperature_that_no_model_has_is_refused() {
+    let place = project();
+    let config = std::fs::read_to_string(place.repo().join("ganger.toml")).unwrap();
+    place.write("ganger.toml", &format!("{config}[agent.hot]\nruntime = \"opencode\"\ntemperature = 3\n"));
+    place.ganger(&["config"]).exits(2).says("`agent.hot.temperature` is 3; it must be a number between 0 and 2");
+    place.write("ganger.toml", &format!("{config}[agent.\"paint/painter\"]\ntemperature = 1\n"));
+    place.ganger(&["agent", "show", "painter"]).exits(0).says("yes, as an agent of its own at 1");
 }
 
 #[test]

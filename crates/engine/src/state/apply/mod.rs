@@ -9,7 +9,7 @@ mod tickets;
 use super::State;
 use crate::{
     AttemptCount, AttemptOutcome, CallError, CallResult, Card, CardAnswer, CardKind, CardOption, CardState, Delivery,
-    Event, Host, IllegalTransition, Mail, Millis, Note, Pause, Phase, Reviews, Taken, TicketId,
+    Event, Host, IllegalTransition, Mail, Millis, Note, Pause, Phase, Reviews, Taken, Ticket, TicketId,
 };
 
 type Applied = Result<(), IllegalTransition>;
@@ -131,6 +131,7 @@ impl State {
                 base,
                 files,
                 lines,
+                untested,
                 next,
                 counts,
                 session_lost,
@@ -150,6 +151,7 @@ impl State {
                     t.base = base.clone().or(t.base.take());
                     t.observed = files.iter().cloned().collect();
                     t.lines = *lines;
+                    t.untested.clone_from(untested);
                     t.not_before = *not_before;
                     t.verifying = None;
                     t.count(*counts);
@@ -220,10 +222,7 @@ impl State {
                 self.change(ticket, |t| t.waits_for.clone_from(card));
             }
             Event::TicketResumed { ticket } => {
-                self.change(ticket, |t| {
-                    t.stopped = None;
-                    t.forget_failures();
-                });
+                self.change(ticket, Ticket::forget_failures);
                 self.enter(now, ticket, Phase::Open)?;
             }
             Event::ApprovedByPerson { ticket, commit, .. } => {
@@ -311,6 +310,7 @@ impl State {
                 self.index.open_cards.insert(card.id.clone());
                 self.cards.insert(card.id.clone(), card.clone());
                 self.changes.cards.insert(card.id.clone());
+                self.note_status(&card.ticket);
                 self.note_surfaced(card);
             }
             Event::CardAnswered { card, answer, by } => {

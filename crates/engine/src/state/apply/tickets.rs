@@ -71,6 +71,7 @@ impl State {
             return Err(IllegalTransition { ticket: id.clone(), from: ticket.phase, to: phase });
         }
         ticket.waits_for = None;
+        let closes = [ticket.phase, phase].contains(&Phase::Cancelled);
         if ticket.phase != phase {
             ticket.phase = phase;
             ticket.since = now;
@@ -79,6 +80,9 @@ impl State {
         }
         self.reindex(id);
         self.reindex_dependents(id);
+        if closes {
+            self.reindex_below(id);
+        }
         Ok(())
     }
 
@@ -124,6 +128,7 @@ impl State {
             t.base = entry.base;
             t.observed = entry.observed;
             t.lines = entry.lines;
+            t.untested = entry.untested;
             t.report = entry.report;
             t.attempts = entry.attempts;
             t.approved_by_person = entry.approved_by_person.or(t.approved_by_person.take());
@@ -145,7 +150,15 @@ impl State {
         let ticket = card.ticket.clone();
         self.index.open_cards.remove(id);
         self.note_questions();
+        self.note_status(&ticket);
         self.reindex(&ticket);
+    }
+
+    /// The status of a goal and of a contest tells of their cards.
+    pub(super) fn note_status(&mut self, id: &TicketId) {
+        if self.tickets.get(id).is_some_and(Ticket::is_delegated) {
+            self.changes.tickets.insert(id.clone());
+        }
     }
 }
 

@@ -63,8 +63,8 @@ impl Connection {
         };
         let transcript = if launch.recall { transcript(&api, &session).await } else { None };
         sink.session(session.clone(), transcript).await;
-        let protocol =
-            Protocol::new(session, settings::prompt_options(launch)).guarded(launch.guard != GuardPreset::Off);
+        let options = settings::prompt_options(launch, |agent| api.agents.iter().any(|known| known == agent));
+        let protocol = Protocol::new(session, options).guarded(launch.guard != GuardPreset::Off);
         Ok(Self { api, stream, protocol, clock: SteadyClock::start() })
     }
 

@@ -30,6 +30,9 @@ impl Dialect for Run {
         let title = format!("{} ({})", launch.ticket, launch.agent_name);
         let mut argv: Vec<OsString> =
             [launch.program(), "run", "--format", "json", "--title", &title].map(OsString::from).to_vec();
+        if let Some(temperature) = launch.agent.temperature {
+            argv.extend(["--agent".into(), settings::agent_at(temperature).into()]);
+        }
         if let Some(session) = session {
             argv.extend(["--session".into(), session.as_str().into()]);
         }

@@ -24,6 +24,8 @@ const PLUGIN: &str = include_str!("../../../assets/opencode-plugin.js");
 #[derive(Debug)]
 pub(crate) struct OpencodeServer {
     folder: PathBuf,
+    /// Those of the agents that it may work for: it is told of them when it starts.
+    temperatures: Vec<f64>,
     running: Mutex<Option<Running>>,
 }
 
@@ -32,6 +34,8 @@ struct Running {
     child: Child,
     url: String,
     password: String,
+    /// Agents that it was told of.
+    agents: Vec<String>,
     /// Its folder for temporary files.
     _sandbox: Option<Sandboxed>,
 }
@@ -39,6 +43,8 @@ struct Running {
 /// The server's HTTP interface for one directory.
 #[derive(Debug, Clone)]
 pub(super) struct Api {
+    /// Agents that the server was told of.
+    pub(super) agents: Vec<String>,
     client: Client,
     url: String,
     password: String,
@@ -58,8 +64,8 @@ pub(crate) enum ServerError {
 
 impl OpencodeServer {
     /// Keeps its files in `folder`.
-    pub(crate) fn new(folder: PathBuf) -> Self {
-        Self { folder, running: Mutex::new(None) }
+    pub(crate) fn new(folder: PathBuf, temperatures: Vec<f64>) -> Self {
+        Self { folder, temperatures, running: Mutex::new(None) }
     }
 
     /// The interface for the workspace of an attempt; starts the server when there is none.
@@ -72,9 +78,10 @@ impl OpencodeServer {
             sink.opening("opencode serve to start (in a new home this takes up to a minute)").await;
             *running = Some(self.start(launch).await?);
         }
-        let (url, password) = running.as_ref().map(|r| (r.url.clone(), r.password.clone())).unwrap_or_default();
+        let known = running.as_ref().map(|r| (r.url.clone(), r.password.clone(), r.agents.clone()));
+        let (url, password, agents) = known.unwrap_or_default();
         let directory = launch.workspace.display().to_string();
-        Ok(Api { client: os::loopback_client(), url, password, directory })
+        Ok(Api { agents, client: os::loopback_client(), url, password, directory })
     }
 
     /// Writes the marker that tool shells in the workspace get.
@@ -106,6 +113,9 @@ impl OpencodeServer {
         let mut plugins = config["plugin"].as_array().cloned().unwrap_or_default();
         plugins.push(json!(plugin));
         config["plugin"] = Value::Array(plugins);
+        let temperatures: Vec<f64> = self.temperatures.iter().copied().chain(launch.agent.temperature).collect();
+        let agents = temperatures.iter().copied().map(settings::agent_at).collect();
+        settings::add_agents(&mut config, temperatures);
         let mut env = environment::inherited(RuntimeKind::Opencode, &launch.pass_env);
         env.extend(settings::environment(&config));
         env.insert("OPENCODE_SERVER_PASSWORD".into(), password.clone().into());
@@ -119,7 +129,7 @@ impl OpencodeServer {
         let (stderr, pipe) = os::Recording::start(&log, None)?;
         let child = self.spawn(launch, env, pipe, sandbox.as_deref())?;
         let (child, url) = wait_until_it_listens(child, stderr, log).await?;
-        Ok(Running { child, url, password, _sandbox: sandbox })
+        Ok(Running { child, url, password, agents, _sandbox: sandbox })
     }
 
     /// What an agent of the first workspace may reach, and the workspaces beside it.

@@ -54,9 +54,32 @@ pub(super) fn rules(launch: &Launch) -> Value {
     all.map(|r| json!({"permission": r.permission, "pattern": r.pattern, "action": r.action})).collect()
 }
 
-/// What goes with every prompt.
-pub(super) fn prompt_options(launch: &Launch) -> Value {
+/// The agent of opencode's own that works as its usual one does, at a temperature.
+pub(super) fn agent_at(temperature: f64) -> String {
+    format!("ganger-at-{temperature}")
+}
+
+/// Adds such agents to a configuration.
+pub(super) fn add_agents(config: &mut Value, temperatures: impl IntoIterator<Item = f64>) {
+    // What the user says of the usual one holds for these, too.
+    let usual = Some(config["agent"]["build"].clone()).filter(Value::is_object);
+    if !config["agent"].is_object() {
+        config["agent"] = json!({});
+    }
+    for temperature in temperatures {
+        let mut agent = usual.clone().unwrap_or_else(|| json!({}));
+        agent["mode"] = json!("primary");
+        agent["temperature"] = json!(temperature);
+        config["agent"][agent_at(temperature)] = agent;
+    }
+}
+
+/// What goes with every prompt. `knows` says whether the server has the agent of that name.
+pub(super) fn prompt_options(launch: &Launch, knows: impl Fn(&str) -> bool) -> Value {
     let mut options = json!({});
+    if let Some(agent) = launch.agent.temperature.map(agent_at).filter(|agent| knows(agent)) {
+        options["agent"] = json!(agent);
+    }
     if let Some((provider, model)) = launch.agent.model.split_once('/') {
         options["model"] = json!({"providerID": provider, "modelID": model});
     }
@@ -102,6 +125,7 @@ pub(super) fn environment(config: &Value) -> BTreeMap<OsString, OsString> {
 
 fn configuration_of(launch: &Launch, asks: bool) -> Value {
     let mut config = configuration();
+    add_agents(&mut config, launch.agent.temperature);
     config["permission"] = rules_by_permission(launch, asks);
     if !launch.agent.model.is_empty() {
         config["model"] = json!(launch.agent.model);
@@ -109,9 +133,13 @@ fn configuration_of(launch: &Launch, asks: bool) -> Value {
     config
 }
 
-/// For `opencode acp`, which gets its tools by the protocol.
+/// For `opencode acp`, which gets its tools by the protocol, and cannot be told an agent by it.
 pub(in super::super) fn environment_of_acp(launch: &Launch) -> BTreeMap<OsString, OsString> {
-    environment(&configuration_of(launch, true))
+    let mut config = configuration_of(launch, true);
+    if let Some(temperature) = launch.agent.temperature {
+        config["default_agent"] = json!(agent_at(temperature));
+    }
+    environment(&config)
 }
 
 /// For `opencode run`.
@@ -127,4 +155,21 @@ pub(super) fn remote_tools(launch: &Launch) -> Value {
         "type": "remote", "url": launch.tools.url, "enabled": true, "oauth": false,
         "headers": {"Authorization": format!("Bearer {}", launch.tools.token)},
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{add_agents, agent_at};
+    use serde_json::json;
+
+    #[test]
+    fn a_temperature_is_an_agent_that_works_as_the_usual_one() {
+        let mut config = json!({"agent": {"build": {"prompt": "Be brief."}, "mine": {"mode": "primary"}}});
+        add_agents(&mut config, [0.2]);
+        let made = json!({"prompt": "Be brief.", "mode": "primary", "temperature": 0.2});
+        assert_eq!((&config["agent"][agent_at(0.2)], &config["agent"]["mine"]), (&made, &json!({"mode": "primary"})));
+        let mut plain = json!({});
+        add_agents(&mut plain, [1.0]);
+        assert_eq!(plain, json!({"agent": {"ganger-at-1": {"mode": "primary", "temperature": 1.0}}}));
+    }
 }

@@ -41,6 +41,8 @@ struct Entry {
     files: usize,
     lines_added: Option<u64>,
     lines_removed: Option<u64>,
+    /// Files with code that it changes without a test, the first of them.
+    untested: Vec<String>,
     attempts: u32,
     /// How often it was sent back, by its gates or by reviewers.
     sent_back: u32,
@@ -92,6 +94,7 @@ fn entry(entry: engine::EntrySummary) -> Entry {
         files: entry.files,
         lines_added: entry.lines.map(|lines| lines.added),
         lines_removed: entry.lines.map(|lines| lines.removed),
+        untested: entry.untested,
         attempts: entry.attempts,
         sent_back: entry.sent_back,
         usage: super::reported(&entry.usage).map(Usage::from),

@@ -12,7 +12,8 @@ pub(crate) struct Planned {
     id: String,
     title: String,
     description: String,
-    /// As of any ticket: `suspended` while a stage works, `needs-you` while a card waits, `done` when it is reached.
+    /// As of any ticket: `open` before it begins, `suspended` while a stage works, `needs-you` while a card waits, `stopped` by
+    /// you, `done` when it is reached.
     status: &'static str,
     /// Those of the pipeline, in order.
     stages: Vec<Stage>,
@@ -85,16 +86,17 @@ impl Planned {
             ticket: passed.iter().find(|(name, _)| *name == stage.name).map(|(_, by)| by.to_string()),
             approved: goal.goal.approved.contains(&stage.name),
         };
+        let status = |id: &TicketId, found: &engine::Ticket| engine::status_of(state, id, found).as_str();
         let ticket = |id: &TicketId| {
             let found = state.tickets.get(id)?;
-            Some(PlannedTicket { id: id.to_string(), title: found.spec.title.clone(), status: found.phase.as_str() })
+            Some(PlannedTicket { id: id.to_string(), title: found.spec.title.clone(), status: status(id, found) })
         };
         let open = state.open_cards().filter(|card| card.ticket == *id);
         Self {
             id: id.to_string(),
             title: goal.spec.title.clone(),
             description: goal.spec.description.clone(),
-            status: goal.phase.as_str(),
+            status: status(id, goal),
             stages: state.policy.goals.stages.iter().map(stage).collect(),
             answers: interviewed(goal),
             wanted: goal.goal.wanted.clone(),

@@ -2,7 +2,7 @@
 
 use super::{Reason, Routing, time};
 use crate::board::Around;
-use ganger_engine::{State, Ticket, TicketId};
+use ganger_engine::{State, Ticket, TicketId, status_of};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -86,7 +86,7 @@ impl Glance {
         Self {
             id: id.to_string(),
             title: ticket.spec.title.clone(),
-            status: ticket.phase.as_str(),
+            status: status_of(state, id, ticket).as_str(),
             since: time(ticket.since),
             routing: Routing::of(state, ticket),
             reasons: around.causes(state, id).iter().map(Reason::of).collect(),

@@ -219,7 +219,7 @@ pub(crate) struct Why {
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Reason {
-    /// `phase`, `stopped`, `waits-for-answer`, `waits-for-calls`, `waits-for-tickets`, `waits-for-entries`, `under-review`, `at-stage`, `no-pipeline`,
+    /// `phase`, `stopped`, `closed-above`, `waits-for-answer`, `waits-for-calls`, `waits-for-tickets`, `waits-for-entries`, `under-review`, `at-stage`, `no-pipeline`,
     /// `not-asked-yet`, `depends-on`, `not-before`, `overlap`, `budget`, `paused`, `red-base`, `surfacing`, `logged-out`, `no-agent`, `no-host`,
     /// `no-slot`, `session-busy`, or `in-session`: you opened its session.
     pub(crate) reason: &'static str,
@@ -253,7 +253,8 @@ pub(crate) struct ImportedTicket {
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Queued {
     pub(crate) ticket: String,
-    /// Tickets whose sessions read it: of a goal its tickets, of a contest its entries.
+    /// Tickets whose sessions read it: of a goal its tickets, of a contest its entries; none where a contest has not begun,
+    /// for it is kept for them.
     pub(crate) readers: Vec<String>,
     /// The first of them; each reader has one of its own.
     pub(crate) message: String,
@@ -271,6 +272,7 @@ impl Reason {
         let (reason, ticket) = match reason {
             R::Phase { .. } => ("phase", None),
             R::Stopped { .. } => ("stopped", None),
+            R::ClosedAbove { ticket } => ("closed-above", Some(ticket)),
             R::WaitsForAnswer { .. } => ("waits-for-answer", None),
             R::WaitsForCalls { calls } => ("waits-for-calls", calls.first()),
             R::NoPipeline => ("no-pipeline", None),
@@ -314,7 +316,7 @@ impl Ticket {
         let cards = state.open_cards_of(id);
         Self {
             id: id.to_string(),
-            status: ticket.phase.as_str(),
+            status: engine::status_of(state, id, ticket).as_str(),
             title: spec.title.clone(),
             description: spec.description.clone(),
             kind: spec.kind.as_str(),

@@ -18,6 +18,13 @@ pub(super) enum Entry {
         name: String,
         status: String,
     },
+    /// Ganger makes it by itself where it is needed; it is left out, and what waits for it waits for its parts.
+    Made {
+        id: Option<TicketId>,
+        name: String,
+        why: String,
+        parts: Vec<TicketId>,
+    },
     /// It is in progress or blocked elsewhere; it is left out.
     Elsewhere {
         id: Option<TicketId>,
@@ -111,6 +118,8 @@ pub(super) struct Draft {
     below: Vec<String>,
     kept: Vec<String>,
     set: Vec<Field>,
+    /// Why it is not taken, and what there is instead, where Ganger makes it.
+    made: Option<(String, Vec<TicketId>)>,
 }
 
 impl Draft {
@@ -124,7 +133,13 @@ impl Draft {
             below: Vec::new(),
             kept: Vec::new(),
             set: Vec::new(),
+            made: None,
         }
+    }
+
+    /// Ganger makes it by itself where it is needed; `parts` are there instead.
+    pub(super) fn is_made(&mut self, why: impl Into<String>, parts: Vec<TicketId>) {
+        self.made = Some((why.into(), parts));
     }
 
     /// Takes the fields of an object.
@@ -183,11 +198,13 @@ impl Draft {
             }
             Field::Agent => self.spec.agent = Some(plain(&value)),
             // Several agents do it, and one result is taken.
-            Field::Contest if value.is_array() => {
+            Field::Contest if value.is_array() || value.is_string() => {
                 self.spec.contest = names(&value).collect();
                 self.spec.kind = Kind::Contest;
             }
-            Field::Contest => self.keep(key, &value),
+            Field::Contest => {
+                self.faults.push(format!("{key}: `{}` names no agents: say `[\"one\", \"two\"]`", plain(&value)));
+            }
             Field::After => {
                 let nothing = ["none", "-", "—", "n/a", "nothing"];
                 for name in names(&value).filter(|n| !nothing.iter().any(|w| n.eq_ignore_ascii_case(w))) {
@@ -289,6 +306,9 @@ impl Draft {
         });
         let title = self.spec.title.trim().to_owned();
         let name = id.as_ref().map_or_else(|| title.clone(), ToString::to_string);
+        if let Some((why, parts)) = self.made {
+            return Ok(Entry::Made { id, name, why, parts });
+        }
         let status = self.status.unwrap_or_default();
         let standing = Standing::of(&status);
         if standing == Standing::Complete {

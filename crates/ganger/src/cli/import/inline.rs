@@ -106,6 +106,7 @@ fn fact(text: &str, in_brackets: bool) -> Option<Fact> {
         Field::Status if key.eq_ignore_ascii_case("status") => "status",
         Field::Priority if Priority::parse(value).is_some() => "priority",
         Field::Agent => "agent",
+        Field::Contest if value.contains(',') => "contest",
         Field::Files => "files",
         Field::Labels => "labels",
         Field::Done => "acceptance",

@@ -58,6 +58,7 @@ struct Plan {
 /// The open tickets, without dependencies on what is complete.
 fn plan(entries: Vec<Entry>) -> Plan {
     let (mut plan, mut complete) = (Plan::default(), Vec::new());
+    let mut instead: BTreeMap<TicketId, Vec<TicketId>> = BTreeMap::new();
     for entry in entries {
         match entry {
             Entry::Open(Open { place, ticket, kept, has_priority }) => {
@@ -74,6 +75,10 @@ fn plan(entries: Vec<Entry>) -> Plan {
                 plan.words.push(format!("Skipping {name}: it is complete (`{status}`)."));
                 complete.extend(id);
             }
+            Entry::Made { id, name, why, parts } => {
+                plan.words.push(format!("Skipping {name}: {why}."));
+                instead.extend(id.map(|id| (id, parts)));
+            }
             Entry::Elsewhere { id, name, status } => {
                 plan.words.push(format!("Skipping {name}: its status is `{status}`."));
                 plan.elsewhere.extend(id.map(|id| (id, status)));
@@ -81,7 +86,9 @@ fn plan(entries: Vec<Entry>) -> Plan {
         }
     }
     for ticket in &mut plan.tickets {
-        ticket.spec.after.retain(|d| !complete.contains(d));
+        let after = std::mem::take(&mut ticket.spec.after).into_iter();
+        let after = after.flat_map(|d| instead.get(&d).cloned().unwrap_or_else(|| vec![d]));
+        ticket.spec.after = after.filter(|d| !complete.contains(d)).collect();
     }
     plan
 }

@@ -4,7 +4,7 @@ use super::Work;
 use crate::cli::out::{counted, data, talk};
 use crate::text;
 use ganger_engine::rules::routing::Router;
-use ganger_engine::{NewTicket, Policy, Routing, TicketId};
+use ganger_engine::{Kind, NewTicket, Policy, Routing, TicketId};
 
 pub(super) fn show(work: &[Work], policy: &Policy) {
     let router = Router::of(policy);
@@ -35,7 +35,11 @@ fn agent_of(ticket: &NewTicket, policy: &Policy, router: &Router<'_>) -> String 
 fn fields(ticket: &NewTicket, agent: &str) -> Vec<(&'static str, String)> {
     let spec = &ticket.spec;
     let mut fields = vec![("priority", spec.priority.as_str().to_owned())];
-    fields.push(("agent", agent.to_owned()));
+    fields.push(match spec.kind {
+        Kind::Goal => ("goal", "its pipeline makes tickets of it".to_owned()),
+        Kind::Contest => ("contest", spec.contest.join(", ")),
+        _ => ("agent", agent.to_owned()),
+    });
     let after: Vec<&str> = spec.after.iter().map(TicketId::as_str).collect();
     let lists = [("after", after.join(", ")), ("files", spec.files.join(", ")), ("labels", spec.labels.join(", "))];
     fields.extend(lists.into_iter().filter(|(_, value)| !value.is_empty()));

@@ -446,7 +446,9 @@ fn is_collected(field: Field) -> bool {
 /// A field of a roadmap with its key and value.
 fn key_of(line: &str) -> Option<(Field, String, String)> {
     let (key, value) = key_and_value(line)?;
-    let field = Field::named(&key).filter(|f| is_collected(*f) || *f == Field::Tokens)?;
+    // A contest names several agents; else the word is one of a sentence.
+    let is_taken = |f: &Field| is_collected(*f) || *f == Field::Tokens || *f == Field::Contest && value.contains(',');
+    let field = Field::named(&key).filter(is_taken)?;
     Some((field, key, value))
 }
 

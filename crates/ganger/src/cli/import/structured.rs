@@ -2,6 +2,7 @@
 
 use super::Reading;
 use super::draft::{Draft, Parsed, plain};
+use ganger_engine::{Kind, TicketId};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
@@ -194,7 +195,29 @@ fn is_own(fields: &Map<String, Value>) -> bool {
     ["revision", "sessions", "waiting", "observed_files"].iter().all(|key| fields.contains_key(*key))
 }
 
-/// Takes what was asked for only: status and history belong to the other board.
+/// A ticket of another board, as what was asked for there.
+fn take_own(draft: &mut Draft, fields: Map<String, Value>) {
+    let kind = fields.get("kind").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let goal = fields.get("goal").cloned().unwrap_or_default();
+    draft.take_all(of_export(fields));
+    match kind.as_str() {
+        "join" | "entry" | "call" | "stage" | "review" => {
+            draft.is_made("Ganger makes it where it is needed", Vec::new());
+        }
+        "goal" => {
+            let parts = goal["tickets"].as_array().into_iter().flatten().filter_map(Value::as_str);
+            let parts: Vec<TicketId> = parts.filter_map(|id| TicketId::parse(id).ok()).collect();
+            if parts.is_empty() {
+                (draft.spec.kind, draft.spec.agent) = (Kind::Goal, None);
+            } else {
+                draft.is_made("it is a goal that became tickets, and these are taken without it", parts);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The fields that say what was asked for: status and history belong to the other board.
 fn of_export(fields: Map<String, Value>) -> Map<String, Value> {
     const ASKED: [&str; 12] = [
         "id",
@@ -210,12 +233,6 @@ fn of_export(fields: Map<String, Value>) -> Map<String, Value> {
         "links",
         "estimated_tokens",
     ];
-    // Joins, entries, calls, stages and reviews come from Ganger and from agents, where they are needed.
-    let made = match fields.get("kind").and_then(Value::as_str) {
-        Some("join" | "entry" | "call" | "stage" | "review") => Some("closed (Ganger makes it where it is needed)"),
-        Some("goal") => Some("closed (its tickets are taken; `ganger run \"…\"` asks for a goal again)"),
-        _ => None,
-    };
     let contest = fields.get("contest").cloned();
     let is_final = |status: &Value| status == "merged" || status == "closed" || status == "cancelled";
     let taken = fields.into_iter().filter(|(key, value)| match key.as_str() {
@@ -229,16 +246,14 @@ fn of_export(fields: Map<String, Value>) -> Map<String, Value> {
     if let Some(contest) = contest.as_ref().filter(is_open) {
         taken.insert("contest".to_owned(), contest["agents"].clone());
     }
-    if let Some(made) = made {
-        taken.insert("status".to_owned(), made.into());
-    }
     taken
 }
 
 fn entry(place: &str, value: Value) -> Parsed {
     let mut draft = Draft::new(place);
     match value {
-        Value::Object(fields) => draft.take_all(if is_own(&fields) { of_export(fields) } else { fields }),
+        Value::Object(fields) if is_own(&fields) => take_own(&mut draft, fields),
+        Value::Object(fields) => draft.take_all(fields),
         // A list of titles.
         Value::String(title) => draft.take("title", Value::String(title)),
         other => draft.fault(format!("expected an object, found `{}`", plain(&other))),

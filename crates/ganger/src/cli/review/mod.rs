@@ -9,7 +9,7 @@ use crate::board::{Part, View, shapes};
 use crate::failure::{Code, Exit, Failure};
 use crate::{os, text};
 use comments::{Comment, Place};
-use ganger_engine::{Answer, CardAnswer, CardKind, CardOption, Input, Phase, State, TicketId, Urgency};
+use ganger_engine::{Answer, CardAnswer, CardKind, CardOption, Input, Phase, State, TicketId, Urgency, status_of};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -179,7 +179,7 @@ fn kept(board: &Board, id: &TicketId, comments: &[Comment], failure: Failure) ->
 /// Answers the card that asks for it.
 async fn accept(board: &Board, state: &State, id: &TicketId, args: &Args) -> Result<Exit, Failure> {
     let asks = state.open_cards_of(id).find(|card| matches!(card.kind, CardKind::Approval { .. }));
-    let phase = state.tickets.get(id).map_or("unknown", |t| t.phase.as_str());
+    let phase = state.tickets.get(id).map_or("unknown", |t| status_of(state, id, t).as_str());
     let is_accepted = state.tickets.get(id).is_some_and(|t| t.phase.is_accepted());
     match asks {
         Some(card) => {

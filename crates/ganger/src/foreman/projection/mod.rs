@@ -19,7 +19,7 @@ pub(crate) use read::{Part, ReadyTicket, Totals};
 pub(super) use write::Written;
 
 /// Version of the tables; the form of what is in them has its own.
-const TABLES_VERSION: u32 = 6;
+const TABLES_VERSION: u32 = 7;
 /// The file in the state folder.
 const FILE: &str = "board.db";
 /// Another process writes for a moment, or, after an import, for a second or two.
@@ -33,7 +33,7 @@ CREATE TABLE place (sequence INTEGER NOT NULL, n INTEGER NOT NULL, digest TEXT, 
 CREATE TABLE tickets (id TEXT PRIMARY KEY, number INTEGER NOT NULL, priority INTEGER NOT NULL,
     phase TEXT NOT NULL, open INTEGER NOT NULL, ready INTEGER NOT NULL, not_before INTEGER NOT NULL,
     title TEXT NOT NULL, agent TEXT, lands INTEGER NOT NULL, waits_for TEXT, undone INTEGER NOT NULL,
-    competes INTEGER NOT NULL, record BLOB NOT NULL);
+    competes INTEGER NOT NULL, status TEXT NOT NULL, record BLOB NOT NULL);
 CREATE INDEX open_tickets ON tickets (number) WHERE open;
 CREATE INDEX ready_tickets ON tickets (priority, number, id) WHERE ready;
 CREATE INDEX waiting_tickets ON tickets (waits_for) WHERE waits_for IS NOT NULL;
@@ -41,13 +41,13 @@ CREATE INDEX undone_tickets ON tickets (number) WHERE undone;
 CREATE INDEX competing_tickets ON tickets (number) WHERE competes;
 CREATE TABLE dependencies (needed TEXT NOT NULL, by TEXT NOT NULL, called INTEGER NOT NULL, PRIMARY KEY (needed, by))
     WITHOUT ROWID;
-CREATE TABLE counts (phase TEXT PRIMARY KEY, tickets INTEGER NOT NULL);
+CREATE TABLE counts (status TEXT PRIMARY KEY, tickets INTEGER NOT NULL);
 CREATE TRIGGER ticket_added AFTER INSERT ON tickets BEGIN
-    INSERT INTO counts VALUES (new.phase, 1) ON CONFLICT (phase) DO UPDATE SET tickets = tickets + 1;
+    INSERT INTO counts VALUES (new.status, 1) ON CONFLICT (status) DO UPDATE SET tickets = tickets + 1;
 END;
-CREATE TRIGGER ticket_moved AFTER UPDATE OF phase ON tickets WHEN old.phase <> new.phase BEGIN
-    UPDATE counts SET tickets = tickets - 1 WHERE phase = old.phase;
-    INSERT INTO counts VALUES (new.phase, 1) ON CONFLICT (phase) DO UPDATE SET tickets = tickets + 1;
+CREATE TRIGGER ticket_moved AFTER UPDATE OF status ON tickets WHEN old.status <> new.status BEGIN
+    UPDATE counts SET tickets = tickets - 1 WHERE status = old.status;
+    INSERT INTO counts VALUES (new.status, 1) ON CONFLICT (status) DO UPDATE SET tickets = tickets + 1;
 END;
 CREATE TABLE cards (id TEXT PRIMARY KEY, ticket TEXT NOT NULL, open INTEGER NOT NULL,
     record BLOB NOT NULL);

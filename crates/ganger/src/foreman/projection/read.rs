@@ -29,8 +29,8 @@ pub(crate) enum Part<'a> {
 /// Numbers over the whole board.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Totals {
-    /// How many tickets stand in each phase.
-    pub(crate) phases: BTreeMap<Phase, usize>,
+    /// How many tickets have each status.
+    pub(crate) by_status: BTreeMap<Phase, usize>,
     pub(crate) ready: usize,
     /// How many merged tickets were taken back.
     pub(crate) undone: usize,
@@ -151,10 +151,10 @@ impl Projection {
     pub(crate) fn totals(&self, sequence: u64, part: &State) -> Result<Option<Totals>> {
         self.as_of(sequence, |connection, _| {
             let mut totals = Totals::default();
-            each(connection, "SELECT phase, tickets FROM counts WHERE tickets > 0", [], |row| {
+            each(connection, "SELECT status, tickets FROM counts WHERE tickets > 0", [], |row| {
                 let word: String = row.get(0)?;
-                let phase = Phase::parse(&word).ok_or(rusqlite::Error::InvalidQuery)?;
-                totals.phases.insert(phase, number(row, 1)?);
+                let status = Phase::parse(&word).ok_or(rusqlite::Error::InvalidQuery)?;
+                totals.by_status.insert(status, number(row, 1)?);
                 Ok(())
             })?;
             each(connection, "SELECT count(*) FROM tickets WHERE ready", [], |row| {

@@ -1,7 +1,7 @@
 //! Writing the tables: what changed, in one transaction.
 
 use super::{Projection, Result};
-use ganger_engine::{CardId, Changes, Mail, State, Ticket, TicketId};
+use ganger_engine::{CardId, Changes, Mail, State, Ticket, TicketId, status_of};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 /// Outcomes that are kept: as many as the state remembers.
@@ -122,9 +122,9 @@ fn write_ticket(connection: &Connection, state: &State, id: &TicketId, ticket: &
     }
     connection
         .prepare_cached(
-            "INSERT INTO tickets VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+            "INSERT INTO tickets VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
              ON CONFLICT (id) DO UPDATE SET priority = ?3, phase = ?4, open = ?5, ready = ?6, not_before = ?7, title = ?8,
-             agent = ?9, lands = ?10, waits_for = ?11, undone = ?12, competes = ?13, record = ?14",
+             agent = ?9, lands = ?10, waits_for = ?11, undone = ?12, competes = ?13, status = ?14, record = ?15",
         )?
         .execute(params![
             id.as_str(),
@@ -140,6 +140,7 @@ fn write_ticket(connection: &Connection, state: &State, id: &TicketId, ticket: &
             ticket.waits_for.as_ref().map(CardId::as_str),
             ticket.undone.is_some(),
             ticket.competes(),
+            status_of(state, id, ticket).as_str(),
             serde_json::to_vec(ticket)?
         ])?;
     Ok(())

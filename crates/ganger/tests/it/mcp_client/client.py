@@ -2,7 +2,7 @@
 
 The plan comes as JSON, in the file that the first argument names: `connect` is an argument vector for standard streams, or
 null for the endpoint in the environment of an agent; `mode` is the client's word for the version of the protocol; `calls`
-are names with arguments. What the protocol promises is checked here: whatever breaks it is in `broken`.
+are names with arguments; `heard` is a file that it makes when a call says that it waits. What the protocol promises is checked here: whatever breaks it is in `broken`.
 """
 
 import json
@@ -55,14 +55,24 @@ def check_tool(tool, broken):
         broken.append(f"{tool.name} has no description")
 
 
-async def call(client, tool, name, arguments, broken):
+async def call(client, tool, name, arguments, broken, heard):
     if tool is None:
         broken.append(f"{name} is not listed")
         return None
     broken.extend(f"arguments of {name}: {fault}" for fault in faults(tool.input_schema, arguments))
     # The client itself refuses a result that does not fit; here it is said what does not.
-    result = await client.call_tool(name, arguments)
+    progress = []
+
+    async def on_progress(value, total, message):
+        if progress and value <= progress[-1][0]:
+            broken.append(f"the progress of {name} does not increase")
+        progress.append([value, message])
+        if heard is not None:
+            open(heard, "w").close()
+
+    result = await client.call_tool(name, arguments, progress_callback=on_progress)
     shown = {"name": name, "error": bool(result.is_error), "text": "".join(c.text for c in result.content)}
+    shown["progress"] = progress
     data = result.structured_content
     if data is not None and tool.output_schema is None:
         broken.append(f"{name} returns a structure, and says no schema of it")
@@ -111,7 +121,8 @@ async def main():
             "tools": {name: tool.annotations and tool.annotations.model_dump() for name, tool in tools.items()},
             "unknown_cursor": await refusal(client.session.list_tools(params={"cursor": "nowhere"})),
             "calls": [
-                await call(client, tools.get(name), name, arguments, broken) for name, arguments in plan["calls"]
+                await call(client, tools.get(name), name, arguments, broken, plan.get("heard"))
+                for name, arguments in plan["calls"]
             ],
             "pages": {tool: await pages(client, tool, {}, key) for tool, key in plan.get("pages", [])},
         }

@@ -99,16 +99,28 @@ fn a_program_finds_every_tool_as_it_says_and_what_reads_changes_nothing() {
     }
 }
 
-/// A project whose agent has the client call its tools: over HTTP, and as programs do that start a server themselves.
+/// How the client reaches the tools of an attempt: over HTTP, and as programs do that start a server themselves.
+#[derive(Clone, Copy, PartialEq)]
+enum Way {
+    Http,
+    Started,
+}
+
+/// The step of a script in which the client does as the plan says; what it saw is in a file.
+fn step(place: &Place, name: &str, way: Way, mut plan: Value) -> Value {
+    let started = format!("exec {GANGER} mcp-stdio --url \"$GANGER_MCP_URL\" --token-file \"$GANGER_MCP_TOKEN_FILE\"");
+    plan["connect"] = json!((way == Way::Started).then(|| ["sh", "-c", &started]));
+    let (file, out) = (place.path(&format!("{name}.plan")), place.path(&format!("{name}.seen")));
+    std::fs::write(&file, plan.to_string()).unwrap();
+    json!({"run": format!("{} {} > {}", client(), file.display(), out.display())})
+}
+
+/// A project whose agent has the client call its tools.
 fn project(mode: &str, calls: &Value) -> Place {
     let place = Place::new();
-    let started = format!("exec {GANGER} mcp-stdio --url \"$GANGER_MCP_URL\" --token-file \"$GANGER_MCP_TOKEN_FILE\"");
     let plan = |name: &str, calls: &Value, pages: &Value| {
-        let connect = (name == "started").then(|| ["sh", "-c", &started]);
-        let plan = json!({"connect": connect, "mode": mode, "calls": calls, "pages": pages});
-        std::fs::write(place.path(&format!("{name}.plan")), plan.to_string()).unwrap();
-        let (plan, out) = (place.path(&format!("{name}.plan")), place.path(&format!("{name}.seen")));
-        json!({"run": format!("{} {} > {}", client(), plan.display(), out.display())})
+        let way = if name == "started" { Way::Started } else { Way::Http };
+        step(&place, name, way, json!({"mode": mode, "calls": calls, "pages": pages}))
     };
     let pages = json!([["ticket_list", "tickets"], ["swarmmail_inbox", "messages"]]);
     let asks = json!([["ask_user", {"question": "Which?", "context": "There are two.", "options": ["a", "b"]}]]);
@@ -179,5 +191,39 @@ fn an_attempt_finds_every_tool_as_it_says() {
         assert_eq!(of(&started, "ticket_note")[0]["text"], "Noted.");
         let asked = seen(&printed("ask"), version);
         assert!(of(&asked, "ask_user")[0]["text"].as_str().unwrap().contains("card C-"), "{asked:#}");
+    }
+}
+
+/// The called agent hands in its result when the client has heard that its call waits.
+#[test]
+fn a_call_that_waits_says_so_meanwhile() {
+    for (mode, version) in MODES {
+        let place = project(mode, &json!([]));
+        let calls = json!([["skill_agent", {"agent_name": "scout", "prompt": "Where is main?"}]]);
+        let caller = |ticket: &str, way| {
+            let plan = json!({"mode": mode, "calls": calls, "heard": place.path(&format!("{ticket}.heard"))});
+            let done =
+                json!({"tool": "report_result", "args": {"summary": "s", "done": [{"item": "1", "how": "a.txt"}]}});
+            json!([[{"write": format!("{ticket}.txt"), "text": "x"}, step(&place, ticket, way, plan), done]])
+        };
+        let called = |ticket: &str| {
+            let waits =
+                format!("until test -e {}; do sleep 0.05; done", place.path(&format!("{ticket}.heard")).display());
+            let hands_in = json!({"tool": "report_result", "args": {"summary": "s", "output": {"file": "main.rs"}}});
+            json!([[{"run": waits}, hands_in]])
+        };
+        place.script(&json!({
+            "T-1": caller("T-1", Way::Http), "T-1-c1": called("T-1"),
+            "T-2": caller("T-2", Way::Started), "T-2-c1": called("T-2"),
+        }));
+        place.ganger(&["run"]).exits(0).says("2 accepted");
+        for ticket in ["T-1", "T-2"] {
+            let printed = std::fs::read_to_string(place.path(&format!("{ticket}.seen"))).unwrap();
+            let seen = seen(&printed, version);
+            let call = of(&seen, "skill_agent")[0];
+            assert_eq!(call["data"]["output"], json!({"file": "main.rs"}), "{call:#}");
+            let said = call["progress"][0][1].as_str().unwrap();
+            assert!(said.starts_with(&format!("0 of 1 results are there; {ticket}-c1 (scout) is ")), "{said}");
+        }
     }
 }

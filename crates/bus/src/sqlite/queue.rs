@@ -1,16 +1,9 @@
-//! Jobs on their way into a transaction. One of those who queue them leads: it runs all that wait.
+//! Jobs on their way into a transaction. One of those who queue them leads: it runs all that wait, without a pause, so
+//! that nobody waits for a caller who is not polled.
 
 use super::job::Queued;
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-
-/// What becomes of a job that was queued.
-pub(super) enum Pushed {
-    /// Nobody leads: whoever queued it has to.
-    Leads,
-    /// The leader runs it.
-    Follows,
-}
 
 #[derive(Default)]
 pub(super) struct Queue {
@@ -29,15 +22,22 @@ struct Waiting {
 }
 
 impl Queue {
-    /// `None` when the writer has ended, or is about to.
-    pub(super) fn push(&self, job: Queued) -> Option<Pushed> {
+    /// False when the writer has ended, or is about to.
+    pub(super) fn push(&self, job: Queued) -> bool {
         let mut waiting = self.lock();
-        if waiting.is_closed {
-            return None;
+        let is_open = !waiting.is_closed;
+        if is_open {
+            waiting.jobs.push_back(job);
         }
-        waiting.jobs.push_back(job);
-        let follows = std::mem::replace(&mut waiting.has_leader, true);
-        Some(if follows { Pushed::Follows } else { Pushed::Leads })
+        is_open
+    }
+
+    /// Whether the caller leads from here on: jobs wait, and nobody else does.
+    pub(super) fn lead(&self) -> bool {
+        let mut waiting = self.lock();
+        let leads = !waiting.has_leader && !waiting.jobs.is_empty();
+        waiting.has_leader |= leads;
+        leads
     }
 
     pub(super) fn len(&self) -> usize {
@@ -51,15 +51,21 @@ impl Queue {
         waiting.jobs.drain(..count).collect()
     }
 
-    /// For the leader: hands leadership to the thread, if there is anything left to do.
+    /// For the leader.
     pub(super) fn step_down(&self) {
+        self.lock().has_leader = false;
+        self.hand_over();
+    }
+
+    /// Has the thread lead, if jobs wait and nobody does: those whose callers follow, or went away.
+    pub(super) fn hand_over(&self) {
         let mut waiting = self.lock();
-        waiting.has_leader = !waiting.jobs.is_empty();
-        waiting.is_handed_over = waiting.has_leader;
-        // Waking the thread for nothing would cost a caller more than its write.
-        if waiting.is_handed_over {
-            self.handed_over.notify_one();
+        if waiting.has_leader || waiting.jobs.is_empty() {
+            // Waking the thread for nothing would cost a caller more than its write.
+            return;
         }
+        (waiting.has_leader, waiting.is_handed_over) = (true, true);
+        self.handed_over.notify_one();
     }
 
     /// For the thread: waits until it has to lead; false when it never will again.

@@ -4,7 +4,7 @@
 use super::database::explain;
 use super::job::{Batch, Queued, again};
 use super::presence::Presence;
-use super::queue::{Pushed, Queue};
+use super::queue::Queue;
 use crate::BusError;
 use rusqlite::Connection;
 use rustix::fs::{FlockOperation, flock};
@@ -12,6 +12,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 /// The most jobs of one transaction: enough to share a sync, few enough to keep the wait short.
@@ -54,26 +55,27 @@ impl Writer {
     /// Queues a job, and runs all that wait when nobody else does. Handing it to a thread and being woken by that
     /// takes longer than a small write.
     pub(super) async fn write(&self, queued: Queued) -> Result<(), BusError> {
-        match self.queue.push(queued) {
-            None => Err(BusError::Store("the writer has stopped".to_owned())),
-            Some(Pushed::Follows) => Ok(()),
-            Some(Pushed::Leads) => {
-                let leader = Leader(&self.queue);
-                self.gather().await;
-                // Another process may write for long: the thread waits for it.
-                if flock(&self.turn, FlockOperation::NonBlockingLockExclusive).is_ok() {
-                    self.run(leader);
-                }
-                Ok(())
+        if !self.queue.push(queued) {
+            return Err(BusError::Store("the writer has stopped".to_owned()));
+        }
+        let mut left = LeftBehind { queue: &self.queue, is_gone: true };
+        // Lets others queue what they are about to: together they share one sync.
+        yield_once().await;
+        left.is_gone = false;
+        if self.queue.lead() {
+            let leader = Leader(&self.queue);
+            self.gather();
+            // Another process may write for long: the thread waits for it.
+            if flock(&self.turn, FlockOperation::NonBlockingLockExclusive).is_ok() {
+                self.run(leader);
             }
         }
+        Ok(())
     }
 
-    /// Lets others queue what they are about to: together they share one sync. Those who were answered together mostly
-    /// come back together, so a crowd is waited for, very shortly; a single writer never waits.
-    async fn gather(&self) {
+    /// Those who were answered together mostly come back together: a crowd is waited for, very shortly.
+    fn gather(&self) {
         let last = self.together.load(Ordering::Relaxed);
-        tokio::task::yield_now().await;
         let until = Instant::now() + LINGER;
         while last >= CROWD && self.queue.len() < last && Instant::now() < until {
             std::thread::yield_now();
@@ -170,7 +172,21 @@ impl Writer {
     }
 }
 
-/// Leads until it is dropped: then the thread does what is left, also when a caller went away while it led.
+/// A caller that goes away before it could lead leaves its job to the thread.
+struct LeftBehind<'a> {
+    queue: &'a Queue,
+    is_gone: bool,
+}
+
+impl Drop for LeftBehind<'_> {
+    fn drop(&mut self) {
+        if self.is_gone {
+            self.queue.hand_over();
+        }
+    }
+}
+
+/// Leads until it is dropped: then the thread does what is left.
 struct Leader<'a>(&'a Queue);
 
 impl Drop for Leader<'_> {
@@ -182,6 +198,20 @@ impl Drop for Leader<'_> {
             self.0.step_down();
         }
     }
+}
+
+/// Lets others run. Any worker goes on with it: what tokio's own yields is woken by the worker that it was on, and that
+/// may be busy for long.
+async fn yield_once() {
+    let mut has_yielded = false;
+    let yields = std::future::poll_fn(|context| {
+        if std::mem::replace(&mut has_yielded, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    });
+    yields.await;
 }
 
 /// The few statements that frame every transaction are prepared once.

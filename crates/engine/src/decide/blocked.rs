@@ -5,7 +5,7 @@ use crate::{Attempt, AttemptEnd, Blocker, DeliveryKind, EscalationReason, Event,
 
 /// Why the agent cannot do it, if that is what it reports.
 pub(super) fn reported<'a>(ticket: &'a Ticket, end: &'a AttemptEnd) -> Option<&'a str> {
-    end.report.as_ref().or(ticket.report.as_ref())?.blocked.as_deref()
+    end.report.as_ref().or(ticket.report.as_ref())?.blocked.as_deref().filter(|why| !why.trim().is_empty())
 }
 
 pub(super) fn passed_on(
@@ -26,7 +26,7 @@ pub(super) fn passed_on(
     let blockers: Vec<&Blocker> = ticket.blocked.iter().chain([&blocker]).collect();
     let reasons: String = blockers.iter().map(|b| format!("{}: {}\n", b.agent, b.why.trim())).collect();
     let brief = format!(
-        "{reasons}`ganger ticket edit {id} --agent NAME` gives it to another agent, `ganger tell {id}` says what is \
+        "{reasons}`ganger ticket edit {id} --agent NAME`, and then `retry`, gives it to another agent; `ganger tell {id}` says what is \
          missing.\n{}",
         texts::after_failure(id)
     );

@@ -62,9 +62,13 @@ struct Added {
 /// The new tickets as they come in, and after them the first parts of those that two agents have to do.
 fn in_parts(state: &State, new: &[NewTicket]) -> Vec<Added> {
     let intake = Intake::of(state);
+    let comes_with: BTreeSet<&TicketId> = new.iter().filter_map(|ticket| ticket.id.as_ref()).collect();
+    let is_taken = |id: &TicketId| comes_with.contains(id);
     let (mut added, mut first_parts) = (Vec::with_capacity(new.len()), Vec::new());
     for ((id, ticket), number) in assign_ids(state, new).into_iter().zip(new).zip(state.next_ticket + 1..) {
-        if let Some(FirstPart { id: part, spec, routed, other, other_routed }) = intake.in_parts(&id, &ticket.spec) {
+        if let Some(FirstPart { id: part, spec, routed, other, other_routed }) =
+            intake.in_parts(&id, &ticket.spec, is_taken)
+        {
             added.push(Added { id, spec: other, number, routed: Some(other_routed) });
             first_parts.push(Added { id: part, spec, number, routed: Some(routed) });
         } else {
@@ -85,9 +89,24 @@ fn cleaned(spec: &TicketSpec) -> TicketSpec {
         done: all(&spec.done),
         labels: all(&spec.labels),
         links: all(&spec.links),
+        files: spec.files.iter().map(|file| one_spelling(file)).collect(),
         metadata: spec.metadata.iter().map(|(key, value)| (clean(key), clean(value))).collect(),
         ..spec.clone()
     }
+}
+
+/// A path without `./`, doubled slashes, and steps back that stay inside: two spellings of one file must be the same file.
+fn one_spelling(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/').filter(|part| *part != "." && !part.is_empty()) {
+        match parts.last() {
+            Some(last) if part == ".." && *last != ".." => drop(parts.pop()),
+            _ => parts.push(part),
+        }
+    }
+    let root = if path.starts_with('/') { "/" } else { "" };
+    let end = if path.ends_with('/') && !parts.is_empty() { "/" } else { "" };
+    format!("{root}{}{end}", parts.join("/"))
 }
 
 /// Ids for so many new tickets.
@@ -436,6 +455,9 @@ pub(super) fn reopen(state: &State, now: Millis, id: &TicketId, reason: &str, by
     let asked = super::cards::still_orphaned(state, now, (id, ticket), &BTreeSet::new(), 0);
     let cards = asked.len();
     events.extend(asked);
+    let below = state.below(id).into_iter().filter_map(|below| state.tickets.get_key_value(below));
+    let with_it = below.filter(|(_, t)| super::messages::was_stopped_with(id, t));
+    events.extend(with_it.flat_map(|(below, t)| super::messages::resume_one(state, below, t, by)));
     if ticket.is_delegated() {
         events.extend(super::goals::reopened(state, now, (id, ticket), cards, (reason, by)));
     }

@@ -124,12 +124,22 @@ pub(super) fn seen(
 pub(super) fn stop(state: &State, id: &TicketId, why: &str, by: &str) -> Result<Decision, Rejected> {
     let found = ticket(state, id)?;
     let mut events = if found.stopped.is_some() { Vec::new() } else { stop_one(state, id, found, why, by)? };
-    let with_it = if why.is_empty() { format!("{id} was stopped") } else { format!("{id} was stopped: {why}") };
+    let with_it = if why.is_empty() { stopped_with(id) } else { format!("{}: {why}", stopped_with(id)) };
     let below = state.below(id).into_iter().filter_map(|id| state.tickets.get_key_value(id));
     let below = below.filter(|(_, t)| t.stopped.is_none());
     // What is over has nothing to stop.
     events.extend(below.filter_map(|(id, t)| stop_one(state, id, t, &with_it, by).ok()).flatten());
     Ok(if events.is_empty() { nothing() } else { done(events) })
+}
+
+/// Why something is stopped that is part of what a person stopped.
+fn stopped_with(id: &TicketId) -> String {
+    format!("{id} was stopped")
+}
+
+/// Whether a ticket was stopped as a part of another, or of something that is part of that.
+pub(super) fn was_stopped_with(id: &TicketId, ticket: &Ticket) -> bool {
+    ticket.stopped.as_ref().is_some_and(|(_, why)| why.starts_with(&stopped_with(id)))
 }
 
 /// Its agent does not work on before it is resumed. What judges its work runs on, for that is worth having, and so do
@@ -165,11 +175,14 @@ pub(super) fn resume(state: &State, id: &TicketId, by: &str) -> Result<Decision,
         .hint(format!("`ganger ticket why {id}` shows what it waits for")));
     }
     let below = state.below(id).into_iter().filter_map(|id| state.tickets.get_key_value(id));
-    let all = std::iter::once((id, found)).chain(below.filter(|(_, t)| t.stopped.is_some()));
+    // What was stopped by itself, for a reason of its own, stays so.
+    let all = std::iter::once((id, found))
+        .chain(below.filter(|(_, t)| t.stopped.is_some() && (t.stopped == found.stopped || was_stopped_with(id, t))));
     Ok(done(all.flat_map(|(id, t)| resume_one(state, id, t, by)).collect::<Vec<_>>()))
 }
 
-fn resume_one(state: &State, id: &TicketId, found: &Ticket, by: &str) -> Vec<Event> {
+/// It goes on, as far as its stop held it.
+pub(super) fn resume_one(state: &State, id: &TicketId, found: &Ticket, by: &str) -> Vec<Event> {
     // Journals from before the phase `stopped` hold the ticket by a card.
     let stopped = CardKind::Escalation { why: EscalationReason::Stopped };
     let answer = CardAnswer::Option(CardOption::Resume);

@@ -43,14 +43,23 @@ impl<'a> Intake<'a> {
     }
 
     /// The parts of a ticket, where it needs two.
-    pub(super) fn in_parts(&self, id: &TicketId, spec: &TicketSpec) -> Option<FirstPart> {
+    /// `is_taken` says which ids come with it.
+    pub(super) fn in_parts(
+        &self,
+        id: &TicketId,
+        spec: &TicketSpec,
+        is_taken: impl Fn(&TicketId) -> bool,
+    ) -> Option<FirstPart> {
         let router = self.router.as_ref().filter(|_| is_routed(spec))?;
         let [first, second] = router.parts(spec)?;
         let named = |number: u32| match number {
             1 => calls::id_below(id, PARTS[0]),
             n => calls::id_below(id, &format!("{}{n}", PARTS[0])),
         };
-        let part = (1..).map(named).find(|id| !self.state.tickets.contains_key(id)).unwrap_or_else(|| named(1));
+        let part = (1..)
+            .map(named)
+            .find(|id| !self.state.tickets.contains_key(id) && !is_taken(id))
+            .unwrap_or_else(|| named(1));
         let files_but_of = |route: &Route| -> Vec<String> {
             spec.files.iter().filter(|file| !router.is_only_for(file, route)).cloned().collect()
         };
@@ -65,6 +74,8 @@ impl<'a> Intake<'a> {
             parent: Some(id.clone()),
             done: Vec::new(),
             checks: Vec::new(),
+            // Half of it each.
+            estimated_tokens: spec.estimated_tokens.map(|tokens| tokens / 2),
             files: files_but_of(second),
             metadata,
             ..spec.clone()
@@ -72,6 +83,7 @@ impl<'a> Intake<'a> {
         let other = TicketSpec {
             after: spec.after.iter().cloned().chain([part.clone()]).collect(),
             files: files_but_of(first),
+            estimated_tokens: spec.estimated_tokens.map(|tokens| tokens.div_ceil(2)),
             ..spec.clone()
         };
         let (to_first, to_second) =

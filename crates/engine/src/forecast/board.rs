@@ -2,9 +2,10 @@
 
 use super::experience::{Estimate, Experience};
 use super::size::Size;
+use crate::model::ticket::covers;
 use crate::ready::shared_files;
 use crate::{Kind, Millis, Phase, Priority, State, Ticket, TicketId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// A ticket that is not accepted yet.
@@ -28,10 +29,14 @@ pub(super) struct Item<'a> {
 pub(super) struct Board<'a> {
     pub(super) items: Vec<Item<'a>>,
     pub(super) unplanned: Vec<TicketId>,
+    pub(super) counts_files: bool,
 }
 
+/// More pairs that share files take too long to look at.
+const MOST_PAIRS: usize = 200_000;
+
 impl<'a> Board<'a> {
-    pub(super) fn of(state: &'a State, experience: &Experience) -> Self {
+    pub(super) fn of(state: &'a State, now: Millis, experience: &Experience) -> Self {
         let open = |ticket: &Ticket| !ticket.phase.is_over() && ticket.spec.kind.work().lands && !ticket.is_delegated();
         let left: Vec<(&TicketId, &Ticket)> = state.tickets.iter().filter(|(_, t)| open(t)).collect();
         let index: BTreeMap<&TicketId, usize> = left.iter().enumerate().map(|(i, (id, _))| (*id, i)).collect();
@@ -51,18 +56,19 @@ impl<'a> Board<'a> {
                 estimate: Rc::clone(estimate),
                 is_live: matches!(ticket.phase, Phase::Running | Phase::Verifying | Phase::Reviewing),
                 waits_for_you: state.waits_for_person(id) || ticket.phase == Phase::Stopped,
-                done: ticket.worked,
+                done: ticket.worked + at_work(state, now, ticket),
                 after,
                 beside: Vec::new(),
             });
         }
-        for (a, b) in side_by_side(state, &left) {
-            items[a].beside.push(b);
-            items[b].beside.push(a);
+        let pairs = side_by_side(state, &left);
+        for (a, b) in pairs.iter().flatten() {
+            items[*a].beside.push(*b);
+            items[*b].beside.push(*a);
         }
         let is_unplanned = |t: &Ticket| t.spec.kind == Kind::Goal && !t.phase.is_over() && t.parts().is_empty();
         let unplanned = state.tickets.iter().filter(|(_, t)| is_unplanned(t)).map(|(id, _)| id.clone()).collect();
-        Self { items, unplanned }
+        Self { items, unplanned, counts_files: pairs.is_some() }
     }
 
     /// The chain of items that takes longest, by the middle of each.
@@ -107,29 +113,34 @@ fn needs(state: &State, index: &BTreeMap<&TicketId, usize>, needed: &TicketId, a
     }
 }
 
-/// Pairs that may not run at once. Only tickets that name a file or folder in common can be: the others are not compared.
-fn side_by_side(state: &State, left: &[(&TicketId, &Ticket)]) -> Vec<(usize, usize)> {
-    let mut by_top: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+/// How long the attempt that runs now has been at work.
+fn at_work(state: &State, now: Millis, ticket: &Ticket) -> Millis {
+    let granted = ticket.live.as_ref().and_then(|attempt| state.attempts.get(attempt)?.granted);
+    granted.map_or(0, |granted| now.saturating_sub(granted))
+}
+
+/// Pairs that may not run at once; `None` when there are too many. Only those are compared that name the same file, or a
+/// folder and what is in it.
+fn side_by_side(state: &State, left: &[(&TicketId, &Ticket)]) -> Option<BTreeSet<(usize, usize)>> {
+    let mut by_path: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (i, (_, ticket)) in left.iter().enumerate() {
-        for file in ticket.files() {
-            let top = file.split('/').next().unwrap_or(file);
-            let here = by_top.entry(top).or_default();
-            if here.last() != Some(&i) {
-                here.push(i);
+        ticket.files().for_each(|file| by_path.entry(file).or_default().push(i));
+    }
+    let (mut seen, mut pairs) = (BTreeSet::new(), BTreeSet::new());
+    for (path, here) in &by_path {
+        let below = by_path.range(*path..).take_while(|(other, _)| *other == path || covers(path, other));
+        for (a, b) in below.flat_map(|(_, there)| here.iter().flat_map(move |a| there.iter().map(move |b| (*a, *b)))) {
+            let pair = (a.min(b), a.max(b));
+            if a == b || !seen.insert(pair) {
+                continue;
+            }
+            if seen.len() > MOST_PAIRS {
+                return None;
+            }
+            if shared_files(state, left[a].1, left[b].1).is_some() {
+                pairs.insert(pair);
             }
         }
     }
-    let mut pairs = Vec::new();
-    for together in by_top.values() {
-        for (at, a) in together.iter().enumerate() {
-            for b in &together[at + 1..] {
-                if shared_files(state, left[*a].1, left[*b].1).is_some() {
-                    pairs.push((*a, *b));
-                }
-            }
-        }
-    }
-    pairs.sort_unstable();
-    pairs.dedup();
-    pairs
+    Some(pairs)
 }

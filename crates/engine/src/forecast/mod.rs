@@ -79,14 +79,16 @@ pub struct Forecast {
     pub wait_for_you: Vec<TicketId>,
     /// Goals without tickets: nobody knows what they will take.
     pub unplanned: Vec<TicketId>,
+    /// Whether it knows which tickets may not run side by side; not where too many share files.
+    pub counts_files: bool,
     /// Plays that it was summed up from.
     pub plays: usize,
 }
 
 /// Plays what is left to do with this many attempts at once.
 #[must_use]
-pub fn forecast(state: &State, experience: &Experience, slots: usize) -> Forecast {
-    let board = Board::of(state, experience);
+pub fn forecast(state: &State, now: Millis, experience: &Experience, slots: usize) -> Forecast {
+    let board = Board::of(state, now, experience);
     let count = (ITEMS / board.items.len().max(1)).clamp(LEAST_PLAYS, PLAYS);
     let slots = slots.max(1);
     let plays = play_often(&board, slots, count, state.n);
@@ -103,6 +105,7 @@ pub fn forecast(state: &State, experience: &Experience, slots: usize) -> Forecas
         slots,
         wait_for_you: board.items.iter().filter(|item| item.waits_for_you).map(|item| item.id.clone()).collect(),
         unplanned: board.unplanned,
+        counts_files: board.counts_files,
         plays: count,
     }
 }
@@ -134,9 +137,9 @@ fn bottleneck(board: &Board<'_>, plays: &[Play], ends: Spread, slots: usize, see
     }
     let more = play_often(board, slots + 1, plays.len().div_ceil(2), seed);
     let sooner = ends.likely.saturating_sub(spread(more.iter().map(|play| play.end)).likely);
-    // Less than a twentieth is as good as nothing: then it is the order that takes the time.
-    if sooner * 20 < ends.likely && depends {
-        return Some(Bottleneck::Dependencies);
+    // Less than a twentieth is as good as nothing: then it is the order that takes the time, or one long ticket.
+    if sooner * 20 < ends.likely {
+        return depends.then_some(Bottleneck::Dependencies);
     }
     Some(Bottleneck::Slots { one_more_saves: sooner })
 }

@@ -30,7 +30,8 @@ struct Table<'a, 'b> {
     /// In the order of dispatch.
     ready: BTreeSet<(Priority, u64, usize)>,
     running: BinaryHeap<Reverse<(u64, usize)>>,
-    is_running: Vec<bool>,
+    /// How many on the same files are at work.
+    held_by: Vec<u32>,
 }
 
 pub(super) fn once(board: &Board<'_>, slots: usize, random: &mut Random) -> Play {
@@ -51,7 +52,7 @@ pub(super) fn once(board: &Board<'_>, slots: usize, random: &mut Random) -> Play
         slots,
         ready: BTreeSet::new(),
         running: BinaryHeap::new(),
-        is_running: vec![false; count],
+        held_by: vec![0; count],
     };
     let mut waits_for: Vec<usize> = board.items.iter().map(|item| item.after.len()).collect();
     let mut followers: Vec<Vec<usize>> = vec![Vec::new(); count];
@@ -88,7 +89,7 @@ impl Table<'_, '_> {
             0 => item.estimate.draw(self.random),
             done => item.estimate.draw_rest(done, self.random),
         };
-        self.is_running[i] = true;
+        item.beside.iter().for_each(|other| self.held_by[*other] += 1);
         let add = |all: Option<u64>, one: Option<f64>| all.zip(one).map(|(all, one)| all + one as u64);
         self.play.tokens = add(self.play.tokens, cost.tokens);
         self.play.micro_usd = add(self.play.micro_usd, cost.micro_usd);
@@ -108,9 +109,9 @@ impl Table<'_, '_> {
             if started.len() == free {
                 break;
             }
-            let beside = &self.board.items[entry.2].beside;
             // Those that start now are on the files, too.
-            if !beside.iter().any(|other| self.is_running[*other] || started.iter().any(|(.., s)| s == other)) {
+            let beside = || started.iter().any(|(.., other)| self.board.items[*other].beside.contains(&entry.2));
+            if self.held_by[entry.2] == 0 && !beside() {
                 started.push(*entry);
             }
         }
@@ -130,7 +131,7 @@ impl Table<'_, '_> {
             _ => self.play.waited_for_files += waited,
         }
         self.now = at;
-        self.is_running[i] = false;
+        self.board.items[i].beside.iter().for_each(|other| self.held_by[*other] -= 1);
         self.play.finished[i] = at;
         self.play.end = self.play.end.max(at);
         Some(i)

@@ -1,6 +1,6 @@
 //! Forecasts: what they rest on, what they say, and how often they are right.
 
-use crate::support::{add, after, board, given};
+use crate::support::{NOW, add, after, board, claim, given, host, tick};
 use ganger_engine::forecast::{Basis, Bottleneck, Experience, Forecast, Size, Spread, forecast};
 use ganger_engine::{Phase, Priority, State, TicketId, TicketSpec, Usage};
 
@@ -25,7 +25,7 @@ fn finish(state: &mut State, id: &str, minutes: u64, tokens: u64) {
 }
 
 fn look(state: &State, slots: usize) -> Forecast {
-    forecast(state, &Experience::of(state, |_, _| None), slots)
+    forecast(state, NOW, &Experience::of(state, |_, _| None), slots)
 }
 
 fn plain(_: &mut TicketSpec) {}
@@ -114,6 +114,8 @@ fn slots_and_files_hold_work_up() {
     about(found.board, 20);
     assert_eq!(found.bottleneck, Some(Bottleneck::Files));
     assert_eq!(look(&ten_minutes_each(&[&plain, &plain]), 2).bottleneck, None);
+    let large = |spec: &mut TicketSpec| drop(spec.metadata.insert("size".into(), "XL".into()));
+    assert_eq!(look(&with(&[&large, &plain, &plain]), 2).bottleneck, None, "one more slot brings nothing");
 }
 
 #[test]
@@ -135,6 +137,27 @@ fn work_that_was_begun_counts() {
     assert_eq!(ids(&found.wait_for_you), ["T-9"]);
     assert_eq!(found.tickets[0].ticket.as_str(), "T-9");
     assert!(found.tickets[0].after.likely < 3 * MINUTE, "{:?}", found.tickets[0].after);
+}
+
+/// The attempt that runs now counts, too.
+#[test]
+fn the_time_of_an_attempt_that_runs_counts() {
+    let mut inputs = after(board()[..3].to_vec(), (0..9).map(|_| add("t", plain)));
+    inputs.extend([host("i-1"), tick(), claim("T-1-a1", 1)]);
+    let mut state = state(inputs);
+    (2..=9).for_each(|n| finish(&mut state, &format!("T-{n}"), 10, 1_000));
+    let granted = state.attempts.values().next().unwrap().granted.unwrap();
+    let at = |now: u64| forecast(&state, now, &Experience::of(&state, |_, _| None), 1).board;
+    about(at(granted), 10);
+    assert!(at(granted + 9 * MINUTE).likely < 3 * MINUTE);
+}
+
+/// Two thousand tickets on one folder are answered, without their files.
+#[test]
+fn many_tickets_on_the_same_files_take_no_minutes() {
+    let file = |spec: &mut TicketSpec| spec.files = vec!["src/".into()];
+    let found = look(&with(&vec![&file as &dyn Fn(&mut TicketSpec); 2_000]), 4);
+    assert_eq!((found.tickets.len(), found.counts_files), (2_000, false));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Which agent a ticket gets that names none: by its words, its files and its type, with a reason that is kept.
 
+use crate::live::stops;
 use crate::support::{add, after, answer, at_work, claim, ended, given, host, policy, report, tick};
 use ganger_engine::{
     AgentPolicy, Event, Input, Kind, NewTicket, Outcome, Policy, Report, Route, RoutingReason, Speaker, State,
@@ -278,4 +279,24 @@ fn the_next_agent_claims_for_itself() {
     let ledger = given(&after(blocked, [tick(), claim("T-1-a2", 2), silent]));
     assert_eq!(said(ledger.state(), "T-1"), "jen: route frontend matches `form`");
     assert_eq!(ledger.state().open_cards().count(), 0, "it goes back as any work without a change");
+}
+
+/// What it could not do before you wrote to it, it did then.
+#[test]
+fn an_old_blocker_counts_for_nothing() {
+    let begun = after(board(), [add("An API", |_| {}), tick(), claim("T-1-a1", 1)]);
+    let first = after(begun, [stops(), blocked("T-1-a1", 1, "no access")]);
+    let resumed = [Input::ResumeTicket { ticket: "T-1".into(), by: "p".into() }, tick(), claim("T-1-a2", 2)];
+    let ledger = given(&after(first, resumed));
+    let report = ledger.state().tickets[&"T-1".into()].report.clone().unwrap();
+    assert_eq!(report.blocked, None);
+}
+
+/// Two spellings of one file are one file.
+#[test]
+fn a_path_has_one_spelling() {
+    let files =
+        |spec: &mut TicketSpec| spec.files = ["./a//b.rs", "src/x/../y/", "docs/./c"].map(String::from).to_vec();
+    let ledger = given(&after(board(), [add("t", files)]));
+    assert_eq!(ledger.state().tickets[&"T-1".into()].spec.files, ["a/b.rs", "src/y/", "docs/c"]);
 }

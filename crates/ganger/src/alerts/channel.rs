@@ -11,12 +11,14 @@ use sha2::Sha256;
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStderr, Command};
 
 /// How long a channel may take.
 const LIMIT: Duration = Duration::from_secs(30);
 /// As much of what a program says about its failure is kept.
-const MOST_SAID: u64 = 2_000;
+const MOST_SAID: usize = 2_000;
+/// How long it is waited for when the program has ended; what it left running may hold its end open.
+const SAID_WITHIN: Duration = Duration::from_millis(200);
 
 /// Sends it. Tries that follow have the same number, by which whoever gets it knows it again.
 ///
@@ -72,7 +74,7 @@ fn title(project: &Project) -> String {
 /// What curl is to do, in its own words.
 fn post(channel: &Channel, body: &str, project: &Project, number: u64) -> Result<String, String> {
     let mut lines = vec![
-        "silent\nshow-error\nfail\nmax-time = 20\noutput = \"/dev/null\"".to_owned(),
+        "silent\nshow-error\nfail\nlocation\npost301\npost302\npost303\nmax-redirs = 5\nmax-time = 20\noutput = \"/dev/null\"".to_owned(),
         format!("url = {}", quoted(&channel.webhook)),
         format!("header = {}", quoted("Content-Type: application/json")),
         format!("header = {}", quoted(&format!("X-Ganger-Delivery: {}-{number}", project.id))),
@@ -100,29 +102,49 @@ fn sign(secret: &str, body: &str) -> String {
 async fn run(mut command: Command, input: String, what: &str) -> Result<(), String> {
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
     os::own_group(command.as_std_mut());
-    let child = command.spawn().map_err(|e| format!("{what}: {e}"))?;
-    match tokio::time::timeout(LIMIT, give(child, input)).await {
+    // The end of an attempt leaves it alone.
+    os::mark_own(command.as_std_mut());
+    let mut child = command.spawn().map_err(|e| format!("{what}: {e}"))?;
+    let group = child.id();
+    let ended = tokio::time::timeout(LIMIT, give(&mut child, input)).await;
+    match ended {
         Ok(ended) => ended.map_err(|why| format!("{what}: {why}")),
-        Err(_) => Err(format!("{what} did not end within {} s", LIMIT.as_secs())),
+        Err(_) => {
+            group.into_iter().for_each(os::kill_group);
+            Err(format!("{what} did not end within {} s", LIMIT.as_secs()))
+        }
     }
 }
 
-async fn give(mut child: Child, input: String) -> Result<(), String> {
-    if let Some(mut stdin) = child.stdin.take() {
-        // Whoever does not read it may do without.
-        let _unread = stdin.write_all(input.as_bytes()).await;
-    }
-    let mut said = Vec::new();
-    if let Some(stderr) = child.stderr.take() {
-        let _unreadable = stderr.take(MOST_SAID).read_to_end(&mut said).await;
-    }
-    let status = child.wait().await.map_err(|e| e.to_string())?;
+/// Over with the program itself: what it left running in the background may go on.
+async fn give(child: &mut Child, input: String) -> Result<(), String> {
+    let said = child.stderr.take().map(|stderr| tokio::spawn(beginning(stderr)));
+    let stdin = child.stdin.take();
+    let written = async {
+        if let Some(mut stdin) = stdin {
+            // Whoever does not read it may do without.
+            let _unread = stdin.write_all(input.as_bytes()).await;
+        }
+    };
+    let (_, status) = tokio::join!(written, child.wait());
+    let status = status.map_err(|e| e.to_string())?;
+    let said = async { said?.await.ok() };
+    let said = tokio::time::timeout(SAID_WITHIN, said).await.ok().flatten().unwrap_or_default();
     let said = text::line(&String::from_utf8_lossy(&said), 200);
     match (status.success(), said.is_empty()) {
         (true, _) => Ok(()),
         (false, true) => Err(status.to_string()),
         (false, false) => Err(format!("{status}: {said}")),
     }
+}
+
+/// The beginning of what a program says. All of it is read, or it would be ended for saying more.
+async fn beginning(mut stderr: ChildStderr) -> Vec<u8> {
+    let (mut said, mut part) = (Vec::new(), [0; 1024]);
+    while let Ok(count @ 1..) = stderr.read(&mut part).await {
+        said.extend(part[..count].iter().take(MOST_SAID.saturating_sub(said.len())));
+    }
+    said
 }
 
 #[cfg(test)]

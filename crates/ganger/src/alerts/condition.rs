@@ -3,9 +3,9 @@
 use crate::board::answer;
 use crate::config::{AlertKind, Alerts};
 use crate::text;
-use ganger_engine::{AttemptOutcome, Event, Phase, State};
+use ganger_engine::{AttemptOutcome, Event, Phase, State, Ticket, TicketId};
 use serde::{Deserialize, Serialize};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 /// Something to tell a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +27,8 @@ pub(crate) struct Alert {
 pub(crate) struct Look<'a> {
     pub(crate) state: &'a State,
     pub(crate) ended: &'a Ended,
+    /// When an agent was last heard of, by ticket.
+    pub(crate) heard: &'a BTreeMap<TicketId, u64>,
     pub(crate) was_busy: bool,
 }
 
@@ -59,7 +61,7 @@ impl Ended {
 /// All that holds now.
 pub(crate) fn now(look: &Look<'_>, rules: &Alerts, now: u64) -> Vec<Alert> {
     let mut found = cards(look.state);
-    found.extend(stuck(look.state, rules, now));
+    found.extend(stuck(look, rules, now));
     found.extend(budgets(look.state, rules, now));
     found.extend(failures(look.ended, rules, now));
     found.extend(queue(look.state, rules));
@@ -83,23 +85,25 @@ fn cards(state: &State) -> Vec<Alert> {
     state.open_cards().map(card).collect()
 }
 
-fn stuck(state: &State, rules: &Alerts, now: u64) -> impl Iterator<Item = Alert> {
-    let is_stuck = move |since: u64| now.saturating_sub(since) >= rules.stuck_minutes * 60_000;
+fn stuck(look: &Look<'_>, rules: &Alerts, now: u64) -> Vec<Alert> {
     let works = |phase| matches!(phase, Phase::Running | Phase::Verifying);
-    let found = state.tickets.iter().filter(move |(_, t)| works(t.phase) && is_stuck(t.since));
-    found.map(move |(id, ticket)| Alert {
+    let silent = |id: &TicketId, since: u64| now.saturating_sub(look.heard.get(id).copied().unwrap_or(0).max(since));
+    let is_stuck = |id: &TicketId, since: u64| silent(id, since) >= rules.stuck_minutes * 60_000;
+    let found = look.state.tickets.iter().filter(|(id, t)| works(t.phase) && is_stuck(id, t.since));
+    let alert = |(id, ticket): (&TicketId, &Ticket)| Alert {
         key: format!("stuck/{id}"),
         kind: AlertKind::Stuck,
         text: format!(
-            "{id} has been {} for {} minutes: {}",
+            "{id} is {} and silent for {}: {}",
             ticket.phase.as_str(),
-            now.saturating_sub(ticket.since) / 60_000,
+            text::counted((silent(id, ticket.since) / 60_000) as usize, "minute"),
             text::line(&ticket.spec.title, 80)
         ),
         next: format!("ganger peek {id}"),
         ticket: Some(id.to_string()),
         card: None,
-    })
+    };
+    found.map(alert).collect()
 }
 
 fn budgets(state: &State, rules: &Alerts, now: u64) -> Vec<Alert> {
@@ -144,5 +148,7 @@ fn done(look: &Look<'_>) -> Option<Alert> {
 
 /// Nothing is left to do, and something was done.
 pub(super) fn is_all_done(state: &State) -> bool {
-    !state.tickets.is_empty() && state.tickets.values().all(|t| t.phase.is_over())
+    // A goal waits for its tickets to be merged.
+    let is_done = |t: &Ticket| t.phase.is_over() || (t.is_delegated() && !t.parts().is_empty());
+    !state.tickets.is_empty() && state.tickets.values().all(is_done)
 }

@@ -17,7 +17,8 @@ use crate::log;
 use crate::os::{self, now_ms};
 use crate::project::Project;
 use condition::Ended;
-use ganger_engine::State;
+use ganger_engine::{State, TicketId};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -47,6 +48,8 @@ impl Alerts {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let watch = Watch {
             ended: Ended::default(),
+            heard: BTreeMap::new(),
+            unsaved: None,
             was_busy: !condition::is_all_done(&state),
             notebook: Notebook::open(&board.project.state)?,
             sending: JoinSet::new(),
@@ -74,6 +77,10 @@ struct Watch {
     /// The last record that is in it.
     last: u64,
     ended: Ended,
+    /// When an agent was last heard of, by ticket.
+    heard: BTreeMap<TicketId, u64>,
+    /// What could not be noted, until it could.
+    unsaved: Option<String>,
     /// There was something to do in this run: an end of it is worth telling.
     was_busy: bool,
     notebook: Notebook,
@@ -90,30 +97,34 @@ impl Watch {
     async fn run(mut self, mut follow: Follow, mut ended: oneshot::Receiver<()>) -> Result<(), Failure> {
         loop {
             self.read(&mut follow).await?;
-            self.look()?;
+            self.look();
             tokio::select! {
                 // Without a sender there is nobody who could end it otherwise.
                 _ = &mut ended => break,
-                Some(Ok((number, sent))) = self.sending.join_next() => self.sent(number, sent)?,
+                Some(Ok((number, sent))) = self.sending.join_next() => self.sent(number, sent),
                 waited = follow.wait(BEAT) => waited?,
             }
         }
         self.read(&mut follow).await?;
-        self.look()?;
+        self.look();
         let told = async {
             while let Some(Ok((number, sent))) = self.sending.join_next().await {
-                self.sent(number, sent)?;
+                self.sent(number, sent);
+                self.send_due();
             }
-            Ok(())
         };
         // What takes longer is told by the next run.
-        tokio::time::timeout(LAST_WORDS, told).await.unwrap_or(Ok(()))
+        let _later = tokio::time::timeout(LAST_WORDS, told).await;
+        Ok(())
     }
 
     async fn read(&mut self, follow: &mut Follow) -> Result<(), Failure> {
         loop {
             let new = follow.next().await?;
             for happening in &new {
+                if let Happening::Activity(activity) = happening {
+                    self.heard.insert(activity.ticket.clone(), activity.at);
+                }
                 let Happening::Record(record) = happening else { continue };
                 // What is in the state already was read with it.
                 if record.n <= self.last {
@@ -133,29 +144,43 @@ impl Watch {
     }
 
     /// Finds what is new to tell, and sends what is due.
-    fn look(&mut self) -> Result<(), Failure> {
+    fn look(&mut self) {
         let now = now_ms();
         self.was_busy |= !condition::is_all_done(&self.state);
-        let look = Look { state: &self.state, ended: &self.ended, was_busy: self.was_busy };
+        let look = Look { state: &self.state, ended: &self.ended, heard: &self.heard, was_busy: self.was_busy };
         let found = conditions(&look, &self.config().alerts, now);
         let project = Arc::clone(&self.project);
         let config = project.config();
-        if self.notebook.note(found, &config.channels, &config.alerts, now) {
-            self.notebook.save()?;
+        if self.notebook.note(found, &config.channels, &config.alerts, now) || self.unsaved.is_some() {
+            self.save();
         }
-        for (number, waiting) in self.notebook.due(now) {
-            let Some(channel) = config.channels.iter().find(|c| c.name == waiting.channel).cloned() else { continue };
-            let (waiting, project) = (waiting.clone(), Arc::clone(&self.project));
-            self.sending.spawn(async move { (number, send(&channel, &waiting.alert, &project, number).await) });
-        }
-        Ok(())
+        self.send_due();
     }
 
-    fn sent(&mut self, number: u64, sent: Result<(), String>) -> Result<(), Failure> {
+    fn send_due(&mut self) {
+        let project = Arc::clone(&self.project);
+        let channels = &project.config().channels;
+        for (number, waiting) in self.notebook.due(now_ms()) {
+            let Some(channel) = channels.iter().find(|c| c.name == waiting.channel).cloned() else { continue };
+            let project = Arc::clone(&project);
+            self.sending.spawn(async move { (number, send(&channel, &waiting.alert, &project, number).await) });
+        }
+    }
+
+    /// What cannot be kept now is told all the same, and kept when it can.
+    fn save(&mut self) {
+        let fault = self.notebook.save().err().map(|e| e.to_string());
+        if let Some(why) = fault.as_ref().filter(|_| self.unsaved.is_none()) {
+            log::note(&self.project, &format!("alerts that are told cannot be noted: {why}"));
+        }
+        self.unsaved = fault;
+    }
+
+    fn sent(&mut self, number: u64, sent: Result<(), String>) {
         if let Err(why) = &sent {
             log::note(&self.project, &format!("alert {number} is not told yet: {why}"));
         }
         self.notebook.sent(number, sent, now_ms());
-        Ok(self.notebook.save()?)
+        self.save();
     }
 }

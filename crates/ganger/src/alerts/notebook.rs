@@ -1,11 +1,11 @@
 //! What was told and what still has to be, in a file beside the journal.
 
 use super::condition::Alert;
-use crate::config::{Alerts, Channel};
+use crate::config::{AlertKind, Alerts, Channel};
 use crate::failure::Failure;
 use crate::os;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 const FILE: &str = "alerts.json";
@@ -20,14 +20,21 @@ const TOO_OLD_MS: u64 = 86_400_000;
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Notebook {
-    /// Conditions that hold and were told, with the time.
-    pub(crate) told: BTreeMap<String, u64>,
+    /// Conditions that hold and were told.
+    pub(crate) told: BTreeMap<String, Told>,
     /// What is on its way, by number.
     pub(crate) waiting: BTreeMap<u64, Waiting>,
     /// The last number that was given.
     last: u64,
     #[serde(skip)]
     path: PathBuf,
+}
+
+/// When a condition was told first, and through which channels.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct Told {
+    pub(crate) at: u64,
+    channels: BTreeSet<String>,
 }
 
 /// An alert on its way through a channel.
@@ -69,15 +76,22 @@ impl Notebook {
         let known = self.told.len();
         self.told.retain(|key, _| found.iter().any(|alert| alert.key == *key));
         let mut is_new = self.told.len() < known;
+        // What is over need not be told any more, but that all is done.
+        let waited = self.waiting.len();
+        let holds = |alert: &Alert| alert.kind == AlertKind::Done || found.iter().any(|found| found.key == alert.key);
+        let is_known = |name: &str| channels.iter().any(|channel| channel.name == name);
+        self.waiting.retain(|_, waiting| {
+            let is_due = waiting.since + TOO_OLD_MS > now && holds(&waiting.alert) && is_known(&waiting.channel);
+            waiting.is_sent || is_due
+        });
+        is_new |= self.waiting.len() < waited;
         for alert in found {
-            let takers = channels.iter().filter(|channel| channel.tells_of(alert.kind, rules));
-            let mut takers = takers.peekable();
-            if takers.peek().is_none() || self.told.contains_key(&alert.key) {
-                continue;
-            }
-            self.told.insert(alert.key.clone(), now);
-            is_new = true;
-            for channel in takers {
+            for channel in channels.iter().filter(|channel| channel.tells_of(alert.kind, rules)) {
+                let told = self.told.entry(alert.key.clone()).or_insert(Told { at: now, channels: BTreeSet::new() });
+                if !told.channels.insert(channel.name.clone()) {
+                    continue;
+                }
+                is_new = true;
                 let waiting = Waiting {
                     channel: channel.name.clone(),
                     alert: alert.clone(),
@@ -91,9 +105,7 @@ impl Notebook {
                 self.waiting.insert(self.last, waiting);
             }
         }
-        let waited = self.waiting.len();
-        self.waiting.retain(|_, waiting| waiting.since + TOO_OLD_MS > now);
-        is_new || self.waiting.len() < waited
+        is_new
     }
 
     /// What has to be sent now, the oldest of each channel first; it counts as being sent from here on.
@@ -135,8 +147,6 @@ impl Notebook {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::AlertKind;
-
     fn alert(key: &str) -> Alert {
         let (text, next) = ("t".to_owned(), "n".to_owned());
         Alert { key: key.to_owned(), kind: AlertKind::Card, text, next, ticket: None, card: None }
@@ -153,9 +163,12 @@ mod tests {
         assert_eq!(notebook.due(0).len(), 2, "each channel tells it");
         assert!(!notebook.note(vec![alert("card/C-1")], &channels, &rules, 1));
         assert_eq!(notebook.waiting.len(), 2);
-        assert!(notebook.note(Vec::new(), &channels, &rules, 2));
-        assert!(notebook.note(vec![alert("card/C-1")], &channels, &rules, 3));
-        assert_eq!(notebook.waiting.len(), 4);
+        notebook.sent(1, Ok(()), 2);
+        notebook.sent(2, Err("no".to_owned()), 2);
+        assert!(notebook.note(Vec::new(), &channels, &rules, 3));
+        assert!(notebook.waiting.is_empty(), "what is over is not told late");
+        assert!(notebook.note(vec![alert("card/C-1")], &channels, &rules, 4));
+        assert_eq!(notebook.waiting.len(), 2, "it came back");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::os::now_ms;
 use ganger_engine::{Event, Kind, Reason, Record, State, Ticket, TicketId, why};
 use std::collections::BTreeMap;
 
-/// Of what was ready before a ticket that started, no more is looked at.
+/// Of what was ready before a ticket that started, of no more is said why it waited.
 const MOST_BEFORE: usize = 50;
 
 /// One decision.
@@ -91,8 +91,8 @@ impl Reading {
     fn note_start(&mut self, record: &Record, id: &TicketId, agent: &str, number: u32) {
         let Some(ticket) = self.state.tickets.get(id).cloned() else { return };
         let ready = self.state.ready().map(|(id, _)| id);
-        let before: Vec<TicketId> = ready.take_while(|ready| *ready != id).take(MOST_BEFORE).cloned().collect();
-        before.iter().for_each(|id| self.note_wait(record.now, Some(record.n), id));
+        let before: Vec<TicketId> = ready.take_while(|ready| *ready != id).cloned().collect();
+        before.iter().take(MOST_BEFORE).for_each(|id| self.note_wait(record.now, Some(record.n), id));
         if let Some(reason) = self.why_fallback(record.now, &ticket, agent) {
             self.push(record, id, "fallback", agent, reason);
         }

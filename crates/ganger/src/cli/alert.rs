@@ -49,8 +49,10 @@ async fn list(as_json: bool) -> Result<Exit, Failure> {
     };
     table(&config.channels.iter().map(row).collect::<Vec<_>>());
     for waiting in notebook.waiting.values() {
-        let fault =
-            waiting.fault.as_deref().map(|why| format!(" ({}: {why})", text::counted(waiting.tries as usize, "try")));
+        let fault = waiting
+            .fault
+            .as_deref()
+            .map(|why| format!(" ({}: {why})", text::counted(waiting.tries as usize, "attempt")));
         let when = ago(now.saturating_sub(waiting.since));
         data!("on its way to {}, {when}: {}{}", waiting.channel, waiting.alert.text, fault.unwrap_or_default());
     }
@@ -87,7 +89,7 @@ fn shape(config: &Config, notebook: &Notebook) -> shapes::Alerts {
         tries: waiting.tries,
         fault: waiting.fault.clone(),
     };
-    let told = notebook.told.iter().map(|(key, at)| shapes::AlertTold { condition: key.clone(), at: time(*at) });
+    let told = notebook.told.iter().map(|(key, told)| shapes::AlertTold { condition: key.clone(), at: time(told.at) });
     shapes::Alerts {
         channels: config.channels.iter().map(channel).collect(),
         told: told.collect(),
@@ -120,7 +122,7 @@ async fn test(only: Option<&str>) -> Result<Exit, Failure> {
     };
     let mut exit = Exit::Done;
     for channel in meant {
-        match alerts::send(channel, &alert, &board.project, 0).await {
+        match alerts::send(channel, &alert, &board.project, now_ms()).await {
             Ok(()) => talk!("{}: taken", channel.name),
             Err(why) => {
                 talk!("{}: not taken: {why}", channel.name);

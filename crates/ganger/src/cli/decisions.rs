@@ -6,7 +6,7 @@ use crate::board::{Made, shapes};
 use crate::failure::{Exit, Failure};
 use crate::os::now_ms;
 use crate::text;
-use ganger_engine::Ticket;
+use ganger_engine::{State, Ticket};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -61,10 +61,12 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     };
     let wanted = made.iter().filter(is_wanted).filter_map(|made| Some((made, state.tickets.get(&made.ticket)?)));
     if args.json {
-        json(shapes::Decisions { decisions: wanted.map(|(made, of)| shapes::Decision::of(made, of)).collect() })?;
+        json(shapes::Decisions {
+            decisions: wanted.map(|(made, of)| shapes::Decision::of(made, &state, of)).collect(),
+        })?;
         return Ok(Exit::Done);
     }
-    let rows: Vec<Vec<String>> = wanted.map(|(made, ticket)| row(made, ticket)).collect();
+    let rows: Vec<Vec<String>> = wanted.map(|(made, ticket)| row(made, &state, ticket)).collect();
     if rows.is_empty() {
         talk!("No decisions to show.");
     }
@@ -72,14 +74,14 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn row(made: &Made, ticket: &Ticket) -> Vec<String> {
+fn row(made: &Made, state: &State, ticket: &Ticket) -> Vec<String> {
     let (when, reason) = (clock(made.at), text::line(&made.reason, 300));
-    vec![when, made.ticket.to_string(), made.kind.to_owned(), made.agent.clone(), came_of(ticket), reason]
+    vec![when, made.ticket.to_string(), made.kind.to_owned(), made.agent.clone(), came_of(made, state, ticket), reason]
 }
 
 /// What came of a ticket by now.
-fn came_of(ticket: &Ticket) -> String {
-    let outcome = shapes::Outcome::of(ticket);
+fn came_of(made: &Made, state: &State, ticket: &Ticket) -> String {
+    let outcome = shapes::Outcome::of(made, state, ticket);
     let tries = match outcome.rejected {
         0 if outcome.first_try => ", at the first try".to_owned(),
         0 => String::new(),

@@ -29,7 +29,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     let config = board.project.config();
     let experience = Experience::of(&state, |agent, usage| price(config, agent, usage));
     let slots = args.parallel.map_or_else(|| slots(&state, &board), usize::from);
-    let found = forecast(&state, &experience, slots);
+    let found = forecast(&state, now_ms(), &experience, slots);
     if args.json {
         json(shape(&found, experience.len()))?;
         return Ok(Exit::Done);
@@ -39,7 +39,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     } else {
         show(&state, &found);
     }
-    show_notes(&found, experience.len());
+    show_notes(&state, &found, experience.len());
     Ok(Exit::Done)
 }
 
@@ -100,12 +100,22 @@ fn basis(finish: &Finish) -> String {
     }
 }
 
-fn show_notes(found: &Forecast, finished: usize) {
+fn show_notes(state: &State, found: &Forecast, finished: usize) {
     if found.tickets.iter().any(|t| t.basis == Basis::Guess) {
         data!("{} finished so far: guesses become estimates with five of a kind.", text::counted(finished, "ticket"));
     }
+    if !found.counts_files {
+        data!("It does not count which tickets wait for the files of others: too many share some.");
+    }
+    let budget = state.policy.budget;
+    if budget.day.is_some() || budget.agent_day.is_some() || budget.ticket.is_some() {
+        data!("It does not count your budgets: where one is used up, work waits for the next day, or for you.");
+    }
     if !found.wait_for_you.is_empty() {
-        data!("It counts on your answers now: {}. Run `ganger inbox`.", names(&found.wait_for_you));
+        data!(
+            "It counts on you now: answer or resume {}. Run `ganger inbox` and `ganger status`.",
+            names(&found.wait_for_you)
+        );
     }
     if !found.unplanned.is_empty() {
         data!("Not in it, because nobody has planned it yet: {}.", names(&found.unplanned));
@@ -180,6 +190,7 @@ fn shape(found: &Forecast, finished: usize) -> shapes::Forecast {
         bottleneck,
         one_more_slot_saves_s: saves,
         tickets: found.tickets.iter().map(finish).collect(),
+        counts_files: found.counts_files,
         waiting_for_you: ids(&found.wait_for_you),
         not_planned: ids(&found.unplanned),
     }

@@ -232,6 +232,10 @@ pub(super) async fn lead(
     if let Some(host) = host {
         waiting_for("processes of agents to end", host.stop()).await;
     }
+    // While the lease is held: the next run has the same notebook.
+    if let Some(alerts) = alerts {
+        waiting_for("your channels to be told", alerts.close(&board.project)).await;
+    }
     let state = match &ended {
         Ok(_) => foreman.close(host_id.as_ref()).await,
         // Whatever ended the run, the disk or another foreman, would refuse this too.
@@ -239,9 +243,6 @@ pub(super) async fn lead(
     };
     drop(presence);
     view.close().await;
-    if let Some(alerts) = alerts {
-        waiting_for("your channels to be told", alerts.close(&board.project)).await;
-    }
     if let Some(lost) = board.lost() {
         return Err(lost);
     }

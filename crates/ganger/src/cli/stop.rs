@@ -52,9 +52,7 @@ fn stopped(state: &State, id: &TicketId, ticket: &Ticket) -> String {
             below.join(", ")
         ),
         _ if let Some(card) = card => {
-            format!(
-                "Stopped {id}. {card} still waits for your answer, and nothing follows from it before you run {resume}."
-            )
+            format!("Stopped {id}. {card} still waits for your answer; no agent works on {id} before you run {resume}.")
         }
         (Phase::Suspended, Kind::Goal) => {
             format!("Stopped {id}. What was planned is kept, and no stage begins before you run {resume}.")

@@ -91,9 +91,14 @@ pub(super) fn faults(alerts: &Alerts, channels: &[Channel], faults: &mut Vec<(St
             fault(key, "must be at least 1".to_owned());
         }
     }
-    let parts = alerts.budget_percent.iter().chain([&alerts.failures_percent]);
-    if parts.into_iter().any(|percent| !(1..=100).contains(percent)) {
-        fault("alerts", "has a percentage that is not between 1 and 100".to_owned());
+    let parts = [
+        ("alerts.budget_percent", &alerts.budget_percent[..]),
+        ("alerts.failures_percent", &[alerts.failures_percent]),
+    ];
+    for (key, parts) in parts {
+        if parts.iter().any(|percent| !(1..=100).contains(percent)) {
+            fault(key, "must be between 1 and 100".to_owned());
+        }
     }
     for (at, channel) in channels.iter().enumerate() {
         let ways = [!channel.command.is_empty(), !channel.webhook.is_empty(), channel.desktop];

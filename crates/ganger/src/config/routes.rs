@@ -21,6 +21,9 @@ pub(crate) struct RouteBlock {
     pub(crate) subject: String,
 }
 
+/// What may stand within a word or phrase.
+const JOINS: &str = "-_/'";
+
 impl Config {
     /// As decisions need them, by the names of agents.
     pub(super) fn routes(&self) -> Vec<Route> {
@@ -44,6 +47,17 @@ impl Config {
             }
             if let Some(word) = route.words.iter().find(|word| !word.contains(char::is_alphanumeric)) {
                 fault("words", format!("holds `{word}`, which is no word"));
+            }
+            let lost = |word: &&String| {
+                word.contains(|c: char| !c.is_alphanumeric() && !c.is_whitespace() && !JOINS.contains(c))
+            };
+            if let Some(word) = route.words.iter().find(lost) {
+                fault("words", format!("holds `{word}`: words are letters, digits and {JOINS} only"));
+            }
+            let is_twice =
+                |(n, word): &(usize, &String)| route.words[..*n].iter().any(|w| w.eq_ignore_ascii_case(word));
+            if let Some((_, word)) = route.words.iter().enumerate().find(is_twice) {
+                fault("words", format!("holds `{word}` twice"));
             }
             if let Some(path) = route.paths.iter().find(|path| is_outside(path)) {
                 fault("paths", format!("holds `{path}`, which is no path in the repository"));

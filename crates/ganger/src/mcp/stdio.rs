@@ -52,7 +52,7 @@ async fn pass(caller: Arc<Caller>, line: String, stdout: Arc<Mutex<Stdout>>) -> 
     let answer = request.send().await.map_err(|e| Failure::failed(format!("the endpoint is gone: {e}")))?;
     let kind = answer.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if kind.starts_with("text/event-stream") {
-        return pass_events(answer, &stdout).await;
+        return pass_events(&message, answer, &stdout).await;
     }
     let status = answer.status();
     let answer = answer.text().await.map_err(|e| Failure::failed(e.to_string()))?;
@@ -63,10 +63,10 @@ async fn pass(caller: Arc<Caller>, line: String, stdout: Arc<Mutex<Stdout>>) -> 
 }
 
 /// What the endpoint says while a call waits, and then its answer: server-sent events with a message each.
-async fn pass_events(mut answer: Response, stdout: &Mutex<Stdout>) -> Result<(), Failure> {
-    let broken = |e: reqwest::Error| Failure::failed(format!("the endpoint is gone: {e}"));
+async fn pass_events(request: &Value, mut answer: Response, stdout: &Mutex<Stdout>) -> Result<(), Failure> {
     let (mut lines, mut message) = (LineBuffer::new(LONGEST_MESSAGE), String::new());
-    while let Some(chunk) = answer.chunk().await.map_err(broken)? {
+    let (status, mut is_answered) = (answer.status(), false);
+    while let Ok(Some(chunk)) = answer.chunk().await {
         let mut rest = &chunk[..];
         while !rest.is_empty() {
             let (used, line) = lines.push(rest);
@@ -76,13 +76,20 @@ async fn pass_events(mut answer: Response, stdout: &Mutex<Stdout>) -> Result<(),
                 message.push_str(data);
             } else if line.text.is_empty() && !message.trim().is_empty() {
                 let told = std::mem::take(&mut message).trim().to_owned() + "\n";
+                let told_id = serde_json::from_str::<Value>(&told).ok().and_then(|told| told.get("id").cloned());
+                is_answered |= told_id.is_some() && told_id.as_ref() == request.get("id");
                 let mut stdout = stdout.lock().await;
                 stdout.write_all(told.as_bytes()).await?;
                 stdout.flush().await?;
             }
         }
     }
-    Ok(())
+    // A call that nobody answers would be waited for.
+    let gone = "the endpoint closed before it answered";
+    let Some(answer) = in_one_line(request, status, gone).filter(|_| !is_answered) else { return Ok(()) };
+    let mut stdout = stdout.lock().await;
+    stdout.write_all(answer.as_bytes()).await?;
+    Ok(stdout.flush().await?)
 }
 
 /// On HTTP the newest version says in headers, too, what a message says.

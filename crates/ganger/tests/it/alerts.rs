@@ -89,6 +89,27 @@ fn what_a_channel_does_not_take_is_told_by_a_later_run() {
     assert_eq!(kinds(&told(&place, "told")), ["card"], "once");
 }
 
+/// Through a channel that takes its time, says much on stderr, and leaves something running.
+#[test]
+fn all_that_waits_at_the_end_of_a_run_is_told() {
+    let asks = json!([[{"tool": "ask_user", "args": {"question": "Which?", "options": ["red", "blue"]}}]]);
+    let place = Place::scripted("true", &json!({"*": asks}));
+    let folder = place.path("").display().to_string();
+    let own = place.home().join(".config/ganger");
+    std::fs::create_dir_all(&own).unwrap();
+    let slow = "cat >> $F/slow; echo >> $F/slow; yes | head -c 100000 >&2; sleep 30 &".replace("$F", &folder);
+    std::fs::write(own.join("config.toml"), format!("[[channel]]\nname = \"slow\"\ncommand = '''{slow}'''\n")).unwrap();
+    place.add(&["one"]);
+    place.add(&["two"]);
+    place.add(&["three"]);
+    place.ganger(&["run"]).exits(3);
+    let mut cards: Vec<String> =
+        told(&place, "slow").iter().map(|a| a["ticket"].as_str().unwrap().to_owned()).collect();
+    cards.sort();
+    assert_eq!(cards, ["T-1", "T-2", "T-3"]);
+    assert_eq!(place.ganger(&["alert", "list", "--json"]).json()["waiting"], json!([]));
+}
+
 /// A server that says of each request whether it was taken, and hands it out.
 fn server() -> (String, mpsc::Receiver<(Vec<String>, String)>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

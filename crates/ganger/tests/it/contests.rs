@@ -160,7 +160,7 @@ fn the_status_of_a_contest_says_what_holds_it_and_a_message_waits_for_its_entrie
     listed("needs-you");
     place.ganger(&["status"]).exits(0).says("2 accepted, 1 needs-you");
     let kept = place.ganger(&["stop", "T-1"]).exits(0);
-    kept.says("Stopped T-1. C-1 still waits for your answer, and nothing follows from it before you run");
+    kept.says("Stopped T-1. C-1 still waits for your answer; no agent works on T-1 before you run");
 }
 
 #[test]

@@ -147,7 +147,7 @@ fn a_run_is_watched_and_merged() {
     place.add(&["Make it good"]);
     transcript(
         &place,
-        &[&["run"], &["merge", "T-1"], &["merge", "--all"], &["rescue", "list"], &["frobnicate"]],
+        &[&["run"], &["merge", "T-1"], &["merge", "--all"], &["rescue", "list"], &["zzz"]],
         &expect![[r#"
             $ ganger run
             TIME T-1  scripted starts (T-1-a1)
@@ -175,9 +175,9 @@ fn a_run_is_watched_and_merged() {
             $ ganger rescue list
             --
             Nothing to rescue.
-            $ ganger frobnicate
+            $ ganger zzz
             --
-            error: unrecognized subcommand 'frobnicate'
+            error: unrecognized subcommand 'zzz'
 
             Usage: ganger <COMMAND>
 

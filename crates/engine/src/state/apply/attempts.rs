@@ -49,6 +49,10 @@ impl State {
         self.change(ticket, |t| {
             t.live = Some(id.clone());
             t.attempts = offer.number;
+            // What its agent could not do it may do now.
+            if let Some(report) = &mut t.report {
+                report.blocked = None;
+            }
         });
         self.enter(now, ticket, Phase::Running)
     }

@@ -42,7 +42,7 @@ pub(crate) struct Outcome {
 }
 
 impl Decision {
-    pub(crate) fn of(made: &Made, ticket: &engine::Ticket) -> Self {
+    pub(crate) fn of(made: &Made, state: &engine::State, ticket: &engine::Ticket) -> Self {
         Self {
             at: time(made.at),
             record: made.record,
@@ -50,16 +50,19 @@ impl Decision {
             kind: made.kind,
             agent: made.agent.clone(),
             reason: made.reason.clone(),
-            outcome: Outcome::of(ticket),
+            outcome: Outcome::of(made, state, ticket),
         }
     }
 }
 
 impl Outcome {
-    pub(crate) fn of(ticket: &engine::Ticket) -> Self {
+    /// What came of a decision by now.
+    pub(crate) fn of(made: &Made, state: &engine::State, ticket: &engine::Ticket) -> Self {
+        // Whoever could not do it did not do it at first try.
+        let passed_on = ticket.blocked.iter().any(|blocker| blocker.agent == made.agent);
         Self {
-            status: ticket.phase.as_str(),
-            first_try: ticket.accepted.is_some() && ticket.sent_back == 0,
+            status: engine::status_of(state, &made.ticket, ticket).as_str(),
+            first_try: ticket.accepted.is_some() && ticket.sent_back == 0 && !passed_on,
             rejected: ticket.sent_back,
             attempts: ticket.attempts,
             usage: reported(&ticket.usage).map(Usage::from),

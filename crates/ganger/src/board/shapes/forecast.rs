@@ -25,6 +25,8 @@ pub(crate) struct Forecast {
     pub(crate) one_more_slot_saves_s: Option<u64>,
     /// In order of their likely end.
     pub(crate) tickets: Vec<ForecastTicket>,
+    /// Whether it counts which tickets wait for the files of others; not where too many share some.
+    pub(crate) counts_files: bool,
     /// Tickets that wait for you; the forecast takes it that you answer now.
     pub(crate) waiting_for_you: Vec<String>,
     /// Goals that have no tickets yet and are not in the forecast.

@@ -38,6 +38,11 @@ pub(super) async fn carry_out(board: &Board, state: &State, work: &[Work]) -> Re
         let parts = old.after.iter().filter(is_part).cloned();
         change.after =
             change.after.map(|after| after.into_iter().chain(parts).collect()).filter(|after| *after != old.after);
+        // Files of the other part went there.
+        if old.after.iter().any(|d| is_part(&d)) && change.files.as_ref().is_some_and(|new| is_subset(&old.files, new))
+        {
+            change.files = None;
+        }
         if change == TicketChange::default() {
             imported.push(line(work, Some(id), "unchanged"));
             continue;
@@ -52,6 +57,10 @@ pub(super) async fn carry_out(board: &Board, state: &State, work: &[Work]) -> Re
         imported.push(line(work, Some(id), word));
     }
     Ok(imported)
+}
+
+fn is_subset(some: &[String], all: &[String]) -> bool {
+    some.iter().all(|file| all.contains(file))
 }
 
 /// What the file says otherwise. What it says nothing of stays.

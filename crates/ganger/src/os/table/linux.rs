@@ -20,6 +20,11 @@ impl Process {
             .is_ok_and(|environment| environment.split(|b| *b == 0).any(fits))
     }
 
+    /// Whether it has any environment. One that is just becoming another program has none for a moment.
+    pub(in super::super) fn has_environment(self) -> bool {
+        std::fs::read(format!("/proc/{}/environ", self.0)).is_ok_and(|environment| !environment.is_empty())
+    }
+
     /// Its working directory, also when that was removed.
     pub(in super::super) fn folder(self) -> Option<PathBuf> {
         let folder = std::fs::read_link(format!("/proc/{}/cwd", self.0)).ok()?;

@@ -161,6 +161,11 @@ mod tests {
         c.execute("INSERT INTO t VALUES (?1)", [n]).unwrap();
     }
 
+    fn inserted(c: &Connection, n: i64) -> Result<(), BusError> {
+        insert(c, n);
+        Ok(())
+    }
+
     fn failure() -> Result<(), BusError> {
         Err(BusError::Store("half way".to_owned()))
     }
@@ -240,7 +245,7 @@ mod tests {
         let store = Arc::new(open(folder.path()));
         let write = |n| {
             let store = Arc::clone(&store);
-            tokio::spawn(async move { store.write(move |c| Ok(insert(c, n))).await })
+            tokio::spawn(async move { store.write(move |c| inserted(c, n)).await })
         };
         let writes: Vec<_> = (0..64).map(write).collect();
         for write in writes {
@@ -255,7 +260,7 @@ mod tests {
     }
 
     async fn write(store: &Store, n: i64) -> Result<(), BusError> {
-        store.write(move |c| Ok(insert(c, n))).await
+        store.write(move |c| inserted(c, n)).await
     }
 
     #[tokio::test]

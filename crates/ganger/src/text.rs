@@ -54,6 +54,15 @@ pub(crate) fn clock(at: u64) -> String {
     time.map_or_else(String::new, |t| t.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M:%S").to_string())
 }
 
+/// The first of a list, and how many more there are.
+pub(crate) fn first_of(mut names: impl Iterator<Item = String>, most: usize) -> String {
+    let shown: Vec<String> = names.by_ref().take(most).collect();
+    match names.count() {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
 /// A number with its noun: `1 ticket`, `2 tickets`.
 pub(crate) fn counted(n: usize, noun: &str) -> String {
     ganger_engine::text::count(n as u64, noun)

@@ -238,7 +238,7 @@ mod tests {
         assert!(first.is_ok() && second.is_err() && third.is_ok());
         assert_eq!(numbers(&store), [1, 3]);
     }
-    /// On one thread, too, where a caller that writes holds up all others.
+    /// On one thread, too, where a caller that writes blocks all others.
     #[tokio::test]
     async fn those_who_write_at_once_share_a_transaction() {
         let folder = tempfile::tempdir().unwrap();

@@ -2,11 +2,11 @@
 //! an answer lets the commit pass as a whole.
 
 use super::refusal::Refusal;
-use super::{NewCard, open_card, texts};
+use super::{NewCard, open_nth_card, texts};
 use crate::model::hazard::list;
 use crate::{
-    ApprovalReason, AttemptEnd, CardId, CardKind, CardOption, Commit, Event, Hazard, Kind, Millis, Review, State,
-    Ticket, TicketId, TicketSpec, text,
+    ApprovalReason, AttemptEnd, CardKind, CardOption, Commit, Event, Hazard, Kind, Millis, Review, State, Ticket,
+    TicketId, TicketSpec, text,
 };
 
 /// What the agent should settle by itself: secrets, or code without a test, each once.
@@ -113,22 +113,11 @@ pub(super) fn without_tests(
         Event::VerificationNeeded { ticket: id.clone(), head: commit.clone(), why: why.to_owned() }
     } else if rest.is_empty() {
         let asks = "seems to weaken tests. Verify it anyway?";
-        later(super::tampering_card(state, now, id, commit, signs.clone(), asks), nth)
+        super::tampering_card(state, (now, nth), id, commit, signs.clone(), asks)
     } else {
-        later(hazard_card(state, now, id, (commit, ticket.base.as_ref()), &rest, signs), nth)
+        hazard_card(state, (now, nth), id, (commit, ticket.base.as_ref()), &rest, signs)
     };
     vec![super::withdrawn(card, why), next]
-}
-
-/// A card as the `nth` of its decision.
-fn later(opened: Event, nth: u64) -> Event {
-    match opened {
-        Event::CardOpened { mut card, number } => {
-            card.id = CardId::new(format!("C-{}", number + nth));
-            Event::CardOpened { card, number: number + nth }
-        }
-        other => other,
-    }
 }
 
 /// The card about hazards and weakened tests, where there are any that nobody approved yet.
@@ -145,9 +134,9 @@ pub(super) fn card(state: &State, now: Millis, id: &TicketId, ticket: &Ticket, e
     match (hazards.is_empty(), signs.is_empty()) {
         (true, true) => None,
         (true, false) => {
-            Some(super::tampering_card(state, now, id, head, signs, "seems to weaken tests. Verify it anyway?"))
+            Some(super::tampering_card(state, (now, 0), id, head, signs, "seems to weaken tests. Verify it anyway?"))
         }
-        (false, _) => Some(hazard_card(state, now, id, (head, end.base.as_ref()), &hazards, &signs)),
+        (false, _) => Some(hazard_card(state, (now, 0), id, (head, end.base.as_ref()), &hazards, &signs)),
     }
 }
 
@@ -155,9 +144,10 @@ fn is_approved(ticket: &Ticket, end: &AttemptEnd) -> bool {
     end.head.is_some() && ticket.approved_by_person == end.head
 }
 
+/// The `nth` card of one decision, from 0.
 fn hazard_card(
     state: &State,
-    now: Millis,
+    (now, nth): (Millis, u64),
     id: &TicketId,
     (head, base): (&Commit, Option<&Commit>),
     hazards: &[Hazard],
@@ -196,7 +186,7 @@ fn hazard_card(
         default: Some(CardOption::Reject),
         consequence: "it goes back to its agent",
     };
-    open_card(state, now, card)
+    open_nth_card(state, now, nth, card)
 }
 
 /// `a`, `a and b`, `a, b and c`.

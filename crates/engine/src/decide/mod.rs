@@ -224,7 +224,7 @@ struct NewCard<'a> {
 /// The card about tests that seem to be weakened: `signs` say where, `asks` what a person is asked.
 fn tampering_card(
     state: &State,
-    now: Millis,
+    (now, nth): (Millis, u64),
     ticket: &TicketId,
     commit: &Commit,
     signs: Vec<String>,
@@ -240,7 +240,7 @@ fn tampering_card(
         default: Some(CardOption::Reject),
         consequence: "the agent is told to restore the tests",
     };
-    open_card(state, now, card)
+    open_nth_card(state, now, nth, card)
 }
 
 fn open_card(state: &State, now: Millis, card: NewCard<'_>) -> Event {

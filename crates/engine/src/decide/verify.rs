@@ -112,7 +112,7 @@ fn after_green(state: &State, now: Millis, inquiry: &Inquiry<'_>, latest: Option
     let signs = fewer_tests(state, id, commit, latest);
     if !signs.is_empty() {
         let asks = "runs fewer tests than before. Accept it anyway?";
-        let card = tampering_card(state, now, id, commit, signs, asks);
+        let card = tampering_card(state, (now, 0), id, commit, signs, asks);
         return vec![Event::TicketHeld { ticket: id.clone(), card: None }, card];
     }
     if let Some(card) = proves_nothing(state, now, inquiry) {

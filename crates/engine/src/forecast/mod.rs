@@ -23,7 +23,7 @@ const LEAST_PLAYS: usize = 40;
 const ITEMS: usize = 160_000;
 
 /// A figure at its middle and at its ninetieth percentile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Spread {
     /// As often less as more.
     pub likely: u64,
@@ -36,7 +36,7 @@ pub struct Spread {
 pub struct Finish {
     /// Its id.
     pub ticket: TicketId,
-    /// Its size, and whether somebody said so.
+    /// Its size, and whether that was given.
     pub size: (Size, bool),
     /// What the estimate of its work rests on.
     pub basis: Basis,
@@ -94,7 +94,7 @@ pub fn forecast(state: &State, now: Millis, experience: &Experience, slots: usiz
     let plays = play_often(&board, slots, count, state.n);
     let ends = spread(plays.iter().map(|play| play.end));
     let mut tickets: Vec<Finish> = board.items.iter().enumerate().map(|(i, item)| finish(item, i, &plays)).collect();
-    tickets.sort_by(|a, b| a.after.cmp_key().cmp(&b.after.cmp_key()).then_with(|| a.ticket.cmp(&b.ticket)));
+    tickets.sort_by(|a, b| (a.after, &a.ticket).cmp(&(b.after, &b.ticket)));
     Forecast {
         tickets,
         board: ends,
@@ -107,12 +107,6 @@ pub fn forecast(state: &State, now: Millis, experience: &Experience, slots: usiz
         unplanned: board.unplanned,
         counts_files: board.counts_files,
         plays: count,
-    }
-}
-
-impl Spread {
-    fn cmp_key(self) -> (u64, u64) {
-        (self.likely, self.at_most)
     }
 }
 

@@ -36,7 +36,7 @@ impl Size {
         }
     }
 
-    /// The size of a ticket, and whether somebody said so: by its tokens, else by what is asked for.
+    /// The size of a ticket, and whether it was given; else it follows from the tokens, or from what is asked for.
     #[must_use]
     pub fn of(spec: &TicketSpec) -> (Self, bool) {
         let said = spec.metadata.get(KEY).map(|word| word.trim().to_ascii_uppercase());

@@ -2,6 +2,7 @@
 
 use super::condition::Alert;
 use crate::config::Channel;
+use crate::digest;
 use crate::os;
 use crate::project::Project;
 use crate::text;
@@ -96,7 +97,7 @@ fn quoted(text: &str) -> String {
 fn sign(secret: &str, body: &str) -> String {
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else { return String::new() };
     mac.update(body.as_bytes());
-    mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+    digest::hex(&mac.finalize().into_bytes())
 }
 
 async fn run(mut command: Command, input: String, what: &str) -> Result<(), String> {

@@ -1,6 +1,6 @@
-//! Alerts: what a run tells a person who is elsewhere. It follows the journal as any other reader could, in a thread of
-//! its own: a channel that is slow or down holds up nothing. What is to be told is kept beside the journal until it is
-//! told, over the end of the run if need be, and each condition is told once until it clears.
+//! Alerts: what a run tells a person who is elsewhere. They follow the journal as any other reader could, so that a channel
+//! that is slow or down delays nothing. What is to be told is kept beside the journal until it is told, over the end of the
+//! run if need be, and each condition is told once until it clears.
 
 mod channel;
 mod condition;
@@ -10,17 +10,16 @@ pub(crate) use channel::send;
 pub(crate) use condition::{Alert, Look, now as conditions};
 pub(crate) use notebook::{Notebook, Waiting};
 
-use crate::board::{Board, Follow, Happening};
+use crate::board::{Board, Follow, Happening, Reader};
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::log;
-use crate::os::{self, now_ms};
+use crate::os::now_ms;
 use crate::project::Project;
 use condition::Ended;
 use ganger_engine::{State, TicketId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -31,10 +30,7 @@ const BEAT: Duration = Duration::from_secs(2);
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Alerts while a run works.
-pub(crate) struct Alerts {
-    thread: JoinHandle<Result<(), Failure>>,
-    end: oneshot::Sender<()>,
-}
+pub(crate) struct Alerts(Reader);
 
 impl Alerts {
     /// Begins, if the person has a channel.
@@ -42,31 +38,27 @@ impl Alerts {
         if board.project.config().channels.is_empty() {
             return Ok(None);
         }
-        let follow = Follow::from_now(&board.bus).await?;
-        let state = board.state().await?;
-        let (end, ended) = oneshot::channel();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let watch = Watch {
-            ended: Ended::default(),
-            heard: BTreeMap::new(),
-            unsaved: None,
-            was_busy: !condition::is_all_done(&state),
-            notebook: Notebook::open(&board.project.state)?,
-            sending: JoinSet::new(),
-            project: Arc::clone(&board.project),
-            last: state.n,
-            state,
+        let (notebook, project) = (Notebook::open(&board.project.state)?, Arc::clone(&board.project));
+        let run = move |state: State, follow, ended| {
+            let watch = Watch {
+                last: state.n,
+                state,
+                ended: Ended::default(),
+                heard: BTreeMap::new(),
+                unsaved: None,
+                was_busy: false,
+                notebook,
+                sending: JoinSet::new(),
+                project,
+            };
+            watch.run(follow, ended)
         };
-        let thread = std::thread::Builder::new().name("alerts".to_owned());
-        let thread = thread.spawn(move || runtime.block_on(watch.run(follow, ended)))?;
-        Ok(Some(Self { thread, end }))
+        Reader::start(board, "alerts", run).await.map(|reader| Some(Self(reader)))
     }
 
     /// Tells what is left to tell, and ends.
     pub(crate) async fn close(self, project: &Project) {
-        let _ended = self.end.send(());
-        let joined = os::blocking(move || self.thread.join()).await;
-        if let Ok(Err(failure)) = joined {
+        if let Err(failure) = self.0.close().await {
             log::note(project, &format!("alerts ended early: {failure}"));
         }
     }

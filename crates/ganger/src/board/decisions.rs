@@ -1,5 +1,5 @@
 //! What was decided with a reason: who works on a ticket, what starts, what waits for what. It is read from the journal
-//! when somebody asks, by replaying it: each reason is that of its moment.
+//! on demand, by replaying it: each reason is that of its moment.
 
 use super::cause::Cause;
 use super::open::{Board, read_only};
@@ -90,13 +90,14 @@ impl Reading {
     /// What starts, by whom, and what was before it and did not.
     fn note_start(&mut self, record: &Record, id: &TicketId, agent: &str, number: u32) {
         let Some(ticket) = self.state.tickets.get(id).cloned() else { return };
-        let ready = self.state.ready().map(|(id, _)| id);
-        let before: Vec<TicketId> = ready.take_while(|ready| *ready != id).cloned().collect();
-        before.iter().take(MOST_BEFORE).for_each(|id| self.note_wait(record.now, Some(record.n), id));
+        let mut ready = self.state.ready().map(|(id, _)| id).take_while(|ready| *ready != id);
+        let before: Vec<TicketId> = ready.by_ref().take(MOST_BEFORE).cloned().collect();
+        let more = ready.count();
+        before.iter().for_each(|id| self.note_wait(record.now, Some(record.n), id));
         if let Some(reason) = self.why_fallback(record.now, &ticket, agent) {
             self.push(record, id, "fallback", agent, reason);
         }
-        let order = match before.len() {
+        let order = match before.len() + more {
             0 => "nothing that is ready comes before it".to_owned(),
             1 => format!("{}, which comes before it, waits", before[0]),
             more => format!("{more} tickets that come before it wait"),

@@ -137,11 +137,9 @@ impl Line {
     fn add(&mut self, piece: &Piece, config: &Config) {
         self.attempts.insert(piece.attempt.clone());
         self.usage.add(&piece.usage);
-        let model = config.agent(&piece.agent).map(|a| a.model).unwrap_or_default();
-        let price = config.prices.of(&model).filter(|_| piece.usage != Usage::default());
-        match (piece.usage.micro_usd.filter(|m| *m > 0), price) {
+        match (piece.usage.micro_usd.filter(|m| *m > 0), config.estimated_micro_usd(&piece.agent, &piece.usage)) {
             (Some(reported), _) => self.reported += reported,
-            (None, Some(price)) => self.estimated += price.micro_usd(&piece.usage),
+            (None, Some(estimated)) => self.estimated += estimated,
             (None, None) => drop(self.unknown.insert(piece.attempt.clone())),
         }
     }

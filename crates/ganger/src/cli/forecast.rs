@@ -3,12 +3,11 @@
 use super::board::{self, Board};
 use super::out::{count, data, json, table};
 use crate::board::shapes;
-use crate::config::Config;
 use crate::failure::{Exit, Failure};
 use crate::os::now_ms;
 use crate::text;
 use ganger_engine::forecast::{Basis, Bottleneck, Experience, Finish, Forecast, Spread, forecast};
-use ganger_engine::{State, TicketId, Usage};
+use ganger_engine::{State, TicketId};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -27,11 +26,11 @@ pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
     let board = board::open().await?;
     let state = board.last_state().await?;
     let config = board.project.config();
-    let experience = Experience::of(&state, |agent, usage| price(config, agent, usage));
+    let experience = Experience::of(&state, |agent, usage| config.estimated_micro_usd(agent, usage));
     let slots = args.parallel.map_or_else(|| slots(&state, &board), usize::from);
     let found = forecast(&state, now_ms(), &experience, slots);
     if args.json {
-        json(shape(&found, experience.len()))?;
+        json(shapes::Forecast::of(&found, experience.len(), now_ms()))?;
         return Ok(Exit::Done);
     }
     if found.tickets.is_empty() {
@@ -48,12 +47,6 @@ fn slots(state: &State, board: &Board) -> usize {
     let hosts: u32 = state.hosts.values().filter(|host| host.alive).map(|host| host.report.slots).sum();
     let ceiling = board.project.config().limits.parallel;
     if hosts == 0 { ceiling as usize } else { hosts.min(ceiling) as usize }
-}
-
-/// By list prices, or your own.
-fn price(config: &Config, agent: &str, usage: &Usage) -> Option<u64> {
-    let model = config.agent(agent)?.model;
-    (*usage != Usage::default()).then(|| config.prices.of(&model).map(|price| price.micro_usd(usage)))?
 }
 
 fn show(state: &State, found: &Forecast) {
@@ -146,9 +139,7 @@ fn dollars(micro_usd: u64) -> String {
 }
 
 fn names(tickets: &[TicketId]) -> String {
-    let shown: Vec<&str> = tickets.iter().take(SHOWN).map(TicketId::as_str).collect();
-    let more = tickets.len().saturating_sub(SHOWN);
-    if more > 0 { format!("{} and {more} more", shown.join(", ")) } else { shown.join(", ") }
+    text::first_of(tickets.iter().map(ToString::to_string), SHOWN)
 }
 
 /// A chain that is long by its ends.
@@ -161,37 +152,5 @@ fn path(tickets: &[TicketId]) -> String {
             format!("{first} → … {} more … → {last}", n - 2 * ENDS)
         }
         _ => names.join(" → "),
-    }
-}
-
-fn shape(found: &Forecast, finished: usize) -> shapes::Forecast {
-    let now = now_ms();
-    let finish = |finish: &Finish| shapes::ForecastTicket {
-        id: finish.ticket.to_string(),
-        size: finish.size.0.as_str(),
-        size_was_given: finish.size.1,
-        finished_tickets_like_it: finish.basis.cases(),
-        done: shapes::ForecastTime::of(now, finish.after),
-    };
-    let (bottleneck, saves) = match &found.bottleneck {
-        None => (None, None),
-        Some(Bottleneck::Files) => (Some("files"), None),
-        Some(Bottleneck::Dependencies) => (Some("dependencies"), None),
-        Some(Bottleneck::Slots { one_more_saves }) => (Some("slots"), Some(one_more_saves / 1000)),
-    };
-    let ids = |tickets: &[TicketId]| tickets.iter().map(ToString::to_string).collect();
-    shapes::Forecast {
-        parallel: found.slots,
-        finished_tickets: finished,
-        done: shapes::ForecastTime::of(now, found.board),
-        tokens: found.tokens.map(Into::into),
-        micro_usd: found.micro_usd.map(Into::into),
-        critical_path: ids(&found.critical_path),
-        bottleneck,
-        one_more_slot_saves_s: saves,
-        tickets: found.tickets.iter().map(finish).collect(),
-        counts_files: found.counts_files,
-        waiting_for_you: ids(&found.wait_for_you),
-        not_planned: ids(&found.unplanned),
     }
 }

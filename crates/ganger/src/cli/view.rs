@@ -8,7 +8,7 @@ use super::narrator::{Narrator, Told};
 use super::out::{self, clock, data, json_line, talk};
 use super::waits::Waits;
 use crate::board::shapes::Entry;
-use crate::board::{Follow, Happening};
+use crate::board::{Follow, Happening, Reader};
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::os;
@@ -20,7 +20,6 @@ use ganger_engine::foreman::Stop;
 use ganger_engine::{Answer, CardId, Envelope, Input, Record, Urgency};
 use std::io::IsTerminal;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -67,42 +66,32 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const BEAT: Duration = Duration::from_millis(500);
 
 /// A running view.
-pub(super) struct View {
-    thread: JoinHandle<Result<(), Failure>>,
-    end: oneshot::Sender<()>,
-}
+pub(super) struct View(Reader);
 
 impl View {
     /// Shows what happens from now on.
     pub(super) async fn open(style: Style, board: &Board, stop: watch::Receiver<Stop>) -> Result<Self, Failure> {
-        // The place is taken before the state: nothing is between them, and what is in both is left out.
-        let follow = Follow::from_now(&board.bus).await?;
-        let state = board.state().await?;
-        let (end, ended) = oneshot::channel();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (bus, project, person) = (Arc::clone(&board.bus), Arc::clone(&board.project), board.person());
-        let screen = Screen {
-            style,
-            narrator: Narrator::new(state),
-            lanes: None,
-            waits: Waits::default(),
-            stop,
-            keys: Keys::default(),
-            bus,
-            project,
-            person,
+        let show = move |state, follow, ended| {
+            let screen = Screen {
+                style,
+                narrator: Narrator::new(state),
+                lanes: None,
+                waits: Waits::default(),
+                stop,
+                keys: Keys::default(),
+                bus,
+                project,
+                person,
+            };
+            screen.show(follow, ended)
         };
-        let thread = std::thread::Builder::new().name("view".to_owned());
-        let thread = thread.spawn(move || runtime.block_on(screen.show(follow, ended)))?;
-        Ok(Self { thread, end })
+        Reader::start(board, "view", show).await.map(Self)
     }
 
     /// Shows what is left, and ends.
     pub(super) async fn close(self) {
-        // It may have ended before, because nobody reads its output.
-        let _ended = self.end.send(());
-        let joined = os::blocking(move || self.thread.join()).await;
-        if let Ok(Err(failure)) = joined {
+        if let Err(failure) = self.0.close().await {
             talk!("warning: the view ended early: {failure}");
         }
     }

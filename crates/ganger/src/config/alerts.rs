@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What somebody may want to be told of.
+/// What you can be told of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum AlertKind {

@@ -1,5 +1,6 @@
 //! `[price."MODEL*"]`: what models cost.
 
+use super::Config;
 use ganger_engine::Usage;
 use ganger_engine::rules::glob;
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,14 @@ pub(crate) struct Price {
 
 /// Read when it is first asked for: most commands never do.
 static BUILT_IN: LazyLock<Prices> = LazyLock::new(Prices::built_in);
+
+impl Config {
+    /// What usage of an agent costs by your prices or the list, in millionths of a dollar, where its model has one.
+    pub(crate) fn estimated_micro_usd(&self, agent: &str, usage: &Usage) -> Option<u64> {
+        let price = self.prices.of(&self.agent(agent)?.model).filter(|_| *usage != Usage::default());
+        price.map(|price| price.micro_usd(usage))
+    }
+}
 
 impl Prices {
     /// What a model costs: by what people wrote, else by the built-in list. Of the patterns that fit, the longest says most.

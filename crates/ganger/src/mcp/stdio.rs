@@ -4,7 +4,7 @@
 
 use super::caller::Caller;
 use crate::failure::Failure;
-use crate::os::{LONGEST_MESSAGE, Line, LineBuffer, Lines};
+use crate::os::{LONGEST_MESSAGE, Line, Lines, ServerEvents};
 use reqwest::{RequestBuilder, Response, StatusCode, header};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -56,40 +56,33 @@ async fn pass(caller: Arc<Caller>, line: String, stdout: Arc<Mutex<Stdout>>) -> 
     }
     let status = answer.status();
     let answer = answer.text().await.map_err(|e| Failure::failed(e.to_string()))?;
-    let Some(answer) = in_one_line(&message, status, &answer) else { return Ok(()) };
+    match in_one_line(&message, status, &answer) {
+        Some(answer) => write_line(&stdout, &answer).await,
+        None => Ok(()),
+    }
+}
+
+async fn write_line(stdout: &Mutex<Stdout>, line: &str) -> Result<(), Failure> {
     let mut stdout = stdout.lock().await;
-    stdout.write_all(answer.as_bytes()).await?;
+    stdout.write_all(line.as_bytes()).await?;
     Ok(stdout.flush().await?)
 }
 
 /// What the endpoint says while a call waits, and then its answer: server-sent events with a message each.
 async fn pass_events(request: &Value, mut answer: Response, stdout: &Mutex<Stdout>) -> Result<(), Failure> {
-    let (mut lines, mut message) = (LineBuffer::new(LONGEST_MESSAGE), String::new());
-    let (status, mut is_answered) = (answer.status(), false);
+    let (mut events, status, mut is_answered) = (ServerEvents::default(), answer.status(), false);
     while let Ok(Some(chunk)) = answer.chunk().await {
-        let mut rest = &chunk[..];
-        while !rest.is_empty() {
-            let (used, line) = lines.push(rest);
-            rest = &rest[used..];
-            let Some(line) = line else { continue };
-            if let Some(data) = line.text.strip_prefix("data:") {
-                message.push_str(data);
-            } else if line.text.is_empty() && !message.trim().is_empty() {
-                let told = std::mem::take(&mut message).trim().to_owned() + "\n";
-                let told_id = serde_json::from_str::<Value>(&told).ok().and_then(|told| told.get("id").cloned());
-                is_answered |= told_id.is_some() && told_id.as_ref() == request.get("id");
-                let mut stdout = stdout.lock().await;
-                stdout.write_all(told.as_bytes()).await?;
-                stdout.flush().await?;
-            }
+        for told in events.push(&chunk) {
+            let told_id = serde_json::from_str::<Value>(&told).ok().and_then(|told| told.get("id").cloned());
+            is_answered |= told_id.is_some() && told_id.as_ref() == request.get("id");
+            write_line(stdout, &(told + "\n")).await?;
         }
     }
     // A call that nobody answers would be waited for.
-    let gone = "the endpoint closed before it answered";
-    let Some(answer) = in_one_line(request, status, gone).filter(|_| !is_answered) else { return Ok(()) };
-    let mut stdout = stdout.lock().await;
-    stdout.write_all(answer.as_bytes()).await?;
-    Ok(stdout.flush().await?)
+    match in_one_line(request, status, "the endpoint closed before it answered") {
+        Some(answer) if !is_answered => write_line(stdout, &answer).await,
+        _ => Ok(()),
+    }
 }
 
 /// On HTTP the newest version says in headers, too, what a message says.

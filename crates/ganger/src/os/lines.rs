@@ -48,6 +48,36 @@ impl LineBuffer {
     }
 }
 
+/// Server-sent events (HTML Living Standard, section 9.2): their data, each in one line.
+pub(crate) struct ServerEvents {
+    lines: LineBuffer,
+    data: String,
+}
+
+impl Default for ServerEvents {
+    fn default() -> Self {
+        Self { lines: LineBuffer::new(LONGEST_MESSAGE), data: String::new() }
+    }
+}
+
+impl ServerEvents {
+    /// Takes bytes; gives the data of the events that are whole with them.
+    pub(crate) fn push(&mut self, mut bytes: &[u8]) -> Vec<String> {
+        let mut events = Vec::new();
+        while !bytes.is_empty() {
+            let (used, line) = self.lines.push(bytes);
+            bytes = &bytes[used..];
+            let Some(Line { text, .. }) = line else { continue };
+            if let Some(data) = text.strip_prefix("data:") {
+                self.data.push_str(data);
+            } else if text.is_empty() && !self.data.trim().is_empty() {
+                events.push(std::mem::take(&mut self.data).trim().to_owned());
+            }
+        }
+        events
+    }
+}
+
 /// A line, as far as it was kept.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Line {
@@ -138,6 +168,14 @@ impl<R: AsyncRead + Unpin> AsyncRead for CappedLines<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn events_are_put_together_from_pieces_and_lines() {
+        let mut events = ServerEvents::default();
+        assert_eq!(events.push(b": hello\nevent: message\nda"), Vec::<String>::new());
+        assert_eq!(events.push(b"ta: {\"a\":1}\r\n\r\ndata: {\"b\":\ndata: 2}\n"), ["{\"a\":1}"]);
+        assert_eq!(events.push(b"\n\n"), ["{\"b\": 2}"]);
+    }
     use tokio::io::AsyncReadExt;
 
     fn run<T>(future: impl Future<Output = T>) -> T {

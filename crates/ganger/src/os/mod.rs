@@ -37,7 +37,7 @@ pub(crate) use foreign::{holds, read_linked, read_linked_text, read_regular, rea
 pub(crate) use groups::try_groups;
 pub(crate) use joining::expect_starts;
 pub(crate) use leftovers::{end_processes, tool_processes};
-pub(crate) use lines::{CappedLines, LONGEST_MESSAGE, Line, LineBuffer, Lines};
+pub(crate) use lines::{CappedLines, LONGEST_MESSAGE, Line, Lines, ServerEvents};
 pub(crate) use orphans::{Adopted, AtWork, adopt_orphans, end_orphans, mark_own};
 pub(crate) use pauses::Pauses;
 pub(crate) use process::{

@@ -3,6 +3,7 @@
 use super::super::{EventSink, Launch, environment};
 use super::settings;
 use crate::config::RuntimeKind;
+use crate::digest;
 use crate::os::{self, Confinement, Lines, MARKER_ATTEMPT, MARKER_HOST, Spawn};
 use crate::sandbox::Sandboxed;
 use reqwest::{Client, Response};
@@ -204,9 +205,7 @@ async fn wait_until_it_listens(
 
 /// The plugin computes the same name.
 fn marker_name(workspace: &Path) -> String {
-    let digest = Sha256::digest(workspace.display().to_string().as_bytes());
-    let hex: String = digest.iter().map(|b| format!("{b:02x}")).collect();
-    hex[..32].to_owned()
+    digest::hex(&Sha256::digest(workspace.display().to_string().as_bytes())[..16])
 }
 
 /// `--port 0` takes 4096 in this program: a free port is chosen here.

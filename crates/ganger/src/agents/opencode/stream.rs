@@ -1,16 +1,16 @@
 //! The server's events as they come: server-sent events of one directory.
 
 use super::server::Api;
-use crate::os::{LONGEST_MESSAGE, LineBuffer};
+use crate::os::ServerEvents;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use serde_json::Value;
 use std::collections::VecDeque;
 
-/// Server-sent events (HTML Living Standard, section 9.2): only `data` lines are used here.
+/// The events of one directory.
 pub(super) struct EventStream {
     bytes: BoxStream<'static, Result<Vec<u8>, reqwest::Error>>,
-    buffer: LineBuffer,
+    events: ServerEvents,
     ready: VecDeque<Value>,
 }
 
@@ -27,7 +27,7 @@ impl EventStream {
     pub(super) async fn open(api: &Api) -> Result<Self, StreamEnd> {
         let response = api.stream("/event").await?;
         let bytes = response.bytes_stream().map(|chunk| chunk.map(|c| c.to_vec())).boxed();
-        Ok(Self { bytes, buffer: LineBuffer::new(LONGEST_MESSAGE), ready: VecDeque::new() })
+        Ok(Self { bytes, events: ServerEvents::default(), ready: VecDeque::new() })
     }
 
     pub(super) async fn next(&mut self) -> Result<Value, StreamEnd> {
@@ -36,13 +36,7 @@ impl EventStream {
                 return Ok(event);
             }
             let chunk = self.bytes.next().await.ok_or(StreamEnd::Ended)??;
-            let mut rest = chunk.as_slice();
-            while !rest.is_empty() {
-                let (used, line) = self.buffer.push(rest);
-                rest = &rest[used..];
-                let data = line.as_ref().and_then(|line| line.text.strip_prefix("data:"));
-                self.ready.extend(data.and_then(|d| serde_json::from_str(d).ok()));
-            }
+            self.ready.extend(self.events.push(&chunk).iter().filter_map(|event| serde_json::from_str(event).ok()));
         }
     }
 }

@@ -29,7 +29,7 @@ pub(crate) use chief::{Assumption, Assumptions, Direction};
 pub(crate) use clean::{Leftover, Leftovers};
 pub(crate) use cost::{Cost, CostLine};
 pub(crate) use decisions::{Decision, Decisions, Outcome};
-pub(crate) use forecast::{Forecast, ForecastTicket, ForecastTime};
+pub(crate) use forecast::Forecast;
 pub(crate) use gates::{Checked, GateRun, Gates};
 pub(crate) use goal::Planned;
 pub(crate) use guard::{Danger, GuardedLine};

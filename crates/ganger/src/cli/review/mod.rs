@@ -115,10 +115,7 @@ fn given_on_the_command_line(
 const MOST_FILES: usize = 10;
 
 fn names(files: &[String]) -> String {
-    let shown: Vec<String> = files.iter().take(MOST_FILES).map(|file| text::name(file)).collect();
-    let more = files.len().saturating_sub(MOST_FILES);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("{}{more}", shown.join(", "))
+    text::first_of(files.iter().map(|file| text::name(file)), MOST_FILES)
 }
 
 /// One message, as the agent reads it.

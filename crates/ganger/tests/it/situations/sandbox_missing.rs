@@ -83,7 +83,7 @@ fn a_runtimes_own_sandbox_stays_on_where_there_is_no_other() {
     }
 }
 
-/// Only root can become somebody else: run by others, this test has nothing to say, and says that.
+/// Only root can become another user: run by others, this test checks nothing, and says so.
 #[test]
 fn as_root_another_user_without_any_rights_gets_everything_done() {
     let id = |user: &[&str]| {
